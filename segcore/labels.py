@@ -1,0 +1,249 @@
+"""The words for classes: a label set, and a map that merges labels.
+
+Inside Segscope a mask holds **indices** 0..C-1, the positions of the classes in the label set,
+and one ignored value. Class **ids** are the numbers the user's own files and tables use; they are
+kept for display and for files, and are turned into indices at the border, once.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import SegcoreError, unknown
+
+Color = tuple[int, int, int]
+"""Red, green, blue; 0..255 each."""
+
+MAX_CLASSES = 1000
+
+
+def color_to_hex(color: Sequence[int]) -> str:
+    """Write a colour as ``#rrggbb``."""
+    return "#{:02x}{:02x}{:02x}".format(*(int(v) for v in color))
+
+
+def hex_to_color(text: str) -> Color:
+    """Read ``#rrggbb`` (or ``#rgb``) as (red, green, blue), 0..255.
+
+    Raises:
+        SegcoreError: The text is not a hexadecimal colour.
+    """
+    digits = text.strip().lstrip("#")
+    if len(digits) == 3:
+        digits = "".join(2 * d for d in digits)
+    if not re.fullmatch(r"[0-9a-fA-F]{6}", digits):
+        raise SegcoreError(f"Expected a colour like '#8429f6', received {text!r}: write six hexadecimal digits.")
+    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    return (red, green, blue)
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class as the user knows it.
+
+    Attributes:
+        id: The number that the user's files use for it (not its position).
+        name: Display name.
+        color: Display colour, (red, green, blue), 0..255.
+    """
+
+    id: int
+    name: str
+    color: Color
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``{"id", "name", "color": "#rrggbb"}``."""
+        return {"id": self.id, "name": self.name, "color": color_to_hex(self.color)}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "LabelClass":
+        """Rebuild what :meth:`to_json` returned."""
+        return LabelClass(int(data["id"]), str(data["name"]), hex_to_color(str(data["color"])))
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The classes of a data set, in order, and the ignored ones.
+
+    Attributes:
+        classes: The scored classes; the position in this tuple is the index in masks, logits,
+            probabilities and confusion matrices.
+        ignored: Classes of the source that are never trained or scored; all of them are written
+            as :attr:`ignore_index` in masks.
+    """
+
+    classes: tuple[LabelClass, ...]
+    ignored: tuple[LabelClass, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse empty sets, and ids or names that stand twice."""
+        if not self.classes:
+            raise SegcoreError("Expected at least one class that is not ignored, received none: declare one class.")
+        if len(self.classes) > MAX_CLASSES:
+            raise SegcoreError(f"Expected at most {MAX_CLASSES} classes, received {len(self.classes)}: is this a photograph rather than a mask?")
+        both = self.classes + self.ignored
+        for what, values in (("id", [c.id for c in both]), ("name", [c.name for c in both])):
+            twice = sorted({v for v in values if values.count(v) > 1}, key=str)
+            if twice:
+                raise SegcoreError(f"Expected each class {what} once, received {twice[0]!r} more than once: rename or remove one.")
+
+    @property
+    def num_classes(self) -> int:
+        """C, the number of scored classes."""
+        return len(self.classes)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names in index order, length C."""
+        return [c.name for c in self.classes]
+
+    @property
+    def class_ids(self) -> list[int]:
+        """The user's ids in index order, length C."""
+        return [c.id for c in self.classes]
+
+    @property
+    def ignore_index(self) -> int:
+        """The mask value that is never trained nor scored: 255, or 65535 above 255 classes."""
+        return 255 if self.num_classes <= 255 else 65535
+
+    @property
+    def mask_dtype(self) -> np.dtype[Any]:
+        """The smallest dtype that holds every index and :attr:`ignore_index`: uint8 or uint16."""
+        return np.dtype(np.uint8 if self.num_classes <= 255 else np.uint16)
+
+    @cached_property
+    def colors(self) -> npt.NDArray[np.uint8]:
+        """Colours in index order, (C, 3) uint8."""
+        return np.array([c.color for c in self.classes], np.uint8)
+
+    def index_of(self, label: int | str) -> int:
+        """Return the index of a class given by name or by id.
+
+        Raises:
+            SegcoreError: No class has that name or id.
+        """
+        for index, known in enumerate(self.classes):
+            if label in (known.name, known.id) or str(label) == str(known.id):
+                return index
+        raise unknown("class", label, self.class_names)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping that :meth:`from_json` reads."""
+        return {"classes": [c.to_json() for c in self.classes], "ignored": [c.to_json() for c in self.ignored]}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "LabelSet":
+        """Rebuild what :meth:`to_json` returned."""
+        return LabelSet(
+            tuple(LabelClass.from_json(c) for c in data["classes"]),
+            tuple(LabelClass.from_json(c) for c in data.get("ignored", [])),
+        )
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """A merge of labels: a partition of the class indices 0..C-1 into groups.
+
+    Attributes:
+        groups: Groups of class indices; each index stands in exactly one group. Kept in canonical
+            order: members ascending, groups by their first member.
+        name: What the user calls it.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse groups that are no partition; put them in canonical order."""
+        flat = sorted(i for group in self.groups for i in group)
+        if flat != list(range(len(flat))) or not flat or not all(self.groups):
+            raise SegcoreError(
+                f"Expected groups in which each class index 0..C-1 stands exactly once, received {[list(g) for g in self.groups]}: "
+                "list every class once."
+            )
+        canonical = tuple(sorted(tuple(sorted(group)) for group in self.groups))
+        object.__setattr__(self, "groups", canonical)
+
+    @property
+    def num_classes(self) -> int:
+        """C, the number of labels before the merge."""
+        return sum(len(group) for group in self.groups)
+
+    @property
+    def num_groups(self) -> int:
+        """K, the number of labels after the merge."""
+        return len(self.groups)
+
+    @cached_property
+    def group_of(self) -> npt.NDArray[np.int64]:
+        """Group index of each class index, (C,) int64."""
+        out = np.empty(self.num_classes, np.int64)
+        for group_index, group in enumerate(self.groups):
+            out[list(group)] = group_index
+        return out
+
+    @staticmethod
+    def identity(num_classes: int) -> "LabelMap":
+        """Return the map that merges nothing."""
+        return LabelMap(tuple((i,) for i in range(num_classes)), "identity")
+
+    @staticmethod
+    def merging(num_classes: int, merges: Iterable[Iterable[int]], name: str = "") -> "LabelMap":
+        """Return the map that merges only the given groups of indices and leaves the rest alone."""
+        merged = tuple(tuple(group) for group in merges)
+        taken = {i for group in merged for i in group}
+        return LabelMap(merged + tuple((i,) for i in range(num_classes) if i not in taken), name)
+
+    def apply(self, mask: npt.NDArray[Any], label_set: LabelSet) -> npt.NDArray[Any]:
+        """Map a mask of class indices to group indices; ignored pixels stay ignored.
+
+        Args:
+            mask: (H, W) integer class indices 0..C-1, or the label set's ``ignore_index``.
+            label_set: The label set that the mask is in (before merging).
+
+        Returns:
+            (H, W), dtype of the merged label set, with its ``ignore_index``.
+        """
+        merged = self.merge_label_set(label_set)
+        table = np.full(label_set.ignore_index + 1, merged.ignore_index, merged.mask_dtype)
+        table[: self.num_classes] = self.group_of
+        return table[mask]
+
+    def merge_label_set(self, label_set: LabelSet) -> LabelSet:
+        """Return the label set after the merge: names joined by " + ", colour of the first member.
+
+        Raises:
+            SegcoreError: The map is for another number of classes.
+        """
+        if label_set.num_classes != self.num_classes:
+            raise SegcoreError(
+                f"Expected a label map over {label_set.num_classes} classes, received one over {self.num_classes}: "
+                "choose a map that was made for this data set."
+            )
+        classes = tuple(
+            LabelClass(
+                index,
+                " + ".join(label_set.classes[i].name for i in group),
+                label_set.classes[group[0]].color,
+            )
+            for index, group in enumerate(self.groups)
+        )
+        taken = {c.id for c in classes}
+        free = (i for i in range(len(classes), len(classes) + len(label_set.ignored) + len(taken)))
+        ignored = tuple(LabelClass(next(free), c.name, c.color) for c in label_set.ignored)
+        return LabelSet(classes, ignored)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``{"name", "groups"}``."""
+        return {"name": self.name, "groups": [list(g) for g in self.groups]}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "LabelMap":
+        """Rebuild what :meth:`to_json` returned."""
+        return LabelMap(tuple(tuple(int(i) for i in g) for g in data["groups"]), str(data.get("name", "")))
