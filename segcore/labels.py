@@ -85,7 +85,9 @@ class LabelSet:
         if not self.classes:
             raise SegcoreError("Expected at least one class that is not ignored, received none: declare one class.")
         if len(self.classes) > MAX_CLASSES:
-            raise SegcoreError(f"Expected at most {MAX_CLASSES} classes, received {len(self.classes)}: is this a photograph rather than a mask?")
+            raise SegcoreError(
+                f"Expected at most {MAX_CLASSES} classes, received {len(self.classes)}: is this a photograph rather than a mask?"
+            )
         both = self.classes + self.ignored
         for what, values in (("id", [c.id for c in both]), ("name", [c.name for c in both])):
             twice = sorted({v for v in values if values.count(v) > 1}, key=str)
@@ -234,9 +236,7 @@ class LabelMap:
             )
             for index, group in enumerate(self.groups)
         )
-        taken = {c.id for c in classes}
-        free = (i for i in range(len(classes), len(classes) + len(label_set.ignored) + len(taken)))
-        ignored = tuple(LabelClass(next(free), c.name, c.color) for c in label_set.ignored)
+        ignored = tuple(LabelClass(len(classes) + i, c.name, c.color) for i, c in enumerate(label_set.ignored))
         return LabelSet(classes, ignored)
 
     def to_json(self) -> dict[str, Any]:
