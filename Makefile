@@ -1,0 +1,37 @@
+# Two commands from a fresh clone: `make app` and `make test`.
+# PYTHON=/path/to/python3.12 chooses the interpreter; PORT=8600 another port.
+PORT ?= 8501
+BIN := .venv/bin
+
+.PHONY: app test quick lint demo-assets benchmark clean
+
+app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
+	@bash .ci/prepare app
+	@$(BIN)/python -m segcore app --port $(PORT)
+
+test: ## everything: linter, types, layering, unit, page and browser tests
+	@bash .ci/prepare test
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest $(PYTEST)
+
+quick: ## the half that needs neither TensorFlow nor a browser
+	@bash .ci/prepare test
+	@$(BIN)/ruff check .
+	@$(BIN)/python -m pytest -m "not tensorflow and not browser" $(PYTEST)
+
+lint:
+	@bash .ci/prepare test
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+demo-assets: ## make assets/demo again: the synthetic set's five members and their probabilities
+	@bash .ci/prepare app
+	@$(BIN)/python -m segcore demo --rebuild assets/demo
+
+benchmark: ## measure against the named peers, print ratios
+	@bash .ci/prepare test
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+clean: ## remove the environment and caches; never a workspace
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
