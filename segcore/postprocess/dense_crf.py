@@ -1,0 +1,256 @@
+"""The fully connected CRF over a whole image: probabilities in, sharper probabilities out.
+
+Energy of a labelling x (Kraehenbuehl, Koltun: Efficient inference in fully connected CRFs with Gaussian edge potentials, NIPS 2011):
+
+    E(x) = sum_i -log p_i(x_i) / T + sum_{i<j} [x_i != x_j] k(f_i, f_j)
+    k(f_i, f_j) = w1 exp(-|s_i - s_j|^2 / (2 theta_alpha^2) - |I_i - I_j|^2 / (2 theta_beta^2)) + w2 exp(-|s_i - s_j|^2 / (2 theta_gamma^2))
+
+with s the position in pixels and I the colour (0..255). Inference is mean field; every step filters the class maps by both kernels on a
+permutohedral lattice, so its cost is linear in pixels, classes and iterations. pydensecrf does the filtering, with each kernel normalised
+symmetrically (divided by the square roots of both ends' sums), a departure from the formula above that makes the weights independent of
+the image's size. It holds the interpreter's lock: call it in a worker process only.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import SegcoreError
+
+try:
+    from pydensecrf import densecrf
+except ImportError:  # no wheels exist; the rest of Segscope works without it
+    densecrf = None
+
+FloatArray = npt.NDArray[np.float32]
+
+REFERENCE_DIAGONAL = 600.0
+"""Diagonal in pixels (that of 360 x 480) at which relative widths count as they are written."""
+
+MIN_PROBABILITY = 1e-5
+"""Floor of probabilities before the logarithm. A class at 0 would cost infinite energy, and a saturated softmax could then never be
+overruled by its neighbours; 1e-5 bounds the cost at 11.5 nats, about what both default kernels together (weights 3 + 10) can outvote."""
+
+_RANGES = {
+    "spatial_width": (0.1, 1000.0),
+    "spatial_weight": (0.0, 1000.0),
+    "bilateral_width": (0.1, 10_000.0),
+    "color_width": (0.1, 1000.0),
+    "bilateral_weight": (0.0, 1000.0),
+    "iterations": (0, 100),
+    "temperature": (0.05, 20.0),
+    "drop_below": (0.0, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class CRFParameters:
+    """What the dense CRF is told; the defaults are those of pydensecrf's example.
+
+    Attributes:
+        spatial_width: theta_gamma, standard deviation in pixels of the smoothness kernel.
+        spatial_weight: w2, weight of the smoothness kernel; 0 leaves it out.
+        bilateral_width: theta_alpha, standard deviation in pixels of the appearance kernel's position.
+        color_width: theta_beta, standard deviation of the appearance kernel's colour, in steps of 0..255.
+        bilateral_weight: w1, weight of the appearance kernel; 0 leaves it out.
+        iterations: Mean-field steps; 0 returns the (tempered) input.
+        relative: Whether both widths in pixels are meant for an image of 600 px diagonal (360 x 480) and grow with the image's own.
+        temperature: T; probabilities are first raised to 1 / T and renormalised, which equals softmax(logits / T).
+            Above 1 it softens an over-confident network so that neighbours can overrule it.
+        drop_below: Classes that reach this probability nowhere in the image are left out of the inference and get probability 0: the
+            result is the mean field of the kept classes. The most probable class is always kept. 0 keeps all.
+    """
+
+    spatial_width: float = 3.0
+    spatial_weight: float = 3.0
+    bilateral_width: float = 80.0
+    color_width: float = 13.0
+    bilateral_weight: float = 10.0
+    iterations: int = 5
+    relative: bool = False
+    temperature: float = 1.0
+    drop_below: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and low <= value <= high):
+                raise SegcoreError(
+                    f"Expected the CRF's {name} between {low:g} and {high:g}, received {value!r}: choose a value in that range."
+                )
+        if self.iterations != int(self.iterations):
+            raise SegcoreError(f"Expected a whole number of CRF iterations, received {self.iterations!r}: take {round(self.iterations)}.")
+
+    def for_size(self, height: int, width: int) -> "CRFParameters":
+        """Return the same parameters with both widths in pixels of an image of this size (``relative`` resolved to False)."""
+        if not self.relative:
+            return self
+        return replace(self.scaled(math.hypot(height, width) / REFERENCE_DIAGONAL), relative=False)
+
+    def scaled(self, factor: float) -> "CRFParameters":
+        """Return the parameters for the same image resized by ``factor``: widths in pixels change, colours and weights do not."""
+        low = _RANGES["spatial_width"][0]
+        return replace(
+            self,
+            spatial_width=min(max(self.spatial_width * factor, low), _RANGES["spatial_width"][1]),
+            bilateral_width=min(max(self.bilateral_width * factor, low), _RANGES["bilateral_width"][1]),
+        )
+
+
+def is_available() -> bool:
+    """Return whether pydensecrf is installed, so that :meth:`DenseCRF.refine` can run."""
+    return densecrf is not None
+
+
+def require_available() -> None:
+    """Do nothing where pydensecrf is installed.
+
+    Raises:
+        SegcoreError: It is missing; the sentence says how to install it.
+    """
+    if densecrf is None:
+        raise SegcoreError(
+            "Expected the package pydensecrf for the dense CRF, received none: install a C++ compiler and the Python headers "
+            "(Debian: apt-get install g++ python3-dev), then `pip install pydensecrf2` (Python 3.11 or 3.12), or go on without CRF."
+        )
+
+
+def temper(probabilities: FloatArray, temperature: float) -> FloatArray:
+    """Soften or sharpen probabilities: p^(1/T) / sum p^(1/T), which is softmax(logits / T).
+
+    Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, ICML 2017.
+
+    Args:
+        probabilities: (..., C) float, last axis sums to 1; values below ``MIN_PROBABILITY`` count as that.
+        temperature: T > 0; above 1 softens.
+
+    Returns:
+        (..., C) float32, last axis sums to 1.
+    """
+    powered = np.clip(np.asarray(probabilities, np.float32), MIN_PROBABILITY, 1.0) ** np.float32(1.0 / temperature)
+    return powered / powered.sum(axis=-1, keepdims=True)
+
+
+def kept_classes(probabilities: FloatArray, drop_below: float) -> npt.NDArray[np.int64]:
+    """Return the indices of the classes that reach ``drop_below`` somewhere, and always the most probable one.
+
+    Args:
+        probabilities: (H, W, C) float32, 0..1.
+        drop_below: Least probability that a class must reach at one pixel, 0..1.
+
+    Returns:
+        (K,) int64, ascending, 1 <= K <= C.
+    """
+    highest = probabilities.reshape(-1, probabilities.shape[-1]).max(axis=0)
+    return np.flatnonzero((highest >= drop_below) | (np.arange(highest.size) == highest.argmax()))
+
+
+class DenseCRF:
+    """Mean-field inference in the fully connected CRF of this module's docstring.
+
+    Attributes:
+        parameters: What was asked for.
+    """
+
+    def __init__(self, parameters: CRFParameters | None = None) -> None:
+        """Keep the parameters; None takes the defaults."""
+        self.parameters = parameters or CRFParameters()
+
+    def refine(self, probabilities: FloatArray, image: npt.NDArray[np.uint8]) -> FloatArray:
+        """Return the mean-field marginals.
+
+        Args:
+            probabilities: (H, W, C) float32, 0..1, each pixel's row sums to 1.
+            image: (H, W, 3) uint8, the raw picture at the probabilities' size.
+
+        Returns:
+            (H, W, C) float32, 0..1, each pixel's row sums to 1.
+
+        Raises:
+            SegcoreError: pydensecrf is missing, or the arrays do not fit each other.
+        """
+        require_available()
+        _check(probabilities, image)
+        parameters = self.parameters.for_size(*image.shape[:2])
+        kept = kept_classes(probabilities, parameters.drop_below)
+        if len(kept) == probabilities.shape[-1]:
+            return _infer(probabilities, image, parameters)
+        refined = np.zeros(probabilities.shape, np.float32)
+        refined[..., kept] = _infer(probabilities[..., kept], image, parameters)
+        return refined
+
+    def preview(self, probabilities: FloatArray, image: npt.NDArray[np.uint8]) -> FloatArray:
+        """Return an approximation of :meth:`refine` in about a quarter of its time, for sliders; label it a preview.
+
+        Image and probabilities are averaged to half the size, refined there with half the widths, and the marginals are
+        enlarged bilinearly.
+
+        Args:
+            probabilities: (H, W, C) float32, 0..1, each pixel's row sums to 1.
+            image: (H, W, 3) uint8.
+
+        Returns:
+            (H, W, C) float32, 0..1, each pixel's row sums to 1.
+
+        Raises:
+            SegcoreError: As :meth:`refine`.
+        """
+        require_available()
+        _check(probabilities, image)
+        height, width = image.shape[:2]
+        small = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))  # OpenCV says (width, height)
+        halved = DenseCRF(self.parameters.for_size(height, width).scaled(0.5))
+        refined = halved.refine(_resize(probabilities, small, cv2.INTER_AREA), cv2.resize(image, small, interpolation=cv2.INTER_AREA))
+        enlarged = _resize(refined, (width, height), cv2.INTER_LINEAR)
+        return enlarged / enlarged.sum(axis=-1, keepdims=True)
+
+
+def _check(probabilities: npt.NDArray[Any], image: npt.NDArray[Any]) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise SegcoreError(
+            f"Expected an image (height, width, 3) of uint8 for the CRF, received {image.shape} {image.dtype}: pass the raw RGB picture."
+        )
+    if probabilities.ndim != 3 or probabilities.shape[:2] != image.shape[:2]:
+        raise SegcoreError(
+            f"Expected probabilities of the image's size {image.shape[:2]}, received {probabilities.shape}: resize them to the image first."
+        )
+    low, high = float(probabilities.min()), float(probabilities.max())
+    if not (low >= 0 and high <= 1.001):  # also false for NaN
+        raise SegcoreError(f"Expected probabilities in 0..1, received values from {low:g} to {high:g}: take the softmax of the logits.")
+
+
+def _infer(probabilities: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters) -> FloatArray:
+    height, width, num_classes = probabilities.shape
+    if num_classes == 1:
+        return np.ones(probabilities.shape, np.float32)
+    # pydensecrf reads raw memory: class-major, C-contiguous and writable, also where the caller's arrays are not
+    unary = np.log(np.clip(probabilities, MIN_PROBABILITY, 1.0), dtype=np.float32)
+    unary *= np.float32(-1.0 / parameters.temperature)
+    unary = np.array(unary.reshape(-1, num_classes).T, np.float32, order="C")  # (C, H * W)
+    crf = densecrf.DenseCRF2D(width, height, num_classes)
+    crf.setUnaryEnergy(unary)
+    if parameters.spatial_weight > 0:
+        crf.addPairwiseGaussian(sxy=parameters.spatial_width, compat=parameters.spatial_weight)
+    if parameters.bilateral_weight > 0:
+        crf.addPairwiseBilateral(
+            sxy=parameters.bilateral_width,
+            srgb=parameters.color_width,
+            rgbim=np.array(image, np.uint8, order="C"),
+            compat=parameters.bilateral_weight,
+        )
+    marginals = np.array(crf.inference(int(parameters.iterations)), np.float32)  # (C, H * W)
+    refined = np.ascontiguousarray(marginals.T).reshape(height, width, num_classes)
+    return refined / refined.sum(axis=-1, keepdims=True)
+
+
+def _resize(probabilities: FloatArray, size: tuple[int, int], interpolation: int) -> FloatArray:
+    """Resize (H, W, C) to OpenCV's (width, height), one class at a time: no limit on channels, and the fastest for many classes."""
+    out = np.empty((size[1], size[0], probabilities.shape[-1]), np.float32)
+    for index in range(probabilities.shape[-1]):
+        out[..., index] = cv2.resize(np.ascontiguousarray(probabilities[..., index], np.float32), size, interpolation=interpolation)
+    return out
