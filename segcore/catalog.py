@@ -71,7 +71,7 @@ ENCODERS: dict[str, Encoder] = {
         True,
         23.6,
     ),
-    "tiny": Encoder("Tiny", "A few small convolutions; trains in seconds, for tests and first tries.", "", 2026, 16, False, 0.1),
+    "tiny": Encoder("Tiny", "A few small convolutions; trains in seconds, for tests and first tries.", "", 2026, 32, False, 0.3),
 }
 
 LOSSES: dict[str, Choice] = {

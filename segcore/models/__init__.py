@@ -1,0 +1,1 @@
+"""The networks: encoders, decoders, layers and their weights. Needs TensorFlow."""
