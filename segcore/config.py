@@ -12,12 +12,13 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from segcore.catalog import (
     ARCHITECTURES,
     AUGMENTATIONS,
+    CLASS_WEIGHTS,
     ENCODERS,
     ENSEMBLE_RULES,
-    LOSSES,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULES,
+    loss_terms,
 )
 from segcore.errors import SegcoreError, unknown
 from segcore.postprocess.dense_crf import CRFParameters
@@ -68,13 +69,20 @@ class RecipeConfig:
     """How the network learns.
 
     Attributes:
-        loss: A name in ``catalog.LOSSES``.
+        loss: A name in ``catalog.LOSSES``, or a sum such as "dice + 0.5*focal".
+        class_weights: A name in ``catalog.CLASS_WEIGHTS``; how the loss weighs classes.
         optimizer: A name in ``catalog.OPTIMIZERS``.
         learning_rate: The first learning rate.
         schedule: A name in ``catalog.SCHEDULES``; how the learning rate decays over the epochs.
+        warmup_epochs: Epochs over which the learning rate first climbs from 0, in fractions if need be.
+        weight_decay: Decoupled weight decay of AdamW; the other optimizers have none.
+        clip_norm: Largest norm of the whole gradient; longer ones are shortened. 0 never clips.
+        average: Momentum of a running average of the weights, which is what gets validated and kept; 0 for none.
+        frozen_epochs: Epochs at the beginning in which the encoder stays as it is.
         epochs: Passes over the training split.
         batch_size: Images a step.
-        patience: Epochs without a better validation mean IoU before training stops; 0 never stops early.
+        patience: Epochs without a better validation score before training stops; 0 never stops early.
+        monitor: The validation score that chooses the best epoch: "mean_iou" or "loss".
         augmentation: A name in ``catalog.AUGMENTATIONS``.
         precision: A name in ``catalog.PRECISIONS``.
     """
@@ -88,10 +96,18 @@ class RecipeConfig:
     patience: int = 10
     augmentation: str = "light"
     precision: str = "float32"
+    class_weights: str = "none"
+    warmup_epochs: float = 0.0
+    weight_decay: float = 1e-4
+    clip_norm: float = 0.0
+    average: float = 0.0
+    frozen_epochs: int = 0
+    monitor: str = "mean_iou"
 
     def __post_init__(self) -> None:
         """Refuse names that are in no table and numbers out of range."""
-        _check_name("loss", self.loss, LOSSES)
+        loss_terms(self.loss)
+        _check_name("class weighting", self.class_weights, CLASS_WEIGHTS)
         _check_name("optimizer", self.optimizer, OPTIMIZERS)
         _check_name("schedule", self.schedule, SCHEDULES)
         _check_name("augmentation", self.augmentation, AUGMENTATIONS)
@@ -100,6 +116,13 @@ class RecipeConfig:
         _check_range("a number of epochs", self.epochs, 1, 100_000)
         _check_range("a batch size", self.batch_size, 1, 4096)
         _check_range("a patience", self.patience, 0, 100_000)
+        _check_range("a number of warm-up epochs", self.warmup_epochs, 0, self.epochs)
+        _check_range("a weight decay", self.weight_decay, 0, 10)
+        _check_range("a gradient norm", self.clip_norm, 0, 1e6)
+        _check_range("a momentum of averaged weights", self.average, 0, 0.99999)
+        _check_range("a number of frozen epochs", self.frozen_epochs, 0, self.epochs)
+        if self.monitor not in ("mean_iou", "loss"):
+            raise SegcoreError(f"Expected the score to watch as 'mean_iou' or 'loss', received {self.monitor!r}: choose one of them.")
 
 
 @dataclass(frozen=True)
@@ -118,6 +141,7 @@ class TrainConfig:
         group: Id shared by the members launched together.
         device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1".
         label_map: Name of a label map saved with the data set; "" for none.
+        balance_plan: Name of a balance plan saved with the data set; "" repeats nothing.
         deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).
     """
 
@@ -132,6 +156,7 @@ class TrainConfig:
     group: str = ""
     device: str = "auto"
     label_map: str = ""
+    balance_plan: str = ""
     deterministic: bool = False
     kind: str = "train"
 
