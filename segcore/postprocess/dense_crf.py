@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
+from segcore.postprocess.ensemble import resize_probabilities
 
 try:
     from pydensecrf import densecrf
@@ -205,9 +206,9 @@ class DenseCRF:
         height, width = image.shape[:2]
         small = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))  # OpenCV says (width, height)
         halved = DenseCRF(self.parameters.for_size(height, width).scaled(0.5))
-        refined = halved.refine(_resize(probabilities, small, cv2.INTER_AREA), cv2.resize(image, small, interpolation=cv2.INTER_AREA))
-        enlarged = _resize(refined, (width, height), cv2.INTER_LINEAR)
-        return enlarged / enlarged.sum(axis=-1, keepdims=True)
+        smaller = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
+        refined = halved.refine(resize_probabilities(probabilities, small[::-1]), smaller)
+        return resize_probabilities(refined, (height, width))
 
 
 def _check(probabilities: npt.NDArray[Any], image: npt.NDArray[Any]) -> None:
@@ -246,11 +247,3 @@ def _infer(probabilities: FloatArray, image: npt.NDArray[np.uint8], parameters: 
     marginals = np.array(crf.inference(int(parameters.iterations)), np.float32)  # (C, H * W)
     refined = np.ascontiguousarray(marginals.T).reshape(height, width, num_classes)
     return refined / refined.sum(axis=-1, keepdims=True)
-
-
-def _resize(probabilities: FloatArray, size: tuple[int, int], interpolation: int) -> FloatArray:
-    """Resize (H, W, C) to OpenCV's (width, height), one class at a time: no limit on channels, and the fastest for many classes."""
-    out = np.empty((size[1], size[0], probabilities.shape[-1]), np.float32)
-    for index in range(probabilities.shape[-1]):
-        out[..., index] = cv2.resize(np.ascontiguousarray(probabilities[..., index], np.float32), size, interpolation=interpolation)
-    return out
