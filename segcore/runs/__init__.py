@@ -1,0 +1,1 @@
+"""Where work lives: run folders, the queue, and the processes that do it. No TensorFlow here."""

@@ -1,0 +1,166 @@
+"""How this wing writes to disk: whole files or none, one writer at a time, errors as sentences."""
+
+import errno
+import fcntl
+import itertools
+import json
+import math
+import os
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from segcore.errors import SegcoreError
+
+_serial = itertools.count()
+
+_MENDS = {
+    errno.ENOSPC: "the disk is full: free some space, then try again",
+    errno.EDQUOT: "the disk quota is used up: free some space, then try again",
+    errno.EROFS: "the disk is read-only: choose a workspace that can be written",
+    errno.EACCES: "permission is denied: choose a workspace that you may write to, or change its permissions",
+    errno.EPERM: "permission is denied: choose a workspace that you may write to, or change its permissions",
+    errno.EMFILE: "too many files are open: close some runs or raise the limit (ulimit -n)",
+    errno.EIO: "the disk reported a fault: check it before going on",
+}
+
+
+def disk_error(what: str, path: Path | str, error: OSError) -> SegcoreError:
+    """Turn an operating system error into one sentence with a mend.
+
+    Args:
+        what: What was tried, as a verb ("write", "read").
+        path: The file or folder it was tried on.
+        error: What the system said.
+    """
+    reason = _MENDS.get(error.errno or 0, error.strerror or str(error))
+    return SegcoreError(f"Could not {what} {path}: {reason}.")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Lend a temporary name beside ``path``; on leaving without an error it becomes ``path``.
+
+    The temporary name keeps the suffix, so that writers which look at it (``model.save``) work. A
+    reader meets the old file or the new one, never half of one. On an error nothing is left behind.
+
+    Raises:
+        SegcoreError: The folder cannot be written or the disk is full.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}-{next(_serial)}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise disk_error("write", path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file name is one that :func:`replacing` lends; such a file may be left by a killed process."""
+    return name.startswith(".") and ".tmp" in name
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file by a temporary name, making its folder where needed.
+
+    Raises:
+        SegcoreError: The folder cannot be written or the disk is full; an older file stays as it was.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        SegcoreError: It is absent or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise SegcoreError(f"Expected the file {path}, found none: run the step that makes it first.") from error
+    except OSError as error:
+        raise disk_error("read", path, error) from error
+
+
+def inflate(payload: bytes | memoryview, expected: int) -> bytes | None:
+    """Inflate a zlib stream that must hold exactly ``expected`` bytes; None where it does not, or is cut or damaged.
+
+    Nothing is allocated on the word of the one who wrote ``expected``: deflate cannot do better than about 1032 to 1, so a
+    payload too short for it is refused at once, and no more than one byte beyond it is ever inflated.
+    """
+    if not 0 < expected <= len(payload) * 1100:
+        return None
+    stream = zlib.decompressobj()
+    try:
+        data = stream.decompress(payload, expected + 1)
+        # A stream may end in a few bytes that hold no data but the checksum.
+        data += stream.decompress(stream.unconsumed_tail, 1) if stream.unconsumed_tail else b""
+    except (zlib.error, MemoryError):
+        return None
+    return data if len(data) == expected and stream.eof and not stream.unused_data else None
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON can hold it: numpy scalars and arrays become numbers and lists, NaN and infinity null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write one JSON document as a whole file; values as in :func:`plain`.
+
+    Raises:
+        SegcoreError: As in :func:`write_bytes`.
+    """
+    write_bytes(path, (json.dumps(plain(data), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON mapping.
+
+    Raises:
+        SegcoreError: The file is absent, cannot be read, or is no JSON mapping.
+    """
+    try:
+        data = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise SegcoreError(f"Expected JSON in {path}, found something else: the file is damaged; restore or remove it.") from error
+    if not isinstance(data, dict):
+        raise SegcoreError(f"Expected a JSON mapping in {path}, found a {type(data).__name__}: the file is damaged; restore or remove it.")
+    return data
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a small file for a few milliseconds; the kernel frees it if the process dies.
+
+    Raises:
+        SegcoreError: The lock file cannot be opened for writing.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise disk_error("write", path, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,312 @@
+"""Where a run lives: its folder, and everything that is read from it or written to it.
+
+    runs/<run>/
+        config.json                               what the run is (see ``segcore.config``)
+        status.json  status.lock                  how it is going (see ``status.py``)
+        log.txt                                   what its process said
+        metrics.jsonl                             train: one line an epoch
+        model.keras  checkpoints/                 train: best weights; what a resumed run goes on from
+        probabilities/<split>/<sample>.prob       predict: compact on disk, (h, w, C) in memory (see ``probabilities.py``)
+        masks/<split>/<stage>/<sample>.mask       predicted masks of a stage ("crf")
+        counts/<split>/<stage>.npz                one (C, C) confusion matrix an image, rows true, columns predicted
+        report.json ...                           any other JSON document, by name
+
+Every file but the two logs is written under a temporary name and renamed, so a reader never meets half a file.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import RunConfig, config_from_json, to_json
+from segcore.errors import SegcoreError
+from segcore.runs import disk
+from segcore.runs.counts import decode_counts, encode_counts
+from segcore.runs.disk import replacing
+from segcore.runs.listing import RunSummary, list_runs, read_config
+from segcore.runs.masks import decode_mask, encode_mask
+from segcore.runs.names import check_name, check_run_id, sample_parts
+from segcore.runs.probabilities import BITS, FloatArray, decode, encode
+from segcore.runs.status import FORMAT, Status, change_status, read_status
+
+__all__ = ["RunFolder", "RunSummary", "Status", "list_runs", "replacing"]
+
+_LOG_BYTES = 1 << 18
+
+
+def _read_result(path: Path, run: str, what: str) -> bytes:
+    if not path.is_file():
+        raise SegcoreError(f"Expected a result of the run {run!r} for {what}, found none: run that step first.")
+    return disk.read_bytes(path)
+
+
+class RunFolder:
+    """One run on disk; cheap to make, holds nothing open and remembers nothing.
+
+    Attributes:
+        folder: The run's folder.
+        id: Its name, unique in the workspace.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.id = self.folder.name
+
+    @staticmethod
+    def create(root: Path | str, id: str, config: RunConfig) -> "RunFolder":
+        """Make the folder of a new run, queued, whole or not at all.
+
+        Args:
+            root: Folder of all runs of a workspace.
+            id: Name of the run: letters, digits, ".", "_" and "-", beginning with a letter or digit.
+            config: What the run is.
+
+        Raises:
+            SegcoreError: The id is unsafe or taken, or the folder cannot be written.
+        """
+        check_run_id(id)
+        run = RunFolder(Path(root) / id)
+        draft = RunFolder(Path(root) / f".{id}.{os.getpid()}.tmp")
+        if run.folder.exists():
+            raise SegcoreError(f"Expected a new run id, received {id!r}, which exists: choose another name or delete that run.")
+        try:
+            disk.write_json(draft.folder / "config.json", {"format": FORMAT, "id": id, "config": to_json(config)})
+            draft.write_status(state="queued", cause="", created=time.time())
+            draft.folder.rename(run.folder)
+        except OSError as error:
+            raise disk.disk_error("write", run.folder, error) from error
+        finally:
+            shutil.rmtree(draft.folder, ignore_errors=True)
+        return run
+
+    @staticmethod
+    def open(folder: Path | str) -> "RunFolder":
+        """Return an existing run after a look at its config.
+
+        Raises:
+            SegcoreError: There is no run, its config is damaged, or a newer version wrote it.
+        """
+        run = RunFolder(folder)
+        _ = run.config
+        return run
+
+    @property
+    def config(self) -> RunConfig:
+        """What the run is, read from ``config.json``.
+
+        Raises:
+            SegcoreError: It is absent, damaged, refused, or written by a newer version.
+        """
+        return config_from_json(read_config(self.folder))
+
+    def status(self) -> Status:
+        """How the run is going; never raises (see :func:`read_status`)."""
+        return read_status(self.folder / "status.json")
+
+    def write_status(self, *, only_if: Collection[str] | None = None, **changes: Any) -> Status:
+        """Change some fields of the status and return the whole (see :func:`change_status`).
+
+        Raises:
+            SegcoreError: A field or state is unknown, or the folder cannot be written.
+        """
+        try:
+            return change_status(self.folder / "status.json", changes, only_if)
+        except SegcoreError:
+            if not self.folder.is_dir():
+                raise SegcoreError(f"Expected the run {self.id!r}, found no folder {self.folder}: it was deleted.") from None
+            raise
+
+    def beat(self, **changes: Any) -> Status:
+        """Change the status as :meth:`write_status` does, with a fresh heartbeat; the worker calls it every few seconds."""
+        return self.write_status(heartbeat=time.time(), **changes)
+
+    def append_metrics(self, metrics: dict[str, Any]) -> None:
+        """Append one line to ``metrics.jsonl``; NaN and infinity are kept as null.
+
+        Raises:
+            SegcoreError: The file cannot be written.
+        """
+        line = json.dumps(disk.plain(metrics), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        path = self.folder / "metrics.jsonl"
+        try:
+            with open(path, "ab+", buffering=0) as file:
+                if file.tell() > 0:
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":
+                        line = b"\n" + line  # a killed process left half a line
+                file.write(line)
+        except OSError as error:
+            raise disk.disk_error("write", path, error) from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Read the history, in order; half a line or a damaged one is left out.
+
+        A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed run repeats the
+        epoch in which it was cut.
+        """
+        try:
+            text = (self.folder / "metrics.jsonl").read_bytes()
+        except OSError:
+            return []
+        records: list[dict[str, Any]] = []
+        last = -1
+        for line in text.split(b"\n"):
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if not isinstance(record, dict):
+                continue
+            epoch = record.get("epoch")
+            if isinstance(epoch, int):
+                if epoch <= last:
+                    records = [r for r in records if not isinstance(r.get("epoch"), int) or r["epoch"] < epoch]
+                last = epoch
+            records.append(record)
+        return records
+
+    @property
+    def log_path(self) -> Path:
+        """The file that the worker's standard output and error go to."""
+        return self.folder / "log.txt"
+
+    def log_tail(self, lines: int = 100) -> str:
+        """Return the last lines of the log, reading at most its last 256 KiB; "" while there is none.
+
+        Of a line that was drawn over and over (a progress bar) only the last state is kept.
+        """
+        try:
+            with open(self.log_path, "rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(0, end - _LOG_BYTES))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return ""
+        shown = text.removesuffix("\n").split("\n")[-max(1, lines) :]
+        return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in shown)
+
+    @property
+    def model_path(self) -> Path:
+        """Where the best weights are, ``model.keras``; write it through :func:`replacing`."""
+        return self.folder / "model.keras"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what a resumed run goes on from, made on first use."""
+        folder = self.folder / "checkpoints"
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise disk.disk_error("write", folder, error) from error
+        return folder
+
+    def write_json(self, name: str, data: dict[str, Any]) -> None:
+        """Write a document of the run ("report") as ``<name>.json``; values as in :func:`segcore.runs.disk.plain`.
+
+        Raises:
+            SegcoreError: The name is unsafe or the folder cannot be written.
+        """
+        disk.write_json(self._document(name), data)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a document that :meth:`write_json` wrote.
+
+        Raises:
+            SegcoreError: It is absent or damaged.
+        """
+        return disk.read_json(self._document(name))
+
+    def _document(self, name: str) -> Path:
+        check_run_id(name)
+        if name in ("config", "status"):
+            raise SegcoreError(f"Expected another name than {name!r}, which a run keeps for itself: choose another.")
+        return self.folder / f"{name}.json"
+
+    def write_probabilities(self, split: str, sample_id: str, probabilities: FloatArray, size: tuple[int, int], bits: int = BITS) -> None:
+        """Store the probabilities of one sample compactly.
+
+        Args:
+            split: Name of the split.
+            sample_id: Id of the sample; "/" makes folders.
+            probabilities: (h, w, C) float32 in 0..1, at the network's own resolution.
+            size: (H, W) of the sample itself.
+            bits: Precision (see :func:`segcore.runs.probabilities.encode`).
+
+        Raises:
+            SegcoreError: The values or names are refused, or the folder cannot be written.
+        """
+        disk.write_bytes(self._sample("probabilities", split, sample_id, ".prob"), encode(probabilities, size, bits))
+
+    def read_probabilities(self, split: str, sample_id: str) -> tuple[FloatArray, tuple[int, int]]:
+        """Return the stored (h, w, C) float32 probabilities, which sum to 1 in each pixel, and the sample's own (H, W).
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        path = self._sample("probabilities", split, sample_id, ".prob")
+        return decode(_read_result(path, self.id, sample_id))
+
+    def has_probabilities(self, split: str, sample_id: str) -> bool:
+        """Whether probabilities of that sample are stored."""
+        return self._sample("probabilities", split, sample_id, ".prob").is_file()
+
+    def write_mask(self, split: str, stage: str, sample_id: str, mask: npt.NDArray[np.integer]) -> None:
+        """Store the predicted mask (H, W) of a stage ("crf"), uint8 or uint16 indices.
+
+        Raises:
+            SegcoreError: The mask or a name is refused, or the folder cannot be written.
+        """
+        disk.write_bytes(self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask"), encode_mask(mask))
+
+    def read_mask(self, split: str, stage: str, sample_id: str) -> npt.NDArray[np.integer]:
+        """Return the predicted mask (H, W) of a stage, uint8 or uint16.
+
+        Raises:
+            SegcoreError: There is none, or it is damaged.
+        """
+        path = self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask")
+        return decode_mask(_read_result(path, self.id, sample_id))
+
+    def write_counts(self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]) -> None:
+        """Store one confusion matrix a sample.
+
+        Args:
+            split: Name of the split.
+            stage: What was counted: "prediction", "ensemble", "crf".
+            sample_ids: The N samples, in order.
+            counts: (N, C, C) int64 pixels, [sample, true, predicted].
+
+        Raises:
+            SegcoreError: The shapes do not fit, or the folder cannot be written.
+        """
+        disk.write_bytes(self._sample("counts", split, stage, ".npz"), encode_counts(sample_ids, counts))
+
+    def read_counts(self, split: str, stage: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Return the N sample ids and their counts (N, C, C) int64, [sample, true, predicted].
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        path = self._sample("counts", split, stage, ".npz")
+        return decode_counts(_read_result(path, self.id, f"{split}, stage {stage}"))
+
+    def stages(self, split: str) -> list[str]:
+        """Names of the stages that have counts for a split, sorted."""
+        return sorted(path.stem for path in (self.folder / "counts" / check_name(split)).glob("*.npz") if not disk.is_temporary(path.name))
+
+    def clear_temporary(self) -> None:
+        """Remove what a killed worker was in the middle of writing; call it only while no worker lives."""
+        for path in self.folder.rglob(".*"):
+            if disk.is_temporary(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+
+    def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:
+        parts = sample_parts(sample_id)
+        return self.folder.joinpath(kind, checkcheck_name(split), *parts[:-1], parts[-1] + suffix)
