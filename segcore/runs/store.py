@@ -14,7 +14,6 @@
 Every file but the two logs is written under a temporary name and renamed, so a reader never meets half a file.
 """
 
-import json
 import os
 import shutil
 import time
@@ -30,6 +29,7 @@ from segcore.errors import SegcoreError
 from segcore.runs import disk
 from segcore.runs.counts import decode_counts, encode_counts
 from segcore.runs.disk import replacing
+from segcore.runs.history import append_record, read_records, read_tail
 from segcore.runs.listing import RunSummary, list_runs, read_config
 from segcore.runs.masks import decode_mask, encode_mask
 from segcore.runs.names import check_name, check_run_id, sample_parts
@@ -37,8 +37,6 @@ from segcore.runs.probabilities import BITS, FloatArray, decode, encode
 from segcore.runs.status import FORMAT, Status, change_status, read_status
 
 __all__ = ["RunFolder", "RunSummary", "Status", "list_runs", "replacing"]
-
-_LOG_BYTES = 1 << 18
 
 
 def _read_result(path: Path, run: str, what: str) -> bytes:
@@ -133,17 +131,7 @@ class RunFolder:
         Raises:
             SegcoreError: The file cannot be written.
         """
-        line = json.dumps(disk.plain(metrics), ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        path = self.folder / "metrics.jsonl"
-        try:
-            with open(path, "ab+", buffering=0) as file:
-                if file.tell() > 0:
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":
-                        line = b"\n" + line  # a killed process left half a line
-                file.write(line)
-        except OSError as error:
-            raise disk.disk_error("write", path, error) from error
+        append_record(self.folder / "metrics.jsonl", metrics)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Read the history, in order; half a line or a damaged one is left out.
@@ -151,26 +139,7 @@ class RunFolder:
         A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed run repeats the
         epoch in which it was cut.
         """
-        try:
-            text = (self.folder / "metrics.jsonl").read_bytes()
-        except OSError:
-            return []
-        records: list[dict[str, Any]] = []
-        last = -1
-        for line in text.split(b"\n"):
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if not isinstance(record, dict):
-                continue
-            epoch = record.get("epoch")
-            if isinstance(epoch, int):
-                if epoch <= last:
-                    records = [r for r in records if not isinstance(r.get("epoch"), int) or r["epoch"] < epoch]
-                last = epoch
-            records.append(record)
-        return records
+        return read_records(self.folder / "metrics.jsonl")
 
     @property
     def log_path(self) -> Path:
@@ -182,15 +151,7 @@ class RunFolder:
 
         Of a line that was drawn over and over (a progress bar) only the last state is kept.
         """
-        try:
-            with open(self.log_path, "rb") as file:
-                end = file.seek(0, os.SEEK_END)
-                file.seek(max(0, end - _LOG_BYTES))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return ""
-        shown = text.removesuffix("\n").split("\n")[-max(1, lines) :]
-        return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in shown)
+        return read_tail(self.log_path, lines)
 
     @property
     def model_path(self) -> Path:
@@ -309,4 +270,4 @@ class RunFolder:
 
     def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:
         parts = sample_parts(sample_id)
-        return self.folder.joinpath(kind, checkcheck_name(split), *parts[:-1], parts[-1] + suffix)
+        return self.folder.joinpath(kind, check_name(split), *parts[:-1], parts[-1] + suffix)
