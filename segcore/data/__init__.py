@@ -1,0 +1,1 @@
+"""What goes in: data sets, their statistics, balance and augmentation. No TensorFlow."""

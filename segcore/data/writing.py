@@ -1,0 +1,186 @@
+"""How a data set folder comes to be: written beside its place, then renamed into it whole."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset import Dataset, Sample, check_sample_id, digest_mask
+from segcore.data.image_files import encode_png, image_size
+from segcore.data.shelf import check_name
+from segcore.errors import SegcoreError
+from segcore.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class ArraySample:
+    """One sample in memory, as :func:`write_dataset` takes it.
+
+    Attributes:
+        id: Sample id.
+        image: (H, W, 3) uint8 RGB, 0..255.
+        mask: (H, W) integer class indices 0..C-1, or the label set's ``ignore_index``.
+        split: Split, or "".
+        group: Group, or "".
+    """
+
+    id: str
+    image: npt.NDArray[np.uint8]
+    mask: npt.NDArray[Any]
+    split: str = ""
+    group: str = ""
+
+
+class DatasetWriter:
+    """Writes a data set into ``.<folder>.partial`` and renames it when all went well.
+
+    Use as a context manager: leaving it by an exception removes what was written; leaving it
+    normally after :meth:`finish` leaves the whole data set in place. :meth:`add` may be called
+    from several threads.
+    """
+
+    def __init__(self, folder: Path, name: str, label_set: LabelSet, source: str = "") -> None:
+        """Prepare to write.
+
+        Args:
+            folder: Where the data set shall lie; must not exist.
+            name: Name of the data set.
+            label_set: Its classes.
+            source: Where it comes from, for display.
+
+        Raises:
+            SegcoreError: The name is not allowed, or the folder exists.
+        """
+        self.folder = Path(folder)
+        self.name = check_name(name)
+        self.label_set = label_set
+        self.source = source
+        self.partial = self.folder.with_name(f".{self.folder.name}.partial")
+        if self.folder.exists():
+            raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
+
+    def __enter__(self) -> "DatasetWriter":
+        """Make the temporary folder; what an import that was killed left there is removed."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        for part in ("images", "masks"):
+            (self.partial / part).mkdir(parents=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Remove the temporary folder if it is still there."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def add(
+        self,
+        sample_id: str,
+        image: Path | npt.NDArray[np.uint8],
+        mask: npt.NDArray[Any] | None,
+        split: str = "",
+        group: str = "",
+        *,
+        copy: bool = True,
+        mask_bytes: bytes | None = None,
+    ) -> Sample:
+        """Write one sample's files.
+
+        Args:
+            sample_id: Its id.
+            image: A file, or (H, W, 3) uint8 RGB.
+            mask: (H, W) of the label set's ``mask_dtype``: class indices or ``ignore_index``; None for none.
+            split: Split, or "".
+            group: Group, or "".
+            copy: Whether an image file is copied in; else it is referred to where it lies.
+            mask_bytes: The PNG of ``mask`` where it exists already, to spare encoding it.
+
+        Returns:
+            The sample, for :meth:`finish`.
+
+        Raises:
+            SegcoreError: Image and mask differ in size, or an index stands for no class.
+        """
+        check_sample_id(sample_id)
+        height, width = image_size(image) if isinstance(image, Path) else image.shape[:2]
+        if mask is not None:
+            self._check_mask(sample_id, mask, height, width)
+        if isinstance(image, Path) and not copy:
+            image_place = str(image.resolve())
+        elif isinstance(image, Path):
+            image_place = f"images/{sample_id}{image.suffix.lower()}"
+            target = self._place(image_place)
+            shutil.copyfile(image, target)
+        else:
+            image_place = f"images/{sample_id}.png"
+            self._place(image_place).write_bytes(encode_png(image))
+        if mask is None:
+            return Sample(sample_id, image_place, None, split, height, width, group)
+        mask_place = f"masks/{sample_id}.png"
+        self._place(mask_place).write_bytes(mask_bytes or encode_png(mask))
+        return Sample(sample_id, image_place, mask_place, split, height, width, group, digest_mask(mask))
+
+    def _place(self, relative: str) -> Path:
+        target = self.partial / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def _check_mask(self, sample_id: str, mask: npt.NDArray[Any], height: int, width: int) -> None:
+        if mask.shape != (height, width):
+            raise SegcoreError(
+                f"Expected a mask of {height} x {width} pixels (height x width) like the image of {sample_id!r}, received "
+                f"{' x '.join(map(str, mask.shape))}: give both the same size."
+            )
+        if mask.dtype != self.label_set.mask_dtype:
+            raise SegcoreError(f"Expected a {self.label_set.mask_dtype} mask for {sample_id!r}, received {mask.dtype}: convert it.")
+        wrong = (mask >= self.label_set.num_classes) & (mask != self.label_set.ignore_index)
+        if wrong.any():
+            raise SegcoreError(
+                f"Expected mask indices below {self.label_set.num_classes} or {self.label_set.ignore_index} in {sample_id!r}, received "
+                f"{int(mask[wrong][0])}: declare that class."
+            )
+
+    def finish(self, samples: Iterable[Sample]) -> Dataset:
+        """Write ``dataset.json`` and put the folder in its place.
+
+        Raises:
+            SegcoreError: There is no sample, or another data set took the place meanwhile.
+        """
+        kept = tuple(samples)
+        if not kept:
+            raise SegcoreError("Expected at least one sample, received none: check the source.")
+        Dataset(self.partial, self.name, self.label_set, kept, self.source).save()
+        try:
+            self.partial.rename(self.folder)
+        except OSError as error:
+            raise SegcoreError(f"The data set could not be put in {self.folder} ({error.strerror}): choose another name.") from error
+        return Dataset.open(self.folder)
+
+
+def write_dataset(folder: Path, name: str, label_set: LabelSet, samples: Iterable[ArraySample], source: str = "") -> Dataset:
+    """Write a data set from arrays; memory stays at one sample when ``samples`` is a generator.
+
+    Args:
+        folder: Where it shall lie; must not exist.
+        name: Its name.
+        label_set: Its classes.
+        samples: Images and masks with ids and splits.
+        source: Where it comes from, for display.
+
+    Returns:
+        The data set, opened.
+
+    Raises:
+        SegcoreError: A name, size or index does not fit; nothing is left behind then.
+    """
+    with DatasetWriter(Path(folder), name, label_set, source) as writer:
+        rows = []
+        for sample in samples:
+            mask = np.asarray(sample.mask)
+            if mask.dtype.kind not in "iu" or int(mask.min(initial=0)) < 0 or int(mask.max(initial=0)) > label_set.ignore_index:
+                raise SegcoreError(f"Expected indices of 0 to {label_set.ignore_index} in the mask of {sample.id!r}: convert it.")
+            typed = np.ascontiguousarray(mask, label_set.mask_dtype)
+            rows.append(writer.add(sample.id, sample.image, typed, sample.split, sample.group))
+        return writer.finish(rows)
