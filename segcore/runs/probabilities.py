@@ -25,6 +25,7 @@ MAGIC = b"SGP1"
 BITS = 12
 LEVEL = 1
 MAX_VALUES = 1 << 31
+MAX_PIXELS = 1 << 30
 _HEADER = struct.Struct("<4sB5I")
 
 FloatArray = npt.NDArray[np.float32]
@@ -50,6 +51,9 @@ def encode(probabilities: FloatArray, size: tuple[int, int], bits: int = BITS) -
     if not 2 <= bits <= 16:
         raise SegcoreError(f"Expected 2 to 16 bits, received {bits}: take 12.")
     h, w, num_classes = values.shape
+    height, width = size
+    if not 0 < height * width <= MAX_PIXELS or min(size) < 1 or values.size > MAX_VALUES:
+        raise SegcoreError(f"Expected an image of at most 2**30 pixels, received {height} x {width}: cut it into tiles.")
     total = values.sum(axis=2, dtype=np.float64)
     if not np.isfinite(total).all() or values.min() < 0 or total.min() <= 0:
         raise SegcoreError("Expected finite probabilities of at least 0 with a positive sum, received others: check the model.")
@@ -66,7 +70,7 @@ def encode(probabilities: FloatArray, size: tuple[int, int], bits: int = BITS) -
     _keep_argmax(quantised, values)
     planes = quantised.view(np.uint8).reshape(-1, 2)
     data = planes[:, 0].tobytes() + (planes[:, 1].tobytes() if bits > 8 else b"")
-    return _HEADER.pack(MAGIC, bits, h, w, num_classes, *size) + zlib.compress(data, LEVEL)
+    return _HEADER.pack(MAGIC, bits, h, w, num_classes, height, width) + zlib.compress(data, LEVEL)
 
 
 def _keep_argmax(quantised: npt.NDArray[np.uint16], values: FloatArray) -> None:
@@ -104,7 +108,7 @@ def decode(data: bytes) -> tuple[FloatArray, tuple[int, int]]:
     count = h * w * num_classes
     expected = count * (2 if bits > 8 else 1)
     payload = memoryview(data)[_HEADER.size :]
-    if magic != MAGIC or not 2 <= bits <= 16 or not 0 < count <= MAX_VALUES:
+    if magic != MAGIC or not 2 <= bits <= 16 or not 0 < count <= MAX_VALUES or not 0 < height * width <= MAX_PIXELS:
         raise damaged
     raw = inflate(payload, expected)
     if raw is None:
