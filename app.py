@@ -1,0 +1,28 @@
+"""The frame: page settings, navigation, the workspace shown in the sidebar."""
+
+import streamlit as st
+
+from segcore.ui import frame
+
+st.set_page_config(page_title="Segscope", page_icon="assets/icon.png", layout="wide")
+st.logo("assets/logo.svg", icon_image="assets/icon.png", size="large")
+
+navigation = st.navigation(
+    {
+        "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
+        "Data": [
+            st.Page("pages/dataset.py", title="Data set", icon=":material/photo_library:"),
+        ],
+        "Learn": [
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
+        ],
+        "Look and judge": [
+            st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
+            st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
+            st.Page("pages/compress.py", title="Compress labels", icon=":material/compress:"),
+        ],
+    }
+)
+frame.sidebar()
+navigation.run()

@@ -1,0 +1,17 @@
+"""How is it going?"""
+
+import streamlit as st
+
+from segcore.ui import run_panel, state
+
+workspace = state.workspace()
+state.header("Runs", "How is it going? Every run lives in its own process and folder; this page only looks.")
+
+rows = workspace.runs.list()
+if not rows:
+    state.empty("Nothing has been run yet. Choose a network and a recipe, and start.", "pages/train.py", "Train")
+
+run_panel.table()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    chosen = state.choose_from("Run", [r["run"] for r in rows], "run")
+run_panel.details(chosen)

@@ -1,0 +1,62 @@
+"""The shell door: ``python -m segcore COMMAND``.
+
+Each command prints a readable table, or with ``--json`` one JSON document and nothing else on standard
+output. What a user can mend ends in one line on standard error and exit code 2.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from segcore import __version__
+from segcore.cli.commands import COMMANDS, Command
+from segcore.errors import SegcoreError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with every command of :data:`segcore.cli.commands.COMMANDS`."""
+    parser = argparse.ArgumentParser(
+        prog="segscope",
+        description="Segscope: balance, train, ensemble, refine, look at and judge semantic segmentation.",
+        epilog="Every command takes --workspace DIR (default: $SEGCORE_WORKSPACE, else ./workspace) and --json.",
+    )
+    parser.add_argument("--version", action="version", version=f"Segscope {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        _add(subparsers, name, command)
+    return parser
+
+
+def _add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command) -> None:
+    parser = subparsers.add_parser(name, help=command.summary, description=command.summary)
+    parser.add_argument("--workspace", metavar="DIR", help="the workspace folder (default: $SEGCORE_WORKSPACE, else ./workspace)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    command.arguments(parser)
+    parser.set_defaults(chosen=command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; exit code 0, or 2 with one line for a mistake that the user can mend.
+
+    Args:
+        argv: Arguments without the program's name; None takes those of the process.
+    """
+    options = build_parser().parse_args(argv)
+    try:
+        result = options.chosen.run(options)
+    except SegcoreError as error:
+        print(f"segscope: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("segscope: interrupted; runs that were started go on (see: segscope runs).", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    if options.json:
+        print(json.dumps(result, indent=2, allow_nan=False))
+    else:
+        text = options.chosen.show(result)
+        if text:
+            print(text)

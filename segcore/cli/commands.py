@@ -1,0 +1,43 @@
+"""Every command of the shell door, in the order in which a newcomer meets them."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from segcore.cli.command import Command, Options
+from segcore.cli.data_commands import DATA_COMMANDS
+from segcore.cli.run_commands import RUN_COMMANDS
+from segcore.cli.score_commands import SCORE_COMMANDS
+from segcore.errors import SegcoreError
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def _app_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def _app(options: Options) -> None:
+    if not APP.exists():
+        raise SegcoreError(f"Expected the app at {APP}, found nothing: start it from a checkout with `make app`.")
+    if options.workspace:
+        os.environ["SEGCORE_WORKSPACE"] = str(Path(options.workspace).resolve())
+    else:
+        os.environ.setdefault("SEGCORE_WORKSPACE", str(Path("workspace").resolve()))
+    screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("darwin", "win32"))
+    headless = "false" if screen and not options.no_browser else "true"
+    print(f"Segscope: http://127.0.0.1:{options.port}  (workspace {os.environ['SEGCORE_WORKSPACE']}; stop with Ctrl-C)", flush=True)
+    os.chdir(APP.parent)  # where .streamlit/config.toml lies
+    streamlit = [sys.executable, "-m", "streamlit", "run", str(APP)]
+    settings = ["--server.port", str(options.port), "--server.headless", headless, "--server.showEmailPrompt", "false"]
+    os.execv(sys.executable, streamlit + settings)
+
+
+COMMANDS: dict[str, Command] = {
+    "app": Command("open the workbench in the browser", _app_arguments, _app, lambda result: ""),
+    **DATA_COMMANDS,
+    **RUN_COMMANDS,
+    **SCORE_COMMANDS,
+}

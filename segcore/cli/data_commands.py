@@ -1,0 +1,129 @@
+"""Commands about data sets: import, stats, splits, balance, the demo."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from segcore.catalog import BALANCE_MODES
+from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.tables import number, percent, table
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help="folder or archive that holds images and masks")
+    parser.add_argument("--name", help="name of the data set in the workspace (default: the source's name)")
+    parser.add_argument("--reference", action="store_true", help="leave the images where they are; only masks are written")
+
+
+def _import(options: Options) -> dict[str, Any]:
+    report = workspace_of(options).datasets.import_(
+        Path(options.source), options.name, copy=not options.reference, progress=ProgressLine("Importing")
+    )
+    return report.to_json()
+
+
+def _show_import(result: dict[str, Any]) -> str:
+    splits = ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items())
+    lines = [f"Imported {result['num_samples']} samples as {result['name']!r} ({splits})."]
+    classes = result["label_set"]["classes"]
+    lines.append(f"{len(classes)} classes: " + ", ".join(c["name"] for c in classes))
+    ignored = result["label_set"].get("ignored", [])
+    if ignored:
+        lines.append("Ignored: " + ", ".join(f"{c['name']} (id {c['id']})" for c in ignored))
+    problems = result["problems"]
+    if problems:
+        lines.append(f"{len(problems)} problems:")
+        lines += [f"  {p['sample'] or 'whole set'}: {p['what']} {p['mend']}".rstrip() for p in problems[:50]]
+        if len(problems) > 50:
+            lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
+    return "\n".join(lines)
+
+
+def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of a data set in the workspace")
+
+
+def _stats_arguments(parser: argparse.ArgumentParser) -> None:
+    _dataset_arguments(parser)
+    parser.add_argument("--split", help="train, validation or test (default: everything)")
+
+
+def _stats(options: Options) -> dict[str, Any]:
+    statistics = workspace_of(options).datasets.statistics(options.dataset, progress=ProgressLine("Counting"))
+    return statistics.summary(options.split)
+
+
+def _show_stats(result: dict[str, Any]) -> str:
+    lines = [
+        f"{result['dataset']}, split {result['split'] or 'all'}: {result['num_samples']} images, "
+        f"{percent(result['ignored_share'])} of the pixels ignored.",
+        "",
+        table(
+            ["id", "class", "pixels", "share", "images"],
+            [[c["id"], c["name"], c["pixels"], percent(c["pixel_share"], 3), c["images"]] for c in result["classes"]],
+        ),
+        "",
+    ]
+    imbalance = result["imbalance"]
+    lines.append(
+        table(
+            ["imbalance", "earth-mover distance from uniform", "mean IR"],
+            [[mode, number(imbalance[mode]["earth_mover_distance"]), number(imbalance[mode]["mean_ir"])] for mode in BALANCE_MODES],
+        )
+    )
+    lines.append(f"SCUMBLE {number(imbalance['scumble'], 6)}")
+    return "\n".join(lines)
+
+
+def _split_arguments(parser: argparse.ArgumentParser) -> None:
+    _dataset_arguments(parser)
+    parser.add_argument("--method", default="stratified", help="random, stratified or grouped (default: stratified)")
+    parser.add_argument("--validation", type=float, default=0.15, help="share of the samples for validation (default 0.15)")
+    parser.add_argument("--test", type=float, default=0.15, help="share of the samples for test (default 0.15)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _split(options: Options) -> dict[str, Any]:
+    fractions = {"train": 1 - options.validation - options.test, "validation": options.validation, "test": options.test}
+    return workspace_of(options).datasets.make_splits(options.dataset, options.method, fractions, options.seed)
+
+
+def _show_split(result: dict[str, Any]) -> str:
+    return f"{result['dataset']}: " + ", ".join(f"{k} {v}" for k, v in result["splits"].items()) + f" ({result['method']})."
+
+
+def _datasets(options: Options) -> list[dict[str, Any]]:
+    return workspace_of(options).datasets.list()
+
+
+def _show_datasets(result: list[dict[str, Any]]) -> str:
+    if not result:
+        return "No data set yet: segscope import FOLDER --name NAME, or segscope demo."
+    rows = [
+        [d["name"], d["num_samples"], d["num_classes"], ", ".join(f"{k or 'no split'} {v}" for k, v in d["splits"].items())] for d in result
+    ]
+    return table(["data set", "samples", "classes", "splits"], rows)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rebuild", metavar="FOLDER", help="train the demo's members again and write them into FOLDER (assets/demo)")
+
+
+def _demo(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    if options.rebuild:
+        return workspace.demo.rebuild(Path(options.rebuild), progress=ProgressLine("Training"))
+    return workspace.demo.open(progress=ProgressLine("Drawing scenes"))
+
+
+def _show_demo(result: dict[str, Any]) -> str:
+    return f"The demo is data set {result['dataset']!r} with the members {', '.join(result['runs'])}."
+
+
+DATA_COMMANDS: dict[str, Command] = {
+    "import": Command("read images and masks into the workspace, and report what does not fit", _import_arguments, _import, _show_import),
+    "datasets": Command("list the data sets", lambda parser: None, _datasets, _show_datasets),
+    "stats": Command("class balance by pixel and by image, and imbalance measures", _stats_arguments, _stats, _show_stats),
+    "split": Command("make train, validation and test splits", _split_arguments, _split, _show_split),
+    "demo": Command("open the synthetic demo with its five trained members", _demo_arguments, _demo, _show_demo),
+}

@@ -1,0 +1,120 @@
+"""Commands about runs: train, predict, runs, stop, resume."""
+
+import argparse
+from typing import Any
+
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
+from segcore.cli.tables import number, percent, table
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    model, recipe, run = ModelConfig(), RecipeConfig(), TrainConfig("-")
+    add = parser.add_argument
+    add("dataset", help="name of a data set in the workspace")
+    add(
+        "--architecture",
+        default=model.architecture,
+        help=f"one of {len(ARCHITECTURES)}: {_some(ARCHITECTURES)} (default {model.architecture})",
+    )
+    add("--encoder", default=model.encoder, help=f"one of {len(ENCODERS)}: {_some(ENCODERS)} (default {model.encoder})")
+    add("--weights", default=model.weights, help="imagenet, none, or a weights file (default imagenet)")
+    add("--size", default="x".join(map(str, run.size)), help="HEIGHTxWIDTH in pixels that images are resized to (default %(default)s)")
+    add("--loss", default=recipe.loss, help=f"one of {_some(LOSSES)} (default {recipe.loss})")
+    add("--optimizer", default=recipe.optimizer, help=f"one of {_some(OPTIMIZERS)}")
+    add("--learning-rate", type=float, default=recipe.learning_rate, help="first learning rate (default %(default)s)")
+    add("--schedule", default=recipe.schedule, help=f"one of {_some(SCHEDULES)}")
+    add("--epochs", type=int, default=recipe.epochs)
+    add("--batch-size", type=int, default=recipe.batch_size)
+    add("--patience", type=int, default=recipe.patience, help="epochs without a better validation mean IoU before stopping; 0 never stops")
+    add("--augmentation", default=recipe.augmentation, help=f"one of {_some(AUGMENTATIONS)}")
+    add("--precision", default=recipe.precision, help=f"one of {_some(PRECISIONS)}")
+    add("--train-split", default=run.train_split)
+    add("--validation-split", default=run.validation_split)
+    add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
+    add("--balance-plan", default=run.balance_plan, help="name of a balance plan saved with the data set")
+    add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1")
+    add("--seed", type=int, default=run.seed)
+    add("--deterministic", action="store_true", help="bit-identical repeats")
+    add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
+    add("--wait", action="store_true", help="return when the runs have ended; without it they go on by themselves")
+
+
+def _some(table_of_names: dict[str, Any]) -> str:
+    names = list(table_of_names)
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def _train(options: Options) -> dict[str, Any]:
+    config = TrainConfig(
+        dataset=options.dataset,
+        model=ModelConfig(options.architecture, options.encoder, options.weights),
+        recipe=RecipeConfig(
+            loss=options.loss,
+            optimizer=options.optimizer,
+            learning_rate=options.learning_rate,
+            schedule=options.schedule,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            patience=options.patience,
+            augmentation=options.augmentation,
+            precision=options.precision,
+        ),
+        size=parse_size(options.size),
+        train_split=options.train_split,
+        validation_split=options.validation_split,
+        seed=options.seed,
+        device=options.device,
+        label_map=options.label_map,
+        balance_plan=options.balance_plan,
+        deterministic=options.deterministic,
+    )
+    workspace = workspace_of(options)
+    runs = workspace.runs.train(config, members=options.members)
+    if options.wait:
+        workspace.runs.wait(runs, progress=ProgressLine("Training"))
+    return {"runs": runs}
+
+
+def _show_train(result: dict[str, Any]) -> str:
+    return "Runs: " + ", ".join(result["runs"]) + "\nWatch them with: segscope runs"
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="id of a finished training run")
+    parser.add_argument("--split", default="test")
+
+
+def _predict(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    run = workspace.runs.predict(options.run, options.split)
+    workspace.runs.wait([run], progress=ProgressLine("Predicting"))
+    return {"runs": [run]}
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=["list", "stop", "resume", "delete"], default="list")
+    parser.add_argument("run", nargs="*", help="ids of the runs to stop, resume or delete")
+
+
+def _runs(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    act = {"stop": workspace.runs.stop, "resume": workspace.runs.resume, "delete": workspace.runs.delete}.get(options.action)
+    for run in options.run if act else ():
+        act(run)
+    return {"runs": workspace.runs.list()}
+
+
+def _show_runs(result: dict[str, Any]) -> str:
+    if not result["runs"]:
+        return "No run yet: segscope train DATASET."
+    rows = [[r["run"], r["kind"], r["state"], r["dataset"], percent(r["progress"], 0), number(r["mean_iou"])] for r in result["runs"]]
+    return table(["run", "kind", "state", "data set", "done", "mean IoU"], rows)
+
+
+RUN_COMMANDS: dict[str, Command] = {
+    "train": Command("launch training runs in the background", _train_arguments, _train, _show_train),
+    "predict": Command("write a run's probabilities for a split", _predict_arguments, _predict, _show_train),
+    "runs": Command("list the runs; stop, resume or delete one", _runs_arguments, _runs, _show_runs),
+}

@@ -1,0 +1,124 @@
+"""Commands about scores: evaluate, ensemble, compress."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from segcore.catalog import ENSEMBLE_RULES
+from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.tables import number, percent, table
+from segcore.errors import SegcoreError
+from segcore.postprocess.dense_crf import CRFParameters
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", help="id of a training run or of an ensemble")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--truth", metavar="DIR", help="folder of true masks (with --prediction and --classes)")
+    parser.add_argument("--prediction", metavar="DIR", help="folder of predicted masks from any tool, matched by name")
+    parser.add_argument("--classes", metavar="CSV", help="classes.csv with the columns id, name and optionally color, ignore")
+
+
+def _evaluate(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    folders = (options.truth, options.prediction, options.classes)
+    if options.run and not any(folders):
+        workspace.scores.ensure_predictions([options.run], options.split, progress=ProgressLine("Predicting"))
+        return workspace.scores.report(options.run, options.split).to_json()
+    if not options.run and all(folders):
+        return workspace.scores.evaluate_folders(*(Path(f) for f in folders), progress=ProgressLine("Counting")).to_json()
+    raise SegcoreError("Expected either a run, or all of --truth, --prediction and --classes: give one or the other.")
+
+
+def _show_evaluate(result: dict[str, Any]) -> str:
+    low, high = result["interval"]["mean_iou"]
+    rows = [
+        [c["id"], c["name"], number(c["iou"]), number(c["dice"]), number(c["precision"]), number(c["recall"]), c["support"]]
+        for c in result["classes"]
+    ]
+    size = result["size"]
+    return "\n".join(
+        [
+            f"Split {result['split']}, {result['num_samples']} images at {'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
+            f"{percent(result['ignored_share'])} of the pixels ignored.",
+            f"Mean IoU {number(result['mean_iou'])} (95 % interval {number(low)} to {number(high)}), "
+            f"pixel accuracy {number(result['pixel_accuracy'])}.",
+            "",
+            table(["id", "class", "IoU", "Dice", "precision", "recall", "pixels"], rows),
+        ]
+    )
+
+
+def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of finished training runs")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--rule", default="mean", help=f"one of {', '.join(ENSEMBLE_RULES)}")
+    parser.add_argument("--crf", action="store_true", help="also refine with the dense CRF and score that")
+
+
+def _ensemble(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    crf = CRFParameters() if options.crf else None
+    run = workspace.runs.ensemble(options.runs, options.split, rule=options.rule, crf=crf)
+    workspace.runs.wait([run], progress=ProgressLine("Combining"))
+    return workspace.scores.ensemble(run)
+
+
+def _show_ensemble(result: dict[str, Any]) -> str:
+    rows = [[m["run"], number(m["mean_iou"]), number(m["pixel_accuracy"])] for m in result["members"]]
+    for name in ("ensemble", "crf"):
+        if result.get(name):
+            rows.append([name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])])
+    return table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
+
+
+def _compress_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", help="id of a training run or of an ensemble")
+    parser.add_argument("--confusion", metavar="CSV", help="a CSV of counts: rows true, columns predicted")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--groups", type=int, metavar="K", help="show the best merge down to K groups")
+    parser.add_argument("--exact", action="store_true", help="the optimum for every number of groups, and the certified front")
+    parser.add_argument("--prior", default="pixel", help="pixel, image, uniform or importance: what counts as information")
+    parser.add_argument("--forbid", action="append", default=[], metavar="A:B", help="never merge these two classes (names or ids)")
+
+
+def _compress(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    if bool(options.run) == bool(options.confusion):
+        raise SegcoreError("Expected either a run or --confusion FILE: give one of the two.")
+    if options.run:
+        workspace.scores.ensure_predictions([options.run], options.split, progress=ProgressLine("Predicting"))
+    return workspace.scores.compress(
+        run=options.run,
+        split=options.split,
+        confusion=Path(options.confusion) if options.confusion else None,
+        prior=options.prior,
+        forbidden=[tuple(pair.split(":", 1)) for pair in options.forbid],
+        exact=options.exact,
+        groups=options.groups,
+    )
+
+
+def _show_compress(result: dict[str, Any]) -> str:
+    rows = [
+        [
+            r["num_groups"],
+            number(r["accuracy"]),
+            number(r["mean_iou"]),
+            number(r["lift"], 3),
+            percent(r["retained_entropy"], 1),
+            number(r["honest_accuracy"], 3),
+            " ".join("{" + ",".join(map(str, g)) + "}" for g in r["groups"] if len(g) > 1) or "no merge",
+        ]
+        for r in result["path"]
+    ]
+    return table(["labels", "accuracy", "mean IoU", "lift", "entropy kept", "honest accuracy", "merged ids"], rows)
+
+
+SCORE_COMMANDS: dict[str, Command] = {
+    "evaluate": Command("score a run, or a folder of masks from any tool", _evaluate_arguments, _evaluate, _show_evaluate),
+    "ensemble": Command("score members, their combination, and the dense CRF", _ensemble_arguments, _ensemble, _show_ensemble),
+    "compress": Command(
+        "what if labels were merged: accuracy gained against information lost", _compress_arguments, _compress, _show_compress
+    ),
+}

@@ -1,0 +1,36 @@
+"""How the shell door shows a result to a person: aligned columns, shares, missing values."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """Write a share 0..1 as a percentage, or "-" where it is undefined."""
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number with fixed digits, or "-" where it is undefined."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Lay rows out in columns: text to the left, numbers and shares to the right.
+
+    Args:
+        header: Column titles.
+        rows: One sequence a row, as long as the header.
+
+    Returns:
+        Lines joined by newlines, the header underlined.
+    """
+    cells = [[str(c) for c in header], *([str(c) for c in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    right = [all(_numeric(row[i]) for row in cells[1:]) and len(cells) > 1 for i in range(len(header))]
+    lines = ["  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def _numeric(text: str) -> bool:
+    stripped = text.replace("%", "").replace(",", "").strip().lstrip("+-")
+    return not stripped or stripped.replace(".", "", 1).isdigit()

@@ -1,0 +1,1 @@
+"""Streamlit parts that pages share; only pages and the app import them."""

@@ -1,0 +1,200 @@
+"""Plotly figures of the pages; no app in here, so each can be tested and saved without one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+ACCENT = "#0b6e75"
+QUIET = "#9fb3b5"
+WARM = "#d55e00"
+
+
+def _layout(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": -0.18, "x": 0},
+        hoverlabel={"namelength": -1},
+        **axes,
+    )
+    return figure
+
+
+def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[float], unit: str) -> go.Figure:
+    """Draw one bar a class, in the class's colour, largest at the top.
+
+    Args:
+        names: C class names.
+        colors: C colours as ``#rrggbb``.
+        values: C values.
+        unit: What the values are: "%" or "images".
+    """
+    order = np.argsort(np.asarray(values, float), kind="stable")
+    digits = ":.3g" if unit == "%" else ":,"
+    figure = go.Figure(
+        go.Bar(
+            x=[values[i] for i in order],
+            y=[names[i] for i in order],
+            orientation="h",
+            marker={"color": [colors[i] for i in order], "line": {"color": "rgba(128,128,128,.6)", "width": 1}},
+            text=[f"{values[i]:.2f} %" if unit == "%" else f"{values[i]:,}" for i in order],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"%{{y}}: %{{x{digits}}} {unit}<extra></extra>",
+        )
+    )
+    top = max(values, default=1) or 1
+    return _layout(figure, 60 + 26 * len(names), xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]}, yaxis={"automargin": True})
+
+
+def curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], keys: Sequence[str], *, logarithmic: bool = False) -> go.Figure:
+    """Draw training curves over epochs, one colour a run and one dash a quantity.
+
+    Args:
+        histories: Lines of ``metrics.jsonl`` by run id.
+        keys: Quantities to draw, such as "loss" and "val_loss".
+        logarithmic: Whether the vertical axis is logarithmic.
+    """
+    figure = go.Figure()
+    dashes = ["solid", "dash", "dot", "dashdot"]
+    for position, (run, lines) in enumerate(histories.items()):
+        for dash, key in zip(dashes, keys, strict=False):
+            points = [(line["epoch"], line[key]) for line in lines if line.get(key) is not None and "epoch" in line]
+            if not points:
+                continue
+            x, y = zip(*points, strict=True)
+            name = key if len(histories) == 1 else f"{run} · {key}"
+            line = {"dash": dash, "width": 2} if len(histories) == 1 else {"dash": dash, "width": 2, "color": _cycle(position)}
+            figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines+markers" if len(x) < 40 else "lines", line=line))
+    return _layout(
+        figure, 320, xaxis={"title": {"text": "epoch"}}, yaxis={"type": "log" if logarithmic else "linear"}, hovermode="x unified"
+    )
+
+
+def _cycle(position: int) -> str:
+    colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b79f00", "#7a5195"]
+    return colors[position % len(colors)]
+
+
+def class_scores(names: Sequence[str], colors: Sequence[str], scores: Mapping[str, Sequence[float | None]]) -> go.Figure:
+    """Draw the IoU of each class; with several models one group of bars a class.
+
+    Args:
+        names: C class names.
+        colors: C colours as ``#rrggbb``; used when there is one model.
+        scores: C values 0..1 or None (absent class) by model.
+    """
+    figure = go.Figure()
+    for position, (model, values) in enumerate(scores.items()):
+        figure.add_trace(
+            go.Bar(
+                x=list(names),
+                y=[None if v is None else 100 * v for v in values],
+                name=model,
+                marker={
+                    "color": list(colors) if len(scores) == 1 else _cycle(position),
+                    "line": {"color": "rgba(128,128,128,.6)", "width": 1},
+                },
+                hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + model + "</extra>",
+            )
+        )
+    return _layout(figure, 320, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group", showlegend=len(scores) > 1)
+
+
+def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: str = "row") -> go.Figure:
+    """Draw a confusion matrix as a heat map, rows true, columns predicted.
+
+    Args:
+        counts: (C, C) pixels.
+        names: C class names.
+        normalise: "row" (share of the true class), "column" (share of the predicted class) or "all".
+    """
+    matrix = counts.astype(float)
+    if normalise == "row":
+        total = matrix.sum(axis=1, keepdims=True)
+    elif normalise == "column":
+        total = matrix.sum(axis=0, keepdims=True)
+    else:
+        total = matrix.sum()
+    share = 100 * np.divide(matrix, total, out=np.zeros_like(matrix), where=np.asarray(total) > 0)
+    text = [[f"{v:.0f}" if v >= 0.5 else "" for v in row] for row in share]
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.sqrt(share),
+            x=list(names),
+            y=list(names),
+            text=text,
+            texttemplate="%{text}" if len(names) <= 24 else None,
+            customdata=np.dstack([share, counts]),
+            colorscale=[[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]],
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            hovertemplate="true %{y}, predicted %{x}: %{customdata[0]:.2f} %, %{customdata[1]:,} px<extra></extra>",
+        )
+    )
+    height = 120 + 30 * len(names) if len(names) <= 24 else 840
+    return _layout(
+        figure,
+        height,
+        xaxis={"title": {"text": "predicted"}, "side": "top", "tickangle": -40, "automargin": True},
+        yaxis={"title": {"text": "true"}, "autorange": "reversed", "automargin": True},
+    )
+
+
+def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Sequence[Mapping[str, Any]] = ()) -> go.Figure:
+    """Draw accuracy against the information kept, one point a number of labels; the chosen one stands out.
+
+    Args:
+        path: Rows of the compression path.
+        chosen: The number of labels that is looked at.
+        front: Rows of the certified front, where it was asked for.
+    """
+    figure = go.Figure()
+    if front:
+        figure.add_trace(
+            go.Scatter(
+                x=[100 * r["retained_entropy"] for r in front],
+                y=[100 * r["accuracy"] for r in front],
+                mode="lines",
+                name="no partition beats these",
+                line={"color": QUIET, "width": 6},
+                hoverinfo="skip",
+            )
+        )
+    for key, name, color in (("accuracy", "accuracy", ACCENT), ("mean_iou", "mean IoU", WARM)):
+        figure.add_trace(
+            go.Scatter(
+                x=[100 * r["retained_entropy"] for r in path],
+                y=[None if r[key] is None else 100 * r[key] for r in path],
+                customdata=[r["num_groups"] for r in path],
+                mode="lines+markers",
+                name=name,
+                line={"color": color, "width": 2},
+                marker={"size": [14 if r["num_groups"] == chosen else 7 for r in path], "line": {"width": 1, "color": "white"}},
+                hovertemplate="%{customdata} labels: %{y:.2f} % at %{x:.1f} % of the entropy<extra>" + name + "</extra>",
+            )
+        )
+    return _layout(
+        figure,
+        380,
+        xaxis={"title": {"text": "entropy of the labels kept, %"}, "autorange": "reversed"},
+        yaxis={"title": {"text": "%"}},
+        hovermode="closest",
+    )
+
+
+def before_after(names: Sequence[str], series: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Draw class shares before and after a plan, and the target, as grouped bars.
+
+    Args:
+        names: C class names.
+        series: C shares 0..1 by what they are ("before", "after", "target").
+    """
+    figure = go.Figure()
+    for color, (name, values) in zip([QUIET, ACCENT, WARM], series.items(), strict=False):
+        figure.add_trace(go.Bar(x=list(names), y=[100 * v for v in values], name=name, marker={"color": color}))
+    return _layout(figure, 320, yaxis={"title": {"text": "share, %"}}, barmode="group")

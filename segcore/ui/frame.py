@@ -1,0 +1,22 @@
+"""What stands around every page: the workspace and what is under way, in the sidebar."""
+
+import streamlit as st
+
+from segcore.ui import state
+
+
+def sidebar() -> None:
+    """Show the workspace's folder and its active runs below the navigation."""
+    with st.sidebar:
+        workspace = state.workspace()
+        _active_runs()
+        st.caption(f"Workspace `{workspace.folder}`", help="Chosen by --workspace or $SEGCORE_WORKSPACE when the app starts.")
+
+
+@st.fragment(run_every=5)
+def _active_runs() -> None:
+    rows = [r for r in state.workspace().runs.list() if r["state"] in ("starting", "running", "stopping")]
+    for row in rows[:3]:
+        left = row["seconds_left"]
+        text = f"{row['run']}" + (f", {state.duration(left)} left" if left else "")
+        st.progress(min(max(row["progress"], 0.0), 1.0), text=text)

@@ -1,0 +1,58 @@
+"""Predictions of a split: whether they are there, how to get them, what they score."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from segcore.ui import state
+
+
+def offer(runs: Sequence[str], split: str) -> bool:
+    """Return whether every run has counts of the split; where not, offer to predict it and show how far that is."""
+    workspace = state.workspace()
+    missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
+    if not missing:
+        return True
+    under_way = {r["run"]: r for r in workspace.runs.list() if r["state"] in ("queued", "starting", "running", "stopping")}
+    active = [under_way[name] for run in missing for name in workspace.runs.derived(run, split) if name in under_way]
+    with st.container(border=True):
+        if active:
+            _follow([r["run"] for r in active])
+        else:
+            st.markdown(f"The split **{split}** has not been predicted yet by {', '.join(f'`{r}`' for r in missing)}.")
+            if st.button(f"Predict {split}", type="primary", icon=":material/play_arrow:", key="predict_split"):
+                with state.errors_shown():
+                    for run in missing:
+                        workspace.runs.predict_any(run, split)
+                st.rerun()
+    return False
+
+
+def _follow(names: list[str]) -> None:
+    @st.fragment(run_every=1)
+    def panel() -> None:
+        folders = [state.workspace().runs.open(name) for name in names]
+        statuses = [folder.status() for folder in folders]
+        state.workspace().runs.refresh()
+        if all(s.has_ended for s in statuses):
+            for folder, status in zip(folders, statuses, strict=True):
+                if status.state != "finished":
+                    st.error(f"{folder.id}: {status.cause or status.state}")
+                    return
+            st.rerun()
+        done = sum(s.progress for s in statuses) / len(statuses)
+        left = max((s.seconds_left or 0.0) for s in statuses)
+        message = next((s.message for s in statuses if s.is_active and s.message), "waiting for a free device")
+        st.progress(min(done, 1.0), text=f"Predicting: {message}" + (f", {state.duration(left)} left" if left else ""))
+
+    panel()
+
+
+def caption(runs: Sequence[str], split: str) -> None:
+    """Write each run's mean IoU on the split, with its interval, as one line."""
+    parts = []
+    for run in runs:
+        report = state.workspace().scores.report(run, split).to_json()
+        low, high = report["interval"]["mean_iou"]
+        parts.append(f"{run}: mean IoU {state.percent(report['mean_iou'])} ({state.percent(low)} to {state.percent(high)})")
+    st.caption(f"On {split}, {report['num_samples']} images, each at its own size, 95 % interval over images. " + " · ".join(parts))

@@ -1,0 +1,157 @@
+"""What every page starts from: the workspace, the chosen data set, errors shown as sentences."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.labels import LabelSet, color_to_hex
+from segcore.workspace import Workspace
+
+CHART = {"displaylogo": False, "displayModeBar": False}
+"""Plotly settings of every chart."""
+
+
+@st.cache_resource(show_spinner=False)
+def _open_workspace() -> Workspace:
+    return Workspace()
+
+
+def workspace() -> Workspace:
+    """Return the workspace of this app, opened once for all sessions."""
+    with errors_shown():
+        return _open_workspace()
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show a mistake that the user can mend as a sentence, and end the page there."""
+    try:
+        yield
+    except SegcoreError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+def header(title: str, question: str) -> None:
+    """Write a page's title and the question it answers."""
+    st.title(title, anchor=False)
+    st.caption(question)
+
+
+def empty(sentence: str, page: str, label: str) -> None:
+    """Say what is missing, offer the page that mends it, and end the page."""
+    with st.container(border=True):
+        st.markdown(sentence)
+        st.page_link(page, label=label, icon=":material/arrow_forward:")
+    st.stop()
+
+
+def choose_dataset() -> str:
+    """Let the user choose a data set; ends the page with a way on where there is none."""
+    names = workspace().datasets.names()
+    if not names:
+        empty("There is no data set yet. Import your own images and masks, or open the demo.", "pages/home.py", "Go to the start page")
+    return choose_from("Data set", names, "dataset")
+
+
+def choose_run(kinds: Sequence[str] = ("train", "evaluate"), *, label: str = "Run", key: str = "run") -> str:
+    """Let the user choose a finished run; ends the page with a way on where there is none."""
+    names = finished_runs(kinds)
+    if not names:
+        empty("There is no finished run yet. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page")
+    return choose_from(label, names, key)
+
+
+def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None) -> list[str]:
+    """Return the ids of finished runs of some kinds, newest first."""
+    rows = workspace().runs.list()
+    return [r["run"] for r in rows if r["kind"] in kinds and r["state"] == "finished" and dataset in (None, r["dataset"])]
+
+
+def choose_split(splits: Sequence[str], *, default: str = "test", key: str = "split") -> str:
+    """Let the user choose one of the splits; the link keeps it."""
+    options = list(splits)
+    _drop_unknown(key, options)
+    start = default if default in options else options[0]
+    return str(st.segmented_control("Split", options, default=start, key=key, bind="query-params", required=True))
+
+
+def choose_from(label: str, options: Sequence[str], key: str, *, help: str | None = None) -> str:
+    """Let the user choose one of some names; the link keeps it, and so does a change of page."""
+    _drop_unknown(key, options)
+    return str(st.selectbox(label, list(options), key=key, bind="query-params", persist_state="session", help=help))
+
+
+def _drop_unknown(key: str, options: Sequence[str]) -> None:
+    if st.session_state.get(key) not in (None, *options):
+        del st.session_state[key]
+
+
+def step_through(options: Sequence[str], key: str, label: str) -> str:
+    """Let the user choose one of many names, or step to the one before or after."""
+    names = list(options)
+    moved = st.session_state.pop(f"{key}_moved", None)
+    if moved in names:
+        st.session_state[key] = moved
+    _drop_unknown(key, names)
+
+    def move(by: int) -> None:
+        here = st.session_state.get(key, names[0])
+        st.session_state[key] = names[(names.index(here) + by) % len(names)]
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(label, names, key=key, bind="query-params", width=420)
+        st.button("", icon=":material/chevron_left:", help="The image before", on_click=move, args=(-1,), key=f"{key}_before")
+        st.button("", icon=":material/chevron_right:", help="The next image", on_click=move, args=(1,), key=f"{key}_after")
+    return str(chosen)
+
+
+def step(options: Sequence[str], key: str, by: int) -> None:
+    """Move the choice of :func:`step_through` by some places, as the viewer's keys ask; call before the next rerun."""
+    names = list(options)
+    st.session_state[f"{key}_moved"] = names[(names.index(st.session_state[key]) + by) % len(names)]
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _compression(_workspace: Workspace, run: str, split: str, prior: str, stamp: str) -> dict[str, Any]:
+    return _workspace.scores.compress(run, split, prior=prior, exact=True)
+
+
+def compression(run: str, split: str, prior: str) -> dict[str, Any]:
+    """Return the label-compression what-if of a run, computed once for each content of its counts."""
+    _, counts = workspace().scores.counts(run, split)
+    return _compression(workspace(), run, split, prior, hashlib.sha256(counts.tobytes()).hexdigest())
+
+
+def hex_colors(label_set: LabelSet) -> list[str]:
+    """Return the classes' colours as ``#rrggbb``, in index order."""
+    return [color_to_hex(c.color) for c in label_set.classes]
+
+
+def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows as a CSV file, UTF-8 with a header line."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def percent(value: float | None) -> str:
+    """Write a share 0..1 as a percentage with two digits; "–" where it is undefined."""
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time for a person: "40 s", "3 min", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,181 @@
+"""The form that says what shall learn: made from the tables of the catalogue."""
+
+import shlex
+from collections.abc import Mapping
+
+import streamlit as st
+
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.ui import state
+
+
+def _pick(label: str, table: Mapping[str, Choice], default: str, key: str) -> str:
+    """Draw a select box over a table of the catalogue, with the chosen entry's one-line explanation below it."""
+    names = list(table)
+    chosen = st.selectbox(label, names, index=names.index(default), format_func=lambda n: table[n].title, key=key)
+    entry = table[chosen]
+    st.caption(entry.summary + (f" ({entry.paper})" if entry.paper else ""))
+    return str(chosen)
+
+
+def form(dataset: str) -> tuple[TrainConfig | None, int]:
+    """Draw the form and return the config and the number of members; None where a choice is refused (the reason is shown)."""
+    opened = state.workspace().datasets.open(dataset)
+    model, recipe = ModelConfig(), RecipeConfig()
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        architecture = _pick("Architecture", ARCHITECTURES, model.architecture, "architecture")
+        encoder = _pick("Encoder", ENCODERS, model.encoder, "encoder")
+    with middle:
+        weights = _weights(encoder)
+        height, width = _size(opened.samples[0].height, opened.samples[0].width, architecture, encoder)
+    with right:
+        epochs = st.number_input("Epochs", 1, 100_000, recipe.epochs, help="Passes over the training split; early stopping may end sooner.")
+        members = st.number_input("Members", 1, 100, 1, help="Runs that differ in their seed only; their mean probability is an ensemble.")
+    with st.expander("Recipe, splits and device", icon=":material/tune:"):
+        one, two, three = st.columns(3, gap="large")
+        with one:
+            loss = _pick("Loss", LOSSES, recipe.loss, "loss")
+            augmentation = _pick("Augmentation", AUGMENTATIONS, recipe.augmentation, "augmentation")
+            batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.")
+        with two:
+            optimizer = _pick("Optimizer", OPTIMIZERS, recipe.optimizer, "optimizer")
+            schedule = _pick("Learning-rate schedule", SCHEDULES, recipe.schedule, "schedule")
+            rate = st.number_input(
+                "Learning rate", 1e-8, 10.0, recipe.learning_rate, format="%.6f", help="At the start; the schedule lowers it."
+            )
+        with three:
+            precision = _pick("Precision", PRECISIONS, recipe.precision, "precision")
+            patience = st.number_input(
+                "Patience", 0, 100_000, recipe.patience, help="Epochs without a better validation mean IoU; 0: never stop."
+            )
+            devices = [d.name for d in state.workspace().runs.devices()]
+            device = st.selectbox("Device", ["auto", *devices], help="auto takes the first GPU, else the CPU.")
+            seed = st.number_input("Seed", 0, 2**31 - 1, 0)
+        splits = [s for s in opened.splits if s]
+        with one:
+            train_split = st.selectbox("Learn from", splits, index=_index(splits, "train"))
+        with two:
+            choices = ["", *splits]
+            validation = st.selectbox(
+                "Choose the best epoch on", choices, index=_index(choices, "validation"), format_func=lambda s: s or "none"
+            )
+        with three:
+            maps = ["", *opened.label_maps()]
+            label_map = st.selectbox("Label map", maps, format_func=lambda m: m or "none", help="Train with merged labels.")
+            plans = ["", *opened.plans()]
+            plan = st.selectbox("Balance plan", plans, format_func=lambda p: p or "none", help="Repeat images that hold rare labels.")
+    try:
+        config = TrainConfig(
+            dataset=dataset,
+            model=ModelConfig(architecture, encoder, weights),
+            recipe=RecipeConfig(
+                loss=loss,
+                optimizer=optimizer,
+                learning_rate=float(rate),
+                schedule=schedule,
+                epochs=int(epochs),
+                batch_size=int(batch_size),
+                patience=int(patience),
+                augmentation=augmentation,
+                precision=precision,
+            ),
+            size=(int(height), int(width)),
+            train_split=train_split,
+            validation_split=validation,
+            seed=int(seed),
+            device=device,
+            label_map=label_map,
+            balance_plan=plan,
+        )
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return None, int(members)
+    return config, int(members)
+
+
+def _index(options: list[str], wanted: str) -> int:
+    return options.index(wanted) if wanted in options else 0
+
+
+def _weights(encoder: str) -> str:
+    options = (["imagenet"] if ENCODERS[encoder].imagenet else []) + ["none", "file"]
+    titles = {"imagenet": "ImageNet (downloaded once)", "none": "Random", "file": "From a file"}
+    chosen = st.selectbox("Encoder weights", options, format_func=titles.get, key=f"weights_{encoder}")
+    if chosen == "imagenet":
+        st.caption("Keras downloads them on first use. Without internet choose random weights, or a file.")
+    if chosen != "file":
+        return str(chosen)
+    return (
+        st.text_input(
+            "Weights file", placeholder="/weights/encoder.npz", help="A .npz of layer/variable arrays, a .keras or a .weights.h5 file."
+        )
+        or "none"
+    )
+
+
+def _size(rows: int, columns: int, architecture: str, encoder: str) -> tuple[int, int]:
+    """Draw two number boxes, first set to the image's own size, at most 256 rows, rounded to what the network takes."""
+    stride = ModelConfig(architecture, encoder, "none").stride
+    scale = min(1.0, 256 / rows)
+    start = [max(stride, round(side * scale / stride) * stride) for side in (rows, columns)]
+    one, two = st.columns(2)
+    with one:
+        height = st.number_input(
+            "Height", stride, 8192, start[0], step=stride, help="Images are resized to this many rows.", key=f"height_{stride}"
+        )
+    with two:
+        width = st.number_input(
+            "Width", stride, 8192, start[1], step=stride, help="Images are resized to this many columns.", key=f"width_{stride}"
+        )
+    st.caption(f"Multiples of {stride}. The images have {rows} x {columns} pixels; scores are taken at that size.")
+    return int(height), int(width)
+
+
+def offer_splits(dataset: str) -> None:
+    """Say that splits are missing and make them on request."""
+    with st.container(border=True):
+        st.markdown("This data set came without splits. Training needs at least **train**, and **validation** to choose the best epoch.")
+        one, two, three = st.columns(3)
+        method = one.selectbox("Method", ["stratified", "random", "grouped"], help="Grouped keeps the samples of one folder together.")
+        validation = two.number_input("Validation, %", 0, 50, 15)
+        test = three.number_input("Test, %", 0, 50, 15)
+        if st.button("Make splits", type="primary"):
+            fractions = {"train": 1 - (validation + test) / 100, "validation": validation / 100, "test": test / 100}
+            with state.errors_shown():
+                state.workspace().datasets.make_splits(dataset, method, fractions, 0)
+            st.rerun()
+
+
+def command_line(config: TrainConfig, members: int) -> str:
+    """Return the shell command that starts the same runs."""
+    model, recipe = config.model, config.recipe
+    options = {
+        "architecture": model.architecture,
+        "encoder": model.encoder,
+        "weights": model.weights,
+        "size": f"{config.size[0]}x{config.size[1]}",
+        "loss": recipe.loss,
+        "optimizer": recipe.optimizer,
+        "learning-rate": f"{recipe.learning_rate:g}",
+        "schedule": recipe.schedule,
+        "epochs": recipe.epochs,
+        "batch-size": recipe.batch_size,
+        "patience": recipe.patience,
+        "augmentation": recipe.augmentation,
+        "precision": recipe.precision,
+        "train-split": config.train_split,
+        "validation-split": config.validation_split,
+        "label-map": config.label_map,
+        "balance-plan": config.balance_plan,
+        "device": config.device,
+        "seed": config.seed,
+        "members": members,
+    }
+    words = ["python", "-m", "segcore", "train", config.dataset]
+    for name, value in options.items():
+        if value != "" or name == "validation-split":
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)

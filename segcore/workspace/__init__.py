@@ -1,0 +1,53 @@
+"""The left wing's door: one object for all that pages and the shell ask of a workspace folder.
+
+A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of
+four shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
+"""
+
+import os
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.demo import Demo
+from segcore.workspace.runs import RunShelf
+from segcore.workspace.scenes import SceneShelf
+from segcore.workspace.scores import ScoreShelf
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """A workspace folder, opened.
+
+    Attributes:
+        folder: Its absolute path; made on first use.
+        datasets: What lies in it to learn from.
+        runs: What was trained, predicted and evaluated, and what is under way.
+        scores: Reports, ensembles and the label-compression what-if.
+        scenes: One sample with its masks and probabilities, for looking at.
+        demo: The synthetic set that comes with Segscope.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        """Open a workspace.
+
+        Args:
+            folder: Its path; None takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
+
+        Raises:
+            SegcoreError: The path is a file, or the folder cannot be made.
+        """
+        self.folder = Path(folder or os.environ.get("SEGCORE_WORKSPACE") or "workspace").expanduser().resolve()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegcoreError(
+                f"Expected a folder for the workspace, but {self.folder} cannot be made "
+                f"({error.strerror}): choose another with --workspace."
+            ) from error
+        self.datasets = DatasetShelf(self.folder / "datasets")
+        self.runs = RunShelf(self.folder, self.datasets)
+        self.scores = ScoreShelf(self.datasets, self.runs)
+        self.scenes = SceneShelf(self.datasets, self.runs)
+        self.demo = Demo(self.datasets, self.runs)

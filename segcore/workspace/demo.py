@@ -1,0 +1,105 @@
+"""The synthetic demo: drawn at first click, with five members that were trained beforehand."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.data.synthetic import make_synthetic
+from segcore.errors import SegcoreError
+from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.runs import RunShelf
+
+Progress = Callable[[int, int, str], None]
+
+NAME = "demo"
+SEED = 0
+MEMBERS = 5
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "demo"
+CONFIG = TrainConfig(
+    dataset=NAME,
+    model=ModelConfig("unet", "tiny", "none"),
+    recipe=RecipeConfig(loss="jaccard_distance", learning_rate=3e-3, epochs=40, batch_size=8, patience=0, augmentation="aerial"),
+    size=(192, 256),
+)
+
+
+class Demo:
+    """Opens and rebuilds the demo."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    def is_open(self) -> bool:
+        """Return whether the demo's data set and members lie in this workspace."""
+        return NAME in self._datasets.names()
+
+    def open(self, progress: Progress | None = None) -> dict[str, Any]:
+        """Draw the synthetic set and bring in its trained members; nothing is done twice.
+
+        Returns:
+            ``{"dataset": name, "runs": [ids of the training runs], "ensemble": id of the evaluation}``.
+
+        Raises:
+            SegcoreError: The members that come with Segscope are missing, or the workspace cannot be written.
+        """
+        stored = sorted((ASSETS / "runs").glob("*/config.json"))
+        if not stored:
+            raise SegcoreError(f"Expected the demo's members in {ASSETS}, found none: make them with `segscope demo --rebuild {ASSETS}`.")
+        if not self.is_open():
+            make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
+        self._runs.folder.mkdir(parents=True, exist_ok=True)
+        for config in stored:
+            target = self._runs.folder / config.parent.name
+            if not target.exists():
+                partial = target.with_name(f".{target.name}.partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                shutil.copytree(config.parent, partial)
+                partial.rename(target)
+        names = [config.parent.name for config in stored]
+        ensembles = [n for n in names if f"-mean{MEMBERS}" in n]
+        return {"dataset": NAME, "runs": [n for n in names if "--" not in n], "ensemble": ensembles[0] if ensembles else None}
+
+    def train_further(self) -> list[str]:
+        """Queue one more member like the five, with a seed of its own, and return its id in a list.
+
+        Raises:
+            SegcoreError: The demo is not open, or the workspace cannot be written.
+        """
+        taken = sum(row["kind"] == "train" and row["dataset"] == NAME for row in self._runs.list())
+        return self._runs.train(dataclasses.replace(CONFIG, seed=taken + 100))
+
+    def rebuild(self, target: Path, progress: Progress | None = None) -> dict[str, Any]:
+        """Train the members anew in this workspace and write the demo's runs into ``target``.
+
+        Takes some ten minutes on two cores. Only what the demo shows is kept: configs, histories, weights, counts of
+        validation and test, probabilities of test, and the CRF's masks.
+
+        Raises:
+            SegcoreError: The workspace has a demo already, pydensecrf is missing, or a run fails.
+        """
+        if self.is_open():
+            raise SegcoreError("Expected a workspace without the demo to rebuild it in: name a new one with --workspace.")
+        if not is_available():
+            raise SegcoreError("Expected pydensecrf to rebuild the demo, found none: install it first (requirements.txt).")
+        make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
+        members = self._runs.train(CONFIG, MEMBERS)
+        self._runs.wait(members, progress)
+        kept = [*members]
+        for split in ("validation", "test"):
+            run = self._runs.ensemble(members, split, crf=CRFParameters())
+            self._runs.wait([run], progress)
+            kept += [run, *(self._runs.predict(m, split) for m in members)]
+        shutil.rmtree(target / "runs", ignore_errors=True)
+        for run in kept:
+            shutil.copytree(
+                self._runs.folder / run, target / "runs" / run, ignore=shutil.ignore_patterns("checkpoints", "*.lock", "log.txt")
+            )
+            if run.endswith("--validation"):
+                for folder in ("probabilities", "masks"):
+                    shutil.rmtree(target / "runs" / run / folder, ignore_errors=True)
+        return {"dataset": NAME, "runs": members, "ensemble": kept[-MEMBERS - 1]}

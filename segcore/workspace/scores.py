@@ -1,0 +1,223 @@
+"""The shelf of scores: per-image counts turned into reports, ensembles compared, labels merged on paper."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import EvaluateConfig, PredictConfig, RunConfig
+from segcore.data.mask_folders import pair_mask_folders
+from segcore.errors import SegcoreError
+from segcore.evaluation.compression import compress
+from segcore.evaluation.confusion import count_confusion, read_confusion_csv
+from segcore.evaluation.report import Report, evaluate
+from segcore.labels import LabelClass, LabelMap, LabelSet
+from segcore.palette import default_colors
+from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.runs import RunShelf, prediction_id
+
+Progress = Callable[[int, int, str], None]
+Counts = npt.NDArray[np.int64]
+
+
+class ScoreShelf:
+    """Scores of the runs of a workspace; everything is derived from one (C, C) count matrix an image."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    def label_set(self, run: str) -> LabelSet:
+        """Return the label set that a run predicts: the data set's, after the run's label map.
+
+        Raises:
+            SegcoreError: There is no such run or data set.
+        """
+        config = self._runs.open(run).config
+        dataset = self._datasets.open(config.dataset)
+        name = _label_map_of(self._runs, config)
+        return dataset.load_label_map(name).merge_label_set(dataset.label_set) if name else dataset.label_set
+
+    def counts(self, run: str, split: str, stage: str = "") -> tuple[list[str], Counts]:
+        """Return the sample ids and counts of a run over a split.
+
+        Args:
+            run: Id of a training run, of its predict run, or of an evaluate run.
+            split: Name of a split.
+            stage: For an evaluate run "ensemble" (the default) or "crf".
+
+        Returns:
+            N sample ids, and (N, C, C) int64 pixels, rows true, columns predicted.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, stage = self._counted(run, split, stage)
+        return folder.read_counts(split, stage)
+
+    def _counted(self, run: str, split: str, stage: str) -> Any:
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            stage = stage or "ensemble"
+            run = self._runs.on_split(run, split)
+            if not (self._runs.folder / run).exists():
+                raise SegcoreError(f"Expected the ensemble {run!r} on the split {split!r}, found none: predict that split first.")
+            folder = self._runs.open(run)
+        else:
+            stage = "prediction"
+            name = run if isinstance(config, PredictConfig) else prediction_id(run, split)
+            if not (self._runs.folder / name).exists():
+                raise SegcoreError(f"Expected predictions of {run!r} on the split {split!r}, found none: predict that split first.")
+            folder = self._runs.open(name)
+        if stage not in folder.stages(split):
+            state = folder.status().state
+            raise SegcoreError(
+                f"Expected counts of {run!r} on the split {split!r}, found none yet (its state is {state}): "
+                "wait for it, or predict that split."
+            )
+        return folder, stage
+
+    def stages(self, run: str, split: str) -> list[str]:
+        """Return what a run has counts of on a split: "prediction", or "ensemble" and perhaps "crf".
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, first = self._counted(run, split, "")
+        return [first, *(s for s in folder.stages(split) if s != first)]
+
+    def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
+        """Save a merge of the labels that a run predicts as a label map of its data set.
+
+        Args:
+            run: Id of the run whose labels are merged.
+            groups: Groups of class ids, as :meth:`compress` gives them.
+            name: Name of the label map.
+
+        Raises:
+            SegcoreError: The name is unsafe, or the run was itself trained with merged labels.
+        """
+        config = self._runs.open(run).config
+        if _label_map_of(self._runs, config):
+            raise SegcoreError("Expected a run with the data set's own labels, received one with merged labels: merge from such a run.")
+        label_set = self.label_set(run)
+        indices = tuple(tuple(label_set.index_of(i) for i in group) for group in groups)
+        self._datasets.open(config.dataset).save_label_map(LabelMap(indices, name))
+
+    def has_counts(self, run: str, split: str, stage: str = "") -> bool:
+        """Return whether :meth:`counts` would succeed."""
+        try:
+            self._counted(run, split, stage)
+        except SegcoreError:
+            return False
+        return True
+
+    def ensure_predictions(self, runs: Sequence[str], split: str, progress: Progress | None = None) -> None:
+        """Predict a split with every training run among ``runs`` that has not done so, and wait.
+
+        Raises:
+            SegcoreError: A run is unknown, not finished, or its prediction fails.
+        """
+        missing = [run for run in runs if self._runs.open(run).config.kind == "train"]
+        started = [self._runs.predict(run, split) for run in missing]
+        if started:
+            self._runs.wait(started, progress)
+
+    def report(self, run: str, split: str, stage: str = "") -> Report:
+        """Return the scores of a run over a split, from its counts.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        ids, counts = self.counts(run, split, stage)
+        dataset = self._datasets.open(self._runs.open(run).config.dataset)
+        sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
+        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, dataset=dataset.name)
+
+    def evaluate_folders(self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None) -> Report:
+        """Score a folder of predicted masks from any tool against a folder of true ones.
+
+        Masks are matched by their path below the folder, without suffix; values are the ids of ``classes``.
+
+        Raises:
+            SegcoreError: A folder is empty or incomplete, sizes differ, or a mask holds an id that the classes lack.
+        """
+        pairs = pair_mask_folders(truth, prediction, classes)
+        counts, sizes = [], []
+        for index, name in enumerate(pairs.names):
+            true, predicted = pairs.read(name)
+            counts.append(count_confusion(true, predicted, pairs.label_set.num_classes, pairs.label_set.ignore_index))
+            sizes.append((true.shape[0], true.shape[1]))
+            if progress:
+                progress(index + 1, len(pairs.names), name)
+        return evaluate(np.stack(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes)
+
+    def ensemble(self, run: str) -> dict[str, Any]:
+        """Return the scores of an evaluate run: each member alone, the combination, and with the CRF.
+
+        Returns:
+            ``{"run", "split", "members": [{"run", ...report}], "ensemble": {...}, "crf": {...} or None}``.
+
+        Raises:
+            SegcoreError: The run is no finished evaluation.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, EvaluateConfig):
+            raise SegcoreError(
+                f"Expected an evaluation of members, received {run!r}, which is of kind {config.kind}: combine members first."
+            )
+        return {
+            "run": run,
+            "split": config.split,
+            "rule": config.rule,
+            "members": [{"run": m, **self.report(m, config.split).to_json()} for m in config.members],
+            "ensemble": self.report(run, config.split).to_json(),
+            "crf": self.report(run, config.split, "crf").to_json() if config.crf else None,
+        }
+
+    def compress(
+        self,
+        run: str | None = None,
+        split: str = "validation",
+        confusion: Path | None = None,
+        *,
+        prior: str = "pixel",
+        forbidden: Sequence[tuple[str, str]] = (),
+        exact: bool = False,
+        groups: int | None = None,
+    ) -> dict[str, Any]:
+        """Answer the label-compression what-if for a run, or for a CSV of counts.
+
+        Raises:
+            SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior is unknown.
+        """
+        per_image: Counts | None = None
+        if confusion is not None:
+            matrix = read_confusion_csv(confusion)
+            label_set = _plain_label_set(matrix.class_names)
+            total = matrix.counts
+        elif run is not None:
+            _, per_image = self.counts(run, split)
+            label_set = self.label_set(run)
+            total = per_image.sum(axis=0)
+        else:
+            raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
+        pairs = [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden]
+        result = compress(total, label_set, per_image=per_image, prior=prior, forbidden=pairs, exact=exact, groups=groups)
+        return {"run": run, "split": split if run else None, **result}
+
+
+def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
+    if isinstance(config, EvaluateConfig):
+        return _label_map_of(runs, runs.open(config.members[0]).config)
+    if isinstance(config, PredictConfig):
+        return _label_map_of(runs, runs.open(config.run).config)
+    return config.label_map
+
+
+def _plain_label_set(names: Sequence[str]) -> LabelSet:
+    return LabelSet(
+        tuple(LabelClass(i, name, color) for i, (name, color) in enumerate(zip(names, default_colors(len(names)), strict=True)))
+    )
