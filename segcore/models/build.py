@@ -11,6 +11,7 @@ from segcore.models.blocks import resize_like
 from segcore.models.encoders import build_encoder
 from segcore.models.features import Features
 from segcore.models.unet import build_unet
+from segcore.models.weights import WeightReport, load_weights, variables_of
 
 DECODERS: dict[str, Callable[[Features, int], Any]] = {
     "unet": build_unet,
@@ -31,8 +32,13 @@ def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) ->
         inside. Output: logits (B, H, W, C), float32 also under a mixed-precision policy.
 
     Raises:
-        SegcoreError: A name is unknown, the size does not divide, or the weights cannot be had.
+        SegcoreError: A name is unknown, the size does not divide, or the weights cannot be had or do not fit.
     """
+    return build_and_report(config, num_classes, size)[0]
+
+
+def build_and_report(config: ModelConfig, num_classes: int, size: tuple[int, int]) -> tuple[keras.Model, WeightReport]:
+    """Build a network as :func:`build_model` does, and say which of its variables its weights have filled."""
     if config.architecture not in DECODERS:
         raise unknown("architecture", config.architecture, DECODERS)
     height, width = size
@@ -41,10 +47,18 @@ def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) ->
             f"Expected a size in multiples of {config.stride} and at least one class, received {height} x {width} and {num_classes}: "
             "choose another size."
         )
-    if config.weights not in ("none", "imagenet"):
-        raise SegcoreError(f"Expected weights 'none' or 'imagenet', received {config.weights!r}: choose one of them.")
     image = keras.Input((height, width, 3), name="image", dtype="float32")
-    _, features = build_encoder(config.encoder, image, imagenet=config.weights == "imagenet")
+    encoder, features = build_encoder(config.encoder, image, imagenet=config.weights == "imagenet")
     scores = DECODERS[config.architecture](features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
-    return keras.Model(image, scores, name=f"{config.architecture}_{config.encoder}")
+    model = keras.Model(image, scores, name=f"{config.architecture}_{config.encoder}")
+    if config.weights not in ("none", "imagenet"):
+        return model, load_weights(model, encoder, config.weights)
+    filled = set(variables_of(encoder)) if config.weights == "imagenet" else set()
+    names = variables_of(model)
+    return model, WeightReport(config.weights, tuple(n for n in names if n in filled), tuple(n for n in names if n not in filled))
+
+
+def is_encoder_layer(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer of a built (or loaded) network belongs to its encoder: all but those named decoder and logits."""
+    return not layer.name.startswith(("decoder", "logits"))
