@@ -64,6 +64,8 @@ _EFFICIENTNET_V2 = "Tan, Le: EfficientNetV2, ICML 2021"
 _DENSENET = "Huang, Liu, van der Maaten, Weinberger: DenseNet, CVPR 2017"
 _CONVNEXT = "Liu et al.: A ConvNet for the 2020s, CVPR 2022"
 _SEGFORMER = "Xie et al.: SegFormer, NeurIPS 2021"
+_INCEPTION_V3 = "Szegedy et al.: Rethinking Inception, CVPR 2016"
+_INCEPTION_V4 = "Szegedy et al.: Inception-v4, AAAI 2017"
 _UNET = "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -84,16 +86,16 @@ ENCODERS: dict[str, Encoder] = {
     "resnet152_v2": Encoder("ResNet152 V2", "Three times the depth of ResNet50 V2.", _RESNET_V2, 2016, 32, True, 58.3),
     "resnet18": Encoder("ResNet18", "Small and quick; takes PyTorch's weights.", _RESNET, 2016, 32, False, 11.2),
     "resnet34": Encoder("ResNet34", "Between ResNet18 and ResNet50; takes PyTorch's weights.", _RESNET, 2016, 32, False, 21.3),
-    "resnet50_v1_5": Encoder("ResNet50 v1.5", "PyTorch's form of ResNet50 (strides in the 3x3); takes its weights.", _RESNET, 2016, 32, False, 23.6),
+    "resnet50_v1_5": Encoder("ResNet50 v1.5", "ResNet50 as PyTorch has it; takes its weights.", _RESNET, 2016, 32, False, 23.6),
     "vgg16": Encoder("VGG16", "Plain deep convolutions; features at full resolution too.", _VGG, 2015, 32, True, 14.7),
     "vgg19": Encoder("VGG19", "VGG16 with three more convolutions.", _VGG, 2015, 32, True, 20.0),
-    "mobilenet_v1": Encoder("MobileNet V1", "Depthwise convolutions; few parameters.", _MOBILENET, 2017, 32, True, 3.2),
+    "mobilenet_v1": Encoder("MobileNet V1", "Depthwise convolutions.", _MOBILENET, 2017, 32, True, 3.2),
     "mobilenet_025": Encoder("MobileNet V1 0.25", "A quarter of its filters; for quick tests.", _MOBILENET, 2017, 32, True, 0.2),
-    "mobilenet_v2": Encoder("MobileNet V2", "Inverted residuals; few parameters.", "Sandler et al.: MobileNetV2, CVPR 2018", 2018, 32, True, 2.3),
+    "mobilenet_v2": Encoder("MobileNet V2", "Inverted residuals.", "Sandler et al.: MobileNetV2, CVPR 2018", 2018, 32, True, 2.3),
     "mobilenet_v3_small": Encoder("MobileNet V3 small", "Searched for phones, small.", _MOBILENET_V3, 2019, 32, True, 0.9),
     "mobilenet_v3_large": Encoder("MobileNet V3 large", "Searched for phones, large.", _MOBILENET_V3, 2019, 32, True, 3.0),
-    "efficientnet_lite0": Encoder("EfficientNet-Lite0", "EfficientNet without squeeze-and-excitation.", _EFFICIENTNET, 2020, 32, False, 3.4),
-    "efficientnet_b0": Encoder("EfficientNet B0", "Depth, width and resolution scaled together; smallest.", _EFFICIENTNET, 2019, 32, True, 4.0),
+    "efficientnet_lite0": Encoder("EfficientNet-Lite0", "EfficientNet for small devices.", _EFFICIENTNET, 2020, 32, False, 3.4),
+    "efficientnet_b0": Encoder("EfficientNet B0", "Depth and width scaled together.", _EFFICIENTNET, 2019, 32, True, 4.0),
     "efficientnet_b1": Encoder("EfficientNet B1", "One step up from B0.", _EFFICIENTNET, 2019, 32, True, 6.6),
     "efficientnet_b2": Encoder("EfficientNet B2", "Two steps up from B0.", _EFFICIENTNET, 2019, 32, True, 7.8),
     "efficientnet_b3": Encoder("EfficientNet B3", "The middle of the family.", _EFFICIENTNET, 2019, 32, True, 10.8),
@@ -101,20 +103,20 @@ ENCODERS: dict[str, Encoder] = {
     "efficientnet_b5": Encoder("EfficientNet B5", "Large; for a GPU.", _EFFICIENTNET, 2019, 32, True, 28.5),
     "efficientnet_b6": Encoder("EfficientNet B6", "Very large; for a GPU.", _EFFICIENTNET, 2019, 32, True, 41.0),
     "efficientnet_b7": Encoder("EfficientNet B7", "The largest of the family; for a GPU.", _EFFICIENTNET, 2019, 32, True, 64.1),
-    "efficientnet_v2_b0": Encoder("EfficientNet V2 B0", "Plain convolutions in the first stages; quicker to train than B0.", _EFFICIENTNET_V2, 2021, 32, True, 5.9),
+    "efficientnet_v2_b0": Encoder("EfficientNet V2 B0", "Trains quicker than B0.", _EFFICIENTNET_V2, 2021, 32, True, 5.9),
     "efficientnet_v2_b1": Encoder("EfficientNet V2 B1", "One step up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 6.9),
     "efficientnet_v2_b2": Encoder("EfficientNet V2 B2", "Two steps up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 8.8),
     "efficientnet_v2_b3": Encoder("EfficientNet V2 B3", "Three steps up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 12.9),
     "efficientnet_v2_s": Encoder("EfficientNet V2 S", "Small of the large sizes.", _EFFICIENTNET_V2, 2021, 32, True, 20.3),
     "efficientnet_v2_m": Encoder("EfficientNet V2 M", "Medium of the large sizes; for a GPU.", _EFFICIENTNET_V2, 2021, 32, True, 53.2),
     "efficientnet_v2_l": Encoder("EfficientNet V2 L", "The largest; for a GPU.", _EFFICIENTNET_V2, 2021, 32, True, 117.7),
-    "densenet121": Encoder("DenseNet121", "Every layer sees all layers before it; few parameters, much memory.", _DENSENET, 2017, 32, True, 7.0),
+    "densenet121": Encoder("DenseNet121", "Each layer sees all before it; much memory.", _DENSENET, 2017, 32, True, 7.0),
     "densenet169": Encoder("DenseNet169", "DenseNet with 169 layers.", _DENSENET, 2017, 32, True, 12.6),
     "densenet201": Encoder("DenseNet201", "DenseNet with 201 layers.", _DENSENET, 2017, 32, True, 18.3),
-    "xception": Encoder("Xception", "Separable convolutions throughout; DeepLab v3+ was shown with it.", "Chollet: Xception, CVPR 2017", 2017, 32, True, 20.9),
-    "inception_v3": Encoder("Inception V3", "Several kernel sizes side by side.", "Szegedy et al.: Rethinking Inception, CVPR 2016", 2016, 32, True, 21.8),
-    "inception_resnet_v2": Encoder("Inception-ResNet V2", "Inception with residual connections; heavy.", "Szegedy et al.: Inception-v4, AAAI 2017", 2017, 32, True, 54.3),
-    "convnext_tiny": Encoder("ConvNeXt tiny", "A convolutional network with a transformer's manners.", _CONVNEXT, 2022, 32, True, 27.8),
+    "xception": Encoder("Xception", "Separable convolutions throughout.", "Chollet: Xception, CVPR 2017", 2017, 32, True, 20.9),
+    "inception_v3": Encoder("Inception V3", "Several kernel sizes at once.", _INCEPTION_V3, 2016, 32, True, 21.8),
+    "inception_resnet_v2": Encoder("Inception-ResNet V2", "Inception with residuals; heavy.", _INCEPTION_V4, 2017, 32, True, 54.3),
+    "convnext_tiny": Encoder("ConvNeXt tiny", "Convolutions with a transformer's manners.", _CONVNEXT, 2022, 32, True, 27.8),
     "convnext_small": Encoder("ConvNeXt small", "Deeper than tiny.", _CONVNEXT, 2022, 32, True, 49.5),
     "convnext_base": Encoder("ConvNeXt base", "Wider than small; for a GPU.", _CONVNEXT, 2022, 32, True, 87.6),
     "mit_b0": Encoder("MiT B0", "SegFormer's hierarchical transformer, smallest.", _SEGFORMER, 2021, 32, False, 3.3),

@@ -183,7 +183,8 @@ def _assign(model: keras.Model, encoder: keras.Model, arrays: Arrays, source: st
     decoder = [n for n in targets if n not in encoder_names and not is_head(n)]
     if any(n in fits for n in decoder):
         missing += [n for n in decoder if n not in fits]
-    for what, names in (("holds arrays of another shape", shapes), ("holds arrays that have no place in it", strange), ("lacks variables of it", missing)):
+    faults = {"holds arrays of another shape": shapes, "holds arrays that have no place in it": strange, "lacks variables of it": missing}
+    for what, names in faults.items():
         if names:
             shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
             raise SegcoreError(
