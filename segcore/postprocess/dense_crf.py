@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
-from segcore.postprocess.ensemble import resize_probabilities
+from segcore.postprocess.ensemble import resize_planes
 
 try:
     from pydensecrf import densecrf
@@ -147,7 +147,10 @@ def kept_classes(probabilities: FloatArray, drop_below: float) -> npt.NDArray[np
     Returns:
         (K,) int64, ascending, 1 <= K <= C.
     """
-    highest = probabilities.reshape(-1, probabilities.shape[-1]).max(axis=0)
+    return _kept(probabilities.max(axis=(0, 1)), drop_below)
+
+
+def _kept(highest: FloatArray, drop_below: float) -> npt.NDArray[np.int64]:
     return np.flatnonzero((highest >= drop_below) | (np.arange(highest.size) == highest.argmax()))
 
 
@@ -177,13 +180,7 @@ class DenseCRF:
         """
         require_available()
         _check(probabilities, image)
-        parameters = self.parameters.for_size(*image.shape[:2])
-        kept = kept_classes(probabilities, parameters.drop_below)
-        if len(kept) == probabilities.shape[-1]:
-            return _infer(probabilities, image, parameters)
-        refined = np.zeros(probabilities.shape, np.float32)
-        refined[..., kept] = _infer(probabilities[..., kept], image, parameters)
-        return refined
+        return _rows(_refine(_planes(probabilities), image, self.parameters.for_size(*image.shape[:2])))
 
     def preview(self, probabilities: FloatArray, image: npt.NDArray[np.uint8]) -> FloatArray:
         """Return an approximation of :meth:`refine` in about a quarter of its time, for sliders; label it a preview.
@@ -204,11 +201,20 @@ class DenseCRF:
         require_available()
         _check(probabilities, image)
         height, width = image.shape[:2]
-        small = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))  # OpenCV says (width, height)
-        halved = DenseCRF(self.parameters.for_size(height, width).scaled(0.5))
-        smaller = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
-        refined = halved.refine(resize_probabilities(probabilities, small[::-1]), smaller)
-        return resize_probabilities(refined, (height, width))
+        half = (max(1, (height + 1) // 2), max(1, (width + 1) // 2))
+        smaller = np.asarray(cv2.resize(image, half[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        refined = _refine(resize_planes(_planes(probabilities), half), smaller, self.parameters.for_size(height, width).scaled(0.5))
+        return _rows(resize_planes(refined, (height, width)))
+
+
+def _planes(probabilities: FloatArray) -> FloatArray:
+    return np.ascontiguousarray(probabilities.transpose(2, 0, 1), np.float32)
+
+
+def _rows(planes: FloatArray) -> FloatArray:
+    """(C, H, W) to (H, W, C), each pixel's row summing to 1."""
+    planes /= planes.sum(axis=0)
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
 def _check(probabilities: npt.NDArray[Any], image: npt.NDArray[Any]) -> None:
@@ -225,16 +231,26 @@ def _check(probabilities: npt.NDArray[Any], image: npt.NDArray[Any]) -> None:
         raise SegcoreError(f"Expected probabilities in 0..1, received values from {low:g} to {high:g}: take the softmax of the logits.")
 
 
-def _infer(probabilities: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters) -> FloatArray:
-    height, width, num_classes = probabilities.shape
+def _refine(planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters) -> FloatArray:
+    """Marginals of the kept classes and zeros for the others; (C, H, W) in and out."""
+    kept = _kept(planes.max(axis=(1, 2)), parameters.drop_below)
+    if len(kept) == len(planes):
+        return _infer(planes, image, parameters)
+    refined = np.zeros(planes.shape, np.float32)
+    refined[kept] = _infer(planes[kept], image, parameters)
+    return refined
+
+
+def _infer(planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters) -> FloatArray:
+    num_classes, height, width = planes.shape
     if num_classes == 1:
-        return np.ones(probabilities.shape, np.float32)
+        return np.ones(planes.shape, np.float32)
     # pydensecrf reads raw memory: class-major, C-contiguous and writable, also where the caller's arrays are not
-    unary = np.log(np.clip(probabilities, MIN_PROBABILITY, 1.0), dtype=np.float32)
+    unary = np.maximum(planes, np.float32(MIN_PROBABILITY))
+    np.log(unary, out=unary)
     unary *= np.float32(-1.0 / parameters.temperature)
-    unary = np.array(unary.reshape(-1, num_classes).T, np.float32, order="C")  # (C, H * W)
     crf = densecrf.DenseCRF2D(width, height, num_classes)
-    crf.setUnaryEnergy(unary)
+    crf.setUnaryEnergy(unary.reshape(num_classes, -1))
     if parameters.spatial_weight > 0:
         crf.addPairwiseGaussian(sxy=parameters.spatial_width, compat=parameters.spatial_weight)
     if parameters.bilateral_weight > 0:
@@ -244,6 +260,4 @@ def _infer(probabilities: FloatArray, image: npt.NDArray[np.uint8], parameters: 
             rgbim=np.array(image, np.uint8, order="C"),
             compat=parameters.bilateral_weight,
         )
-    marginals = np.array(crf.inference(int(parameters.iterations)), np.float32)  # (C, H * W)
-    refined = np.ascontiguousarray(marginals.T).reshape(height, width, num_classes)
-    return refined / refined.sum(axis=-1, keepdims=True)
+    return np.array(crf.inference(int(parameters.iterations)), np.float32).reshape(planes.shape)

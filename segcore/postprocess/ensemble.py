@@ -47,9 +47,9 @@ class Rule:
 
 def normalise(probabilities: FloatArray) -> FloatArray:
     """Divide each pixel's row by its sum, in place where the array is float32; (..., C) in and out."""
-    total = np.asarray(probabilities, np.float32)
-    total /= total.sum(axis=-1, keepdims=True)
-    return total
+    values = np.asarray(probabilities, np.float32)
+    values /= (values @ np.ones(values.shape[-1], np.float32))[..., None]  # numpy sums a short last axis several times slower
+    return values
 
 
 def _same(probabilities: FloatArray) -> FloatArray:
