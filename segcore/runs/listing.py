@@ -25,6 +25,7 @@ class RunSummary:
         dataset: Name of its data set; "" where its config cannot be read.
         config: The mapping of its ``config.json``; empty where that cannot be read. Do not change it.
         status: How it is going.
+        changed: When its status was last written, seconds since 1970.
     """
 
     id: str
@@ -32,6 +33,7 @@ class RunSummary:
     kind: str
     dataset: str
     status: Status
+    changed: float = 0.0
     config: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
 
@@ -95,8 +97,9 @@ def _summary(root: str, name: str, config_stamp: _Stamp | None, status_stamp: _S
     """Read one run; the stamps of its two files are the key under which the answer is kept."""
     folder = Path(root) / name
     status = read_status(folder / "status.json")
+    changed = status_stamp[1] / 1e9 if status_stamp else 0.0
     try:
         config = read_config(folder)
     except SegcoreError as error:
-        return RunSummary(name, folder, "", "", Status(state="failed", cause=str(error), created=status.created))
-    return RunSummary(name, folder, str(config.get("kind", "")), str(config.get("dataset", "")), status, config)
+        return RunSummary(name, folder, "", "", Status(state="failed", cause=str(error), created=status.created), changed)
+    return RunSummary(name, folder, str(config.get("kind", "")), str(config.get("dataset", "")), status, changed, config)

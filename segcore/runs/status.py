@@ -15,6 +15,7 @@ STATES = ("queued", "starting", "running", "stopping", "finished", "failed", "in
 ACTIVE = ("starting", "running", "stopping")
 ENDED = ("finished", "failed", "interrupted")
 SILENT_SECONDS = 180.0
+_NEWER = "Written by a newer version"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def read_status(path: Path) -> Status:
         data = read_json(path)
         version = data.get("format")
         if isinstance(version, int) and version > FORMAT:
-            return _unreadable(f"Written by a newer version (format {version}, this one reads up to {FORMAT}): update to open it.")
+            return _unreadable(f"{_NEWER} (format {version}, this one reads up to {FORMAT}): update to open it.")
         return _from_json(data)
     except SegcoreError:
         if not path.exists():
@@ -140,6 +141,8 @@ def change_status(path: Path, changes: dict[str, Any], only_if: Collection[str] 
         raise unknown("state", changes["state"], STATES)
     with locked(path.with_name("status.lock")):
         before = read_status(path)
+        if before.cause.startswith(_NEWER):
+            raise SegcoreError(f"Expected the status of {path.parent.name!r} in format {FORMAT} or older: {before.cause}")
         if only_if is not None and before.state not in only_if:
             return before
         if before.state == "stopping" and changes.get("state") in ("starting", "running"):

@@ -1,0 +1,270 @@
+"""Work in the background: hand runs to the queue, stop, resume, and see who is still alive.
+
+No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``), of which one at a time lives in a workspace and
+which ends with the last run. What is known of a run is in its folder; the queue holds only what waits or works.
+"""
+
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.runs import processes
+from segcore.runs.listing import RunSummary, list_runs, read_config
+from segcore.runs.queue import Job, Queue
+from segcore.runs.status import ACTIVE, Status
+from segcore.runs.store import RunFolder
+
+LIGHT = "light"
+DIED = "Its process ended without a word (killed or out of memory): resume it to go on from its last checkpoint."
+STOPPED = "Stopped on request: resume it to go on."
+ORPHAN_SECONDS = 60.0
+
+
+def runs_folder(workspace: Path | str) -> Path:
+    """The folder of all runs of a workspace."""
+    return Path(workspace) / "runs"
+
+
+def submit(
+    workspace: Path | str, run_ids: Sequence[str], after: Mapping[str, Iterable[str]] | None = None, priority: int = 0
+) -> list[str]:
+    """Queue existing runs and see to it that a dispatcher works on them.
+
+    Args:
+        workspace: Folder of the workspace.
+        run_ids: Ids of runs that exist and neither wait nor work; they go in this order.
+        after: For a run, the ids of those that must finish first.
+        priority: Higher goes first.
+
+    Returns:
+        The ids that were queued; a run that waits already is left as it is and not named.
+
+    Raises:
+        SegcoreError: A run is absent, works already, or waits for itself, or the workspace cannot be written.
+    """
+    needs = {run: tuple(dict.fromkeys((after or {}).get(run, ()))) for run in run_ids}
+    _check_needs(workspace, needs)
+    with Queue(workspace) as queue, queue.writing():
+        queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], priority)]
+    ensure_dispatcher(workspace)
+    return queued
+
+
+def _check_needs(workspace: Path | str, needs: Mapping[str, Iterable[str]]) -> None:
+    for run, others in needs.items():
+        for other in (run, *others):
+            RunFolder.open(runs_folder(workspace) / other)
+    try:
+        TopologicalSorter({run: tuple(others) for run, others in needs.items()}).prepare()
+    except CycleError as error:
+        raise SegcoreError(f"Expected runs that can go one after another, received a circle: {' -> '.join(error.args[1])}.") from error
+
+
+def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[str], priority: int) -> bool:
+    run = RunFolder(runs_folder(workspace) / run_id)
+    config = read_config(run.folder)
+    kind = str(config["kind"])
+    job, status = queue.job(run_id), run.status()
+    if job is not None and job.state != "waiting":
+        raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, which is {status.state}: stop it first.")
+    if job is None and status.is_active and processes.is_alive(status.pid, status.process_created):
+        raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, whose process {status.pid} lives: stop it first.")
+    request = LIGHT if kind == "evaluate" else str(config.get("device", "auto"))
+    if not queue.add(run_id, kind, request, after, priority):
+        return False
+    run.write_status(
+        state="queued", cause="", after=tuple(after), pid=None, process_created=None, heartbeat=None, finished=None, message="", device="",
+        seconds_left=None,
+    )  # fmt: skip
+    return True
+
+
+def ensure_dispatcher(workspace: Path | str) -> bool:
+    """Start a dispatcher where runs are in the queue and none lives; returns whether one was started.
+
+    Raises:
+        SegcoreError: The queue cannot be read or no process can be started.
+    """
+    workspace = Path(workspace).resolve()
+    if not (workspace / "queue.sqlite").exists():
+        return False
+    with Queue(workspace) as queue:
+        if dispatcher_is_alive(queue) or not has_work(queue):
+            return False
+    process = processes.start_detached(["-m", "segcore.runs.dispatch", str(workspace)], workspace / "dispatcher.log")
+    processes.forget(process)
+    return True
+
+
+def has_work(queue: Queue) -> bool:
+    """Whether a dispatcher is needed: a run works, or waits and the queue is not paused."""
+    paused = queue.setting("paused") is not None
+    return any(job.state != "waiting" or not paused for job in queue.jobs())
+
+
+def dispatcher_is_alive(queue: Queue) -> bool:
+    """Whether the dispatcher that wrote itself down still works."""
+    pid, _, created = (queue.setting("dispatcher") or "").partition(" ")
+    return bool(pid) and processes.is_alive(int(pid), float(created))
+
+
+def pause(workspace: Path | str, paused: bool = True) -> None:
+    """Hold back the runs that wait, or let them go on; runs that work are not touched.
+
+    Raises:
+        SegcoreError: The workspace cannot be written.
+    """
+    with Queue(workspace) as queue:
+        queue.set_setting("paused", "yes" if paused else None)
+    ensure_dispatcher(workspace)
+
+
+def is_paused(workspace: Path | str) -> bool:
+    """Whether the queue holds back the runs that wait."""
+    with Queue(workspace) as queue:
+        return queue.setting("paused") is not None
+
+
+def waiting(workspace: Path | str) -> list[Job]:
+    """The rows of the queue in the order in which they go, those that work among them."""
+    with Queue(workspace) as queue:
+        return queue.jobs()
+
+
+def reorder(workspace: Path | str, run_ids: Sequence[str]) -> None:
+    """Let these waiting runs go in the given order."""
+    with Queue(workspace) as queue:
+        queue.reorder(run_ids)
+
+
+def stop(workspace: Path | str, run_id: str) -> Status:
+    """Stop a run: one that waits is interrupted at once, one that works is asked to save and end, the second time it is killed.
+
+    Returns:
+        The status after it: "interrupted", "stopping", or unchanged where the run had ended.
+
+    Raises:
+        SegcoreError: There is no such run, or the workspace cannot be written.
+    """
+    run = RunFolder.open(runs_folder(workspace) / run_id)
+    with Queue(workspace) as queue, queue.writing():
+        job = queue.job(run_id)
+        if job is None:
+            return run.write_status(only_if=("queued",), state="interrupted", cause=STOPPED, finished=time.time())
+        if job.state != "started":  # a process that was started but has not shown its token yet is turned away
+            queue.remove(run_id, job.token)
+            return run.write_status(state="interrupted", cause=STOPPED, finished=time.time())
+        stops = queue.count_stop(run_id, job.token or "")
+        status = run.write_status(only_if=("queued", *ACTIVE), state="stopping")
+        number = signal.SIGTERM if stops == 1 else signal.SIGKILL
+        processes.send_signal(job.pid, job.process_created, number, group=stops > 1)
+    ensure_dispatcher(workspace)
+    return status
+
+
+def resume(workspace: Path | str, run_id: str) -> list[str]:
+    """Queue a run again that failed or was interrupted, with those that belong to it.
+
+    Runs that it waits for and that ended early go again before it; runs that gave up because they waited for it go again after it.
+
+    Returns:
+        The ids that were queued.
+
+    Raises:
+        SegcoreError: The run is absent, finished, waits or works already, or the workspace cannot be written.
+    """
+    summaries = {run.id: run for run in refresh(workspace)}
+    RunFolder.open(runs_folder(workspace) / run_id)
+    state = summaries[run_id].status.state
+    if state not in ("failed", "interrupted"):
+        raise SegcoreError(f"Expected a run that failed or was interrupted, received {run_id!r}, which is {state}: start a new one.")
+    again: dict[str, None] = {}
+    _collect(run_id, summaries, again)
+    needs = {run: summaries[run].status.after for run in again}
+    _check_needs(workspace, needs)
+    with Queue(workspace) as queue, queue.writing():
+        queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], 0)]
+    ensure_dispatcher(workspace)
+    return queued
+
+
+def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, None]) -> None:
+    status = summaries[run_id].status
+    if run_id in again or status.state not in ("failed", "interrupted"):
+        return
+    for other in status.after:
+        if other in summaries:
+            _collect(other, summaries, again)
+    again[run_id] = None
+    for summary in summaries.values():
+        if run_id in summary.status.after and summary.status.started is None:
+            _collect(summary.id, summaries, again)
+
+
+def refresh(workspace: Path | str) -> list[RunSummary]:
+    """Notice dead workers and a dead dispatcher, put things right, and return all runs, newest first.
+
+    Raises:
+        SegcoreError: Something had to be put right and the workspace cannot be written.
+    """
+    workspace = Path(workspace)
+    jobs: dict[str, Job] = {}
+    if (workspace / "queue.sqlite").exists():
+        with Queue(workspace) as queue:
+            jobs = {job.run: job for job in queue.jobs()}
+            if jobs and not dispatcher_is_alive(queue):
+                for job in jobs.values():
+                    if job.state == "started" and not processes.is_alive(job.pid, job.process_created):
+                        settle(queue, workspace, job)
+    _settle_orphans(workspace, jobs)
+    if jobs:
+        ensure_dispatcher(workspace)
+    return list_runs(runs_folder(workspace))
+
+
+def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None = None) -> None:
+    """Close the row of a run whose process is gone, and say in its folder how it ended where its worker could not.
+
+    Args:
+        queue: The queue.
+        workspace: Folder of the workspace.
+        job: The row as it was read.
+        exit_code: The worker's exit code, negative for a signal, where it is known.
+
+    Raises:
+        SegcoreError: The run's folder or the queue cannot be written; the row stays.
+    """
+    run = RunFolder(runs_folder(workspace) / job.run)
+    with queue.writing():
+        now = queue.job(job.run)
+        if now is None or now.token != job.token:
+            return
+        if run.folder.is_dir():
+            state, cause = _ending(now.stops, exit_code)
+            run.write_status(only_if=("queued", *ACTIVE), state=state, cause=cause, finished=time.time(), seconds_left=None)
+        queue.remove(job.run, job.token)
+
+
+def _ending(stops: int, exit_code: int | None) -> tuple[str, str]:
+    if stops:
+        return "interrupted", STOPPED
+    if exit_code is not None and exit_code > 0:
+        return "failed", f"Its process ended with exit code {exit_code} before it could say why: see its log."
+    if exit_code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL):
+        return "failed", f"Its process crashed ({signal.Signals(-exit_code).name}): see its log, then resume it."
+    return "interrupted", DIED
+
+
+def _settle_orphans(workspace: Path, jobs: Mapping[str, Job]) -> None:
+    """Mark runs that say they wait or work but are in no queue, and of whom nothing was heard for a while."""
+    for summary in list_runs(runs_folder(workspace)):
+        status = summary.status
+        if status.has_ended or summary.id in jobs or time.time() - (summary.changed or 0.0) < ORPHAN_SECONDS:
+            continue
+        if status.is_active and processes.is_alive(status.pid, status.process_created):
+            continue
+        cause = DIED if status.is_active else "It was made but never reached the queue: resume it to start it."
+        RunFolder(summary.folder).write_status(only_if=(status.state,), state="interrupted", cause=cause, finished=time.time())

@@ -1,0 +1,53 @@
+"""The first breath of a worker: ``python -m segcore.runs.launch WORKSPACE RUN TOKEN``.
+
+It shows the token of its attempt to the queue and writes down who it is, then becomes the worker (exec keeps the process id and the
+time of birth). So the worker itself knows nothing of the queue, and a process whose attempt was called off meanwhile ends here.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.runs import processes
+from segcore.runs.listing import read_config
+from segcore.runs.queue import Queue
+from segcore.runs.status import change_status
+
+WORKERS = {"train": "segcore.worker", "predict": "segcore.worker", "evaluate": "segcore.light_worker"}
+WORKER_VARIABLE = "SEGCORE_WORKER"
+CALLED_OFF = 75
+
+
+def worker_command(kind: str, folder: Path) -> list[str]:
+    """The command line of the worker for a kind of run; ``$SEGCORE_WORKER``, a module or a script, takes the place of all of them."""
+    chosen = os.environ.get(WORKER_VARIABLE) or WORKERS[kind]
+    return [sys.executable, "-P", *([chosen] if chosen.endswith(".py") else ["-m", chosen]), str(folder)]
+
+
+def main(arguments: list[str]) -> None:
+    """Confirm the attempt and become the worker; ends the process where the attempt was called off."""
+    workspace, run_id, token = arguments
+    folder = Path(workspace) / "runs" / run_id
+    pid, created = processes.identity()
+    with Queue(workspace) as queue:
+        if not queue.confirm(run_id, token, pid, created):
+            sys.exit(CALLED_OFF)
+        job = queue.job(run_id)
+    now = time.time()
+    device = ",".join(job.devices) if job else ""
+    change_status(
+        folder / "status.json",
+        {"state": "starting", "pid": pid, "process_created": created, "device": device, "started": now, "heartbeat": now},
+    )
+    command = worker_command(str(read_config(folder)["kind"]), folder)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except SegcoreError as error:
+        sys.exit(f"{error}")

@@ -1,0 +1,63 @@
+"""A workspace whose runs are carried out by ``fake_worker.py``."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from segcore.config import EvaluateConfig, TrainConfig
+from segcore.runs import jobs
+from segcore.runs.listing import list_runs
+from segcore.runs.queue import Queue
+from segcore.runs.store import RunFolder
+
+
+class Workspace:
+    """What the tests of the queue do over and over."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, id: str, steps: int = 3, pause: float = 0.01, ending: str = "", evaluate: bool = False, **config) -> RunFolder:
+        made = EvaluateConfig("demo", ("m",)) if evaluate else TrainConfig("demo", **config)
+        run = RunFolder.create(jobs.runs_folder(self.folder), id, made)
+        (run.folder / "fake.json").write_text(json.dumps({"steps": steps, "pause": pause, "ending": ending}))
+        return run
+
+    def states(self) -> dict[str, str]:
+        return {run.id: run.status.state for run in list_runs(jobs.runs_folder(self.folder))}
+
+    def wait(self, condition, seconds: float = 60.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, (self.states(), (self.folder / "dispatcher.log").read_text())
+            time.sleep(0.02)
+
+    def wait_for(self, seconds: float = 60.0, **states: str):
+        self.wait(lambda: self.states().items() >= {k.replace("_", "-"): v for k, v in states.items()}.items(), seconds)
+
+    def wait_empty(self, seconds: float = 60.0):
+        self.wait(lambda: not jobs.waiting(self.folder) and self.dispatcher() is None, seconds)
+
+    def dispatcher(self) -> int | None:
+        with Queue(self.folder) as queue:
+            found = queue.setting("dispatcher")
+            return int(found.split()[0]) if found and jobs.dispatcher_is_alive(queue) else None
+
+    def starts(self, id: str) -> list[str]:
+        path = jobs.runs_folder(self.folder) / id / "starts.jsonl"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGCORE_WORKER", str(Path(__file__).with_name("fake_worker.py")))
+    folder = tmp_path / "workspace"
+    yield Workspace(folder)
+    for process in psutil.process_iter(["cmdline"]):  # only those of this test: their command line names its folder
+        if any(str(folder) in part for part in process.info["cmdline"] or []) and process.pid != os.getpid():
+            process.send_signal(signal.SIGKILL)

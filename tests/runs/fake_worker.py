@@ -1,0 +1,58 @@
+"""A worker without a network: counts steps, keeps a checkpoint, and writes down if another works on the same run."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from segcore.runs.disk import read_json, write_json
+from segcore.runs.history import append_record
+from segcore.runs.status import change_status
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    plan = read_json(folder / "fake.json")
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    lock = os.open(folder / "only_one.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        (folder / "TWICE").touch()
+        return 1
+    append_record(folder / "starts.jsonl", {"pid": os.getpid(), "devices": os.environ.get("CUDA_VISIBLE_DEVICES")})
+    print("working on", folder.name, flush=True)
+    status = folder / "status.json"
+    change_status(status, {"state": "running", "heartbeat": time.time(), "epochs": plan["steps"]})
+    checkpoint = folder / "checkpoints" / "step.json"
+    step = read_json(checkpoint)["step"] if checkpoint.exists() else 0
+    while step < plan["steps"]:
+        if plan.get("ending") == "exit" and step == 1:
+            return 3
+        if plan.get("ending") == "crash" and step == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(plan["pause"])
+        append_record(folder / "metrics.jsonl", {"epoch": step, "loss": 1 / (step + 1)})
+        step += 1
+        write_json(checkpoint, {"step": step})
+        change_status(status, {"heartbeat": time.time(), "epoch": step, "progress": step / plan["steps"]})
+        if stop and plan.get("ending") != "deaf":
+            change_status(status, {"state": "interrupted", "cause": "Stopped by request.", "finished": time.time()})
+            return 0
+    if plan.get("ending") == "failed":
+        change_status(status, {"state": "failed", "cause": "The loss became NaN.", "finished": time.time()})
+        return 1
+    write_json(folder / "result.json", {"steps": step, "sum": sum(range(step))})
+    change_status(status, {"state": "finished", "cause": "", "finished": time.time(), "progress": 1.0})
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except json.JSONDecodeError:
+        sys.exit(9)
