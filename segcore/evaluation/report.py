@@ -64,8 +64,9 @@ class Protocol:
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Protocol":
         """Rebuild what :meth:`to_json` returned; other keys are passed over."""
-        known = {key: tuple(data[key]) if isinstance(data[key], list) else data[key] for key in Protocol.__dataclass_fields__ if key in data}
-        return Protocol(**known)
+        kept = {key: data[key] for key in Protocol.__dataclass_fields__ if key in data}
+        frozen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+        return Protocol(**frozen)
 
     def differences(self, other: "Protocol") -> list[str]:
         """Return one sentence for each reason why scores under the two protocols are not comparable; [] when they are."""
