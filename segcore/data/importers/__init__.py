@@ -1,0 +1,137 @@
+"""People's files become data sets: one reader for each form, asked in the order of a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.image_files import read_image
+from segcore.data.importers import paired_folders
+from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
+from segcore.data.importers.report import ImportReport, Problem
+from segcore.data.importers.source import Layout, Reader, Source
+from segcore.data.shelf import check_name
+from segcore.data.writing import DatasetWriter
+from segcore.errors import SegcoreError
+from segcore.labels import LabelSet
+
+__all__ = ["READERS", "ImportReport", "Preview", "Problem", "check_name", "import_dataset", "preview", "recognise"]
+
+READERS: dict[str, Reader] = {
+    "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
+}
+"""Every form of data set, most particular first: the first reader that matches is taken."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would bring, from a look at a few samples.
+
+    Attributes:
+        layout: Which form was recognised.
+        num_pairs: Images found.
+        splits: Images of each split.
+        label_set: The classes, as far as a look at ``samples`` and the declaration tells.
+        samples: (id, image (H, W, 3) uint8 RGB, mask (H, W) class indices) of a few.
+        problems: What does not fit so far.
+    """
+
+    layout: str
+    num_pairs: int
+    splits: dict[str, int]
+    label_set: LabelSet
+    samples: tuple[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]], ...]
+    problems: tuple[Problem, ...]
+
+
+def recognise(source: Source) -> Layout:
+    """Read a source with the first reader that knows its form.
+
+    Raises:
+        SegcoreError: No reader does, or the reader finds no sample.
+    """
+    for reader in READERS.values():
+        if reader.matches(source):
+            layout = reader.read(source)
+            if not layout.pairs:
+                raise SegcoreError(f"Expected images with masks in {source.root}, found none that fit together: check the file names.")
+            return layout
+    raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
+
+
+def _count_splits(splits: list[str]) -> dict[str, int]:
+    first = [s for s in ("train", "validation", "test") if s in splits]
+    return {s: splits.count(s) for s in [*first, *sorted(set(splits) - {*first, ""})]}
+
+
+def import_dataset(
+    source: Path, destination: Path, name: str, *, copy: bool = True, progress: Callable[[int, int, str], None] | None = None
+) -> ImportReport:
+    """Import a folder of images and masks, in any of the forms of :data:`READERS`.
+
+    What is sound comes in, the rest is reported; no split is made where the source has none.
+
+    Args:
+        source: A folder.
+        destination: Folder of the new data set; must not exist.
+        name: Name of the data set.
+        copy: Whether images are copied in; else they stay where they are. Masks are always rewritten.
+        progress: Called with (done, total, what).
+
+    Returns:
+        What came in and what did not.
+
+    Raises:
+        SegcoreError: The name is taken or unsafe, or nothing is sound; nothing is left behind then.
+    """
+    destination = Path(destination)
+    check_name(name)
+    if destination.exists():
+        raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
+    layout = recognise(Source.scan(Path(source)))
+    labelling = agree_on_labels(layout, progress)
+    with DatasetWriter(destination, name, labelling.label_set, str(source)) as writer:
+        samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
+        if not samples:
+            raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
+        writer.finish(samples)
+    return ImportReport(
+        name,
+        layout.title,
+        len(samples),
+        _count_splits([s.split for s in samples]),
+        labelling.label_set,
+        (*layout.problems, *labelling.problems, *problems),
+    )
+
+
+def preview(source: Path, count: int = 4) -> Preview:
+    """Look at a source without importing it: its form, its splits, its classes, a few samples.
+
+    Args:
+        source: A folder.
+        count: Samples to show.
+
+    Returns:
+        What an import would bring; the classes are those of up to 32 samples where none are declared.
+
+    Raises:
+        SegcoreError: The form is not recognised, or none of the samples looked at is sound.
+    """
+    layout = recognise(Source.scan(Path(source)))
+    looked_at = replace(layout, pairs=tuple(spread(layout.pairs, 32)))
+    labelling = agree_on_labels(looked_at)
+    samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
+    problems = [*layout.problems, *labelling.problems]
+    for pair in looked_at.pairs:
+        if len(samples) == count:
+            break
+        try:
+            samples.append((pair.id, read_image(pair.image), to_indices(layout, labelling, pair)))
+        except SegcoreError as error:
+            problems.append(Problem.of(pair.id, error))
+    splits = _count_splits([p.split for p in layout.pairs])
+    return Preview(layout.title, len(layout.pairs), splits, labelling.label_set, tuple(samples), tuple(problems))

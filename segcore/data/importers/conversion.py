@@ -1,0 +1,198 @@
+"""The import itself: look at the masks, agree on labels, write every sound sample. Threads; memory stays flat."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset import Sample
+from segcore.data.image_files import image_size, verify_image
+from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, mode_of, read_colors, read_ids
+from segcore.data.importers.labelling import Labelling, label_colors, label_declared_ids, label_found_ids
+from segcore.data.importers.report import Problem
+from segcore.data.importers.source import Layout, Pair
+from segcore.data.writing import DatasetWriter
+from segcore.errors import SegcoreError
+from segcore.labels import color_to_hex
+
+Progress = Callable[[int, int, str], None]
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+PROBES = 16
+"""Masks that are looked at to tell ids from colours."""
+
+
+def in_threads(work: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
+    """Map in threads (decoding releases the interpreter's lock), in order, with a bounded number in flight."""
+    workers = min(8, len(os.sched_getaffinity(0)) + 1)
+    with ThreadPoolExecutor(workers, "import") as pool:
+        left = iter(items)
+        waiting = [pool.submit(work, item) for item in islice(left, 4 * workers)]
+        while waiting:
+            done = waiting.pop(0)
+            waiting.extend(pool.submit(work, item) for item in islice(left, 1))
+            try:
+                yield done.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
+    """Read or draw one mask as codes, (H, W): ids or 0xRRGGBB.
+
+    Raises:
+        SegcoreError: There is no mask, it has another size than the image, or it cannot be read.
+    """
+    if pair.mask is None:
+        raise SegcoreError(f"The image {pair.image.name} has no mask: add one under the same name, or remove the image.")
+    size = image_size(pair.image)
+    if layout.draw is None:
+        _same_size(pair, size, image_size(pair.mask))
+        return read_colors(pair.mask) if by == "color" else read_ids(pair.mask)
+    mask = layout.draw(pair)
+    _same_size(pair, size, (mask.shape[0], mask.shape[1]))
+    return mask
+
+
+def _same_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> None:
+    if image != mask:
+        raise SegcoreError(
+            f"Expected a mask of {image[0]} x {image[1]} pixels (height x width) like its image {pair.image.name}, received "
+            f"{mask[0]} x {mask[1]}: give both the same size."
+        )
+
+
+def choose_by(layout: Layout) -> str:
+    """Tell whether masks hold ids or colours: by their mode, and by what the declared classes fit."""
+    if layout.draw is not None or layout.by != "auto":
+        return "index" if layout.by == "auto" else layout.by
+    files = [pair.mask for pair in layout.pairs if pair.mask is not None]
+    modes: dict[str, list[Path]] = {}
+    for mode, file in zip(in_threads(_mode_or_none, files), files, strict=True):
+        modes.setdefault(mode, []).append(file)
+    colored = [f for mode, group in modes.items() if mode in ("RGB", "RGBA", "CMYK", "YCbCr") for f in group]
+    has_colors = any(row.color is not None for row in layout.declared)
+    if colored:
+        return "index" if not has_colors and all(map(_is_grey, spread(colored, PROBES))) else "color"
+    if "P" in modes and has_colors:
+        palettes = spread(modes["P"], PROBES)
+        ids = {row.id for row in layout.declared if row.id is not None}
+        if ids and all(_fits(read_ids, f, ids) for f in palettes):
+            return "index"
+        colors = {row.color[0] << 16 | row.color[1] << 8 | row.color[2] for row in layout.declared if row.color is not None}
+        if not ids or all(_fits(read_colors, f, colors) for f in palettes):
+            return "color"
+    return "index"
+
+
+def _mode_or_none(file: Path) -> str:
+    try:
+        return mode_of(file)
+    except SegcoreError:
+        return ""
+
+
+def _is_grey(file: Path) -> bool:
+    try:
+        read_ids(file)
+    except SegcoreError:
+        return False
+    return True
+
+
+def _fits(reader: Callable[[Path], npt.NDArray[Any]], file: Path, known: set[int]) -> bool:
+    try:
+        return set(np.unique(reader(file)).tolist()) <= known
+    except SegcoreError:
+        return True
+
+
+def spread(items: Sequence[In], count: int) -> list[In]:
+    """Return up to ``count`` items, evenly spaced."""
+    step = max(1, len(items) // count)
+    return list(items[::step][:count])
+
+
+def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelling:
+    """Decide what the classes are; masks are surveyed only where the declaration does not settle it.
+
+    Raises:
+        SegcoreError: No mask can be read, or the declared classes contradict themselves.
+    """
+    by = choose_by(layout)
+    if by == "index" and layout.declared:
+        return label_declared_ids(layout.declared)
+    survey = Survey(COLOR_CODES if by == "color" else ID_CODES)
+
+    def look(pair: Pair) -> Problem | None:
+        try:
+            survey.add(pair.id, read_codes(layout, pair, by))
+        except SegcoreError as error:
+            return Problem.of(pair.id, error)
+        return None
+
+    problems = []
+    for done, problem in enumerate(in_threads(look, layout.pairs), start=1):
+        problems.extend([problem] if problem else [])
+        if progress:
+            progress(done, len(layout.pairs), "looking at masks")
+    if not survey.pixels:
+        raise SegcoreError(f"Expected at least one sound mask, found none; the first problem is {problems[0].sentence}")
+    return label_colors(layout.declared, layout.declared_in, survey) if by == "color" else label_found_ids(survey)
+
+
+def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[Any]:
+    """Read one mask as class indices.
+
+    Returns:
+        (H, W) of the label set's ``mask_dtype``.
+
+    Raises:
+        SegcoreError: The mask is missing, damaged, of another size, or holds an undeclared id or colour.
+    """
+    codes = read_codes(layout, pair, labelling.by)
+    indices = labelling.lookup.take(codes)
+    unknown = indices == UNKNOWN
+    if unknown.any():
+        found = np.unique(codes[unknown])[:6].tolist()
+        shown = ", ".join(color_to_hex((c >> 16, c >> 8 & 255, c & 255)) if labelling.by == "color" else str(c) for c in found)
+        what = "colours" if labelling.by == "color" else "ids"
+        where = layout.declared_in or "the label set"
+        raise SegcoreError(f"Expected only {what} that {where} declares, the mask holds {shown}: declare them there or correct the mask.")
+    return indices.astype(labelling.label_set.mask_dtype)
+
+
+def convert(
+    layout: Layout, labelling: Labelling, writer: DatasetWriter, *, copy: bool, progress: Progress | None = None
+) -> tuple[list[Sample], list[Problem]]:
+    """Write every sound sample.
+
+    Returns:
+        The samples written, in the order of the source, and a problem for each that was left out.
+    """
+
+    def bring_in(pair: Pair) -> Sample | Problem:
+        try:
+            mask = to_indices(layout, labelling, pair)
+            verify_image(pair.image)
+            return writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=copy)
+        except SegcoreError as error:
+            return Problem.of(pair.id, error)
+
+    samples: list[Sample] = []
+    problems: list[Problem] = []
+    for done, result in enumerate(in_threads(bring_in, layout.pairs), start=1):
+        if isinstance(result, Sample):
+            samples.append(result)
+        else:
+            problems.append(result)
+        if progress:
+            progress(done, len(layout.pairs), "importing")
+    return samples, problems

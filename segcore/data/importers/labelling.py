@@ -1,0 +1,165 @@
+"""From declared classes and the codes in the masks to one label set, and the table from code to index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.importers.class_tables import DeclaredClass
+from segcore.data.importers.codes import COLOR_CODES, ID_CODES, Survey, build_lookup, code_color, color_code
+from segcore.data.importers.report import Problem
+from segcore.errors import SegcoreError
+from segcore.labels import LabelClass, LabelSet, color_to_hex
+from segcore.palette import default_colors
+
+MAX_FOUND_COLORS = 64
+"""More undeclared colours than this are taken for blurred edges, not for classes."""
+
+MIN_COLOR_SHARE = 1e-3
+VOID_NAMES = frozenset(("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "unlabelled area"))
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """How the masks of a source become indices.
+
+    Attributes:
+        label_set: The classes.
+        lookup: (65536,) for ids or (2**24,) for colours, uint16: code to index, ``codes.UNKNOWN`` where undeclared.
+        by: "index" or "color".
+        problems: What did not fit.
+    """
+
+    label_set: LabelSet
+    lookup: npt.NDArray[np.uint16]
+    by: str
+    problems: tuple[Problem, ...] = ()
+
+
+def _finish(rows: Sequence[DeclaredClass], codes: Sequence[Sequence[int]], by: str, problems: Sequence[Problem]) -> Labelling:
+    """Make the label set of rows that all have ids, and the table from their codes."""
+    scored = [row for row in rows if not row.ignore]
+    defaults = default_colors(len(scored))
+    classes = [LabelClass(row.id or 0, row.name, row.color or default) for row, default in zip(scored, defaults, strict=True)]
+    ignored = [LabelClass(row.id or 0, row.name, row.color or (0, 0, 0)) for row in rows if row.ignore]
+    label_set = LabelSet(tuple(classes), tuple(ignored))
+    indices: dict[int, int] = {}
+    position = 0
+    for row, row_codes in zip(rows, codes, strict=True):
+        indices.update(dict.fromkeys(row_codes, label_set.ignore_index if row.ignore else position))
+        position += not row.ignore
+    return Labelling(label_set, build_lookup(COLOR_CODES if by == "color" else ID_CODES, indices), by, tuple(problems))
+
+
+def with_ids(rows: Sequence[DeclaredClass]) -> list[DeclaredClass]:
+    """Number the rows that have no id: by position where no row has one, else with the next free id."""
+    if all(row.id is None for row in rows):
+        return [replace(row, id=position) for position, row in enumerate(rows)]
+    free = max(row.id for row in rows if row.id is not None) + 1
+    numbered = []
+    for row in rows:
+        numbered.append(row if row.id is not None else replace(row, id=free))
+        free += row.id is None
+    return numbered
+
+
+def label_declared_ids(declared: Sequence[DeclaredClass]) -> Labelling:
+    """Label masks of ids by their declared classes; an undeclared id is a mistake in that mask.
+
+    A table of bare names leaves room for the usual void, 255 (65535 in masks of 16 bits).
+
+    Raises:
+        SegcoreError: The table declares nothing that is scored.
+    """
+    rows = with_ids(declared)
+    codes = [[row.id or 0] for row in rows]
+    if all(row.id is None for row in declared) and len(rows) < 255:
+        rows.append(DeclaredClass("void", 255, (0, 0, 0), True))
+        codes.append([255, 65535])
+    return _finish(rows, codes, "index", ())
+
+
+def label_found_ids(survey: Survey) -> Labelling:
+    """Label masks of ids that nobody declared: every id found is a class, 255 (65535) is void unless the masks are binary."""
+    found = sorted(survey.pixels)
+    binary = found == [0, 255]
+    rows = [DeclaredClass(f"class {code}", code, None, False) for code in found]
+    if len(found) > 1 and not binary:
+        rows = [replace(row, name="void", color=(0, 0, 0), ignore=True) if row.id == _void_of(found) else row for row in rows]
+    noted = [Problem("", f"the source declares no classes; its masks hold the ids {_listed(found)}", "name them on the data set page")]
+    if binary:
+        noted.append(Problem("", "the masks hold only 0 and 255; both are taken for classes", "declare 255 as ignored if it is void"))
+    return _finish(rows, [[code] for code in found], "index", noted)
+
+
+def _void_of(found: Sequence[int]) -> int:
+    return 65535 if found[-1] == 65535 else 255 if found[-1] == 255 else -1
+
+
+def label_colors(declared: Sequence[DeclaredClass], declared_in: str, survey: Survey) -> Labelling:
+    """Label masks of colours. Where the declared colours and the masks disagree, the masks win.
+
+    Colours that nobody declared become classes under provisional names (their hexadecimal colour);
+    declared classes that then occur in no mask are left out. Very many undeclared colours are blurred edges and are ignored.
+
+    Raises:
+        SegcoreError: The masks look like photographs, or two declared classes share a colour.
+    """
+    rows = [row for row in declared if row.color is not None]
+    by_code: dict[int, DeclaredClass] = {}
+    for row in rows:
+        other = by_code.setdefault(color_code(row.color or (0, 0, 0)), row)
+        if other is not row:
+            raise SegcoreError(
+                f"Expected a colour for each class in {declared_in}, received {color_to_hex(row.color or (0, 0, 0))} for both "
+                f"{other.name!r} and {row.name!r}: give each its own."
+            )
+    order = sorted(survey.pixels, key=lambda code: (-survey.pixels[code], code))
+    strange = [code for code in order if code not in by_code]
+    problems: list[Problem] = []
+    blurred: list[int] = []
+    if len(strange) > MAX_FOUND_COLORS:
+        blurred = [code for code in strange if survey.pixels[code] < MIN_COLOR_SHARE * survey.total]
+        strange = [code for code in strange if survey.pixels[code] >= MIN_COLOR_SHARE * survey.total]
+        share = sum(survey.pixels[code] for code in blurred) / survey.total
+        if share > 0.25 or len(strange) > MAX_FOUND_COLORS:
+            raise SegcoreError(
+                f"Expected masks with one colour for each class, received {len(order)} colours: save the masks as PNG without smoothing."
+            )
+        what = f"{len(blurred)} rare colours ({share:.2%} of the pixels) belong to no class, as smoothed edges do; they are ignored"
+        problems.append(Problem("", what, "save the masks without smoothing"))
+    if strange:
+        absent = [row for code, row in by_code.items() if code not in survey.pixels]
+        rows = [row for row in rows if row not in absent]
+        problems.extend(_disagreement(strange, absent, declared_in, survey))
+    names = {row.name for row in rows}
+    found = [DeclaredClass(name, None, code_color(code)) for code in strange if (name := color_to_hex(code_color(code))) not in names]
+    numbered = with_ids([*rows, *found])
+    codes = [[color_code(row.color or (0, 0, 0))] for row in numbered]
+    for row in numbered:
+        if not row.ignore and row.name.lower() in VOID_NAMES:
+            problems.append(Problem("", f"{row.name!r} is scored like any class", "set it to ignored if it marks pixels nobody labelled"))
+    if blurred:
+        numbered.append(DeclaredClass("off-palette colours", with_ids([*numbered, DeclaredClass("")])[-1].id, (0, 0, 0), True))
+        codes.append(blurred)
+    return _finish(numbered, codes, "color", problems)
+
+
+def _disagreement(strange: Sequence[int], absent: Sequence[DeclaredClass], declared_in: str, survey: Survey) -> list[Problem]:
+    shown = ", ".join(
+        f"{color_to_hex(code_color(code))} ({survey.pixels[code] / survey.total:.2%} of pixels, {survey.masks[code]} masks)"
+        for code in strange[:12]
+    ) + (", ..." if len(strange) > 12 else "")
+    if not declared_in:
+        return [Problem("", f"the source declares no classes; the masks hold the colours {shown}", "name them on the data set page")]
+    noted = [Problem("", f"the masks hold colours that {declared_in} does not declare: {shown}; the masks win", "name or ignore each")]
+    if absent:
+        listed = ", ".join(f"{row.name} {color_to_hex(row.color or (0, 0, 0))}" for row in absent)
+        what = f"{declared_in} declares classes whose colour is in no mask, they are left out: {listed}"
+        noted.append(Problem("", what, f"correct the colours in {declared_in}"))
+    return noted
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")

@@ -1,0 +1,70 @@
+"""What an import says about itself: what came in, and what did not and why."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from segcore.errors import SegcoreError
+from segcore.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that did not fit, and its mend.
+
+    Attributes:
+        sample: Id or file it concerns; "" for the whole source.
+        what: What was found.
+        mend: What the user can do.
+    """
+
+    sample: str
+    what: str
+    mend: str
+
+    @staticmethod
+    def of(sample: str, error: SegcoreError) -> "Problem":
+        """Turn an error sentence ("what: mend.") into a problem."""
+        what, _, mend = str(error).rpartition(": ")
+        return Problem(sample, what or mend, mend if what else "")
+
+    @property
+    def sentence(self) -> str:
+        """One sentence, with the sample in front."""
+        text = f"{self.what}: {self.mend}" if self.mend else self.what
+        return f"{self.sample}: {text}" if self.sample else text
+
+    def to_json(self) -> dict[str, str]:
+        """Return ``{"sample", "what", "mend"}``."""
+        return {"sample": self.sample, "what": self.what, "mend": self.mend}
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """The outcome of an import.
+
+    Attributes:
+        name: Name of the data set.
+        layout: Which form of data set was recognised.
+        num_samples: Samples that came in.
+        splits: Samples of each split, in order; empty when the source has no splits.
+        label_set: The classes found.
+        problems: What did not fit.
+    """
+
+    name: str
+    layout: str
+    num_samples: int
+    splits: dict[str, int]
+    label_set: LabelSet
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping with the attributes as keys."""
+        return {
+            "name": self.name,
+            "layout": self.layout,
+            "num_samples": self.num_samples,
+            "splits": self.splits,
+            "label_set": self.label_set.to_json(),
+            "problems": [p.to_json() for p in self.problems],
+        }
