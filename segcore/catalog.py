@@ -64,17 +64,39 @@ _EFFICIENTNET_V2 = "Tan, Le: EfficientNetV2, ICML 2021"
 _DENSENET = "Huang, Liu, van der Maaten, Weinberger: DenseNet, CVPR 2017"
 _CONVNEXT = "Liu et al.: A ConvNet for the 2020s, CVPR 2022"
 _SEGFORMER = "Xie et al.: SegFormer, NeurIPS 2021"
+_FPN = "Kirillov et al.: Panoptic feature pyramid networks, CVPR 2019"
+_FCN = "Long, Shelhamer, Darrell: Fully convolutional networks, CVPR 2015"
 _INCEPTION_V3 = "Szegedy et al.: Rethinking Inception, CVPR 2016"
 _INCEPTION_V4 = "Szegedy et al.: Inception-v4, AAAI 2017"
 _UNET = "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "unet": Architecture(
-        "U-Net",
-        "Encoder, decoder and a skip at every scale; the safe first choice for most data.",
-        _UNET,
-        2015,
-    ),
+    "unet": Architecture("U-Net", "Encoder, decoder and a skip at every scale; the safe first choice.", _UNET, 2015),
+    "unet_upsample": Architecture("U-Net, upsampling", "Bilinear upsampling for transpose convolutions.", _UNET, 2015),
+    "unet_residual": Architecture("Residual U-Net", "Residual blocks in the decoder.", "Zhang et al.: Deep residual U-Net, GRSL 2018", 2018),
+    "unet_attention": Architecture("Attention U-Net", "Skips weighed by attention gates.", "Oktay et al.: Attention U-Net, MIDL 2018", 2018),
+    "unet_plus_plus": Architecture("U-Net++", "Skips are small decoders; slower.", "Zhou et al.: UNet++, DLMIA 2018", 2018),
+    "unet_3_plus": Architecture("U-Net 3+", "Every scale sees every scale; heavy.", "Huang et al.: UNet 3+, ICASSP 2020", 2020),
+    "linknet": Architecture("LinkNet", "Adds skips instead of joining them; light.", "Chaurasia, Culurciello: LinkNet, VCIP 2017", 2017),
+    "fpn": Architecture("FPN", "Scores from a feature pyramid; for objects of all sizes.", _FPN, 2019),
+    "upernet": Architecture("UPerNet", "A feature pyramid with pyramid pooling on top.", "Xiao et al.: UPerNet, ECCV 2018", 2018),
+    "pspnet": Architecture("PSPNet", "Context by averages over grids.", "Zhao et al.: PSPNet, CVPR 2017", 2017),
+    "deeplab_v3": Architecture("DeepLab v3", "Dilated convolutions; coarse edges.", "Chen et al.: Rethinking atrous convolution, 2017", 2017),
+    "deeplab_v3_plus": Architecture("DeepLab v3+", "DeepLab v3 with a skip for edges.", "Chen et al.: DeepLab v3+, ECCV 2018", 2018),
+    "fcn_32s": Architecture("FCN-32s", "Scores at the coarsest scale only; a baseline.", _FCN, 2015),
+    "fcn_16s": Architecture("FCN-16s", "Scores of two scales added.", _FCN, 2015),
+    "fcn_8s": Architecture("FCN-8s", "Scores of three scales added.", _FCN, 2015),
+    "segnet": Architecture("SegNet", "Upsampling to where maxima were.", "Badrinarayanan et al.: SegNet, TPAMI 2017", 2017),
+    "refinenet": Architecture("RefineNet", "Residual refinement at each scale; heavy.", "Lin et al.: RefineNet, CVPR 2017", 2017),
+    "pan": Architecture("PAN", "Attention on each way up; light.", "Li et al.: Pyramid attention network, BMVC 2018", 2018),
+    "danet": Architecture("DANet", "Attention between positions and channels.", "Fu et al.: Dual attention network, CVPR 2019", 2019),
+    "ocrnet": Architecture("OCRNet", "Pixels read the classes' regions.", "Yuan et al.: OCRNet, ECCV 2020", 2020),
+    "bisenet": Architecture("BiSeNet", "A path for detail, one for context.", "Yu et al.: BiSeNet, ECCV 2018", 2018),
+    "fast_scnn": Architecture("Fast-SCNN", "Pooled context and detail fused; quick.", "Poudel et al.: Fast-SCNN, BMVC 2019", 2019),
+    "lraspp": Architecture("Lite R-ASPP", "The lightest decoder, made for MobileNet V3.", _MOBILENET_V3, 2019),
+    "gcn": Architecture("GCN", "Large kernels and border refinement.", "Peng et al.: Large kernel matters, CVPR 2017", 2017),
+    "segformer": Architecture("SegFormer", "Projects and joins all scales; made for MiT.", _SEGFORMER, 2021),
+    "hrnet_head": Architecture("HRNet head", "Joins all scales as they are.", "Sun et al.: HRNet v2, 2019", 2019),
 }
 
 ENCODERS: dict[str, Encoder] = {
@@ -115,14 +137,14 @@ ENCODERS: dict[str, Encoder] = {
     "densenet201": Encoder("DenseNet201", "DenseNet with 201 layers.", _DENSENET, 2017, 32, True, 18.3),
     "xception": Encoder("Xception", "Separable convolutions throughout.", "Chollet: Xception, CVPR 2017", 2017, 32, True, 20.9),
     "inception_v3": Encoder("Inception V3", "Several kernel sizes at once.", _INCEPTION_V3, 2016, 32, True, 21.8),
-    "inception_resnet_v2": Encoder("Inception-ResNet V2", "Inception with residuals; heavy.", _INCEPTION_V4, 2017, 32, True, 54.3),
-    "convnext_tiny": Encoder("ConvNeXt tiny", "Convolutions with a transformer's manners.", _CONVNEXT, 2022, 32, True, 27.8),
+    "inception_resnet_v2": Encoder("Inception-ResNet V2", "Heavy.", _INCEPTION_V4, 2017, 32, True, 54.3),
+    "convnext_tiny": Encoder("ConvNeXt tiny", "Convolutions after a transformer.", _CONVNEXT, 2022, 32, True, 27.8),
     "convnext_small": Encoder("ConvNeXt small", "Deeper than tiny.", _CONVNEXT, 2022, 32, True, 49.5),
     "convnext_base": Encoder("ConvNeXt base", "Wider than small; for a GPU.", _CONVNEXT, 2022, 32, True, 87.6),
     "mit_b0": Encoder("MiT B0", "SegFormer's hierarchical transformer, smallest.", _SEGFORMER, 2021, 32, False, 3.3),
     "mit_b1": Encoder("MiT B1", "Twice as wide as B0.", _SEGFORMER, 2021, 32, False, 13.2),
     "mit_b2": Encoder("MiT B2", "Deeper than B1.", _SEGFORMER, 2021, 32, False, 24.2),
-    "squeezenet": Encoder("SqueezeNet 1.1", "Small plain convolutions; quick on a CPU.", "Iandola et al.: SqueezeNet, 2016", 2016, 32, False, 0.7),
+    "squeezenet": Encoder("SqueezeNet 1.1", "Small plain convolutions; quick.", "Iandola et al.: SqueezeNet, 2016", 2016, 32, False, 0.7),
     "plain": Encoder("Plain", "The contracting path of the first U-Net.", _UNET, 2015, 32, False, 18.9),
     "plain_mini": Encoder("Plain mini", "The same with a quarter of the filters.", _UNET, 2015, 32, False, 1.2),
     "tiny": Encoder("Tiny", "A few small convolutions; trains in seconds, for tests and first tries.", "", 2026, 32, False, 0.3),

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras import layers
 
+from segcore.models.features import Features
 from segcore.models.layers import ResizeLike
 
 MOMENTUM = 0.9
@@ -68,3 +69,34 @@ def resize_like(x: Any, reference: Any, name: str, interpolation: str = "bilinea
 def logits(x: Any, num_classes: int, name: str = "logits", kernel: int = 1) -> Any:
     """Score each class at each position: a convolution with bias, float32 also under mixed precision. (B, h, w, C)."""
     return layers.Conv2D(num_classes, kernel, padding="same", dtype="float32", name=name)(x)
+
+
+def pooled(x: Any, filters: int, name: str, activation: str) -> Any:
+    """Average over the whole map, then a 1x1 convolution and an activation: (B, 1, 1, filters).
+
+    No batch normalisation: one value per image and channel is too little to take statistics of.
+    """
+    x = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_average")(x)
+    return layers.Conv2D(filters, 1, activation=activation, name=f"{name}_conv")(x)
+
+
+def channel_gate(x: Any, name: str) -> Any:
+    """Weigh each channel by a sigmoid of the map's average (B, h, w, D)."""
+    return layers.Multiply(name=f"{name}_multiply")([x, pooled(x, x.shape[-1], name, "sigmoid")])
+
+
+def concat(xs: list[Any], name: str) -> Any:
+    """Concatenate along channels."""
+    return layers.Concatenate(name=name)(xs) if len(xs) > 1 else xs[0]
+
+
+def joined(features: Features, finest: int, filters: int, name: str = "decoder_join") -> Any:
+    """Bring the features from stride ``finest`` to 32 to one map at that stride: (B, H/finest, W/finest, filters).
+
+    Stands for an encoder whose last stages are dilated instead of strided, at a fraction of the cost and for any
+    encoder: Wu et al., "FastFCN: rethinking dilated convolution", 2019 (there with dilated convolutions after it).
+    """
+    strides = [s for s in (2, 4, 8, 16, 32) if s >= finest]
+    maps = [conv(features[s], filters, f"{name}_{s}", kernel=1) for s in strides]
+    maps = [resize_like(m, maps[0], f"{name}_{s}_up") for m, s in zip(maps, strides, strict=True)]
+    return conv(concat(maps, f"{name}_concat"), filters, f"{name}_out")

@@ -7,14 +7,53 @@ import keras
 
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError, unknown
+from segcore.models.bisenet import build_bisenet, build_fast_scnn, build_lraspp
 from segcore.models.blocks import resize_like
+from segcore.models.danet import build_danet, build_ocrnet
+from segcore.models.deeplab import build_deeplab_v3, build_deeplab_v3_plus
 from segcore.models.encoders import build_encoder
+from segcore.models.fcn import build_fcn_8s, build_fcn_16s, build_fcn_32s
 from segcore.models.features import Features
-from segcore.models.unet import build_unet
+from segcore.models.fpn import build_fpn, build_upernet
+from segcore.models.gcn import build_gcn
+from segcore.models.linknet import build_linknet
+from segcore.models.pan import build_pan
+from segcore.models.pspnet import build_pspnet
+from segcore.models.refinenet import build_refinenet
+from segcore.models.segformer import build_hrnet_head, build_segformer
+from segcore.models.segnet import build_segnet
+from segcore.models.unet import build_unet, build_unet_attention, build_unet_residual, build_unet_upsample
+from segcore.models.unet_3_plus import build_unet_3_plus
+from segcore.models.unet_plus_plus import build_unet_plus_plus
 from segcore.models.weights import WeightReport, load_weights, variables_of
 
 DECODERS: dict[str, Callable[[Features, int], Any]] = {
     "unet": build_unet,
+    "unet_upsample": build_unet_upsample,
+    "unet_residual": build_unet_residual,
+    "unet_attention": build_unet_attention,
+    "unet_plus_plus": build_unet_plus_plus,
+    "unet_3_plus": build_unet_3_plus,
+    "linknet": build_linknet,
+    "fpn": build_fpn,
+    "upernet": build_upernet,
+    "pspnet": build_pspnet,
+    "deeplab_v3": build_deeplab_v3,
+    "deeplab_v3_plus": build_deeplab_v3_plus,
+    "fcn_32s": build_fcn_32s,
+    "fcn_16s": build_fcn_16s,
+    "fcn_8s": build_fcn_8s,
+    "segnet": build_segnet,
+    "refinenet": build_refinenet,
+    "pan": build_pan,
+    "danet": build_danet,
+    "ocrnet": build_ocrnet,
+    "bisenet": build_bisenet,
+    "fast_scnn": build_fast_scnn,
+    "lraspp": build_lraspp,
+    "gcn": build_gcn,
+    "segformer": build_segformer,
+    "hrnet_head": build_hrnet_head,
 }
 """Architecture name to the function that turns features into logits at any stride; the names are ``catalog.ARCHITECTURES``."""
 

@@ -27,3 +27,7 @@ class Features:
     def get(self, stride: int) -> Any | None:
         """Return the tensor at a stride, or None where the encoder has none (stride 1 only)."""
         return self.taps.get(stride)
+
+    def at_most(self, filters: int) -> int:
+        """Return ``filters``, or the encoder's width at stride 16 if that is less: a small encoder gets a small decoder."""
+        return min(filters, self.taps[16].shape[-1])

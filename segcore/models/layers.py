@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -79,3 +80,60 @@ class ResizeLike(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this layer."""
         return {**super().get_config(), "interpolation": self.interpolation}
+
+
+@keras.saving.register_keras_serializable(package="segcore")
+class AdaptivePooling(keras.layers.Layer):
+    """Average a map over a grid of ``bins`` x ``bins`` windows, whatever its size.
+
+    Window i covers rows floor(i h / bins) to ceil((i + 1) h / bins), as PSPNet's code does; windows overlap
+    where the size does not divide and repeat where the map is smaller than the grid.
+
+    Args:
+        bins: Windows along each side.
+        **kwargs: Passed to :class:`keras.layers.Layer`.
+    """
+
+    def __init__(self, bins: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bins = bins
+
+    def _windows(self, length: int) -> Any:
+        start = np.arange(self.bins) * length // self.bins
+        stop = -(-(np.arange(self.bins) + 1) * length // self.bins)
+        inside = (np.arange(length) >= start[:, None]) & (np.arange(length) < stop[:, None])
+        return tf.constant(inside / inside.sum(1, keepdims=True), self.compute_dtype)  # (bins, length), rows sum to 1
+
+    def call(self, x: Any) -> Any:
+        """Pool (B, h, w, D), h and w known: (B, bins, bins, D)."""
+        return tf.einsum("ih,jw,bhwd->bijd", self._windows(x.shape[1]), self._windows(x.shape[2]), x)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return (B, bins, bins, D)."""
+        return (input_shape[0], self.bins, self.bins, input_shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this layer."""
+        return {**super().get_config(), "bins": self.bins}
+
+
+@keras.saving.register_keras_serializable(package="segcore")
+class MaxUnpool(keras.layers.Layer):
+    """Double a map, putting each value where another map has the largest of its 2 x 2 window, and zeros elsewhere.
+
+    SegNet's upsampling. The position is read from the map itself, so any encoder serves; equal values share it.
+    """
+
+    def call(self, inputs: list[Any]) -> Any:
+        """Unpool ``inputs[0]`` (B, h, w, D) by the maxima of ``inputs[1]`` (B, 2h, 2w, D): (B, 2h, 2w, D)."""
+        x, reference = inputs
+        largest = _double(tf.nn.max_pool2d(reference, 2, 2, "SAME"))
+        return _double(x) * tf.cast(tf.stop_gradient(reference >= largest), x.dtype)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Return the reference's shape."""
+        return input_shape[1]
+
+
+def _double(x: Any) -> Any:
+    return tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
