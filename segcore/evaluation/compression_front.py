@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression import to_map
+from segcore.evaluation.compression import fold, to_map
 from segcore.evaluation.compression_exact import MAX_EXACT_CLASSES, exact_maps, group_tables
 from segcore.evaluation.compression_search import GAINS, beam_maps, greedy_path
 from segcore.evaluation.dendrogram import build_dendrogram
@@ -111,7 +111,7 @@ def find_front(confusion: npt.NDArray[Any], weights: Floats, forbidden: npt.NDAr
     counts, weights = np.asarray(confusion, np.int64), np.nan_to_num(weights)
     if len(counts) > MAX_ENUMERATED_CLASSES:
         maps = _candidates(counts, weights, forbidden)
-        right = np.array([sum(int(counts[np.ix_(g, g)].sum()) for g in m.groups) for m in maps])
+        right = np.array([int(np.trace(fold(counts, m))) for m in maps])
         kept = np.array([float(entropy(np.bincount(m.group_of, weights))) for m in maps])
         chosen = np.flatnonzero(pareto(right, kept))
         used = np.array([m.num_groups for m in maps])
