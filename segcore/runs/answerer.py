@@ -3,6 +3,7 @@
 Protocol over the process's standard input and output, one message after another in each direction:
 
     request   one line of JSON {"question": name, "arrays": [[name, bytes], ...], ...} and then the arrays in that order, each as npy
+    heard     the line {"heard": true} as soon as the request is read, so that one who died before it is told from one who died over it
     answer    one line of JSON {"answer": {...}, "arrays": [[name, bytes], ...]} and the arrays likewise,
               or {"error": sentence, "mendable": true or false}
 
@@ -31,6 +32,7 @@ Answer = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
 Handler = Callable[[dict[str, Any], Arrays], Answer]
 
 DEFAULT_COMMAND = ("-m", "segcore.light_worker", "--serve")
+_HEARD = b'{"heard": true}\n'
 _MAX_LINE = 1 << 20
 _MAX_BYTES = 1 << 31
 
@@ -100,6 +102,11 @@ def serve(handlers: Mapping[str, Handler], stdin: IO[bytes] | None = None, stdou
             return
         head, arrays = message
         try:
+            target.write(_HEARD)
+            target.flush()
+        except BrokenPipeError:
+            return
+        try:
             handler = handlers.get(str(head.get("question")))
             if handler is None:
                 raise unknown("question", head.get("question"), handlers)
@@ -114,6 +121,14 @@ def serve(handlers: Mapping[str, Handler], stdin: IO[bytes] | None = None, stdou
             _write_message(target, *reply)
         except BrokenPipeError:
             return
+
+
+def _is_heard(stdin: IO[bytes], stdout: IO[bytes], head: Mapping[str, Any], arrays: Arrays) -> bool:
+    try:
+        _write_message(stdin, head, arrays)
+    except OSError:
+        return False
+    return stdout.readline(len(_HEARD)) == _HEARD
 
 
 class Answerer:
@@ -168,13 +183,11 @@ class Answerer:
             try:
                 if process.stdin is None or process.stdout is None:
                     raise _Broken("no pipes")
-                try:
-                    _write_message(process.stdin, head, arrays)
-                except OSError as error:
+                if not _is_heard(process.stdin, process.stdout, head, arrays):
                     if not fresh and not expired.is_set():  # it had died while idle: ask a new one
                         self._end()
                         continue
-                    raise _Broken("it does not listen") from error
+                    raise _Broken("it does not listen")
                 message = _read_message(process.stdout)
                 if message is None:
                     raise _Broken("it ended")

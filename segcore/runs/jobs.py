@@ -21,6 +21,7 @@ LIGHT = "light"
 DIED = "Its process ended without a word (killed or out of memory): resume it to go on from its last checkpoint."
 STOPPED = "Stopped on request: resume it to go on."
 ORPHAN_SECONDS = 60.0
+ENDING_SECONDS = 10.0
 
 
 def runs_folder(workspace: Path | str) -> Path:
@@ -46,11 +47,30 @@ def submit(
         SegcoreError: A run is absent, works already, or waits for itself, or the workspace cannot be written.
     """
     needs = {run: tuple(dict.fromkeys((after or {}).get(run, ()))) for run in run_ids}
+    return _submit(workspace, needs, priority)
+
+
+def _submit(workspace: Path | str, needs: Mapping[str, Sequence[str]], priority: int) -> list[str]:
     _check_needs(workspace, needs)
-    with Queue(workspace) as queue, queue.writing():
-        queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], priority)]
+    with Queue(workspace) as queue:
+        _await_ends(queue, workspace, needs)
+        with queue.writing():
+            queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], priority)]
     ensure_dispatcher(workspace)
     return queued
+
+
+def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> None:
+    """Wait for processes that have said how their run ended and are about to leave."""
+    end = time.monotonic() + ENDING_SECONDS
+    for run_id in run_ids:
+        while (job := queue.job(run_id)) and job.state == "started" and RunFolder(runs_folder(workspace) / run_id).status().has_ended:
+            if not processes.is_alive(job.pid, job.process_created):
+                settle(queue, workspace, job)
+            elif time.monotonic() > end:
+                raise SegcoreError(f"Expected a run that has ended, received {run_id!r}, whose process {job.pid} is leaving: try again.")
+            else:
+                time.sleep(0.02)
 
 
 def _check_needs(workspace: Path | str, needs: Mapping[str, Iterable[str]]) -> None:
@@ -184,11 +204,7 @@ def resume(workspace: Path | str, run_id: str) -> list[str]:
     again: dict[str, None] = {}
     _collect(run_id, summaries, again)
     needs = {run: summaries[run].status.after for run in again}
-    _check_needs(workspace, needs)
-    with Queue(workspace) as queue, queue.writing():
-        queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], 0)]
-    ensure_dispatcher(workspace)
-    return queued
+    return _submit(workspace, needs, 0)
 
 
 def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, None]) -> None:

@@ -167,7 +167,7 @@ class Queue:
             The token of this attempt, or None where someone else was faster or a device is taken.
         """
         with self.writing():
-            taken = {device for job in self.jobs() if job.state != "waiting" for device in job.devices}
+            taken = {device for row in self._rows("SELECT devices FROM job WHERE state<>'waiting'") for device in json.loads(row[0])}
             if taken.intersection(devices):
                 return None
             rows = self._rows(
