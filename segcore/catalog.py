@@ -221,8 +221,10 @@ SCHEDULES: dict[str, Choice] = {
 
 AUGMENTATIONS: dict[str, Choice] = {
     "none": Choice("None", "Every epoch sees the images as they are."),
-    "light": Choice("Light", "Left-right flips, small scale and brightness changes; for road and street scenes."),
-    "aerial": Choice("Aerial", "All flips and quarter turns besides light's changes; for views from above."),
+    "light": Choice("Light", "Left-right flips, small changes of scale and brightness; safe for any upright view."),
+    "strong": Choice("Strong", "Wide turns, scales, colours, bends, noise and holes; for few images and long training."),
+    "aerial": Choice("Aerial", "All flips and quarter turns, moderate scale and colour; for views from above."),
+    "road": Choice("Road", "Upright street views: wide scale and light, windows round rare classes, weather-like blur and noise."),
 }
 
 PRECISIONS: dict[str, Choice] = {
