@@ -1,0 +1,90 @@
+"""``python -m segcore.light_worker RUN_FOLDER`` or ``--serve``."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+import psutil
+
+from segcore.errors import SegcoreError
+from segcore.light_worker.answers import HANDLERS
+from segcore.light_worker.evaluation import Stopped, evaluate_run
+from segcore.light_worker.pool import count_processors, open_pool
+from segcore.runs.answerer import serve
+from segcore.runs.store import RunFolder
+
+
+class _Stop:
+    """Whether the process was asked to end; becomes true on SIGTERM or SIGINT."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+
+def work(run: RunFolder, workers: int) -> int:
+    """Carry out one run and leave its status as finished, interrupted or failed; return the exit code."""
+    stop = _Stop()
+    process = psutil.Process()
+    try:
+        started = run.status().started or time.time()
+        run.beat(state="running", pid=process.pid, process_created=process.create_time(), started=started, cause="", message="Starting")
+        if workers > 1:
+            with open_pool(workers) as pool:
+                evaluate_run(run, pool, lambda: _must_stop(run, stop), ahead=2 * workers)
+        else:
+            evaluate_run(run, None, lambda: _must_stop(run, stop))
+    except Stopped:
+        run.beat(state="interrupted", cause="Stopped by request; resume it to go on.", seconds_left=None, finished=time.time())
+        return 0
+    except SegcoreError as error:
+        return _fail(run, str(error))
+    except MemoryError:
+        return _fail(run, "The memory was not enough: use fewer workers (SEGCORE_LIGHT_WORKERS=1) or smaller images.")
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(run, f"{type(error).__name__}: {error} (the log says where)")
+    run.beat(state="finished", cause="", progress=1.0, message="", seconds_left=0.0, finished=time.time())
+    return 0
+
+
+def _must_stop(run: RunFolder, stop: _Stop) -> bool:
+    return stop.asked or run.status().state == "stopping"
+
+
+def _fail(run: RunFolder, cause: str) -> int:
+    print(cause, file=sys.stderr, flush=True)
+    run.beat(state="failed", cause=cause, seconds_left=None, finished=time.time())
+    return 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the door; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m segcore.light_worker", description="Evaluate a run, or answer small questions.")
+    parser.add_argument("run", nargs="?", help="folder of an evaluate run")
+    parser.add_argument("--serve", action="store_true", help="answer questions on standard input until it closes")
+    parser.add_argument("--workers", type=int, default=None, help="processes (default: one a processor, at most 8)")
+    options = parser.parse_args(arguments)
+    if options.serve == bool(options.run):
+        parser.error("give either a run folder or --serve")
+    if options.serve:
+        serve(HANDLERS)
+        return 0
+    run = RunFolder(options.run)
+    if not run.folder.is_dir():
+        print(f"Expected the folder of a run, found none at {options.run}: check the path.", file=sys.stderr)
+        return 2
+    workers = options.workers or int(os.environ.get("SEGCORE_LIGHT_WORKERS", "0") or 0) or min(count_processors(), 8)
+    return work(run, max(1, workers))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What the app asks of the warm process: one CRF for one slider move."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import from_json
+from segcore.errors import SegcoreError
+from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available
+from segcore.postprocess.ensemble import resize_probabilities
+from segcore.runs.answerer import Answer, Arrays, Handler
+
+
+def answer_ping(request: dict[str, Any], arrays: Arrays) -> Answer:
+    """Tell that the process is awake: ``{"crf": whether pydensecrf is installed}``."""
+    return {"crf": is_available()}, {}
+
+
+def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
+    """Refine one image's probabilities.
+
+    Args:
+        request: ``parameters`` (a mapping for ``CRFParameters``; absent for the defaults), ``preview`` (true for the approximation at
+            half the size), ``return_probabilities`` (true to get them back beside the mask).
+        arrays: ``probabilities`` (h, w, C) float32, resized to the image where they are of another size; ``image`` (H, W, 3) uint8.
+
+    Returns:
+        ``{"preview": bool, "changed": share of the pixels whose class the CRF changed, 0..1}``, and ``mask`` (H, W) uint8, or uint16
+        above 255 classes, and on request ``probabilities`` (H, W, C) float32.
+
+    Raises:
+        SegcoreError: An array is missing or does not fit, a parameter is refused, or pydensecrf is missing.
+    """
+    parameters = from_json(CRFParameters, request.get("parameters") or {})
+    probabilities, image = _array(arrays, "probabilities"), _array(arrays, "image")
+    if probabilities.shape[:2] != image.shape[:2]:
+        probabilities = resize_probabilities(probabilities, (image.shape[0], image.shape[1]))
+    crf, preview = DenseCRF(parameters), bool(request.get("preview"))
+    refined = crf.preview(probabilities, image) if preview else crf.refine(probabilities, image)
+    winner = refined.argmax(axis=-1)
+    changed = float(np.mean(winner != probabilities.argmax(axis=-1)))
+    answer = {"mask": winner.astype(np.uint8 if refined.shape[2] <= 255 else np.uint16)}
+    if request.get("return_probabilities"):
+        answer["probabilities"] = refined
+    return {"preview": preview, "changed": changed}, answer
+
+
+def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
+    if name not in arrays or arrays[name].ndim != 3:
+        raise SegcoreError(f"Expected the array {name!r} with three axes, received {sorted(arrays)}: send probabilities and image.")
+    return arrays[name]
+
+
+HANDLERS: dict[str, Handler] = {"ping": answer_ping, "crf": answer_crf}

@@ -1,0 +1,102 @@
+"""A few processes for a long map over samples, with few samples under way at a time."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, TimeoutError
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+import cv2
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+MAX_WORKERS = 8
+POLL_SECONDS = 0.5
+
+
+def count_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_pool(workers: int | None = None) -> ProcessPoolExecutor:
+    """Return a pool of fresh processes (never forked), one a processor and at most ``MAX_WORKERS`` where no number is given.
+
+    They leave termination to their parent, and end when it is gone, however it ended.
+    """
+    workers = workers or min(count_processors(), MAX_WORKERS)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle)
+
+
+def _settle() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # one process a processor is parallel enough
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def map_ahead(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    executor: Executor | None = None,
+    ahead: int = 2 * MAX_WORKERS,
+    idle: Callable[[], None] | None = None,
+) -> Iterator[Result]:
+    """Yield ``function(task)`` in the order of the tasks, with at most ``ahead`` of them given out and not yet yielded.
+
+    ``Executor.map`` gives out every task at once and keeps every result until it is asked for; this holds a few.
+
+    Args:
+        function: A module's function, so that it can travel to another process.
+        tasks: Read lazily.
+        executor: Where to run them; None runs each in this process when its turn comes.
+        ahead: Bound of tasks under way, at least 1.
+        idle: Called at least every half second while waiting, and before each task; what it raises ends the map.
+
+    Yields:
+        One result a task. When the generator is closed or an error passes through, tasks not yet begun are cancelled.
+    """
+    if executor is None:
+        for task in tasks:
+            if idle:
+                idle()
+            yield function(task)
+        return
+    under_way: deque[Future[Result]] = deque()
+    rest = iter(tasks)
+    try:
+        while True:
+            while len(under_way) < max(1, ahead):
+                try:
+                    under_way.append(executor.submit(function, next(rest)))
+                except StopIteration:
+                    break
+            if not under_way:
+                return
+            first = under_way[0]
+            while True:
+                if idle:
+                    idle()
+                try:
+                    result = first.result(timeout=POLL_SECONDS)
+                    break
+                except TimeoutError:
+                    if first.done():  # the function itself timed out
+                        raise
+            under_way.popleft()
+            yield result
+    finally:
+        for future in under_way:
+            future.cancel()
