@@ -73,8 +73,9 @@ _UNET = "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"
 ARCHITECTURES: dict[str, Architecture] = {
     "unet": Architecture("U-Net", "Encoder, decoder and a skip at every scale; the safe first choice.", _UNET, 2015),
     "unet_upsample": Architecture("U-Net, upsampling", "Bilinear upsampling for transpose convolutions.", _UNET, 2015),
-    "unet_residual": Architecture("Residual U-Net", "Residual blocks in the decoder.", "Zhang et al.: Deep residual U-Net, GRSL 2018", 2018),
-    "unet_attention": Architecture("Attention U-Net", "Skips weighed by attention gates.", "Oktay et al.: Attention U-Net, MIDL 2018", 2018),
+    "unet_residual": Architecture("Residual U-Net", "Residual decoder blocks.", "Zhang et al.: Deep residual U-Net, GRSL 2018", 2018),
+    "unet_attention": Architecture("Attention U-Net", "Attention gates on the skips.", "Oktay et al.: Attention U-Net, MIDL 2018", 2018),
+    "unet_crf": Architecture("U-Net with CRF", "Ends in a trained CRF.", "Teichmann, Cipolla: Convolutional CRFs, BMVC 2019", 2019),
     "unet_plus_plus": Architecture("U-Net++", "Skips are small decoders; slower.", "Zhou et al.: UNet++, DLMIA 2018", 2018),
     "unet_3_plus": Architecture("U-Net 3+", "Every scale sees every scale; heavy.", "Huang et al.: UNet 3+, ICASSP 2020", 2020),
     "linknet": Architecture("LinkNet", "Adds skips instead of joining them; light.", "Chaurasia, Culurciello: LinkNet, VCIP 2017", 2017),

@@ -9,6 +9,7 @@ from segcore.config import ModelConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.models.bisenet import build_bisenet, build_fast_scnn, build_lraspp
 from segcore.models.blocks import resize_like
+from segcore.models.crf import build_unet_crf
 from segcore.models.danet import build_danet, build_ocrnet
 from segcore.models.deeplab import build_deeplab_v3, build_deeplab_v3_plus
 from segcore.models.encoders import build_encoder
@@ -32,6 +33,7 @@ DECODERS: dict[str, Callable[[Features, int], Any]] = {
     "unet_upsample": build_unet_upsample,
     "unet_residual": build_unet_residual,
     "unet_attention": build_unet_attention,
+    "unet_crf": build_unet_crf,
     "unet_plus_plus": build_unet_plus_plus,
     "unet_3_plus": build_unet_3_plus,
     "linknet": build_linknet,
