@@ -258,6 +258,7 @@ def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None 
         now = queue.job(job.run)
         if now is None or now.token != job.token:
             return
+        processes.end_group(now.pid)
         if run.folder.is_dir():
             state, cause = _ending(now.stops, exit_code)
             run.write_status(only_if=("queued", *ACTIVE), state=state, cause=cause, finished=time.time(), seconds_left=None)

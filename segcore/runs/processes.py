@@ -1,10 +1,12 @@
 """Processes of the house: known by id and birth, started detached, told apart from strangers with the same id."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -46,6 +48,25 @@ def send_signal(pid: int | None, created: float | None, number: int, group: bool
     except (ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def end_group(pid: int | None) -> None:
+    """Kill what a dead session leader left behind (the pool of a killed worker).
+
+    While a process of that group lives the kernel gives its number to no one else; where the number belongs to a living process by
+    now, nothing was left.
+    """
+    if pid is None:
+        return
+    try:
+        if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            return
+    except psutil.NoSuchProcess:
+        pass
+    except psutil.Error:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def python_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,9 @@ def main() -> int:
         (folder / "TWICE").touch()
         return 1
     append_record(folder / "starts.jsonl", {"pid": os.getpid(), "devices": os.environ.get("CUDA_VISIBLE_DEVICES")})
+    if plan.get("ending") == "parent":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", str(folder)])
+        write_json(folder / "child.json", {"pid": child.pid})
     print("working on", folder.name, flush=True)
     status = folder / "status.json"
     change_status(status, {"state": "running", "heartbeat": time.time(), "epochs": plan["steps"]})

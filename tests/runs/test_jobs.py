@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -109,6 +111,31 @@ def test_a_killed_worker_is_interrupted_with_its_history_and_resumes(workspace):
     jobs.resume(workspace.folder, "a")
     workspace.wait_for(a="finished")
     assert [record["epoch"] for record in run.metrics()] == list(range(60)) and run.read_json("result")["sum"] == sum(range(60))
+
+
+def test_what_a_killed_worker_leaves_behind_is_ended(workspace):
+    run = workspace.run("a", steps=10_000, pause=0.02, ending="parent")
+    jobs.submit(workspace.folder, ["a"])
+    workspace.wait_for(a="running")
+    child = processes.identity(run.read_json("child")["pid"])
+    os.kill(run.status().pid, signal.SIGKILL)
+    workspace.wait_for(a="interrupted")
+    workspace.wait(lambda: not processes.is_alive(*child))
+
+
+def test_a_living_stranger_is_no_leftover():
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        processes.end_group(stranger.pid)
+        time.sleep(0.1)
+        assert stranger.poll() is None
+        born = processes.identity(stranger.pid)[1]
+        assert processes.is_alive(stranger.pid, born) and not processes.is_alive(stranger.pid, born - 3600)
+        assert not processes.send_signal(stranger.pid, born - 3600, signal.SIGKILL)
+    finally:
+        stranger.kill()
+        stranger.wait()
+    assert not processes.is_alive(stranger.pid, born) and not processes.is_alive(None, None)
 
 
 def test_a_run_outlives_its_dispatcher_and_is_settled_by_refresh(workspace):
