@@ -1,0 +1,74 @@
+// Where everybody looks: one centre and zoom for all pictures. Positions are CSS pixels in a picture.
+
+const CAPTION = 30; // height of a caption
+const GAP = 10; // between pictures
+const NARROWEST = 150; // a picture
+const READABLE = 320; // height that a picture is not squeezed below while the window has room to scroll
+
+// Choose the number of columns that shows the image largest without leaving the window.
+// Returns { columns, width, height, scale } of a picture; scale is in CSS pixels an image pixel.
+function arrangeGrid(scene, count, width, room, caption) {
+  let best = null;
+  for (let columns = 1; columns <= count; columns++) {
+    const wide = Math.floor((width - GAP * (columns - 1)) / columns);
+    if (wide < NARROWEST && columns > 1) break;
+    const rows = Math.ceil(count / columns);
+    const natural = (wide * scene.height) / scene.width;
+    const high = Math.round(Math.min(natural, Math.max(Math.min(READABLE, natural), room / rows - caption)));
+    const scale = Math.min(wide / scene.width, high / scene.height);
+    const overflow = Math.max(0, rows * (high + caption) - room) / room;
+    const score = scale * (1 - Math.min(0.6, 0.35 * overflow)); // scrolling is a price, not a wall
+    if (best && score <= best.score * 1.001) continue;
+    const fitted = Math.max(NARROWEST, Math.round(scale * scene.width));
+    best = { columns, width: Math.min(wide, fitted), height: Math.max(high, 60), scale, score };
+  }
+  return best;
+}
+
+class Camera {
+  // "view" is the part of the viewer's state that the camera moves: { x, y, zoom }.
+  constructor(view, scene, { width, height, scale }) {
+    Object.assign(this, { view, scene, width, height, fitScale: scale });
+  }
+
+  get scale() {
+    return this.fitScale * this.view.zoom;
+  }
+
+  // Deepest zoom: an image pixel is 64 CSS pixels wide.
+  get deepest() {
+    return clamp(64 / this.fitScale, 8, MAX_ZOOM);
+  }
+
+  toImage(x, y) {
+    return [this.view.x * this.scene.width + (x - this.width / 2) / this.scale, this.view.y * this.scene.height + (y - this.height / 2) / this.scale];
+  }
+
+  fit() {
+    Object.assign(this.view, { x: 0.5, y: 0.5, zoom: 1 });
+  }
+
+  // The image point at (x, y) stays where it is.
+  zoomBy(factor, x = this.width / 2, y = this.height / 2) {
+    const { view, scene } = this;
+    const [imageX, imageY] = this.toImage(x, y);
+    const before = view.zoom;
+    view.zoom = clamp(before * factor, 0.5, this.deepest);
+    const kept = before / view.zoom;
+    view.x = clamp((imageX + (view.x * scene.width - imageX) * kept) / scene.width, 0, 1);
+    view.y = clamp((imageY + (view.y * scene.height - imageY) * kept) / scene.height, 0, 1);
+  }
+
+  panBy(dx, dy) {
+    this.view.x = clamp(this.view.x - dx / this.scale / this.scene.width, 0, 1);
+    this.view.y = clamp(this.view.y - dy / this.scale / this.scene.height, 0, 1);
+  }
+
+  // Where the image lies on a canvas, in device pixels; its corner is on a whole pixel.
+  frame(ratio) {
+    const scale = this.scale * ratio;
+    const left = Math.round((this.width * ratio) / 2 - this.view.x * this.scene.width * scale);
+    const top = Math.round((this.height * ratio) / 2 - this.view.y * this.scene.height * scale);
+    return { scale, left, top, ratio };
+  }
+}

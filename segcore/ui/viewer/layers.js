@@ -1,0 +1,237 @@
+// What is laid over the image: an index plane and a look (colour, hatching and outline of each index).
+// Colouring happens in tiles, when a tile is first seen; so its cost follows the screen, not the image.
+
+const TILE = 512;
+const MAX_TILES = 160; // of one layer; 1 MB each
+const HATCH = { none: 0, void: 1, extra: 2, missed: 3 };
+
+const ERROR_COLORS = {
+  hit: "#009e73",
+  wrong: "#d55e00",
+  missed: "#56b4e9",
+  both: "#cc79a7",
+};
+const VEIL = packColor("#000000", 120);
+const DARK = packColor("#000000", 190);
+// viridis (Smith and van der Walt, 2015): even steps of lightness, safe for colour-blind eyes
+const HEAT = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+const SCALAR_LEVELS = 32;
+
+// "#rrggbb" and an alpha of 0..255 as one pixel of a canvas (little-endian RGBA).
+function packColor(hex, alpha = 255) {
+  const rgb = parseInt(hex.slice(1), 16);
+  return ((alpha << 24) | ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0;
+}
+
+const cssColor = (word) => `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
+
+class Layer {
+  constructor(plane) {
+    this.plane = plane;
+    this.tiles = new Map();
+    this.version = 0;
+    this.signature = "";
+  }
+
+  // Give the layer a look; tiles are recoloured (in place) only when it differs from the last one.
+  dress(signature, makeLook) {
+    if (signature === this.signature) return this;
+    this.signature = signature;
+    this.version++;
+    Object.assign(this, { hatches: null }, makeLook()); // { colors: Uint32Array, hatches: Uint8Array | null }
+    return this;
+  }
+
+  // The tile at (column, row) of a level; as outlines or filled. Owns its canvases.
+  tile(number, column, row, outlined) {
+    const key = `${number}/${column}/${row}/${outlined}`;
+    let tile = this.tiles.get(key);
+    if (tile) this.tiles.delete(key); // put back last: the oldest tile is the first of the map
+    else if (this.tiles.size >= MAX_TILES) this.tiles.delete(this.tiles.keys().next().value);
+    tile ??= this.emptyTile(number, column, row);
+    this.tiles.set(key, tile);
+    if (tile.version !== this.version) this.colour(tile, outlined);
+    return tile;
+  }
+
+  emptyTile(number, column, row) {
+    const { width, height } = this.plane.level(number);
+    const tile = { number, left: column * TILE, top: row * TILE, hatched: [], version: -1 };
+    tile.width = Math.min(TILE, width - tile.left);
+    tile.height = Math.min(TILE, height - tile.top);
+    tile.canvas = new OffscreenCanvas(tile.width, tile.height);
+    return tile;
+  }
+
+  colour(tile, outlined) {
+    const level = this.plane.level(tile.number);
+    tile.version = this.version;
+    if (outlined) fillOutlines(level, tile, this.colors);
+    else fillColors(level, tile, this.colors);
+    flush(tile.canvas, tile);
+    tile.hatched = [];
+    if (!this.hatches || outlined) return;
+    for (const kind of [HATCH.void, HATCH.extra, HATCH.missed]) {
+      if (!fillHatched(level, tile, this.hatches, kind)) continue;
+      const canvas = new OffscreenCanvas(tile.width, tile.height);
+      flush(canvas, tile);
+      tile.hatched.push({ kind, canvas });
+    }
+  }
+}
+
+// One buffer for all colouring; rows are TILE apart whatever the tile's width.
+const BUFFER = new ImageData(TILE, TILE);
+const WORDS = new Uint32Array(BUFFER.data.buffer);
+
+function flush(canvas, { width, height }) {
+  canvas.getContext("2d").putImageData(BUFFER, 0, 0, 0, 0, width, height);
+}
+
+function fillColors({ values, width }, tile, colors) {
+  for (let y = 0; y < tile.height; y++) {
+    let from = (tile.top + y) * width + tile.left;
+    let to = y * TILE;
+    for (const end = to + tile.width; to < end; ) WORDS[to++] = colors[values[from++]];
+  }
+}
+
+// Pixels that touch another index, in their own colour: a line on both sides of every border.
+function fillOutlines({ values, width, height }, tile, colors) {
+  for (let y = 0; y < tile.height; y++) {
+    const row = tile.top + y;
+    const up = row ? -width : 0;
+    const down = row + 1 < height ? width : 0;
+    for (let x = 0; x < tile.width; x++) {
+      const column = tile.left + x;
+      const i = row * width + column;
+      const value = values[i];
+      const inside =
+        values[i + up] === value &&
+        values[i + down] === value &&
+        values[column ? i - 1 : i] === value &&
+        values[column + 1 < width ? i + 1 : i] === value;
+      WORDS[y * TILE + x] = inside ? 0 : colors[value];
+    }
+  }
+}
+
+// Whether a tile has pixels hatched in this way; if so the buffer holds them.
+function fillHatched({ values, width }, tile, hatches, kind) {
+  let any = false;
+  for (let y = 0; y < tile.height; y++) {
+    let from = (tile.top + y) * width + tile.left;
+    let to = y * TILE;
+    for (const end = to + tile.width; to < end; ) {
+      const hit = hatches[values[from++]] === kind;
+      any ||= hit;
+      WORDS[to++] = hit ? 0xff000000 : 0;
+    }
+  }
+  return any;
+}
+
+// Which layer lies over a panel in a state; "spot" is the class that is being looked for, or null.
+class Wardrobe {
+  constructor(scene) {
+    this.scene = scene;
+    this.layers = new Map();
+  }
+
+  layer(name, makePlane) {
+    if (!this.layers.has(name)) this.layers.set(name, new Layer(makePlane()));
+    return this.layers.get(name);
+  }
+
+  // Returns { layer, judged, plain } or null for the bare image; "plain" layers know no outline, "judged" ones
+  // show right and wrong.
+  choose(panel, state, spot) {
+    if (panel.kind === "scalar") return { layer: this.heat(panel), plain: true };
+    if (!panel.mask || panel.kind === "image") return null;
+    const judged = panel.kind === "error" || panel.kind === "difference" || (state.errors && this.scene.comparable(panel));
+    if (spot !== null) return { layer: this.spotlight(panel, state, spot), plain: true };
+    return { layer: judged ? this.judged(panel, state) : this.classes(panel, state), judged, plain: false };
+  }
+
+  heat(panel) {
+    const ramp = () => {
+      const colors = new Uint32Array(256);
+      for (let i = 0; i < SCALAR_LEVELS; i++) colors[i] = packColor(heatColor(i / (SCALAR_LEVELS - 1)));
+      return { colors };
+    };
+    return this.layer(`heat ${panel.index}`, () => panel.scalar).dress("heat", ramp);
+  }
+
+  classes(panel, state) {
+    const look = () => ({ colors: this.classColors(state), hatches: this.voidHatch(state) });
+    return this.layer(`classes ${panel.index}`, () => panel.mask).dress(this.signature(state), look);
+  }
+
+  spotlight(panel, state, spot) {
+    const look = () => {
+      const colors = this.table().fill(DARK);
+      colors[spot] = packColor(classColor(this.scene, state, spot), Math.round(255 * Math.max(0.35, state.opacity)));
+      return { colors };
+    };
+    return this.layer(`classes ${panel.index}`, () => panel.mask).dress(`spot ${spot} ${state.opacity} ${this.signature(state)}`, look);
+  }
+
+  // Right and wrong. Of one class: hits, extras and misses; of two masks: what the second mends and breaks.
+  judged(panel, state) {
+    const { scene } = this;
+    const flavour = state.solo !== null ? "solo" : panel.kind === "mask" ? "mask" : panel.kind;
+    const name = `${flavour} ${panel.index}`;
+    const layer = this.layers.get(name);
+    if (layer && layer.solo !== state.solo && (flavour === "solo" || panel.kind === "difference")) this.layers.delete(name);
+    const codes = { solo: soloCodes, mask: wrongOnly, error: rightOrWrong, difference: fixedOrBroken };
+    const made = this.layer(name, () => codes[panel.kind === "difference" ? "difference" : flavour](scene, panel, state.solo));
+    made.solo = state.solo;
+    const look = () => (flavour === "mask" ? this.wrongLook(state) : codeLook());
+    return made.dress(flavour === "mask" ? this.signature(state) : "codes", look);
+  }
+
+  wrongLook(state) {
+    const classes = this.classColors(state);
+    const colors = new Uint32Array(65536);
+    colors.set(classes.subarray(0, this.scene.classes.length));
+    colors[RIGHT] = VEIL;
+    const hatches = new Uint8Array(65536);
+    hatches[VOID] = HATCH.void;
+    return { colors, hatches };
+  }
+
+  signature(state) {
+    return JSON.stringify([state.palette, [...state.colors], [...state.hidden], state.solo]);
+  }
+
+  table() {
+    return new Uint32Array(this.scene.ignore + 1);
+  }
+
+  classColors(state) {
+    const colors = this.table();
+    this.scene.classes.forEach((_, k) => {
+      if (isShown(state, k)) colors[k] = packColor(classColor(this.scene, state, k));
+    });
+    return colors;
+  }
+
+  voidHatch(state) {
+    const hatches = new Uint8Array(this.scene.ignore + 1);
+    if (state.solo === null) hatches[this.scene.ignore] = HATCH.void;
+    return hatches;
+  }
+}
+
+const isShown = (state, index) => (state.solo === null ? !state.hidden.has(index) : state.solo === index);
+const classColor = (scene, state, index) => state.colors.get(index) ?? scene.palettes[state.palette][index];
+
+function heatColor(share) {
+  const place = clamp(share, 0, 1) * (HEAT.length - 1);
+  const low = Math.min(Math.floor(place), HEAT.length - 2);
+  const mix = [1, 3, 5].map((at) => {
+    const [a, b] = [HEAT[low], HEAT[low + 1]].map((hex) => parseInt(hex.slice(at, at + 2), 16));
+    return Math.round(a + (b - a) * (place - low)).toString(16).padStart(2, "0");
+  });
+  return "#" + mix.join("");
+}

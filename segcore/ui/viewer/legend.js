@@ -1,0 +1,98 @@
+// The classes that are present: their colours, shares, and the way to hide, single out and find them.
+
+const FILTER_FROM = 24; // classes from which on a field to filter them is offered
+const INTENT = 90; // milliseconds the pointer rests on a class before it is looked for
+
+class Legend {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.chips = new Map();
+    this.list = el("ul", { "aria-label": "Classes" });
+    this.filter = el("input", { type: "search", placeholder: "Find a class", "aria-label": "Find a class", oninput: () => this.applyFilter() });
+    this.all = el("button", { type: "button", onclick: () => viewer.showAllClasses() }, "Show all");
+    this.reset = el("button", { type: "button", onclick: () => viewer.change({ colors: new Map() }) }, "Reset colours");
+    this.head = el("div", { class: "group" }, this.filter, this.all, this.reset);
+    this.key = el("ul", { class: "key", "aria-label": "Errors" });
+    this.node = el("div", { class: "legend" }, this.head, this.key, this.list);
+  }
+
+  // Make the chips of a scene; those that stay keep their place in the document, so that focus stays too.
+  offer(scene) {
+    const present = scene.presentClasses;
+    const wanted = present.map(([index]) => index);
+    for (const [index, chip] of this.chips) {
+      if (wanted.includes(index) && chip.name === scene.classes[index]) continue;
+      chip.node.remove();
+      this.chips.delete(index);
+    }
+    for (const [position, [index, share]] of present.entries()) {
+      if (!this.chips.has(index)) this.chips.set(index, this.chip(index, scene.classes[index]));
+      const chip = this.chips.get(index);
+      chip.share.textContent = share ? percent(share) : "–";
+      chip.share.title = share ? "Share of all pixels" : "Not in the reference mask, but shown by another";
+      if (this.list.children[position] !== chip.node) this.list.insertBefore(chip.node, this.list.children[position] ?? null);
+    }
+    this.filter.hidden = present.length < FILTER_FROM;
+    this.offerVoid(scene);
+    this.applyFilter();
+  }
+
+  offerVoid(scene) {
+    this.void?.remove();
+    const reference = scene.truthPanel ?? scene.panels.find((panel) => panel.mask);
+    const pixels = reference?.counts.get(scene.ignore);
+    if (!pixels) return;
+    const name = scene.ignored.length ? scene.ignored.join(", ") : "Void";
+    this.void = el("li", { class: "chip void" }, el("i", { class: "swatch hatched" }), el("span", { class: "name" }, `${name} (ignored)`),
+      el("small", {}, percent(pixels / (scene.width * scene.height))));
+    this.list.append(this.void);
+  }
+
+  chip(index, name) {
+    const { viewer } = this;
+    const label = `Colour of ${name}`;
+    const color = el("input", { type: "color", "aria-label": label, title: label, oninput: (event) => viewer.setColor(index, event.target.value) });
+    const show = el("button", { type: "button", class: "name", title: "Show or hide", onclick: () => viewer.toggleClass(index) }, name);
+    const only = el("button", { type: "button", class: "only", title: `Only ${name}; again: all`, "aria-label": `Only ${name}` }, "only");
+    only.addEventListener("click", () => viewer.setSolo(index));
+    const share = el("small", {});
+    const node = el("li", { class: "chip" }, el("span", { class: "swatch" }, color), show, share, only);
+    node.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && this.seek(index));
+    node.addEventListener("pointerleave", () => this.seek(null));
+    show.addEventListener("focus", () => show.matches(":focus-visible") && this.seek(index));
+    show.addEventListener("blur", () => this.seek(null));
+    return { node, color, show, only, share, name };
+  }
+
+  seek(index) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.viewer.seek(index), index === null ? 0 : INTENT);
+  }
+
+  applyFilter() {
+    const words = this.filter.hidden ? "" : this.filter.value.trim().toLowerCase();
+    for (const chip of this.chips.values()) chip.node.hidden = !chip.name.toLowerCase().includes(words);
+  }
+
+  sync() {
+    const { scene, state } = this.viewer;
+    for (const [index, chip] of this.chips) {
+      const shown = isShown(state, index);
+      const color = classColor(scene, state, index);
+      chip.node.classList.toggle("off", !shown);
+      chip.show.setAttribute("aria-pressed", String(shown));
+      chip.only.setAttribute("aria-pressed", String(state.solo === index));
+      if (chip.color.value !== color) chip.color.value = color;
+    }
+    this.all.hidden = state.solo === null && !state.hidden.size;
+    this.reset.hidden = !state.colors.size;
+    this.head.hidden = this.all.hidden && this.reset.hidden && this.filter.hidden;
+    const rows = verdictKey(scene, state);
+    this.key.hidden = !rows.length;
+    this.key.replaceChildren(...rows.map(([color, kind, words]) => {
+      const swatch = el("i", { class: `swatch hatch-${kind}` });
+      swatch.style.setProperty("--color", color);
+      return el("li", {}, swatch, words);
+    }));
+  }
+}

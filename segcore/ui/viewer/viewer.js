@@ -1,0 +1,343 @@
+// One viewer: it holds the scene and the state, lays the pictures out, and paints when either changes.
+
+const STATES = new Map(); // key of a viewer -> { state, opened }: survives reruns and switches of page
+const BLINK = 700; // milliseconds a picture stays; slow enough to be safe for photosensitive eyes
+
+class Viewer {
+  constructor(root) {
+    this.root = root;
+    this.sequence = 0;
+    this.scene = null;
+    this.views = [];
+    this.cursor = null; // [x, y] in image pixels
+    this.spot = null;
+    this.blink = { second: false, held: false };
+    this.toolbar = new Toolbar(this);
+    this.legend = new Legend(this);
+    this.stage = el("div", { class: "stage" });
+    this.status = el("div", { class: "status" });
+    this.notice = el("div", { class: "notice", role: "status" });
+    this.spoken = el("div", { class: "spoken", "aria-live": "polite" });
+    const frame = el("div", { class: "frame" }, this.stage, this.notice);
+    root.replaceChildren(el("style", {}, STYLE), this.toolbar.node, frame, this.status, this.legend.node, this.spoken);
+    root.addEventListener("keydown", (event) => onKey(this, event));
+    this.resizing = new ResizeObserver(() => this.layout());
+    this.resizing.observe(this.stage);
+    this.onFullScreen = () => this.layout();
+    document.addEventListener("fullscreenchange", this.onFullScreen);
+  }
+
+  destroy() {
+    this.resizing.disconnect();
+    document.removeEventListener("fullscreenchange", this.onFullScreen);
+    cancelAnimationFrame(this.pending);
+    clearInterval(this.blinking);
+    this.sequence = Infinity; // what is still being unpacked comes too late
+  }
+
+  // Take what Python sent. Unpacking takes a while: only the newest payload may reach the screen.
+  async receive({ data, setStateValue, setTriggerValue }) {
+    const sequence = ++this.sequence;
+    const [settings, body] = splitHeader(data);
+    Object.assign(this, { settings, setStateValue, setTriggerValue });
+    this.openState(settings);
+    const { digest } = splitHeader(body)[0];
+    if (this.scene?.digest !== digest) {
+      const scene = await Scene.unpack(body);
+      if (sequence !== this.sequence) return;
+      this.setScene(scene);
+    }
+    this.toolbar.offer(this.scene, settings);
+    this.refresh();
+  }
+
+  openState({ key, state }) {
+    if (!STATES.has(key)) STATES.set(key, { state: freshState(), opened: null });
+    const kept = STATES.get(key);
+    if (state && state !== kept.opened) {
+      kept.state = freshState();
+      kept.opened = state;
+      decodeState(state, kept.state);
+    }
+    this.state = kept.state;
+  }
+
+  setScene(scene) {
+    this.scene = scene;
+    this.painter = new Painter(scene);
+    const { state } = this;
+    if (state.solo !== null && state.solo >= scene.classes.length) state.solo = null;
+    if (!state.paired || state.pair.some((index) => index >= scene.panels.length)) this.proposePair();
+    this.cursor = null;
+    this.legend.offer(scene);
+  }
+
+  // Truth and the first mask beside it, or else the first two panels.
+  proposePair() {
+    const { panels, truth } = this.scene;
+    const masks = panels.filter((panel) => panel.kind !== "image" && panel.index !== truth).map((panel) => panel.index);
+    this.state.pair = truth !== null && masks.length ? [truth, masks[0]] : [0, Math.min(1, panels.length - 1)];
+    this.state.paired = false;
+  }
+
+  // ---- what the controls and gestures call
+
+  change(patch) {
+    Object.assign(this.state, patch);
+    this.refresh();
+  }
+
+  setMode(mode) {
+    if (this.scene.panels.length < 2 && mode !== "grid") return;
+    this.blink = { second: false, held: matchMedia("(prefers-reduced-motion: reduce)").matches };
+    this.change({ mode });
+  }
+
+  setPair(side, index) {
+    const pair = [...this.state.pair];
+    if (pair[1 - side] === index) pair[1 - side] = pair[side];
+    pair[side] = index;
+    this.change({ pair, paired: true });
+  }
+
+  holdBlink() {
+    if (this.state.mode !== "blink") return;
+    if (this.blink.held) this.blink.second = !this.blink.second;
+    this.blink.held = true;
+    this.refresh();
+  }
+
+  cycleFill() {
+    const names = Object.keys(FILLS);
+    this.change({ fill: names[(names.indexOf(this.state.fill) + 1) % names.length] });
+  }
+
+  toggleClass(index) {
+    const { state } = this;
+    if (state.solo !== null) return this.setSolo(index);
+    if (!state.hidden.delete(index)) state.hidden.add(index);
+    return this.refresh();
+  }
+
+  setSolo(index) {
+    const solo = this.state.solo === index ? null : index;
+    this.change({ solo });
+    this.send("label", solo ?? -1);
+  }
+
+  showAllClasses() {
+    const label = this.state.solo !== null;
+    this.change({ solo: null, hidden: new Set() });
+    if (label) this.send("label", -1);
+  }
+
+  setColor(index, hex) {
+    this.state.colors.set(index, hex);
+    this.refresh();
+  }
+
+  seek(index) {
+    if (this.spot === index) return;
+    this.spot = index;
+    this.repaint();
+  }
+
+  send(event, value) {
+    if (this.settings.listen.includes(event)) this.setTriggerValue(event, value);
+  }
+
+  step(direction) {
+    this.send("step", direction);
+  }
+
+  async copyLink() {
+    const text = encodeState(this.state);
+    STATES.get(this.settings.key).opened = text;
+    const address = new URL(location.href);
+    address.searchParams.set(this.settings.link, text);
+    let copied = true;
+    await navigator.clipboard.writeText(address.href).catch(() => (copied = false));
+    this.hint(copied ? "Link copied" : "The link is in the address bar");
+    this.setStateValue("share", text);
+  }
+
+  toggleFullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.root.requestFullscreen?.().catch(() => this.hint("Full screen is not allowed here"));
+  }
+
+  hint(text) {
+    this.notice.textContent = text;
+    this.notice.classList.add("on");
+    clearTimeout(this.hinting);
+    this.hinting = setTimeout(() => this.notice.classList.remove("on"), 1800);
+  }
+
+  hasFocus() {
+    const active = this.root.getRootNode().activeElement;
+    return active !== null && this.stage.contains(active);
+  }
+
+  // ---- zoom and pan; positions are CSS pixels in a picture
+
+  fit() {
+    this.camera.fit();
+    this.repaint();
+  }
+
+  zoomToPixels() {
+    this.zoomBy(1 / this.frame.scale);
+  }
+
+  zoomBy(factor, x, y) {
+    this.camera.zoomBy(factor, x, y);
+    this.repaint();
+  }
+
+  panBy(dx, dy) {
+    this.camera.panBy(dx, dy);
+    this.repaint();
+  }
+
+  // ---- layout
+
+  refresh() {
+    if (!this.scene) return;
+    this.arrange();
+    this.toolbar.sync();
+    this.legend.sync();
+    this.layout();
+  }
+
+  // One view for each panel, or a single one for the two that are compared. Kept where nothing changed, so
+  // that the keyboard's place is kept too.
+  arrange() {
+    const { scene, state } = this;
+    const groups = state.mode === "grid" ? scene.panels.map((panel) => [panel.index]) : [state.pair];
+    const signature = JSON.stringify([state.mode, groups, scene.panels.map((panel) => [panel.title, panel.kind, panel.top.length > 0])]);
+    clearInterval(this.blinking);
+    if (state.mode === "blink" && !this.blink.held) {
+      this.blinking = setInterval(() => {
+        this.blink.second = !this.blink.second;
+        this.repaint();
+      }, BLINK);
+    }
+    if (signature === this.signature) return;
+    const focused = this.hasFocus();
+    this.signature = signature;
+    this.views = groups.map((panels) => new View(this, panels));
+    this.stage.replaceChildren(...this.views.map((view) => view.node));
+    if (focused) this.views[0].canvas.focus({ preventScroll: true });
+  }
+
+  layout() {
+    const width = this.stage.clientWidth;
+    if (!this.scene || !width) return;
+    const room = this.root.matches(":fullscreen") ? innerHeight - 170 : Math.max(360, 0.78 * innerHeight);
+    const withTop = this.views.some((view) => view.hasTop);
+    const grid = arrangeGrid(this.scene, this.views.length, width, room, CAPTION + (withTop ? 18 : 0));
+    this.columns = grid.columns;
+    this.camera = new Camera(this.state.view, this.scene, grid);
+    this.stage.style.gridTemplateColumns = `repeat(${grid.columns}, ${grid.width}px)`;
+    this.stage.classList.toggle("with-top", withTop);
+    const ratio = devicePixelRatio || 1;
+    for (const { canvas } of this.views) {
+      const [wide, high] = [Math.round(grid.width * ratio), Math.round(grid.height * ratio)];
+      if (canvas.width !== wide) canvas.width = wide;
+      if (canvas.height !== high) canvas.height = high;
+      canvas.style.height = `${grid.height}px`;
+    }
+    this.repaint();
+  }
+
+  // ---- painting
+
+  repaint() {
+    this.pending ??= requestAnimationFrame(() => {
+      this.pending = null;
+      if (this.camera) this.paint();
+    });
+  }
+
+  paint() {
+    const start = performance.now();
+    this.frame = this.camera.frame(devicePixelRatio || 1);
+    for (const view of this.views) {
+      const context = view.canvas.getContext("2d");
+      context.clearRect(0, 0, view.canvas.width, view.canvas.height);
+      this.drawPanels(context, this.frame, view, this.spot);
+    }
+    this.stage.classList.toggle("zoomed", this.state.view.zoom > 1);
+    this.toolbar.showZoom(this.frame.scale);
+    this.report();
+    this.paintTime = performance.now() - start;
+    this.root.dataset.painted = this.scene.id;
+    expose(this);
+  }
+
+  // Draw a view's one panel, or the two it compares.
+  drawPanels(context, frame, view, spot) {
+    const { scene, state } = this;
+    const draw = (position) => this.painter.paint(context, frame, scene.panels[view.panels[position]], state, spot);
+    if (view.panels.length < 2) return draw(0);
+    if (state.mode === "blink") return draw(this.blink.second ? 1 : 0);
+    const { width, height } = context.canvas;
+    const at = Math.round(state.split * width);
+    for (const [position, from, wide] of [[0, 0, at], [1, at, width - at]]) {
+      context.save();
+      context.beginPath();
+      context.rect(from, 0, wide, height);
+      context.clip();
+      draw(position);
+      context.restore();
+    }
+    return null;
+  }
+
+  // ---- the crosshair and what stands under it
+
+  pointAt(x, y) {
+    const [imageX, imageY] = this.camera.toImage(x, y);
+    const inside = imageX >= 0 && imageY >= 0 && imageX < this.scene.width && imageY < this.scene.height;
+    this.cursor = inside ? [imageX, imageY] : null;
+    this.report();
+  }
+
+  pointAway() {
+    this.cursor = null;
+    this.report();
+  }
+
+  moveCursor(dx, dy) {
+    const { scene } = this;
+    const [x, y] = this.cursor ?? [this.state.view.x * scene.width, this.state.view.y * scene.height];
+    this.cursor = [clamp(Math.floor(x) + dx + 0.5, 0.5, scene.width - 0.5), clamp(Math.floor(y) + dy + 0.5, 0.5, scene.height - 0.5)];
+    this.report();
+    const facts = this.probe(...this.cursor).filter((fact) => fact.name !== null);
+    this.spoken.textContent = facts.map((fact) => `${fact.title}: ${fact.name}`).join(". ");
+  }
+
+  pick(x, y) {
+    const [imageX, imageY] = this.camera.toImage(x, y);
+    if (imageX < 0 || imageY < 0 || imageX >= this.scene.width || imageY >= this.scene.height) return;
+    const [fullX, fullY] = this.scene.toFull(imageX, imageY);
+    this.send("pixel", { x: fullX, y: fullY });
+  }
+
+  probe(x, y) {
+    return this.scene.panels.map((panel) => this.scene.probe(panel, Math.floor(x), Math.floor(y)));
+  }
+
+  report() {
+    const { scene, state, frame } = this;
+    if (!scene || !frame) return;
+    const facts = this.cursor && this.probe(...this.cursor);
+    for (const view of this.views) view.report(facts, this.cursor, frame);
+    const [fullWidth, fullHeight] = scene.full;
+    const parts = [`${fullWidth} × ${fullHeight} pixels`];
+    if (fullWidth !== scene.width) parts.push(`shown at ${scene.width} × ${scene.height}`);
+    if (facts) parts.unshift(`x ${scene.toFull(...this.cursor)[0]}, y ${scene.toFull(...this.cursor)[1]}`);
+    if (state.mode === "blink") parts.push(this.blink.held ? "blinking is held: Space shows the other" : "Space holds the blinking");
+    this.status.textContent = parts.join(" · ");
+  }
+}
