@@ -5,14 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.runs import jobs, processes
 from segcore.runs.dispatch import Dispatcher
 from segcore.runs.queue import Queue
+from segcore.runs.store import RunFolder
 
 
 def test_a_run_goes_from_queued_to_finished_and_the_dispatcher_leaves(workspace):
@@ -268,11 +273,33 @@ def test_a_queue_that_cannot_be_written_is_one_sentence(workspace):
             queue.add("a", "train", "auto")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the administrator may write everywhere")
-def test_a_read_only_workspace_is_one_sentence(workspace):
-    workspace.run("a")
-    workspace.folder.chmod(0o500)
-    with pytest.raises(SegcoreError, match="write"):
-        jobs.submit(workspace.folder, ["a"])
-    workspace.folder.chmod(0o700)
-    assert workspace.states() == {"a": "queued"}
+@pytest.fixture
+def nobody():
+    """Act as a user without rights: the administrator may write everywhere."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+def test_a_read_only_workspace_is_one_sentence(nobody):
+    with tempfile.TemporaryDirectory() as folder:
+        runs = jobs.runs_folder(folder)
+        run = RunFolder.create(runs, "a", TrainConfig("demo"))
+        closed = [runs, Path(folder), run.folder]
+        for path in closed:
+            path.chmod(0o500)
+        with pytest.raises(SegcoreError, match="choose a workspace"):
+            jobs.submit(folder, ["a"])
+        with pytest.raises(SegcoreError, match="permission is denied"):
+            RunFolder.create(runs, "b", TrainConfig("demo"))
+        with pytest.raises(SegcoreError, match="permission is denied"):
+            run.append_metrics({"epoch": 0})
+        with pytest.raises(SegcoreError, match="permission is denied"):
+            run.write_counts("test", "crf", [], np.zeros((0, 2, 2), np.int64))
+        with pytest.raises(SegcoreError, match="permission is denied"):
+            run.write_json("report", {})
+        assert [(r.id, r.status.state) for r in jobs.refresh(folder)] == [("a", "queued")]
+        for path in closed:
+            path.chmod(0o700)
