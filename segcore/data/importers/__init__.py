@@ -1,6 +1,9 @@
 """People's files become data sets: one reader for each form, asked in the order of a table."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.archives import unpack
 from segcore.data.image_files import read_image
 from segcore.data.importers import paired_folders
 from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
@@ -24,6 +28,8 @@ READERS: dict[str, Reader] = {
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
 """Every form of data set, most particular first: the first reader that matches is taken."""
+
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -62,23 +68,38 @@ def recognise(source: Source) -> Layout:
     raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
 
 
+@contextmanager
+def _unpacked(source: Path, beside: Path, progress: Progress | None = None) -> Iterator[Source]:
+    """List a folder, or unpack an archive into a temporary folder that is removed afterwards."""
+    if not source.is_file():
+        yield Source.scan(source)
+        return
+    beside.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".unpacked-", dir=beside))
+    try:
+        unpack(source, folder, progress)
+        yield Source.scan(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _count_splits(splits: list[str]) -> dict[str, int]:
     first = [s for s in ("train", "validation", "test") if s in splits]
     return {s: splits.count(s) for s in [*first, *sorted(set(splits) - {*first, ""})]}
 
 
 def import_dataset(
-    source: Path, destination: Path, name: str, *, copy: bool = True, progress: Callable[[int, int, str], None] | None = None
+    source: Path, destination: Path, name: str, *, copy: bool = True, progress: Progress | None = None
 ) -> ImportReport:
-    """Import a folder of images and masks, in any of the forms of :data:`READERS`.
+    """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
 
     What is sound comes in, the rest is reported; no split is made where the source has none.
 
     Args:
-        source: A folder.
+        source: A folder, or a zip or tar archive.
         destination: Folder of the new data set; must not exist.
         name: Name of the data set.
-        copy: Whether images are copied in; else they stay where they are. Masks are always rewritten.
+        copy: Whether images are copied in; else they stay where they are (those of an archive are always copied).
         progress: Called with (done, total, what).
 
     Returns:
@@ -91,13 +112,15 @@ def import_dataset(
     check_name(name)
     if destination.exists():
         raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
-    layout = recognise(Source.scan(Path(source)))
-    labelling = agree_on_labels(layout, progress)
-    with DatasetWriter(destination, name, labelling.label_set, str(source)) as writer:
-        samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
-        if not samples:
-            raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
-        writer.finish(samples)
+    source = Path(source)
+    with _unpacked(source, destination.parent, progress) as found:
+        layout = recognise(found)
+        labelling = agree_on_labels(layout, progress)
+        with DatasetWriter(destination, name, labelling.label_set, str(source)) as writer:
+            samples, problems = convert(layout, labelling, writer, copy=copy or source.is_file(), progress=progress)
+            if not samples:
+                raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
+            writer.finish(samples)
     return ImportReport(
         name,
         layout.title,
@@ -112,7 +135,7 @@ def preview(source: Path, count: int = 4) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
     Args:
-        source: A folder.
+        source: A folder, or a zip or tar archive.
         count: Samples to show.
 
     Returns:
@@ -121,17 +144,19 @@ def preview(source: Path, count: int = 4) -> Preview:
     Raises:
         SegcoreError: The form is not recognised, or none of the samples looked at is sound.
     """
-    layout = recognise(Source.scan(Path(source)))
-    looked_at = replace(layout, pairs=tuple(spread(layout.pairs, 32)))
-    labelling = agree_on_labels(looked_at)
-    samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
-    problems = [*layout.problems, *labelling.problems]
-    for pair in looked_at.pairs:
-        if len(samples) == count:
-            break
-        try:
-            samples.append((pair.id, read_image(pair.image), to_indices(layout, labelling, pair)))
-        except SegcoreError as error:
-            problems.append(Problem.of(pair.id, error))
+    source = Path(source)
+    with _unpacked(source, Path(tempfile.gettempdir())) as found:
+        layout = recognise(found)
+        looked_at = replace(layout, pairs=tuple(spread(layout.pairs, 32)))
+        labelling = agree_on_labels(looked_at)
+        samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
+        problems = [*layout.problems, *labelling.problems]
+        for pair in looked_at.pairs:
+            if len(samples) == count:
+                break
+            try:
+                samples.append((pair.id, read_image(pair.image), to_indices(layout, labelling, pair)))
+            except SegcoreError as error:
+                problems.append(Problem.of(pair.id, error))
     splits = _count_splits([p.split for p in layout.pairs])
     return Preview(layout.title, len(layout.pairs), splits, labelling.label_set, tuple(samples), tuple(problems))

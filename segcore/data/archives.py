@@ -1,0 +1,180 @@
+"""Zip and tar archives: hostile until checked, then unpacked.
+
+Everything is judged from the listing before a byte is written, and sizes are counted again while
+unpacking, since a listing can lie.
+"""
+
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from segcore.errors import SegcoreError
+
+MAX_ENTRIES = 100_000
+MAX_BYTES = 10_000_000_000
+MAX_RATIO = 200
+"""Largest unpacked size over packed size, counted above :data:`FREE_BYTES` (masks pack well)."""
+
+FREE_BYTES = 100_000_000
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_NESTED = (*ARCHIVE_SUFFIXES, ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of an archive's listing.
+
+    Attributes:
+        name: Path as the archive writes it.
+        size: Declared bytes when unpacked.
+        kind: "file", "folder", "link" or "other".
+    """
+
+    name: str
+    size: int
+    kind: str
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is named like a zip or tar archive."""
+    return path.name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def check_entries(entries: Sequence[Entry], packed_bytes: int, archive: str) -> None:
+    """Refuse a listing that would write outside the target, follow links, or fill the disk.
+
+    Args:
+        entries: The listing.
+        packed_bytes: Size of the archive file.
+        archive: Its name, for messages.
+
+    Raises:
+        SegcoreError: An entry is absolute, climbs out, is a link, a device or an archive; there are too many; or they are too large.
+    """
+    if len(entries) > MAX_ENTRIES:
+        raise SegcoreError(f"Expected at most {MAX_ENTRIES} entries in {archive}, received {len(entries)}: import it unpacked.")
+    seen: set[str] = set()
+    for entry in entries:
+        path = PurePosixPath(entry.name.replace("\\", "/"))
+        shown = repr(entry.name[:80])
+        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]) or "\x00" in entry.name:
+            raise SegcoreError(f"Expected paths inside the archive {archive}, received {shown}: do not trust it.")
+        if entry.kind == "link":
+            raise SegcoreError(f"Expected plain files in {archive}, received the link {shown}: pack the data without links.")
+        if entry.kind == "other":
+            raise SegcoreError(f"Expected plain files in {archive}, received the device {shown}: pack the data anew.")
+        if entry.kind == "file" and path.name.lower().endswith(_NESTED) and not path.name.startswith("."):
+            raise SegcoreError(f"Expected no archive inside {archive}, received {shown}: unpack the inner one first.")
+        if entry.kind == "file" and str(path) in seen:
+            raise SegcoreError(f"Expected each file once in {archive}, received {shown} twice: pack the data anew.")
+        seen.add(str(path))
+    total = sum(entry.size for entry in entries)
+    if total > MAX_BYTES:
+        raise SegcoreError(
+            f"Expected at most {MAX_BYTES // 10**9} GB in {archive}, its listing says {total / 1e9:.1f} GB: import it unpacked."
+        )
+    if total > FREE_BYTES and total > MAX_RATIO * packed_bytes:
+        raise SegcoreError(
+            f"Expected data packed at most {MAX_RATIO} to 1, {archive} unpacks {total / max(1, packed_bytes):.0f} to 1, as a bomb does: "
+            "import it unpacked."
+        )
+
+
+def unpack(archive: Path, target: Path, progress: Progress | None = None) -> None:
+    """Check an archive and unpack it.
+
+    Args:
+        archive: A zip or tar file (tar may be packed by gzip, bzip2 or xz).
+        target: A new or empty folder.
+        progress: Called with (done, total, what).
+
+    Raises:
+        SegcoreError: It is no archive, damaged, locked by a password, or refused by :func:`check_entries`.
+    """
+    try:
+        with _open(archive) as (entries, files):
+            check_entries(entries, archive.stat().st_size, archive.name)
+            free = shutil.disk_usage(target.parent if not target.exists() else target).free
+            total = sum(entry.size for entry in entries)
+            if total > free:
+                raise SegcoreError(f"Expected {total / 1e9:.1f} GB of free space for {archive.name}, found {free / 1e9:.1f}: make room.")
+            for done, (entry, stream) in enumerate(files(), start=1):
+                _write(entry, stream, target, archive.name)
+                if progress:
+                    progress(done, len(entries), "unpacking")
+    except _BROKEN as error:
+        raise SegcoreError(f"{archive.name} cannot be unpacked ({error}): pack the data anew as a plain zip or tar.") from error
+
+
+def _write(entry: Entry, stream: IO[bytes], target: Path, archive: str) -> None:
+    place = target.joinpath(*PurePosixPath(entry.name.replace("\\", "/")).parts)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    left = entry.size
+    with open(place, "xb") as out:
+        while block := stream.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                raise SegcoreError(f"{archive} holds more than its listing says ({entry.name[:80]!r}): do not trust it.")
+            out.write(block)
+
+
+_Files = Callable[[], Iterator[tuple[Entry, IO[bytes]]]]
+
+
+@contextmanager
+def _open(archive: Path) -> Iterator[tuple[list[Entry], _Files]]:
+    if not archive.is_file():
+        raise SegcoreError(f"Expected a zip or tar archive, found no file at {archive}: check the path.")
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            yield _list_zip(packed)
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as tar:
+            yield _list_tar(tar, archive.name)
+    else:
+        raise SegcoreError(f"Expected a zip or tar archive, received {archive.name}: pack the data as zip or tar, or give a folder.")
+
+
+def _list_zip(packed: zipfile.ZipFile) -> tuple[list[Entry], _Files]:
+    entries = []
+    for info in packed.infolist():
+        kinds = {0: "file", stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+        kind = "folder" if info.is_dir() else kinds.get(stat.S_IFMT(info.external_attr >> 16), "other")
+        entries.append(Entry(info.filename, info.file_size, kind))
+
+    def files() -> Iterator[tuple[Entry, IO[bytes]]]:
+        for entry, info in zip(entries, packed.infolist(), strict=True):
+            if entry.kind == "file":
+                with packed.open(info) as stream:
+                    yield entry, stream
+
+    return entries, files
+
+
+def _list_tar(tar: tarfile.TarFile, archive: str) -> tuple[list[Entry], _Files]:
+    entries, members, total = [], [], 0
+    for member in tar:  # a packed tar is read through here: stop at the limits, not after them
+        kind = "file" if member.isfile() else "folder" if member.isdir() else "link" if member.issym() or member.islnk() else "other"
+        entries.append(Entry(member.name, member.size if member.isfile() else 0, kind))
+        members.append(member)
+        total += member.size
+        if len(entries) > MAX_ENTRIES or total > MAX_BYTES:
+            check_entries(entries, MAX_BYTES, archive)
+
+    def files() -> Iterator[tuple[Entry, IO[bytes]]]:
+        for entry, member in zip(entries, members, strict=True):
+            stream = tar.extractfile(member) if entry.kind == "file" else None
+            if stream is not None:
+                yield entry, stream
+
+    return entries, files
