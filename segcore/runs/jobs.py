@@ -4,6 +4,7 @@ No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``)
 which ends with the last run. What is known of a run is in its folder; the queue holds only what waits or works.
 """
 
+import os
 import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -223,10 +224,14 @@ def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, 
 def refresh(workspace: Path | str) -> list[RunSummary]:
     """Notice dead workers and a dead dispatcher, put things right, and return all runs, newest first.
 
+    In a workspace that this user may only read, nothing is put right and the runs are returned as they stand.
+
     Raises:
         SegcoreError: Something had to be put right and the workspace cannot be written.
     """
     workspace = Path(workspace)
+    if not os.access(workspace, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        return list_runs(runs_folder(workspace))
     jobs: dict[str, Job] = {}
     if (workspace / "queue.sqlite").exists():
         with Queue(workspace) as queue:

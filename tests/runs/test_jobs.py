@@ -300,6 +300,7 @@ def test_a_read_only_workspace_is_one_sentence(nobody):
             run.write_counts("test", "crf", [], np.zeros((0, 2, 2), np.int64))
         with pytest.raises(SegcoreError, match="permission is denied"):
             run.write_json("report", {})
+        os.utime(run.folder / "status.json", (0, 0))
         assert [(r.id, r.status.state) for r in jobs.refresh(folder)] == [("a", "queued")]
         for path in closed:
             path.chmod(0o700)
