@@ -50,8 +50,8 @@ with st.container(border=True):
         if action.button("Open the demo", type="primary", icon=":material/play_arrow:", width="stretch"):
             open_demo()
 
-datasets = [d for d in workspace.datasets.list() if d["name"] != "demo"]
-runs = [r for r in workspace.runs.list() if r["dataset"] != "demo"]
+datasets = [d for d in workspace.datasets.rows() if d["name"] != "demo"]
+runs = [r for r in workspace.runs.rows() if r["dataset"] != "demo"]
 trained = [r for r in runs if r["kind"] == "train"]
 scored = [r for r in runs if r["kind"] in ("predict", "evaluate") and r["state"] == "finished"]
 
@@ -79,7 +79,7 @@ for title, sentence, page, done in STEPS:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Data sets", anchor=False)
-    rows = workspace.datasets.list()
+    rows = workspace.datasets.rows()
     if rows:
         st.dataframe(
             [{"data set": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]} for d in rows],
@@ -90,7 +90,7 @@ with left:
         st.caption("None yet.")
 with right:
     st.subheader("Latest runs", anchor=False)
-    recent = workspace.runs.list()[:8]
+    recent = workspace.runs.rows()[:8]
     if recent:
         st.dataframe(
             [{"run": r["run"], "state": r["state"], "mean IoU": r["mean_iou"]} for r in recent],

@@ -7,7 +7,7 @@ from segcore.ui import run_panel, state
 workspace = state.workspace()
 state.header("Runs", "How is it going? Every run lives in its own process and folder; this page only looks.")
 
-rows = workspace.runs.list()
+rows = workspace.runs.rows()
 if not rows:
     state.empty("Nothing has been run yet. Choose a network and a recipe, and start.", "pages/train.py", "Train")
 

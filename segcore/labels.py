@@ -89,8 +89,8 @@ class LabelSet:
                 f"Expected at most {MAX_CLASSES} classes, received {len(self.classes)}: is this a photograph rather than a mask?"
             )
         both = self.classes + self.ignored
-        for what, values in (("id", [c.id for c in both]), ("name", [c.name for c in both])):
-            twice = sorted({v for v in values if values.count(v) > 1}, key=str)
+        for what, values in (("id", [str(c.id) for c in both]), ("name", [c.name for c in both])):
+            twice = sorted({v for v in values if values.count(v) > 1})
             if twice:
                 raise SegcoreError(f"Expected each class {what} once, received {twice[0]!r} more than once: rename or remove one.")
 

@@ -93,7 +93,7 @@ def _show_split(result: dict[str, Any]) -> str:
 
 
 def _datasets(options: Options) -> list[dict[str, Any]]:
-    return workspace_of(options).datasets.list()
+    return workspace_of(options).datasets.rows()
 
 
 def _show_datasets(result: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, ENCODERS, LOSSES, OPTI
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.errors import SegcoreError
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,10 +101,15 @@ def _runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _runs(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    act = {"stop": workspace.runs.stop, "resume": workspace.runs.resume, "delete": workspace.runs.delete}.get(options.action)
-    for run in options.run if act else ():
-        act(run)
-    return {"runs": workspace.runs.list()}
+    actions = {"stop": workspace.runs.stop, "resume": workspace.runs.resume, "delete": workspace.runs.delete}
+    if options.action in actions:
+        if not options.run:
+            raise SegcoreError(
+                f"Expected the run to {options.action}, received none: name it, for example segscope runs {options.action} RUN."
+            )
+        for run in options.run:
+            actions[options.action](run)
+    return {"runs": workspace.runs.rows()}
 
 
 def _show_runs(result: dict[str, Any]) -> str:

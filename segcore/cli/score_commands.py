@@ -26,7 +26,8 @@ def _evaluate(options: Options) -> dict[str, Any]:
         workspace.scores.ensure_predictions([options.run], options.split, progress=ProgressLine("Predicting"))
         return workspace.scores.report(options.run, options.split).to_json()
     if not options.run and all(folders):
-        return workspace.scores.evaluate_folders(*(Path(f) for f in folders), progress=ProgressLine("Counting")).to_json()
+        truth, prediction, classes = map(Path, folders)
+        return workspace.scores.evaluate_folders(truth, prediction, classes, ProgressLine("Counting")).to_json()
     raise SegcoreError("Expected either a run, or all of --truth, --prediction and --classes: give one or the other.")
 
 

@@ -15,7 +15,7 @@ def sidebar() -> None:
 
 @st.fragment(run_every=5)
 def _active_runs() -> None:
-    rows = [r for r in state.workspace().runs.list() if r["state"] in ("starting", "running", "stopping")]
+    rows = [r for r in state.workspace().runs.rows() if r["state"] in ("starting", "running", "stopping")]
     for row in rows[:3]:
         left = row["seconds_left"]
         text = f"{row['run']}" + (f", {state.duration(left)} left" if left else "")

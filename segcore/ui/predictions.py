@@ -13,7 +13,7 @@ def offer(runs: Sequence[str], split: str) -> bool:
     missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
     if not missing:
         return True
-    under_way = {r["run"]: r for r in workspace.runs.list() if r["state"] in ("queued", "starting", "running", "stopping")}
+    under_way = {r["run"]: r for r in workspace.runs.rows() if r["state"] in ("queued", "starting", "running", "stopping")}
     active = [under_way[name] for run in missing for name in workspace.runs.derived(run, split) if name in under_way]
     with st.container(border=True):
         if active:

@@ -24,12 +24,12 @@ BADGES = {
 
 def table() -> None:
     """Draw the table of all runs; it follows by itself while something is active."""
-    active = any(r["state"] in ACTIVE for r in state.workspace().runs.list())
+    active = any(r["state"] in ACTIVE for r in state.workspace().runs.rows())
     st.fragment(_table, run_every=2 if active else None)()
 
 
 def _table() -> None:
-    rows = state.workspace().runs.list()
+    rows = state.workspace().runs.rows()
     kinds = st.segmented_control(
         "Kinds", list(RUN_KINDS), selection_mode="multi", default=["train"], format_func=lambda k: RUN_KINDS[k].title, key="kinds"
     )

@@ -70,7 +70,7 @@ def choose_run(kinds: Sequence[str] = ("train", "evaluate"), *, label: str = "Ru
 
 def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None) -> list[str]:
     """Return the ids of finished runs of some kinds, newest first."""
-    rows = workspace().runs.list()
+    rows = workspace().runs.rows()
     return [r["run"] for r in rows if r["kind"] in kinds and r["state"] == "finished" and dataset in (None, r["dataset"])]
 
 
@@ -120,7 +120,7 @@ def step(options: Sequence[str], key: str, by: int) -> None:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _compression(_workspace: Workspace, run: str, split: str, prior: str, stamp: str) -> dict[str, Any]:
-    return _workspace.scores.compress(run, split, prior=prior, exact=True)
+    return _workspace.scores.compress(run, split, prior=prior)
 
 
 def compression(run: str, split: str, prior: str) -> dict[str, Any]:

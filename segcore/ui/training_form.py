@@ -51,7 +51,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             patience = st.number_input(
                 "Patience", 0, 100_000, recipe.patience, help="Epochs without a better validation mean IoU; 0: never stop."
             )
-            devices = [d.name for d in state.workspace().runs.devices()]
+            devices = [d.id for d in state.workspace().runs.devices()]
             device = st.selectbox("Device", ["auto", *devices], help="auto takes the first GPU, else the CPU.")
             seed = st.number_input("Seed", 0, 2**31 - 1, 0)
         splits = [s for s in opened.splits if s]
@@ -103,7 +103,7 @@ def _index(options: list[str], wanted: str) -> int:
 def _weights(encoder: str) -> str:
     options = (["imagenet"] if ENCODERS[encoder].imagenet else []) + ["none", "file"]
     titles = {"imagenet": "ImageNet (downloaded once)", "none": "Random", "file": "From a file"}
-    chosen = st.selectbox("Encoder weights", options, format_func=titles.get, key=f"weights_{encoder}")
+    chosen = st.selectbox("Encoder weights", options, format_func=lambda o: titles[o], key=f"weights_{encoder}")
     if chosen == "imagenet":
         st.caption("Keras downloads them on first use. Without internet choose random weights, or a file.")
     if chosen != "file":

@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segcore.data.dataset import Dataset
 from segcore.data.importers import ImportReport, check_name, import_dataset
 from segcore.data.splits import make_splits
@@ -41,7 +43,7 @@ class DatasetShelf:
         file = self.folder / name / "dataset.json"
         return _open(file.parent, file.stat().st_mtime_ns)
 
-    def list(self) -> "list[dict[str, Any]]":
+    def rows(self) -> list[dict[str, Any]]:
         """Return one mapping a data set: name, num_samples, num_classes, splits {split: samples}."""
         rows = []
         for name in self.names():
@@ -78,7 +80,7 @@ class DatasetShelf:
         kept = load_statistics(dataset)
         return kept if kept is not None else collect_statistics(dataset, progress=progress)
 
-    def holding(self, name: str, split: str | None, label: str | None) -> "list[str]":
+    def holding(self, name: str, split: str | None, label: str | None) -> list[str]:
         """Return the ids of the samples of a split that hold a class, those with most of it first; None holds any.
 
         Raises:
@@ -99,7 +101,10 @@ class DatasetShelf:
             SegcoreError: The method is unknown or the fractions do not add up.
         """
         dataset = self.open(name)
-        counts = self.statistics(name).counts if method == "stratified" else None
+        statistics = self.statistics(name)
+        rows = dict(zip(statistics.sample_ids, statistics.counts, strict=True))
+        nothing = np.zeros(dataset.label_set.num_classes, np.int64)
+        counts = np.array([rows.get(s.id, nothing) for s in dataset.samples])
         assigned = make_splits(dataset, method=method, fractions=fractions, seed=seed, counts=counts)
         changed = dataset.with_splits(assigned).save()
         return {

@@ -51,7 +51,7 @@ class RunShelf:
             raise unknown("run", run, known)
         return RunFolder.open(self.folder / run)
 
-    def list(self) -> "list[dict[str, Any]]":
+    def rows(self) -> list[dict[str, Any]]:
         """Return one mapping a run, newest first: run, kind, state, cause, dataset, pid, progress, mean_iou, and more of its status."""
         jobs.refresh(self._workspace)
         rows = []
@@ -60,7 +60,7 @@ class RunShelf:
             rows.append({"run": summary.id, "kind": summary.kind, "dataset": summary.dataset, **status, "after": [*summary.status.after]})
         return rows
 
-    def train(self, config: TrainConfig, members: int = 1) -> "list[str]":
+    def train(self, config: TrainConfig, members: int = 1) -> list[str]:
         """Queue one or more training runs that differ in seed only, and return their ids.
 
         Args:
@@ -130,7 +130,7 @@ class RunShelf:
         self._ensure(run, config, newest, after=predictions)
         return run
 
-    def derived(self, run: str, split: str) -> "list[str]":
+    def derived(self, run: str, split: str) -> list[str]:
         """Return the ids of the runs that have to end before a run has counts of a split: its predictions, or itself.
 
         Raises:
@@ -165,7 +165,7 @@ class RunShelf:
         """Notice workers that died, and start what waits."""
         jobs.refresh(self._workspace)
 
-    def devices(self) -> "list[Device]":
+    def devices(self) -> list[Device]:
         """Return what can be trained on here: the GPUs, then the CPU."""
         return list_devices()
 
@@ -178,7 +178,7 @@ class RunShelf:
             if not status.has_ended:
                 return
             if status.state != "finished":
-                jobs.resume(self._workspace, run, after=list(after))
+                jobs.resume(self._workspace, run)
                 return
             shutil.rmtree(self.folder / run)
         RunFolder.create(self.folder, run, config)

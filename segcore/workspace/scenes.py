@@ -100,12 +100,12 @@ class SceneShelf:
                 return RunFolder(made).read_mask(split, "crf", sample)
         if self._answerer is None:
             self._answerer = Answerer()
-        answer = self._answerer.ask(
-            "crf",
-            {"parameters": asdict(wanted)},
-            {"probabilities": self.probabilities(run, split, sample), "image": self.image(config.dataset, sample)},
-        )
-        return answer.arrays["mask"]
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "probabilities": self.probabilities(run, split, sample),
+            "image": self.image(config.dataset, sample),
+        }
+        _, results = self._answerer.ask("crf", arrays, parameters=asdict(wanted))
+        return results["mask"]
 
     def require_crf(self) -> None:
         """Do nothing where the dense CRF can run.

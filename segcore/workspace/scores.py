@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import EvaluateConfig, PredictConfig, RunConfig
+from segcore.data.dataset import Dataset
 from segcore.data.mask_folders import pair_mask_folders
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression import compress
-from segcore.evaluation.confusion import count_confusion, read_confusion_csv
+from segcore.evaluation.compression_study import compress
+from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.confusion_table import read_confusion_csv
 from segcore.evaluation.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
@@ -194,19 +196,41 @@ class ScoreShelf:
             SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior is unknown.
         """
         per_image: Counts | None = None
+        members: Counts | None = None
+        groups_of: list[str] | None = None
         if confusion is not None:
             matrix = read_confusion_csv(confusion)
-            label_set = _plain_label_set(matrix.class_names)
             total = matrix.counts
+            label_set = _plain_label_set(matrix.class_names or [str(i) for i in range(matrix.num_classes)])
         elif run is not None:
-            _, per_image = self.counts(run, split)
-            label_set = self.label_set(run)
+            ids, per_image = self.counts(run, split)
             total = per_image.sum(axis=0)
+            label_set = self.label_set(run)
+            config = self._runs.open(run).config
+            if isinstance(config, EvaluateConfig) and len(config.members) > 1:
+                members = np.stack([self.counts(m, split)[1].sum(axis=0) for m in config.members])
+            groups_of = _groups(self._datasets.open(config.dataset), ids)
         else:
             raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
-        pairs = [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden]
-        result = compress(total, label_set, per_image=per_image, prior=prior, forbidden=pairs, exact=exact, groups=groups)
-        return {"run": run, "split": split if run else None, **result}
+        study = compress(
+            total,
+            class_ids=label_set.class_ids,
+            class_names=label_set.class_names,
+            prior=prior,
+            forbidden=[(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden],
+            exact=exact,
+            num_groups=groups,
+            image_counts=per_image,
+            groups=groups_of,
+            member_counts=members,
+        )
+        return {"run": run, "split": split if run else None, **study.to_json()}
+
+
+def _groups(dataset: Dataset, ids: Sequence[str]) -> list[str] | None:
+    """Return the group of each sample where the data set knows more than one, else None."""
+    groups = [dataset.sample(i).group for i in ids]
+    return groups if len(set(groups)) > 1 else None
 
 
 def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
