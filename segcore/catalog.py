@@ -82,7 +82,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "fpn": Architecture("FPN", "Scores from a feature pyramid; for objects of all sizes.", _FPN, 2019),
     "upernet": Architecture("UPerNet", "A feature pyramid with pyramid pooling on top.", "Xiao et al.: UPerNet, ECCV 2018", 2018),
     "pspnet": Architecture("PSPNet", "Context by averages over grids.", "Zhao et al.: PSPNet, CVPR 2017", 2017),
-    "deeplab_v3": Architecture("DeepLab v3", "Dilated convolutions; coarse edges.", "Chen et al.: Rethinking atrous convolution, 2017", 2017),
+    "deeplab_v3": Architecture("DeepLab v3", "Dilated convolutions; rough edges.", "Chen et al.: DeepLab v3, 2017", 2017),
     "deeplab_v3_plus": Architecture("DeepLab v3+", "DeepLab v3 with a skip for edges.", "Chen et al.: DeepLab v3+, ECCV 2018", 2018),
     "fcn_32s": Architecture("FCN-32s", "Scores at the coarsest scale only; a baseline.", _FCN, 2015),
     "fcn_16s": Architecture("FCN-16s", "Scores of two scales added.", _FCN, 2015),

@@ -63,7 +63,7 @@ def resize_like(x: Any, reference: Any, name: str, interpolation: str = "bilinea
     """Resize ``x`` to the height and width of ``reference``; ``x`` itself where they agree."""
     if x.shape[1:3] == reference.shape[1:3] and None not in x.shape[1:3]:
         return x
-    return ResizeLike(interpolation, name=name)([x, reference])
+    return ResizeLike(interpolation, dtype=x.dtype, name=name)([x, reference])  # float32 logits stay float32
 
 
 def logits(x: Any, num_classes: int, name: str = "logits", kernel: int = 1) -> Any:

@@ -1,0 +1,111 @@
+"""One contract for every architecture."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.config import ModelConfig
+from segcore.errors import SegcoreError
+from segcore.models.build import DECODERS, build_and_report, build_model, is_encoder_layer
+from segcore.models.encoders import RECIPES
+
+pytestmark = pytest.mark.tensorflow
+
+CLASSES, SIZE = 5, (32, 64)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).uniform(0, 255, (2, *SIZE, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def bfloat16():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def test_names_and_builders_agree():
+    assert list(DECODERS) == list(ARCHITECTURES)
+    assert sorted(RECIPES) == sorted(ENCODERS)
+    assert len(DECODERS) >= 20
+    assert len(RECIPES) >= 20
+    assert {n for n, r in RECIPES.items() if r.from_keras} == {n for n, e in ENCODERS.items() if e.imagenet}
+
+
+@pytest.mark.parametrize("architecture", DECODERS)
+def test_an_architecture_gives_logits_learns_and_survives_a_save(architecture, images, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, SIZE)
+    assert model.input.name == "image"
+    masks = np.random.default_rng(1).integers(0, CLASSES, images.shape[:3])
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(masks, logits))
+    assert logits.shape == (2, *SIZE, CLASSES)
+    assert logits.dtype == tf.float32
+    gradients = tape.gradient(loss, model.trainable_variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, f"{variable.path} does not reach the loss"
+        assert np.isfinite(tf.convert_to_tensor(gradient)).all(), variable.path
+    assert {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)} == {0.9}
+
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(again(images[:1]), model(images[:1]))
+
+
+@pytest.mark.parametrize("architecture", DECODERS)
+def test_logits_are_float32_under_mixed_precision(architecture, bfloat16):
+    model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, (32, 32))
+    assert model.output.dtype == "float32"
+    assert model.get_layer("tiny_2a_conv").compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("architecture", ["unet", "segnet", "pspnet", "danet", "ocrnet", "unet_crf"])
+def test_layers_of_our_own_compute_under_mixed_precision(architecture, images, bfloat16):
+    model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, SIZE)
+    logits = model(images, training=False)
+    assert logits.dtype == tf.float32
+    assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("architecture", ["unet", "deeplab_v3_plus"])
+@pytest.mark.parametrize("encoder", ["mit_b0", "squeezenet", "mobilenet_025"])
+def test_a_decoder_takes_encoders_with_gaps(architecture, encoder):
+    """MiT has no stride 2, SqueezeNet no 32, MobileNet no 1."""
+    model = build_model(ModelConfig(architecture, encoder, "none"), 2, (32, 64))
+    assert model.output_shape == (None, 32, 64, 2)
+    own = [layer.name for layer in model.layers if layer.weights and is_encoder_layer(layer)]
+    assert own
+    assert not any(name.startswith(("decoder", "logits")) for name in own)
+    assert model.get_layer("logits").weights
+
+
+def test_the_graph_runs_compiled(images):
+    model = build_model(ModelConfig("unet_upsample", "tiny", "none"), CLASSES, SIZE)
+    compiled = tf.function(lambda x: model(x, training=False))
+    np.testing.assert_allclose(compiled(images), model(images, training=False), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, second = [], []
+    for weights in (first, second):
+        keras.utils.set_random_seed(7)
+        weights += build_model(ModelConfig("linknet", "tiny", "none"), 3, (32, 32)).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(("size", "classes"), [((33, 32), 3), ((32, 0), 3), ((32, 32), 0)])
+def test_what_cannot_be_built_is_refused(size, classes):
+    with pytest.raises(SegcoreError, match="Expected a size"):
+        build_model(ModelConfig("unet", "tiny", "none"), classes, size)
+
+
+def test_the_report_says_that_nothing_was_filled():
+    model, report = build_and_report(ModelConfig("lraspp", "tiny", "none"), 3, (32, 32))
+    assert not report.filled
+    assert len(report.unfilled) == len(model.weights)
