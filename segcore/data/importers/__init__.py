@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from segcore.data.archives import unpack
 from segcore.data.image_files import read_image
-from segcore.data.importers import paired_folders
+from segcore.data.importers import ade20k, coco, labelme, paired_folders, pascal_voc, road_scenes
 from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
 from segcore.data.importers.report import ImportReport, Problem
 from segcore.data.importers.source import Layout, Reader, Source
@@ -25,6 +25,14 @@ from segcore.labels import LabelSet
 __all__ = ["READERS", "ImportReport", "Preview", "Problem", "check_name", "import_dataset", "preview", "recognise"]
 
 READERS: dict[str, Reader] = {
+    "cityscapes": Reader("Cityscapes", road_scenes.matches_cityscapes, road_scenes.read_cityscapes),
+    "cvat": Reader("CVAT segmentation masks", pascal_voc.matches_cvat, pascal_voc.read_cvat),
+    "pascal_voc": Reader("Pascal VOC", pascal_voc.matches, pascal_voc.read),
+    "ade20k": Reader("ADE20K", ade20k.matches, ade20k.read),
+    "camvid": Reader("CamVid colours", road_scenes.matches_camvid, road_scenes.read_camvid),
+    "roboflow": Reader("Roboflow masks", paired_folders.matches_roboflow, paired_folders.read_roboflow),
+    "coco": Reader("COCO", coco.matches, coco.read),
+    "labelme": Reader("LabelMe", labelme.matches, labelme.read),
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
 """Every form of data set, most particular first: the first reader that matches is taken."""

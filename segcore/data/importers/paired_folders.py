@@ -194,3 +194,17 @@ def read(source: Source) -> Layout:
         if place.path not in taken:
             problems.append(Problem(str(place.path), "this mask has no image", "add the image under the same name, or remove the mask"))
     return Layout("paired folders", tuple(unique_ids(pairs, problems)), declared, declared_in, tuple(problems))
+
+
+def matches_roboflow(source: Source) -> bool:
+    """Whether Roboflow wrote it: ``_classes.csv`` beside ``*_mask.png``."""
+    return bool(source.named(r"(.*/)?_classes\.csv")) and bool(source.named(r".*_mask\.png"))
+
+
+def read_roboflow(source: Source) -> Layout:
+    """Read Roboflow's semantic masks: ``train/a.jpg``, ``train/a_mask.png``, ``train/_classes.csv``; values are ids.
+
+    Raises:
+        SegcoreError: As :func:`read`.
+    """
+    return replace(read(source), title="Roboflow masks", by="index")
