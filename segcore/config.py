@@ -78,7 +78,6 @@ class RecipeConfig:
         weight_decay: Decoupled weight decay of AdamW; the other optimizers have none.
         clip_norm: Largest norm of the whole gradient; longer ones are shortened. 0 never clips.
         average: Momentum of a running average of the weights, which is what gets validated and kept; 0 for none.
-        frozen_epochs: Epochs at the beginning in which the encoder stays as it is.
         epochs: Passes over the training split.
         batch_size: Images a step.
         patience: Epochs without a better validation score before training stops; 0 never stops early.
@@ -101,7 +100,6 @@ class RecipeConfig:
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
     average: float = 0.0
-    frozen_epochs: int = 0
     monitor: str = "mean_iou"
 
     def __post_init__(self) -> None:
@@ -120,7 +118,6 @@ class RecipeConfig:
         _check_range("a weight decay", self.weight_decay, 0, 10)
         _check_range("a gradient norm", self.clip_norm, 0, 1e6)
         _check_range("a momentum of averaged weights", self.average, 0, 0.99999)
-        _check_range("a number of frozen epochs", self.frozen_epochs, 0, self.epochs)
         if self.monitor not in ("mean_iou", "loss"):
             raise SegcoreError(f"Expected the score to watch as 'mean_iou' or 'loss', received {self.monitor!r}: choose one of them.")
 

@@ -1,0 +1,116 @@
+"""Optimizers by name, and the weights averaged over time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from segcore.config import RecipeConfig
+from segcore.errors import unknown
+
+class FusedAdam(keras.optimizers.Adam):
+    """Adam as Keras computes it, one operation a variable instead of three dozen.
+
+    m <- m + (1 - b1) (g - m), v <- v + (1 - b2) (g^2 - v), x <- x - a m / (sqrt(v) + e) with
+    a = rate sqrt(1 - b2^t) / (1 - b1^t). Kingma, Ba: Adam, ICLR 2015. Fewer operations halve the
+    time to the first step, and each update reads its variable once.
+    """
+
+    def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
+        step = tf.cast(self.iterations + 1, tf.float32)
+        factor = tf.sqrt(1.0 - tf.pow(float(self.beta_2), step)) / (1.0 - tf.pow(float(self.beta_1), step))
+        super()._backend_update_step(grads, trainable_variables, tf.cast(learning_rate, tf.float32) * factor)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable; ``learning_rate`` is a, which :meth:`_backend_update_step` worked out."""
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
+
+
+class FusedSGD(keras.optimizers.SGD):
+    """Descent with momentum as Keras computes it, one operation a variable: m <- k m - rate g, x <- x + m."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, tf.float32),
+            grad=tf.convert_to_tensor(gradient),
+            momentum=self.momentum,
+        )
+
+
+_BUILDERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
+    "adam": FusedAdam,
+    "adamw": FusedAdam,
+    "sgd": partial(FusedSGD, momentum=0.9),
+    "rmsprop": keras.optimizers.RMSprop,
+}
+"""Optimizer name (``catalog.OPTIMIZERS``) to what builds it; AdamW is Adam with the recipe's weight decay."""
+
+NOT_DECAYED = ["bias", "gamma", "beta"]
+"""Parts of the names of variables that weight decay leaves alone."""
+
+
+def build_optimizer(recipe: RecipeConfig) -> keras.optimizers.Optimizer:
+    """Build the optimizer of a recipe; under ``mixed_float16`` it scales the loss.
+
+    Args:
+        recipe: Says the optimizer, its rate, weight decay, gradient clipping and weight averaging.
+
+    Raises:
+        SegcoreError: The optimizer is unknown.
+    """
+    if recipe.optimizer not in _BUILDERS:
+        raise unknown("optimizer", recipe.optimizer, _BUILDERS)
+    keywords: dict[str, Any] = {"learning_rate": recipe.learning_rate}
+    if recipe.optimizer == "adamw":
+        keywords["weight_decay"] = recipe.weight_decay
+    if recipe.clip_norm:
+        keywords["global_clipnorm"] = recipe.clip_norm
+    if recipe.average:
+        keywords |= {"use_ema": True, "ema_momentum": recipe.average}
+    optimizer = _BUILDERS[recipe.optimizer](**keywords)
+    if "weight_decay" in keywords:
+        optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    if recipe.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+@contextmanager
+def averaged_weights(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> Iterator[None]:
+    """Give the variables their running average while the block runs, if the optimizer keeps one.
+
+    Polyak, Juditsky: Acceleration of stochastic approximation by averaging, SIAM J. Control Optim. 1992.
+
+    Args:
+        optimizer: Built, from :func:`build_optimizer`.
+        variables: Those that it was built for, in that order.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not inner.use_ema:
+        yield
+        return
+    trained = [variable.numpy() for variable in variables]
+    inner.finalize_variable_values(variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, trained, strict=True):
+            variable.assign(value)

@@ -1,0 +1,82 @@
+"""Devices: which are used, at which precision, and how a network is spread over several."""
+
+import os
+import re
+
+import keras
+import tensorflow as tf
+
+from segcore.errors import SegcoreError
+
+
+def configure(device: str, precision: str = "float32", deterministic: bool = False) -> tf.distribute.Strategy:
+    """Choose devices and precision for this process; call it before anything is built.
+
+    Args:
+        device: "auto" (the first GPU, else the CPU), "cpu", or "gpu:0"; several as "gpu:0,gpu:1".
+            Numbers are the machine's, also where ``CUDA_VISIBLE_DEVICES`` shows this process only some of its GPUs.
+        precision: A name in ``catalog.PRECISIONS``; set for every layer made afterwards.
+        deterministic: Whether operations must repeat bit for bit.
+
+    Returns:
+        TensorFlow's default strategy for one device, a ``MirroredStrategy`` for several.
+
+    Raises:
+        SegcoreError: There is no such device, it is too late to choose, or the precision does not suit it.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    chosen = _choose(device, _numbers(len(gpus)))
+    if precision == "mixed_float16" and not chosen:
+        raise SegcoreError("Expected a GPU for the precision mixed_float16, found none: choose float32 or mixed_bfloat16.")
+    try:
+        tf.config.set_visible_devices([gpus[i] for i in chosen], "GPU")
+        for index in chosen:
+            tf.config.experimental.set_memory_growth(gpus[index], True)
+    except (RuntimeError, ValueError) as error:
+        raise SegcoreError(f"Expected to choose the device {device!r} before the first network, but one was built: start anew.") from error
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(precision)
+    if len(chosen) > 1:
+        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(len(chosen))])
+    return tf.distribute.get_strategy()
+
+
+def _numbers(found: int) -> list[str]:
+    """The machine's numbers of the GPUs that this process sees, in its own order."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [str(i) for i in range(found)] if shown is None else [part.strip() for part in shown.split(",")][:found]
+
+
+def _choose(device: str, numbers: list[str]) -> list[int]:
+    if device == "cpu" or (device == "auto" and not numbers):
+        return []
+    if device == "auto":
+        return [0]
+    names = [name.strip() for name in device.split(",")]
+    if not all(re.fullmatch(r"gpu:\d+", name) for name in names) or len(set(names)) != len(names):
+        raise SegcoreError(f"Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received {device!r}: write it in that form.")
+    for name in names:
+        if name[4:] not in numbers:
+            listed = ", ".join(f"gpu:{number}" for number in numbers) or "no GPU"
+            raise SegcoreError(f"Expected the device {name!r}, found {listed}: choose 'auto' or 'cpu', or check the driver.")
+    return [numbers.index(name[4:]) for name in names]
+
+
+def describe(strategy: tf.distribute.Strategy) -> str:
+    """Name what a strategy runs on: "CPU", "NVIDIA H100", "2 x NVIDIA H100"."""
+    gpus = tf.config.get_visible_devices("GPU")
+    if not gpus:
+        return "CPU"
+    name = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+    return f"{strategy.num_replicas_in_sync} x {name}" if strategy.num_replicas_in_sync > 1 else name
+
+
+def synchronise_batch_normalisation(model: keras.Model) -> None:
+    """Make every batch normalisation take its moments over all replicas, as it would over the whole batch on one device.
+
+    Call it before the first step is traced.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True

@@ -1,0 +1,261 @@
+"""A training run, from its config to ``model.keras``; stopped and killed runs go on where they were."""
+
+import math
+import time
+from collections import deque
+from contextlib import closing
+from typing import Any
+
+import keras
+import numpy as np
+
+from segcore.config import TrainConfig
+from segcore.data.dataset import Dataset, Sample
+from segcore.errors import SegcoreError
+from segcore.labels import LabelMap
+from segcore.models.build import build_model
+from segcore.runs.store import RunFolder, replacing
+from segcore.training.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from segcore.training.class_weights import class_weights, count_classes
+from segcore.training.learner import Learner, Outcome, check_batch_size
+from segcore.training.losses import build_loss
+from segcore.training.metrics import EpochScores
+from segcore.training.optimizers import averaged_weights, build_optimizer
+from segcore.training.pipeline import SampleReader, ordered_batches, training_batches, with_masks
+from segcore.training.progress import Progress, Stopped
+from segcore.training.schedules import learning_rate, plateau_factor
+from segcore.training.strategy import configure, describe, synchronise_batch_normalisation
+
+VALIDATION_COST = 1 / 3
+"""Cost of validating a batch, in training steps; only for the estimate of the time left."""
+
+
+def train(run: RunFolder, dataset: Dataset) -> None:
+    """Train a network as the run's config says, from its last checkpoint if there is one.
+
+    Writes one line an epoch to the history (``epoch, loss, mean_iou, val_loss, val_mean_iou,
+    learning_rate, seconds, images_per_second, class_iou``), a checkpoint after it, and the network
+    of the best epoch. The same config and seed give the same data in the same order, interrupted or not.
+
+    Args:
+        run: A run whose config is a :class:`TrainConfig`.
+        dataset: The data set that the config names.
+
+    Raises:
+        SegcoreError: Something that the user can mend.
+        Stopped: The run was asked to stop; its checkpoint is written.
+    """
+    config = run.config
+    if not isinstance(config, TrainConfig):
+        raise SegcoreError(f"Expected a training run, received a run of kind {config.kind!r}: choose a training run.")
+    with Progress(run, epochs=config.recipe.epochs, message="Preparing") as progress:
+        _Training(run, config, dataset, progress).go()
+
+
+class _Training:
+    """One call of :func:`train`: the parts that its epochs share."""
+
+    def __init__(self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress) -> None:
+        self.run = run
+        self.config = config
+        self.recipe = config.recipe
+        self.progress = progress
+        strategy = configure(config.device, self.recipe.precision, config.deterministic)
+        progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
+        check_batch_size(self.recipe.batch_size, strategy)
+        label_map = dataset.load_label_map(config.label_map) if config.label_map else None
+        self.reader = SampleReader(dataset, config.size, label_map)
+        self.samples = with_masks(dataset, config.train_split)
+        self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
+        self.steps = -(-len(self.samples) // self.recipe.batch_size)
+        _remember_labels(run, self.reader, label_map)
+        progress.say("Building the network")
+        keras.utils.set_random_seed(config.seed)
+        with strategy.scope():
+            model = build_model(config.model, self.reader.label_set.num_classes, config.size)
+            self.learner = Learner(model, self._build_loss(), build_optimizer(self.recipe), strategy)
+        if strategy.num_replicas_in_sync > 1:
+            synchronise_batch_normalisation(model)
+        self._traced: set[str] = set()
+        self._pace: tuple[float, float] | None = None
+        self.state = self._resume(dataset.fingerprint)
+
+    def _build_loss(self) -> Any:
+        labels, weights = self.reader.label_set, None
+        if self.recipe.class_weights != "none":
+            self.progress.say("Counting classes")
+            masks = (self.reader.read_mask(sample) for sample in self.samples)
+            weights = class_weights(self.recipe.class_weights, count_classes(masks, labels.num_classes))
+        return build_loss(self.recipe.loss, labels.num_classes, labels.ignore_index, weights)
+
+    @property
+    def _variables(self) -> list[Any]:
+        return [*self.learner.model.variables, *self.learner.optimizer.variables]
+
+    def _resume(self, fingerprint: str) -> TrainState:
+        state = load_checkpoint(self.run.checkpoints, self._variables)
+        if state is None:
+            return TrainState(self.reader.label_set.num_classes, fingerprint)
+        if state.fingerprint != fingerprint:
+            raise SegcoreError("Expected the data set that the run began with, found a changed one: start a new run.")
+        written = {record.get("epoch") for record in self.run.metrics()}
+        for record in state.history:  # a kill may have come between checkpoint and history
+            if record["epoch"] not in written:
+                self.run.append_metrics(record)
+        self.progress.log(f"Going on after epoch {state.epoch}, step {state.step}")
+        return state
+
+    def go(self) -> None:
+        """Run epochs until all are done or early stopping ends the run."""
+        self._show()
+        while self.state.epoch < self.recipe.epochs and not self._is_stale():
+            began = time.monotonic()
+            try:
+                record = self._run_epoch(began)
+            except Stopped:
+                self.state.seconds += time.monotonic() - began
+                self._save()
+                self.progress.log(f"Stopped in epoch {self.state.epoch + 1}, step {self.state.step} of {self.steps}; checkpoint written")
+                raise
+            self.state.end_epoch(record)
+            self._save()
+            self.run.append_metrics(record)
+            self._show(record)
+        if self._is_stale():
+            self.progress.log(f"No better epoch in {self.recipe.patience}: stopped early")
+        self.progress.update(progress=1.0, seconds_left=0.0, message=f"Trained for {self.state.epoch} epochs")
+
+    def _run_epoch(self, began: float) -> dict[str, Any]:
+        """Train the rest of an epoch, validate, keep the network if it is the best; return the epoch's record."""
+        per_second = self._train_epoch()
+        scores = self.state.scores
+        record = {
+            "epoch": self.state.epoch + 1,
+            "loss": scores.loss,
+            "mean_iou": scores.mean_iou,
+            "learning_rate": self._rate(self.steps - 1),
+            "images_per_second": per_second,
+        }
+        with averaged_weights(self.learner.optimizer, self.learner.variables):
+            if self.validation:
+                scores = self._validate()
+                record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
+            self._judge(scores)
+        return record | {"class_iou": scores.class_iou, "seconds": self.state.seconds + time.monotonic() - began}
+
+    def _train_epoch(self) -> float:
+        """Train the rest of an epoch; return the images a second after this process's first step."""
+        state, recipe = self.state, self.recipe
+        batches = training_batches(
+            self.reader,
+            self.samples,
+            recipe.batch_size,
+            seed=self.config.seed,
+            epoch=state.epoch,
+            augmentation=recipe.augmentation,
+            start=state.step,
+        )
+        clock, images = time.monotonic(), 0
+        pending: deque[Outcome] = deque()
+        with closing(batches):
+            for batch in batches:
+                if self.progress.stop_asked:
+                    self._settle(pending, state.scores)
+                    raise Stopped
+                first = self._announce("train", "Building the graph")
+                pending.append(self.learner.train(batch, self._rate(state.step)))
+                self._settle(pending, state.scores, keep=0 if first else 1)
+                state.step += 1
+                images += batch.count
+                if first:
+                    self.progress.log(f"First step after {time.monotonic() - clock:.1f} s")
+                    clock, images = time.monotonic(), 0
+                self._estimate(state.step)
+        self._settle(pending, state.scores)
+        seconds = time.monotonic() - clock
+        return images / seconds if images and seconds > 0 else math.nan
+
+    def _validate(self) -> EpochScores:
+        """Score the validation split at the network's size, without learning."""
+        scores = EpochScores(self.state.num_classes)
+        pending: deque[Outcome] = deque()
+        batches = ordered_batches(self.reader, self.validation, self.recipe.batch_size)
+        with closing(batches):
+            for step, batch in enumerate(batches):
+                if self.progress.stop_asked:
+                    raise Stopped
+                self._announce("validate", "Building the graph for validation")
+                pending.append(self.learner.validate(batch))
+                self._settle(pending, scores, keep=1)
+                self._estimate(self.steps, step + 1)
+        self._settle(pending, scores)
+        return scores
+
+    def _announce(self, phase: str, message: str) -> bool:
+        """Say that a graph is being built when a phase begins for the first time; return whether it does."""
+        if phase in self._traced:
+            self.progress.update(message=f"Epoch {self.state.epoch + 1} of {self.recipe.epochs}")
+            return False
+        self._traced.add(phase)
+        self.progress.say(message)
+        return True
+
+    def _rate(self, step: int) -> float:
+        return self.state.plateau * learning_rate(self.recipe, self.state.epoch + step / self.steps)
+
+    def _settle(self, pending: deque[Outcome], scores: EpochScores, keep: int = 0) -> None:
+        """Fetch outcomes from the device; the newest may stay there so that it never waits for us."""
+        while len(pending) > keep:
+            loss, confusion = (np.asarray(value) for value in pending.popleft())
+            if not np.isfinite(loss):
+                raise SegcoreError(
+                    f"Expected a finite loss, received {float(loss)} in epoch {self.state.epoch + 1}: lower the learning rate "
+                    f"(it was {self.recipe.learning_rate:g}), warm up, clip the gradient norm, or use float32."
+                )
+            scores.add(float(loss), confusion)
+
+    def _judge(self, scores: EpochScores) -> None:
+        """Keep the network if this is the best epoch so far; else count the epochs since."""
+        state = self.state
+        score = -scores.loss if self.recipe.monitor == "loss" else scores.mean_iou
+        score = -math.inf if math.isnan(score) else score
+        if state.best_score is None or score > state.best_score:
+            with replacing(self.run.model_path) as path:
+                self.learner.model.save(path)
+            state.best_score, state.epochs_since_best = score, 0
+            self.progress.update(mean_iou=None if math.isnan(scores.mean_iou) else scores.mean_iou)
+        else:
+            state.epochs_since_best += 1
+            state.plateau = plateau_factor(self.recipe, state.epochs_since_best, state.plateau)
+
+    def _is_stale(self) -> bool:
+        return 0 < self.recipe.patience <= self.state.epochs_since_best
+
+    def _save(self) -> None:
+        save_checkpoint(self.run.checkpoints, self.state, self._variables)
+
+    def _show(self, record: dict[str, Any] | None = None) -> None:
+        """Put the epochs done into the status, and a finished epoch's record into the log."""
+        self.progress.update(epoch=self.state.epoch)
+        if record:
+            shown = [f"{k} {record[k]:.4f}" for k in ("loss", "mean_iou", "val_loss", "val_mean_iou") if k in record]
+            speed = f"{record['seconds']:.1f} s, {record['images_per_second']:.2f} images/s"
+            self.progress.log(f"Epoch {record['epoch']} of {self.recipe.epochs}: {', '.join(shown)}; {speed}")
+
+    def _estimate(self, steps: int, validated: int = 0) -> None:
+        """Put progress and seconds left into the status, from the pace since this process's second step."""
+        in_epoch = self.steps + VALIDATION_COST * -(-len(self.validation) // self.recipe.batch_size)
+        done = self.state.epoch * in_epoch + steps + VALIDATION_COST * validated
+        total = self.recipe.epochs * in_epoch
+        now = time.monotonic()
+        if self._pace is None:
+            self._pace = (now, done)
+        began, before = self._pace
+        left = (now - began) / (done - before) * (total - done) if done > before else None
+        self.progress.update(progress=min(1.0, done / total), seconds_left=left)
+
+
+def _remember_labels(run: RunFolder, reader: SampleReader, label_map: LabelMap | None) -> None:
+    """Keep the classes that the network answers with, and the merge that made them, beside it."""
+    merge = None if label_map is None else label_map.to_json()
+    run.write_json("labels", {"label_set": reader.label_set.to_json(), "label_map": merge})

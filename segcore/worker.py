@@ -1,0 +1,90 @@
+"""The background process of one run that needs a network: ``python -m segcore.worker RUN_FOLDER``.
+
+The folder lies in ``<workspace>/runs/``, its data set in ``<workspace>/datasets/``. Standard output
+and error are the run's log; how it goes is in its ``status.json``. Exit code 0 means finished or stopped
+as asked, 1 failed.
+"""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from segcore.config import PredictConfig, TrainConfig
+from segcore.data.dataset import Dataset
+from segcore.errors import SegcoreError, unknown
+from segcore.runs.store import RunFolder
+from segcore.training.predict import predict
+from segcore.training.progress import STOPPED, Stopped
+from segcore.training.train import train
+
+OUT_OF_MEMORY = "The memory did not suffice: choose a smaller batch or image size, or a smaller network."
+
+
+def _train(run: RunFolder, dataset: Dataset) -> None:
+    train(run, dataset)
+
+
+def _predict(run: RunFolder, dataset: Dataset) -> None:
+    config = run.config
+    if isinstance(config, PredictConfig):
+        predict(run, RunFolder.open(run.folder.parent / config.run), dataset)
+
+
+WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {"train": _train, "predict": _predict}
+
+
+def work(folder: Path) -> int:
+    """Do what a run's config says and leave its end in its status.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The exit code: 0 finished or stopped, 1 failed.
+    """
+    run = RunFolder(folder)
+    try:
+        run.beat(state="running", cause="", finished=None, message="Starting")
+        config = run.config
+        if config.kind not in WORK or not isinstance(config, (TrainConfig, PredictConfig)):
+            raise unknown("kind of run for this worker", config.kind, WORK)
+        dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
+        WORK[config.kind](run, dataset)
+    except Stopped:
+        return _end(run, "interrupted", STOPPED)
+    except SegcoreError as error:
+        print(error, file=sys.stderr, flush=True)
+        return _end(run, "failed", str(error))
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        traceback.print_exc()
+        return _end(run, "failed", OUT_OF_MEMORY)
+    except Exception as error:
+        traceback.print_exc()
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        return _end(run, "failed", f"An unexpected {type(error).__name__} ended the run ({first_line}): its log has the details.")
+    return _end(run, "finished", "")
+
+
+def _end(run: RunFolder, state: str, cause: str) -> int:
+    try:
+        run.beat(state=state, cause=cause, finished=time.time(), seconds_left=None)
+    except SegcoreError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 1 if state == "failed" else 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    if len(arguments) != 1:
+        print("Usage: python -m segcore.worker RUN_FOLDER", file=sys.stderr)
+        return 2
+    return work(Path(arguments[0]).resolve())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+"""A very small data set that a tiny network learns in seconds, and runs over it."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+from segcore.config import ModelConfig, PredictConfig, RecipeConfig, TrainConfig
+from segcore.data.dataset import Dataset
+from segcore.data.writing import ArraySample, write_dataset
+from segcore.labels import LabelClass, LabelSet
+from segcore.runs.store import RunFolder
+
+LABELS = LabelSet(
+    (LabelClass(10, "ground", (90, 140, 60)), LabelClass(20, "roof", (200, 60, 50)), LabelClass(30, "water", (40, 80, 200))),
+    (LabelClass(99, "void", (0, 0, 0)),),
+)
+SIZE = (32, 64)
+
+
+def make_sample(name, split, rng, size=(40, 70)):
+    """Ground with a roof and a pond whose colours say what they are; a void frame of two pixels."""
+    mask = np.zeros(size, np.uint8)
+    for value in (1, 2):
+        top, left = rng.integers(2, size[0] - 20), rng.integers(2, size[1] - 30)
+        mask[top : top + rng.integers(8, 18), left : left + rng.integers(10, 28)] = value
+    image = LABELS.colors[mask].astype(float) + rng.normal(0, 12, (*size, 3))
+    mask[:2] = mask[-2:] = LABELS.ignore_index
+    return ArraySample(name, np.clip(image, 0, 255).astype(np.uint8), mask, split)
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory):
+    """A workspace with the data set "shapes": 11 training, 5 validation and 4 test images of two sizes."""
+    root = tmp_path_factory.mktemp("workspace")
+    rng = np.random.default_rng(3)
+    samples = [
+        make_sample(f"{split}/{i:02d}", split, rng, (40, 70) if i % 3 else (24, 50))
+        for split, count in (("train", 11), ("validation", 5), ("test", 4))
+        for i in range(count)
+    ]
+    write_dataset(root / "datasets" / "shapes", "shapes", LABELS, samples)
+    (root / "runs").mkdir()
+    return root
+
+
+@pytest.fixture(scope="session")
+def dataset(workspace):
+    return Dataset.open(workspace / "datasets" / "shapes")
+
+
+@pytest.fixture(scope="session")
+def new_run(workspace):
+    """Make a training run of the tiny network; keywords change its recipe, ``config`` the rest."""
+
+    def make(name, config=None, **recipe):
+        words = {"loss": "dice_focal", "learning_rate": 0.01, "epochs": 2, "batch_size": 4, "augmentation": "light", **recipe}
+        train = TrainConfig("shapes", ModelConfig("unet", "tiny", "none"), RecipeConfig(**words), SIZE, seed=5, device="cpu")
+        train = TrainConfig(**{**vars(train), **(config or {})})
+        return RunFolder.create(workspace / "runs", name, train)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_prediction(workspace):
+    """Make a prediction run of a training run."""
+
+    def make(source, split="test", **config):
+        words = {"split": split, "batch_size": 3, "device": "cpu", **config}
+        return RunFolder.create(workspace / "runs", f"{source.id}--{split}", PredictConfig("shapes", source.id, **words))
+
+    return make
