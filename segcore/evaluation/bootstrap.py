@@ -88,7 +88,9 @@ def group_counts(counts: npt.NDArray[Any], groups: Sequence[str] | None) -> npt.
 
 def draw_weights(units: int, resamples: int, seed: int | np.random.Generator) -> npt.NDArray[np.int64]:
     """Return how often each unit is drawn in each resample, (resamples, units) int64; rows sum to ``units``."""
-    return np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), resamples)
+    drawn = np.random.default_rng(seed).integers(0, units, (resamples, units))
+    places = drawn + units * np.arange(resamples)[:, None]
+    return np.bincount(places.ravel(), minlength=resamples * units).reshape(resamples, units)
 
 
 def resample(counts: npt.NDArray[Any], weights: npt.NDArray[Any]) -> Iterator[Floats]:

@@ -158,11 +158,30 @@ def measure_maps(confusion: npt.NDArray[Any], assignments: Assignments, priors: 
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def _fold_many(confusion: Floats, assignments: Assignments, member: Floats) -> tuple[Floats, Floats]:
+    """Fold by many maps: rows only, (M, K, C), and both ways, (M, K, K).
+
+    One stacked product is fastest for few labels; for many, sums over sorted labels do far less work and
+    need no threads of a linear-algebra library, which crawl when other processes hold the cores.
+    """
+    if len(confusion) <= 32:
+        half = member.transpose(0, 2, 1) @ confusion
+        return half, half @ member
+    maps, _, width = member.shape
+    half, folded = np.zeros((maps, width, len(confusion))), np.zeros((maps, width, width))
+    for index, groups in enumerate(assignments):
+        order = np.argsort(groups, kind="stable")
+        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+        count = len(starts)
+        half[index, :count] = np.add.reduceat(confusion[order], starts, axis=0)
+        folded[index, :count, :count] = np.add.reduceat(half[index, :count][:, order], starts, axis=1)
+    return half, folded
+
+
 def _measure(confusion: Floats, assignments: Assignments, priors: Mapping[str, Floats]) -> dict[str, Floats]:
     size, width = len(confusion), int(assignments.max()) + 1
     member = (assignments[:, :, None] == np.arange(width)).astype(np.float64)  # (M, C, K)
-    half = member.transpose(0, 2, 1) @ confusion  # (M, K, C): merged truth, predictions as they were
-    folded = half @ member  # (M, K, K)
+    half, folded = _fold_many(confusion, assignments, member)
     d, r, s = scores.parts(folded)
     total = np.asarray(confusion.sum())
     whole = float(xlog2(total))

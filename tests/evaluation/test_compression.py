@@ -208,3 +208,15 @@ def test_maps_of_another_size_are_refused():
     for function in (lambda m: one(TOY, m), lambda m: fold(TOY, m)):
         with pytest.raises(SegcoreError, match="over 4 classes"):
             function(LabelMap.identity(3))
+
+
+def test_many_labels_are_folded_another_way_with_the_same_result():
+    rng = np.random.default_rng(6)
+    counts = rng.integers(0, 9, (40, 40))
+    maps = [to_map(rng.integers(0, k, 40)) for k in (2, 7, 39)]
+    for row, label_map in zip(score_maps(counts, maps), maps, strict=True):
+        merged = slow_fold(counts, label_map)
+        assert row.accuracy == pytest.approx(np.trace(merged) / merged.sum())
+        assert row.information_bits == pytest.approx(slow_information(merged), abs=1e-9)
+        half = np.array([counts[list(g)].sum(0) for g in label_map.groups])
+        assert row.truth_cost_bits == pytest.approx(slow_information(counts) - slow_information(half), abs=1e-9)
