@@ -1,5 +1,6 @@
 """How a data set folder comes to be: written beside its place, then renamed into it whole."""
 
+import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -141,6 +142,10 @@ class DatasetWriter:
                 f"Expected mask indices below {self.label_set.num_classes} or {self.label_set.ignore_index} in {sample_id!r}, received "
                 f"{int(mask[wrong][0])}: declare that class."
             )
+
+    def note(self, file: str, data: dict[str, Any]) -> None:
+        """Put a JSON file beside ``dataset.json``."""
+        (self.partial / file).write_text(json.dumps(data, indent=1, ensure_ascii=False), "utf-8")
 
     def finish(self, samples: Iterable[Sample]) -> Dataset:
         """Write ``dataset.json`` and put the folder in its place.

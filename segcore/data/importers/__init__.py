@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from segcore.data.importers import ade20k, coco, labelme, paired_folders, pascal
 from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
 from segcore.data.importers.report import ImportReport, Problem
 from segcore.data.importers.source import Layout, Reader, Source
+from segcore.data.scanning import Progress
 from segcore.data.shelf import check_name
 from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError
@@ -36,8 +37,6 @@ READERS: dict[str, Reader] = {
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
 """Every form of data set, most particular first: the first reader that matches is taken."""
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -128,15 +127,12 @@ def import_dataset(
             samples, problems = convert(layout, labelling, writer, copy=copy or source.is_file(), progress=progress)
             if not samples:
                 raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
+            told = (*layout.problems, *labelling.problems, *problems)
+            splits = _count_splits([s.split for s in samples])
+            report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
+            writer.note("import.json", report.to_json())
             writer.finish(samples)
-    return ImportReport(
-        name,
-        layout.title,
-        len(samples),
-        _count_splits([s.split for s in samples]),
-        labelling.label_set,
-        (*layout.problems, *labelling.problems, *problems),
-    )
+    return report
 
 
 def preview(source: Path, count: int = 4) -> Preview:

@@ -1,9 +1,6 @@
 """The import itself: look at the masks, agree on labels, write every sound sample. Threads; memory stays flat."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,32 +13,15 @@ from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey,
 from segcore.data.importers.labelling import Labelling, label_colors, label_declared_ids, label_found_ids
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import Layout, Pair
+from segcore.data.scanning import Progress, scan
 from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError
 from segcore.labels import color_to_hex
 
-Progress = Callable[[int, int, str], None]
 In = TypeVar("In")
-Out = TypeVar("Out")
 
 PROBES = 16
 """Masks that are looked at to tell ids from colours."""
-
-
-def in_threads(work: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
-    """Map in threads (decoding releases the interpreter's lock), in order, with a bounded number in flight."""
-    workers = min(8, len(os.sched_getaffinity(0)) + 1)
-    with ThreadPoolExecutor(workers, "import") as pool:
-        left = iter(items)
-        waiting = [pool.submit(work, item) for item in islice(left, 4 * workers)]
-        while waiting:
-            done = waiting.pop(0)
-            waiting.extend(pool.submit(work, item) for item in islice(left, 1))
-            try:
-                yield done.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
 
 
 def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
@@ -75,7 +55,7 @@ def choose_by(layout: Layout) -> str:
         return "index" if layout.by == "auto" else layout.by
     files = [pair.mask for pair in layout.pairs if pair.mask is not None]
     modes: dict[str, list[Path]] = {}
-    for mode, file in zip(in_threads(_mode_or_none, files), files, strict=True):
+    for mode, file in zip(scan(_mode_or_none, files), files, strict=True):
         modes.setdefault(mode, []).append(file)
     colored = [f for mode, group in modes.items() if mode in ("RGB", "RGBA", "CMYK", "YCbCr") for f in group]
     has_colors = any(row.color is not None for row in layout.declared)
@@ -138,11 +118,7 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
             return Problem.of(pair.id, error)
         return None
 
-    problems = []
-    for done, problem in enumerate(in_threads(look, layout.pairs), start=1):
-        problems.extend([problem] if problem else [])
-        if progress:
-            progress(done, len(layout.pairs), "looking at masks")
+    problems = [problem for problem in scan(look, layout.pairs, None, progress, "looking at masks") if problem]
     if not survey.pixels:
         raise SegcoreError(f"Expected at least one sound mask, found none; the first problem is {problems[0].sentence}")
     return label_colors(layout.declared, layout.declared_in, survey) if by == "color" else label_found_ids(survey)
@@ -186,13 +162,5 @@ def convert(
         except SegcoreError as error:
             return Problem.of(pair.id, error)
 
-    samples: list[Sample] = []
-    problems: list[Problem] = []
-    for done, result in enumerate(in_threads(bring_in, layout.pairs), start=1):
-        if isinstance(result, Sample):
-            samples.append(result)
-        else:
-            problems.append(result)
-        if progress:
-            progress(done, len(layout.pairs), "importing")
-    return samples, problems
+    results = list(scan(bring_in, layout.pairs, None, progress, "importing"))
+    return [r for r in results if isinstance(r, Sample)], [r for r in results if isinstance(r, Problem)]
