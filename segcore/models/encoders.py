@@ -188,6 +188,8 @@ def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.
     if recipe.same_padding:
         source = _build_on(recipe, name, keras.Input((None, None, 3), name="image"), imagenet)
         encoder = _with_same_padding(source, image)
+        if imagenet:
+            encoder.set_weights(source.get_weights())
     else:
         encoder = _build_on(recipe, name, image, imagenet)
     for layer in encoder.layers:
@@ -227,9 +229,7 @@ def _with_same_padding(encoder: keras.Model, image: Any) -> keras.Model:
             seen[stem] += 1
         return type(layer).from_config(config)
 
-    clone = keras.models.clone_model(encoder, input_tensors=[image], clone_function=rebuild)
-    clone.set_weights(encoder.get_weights())
-    return clone
+    return keras.models.clone_model(encoder, input_tensors=[image], clone_function=rebuild)
 
 
 def _fill_gaps(image: Any, taps: dict[int, Any]) -> dict[int, Any]:

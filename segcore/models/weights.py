@@ -31,7 +31,8 @@ class WeightReport:
         source: "none", "imagenet", or the file's name.
         filled: Variables ("layer/variable") that were given a value by the source.
         unfilled: Variables that start at random (or at a constant).
-        unused: Names in the source that the network has no place for (a classification top).
+        unused: Names in the source that the network has no place for: a classification top, or encoder layers
+            deeper than its decoder looks.
     """
 
     source: str
@@ -107,7 +108,8 @@ def _renumber(names: Iterable[str]) -> dict[str, str]:
 def load_weights(model: keras.Model, encoder: keras.Model, path: str | Path) -> WeightReport:
     """Fill a network, or only its encoder, from a file.
 
-    Every array of the file must have a place (a classification top may be left over), every variable of the encoder
+    Every array of the file must have a place (a classification top may be left over, and encoder layers deeper than the
+    decoder looks), every variable of the encoder
     must be filled, and the decoder wholly or not at all; only the scoring layer may stay random when the file
     was made for another number of classes.
 
@@ -178,7 +180,7 @@ def _assign(model: keras.Model, encoder: keras.Model, arrays: Arrays, source: st
         if n in targets and n not in fits and not is_head(n)
     ]
     unused = [n for n in arrays if n not in targets]
-    strange = [n for n in unused if n.split("/")[0] not in TOP_LAYERS]
+    strange = [n for n in unused if n.split("/")[0] not in TOP_LAYERS and n not in encoder_names]
     missing = [n for n in targets if n not in fits and n in encoder_names]
     decoder = [n for n in targets if n not in encoder_names and not is_head(n)]
     if any(n in fits for n in decoder):
