@@ -28,7 +28,8 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem
 td,th{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right}
 td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}.soft{color:var(--soft)}
 .warn{border-left:4px solid #c2410c;padding-left:.8rem}
-.heat td{border:0;min-width:2.2rem;text-align:center;font-size:.8rem}figure{display:inline-block;margin:0 1rem 1rem 0;max-width:320px}
+.heat td{border:0;min-width:2.2rem;text-align:center;font-size:.8rem}.heat td:first-child{text-align:left}
+figure{display:inline-block;margin:0 1rem 1rem 0;max-width:320px}
 figure img{max-width:100%;image-rendering:pixelated}figcaption{font-size:.85rem;color:var(--soft)}pre{white-space:pre-wrap;font-size:.8rem}
 .key{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid var(--line)}
 """
@@ -96,6 +97,10 @@ def _text(value: object) -> str:
     return html.escape(str(value))
 
 
+def _title(name: str) -> str:
+    return _text(name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice").replace("mcc", "MCC"))
+
+
 def _number(value: float | None, digits: int = 3) -> str:
     return "&ndash;" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
@@ -122,7 +127,7 @@ def _one(name: str, report: Report) -> str:
         f"{data['protocol']['resampled']}); pixel accuracy {_number(data['pixel_accuracy'])}.</p>",
         _table(
             ["score", "over the set", "mean over images"],
-            [[_text(k.replace("_", " ")), _number(v), _number(data["mean_over_images"][k])] for k, v in data["scores"].items()],
+            [[_title(k), _number(v), _number(data["mean_over_images"][k])] for k, v in data["scores"].items()],
         ),
         "<h3>Classes</h3>",
         _table(
