@@ -1,0 +1,252 @@
+"""Speed of ensembles and of the dense CRF, as ratios measured in one run.
+
+    python benchmarks/bench_postprocess.py [--data FOLDER] [--images N] [--only NAME ...] [--json]
+
+Images and masks come from CamVid (``--data``, by default ``../shared/data/camvid`` beside the checkout), or are drawn where it is absent.
+Probabilities are simulated: the blurred true mask at 192 x 256 with smooth noise, so that about a tenth of the pixels is disputed, as of
+a trained network. What the CRF does with them is the same work.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from segcore.config import PredictConfig  # noqa: E402
+from segcore.light_worker.pool import map_ahead, open_pool  # noqa: E402
+from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available, kept_classes  # noqa: E402
+from segcore.postprocess.ensemble import combine_to_size, resize_probabilities  # noqa: E402
+from segcore.postprocess.weightings import count_subsets  # noqa: E402
+from segcore.runs.store import RunFolder  # noqa: E402
+
+GRID = (192, 256)
+MEMBERS = 5
+CLASSES = 12
+
+
+def read_scenes(data: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images (H, W, 3) uint8 and masks (H, W) uint8 of CamVid's test split; drawn ones where it is absent."""
+    files = sorted((data / "images" / "test").glob("*.jpg"))
+    if not files:
+        print(f"CamVid is not at {data}: drawn scenes take its place.", file=sys.stderr)
+        return [draw_scene(seed) for seed in range(count)]
+    scenes = []
+    for file in files[:: max(1, len(files) // count)][:count]:
+        image = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+        scenes.append((image, cv2.imread(str(data / "masks" / "test" / f"{file.stem}.png"), cv2.IMREAD_UNCHANGED)))
+    return scenes
+
+
+def draw_scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    centres = generator.uniform(0, 1, (25, 2)) * (360, 480)
+    y, x = np.mgrid[:360, :480]
+    mask = np.argmin([(y - a) ** 2 + (x - b) ** 2 for a, b in centres], axis=0) % CLASSES
+    colors = generator.integers(40, 216, (CLASSES, 3))
+    return np.clip(colors[mask] + generator.normal(0, 8, (360, 480, 3)), 0, 255).astype(np.uint8), mask.astype(np.uint8)
+
+
+def simulate(mask: np.ndarray, num_classes: int, seed: int) -> np.ndarray:
+    """Probabilities (192, 256, C) float32 of a network that is unsure near boundaries and wrong in smooth patches."""
+    generator = np.random.default_rng(seed)
+    sharp = resize_probabilities(np.eye(num_classes, dtype=np.float32)[np.where(mask < CLASSES, mask, 0)], GRID)
+    logits = np.empty_like(sharp)
+    for c in range(num_classes):
+        noise = cv2.GaussianBlur(generator.normal(size=GRID).astype(np.float32), (0, 0), 4)
+        logits[..., c] = np.log(cv2.GaussianBlur(np.ascontiguousarray(sharp[..., c]), (0, 0), 2) + 1e-3) + 1.2 * noise / noise.std()
+    exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def seconds(work: Callable[[], Any], repeats: int = 1, clock: Callable[[], float] = time.process_time) -> tuple[float, Any]:
+    """Best time of a call and its result: processor seconds of this process, which a neighbour's load changes little, or wall seconds."""
+    best, result = float("inf"), None
+    for _ in range(repeats):
+        start = clock()
+        result = work()
+        best = min(best, clock() - start)
+    return best, result
+
+
+def agreement(one: list[np.ndarray], two: list[np.ndarray]) -> float:
+    return float(np.mean([(a == b).mean() for a, b in zip(one, two, strict=True)]))
+
+
+def refine_one(task: tuple[np.ndarray, np.ndarray, CRFParameters]) -> np.ndarray:
+    probabilities, image, parameters = task
+    return DenseCRF(parameters).refine(resize_probabilities(probabilities, image.shape[:2]), image).argmax(-1).astype(np.uint8)
+
+
+def bench_crf_processes(scenes: list[Any]) -> dict[str, Any]:
+    """A split refined by two processes and by one; the pool is warm, as it is after the first images of a split."""
+    tasks = [(simulate(mask, CLASSES, i), image, CRFParameters()) for i, (image, mask) in enumerate(scenes)]
+    with open_pool(1) as one, open_pool(2) as two:
+        for pool in (one, two):
+            list(pool.map(refine_one, tasks[:4]))
+        rounds = []
+        for _ in range(3):  # in turns, so that a neighbour's load meets both
+            single, alone = seconds(lambda: list(map_ahead(refine_one, tasks, one, 4)), clock=time.perf_counter)
+            double, together = seconds(lambda: list(map_ahead(refine_one, tasks, two, 4)), clock=time.perf_counter)
+            rounds.append((single / double, single, double))
+    ratio, single, double = sorted(rounds)[1]
+    identical = all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+    return {"images": len(tasks), "seconds_1": single, "seconds_2": double, "ratio": ratio, "identical": identical, "asked": 1.6}
+
+
+def bench_preview(scenes: list[Any]) -> dict[str, Any]:
+    crf, times, full, quick, plain = DenseCRF(), [], [], [], []
+    for number, (image, mask) in enumerate(scenes):
+        probabilities = resize_probabilities(simulate(mask, CLASSES, number), image.shape[:2])
+        slow, refined = seconds(lambda p=probabilities, i=image: crf.refine(p, i), 2)
+        fast, preview = seconds(lambda p=probabilities, i=image: crf.preview(p, i), 2)
+        times.append((slow, fast))
+        full.append(refined.argmax(-1))
+        quick.append(preview.argmax(-1))
+        plain.append(probabilities.argmax(-1))
+    slow, fast = np.median(times, axis=0)
+    changed = [f != p for f, p in zip(full, plain, strict=True)]
+    among = float(np.mean([(q == f)[c].mean() for q, f, c in zip(quick, full, changed, strict=True)]))
+    return {
+        "seconds_full": slow,
+        "seconds_preview": fast,
+        "ratio": float(np.median([a / b for a, b in times])),
+        "agreement": agreement(full, quick),
+        "agreement_where_the_crf_changes": among,
+        "asked": "3 at .98",
+    }
+
+
+def bench_dropping(scenes: list[Any]) -> dict[str, Any]:
+    times, full, quick, kept = [], [], [], []
+    for number, (image, mask) in enumerate(scenes[:4]):
+        probabilities = resize_probabilities(simulate(mask, 150, number), image.shape[:2])
+        slow, refined = seconds(lambda p=probabilities, i=image: DenseCRF().refine(p, i))
+        fast, dropped = seconds(lambda p=probabilities, i=image: DenseCRF(CRFParameters(drop_below=0.1)).refine(p, i))
+        times.append((slow, fast))
+        full.append(refined.argmax(-1))
+        quick.append(dropped.argmax(-1))
+        kept.append(len(kept_classes(probabilities, 0.1)))
+    slow, fast = np.median(times, axis=0)
+    ratio = float(np.median([a / b for a, b in times]))
+    same = agreement(full, quick)
+    return {"seconds_all": slow, "seconds_kept": fast, "classes_kept": kept, "ratio": ratio, "agreement": same, "asked": "1.4 at .998"}
+
+
+def write_cache(root: Path, scenes: list[Any], count: int) -> list[RunFolder]:
+    runs = [RunFolder.create(root, f"member-{m}--test", PredictConfig("camvid", f"member-{m}")) for m in range(MEMBERS)]
+    for number in range(count):
+        for member, run in enumerate(runs):
+            probabilities = simulate(scenes[number % len(scenes)][1], CLASSES, 1000 * (number % len(scenes)) + member)
+            run.write_probabilities("test", f"image-{number}", probabilities, (360, 480))
+    return runs
+
+
+def bench_subsets(scenes: list[Any]) -> dict[str, Any]:
+    """Every subset of five members from cached probabilities, against reading the cache once."""
+    count = len(scenes)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = write_cache(Path(folder), scenes, count)
+
+        def members(number: int) -> list[np.ndarray]:
+            return [run.read_probabilities("test", f"image-{number}")[0] for run in runs]
+
+        def images() -> Any:
+            return ((members(number), scenes[number][1]) for number in range(count))
+
+        rounds = []
+        for _ in range(3):
+            read, _ = seconds(lambda: [len(members(number)) for number in range(count)])
+            scored, _ = seconds(lambda: [c.shape for c in count_subsets(images(), MEMBERS, CLASSES)])
+            rounds.append((scored / read, read, scored))
+    ratio, read, scored = sorted(rounds)[1]
+    return {"images": count, "subsets": 31, "seconds_read": read, "seconds_read_and_score": scored, "ratio": ratio, "asked": "at most 3"}
+
+
+def bench_mean(scenes: list[Any]) -> dict[str, Any]:
+    """The mean of five at the image's size: summed at the network's size and resized once, against a stack of resized members."""
+    image, mask = scenes[0]
+    members = [simulate(mask, CLASSES, m) for m in range(MEMBERS)]
+    size = image.shape[:2]
+
+    def naive() -> np.ndarray:
+        return np.mean(np.stack([cv2.resize(m, size[::-1], interpolation=cv2.INTER_LINEAR) for m in members]), axis=0).argmax(-1)
+
+    naively, one = seconds(naive, 5)
+    streamed, two = seconds(lambda: combine_to_size(iter(members), size).argmax(-1), 5)
+    return {"seconds_naive": naively, "seconds": streamed, "ratio": naively / streamed, "agreement": agreement([one], [two])}
+
+
+def bench_memory(scenes: list[Any]) -> dict[str, Any]:
+    """Peak memory of the mean of five over few and over many images, each in a process of its own."""
+    peaks = {}
+    for count in (10, 200):
+        command = [sys.executable, str(Path(__file__).resolve()), "--stream", str(count)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks[count] = json.loads(done.stdout)["peak_mb"]
+    return {"peak_mb": peaks, "ratio": peaks[200] / peaks[10], "asked": "about 1"}
+
+
+def stream(count: int) -> None:
+    """Combine ``count`` images of five members lazily made, and print this process's peak memory."""
+    mask = draw_scene(0)[1]
+    members = [simulate(mask, CLASSES, m) for m in range(MEMBERS)]
+    total = np.zeros(CLASSES, np.int64)
+    for _ in range(count):
+        prediction = combine_to_size((m.copy() for m in members), (360, 480)).argmax(-1)
+        total += np.bincount(prediction.ravel(), minlength=CLASSES)
+    (peak,) = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    print(json.dumps({"peak_mb": round(int(peak) / 1024, 1), "pixels": int(total.sum())}))
+
+
+BENCHES = {
+    "crf_processes": bench_crf_processes,
+    "crf_preview": bench_preview,
+    "crf_150_classes": bench_dropping,
+    "subsets": bench_subsets,
+    "mean_of_five": bench_mean,
+    "memory": bench_memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "camvid")
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--only", nargs="*", choices=BENCHES, default=list(BENCHES))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--stream", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stream:
+        stream(options.stream)
+        return
+    scenes = read_scenes(options.data, options.images)
+    results: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"}
+    for name in options.only:
+        if name.startswith("crf") and not is_available():
+            print(f"{name}: left out, pydensecrf is not installed", file=sys.stderr)
+            continue
+        results[name] = BENCHES[name](scenes)
+        if not options.json:
+            shown = [f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in results[name].items()]
+            print(f"{name:16}", ", ".join(shown), flush=True)
+    if options.json:
+        print(json.dumps(results, default=float))
+    else:
+        print(results["machine"])
+
+
+if __name__ == "__main__":
+    main()
