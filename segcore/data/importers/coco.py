@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.image_files import image_size
-from segcore.data.importers.class_tables import DeclaredClass
+from segcore.data.importers.class_tables import DeclaredClass, parse_color
 from segcore.data.importers.codes import read_colors
 from segcore.data.importers.paired_folders import read_place, sample_id, unique_ids
 from segcore.data.importers.polygons import BACKGROUND, decode_runs, draw_polygon
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.labels import Color
 
 _FILES = r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
 PEEK_BYTES = 4096
@@ -57,14 +58,17 @@ def read(source: Source) -> Layout:
     tables = {name: _load(source.root / name) for name in _tables(source)}
     panoptic = any("segments_info" in a for data in tables.values() for a in data["annotations"][:1])
     categories: dict[int, str] = {}
+    colors: dict[int, Color] = {}
     for name, data in tables.items():
         for category in data["categories"]:
             number, title = int(category["id"]), str(category["name"])
+            if isinstance(category.get("color"), list):
+                colors[number] = parse_color(category["color"], f"category {number} of {name}")
             if categories.setdefault(number, title) != title:
                 raise SegcoreError(f"Expected one meaning for category {number}, received another in {name}: import the files one by one.")
     empty = 0 if 0 not in categories else max(categories) + 1
     names = list(categories.values())
-    declared = [DeclaredClass(t if names.count(t) == 1 else f"{t} {n}", n) for n, t in categories.items()]
+    declared = [DeclaredClass(t if names.count(t) == 1 else f"{t} {n}", n, colors.get(n)) for n, t in categories.items()]
     ground = DeclaredClass("void", empty, (0, 0, 0), True) if panoptic else DeclaredClass(BACKGROUND, empty, (0, 0, 0))
     known = {row.name for row in declared}
     ground = ground if ground.name not in known else DeclaredClass(f"no {ground.name}", empty, ground.color, ground.ignore)
@@ -117,7 +121,7 @@ def _pairs(
             drawn = _nearest([p for p in by_name.get(png.name, ()) if p != found], png, table)
             mask = source.root / drawn if drawn else None
         place = read_place(found)
-        folders = tuple(f for f in place.folders if not _split_of(f))
+        folders = tuple(f for f in read_place(file).folders if not _split_of(f))
         drawing = Drawing(tuple(annotations), empty)
         pairs.append(Pair(sample_id(folders, file.stem), source.root / found, mask, split or place.split, "", drawing))
     return pairs

@@ -18,6 +18,7 @@ UNKNOWN = 65534
 ID_CODES = 1 << 16
 COLOR_CODES = 1 << 24
 MAX_COLORS_OF_A_MASK = 4096
+STRIP_PIXELS = 1 << 20
 
 Codes = npt.NDArray[np.uint32]
 
@@ -112,7 +113,7 @@ class Survey:
         Raises:
             SegcoreError: It holds thousands of codes, as a photograph does.
         """
-        numbers = self._number_of.take(codes)
+        numbers = look_up(self._number_of, codes)
         new = numbers == UNKNOWN
         if new.any():
             fresh = np.unique(codes[new])
@@ -125,7 +126,7 @@ class Survey:
                             raise SegcoreError("Expected masks with few colours, received too many to count: save them as PNG, not JPEG.")
                         self._number_of[code] = len(self.codes)
                         self.codes.append(code)
-            numbers = self._number_of.take(codes)
+            numbers = look_up(self._number_of, codes)
         counts = np.bincount(numbers.ravel(), minlength=1)
         with self._lock:
             for number in np.flatnonzero(counts).tolist():
@@ -153,3 +154,20 @@ def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
     lookup = np.full(size, UNKNOWN, np.uint16)
     lookup[list(indices)] = list(indices.values())
     return lookup
+
+
+def look_up(table: npt.NDArray[np.uint16], codes: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """Map codes through a table, a strip of rows at a time (indexing needs eight bytes a pixel in between).
+
+    Args:
+        table: (size,) uint16.
+        codes: (H, W) integers, 0..size - 1.
+
+    Returns:
+        (H, W) uint16.
+    """
+    found = np.empty(codes.shape, np.uint16)
+    rows = max(1, STRIP_PIXELS // max(1, codes.shape[1]))
+    for start in range(0, len(codes), rows):
+        found[start : start + rows] = table.take(codes[start : start + rows])
+    return found

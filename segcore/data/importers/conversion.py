@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset import Sample
 from segcore.data.image_files import image_size, verify_image
-from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, mode_of, read_colors, read_ids
+from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, look_up, mode_of, read_colors, read_ids
 from segcore.data.importers.labelling import Labelling, label_colors, label_declared_ids, label_found_ids
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import Layout, Pair
@@ -134,7 +134,7 @@ def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[
         SegcoreError: The mask is missing, damaged, of another size, or holds an undeclared id or colour.
     """
     codes = read_codes(layout, pair, labelling.by)
-    indices = labelling.lookup.take(codes)
+    indices = look_up(labelling.lookup, codes)
     unknown = indices == UNKNOWN
     if unknown.any():
         found = np.unique(codes[unknown])[:6].tolist()
