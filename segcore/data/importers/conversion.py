@@ -34,6 +34,8 @@ def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
         raise SegcoreError(f"The image {pair.image.name} has no mask: add one under the same name, or remove the image.")
     size = image_size(pair.image)
     if layout.draw is None:
+        if pair.mask.suffix.lower() in (".jpg", ".jpeg"):
+            raise SegcoreError(f"Expected a mask without loss, received the JPEG {pair.mask.name}, which blurs labels: export it as PNG.")
         _same_size(pair, size, image_size(pair.mask))
         return read_colors(pair.mask) if by == "color" else read_ids(pair.mask)
     mask = layout.draw(pair)

@@ -139,7 +139,7 @@ def label_colors(declared: Sequence[DeclaredClass], declared_in: str, survey: Su
     codes = [[color_code(row.color or (0, 0, 0))] for row in numbered]
     for row in numbered:
         if not row.ignore and row.name.lower() in VOID_NAMES:
-            problems.append(Problem("", f"{row.name!r} is scored like any class", "set it to ignored if it marks pixels nobody labelled"))
+            problems.append(Problem("", f"{row.name!r} is scored like any class", "set it to ignored if it marks what nobody labelled"))
     if blurred:
         numbered.append(DeclaredClass("off-palette colours", with_ids([*numbered, DeclaredClass("")])[-1].id, (0, 0, 0), True))
         codes.append(blurred)

@@ -11,6 +11,7 @@ from segcore.data.image_files import encode_palette_png, encode_png, write_bytes
 from segcore.data.importers import READERS, import_dataset, preview
 from segcore.data.importers.source import Source
 from segcore.data.importers.standard_classes import CAMVID_32, CITYSCAPES_IDS, CITYSCAPES_TRAIN_IDS, PASCAL_VOC, voc_color
+from segcore.errors import SegcoreError
 
 HEIGHT, WIDTH = 12, 16
 
@@ -280,5 +281,13 @@ def test_photographs_as_masks_are_refused(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
     write_bytes(tmp_path / "in/images/a.png", encode_png(noise))
     write_bytes(tmp_path / "in/masks/a.png", encode_png(noise))
-    with pytest.raises(Exception, match="is this a photograph"):
+    with pytest.raises(SegcoreError, match="is this a photograph"):
+        import_dataset(tmp_path / "in", tmp_path / "out", "out")
+
+
+def test_jpeg_masks_are_refused(tmp_path):
+    write_bytes(tmp_path / "in/images/a.png", image())
+    (tmp_path / "in/masks").mkdir()
+    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "in/masks/a.jpg")
+    with pytest.raises(SegcoreError, match="export it as PNG"):
         import_dataset(tmp_path / "in", tmp_path / "out", "out")
