@@ -56,18 +56,10 @@ class Encoder(Choice):
 
 _RESNET = "He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016"
 _RESNET_V2 = "He, Zhang, Ren, Sun: Identity mappings, ECCV 2016"
-_VGG = "Simonyan, Zisserman: Very deep convolutional networks, ICLR 2015"
-_MOBILENET = "Howard et al.: MobileNets, 2017"
 _MOBILENET_V3 = "Howard et al.: Searching for MobileNetV3, ICCV 2019"
 _EFFICIENTNET = "Tan, Le: EfficientNet, ICML 2019"
-_EFFICIENTNET_V2 = "Tan, Le: EfficientNetV2, ICML 2021"
-_DENSENET = "Huang, Liu, van der Maaten, Weinberger: DenseNet, CVPR 2017"
-_CONVNEXT = "Liu et al.: A ConvNet for the 2020s, CVPR 2022"
 _SEGFORMER = "Xie et al.: SegFormer, NeurIPS 2021"
-_FPN = "Kirillov et al.: Panoptic feature pyramid networks, CVPR 2019"
 _FCN = "Long, Shelhamer, Darrell: Fully convolutional networks, CVPR 2015"
-_INCEPTION_V3 = "Szegedy et al.: Rethinking Inception, CVPR 2016"
-_INCEPTION_V4 = "Szegedy et al.: Inception-v4, AAAI 2017"
 _UNET = "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -79,7 +71,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "unet_plus_plus": Architecture("U-Net++", "Skips are small decoders; slower.", "Zhou et al.: UNet++, DLMIA 2018", 2018),
     "unet_3_plus": Architecture("U-Net 3+", "Every scale sees every scale; heavy.", "Huang et al.: UNet 3+, ICASSP 2020", 2020),
     "linknet": Architecture("LinkNet", "Adds skips instead of joining them; light.", "Chaurasia, Culurciello: LinkNet, VCIP 2017", 2017),
-    "fpn": Architecture("FPN", "Scores from a feature pyramid; for objects of all sizes.", _FPN, 2019),
+    "fpn": Architecture("FPN", "A feature pyramid; for objects of all sizes.", "Kirillov et al.: Panoptic FPN, CVPR 2019", 2019),
     "upernet": Architecture("UPerNet", "A feature pyramid with pyramid pooling on top.", "Xiao et al.: UPerNet, ECCV 2018", 2018),
     "pspnet": Architecture("PSPNet", "Context by averages over grids.", "Zhao et al.: PSPNet, CVPR 2017", 2017),
     "deeplab_v3": Architecture("DeepLab v3", "Dilated convolutions; rough edges.", "Chen et al.: DeepLab v3, 2017", 2017),
@@ -110,10 +102,10 @@ ENCODERS: dict[str, Encoder] = {
     "resnet18": Encoder("ResNet18", "Small and quick; takes PyTorch's weights.", _RESNET, 2016, 32, False, 11.2),
     "resnet34": Encoder("ResNet34", "Between ResNet18 and ResNet50; takes PyTorch's weights.", _RESNET, 2016, 32, False, 21.3),
     "resnet50_v1_5": Encoder("ResNet50 v1.5", "ResNet50 as PyTorch has it; takes its weights.", _RESNET, 2016, 32, False, 23.6),
-    "vgg16": Encoder("VGG16", "Plain deep convolutions; features at full resolution too.", _VGG, 2015, 32, True, 14.7),
-    "vgg19": Encoder("VGG19", "VGG16 with three more convolutions.", _VGG, 2015, 32, True, 20.0),
-    "mobilenet_v1": Encoder("MobileNet V1", "Depthwise convolutions.", _MOBILENET, 2017, 32, True, 3.2),
-    "mobilenet_025": Encoder("MobileNet V1 0.25", "A quarter of its filters; for quick tests.", _MOBILENET, 2017, 32, True, 0.2),
+    "vgg16": Encoder("VGG16", "Plain deep convolutions; features at full resolution too.", "Simonyan, Zisserman, ICLR 2015", 2015, 32, True, 14.7),
+    "vgg19": Encoder("VGG19", "VGG16 with three more convolutions.", "Simonyan, Zisserman, ICLR 2015", 2015, 32, True, 20.0),
+    "mobilenet_v1": Encoder("MobileNet V1", "Depthwise convolutions.", "Howard et al.: MobileNets, 2017", 2017, 32, True, 3.2),
+    "mobilenet_025": Encoder("MobileNet V1 0.25", "A quarter of its filters.", "Howard et al.: MobileNets, 2017", 2017, 32, True, 0.2),
     "mobilenet_v2": Encoder("MobileNet V2", "Inverted residuals.", "Sandler et al.: MobileNetV2, CVPR 2018", 2018, 32, True, 2.3),
     "mobilenet_v3_small": Encoder("MobileNet V3 small", "Searched for phones, small.", _MOBILENET_V3, 2019, 32, True, 0.9),
     "mobilenet_v3_large": Encoder("MobileNet V3 large", "Searched for phones, large.", _MOBILENET_V3, 2019, 32, True, 3.0),
@@ -126,22 +118,22 @@ ENCODERS: dict[str, Encoder] = {
     "efficientnet_b5": Encoder("EfficientNet B5", "Large; for a GPU.", _EFFICIENTNET, 2019, 32, True, 28.5),
     "efficientnet_b6": Encoder("EfficientNet B6", "Very large; for a GPU.", _EFFICIENTNET, 2019, 32, True, 41.0),
     "efficientnet_b7": Encoder("EfficientNet B7", "The largest of the family; for a GPU.", _EFFICIENTNET, 2019, 32, True, 64.1),
-    "efficientnet_v2_b0": Encoder("EfficientNet V2 B0", "Trains quicker than B0.", _EFFICIENTNET_V2, 2021, 32, True, 5.9),
-    "efficientnet_v2_b1": Encoder("EfficientNet V2 B1", "One step up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 6.9),
-    "efficientnet_v2_b2": Encoder("EfficientNet V2 B2", "Two steps up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 8.8),
-    "efficientnet_v2_b3": Encoder("EfficientNet V2 B3", "Three steps up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 12.9),
-    "efficientnet_v2_s": Encoder("EfficientNet V2 S", "Small of the large sizes.", _EFFICIENTNET_V2, 2021, 32, True, 20.3),
-    "efficientnet_v2_m": Encoder("EfficientNet V2 M", "Medium of the large sizes; for a GPU.", _EFFICIENTNET_V2, 2021, 32, True, 53.2),
-    "efficientnet_v2_l": Encoder("EfficientNet V2 L", "The largest; for a GPU.", _EFFICIENTNET_V2, 2021, 32, True, 117.7),
-    "densenet121": Encoder("DenseNet121", "Each layer sees all before it; much memory.", _DENSENET, 2017, 32, True, 7.0),
-    "densenet169": Encoder("DenseNet169", "DenseNet with 169 layers.", _DENSENET, 2017, 32, True, 12.6),
-    "densenet201": Encoder("DenseNet201", "DenseNet with 201 layers.", _DENSENET, 2017, 32, True, 18.3),
+    "efficientnet_v2_b0": Encoder("EfficientNet V2 B0", "Trains quicker than B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 5.9),
+    "efficientnet_v2_b1": Encoder("EfficientNet V2 B1", "One step up from V2 B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 6.9),
+    "efficientnet_v2_b2": Encoder("EfficientNet V2 B2", "Two steps up from V2 B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 8.8),
+    "efficientnet_v2_b3": Encoder("EfficientNet V2 B3", "Three steps up from V2 B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 12.9),
+    "efficientnet_v2_s": Encoder("EfficientNet V2 S", "Small of the large sizes.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 20.3),
+    "efficientnet_v2_m": Encoder("EfficientNet V2 M", "Medium of the large sizes; for a GPU.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 53.2),
+    "efficientnet_v2_l": Encoder("EfficientNet V2 L", "The largest; for a GPU.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 117.7),
+    "densenet121": Encoder("DenseNet121", "Each layer sees all before it; much memory.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 7.0),
+    "densenet169": Encoder("DenseNet169", "DenseNet with 169 layers.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 12.6),
+    "densenet201": Encoder("DenseNet201", "DenseNet with 201 layers.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 18.3),
     "xception": Encoder("Xception", "Separable convolutions throughout.", "Chollet: Xception, CVPR 2017", 2017, 32, True, 20.9),
-    "inception_v3": Encoder("Inception V3", "Several kernel sizes at once.", _INCEPTION_V3, 2016, 32, True, 21.8),
-    "inception_resnet_v2": Encoder("Inception-ResNet V2", "Heavy.", _INCEPTION_V4, 2017, 32, True, 54.3),
-    "convnext_tiny": Encoder("ConvNeXt tiny", "Convolutions after a transformer.", _CONVNEXT, 2022, 32, True, 27.8),
-    "convnext_small": Encoder("ConvNeXt small", "Deeper than tiny.", _CONVNEXT, 2022, 32, True, 49.5),
-    "convnext_base": Encoder("ConvNeXt base", "Wider than small; for a GPU.", _CONVNEXT, 2022, 32, True, 87.6),
+    "inception_v3": Encoder("Inception V3", "Several kernel sizes at once.", "Szegedy et al., CVPR 2016", 2016, 32, True, 21.8),
+    "inception_resnet_v2": Encoder("Inception-ResNet V2", "Heavy.", "Szegedy et al., AAAI 2017", 2017, 32, True, 54.3),
+    "convnext_tiny": Encoder("ConvNeXt tiny", "Convolutions after a transformer.", "Liu et al.: ConvNeXt, CVPR 2022", 2022, 32, True, 27.8),
+    "convnext_small": Encoder("ConvNeXt small", "Deeper than tiny.", "Liu et al.: ConvNeXt, CVPR 2022", 2022, 32, True, 49.5),
+    "convnext_base": Encoder("ConvNeXt base", "Wider than small; for a GPU.", "Liu et al.: ConvNeXt, CVPR 2022", 2022, 32, True, 87.6),
     "mit_b0": Encoder("MiT B0", "SegFormer's hierarchical transformer, smallest.", _SEGFORMER, 2021, 32, False, 3.3),
     "mit_b1": Encoder("MiT B1", "Twice as wide as B0.", _SEGFORMER, 2021, 32, False, 13.2),
     "mit_b2": Encoder("MiT B2", "Deeper than B1.", _SEGFORMER, 2021, 32, False, 24.2),
@@ -150,6 +142,17 @@ ENCODERS: dict[str, Encoder] = {
     "plain_mini": Encoder("Plain mini", "The same with a quarter of the filters.", _UNET, 2015, 32, False, 1.2),
     "tiny": Encoder("Tiny", "A few small convolutions; trains in seconds, for tests and first tries.", "", 2026, 32, False, 0.3),
 }
+
+CLASSIC_NAMES: dict[str, tuple[str, str]] = {
+    "unet": ("unet", "plain"), "unet_mini": ("unet", "plain_mini"), "vgg_unet": ("unet", "vgg16"), "resnet50_unet": ("unet", "resnet50"),
+    "mobilenet_unet": ("unet", "mobilenet_v1"), "segnet": ("segnet", "plain"), "vgg_segnet": ("segnet", "vgg16"),
+    "resnet50_segnet": ("segnet", "resnet50"), "mobilenet_segnet": ("segnet", "mobilenet_v1"), "pspnet": ("pspnet", "plain"),
+    "vgg_pspnet": ("pspnet", "vgg16"), "resnet50_pspnet": ("pspnet", "resnet50"), "pspnet_50": ("pspnet", "resnet50"),
+    "pspnet_101": ("pspnet", "resnet101"), "fcn_8": ("fcn_8s", "plain"), "fcn_32": ("fcn_32s", "plain"), "fcn_8_vgg": ("fcn_8s", "vgg16"),
+    "fcn_32_vgg": ("fcn_32s", "vgg16"), "fcn_8_resnet50": ("fcn_8s", "resnet50"), "fcn_32_resnet50": ("fcn_32s", "resnet50"),
+    "fcn_8_mobilenet": ("fcn_8s", "mobilenet_v1"), "fcn_32_mobilenet": ("fcn_32s", "mobilenet_v1"),
+}
+"""Names of older libraries to the (architecture, encoder) that they mean."""
 
 LOSSES: dict[str, Choice] = {
     "jaccard_distance": Choice(

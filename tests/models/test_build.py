@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError
 from segcore.models.build import DECODERS, build_and_report, build_model, is_encoder_layer
@@ -34,6 +34,13 @@ def test_names_and_builders_agree():
     assert len(DECODERS) >= 20
     assert len(RECIPES) >= 20
     assert {n for n, r in RECIPES.items() if r.from_keras} == {n for n, e in ENCODERS.items() if e.imagenet}
+
+
+def test_classic_names_mean_known_pairs():
+    assert len(CLASSIC_NAMES) == 22
+    assert {a for a, _ in CLASSIC_NAMES.values()} <= set(ARCHITECTURES)
+    assert {e for _, e in CLASSIC_NAMES.values()} <= set(ENCODERS)
+    assert CLASSIC_NAMES["resnet50_unet"] == ("unet", "resnet50")
 
 
 @pytest.mark.parametrize("architecture", DECODERS)
