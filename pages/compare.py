@@ -13,7 +13,7 @@ if not candidates:
         "There is no finished run to look at. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page"
     )
 
-one, two, three = st.columns([3, 3, 2], vertical_alignment="bottom")
+one, two, three = st.columns([3, 2, 2], vertical_alignment="bottom")
 with one:
     run = state.choose_from("Model or ensemble", candidates, "run")
 with state.errors_shown():
@@ -36,9 +36,7 @@ if not samples:
     st.info("No image of this split was predicted by all chosen models.", icon=":material/info:")
     st.stop()
 
-controls, picker = st.columns([3, 2], vertical_alignment="bottom")
-with picker:
-    sample = state.step_through(samples, key="sample", label=f"Image, {len(samples)} predicted")
+controls, picker = st.columns([5, 3], vertical_alignment="bottom")
 with controls:
     shown = st.pills(
         "Panels",
@@ -49,6 +47,8 @@ with controls:
         key="panels",
         persist_state="session",
     )
+with picker:
+    sample = state.choose_image(samples, "sample", f"Image, {len(samples)} predicted")
 panels = tuple(p for p in scenes.PANELS if p in (shown or scenes.DEFAULT_PANELS))
 missing = scenes.crf_missing(workspace) if "crf" in panels else ""
 if missing:
@@ -63,6 +63,5 @@ if result.share:
     st.query_params["view"] = result.share
 if result.step:
     state.step(samples, "sample", result.step)
-    st.rerun()
 with state.errors_shown():
     predictions.caption(runs, split)

@@ -82,7 +82,9 @@ if not samples:
     st.caption("No image of this split holds that class.")
     st.stop()
 with position:
-    sample = state.step_through(samples, key="sample", label=f"Image ({len(samples)})")
+    sample = state.choose_image(samples, "sample", f"Image ({len(samples)})")
 with state.errors_shown():
     scene = scenes.truth_scene(workspace, name, sample)
-viewer.show(scene, key="browse")
+result = viewer.show(scene, key="browse")
+if result.step:
+    state.step(samples, "sample", result.step)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
@@ -22,7 +22,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--encoder", default=model.encoder, help=f"one of {len(ENCODERS)}: {_some(ENCODERS)} (default {model.encoder})")
     add("--weights", default=model.weights, help="imagenet, none, or a weights file (default imagenet)")
     add("--size", default="x".join(map(str, run.size)), help="HEIGHTxWIDTH in pixels that images are resized to (default %(default)s)")
-    add("--loss", default=recipe.loss, help=f"one of {_some(LOSSES)} (default {recipe.loss})")
+    add("--loss", default=recipe.loss, help=f"one of {_some(LOSSES)}, or a sum such as 'dice + 0.5*focal' (default {recipe.loss})")
     add("--optimizer", default=recipe.optimizer, help=f"one of {_some(OPTIMIZERS)}")
     add("--learning-rate", type=float, default=recipe.learning_rate, help="first learning rate (default %(default)s)")
     add("--schedule", default=recipe.schedule, help=f"one of {_some(SCHEDULES)}")
@@ -31,6 +31,12 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--patience", type=int, default=recipe.patience, help="epochs without a better validation mean IoU before stopping; 0 never stops")
     add("--augmentation", default=recipe.augmentation, help=f"one of {_some(AUGMENTATIONS)}")
     add("--precision", default=recipe.precision, help=f"one of {_some(PRECISIONS)}")
+    add("--class-weights", default=recipe.class_weights, help=f"one of {_some(CLASS_WEIGHTS)}")
+    add("--warmup-epochs", type=float, default=recipe.warmup_epochs, help="epochs over which the learning rate first climbs from 0")
+    add("--weight-decay", type=float, default=recipe.weight_decay, help="of AdamW (default %(default)s)")
+    add("--clip-norm", type=float, default=recipe.clip_norm, help="largest norm of the gradient; 0 never clips")
+    add("--average", type=float, default=recipe.average, help="momentum of averaged weights; 0 for none")
+    add("--monitor", default=recipe.monitor, help="what chooses the best epoch: mean_iou or loss")
     add("--train-split", default=run.train_split)
     add("--validation-split", default=run.validation_split)
     add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
@@ -61,6 +67,12 @@ def _train(options: Options) -> dict[str, Any]:
             patience=options.patience,
             augmentation=options.augmentation,
             precision=options.precision,
+            class_weights=options.class_weights,
+            warmup_epochs=options.warmup_epochs,
+            weight_decay=options.weight_decay,
+            clip_norm=options.clip_norm,
+            average=options.average,
+            monitor=options.monitor,
         ),
         size=parse_size(options.size),
         train_split=options.train_split,

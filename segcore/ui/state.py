@@ -93,29 +93,22 @@ def _drop_unknown(key: str, options: Sequence[str]) -> None:
         del st.session_state[key]
 
 
-def step_through(options: Sequence[str], key: str, label: str) -> str:
-    """Let the user choose one of many names, or step to the one before or after."""
-    names = list(options)
+def choose_image(images: Sequence[str], key: str, label: str) -> str:
+    """Let the user choose one of many images; :func:`step` moves on from it."""
+    names = list(images)
     moved = st.session_state.pop(f"{key}_moved", None)
     if moved in names:
         st.session_state[key] = moved
     _drop_unknown(key, names)
-
-    def move(by: int) -> None:
-        here = st.session_state.get(key, names[0])
-        st.session_state[key] = names[(names.index(here) + by) % len(names)]
-
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(label, names, key=key, bind="query-params", width=420)
-        st.button("", icon=":material/chevron_left:", help="The image before", on_click=move, args=(-1,), key=f"{key}_before")
-        st.button("", icon=":material/chevron_right:", help="The next image", on_click=move, args=(1,), key=f"{key}_after")
-    return str(chosen)
+    help = "Type to search. The arrows above the panels, or the keys n and p, go on to the next or back."
+    return str(st.selectbox(label, names, key=key, bind="query-params", help=help))
 
 
-def step(options: Sequence[str], key: str, by: int) -> None:
-    """Move the choice of :func:`step_through` by some places, as the viewer's keys ask; call before the next rerun."""
-    names = list(options)
+def step(images: Sequence[str], key: str, by: int) -> None:
+    """Move the choice of :func:`choose_image` by some places and run the page again."""
+    names = list(images)
     st.session_state[f"{key}_moved"] = names[(names.index(st.session_state[key]) + by) % len(names)]
+    st.rerun()
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.ui import state
@@ -38,6 +38,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
         one, two, three = st.columns(3, gap="large")
         with one:
             loss = _pick("Loss", LOSSES, recipe.loss, "loss")
+            class_weights = _pick("Class weights", CLASS_WEIGHTS, recipe.class_weights, "class_weights")
             augmentation = _pick("Augmentation", AUGMENTATIONS, recipe.augmentation, "augmentation")
             batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.")
         with two:
@@ -47,6 +48,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 "Learning rate", 1e-8, 10.0, recipe.learning_rate, format="%.6f", help="At the start; the schedule lowers it."
             )
         with three:
+            warmup = st.number_input("Warm-up epochs", 0.0, 1000.0, recipe.warmup_epochs, help="The learning rate first climbs from 0.")
             precision = _pick("Precision", PRECISIONS, recipe.precision, "precision")
             patience = st.number_input(
                 "Patience", 0, 100_000, recipe.patience, help="Epochs without a better validation mean IoU; 0: never stop."
@@ -81,6 +83,8 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 patience=int(patience),
                 augmentation=augmentation,
                 precision=precision,
+                class_weights=class_weights,
+                warmup_epochs=float(warmup),
             ),
             size=(int(height), int(width)),
             train_split=train_split,
@@ -166,6 +170,8 @@ def command_line(config: TrainConfig, members: int) -> str:
         "patience": recipe.patience,
         "augmentation": recipe.augmentation,
         "precision": recipe.precision,
+        "class-weights": recipe.class_weights,
+        "warmup-epochs": f"{recipe.warmup_epochs:g}",
         "train-split": config.train_split,
         "validation-split": config.validation_split,
         "label-map": config.label_map,

@@ -190,8 +190,11 @@ class RunShelf:
         Raises:
             SegcoreError: One of them failed or was interrupted; the sentence carries its cause.
         """
+        refreshed = 0.0
         while True:
-            jobs.refresh(self._workspace)
+            if time.monotonic() - refreshed > 2:
+                refreshed = time.monotonic()
+                jobs.refresh(self._workspace)
             states = {run: RunFolder(self.folder / run).status() for run in runs}
             if progress:
                 done = sum(1.0 if s.has_ended else s.progress for s in states.values())
@@ -199,7 +202,7 @@ class RunShelf:
                 progress(int(100 * done / len(runs)), 100, message)
             if all(s.has_ended for s in states.values()):
                 break
-            time.sleep(0.2)
+            time.sleep(0.3)
         for run, status in states.items():
             if status.state != "finished":
                 raise SegcoreError(f"The run {run} ended as {status.state}: {status.cause or 'see its log'}")
