@@ -87,7 +87,8 @@ cards[4].metric(
     if row["honest_accuracy"] is None or base["honest_accuracy"] is None
     else f"{row['honest_accuracy'] - base['honest_accuracy']:+.3f}",
     border=True,
-    help="Information that the prediction gives about the merged label, divided by that label's entropy (Theil's U): 0 for chance, 1 for perfect.",
+    help="Information that the prediction gives about the merged label, divided by that label's entropy (Theil's U): "
+    "0 for chance, 1 for perfect.",
 )
 
 chart, table = st.columns([3, 2], gap="large")

@@ -11,8 +11,12 @@ state.header("Segscope", "Balance, train, ensemble, refine, look at and judge se
 def open_demo() -> None:
     """Draw the demo with a progress bar, then go and look at it."""
     bar = st.progress(0.0, text="Drawing scenes ...")
+
+    def progress(done: int, total: int, what: str) -> None:
+        bar.progress(done / total, text=f"Drawing scene {done} of {total}")
+
     with state.errors_shown():
-        demo = workspace.demo.open(progress=lambda done, total, what: bar.progress(done / total, text=f"Drawing scene {done} of {total}"))
+        demo = workspace.demo.open(progress)
     st.switch_page("pages/compare.py", query_params={"run": demo["ensemble"]})
 
 

@@ -15,7 +15,7 @@ if not [s for s in dataset.splits if s]:
     st.stop()
 
 config, members = training_form.form(name)
-if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=config is None):
+if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=config is None) and config is not None:
     with state.errors_shown():
         runs = workspace.runs.train(config, members=members)
     st.toast(f"Started {len(runs)} run(s)")
