@@ -1,6 +1,7 @@
 """The viewer as a Streamlit component: mounts it, and returns what the user asked of the page."""
 
 import base64
+import hashlib
 import json
 import struct
 import zlib
@@ -59,27 +60,50 @@ class ViewerResult:
     label: int | None = None
 
 
-def _bundle() -> str:
-    """The viewer's script and style as one small JavaScript module.
+def _lean(name: str) -> str:
+    """A script or style without what only its readers need; no line of them starts inside a literal."""
+    lines = (line.strip() for line in (FOLDER / name).read_text(encoding="utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
-    Streamlit sends a component's script along with every new payload, so the source travels
-    deflated (a fourth of its size) and the browser inflates it once for the page's lifetime.
-    """
-    style = f"const STYLE = {json.dumps((FOLDER / 'viewer.css').read_text(encoding='utf-8'))};\n"
-    source = style + "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+
+def _bundle() -> str:
+    """The viewer's script and style as one JavaScript module's source."""
+    style = f"const STYLE = {json.dumps(_lean('viewer.css'))};"
+    return "\n".join([style, *map(_lean, SCRIPTS)])
+
+
+def _deliver(source: str, slot: str) -> str:
+    """A module that unpacks ``source`` in the browser and hands it over in ``slot``."""
     packed = base64.b64encode(zlib.compress(source.encode(), 9)).decode()
     return "\n".join(
         [
+            slot,
             f'const packed = Uint8Array.from(atob("{packed}"), (c) => c.charCodeAt(0));',
             'const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));',
             'const source = new Blob([await new Response(stream).blob()], { type: "text/javascript" });',
-            "const viewer = await import(URL.createObjectURL(source));",
-            "export default (component) => viewer.mount(component);",
+            "slot.resolve(await import(URL.createObjectURL(source)));",
+            "export default () => {};",
         ]
     )
 
 
-_mount = st.components.v2.component("segscope_viewer", html='<div class="viewer"></div>', js=_bundle())
+# Streamlit sends a component's script along with every new payload. So the script travels in a component
+# of its own, which never changes and is sent once; the one that shows scenes only waits for it. The
+# two meet in a slot named after the script's content, so that an upgraded app never meets an old script.
+_source = _bundle()
+_version = hashlib.blake2b(_source.encode(), digest_size=8).hexdigest()
+_slot = "\n".join(
+    [
+        f'const slot = (globalThis[Symbol.for("segscope.viewer.{_version}")] ??= {{}});',
+        "slot.ready ??= new Promise((resolve) => (slot.resolve = resolve));",
+    ]
+)
+_deliver_script = st.components.v2.component("segscope_viewer_script", js=_deliver(_source, _slot))
+_mount = st.components.v2.component(
+    "segscope_viewer",
+    html='<div class="viewer"></div>',
+    js=_slot + "\nexport default async (component) => (await slot.ready).mount(component);",
+)
 
 
 def show(
@@ -112,7 +136,9 @@ def show(
     head = json.dumps(settings).encode()
     data = b"".join([struct.pack("<I", len(head)), head, scene if isinstance(scene, bytes) else pack(scene)])
     callbacks: dict[str, Any] = {f"on_{event}_change": _do_nothing for event in ("share", *EVENTS)}
-    found = _mount(key=key, data=data, **callbacks)
+    with st.container(gap=None):
+        found = _mount(key=key, data=data, **callbacks)
+        _deliver_script(key=f"{key}.script")
     pixel = found.get("pixel")
     return ViewerResult(
         share=found.get("share"),

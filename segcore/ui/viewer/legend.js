@@ -72,6 +72,7 @@ class Legend {
   applyFilter() {
     const words = this.filter.hidden ? "" : this.filter.value.trim().toLowerCase();
     for (const chip of this.chips.values()) chip.node.hidden = !chip.name.toLowerCase().includes(words);
+    if (this.void) this.void.hidden = words !== "";
   }
 
   sync() {

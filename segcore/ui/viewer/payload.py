@@ -149,7 +149,7 @@ def _add_plane(blobs: _Blobs, plane: npt.NDArray[Any]) -> int:
 
 def _add_grid(blobs: _Blobs, plane: npt.NDArray[Any]) -> dict[str, int]:
     """Add a plane with a resolution of its own."""
-    height, width = _fit(*plane.shape, MAX_SCALAR_SIDE)
+    height, width = _fit(plane.shape[0], plane.shape[1], MAX_SCALAR_SIDE)
     if plane.shape != (height, width):
         exact = plane.dtype.kind in "ui"
         plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_NEAREST if exact else cv2.INTER_AREA)

@@ -25,7 +25,7 @@ function freshState() {
   };
 }
 
-// A state as a text of [A-Za-z0-9.~-]: fields joined by "_", the first letter of each names it.
+// A state as a text of [A-Za-z0-9._-]: fields joined by "_", the first letter of each names it.
 function encodeState(state) {
   const short = (value, digits) => String(+value.toFixed(digits));
   const fields = [`x${short(state.view.x, 5)}`, `y${short(state.view.y, 5)}`, `z${short(state.view.zoom, 3)}`];
@@ -38,7 +38,7 @@ function encodeState(state) {
   if (state.mode !== "grid") fields.push(`m${state.mode}`);
   if (state.paired) fields.push(`d${state.pair.join(".")}`);
   if (state.mode === "swipe") fields.push(`w${short(state.split, 3)}`);
-  if (state.colors.size) fields.push(`c${[...state.colors].map(([k, hex]) => k + "~" + hex.slice(1)).join(".")}`);
+  if (state.colors.size) fields.push(`c${[...state.colors].map(([k, hex]) => k + "-" + hex.slice(1)).join(".")}`);
   return fields.join("_");
 }
 
@@ -65,7 +65,7 @@ function decodeState(text, state) {
     w: (value) => (state.split = number(value, 0, 1, state.split)),
     c: (value) => {
       for (const part of value.split(".")) {
-        const match = /^(\d{1,5})~([0-9a-f]{6})$/.exec(part);
+        const match = /^(\d{1,5})-([0-9a-f]{6})$/.exec(part);
         if (match) state.colors.set(+match[1], "#" + match[2]);
       }
     },
