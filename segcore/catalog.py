@@ -55,9 +55,9 @@ class Encoder(Choice):
 
 
 _RESNET = "He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016"
-_RESNET_V2 = "He, Zhang, Ren, Sun: Identity mappings, ECCV 2016"
 _MOBILENET_V3 = "Howard et al.: Searching for MobileNetV3, ICCV 2019"
 _EFFICIENTNET = "Tan, Le: EfficientNet, ICML 2019"
+_EFFICIENTNET_V2 = "Tan, Le: EfficientNetV2, ICML 2021"
 _SEGFORMER = "Xie et al.: SegFormer, NeurIPS 2021"
 _FCN = "Long, Shelhamer, Darrell: Fully convolutional networks, CVPR 2015"
 _UNET = "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"
@@ -67,6 +67,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "unet_upsample": Architecture("U-Net, upsampling", "Bilinear upsampling for transpose convolutions.", _UNET, 2015),
     "unet_residual": Architecture("Residual U-Net", "Residual decoder blocks.", "Zhang et al.: Deep residual U-Net, GRSL 2018", 2018),
     "unet_attention": Architecture("Attention U-Net", "Attention gates on the skips.", "Oktay et al.: Attention U-Net, MIDL 2018", 2018),
+    "unet_spacenet4": Architecture("U-Net, SpaceNet-4", "A VGG16-UNet; takes its published weights.", "SpaceNet-4 challenge, 2019", 2019),
     "unet_crf": Architecture("U-Net with CRF", "Ends in a trained CRF.", "Teichmann, Cipolla: Convolutional CRFs, BMVC 2019", 2019),
     "unet_plus_plus": Architecture("U-Net++", "Skips are small decoders; slower.", "Zhou et al.: UNet++, DLMIA 2018", 2018),
     "unet_3_plus": Architecture("U-Net 3+", "Every scale sees every scale; heavy.", "Huang et al.: UNet 3+, ICASSP 2020", 2020),
@@ -96,13 +97,13 @@ ENCODERS: dict[str, Encoder] = {
     "resnet50": Encoder("ResNet50", "Residual network with 50 layers; the reference encoder.", _RESNET, 2016, 32, True, 23.6),
     "resnet101": Encoder("ResNet101", "Twice the depth of ResNet50.", _RESNET, 2016, 32, True, 42.7),
     "resnet152": Encoder("ResNet152", "Three times the depth of ResNet50.", _RESNET, 2016, 32, True, 58.4),
-    "resnet50_v2": Encoder("ResNet50 V2", "Activation before each convolution; trains more steadily.", _RESNET_V2, 2016, 32, True, 23.6),
-    "resnet101_v2": Encoder("ResNet101 V2", "Twice the depth of ResNet50 V2.", _RESNET_V2, 2016, 32, True, 42.6),
-    "resnet152_v2": Encoder("ResNet152 V2", "Three times the depth of ResNet50 V2.", _RESNET_V2, 2016, 32, True, 58.3),
+    "resnet50_v2": Encoder("ResNet50 V2", "Activation before each convolution.", "He et al., ECCV 2016", 2016, 32, True, 23.6),
+    "resnet101_v2": Encoder("ResNet101 V2", "Twice the depth of ResNet50 V2.", "He et al., ECCV 2016", 2016, 32, True, 42.6),
+    "resnet152_v2": Encoder("ResNet152 V2", "Three times the depth of ResNet50 V2.", "He et al., ECCV 2016", 2016, 32, True, 58.3),
     "resnet18": Encoder("ResNet18", "Small and quick; takes PyTorch's weights.", _RESNET, 2016, 32, False, 11.2),
     "resnet34": Encoder("ResNet34", "Between ResNet18 and ResNet50; takes PyTorch's weights.", _RESNET, 2016, 32, False, 21.3),
     "resnet50_v1_5": Encoder("ResNet50 v1.5", "ResNet50 as PyTorch has it; takes its weights.", _RESNET, 2016, 32, False, 23.6),
-    "vgg16": Encoder("VGG16", "Plain deep convolutions; features at full resolution too.", "Simonyan, Zisserman, ICLR 2015", 2015, 32, True, 14.7),
+    "vgg16": Encoder("VGG16", "Plain deep convolutions; full resolution too.", "Simonyan, Zisserman, ICLR 2015", 2015, 32, True, 14.7),
     "vgg19": Encoder("VGG19", "VGG16 with three more convolutions.", "Simonyan, Zisserman, ICLR 2015", 2015, 32, True, 20.0),
     "mobilenet_v1": Encoder("MobileNet V1", "Depthwise convolutions.", "Howard et al.: MobileNets, 2017", 2017, 32, True, 3.2),
     "mobilenet_025": Encoder("MobileNet V1 0.25", "A quarter of its filters.", "Howard et al.: MobileNets, 2017", 2017, 32, True, 0.2),
@@ -118,14 +119,14 @@ ENCODERS: dict[str, Encoder] = {
     "efficientnet_b5": Encoder("EfficientNet B5", "Large; for a GPU.", _EFFICIENTNET, 2019, 32, True, 28.5),
     "efficientnet_b6": Encoder("EfficientNet B6", "Very large; for a GPU.", _EFFICIENTNET, 2019, 32, True, 41.0),
     "efficientnet_b7": Encoder("EfficientNet B7", "The largest of the family; for a GPU.", _EFFICIENTNET, 2019, 32, True, 64.1),
-    "efficientnet_v2_b0": Encoder("EfficientNet V2 B0", "Trains quicker than B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 5.9),
-    "efficientnet_v2_b1": Encoder("EfficientNet V2 B1", "One step up from V2 B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 6.9),
-    "efficientnet_v2_b2": Encoder("EfficientNet V2 B2", "Two steps up from V2 B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 8.8),
-    "efficientnet_v2_b3": Encoder("EfficientNet V2 B3", "Three steps up from V2 B0.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 12.9),
-    "efficientnet_v2_s": Encoder("EfficientNet V2 S", "Small of the large sizes.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 20.3),
-    "efficientnet_v2_m": Encoder("EfficientNet V2 M", "Medium of the large sizes; for a GPU.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 53.2),
-    "efficientnet_v2_l": Encoder("EfficientNet V2 L", "The largest; for a GPU.", "Tan, Le: EfficientNetV2, ICML 2021", 2021, 32, True, 117.7),
-    "densenet121": Encoder("DenseNet121", "Each layer sees all before it; much memory.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 7.0),
+    "efficientnet_v2_b0": Encoder("EfficientNet V2 B0", "Trains quicker than B0.", _EFFICIENTNET_V2, 2021, 32, True, 5.9),
+    "efficientnet_v2_b1": Encoder("EfficientNet V2 B1", "One step up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 6.9),
+    "efficientnet_v2_b2": Encoder("EfficientNet V2 B2", "Two steps up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 8.8),
+    "efficientnet_v2_b3": Encoder("EfficientNet V2 B3", "Three steps up from V2 B0.", _EFFICIENTNET_V2, 2021, 32, True, 12.9),
+    "efficientnet_v2_s": Encoder("EfficientNet V2 S", "Small of the large sizes.", _EFFICIENTNET_V2, 2021, 32, True, 20.3),
+    "efficientnet_v2_m": Encoder("EfficientNet V2 M", "Medium of the large sizes; for a GPU.", _EFFICIENTNET_V2, 2021, 32, True, 53.2),
+    "efficientnet_v2_l": Encoder("EfficientNet V2 L", "Largest; for a GPU.", _EFFICIENTNET_V2, 2021, 32, True, 117.7),
+    "densenet121": Encoder("DenseNet121", "Each layer sees all before it.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 7.0),
     "densenet169": Encoder("DenseNet169", "DenseNet with 169 layers.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 12.6),
     "densenet201": Encoder("DenseNet201", "DenseNet with 201 layers.", "Huang et al.: DenseNet, CVPR 2017", 2017, 32, True, 18.3),
     "xception": Encoder("Xception", "Separable convolutions throughout.", "Chollet: Xception, CVPR 2017", 2017, 32, True, 20.9),

@@ -23,6 +23,7 @@ from segcore.models.pspnet import build_pspnet
 from segcore.models.refinenet import build_refinenet
 from segcore.models.segformer import build_hrnet_head, build_segformer
 from segcore.models.segnet import build_segnet
+from segcore.models.spacenet4 import build_unet_spacenet4
 from segcore.models.unet import build_unet, build_unet_attention, build_unet_residual, build_unet_upsample
 from segcore.models.unet_3_plus import build_unet_3_plus
 from segcore.models.unet_plus_plus import build_unet_plus_plus
@@ -33,6 +34,7 @@ DECODERS: dict[str, Callable[[Features, int], Any]] = {
     "unet_upsample": build_unet_upsample,
     "unet_residual": build_unet_residual,
     "unet_attention": build_unet_attention,
+    "unet_spacenet4": build_unet_spacenet4,
     "unet_crf": build_unet_crf,
     "unet_plus_plus": build_unet_plus_plus,
     "unet_3_plus": build_unet_3_plus,

@@ -1,5 +1,6 @@
 """PyTorch's names and layouts turned into Keras'."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,28 @@ def _vgg_layers(encoder: str) -> dict[str, str]:
     return names
 
 
+def _from_spacenet4(state: Arrays) -> Arrays:
+    """Bring the names of the SpaceNet-4 VGG16-UNet to torchvision's and to our decoder's.
+
+    Its encoder's convolutions stand twice, as "encoder.<n>" and again as "conv<block>.<n>": the second set is left out.
+    """
+    renamed: Arrays = {}
+    for name, array in state.items():
+        head, _, rest = name.partition(".")
+        layer, _, kind = rest.rpartition(".")
+        if head == "encoder":
+            renamed[f"features.{rest}"] = array
+        elif head == "final":
+            renamed[f"logits.{kind}"] = array
+        elif head == "dec1":
+            renamed[f"decoder_dec1.{kind}"] = array
+        elif layer in ("block.1.conv", "block.2.conv"):
+            renamed[f"decoder_{head}_{'a' if '.1.' in layer else 'b'}.{kind}"] = array
+        elif not re.fullmatch(r"conv[1-5]", head):
+            renamed[name] = array
+    return renamed
+
+
 def _fold_scaling(arrays: Arrays) -> None:
     """Rewrite VGG's first convolution for BGR pixels minus CAFFE_MEAN instead of RGB (x - TORCH_MEAN) / TORCH_STD.
 
@@ -52,7 +75,7 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
     becomes gamma, ``running_mean`` moving_mean, and so on; counters of batches are dropped.
 
     Args:
-        state: PyTorch's names to arrays, as torchvision's ResNet and VGG have them; one leading "encoder.",
+        state: PyTorch's names to arrays, as torchvision's ResNet and VGG, or the SpaceNet-4 VGG16-UNet, have them; one leading "encoder.",
             "backbone." or "resnet." is dropped when every name but the top's has it.
         encoder: Name of the encoder: resnet18, resnet34, resnet50_v1_5, vgg16 or vgg19.
 
@@ -68,6 +91,8 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
             f"Expected an encoder of PyTorch's form ({', '.join(known)}) for a PyTorch file, received {encoder!r}: choose one of these, "
             "since a network that strides elsewhere would compute other features from the same weights."
         )
+    if "center.block.1.conv.weight" in state:
+        state = _from_spacenet4(state)
     for prefix in PREFIXES:
         if any(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): array for name, array in state.items()}

@@ -187,6 +187,44 @@ def test_other_forms_are_refused(torch_modules, tmp_path):
         build_and_report(ModelConfig("segformer", "resnet34", str(tmp_path / "w.pth")), 3, (32, 32))
 
 
+def spacenet4_state():
+    """The published names and shapes of the SpaceNet-4 VGG16-UNet (32 filters, one class), random values."""
+    rng = np.random.default_rng(4)
+    state = {}
+
+    def convolution(name, out, into, kernel=3):
+        state[f"{name}.weight"] = rng.normal(size=(out, into, kernel, kernel)).astype("f4")
+        state[f"{name}.bias"] = rng.normal(size=out).astype("f4")
+
+    into, position = 3, 0
+    for block, (count, width) in enumerate(((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), 1):
+        for i in range(count):
+            convolution(f"encoder.{position}", width, into)
+            for kind in ("weight", "bias"):  # the same module under a second name
+                state[f"conv{block}.{2 * i}.{kind}"] = state[f"encoder.{position}.{kind}"]
+            into, position = width, position + 2
+        position += 1
+    blocks = {"center": (512, 512, 256), "dec5": (768, 512, 256), "dec4": (768, 512, 256), "dec3": (512, 256, 64), "dec2": (192, 128, 32)}
+    for name, (first, middle, last) in blocks.items():
+        convolution(f"{name}.block.1.conv", middle, first)
+        convolution(f"{name}.block.2.conv", last, middle)
+    convolution("dec1.conv", 32, 96)
+    convolution("final", 1, 32, 1)
+    return state
+
+
+@pytest.mark.parametrize("classes", [1, 4])
+def test_the_published_spacenet4_unet_fits_whole(classes, tmp_path):
+    state = spacenet4_state()
+    write_safetensors(tmp_path / "w.safetensors", state)
+    model, report = build_and_report(ModelConfig("unet_spacenet4", "vgg16", str(tmp_path / "w.safetensors")), classes, (32, 32))
+    assert set(report.unfilled) == (set() if classes == 1 else {"logits/kernel", "logits/bias"})
+    assert report.unused == ()
+    got = variables_of(model)
+    np.testing.assert_array_equal(got["decoder_dec2_b/kernel"], state["dec2.block.2.conv.weight"].transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(got["block5_conv3/kernel"], state["encoder.28.weight"].transpose(2, 3, 1, 0))
+
+
 class Evil:
     def __init__(self, path):
         self.path = path
