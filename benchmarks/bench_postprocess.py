@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from segcore.config import PredictConfig  # noqa: E402
-from segcore.light_worker.pool import map_ahead, open_pool  # noqa: E402
+from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, TrainConfig  # noqa: E402
+from segcore.data.dataset import Dataset, Sample  # noqa: E402
+from segcore.labels import LabelClass, LabelSet  # noqa: E402
+from segcore.light_worker.evaluation import evaluate_run  # noqa: E402
+from segcore.light_worker.pool import open_pool  # noqa: E402
 from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available, kept_classes  # noqa: E402
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities  # noqa: E402
 from segcore.postprocess.weightings import count_subsets  # noqa: E402
@@ -85,25 +89,46 @@ def agreement(one: list[np.ndarray], two: list[np.ndarray]) -> float:
     return float(np.mean([(a == b).mean() for a, b in zip(one, two, strict=True)]))
 
 
-def refine_one(task: tuple[np.ndarray, np.ndarray, CRFParameters]) -> np.ndarray:
-    probabilities, image, parameters = task
-    return DenseCRF(parameters).refine(resize_probabilities(probabilities, image.shape[:2]), image).argmax(-1).astype(np.uint8)
+def write_split(workspace: Path, scenes: list[Any]) -> Dataset:
+    """A data set of the scenes and the stored probabilities of one member."""
+    folder = workspace / "datasets" / "bench"
+    samples = []
+    for number, (image, mask) in enumerate(scenes):
+        for kind, pixels in (("images", cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), ("masks", mask)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / kind / f"{number}.png"), pixels)
+        samples.append(Sample(str(number), f"images/{number}.png", f"masks/{number}.png", "test", *mask.shape))
+    labels = LabelSet(tuple(LabelClass(c, f"class {c}", (c, c, c)) for c in range(CLASSES)))
+    dataset = Dataset(folder, "bench", labels, tuple(samples)).save()
+    RunFolder.create(workspace / "runs", "member", TrainConfig("bench", ModelConfig("unet", "tiny", "none")))
+    predictions = RunFolder.create(workspace / "runs", "member--test", PredictConfig("bench", "member"))
+    for number, (_, mask) in enumerate(scenes):
+        predictions.write_probabilities("test", str(number), simulate(mask, CLASSES, number), mask.shape)
+    return dataset
 
 
 def bench_crf_processes(scenes: list[Any]) -> dict[str, Any]:
-    """A split refined by two processes and by one; the pool is warm, as it is after the first images of a split."""
-    tasks = [(simulate(mask, CLASSES, i), image, CRFParameters()) for i, (image, mask) in enumerate(scenes)]
-    with open_pool(1) as one, open_pool(2) as two:
+    """An evaluate run with the CRF over a split, by two processes and by one; pools are warm, as after the first images of a split."""
+    with tempfile.TemporaryDirectory() as folder, open_pool(1) as one, open_pool(2) as two:
+        workspace = Path(folder)
+        write_split(workspace, scenes)
+
+        def evaluate(name: str, pool: Executor) -> RunFolder:
+            run = RunFolder.create(workspace / "runs", name, EvaluateConfig("bench", ("member",), crf=CRFParameters()))
+            evaluate_run(run, pool)
+            return run
+
         for pool in (one, two):
-            list(pool.map(refine_one, tasks[:4]))
+            evaluate(f"warm-{id(pool)}", pool)
         rounds = []
-        for _ in range(3):  # in turns, so that a neighbour's load meets both
-            single, alone = seconds(lambda: list(map_ahead(refine_one, tasks, one, 4)), clock=time.perf_counter)
-            double, together = seconds(lambda: list(map_ahead(refine_one, tasks, two, 4)), clock=time.perf_counter)
+        for turn in range(3):  # in turns, so that a neighbour's load meets both
+            single, alone = seconds(lambda t=turn: evaluate(f"one-{t}", one), clock=time.perf_counter)
+            double, together = seconds(lambda t=turn: evaluate(f"two-{t}", two), clock=time.perf_counter)
             rounds.append((single / double, single, double))
+        names = [str(n) for n in range(len(scenes))]
+        identical = all(np.array_equal(alone.read_mask("test", "crf", n), together.read_mask("test", "crf", n)) for n in names)
     ratio, single, double = sorted(rounds)[1]
-    identical = all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
-    return {"images": len(tasks), "seconds_1": single, "seconds_2": double, "ratio": ratio, "identical": identical, "asked": 1.6}
+    return {"images": len(scenes), "seconds_1": single, "seconds_2": double, "ratio": ratio, "identical": identical, "asked": 1.6}
 
 
 def bench_preview(scenes: list[Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 
 import psutil
 
 from segcore.errors import SegcoreError
 from segcore.light_worker.answers import HANDLERS
 from segcore.light_worker.evaluation import Stopped, evaluate_run
-from segcore.light_worker.pool import count_processors, open_pool
+from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_memory, open_pool
 from segcore.runs.answerer import serve
 from segcore.runs.store import RunFolder
 
@@ -47,8 +48,8 @@ def work(run: RunFolder, workers: int) -> int:
         return 0
     except SegcoreError as error:
         return _fail(run, str(error))
-    except MemoryError:
-        return _fail(run, "The memory was not enough: use fewer workers (SEGCORE_LIGHT_WORKERS=1) or smaller images.")
+    except (MemoryError, BrokenProcessPool):
+        return _fail(run, f"The memory was probably not enough for {workers} processes: set SEGCORE_LIGHT_WORKERS=1, then resume the run.")
     except Exception as error:
         traceback.print_exc()
         return _fail(run, f"{type(error).__name__}: {error} (the log says where)")
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.serve == bool(options.run):
         parser.error("give either a run folder or --serve")
+    keep_freed_memory()
     if options.serve:
         serve(HANDLERS)
         return 0
@@ -82,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not run.folder.is_dir():
         print(f"Expected the folder of a run, found none at {options.run}: check the path.", file=sys.stderr)
         return 2
-    workers = options.workers or int(os.environ.get("SEGCORE_LIGHT_WORKERS", "0") or 0) or min(count_processors(), 8)
+    asked = os.environ.get("SEGCORE_LIGHT_WORKERS", "")
+    workers = options.workers or (int(asked) if asked.isdigit() else 0) or min(count_processors(), MAX_WORKERS)
     return work(run, max(1, workers))
 
 

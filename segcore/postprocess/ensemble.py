@@ -181,7 +181,8 @@ def _on_one_grid(members: Iterable[FloatArray]) -> Iterator[FloatArray]:
 def resize_planes(planes: FloatArray, size: tuple[int, int]) -> FloatArray:
     """Resize class maps; bilinear with half-pixel centres where they grow, area means where they shrink.
 
-    Growing equals ``tf.image.resize(..., "bilinear")``: output pixel i reads position (i + 1/2) n / N - 1/2, clamped at the border.
+    Growing equals ``tf.image.resize(..., "bilinear")``: output pixel i reads position (i + 1/2) n / N - 1/2, clamped at the border. It is
+    exact to 1e-7; TensorFlow rounds positions to float32, which moves its result by up to n / 1e7 of the step between two neighbours.
     One map at a time, because OpenCV 5 rounds the weights of images with two or more than four channels to about 1e-5.
 
     Args:
