@@ -5,7 +5,7 @@ has no ratio: it is NaN, and leaves the means.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -81,16 +81,6 @@ def entropy_bits(shares: npt.NDArray[Any]) -> float:
     return max(0.0, float(-(p * np.log2(p)).sum()))
 
 
-class Distance(Protocol):
-    """An earth-mover distance to a fixed target."""
-
-    def values(self, shares: Floats) -> Floats:
-        """Distances of (M, C) distributions, (M,) float64."""
-
-    def slopes(self, shares: Floats) -> Floats:
-        """A subgradient of the distance at one distribution, (C,) float64."""
-
-
 @dataclass(frozen=True)
 class LinearDistance:
     """Sum of |M (p - t)|, which covers nominal and ordered classes.
@@ -144,6 +134,10 @@ class TransportDistance:
     def slopes(self, shares: Floats) -> Floats:
         """A subgradient of the distance at one distribution, (C,) float64."""
         return self._solve(shares)[1]
+
+
+Distance = LinearDistance | TransportDistance
+"""Both have ``values`` of (M, C) distributions, and ``slopes`` at one of them."""
 
 
 def build_distance(target: npt.NDArray[Any], ground: Ground = "nominal") -> Distance:

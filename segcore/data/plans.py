@@ -1,0 +1,142 @@
+"""A balance plan as it is kept: what was asked for, the repeats, and what they achieve."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segcore.errors import SegcoreError
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class BalancePlan:
+    """Repeats for the images of a split, and what they do to its classes.
+
+    Attributes:
+        mode: "pixel" or "count".
+        split: Split that it is for, "" for all.
+        target: (C,) shares that were aimed at.
+        ground: "nominal", "ordered" or "custom": what moving between classes costs.
+        max_repeats: Largest repeats of an image (1 is itself alone).
+        budget: Most copies in all, or None.
+        repeats: Sample id to repeats, 1 or more, in the order of the samples.
+        shares_before: (C,) shares of the classes without copies.
+        shares_after: (C,) with the copies.
+        before: Distance from the target without copies.
+        after: With the copies.
+        floor: What no plan with the same cap and budget can beat; None when it was not asked for.
+        path: (copies, distance) as copies were added, thinned to some hundred points.
+        labels_per_image: Mean number of classes in an image.
+    """
+
+    mode: str
+    split: str
+    target: tuple[float, ...]
+    ground: str
+    max_repeats: int
+    budget: int | None
+    repeats: dict[str, int]
+    shares_before: tuple[float, ...]
+    shares_after: tuple[float, ...]
+    before: float
+    after: float
+    floor: float | None
+    path: tuple[tuple[int, float], ...]
+    labels_per_image: float
+
+    @property
+    def copies(self) -> int:
+        """Copies added in all: the sum of repeats - 1."""
+        return sum(self.repeats.values()) - len(self.repeats)
+
+    @property
+    def effective_sample_size(self) -> float:
+        """(sum r)^2 / sum r^2 (Kish, 1965): so many equally repeated images carry the same evidence."""
+        values = self.repeats.values()
+        return sum(values) ** 2 / sum(r * r for r in values)
+
+    def expand(self, sample_ids: Sequence[str]) -> list[str]:
+        """Return the ids with each repeated as planned; an id that the plan does not know stands once."""
+        return [sample_id for sample_id in sample_ids for _ in range(self.repeats.get(sample_id, 1))]
+
+    def verdict(self) -> str:
+        """Say in words what repeating images achieves here, and what could where it cannot."""
+        unit = "pixels" if self.mode == "pixel" else "images"
+        if self.before < 0.01:
+            return f"The classes are balanced by {unit} already: their distance from the target is {self.before:.4f}; no copies needed."
+        rare = sum(share == 0 for share in self.shares_before)
+        missing = f" {rare} of {len(self.target)} classes never occur here, and no plan can add them." if rare else ""
+        best = self.after if self.floor is None else self.floor
+        if self.before - best < 0.2 * self.before:
+            return (
+                f"Repeating whole images cannot balance this split by {unit}: from {self.before:.4f}, no plan with at most "
+                f"{self.max_repeats} repeats{self._limit()} gets below {best:.4f}, because an image holds "
+                f"{self.labels_per_image:.1f} of {len(self.target)} classes on average and brings the frequent ones along. "
+                f"Crops round rare classes or class weights in the loss can.{missing}"
+            )
+        bound = ""
+        if self.floor is not None:
+            bound = f"; no plan with at most {self.max_repeats} repeats{self._limit()} gets below {self.floor:.4f}"
+        return (
+            f"{self.copies} copies bring the distance from the target from {self.before:.4f} to {self.after:.4f}{bound}. "
+            f"They count as {self.effective_sample_size:.0f} equally repeated images.{missing}"
+        )
+
+    def _limit(self) -> str:
+        return "" if self.budget is None else f" and {self.budget} copies"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan ready for JSON; ``copies``, ``effective_sample_size`` and ``verdict`` are there to be read."""
+        return {
+            "version": VERSION,
+            "mode": self.mode,
+            "split": self.split,
+            "target": list(self.target),
+            "ground": self.ground,
+            "max_repeats": self.max_repeats,
+            "budget": self.budget,
+            "before": self.before,
+            "after": self.after,
+            "floor": self.floor,
+            "copies": self.copies,
+            "effective_sample_size": self.effective_sample_size,
+            "verdict": self.verdict(),
+            "labels_per_image": self.labels_per_image,
+            "shares_before": list(self.shares_before),
+            "shares_after": list(self.shares_after),
+            "path": [list(point) for point in self.path],
+            "repeats": dict(self.repeats),
+        }
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "BalancePlan":
+        """Rebuild what :meth:`to_json` returned.
+
+        Raises:
+            SegcoreError: A key is missing or wrong, or a newer Segscope wrote it.
+        """
+        try:
+            if int(data["version"]) > VERSION:
+                raise SegcoreError(f"Expected a balance plan of format {VERSION}, received {data['version']}: update Segscope.")
+            repeats = {str(k): int(v) for k, v in data["repeats"].items()}
+            if any(r < 1 for r in repeats.values()) or not repeats:
+                raise ValueError("repeats must be 1 or more")
+            return BalancePlan(
+                str(data["mode"]),
+                str(data["split"]),
+                tuple(float(v) for v in data["target"]),
+                str(data["ground"]),
+                int(data["max_repeats"]),
+                None if data["budget"] is None else int(data["budget"]),
+                repeats,
+                tuple(float(v) for v in data["shares_before"]),
+                tuple(float(v) for v in data["shares_after"]),
+                float(data["before"]),
+                float(data["after"]),
+                None if data["floor"] is None else float(data["floor"]),
+                tuple((int(c), float(d)) for c, d in data["path"]),
+                float(data["labels_per_image"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SegcoreError(f"The balance plan is damaged ({error}): make it again.") from error
