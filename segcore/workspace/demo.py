@@ -22,9 +22,20 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets" / "demo"
 CONFIG = TrainConfig(
     dataset=NAME,
     model=ModelConfig("unet", "tiny", "none"),
-    recipe=RecipeConfig(loss="jaccard_distance", learning_rate=3e-3, epochs=40, batch_size=8, patience=0, augmentation="aerial"),
-    size=(192, 256),
+    recipe=RecipeConfig(
+        loss="cross_entropy",
+        class_weights="inverse_root",
+        learning_rate=4e-3,
+        schedule="cosine",
+        epochs=40,
+        batch_size=4,
+        patience=0,
+        augmentation="light",
+    ),
+    size=(96, 128),
 )
+SCENES_SHOWN = 8
+"""Test scenes whose probabilities come with Segscope; all of them are counted."""
 
 
 class Demo:
@@ -77,7 +88,7 @@ class Demo:
         """Train the members anew in this workspace and write the demo's runs into ``target``.
 
         Takes some ten minutes on two cores. Only what the demo shows is kept: configs, histories, weights, counts of
-        validation and test, probabilities of test, and the CRF's masks.
+        validation and test, and probabilities and CRF masks of the first test scenes.
 
         Raises:
             SegcoreError: The workspace has a demo already, pydensecrf is missing, or a run fails.
@@ -91,15 +102,15 @@ class Demo:
         self._runs.wait(members, progress)
         kept = [*members]
         for split in ("validation", "test"):
-            run = self._runs.ensemble(members, split, crf=CRFParameters())
+            run = self._runs.ensemble(members, split, crf=CRFParameters(relative=True))
             self._runs.wait([run], progress)
             kept += [run, *(self._runs.predict(m, split) for m in members)]
         shutil.rmtree(target / "runs", ignore_errors=True)
+        shown = {s.id for s in self._datasets.open(NAME).select("test")[:SCENES_SHOWN]}
         for run in kept:
-            shutil.copytree(
-                self._runs.folder / run, target / "runs" / run, ignore=shutil.ignore_patterns("checkpoints", "*.lock", "log.txt")
-            )
-            if run.endswith("--validation"):
-                for folder in ("probabilities", "masks"):
-                    shutil.rmtree(target / "runs" / run / folder, ignore_errors=True)
+            copy = target / "runs" / run
+            shutil.copytree(self._runs.folder / run, copy, ignore=shutil.ignore_patterns("checkpoints", "*.lock", "log.txt"))
+            for file in [*copy.glob("probabilities/*/*.prob"), *copy.glob("masks/*/*/*.mask")]:
+                if file.stem not in shown:
+                    file.unlink()
         return {"dataset": NAME, "runs": members, "ensemble": kept[-MEMBERS - 1]}
