@@ -93,8 +93,20 @@ def image_size(path: Path) -> tuple[int, int]:
     """Return (height, width) of an image as :func:`read_image` would give it, from its header alone."""
     with open_image(path) as image:
         width, height = image.size
-        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        turned = _orientation(image) in (5, 6, 7, 8)
     return (width, height) if turned else (height, width)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8. In a PNG only a note before the pixels counts: Pillow would decode them to look for a later one."""
+    if isinstance(image, PngImagePlugin.PngImageFile) and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF note says; the image itself where it says nothing."""
+    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
@@ -110,11 +122,11 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
         SegcoreError: As :func:`open_image`.
     """
     with open_image(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I") or upright.mode == "F":
-            grey = _to_eight_bits(np.asarray(upright))
+        turned = upright(image)
+        if turned.mode.startswith("I") or turned.mode == "F":
+            grey = _to_eight_bits(np.asarray(turned))
             return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.array(upright.convert("RGB"), np.uint8, order="C")
+        return np.array(turned.convert("RGB"), np.uint8, order="C")
 
 
 def _to_eight_bits(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

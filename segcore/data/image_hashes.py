@@ -9,12 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageOps
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from segcore.data.dataset import Dataset
-from segcore.data.image_files import open_image, write_bytes
+from segcore.data.image_files import open_image, upright, write_bytes
 from segcore.data.scanning import Progress, scan
 from segcore.errors import SegcoreError
 
@@ -40,8 +39,8 @@ def hash_image(path: Path) -> int:
     """
     with open_image(path) as image:
         image.draft("L", (72, 64))
-        upright = ImageOps.exif_transpose(image)
-        grey = np.asarray(upright.convert("L") if not upright.mode.startswith("I") else upright, np.float32)
+        turned = upright(image)
+        grey = np.asarray(turned.convert("L") if not turned.mode.startswith("I") else turned, np.float32)
     cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     bits = cells[:, :-1] < cells[:, 1:]
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
