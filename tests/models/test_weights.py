@@ -1,5 +1,6 @@
 """Weights from files: filled wholly or refused with names."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from segcore.config import ModelConfig
 from segcore.errors import SegcoreError
 from segcore.models.build import build_and_report, build_model
 from segcore.models.encoders import build_encoder
+from segcore.models.weight_files import read_arrays
 from segcore.models.weights import fetch_imagenet, load_weights, variables_of
 
 pytestmark = pytest.mark.tensorflow
@@ -43,12 +45,12 @@ def _is_encoder(name):
     return name.startswith("tiny")
 
 
-@pytest.mark.parametrize("ending", [".npz", ".keras", ".weights.h5"])
+@pytest.mark.parametrize("ending", [".npz", ".keras", ".weights.h5", ".h5"])
 def test_a_whole_network_comes_back(trained, arrays, ending, tmp_path):
     path = tmp_path / f"network{ending}"
     if ending == ".npz":
         np.savez(path, **arrays)
-    elif ending == ".keras":
+    elif ending in (".keras", ".h5"):
         trained.save(path)
     else:
         trained.save_weights(path)
@@ -57,6 +59,27 @@ def test_a_whole_network_comes_back(trained, arrays, ending, tmp_path):
     assert set(report.filled) == set(arrays)
     assert report.unfilled == report.unused == ()
     assert f"{len(arrays)} variables filled" in report.summary()
+
+
+def test_keras_older_names_of_variables_are_understood(tmp_path):
+    """As files of keras.applications have them: "name/name/kernel:0", "depthwise_kernel" for a depthwise convolution."""
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = [b"plain", b"deep", b"separable", b"relu"]
+        for layer, variables in {"plain": ["kernel", "bias"], "deep": ["depthwise_kernel"], "relu": []}.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = [f"{layer}/{v}:0".encode() for v in variables]
+            for v in variables:
+                group[f"{layer}/{v}:0"] = np.ones(2)
+        group = file.create_group("separable")
+        group.attrs["weight_names"] = [b"separable/depthwise_kernel:0", b"separable/pointwise_kernel:0"]
+        group["separable/depthwise_kernel:0"] = group["separable/pointwise_kernel:0"] = np.ones(2)
+    assert set(read_arrays(tmp_path / "w.h5", "any")) == {
+        "plain/kernel",
+        "plain/bias",
+        "deep/kernel",
+        "separable/depthwise_kernel",
+        "separable/pointwise_kernel",
+    }
 
 
 @pytest.mark.parametrize("ending", [".npz", ".weights.h5"])
