@@ -2,11 +2,42 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+
+from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, RecipeConfig, TrainConfig
+from segcore.data.writing import ArraySample, write_dataset
+from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.scores import mean_iou
+from segcore.labels import LabelClass, LabelSet
+from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
+from segcore.runs import processes
+from segcore.runs.store import RunFolder
+from segcore.workspace import Workspace
+from segcore.workspace.runs import evaluation_id, prediction_id
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SEGSCOPE_SHARED", ROOT.parent / "shared"))
+
+TINY = "tiny"
+TINY_LABELS = LabelSet(
+    (
+        LabelClass(3, "field", (230, 159, 0)),
+        LabelClass(5, "forest", (0, 158, 115)),
+        LabelClass(8, "road", (128, 128, 128)),
+        LabelClass(11, "roof", (213, 94, 0)),
+    ),
+    (LabelClass(0, "void", (0, 0, 0)),),
+)
+"""Four classes whose ids are no indices, so that the two cannot be mistaken for each other."""
+TINY_SPLITS = {"train": 6, "validation": 3, "test": 3}
+TINY_SIZE = (32, 48)
+TINY_MEMBERS = ("tiny-unet-tiny-made-1", "tiny-unet-tiny-made-2")
+NETWORK_SIZE = (16, 24)
+MADE_AT = 1_700_000_000.0
 
 
 def _shared(*parts: str) -> Path:
@@ -32,3 +63,133 @@ def aerial_folder() -> Path:
 def weights_folder() -> Path:
     """Small pretrained encoders as .npz files."""
     return _shared("weights")
+
+
+def tiny_samples():
+    """Scenes of a field with a forest, a road, sometimes a roof, and a void edge; the colours give the classes away."""
+    rng = np.random.default_rng(7)
+    height, width = TINY_SIZE
+    for split, count in TINY_SPLITS.items():
+        for number in range(count):
+            mask = np.zeros(TINY_SIZE, np.uint8)
+            mask[: rng.integers(8, 20), : rng.integers(12, 30)] = 1
+            row = int(rng.integers(20, 27))
+            mask[row : row + 4] = 2
+            if number != 1:
+                mask[4:12, 34:44] = 3
+            mask[:, -1] = TINY_LABELS.ignore_index
+            colors = np.vstack([TINY_LABELS.colors, np.zeros((1, 3), np.uint8)])[np.minimum(mask, 4)]
+            image = np.clip(colors + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
+            yield ArraySample(f"{split}/scene_{number}", image, mask, split)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A temporary workspace that holds the data set "tiny": 32 x 48, four classes, 6 + 3 + 3 samples."""
+    made = Workspace(tmp_path / "workspace")
+    write_dataset(made.datasets.folder / TINY, TINY, TINY_LABELS, tiny_samples())
+    return made
+
+
+def guess(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Probabilities (16, 24, 4) of a made-up network: the truth, seen through noise."""
+    small = mask[::2, ::2]
+    logits = rng.normal(0, 1.2, (*NETWORK_SIZE, 4)) + 2.0 * (small[..., None] == np.arange(4))
+    powers = np.exp(logits)
+    return (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
+
+
+class MadeUpRuns:
+    """Writes runs as workers would have left them, without a worker; each is one second younger than the one before."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._clock = MADE_AT
+
+    def write(self, id: str, config, **status) -> RunFolder:
+        """A finished run, to be filled by the caller."""
+        self._clock += 1.0
+        run = RunFolder.create(self.workspace.runs.folder, id, config)
+        times = {"created": self._clock, "started": self._clock + 0.25, "finished": self._clock + 0.5}
+        run.write_status(**{"state": "finished", "progress": 1.0, "device": "cpu", **times, **status})
+        run.log_path.write_text(f"{id} was made up\n")
+        return run
+
+    def train(self, id: str, label_map: str = "", **status) -> RunFolder:
+        """A training run of two epochs."""
+        recipe = RecipeConfig(epochs=2, batch_size=2)
+        run = self.write(id, TrainConfig(TINY, ModelConfig("unet", "tiny", "none"), recipe, (32, 64), label_map=label_map), **status)
+        for epoch, loss in ((1, 0.9), (2, 0.5)):
+            scores = {"mean_iou": 0.9 - loss, "val_mean_iou": 0.8 - loss, "learning_rate": 1e-3, "seconds": 2.0, "images_per_second": 3.0}
+            run.append_metrics({"epoch": epoch, "loss": loss, "val_loss": loss + 0.1, **scores})
+        run.write_status(**{"epoch": 2, "epochs": 2, "mean_iou": 0.8 - 0.5, **status})
+        return run
+
+    def predict(self, member: str, split: str, seed: int) -> RunFolder:
+        """A predict run: probabilities, and the counts of their argmax at the masks' own size."""
+        dataset = self.workspace.datasets.open(TINY)
+        run = self.write(prediction_id(member, split), PredictConfig(TINY, member, split))
+        rng = np.random.default_rng(seed)
+        ids, counts = [], []
+        for sample in dataset.select(split):
+            mask = dataset.read_mask(sample)
+            run.write_probabilities(split, sample.id, guess(mask, rng), mask.shape)
+            probabilities, size = run.read_probabilities(split, sample.id)
+            ids.append(sample.id)
+            counts.append(count_confusion(mask, resize_probabilities(probabilities, size).argmax(-1), 4, 255))
+        run.write_counts(split, "prediction", ids, np.stack(counts))
+        run.write_status(mean_iou=float(mean_iou(np.sum(counts, 0))))
+        return run
+
+    def evaluate(self, members: tuple[str, ...], split: str, crf: CRFParameters | None) -> RunFolder:
+        """An evaluate run; its CRF masks are the ensemble's with every third row as it truly is."""
+        dataset = self.workspace.datasets.open(TINY)
+        config = EvaluateConfig(TINY, members, split, "mean", crf)
+        run = self.write(evaluation_id(config), config)
+        stages: dict[str, list[np.ndarray]] = {"ensemble": [], **({"crf": []} if crf else {})}
+        samples = dataset.select(split)
+        for sample in samples:
+            mask = dataset.read_mask(sample)
+            folders = [RunFolder(self.workspace.runs.folder / prediction_id(m, split)) for m in members]
+            read = (folder.read_probabilities(split, sample.id)[0] for folder in folders)
+            prediction = combine_to_size(read, mask.shape).argmax(-1).astype(np.uint8)
+            stages["ensemble"].append(count_confusion(mask, prediction, 4, 255))
+            if crf:
+                prediction[::3] = np.where(mask[::3] == 255, prediction[::3], mask[::3])
+                run.write_mask(split, "crf", sample.id, prediction)
+                stages["crf"].append(count_confusion(mask, prediction, 4, 255))
+        for stage, counts in stages.items():
+            run.write_counts(split, stage, [s.id for s in samples], np.stack(counts))
+        run.write_status(mean_iou=float(mean_iou(np.sum(list(stages.values())[-1], 0))))
+        return run
+
+
+@pytest.fixture
+def made_up(workspace: Workspace) -> MadeUpRuns:
+    """Writes runs into the workspace."""
+    return MadeUpRuns(workspace)
+
+
+@pytest.fixture
+def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
+    """The workspace after two training runs, predictions of validation and test by both, and their ensemble with CRF on test.
+
+    Made up on disk and the same every time: ``workspace``, ``members`` (ids), ``ensemble`` (id), ``samples`` (ids by split).
+    """
+    for member in TINY_MEMBERS:
+        made_up.train(member)
+    for seed, member in enumerate(TINY_MEMBERS):
+        for split in ("validation", "test"):
+            made_up.predict(member, split, seed)
+    ensemble = made_up.evaluate(TINY_MEMBERS, "test", CRFParameters())
+    samples = {split: [f"{split}/scene_{i}" for i in range(count)] for split, count in TINY_SPLITS.items()}
+    return SimpleNamespace(workspace=workspace, members=TINY_MEMBERS, ensemble=ensemble.id, samples=samples)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """No process is started: the arguments of those that would have been; what is queued stays queued."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(processes, "start_detached", lambda arguments, *rest, **named: commands.append(list(arguments)))
+    monkeypatch.setattr(processes, "forget", lambda process: None)
+    return commands

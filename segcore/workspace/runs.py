@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 import secrets
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import Any
 from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.ensemble import check_weights
 from segcore.runs import jobs
 from segcore.runs.devices import Device, list_devices
 from segcore.runs.listing import list_runs
@@ -100,33 +102,42 @@ class RunShelf:
         Raises:
             SegcoreError: The run is no finished training run, or the split does not exist.
         """
+        source, config = self._trained(run)
+        self._datasets.open(config.dataset).select(split)
+        made_from = source.status().finished or 0.0
+        self._ensure(prediction_id(run, split), PredictConfig(config.dataset, run, split, device=config.device), made_from)
+        return prediction_id(run, split)
+
+    def _trained(self, run: str) -> tuple[RunFolder, TrainConfig]:
+        """Return a training run that can predict, with its config."""
         source = self.open(run)
         config = source.config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(f"Expected a training run, received {run!r}, which is of kind {config.kind}: name the run that was trained.")
-        status = source.status()
-        if status.state != "finished" and not source.model_path.exists():
-            raise SegcoreError(f"Expected a finished training run, but {run!r} is {status.state}: wait for it, or resume it.")
-        self._datasets.open(config.dataset).select(split)
-        made_from = status.finished or 0.0
-        self._ensure(prediction_id(run, split), PredictConfig(config.dataset, run, split, device=config.device), made_from)
-        return prediction_id(run, split)
+        state = source.status().state
+        if state != "finished" and not source.model_path.exists():
+            raise SegcoreError(f"Expected a finished training run, but {run!r} is {state}: wait for it, or resume it.")
+        return source, config
 
     def ensemble(self, members: Sequence[str], split: str, *, rule: str = "mean", crf: CRFParameters | None = None) -> str:
         """Make sure that members are combined (and refined) over a split, or that this is under way; return the evaluate run's id.
 
+        Nothing is queued where something is refused.
+
         Raises:
-            SegcoreError: A member is no finished training run, the members are of unlike data sets or label maps, or the split
-                does not exist.
+            SegcoreError: There is no member or one stands twice, one is no finished training run, the members are of unlike data
+                sets or label maps, the split or rule does not exist, or the rule needs weights, which are not chosen here.
         """
-        configs = {run: self.open(run).config for run in members}
-        predictions = [self.predict(run, split) for run in members]
-        kinds = {(c.dataset, c.label_map) for c in configs.values() if isinstance(c, TrainConfig)}
+        configs = [self._trained(run)[1] for run in members]
+        config = EvaluateConfig(configs[0].dataset if configs else "", tuple(members), split, rule, crf)
+        check_weights(None, rule)
+        kinds = {(c.dataset, c.label_map) for c in configs}
         if len(kinds) != 1:
             raise SegcoreError(f"Expected members of one data set and label map, received {sorted(kinds)}: combine runs that share both.")
-        config = EvaluateConfig(kinds.pop()[0], tuple(members), split, rule, crf)
+        predictions = [self.predict(run, split) for run in members]
         run = evaluation_id(config)
-        newest = max((self.open(p).status().finished or 0.0) for p in predictions)
+        made = [RunFolder(self.folder / p).status() for p in predictions]
+        newest = max(s.finished or 0.0 if s.state == "finished" else math.inf for s in made)
         self._ensure(run, config, newest, after=predictions)
         return run
 

@@ -1,0 +1,200 @@
+"""The shelf of runs: what is refused before anything is queued, and when a result is made again. No process is started."""
+
+import dataclasses
+
+import pytest
+
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.labels import LabelMap
+from segcore.postprocess.dense_crf import CRFParameters
+from segcore.runs import jobs
+
+CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40)
+
+
+def waiting(workspace) -> list[str]:
+    return [job.run for job in jobs.waiting(workspace.folder)] if (workspace.folder / "queue.sqlite").exists() else []
+
+
+def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
+    runs = workspace.runs.train(CONFIG, members=3)
+    group = runs[0].rsplit("-", 1)[0]
+    assert group.startswith("tiny-unet-tiny-")
+    assert runs == [f"{group}-{m}" for m in (1, 2, 3)]
+    for member, run in enumerate(runs):
+        assert workspace.runs.open(run).config == dataclasses.replace(CONFIG, seed=40 + member, member=member, group=group)
+    assert waiting(workspace) == runs
+    assert {row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()} == {run: ("queued", 3) for run in runs}
+    assert all(command[:2] == ["-m", "segcore.runs.dispatch"] for command in started) and started
+    assert workspace.runs.train(CONFIG)[0].rsplit("-", 1)[0] != group
+
+
+@pytest.mark.parametrize(
+    ("changes", "members", "sentence"),
+    [
+        ({"dataset": "tinny"}, 1, "did you mean 'tiny'"),
+        ({"train_split": "trian"}, 1, "did you mean 'train'"),
+        ({"validation_split": "val"}, 1, "validation"),
+        ({"label_map": "absent"}, 1, "label map"),
+        ({"balance_plan": "absent"}, 1, "plan"),
+        ({}, 0, "1 to 100"),
+        ({}, 101, "1 to 100"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_it_is_queued(workspace, started, changes, members, sentence) -> None:
+    with pytest.raises(SegcoreError, match=sentence):
+        workspace.runs.train(dataclasses.replace(CONFIG, **changes), members)
+    assert workspace.runs.ids() == [] and waiting(workspace) == [] and started == []
+
+
+def test_without_a_validation_split_all_is_well(workspace, started) -> None:
+    (run,) = workspace.runs.train(dataclasses.replace(CONFIG, validation_split=""))
+    assert workspace.runs.open(run).config.validation_split == ""
+
+
+@pytest.mark.parametrize("run", ["", "..", "../datasets", ".hidden", "tiny-unet-tiny-made-3"])
+def test_an_unknown_run_is_refused(trained, run) -> None:
+    with pytest.raises(SegcoreError):
+        trained.workspace.runs.open(run)
+
+
+def test_the_first_run_is_asked_for_where_there_is_none(workspace) -> None:
+    with pytest.raises(SegcoreError, match="train one first"):
+        workspace.runs.open("anything")
+
+
+def test_runs_are_listed_newest_first(trained) -> None:
+    rows = trained.workspace.runs.rows()
+    assert rows[0]["run"] == trained.ensemble
+    assert [r["kind"] for r in rows] == ["evaluate", *["predict"] * 4, "train", "train"]
+    wanted = {"run", "kind", "state", "dataset", "pid", "progress", "mean_iou"}
+    assert all(wanted <= set(row) for row in rows)
+
+
+def test_a_result_that_is_newer_than_its_source_is_not_made_again(trained, started) -> None:
+    runs, before = trained.workspace.runs, trained.workspace.runs.ids()
+    assert runs.predict(trained.members[0], "test") == f"{trained.members[0]}--test"
+    assert runs.ensemble(trained.members, "test", crf=CRFParameters()) == trained.ensemble
+    assert runs.ids() == before and waiting(trained.workspace) == [] and started == []
+
+
+def retrain(trained, member: str) -> None:
+    trained.workspace.runs.open(member).write_status(finished=2_000_000_000.0)
+
+
+def test_a_member_that_was_trained_again_is_predicted_again(trained, started) -> None:
+    retrain(trained, trained.members[0])
+    run = trained.workspace.runs.predict(trained.members[0], "test")
+    assert waiting(trained.workspace) == [run]
+    assert not trained.workspace.scores.has_counts(run, "test")
+    assert trained.workspace.scores.has_counts(trained.members[0], "validation")  # nobody asked for that
+
+
+def test_an_evaluation_is_made_again_after_a_member_was_trained_again(trained, started) -> None:
+    retrain(trained, trained.members[0])
+    run = trained.workspace.runs.ensemble(trained.members, "test", crf=CRFParameters())
+    assert run == trained.ensemble
+    assert waiting(trained.workspace) == [f"{trained.members[0]}--test", run]
+    (job,) = [job for job in jobs.waiting(trained.workspace.folder) if job.run == run]
+    assert set(job.after) == {f"{m}--test" for m in trained.members}
+    assert not trained.workspace.scores.has_counts(run, "test")
+
+
+def test_an_evaluation_is_made_again_after_a_prediction_was_made_again(trained, started) -> None:
+    trained.workspace.runs.open(f"{trained.members[1]}--test").write_status(started=1.9e9, finished=1.9e9 + 1)
+    trained.workspace.runs.ensemble(trained.members, "test", crf=CRFParameters())
+    assert waiting(trained.workspace) == [trained.ensemble]
+
+
+def test_what_is_under_way_is_not_queued_twice(trained, started) -> None:
+    runs = trained.workspace.runs
+    first = runs.ensemble(trained.members, "train")
+    assert waiting(trained.workspace) == [f"{m}--train" for m in trained.members] + [first]
+    assert runs.ensemble(trained.members, "train") == first
+    assert runs.predict_any(first, "train") == first
+    assert waiting(trained.workspace) == [f"{m}--train" for m in trained.members] + [first]
+
+
+def test_what_failed_is_queued_again_with_what_it_had(trained, started) -> None:
+    run = trained.workspace.runs.open(trained.ensemble)
+    run.write_status(state="interrupted", cause="killed")
+    trained.workspace.runs.ensemble(trained.members, "test", crf=CRFParameters())
+    assert waiting(trained.workspace) == [trained.ensemble]
+    assert run.status().state == "queued"
+    assert run.read_mask("test", "crf", "test/scene_0").shape == (32, 48)
+
+
+def test_ensembles_are_told_apart_by_members_rule_crf_and_split(trained, started) -> None:
+    ensemble, (one, two) = trained.workspace.runs.ensemble, trained.members
+    made = [
+        ensemble([one, two], "test"),
+        ensemble([one], "test"),
+        ensemble([one, two], "validation"),
+        ensemble([one, two], "test", rule="geometric"),
+        ensemble([one, two], "test", crf=CRFParameters(iterations=2)),
+        trained.ensemble,
+    ]
+    assert len(set(made)) == len(made)
+    assert trained.workspace.runs.on_split(trained.ensemble, "validation").endswith("--validation")
+    assert trained.workspace.runs.on_split(one, "validation") == one
+
+
+@pytest.mark.parametrize(
+    ("members", "split", "rule", "sentence"),
+    [
+        ((0, 0), "train", "mean", "each member once"),
+        ((), "train", "mean", "at least one member"),
+        ((0, 1), "tset", "mean", "did you mean 'test'"),
+        ((0, 1), "train", "meen", "did you mean 'mean'"),
+        ((0, 1), "train", "weighted", "weight"),
+    ],
+)
+def test_an_ensemble_that_cannot_be_is_refused_before_anything_is_queued(trained, started, members, split, rule, sentence) -> None:
+    before = trained.workspace.runs.ids()
+    with pytest.raises(SegcoreError, match=sentence):
+        trained.workspace.runs.ensemble([trained.members[m] for m in members], split, rule=rule)
+    assert trained.workspace.runs.ids() == before and waiting(trained.workspace) == []
+
+
+def test_members_share_their_labels_and_are_training_runs(trained, made_up, started) -> None:
+    dataset = trained.workspace.datasets.open("tiny")
+    dataset.save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
+    made_up.train("merged-1", label_map="merged")
+    with pytest.raises(SegcoreError, match="one data set and label map"):
+        trained.workspace.runs.ensemble([trained.members[0], "merged-1"], "train")
+    for run in (trained.ensemble, f"{trained.members[0]}--test"):
+        with pytest.raises(SegcoreError, match="training run"):
+            trained.workspace.runs.ensemble([run], "test")
+    assert waiting(trained.workspace) == []
+
+
+def test_an_unfinished_member_cannot_predict(trained, made_up, started) -> None:
+    made_up.train("early-1", state="running", finished=None)
+    with pytest.raises(SegcoreError, match="wait for it"):
+        trained.workspace.runs.predict("early-1", "test")
+
+
+def test_waiting_ends_with_the_cause_of_what_went_wrong(trained, made_up) -> None:
+    told = []
+    trained.workspace.runs.wait(list(trained.members), progress=lambda done, total, what: told.append((done, total)))
+    assert told == [(100, 100)]
+    made_up.train("broken-1", state="failed", cause="The memory did not suffice.")
+    with pytest.raises(SegcoreError, match="broken-1 ended as failed: The memory did not suffice"):
+        trained.workspace.runs.wait([trained.members[0], "broken-1"])
+
+
+def test_a_stop_and_a_resume_reach_the_queue(workspace, started) -> None:
+    (run,) = workspace.runs.train(CONFIG)
+    workspace.runs.stop(run)
+    assert workspace.runs.open(run).status().state == "interrupted" and waiting(workspace) == []
+    workspace.runs.resume(run)
+    assert workspace.runs.open(run).status().state == "queued" and waiting(workspace) == [run]
+    with pytest.raises(SegcoreError, match="stop it first"):
+        workspace.runs.delete(run)
+
+
+def test_a_deleted_run_takes_its_predictions_along_and_nothing_else(trained) -> None:
+    one, two = trained.members
+    trained.workspace.runs.delete(one)
+    assert set(trained.workspace.runs.ids()) == {two, f"{two}--validation", f"{two}--test", trained.ensemble}
