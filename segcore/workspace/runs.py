@@ -170,7 +170,9 @@ class RunShelf:
             SegcoreError: There is no such run.
         """
         config = self.open(run).config
-        return evaluation_id(dataclasses.replace(config, split=split)) if isinstance(config, EvaluateConfig) else run
+        if not isinstance(config, EvaluateConfig) or config.split == split:
+            return run
+        return evaluation_id(dataclasses.replace(config, split=split))
 
     def refresh(self) -> None:
         """Notice workers that died, and start what waits."""

@@ -25,7 +25,7 @@ def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
     for member, run in enumerate(runs):
         assert workspace.runs.open(run).config == dataclasses.replace(CONFIG, seed=40 + member, member=member, group=group)
     assert waiting(workspace) == runs
-    assert {row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()} == {run: ("queued", 3) for run in runs}
+    assert {row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()} == dict.fromkeys(runs, ("queued", 3))
     assert all(command[:2] == ["-m", "segcore.runs.dispatch"] for command in started) and started
     assert workspace.runs.train(CONFIG)[0].rsplit("-", 1)[0] != group
 
@@ -138,6 +138,15 @@ def test_ensembles_are_told_apart_by_members_rule_crf_and_split(trained, started
     assert len(set(made)) == len(made)
     assert trained.workspace.runs.on_split(trained.ensemble, "validation").endswith("--validation")
     assert trained.workspace.runs.on_split(one, "validation") == one
+
+
+def test_an_evaluation_under_another_name_is_still_found_on_its_own_split(trained) -> None:
+    """As when an evaluation was made before the CRF had a parameter that it has now, which is part of the name."""
+    old = trained.workspace.runs.folder / "older-mean2-crf-000000--test"
+    (trained.workspace.runs.folder / trained.ensemble).rename(old)
+    assert trained.workspace.runs.on_split(old.name, "test") == old.name
+    assert trained.workspace.scores.stages(old.name, "test") == ["ensemble", "crf"]
+    assert trained.workspace.runs.on_split(old.name, "validation").endswith("--validation")
 
 
 @pytest.mark.parametrize(
