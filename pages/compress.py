@@ -65,20 +65,31 @@ cards[0].metric(
     state.percent(row["accuracy"]),
     change("accuracy"),
     border=True,
+    height="stretch",
     help="It can only rise by merging, so it proves nothing alone.",
 )
 cards[1].metric(
-    "Mean IoU", state.percent(row["mean_iou"]), change("mean_iou"), border=True, help="May rise without any confusion being resolved."
+    "Mean IoU",
+    state.percent(row["mean_iou"]),
+    change("mean_iou"),
+    border=True,
+    height="stretch",
+    help="May rise without any confusion being resolved.",
 )
 cards[2].metric(
     "Lift over random",
     "–" if row["lift"] is None else f"{row['lift']:.3f}",
     border=True,
+    height="stretch",
     help="(accuracy - expected) / (1 - expected), expected over random merges of the same group sizes. Above 0 only where labels that are "
     "truly confused were merged.",
 )
 cards[3].metric(
-    "Entropy kept", state.percent(row["retained_entropy"]), border=True, help="How much of the labels' own entropy the merged labels keep."
+    "Entropy kept",
+    state.percent(row["retained_entropy"]),
+    border=True,
+    height="stretch",
+    help="How much of the labels' own entropy the merged labels keep.",
 )
 cards[4].metric(
     "Honest accuracy",
@@ -87,6 +98,7 @@ cards[4].metric(
     if row["honest_accuracy"] is None or base["honest_accuracy"] is None
     else f"{row['honest_accuracy'] - base['honest_accuracy']:+.3f}",
     border=True,
+    height="stretch",
     help="Information that the prediction gives about the merged label, divided by that label's entropy (Theil's U): "
     "0 for chance, 1 for perfect.",
 )
@@ -122,6 +134,16 @@ with table:
             with state.errors_shown():
                 workspace.scores.save_label_map(run, row["groups"], name)
             st.toast(f"Saved {name}: choose it on the train page.")
-for verdict in result.get("verdicts") or []:
-    st.markdown(f"- {verdict['sentence']}")
+st.subheader("Pairs worth a thought", anchor=False)
+ADVICE = {
+    "merge": ("green", ":material/merge:"),
+    "ensemble": ("blue", ":material/groups:"),
+    "collect": ("orange", ":material/add_a_photo:"),
+}
+for verdict in result["verdicts"][:6]:
+    color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(verdict["action"], color=color, icon=icon, width=110)  # type: ignore[arg-type]
+        first, second = verdict["pair"]
+        st.markdown(f"**{state.plain(by_id[first])} + {state.plain(by_id[second])}**: {state.plain(verdict['reason'])}")
 st.caption(f"From the counts of {run} on {split}. Choose a merge on validation, report it on test.")

@@ -36,8 +36,8 @@ cards[0].metric(
     help="Intersection over union of each class over the whole split, averaged over the classes that occur.",
 )
 cards[1].metric(
-    "95 % interval",
-    f"{100 * low:.1f} to {100 * high:.1f} %",
+    "95 % interval, %",
+    f"{100 * low:.1f} – {100 * high:.1f}",
     border=True,
     help="Percentile bootstrap of the mean IoU: images are drawn again with replacement, 1,000 times.",
 )
@@ -48,7 +48,7 @@ cards[4].metric("Ignored pixels", state.percent(result["ignored_share"]), border
 classes = result["classes"]
 tab_classes, tab_confusion, tab_images = st.tabs(["Classes", "Confusion", "Images, hardest first"])
 with tab_classes:
-    chart, table = st.columns([3, 2], gap="large")
+    chart, table = st.columns([5, 4], gap="medium")
     with chart:
         figure = charts.class_scores(label_set.class_names, state.hex_colors(label_set), {run: [c["iou"] for c in classes]})
         st.plotly_chart(figure, key="class_iou", config=state.CHART, alt="IoU of each class")

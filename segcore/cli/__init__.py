@@ -6,6 +6,7 @@ output. What a user can mend ends in one line on standard error and exit code 2.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -45,18 +46,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = build_parser().parse_args(argv)
     try:
         result = options.chosen.run(options)
+        text = json.dumps(result, indent=2, allow_nan=False) if options.json else options.chosen.show(result)
+        if text:
+            print(text, flush=True)
     except SegcoreError as error:
         print(f"segscope: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("segscope: interrupted; runs that were started go on (see: segscope runs).", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader, such as `head`, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    if options.json:
-        print(json.dumps(result, indent=2, allow_nan=False))
-    else:
-        text = options.chosen.show(result)
-        if text:
-            print(text)

@@ -33,7 +33,7 @@ def _show_import(result: dict[str, Any]) -> str:
     problems = result["problems"]
     if problems:
         lines.append(f"{len(problems)} problems:")
-        lines += [f"  {p['sample'] or 'whole set'}: {p['what']} {p['mend']}".rstrip() for p in problems[:50]]
+        lines += [f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['mend']}" if p["mend"] else "") for p in problems[:50]]
         if len(problems) > 50:
             lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
     return "\n".join(lines)

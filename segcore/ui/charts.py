@@ -159,10 +159,11 @@ def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Seq
             go.Scatter(
                 x=[100 * r["retained_entropy"] for r in front],
                 y=[100 * r["accuracy"] for r in front],
-                mode="lines",
-                name="no partition beats these",
-                line={"color": QUIET, "width": 6},
-                hoverinfo="skip",
+                customdata=[r["num_groups"] for r in front],
+                mode="markers",
+                name="merges that no other beats",
+                marker={"color": QUIET, "size": 5},
+                hovertemplate="%{customdata} labels: accuracy %{y:.2f} % at %{x:.1f} % of the entropy<extra>not beaten</extra>",
             )
         )
     for key, name, color in (("accuracy", "accuracy", ACCENT), ("mean_iou", "mean IoU", WARM)):
@@ -173,7 +174,7 @@ def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Seq
                 customdata=[r["num_groups"] for r in path],
                 mode="lines+markers",
                 name=name,
-                line={"color": color, "width": 2},
+                line={"color": color, "width": 1, "dash": "dot"},
                 marker={"size": [14 if r["num_groups"] == chosen else 7 for r in path], "line": {"width": 1, "color": "white"}},
                 hovertemplate="%{customdata} labels: %{y:.2f} % at %{x:.1f} % of the entropy<extra>" + name + "</extra>",
             )

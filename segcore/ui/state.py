@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -134,6 +135,11 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def plain(text: str) -> str:
+    """Return a text of the user's that is safe inside Markdown: nothing in it is read as markup or HTML."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|$:~&-])", r"\\\1", text)
 
 
 def percent(value: float | None) -> str:

@@ -1,0 +1,135 @@
+"""A newcomer's first minutes in a real browser: the demo, a training run, its prediction."""
+
+import base64
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from segcore.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING_SECONDS = 420
+"""How long a small training run and its prediction may take on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture(scope="module")
+def url(start_app: Callable[..., str], workspace: Workspace) -> str:
+    return start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
+
+
+def wait_idle(page: Page) -> None:
+    page.wait_for_timeout(300)
+    page.wait_for_function("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+
+
+def shown_pixels(page: Page, panel: int) -> np.ndarray:
+    """What a panel of the viewer shows, (H, W, 4) uint8."""
+    address = page.evaluate(f"() => window.__segviewer.viewer.views[{panel}].canvas.toDataURL()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA"))
+
+
+def expect_four_panels(page: Page) -> None:
+    page.locator("[data-painted]").first.wait_for()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    labels = [page.locator("canvas[role=img]").nth(i).get_attribute("aria-label") or "" for i in range(4)]
+    for label, title in zip(labels, ("Image", "True mask", "Predicted mask", "CRF mask"), strict=True):
+        assert label.startswith(title)
+    for panel in range(4):
+        pixels = shown_pixels(page, panel)
+        assert pixels[..., :3].std() > 10, f"panel {panel} is blank"
+
+
+def test_the_demo_shows_four_panels_without_training(page: Page, url: str, workspace: Workspace) -> None:
+    page.goto(url)
+    page.get_by_role("button", name="Open the demo").click()
+    page.wait_for_url("**/compare?**", timeout=60_000)
+    expect_four_panels(page)
+    wait_idle(page)
+    # what is painted is what the workspace holds: the probe names the true class of a pixel
+    demo = workspace.demo.open()
+    first = workspace.scenes.predicted_samples(demo["ensemble"], "test")[0]
+    truth = workspace.scenes.truth("demo", first.id)
+    prediction = workspace.scenes.probabilities(demo["ensemble"], "test", first.id).argmax(-1)
+    for x, y in ((20, 30), (100, 90), (200, 150)):
+        facts = page.evaluate(f"() => window.__segviewer.probe({x}, {y})")
+        assert facts[1]["index"] == truth[y, x]
+        assert facts[2]["index"] == prediction[y, x]
+
+
+def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspace) -> None:
+    demo = workspace.demo.open()
+    report = workspace.scores.report(demo["ensemble"], "test").to_json()
+    page.goto(f"{url}/evaluate?run={demo['ensemble']}")
+    expect(page.get_by_text(f"{100 * report['mean_iou']:.2f} %", exact=True).first).to_be_visible()
+    page.goto(f"{url}/compress?run={demo['ensemble']}")
+    expect(page.get_by_text("Merged labels")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def test_a_training_run_is_started_watched_and_looked_at(page: Page, url: str, workspace: Workspace) -> None:
+    workspace.demo.open()
+    page.goto(f"{url}/train?dataset=demo")
+    wait_idle(page)
+    page.get_by_role("combobox", name="Encoder", exact=False).first.click()
+    page.keyboard.type("Tiny")
+    page.get_by_role("option", name="Tiny", exact=True).click()
+    wait_idle(page)
+    for label, value in (("Height", "32"), ("Width", "64"), ("Epochs", "2")):
+        box = page.get_by_role("spinbutton", name=label)
+        box.fill(value)
+        box.press("Enter")
+        wait_idle(page)
+    before = set(workspace.runs.ids())
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/runs?**")
+    (run,) = set(workspace.runs.ids()) - before
+    deadline = time.monotonic() + TRAINING_SECONDS
+    while not workspace.runs.open(run).status().has_ended and time.monotonic() < deadline:
+        page.wait_for_timeout(500)
+    status = workspace.runs.open(run).status()
+    assert status.state == "finished", status.cause
+    assert [line["epoch"] for line in workspace.runs.open(run).metrics()] == [1, 2]
+    # the open page follows by itself
+    expect(page.get_by_text("Finished", exact=True).first).to_be_visible(timeout=20_000)
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    page.get_by_role("link", name="Look at its masks").click()
+    page.get_by_role("button", name="Predict test").click()
+    page.locator("[data-painted]").first.wait_for(timeout=1000 * TRAINING_SECONDS)
+    expect_four_panels(page)
+
+
+def test_nothing_is_lost_when_the_page_is_opened_again(new_page: Callable[..., Page], url: str, workspace: Workspace) -> None:
+    demo = workspace.demo.open()
+    page = new_page(color_scheme="dark")
+    page.goto(f"{url}/compare?run={demo['ensemble']}")
+    expect_four_panels(page)
+    wait_idle(page)
+    image = page.evaluate("() => document.querySelector('[data-painted]').dataset.painted")
+    page.get_by_role("button", name="Next image").click()
+    page.wait_for_function(f"() => document.querySelector('[data-painted]').dataset.painted !== {image!r}")
+    wait_idle(page)
+    moved = page.evaluate("() => document.querySelector('[data-painted]').dataset.painted")
+    again = new_page()
+    again.goto(page.url)
+    again.locator(f'[data-painted="{moved}"]').wait_for()
+
+
+def test_the_app_listens_on_this_machine_only() -> None:
+    settings = (ROOT / ".streamlit" / "config.toml").read_text()
+    assert 'address = "127.0.0.1"' in settings
+    assert "gatherUsageStats = false" in settings
+    assert os.environ.get("STREAMLIT_SERVER_ADDRESS") in (None, "127.0.0.1")
