@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from segcore.data import statistics
 from segcore.data.dataset import Dataset
@@ -41,6 +42,33 @@ def test_counts_equal_a_plain_twin(tmp_path, num_classes):
     assert (stats.counts.sum(1) + stats.ignored == 96).all()
     both = [[sum((m == a).any() and (m == b).any() for m in masks) for b in range(3)] for a in range(3)]
     assert (stats.cooccurrence()[:3, :3] == both).all()
+
+
+@pytest.mark.parametrize("form", ["grey", "palette", "grey 1 bit", "16 bits"])
+def test_every_form_of_a_mask_counts_alike(tmp_path, form):
+    mask = np.random.default_rng(0).integers(0, 2, (9, 11)).astype(np.uint8)
+    image = Image.fromarray(mask, "L")
+    if form == "palette":
+        image = Image.fromarray(mask, "P")
+        image.putpalette([9, 9, 9, 200, 0, 0])
+    elif form == "grey 1 bit":
+        image = Image.fromarray(mask * 255, "L").convert("1")
+    elif form == "16 bits":
+        image = Image.fromarray(mask.astype(np.uint16))
+    image.save(tmp_path / "m.png")
+    assert count_mask(tmp_path / "m.png", 256)[[0, 1]].tolist() == [(mask == 0).sum(), (mask == 1).sum()]
+
+
+def test_damage_is_an_error_and_no_count(tmp_path):
+    file = tmp_path / "m.png"
+    cv2.imwrite(str(file), np.random.default_rng(0).integers(0, 9, (64, 64)).astype(np.uint8))
+    whole = file.read_bytes()
+    for data in (whole[: len(whole) // 2], b"", b"GIF8 no image", whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]):
+        file.write_bytes(data)
+        with pytest.raises(SegcoreError):
+            count_mask(file, 256)
+    with pytest.raises(SegcoreError):
+        count_mask(tmp_path / "none.png", 256)
 
 
 def test_what_is_known_is_not_counted_again(tmp_path, monkeypatch):
