@@ -104,7 +104,9 @@ def test_a_file_imports_only_from_below(path: Path) -> None:
         if top in ONLY_HERE and part not in ONLY_HERE[top]:
             wrong.append(f"line {line}: {top} is imported only in {sorted(ONLY_HERE[top])}")
     if path == ROOT / "segcore" / "ui" / "charts.py":
-        wrong += [f"line {line}: charts return figures and know no app" for name, line in _imports(tree, module, False) if name == "streamlit"]
+        wrong += [
+            f"line {line}: charts return figures and know no app" for name, line in _imports(tree, module, False) if name == "streamlit"
+        ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -125,7 +127,8 @@ def test_imports_stand_at_the_top(path: Path) -> None:
 def test_the_left_wing_knows_no_tensorflow() -> None:
     ui = sorted(_module(p) for p in ROOT.glob("segcore/ui/**/*.py"))
     modules = ["segcore.workspace", "segcore.cli", "segcore.light_worker", *ui]
-    code = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    load = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]"
+    code = f"{load}; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"

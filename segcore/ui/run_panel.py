@@ -1,5 +1,6 @@
 """The runs page's parts: the table of all runs, and one run as it goes."""
 
+import re
 import time
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from segcore.catalog import RUN_KINDS, RUN_STATES
 from segcore.config import to_json
 from segcore.ui import charts, state
 
+CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit")
 ACTIVE = ("queued", "starting", "running", "stopping")
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -97,10 +99,15 @@ def _details(run: str, was_active: bool) -> None:
         _curves(run, history)
     tab_log, tab_config = st.tabs(["Log", "Config"])
     with tab_log:
-        text = folder.log_tail(200)
+        text = _without_chatter(folder.log_tail(400))
         st.code(text or "Nothing was written yet.", language=None, height=260)
     with tab_config:
         st.json(to_json(config))
+
+
+def _without_chatter(log: str) -> str:
+    """Leave out what TensorFlow says at every start on a machine without a GPU; the file keeps it."""
+    return "\n".join(line for line in log.splitlines() if not CHATTER.match(line))
 
 
 def _buttons(run: str, now: str, kind: str) -> None:

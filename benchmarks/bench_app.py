@@ -1,0 +1,109 @@
+"""The app as a newcomer meets it, in a real Chromium: seconds to the first page, to the demo, to the next image.
+
+    python benchmarks/bench_app.py
+
+Starts the app in a temporary workspace. "first page" counts from the moment the server answers; "demo" from the click on
+"Open the demo" until four panels are painted, nothing having been trained; "next image" from the click until the repaint, over
+images seen before (warm) and not (cold). Needs Chromium and the test requirements; draws in software where there is no GPU.
+"""
+
+import os
+import platform
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+IMAGES = 8
+
+# Click, then wait until the viewer has painted another image; milliseconds.
+NEXT = """async () => {
+    const root = () => {
+        const find = (node) => {
+            if (node.matches?.("[data-painted]")) return node;
+            for (const child of [...(node.shadowRoot?.children ?? []), ...node.children]) {
+                const found = find(child);
+                if (found) return found;
+            }
+            return null;
+        };
+        return find(document.body);
+    };
+    const before = root().dataset.painted;
+    const start = performance.now();
+    [...root().querySelectorAll("button")].find((b) => (b.ariaLabel ?? b.title).startsWith("Next image")).click();
+    while (root()?.dataset.painted === before) await new Promise((done) => requestAnimationFrame(done));
+    return performance.now() - start;
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_until_up(url: str) -> float:
+    start = time.perf_counter()
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return time.perf_counter() - start
+        except OSError:
+            time.sleep(0.02)
+
+
+def measure(page: Page, url: str) -> None:
+    start = time.perf_counter()
+    page.goto(url)
+    page.get_by_role("button", name="Open the demo").wait_for()
+    print(f"first page painted        {time.perf_counter() - start:6.2f} s after the server answers")
+    start = time.perf_counter()
+    page.get_by_role("button", name="Open the demo").click()
+    page.locator("[data-painted]").first.wait_for(timeout=60_000)
+    print(f"demo, four panels         {time.perf_counter() - start:6.2f} s after the click (drawing 144 scenes included)")
+    page.wait_for_timeout(2000)
+    for name in ("cold", "warm"):
+        times = []
+        for _ in range(IMAGES):
+            times.append(page.evaluate(NEXT))
+            page.wait_for_timeout(600)
+        print(f"next image, {name}          {statistics.median(times):6.0f} ms median, {max(times):.0f} ms longest of {IMAGES}")
+
+
+def main() -> None:
+    chromium = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("Install chromium, or name one in $CHROME.")
+    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port), "--server.headless", "true"]
+        environment = {**os.environ, "SEGCORE_WORKSPACE": folder}
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            print(f"server up                 {wait_until_up(url):6.2f} s after its start")
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+                measure(browser.new_page(viewport={"width": 1440, "height": 1000}), url)
+                browser.close()
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()
