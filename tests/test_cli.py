@@ -181,3 +181,19 @@ def test_a_table_lines_numbers_up() -> None:
     lines = table(["name", "share"], [["a", "1.5 %"], ["bb", "10.0 %"]]).split("\n")
     assert lines[2].endswith(" 1.5 %")
     assert len(lines[2]) == len(lines[3])
+
+
+@pytest.mark.parametrize(
+    ("words", "pair"),
+    [
+        (["--architecture", "unet", "--encoder", "resnet50"], ("unet", "resnet50")),
+        (["--architecture", "resnet50_unet"], ("unet", "resnet50")),
+        (["--architecture", "vgg_pspnet"], ("pspnet", "vgg16")),
+    ],
+)
+def test_a_name_of_older_libraries_is_a_pair(shell, source: Path, tmp_path: Path, monkeypatch, words, pair) -> None:
+    launched = []
+    monkeypatch.setattr("segcore.workspace.runs.RunShelf.train", lambda self, config, members=1: launched.append(config) or ["one"])
+    shell("import", source, "--name", "tiny")
+    assert shell("train", "tiny", *words, "--weights", "none", "--size", "96x128") == {"runs": ["one"]}
+    assert (launched[0].model.architecture, launched[0].model.encoder) == pair

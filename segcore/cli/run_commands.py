@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, CLASSIC_NAMES, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
@@ -17,7 +17,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--architecture",
         default=model.architecture,
-        help=f"one of {len(ARCHITECTURES)}: {_some(ARCHITECTURES)} (default {model.architecture})",
+        help=f"one of {len(ARCHITECTURES)}: {_some(ARCHITECTURES)}, or a pair such as resnet50_unet (default {model.architecture})",
     )
     add("--encoder", default=model.encoder, help=f"one of {len(ENCODERS)}: {_some(ENCODERS)} (default {model.encoder})")
     add("--weights", default=model.weights, help="imagenet, none, or a weights file (default imagenet)")
@@ -54,9 +54,12 @@ def _some(table_of_names: dict[str, Any]) -> str:
 
 
 def _train(options: Options) -> dict[str, Any]:
+    architecture, encoder = options.architecture, options.encoder
+    if architecture not in ARCHITECTURES:  # "unet" and others are both an architecture and an older name: the architecture wins
+        architecture, encoder = CLASSIC_NAMES.get(architecture, (architecture, encoder))
     config = TrainConfig(
         dataset=options.dataset,
-        model=ModelConfig(options.architecture, options.encoder, options.weights),
+        model=ModelConfig(architecture, encoder, options.weights),
         recipe=RecipeConfig(
             loss=options.loss,
             optimizer=options.optimizer,
