@@ -117,13 +117,13 @@ class ScoreShelf:
         return True
 
     def ensure_predictions(self, runs: Sequence[str], split: str, progress: Progress | None = None) -> None:
-        """Predict a split with every training run among ``runs`` that has not done so, and wait.
+        """Predict a split with every training run or ensemble among ``runs`` that has not done so, and wait.
 
         Raises:
             SegcoreError: A run is unknown, not finished, or its prediction fails.
         """
-        missing = [run for run in runs if self._runs.open(run).config.kind == "train"]
-        started = [self._runs.predict(run, split) for run in missing]
+        made = [run for run in runs if self._runs.open(run).config.kind != "predict"]
+        started = [self._runs.predict_any(run, split) for run in made]
         if started:
             self._runs.wait(started, progress)
 
