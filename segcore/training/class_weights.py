@@ -22,7 +22,7 @@ def _inverse_root(counts: Counts) -> npt.NDArray[np.float64]:
 def _median_frequency(counts: Counts) -> npt.NDArray[np.float64]:
     shown = counts > 0
     shares = counts.sum(axis=0) / (counts.sum(axis=1, keepdims=True) * shown).sum(axis=0)
-    return np.nanmedian(shares) / shares
+    return np.median(shares) / shares
 
 
 _RULES: dict[str, Callable[[Counts], npt.NDArray[np.float64]]] = {
@@ -53,11 +53,13 @@ def class_weights(name: str, counts: Counts) -> list[float] | None:
         return None
     if name not in _RULES:
         raise unknown("class weighting", name, ["none", *_RULES])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weights = _RULES[name](counts)
     occurs = counts.sum(axis=0) > 0
-    weights = np.where(occurs, weights, np.nan)
-    return [float(w) for w in np.nan_to_num(weights / np.nanmean(weights), nan=1.0)] if occurs.any() else None
+    if not occurs.any():
+        return None
+    weights = np.ones(counts.shape[1])
+    found = _RULES[name](counts[:, occurs])
+    weights[occurs] = found / found.mean()
+    return [float(w) for w in weights]
 
 
 def count_classes(masks: Iterable[npt.NDArray[Any]], num_classes: int) -> Counts:

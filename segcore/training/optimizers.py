@@ -11,6 +11,7 @@ import tensorflow as tf
 from segcore.config import RecipeConfig
 from segcore.errors import unknown
 
+
 class FusedAdam(keras.optimizers.Adam):
     """Adam as Keras computes it, one operation a variable instead of three dozen.
 
@@ -33,11 +34,11 @@ class FusedAdam(keras.optimizers.Adam):
             v=self._velocities[index].value.handle,
             beta1_power=0.0,
             beta2_power=0.0,
-            lr=learning_rate,
+            lr=tf.cast(learning_rate, variable.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
-            grad=tf.convert_to_tensor(gradient),
+            grad=tf.cast(gradient, variable.dtype),
         )
 
 
@@ -49,8 +50,8 @@ class FusedSGD(keras.optimizers.SGD):
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
             accum=self.momentums[self._get_variable_index(variable)].value.handle,
-            lr=tf.cast(learning_rate, tf.float32),
-            grad=tf.convert_to_tensor(gradient),
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
             momentum=self.momentum,
         )
 

@@ -33,7 +33,7 @@ def configure(device: str, precision: str = "float32", deterministic: bool = Fal
         for index in chosen:
             tf.config.experimental.set_memory_growth(gpus[index], True)
     except (RuntimeError, ValueError) as error:
-        raise SegcoreError(f"Expected to choose the device {device!r} before the first network, but one was built: start anew.") from error
+        raise SegcoreError(f"Expected to choose the device {device!r} before the first network, one was built: start anew.") from error
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(precision)
@@ -61,6 +61,20 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
             listed = ", ".join(f"gpu:{number}" for number in numbers) or "no GPU"
             raise SegcoreError(f"Expected the device {name!r}, found {listed}: choose 'auto' or 'cpu', or check the driver.")
     return [numbers.index(name[4:]) for name in names]
+
+
+def rewrite_graphs(wanted: bool) -> None:
+    """Say whether TensorFlow rewrites the graphs that are traced from now on.
+
+    Rewriting folds batch normalisation into convolutions, which pays when predicting with fixed weights. A
+    training step has little to fold, and on a CPU the rewriting would take longer than tracing it did.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not wanted})
+
+
+def on_gpu() -> bool:
+    """Whether this process computes on a GPU."""
+    return bool(tf.config.get_visible_devices("GPU"))
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:

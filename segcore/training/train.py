@@ -24,7 +24,7 @@ from segcore.training.optimizers import averaged_weights, build_optimizer
 from segcore.training.pipeline import SampleReader, ordered_batches, training_batches, with_masks
 from segcore.training.progress import Progress, Stopped
 from segcore.training.schedules import learning_rate, plateau_factor
-from segcore.training.strategy import configure, describe, synchronise_batch_normalisation
+from segcore.training.strategy import configure, describe, on_gpu, rewrite_graphs, synchronise_batch_normalisation
 
 VALIDATION_COST = 1 / 3
 """Cost of validating a batch, in training steps; only for the estimate of the time left."""
@@ -61,6 +61,7 @@ class _Training:
         self.recipe = config.recipe
         self.progress = progress
         strategy = configure(config.device, self.recipe.precision, config.deterministic)
+        rewrite_graphs(on_gpu())
         progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None

@@ -1,5 +1,6 @@
 """A very small data set that a tiny network learns in seconds, and runs over it."""
 
+import itertools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,6 +13,7 @@ from segcore.data.dataset import Dataset
 from segcore.data.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.store import RunFolder
+from segcore.training.train import train
 
 LABELS = LabelSet(
     (LabelClass(10, "ground", (90, 140, 60)), LabelClass(20, "roof", (200, 60, 50)), LabelClass(30, "water", (40, 80, 200))),
@@ -65,11 +67,20 @@ def new_run(workspace):
 
 
 @pytest.fixture(scope="session")
+def whole(new_run, dataset):
+    """Three epochs that nothing disturbs, with everything that has a memory: Adam, averaging, augmentation."""
+    run = new_run("whole", epochs=3, average=0.8)
+    train(run, dataset)
+    return run
+
+
+@pytest.fixture(scope="session")
 def new_prediction(workspace):
     """Make a prediction run of a training run."""
+    serial = itertools.count()
 
-    def make(source, split="test", **config):
-        words = {"split": split, "batch_size": 3, "device": "cpu", **config}
-        return RunFolder.create(workspace / "runs", f"{source.id}--{split}", PredictConfig("shapes", source.id, **words))
+    def make(source, split="test"):
+        config = PredictConfig("shapes", source.id, split, batch_size=3, device="cpu")
+        return RunFolder.create(workspace / "runs", f"{source.id}--{split}-{next(serial)}", config)
 
     return make

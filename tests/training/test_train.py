@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
+from segcore.runs.store import RunFolder
 from segcore.training.learner import Learner
 from segcore.training.pipeline import SampleReader, ordered_batches, with_masks
 from segcore.training.predictor import Predictor
@@ -19,14 +21,6 @@ from segcore.training.train import train
 pytestmark = pytest.mark.tensorflow
 
 RECORD = {"epoch", "loss", "mean_iou", "val_loss", "val_mean_iou", "learning_rate", "seconds", "images_per_second", "class_iou"}
-
-
-@pytest.fixture(scope="module")
-def whole(new_run, dataset):
-    """Three epochs that nothing disturbs, with everything that has a memory: Adam, averaging, augmentation."""
-    run = new_run("whole", epochs=3, average=0.8)
-    train(run, dataset)
-    return run
 
 
 def variables(run):
@@ -155,14 +149,15 @@ def test_training_stops_early_and_keeps_the_best(new_run, dataset, scripted):
     assert rates[:6] == [0.01] * 6 and rates[6] == 0.005  # two epochs after the best, the rate is halved
 
 
-def test_recipes_run(new_run, dataset):
+def test_other_recipes_and_a_label_map(new_run, dataset):
     """One epoch of what the other tests do not use."""
+    dataset.save_label_map(LabelMap.merging(3, [(0, 1)], "land"))
     run = new_run(
         "recipes",
-        {"validation_split": ""},
+        {"validation_split": "", "label_map": "land"},
         epochs=1,
         optimizer="sgd",
-        schedule="plateau",
+        schedule="cosine",
         class_weights="median_frequency",
         clip_norm=1.0,
         warmup_epochs=0.5,
@@ -177,13 +172,7 @@ def test_recipes_run(new_run, dataset):
     (record,) = run.metrics()
     assert set(record) == RECORD - {"val_loss", "val_mean_iou"}
     assert record["learning_rate"] == 0  # the only step is the first of the warm-up
-
-
-def test_a_label_map_is_learned_and_remembered(new_run, dataset):
-    dataset.save_label_map(LabelMap.merging(3, [(0, 1)], "land"))
-    run = new_run("merged", {"label_map": "land"}, epochs=1)
-    train(run, dataset)
-    assert len(run.metrics()[0]["class_iou"]) == 2
+    assert len(record["class_iou"]) == 2
     labels = run.read_json("labels")
     assert [c["name"] for c in labels["label_set"]["classes"]] == ["ground + roof", "water"]
     assert labels["label_map"]["groups"] == [[0, 1], [2]]
@@ -203,9 +192,8 @@ def test_mistakes_are_sentences(new_run, dataset, new_prediction, whole, monkeyp
         train(new_prediction(whole, "validation"), dataset)
 
 
-def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(new_run, dataset):
-    run = new_run("changed", epochs=1)
-    train(run, dataset)
+def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(whole, dataset):
+    run = RunFolder(shutil.copytree(whole.folder, whole.folder.with_name("changed")))
     other = dataset.with_splits({s.id: s.split for s in dataset.samples[1:]})
     with pytest.raises(SegcoreError, match="found a changed one"):
         train(run, other)

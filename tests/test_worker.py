@@ -1,0 +1,122 @@
+"""The worker, as a process: it trains, is stopped and killed, goes on, predicts, and fails in sentences."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, RecipeConfig, TrainConfig
+from segcore.data.writing import ArraySample, write_dataset
+from segcore.labels import LabelClass, LabelSet
+from segcore.runs.store import RunFolder
+from segcore.worker import main, work
+
+pytestmark = pytest.mark.tensorflow
+
+ROOT = Path(__file__).resolve().parent.parent
+LABELS = LabelSet((LabelClass(0, "dark", (0, 0, 0)), LabelClass(1, "bright", (255, 255, 255))))
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    root = tmp_path_factory.mktemp("workspace")
+    rng = np.random.default_rng(0)
+    samples = []
+    for split, count in (("train", 6), ("validation", 2), ("test", 2)):
+        for i in range(count):
+            mask = np.kron(rng.integers(0, 2, (2, 2)), np.ones((16, 16))).astype(np.uint8)
+            samples.append(ArraySample(f"{split}{i}", np.repeat(200 * mask[..., None] + 20, 3, -1).astype(np.uint8), mask, split))
+    write_dataset(root / "datasets" / "squares", "squares", LABELS, samples)
+    return root
+
+
+def new_run(workspace, name, dataset="squares", epochs=1, **words):
+    recipe = RecipeConfig(epochs=epochs, batch_size=2, patience=0, augmentation="none", learning_rate=0.01)
+    return RunFolder.create(
+        workspace / "runs", name, TrainConfig(dataset, ModelConfig("unet", "tiny", "none"), recipe, (32, 32), device="cpu", **words)
+    )
+
+
+def start(run):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
+    with open(run.log_path, "ab") as log:
+        return subprocess.Popen([sys.executable, "-m", "segcore.worker", str(run.folder)], stdout=log, stderr=log, env=environment)
+
+
+def wait_until(condition, process, run, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, run.log_tail()
+        assert time.monotonic() < end, f"too slow: {run.status()}\n{run.log_tail()}"
+        time.sleep(0.05)
+
+
+def test_a_killed_and_a_stopped_run_go_on(workspace):
+    """SIGKILL leaves a whole history; SIGTERM ends at a step with a checkpoint; what follows goes on from there."""
+    run = new_run(workspace, "long", epochs=100_000)
+    process = start(run)
+    wait_until(lambda: len(run.metrics()) >= 2, process, run)
+    assert run.status().state == "running" and time.time() - run.status().heartbeat < 30
+    process.kill()
+    process.wait()
+    killed = run.metrics()
+    assert [r["epoch"] for r in killed] == list(range(1, len(killed) + 1))
+
+    process = start(run)
+    wait_until(lambda: len(run.metrics()) > len(killed) + 1, process, run)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 0, run.log_tail()
+    status = run.status()
+    assert (status.state, status.cause) == ("interrupted", "stopped by the user") and status.finished is not None
+    records = run.metrics()
+    assert records[: len(killed)] == killed and [r["epoch"] for r in records] == list(range(1, len(records) + 1))
+    assert f"Going on after epoch {len(killed)}" in run.log_tail(10_000) and "checkpoint written" in run.log_tail()
+    assert status.epoch == len(records) and 0 < status.progress < 1 and status.seconds_left is None
+
+
+def test_a_run_trains_and_another_predicts(workspace):
+    run = new_run(workspace, "short", epochs=2)
+    assert work(run.folder) == 0
+    status = run.status()
+    assert (status.state, status.cause, status.progress, status.epoch) == ("finished", "", 1.0, 2) and status.mean_iou is not None
+    answer = RunFolder.create(workspace / "runs", "short--test", PredictConfig("squares", "short", "test", device="cpu"))
+    assert main([str(answer.folder)]) == 0
+    assert answer.status().state == "finished" and answer.status().mean_iou is not None
+    ids, counts = answer.read_counts("test", "prediction")
+    assert ids == ["test0", "test1"] and (counts.sum((1, 2)) == 32 * 32).all()
+
+
+def cause(run):
+    assert work(run.folder) == 1
+    status = run.status()
+    assert status.state == "failed" and status.finished is not None and "Traceback" not in status.cause
+    return status.cause
+
+
+def test_failures_are_sentences(workspace, monkeypatch, capfd):
+    assert "no dataset.json" in cause(new_run(workspace, "absent", dataset="nothing"))
+    evaluation = RunFolder.create(workspace / "runs", "evaluation", EvaluateConfig("squares", ("short",)))
+    assert "Unknown kind of run for this worker 'evaluate'" in cause(evaluation)
+    orphan = RunFolder.create(workspace / "runs", "orphan", PredictConfig("squares", "gone", device="cpu"))
+    assert "gone" in cause(orphan)
+    capfd.readouterr()
+
+    def raising(error):
+        def fail(run, dataset):
+            raise error
+
+        return fail
+
+    monkeypatch.setattr("segcore.worker.WORK", {"train": raising(MemoryError()), "predict": raising(ZeroDivisionError("by zero\nindeed"))})
+    assert "smaller batch" in cause(new_run(workspace, "memory"))
+    assert "unexpected ZeroDivisionError ended the run (by zero)" in cause(orphan)
+    assert "ZeroDivisionError: by zero" in capfd.readouterr().err  # the log has the traceback
+
+
+def test_usage_is_told():
+    assert main([]) == 2
