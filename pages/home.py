@@ -54,7 +54,9 @@ with st.container(border=True):
         if action.button("Open the demo", type="primary", icon=":material/play_arrow:", width="stretch"):
             open_demo()
 
-datasets = [d for d in workspace.datasets.rows() if d["name"] != "demo"]
+with state.errors_shown():
+    rows = workspace.datasets.rows()
+datasets = [d for d in rows if d["name"] != "demo"]
 runs = [r for r in workspace.runs.rows() if r["dataset"] != "demo"]
 trained = [r for r in runs if r["kind"] == "train"]
 scored = [r for r in runs if r["kind"] in ("predict", "evaluate") and r["state"] == "finished"]
@@ -83,7 +85,6 @@ for title, sentence, page, done in STEPS:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Data sets", anchor=False)
-    rows = workspace.datasets.rows()
     if rows:
         st.dataframe(
             [{"data set": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]} for d in rows],

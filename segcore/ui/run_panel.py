@@ -67,7 +67,8 @@ def _table() -> None:
 
 def details(run: str) -> None:
     """Draw one run: state, buttons, curves, log; it follows by itself while the run is active."""
-    active = state.workspace().runs.open(run).status().state in ACTIVE
+    with state.errors_shown():
+        active = state.workspace().runs.open(run).status().state in ACTIVE
     st.fragment(_details, run_every=1 if active else None)(run, active)
 
 
