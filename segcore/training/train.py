@@ -11,6 +11,7 @@ import numpy as np
 
 from segcore.config import TrainConfig
 from segcore.data.dataset import Dataset, Sample
+from segcore.data.plans import BalancePlan
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.models.build import build_model
@@ -21,7 +22,7 @@ from segcore.training.learner import Learner, Outcome, check_batch_size
 from segcore.training.losses import build_loss
 from segcore.training.metrics import EpochScores
 from segcore.training.optimizers import averaged_weights, build_optimizer
-from segcore.training.pipeline import SampleReader, ordered_batches, training_batches, with_masks
+from segcore.training.pipeline import SampleReader, ordered_batches, planned_samples, training_batches, with_masks
 from segcore.training.progress import Progress, Stopped
 from segcore.training.schedules import learning_rate, plateau_factor
 from segcore.training.strategy import configure, describe, on_gpu, rewrite_graphs, synchronise_batch_normalisation
@@ -66,7 +67,9 @@ class _Training:
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
         self.reader = SampleReader(dataset, config.size, label_map)
-        self.samples = with_masks(dataset, config.train_split)
+        self.samples = _repeated(with_masks(dataset, config.train_split), dataset, config.balance_plan)
+        if config.balance_plan:
+            progress.log(f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch")
         self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
         _remember_labels(run, self.reader, label_map)
@@ -124,7 +127,7 @@ class _Training:
             self._show(record)
         if self._is_stale():
             self.progress.log(f"No better epoch in {self.recipe.patience}: stopped early")
-        self.progress.update(progress=1.0, seconds_left=0.0, message=f"Trained for {self.state.epoch} epochs")
+        self.progress.update(progress=1.0, seconds_left=0.0, message=f"Epochs trained: {self.state.epoch}")
 
     def _run_epoch(self, began: float) -> dict[str, Any]:
         """Train the rest of an epoch, validate, keep the network if it is the best; return the epoch's record."""
@@ -254,6 +257,14 @@ class _Training:
         began, before = self._pace
         left = (now - began) / (done - before) * (total - done) if done > before else None
         self.progress.update(progress=min(1.0, done / total), seconds_left=left)
+
+
+def _repeated(samples: list[Sample], dataset: Dataset, plan: str) -> list[Sample]:
+    """Return the samples with each repeated as a saved balance plan says; every copy is augmented anew."""
+    if not plan:
+        return samples
+    by_id = {sample.id: sample for sample in samples}
+    return [by_id[sample_id] for sample_id in BalancePlan.from_json(dataset.load_plan(plan)).expand(list(by_id))]
 
 
 def _remember_labels(run: RunFolder, reader: SampleReader, label_map: LabelMap | None) -> None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from segcore.data.balance import plan_balance
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.store import RunFolder
@@ -201,3 +202,15 @@ def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(whole, datase
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(SegcoreError, match="damaged"):
         train(run, dataset)
+
+
+def test_a_balance_plan_repeats_images(new_run, dataset, scripted):
+    counts = np.array([[np.count_nonzero(dataset.read_mask(s) == c) for c in range(3)] for s in dataset.select("train")])
+    plan = plan_balance(counts, max_repeats=4, sample_ids=[s.id for s in dataset.select("train")], split="train")
+    assert plan.copies > 0
+    dataset.save_plan("even", plan.to_json())
+    steps = []
+    run = new_run("balanced", {"balance_plan": "even"}, epochs=1, batch_size=1)
+    scripted(0.5, 0.5, 0.5, 0.5, 0.5, on_train=lambda: steps.append(1))
+    train(run, dataset)
+    assert len(steps) == 11 + plan.copies
