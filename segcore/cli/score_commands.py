@@ -1,4 +1,4 @@
-"""Commands about scores: evaluate, ensemble, compress."""
+"""Commands about scores: evaluate, report, ensemble, compress."""
 
 import argparse
 from pathlib import Path
@@ -48,6 +48,31 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             table(["id", "class", "IoU", "Dice", "precision", "recall", "pixels"], rows),
         ]
     )
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of training runs or ensembles; the others are compared with the first")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the page to write: one HTML file that opens offline")
+    parser.add_argument("--csv", metavar="FILE", help="also write the first run's scores of each class, ';' between cells")
+
+
+def _report(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    workspace.scores.ensure_predictions(options.runs, options.split, progress=ProgressLine("Predicting"))
+    files = [Path(options.out)]
+    workspace.reports.write(files[0], workspace.reports.page(options.runs, options.split))
+    if options.csv:
+        files.append(Path(options.csv))
+        workspace.reports.write(files[1], workspace.scores.report(options.runs[0], options.split).label_scores())
+    return {"files": [str(file) for file in files], **workspace.reports.document(options.runs, options.split)}
+
+
+def _show_report(result: dict[str, Any]) -> str:
+    rows = [[name, number(r["mean_iou"]), number(r["pixel_accuracy"])] for name, r in result["reports"].items()]
+    told = [reason for other in result["against_first"].values() for reason in other["reasons"]]
+    written = [f"Wrote {file}" for file in result["files"]]
+    return "\n".join([table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows), *dict.fromkeys(told), *written])
 
 
 def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +143,7 @@ def _show_compress(result: dict[str, Any]) -> str:
 
 SCORE_COMMANDS: dict[str, Command] = {
     "evaluate": Command("score a run, or a folder of masks from any tool", _evaluate_arguments, _evaluate, _show_evaluate),
+    "report": Command("write what a reviewer needs into one file that opens offline", _report_arguments, _report, _show_report),
     "ensemble": Command("score members, their combination, and the dense CRF", _ensemble_arguments, _ensemble, _show_ensemble),
     "compress": Command(
         "what if labels were merged: accuracy gained against information lost", _compress_arguments, _compress, _show_compress

@@ -1,7 +1,7 @@
 """The left wing's door: one object for all that pages and the shell ask of a workspace folder.
 
 A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of
-four shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
+five shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
 """
 
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from segcore.errors import SegcoreError
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import Demo
+from segcore.workspace.reports import ReportShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
@@ -26,6 +27,7 @@ class Workspace:
         runs: What was trained, predicted and evaluated, and what is under way.
         scores: Reports, ensembles and the label-compression what-if.
         scenes: One sample with its masks and probabilities, for looking at.
+        reports: What a reviewer is handed, one run against another, and scores of parts of a split.
         demo: The synthetic set that comes with Segscope.
     """
 
@@ -50,4 +52,5 @@ class Workspace:
         self.runs = RunShelf(self.folder, self.datasets)
         self.scores = ScoreShelf(self.datasets, self.runs)
         self.scenes = SceneShelf(self.datasets, self.runs)
+        self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
         self.demo = Demo(self.datasets, self.runs)
