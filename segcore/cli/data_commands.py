@@ -7,6 +7,8 @@ from typing import Any
 from segcore.catalog import BALANCE_MODES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
+from segcore.data.exporters import FORMS
+from segcore.data.shelf import check_name
 
 
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,16 +82,78 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default="stratified", help="random, stratified or grouped (default: stratified)")
     parser.add_argument("--validation", type=float, default=0.15, help="share of the samples for validation (default 0.15)")
     parser.add_argument("--test", type=float, default=0.15, help="share of the samples for test (default 0.15)")
+    parser.add_argument("--group-by", default="", help="for grouped: folder or prefix (default: folders where there are several)")
     parser.add_argument("--seed", type=int, default=0)
 
 
 def _split(options: Options) -> dict[str, Any]:
     fractions = {"train": 1 - options.validation - options.test, "validation": options.validation, "test": options.test}
-    return workspace_of(options).datasets.make_splits(options.dataset, options.method, fractions, options.seed)
+    shelf = workspace_of(options).datasets
+    return shelf.make_splits(options.dataset, options.method, fractions, options.seed, group_by=options.group_by)
 
 
 def _show_split(result: dict[str, Any]) -> str:
     return f"{result['dataset']}: " + ", ".join(f"{k} {v}" for k, v in result["splits"].items()) + f" ({result['method']})."
+
+
+def _balance_arguments(parser: argparse.ArgumentParser) -> None:
+    _dataset_arguments(parser)
+    parser.add_argument("--split", default="train", help="the split to repeat images of (default: train)")
+    parser.add_argument("--mode", default="pixel", help="pixel: even shares of the pixels; count: of the images (default: pixel)")
+    parser.add_argument("--target", default="uniform", help="uniform, or tempered: half-way there (default: uniform)")
+    parser.add_argument("--max-repeats", type=int, default=5, metavar="R", help="most times that an image stands there (default 5)")
+    parser.add_argument("--budget", type=int, metavar="B", help="most copies in all (default: no limit)")
+    parser.add_argument("--save", metavar="PLAN", help="save the plan under this name, for train --balance-plan PLAN")
+
+
+def _balance(options: Options) -> dict[str, Any]:
+    shelf = workspace_of(options).datasets
+    if options.save:
+        check_name(options.save, "plan")
+    plan = shelf.plan_balance(options.dataset, options.split, options.mode, options.max_repeats, options.budget, target=options.target)
+    if options.save:
+        shelf.save_plan(options.dataset, options.save, plan)
+    return {"dataset": options.dataset, "saved_as": options.save, **plan.to_json()}
+
+
+def _show_balance(result: dict[str, Any]) -> str:
+    repeats = result["repeats"].values()
+    again = sum(r > 1 for r in repeats)
+    lines = [
+        f"{result['dataset']}, split {result['split']}: {len(repeats)} images, {result['copies']} copies of {again} of them.",
+        "",
+        table(
+            ["mode", "before", "after", "floor", "copies", "effective sample size"],
+            [
+                [
+                    result["mode"],
+                    *(number(result[key]) for key in ("before", "after", "floor")),
+                    result["copies"],
+                    number(result["effective_sample_size"], 1),
+                ]
+            ],
+        ),
+        "",
+        result["verdict"],
+    ]
+    if result["saved_as"]:
+        lines.append(f"Saved as {result['saved_as']!r}: segscope train {result['dataset']} --balance-plan {result['saved_as']}")
+    return "\n".join(lines)
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    _dataset_arguments(parser)
+    parser.add_argument("folder", help="a new folder to write into")
+    parser.add_argument("--form", default="index", help=f"{', '.join(FORMS)} (default: index)")
+
+
+def _export(options: Options) -> dict[str, Any]:
+    made = workspace_of(options).datasets.export(options.dataset, Path(options.folder), options.form, progress=ProgressLine("Exporting"))
+    return {"dataset": options.dataset, "form": options.form, "folder": str(made)}
+
+
+def _show_export(result: dict[str, Any]) -> str:
+    return f"Wrote {result['dataset']} to {result['folder']} ({FORMS[result['form']].title})."
 
 
 def _datasets(options: Options) -> list[dict[str, Any]]:
@@ -125,5 +189,7 @@ DATA_COMMANDS: dict[str, Command] = {
     "datasets": Command("list the data sets", lambda parser: None, _datasets, _show_datasets),
     "stats": Command("class balance by pixel and by image, and imbalance measures", _stats_arguments, _stats, _show_stats),
     "split": Command("make train, validation and test splits", _split_arguments, _split, _show_split),
+    "balance": Command("choose which images to repeat so that classes come nearer to even", _balance_arguments, _balance, _show_balance),
+    "export": Command("write a data set for other tools", _export_arguments, _export, _show_export),
     "demo": Command("open the synthetic demo with its five trained members", _demo_arguments, _demo, _show_demo),
 }

@@ -1,4 +1,4 @@
-"""The shelf of data sets: import, open, count, split."""
+"""The shelf of data sets: import, open, look at, split, relabel, balance, export."""
 
 import shutil
 from collections.abc import Callable
@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from segcore.data.appearance import ImageStatistics, collect_appearance
+from segcore.data.balance import explain_repeats, plan_balance
+from segcore.data.copies import draws_of
 from segcore.data.dataset import Dataset
-from segcore.data.importers import ImportReport, check_name, import_dataset
-from segcore.data.splits import make_splits
+from segcore.data.exporters import export_dataset
+from segcore.data.health import Finding, check_health
+from segcore.data.importers import ImportReport, Preview, check_name, import_dataset, preview
+from segcore.data.instances import InstanceStatistics, collect_instances
+from segcore.data.plans import BalancePlan
+from segcore.data.relabel import relabel
+from segcore.data.shift import Shift, measure_shift
+from segcore.data.splits import GROUPINGS, make_splits, split_report
 from segcore.data.statistics import ClassStatistics, collect_statistics, load_statistics
 from segcore.errors import SegcoreError, unknown
+from segcore.labels import LabelSet
 
 Progress = Callable[[int, int, str], None]
+PREVIEW_SIDE = 480
+"""Longer side of a previewed copy, pixels."""
 
 
 class DatasetShelf:
@@ -62,6 +75,29 @@ class DatasetShelf:
         check_name(chosen)
         return import_dataset(source, self.folder / chosen, chosen, copy=copy, progress=progress)
 
+    def preview(self, source: Path, count: int = 3) -> Preview:
+        """Look at what an import would bring, without importing; see :func:`segcore.data.importers.preview`.
+
+        Raises:
+            SegcoreError: Nothing sound was found.
+        """
+        return preview(source, count)
+
+    def export(self, name: str, destination: Path, form: str = "index", progress: Progress | None = None) -> Path:
+        """Write a data set into a new folder for other tools; see :func:`segcore.data.exporters.export_dataset`.
+
+        Raises:
+            SegcoreError: There is no such data set or form, the folder exists, or a file cannot be read or written.
+        """
+        dataset = self.open(name)
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            return export_dataset(dataset, destination, form, progress)
+        except OSError as error:
+            raise SegcoreError(
+                f"Expected a folder that can be written to, but {destination} cannot ({error.strerror}): choose another."
+            ) from error
+
     def delete(self, name: str) -> None:
         """Remove a data set's folder; originals imported by reference stay.
 
@@ -92,27 +128,163 @@ class DatasetShelf:
             return [s.id for s in dataset.samples if s.id in wanted]
         statistics = self.statistics(name)
         pixels = dict(zip(statistics.sample_ids, statistics.counts[:, dataset.label_set.index_of(label)], strict=True))
-        return sorted((s for s in wanted if pixels[s] > 0), key=lambda s: (-pixels[s], s))
+        return sorted((s for s in wanted if pixels.get(s, 0) > 0), key=lambda s: (-pixels[s], s))
 
-    def make_splits(self, name: str, method: str, fractions: dict[str, float], seed: int) -> dict[str, Any]:
-        """Assign every sample to a split and save that with the data set.
+    def instances(self, name: str, split: str | None = None, progress: Progress | None = None) -> InstanceStatistics:
+        """Read the masks of a split and describe the classes' connected components and places.
+
+        Raises:
+            SegcoreError: There is no such data set or split, or a mask cannot be read.
+        """
+        return collect_instances(self.open(name), split, progress=progress)
+
+    def appearance(self, name: str, split: str | None = None, progress: Progress | None = None) -> ImageStatistics:
+        """Read the images of a split and describe their sizes, brightness and colours.
+
+        Raises:
+            SegcoreError: There is no such data set or split, or an image cannot be read.
+        """
+        return collect_appearance(self.open(name), split, progress=progress)
+
+    def health(self, name: str, progress: Progress | None = None) -> list[Finding]:
+        """Return what is wrong with a data set, or could be, problems first.
+
+        Raises:
+            SegcoreError: There is no such data set, or a mask cannot be read.
+        """
+        return check_health(self.open(name), self.statistics(name), progress=progress)
+
+    def shift(self, name: str, first: str, second: str, mode: str = "pixel", group_by: str = "", seed: int = 0) -> Shift:
+        """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.shift.measure_shift`.
+
+        Args:
+            name: Name of the data set.
+            first: A split.
+            second: Another one.
+            mode: "pixel" or "count".
+            group_by: A name in ``splits.GROUPINGS`` to deal whole folders or drives; "" deals samples.
+            seed: Seed of the deals.
+
+        Raises:
+            SegcoreError: There is no such data set, split, mode or grouping.
+        """
+        dataset = self.open(name)
+        if group_by and group_by not in GROUPINGS:
+            raise unknown("grouping", group_by, GROUPINGS)
+        groups = {s.id: GROUPINGS[group_by](s) for s in dataset.samples} if group_by else None
+        return measure_shift(self.statistics(name), first, second, np.random.default_rng(seed), mode, groups=groups)
+
+    def make_splits(
+        self, name: str, method: str, fractions: dict[str, float], seed: int, *, group_by: str = "", save: bool = True
+    ) -> dict[str, Any]:
+        """Assign every sample to a split, and save that with the data set.
+
+        Args:
+            name: Name of the data set.
+            method: A name in ``splits.METHODS``.
+            fractions: Split to share; they sum to 1.
+            seed: Seed of the draw.
+            group_by: A name in ``splits.GROUPINGS``, for "grouped".
+            save: Whether to keep them; False only tells what they would be.
+
+        Returns:
+            ``dataset, method, seed, splits`` {split: samples} and ``report``, see :func:`segcore.data.splits.split_report`.
 
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
         """
-        dataset = self.open(name)
-        statistics = self.statistics(name)
-        rows = dict(zip(statistics.sample_ids, statistics.counts, strict=True))
-        nothing = np.zeros(dataset.label_set.num_classes, np.int64)
-        counts = np.array([rows.get(s.id, nothing) for s in dataset.samples])
-        assigned = make_splits(dataset, method=method, fractions=fractions, seed=seed, counts=counts)
-        changed = dataset.with_splits(assigned).save()
+        dataset, counts = self.open(name), self._counts(name)
+        assigned = make_splits(dataset, method=method, fractions=fractions, seed=seed, counts=counts, group_by=group_by)
+        changed = dataset.with_splits(assigned)
+        if save:
+            changed.save()
         return {
             "dataset": name,
             "method": method,
             "seed": seed,
             "splits": {split: len(changed.select(split)) for split in changed.splits},
+            "report": split_report(dataset, assigned, counts),
         }
+
+    def _counts(self, name: str) -> npt.NDArray[np.int64]:
+        """Pixels of each class by sample in the data set's order, (N, C); zeros without a mask."""
+        statistics = self.statistics(name)
+        rows = dict(zip(statistics.sample_ids, statistics.counts, strict=True))
+        nothing = np.zeros(statistics.label_set.num_classes, np.int64)
+        return np.array([rows.get(s.id, nothing) for s in self.open(name).samples])
+
+    def relabel(self, name: str, label_set: LabelSet, progress: Progress | None = None) -> Dataset:
+        """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.relabel.relabel`.
+
+        Raises:
+            SegcoreError: There is no such data set, or a class is new, lost, or comes back from being ignored.
+        """
+        return relabel(self.open(name), label_set, progress=progress)
+
+    def plan_balance(
+        self,
+        name: str,
+        split: str,
+        mode: str = "pixel",
+        max_repeats: int = 5,
+        budget: int | None = None,
+        *,
+        target: str = "uniform",
+        temper: float = 0.5,
+    ) -> BalancePlan:
+        """Choose repeats that bring the classes of a split nearer to a target; see :func:`segcore.data.balance.plan_balance`.
+
+        Raises:
+            SegcoreError: There is no such data set or split, or an argument is out of range.
+        """
+        part = self.statistics(name).select(split)
+        return plan_balance(
+            part.counts, mode, target, max_repeats, budget, sample_ids=part.sample_ids, split=split, temper=temper
+        )
+
+    def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
+        """Save a balance plan with its data set, where training finds it; one of the same name is replaced.
+
+        Raises:
+            SegcoreError: There is no such data set, or the plan's name cannot be a file name.
+        """
+        self.open(name).save_plan(plan_name, plan.to_json())
+
+    def repeated(self, name: str, plan: BalancePlan) -> list[dict[str, Any]]:
+        """Return one mapping for each image that a plan repeats, most repeats first: ``sample, repeats, brings`` (class names).
+
+        Raises:
+            SegcoreError: There is no such data set or split.
+        """
+        part = self.statistics(name).select(plan.split)
+        reasons = explain_repeats(plan, part.counts, part.label_set.class_names)
+        rows = [{"sample": s, "repeats": r, "brings": reasons[s]} for s, r in plan.repeats.items() if r > 1]
+        return sorted(rows, key=lambda row: -row["repeats"])
+
+    def copies(
+        self, name: str, plan: BalancePlan, sample: str, preset: str, seed: int = 0, epoch: int = 0
+    ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
+        """Return the copies of a sample as training sees them in an epoch: image and mask under one draw each.
+
+        The draws are those of a run with that seed that learns from the plan's split; sizes are limited to 480 pixels here.
+
+        Returns:
+            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) of each copy, in the order of the epoch.
+
+        Raises:
+            SegcoreError: There is no such data set, sample or augmentation, or a file cannot be read.
+        """
+        dataset = self.open(name)
+        stored = dataset.sample(sample)
+        ids = plan.expand([s.id for s in dataset.select(plan.split) if s.mask is not None])
+        scale = min(1.0, PREVIEW_SIDE / max(stored.height, stored.width))
+        size = (max(1, round(stored.height * scale)), max(1, round(stored.width * scale)))
+        image, mask = dataset.read(stored)
+        made = []
+        for _, drawn in draws_of(ids, sample, preset, seed, epoch, size):
+            seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
+            made.append((seen, labels, drawn.to_json()["parameters"]))
+        return made
 
 
 @lru_cache(maxsize=32)
