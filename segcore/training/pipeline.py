@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset import Dataset, Sample
+from segcore.data.plans import BalancePlan
 from segcore.data.transforms import draw
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
@@ -234,3 +235,24 @@ def with_masks(dataset: Dataset, split: str) -> list[Sample]:
     if not samples:
         raise SegcoreError(f"Expected masks in the split {split!r} of {dataset.name}, found none: choose a split with masks, or add them.")
     return samples
+
+
+def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample]:
+    """Return the samples of a split that have a mask, each as often as a saved balance plan repeats it.
+
+    Args:
+        dataset: Where the samples and the plan lie.
+        split: Name of the split.
+        plan: Name of the plan; "" repeats nothing.
+
+    Raises:
+        SegcoreError: The split has no masks, or the plan is unknown, damaged, or for another split.
+    """
+    samples = with_masks(dataset, split)
+    if not plan:
+        return samples
+    balance = BalancePlan.from_json(dataset.load_plan(plan))
+    if balance.split not in ("", split):
+        raise SegcoreError(f"Expected a balance plan for the split {split!r}, received one for {balance.split!r}: make one for this split.")
+    by_id = {sample.id: sample for sample in samples}
+    return [by_id[name] for name in balance.expand(list(by_id))]

@@ -11,7 +11,6 @@ import numpy as np
 
 from segcore.config import TrainConfig
 from segcore.data.dataset import Dataset, Sample
-from segcore.data.plans import BalancePlan
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.models.build import build_model
@@ -67,7 +66,7 @@ class _Training:
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
         self.reader = SampleReader(dataset, config.size, label_map)
-        self.samples = _repeated(with_masks(dataset, config.train_split), dataset, config.balance_plan)
+        self.samples = planned_samples(dataset, config.train_split, config.balance_plan)
         if config.balance_plan:
             progress.log(f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch")
         self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
@@ -257,14 +256,6 @@ class _Training:
         began, before = self._pace
         left = (now - began) / (done - before) * (total - done) if done > before else None
         self.progress.update(progress=min(1.0, done / total), seconds_left=left)
-
-
-def _repeated(samples: list[Sample], dataset: Dataset, plan: str) -> list[Sample]:
-    """Return the samples with each repeated as a saved balance plan says; every copy is augmented anew."""
-    if not plan:
-        return samples
-    by_id = {sample.id: sample for sample in samples}
-    return [by_id[sample_id] for sample_id in BalancePlan.from_json(dataset.load_plan(plan)).expand(list(by_id))]
 
 
 def _remember_labels(run: RunFolder, reader: SampleReader, label_map: LabelMap | None) -> None:

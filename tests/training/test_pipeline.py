@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset import Dataset
+from segcore.data.plans import BalancePlan
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.training.pipeline import SampleReader, load_ahead, ordered_batches, resize_image, resize_mask, training_batches, with_masks
+from segcore.training.pipeline import (
+    SampleReader,
+    load_ahead,
+    ordered_batches,
+    planned_samples,
+    resize_image,
+    resize_mask,
+    training_batches,
+    with_masks,
+)
 
 SIZE = (32, 64)
 
@@ -134,3 +144,17 @@ def test_a_split_without_masks_is_refused(dataset):
     bare = Dataset(dataset.folder, "bare", dataset.label_set, tuple(type(s)(**{**vars(s), "mask": None}) for s in dataset.samples))
     with pytest.raises(SegcoreError, match="found none"):
         with_masks(bare, "train")
+
+
+def test_a_balance_plan_repeats_samples(dataset):
+    ids = [s.id for s in dataset.select("train")]
+    plan = BalancePlan(
+        "pixel", "train", (1 / 3,) * 3, "nominal", 3, None, {ids[0]: 3, ids[2]: 2}, (1 / 3,) * 3, (1 / 3,) * 3, 0.1, 0.0, None, (), 3.0
+    )
+    dataset.save_plan("rare", plan.to_json())
+    assert [s.id for s in planned_samples(dataset, "train", "rare")] == [ids[0]] * 3 + [ids[1]] + [ids[2]] * 2 + ids[3:]
+    assert planned_samples(dataset, "train") == dataset.select("train")
+    with pytest.raises(SegcoreError, match="make one for this split"):
+        planned_samples(dataset, "validation", "rare")
+    with pytest.raises(SegcoreError, match="did you mean 'rare'"):
+        planned_samples(dataset, "train", "rear")
