@@ -1,10 +1,15 @@
 """The synthetic demo: drawn at first click, with five members that were trained beforehand."""
 
 import dataclasses
+import io
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import h5py
+import numpy as np
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.data.synthetic import make_synthetic
@@ -100,17 +105,50 @@ class Demo:
         make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
         members = self._runs.train(CONFIG, MEMBERS)
         self._runs.wait(members, progress)
+        for member in members:
+            _store_in_half_precision(self._runs.open(member).model_path)
         kept = [*members]
         for split in ("validation", "test"):
             run = self._runs.ensemble(members, split, crf=CRFParameters(relative=True))
             self._runs.wait([run], progress)
             kept += [run, *(self._runs.predict(m, split) for m in members)]
+        self._copy(kept, target)
+        return {"dataset": NAME, "runs": members, "ensemble": kept[-MEMBERS - 1]}
+
+    def _copy(self, runs: list[str], target: Path) -> None:
+        """Write runs into ``target/runs``, with probabilities and masks of the first test scenes only."""
         shutil.rmtree(target / "runs", ignore_errors=True)
         shown = {s.id for s in self._datasets.open(NAME).select("test")[:SCENES_SHOWN]}
-        for run in kept:
+        for run in runs:
             copy = target / "runs" / run
             shutil.copytree(self._runs.folder / run, copy, ignore=shutil.ignore_patterns("checkpoints", "*.lock", "log.txt"))
             for file in [*copy.glob("probabilities/*/*.prob"), *copy.glob("masks/*/*/*.mask")]:
                 if file.stem not in shown:
                     file.unlink()
-        return {"dataset": NAME, "runs": members, "ensemble": kept[-MEMBERS - 1]}
+
+
+def _store_in_half_precision(model: Path) -> None:
+    """Round the weights of a ``.keras`` file to float16 and pack it again, at half the size; Keras reads it as before.
+
+    Done before anything is predicted, so that what comes with Segscope is what these very weights predict.
+    """
+    with zipfile.ZipFile(model) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with h5py.File(io.BytesIO(parts["model.weights.h5"])) as source, h5py.File(packed := io.BytesIO(), "w") as halved:
+        halved.attrs.update(source.attrs)
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                values = item[()]
+                made = halved.create_dataset(name, data=values.astype(np.float16) if values.dtype == np.float32 else values)
+            else:
+                made = halved.require_group(name)
+            made.attrs.update(item.attrs)
+
+        source.visititems(copy)
+    parts["model.weights.h5"] = packed.getvalue()
+    partial = model.with_name(f".{model.name}.partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    partial.replace(model)
