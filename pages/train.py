@@ -14,7 +14,8 @@ if not [s for s in dataset.splits if s]:
     training_form.offer_splits(name)
     st.stop()
 
-config, members = training_form.form(name)
+with state.errors_shown():
+    config, members = training_form.form(name)
 if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=config is None) and config is not None:
     with state.errors_shown():
         runs = workspace.runs.train(config, members=members)

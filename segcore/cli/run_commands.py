@@ -53,11 +53,16 @@ def _some(table_of_names: dict[str, Any]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
-def _train(options: Options) -> dict[str, Any]:
+def train_config(options: Options) -> TrainConfig:
+    """Return the config of a training run that the options of ``train`` say.
+
+    Raises:
+        SegcoreError: A choice is unknown or out of range.
+    """
     architecture, encoder = options.architecture, options.encoder
     if architecture not in ARCHITECTURES:  # "unet" and others are both an architecture and an older name: the architecture wins
         architecture, encoder = CLASSIC_NAMES.get(architecture, (architecture, encoder))
-    config = TrainConfig(
+    return TrainConfig(
         dataset=options.dataset,
         model=ModelConfig(architecture, encoder, options.weights),
         recipe=RecipeConfig(
@@ -86,6 +91,10 @@ def _train(options: Options) -> dict[str, Any]:
         balance_plan=options.balance_plan,
         deterministic=options.deterministic,
     )
+
+
+def _train(options: Options) -> dict[str, Any]:
+    config = train_config(options)
     workspace = workspace_of(options)
     runs = workspace.runs.train(config, members=options.members)
     if options.wait:

@@ -13,12 +13,16 @@ def offer(runs: Sequence[str], split: str) -> bool:
     missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
     if not missing:
         return True
-    under_way = {r["run"]: r for r in workspace.runs.rows() if r["state"] in ("queued", "starting", "running", "stopping")}
-    active = [under_way[name] for run in missing for name in workspace.runs.derived(run, split) if name in under_way]
+    rows = {r["run"]: r for r in workspace.runs.rows()}
+    needed = [rows[name] for run in missing for name in workspace.runs.derived(run, split) if name in rows]
+    active = [r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")]
     with st.container(border=True):
         if active:
-            _follow([r["run"] for r in active])
+            _follow(active)
         else:
+            for row in needed:
+                if row["state"] in ("failed", "interrupted"):
+                    st.error(f"{row['run']}: {row['cause'] or row['state']}", icon=":material/error:")
             st.markdown(f"The split **{split}** has not been predicted yet by {', '.join(f'`{r}`' for r in missing)}.")
             if st.button(f"Predict {split}", type="primary", icon=":material/play_arrow:", key="predict_split"):
                 with state.errors_shown():
@@ -35,10 +39,6 @@ def _follow(names: list[str]) -> None:
         statuses = [folder.status() for folder in folders]
         state.workspace().runs.refresh()
         if all(s.has_ended for s in statuses):
-            for folder, status in zip(folders, statuses, strict=True):
-                if status.state != "finished":
-                    st.error(f"{folder.id}: {status.cause or status.state}")
-                    return
             st.rerun()
         done = sum(s.progress for s in statuses) / len(statuses)
         left = max((s.seconds_left or 0.0) for s in statuses)

@@ -35,7 +35,7 @@ def _table() -> None:
     kinds = st.segmented_control(
         "Kinds", list(RUN_KINDS), selection_mode="multi", default=["train"], format_func=lambda k: RUN_KINDS[k].title, key="kinds"
     )
-    shown = [r for r in rows if r["kind"] in (kinds or list(RUN_KINDS))]
+    shown = [r for r in rows if r["kind"] in (kinds or list(RUN_KINDS)) or r["kind"] not in RUN_KINDS]  # a damaged run has no kind
     st.dataframe(
         [
             {

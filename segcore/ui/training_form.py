@@ -1,5 +1,6 @@
 """The form that says what shall learn: made from the tables of the catalogue."""
 
+import dataclasses
 import shlex
 from collections.abc import Mapping
 
@@ -144,8 +145,8 @@ def offer_splits(dataset: str) -> None:
         st.markdown("This data set came without splits. Training needs at least **train**, and **validation** to choose the best epoch.")
         one, two, three = st.columns(3)
         method = one.selectbox("Method", ["stratified", "random", "grouped"], help="Grouped keeps the samples of one folder together.")
-        validation = two.number_input("Validation, %", 0, 50, 15)
-        test = three.number_input("Test, %", 0, 50, 15)
+        validation = two.number_input("Validation, %", 0, 45, 15)
+        test = three.number_input("Test, %", 0, 45, 15)
         if st.button("Make splits", type="primary"):
             fractions = {"train": 1 - (validation + test) / 100, "validation": validation / 100, "test": test / 100}
             with state.errors_shown():
@@ -155,33 +156,20 @@ def offer_splits(dataset: str) -> None:
 
 def command_line(config: TrainConfig, members: int) -> str:
     """Return the shell command that starts the same runs."""
-    model, recipe = config.model, config.recipe
     options = {
-        "architecture": model.architecture,
-        "encoder": model.encoder,
-        "weights": model.weights,
+        **dataclasses.asdict(config.model),
         "size": f"{config.size[0]}x{config.size[1]}",
-        "loss": recipe.loss,
-        "optimizer": recipe.optimizer,
-        "learning-rate": f"{recipe.learning_rate:g}",
-        "schedule": recipe.schedule,
-        "epochs": recipe.epochs,
-        "batch-size": recipe.batch_size,
-        "patience": recipe.patience,
-        "augmentation": recipe.augmentation,
-        "precision": recipe.precision,
-        "class-weights": recipe.class_weights,
-        "warmup-epochs": f"{recipe.warmup_epochs:g}",
-        "train-split": config.train_split,
-        "validation-split": config.validation_split,
-        "label-map": config.label_map,
-        "balance-plan": config.balance_plan,
+        **dataclasses.asdict(config.recipe),
+        "train_split": config.train_split,
+        "validation_split": config.validation_split,
+        "label_map": config.label_map,
+        "balance_plan": config.balance_plan,
         "device": config.device,
         "seed": config.seed,
         "members": members,
     }
     words = ["python", "-m", "segcore", "train", config.dataset]
     for name, value in options.items():
-        if value != "" or name == "validation-split":
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)
+        if value != "" or name == "validation_split":
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join([*words, *(["--deterministic"] if config.deterministic else [])])

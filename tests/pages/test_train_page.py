@@ -1,0 +1,152 @@
+"""What shall learn it: the form refuses what cannot be, starts what it says, and says how the shell starts the same."""
+
+import dataclasses
+import shlex
+
+import numpy as np
+
+from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES
+from segcore.cli import build_parser
+from segcore.cli.run_commands import train_config
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.labels import LabelMap
+from segcore.runs import jobs
+from segcore.ui.training_form import command_line
+
+
+def parsed(line: str) -> tuple[TrainConfig, int]:
+    """What the shell would start."""
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "segcore"]
+    options = build_parser().parse_args(words[3:])
+    return train_config(options), options.members
+
+
+def field(elements, label: str):
+    (found,) = [e for e in elements if e.label == label]
+    return found
+
+
+def random_config(rng) -> TrainConfig:
+    """A config with nothing left at its default but by chance."""
+    recipe = RecipeConfig(
+        loss=str(rng.choice([*LOSSES, "dice + 0.5*focal"])),
+        learning_rate=float(10 ** rng.uniform(-6, 0)),
+        epochs=int(rng.integers(20, 400)),
+        batch_size=int(rng.integers(1, 65)),
+        patience=int(rng.integers(0, 40)),
+        warmup_epochs=float(rng.uniform(0, 9)),
+        weight_decay=float(rng.uniform(0, 1)),
+        clip_norm=float(rng.uniform(0, 5)),
+        average=float(rng.uniform(0, 0.999)),
+        monitor=str(rng.choice(["mean_iou", "loss"])),
+        optimizer="sgd",
+        schedule="cosine",
+        augmentation="none",
+        precision="mixed_bfloat16",
+        class_weights="inverse_root",
+    )
+    model = ModelConfig(str(rng.choice([*ARCHITECTURES])), str(rng.choice([*ENCODERS])), "/some where/encoder's weights.npz")
+    size = (model.stride * int(rng.integers(1, 9)), model.stride * int(rng.integers(1, 9)))
+    return TrainConfig(
+        "a-set", model, recipe, size, "learn", str(rng.choice(["", "check"])), int(rng.integers(0, 2**31)), device="gpu:0,gpu:1",
+        label_map=str(rng.choice(["", "merged-3"])), balance_plan=str(rng.choice(["", "by-pixel"])), deterministic=bool(rng.integers(2)),
+    )  # fmt: skip
+
+
+def test_the_command_line_says_the_whole_config() -> None:
+    rng = np.random.default_rng(5)
+    for members in range(1, 40):
+        config = random_config(rng)
+        assert parsed(command_line(config, members)) == (config, members)
+
+
+def test_the_form_says_what_it_starts(workspace, open_page, read) -> None:
+    workspace.datasets.open("tiny").save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
+    at = open_page("train")
+    field(at.selectbox, "Encoder").set_value("tiny").run()
+    field(at.selectbox, "Architecture").set_value("linknet")
+    field(at.selectbox, "Loss").set_value("dice_focal")
+    field(at.selectbox, "Optimizer").set_value("adamw")
+    field(at.selectbox, "Learning-rate schedule").set_value("one_cycle")
+    field(at.selectbox, "Choose the best epoch on").set_value("")
+    field(at.selectbox, "Label map").set_value("merged")
+    field(at.number_input, "Learning rate").set_value(0.00123456)
+    field(at.number_input, "Epochs").set_value(17)
+    field(at.number_input, "Members").set_value(2)
+    read.check(at.run())
+    (line,) = [c.value for c in at.code]
+    config, members = parsed(line)
+    assert (config.model, members) == (ModelConfig("linknet", "tiny", "none"), 2)
+    assert (config.recipe.loss, config.recipe.optimizer, config.recipe.schedule) == ("dice_focal", "adamw", "one_cycle")
+    assert (config.recipe.learning_rate, config.recipe.epochs) == (0.00123456, 17)
+    assert (config.train_split, config.validation_split, config.label_map) == ("train", "", "merged")
+    read.check(field(at.button, "Start training").click().run())
+    runs = [job.run for job in jobs.waiting(workspace.folder)]
+    assert len(runs) == 2
+    for member, run in enumerate(runs):
+        group = run.rsplit("-", 1)[0]
+        assert workspace.runs.open(run).config == dataclasses.replace(config, seed=config.seed + member, member=member, group=group)
+
+
+def test_every_choice_of_the_catalogue_can_be_made(workspace, open_page, read) -> None:
+    at = open_page("train")
+    assert field(at.selectbox, "Architecture").options == [c.title for c in ARCHITECTURES.values()]
+    assert field(at.selectbox, "Encoder").options == [c.title for c in ENCODERS.values()]
+    assert field(at.selectbox, "Loss").options == [c.title for c in LOSSES.values()]
+    for encoder in ("tiny", "vgg16", "mit_b0"):  # without a download, with one, and another family
+        read.check(field(at.selectbox, "Encoder").set_value(encoder).run())
+        weights = field(at.selectbox, "Encoder weights")
+        assert ("imagenet" in weights.value) == ENCODERS[encoder].imagenet
+        assert not at.warning
+
+
+def test_what_cannot_be_is_refused_before_it_starts(workspace, started, open_page, read) -> None:
+    at = open_page("train")
+    field(at.number_input, "Epochs").set_value(3)
+    read.check(field(at.number_input, "Warm-up epochs").set_value(5.0).run())
+    (message,) = at.warning
+    assert "warm-up epochs between 0 and 3" in message.value
+    assert field(at.button, "Start training").disabled
+    assert not at.code and started == [] and workspace.runs.ids() == []
+    read.check(field(at.number_input, "Warm-up epochs").set_value(2.0).run())
+    assert not at.warning and not field(at.button, "Start training").disabled
+
+
+def test_a_size_that_does_not_divide_is_refused(workspace, open_page, read) -> None:
+    at = open_page("train")
+    read.check(field(at.number_input, "Height").set_value(50).run())
+    assert "multiple of 32" in at.warning[0].value
+    assert field(at.button, "Start training").disabled
+
+
+def test_what_vanishes_meanwhile_is_told_in_a_sentence(workspace, started, open_page, read) -> None:
+    workspace.datasets.open("tiny").save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
+    at = open_page("train")
+    read.check(field(at.selectbox, "Label map").set_value("merged").run())
+    (workspace.datasets.folder / "tiny" / "label_maps" / "merged.json").write_text("{")
+    read.check(field(at.button, "Start training").click().run())
+    assert "damaged" in at.error[0].value
+    assert workspace.runs.ids() == []
+
+
+def test_without_splits_it_offers_to_make_them(workspace, open_page, read) -> None:
+    workspace.datasets.open("tiny").with_splits({}).save()
+    at = open_page("train")
+    assert not [b for b in at.button if b.label == "Start training"]
+    field(at.number_input, "Validation, %").set_value(25)
+    field(at.number_input, "Test, %").set_value(25)
+    read.check(field(at.button, "Make splits").click().run())
+    assert {s: len(workspace.datasets.open("tiny").select(s)) for s in ("train", "validation", "test")} == {
+        "train": 6, "validation": 3, "test": 3,
+    }  # fmt: skip
+    assert field(at.button, "Start training")
+
+
+def test_splits_always_leave_something_to_learn_from(workspace, open_page, read) -> None:
+    workspace.datasets.open("tiny").with_splits({}).save()
+    at = open_page("train")
+    for label in ("Validation, %", "Test, %"):
+        field(at.number_input, label).set_value(field(at.number_input, label).max)
+    read.check(field(at.button, "Make splits").click().run())
+    assert workspace.datasets.open("tiny").select("train")
