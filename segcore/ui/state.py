@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
@@ -23,8 +24,20 @@ def _open_workspace() -> Workspace:
     return Workspace()
 
 
+def _enter_by_the_frame() -> None:
+    """Run app.py round this page when the server's very first request was a deep link to it.
+
+    Until ``st.navigation`` has run once in a server, Streamlit takes the folder ``pages/`` for the app's navigation and runs a
+    page of it bare: no groups, no logo, narrow. Telling it otherwise and running again keeps the address.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
 def workspace() -> Workspace:
     """Return the workspace of this app, opened once for all sessions."""
+    _enter_by_the_frame()
     with errors_shown():
         return _open_workspace()
 

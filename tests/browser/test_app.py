@@ -104,7 +104,7 @@ def test_a_training_run_is_started_watched_and_looked_at(page: Page, url: str, w
     assert status.state == "finished", status.cause
     assert [line["epoch"] for line in workspace.runs.open(run).metrics()] == [1, 2]
     # the open page follows by itself
-    expect(page.get_by_text("Finished", exact=True).first).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="Look at its masks")).to_be_visible(timeout=20_000)
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     page.get_by_role("link", name="Look at its masks").click()
     page.get_by_role("button", name="Predict test").click()
@@ -118,14 +118,25 @@ def test_nothing_is_lost_when_the_page_is_opened_again(new_page: Callable[..., P
     page.goto(f"{url}/compare?run={demo['ensemble']}")
     expect_four_panels(page)
     wait_idle(page)
-    image = page.evaluate("() => document.querySelector('[data-painted]').dataset.painted")
+    viewer = page.locator("[data-painted]").first
+    image = viewer.get_attribute("data-painted")
     page.get_by_role("button", name="Next image").click()
-    page.wait_for_function(f"() => document.querySelector('[data-painted]').dataset.painted !== {image!r}")
+    expect(viewer).not_to_have_attribute("data-painted", image)
     wait_idle(page)
-    moved = page.evaluate("() => document.querySelector('[data-painted]').dataset.painted")
+    moved = viewer.get_attribute("data-painted")
     again = new_page()
     again.goto(page.url)
     again.locator(f'[data-painted="{moved}"]').wait_for()
+
+
+def test_the_first_request_may_be_a_deep_link(page: Page, start_app: Callable[..., str], workspace: Workspace) -> None:
+    demo = workspace.demo.open()
+    fresh = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
+    page.goto(f"{fresh}/compress?run={demo['runs'][1]}")
+    expect(page.get_by_role("heading", name="Compress labels")).to_be_visible()
+    expect(page.get_by_role("link", name="Data set")).to_be_visible()
+    expect(page.get_by_text(f"From the counts of {demo['runs'][1]}")).to_be_visible()
+    assert f"/compress?run={demo['runs'][1]}" in page.url
 
 
 def test_the_app_listens_on_this_machine_only() -> None:
