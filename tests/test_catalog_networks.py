@@ -1,0 +1,60 @@
+"""The names of the catalogue whose builders need TensorFlow; tables are compared, no network is built."""
+
+import keras
+import numpy as np
+import pytest
+
+from segcore import catalog
+from segcore.config import RecipeConfig
+from segcore.models.build import DECODERS
+from segcore.models.encoders import RECIPES
+from segcore.training.class_weights import class_weights
+from segcore.training.losses import build_loss
+from segcore.training.optimizers import build_optimizer
+from segcore.training.schedules import learning_rate
+from segcore.worker import WORK
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_architectures_and_encoders_have_builders() -> None:
+    assert set(DECODERS) == set(catalog.ARCHITECTURES)
+    assert set(RECIPES) == set(catalog.ENCODERS)
+
+
+@pytest.mark.parametrize("name", catalog.LOSSES)
+def test_a_loss_is_built(name: str) -> None:
+    assert build_loss(name, 4, 255) is not None
+
+
+@pytest.mark.parametrize("name", catalog.OPTIMIZERS)
+def test_an_optimizer_is_built(name: str) -> None:
+    assert isinstance(build_optimizer(RecipeConfig(optimizer=name)), keras.optimizers.Optimizer)
+
+
+@pytest.mark.parametrize("name", catalog.SCHEDULES)
+def test_a_schedule_gives_rates(name: str) -> None:
+    recipe = RecipeConfig(schedule=name, epochs=8, learning_rate=0.5)
+    rates = [learning_rate(recipe, epoch) for epoch in np.linspace(0, 8, 41)]
+    assert all(0 <= rate <= 0.5 + 1e-12 for rate in rates)
+    assert max(rates) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", catalog.CLASS_WEIGHTS)
+def test_a_class_weighting_gives_one_weight_a_class(name: str) -> None:
+    weights = class_weights(name, np.array([[90, 9, 1], [80, 20, 0]]))
+    if name == "none":
+        assert weights is None
+    else:
+        assert weights is not None and len(weights) == 3
+        assert weights[0] < weights[1] < weights[2]  # the rarer, the heavier
+
+
+@pytest.mark.parametrize("name", catalog.PRECISIONS)
+def test_a_precision_is_one_of_keras(name: str) -> None:
+    assert keras.DTypePolicy(name).variable_dtype == "float32"
+
+
+def test_each_kind_of_run_has_one_worker() -> None:
+    assert {*WORK, "evaluate"} == set(catalog.RUN_KINDS)
+    assert "evaluate" not in WORK
