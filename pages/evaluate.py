@@ -1,9 +1,8 @@
 """How good is it, how sure are we?"""
 
-import numpy as np
 import streamlit as st
 
-from segcore.ui import charts, predictions, state
+from segcore.ui import against, charts, confused, parts, predictions, scored, state
 
 workspace = state.workspace()
 state.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
@@ -23,9 +22,10 @@ with state.errors_shown():
     stage = stages[0]
     if len(stages) > 1:
         stage = st.segmented_control("Scored", stages, default=stages[0], key="stage", bind="query-params", required=True)
-    report = workspace.scores.report(run, split, stage)
+    stage = str(stage)
+    report = scored.report(run, split, stage)
 result = report.to_json()
-label_set = workspace.scores.label_set(run)
+label_set = report.label_set
 low, high = result["interval"]["mean_iou"]
 
 cards = st.columns(5)
@@ -33,20 +33,37 @@ cards[0].metric(
     "Mean IoU",
     state.percent(result["mean_iou"]),
     border=True,
+    height="stretch",
     help="Intersection over union of each class over the whole split, averaged over the classes that occur.",
 )
 cards[1].metric(
     "95 % interval, %",
-    f"{100 * low:.1f} – {100 * high:.1f}",
+    "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
     border=True,
-    help="Percentile bootstrap of the mean IoU: images are drawn again with replacement, 1,000 times.",
+    height="stretch",
+    help="Percentile bootstrap of the mean IoU: images are drawn again with replacement, 1,000 times. One image has none.",
 )
-cards[2].metric("Pixel accuracy", state.percent(result["pixel_accuracy"]), border=True, help="Share of the scored pixels that are right.")
-cards[3].metric("Images", result["num_samples"], border=True, help=result["statement"])
-cards[4].metric("Ignored pixels", state.percent(result["ignored_share"]), border=True, help="Pixels without a scored true class.")
+cards[2].metric(
+    "Pixel accuracy",
+    state.percent(result["pixel_accuracy"]),
+    border=True,
+    height="stretch",
+    help="Share of the scored pixels that are right.",
+)
+cards[3].metric("Images", result["num_samples"], border=True, height="stretch", help=result["statement"])
+cards[4].metric(
+    "Ignored pixels",
+    state.percent(result["ignored_share"]),
+    border=True,
+    height="stretch",
+    help="Pixels without a scored true class.",
+)
 
 classes = result["classes"]
-tab_classes, tab_confusion, tab_images = st.tabs(["Classes", "Confusion", "Images, hardest first"])
+titles = ["Classes", "Confusion", "Images, hardest first", "A against B", "Parts of the split"]
+if len(stages) > 1 or stage == "ensemble":
+    titles.append("Members")
+tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *tab_members = st.tabs(titles, key="tab", bind="query-params")
 with tab_classes:
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
@@ -77,24 +94,26 @@ with tab_classes:
             },
             alt="Scores of each class",
         )
-    st.download_button(
-        "Download label_scores.csv",
-        report.label_scores().encode(),
-        f"{run}-{split}-label_scores.csv",
-        "text/csv",
-        icon=":material/download:",
-    )
-with tab_confusion:
-    normalise = st.segmented_control(
-        "Percent of",
-        ["row", "column", "all"],
-        default="row",
-        key="normalise",
-        required=True,
-        help="row: of the true class; column: of the predicted one",
-    )
-    figure = charts.confusion(np.asarray(result["confusion"]), label_set.class_names, str(normalise))
-    st.plotly_chart(figure, key="confusion", config=state.CHART, alt="Confusion matrix, rows true, columns predicted")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download label_scores.csv",
+            report.label_scores().encode(),
+            f"{run}-{split}-label_scores.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download the report",
+            lambda: workspace.reports.page([run], split).encode(),
+            f"{run}-{split}-report.html",
+            "text/html",
+            icon=":material/description:",
+            on_click="ignore",
+            help="One HTML file for a reviewer that opens offline: scores, confusion, the hardest images, config, versions, fingerprint.",
+        )
+with tab_confusion, state.errors_shown():
+    confused.show(report, run, split, stage, picking=bool(tab_confusion.open))
 with tab_images:
     st.caption("Click a row to look at that image.")
     images = result["images"]
@@ -109,5 +128,15 @@ with tab_images:
     )
     rows = event["selection"]["rows"]
     if rows:
-        st.switch_page("pages/compare.py", query_params={"run": run, "split": split, "sample": images[rows[0]]["id"]})
+        scored.look_at(run, split, images[rows[0]]["id"])
+if tab_against.open:
+    with tab_against:
+        against.show(run, split, stage)
+if tab_parts.open:
+    with tab_parts:
+        parts.show(report, run, split, stage)
+for tab in tab_members:
+    if tab.open:
+        with tab:
+            parts.members(report, run, split)
 st.caption(result["statement"])

@@ -90,6 +90,15 @@ class ScoreShelf:
         folder, first = self._counted(run, split, "")
         return [first, *(s for s in folder.stages(split) if s != first)]
 
+    def stamp(self, run: str, split: str, stage: str = "") -> str:
+        """Return a text that is another whenever the counts of a run, or what its classes are called, may be others: a key for caches.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, stage = self._counted(run, split, stage)
+        return f"{folder.id} {stage} {folder.status().finished} {self._datasets.open(folder.config.dataset).fingerprint}"
+
     def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
         """Save a merge of the labels that a run predicts as a label map of its data set.
 

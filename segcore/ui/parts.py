@@ -1,0 +1,98 @@
+"""Scores of parts of a split, and the spread over the members of an ensemble."""
+
+import numpy as np
+import streamlit as st
+
+from segcore.evaluation.report import Report
+from segcore.ui import score_charts, scored, state
+
+KINDS = {"class": "class held", "group": "group", "brightness": "brightness", "size": "size of things"}
+
+
+def show(report: Report, run: str, split: str, stage: str) -> None:
+    """Show the scores of images that share something: a class, a group, a brightness; or recall by the size of things."""
+    with state.errors_shown():
+        groups = {g for g in state.workspace().reports.groups(run, split, stage) if g}
+    kinds = [title for kind, title in KINDS.items() if kind != "group" or len(groups) > 1]
+    title = st.segmented_control(
+        "Parts by", kinds, default=kinds[0], key="part", required=True, help="Brightness and size read every image once."
+    )
+    kind = next(k for k, t in KINDS.items() if t == title)
+    if kind == "size":
+        _sizes(report, run, split, stage)
+        return
+    with state.errors_shown():
+        rows = scored.parts(run, split, stage, kind)
+    chart, table = st.columns([5, 4], gap="medium")
+    with chart:
+        figure = score_charts.part_scores(rows, report.to_json()["mean_iou"])
+        st.plotly_chart(figure, key="parts", config=state.CHART, alt="Mean IoU of each part of the split, with its interval")
+    with table:
+        st.dataframe(
+            [
+                {"part": r["name"], "images": r["num_samples"], "mean IoU": r["mean_iou"], "pixel accuracy": r["pixel_accuracy"]}
+                for r in rows
+            ],
+            hide_index=True,
+            column_config={
+                "mean IoU": st.column_config.NumberColumn(format="percent", help="Over the classes that occur in this part"),
+                "pixel accuracy": st.column_config.NumberColumn(format="percent"),
+            },
+            alt="Scores of each part",
+        )
+    st.caption("A part may lack classes that others have; its mean leaves them out, so compare with care.")
+
+
+def _sizes(report: Report, run: str, split: str, stage: str) -> None:
+    with state.errors_shown():
+        found, images = scored.sizes(run, split, stage)
+    if not images:
+        st.info("No probabilities of this split are on disk, so there is no mask to measure.", icon=":material/info:")
+        return
+    counts = np.asarray(found, np.int64)
+    figure = score_charts.recall_by_size(report.label_set.class_names, counts)
+    st.plotly_chart(figure, key="sizes", config=state.CHART, alt="Share of true pixels found, by the size of the thing they belong to")
+    st.caption(
+        f"A thing is a connected region of one class in the true mask; {int(counts[..., 2].sum()):,} of them in {images} of "
+        f"{len(report.sample_ids)} images, those whose probabilities are on disk."
+    )
+
+
+def members(report: Report, run: str, split: str) -> None:
+    """Show how far the members of an ensemble lie apart, for the set and for each class."""
+    with state.errors_shown():
+        found = state.workspace().reports.spread(run, split)
+    if found is None:
+        return
+    names, spread = found
+    scores = spread.to_json()["scores"]
+    iou, accuracy = scores["mean_iou"], scores["pixel_accuracy"]
+    cards = st.columns(4)
+    for card, title, one in ((cards[0], "Mean IoU of a member", iou), (cards[1], "Pixel accuracy of a member", accuracy)):
+        card.metric(
+            title,
+            f"{100 * one['mean']:.1f} ± {100 * (one['deviation'] or 0):.1f} %",
+            border=True,
+            height="stretch",
+            help=f"Mean and standard deviation over {len(names)} members, from {state.percent(one['range'][0])} to "
+            f"{state.percent(one['range'][1])}.",
+        )
+    low, high = iou["interval"]
+    cards[2].metric(
+        "95 % interval of the mean, %",
+        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
+        border=True,
+        height="stretch",
+        help="Student's t over members: how well the recipe pins the network. Another question than the interval over images.",
+    )
+    agreement = spread.agreement
+    cards[3].metric(
+        "Confusion that all share",
+        "–" if np.isnan(agreement) else f"{100 * agreement:.0f} %",
+        border=True,
+        height="stretch",
+        help="100 %: every member confuses the same classes equally often, which speaks for the labels or the images. "
+        "0 %: no confusion is shared, which averaging mends.",
+    )
+    figure = score_charts.member_spread(report.label_set.class_names, names, spread.class_iou)
+    st.plotly_chart(figure, key="members", config=state.CHART, alt="IoU of each class by each member")

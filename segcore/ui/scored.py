@@ -1,0 +1,106 @@
+"""What pages about scores share: reports and what follows from them, computed once; the way from a number to its image."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.evaluation.dendrogram import build_dendrogram
+from segcore.evaluation.report import Report
+from segcore.evaluation.slices import score_slices, slice_by_class, slice_by_tag, slice_by_value
+from segcore.ui import state
+from segcore.workspace import Workspace
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _report(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> Report:
+    return _workspace.scores.report(run, split, stage)
+
+
+def report(run: str, split: str, stage: str = "") -> Report:
+    """Return a run's report; shared by all sessions, so it is only read.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = state.workspace()
+    return _report(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _comparison(_workspace: Workspace, run: str, other: str, split: str, stages: tuple[str, str], stamps: str) -> dict[str, Any]:
+    return _workspace.reports.compare(run, other, split, *stages).to_json()
+
+
+def comparison(run: str, other: str, split: str, stage: str = "", other_stage: str = "") -> dict[str, Any]:
+    """Return how two runs compare on a split; see :class:`segcore.evaluation.comparison.Comparison`.
+
+    Raises:
+        SegcoreError: One has no counts of that split yet.
+    """
+    workspace = state.workspace()
+    stamps = f"{workspace.scores.stamp(run, split, stage)} {workspace.scores.stamp(other, split, other_stage)}"
+    return _comparison(workspace, run, other, split, (stage, other_stage), stamps)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _similar_order(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> list[int]:
+    return build_dendrogram(_workspace.scores.counts(run, split, stage)[1].sum(0)).order
+
+
+def similar_order(run: str, split: str, stage: str = "") -> list[int]:
+    """Return the class indices so that classes which the run answers alike stand together.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = state.workspace()
+    return _similar_order(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+@st.cache_data(max_entries=64, show_spinner="Scoring the parts")
+def _parts(_workspace: Workspace, run: str, split: str, stage: str, kind: str, stamp: str) -> list[dict[str, Any]]:
+    counts = _workspace.scores.counts(run, split, stage)[1]
+    if kind == "class":
+        parts = slice_by_class(counts, _workspace.scores.label_set(run).class_names)
+    elif kind == "group":
+        parts = slice_by_tag(_workspace.reports.groups(run, split, stage), "group")
+    else:
+        parts = slice_by_value(_workspace.reports.brightness(run, split, stage), "brightness")
+    return score_slices(counts, parts)
+
+
+def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
+    """Return the scores of parts of a split: images that hold a "class", that share a "group", or of like "brightness".
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or an image cannot be read.
+    """
+    workspace = state.workspace()
+    return _parts(workspace, run, split, stage, kind, workspace.scores.stamp(run, split, stage))
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring the things in every mask")
+def _sizes(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> tuple[list[list[list[int]]], int]:
+    found, images = _workspace.reports.sizes(run, split, stage)
+    return found.tolist(), images
+
+
+def sizes(run: str, split: str, stage: str = "") -> tuple[list[list[list[int]]], int]:
+    """Return right pixels, true pixels and things, for each class and size of thing, and how many images were looked at.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or a file cannot be read.
+    """
+    workspace = state.workspace()
+    return _sizes(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+def look_at(run: str, split: str, sample: str, beside: str | None = None) -> None:
+    """Go to an image on the compare page, perhaps beside another run; where its probabilities are not on disk, say so instead."""
+    with state.errors_shown():
+        on_disk = {s.id for s in state.workspace().scenes.predicted_samples(run, split)}
+    if sample in on_disk:
+        query = {"run": run, "split": split, "sample": sample, **({"beside": beside} if beside else {})}
+        st.switch_page("pages/compare.py", query_params=query)
+    name = state.plain(sample)
+    st.info(f"{name} was counted, but its probabilities are not on disk, so it cannot be shown.", icon=":material/info:")
