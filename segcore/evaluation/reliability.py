@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit
 
 from segcore.errors import SegcoreError
 from segcore.evaluation import scores
@@ -63,7 +63,7 @@ def spread(values: Sequence[float]) -> Spread:
         raise SegcoreError("Expected at least one defined score, received none: evaluate a run first.")
     mean, several = float(kept.mean()), len(kept) > 1
     deviation = float(kept.std(ddof=1)) if several else float("nan")
-    half = float(stats.t.ppf(0.975, len(kept) - 1)) * deviation / np.sqrt(len(kept)) if several else float("nan")
+    half = float(stdtrit(len(kept) - 1, 0.975)) * deviation / np.sqrt(len(kept)) if several else float("nan")
     return Spread(tuple(kept.tolist()), mean, deviation, float(kept.min()), float(kept.max()), (mean - half, mean + half))
 
 
