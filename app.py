@@ -12,6 +12,7 @@ navigation = st.navigation(
         "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
         "Data": [
             st.Page("pages/dataset.py", title="Data set", icon=":material/photo_library:"),
+            st.Page("pages/balance.py", title="Balance", icon=":material/balance:"),
         ],
         "Learn": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),

@@ -1,8 +1,11 @@
-"""What do I have? Import, browse, class balance."""
+"""What do I have? Import, browse, class balance, places, health, splits, classes."""
 
 import streamlit as st
 
-from segcore.ui import charts, importing, scenes, state, viewer
+from segcore.ui import exporting, importing, scenes, state, viewer
+from segcore.ui.dataset_tabs import balance, classes, health, images, places, splits
+
+TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
 
 workspace = state.workspace()
 state.header("Data set", "What do I have? Images and masks, classes by pixel and by image, and what does not fit.")
@@ -15,68 +18,65 @@ if not names:
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     name = state.choose_dataset()
+    with st.popover("Export", icon=":material/download:"):
+        exporting.form(name)
 with state.errors_shown():
     dataset = workspace.datasets.open(name)
-    splits = [s for s in dataset.splits if s]
     with st.spinner("Counting pixels ...", show_time=True):
         statistics = workspace.datasets.statistics(name)
-
-choice = state.choose_split(["all", *splits], default="all", key="part") if splits else "all"
+choice = state.choose_split(["all", *dataset.splits], default="all", key="part") if dataset.splits else "all"
 split = None if choice == "all" else choice
-summary = statistics.summary(split)
-classes = summary["classes"]
-label_set = dataset.label_set
-colors = state.hex_colors(label_set)
+with state.errors_shown():
+    part = statistics.select(split)
+summary = part.summary()
 imbalance = summary["imbalance"]
+
+
+def written(value: float | None) -> str:
+    """A distance with four digits; a dash where nothing is labelled."""
+    return "–" if value is None else f"{value:.4f}"
+
 
 cards = st.columns(5)
 cards[0].metric("Images", f"{summary['num_samples']:,}", border=True)
-cards[1].metric("Classes", label_set.num_classes, border=True)
+cards[1].metric("Classes", dataset.label_set.num_classes, border=True)
 cards[2].metric(
-    "Ignored pixels", f"{100 * summary['ignored_share']:.2f} %", border=True, help="Pixels that are neither trained on nor scored."
+    "Ignored pixels", state.percent(summary["ignored_share"]), border=True, help="Pixels that are neither trained on nor scored."
 )
 cards[3].metric(
     "Distance, by pixel",
-    f"{imbalance['pixel']['earth_mover_distance']:.4f}",
+    written(imbalance["pixel"]["earth_mover_distance"]),
     border=True,
     help="Earth-mover distance between the classes' shares of the pixels and equal shares: the share of pixels that would have to "
     "change class. 0 is balanced.",
 )
 cards[4].metric(
     "Distance, by image",
-    f"{imbalance['count']['earth_mover_distance']:.4f}",
+    written(imbalance["count"]["earth_mover_distance"]),
     border=True,
     help="The same for shares of (image, class) pairs: in how many images each class occurs.",
 )
 
-by_pixel, by_image = st.columns(2, gap="large")
-with by_pixel:
-    st.subheader("Share of the pixels", anchor=False)
-    figure = charts.class_balance(label_set.class_names, colors, [100 * c["pixel_share"] for c in classes], "%")
-    st.plotly_chart(figure, key="by_pixel", config=state.CHART, alt="Share of the labelled pixels of each class")
-with by_image:
-    st.subheader("Images that hold the class", anchor=False)
-    figure = charts.class_balance(label_set.class_names, colors, [c["images"] for c in classes], "images")
-    st.plotly_chart(figure, key="by_image", config=state.CHART, alt="Number of images in which each class occurs")
-
-with st.expander("As a table", icon=":material/table:"):
-    st.dataframe(
-        [
-            {"id": c["id"], "class": c["name"], "pixels": c["pixels"], "share %": 100 * c["pixel_share"], "images": c["images"]}
-            for c in classes
-        ],
-        hide_index=True,
-        alt="Class balance as a table",
-    )
-    st.download_button("Download CSV", state.csv_bytes(classes), f"{name}-{choice}-classes.csv", "text/csv", icon=":material/download:")
-    st.caption(
-        f"Mean imbalance ratio: {imbalance['pixel']['mean_ir']:.3f} by pixel, {imbalance['count']['mean_ir']:.4f} by image. "
-        f"SCUMBLE {imbalance['scumble']:.6f}."
-    )
+tabs = dict(zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-params"), strict=True))
+stem = f"{name}-{choice}"
+with next((tab for tab in tabs.values() if tab.open), tabs["Balance"]):
+    if tabs["Co-occurrence and places"].open:
+        places.show(dataset, part, split, stem)
+    elif tabs["Images"].open:
+        images.show(dataset, split, stem)
+    elif tabs["Health"].open:
+        health.show(dataset, name, "show")
+    elif tabs["Splits"].open:
+        splits.show(dataset, name)
+    elif tabs["Classes"].open:
+        classes.show(dataset, statistics)
+    else:
+        balance.show(part, summary, stem)
 
 st.subheader("Browse", anchor=False)
 holding, position = st.columns([2, 3], vertical_alignment="bottom")
-wanted = holding.selectbox("Images that hold", ["any class", *label_set.class_names], key="holding", bind="query-params")
+with holding:
+    wanted = state.choose_from("Images that hold", ["any class", *dataset.label_set.class_names], "holding")
 samples = workspace.datasets.holding(name, split, None if wanted == "any class" else wanted)
 if not samples:
     st.caption("No image of this split holds that class.")

@@ -100,7 +100,8 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     _dataset_arguments(parser)
     parser.add_argument("--split", default="train", help="the split to repeat images of (default: train)")
     parser.add_argument("--mode", default="pixel", help="pixel: even shares of the pixels; count: of the images (default: pixel)")
-    parser.add_argument("--target", default="uniform", help="uniform, or tempered: half-way there (default: uniform)")
+    parser.add_argument("--target", default="uniform", help="uniform, or tempered: only nearer (default: uniform)")
+    parser.add_argument("--temper", type=float, default=0.5, help="power of the shares for tempered, 0 to 1 (default 0.5)")
     parser.add_argument("--max-repeats", type=int, default=5, metavar="R", help="most times that an image stands there (default 5)")
     parser.add_argument("--budget", type=int, metavar="B", help="most copies in all (default: no limit)")
     parser.add_argument("--save", metavar="PLAN", help="save the plan under this name, for train --balance-plan PLAN")
@@ -110,7 +111,8 @@ def _balance(options: Options) -> dict[str, Any]:
     shelf = workspace_of(options).datasets
     if options.save:
         check_name(options.save, "plan")
-    plan = shelf.plan_balance(options.dataset, options.split, options.mode, options.max_repeats, options.budget, target=options.target)
+    asked = (options.dataset, options.split, options.mode, options.max_repeats, options.budget)
+    plan = shelf.plan_balance(*asked, target=options.target, temper=options.temper)
     if options.save:
         shelf.save_plan(options.dataset, options.save, plan)
     return {"dataset": options.dataset, "saved_as": options.save, **plan.to_json()}

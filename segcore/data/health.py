@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class Evidence:
 
     Attributes:
         dataset: The data set.
-        statistics: Its class counts.
+        statistics: Its class counts, a row for each of the N samples; zeros for one without a mask.
         hashes: (N,) uint64 difference hashes of the images.
         readable: (N,) bool: which images could be read.
     """
@@ -85,9 +85,20 @@ def check_health(
         The findings, problems first.
     """
     hashes, readable = hash_images(dataset, executor, progress)
-    evidence = Evidence(dataset, statistics, hashes, readable)
+    evidence = Evidence(dataset, _of_every_sample(dataset, statistics), hashes, readable)
     findings = [finding for check in CHECKS.values() for finding in check(evidence)]
     return sorted(findings, key=lambda f: ("problem", "warning", "note").index(f.level))
+
+
+def _of_every_sample(dataset: Dataset, statistics: ClassStatistics) -> ClassStatistics:
+    """Statistics with a row for every sample in the data set's order, zeros for those without a mask."""
+    rows = {sample_id: row for row, sample_id in enumerate(statistics.sample_ids)}
+    nowhere = len(rows)
+    order = np.array([rows.get(sample.id, nowhere) for sample in dataset.samples], np.intp)
+    counts = np.concatenate([statistics.counts, np.zeros((1, dataset.label_set.num_classes), np.int64)])[order]
+    ignored = np.append(statistics.ignored, 0)[order]
+    ids, splits = tuple(s.id for s in dataset.samples), tuple(s.split for s in dataset.samples)
+    return replace(statistics, sample_ids=ids, splits=splits, counts=counts, ignored=ignored)
 
 
 def _some(number: int, noun: str) -> str:

@@ -60,6 +60,12 @@ class BalancePlan:
         """Return the ids with each repeated as planned; an id that the plan does not know stands once."""
         return [sample_id for sample_id in sample_ids for _ in range(self.repeats.get(sample_id, 1))]
 
+    @property
+    def helpless(self) -> bool:
+        """Whether repeating whole images leaves nearly all of the distance: then something else must help."""
+        best = self.after if self.floor is None else self.floor
+        return self.before >= 0.01 and self.before - best < 0.2 * self.before
+
     def verdict(self) -> str:
         """Say in words what repeating images achieves here, and what could where it cannot."""
         unit = "pixels" if self.mode == "pixel" else "images"
@@ -67,8 +73,8 @@ class BalancePlan:
             return f"The classes are balanced by {unit} already: their distance from the target is {self.before:.4f}; no copies needed."
         rare = sum(share == 0 for share in self.shares_before)
         missing = f" {rare} of {len(self.target)} classes never occur here, and no plan can add them." if rare else ""
-        best = self.after if self.floor is None else self.floor
-        if self.before - best < 0.2 * self.before:
+        if self.helpless:
+            best = self.after if self.floor is None else self.floor
             return (
                 f"Repeating whole images cannot balance this split by {unit}: from {self.before:.4f}, no plan with at most "
                 f"{self.max_repeats} repeats{self._limit()} gets below {best:.4f}, because an image holds "

@@ -12,7 +12,14 @@ QUIET = "#9fb3b5"
 WARM = "#d55e00"
 
 
-def _layout(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
+def lay_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
+    """Give a figure the margins, legend and height that all charts have.
+
+    Args:
+        figure: The figure; changed.
+        height: Pixels.
+        axes: Further layout settings.
+    """
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
@@ -47,7 +54,7 @@ def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[
         )
     )
     top = max(values, default=1) or 1
-    return _layout(figure, 60 + 26 * len(names), xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]}, yaxis={"automargin": True})
+    return lay_out(figure, 60 + 26 * len(names), xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]}, yaxis={"automargin": True})
 
 
 def curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], keys: Sequence[str], *, logarithmic: bool = False) -> go.Figure:
@@ -67,14 +74,15 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], keys: Sequence[
                 continue
             x, y = zip(*points, strict=True)
             name = key if len(histories) == 1 else f"{run} · {key}"
-            line = {"dash": dash, "width": 2} if len(histories) == 1 else {"dash": dash, "width": 2, "color": _cycle(position)}
+            line = {"dash": dash, "width": 2} if len(histories) == 1 else {"dash": dash, "width": 2, "color": cycle_color(position)}
             figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines+markers" if len(x) < 40 else "lines", line=line))
-    return _layout(
+    return lay_out(
         figure, 320, xaxis={"title": {"text": "epoch"}}, yaxis={"type": "log" if logarithmic else "linear"}, hovermode="x unified"
     )
 
 
-def _cycle(position: int) -> str:
+def cycle_color(position: int) -> str:
+    """Return the colour of the n-th series of a chart; after eight they repeat."""
     colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b79f00", "#7a5195"]
     return colors[position % len(colors)]
 
@@ -95,13 +103,13 @@ def class_scores(names: Sequence[str], colors: Sequence[str], scores: Mapping[st
                 y=[None if v is None else 100 * v for v in values],
                 name=model,
                 marker={
-                    "color": list(colors) if len(scores) == 1 else _cycle(position),
+                    "color": list(colors) if len(scores) == 1 else cycle_color(position),
                     "line": {"color": "rgba(128,128,128,.6)", "width": 1},
                 },
                 hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + model + "</extra>",
             )
         )
-    return _layout(figure, 320, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group", showlegend=len(scores) > 1)
+    return lay_out(figure, 320, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group", showlegend=len(scores) > 1)
 
 
 def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: str = "row") -> go.Figure:
@@ -137,7 +145,7 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
         )
     )
     height = 120 + 30 * len(names) if len(names) <= 24 else 840
-    return _layout(
+    return lay_out(
         figure,
         height,
         xaxis={"title": {"text": "predicted"}, "side": "top", "tickangle": -40, "automargin": True},
@@ -179,7 +187,7 @@ def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Seq
                 hovertemplate="%{customdata} labels: %{y:.2f} % at %{x:.1f} % of the entropy<extra>" + name + "</extra>",
             )
         )
-    return _layout(
+    return lay_out(
         figure,
         380,
         xaxis={"title": {"text": "entropy of the labels kept, %"}, "autorange": "reversed"},
@@ -198,4 +206,4 @@ def before_after(names: Sequence[str], series: Mapping[str, Sequence[float]]) ->
     figure = go.Figure()
     for color, (name, values) in zip([QUIET, ACCENT, WARM], series.items(), strict=False):
         figure.add_trace(go.Bar(x=list(names), y=[100 * v for v in values], name=name, marker={"color": color}))
-    return _layout(figure, 320, yaxis={"title": {"text": "share, %"}}, barmode="group")
+    return lay_out(figure, 320, yaxis={"title": {"text": "share, %"}}, barmode="group")

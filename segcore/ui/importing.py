@@ -1,12 +1,16 @@
 """The form that imports images and masks: from a folder on this machine, or uploaded as an archive."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from segcore.ui import state
+from segcore.data.importers import Preview
+from segcore.ui import pictures, state
 
 
 def form() -> None:
@@ -28,18 +32,31 @@ def form() -> None:
     copy = True
     if not upload:
         copy = st.toggle("Copy the images into the workspace", value=True, help="Off: images stay where they are; only masks are written.")
-    if st.button("Import", type="primary", disabled=not (upload or path.strip()), icon=":material/download:"):
-        with state.errors_shown():
-            if upload:
-                with tempfile.TemporaryDirectory() as folder:
-                    archive = Path(folder) / f"upload{''.join(Path(upload.name).suffixes[-2:])}"
-                    archive.write_bytes(upload.getbuffer())
-                    _import(archive, name, copy)
-            else:
-                _import(Path(path.strip()).expanduser(), name, copy)
+    given = bool(upload or path.strip())
+    with st.container(horizontal=True):
+        if st.button("Import", type="primary", disabled=not given, icon=":material/download:"):
+            with state.errors_shown(), _source(upload, path) as source:
+                _import(source, name, copy)
+        looked = given and st.button("Look first", icon=":material/visibility:", help="What would come in, from a few samples.")
+    if looked:
+        with state.errors_shown(), st.spinner("Looking at a few samples ..."), _source(upload, path) as source:
+            _show_preview(state.workspace().datasets.preview(source))
+        return
     report = st.session_state.get("import_report")
     if report:
         _show(report)
+
+
+@contextmanager
+def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
+    """The folder or archive to read; an upload lies in a temporary folder meanwhile."""
+    if upload is None:
+        yield Path(path.strip()).expanduser()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / f"upload{''.join(Path(upload.name).suffixes[-2:])}"
+        archive.write_bytes(upload.getbuffer())
+        yield archive
 
 
 def _import(source: Path, name: str, copy: bool) -> None:
@@ -55,10 +72,33 @@ def _import(source: Path, name: str, copy: bool) -> None:
     st.rerun()
 
 
+def _show_preview(seen: Preview) -> None:
+    splits = ", ".join(f"{split} {count:,}" for split, count in seen.splits.items()) or "none, to be made after the import"
+    st.markdown(f"**{state.plain(seen.layout)}**: {seen.num_pairs:,} images; splits: {state.plain(splits)}.")
+    columns = st.columns(max(1, len(seen.samples)))
+    for column, (sample, image, mask) in zip(columns, seen.samples, strict=False):
+        column.image(pictures.shrink(image, 480), width="stretch", alt=f"Image {sample}")
+        column.image(pictures.shrink(pictures.paint(mask, seen.label_set), 480), caption=state.plain(sample), width="stretch", alt="Mask")
+    colors = state.hex_colors(seen.label_set)
+    st.dataframe(
+        [{"": pictures.swatch(h), "class": c.name, "id": c.id} for c, h in zip(seen.label_set.classes, colors, strict=True)]
+        + [{"": None, "class": f"{c.name} (ignored)", "id": c.id} for c in seen.label_set.ignored],
+        hide_index=True,
+        column_config={"": st.column_config.ImageColumn(width="small")},
+        width="content",
+        alt="The classes found",
+    )
+    _list_problems([p.to_json() for p in seen.problems])
+    st.caption("From up to 32 samples; the import reads all. Names, colours and ignored classes can be changed afterwards.")
+
+
 def _show(report: dict[str, Any]) -> None:
-    splits = ", ".join(f"{split or 'no split'} {count}" for split, count in report["splits"].items())
+    splits = ", ".join(f"{split or 'no split'} {count}" for split, count in report["splits"].items()) or "no splits"
     st.success(f"Imported {report['num_samples']} samples as {report['name']} ({splits}).", icon=":material/check_circle:")
-    problems = report["problems"]
+    _list_problems(report["problems"])
+
+
+def _list_problems(problems: list[dict[str, str]]) -> None:
     if problems:
         st.caption(f"{len(problems)} things did not fit or were decided for you:")
         st.dataframe(

@@ -106,3 +106,12 @@ def test_samples_without_a_mask_hold_no_class(workspace) -> None:
     dataclasses.replace(dataset, samples=(bare, *dataset.samples[1:])).save()
     assert bare.id not in workspace.datasets.holding("tiny", "train", "forest")
     assert bare.id in workspace.datasets.holding("tiny", "train", None)
+
+
+def test_health_tells_of_samples_without_a_mask_and_of_none_else(workspace) -> None:
+    dataset = workspace.datasets.open("tiny")
+    before = {f.what for f in workspace.datasets.health("tiny")}
+    bare = dataclasses.replace(dataset.samples[1], mask=None, mask_digest="")
+    dataclasses.replace(dataset, samples=(dataset.samples[0], bare, *dataset.samples[2:])).save()
+    found = [f for f in workspace.datasets.health("tiny") if f.what not in before]
+    assert [(f.check, f.level, f.samples) for f in found] == [("bare_masks", "note", (bare.id,))]

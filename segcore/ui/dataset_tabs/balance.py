@@ -1,0 +1,66 @@
+"""Shares of the classes by pixel and by image, and how uneven they are."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.data.imbalance import label_imbalance
+from segcore.data.statistics import ClassStatistics
+from segcore.ui import charts, state
+from segcore.ui.measuring import table_behind
+
+
+def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> None:
+    """Draw the tab.
+
+    Args:
+        statistics: Counts of the chosen split.
+        summary: Their summary.
+        name: Start of the names of files to download.
+    """
+    label_set, classes, imbalance = statistics.label_set, summary["classes"], summary["imbalance"]
+    colors = state.hex_colors(label_set)
+    by_pixel, by_image = st.columns(2, gap="large")
+    with by_pixel:
+        st.subheader("Share of the pixels", anchor=False)
+        figure = charts.class_balance(label_set.class_names, colors, [100 * (c["pixel_share"] or 0) for c in classes], "%")
+        st.plotly_chart(figure, key="by_pixel", config=state.CHART, alt="Share of the labelled pixels of each class")
+    with by_image:
+        st.subheader("Images that hold the class", anchor=False)
+        figure = charts.class_balance(label_set.class_names, colors, [c["images"] for c in classes], "images")
+        st.plotly_chart(figure, key="by_image", config=state.CHART, alt="Number of images in which each class occurs")
+    ratios = [label_imbalance(statistics.totals(mode)) for mode in ("pixel", "count")]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        table_behind(
+            [
+                {
+                    "id": c["id"],
+                    "class": c["name"],
+                    "pixels": c["pixels"],
+                    "pixel_share": c["pixel_share"],
+                    "images": c["images"],
+                    "irlbl_pixel": _finite(pixel),
+                    "irlbl_count": _finite(image),
+                }
+                for c, pixel, image in zip(classes, *ratios, strict=True)
+            ],
+            f"{name}-classes",
+            pixel_share=st.column_config.NumberColumn(format="percent"),
+            irlbl_pixel=st.column_config.NumberColumn(format="%.2f", help="Pixels of the most frequent class over pixels of this one."),
+            irlbl_count=st.column_config.NumberColumn(format="%.2f", help="Images with the most frequent class over images with this one."),
+        )
+        st.page_link("pages/balance.py", label="Make it fairer: plan which images to repeat", icon=":material/balance:")
+    entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
+    ratio = {mode: _written(imbalance[mode]["mean_ir"], 4) for mode in ("pixel", "count")}
+    st.caption(
+        f"Mean imbalance ratio {ratio['pixel']} by pixel, {ratio['count']} by image; entropy {entropies[0]:.3f} and {entropies[1]:.3f} "
+        f"bits; SCUMBLE {_written(imbalance['scumble'], 6)} (how far rare and frequent classes share images, 0 to 1)."
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if value == value else None
+
+
+def _written(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,146 @@
+"""Editing classes: names, colours, order, which are ignored; and the saved merges."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from segcore.data.dataset import Dataset
+from segcore.data.statistics import ClassStatistics
+from segcore.errors import SegcoreError
+from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
+from segcore.palette import default_colors
+from segcore.ui import pictures, state
+
+
+def show(dataset: Dataset, statistics: ClassStatistics) -> None:
+    """Draw the tab.
+
+    Args:
+        dataset: The data set.
+        statistics: Counts of the whole data set.
+    """
+    st.caption("Change names, colours and order in the cells. Ignored pixels are neither trained on nor scored.")
+    labels = dataset.label_set
+    total = max(1, int(statistics.pixels.sum()))
+    rows = [
+        {
+            "order": index + 1,
+            "id": known.id,
+            "": pictures.swatch(color_to_hex(known.color)),
+            "name": known.name,
+            "color": color_to_hex(known.color),
+            "ignored": False,
+            "share": int(statistics.pixels[index]) / total,
+        }
+        for index, known in enumerate(labels.classes)
+    ]
+    edited = st.data_editor(
+        rows,
+        hide_index=True,
+        key=f"classes_{dataset.fingerprint[:12]}",
+        disabled=["id", "", "share"],
+        column_config={
+            "order": st.column_config.NumberColumn("Order", min_value=1, max_value=len(rows), step=1, required=True, width="small"),
+            "id": st.column_config.NumberColumn("Id", help="The number in your own files; it stays.", width="small"),
+            "": st.column_config.ImageColumn(width="small"),
+            "name": st.column_config.TextColumn("Name", required=True, max_chars=64),
+            "color": st.column_config.TextColumn("Colour", required=True, validate="^#[0-9a-fA-F]{6}$", help="#rrggbb", width="small"),
+            "ignored": st.column_config.CheckboxColumn("Ignored", width="small"),
+            "share": st.column_config.NumberColumn("Pixels", format="percent", width="small"),
+        },
+        alt="The classes, to be edited",
+    )
+    if labels.ignored:
+        st.caption("Ignored for good: " + ", ".join(f"{state.plain(c.name)} (id {c.id})" for c in labels.ignored) + ".")
+    try:
+        wished = edited_labels(labels, edited)
+    except SegcoreError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    rewrites = wished.class_ids != labels.class_ids
+    agreed = not rewrites or _agree(dataset, labels, wished)
+    with st.container(horizontal=True):
+        if st.button("Save the classes", type="primary", icon=":material/save:", disabled=wished == labels or not agreed):
+            _save(dataset, wished)
+        safe = _recoloured(labels)
+        if st.button(
+            "Colour-blind-safe colours",
+            icon=":material/palette:",
+            disabled=safe == labels,
+            help="Colours that stay apart for colour-blind eyes too, distinct up to 150 classes.",
+        ):
+            _save(dataset, safe)
+    _maps(dataset)
+
+
+def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
+    """Return the label set that the edited table asks for.
+
+    Args:
+        labels: The label set as it is.
+        edited: Its classes in their order, each with ``order`` (from 1), ``id``, ``name``, ``color`` and ``ignored``.
+
+    Raises:
+        SegcoreError: A name stands twice, a colour cannot be read, or every class is ignored.
+    """
+    made = [
+        (row["order"], position, LabelClass(int(row["id"]), str(row["name"]).strip(), hex_to_color(str(row["color"]))), row["ignored"])
+        for position, row in enumerate(edited)
+    ]
+    if not all(known.name for _, _, known, _ in made):
+        raise SegcoreError("Expected a name for every class, received an empty one: write one.")
+    before = {known.id: position for position, known in enumerate(labels.classes)}
+    # a class that was moved to a place comes before the one that stood there, or after it when moved down
+    made.sort(key=lambda m: (m[0], -1 if m[0] - 1 < before[m[2].id] else int(m[0] - 1 > before[m[2].id])))
+    kept = tuple(known for _, _, known, ignored in made if not ignored)
+    return LabelSet(kept, (*labels.ignored, *(known for _, _, known, ignored in made if ignored)))
+
+
+def _recoloured(labels: LabelSet) -> LabelSet:
+    colors = default_colors(labels.num_classes)
+    return LabelSet(tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)), labels.ignored)
+
+
+def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
+    gone = [c.name for c in before.classes if c.id not in after.class_ids]
+    runs = [r["run"] for r in state.workspace().runs.rows() if r["dataset"] == dataset.name]
+    told = f"Every mask of {state.plain(dataset.name)} is rewritten."
+    if gone:
+        told += f" Where {state.plain(', '.join(gone))} was is forgotten; only a new import brings it back."
+    if runs:
+        told += f" {len(runs)} runs were made with the classes of today and would no longer fit: better import again under another name."
+    if dataset.plans() or dataset.label_maps():
+        told += " Balance plans and label maps made before may no longer fit."
+    st.warning(told, icon=":material/warning:")
+    return st.checkbox("Rewrite the masks", key="agree_rewrite")
+
+
+def _save(dataset: Dataset, label_set: LabelSet) -> None:
+    bar = st.progress(0.0, text="Saving ...")
+
+    def progress(done: int, total: int, what: str) -> None:
+        bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
+
+    with state.errors_shown():
+        state.workspace().datasets.relabel(dataset.name, label_set, progress)
+    st.toast("The classes are saved.")
+    st.rerun()
+
+
+def _maps(dataset: Dataset) -> None:
+    maps = dataset.label_maps()
+    if not maps:
+        return
+    st.subheader("Label maps", anchor=False)
+    st.caption("Saved merges, made on the page Compress labels and chosen on the train page.")
+    names = dataset.label_set.class_names
+    for name, label_map in maps.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            fits = label_map.num_classes == len(names)
+            merged = ["+".join(names[i] for i in group) for group in label_map.groups if len(group) > 1] if fits else ["no longer fits"]
+            st.markdown(f"**{state.plain(name)}**: {label_map.num_groups} labels; {state.plain('; '.join(merged) or 'nothing merged')}")
+            if st.button("Undo last version", key=f"undo_{name}", type="tertiary", icon=":material/undo:"):
+                with state.errors_shown():
+                    dataset.undo_label_map(name)
+                st.rerun()

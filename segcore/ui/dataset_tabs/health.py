@@ -1,0 +1,116 @@
+"""What is wrong with a data set, or could be: each finding with pictures and a mend."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from segcore.data.dataset import Dataset
+from segcore.data.health import Finding
+from segcore.errors import SegcoreError
+from segcore.ui import pictures, state
+from segcore.ui.measuring import measured, stamp, table_behind
+
+LEVELS = {
+    "problem": ("red", ":material/error:"),
+    "warning": ("orange", ":material/warning:"),
+    "note": ("gray", ":material/info:"),
+}
+MENDING_SPLITS = {"sequences": "grouped", "duplicates": "grouped", "classes": "stratified"}
+"""Checks whose findings other splits mend, and the method that does."""
+
+SPLITS_TAB = "Splits"
+_CARDS = 12
+_PICTURES = 4
+
+
+def show(dataset: Dataset, name: str, tab_key: str) -> None:
+    """Draw the tab.
+
+    Args:
+        dataset: The data set.
+        name: Start of the names of files to download.
+        tab_key: Key of the tabs, to lead to the one with splits.
+    """
+    findings = measured(
+        "health", dataset, None, lambda progress: state.workspace().datasets.health(dataset.name, progress), "Check the data set"
+    )
+    if findings is None:
+        st.caption(
+            "Looks for files that do not fit, damaged images, empty masks, duplicates, leaks between splits (also of video neighbours), "
+            "and classes that a split lacks."
+        )
+        return
+    counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
+    if not findings:
+        st.success("Every check passed: nothing to mend.", icon=":material/check_circle:")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for level, (color, icon) in LEVELS.items():
+            if counts[level]:
+                st.badge(f"{counts[level]} {level}{'s' if counts[level] > 1 else ''}", color=color, icon=icon)  # type: ignore[arg-type]
+        rows = [{"level": f.level, "what": f.what, "mend": f.mend, "samples": ", ".join(f.samples)} for f in findings]
+        table_behind(rows, f"{name}-health")
+    shown = [f for f in findings if f.check != "left_out"][:_CARDS]
+    for number, finding in enumerate(shown):
+        _card(dataset, finding, number, tab_key)
+    left_out = [f for f in findings if f.check == "left_out"]
+    if left_out:
+        st.markdown("**What the import left out or decided**")
+        st.dataframe(
+            [{"what": f.what, "what to do": f.mend} for f in left_out], hide_index=True, alt="What the import left out or decided"
+        )
+    rest = len(findings) - len(shown) - len(left_out)
+    if rest:
+        st.caption(f"{rest} more in the table.")
+
+
+def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None:
+    color, icon = LEVELS[finding.level]
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(finding.level, color=color, icon=icon)  # type: ignore[arg-type]
+            st.markdown(f"**{state.plain(_sentence(finding.what))}**")
+        st.markdown(f"To mend it: {state.plain(finding.mend)}.")
+        if finding.samples:
+            chosen = _spread(finding)
+            columns = st.columns(_PICTURES)
+            for column, sample in zip(columns, chosen, strict=False):
+                picture = _thumbnail(dataset, sample, stamp(dataset))
+                if picture is not None:
+                    split = dataset.sample(sample).split
+                    column.image(picture, caption=state.plain(f"{sample} ({split})" if split else sample), width="stretch", alt=sample)
+            if len(finding.samples) > len(chosen):
+                with st.popover(f"All {len(finding.samples):,} samples", type="tertiary", icon=":material/list:"):
+                    rows = [{"sample": s, "split": dataset.sample(s).split} for s in finding.samples]
+                    st.dataframe(rows, hide_index=True, alt="Samples of the finding", key=f"samples_{number}")
+        method = MENDING_SPLITS.get(finding.check)
+        if method and finding.level != "note":
+            label = f"Make {method} splits"
+            st.button(label, key=f"mend_{number}", icon=":material/call_split:", on_click=_go, args=(tab_key, method))
+
+
+def _go(tab_key: str, method: str) -> None:
+    st.session_state[tab_key] = SPLITS_TAB
+    st.session_state["split_method"] = method
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _spread(finding: Finding) -> Sequence[str]:
+    """Samples to show: the first ones where neighbours belong together, else some of everywhere."""
+    ids = finding.samples
+    if finding.check == "duplicates" or len(ids) <= _PICTURES:
+        return ids[:_PICTURES]
+    return [ids[i] for i in np.linspace(0, len(ids) - 1, _PICTURES).astype(int)]
+
+
+@st.cache_data(max_entries=400, max_size="50MB", show_spinner=False)
+def _thumbnail(_dataset: Dataset, sample: str, stamp: str) -> npt.NDArray[np.uint8] | None:
+    try:
+        return pictures.thumbnail(_dataset, sample, 260, mask=False)
+    except SegcoreError:
+        return None  # the finding itself says that it cannot be read

@@ -1,0 +1,24 @@
+"""The form that writes a data set for other tools."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from segcore.data.exporters import FORMS
+from segcore.ui import state
+
+
+def form(dataset: str) -> None:
+    """Draw the form for a data set."""
+    form = st.selectbox("Form", list(FORMS), format_func=lambda f: FORMS[f].title, key="export_form")
+    folder = st.text_input("New folder on this machine", placeholder=f"/data/{dataset}-export", key="export_folder").strip()
+    if st.button("Export", disabled=not folder, icon=":material/upload:", key="export"):
+        bar = st.progress(0.0, text="Writing ...")
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
+
+        with state.errors_shown():
+            made = state.workspace().datasets.export(dataset, Path(folder).expanduser(), form, progress)
+        bar.empty()
+        st.success(f"Written to {state.plain(str(made))}.", icon=":material/check_circle:")

@@ -1,0 +1,119 @@
+"""The data set page's tabs: each shows what the workspace measured, and what it changes is changed on disk."""
+
+import dataclasses
+
+import pytest
+
+from segcore.ui import measuring
+
+TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
+
+
+def button(at, label: str):
+    return next(b for b in at.button if b.label == label)
+
+
+def test_a_link_opens_a_tab_and_an_unknown_one_the_first(open_page, read) -> None:
+    at = open_page("dataset", dataset="tiny", show="Images")
+    assert len(read.figure(at, "brightness")["data"]) == 3
+    at = open_page("dataset", dataset="tiny", show="Nonsense")
+    assert read.figure(at, "by_pixel")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_opens_for_every_split(open_page, tab) -> None:
+    for part in ("all", "test"):
+        at = open_page("dataset", dataset="tiny", show=tab, part=part)
+        assert not at.error and at.session_state["show"] == tab
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_opens_without_splits_and_masks(workspace, open_page, tab) -> None:
+    dataset = workspace.datasets.open("tiny")
+    bare = [dataclasses.replace(s, mask=None, mask_digest="", split="") for s in dataset.samples]
+    dataclasses.replace(dataset, samples=tuple(bare)).save()
+    open_page("dataset", dataset="tiny", show=tab)
+
+
+def test_places_are_of_the_chosen_class_and_split(workspace, open_page, read) -> None:
+    at = open_page("dataset", dataset="tiny", show=TABS[1], part="test", place="roof")
+    instances = workspace.datasets.instances("tiny", "test")
+    assert len(read.figure(at, "places")["data"]) == 1
+    table = next(d.value for d in at.dataframe if "pieces" in d.value.columns)
+    assert list(table["pieces"]) == instances.counts.sum(0).tolist()
+
+
+def test_a_large_data_set_is_measured_when_asked_and_once(open_page, monkeypatch) -> None:
+    monkeypatch.setattr(measuring, "AT_ONCE", 0)
+    at = open_page("dataset", dataset="tiny", show="Health")
+    assert not [d for d in at.dataframe if "mend" in d.value.columns]
+    button(at, "Check the data set").click().run()
+    assert not at.exception and "Check the data set" not in [b.label for b in at.button]
+    again = open_page("dataset", dataset="tiny", show="Health")
+    assert "Check the data set" not in [b.label for b in again.button]
+
+
+def test_a_leak_is_shown_and_its_mend_is_a_click_away(workspace, open_page) -> None:
+    dataset = workspace.datasets.open("tiny")
+    twin = dataset.image_path(dataset.sample("train/scene_0")).read_bytes()
+    dataset.image_path(dataset.sample("test/scene_0")).write_bytes(twin)
+    at = open_page("dataset", dataset="tiny", show="Health")
+    assert any("byte for byte" in m.value and "different splits" in m.value for m in at.markdown)
+    button(at, "Make grouped splits").click().run()
+    assert at.session_state["show"] == "Splits" and at.selectbox(key="split_method").value == "grouped"
+
+
+def test_shift_between_two_splits(workspace, open_page, read) -> None:
+    at = open_page("dataset", dataset="tiny", show="Splits", shift_first="train", shift_second="test")
+    shift = workspace.datasets.shift("tiny", "train", "test")
+    shown = read.metrics(at)
+    assert shown["Distance"] == f"{shift.distance:.4f}" and shown["p-value"] == f"{shift.p_value:.3f}"
+    assert sorted(read.figure(at, "shift")["data"][0]["x"]) == pytest.approx(sorted(100 * d for d in shift.differences))
+
+
+def test_splits_are_proposed_then_kept(workspace, open_page) -> None:
+    at = open_page("dataset", dataset="tiny", show="Splits")
+    before = workspace.datasets.open("tiny").fingerprint
+    at.number_input(key="split_validation").set_value(25)
+    at.number_input(key="split_test").set_value(25)
+    button(at, "Propose").click().run()
+    assert not at.exception and workspace.datasets.open("tiny").fingerprint == before
+    button(at, "Keep these splits").click().run()
+    assert not at.exception and not at.error
+    dataset = workspace.datasets.open("tiny")
+    assert [len(dataset.select(s)) for s in ("train", "validation", "test")] == [6, 3, 3] and dataset.fingerprint != before
+
+
+def test_shares_above_a_whole_are_refused(open_page) -> None:
+    at = open_page("dataset", dataset="tiny", show="Splits")
+    at.number_input(key="split_validation").set_value(60)
+    at.number_input(key="split_test").set_value(60)
+    button(at, "Propose").click().run()
+    assert "sum to 1" in at.error[0].value
+
+
+def test_colours_that_stay_apart_are_a_click_away(workspace, open_page) -> None:
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    assert button(at, "Save the classes").disabled
+    button(at, "Colour-blind-safe colours").click().run()
+    assert not at.exception
+    assert workspace.datasets.open("tiny").label_set.classes[0].color == (0, 114, 178)
+    assert button(at, "Colour-blind-safe colours").disabled
+
+
+def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, tmp_path) -> None:
+    at = open_page("dataset", dataset="tiny")
+    at.text_input(key="export_folder").set_value(str(tmp_path / "out")).run()
+    at.button(key="export").click().run()
+    assert not at.exception and (tmp_path / "out" / "classes.csv").is_file()
+    next(t for t in at.text_input if t.label == "Folder or archive").set_value(str(tmp_path / "out")).run()
+    button(at, "Look first").click().run()
+    assert any("12 images" in m.value and "train 6" in m.value for m in at.markdown)
+    assert workspace.datasets.names() == ["tiny"]
+
+
+def test_a_missing_folder_is_told_in_a_sentence(open_page, tmp_path) -> None:
+    at = open_page("dataset", dataset="tiny")
+    next(t for t in at.text_input if t.label == "Folder or archive").set_value(str(tmp_path / "none")).run()
+    button(at, "Look first").click().run()
+    assert not at.exception and at.error
