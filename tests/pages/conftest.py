@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def app_of_workspace(workspace, started, monkeypatch):
-    """Let the app open the test's workspace, and remember nothing of the test before."""
+    """Let the app open the test's workspace, and remember nothing of the test before.
+
+    AppTest makes a new ``PagesManager`` for every run, which takes the folder ``pages/`` for the navigation and would run the
+    page without the frame; in a server that happens before its first page only.
+    """
+    as_it_is = PagesManager.__init__
+
+    def after_the_first_page(manager, *arguments, **named) -> None:
+        as_it_is(manager, *arguments, **named)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", after_the_first_page)
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("SEGCORE_WORKSPACE", str(workspace.folder))
     st.cache_resource.clear()

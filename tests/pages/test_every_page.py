@@ -24,8 +24,8 @@ def test_in_an_empty_workspace_through_the_frame(page, empty_workspace, open_pag
     assert not at.error
 
 
-def test_the_frame_names_the_workspace(workspace, open_page) -> None:
-    at = open_page("")
+def test_the_frame_names_the_workspace(page, workspace, open_page) -> None:
+    at = open_page(page)
     assert [c.value for c in at.sidebar.caption] == [f"Workspace `{workspace.folder}`"]
 
 
@@ -76,12 +76,28 @@ def spoil_results(trained) -> None:
             path.write_bytes(path.read_bytes()[:40])
 
 
+def spoil_maps_and_plans(trained) -> None:
+    for kind in ("label_maps", "plans"):
+        folder = trained.workspace.datasets.folder / "tiny" / kind
+        folder.mkdir()
+        (folder / "spoilt.json").write_text("{")
+
+
+def spoil_statistics(trained) -> None:
+    trained.workspace.datasets.statistics("tiny")
+    (file,) = (trained.workspace.datasets.folder / "tiny").glob("statistics.*")
+    file.write_bytes(file.read_bytes()[:40])
+
+
 def remove_predictions(trained) -> None:
     for path in trained.workspace.runs.folder.glob("*--*"):
         shutil.rmtree(path)
 
 
-DAMAGES = [spoil_data_set, remove_data_set, remove_pixels, spoil_configs, spoil_statuses, spoil_results, remove_predictions]
+DAMAGES = [
+    spoil_data_set, remove_data_set, remove_pixels, spoil_maps_and_plans, spoil_statistics, spoil_configs, spoil_statuses, spoil_results,
+    remove_predictions,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)

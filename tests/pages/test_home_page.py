@@ -1,0 +1,65 @@
+"""Where do I stand, what is next."""
+
+import shutil
+
+from segcore.config import ModelConfig
+from segcore.data.synthetic import make_synthetic
+from segcore.workspace import demo
+
+
+def done(at) -> dict[str, bool]:
+    """Which steps are ticked off, by title."""
+    return {
+        link.proto.label.strip("*"): "check_circle" in link.proto.icon for link in at.get("page_link") if link.proto.label.startswith("**")
+    }
+
+
+def test_no_step_is_done_in_an_empty_workspace(empty_workspace, open_page) -> None:
+    steps = ["Bring your images", "Train", "Watch", "Look", "Judge", "Merge"]
+    assert done(open_page("home")) == dict.fromkeys(steps, False)
+
+
+def test_data_runs_and_scores_tick_their_steps(trained, open_page) -> None:
+    assert all(done(open_page("home")).values())
+
+
+def test_data_alone_ticks_one_step(workspace, open_page) -> None:
+    assert [title for title, ticked in done(open_page("home")).items() if ticked] == ["Bring your images"]
+
+
+def test_tables_are_the_workspaces_rows(trained, open_page) -> None:
+    data, runs = (d.value for d in open_page("home").dataframe)
+    assert data.to_dict("records") == [{"data set": "tiny", "samples": 12, "classes": 4}]
+    assert list(runs["run"]) == trained.workspace.runs.ids()[:8]
+
+
+def test_the_demo_opens_with_one_click(workspace, trained, tmp_path, monkeypatch, started, open_page, read) -> None:
+    """The made-up runs stand for the members that come with Segscope."""
+    assets = tmp_path / "assets"
+    for name in [*trained.members, *(f"{m}--test" for m in trained.members), trained.ensemble]:
+        shutil.copytree(trained.workspace.runs.folder / name, assets / "runs" / name)
+    shutil.rmtree(trained.workspace.runs.folder)
+    monkeypatch.setattr(demo, "ASSETS", assets)
+    monkeypatch.setattr(demo, "MEMBERS", 2)
+    few = {"train": 2, "validation": 1, "test": 1}
+    monkeypatch.setattr(demo, "make_synthetic", lambda folder, seed, progress=None: make_synthetic(folder, seed, few, progress))
+    at = open_page("home")
+    (button,) = [b for b in at.button if b.label == "Open the demo"]
+    read.check(button.click().run())
+    assert workspace.datasets.names() == ["demo", "tiny"]
+    assert set(workspace.runs.ids()) >= {*trained.members, trained.ensemble}
+    assert at.title[0].value == "Compare"
+    home = open_page("home")
+    (further,) = [b for b in home.button if b.label == "Train a further member"]
+    read.check(further.click().run())
+    (queued,) = [r for r in workspace.runs.rows() if r["state"] == "queued"]
+    assert queued["dataset"] == "demo"
+    assert workspace.runs.open(queued["run"]).config.model == ModelConfig("unet", "tiny", "none")
+
+
+def test_a_demo_without_its_members_is_told_in_a_sentence(tmp_path, monkeypatch, open_page, read) -> None:
+    monkeypatch.setattr(demo, "ASSETS", tmp_path / "nothing")
+    at = open_page("home")
+    (button,) = [b for b in at.button if b.label == "Open the demo"]
+    read.check(button.click().run())
+    assert "demo --rebuild" in at.error[0].value
