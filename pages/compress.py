@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import charts, predictions, state
+from segcore.ui import merge_charts, merge_views, merging, predictions, scored, state
 
 workspace = state.workspace()
 state.header(
@@ -15,8 +15,9 @@ with one:
     run = state.choose_run()
 with state.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
+splits = [s for s in dataset.splits if s]
 with two:
-    split = state.choose_split([s for s in dataset.splits if s], default="validation")
+    split = state.choose_split(splits, default="validation")
 with three:
     prior = st.segmented_control(
         "Information counts",
@@ -32,115 +33,75 @@ if not predictions.offer((run,), split):
     st.stop()
 
 with state.errors_shown():
-    result = state.compression(run, split, str(prior))
     label_set = workspace.scores.label_set(run)
-names = label_set.class_names
 by_id = {c.id: c.name for c in label_set.classes}
-path = {row["num_groups"]: row for row in result["path"]}
-base = result["baseline"]
-most = max(path)
-if most < 2:
+if label_set.num_classes < 2:
     st.info("There is only one label: nothing can be merged.")
     st.stop()
-number = st.slider(
-    "Number of labels",
-    1,
-    most,
-    max(1, most - 2),
-    key="labels",
-    bind="query-params",
-    help="Along the greedy path: from no merge down to one label.",
-)
-row = path[number]
 
-
-def change(key: str) -> str | None:
-    """Difference to the unmerged labels, in points of percent."""
-    return None if row[key] is None or base[key] is None else f"{100 * (row[key] - base[key]):+.2f} points"
-
-
-cards = st.columns(5)
-cards[0].metric(
-    "Accuracy",
-    state.percent(row["accuracy"]),
-    change("accuracy"),
-    border=True,
-    height="stretch",
-    help="It can only rise by merging, so it proves nothing alone.",
-)
-cards[1].metric(
-    "Mean IoU",
-    state.percent(row["mean_iou"]),
-    change("mean_iou"),
-    border=True,
-    height="stretch",
-    help="May rise without any confusion being resolved.",
-)
-cards[2].metric(
-    "Lift over random",
-    "–" if row["lift"] is None else f"{row['lift']:.3f}",
-    border=True,
-    height="stretch",
-    help="(accuracy - expected) / (1 - expected), expected over random merges of the same group sizes. Above 0 only where labels that are "
-    "truly confused were merged.",
-)
-cards[3].metric(
-    "Entropy kept",
-    state.percent(row["retained_entropy"]),
-    border=True,
-    height="stretch",
-    help="How much of the labels' own entropy the merged labels keep.",
-)
-cards[4].metric(
-    "Honest accuracy",
-    "–" if row["honest_accuracy"] is None else f"{row['honest_accuracy']:.3f}",
-    None
-    if row["honest_accuracy"] is None or base["honest_accuracy"] is None
-    else f"{row['honest_accuracy'] - base['honest_accuracy']:+.3f}",
-    border=True,
-    height="stretch",
-    help="Information that the prediction gives about the merged label, divided by that label's entropy (Theil's U): "
-    "0 for chance, 1 for perfect.",
-)
-
-chart, table = st.columns([3, 2], gap="large")
-with chart:
-    figure = charts.compression_curve(result["path"], number, result.get("front") or ())
-    st.plotly_chart(figure, key="curve", config=state.CHART, alt="Accuracy and mean IoU against the entropy kept")
-with table:
-    merged = [group for group in row["groups"] if len(group) > 1]
-    st.markdown("**Merged labels**" if merged else "**No labels are merged**")
-    for group in merged:
-        st.markdown("- " + " + ".join(by_id[i] for i in group))
-    st.dataframe(
-        [
-            {"what": title, "before": base[key], "after": row[key]}
-            for key, title in (
-                ("accuracy", "accuracy"),
-                ("mean_iou", "mean IoU"),
-                ("kappa", "kappa"),
-                ("entropy_bits", "entropy, bits"),
-                ("information_bits", "information, bits"),
-                ("honest_accuracy", "honest accuracy"),
-            )
-        ],
-        hide_index=True,
-        column_config={"before": st.column_config.NumberColumn(format="%.4f"), "after": st.column_config.NumberColumn(format="%.4f")},
-        alt="Before and after the merge",
+chooser, limits = st.columns([3, 1], gap="large")
+with limits:
+    rate = st.number_input(
+        "Exchange rate",
+        0.0,
+        10.0,
+        0.1,
+        step=0.05,
+        help="Points of accuracy that you demand for each point of entropy sold. The advice below advises no merge that pays less.",
     )
-    with st.popover("Save as a label map", icon=":material/save:"):
-        name = st.text_input("Name", f"merged-{number}")
-        if st.button("Save", key="save_map"):
-            with state.errors_shown():
-                workspace.scores.save_label_map(run, row["groups"], name)
-            st.toast(f"Saved {name}: choose it on the train page.")
+    apart = merging.apart_pairs(by_id)
+with state.errors_shown():
+    study = scored.study(run, split, str(prior), apart, float(rate))
+with chooser:
+    groups = merging.choose(study, by_id, apart)
+with state.errors_shown():
+    found = scored.merge(run, split, groups, str(prior))
+merge_views.cards(found)
+
+trade_off, tree, flow, reported = st.tabs(
+    ["Trade-off", "Tree and confusion", "Labels to groups", "Chosen and reported"], key="view", on_change="rerun"
+)
+with trade_off:
+    chart, table = st.columns([3, 2], gap="large")
+    with chart:
+        figure = merge_charts.trade_off(study["path"], study["front"], study["null_band"], found["after"])
+        st.plotly_chart(figure, key="curve", config=state.CHART, alt="Accuracy and mean IoU against the entropy kept")
+        certified = "Every partition was compared." if study["front_certified"] else "Found by search: others may be as good."
+        st.caption(f"{study['front_compared']:,} merges compared. {certified}")
+    with table:
+        merged = [group for group in groups if len(group) > 1]
+        st.markdown("**Merged labels**" if merged else "**No labels are merged**")
+        for group in merged:
+            st.markdown("- " + " + ".join(state.plain(by_id[i]) for i in group))
+        merge_views.table(found)
+if tree.open:
+    with tree, state.errors_shown():
+        merge_views.tree(study, label_set, workspace.scores.counts(run, split)[1].sum(0), groups)
+if flow.open:
+    with flow:
+        merge_views.flow(study, label_set, found, groups)
+if reported.open:
+    with reported:
+        merge_views.reported(run, split, splits, groups, str(prior))
+
+with st.popover("Save as a label map", icon=":material/save:"):
+    name = st.text_input("Name", f"merged-{len(groups)}")
+    saved = st.button("Save", key="save_map", icon=":material/save:")
+    trained = st.button("Save and train with these labels", key="train_map", icon=":material/model_training:")
+    if saved or trained:
+        with state.errors_shown():
+            workspace.scores.save_label_map(run, groups, name)
+        st.toast(f"Saved {state.plain(name)}: choose it on the train page.")
+        if trained:
+            st.switch_page("pages/train.py", query_params={"dataset": dataset.name, "label_map": name})
+
 st.subheader("Pairs worth a thought", anchor=False)
 ADVICE = {
     "merge": ("green", ":material/merge:"),
     "ensemble": ("blue", ":material/groups:"),
     "collect": ("orange", ":material/add_a_photo:"),
 }
-for verdict in result["verdicts"][:6]:
+for verdict in study["verdicts"][:6]:
     color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(verdict["action"], color=color, icon=icon, width=110)  # type: ignore[arg-type]

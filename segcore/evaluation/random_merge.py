@@ -1,5 +1,6 @@
 """What a random merge would have scored: the null band against which a chosen merge is judged."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,32 @@ def percentiles(
         mine = float(own[name][0])
         found[name] = float((known <= mine + 1e-12).mean()) if known.size and not np.isnan(mine) else float("nan")
     return found
+
+
+def null_band(
+    confusion: npt.NDArray[Any], maps: Sequence[LabelMap], draws: int = 400, level: float = 0.95, seed: int | np.random.Generator = 0
+) -> Floats:
+    """Where the accuracy of random maps of the same group sizes lies, for each of several maps.
+
+    Args:
+        confusion: (C, C) pixel counts, rows true.
+        maps: Label maps over the C classes.
+        draws: How many random maps for each.
+        level: Share of them inside the band, 0..1.
+        seed: Seed or generator.
+
+    Returns:
+        (M, 2) float64 low and high quantile of the accuracy, 0..1; NaN where no pixel is scored.
+    """
+    draw, counts = np.random.default_rng(seed), np.asarray(confusion, np.float64)
+    total = np.asarray(counts.sum())
+    ends = np.empty((len(maps), 2))
+    for row, label_map in enumerate(maps):
+        dealt = draw.permuted(np.tile(label_map.group_of, (draws, 1)), axis=1)
+        together = dealt[:, :, None] == dealt[:, None, :]
+        right = together.reshape(draws, -1) @ counts.ravel()
+        ends[row] = np.quantile(ratio(right, total), [(1 - level) / 2, (1 + level) / 2])
+    return ends
 
 
 def _named(confusion: npt.NDArray[Any], assignments: npt.NDArray[np.int64]) -> dict[str, Floats]:

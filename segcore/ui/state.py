@@ -1,7 +1,6 @@
 """What every page starts from: the workspace, the chosen data set, errors shown as sentences."""
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,17 +122,6 @@ def step(images: Sequence[str], key: str, by: int) -> None:
     names = list(images)
     st.session_state[f"{key}_moved"] = names[(names.index(st.session_state[key]) + by) % len(names)]
     st.rerun()
-
-
-@st.cache_data(max_entries=200, show_spinner=False)
-def _compression(_workspace: Workspace, run: str, split: str, prior: str, stamp: str) -> dict[str, Any]:
-    return _workspace.scores.compress(run, split, prior=prior)
-
-
-def compression(run: str, split: str, prior: str) -> dict[str, Any]:
-    """Return the label-compression what-if of a run, computed once for each content of its counts."""
-    _, counts = workspace().scores.counts(run, split)
-    return _compression(workspace(), run, split, prior, hashlib.sha256(counts.tobytes()).hexdigest())
 
 
 def hex_colors(label_set: LabelSet) -> list[str]:

@@ -67,7 +67,9 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             )
         with three:
             maps = ["", *opened.label_maps()]
-            label_map = st.selectbox("Label map", maps, format_func=lambda m: m or "none", help="Train with merged labels.")
+            label_map = st.selectbox(
+                "Label map", maps, format_func=lambda m: m or "none", key="label_map", bind="query-params", help="Train with merged labels."
+            )
             plans = ["", *opened.plans()]
             plan = st.selectbox("Balance plan", plans, format_func=lambda p: p or "none", help="Repeat images that hold rare labels.")
     try:

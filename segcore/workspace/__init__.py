@@ -1,7 +1,7 @@
 """The left wing's door: one object for all that pages and the shell ask of a workspace folder.
 
 A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of
-five shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
+six shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
 """
 
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from segcore.errors import SegcoreError
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import Demo
+from segcore.workspace.merges import MergeShelf
 from segcore.workspace.reports import ReportShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
@@ -28,6 +29,7 @@ class Workspace:
         scores: Reports, ensembles and the label-compression what-if.
         scenes: One sample with its masks and probabilities, for looking at.
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
+        merges: One label map, judged on the counts of a run.
         demo: The synthetic set that comes with Segscope.
     """
 
@@ -53,4 +55,5 @@ class Workspace:
         self.scores = ScoreShelf(self.datasets, self.runs)
         self.scenes = SceneShelf(self.datasets, self.runs)
         self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
+        self.merges = MergeShelf(self.scores, self.reports)
         self.demo = Demo(self.datasets, self.runs)

@@ -198,6 +198,7 @@ class ScoreShelf:
         forbidden: Sequence[tuple[str, str]] = (),
         exact: bool = False,
         groups: int | None = None,
+        exchange_rate: float = 0.1,
     ) -> dict[str, Any]:
         """Answer the label-compression what-if for a run, or for a CSV of counts.
 
@@ -232,6 +233,7 @@ class ScoreShelf:
             image_counts=per_image,
             groups=groups_of,
             member_counts=members,
+            exchange_rate=exchange_rate,
         )
         return {"run": run, "split": split if run else None, **study.to_json()}
 

@@ -78,7 +78,7 @@ def test_parts_are_the_slices_of_the_counts(trained, open_page, read) -> None:
     assert list(table["part"]) == [r["name"] for r in rows]
     np.testing.assert_allclose(list(table["mean IoU"]), [r["mean_iou"] for r in rows])
     read.check(at.button_group(key="part").set_value("brightness").run())
-    assert [d.value for d in at.dataframe if "part" in d.value][0]["images"].sum() == 3
+    assert next(d.value for d in at.dataframe if "part" in d.value)["images"].sum() == 3
     read.check(at.button_group(key="part").set_value("size of things").run())
     assert len(read.figure(at, "sizes")["data"]) == len(score_charts.SIZES)
 

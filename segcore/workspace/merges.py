@@ -1,0 +1,69 @@
+"""The shelf of merges: one label map, chosen by anybody, judged on the counts of a run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation.chosen_map import study_map
+from segcore.evaluation.random_merge import null_band
+from segcore.labels import LabelMap, LabelSet
+from segcore.workspace.reports import ReportShelf
+from segcore.workspace.scores import ScoreShelf
+
+Groups = Sequence[Sequence[int]]
+"""Groups of the user's class ids; labels that stand in none stay as they are."""
+
+MAX_BANDS = 40
+"""Maps for which a band of random maps is drawn at most."""
+
+
+class MergeShelf:
+    """What merging labels would do to the scores of a run; nothing is predicted again."""
+
+    def __init__(self, scores: ScoreShelf, reports: ReportShelf) -> None:
+        self._scores = scores
+        self._reports = reports
+
+    def label_map(self, run: str, groups: Groups) -> LabelMap:
+        """Return the label map that merges groups of class ids.
+
+        Raises:
+            SegcoreError: There is no such run, an id is unknown, or one stands twice.
+        """
+        return _map(self._scores.label_set(run), groups)
+
+    def judge(self, run: str, split: str, groups: Groups, prior: str = "pixel") -> dict[str, Any]:
+        """Return every score of a merge on a split; see :class:`segcore.evaluation.chosen_map.MapStudy`.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or an id or the prior is unknown.
+        """
+        label_set = self._scores.label_set(run)
+        names = self._reports.groups(run, split)
+        drawn = names if len(set(names)) > 1 else None
+        study = study_map(self._scores.counts(run, split)[1], _map(label_set, groups), prior=prior, groups=drawn)
+        return study.to_json(label_set.class_ids)
+
+    def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[list[float] | None]:
+        """Return where 95 % of random maps of the same group sizes lie in accuracy, [low, high] for each map.
+
+        Beyond :data:`MAX_BANDS` maps, evenly spaced ones have a band and the others None.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or an id is unknown.
+        """
+        label_set = self._scores.label_set(run)
+        places = sorted({round(i) for i in np.linspace(0, len(maps) - 1, min(len(maps), MAX_BANDS))}) if maps else []
+        total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].sum(0)
+        ends = null_band(total, [_map(label_set, maps[i]) for i in places])
+        found: list[list[float] | None] = [None] * len(maps)
+        for place, (low, high) in zip(places, ends, strict=True):
+            if np.isfinite(low):
+                found[place] = [float(low), float(high)]
+        return found
+
+
+def _map(label_set: LabelSet, groups: Groups) -> LabelMap:
+    return LabelMap.merging(label_set.num_classes, [[label_set.index_of(i) for i in group] for group in groups])
