@@ -114,7 +114,8 @@ def test_the_compression_curve_is_its_path_and_marks_what_is_chosen() -> None:
 def test_shares_before_and_after_stand_side_by_side() -> None:
     series = {"before": [0.6, 0.3, 0.1], "after": [0.4, 0.3, 0.3]}
     figure = charts.before_after(NAMES, series)
-    assert {bars.name: list(bars.y) for bars in figure.data} == {k: pytest.approx([100 * v for v in values]) for k, values in series.items()}
+    for bars, (name, shares) in zip(figure.data, series.items(), strict=True):
+        assert (bars.name, list(bars.y)) == (name, pytest.approx([100 * share for share in shares]))
     assert figure.layout.barmode == "group"
 
 
