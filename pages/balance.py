@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from segcore.ui import charts, copies, data_charts, remedies, state
-from segcore.ui.balance_form import Request, ask, make_plan, saved_plans
+from segcore.ui.balance_form import Request, ask, make_plan, repeated_images, saved_plans
 from segcore.ui.measuring import stamp, table_behind
 
 workspace = state.workspace()
@@ -69,7 +69,7 @@ with right:
 with st.expander("What else could help", icon=":material/healing:", expanded=helpless):
     remedies.show(part, stem)
 
-repeated = workspace.datasets.repeated(name, plan)
+repeated = repeated_images(workspace, stamp(dataset), request, plan)
 st.subheader("Which images repeat, and why", anchor=False)
 if repeated:
     copies.table(dataset, repeated, stem)

@@ -119,6 +119,23 @@ def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> Bal
     )
 
 
+def repeated_images(workspace: Workspace, stamp: str, request: Request, plan: BalancePlan) -> list[dict[str, Any]]:
+    """Return which images a plan repeats and what they bring, most repeats first; found once while the data set stays.
+
+    Args:
+        workspace: Where the data set lies.
+        stamp: A text that changes with the data set.
+        request: What was asked.
+        plan: Its answer.
+    """
+    return _repeated(workspace, stamp, request.key, request.dataset, plan)
+
+
+@st.cache_data(max_entries=40, show_spinner=False)
+def _repeated(_workspace: Workspace, stamp: str, key: str, dataset: str, _plan: BalancePlan) -> list[dict[str, Any]]:
+    return _workspace.datasets.repeated(dataset, _plan)
+
+
 def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
     """Return a table row for each plan saved with a data set; a damaged one says so."""
     rows: list[dict[str, Any]] = []
