@@ -103,8 +103,8 @@ ADVICE = {
 }
 for verdict in study["verdicts"][:6]:
     color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(verdict["action"], color=color, icon=icon, width=110)  # type: ignore[arg-type]
-        first, second = verdict["pair"]
-        st.markdown(f"**{state.plain(by_id[first])} + {state.plain(by_id[second])}**: {state.plain(verdict['reason'])}")
+    mark, reason = st.columns([1, 8])
+    mark.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
+    first, second = verdict["pair"]
+    reason.markdown(f"**{state.plain(by_id[first])} + {state.plain(by_id[second])}**: {state.plain(verdict['reason'])}")
 st.caption(f"From the counts of {run} on {split}. Choose a merge on validation, report it on test.")

@@ -116,9 +116,10 @@ def tree_and_matrix(
         1,
         2,
     )
-    for start, stop in _blocks([group_of[i] for i in order]):
-        ends = {"x0": start - 0.5, "y0": start - 0.5, "x1": stop - 0.5, "y1": stop - 0.5}
-        figure.add_shape(type="rect", line={"color": WARM, "width": 2}, row=1, col=2, **ends)
+    for group in groups:
+        for rows_at, columns_at in _boxes(sorted(int(place[i]) for i in group)):
+            ends = {"x0": columns_at[0] - 0.5, "x1": columns_at[1] + 0.5, "y0": rows_at[0] - 0.5, "y1": rows_at[1] + 0.5}
+            figure.add_shape(type="rect", line={"color": WARM, "width": 2}, row=1, col=2, **ends)
     ticks = {"tickvals": places, "ticktext": labels}
     figure.update_xaxes(title={"text": "information lost, bits"}, autorange="reversed", rangemode="tozero", row=1, col=1)
     figure.update_xaxes(**ticks, side="top", tickangle=-40, showgrid=False, row=1, col=2)
@@ -130,15 +131,17 @@ def tree_and_matrix(
     return figure
 
 
-def _blocks(groups: Sequence[int]) -> list[tuple[int, int]]:
-    """Runs of at least two equal neighbours, as (first, one past the last)."""
-    found, start = [], 0
-    for place in range(1, len(groups) + 1):
-        if place == len(groups) or groups[place] != groups[start]:
-            if place - start > 1:
-                found.append((start, place))
-            start = place
-    return found
+def _boxes(places: Sequence[int]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Frames around the cells of a group: its runs of neighbouring rows by its runs of columns, as (first, last) pairs."""
+    if len(places) < 2:
+        return []
+    runs: list[tuple[int, int]] = []
+    for place in places:
+        if runs and runs[-1][1] == place - 1:
+            runs[-1] = (runs[-1][0], place)
+        else:
+            runs.append((place, place))
+    return [(rows, columns) for rows in runs for columns in runs]
 
 
 def sankey(names: Sequence[str], colors: Sequence[str], weights: Sequence[float | None], groups: Groups) -> go.Figure:

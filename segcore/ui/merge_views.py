@@ -46,17 +46,17 @@ def cards(found: Mapping[str, Any]) -> None:
             "Mean IoU",
             state.percent(after["mean_iou"]),
             _points(after["mean_iou"], before["mean_iou"]),
-            "Its change is the sum of resolved confusion and composition.",
+            "Its change is what the two cards beside it add up to.",
         ),
         (
-            "Resolved confusion",
-            "–" if after["resolved_confusion"] is None else f"{100 * after['resolved_confusion']:.2f} points",
+            "Resolved, points",
+            "–" if after["resolved_confusion"] is None else f"{100 * after['resolved_confusion']:+.2f}",
             None,
             "The part of the change in mean IoU that comes from confusion inside the merged groups. Only this speaks for duplicates.",
         ),
         (
-            "Composition",
-            "–" if after["composition"] is None else f"{100 * after['composition']:+.2f} points",
+            "Composition, points",
+            "–" if after["composition"] is None else f"{100 * after['composition']:+.2f}",
             None,
             "The part of the change in mean IoU that comes from averaging fewer, larger labels. It proves nothing.",
         ),
@@ -64,18 +64,18 @@ def cards(found: Mapping[str, Any]) -> None:
         (
             "Lift over random",
             _number(after["lift"]),
-            None,
+            None if low is None else f"{low:.2f} to {high:.2f}",
             "(accuracy - expected) / (1 - expected), expected over random merges of the same group sizes. Above 0 only where labels that "
-            "are truly confused were merged.",
+            "are truly confused were merged. Below it the 95 % interval over images: a merge is safe only where all of it lies above 0.",
         ),
         (
-            "Lift, 95 % interval",
-            "–" if low is None else f"{low:.2f} to {high:.2f}",
+            "Accuracy per entropy",
+            "–" if after["rate"] is None else f"{after['rate']:.2f}",
             None,
-            "Images are drawn again with replacement. A merge is safe only where the whole interval lies above 0.",
+            "Points of accuracy gained for each point of entropy sold: compare it with your exchange rate.",
         ),
         (
-            "Random merges beaten",
+            "Beats at random",
             "–" if beaten is None else f"{100 * beaten:.1f} %",
             None,
             "Share of 1,000 random merges with the same group sizes whose accuracy is no higher.",
@@ -91,7 +91,9 @@ def cards(found: Mapping[str, Any]) -> None:
     ]
     columns = [*st.columns(5), *st.columns(5)]
     for column, (title, value, delta, help) in zip(columns, entries, strict=True):
-        column.metric(title, value, delta, border=True, height="stretch", help=help)
+        span = title == "Lift over random"  # what stands below it is an interval, no change
+        color, arrow = ("off", "off") if span else ("normal", "auto")
+        column.metric(title, value, delta, color, border=True, height="stretch", help=help, delta_arrow=arrow)  # type: ignore[arg-type]
     st.caption(f"Entropy kept: {told}.")
 
 

@@ -1,0 +1,132 @@
+"""Compress, looked into: merges by the tree and by hand, undone, kept apart, reported elsewhere, and trained with."""
+
+import pytest
+
+from segcore.evaluation.dendrogram import build_dendrogram
+from segcore.ui import merging
+
+IDS = [3, 5, 8, 11]
+
+
+def page(trained, open_page, **query: str):
+    return open_page("compress", run=trained.members[0], split="validation", **query)
+
+
+def by_hand(at, read, labels: list[int]):
+    at.multiselect(key="merge_pick").set_value(labels)
+    return read.check(at.button(key="merge_add").click().run())
+
+
+def shows(at, read, trained, groups: list[list[int]], split: str = "validation") -> None:
+    found = trained.workspace.merges.judge(trained.members[0], split, groups)
+    shown = read.metrics(at)
+    assert shown["Accuracy"] == f"{100 * found['after']['accuracy']:.2f} %"
+    assert shown["Kappa"] == ("–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.3f}")
+    assert shown["Resolved, points"] == f"{100 * found['after']['resolved_confusion']:+.2f}"
+    assert shown["Composition, points"] == f"{100 * found['after']['composition']:+.2f}"
+    (lift,) = [m for m in at.metric if m.label == "Lift over random"]
+    low, high = found["lift_interval"]
+    assert lift.delta == f"{low:.2f} to {high:.2f}"
+    told = " ".join(c.value for c in at.caption)
+    for prior, share in found["after"]["retained"].items():
+        assert f"{100 * share:.2f} % by {prior}" in told
+
+
+@pytest.mark.parametrize("number", [4, 3, 2, 1])
+def test_the_page_cuts_the_tree_as_the_tree_does(trained, number) -> None:
+    tree = build_dendrogram(trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0))
+    groups = merging.cut(tree.to_json(IDS)["joints"], IDS, number)
+    assert groups == [[IDS[i] for i in group] for group in tree.cut(number).groups]
+
+
+def test_a_cut_of_the_tree_is_judged(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by the tree")
+    read.check(at.slider(key="tree_labels").set_value(3).run())
+    tree = build_dendrogram(trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0))
+    shows(at, read, trained, [[IDS[i] for i in group] for group in tree.cut(3).groups])
+
+
+def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    assert read.metrics(at)["Entropy kept"] == "100.00 %"
+    by_hand(at, read, [3, 11])
+    shows(at, read, trained, [[3, 11]])
+    by_hand(at, read, [5, 11])  # a merged label brings its group along
+    shows(at, read, trained, [[3, 5, 11]])
+    assert at.multiselect(key="merge_pick").value == []
+    read.check(at.button(key="undo_3_5_11").click().run())
+    assert read.metrics(at)["Entropy kept"] == "100.00 %"
+
+
+def test_one_label_alone_merges_nothing(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    by_hand(at, read, [3])
+    assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [b for b in at.button if (b.key or "").startswith("undo_")]
+
+
+def test_by_hand_starts_from_the_path(trained, open_page, read) -> None:
+    at = page(trained, open_page)
+    read.check(at.slider(key="labels").set_value(2).run())
+    before = read.metrics(at)
+    read.check(at.button_group(key="way").set_value("by hand").run())
+    read.check(at.button(key="merge_start").click().run())
+    assert read.metrics(at) == before
+
+
+def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> None:
+    at = page(trained, open_page)
+    at.multiselect(key="apart_pick").set_value([8, 3]).run()
+    read.check(at.button(key="apart_add").click().run())
+    study = trained.workspace.scores.compress(trained.members[0], "validation", forbidden=[("3", "8")])
+    assert at.slider(key="labels").min == min(r["num_groups"] for r in study["path"]) == 2
+    lines = {trace["name"]: trace for trace in read.figure(at, "curve")["data"]}
+    assert lines["accuracy"]["y"] == pytest.approx([100 * r["accuracy"] for r in study["path"]])
+    read.check(at.button_group(key="way").set_value("by hand").run())
+    by_hand(at, read, [3, 8])
+    assert "should stay apart" in at.warning[0].value
+    read.check(at.button(key="allow_3_8").click().run())
+    assert not at.warning
+
+
+def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) -> None:
+    at = page(trained, open_page)
+    (rate,) = [n for n in at.number_input if n.label == "Exchange rate"]
+    read.check(rate.set_value(10.0).run())
+    study = trained.workspace.scores.compress(trained.members[0], "validation", exchange_rate=10.0)
+    badges = [v["action"] for v in study["verdicts"][:6]]
+    assert "merge" not in badges
+    assert sum(any(action in m.value for action in badges) for m in at.markdown) >= len(badges)
+
+
+def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
+    at = page(trained, open_page)
+    at.session_state["view"] = "Chosen and reported"
+    read.check(at.slider(key="labels").set_value(3).run())
+    study = trained.workspace.scores.compress(trained.members[0], "validation")
+    (groups,) = [r["groups"] for r in study["path"] if r["num_groups"] == 3]
+    chosen, told = (trained.workspace.merges.judge(trained.members[0], s, groups) for s in ("validation", "test"))
+    table = next(d.value for d in at.dataframe if "reported on test" in d.value).set_index("what")
+    for when in ("before", "after"):
+        assert table["chosen on validation"][f"mean IoU, {when}"] == pytest.approx(chosen[when]["mean_iou"])
+        assert table["reported on test"][f"mean IoU, {when}"] == pytest.approx(told[when]["mean_iou"])
+    assert table["reported on test"]["lift, lower bound"] == pytest.approx(told["lift_interval"][0])
+
+
+@pytest.mark.parametrize(("view", "keys"), [("Tree and confusion", ["tree"]), ("Labels to groups", ["flow", "iou_after"])])
+def test_each_view_is_drawn(trained, open_page, read, view, keys) -> None:
+    at = page(trained, open_page)
+    at.session_state["view"] = view
+    read.check(at.run())
+    for key in keys:
+        assert read.figure(at, key)["data"]
+
+
+def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    by_hand(at, read, [3, 5])
+    read.check(at.button(key="train_map").click().run())
+    assert at.title[0].value == "Train"
+    assert trained.workspace.datasets.open("tiny").load_label_map("merged-3").groups == ((0, 1), (2,), (3,))
+    again = open_page("train", dataset="tiny", label_map="merged-3")
+    (maps,) = [s for s in again.selectbox if s.label == "Label map"]
+    assert maps.value == "merged-3"
