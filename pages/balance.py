@@ -87,7 +87,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
             workspace.datasets.save_plan(name, plan_name, plan)
         st.toast(f"Saved {plan_name}: choose it on the train page.")
     st.page_link("pages/train.py", label="Train with it", icon=":material/model_training:")
-saved = saved_plans(dataset)
+with state.errors_shown():
+    saved = saved_plans(dataset)
 if saved:
     st.dataframe(saved, hide_index=True, alt="Balance plans saved with this data set")
     st.caption("A plan of the same name is replaced. On the train page: Recipe, splits and device, Balance plan.")

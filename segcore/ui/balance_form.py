@@ -137,7 +137,11 @@ def _repeated(_workspace: Workspace, stamp: str, key: str, dataset: str, _plan: 
 
 
 def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return a table row for each plan saved with a data set; a damaged one says so."""
+    """Return a table row for each plan saved with a data set; one that is no plan says so.
+
+    Raises:
+        SegcoreError: A plan's file cannot be read; the sentence names it.
+    """
     rows: list[dict[str, Any]] = []
     for name, data in dataset.plans().items():
         try:

@@ -117,3 +117,11 @@ def test_a_missing_folder_is_told_in_a_sentence(open_page, tmp_path) -> None:
     next(t for t in at.text_input if t.label == "Folder or archive").set_value(str(tmp_path / "none")).run()
     button(at, "Look first").click().run()
     assert not at.exception and at.error
+
+
+def test_a_damaged_label_map_is_told_below_the_classes(workspace, open_page) -> None:
+    folder = workspace.datasets.folder / "tiny" / "label_maps"
+    folder.mkdir()
+    (folder / "spoilt.json").write_text("{")
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    assert "spoilt" in at.warning[0].value and button(at, "Colour-blind-safe colours")

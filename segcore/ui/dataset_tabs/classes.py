@@ -110,8 +110,7 @@ def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
         told += f" Where {state.plain(', '.join(gone))} was is forgotten; only a new import brings it back."
     if runs:
         told += f" {len(runs)} runs were made with the classes of today and would no longer fit: better import again under another name."
-    if dataset.plans() or dataset.label_maps():
-        told += " Balance plans and label maps made before may no longer fit."
+    told += " Balance plans and label maps made before may no longer fit."
     st.warning(told, icon=":material/warning:")
     return st.checkbox("Rewrite the masks", key="agree_rewrite")
 
@@ -129,7 +128,11 @@ def _save(dataset: Dataset, label_set: LabelSet) -> None:
 
 
 def _maps(dataset: Dataset) -> None:
-    maps = dataset.label_maps()
+    try:
+        maps = dataset.label_maps()
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
     if not maps:
         return
     st.subheader("Label maps", anchor=False)
