@@ -3,7 +3,7 @@
 const CAPTION = 30; // height of a caption
 const GAP = 10; // between pictures
 const NARROWEST = 150; // a picture
-const READABLE = 320; // height that a picture is not squeezed below while the window has room to scroll
+const READABLE = 240; // height that a picture is not squeezed below while the window has room to scroll
 
 // Choose the number of columns that shows the image largest without leaving the window.
 // Returns { columns, width, height, scale } of a picture; scale is in CSS pixels an image pixel.

@@ -233,7 +233,7 @@ class Viewer {
   layout() {
     const width = this.stage.clientWidth;
     if (!this.scene || !width) return;
-    const room = this.root.matches(":fullscreen") ? innerHeight - 170 : Math.max(360, 0.78 * innerHeight);
+    const room = this.root.matches(":fullscreen") ? innerHeight - 170 : Math.max(300, 0.55 * innerHeight); // the page needs the rest for its head
     const withTop = this.views.some((view) => view.hasTop);
     const grid = arrangeGrid(this.scene, this.views.length, width, room, CAPTION + (withTop ? 18 : 0));
     this.columns = grid.columns;
