@@ -188,11 +188,14 @@ def _judge(
     green = green and action == "merge"
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
     facts = [f"Merging {names[0]} and {names[1]} adds {gain:.2f} points of accuracy for {sold:.2f} % of the detail"]
-    if interval is None:
+    if np.isnan(row.lift):
+        facts.append("every merge down to one label is the same, so there is no lift and nothing left to tell apart")
+    elif interval is None:
         facts.append(f"lift over a random merge {row.lift:+.3f}, its interval unknown without counts for each image")
     else:
         facts.append(f"lift over a random merge {row.lift:+.3f} ({interval[0]:+.3f} to {interval[1]:+.3f})")
-    facts.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
+    if not np.isnan(row.honest_accuracy):
+        facts.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
     if agreement is not None:
         facts.append(f"{100 * agreement:.0f} % of the members confuse them alike")
     if scarce:
