@@ -13,7 +13,7 @@ test: ## everything: linter, types, layering, unit, page and browser tests
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 quick: ## the half that needs neither TensorFlow nor a browser
 	@bash .ci/prepare test
@@ -27,7 +27,7 @@ lint:
 
 demo-assets: ## make assets/demo again: the synthetic set's five members and their probabilities
 	@bash .ci/prepare app
-	@$(BIN)/python -m segcore demo --rebuild assets/demo
+	@work=$$(mktemp -d) && $(BIN)/python -m segcore demo --rebuild assets/demo --workspace "$$work" && rm -rf "$$work"
 
 benchmark: ## measure against the named peers, print ratios
 	@bash .ci/prepare test
