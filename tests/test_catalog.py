@@ -96,7 +96,8 @@ def test_every_name_makes_a_config_and_a_near_miss_is_answered() -> None:
 
 def test_older_names_lead_to_known_pairs() -> None:
     for architecture, encoder in catalog.CLASSIC_NAMES.values():
-        ModelConfig(architecture, encoder, "none")
+        config = ModelConfig(architecture, encoder, "none")
+        assert (config.architecture, config.encoder) == (architecture, encoder)
 
 
 def literals(path: Path) -> set[str]:

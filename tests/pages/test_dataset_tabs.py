@@ -32,7 +32,8 @@ def test_every_tab_opens_without_splits_and_masks(workspace, open_page, tab) -> 
     dataset = workspace.datasets.open("tiny")
     bare = [dataclasses.replace(s, mask=None, mask_digest="", split="") for s in dataset.samples]
     dataclasses.replace(dataset, samples=tuple(bare)).save()
-    open_page("dataset", dataset="tiny", show=tab)
+    at = open_page("dataset", dataset="tiny", show=tab)
+    assert not at.exception and at.session_state["show"] == tab
 
 
 def test_places_are_of_the_chosen_class_and_split(workspace, open_page, read) -> None:
