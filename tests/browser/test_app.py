@@ -1,6 +1,7 @@
 """A newcomer's first minutes in a real browser: the demo, a training run, its prediction."""
 
 import base64
+import http.client
 import io
 import os
 import time
@@ -137,6 +138,29 @@ def test_the_first_request_may_be_a_deep_link(page: Page, start_app: Callable[..
     expect(page.get_by_role("link", name="Data set")).to_be_visible()
     expect(page.get_by_text(f"From the counts of {demo['runs'][1]}")).to_be_visible()
     assert f"/compress?run={demo['runs'][1]}" in page.url
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "answer"), [("Host", "evil.example", 403), ("Origin", "http://evil.example", 403), ("X-Own", "1", 101)]
+)
+def test_only_this_machine_may_open_a_session(url: str, header: str, value: str, answer: int) -> None:
+    """A page of another host that was made to resolve to this machine gets no session: the socket is refused."""
+    address = url.removeprefix("http://")
+    handshake = {
+        "Host": address,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(b"sixteen bytes ..").decode(),
+        header: value,
+    }
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    for name, text in handshake.items():
+        connection.putheader(name, text)
+    connection.endheaders()
+    assert connection.getresponse().status == answer
+    connection.close()
 
 
 def test_the_app_listens_on_this_machine_only() -> None:
