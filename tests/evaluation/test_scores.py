@@ -53,7 +53,7 @@ def mean(values):
     return sum(kept) / len(kept) if kept else None
 
 
-def same(received, wanted):
+def assert_same(received, wanted):
     np.testing.assert_allclose(received, np.array([np.nan if w is None else w for w in np.atleast_1d(wanted)]), rtol=1e-12)
 
 
@@ -62,12 +62,12 @@ def same(received, wanted):
 def test_class_scores_equal_sets_of_pixels(counts):
     wanted = plain(counts)
     for name, function in scores.CLASS_SCORES.items():
-        same(function(np.array(counts)), wanted[name])
-    same(np.atleast_1d(scores.mean_iou(np.array(counts))), [mean(wanted["iou"])])
-    same(np.atleast_1d(scores.mean_dice(np.array(counts))), [mean(wanted["dice"])])
-    same(np.atleast_1d(scores.mean_accuracy(np.array(counts))), [mean(wanted["recall"])])
+        assert_same(function(np.array(counts)), wanted[name])
+    assert_same(np.atleast_1d(scores.mean_iou(np.array(counts))), [mean(wanted["iou"])])
+    assert_same(np.atleast_1d(scores.mean_dice(np.array(counts))), [mean(wanted["dice"])])
+    assert_same(np.atleast_1d(scores.mean_accuracy(np.array(counts))), [mean(wanted["recall"])])
     pairs = pixels(counts)
-    same(np.atleast_1d(scores.pixel_accuracy(np.array(counts))), [mean([float(t == p) for t, p in pairs])])
+    assert_same(np.atleast_1d(scores.pixel_accuracy(np.array(counts))), [mean([float(t == p) for t, p in pairs])])
 
 
 @settings(max_examples=100, deadline=None)
