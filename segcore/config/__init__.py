@@ -1,0 +1,45 @@
+"""What a run is: frozen, validated configs that survive a JSON round trip.
+
+A run is its config on disk. Each dataclass checks itself when made, so a config that exists is
+one that can be started; unknown keys in a file are refused with the nearest known one.
+"""
+
+from typing import Any
+
+from segcore.config.mapping import from_json, to_json
+from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config.using import EvaluateConfig, PredictConfig
+from segcore.errors import unknown
+
+__all__ = [
+    "CONFIGS",
+    "EvaluateConfig",
+    "ModelConfig",
+    "PredictConfig",
+    "RecipeConfig",
+    "RunConfig",
+    "TrainConfig",
+    "config_from_json",
+    "from_json",
+    "to_json",
+]
+
+RunConfig = TrainConfig | PredictConfig | EvaluateConfig
+
+CONFIGS: dict[str, type[TrainConfig] | type[PredictConfig] | type[EvaluateConfig]] = {
+    "train": TrainConfig,
+    "predict": PredictConfig,
+    "evaluate": EvaluateConfig,
+}
+
+
+def config_from_json(data: dict[str, Any]) -> RunConfig:
+    """Build the config of a run from its mapping; ``kind`` says which.
+
+    Raises:
+        SegcoreError: The kind or a key is unknown, or a value is refused.
+    """
+    kind = data.get("kind")
+    if kind not in CONFIGS:
+        raise unknown("kind of run", kind, CONFIGS)
+    return from_json(CONFIGS[kind], data)
