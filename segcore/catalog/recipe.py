@@ -51,6 +51,16 @@ CLASS_WEIGHTS: dict[str, Choice] = {
         "The median share over the class's share, shares taken over images that hold the class.",
         "Eigen, Fergus: Predicting depth, surface normals and semantic labels, ICCV 2015",
     ),
+    "enet": Choice(
+        "ENet",
+        "Weights as 1 / ln(1.02 + the class's share): like inverse frequency, but bounded at 50.5 before scaling.",
+        "Paszke et al.: ENet, 2016",
+    ),
+    "effective_number": Choice(
+        "Effective number",
+        "Weights by the images that hold a class; mild, and even where every image holds every class.",
+        "Cui et al.: Class-balanced loss based on effective number of samples, CVPR 2019",
+    ),
 }
 
 OPTIMIZERS: dict[str, Choice] = {

@@ -23,10 +23,15 @@ def _enet(counts: npt.NDArray[Any]) -> Floats:
     return np.where(shares > 0, 1 / np.log(1.02 + shares), np.nan)
 
 
-def _inverse(counts: npt.NDArray[Any]) -> Floats:
+def _inverse_frequency(counts: npt.NDArray[Any]) -> Floats:
     """1 / (C p_c): 1 for a class with an even share."""
     shares = shares_of(counts.sum(0))
     return _divide(np.full(len(shares), 1 / len(shares)), shares)
+
+
+def _inverse_root(counts: npt.NDArray[Any]) -> Floats:
+    """1 / sqrt(C p_c), the root of the inverse frequency."""
+    return np.sqrt(_inverse_frequency(counts))
 
 
 def _effective_number(counts: npt.NDArray[Any], beta: float = 0.99) -> Floats:
@@ -43,13 +48,14 @@ def _divide(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> Floats:
         return np.where(below > 0, above / below, np.nan)
 
 
-CLASS_WEIGHTS: dict[str, Callable[[npt.NDArray[Any]], Floats]] = {
+RULES: dict[str, Callable[[npt.NDArray[Any]], Floats]] = {
+    "inverse_frequency": _inverse_frequency,
+    "inverse_root": _inverse_root,
     "median_frequency": _median_frequency,
     "enet": _enet,
-    "inverse": _inverse,
     "effective_number": _effective_number,
 }
-"""Rules by name; each takes (N, C) pixel counts and gives (C,) with NaN for a class that never occurs."""
+"""The rules of ``catalog.CLASS_WEIGHTS``; each takes (N, C) pixel counts and gives (C,) with NaN for a class that never occurs."""
 
 
 def class_weights(counts: npt.NDArray[Any], rule: str = "median_frequency", *, normalise: bool = False) -> Floats:
@@ -57,8 +63,8 @@ def class_weights(counts: npt.NDArray[Any], rule: str = "median_frequency", *, n
 
     Args:
         counts: (N, C) pixels of each class in each image.
-        rule: A name in :data:`CLASS_WEIGHTS`.
-        normalise: Whether to divide by the mean over labelled pixels, so that the loss keeps its size.
+        rule: A name in :data:`RULES`.
+        normalise: Whether to divide by the mean over the classes that occur, as training does.
 
     Returns:
         (C,) float64, above 0; 0 for a class that never occurs.
@@ -66,10 +72,10 @@ def class_weights(counts: npt.NDArray[Any], rule: str = "median_frequency", *, n
     Raises:
         SegcoreError: The rule is unknown, or nothing is labelled.
     """
-    if rule not in CLASS_WEIGHTS:
-        raise unknown("rule for class weights", rule, CLASS_WEIGHTS)
+    if rule not in RULES:
+        raise unknown("class weighting", rule, RULES)
     table = np.asarray(counts)
     if table.ndim != 2 or not table.any():
         raise SegcoreError("Expected counts of at least one labelled pixel, received none: choose a split that has labelled masks.")
-    weights = np.nan_to_num(CLASS_WEIGHTS[rule](table), nan=0.0)
-    return weights / float(weights @ shares_of(table.sum(0))) if normalise else weights
+    found = RULES[rule](table)
+    return np.nan_to_num(found / np.nanmean(found) if normalise else found, nan=0.0)

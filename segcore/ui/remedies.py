@@ -5,11 +5,8 @@ import streamlit as st
 from segcore.catalog import AUGMENTATIONS, CLASS_WEIGHTS
 from segcore.data.statistics import ClassStatistics
 from segcore.data.transforms import PRESETS
-from segcore.data.weights import class_weights
+from segcore.data.weights import RULES, class_weights
 from segcore.ui import state
-
-SHOWN_WEIGHTS = {"inverse_frequency": "inverse", "median_frequency": "median_frequency"}
-"""Choices of the train page to show, and the rules that compute them."""
 
 
 def show(part: ClassStatistics, name: str) -> None:
@@ -24,13 +21,13 @@ def show(part: ClassStatistics, name: str) -> None:
     with weights:
         st.markdown("**Class weights in the loss**")
         st.caption("Errors on rare classes cost more; no image is repeated. Chosen on the train page under Recipe, as Class weights.")
-        by_title = {CLASS_WEIGHTS[name].title: class_weights(part.counts, rule, normalise=True) for name, rule in SHOWN_WEIGHTS.items()}
+        by_title = {CLASS_WEIGHTS[rule].title: class_weights(part.counts, rule, normalise=True) for rule in RULES}
         rows = [{"class": n, **{title: round(float(w[c]), 4) for title, w in by_title.items()}} for c, n in enumerate(names)]
         st.dataframe(
             rows,
             hide_index=True,
             column_config={title: st.column_config.NumberColumn(format="%.2f") for title in by_title},
-            alt="Class weights by rule, 1 on average over the labelled pixels",
+            alt="Class weights by rule, 1 on average over the classes that occur, as training takes them",
         )
         data = state.csv_bytes(rows)
         st.download_button("Download CSV", data, f"{name}-class-weights.csv", "text/csv", key="csv_weights", icon=":material/download:")
