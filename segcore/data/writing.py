@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from segcore.data.dataset import Dataset, Sample, check_sample_id, digest_mask
 from segcore.data.image_files import encode_png, image_size
 from segcore.data.shelf import check_name
+from segcore.data.staging import Staging, reserve
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 
@@ -45,7 +47,7 @@ class DatasetWriter:
     from several threads.
     """
 
-    def __init__(self, folder: Path, name: str, label_set: LabelSet, source: str = "") -> None:
+    def __init__(self, folder: Path, name: str, label_set: LabelSet, source: str = "", staging: Staging | None = None) -> None:
         """Prepare to write.
 
         Args:
@@ -53,6 +55,7 @@ class DatasetWriter:
             name: Name of the data set.
             label_set: Its classes.
             source: Where it comes from, for display.
+            staging: The reservation of ``folder`` where the caller holds one; None to make it.
 
         Raises:
             SegcoreError: The name is not allowed, or the folder exists.
@@ -61,13 +64,20 @@ class DatasetWriter:
         self.name = check_name(name)
         self.label_set = label_set
         self.source = source
-        self.partial = self.folder.with_name(f".{self.folder.name}.partial")
+        self.partial = Staging(self.folder).partial
+        self._reserved = staging is not None
+        self._held = ExitStack()
         if self.folder.exists():
             raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
 
     def __enter__(self) -> "DatasetWriter":
-        """Make the temporary folder; what an import that was killed left there is removed."""
-        shutil.rmtree(self.partial, ignore_errors=True)
+        """Reserve the place and make the temporary folder; what an import that was killed left there is removed.
+
+        Raises:
+            SegcoreError: Somebody else is writing a data set of this name.
+        """
+        if not self._reserved:
+            self._held.enter_context(reserve(self.folder))
         for part in ("images", "masks"):
             (self.partial / part).mkdir(parents=True)
         return self
@@ -75,6 +85,7 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Remove the temporary folder if it is still there."""
         shutil.rmtree(self.partial, ignore_errors=True)
+        self._held.close()
 
     def add(
         self,

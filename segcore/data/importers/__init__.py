@@ -1,9 +1,7 @@
 """People's files become data sets: one reader for each form, asked in the order of a table."""
 
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from segcore.data.importers.report import ImportReport, Problem
 from segcore.data.importers.source import Layout, Reader, Source
 from segcore.data.scanning import Progress
 from segcore.data.shelf import check_name
+from segcore.data.staging import Staging, reserve
 from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
@@ -75,19 +74,13 @@ def recognise(source: Source) -> Layout:
     raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
 
 
-@contextmanager
-def _unpacked(source: Path, beside: Path, progress: Progress | None = None) -> Iterator[Source]:
-    """List a folder, or unpack an archive into a temporary folder that is removed afterwards."""
+def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
+    """List a folder, or unpack an archive into the reserved folder and list that."""
     if not source.is_file():
-        yield Source.scan(source)
-        return
-    beside.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".unpacked-", dir=beside))
-    try:
-        unpack(source, folder, progress)
-        yield Source.scan(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        return Source.scan(source)
+    staging.unpacked.mkdir(mode=0o700)
+    unpack(source, staging.unpacked, progress)
+    return Source.scan(staging.unpacked)
 
 
 def _count_splits(splits: list[str]) -> dict[str, int]:
@@ -113,25 +106,38 @@ def import_dataset(
         What came in and what did not.
 
     Raises:
-        SegcoreError: The name is taken or unsafe, or nothing is sound; nothing is left behind then.
+        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound; nothing is left behind then.
     """
     destination = Path(destination)
     check_name(name)
+    taken = SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
     if destination.exists():
-        raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
+        raise taken
     source = Path(source)
-    with _unpacked(source, destination.parent, progress) as found:
-        layout = recognise(found)
-        labelling = agree_on_labels(layout, progress)
-        with DatasetWriter(destination, name, labelling.label_set, str(source)) as writer:
-            samples, problems = convert(layout, labelling, writer, copy=copy or source.is_file(), progress=progress)
-            if not samples:
-                raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
-            told = (*layout.problems, *labelling.problems, *problems)
-            splits = _count_splits([s.split for s in samples])
-            report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
-            writer.note("import.json", report.to_json())
-            writer.finish(samples)
+    with reserve(destination) as staging:
+        if destination.exists():
+            raise taken
+        try:
+            return _import_into(staging, source, name, copy, progress)
+        except OSError as error:
+            raise SegcoreError(
+                f"The import into {destination.parent} broke off ({error.strerror or error}): make room or mend that, then import again."
+            ) from error
+
+
+def _import_into(staging: Staging, source: Path, name: str, copy: bool, progress: Progress | None) -> ImportReport:
+    found = _open_source(source, staging, progress)
+    layout = recognise(found)
+    labelling = agree_on_labels(layout, progress)
+    with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging) as writer:
+        samples, problems = convert(layout, labelling, writer, copy=copy or source.is_file(), progress=progress)
+        if not samples:
+            raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
+        told = (*layout.problems, *labelling.problems, *problems)
+        splits = _count_splits([s.split for s in samples])
+        report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
+        writer.note("import.json", report.to_json())
+        writer.finish(samples)
     return report
 
 
@@ -149,8 +155,8 @@ def preview(source: Path, count: int = 4) -> Preview:
         SegcoreError: The form is not recognised, or none of the samples looked at is sound.
     """
     source = Path(source)
-    with _unpacked(source, Path(tempfile.gettempdir())) as found:
-        layout = recognise(found)
+    with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging:
+        layout = recognise(_open_source(source, staging))
         looked_at = replace(layout, pairs=tuple(spread(layout.pairs, 32)))
         labelling = agree_on_labels(looked_at)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
