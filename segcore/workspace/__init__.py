@@ -1,7 +1,7 @@
 """The left wing's door: one object for all that pages and the shell ask of a workspace folder.
 
 A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of
-six shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
+seven shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
 """
 
 import os
@@ -15,6 +15,7 @@ from segcore.workspace.reports import ReportShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
+from segcore.workspace.tiers import TierShelf
 
 __all__ = ["Workspace"]
 
@@ -30,6 +31,7 @@ class Workspace:
         scenes: One sample with its masks and probabilities, for looking at.
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
         merges: One label map, judged on the counts of a run.
+        tiers: A merge as promised from counts, with summed probabilities, and retrained.
         demo: The synthetic set that comes with Segscope.
     """
 
@@ -56,4 +58,5 @@ class Workspace:
         self.scenes = SceneShelf(self.datasets, self.runs)
         self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
         self.merges = MergeShelf(self.scores, self.reports)
+        self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.demo = Demo(self.datasets, self.runs)
