@@ -17,7 +17,7 @@ from segcore.errors import SegcoreError
 from segcore.runs import processes
 from segcore.runs.devices import list_devices
 from segcore.runs.disk import disk_error
-from segcore.runs.jobs import LIGHT, dispatcher_is_alive, has_work, runs_folder, settle
+from segcore.runs.jobs import ASIDE, LIGHT, dispatcher_is_alive, has_work, runs_folder, settle
 from segcore.runs.queue import Job, Queue
 from segcore.runs.store import RunFolder
 
@@ -116,9 +116,12 @@ class Dispatcher:
 
     def _start(self, queue: Queue) -> None:
         jobs = queue.jobs()
-        taken = {device for job in jobs if job.state != "waiting" for device in job.devices}
+        taken, held = {device for job in jobs if job.state != "waiting" for device in job.devices}, queue.held()
         for job in jobs:
-            if job.state != "waiting" or not self._may_go(queue, job):
+            if job.state != "waiting" or job.run in held or not self._may_go(queue, job):
+                continue
+            if job.request == ASIDE:
+                self._launch(queue, job, [])
                 continue
             try:
                 devices, reserved = self._choose(job.request, taken)

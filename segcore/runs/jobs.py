@@ -19,6 +19,10 @@ from segcore.runs.status import ACTIVE, Status
 from segcore.runs.store import RunFolder
 
 LIGHT = "light"
+LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
+"""Kinds of runs that need no network and no device."""
+ASIDE = "aside"
+"""Request of a run that only hands in others and watches them: it takes no device, which they need."""
 DIED = "Its process ended without a word (killed or out of memory): resume it to go on from its last checkpoint."
 STOPPED = "Stopped on request: resume it to go on."
 ORPHAN_SECONDS = 60.0
@@ -93,7 +97,7 @@ def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[s
         raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, which is {status.state}: stop it first.")
     if job is None and status.is_active and processes.is_alive(status.pid, status.process_created):
         raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, whose process {status.pid} lives: stop it first.")
-    request = LIGHT if kind == "evaluate" else str(config.get("device", "auto"))
+    request = ASIDE if kind == "tune" else LIGHT if kind in LIGHT_KINDS else str(config.get("device", "auto"))
     if not queue.add(run_id, kind, request, after, priority):
         return False
     run.write_status(
@@ -121,9 +125,9 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
 
 
 def has_work(queue: Queue) -> bool:
-    """Whether a dispatcher is needed: a run works, or waits and the queue is not paused."""
-    paused = queue.setting("paused") is not None
-    return any(job.state != "waiting" or not paused for job in queue.jobs())
+    """Whether a dispatcher is needed: a run works, or waits and neither it nor the whole queue is held back."""
+    paused, held = queue.setting("paused") is not None, queue.held()
+    return any(job.state != "waiting" or not (paused or job.run in held) for job in queue.jobs())
 
 
 def dispatcher_is_alive(queue: Queue) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from segcore.errors import SegcoreError
 from segcore.runs.disk import read_json
 from segcore.runs.names import is_run_id
+from segcore.runs.notes import Notes, read_notes
 from segcore.runs.status import FORMAT, Status, read_status
 
 _Stamp = tuple[int, int, int]
@@ -21,11 +22,12 @@ class RunSummary:
     Attributes:
         id: Name of the run.
         folder: Its folder.
-        kind: "train", "predict" or "evaluate"; "" where its config cannot be read.
+        kind: What it does, such as "train", "predict" or "evaluate"; "" where its config cannot be read.
         dataset: Name of its data set; "" where its config cannot be read.
         config: The mapping of its ``config.json``; empty where that cannot be read. Do not change it.
         status: How it is going.
         changed: When its status was last written, seconds since 1970.
+        notes: What people say about it.
     """
 
     id: str
@@ -35,6 +37,7 @@ class RunSummary:
     status: Status
     changed: float = 0.0
     config: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def list_runs(root: Path | str) -> list[RunSummary]:
-    """List the runs of a workspace, newest first; reads only configs and statuses, and those only once they changed.
+    """List the runs of a workspace, newest first; reads configs, statuses and notes, each once until it changes, and nothing else.
 
     A run whose files are damaged or newer is listed as failed, with a cause that says what to do.
 
@@ -74,14 +77,15 @@ def list_runs(root: Path | str) -> list[RunSummary]:
     for name in names:
         config, status = _stamp(f"{folder}/{name}/config.json"), _stamp(f"{folder}/{name}/status.json")
         if config is not None or status is not None:
-            runs.append(_summary(folder, name, config, status))
+            runs.append(_summary(folder, name, config, status, _stamp(f"{folder}/{name}/notes.json")))
     return sorted(runs, key=lambda run: (-(run.status.created or 0.0), run.id))
 
 
 def summarise(folder: Path | str) -> RunSummary:
     """Return the summary of one run, as :func:`list_runs` does."""
     path = Path(folder)
-    return _summary(str(path.parent), path.name, _stamp(str(path / "config.json")), _stamp(str(path / "status.json")))
+    stamps = [_stamp(str(path / f"{name}.json")) for name in ("config", "status", "notes")]
+    return _summary(str(path.parent), path.name, *stamps)
 
 
 def _stamp(path: str) -> _Stamp | None:
@@ -93,13 +97,16 @@ def _stamp(path: str) -> _Stamp | None:
 
 
 @lru_cache(maxsize=16384)
-def _summary(root: str, name: str, config_stamp: _Stamp | None, status_stamp: _Stamp | None) -> RunSummary:
-    """Read one run; the stamps of its two files are the key under which the answer is kept."""
+def _summary(
+    root: str, name: str, config_stamp: _Stamp | None, status_stamp: _Stamp | None, notes_stamp: _Stamp | None
+) -> RunSummary:
+    """Read one run; the stamps of its three files are the key under which the answer is kept."""
     folder = Path(root) / name
     status = read_status(folder / "status.json")
     changed = status_stamp[1] / 1e9 if status_stamp else 0.0
+    notes = read_notes(folder / "notes.json") if notes_stamp else Notes()
     try:
         config = read_config(folder)
     except SegcoreError as error:
-        return RunSummary(name, folder, "", "", Status(state="failed", cause=str(error), created=status.created), changed)
-    return RunSummary(name, folder, str(config.get("kind", "")), str(config.get("dataset", "")), status, changed, config)
+        return RunSummary(name, folder, "", "", Status(state="failed", cause=str(error), created=status.created), changed, notes=notes)
+    return RunSummary(name, folder, str(config.get("kind", "")), str(config.get("dataset", "")), status, changed, config, notes)

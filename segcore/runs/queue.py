@@ -22,6 +22,7 @@ from pathlib import Path
 from segcore.errors import SegcoreError
 
 FORMAT = 1
+_HELD = "held "  # before the run's id: the name of a setting that is there while that run is held back
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job(
     run TEXT PRIMARY KEY, kind TEXT NOT NULL, request TEXT NOT NULL, after TEXT NOT NULL, priority INTEGER NOT NULL,
@@ -197,7 +198,11 @@ class Queue:
 
     def remove(self, run: str, token: str | None) -> bool:
         """Take a row out; False where it is gone or belongs to another attempt by now."""
-        return bool(self._rows("DELETE FROM job WHERE run=? AND token IS ? RETURNING run", (run, token)))
+        with self.writing():
+            removed = bool(self._rows("DELETE FROM job WHERE run=? AND token IS ? RETURNING run", (run, token)))
+            if removed:
+                self.set_setting(f"{_HELD}{run}", None)
+        return removed
 
     def count_stop(self, run: str, token: str) -> int:
         """Count one request to stop an attempt and return how many there are; 0 where the attempt is gone."""
@@ -216,6 +221,26 @@ class Queue:
             places = sorted((-job.priority, job.place) for job in waiting.values())
             for run, (priority, place) in zip(order, places, strict=True):
                 self._rows("UPDATE job SET priority=?, place=? WHERE run=? RETURNING run", (-priority, place, run))
+
+    def move(self, run: str, by: int) -> None:
+        """Let a waiting run go some places earlier (negative) or later among those that wait; beyond the ends it stops there."""
+        with self.writing():
+            waiting = [job.run for job in self.jobs() if job.state == "waiting"]
+            if run not in waiting:
+                return
+            place = waiting.index(run)
+            waiting.insert(max(0, min(len(waiting) - 1, place + by)), waiting.pop(place))
+            self.reorder(waiting)
+
+    def hold(self, run: str, held: bool = True) -> None:
+        """Hold back one run while it waits, or let it go; it keeps its place."""
+        with self.writing():
+            self.set_setting(f"{_HELD}{run}", "yes" if held and self.job(run) else None)
+
+    def held(self) -> set[str]:
+        """Ids of the runs in the queue that are held back one by one."""
+        rows = self._rows("SELECT job.run FROM job JOIN setting ON setting.name = ? || job.run", (_HELD,))
+        return {row[0] for row in rows}
 
     def setting(self, name: str) -> str | None:
         """A setting of the queue ("paused", "dispatcher"), or None."""

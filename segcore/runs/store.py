@@ -3,6 +3,7 @@
     runs/<run>/
         config.json                               what the run is (see ``segcore.config``)
         status.json  status.lock                  how it is going (see ``status.py``)
+        notes.json                                what people say about it: tags, a note, a star (see ``notes.py``)
         log.txt                                   what its process said
         metrics.jsonl                             train: one line an epoch
         model.keras  checkpoints/                 train: best weights; what a resumed run goes on from
@@ -17,35 +18,25 @@ Every file but the two logs is written under a temporary name and renamed, so a 
 import os
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError
 from segcore.runs import disk
-from segcore.runs.counts import decode_counts, encode_counts
 from segcore.runs.disk import replacing
 from segcore.runs.history import append_record, read_records, read_tail
 from segcore.runs.listing import RunSummary, list_runs, read_config
-from segcore.runs.masks import decode_mask, encode_mask
-from segcore.runs.names import check_name, check_run_id, sample_parts
-from segcore.runs.probabilities import BITS, FloatArray, decode, encode
+from segcore.runs.names import check_run_id
+from segcore.runs.notes import Notes, change_notes, read_notes
+from segcore.runs.results import RunResults
 from segcore.runs.status import FORMAT, Status, change_status, read_status
 
 __all__ = ["RunFolder", "RunSummary", "Status", "list_runs", "replacing"]
 
 
-def _read_result(path: Path, run: str, what: str) -> bytes:
-    if not path.is_file():
-        raise SegcoreError(f"Expected a result of the run {run!r} for {what}, found none: run that step first.")
-    return disk.read_bytes(path)
-
-
-class RunFolder:
+class RunFolder(RunResults):
     """One run on disk; cheap to make, holds nothing open and remembers nothing.
 
     Attributes:
@@ -125,6 +116,18 @@ class RunFolder:
         """Change the status as :meth:`write_status` does, with a fresh heartbeat; the worker calls it every few seconds."""
         return self.write_status(heartbeat=time.time(), **changes)
 
+    def notes(self) -> Notes:
+        """What people say about the run; never raises (see :func:`segcore.runs.notes.read_notes`)."""
+        return read_notes(self.folder / "notes.json")
+
+    def write_notes(self, **changes: Any) -> Notes:
+        """Change tags, text, star or archived and return the whole.
+
+        Raises:
+            SegcoreError: A field is unknown, a value is refused, or the folder cannot be written.
+        """
+        return change_notes(self.folder / "notes.json", changes)
+
     def append_metrics(self, metrics: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``; NaN and infinity are kept as null.
 
@@ -186,88 +189,12 @@ class RunFolder:
 
     def _document(self, name: str) -> Path:
         check_run_id(name)
-        if name in ("config", "status"):
+        if name in ("config", "status", "notes"):
             raise SegcoreError(f"Expected another name than {name!r}, which a run keeps for itself: choose another.")
         return self.folder / f"{name}.json"
-
-    def write_probabilities(self, split: str, sample_id: str, probabilities: FloatArray, size: tuple[int, int], bits: int = BITS) -> None:
-        """Store the probabilities of one sample compactly.
-
-        Args:
-            split: Name of the split.
-            sample_id: Id of the sample; "/" makes folders.
-            probabilities: (h, w, C) float32 in 0..1, at the network's own resolution.
-            size: (H, W) of the sample itself.
-            bits: Precision (see :func:`segcore.runs.probabilities.encode`).
-
-        Raises:
-            SegcoreError: The values or names are refused, or the folder cannot be written.
-        """
-        disk.write_bytes(self._sample("probabilities", split, sample_id, ".prob"), encode(probabilities, size, bits))
-
-    def read_probabilities(self, split: str, sample_id: str) -> tuple[FloatArray, tuple[int, int]]:
-        """Return the stored (h, w, C) float32 probabilities, which sum to 1 in each pixel, and the sample's own (H, W).
-
-        Raises:
-            SegcoreError: There are none, or they are damaged.
-        """
-        path = self._sample("probabilities", split, sample_id, ".prob")
-        return decode(_read_result(path, self.id, sample_id))
-
-    def has_probabilities(self, split: str, sample_id: str) -> bool:
-        """Whether probabilities of that sample are stored."""
-        return self._sample("probabilities", split, sample_id, ".prob").is_file()
-
-    def write_mask(self, split: str, stage: str, sample_id: str, mask: npt.NDArray[np.integer]) -> None:
-        """Store the predicted mask (H, W) of a stage ("crf"), uint8 or uint16 indices.
-
-        Raises:
-            SegcoreError: The mask or a name is refused, or the folder cannot be written.
-        """
-        disk.write_bytes(self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask"), encode_mask(mask))
-
-    def read_mask(self, split: str, stage: str, sample_id: str) -> npt.NDArray[np.integer]:
-        """Return the predicted mask (H, W) of a stage, uint8 or uint16.
-
-        Raises:
-            SegcoreError: There is none, or it is damaged.
-        """
-        path = self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask")
-        return decode_mask(_read_result(path, self.id, sample_id))
-
-    def write_counts(self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]) -> None:
-        """Store one confusion matrix a sample.
-
-        Args:
-            split: Name of the split.
-            stage: What was counted: "prediction", "ensemble", "crf".
-            sample_ids: The N samples, in order.
-            counts: (N, C, C) int64 pixels, [sample, true, predicted].
-
-        Raises:
-            SegcoreError: The shapes do not fit, or the folder cannot be written.
-        """
-        disk.write_bytes(self._sample("counts", split, stage, ".npz"), encode_counts(sample_ids, counts))
-
-    def read_counts(self, split: str, stage: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Return the N sample ids and their counts (N, C, C) int64, [sample, true, predicted].
-
-        Raises:
-            SegcoreError: There are none, or they are damaged.
-        """
-        path = self._sample("counts", split, stage, ".npz")
-        return decode_counts(_read_result(path, self.id, f"{split}, stage {stage}"))
-
-    def stages(self, split: str) -> list[str]:
-        """Names of the stages that have counts for a split, sorted."""
-        return sorted(path.stem for path in (self.folder / "counts" / check_name(split)).glob("*.npz") if not disk.is_temporary(path.name))
 
     def clear_temporary(self) -> None:
         """Remove what a killed worker was in the middle of writing; call it only while no worker lives."""
         for path in self.folder.rglob(".*"):
             if disk.is_temporary(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
-
-    def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:
-        parts = sample_parts(sample_id)
-        return self.folder.joinpath(kind, check_name(split), *parts[:-1], parts[-1] + suffix)
