@@ -1,13 +1,9 @@
 """The viewer as a Streamlit component: mounts it, and returns what the user asked of the page."""
 
-import base64
-import hashlib
 import json
 import struct
-import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,31 +11,17 @@ import streamlit as st
 from segcore.errors import unknown
 from segcore.ui.viewer.panels import Scene
 from segcore.ui.viewer.payload import pack
+from segcore.ui.viewer.script import FOLDER, SCRIPTS, component, deliver
 
-FOLDER = Path(__file__).resolve().parent
-
-# Concatenated in this order into one module; each file is one noun.
-SCRIPTS = (
-    "state.js",
-    "scene.js",
-    "layers.js",
-    "verdicts.js",
-    "painter.js",
-    "camera.js",
-    "gestures.js",
-    "controls.js",
-    "legend.js",
-    "export.js",
-    "view.js",
-    "viewer.js",
-    "mount.js",
-)
+__all__ = ["EVENTS", "FOLDER", "SCRIPTS", "Place", "ViewerResult", "show"]
 
 EVENTS: dict[str, str] = {
     "step": "The next or previous image was asked for (buttons, or the keys n and p).",
     "pixel": "A pixel was clicked.",
     "label": "A class was singled out in the legend, or let go.",
 }
+
+_mount = component("segscope_viewer", "mount", '<div class="viewer"></div>')
 
 
 @dataclass(frozen=True)
@@ -60,68 +42,40 @@ class ViewerResult:
     label: int | None = None
 
 
-def _lean(name: str) -> str:
-    """A script or style without what only its readers need; no line of them starts inside a literal."""
-    lines = (line.strip() for line in (FOLDER / name).read_text(encoding="utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+@dataclass(frozen=True)
+class Place:
+    """Where a scene stands among the images of a filmstrip, which the browser walks through by itself.
 
+    Attributes:
+        context: All that decides what is shown, but the image, as one text: an equal context and image is an equal scene.
+        image: Id of the image.
+        on_pick: Called with the id of the image that the user went to, before the script runs again.
+    """
 
-def _bundle() -> str:
-    """The viewer's script and style as one JavaScript module's source."""
-    style = f"const STYLE = {json.dumps(_lean('viewer.css'))};"
-    return "\n".join([style, *map(_lean, SCRIPTS)])
-
-
-def _deliver(source: str, slot: str) -> str:
-    """A module that unpacks ``source`` in the browser and hands it over in ``slot``."""
-    packed = base64.b64encode(zlib.compress(source.encode(), 9)).decode()
-    return "\n".join(
-        [
-            slot,
-            f'const packed = Uint8Array.from(atob("{packed}"), (c) => c.charCodeAt(0));',
-            'const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));',
-            'const source = new Blob([await new Response(stream).blob()], { type: "text/javascript" });',
-            "slot.resolve(await import(URL.createObjectURL(source)));",
-            "export default () => {};",
-        ]
-    )
-
-
-# Streamlit sends a component's script along with every new payload. So the script travels in a component
-# of its own, which never changes and is sent once; the one that shows scenes only waits for it. The
-# two meet in a slot named after the script's content, so that an upgraded app never meets an old script.
-_source = _bundle()
-_version = hashlib.blake2b(_source.encode(), digest_size=8).hexdigest()
-_slot = "\n".join(
-    [
-        f'const slot = (globalThis[Symbol.for("segscope.viewer.{_version}")] ??= {{}});',
-        "slot.ready ??= new Promise((resolve) => (slot.resolve = resolve));",
-    ]
-)
-_deliver_script = st.components.v2.component("segscope_viewer_script", js=_deliver(_source, _slot))
-_mount = st.components.v2.component(
-    "segscope_viewer",
-    html='<div class="viewer"></div>',
-    js=_slot + "\nexport default async (component) => (await slot.ready).mount(component);",
-)
+    context: str
+    image: str
+    on_pick: Callable[[str], None]
 
 
 def show(
-    scene: Scene | bytes,
+    scene: Scene | bytes | Callable[[], Scene | bytes],
     *,
     key: str,
     state: str | None = None,
     link: str = "view",
     listen: Collection[str] = ("step",),
+    place: Place | None = None,
 ) -> ViewerResult:
     """Show a scene; zoom, options and colours stay as they are when the scene changes.
 
     Args:
-        scene: A scene, or the bytes :func:`~segcore.ui.viewer.payload.pack` made of one (cache those).
+        scene: A scene, or the bytes :func:`~segcore.ui.viewer.payload.pack` made of one (cache those), or a function that
+            gives either; it is not called where the browser shows the scene already.
         key: Name of this viewer in the app; one of a kind on its page.
         state: The view to open with, as an earlier ``share`` told it; unreadable parts are left out.
         link: Query parameter that "Copy link" sets in the copied address.
         listen: Names in :data:`EVENTS`: what is worth a rerun of the script.
+        place: Where the scene stands in the filmstrip of the same key, or None where there is none.
 
     Returns:
         What was asked for since the last run.
@@ -132,13 +86,19 @@ def show(
     for event in listen:
         if event not in EVENTS:
             raise unknown("viewer event", event, EVENTS)
-    settings = {"key": key, "state": _opening_state(key, state), "link": link, "listen": sorted(listen)}
-    head = json.dumps(settings).encode()
-    data = b"".join([struct.pack("<I", len(head)), head, scene if isinstance(scene, bytes) else pack(scene)])
+    settings: dict[str, Any] = {"key": key, "state": _opening_state(key, state), "link": link, "listen": sorted(listen)}
     callbacks: dict[str, Any] = {f"on_{event}_change": _do_nothing for event in ("share", *EVENTS)}
+    held = False
+    if place:
+        memory = st.session_state.setdefault(f"{key}.place", {"answered": 0, "held": None})
+        held = memory["held"] == [place.context, place.image]
+        settings |= {"context": place.context, "image": place.image, "answered": memory["answered"]}
+        callbacks["on_pick_change"] = lambda: _pick(key, place)
+        callbacks["on_missing_change"] = lambda: st.session_state[f"{key}.place"].update(held=None)
+    body = b"" if held else packed(scene)
     with st.container(gap=None):
-        found = _mount(key=key, data=data, **callbacks)
-        _deliver_script(key=f"{key}.script")
+        found = _mount(key=key, data=join(settings, body), **callbacks)
+        deliver(key=f"{key}.script")
     pixel = found.get("pixel")
     return ViewerResult(
         share=found.get("share"),
@@ -146,6 +106,32 @@ def show(
         pixel=(int(pixel["x"]), int(pixel["y"])) if pixel else None,
         label=found.get("label"),
     )
+
+
+def packed(scene: Scene | bytes | Callable[[], Scene | bytes]) -> bytes:
+    """Return a scene, or what a function gives, as bytes for the browser.
+
+    Raises:
+        SegcoreError: The scene cannot be packed.
+    """
+    found = scene() if callable(scene) else scene
+    return found if isinstance(found, bytes) else pack(found)
+
+
+def join(header: dict[str, Any], body: bytes) -> bytes:
+    """Put a JSON header before bytes: u32 little-endian length, header, body."""
+    head = json.dumps(header).encode()
+    return b"".join([struct.pack("<I", len(head)), head, body])
+
+
+def _pick(key: str, place: Place) -> None:
+    """Note what the browser went to, and whether it has that scene; then tell the page."""
+    picked = (st.session_state.get(key) or {}).get("pick")
+    if not isinstance(picked, dict):
+        return
+    image, memory = str(picked.get("image")), st.session_state[f"{key}.place"]
+    memory.update(answered=int(picked.get("number") or 0), held=[place.context, image] if picked.get("held") else None)
+    place.on_pick(image)
 
 
 def _do_nothing() -> None:

@@ -120,10 +120,10 @@ class Toolbar {
 
   // What a new scene or new settings change: which controls there are.
   offer(scene, settings) {
-    this.steps.hidden = !settings.listen.includes("step");
-    this.overlay.hidden = !scene.panels.some((panel) => panel.kind !== "image");
-    this.errors.hidden = !scene.panels.some((panel) => panel.kind === "mask" && scene.comparable(panel));
-    this.modes.hidden = scene.panels.length < 2;
+    this.steps.hidden = !settings.listen.includes("step") && settings.context === undefined;
+    this.overlay.hidden = !scene.shown.some((panel) => panel.kind !== "image");
+    this.errors.hidden = !scene.shown.some((panel) => panel.kind === "mask" && scene.comparable(panel));
+    this.modes.hidden = scene.shown.length < 2;
   }
 
   sync() {

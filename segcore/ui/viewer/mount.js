@@ -1,6 +1,6 @@
-// The door: Streamlit calls mount() when the viewer appears and whenever its payload or the theme changes.
+// The doors: Streamlit calls one when its component appears and whenever its payload or the theme changes.
 
-const RUNNING = new WeakMap(); // element -> Viewer
+const RUNNING = new WeakMap(); // element -> Viewer or Strip
 
 // For tests and the curious: the state and pixels of the viewer painted last.
 function expose(viewer) {
@@ -19,16 +19,40 @@ function expose(viewer) {
   };
 }
 
-export function mount(component) {
-  const root = component.parentElement.querySelector(".viewer");
-  if (!RUNNING.has(root)) RUNNING.set(root, new Viewer(root));
-  const viewer = RUNNING.get(root);
-  viewer.receive(component).catch((error) => {
-    viewer.hint("This picture could not be read");
+function run(component, Kind, complain) {
+  const root = component.parentElement.querySelector(".viewer, .strip");
+  if (!RUNNING.has(root)) RUNNING.set(root, new Kind(root));
+  const running = RUNNING.get(root);
+  running.receive(component).catch((error) => {
+    complain(running);
     throw error;
   });
   return () => {
-    viewer.destroy();
+    running.destroy();
     RUNNING.delete(root);
   };
+}
+
+export const mount = (component) => run(component, Viewer, (viewer) => viewer.hint("This picture could not be read"));
+
+export const mountStrip = (component) => run(component, Strip, () => {});
+
+// A scene that will probably be asked for next: unpacked now, shown at once then.
+export function mountAhead({ data }) {
+  const [{ viewer, context, image }, body] = splitHeader(data);
+  const album = Album.of(viewer);
+  if (body.length && !album.scene(album.name(image, context))) album.keep(album.name(image, context), Scene.unpack(body), body.length);
+  return () => {};
+}
+
+// Thumbnails: takes those that came and lets the strip ask for others.
+export function mountThumbnails({ data, setTriggerValue }) {
+  const [{ viewer, source, images, sizes }, body] = splitHeader(data);
+  const album = Album.of(viewer);
+  const blobs = [];
+  let start = 0;
+  for (const size of sizes) blobs.push(body.slice(start, (start += size)));
+  album.request = (wanted) => setTriggerValue("wanted", wanted);
+  album.receiveThumbnails(source, images, blobs);
+  return () => {};
 }

@@ -70,6 +70,7 @@ class Panel:
         top: The most probable classes of each pixel, or None.
         versus: For "difference", the position of the panel whose mask came first; for "error", of
             the panel that is held to be right (the scene's truth where None).
+        hidden: Whether the panel is only there for others to be held against.
     """
 
     title: str
@@ -78,6 +79,7 @@ class Panel:
     scalar: npt.NDArray[np.float32] | None = None
     top: TopClasses | None = None
     versus: int | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a kind that does not exist or lacks what it shows."""
@@ -114,7 +116,7 @@ class Scene:
             raise SegcoreError(
                 f"Expected an image (H, W, 3) of uint8, received {self.image.shape} of {self.image.dtype}: convert it to 8-bit RGB."
             )
-        if not self.panels:
+        if all(panel.hidden for panel in self.panels):
             raise SegcoreError("Expected at least one panel, received none: add one of kind 'image'.")
         for panel in self.panels:
             if panel.mask is not None and panel.mask.shape != self.image.shape[:2]:

@@ -106,6 +106,8 @@ def _pack_panel(blobs: _Blobs, panel: Panel, label_set: LabelSet, height: int, w
     out: dict[str, Any] = {"title": panel.title, "kind": panel.kind}
     if panel.versus is not None:
         out["versus"] = panel.versus
+    if panel.hidden:
+        out["hidden"] = True
     if panel.mask is not None:
         _check_labels(panel.mask, panel.title, label_set)
         mask = panel.mask.astype(label_set.mask_dtype, copy=False)

@@ -82,6 +82,7 @@ class Scene {
       index,
       title: entry.title,
       kind: entry.kind,
+      hidden: Boolean(entry.hidden), // sent only to be held against
       versus: entry.versus ?? header.truth,
       counts: new Map(entry.counts ?? []),
       mask: entry.mask === undefined ? null : await plane(entry.mask, header.width, header.height, Index),
@@ -106,6 +107,10 @@ class Scene {
       this.imageLevels.push(half);
     }
     return this.imageLevels[number];
+  }
+
+  get shown() {
+    return this.panels.filter((panel) => !panel.hidden);
   }
 
   get truthPanel() {

@@ -71,12 +71,12 @@ function codeLook() {
 // What the key beside the legend explains for a panel in a state: [[colour, hatching, words]].
 function verdictKey(scene, state) {
   const rows = [];
-  const kinds = new Set(scene.panels.map((panel) => panel.kind));
+  const kinds = new Set(scene.shown.map((panel) => panel.kind));
   if (kinds.has("difference") && scene.truth !== null) {
     rows.push([ERROR_COLORS.hit, HATCH.none, "fixed"], [ERROR_COLORS.wrong, HATCH.extra, "broken"]);
     rows.push([ERROR_COLORS.both, HATCH.missed, "wrong in both"]);
   }
-  const judged = kinds.has("error") || (state.errors && scene.panels.some((panel) => scene.comparable(panel)));
+  const judged = kinds.has("error") || (state.errors && scene.shown.some((panel) => scene.comparable(panel)));
   if (judged && state.solo !== null) {
     const name = scene.classes[state.solo];
     rows.push([ERROR_COLORS.hit, HATCH.none, `${name}: hit`]);

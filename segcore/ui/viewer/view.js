@@ -75,7 +75,7 @@ class Caption {
   }
 
   choice(side) {
-    const options = this.viewer.scene.panels.map((panel) => el("option", { value: panel.index, selected: panel.index === this.index }, panel.title));
+    const options = this.viewer.scene.shown.map((panel) => el("option", { value: panel.index, selected: panel.index === this.index }, panel.title));
     const onchange = (event) => this.viewer.setPair(side, +event.target.value);
     return el("select", { class: "title", "aria-label": side ? "Second panel" : "First panel", onchange }, ...options);
   }

@@ -33,6 +33,7 @@ class Viewer {
     cancelAnimationFrame(this.pending);
     clearInterval(this.blinking);
     this.sequence = Infinity; // what is still being unpacked comes too late
+    if (this.album?.viewer === this) this.album.viewer = null;
   }
 
   // Take what Python sent. Unpacking takes a while: only the newest payload may reach the screen.
@@ -41,14 +42,51 @@ class Viewer {
     const [settings, body] = splitHeader(data);
     Object.assign(this, { settings, setStateValue, setTriggerValue });
     this.openState(settings);
-    const { digest } = splitHeader(body)[0];
-    if (this.scene?.digest !== digest) {
-      const scene = await Scene.unpack(body);
-      if (sequence !== this.sequence) return;
-      this.setScene(scene);
-    }
-    this.toolbar.offer(this.scene, settings);
+    const scene = await (settings.context === undefined ? this.unpack(body) : this.fromAlbum(body));
+    if (sequence !== this.sequence || !scene) return;
+    this.root.classList.remove("busy");
+    this.show(scene);
+  }
+
+  show(scene) {
+    if (scene.digest !== this.scene?.digest) this.setScene(scene);
+    this.toolbar.offer(this.scene, this.settings);
     this.refresh();
+  }
+
+  async unpack(body) {
+    return this.scene?.digest === splitHeader(body)[0].digest ? this.scene : Scene.unpack(body);
+  }
+
+  // The scene that the page means: sent now, or sent before and named. Null where the user has gone on meanwhile.
+  async fromAlbum(body) {
+    const { key, context, image, answered } = this.settings;
+    const album = (this.album = Album.of(key));
+    const name = album.name(image, context);
+    album.viewer = this;
+    if (body.length && !album.scene(name)) album.keep(name, Scene.unpack(body), body.length);
+    if (album.outdated(answered) && album.context === context) return null;
+    album.context = context;
+    album.current = image;
+    album.strip?.follow();
+    const scene = album.scene(name);
+    if (!scene) this.setTriggerValue("missing", true);
+    return scene;
+  }
+
+  // Show another image of the strip: at once where it is here already; the page is told in any case.
+  go(image) {
+    const { album } = this;
+    if (!album || image === album.current || image === null) return;
+    const scene = album.scene(album.name(image));
+    const number = album.choose(image);
+    if (!scene) this.root.classList.add("busy");
+    scene?.then((found) => {
+      if (album.current !== image || album.asked !== number) return;
+      this.root.classList.remove("busy");
+      this.show(found);
+    });
+    this.setTriggerValue("pick", { image, number, held: Boolean(scene) });
   }
 
   openState({ key, state }) {
@@ -67,16 +105,17 @@ class Viewer {
     this.painter = new Painter(scene);
     const { state } = this;
     if (state.solo !== null && state.solo >= scene.classes.length) state.solo = null;
-    if (!state.paired || state.pair.some((index) => index >= scene.panels.length)) this.proposePair();
+    if (!state.paired || state.pair.some((index) => !scene.panels[index] || scene.panels[index].hidden)) this.proposePair();
     this.cursor = null;
     this.legend.offer(scene);
   }
 
   // Truth and the first mask beside it, or else the first two panels.
   proposePair() {
-    const { panels, truth } = this.scene;
-    const masks = panels.filter((panel) => panel.kind !== "image" && panel.index !== truth).map((panel) => panel.index);
-    this.state.pair = truth !== null && masks.length ? [truth, masks[0]] : [0, Math.min(1, panels.length - 1)];
+    const { shown, truth } = this.scene;
+    const masks = shown.filter((panel) => panel.kind !== "image" && panel.index !== truth).map((panel) => panel.index);
+    const first = truth !== null && !this.scene.panels[truth].hidden && masks.length ? [truth, masks[0]] : shown.map((panel) => panel.index);
+    this.state.pair = [first[0], first[1] ?? first[0]];
     this.state.paired = false;
   }
 
@@ -88,7 +127,7 @@ class Viewer {
   }
 
   setMode(mode) {
-    if (this.scene.panels.length < 2 && mode !== "grid") return;
+    if (this.scene.shown.length < 2 && mode !== "grid") return;
     this.blink = { second: false, held: matchMedia("(prefers-reduced-motion: reduce)").matches };
     this.change({ mode });
   }
@@ -147,7 +186,8 @@ class Viewer {
   }
 
   step(direction) {
-    this.send("step", direction);
+    if (this.album?.ids.length) this.go(this.album.neighbour(direction));
+    else this.send("step", direction);
   }
 
   async copyLink() {
@@ -213,8 +253,8 @@ class Viewer {
   // that the keyboard's place is kept too.
   arrange() {
     const { scene, state } = this;
-    const groups = state.mode === "grid" ? scene.panels.map((panel) => [panel.index]) : [state.pair];
-    const signature = JSON.stringify([state.mode, groups, scene.panels.map((panel) => [panel.title, panel.kind, panel.top.length > 0])]);
+    const groups = state.mode === "grid" || scene.shown.length < 2 ? scene.shown.map((panel) => [panel.index]) : [state.pair];
+    const signature = JSON.stringify([state.mode, groups, scene.shown.map((panel) => [panel.title, panel.kind, panel.top.length > 0])]);
     clearInterval(this.blinking);
     if (state.mode === "blink" && !this.blink.held) {
       this.blinking = setInterval(() => {
