@@ -2,6 +2,8 @@
 
 import tempfile
 import uuid
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.archives import unpack
+from segcore.data.dataset import SPLITS
 from segcore.data.image_files import read_image
-from segcore.data.importers import ade20k, coco, labelme, paired_folders, pascal_voc, road_scenes
+from segcore.data.importers import ade20k, coco, labelme, paired_folders, parquet, pascal_voc, road_scenes
 from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
 from segcore.data.importers.report import ImportReport, Problem
 from segcore.data.importers.source import Layout, Reader, Source
@@ -21,6 +24,9 @@ from segcore.data.staging import Staging, reserve
 from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
+
+LOOKED_AT = 32
+"""Samples from which a preview tells the classes."""
 
 __all__ = ["READERS", "ImportReport", "Preview", "Problem", "check_name", "import_dataset", "preview", "recognise"]
 
@@ -33,6 +39,7 @@ READERS: dict[str, Reader] = {
     "roboflow": Reader("Roboflow masks", paired_folders.matches_roboflow, paired_folders.read_roboflow),
     "coco": Reader("COCO", coco.matches, coco.read),
     "labelme": Reader("LabelMe", labelme.matches, labelme.read),
+    "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
 """Every form of data set, most particular first: the first reader that matches is taken."""
@@ -59,33 +66,45 @@ class Preview:
     problems: tuple[Problem, ...]
 
 
-def recognise(source: Source) -> Layout:
+def recognise(source: Source, staging: Staging | None = None, limit: int | None = None, progress: Progress | None = None) -> Layout:
     """Read a source with the first reader that knows its form.
+
+    Args:
+        source: The files.
+        staging: Where a reader may write samples that lie inside tables.
+        limit: How many samples of such tables are wanted, None for all.
+        progress: Called with (done, total, what) while they are written.
 
     Raises:
         SegcoreError: No reader does, or the reader finds no sample.
     """
     for reader in READERS.values():
-        if reader.matches(source):
-            layout = reader.read(source)
-            if not layout.pairs:
-                raise SegcoreError(f"Expected images with masks in {source.root}, found none that fit together: check the file names.")
-            return layout
+        if not reader.matches(source):
+            continue
+        if reader.unpack is not None and staging is not None:
+            staging.unpacked.mkdir(mode=0o700, exist_ok=True)
+            source = reader.unpack(source, staging.unpacked / ".tables", limit, progress)
+        layout = reader.read(source)
+        if not layout.pairs:
+            raise SegcoreError(f"Expected images with masks in {source.root}, found none that fit together: check the file names.")
+        return layout
     raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
 
 
 def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
-    """List a folder, or unpack an archive into the reserved folder and list that."""
+    """List a folder or a lone table, or unpack an archive into the reserved folder and list that."""
     if not source.is_file():
         return Source.scan(source)
+    if source.suffix.lower() == ".parquet":
+        return Source(source.parent, (source.name,))
     staging.unpacked.mkdir(mode=0o700)
     unpack(source, staging.unpacked, progress)
     return Source.scan(staging.unpacked)
 
 
-def _count_splits(splits: list[str]) -> dict[str, int]:
-    first = [s for s in ("train", "validation", "test") if s in splits]
-    return {s: splits.count(s) for s in [*first, *sorted(set(splits) - {*first, ""})]}
+def _in_order(totals: Mapping[str, int]) -> dict[str, int]:
+    first = [s for s in SPLITS if s in totals]
+    return {s: totals[s] for s in [*first, *sorted(set(totals) - {*first, ""})]}
 
 
 def import_dataset(
@@ -96,7 +115,7 @@ def import_dataset(
     What is sound comes in, the rest is reported; no split is made where the source has none.
 
     Args:
-        source: A folder, or a zip or tar archive.
+        source: A folder, a zip or tar archive, or a Parquet table.
         destination: Folder of the new data set; must not exist.
         name: Name of the data set.
         copy: Whether images are copied in; else they stay where they are (those of an archive are always copied).
@@ -127,14 +146,15 @@ def import_dataset(
 
 def _import_into(staging: Staging, source: Path, name: str, copy: bool, progress: Progress | None) -> ImportReport:
     found = _open_source(source, staging, progress)
-    layout = recognise(found)
+    layout = recognise(found, staging, None, progress)
+    copy = copy or any(pair.image.is_relative_to(staging.unpacked) for pair in layout.pairs[:1])
     labelling = agree_on_labels(layout, progress)
     with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging) as writer:
-        samples, problems = convert(layout, labelling, writer, copy=copy or source.is_file(), progress=progress)
+        samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
         if not samples:
             raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
         told = (*layout.problems, *labelling.problems, *problems)
-        splits = _count_splits([s.split for s in samples])
+        splits = _in_order(Counter(s.split for s in samples))
         report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
         writer.note("import.json", report.to_json())
         writer.finish(samples)
@@ -145,19 +165,19 @@ def preview(source: Path, count: int = 4) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
     Args:
-        source: A folder, or a zip or tar archive.
+        source: A folder, a zip or tar archive, or a Parquet table.
         count: Samples to show.
 
     Returns:
-        What an import would bring; the classes are those of up to 32 samples where none are declared.
+        What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where none are declared.
 
     Raises:
         SegcoreError: The form is not recognised, or none of the samples looked at is sound.
     """
     source = Path(source)
     with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging:
-        layout = recognise(_open_source(source, staging))
-        looked_at = replace(layout, pairs=tuple(spread(layout.pairs, 32)))
+        layout = recognise(_open_source(source, staging), staging, LOOKED_AT)
+        looked_at = replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT)))
         labelling = agree_on_labels(looked_at)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
         problems = [*layout.problems, *labelling.problems]
@@ -168,5 +188,5 @@ def preview(source: Path, count: int = 4) -> Preview:
                 samples.append((pair.id, read_image(pair.image), to_indices(layout, labelling, pair)))
             except SegcoreError as error:
                 problems.append(Problem.of(pair.id, error))
-    splits = _count_splits([p.split for p in layout.pairs])
-    return Preview(layout.title, len(layout.pairs), splits, labelling.label_set, tuple(samples), tuple(problems))
+    totals = layout.totals or Counter(p.split for p in layout.pairs)
+    return Preview(layout.title, sum(totals.values()), _in_order(totals), labelling.label_set, tuple(samples), tuple(problems))

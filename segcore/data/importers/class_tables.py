@@ -13,7 +13,8 @@ from segcore.errors import SegcoreError
 from segcore.labels import Color, hex_to_color
 
 TABLE_NAMES = re.compile(
-    r"(.*/)?(_?classes|class_dict\w*|class_names|label_?map|labels|label_colou?rs|colou?r_?map|palette)\.(csv|json|txt)", re.IGNORECASE
+    r"(.*/)?(_?classes|class_dict\w*|class_names|id2label|label_?map|labels|label_colou?rs|colou?r_?map|palette)\.(csv|json|txt)",
+    re.IGNORECASE,
 )
 """Files that are taken for a class table."""
 

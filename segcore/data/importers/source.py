@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from segcore.data.image_files import IMAGE_SUFFIXES
 from segcore.data.importers.class_tables import DeclaredClass
 from segcore.data.importers.report import Problem
+from segcore.data.scanning import Progress
 from segcore.errors import SegcoreError
 
 MAX_FILES = 2_000_000
@@ -120,6 +121,7 @@ class Layout:
         problems: What did not fit so far.
         draw: Makes a mask (H, W) of integer class ids from a pair; None when masks are plain files.
         by: How mask files are read: "index", "color", or "auto" to look at them.
+        totals: Samples of each split where ``pairs`` are but a few of them, for a preview; else empty.
     """
 
     title: str
@@ -129,6 +131,7 @@ class Layout:
     problems: tuple[Problem, ...] = ()
     draw: Callable[[Pair], npt.NDArray[Any]] | None = None
     by: str = "auto"
+    totals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,10 @@ class Reader:
         title: Its name for people.
         matches: Whether a source has this form; looks at names only, never at pixels.
         read: Lists the samples and declared classes of such a source.
+        unpack: Where the samples lie inside tables: writes them as files into a folder, all or up to a limit, for ``read`` to list.
     """
 
     title: str
     matches: Callable[[Source], bool]
     read: Callable[[Source], Layout]
+    unpack: Callable[[Source, Path, int | None, Progress | None], Source] | None = None

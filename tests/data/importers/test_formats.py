@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -181,6 +183,22 @@ def write_labelme(folder):
     return {"a": "background", "b": "barn", "c": "cow"}
 
 
+def write_parquet(folder):
+    table = {"a": 0, "b": 1, "c": 2, "": 255}
+    shards = {"train-00000-of-00002": ["s0"], "train-00001-of-00002": ["s1"], "validation-00000-of-00001": ["s2"]}
+    for shard, stems in shards.items():
+        masks = [encode_png(numbers(with_void(SCENES[stem][1]), table).astype(np.uint8)) for stem in stems]
+        columns = {
+            "scene_category": [3 for _ in stems],
+            "image": [{"bytes": image(), "path": f"{stem}.png"} for stem in stems],
+            "annotation": masks if shard.startswith("validation") else [{"bytes": mask, "path": None} for mask in masks],
+        }
+        write_bytes(folder / "data/README.md", b"")
+        pq.write_table(pa.table(columns), folder / f"data/{shard}.parquet")
+    write_bytes(folder / "id2label.json", b'{"0": "wall", "1": "floor", "2": "sky"}')
+    return {"a": "wall", "b": "floor", "c": "sky"}
+
+
 def write_colors(folder):
     colors = {"a": (10, 20, 30), "b": (200, 0, 0), "c": (0, 200, 0)}
     for stem, (split, names) in SCENES.items():
@@ -200,6 +218,7 @@ FIXTURES = {
     "coco": (write_coco, "coco", False),
     "coco panoptic": (write_coco_panoptic, "coco", True),
     "labelme": (write_labelme, "labelme", True),
+    "parquet": (write_parquet, "parquet", True),
     "paired_folders": (write_paired, "paired_folders", True),
     "paired colours": (write_colors, "paired_folders", False),
 }
