@@ -6,6 +6,7 @@ from typing import Any
 
 from segcore.catalog import ENSEMBLE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.compress_command import COMPRESS
 from segcore.cli.tables import number, percent, table
 from segcore.errors import SegcoreError
 from segcore.postprocess.dense_crf import CRFParameters
@@ -98,54 +99,9 @@ def _show_ensemble(result: dict[str, Any]) -> str:
     return table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
 
 
-def _compress_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="id of a training run or of an ensemble")
-    parser.add_argument("--confusion", metavar="CSV", help="a CSV of counts: rows true, columns predicted")
-    parser.add_argument("--split", default="validation")
-    parser.add_argument("--groups", type=int, metavar="K", help="show the best merge down to K groups")
-    parser.add_argument("--exact", action="store_true", help="the optimum for every number of groups, and the certified front")
-    parser.add_argument("--prior", default="pixel", help="pixel, image, uniform or importance: what counts as information")
-    parser.add_argument("--forbid", action="append", default=[], metavar="A:B", help="never merge these two classes (names or ids)")
-
-
-def _compress(options: Options) -> dict[str, Any]:
-    workspace = workspace_of(options)
-    if bool(options.run) == bool(options.confusion):
-        raise SegcoreError("Expected either a run or --confusion FILE: give one of the two.")
-    if options.run:
-        workspace.scores.ensure_predictions([options.run], options.split, progress=ProgressLine("Predicting"))
-    return workspace.scores.compress(
-        run=options.run,
-        split=options.split,
-        confusion=Path(options.confusion) if options.confusion else None,
-        prior=options.prior,
-        forbidden=[tuple(pair.split(":", 1)) for pair in options.forbid],
-        exact=options.exact,
-        groups=options.groups,
-    )
-
-
-def _show_compress(result: dict[str, Any]) -> str:
-    rows = [
-        [
-            r["num_groups"],
-            number(r["accuracy"]),
-            number(r["mean_iou"]),
-            number(r["lift"], 3),
-            percent(r["retained_entropy"], 1),
-            number(r["honest_accuracy"], 3),
-            " ".join("{" + ",".join(map(str, g)) + "}" for g in r["groups"] if len(g) > 1) or "no merge",
-        ]
-        for r in result["path"]
-    ]
-    return table(["labels", "accuracy", "mean IoU", "lift", "entropy kept", "honest accuracy", "merged ids"], rows)
-
-
 SCORE_COMMANDS: dict[str, Command] = {
     "evaluate": Command("score a run, or a folder of masks from any tool", _evaluate_arguments, _evaluate, _show_evaluate),
     "report": Command("write what a reviewer needs into one file that opens offline", _report_arguments, _report, _show_report),
     "ensemble": Command("score members, their combination, and the dense CRF", _ensemble_arguments, _ensemble, _show_ensemble),
-    "compress": Command(
-        "what if labels were merged: accuracy gained against information lost", _compress_arguments, _compress, _show_compress
-    ),
+    "compress": COMPRESS,
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from segcore.evaluation import scores
 from segcore.evaluation.compression import MapScore, fold, score_maps
 from segcore.evaluation.confusion import check_counts
-from segcore.evaluation.merge_evidence import lift_intervals
+from segcore.evaluation.merge_stability import Stability, choice_stability, map_intervals
 from segcore.evaluation.priors import label_priors
 from segcore.evaluation.random_merge import percentiles
 from segcore.evaluation.report import plain
@@ -27,6 +27,8 @@ class MapStudy:
         before: Scores with no merge.
         after: Scores of the map.
         lift_interval: (low, high) of the lift over resampled images.
+        intervals: (low, high) over resampled images of the change of each score, and of composition and resolved confusion.
+        stability: How often resampled images lead to the same merge.
         percentile: Share of random maps of the same group sizes that score no better, 0..1, by score.
         class_iou: (C,) IoU of each label before.
         group_iou: (K,) IoU of each group after.
@@ -36,6 +38,8 @@ class MapStudy:
     before: MapScore
     after: MapScore
     lift_interval: tuple[float, float]
+    intervals: dict[str, tuple[float, float]]
+    stability: Stability
     percentile: dict[str, float]
     class_iou: Floats
     group_iou: Floats
@@ -47,6 +51,8 @@ class MapStudy:
             "before": self.before.to_json(ids),
             "after": self.after.to_json(ids),
             "lift_interval": [plain(v) for v in self.lift_interval],
+            "intervals": {name: [plain(v) for v in ends] for name, ends in self.intervals.items()},
+            "stability": {"same": plain(self.stability.same), "pairs": plain(self.stability.pairs)},
             "random_percentile": {name: plain(v) for name, v in self.percentile.items()},
             "class_iou": [plain(v) for v in self.class_iou],
             "group_iou": [plain(v) for v in self.group_iou],
@@ -59,6 +65,8 @@ def study_map(
     label_map: LabelMap,
     *,
     prior: str = "pixel",
+    importance: npt.NDArray[np.float64] | None = None,
+    forbidden: npt.NDArray[np.bool_] | None = None,
     groups: Sequence[str] | None = None,
     resamples: int = 500,
     draws: int = 1000,
@@ -70,8 +78,10 @@ def study_map(
         image_counts: (N, C, C) pixel counts, one matrix for each image, rows true.
         label_map: A map over the C classes.
         prior: What weighs entropy, a name of :data:`segcore.evaluation.priors.PRIORS`.
-        groups: Group of each image; the interval then draws whole groups.
-        resamples: Resamples of the interval of the lift.
+        importance: (C,) weights for the "importance" prior.
+        forbidden: (C, C) labels that never share a group; asked by the stability of the choice.
+        groups: Group of each image; intervals then draw whole groups.
+        resamples: Resamples of the intervals.
         draws: Random maps for the percentiles.
         seed: Seed of both.
 
@@ -80,12 +90,18 @@ def study_map(
     """
     counts = check_counts(image_counts, "counts for each image", images=True)
     total = counts.sum(0)
-    before, after = score_maps(total, [LabelMap.identity(len(total)), label_map], label_priors(total, counts), prior)
-    low, high = lift_intervals(counts, [label_map], groups=groups, resamples=resamples, seed=seed)[0]
+    priors = label_priors(total, counts, importance)
+    before, after = score_maps(total, [LabelMap.identity(len(total)), label_map], priors, prior)
+    intervals = map_intervals(counts, label_map, groups=groups, resamples=resamples, seed=seed)
+    stability = choice_stability(
+        counts, label_map, prior=prior, priors=priors, forbidden=forbidden, groups=groups, resamples=min(resamples, 200), seed=seed
+    )
     return MapStudy(
         before,
         after,
-        (float(low), float(high)),
+        intervals.pop("lift"),
+        intervals,
+        stability,
         percentiles(total, label_map, draws, seed),
         scores.iou(total),
         scores.iou(fold(total, label_map)),

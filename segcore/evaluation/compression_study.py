@@ -95,7 +95,7 @@ def compress(
     class_ids: Sequence[int] | None = None,
     class_names: Sequence[str] | None = None,
     prior: str = "pixel",
-    importance: Sequence[float] | None = None,
+    importance: Sequence[float] | npt.NDArray[np.float64] | None = None,
     forbidden: Iterable[tuple[int, int]] = (),
     gain: str = "accuracy",
     exact: bool = False,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.scores import ratio
+from segcore.labels import LabelSet
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,6 +65,24 @@ def label_priors(
             )
         priors["importance"] = weights / weights.sum()
     return priors
+
+
+def importance_weights(label_set: LabelSet, given: Mapping[str, float]) -> Floats:
+    """Return the user's importance of each class, (C,) weights; classes that are not named weigh 1.
+
+    Args:
+        label_set: The classes.
+        given: Weight by class name or id, at least 0.
+
+    Raises:
+        SegcoreError: A class is unknown, or a weight is negative or no number.
+    """
+    weights = np.ones(label_set.num_classes)
+    for name, value in given.items():
+        if not np.isfinite(value) or value < 0:
+            raise SegcoreError(f"Expected an importance of at least 0 for {name!r}, received {value!r}: give a number.")
+        weights[label_set.index_of(name)] = value
+    return weights
 
 
 def choose_prior(priors: Mapping[str, Floats], name: str) -> Floats:

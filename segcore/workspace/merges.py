@@ -1,12 +1,15 @@
 """The shelf of merges: one label map, chosen by anybody, judged on the counts of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation.chosen_map import study_map
+from segcore.evaluation.compression_search import forbidden_pairs
+from segcore.evaluation.hierarchy import read_hierarchy
+from segcore.evaluation.priors import importance_weights
 from segcore.evaluation.random_merge import null_band
 from segcore.labels import LabelMap, LabelSet
 from segcore.workspace.reports import ReportShelf
@@ -34,17 +37,57 @@ class MergeShelf:
         """
         return _map(self._scores.label_set(run), groups)
 
-    def judge(self, run: str, split: str, groups: Groups, prior: str = "pixel") -> dict[str, Any]:
+    def judge(
+        self,
+        run: str,
+        split: str,
+        groups: Groups,
+        prior: str = "pixel",
+        *,
+        importance: Mapping[str, float] | None = None,
+        forbidden: Groups = (),
+    ) -> dict[str, Any]:
         """Return every score of a merge on a split; see :class:`segcore.evaluation.chosen_map.MapStudy`.
 
+        Args:
+            run: Id of a run.
+            split: Name of a split.
+            groups: Groups of the user's class ids.
+            prior: What weighs entropy.
+            importance: Weight by class name or id for the "importance" prior; others weigh 1.
+            forbidden: Pairs of class ids that never meet; only the stability of the choice asks.
+
         Raises:
-            SegcoreError: The run has no counts of that split, or an id or the prior is unknown.
+            SegcoreError: The run has no counts of that split, or an id, a weight or the prior is refused.
         """
         label_set = self._scores.label_set(run)
         names = self._reports.groups(run, split)
-        drawn = names if len(set(names)) > 1 else None
-        study = study_map(self._scores.counts(run, split)[1], _map(label_set, groups), prior=prior, groups=drawn)
+        study = study_map(
+            self._scores.counts(run, split)[1],
+            _map(label_set, groups),
+            prior=prior,
+            importance=None if importance is None else importance_weights(label_set, importance),
+            forbidden=forbidden_pairs(label_set.num_classes, [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden]),
+            groups=names if len(set(names)) > 1 else None,
+        )
         return study.to_json(label_set.class_ids)
+
+    def hierarchy(self, run: str, data: bytes) -> list[dict[str, Any]]:
+        """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.hierarchy.read_hierarchy`.
+
+        Returns:
+            From fine to coarse ``{"groups": groups of class ids, "titles": what the file calls them}``.
+
+        Raises:
+            SegcoreError: There is no such run, or the file is refused.
+        """
+        label_set = self._scores.label_set(run)
+        found = read_hierarchy(data, label_set)
+        ids = label_set.class_ids
+        return [
+            {"groups": [[ids[i] for i in group] for group in level.groups], "titles": list(titles)}
+            for level, titles in zip(found.levels, found.titles, strict=True)
+        ]
 
     def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[list[float] | None]:
         """Return where 95 % of random maps of the same group sizes lie in accuracy, [low, high] for each map.

@@ -1,6 +1,6 @@
 """The shelf of scores: per-image counts turned into reports, ensembles compared, labels merged on paper."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.compression_study import compress
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.confusion_table import read_confusion_csv
+from segcore.evaluation.priors import importance_weights
 from segcore.evaluation.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
@@ -195,6 +196,7 @@ class ScoreShelf:
         confusion: Path | None = None,
         *,
         prior: str = "pixel",
+        importance: Mapping[str, float] | None = None,
         forbidden: Sequence[tuple[str, str]] = (),
         exact: bool = False,
         groups: int | None = None,
@@ -227,6 +229,7 @@ class ScoreShelf:
             class_ids=label_set.class_ids,
             class_names=label_set.class_names,
             prior=prior,
+            importance=None if importance is None else importance_weights(label_set, importance),
             forbidden=[(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden],
             exact=exact,
             num_groups=groups,
