@@ -8,6 +8,7 @@ from segcore.catalog import BALANCE_MODES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.data.exporters import FORMS
+from segcore.data.importers import Pairing
 from segcore.data.shelf import check_name
 
 
@@ -15,11 +16,17 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="folder or archive that holds images and masks")
     parser.add_argument("--name", help="name of the data set in the workspace (default: the source's name)")
     parser.add_argument("--reference", action="store_true", help="leave the images where they are; only masks are written")
+    parser.add_argument("--mask-suffix", default="", metavar="END", help="masks are named like their images with this behind: _mask")
+    parser.add_argument("--match", default="", metavar="REGEX", help=r"what names of image and mask share, as one group: 'img_(\d+)'")
 
 
 def _import(options: Options) -> dict[str, Any]:
     report = workspace_of(options).datasets.import_(
-        Path(options.source), options.name, copy=not options.reference, progress=ProgressLine("Importing")
+        Path(options.source),
+        options.name,
+        copy=not options.reference,
+        pairing=Pairing(options.mask_suffix, options.match),
+        progress=ProgressLine("Importing"),
     )
     return report.to_json()
 

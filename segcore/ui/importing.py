@@ -1,6 +1,9 @@
 """The form that imports images and masks: from a folder on this machine, or uploaded as an archive."""
 
+import re
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +12,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from segcore.data.importers import Preview
+from segcore.data.importers import Pairing, Preview
+from segcore.data.staging import reserve
 from segcore.ui import pictures, state
 
 
@@ -17,7 +21,8 @@ def form() -> None:
     """Draw the form; on success go on with the new data set."""
     kind = st.segmented_control("From", ["Folder on this machine", "Upload an archive"], default="Folder on this machine", required=True)
     if kind == "Upload an archive":
-        upload = st.file_uploader("A zip or tar of images and masks", type=["zip", "tar", "gz", "tgz", "bz2", "xz"], key="archive")
+        kinds = ["zip", "tar", "gz", "tgz", "bz2", "xz", "parquet"]
+        upload = st.file_uploader("A zip or tar of images and masks, or a Parquet table", type=kinds, key="archive")
         path = ""
     else:
         upload = None
@@ -25,26 +30,45 @@ def form() -> None:
             "Folder or archive",
             placeholder="/data/my-images",
             help="For example images/ and masks/ with the same file names, with or without train, val and test below them, "
-            "and a classes.csv.",
+            "and a classes.csv; or Parquet tables, COCO, Cityscapes, Pascal VOC, LabelMe and others, packed as zip or tar or not.",
         )
     suggested = Path(upload.name if upload else path).name.split(".")[0]
     name = st.text_input("Name in the workspace", placeholder=suggested or "my-images", max_chars=64) or suggested
     copy = True
     if not upload:
         copy = st.toggle("Copy the images into the workspace", value=True, help="Off: images stay where they are; only masks are written.")
+    suffix, match = _ask_pairing()
     given = bool(upload or path.strip())
     with st.container(horizontal=True):
         if st.button("Import", type="primary", disabled=not given, icon=":material/download:"):
             with state.errors_shown(), _source(upload, path) as source:
-                _import(source, name, copy)
+                _import(source, name, copy, Pairing(suffix, match))
         looked = given and st.button("Look first", icon=":material/visibility:", help="What would come in, from a few samples.")
     if looked:
         with state.errors_shown(), st.spinner("Looking at a few samples ..."), _source(upload, path) as source:
-            _show_preview(state.workspace().datasets.preview(source))
+            _show_preview(state.workspace().datasets.preview(source, pairing=Pairing(suffix, match)))
         return
     report = st.session_state.get("import_report")
     if report:
         _show(report)
+
+
+def _ask_pairing() -> tuple[str, str]:
+    """Ask how names of images and masks belong together, folded away since most names need no rule."""
+    with st.expander("Masks are not found by their names?", icon=":material/link:"):
+        st.caption("Usual names need nothing here: the same name in another folder, or the same name with _mask, _label, _gt behind it.")
+        left, right = st.columns(2)
+        suffix = left.text_input(
+            "Mask suffix", placeholder="_mask", max_chars=64, help="What a mask's name has behind its image's, before the file ending."
+        )
+        match = right.text_input(
+            "Shared part of the names",
+            placeholder=r"img_(\d+)",
+            max_chars=200,
+            help="A regular expression with one group, the part that an image and its mask share. Masks are known by the suffix, "
+            "or by lying in a folder like masks or labels.",
+        )
+    return suffix, match
 
 
 @contextmanager
@@ -53,19 +77,25 @@ def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
     if upload is None:
         yield Path(path.strip()).expanduser()
         return
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / f"upload{''.join(Path(upload.name).suffixes[-2:])}"
+    with reserve(Path(tempfile.gettempdir()) / f"segscope-upload-{uuid.uuid4().hex}") as staging:
+        staging.partial.mkdir(mode=0o700)
+        archive = staging.partial / ("upload-" + re.sub(r"[^A-Za-z0-9._-]", "_", upload.name)[-80:])  # a table's name says its split
         archive.write_bytes(upload.getbuffer())
         yield archive
 
 
-def _import(source: Path, name: str, copy: bool) -> None:
+def _import(source: Path, name: str, copy: bool, pairing: Pairing) -> None:
     bar = st.progress(0.0, text="Looking at the files ...")
+    steps: dict[str, float] = {}
 
     def progress(done: int, total: int, what: str) -> None:
-        bar.progress(done / max(total, 1), text=f"{done} of {total}: {what}")
+        now = time.monotonic()
+        began = steps.setdefault(what, now)
+        left = (now - began) / max(done, 1) * (total - done)
+        told = f", {left:.0f} s left" if left >= 2 else ""
+        bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}{told}")
 
-    report = state.workspace().datasets.import_(source, name, copy=copy, progress=progress)
+    report = state.workspace().datasets.import_(source, name, copy=copy, pairing=pairing, progress=progress)
     bar.empty()
     st.session_state["import_report"] = report.to_json()
     st.session_state["dataset"] = report.name

@@ -16,6 +16,7 @@ from segcore.data.dataset import SPLITS
 from segcore.data.image_files import read_image
 from segcore.data.importers import ade20k, coco, labelme, paired_folders, parquet, pascal_voc, road_scenes
 from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
+from segcore.data.importers.pairing import Pairing
 from segcore.data.importers.report import ImportReport, Problem
 from segcore.data.importers.source import Layout, Reader, Source
 from segcore.data.scanning import Progress
@@ -28,7 +29,7 @@ from segcore.labels import LabelSet
 LOOKED_AT = 32
 """Samples from which a preview tells the classes."""
 
-__all__ = ["READERS", "ImportReport", "Preview", "Problem", "check_name", "import_dataset", "preview", "recognise"]
+__all__ = ["READERS", "ImportReport", "Pairing", "Preview", "Problem", "check_name", "import_dataset", "preview", "recognise"]
 
 READERS: dict[str, Reader] = {
     "cityscapes": Reader("Cityscapes", road_scenes.matches_cityscapes, road_scenes.read_cityscapes),
@@ -66,7 +67,13 @@ class Preview:
     problems: tuple[Problem, ...]
 
 
-def recognise(source: Source, staging: Staging | None = None, limit: int | None = None, progress: Progress | None = None) -> Layout:
+def recognise(
+    source: Source,
+    staging: Staging | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+    pairing: Pairing | None = None,
+) -> Layout:
     """Read a source with the first reader that knows its form.
 
     Args:
@@ -74,10 +81,13 @@ def recognise(source: Source, staging: Staging | None = None, limit: int | None 
         staging: Where a reader may write samples that lie inside tables.
         limit: How many samples of such tables are wanted, None for all.
         progress: Called with (done, total, what) while they are written.
+        pairing: The user's own rule for names; where there is one, the source is read as paired folders.
 
     Raises:
         SegcoreError: No reader does, or the reader finds no sample.
     """
+    if pairing:
+        return paired_folders.read(source, pairing)
     for reader in READERS.values():
         if not reader.matches(source):
             continue
@@ -108,7 +118,13 @@ def _in_order(totals: Mapping[str, int]) -> dict[str, int]:
 
 
 def import_dataset(
-    source: Path, destination: Path, name: str, *, copy: bool = True, progress: Progress | None = None
+    source: Path,
+    destination: Path,
+    name: str,
+    *,
+    copy: bool = True,
+    pairing: Pairing | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
 
@@ -119,6 +135,7 @@ def import_dataset(
         destination: Folder of the new data set; must not exist.
         name: Name of the data set.
         copy: Whether images are copied in; else they stay where they are (those of an archive are always copied).
+        pairing: Which mask belongs to which image, where their names follow a rule of their own.
         progress: Called with (done, total, what).
 
     Returns:
@@ -137,16 +154,18 @@ def import_dataset(
         if destination.exists():
             raise taken
         try:
-            return _import_into(staging, source, name, copy, progress)
+            return _import_into(staging, source, name, copy, pairing, progress)
         except OSError as error:
             raise SegcoreError(
                 f"The import into {destination.parent} broke off ({error.strerror or error}): make room or mend that, then import again."
             ) from error
 
 
-def _import_into(staging: Staging, source: Path, name: str, copy: bool, progress: Progress | None) -> ImportReport:
+def _import_into(
+    staging: Staging, source: Path, name: str, copy: bool, pairing: Pairing | None, progress: Progress | None
+) -> ImportReport:
     found = _open_source(source, staging, progress)
-    layout = recognise(found, staging, None, progress)
+    layout = recognise(found, staging, None, progress, pairing)
     copy = copy or any(pair.image.is_relative_to(staging.unpacked) for pair in layout.pairs[:1])
     labelling = agree_on_labels(layout, progress)
     with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging) as writer:
@@ -161,12 +180,13 @@ def _import_into(staging: Staging, source: Path, name: str, copy: bool, progress
     return report
 
 
-def preview(source: Path, count: int = 4) -> Preview:
+def preview(source: Path, count: int = 4, pairing: Pairing | None = None) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
     Args:
         source: A folder, a zip or tar archive, or a Parquet table.
         count: Samples to show.
+        pairing: Which mask belongs to which image, where their names follow a rule of their own.
 
     Returns:
         What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where none are declared.
@@ -176,7 +196,7 @@ def preview(source: Path, count: int = 4) -> Preview:
     """
     source = Path(source)
     with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging:
-        layout = recognise(_open_source(source, staging), staging, LOOKED_AT)
+        layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
         looked_at = replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT)))
         labelling = agree_on_labels(looked_at)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from segcore.data.importers.class_tables import TABLE_NAMES, DeclaredClass, read_class_table
+from segcore.data.importers.pairing import Pairing, Stopwatch
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
@@ -116,9 +117,14 @@ def unique_ids(pairs: list[Pair], problems: list[Problem]) -> list[Pair]:
     return list(kept.values())
 
 
-def split_roles(source: Source) -> tuple[list[Place], list[Place]]:
-    """Part the image files of a source into images and masks."""
+def split_roles(source: Source, pairing: Pairing | None = None) -> tuple[list[Place], list[Place]]:
+    """Part the image files of a source into images and masks: by the user's suffix, else by folders, affixes or endings."""
     places = [read_place(path) for path in source.images]
+    if pairing and pairing.mask_suffix:
+        return (
+            [p for p in places if not pairing.is_mask(p.path.stem) and p.role != "mask"],
+            [p for p in places if pairing.is_mask(p.path.stem)],
+        )
     masks = [p for p in places if p.role == "mask"]
     others = [p for p in places if p.role != "mask"]
     if masks:
@@ -159,30 +165,84 @@ def pair_places(images: list[Place], masks: list[Place]) -> dict[PurePosixPath, 
     return found
 
 
+def pair_by_rule(
+    images: list[Place], masks: list[Place], pairing: Pairing, problems: list[Problem]
+) -> tuple[list[Place], list[Place], dict[PurePosixPath, Place]]:
+    """Find each image's mask by the user's rule: within its split and folders, then anywhere by a key that stands once.
+
+    Returns:
+        The images and masks whose names the rule matches, and the mask of each image that has one.
+
+    Raises:
+        SegcoreError: The rule matches no name, or takes too long.
+    """
+    watch = Stopwatch.start()
+    keys: dict[PurePosixPath, str] = {}
+    strange: list[PurePosixPath] = []
+    for place in (*images, *masks):
+        watch.check()
+        key = pairing.key(place.path.stem)
+        if key is None:
+            strange.append(place.path)
+        else:
+            keys[place.path] = key
+    images, masks = [p for p in images if p.path in keys], [p for p in masks if p.path in keys]
+    if not images or not masks:
+        shown = next(iter(strange), None)
+        raise SegcoreError(
+            f"Expected names of images and masks that the rule matches, found {len(images)} and {len(masks)}"
+            + (f", {shown.name} for one does not: correct the rule." if shown else ": correct the rule.")
+        )
+    if strange:
+        what = f"{len(strange)} names do not match the rule and are left out, for example {strange[0]}"
+        problems.append(Problem("", what, "correct the rule if they belong to the data set"))
+    found: dict[PurePosixPath, Place] = {}
+    taken: set[PurePosixPath] = set()
+    for within_folders in (True, False):
+        groups: dict[tuple[str, ...], tuple[list[Place], list[Place]]] = defaultdict(lambda: ([], []))
+        for role, places in enumerate((images, masks)):
+            for place in places:
+                if place.path not in found and place.path not in taken:
+                    key = keys[place.path]
+                    groups[(*place.key[:-1], key) if within_folders else (key,)][role].append(place)
+        for own_images, own_masks in groups.values():
+            if len(own_images) == len(own_masks) == 1:
+                found[own_images[0].path] = own_masks[0]
+                taken.add(own_masks[0].path)
+    return images, masks, found
+
+
 def matches(source: Source) -> bool:
     """Whether there is any image file at all: this is the last reader asked."""
     return bool(source.images)
 
 
-def read(source: Source) -> Layout:
+def read(source: Source, pairing: Pairing | None = None) -> Layout:
     """Pair the images and masks of a source by their names.
+
+    Args:
+        source: The files.
+        pairing: The user's own rule; None to try the usual ones.
 
     Raises:
         SegcoreError: There is no image, no mask, or the class table cannot be understood.
     """
     declared, declared_in = find_class_table(source)
-    images, masks = split_roles(source)
+    images, masks = split_roles(source, pairing)
     if not images and not masks:
         raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
     if not masks:
         raise SegcoreError(
             f"Expected masks beside the {len(images)} images in {source.root}, found none: put them in a folder 'masks' "
-            "under the names of their images."
+            "under the names of their images, or say how their names end (mask suffix)."
         )
     if not images:
         raise SegcoreError(f"Expected images beside the {len(masks)} masks in {source.root}, found none: put them in a folder 'images'.")
-    found = pair_places(images, masks)
     problems: list[Problem] = []
+    if pairing:
+        images, masks, found = pair_by_rule(images, masks, pairing, problems)
+    else:
+        found = pair_places(images, masks)
     pairs = []
     for image in images:
         mask = found.get(image.path)
