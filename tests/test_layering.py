@@ -28,6 +28,7 @@ FLOORS: dict[str, set[str]] = {
     "segcore.runs": {"segcore.errors", "segcore.config"},
     "segcore.models": {"segcore.errors", "segcore.catalog", "segcore.config"},
     "segcore.training": BELOW_DOORS | {"segcore.models.build", "segcore.runs.store"},
+    "segcore.tuning": BELOW_DOORS | {"segcore.runs"},
     "segcore.workspace": BELOW_DOORS | {"segcore.runs"},
     "segcore.cli": BELOW_DOORS | {"segcore.workspace"},
     "segcore.__main__": {"segcore.cli"},
@@ -47,6 +48,7 @@ ONLY_HERE: dict[str, set[str]] = {
     "pydensecrf": {"segcore.postprocess"},
     "subprocess": {"segcore.runs"},
     "sqlite3": {"segcore.runs"},
+    "optuna": {"segcore.tuning"},
 }
 
 

@@ -15,6 +15,7 @@ from segcore.catalog.recipe import (
     SCHEDULES,
     loss_terms,
 )
+from segcore.catalog.tuning import PRUNERS, SAMPLERS, SEARCHABLE, TUNE_PRESETS
 from segcore.catalog.work import BALANCE_MODES, ENSEMBLE_RULES, RUN_KINDS, RUN_STATES
 
 __all__ = [
@@ -28,9 +29,13 @@ __all__ = [
     "LOSSES",
     "OPTIMIZERS",
     "PRECISIONS",
+    "PRUNERS",
     "RUN_KINDS",
     "RUN_STATES",
+    "SAMPLERS",
     "SCHEDULES",
+    "SEARCHABLE",
+    "TUNE_PRESETS",
     "Architecture",
     "Choice",
     "Encoder",

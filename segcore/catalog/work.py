@@ -36,4 +36,5 @@ RUN_KINDS: dict[str, Choice] = {
     "train": Choice("Training", "Fits a network to a split."),
     "predict": Choice("Prediction", "Writes a network's probabilities and counts for a split."),
     "evaluate": Choice("Evaluation", "Combines members, refines by CRF, and counts."),
+    "tune": Choice("Tuning", "Tries settings, each by a training run of its own."),
 }

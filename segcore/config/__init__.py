@@ -8,6 +8,7 @@ from typing import Any
 
 from segcore.config.mapping import from_json, to_json
 from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config.tuning import Range, SearchSpace, TuneConfig
 from segcore.config.using import EvaluateConfig, PredictConfig
 from segcore.errors import unknown
 
@@ -16,20 +17,24 @@ __all__ = [
     "EvaluateConfig",
     "ModelConfig",
     "PredictConfig",
+    "Range",
     "RecipeConfig",
     "RunConfig",
+    "SearchSpace",
     "TrainConfig",
+    "TuneConfig",
     "config_from_json",
     "from_json",
     "to_json",
 ]
 
-RunConfig = TrainConfig | PredictConfig | EvaluateConfig
+RunConfig = TrainConfig | PredictConfig | EvaluateConfig | TuneConfig
 
-CONFIGS: dict[str, type[TrainConfig] | type[PredictConfig] | type[EvaluateConfig]] = {
+CONFIGS: dict[str, type[RunConfig]] = {
     "train": TrainConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "tune": TuneConfig,
 }
 
 

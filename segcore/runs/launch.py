@@ -16,6 +16,7 @@ from segcore.runs.queue import Queue
 from segcore.runs.status import change_status
 
 WORKERS = {"train": "segcore.worker", "predict": "segcore.worker", "evaluate": "segcore.light_worker"}
+WORKERS |= dict.fromkeys(("subsets", "crf_search"), "segcore.light_worker") | {"tune": "segcore.tuning"}
 WORKER_VARIABLE = "SEGCORE_WORKER"
 CALLED_OFF = 75
 

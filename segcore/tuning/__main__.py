@@ -1,0 +1,100 @@
+"""``python -m segcore.tuning RUN_FOLDER``."""
+
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from segcore.config import TuneConfig
+from segcore.errors import SegcoreError
+from segcore.runs import processes
+from segcore.runs.devices import list_devices
+from segcore.runs.jobs import STOPPED
+from segcore.runs.store import RunFolder
+from segcore.tuning.book import Book
+from segcore.tuning.coordinator import Coordinator
+from segcore.tuning.trainer import QueueTrainer
+
+TICK_SECONDS = 0.5
+BEAT_SECONDS = 2.0
+REFRESH_SECONDS = 5.0
+
+
+class _Stop:
+    """Whether the process was asked to end; becomes true on SIGTERM or SIGINT."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+
+def work(run: RunFolder) -> int:
+    """Work on a study until its last trial has ended or it is stopped; return the exit code, 1 for failed."""
+    stop = _Stop()
+    try:
+        pid, created = processes.identity()
+        started = run.status().started or time.time()
+        run.beat(state="running", pid=pid, process_created=created, started=started, cause="", finished=None, message="Starting")
+        config = run.config
+        if not isinstance(config, TuneConfig):
+            raise SegcoreError(f"Expected a study, received {run.id!r} of kind {config.kind!r}: name a run of kind 'tune'.")
+        gpus = sum(device.id.startswith("gpu:") for device in list_devices())
+        trainer = QueueTrainer(run.folder.parent.parent)
+        coordinator = Coordinator(Book(run, config), trainer, config.parallel or max(1, gpus))
+        if not _go(run, coordinator, trainer, stop):
+            coordinator.hold()
+            print("Stopped; trials under way save and end", flush=True)
+            run.beat(state="interrupted", cause=STOPPED, seconds_left=None, finished=time.time())
+            return 0
+        if coordinator.told["best"] is None:
+            raise SegcoreError("No trial came to its end: see the causes of the trials, mend the commonest, and start a new study.")
+    except SegcoreError as error:
+        return _fail(run, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(run, f"{type(error).__name__}: {error} (the log says where)")
+    run.beat(state="finished", cause="", progress=1.0, seconds_left=0.0, finished=time.time())
+    return 0
+
+
+def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: _Stop) -> bool:
+    """Take turns; return whether the study came to its end, rather than being stopped."""
+    beaten = refreshed = 0.0
+    while True:
+        busy = coordinator.turn()
+        fields = coordinator.fields()
+        if time.monotonic() - beaten > BEAT_SECONDS or not busy:
+            beaten = time.monotonic()
+            stop.asked |= run.beat(**fields).state == "stopping"
+        if not busy:
+            return True
+        if stop.asked:
+            return False
+        if time.monotonic() - refreshed > REFRESH_SECONDS:
+            refreshed = time.monotonic()
+            trainer.refresh()
+        time.sleep(TICK_SECONDS)
+
+
+def _fail(run: RunFolder, cause: str) -> int:
+    print(cause, file=sys.stderr, flush=True)
+    run.beat(state="failed", cause=cause, seconds_left=None, finished=time.time())
+    return 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the door; return the exit code."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        print("Usage: python -m segcore.tuning RUN_FOLDER", file=sys.stderr)
+        return 2
+    return work(RunFolder(Path(arguments[0]).resolve()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
