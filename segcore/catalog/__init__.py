@@ -8,10 +8,12 @@ from segcore.catalog.choice import Choice
 from segcore.catalog.networks import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, Architecture, Encoder
 from segcore.catalog.recipe import (
     AUGMENTATIONS,
+    BATCH_NORMS,
     CLASS_WEIGHTS,
     LOSSES,
     OPTIMIZERS,
     PRECISIONS,
+    PREPROCESSING,
     SCHEDULES,
     loss_terms,
 )
@@ -35,9 +37,11 @@ __all__ = [
     "SAMPLERS",
     "SCHEDULES",
     "SEARCHABLE",
+    "BATCH_NORMS",
     "TUNE_PRESETS",
     "Architecture",
     "Choice",
     "Encoder",
     "loss_terms",
 ]
+    "PREPROCESSING",

@@ -90,6 +90,28 @@ AUGMENTATIONS: dict[str, Choice] = {
     "road": Choice("Road", "Upright street views: wide scale and light, windows round rare classes, weather-like blur and noise."),
 }
 
+PREPROCESSING: dict[str, Choice] = {
+    "none": Choice("None", "Images as they are; the encoder's own scaling is in the network."),
+    "clahe": Choice(
+        "Local contrast (CLAHE)",
+        "Evens out the contrast of the lightness in 8 x 8 tiles; for haze, shade and dim light.",
+        "Zuiderveld, Graphics Gems IV, 1994",
+    ),
+    "standardise": Choice(
+        "Standardised images",
+        "Each image is brought to one brightness and contrast, by a layer of the network; for cameras that differ.",
+    ),
+}
+
+BATCH_NORMS: dict[str, Choice] = {
+    "keep": Choice("Running mean", "Evaluation uses the means that training gathered on the way; free."),
+    "reestimate": Choice(
+        "Estimated anew",
+        "Before each evaluation the means are taken over up to 32 training batches; for short runs and averaged weights.",
+        "Wu, Johnson: Rethinking 'batch' in BatchNorm, 2021",
+    ),
+}
+
 PRECISIONS: dict[str, Choice] = {
     "float32": Choice("float32", "Full precision; the reference."),
     "mixed_bfloat16": Choice("Mixed bfloat16", "Faster on recent CPUs (AVX-512 BF16, AMX) and GPUs (from Ampere); no loss scaling needed."),

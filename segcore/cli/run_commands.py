@@ -3,7 +3,19 @@
 import argparse
 from typing import Any
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, CLASSIC_NAMES, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from segcore.catalog import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    BATCH_NORMS,
+    CLASS_WEIGHTS,
+    CLASSIC_NAMES,
+    ENCODERS,
+    LOSSES,
+    OPTIMIZERS,
+    PRECISIONS,
+    PREPROCESSING,
+    SCHEDULES,
+)
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
@@ -21,6 +33,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--encoder", default=model.encoder, help=f"one of {len(ENCODERS)}: {_some(ENCODERS)} (default {model.encoder})")
     add("--weights", default=model.weights, help="imagenet, none, or a weights file (default imagenet)")
+    add("--preprocessing", default=model.preprocessing, help=f"one of {_some(PREPROCESSING)} (default {model.preprocessing})")
     add("--size", default="x".join(map(str, run.size)), help="HEIGHTxWIDTH in pixels that images are resized to (default %(default)s)")
     add("--loss", default=recipe.loss, help=f"one of {_some(LOSSES)}, or a sum such as 'dice + 0.5*focal' (default {recipe.loss})")
     add("--optimizer", default=recipe.optimizer, help=f"one of {_some(OPTIMIZERS)}")
@@ -37,11 +50,16 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clip-norm", type=float, default=recipe.clip_norm, help="largest norm of the gradient; 0 never clips")
     add("--average", type=float, default=recipe.average, help="momentum of averaged weights; 0 for none")
     add("--monitor", default=recipe.monitor, help="what chooses the best epoch: mean_iou or loss")
+    add("--freeze-epochs", type=int, default=recipe.freeze_epochs, help="first epochs that leave the encoder as it is; 0 for none")
+    add("--batch-norm", default=recipe.batch_norm, help=f"one of {_some(BATCH_NORMS)}; where evaluation takes its means from")
+    add("--cut-mix", type=float, default=recipe.cut_mix, help="share of images that get a rectangle of another, 0 to 1")
+    add("--jit", action="store_true", help="compile the steps with XLA: may pay on a GPU, seldom on a CPU")
     add("--train-split", default=run.train_split)
     add("--validation-split", default=run.validation_split)
     add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
     add("--balance-plan", default=run.balance_plan, help="name of a balance plan saved with the data set")
     add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1")
+    add("--hosts", default="", help="machines that train one network together: address:port,address:port; the first is this one")
     add("--seed", type=int, default=run.seed)
     add("--deterministic", action="store_true", help="bit-identical repeats")
     add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
@@ -64,7 +82,7 @@ def train_config(options: Options) -> TrainConfig:
         architecture, encoder = CLASSIC_NAMES.get(architecture, (architecture, encoder))
     return TrainConfig(
         dataset=options.dataset,
-        model=ModelConfig(architecture, encoder, options.weights),
+        model=ModelConfig(architecture, encoder, options.weights, options.preprocessing),
         recipe=RecipeConfig(
             loss=options.loss,
             optimizer=options.optimizer,
@@ -81,6 +99,10 @@ def train_config(options: Options) -> TrainConfig:
             clip_norm=options.clip_norm,
             average=options.average,
             monitor=options.monitor,
+            freeze_epochs=options.freeze_epochs,
+            batch_norm=options.batch_norm,
+            cut_mix=options.cut_mix,
+            jit=options.jit,
         ),
         size=parse_size(options.size),
         train_split=options.train_split,
@@ -90,6 +112,7 @@ def train_config(options: Options) -> TrainConfig:
         label_map=options.label_map,
         balance_plan=options.balance_plan,
         deterministic=options.deterministic,
+        hosts=tuple(host.strip() for host in options.hosts.split(",") if host.strip()),
     )
 
 

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, OPTIMIZERS, PRECISIONS, SCHEDULES, loss_terms
+from segcore.catalog import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    BATCH_NORMS,
+    CLASS_WEIGHTS,
+    ENCODERS,
+    OPTIMIZERS,
+    PRECISIONS,
+    PREPROCESSING,
+    SCHEDULES,
+    loss_terms,
+)
 from segcore.config.checks import check_name, check_range
 from segcore.errors import SegcoreError
 
@@ -15,16 +26,19 @@ class ModelConfig:
         architecture: A name in ``catalog.ARCHITECTURES``.
         encoder: A name in ``catalog.ENCODERS``.
         weights: "none" (random), "imagenet" (downloaded by Keras), or the path of a weights file.
+        preprocessing: A name in ``catalog.PREPROCESSING``; done alike wherever the network is used.
     """
 
     architecture: str = "unet"
     encoder: str = "resnet50"
     weights: str = "imagenet"
+    preprocessing: str = "none"
 
     def __post_init__(self) -> None:
         """Refuse names that are in no table, and downloads that do not exist."""
         check_name("architecture", self.architecture, ARCHITECTURES)
         check_name("encoder", self.encoder, ENCODERS)
+        check_name("preprocessing", self.preprocessing, PREPROCESSING)
         if self.weights == "imagenet" and not ENCODERS[self.encoder].imagenet:
             raise SegcoreError(
                 f"Expected weights 'none' or a file for the encoder {self.encoder!r}, received 'imagenet': "
@@ -57,6 +71,10 @@ class RecipeConfig:
         monitor: The validation score that chooses the best epoch: "mean_iou" or "loss".
         augmentation: A name in ``catalog.AUGMENTATIONS``.
         precision: A name in ``catalog.PRECISIONS``.
+        freeze_epochs: First epochs in which the encoder is not trained and its batch normalisation stays as it was; 0 for none.
+        batch_norm: A name in ``catalog.BATCH_NORMS``; where evaluation takes the means of batch normalisation from.
+        cut_mix: Share of training images into which a rectangle of another is pasted with its labels, 0..1.
+        jit: Whether XLA compiles the steps; on one device only.
     """
 
     loss: str = "jaccard_distance"
@@ -74,6 +92,10 @@ class RecipeConfig:
     clip_norm: float = 0.0
     average: float = 0.0
     monitor: str = "mean_iou"
+    freeze_epochs: int = 0
+    batch_norm: str = "keep"
+    cut_mix: float = 0.0
+    jit: bool = False
 
     def __post_init__(self) -> None:
         """Refuse names that are in no table and numbers out of range."""
@@ -83,11 +105,14 @@ class RecipeConfig:
         check_name("schedule", self.schedule, SCHEDULES)
         check_name("augmentation", self.augmentation, AUGMENTATIONS)
         check_name("precision", self.precision, PRECISIONS)
+        check_name("batch normalisation", self.batch_norm, BATCH_NORMS)
         check_range("a learning rate", self.learning_rate, 1e-8, 10)
         check_range("a number of epochs", self.epochs, 1, 100_000)
         check_range("a batch size", self.batch_size, 1, 4096)
         check_range("a patience", self.patience, 0, 100_000)
         check_range("a number of warm-up epochs", self.warmup_epochs, 0, self.epochs)
+        check_range("a number of frozen epochs", self.freeze_epochs, 0, self.epochs)
+        check_range("a share of CutMix", self.cut_mix, 0, 1)
         check_range("a weight decay", self.weight_decay, 0, 10)
         check_range("a gradient norm", self.clip_norm, 0, 1e6)
         check_range("a momentum of averaged weights", self.average, 0, 0.99999)
@@ -113,6 +138,8 @@ class TrainConfig:
         label_map: Name of a label map saved with the data set; "" for none.
         balance_plan: Name of a balance plan saved with the data set; "" repeats nothing.
         deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).
+        hosts: Machines that train this one network together, each as "address:port", the first one the one that is started
+            here; they must see the workspace under the same path. Empty for this machine alone.
     """
 
     dataset: str
@@ -128,10 +155,11 @@ class TrainConfig:
     label_map: str = ""
     balance_plan: str = ""
     deterministic: bool = False
+    hosts: tuple[str, ...] = ()
     kind: str = "train"
 
     def __post_init__(self) -> None:
-        """Refuse sizes that the network cannot take."""
+        """Refuse sizes that the network cannot take, and choices that do not go together."""
         if len(self.size) != 2:
             raise SegcoreError(f"Expected a size as (height, width), received {self.size!r}: give two numbers.")
         stride = self.model.stride
@@ -142,3 +170,24 @@ class TrainConfig:
                     f"Expected a {what} that is a multiple of {stride} (up to 8192) for {self.model.architecture} with "
                     f"{self.model.encoder}, received {value}: take {low} or {low + stride}."
                 )
+        if self.recipe.freeze_epochs and self.model.weights == "none":
+            raise SegcoreError(
+                f"Expected trained weights in an encoder that is frozen for {self.recipe.freeze_epochs} epochs, received random ones: "
+                "choose imagenet or a weights file, or freeze for 0 epochs."
+            )
+        if self.recipe.jit and (self.hosts or "," in self.device):
+            raise SegcoreError("Expected one device with XLA, received several: turn XLA off, or choose one device.")
+        self._check_hosts()
+
+    def _check_hosts(self) -> None:
+        for host in self.hosts:
+            address, _, port = host.rpartition(":")
+            if not address or not port.isdigit() or not 0 < int(port) < 65536:
+                raise SegcoreError(f"Expected hosts as address:port, received {host!r}: write for example 10.0.0.5:2222.")
+        if len(set(self.hosts)) != len(self.hosts) or len(self.hosts) == 1:
+            raise SegcoreError(f"Expected two or more different hosts, or none, received {list(self.hosts)}: correct the list.")
+        if self.hosts and self.recipe.batch_size % len(self.hosts):
+            near = self.recipe.batch_size // len(self.hosts) * len(self.hosts) or len(self.hosts)
+            raise SegcoreError(
+                f"Expected a batch size that divides by {len(self.hosts)} hosts, received {self.recipe.batch_size}: take {near}."
+            )

@@ -132,12 +132,7 @@ class Augmentation:
         return image, mask
 
     def _matrix(self, mask: Mask, ignore_index: int) -> npt.NDArray[np.float64]:
-        window = Window(0, 0, *mask.shape)
-        for name, kind in _CROPS.items():
-            if name in self.parameters:
-                share, seed = self.parameters[name]["share"], int(self.parameters[name]["seed"])
-                size = (max(1, round(mask.shape[0] * share)), max(1, round(mask.shape[1] * share)))
-                window = choose_window(mask, size, ignore_index, np.random.default_rng(seed), kind)
+        window = self.window(mask, ignore_index) or Window(0, 0, *mask.shape)
         moves = np.eye(3)
         for name, move in MOVES.items():
             if name in self.parameters:
@@ -145,6 +140,24 @@ class Augmentation:
         middle = centre(self.size)
         enlarge = window_matrix(window.top, window.left, window.height, window.width, self.size)
         return enlarge @ np.linalg.inv(middle) @ moves @ middle
+
+    @property
+    def crops(self) -> bool:
+        """Whether a crop takes part."""
+        return not _CROPS.keys().isdisjoint(self.parameters)
+
+    def window(self, mask: Mask, ignore_index: int) -> Window | None:
+        """Return what the drawn crop cuts out of a sample with this mask, (H, W) at any resolution; None without a crop."""
+        for name, kind in _CROPS.items():
+            if name in self.parameters:
+                share, seed = self.parameters[name]["share"], int(self.parameters[name]["seed"])
+                size = (max(1, round(mask.shape[0] * share)), max(1, round(mask.shape[1] * share)))
+                return choose_window(mask, size, ignore_index, np.random.default_rng(seed), kind)
+        return None
+
+    def without_crop(self) -> "Augmentation":
+        """Return the same draw without its crop, for what has been cut already."""
+        return Augmentation(self.size, {name: values for name, values in self.parameters.items() if name not in _CROPS})
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"size", "parameters"}``, ready for JSON."""

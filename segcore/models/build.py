@@ -17,6 +17,7 @@ from segcore.models.fcn import build_fcn_8s, build_fcn_16s, build_fcn_32s
 from segcore.models.features import Features
 from segcore.models.fpn import build_fpn, build_upernet
 from segcore.models.gcn import build_gcn
+from segcore.models.layers import ImageStandardising
 from segcore.models.linknet import build_linknet
 from segcore.models.pan import build_pan
 from segcore.models.pspnet import build_pspnet
@@ -91,7 +92,8 @@ def build_and_report(config: ModelConfig, num_classes: int, size: tuple[int, int
             "choose another size."
         )
     image = keras.Input((height, width, 3), name="image", dtype="float32")
-    encoder, features = build_encoder(config.encoder, image, imagenet=config.weights == "imagenet")
+    seen = ImageStandardising(name="image_standardising")(image) if config.preprocessing == "standardise" else image
+    encoder, features = build_encoder(config.encoder, seen, imagenet=config.weights == "imagenet")
     scores = DECODERS[config.architecture](features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
     model = keras.Model(image, scores, name=f"{config.architecture}_{config.encoder}")

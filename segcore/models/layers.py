@@ -44,6 +44,32 @@ class ImageScaling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="segcore")
+class ImageStandardising(keras.layers.Layer):
+    """Bring every image to the same mean and deviation, over all its pixels and channels, so that colours keep their cast.
+
+    ``y = 114.5 + 57.4 (x - mean(x)) / max(std(x), 1)``: the grey mean and deviation of ImageNet in pixel units, so that the
+    encoder's own scaling, which comes next, finds what it was made for. An image of one colour becomes even grey. Float32
+    whatever the precision policy. Of an image that is predicted in tiles each tile is an image.
+    """
+
+    MEAN = 114.5
+    DEVIATION = 57.4
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+
+    def call(self, image: Any) -> Any:
+        """Standardise (B, H, W, 3) float32 RGB 0..255; same shape, float32."""
+        mean, variance = tf.nn.moments(image, [1, 2, 3], keepdims=True)
+        return self.MEAN + self.DEVIATION * (image - mean) / tf.maximum(tf.sqrt(variance), 1.0)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="segcore")
 class ResizeLike(keras.layers.Layer):
     """Resize a map to the height and width of another, known or not when the graph is built.
 

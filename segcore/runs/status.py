@@ -39,6 +39,7 @@ class Status:
         epochs: Epochs planned.
         mean_iou: Best validation mean IoU so far (train), or the final one (predict, evaluate), 0 to 1.
         after: Ids of the runs that must finish first.
+        diverged: Whether its loss or weights were no numbers any more, so that it should be resumed more slowly.
     """
 
     state: str = "queued"
@@ -57,6 +58,7 @@ class Status:
     epochs: int | None = None
     mean_iou: float | None = None
     after: tuple[str, ...] = ()
+    diverged: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -109,6 +111,8 @@ def _from_json(data: dict[str, Any]) -> Status:
         elif name == "after":
             sound = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
             value = tuple(value) if sound else value
+        elif name == "diverged":
+            sound = isinstance(value, bool)
         elif value is None:
             sound = name != "progress"
         else:

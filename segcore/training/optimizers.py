@@ -94,6 +94,18 @@ def build_optimizer(recipe: RecipeConfig) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+def restart(optimizer: keras.optimizers.Optimizer) -> None:
+    """Make an optimizer forget: no moments, no steps done; its learning rate and the scale of its loss stay.
+
+    Called when variables join that had no gradients before. With the steps of the others on its clock, Adam would take their
+    empty moments for settled ones: its first update of them would be sqrt((1 - b1)^2 / (1 - b2)), three times, too long.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    for variable in inner.variables:
+        if variable is not inner._learning_rate:
+            variable.assign(tf.zeros_like(variable.value))
+
+
 @contextmanager
 def averaged_weights(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> Iterator[None]:
     """Give the variables their running average while the block runs, if the optimizer keeps one.

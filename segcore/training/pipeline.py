@@ -12,24 +12,32 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from segcore.data.dataset import Dataset, Sample
 from segcore.data.plans import BalancePlan
-from segcore.data.transforms import draw
 from segcore.errors import SegcoreError
-from segcore.labels import LabelMap, LabelSet
+from segcore.training.augmented import augmented
+from segcore.training.reader import Image, Mask, SampleReader, cache_budget, resize_image, resize_mask
 
-CACHE_BYTES = 2 << 30
+__all__ = [
+    "Batch",
+    "SampleReader",
+    "cache_budget",
+    "load_ahead",
+    "ordered_batches",
+    "planned_samples",
+    "resize_image",
+    "resize_mask",
+    "training_batches",
+    "with_masks",
+]
+
 PREFETCHED_BATCHES = 2
 _ORDER, _DRAW = 1, 2
 
-Image = npt.NDArray[np.uint8]
-Mask = npt.NDArray[Any]
 Item = TypeVar("Item")
 
 
@@ -38,101 +46,15 @@ class Batch:
     """Arrays of one step, always of the full batch size so that the network's graph is built once.
 
     Attributes:
-        images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device.
-        masks: (B, H, W) class indices, uint8 or uint16, with the ignored index.
+        images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of several machines each
+            holds an equal slice of the B.
+        masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise.
         count: How many of the B are samples of their own; the rest are repeats (training) or blank and ignored.
     """
 
     images: Image
     masks: Mask
     count: int
-
-
-class SampleReader:
-    """Decoded and resized samples, kept in memory while a budget lasts.
-
-    Args:
-        dataset: Where the samples lie.
-        size: (height, width) to resize to.
-        label_map: Merge of labels, applied to the masks; None for none.
-        cache_bytes: Memory that decoded samples may take, in bytes; 0 keeps none.
-
-    Attributes:
-        label_set: The classes after the merge.
-    """
-
-    def __init__(self, dataset: Dataset, size: tuple[int, int], label_map: LabelMap | None = None, cache_bytes: int | None = None) -> None:
-        self.dataset = dataset
-        self.size = size
-        self.label_map = label_map
-        self.label_set: LabelSet = dataset.label_set if label_map is None else label_map.merge_label_set(dataset.label_set)
-        self._room = cache_budget() if cache_bytes is None else cache_bytes
-        self._kept: dict[str, tuple[Image, Mask]] = {}
-
-    def read(self, sample: Sample) -> tuple[Image, Mask]:
-        """Return (image (h, w, 3) uint8, mask (h, w) indices) at the reader's size; not to be written to.
-
-        Raises:
-            SegcoreError: A file is gone or damaged.
-        """
-        kept = self._kept.get(sample.id)
-        if kept is not None:
-            return kept
-        pair = (resize_image(self.dataset.read_image(sample), self.size), resize_mask(self.read_mask(sample), self.size))
-        needed = pair[0].nbytes + pair[1].nbytes
-        if needed <= self._room:
-            self._room -= needed
-            self._kept[sample.id] = pair
-        return pair
-
-    def read_mask(self, sample: Sample) -> Mask:
-        """Return the mask at its own size, (H, W) indices after the merge.
-
-        Raises:
-            SegcoreError: The sample has none, or it is damaged.
-        """
-        mask = self.dataset.read_mask(sample)
-        return mask if self.label_map is None else self.label_map.apply(mask, self.dataset.label_set)
-
-
-def cache_budget() -> int:
-    """Bytes that a reader may keep by itself: 2 GiB, or a quarter of the free memory where that is less."""
-    return min(CACHE_BYTES, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
-
-
-def resize_image(image: Image, size: tuple[int, int]) -> Image:
-    """Resize an image: area means where it shrinks, bilinear where it grows.
-
-    Args:
-        image: (H, W, 3) uint8.
-        size: (h, w).
-
-    Returns:
-        (h, w, 3) uint8.
-    """
-    height, width = size
-    shrunk = (min(width, image.shape[1]), min(height, image.shape[0]))  # OpenCV says (width, height)
-    if shrunk != (image.shape[1], image.shape[0]):
-        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    if image.shape[:2] != size:
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    return image
-
-
-def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
-    """Resize a mask to the nearest pixel centres, so that no label appears that was not there.
-
-    Args:
-        mask: (H, W) integer.
-        size: (h, w).
-
-    Returns:
-        (h, w), same dtype.
-    """
-    if mask.shape == tuple(size):
-        return mask
-    rows, columns = ((2 * np.arange(n) + 1) * old // (2 * n) for n, old in zip(size, mask.shape, strict=True))
-    return np.ascontiguousarray(mask[rows][:, columns])
 
 
 def training_batches(
@@ -143,7 +65,10 @@ def training_batches(
     seed: int,
     epoch: int,
     augmentation: str = "none",
+    cut_mix: float = 0.0,
     start: int = 0,
+    part: int = 0,
+    parts: int = 1,
 ) -> Generator[Batch, None, None]:
     """Yield one epoch in a shuffled order, augmented; the last batch is filled up from the epoch's beginning.
 
@@ -157,7 +82,10 @@ def training_batches(
         seed: Seed of the run.
         epoch: Which epoch, from 0.
         augmentation: A name in ``catalog.AUGMENTATIONS``.
+        cut_mix: Share of the images that get a rectangle of another.
         start: First batch to yield.
+        part: Which of ``parts`` equal slices of each batch to load, from 0; the others are some other machine's.
+        parts: How many slices there are; they divide the batch size.
 
     Raises:
         SegcoreError: A file is gone or damaged, or the augmentation is unknown.
@@ -165,38 +93,52 @@ def training_batches(
     order = np.random.default_rng((_ORDER, seed, epoch)).permutation(len(samples))
 
     def load(position: int) -> tuple[Image, Mask]:
-        image, mask = reader.read(samples[order[position % len(order)]])
-        if augmentation == "none":
-            return image, mask
+        if augmentation == "none" and not cut_mix:
+            return reader.read(samples[order[position % len(order)]])
         rng = np.random.default_rng((_DRAW, seed, epoch, position))
-        return draw(augmentation, rng, reader.size).apply(image, mask, reader.label_set.ignore_index)
+        return augmented(reader, samples, order[position % len(order)], augmentation, rng, cut_mix)
 
-    steps = -(-len(order) // batch_size)
-    with closing(load_ahead(load, start * batch_size, steps * batch_size, batch_size)) as pairs:
+    steps, mine = -(-len(order) // batch_size), batch_size // parts
+    places = _places(batch_size, part, parts)
+    with closing(load_ahead(lambda i: load(places(i)), start * mine, steps * mine, mine)) as pairs:
         for step in range(start, steps):
-            images, masks = zip(*islice(pairs, batch_size), strict=True)
+            images, masks = zip(*islice(pairs, mine), strict=True)
             yield Batch(np.stack(images), np.stack(masks), min(batch_size, len(order) - step * batch_size))
 
 
-def ordered_batches(reader: SampleReader, samples: Sequence[Sample], batch_size: int) -> Generator[Batch, None, None]:
+def ordered_batches(
+    reader: SampleReader, samples: Sequence[Sample], batch_size: int, part: int = 0, parts: int = 1
+) -> Generator[Batch, None, None]:
     """Yield samples in order as they are; the last batch is filled up with blank images whose mask is all ignored.
 
     Args:
         reader: Reads and keeps samples.
         samples: What to yield.
         batch_size: B.
+        part: As in :func:`training_batches`.
+        parts: As in :func:`training_batches`.
 
     Raises:
         SegcoreError: A file is gone or damaged.
     """
-    with closing(load_ahead(lambda i: reader.read(samples[i]), 0, len(samples), batch_size)) as pairs:
-        for first in range(0, len(samples), batch_size):
-            count = min(batch_size, len(samples) - first)
-            images = np.zeros((batch_size, *reader.size, 3), np.uint8)
-            masks = np.full((batch_size, *reader.size), reader.label_set.ignore_index, reader.label_set.mask_dtype)
-            for i, (image, mask) in enumerate(islice(pairs, count)):
-                images[i], masks[i] = image, mask
-            yield Batch(images, masks, count)
+    labels = reader.label_set
+    blank = np.zeros((*reader.size, 3), np.uint8), np.full(reader.size, labels.ignore_index, labels.mask_dtype)
+
+    def load(position: int) -> tuple[Image, Mask]:
+        return reader.read(samples[position]) if position < len(samples) else blank
+
+    steps, mine = -(-len(samples) // batch_size), batch_size // parts
+    places = _places(batch_size, part, parts)
+    with closing(load_ahead(lambda i: load(places(i)), 0, steps * mine, mine)) as pairs:
+        for step in range(steps):
+            images, masks = zip(*islice(pairs, mine), strict=True)
+            yield Batch(np.stack(images), np.stack(masks), min(batch_size, len(samples) - step * batch_size))
+
+
+def _places(batch_size: int, part: int, parts: int) -> Callable[[int], int]:
+    """Return the map from the n-th item that one machine loads to that item's place in the epoch."""
+    mine = batch_size // parts
+    return lambda i: i // mine * batch_size + part * mine + i % mine
 
 
 def load_ahead(load: Callable[[int], Item], first: int, end: int, batch_size: int) -> Generator[Item, None, None]:

@@ -7,7 +7,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from segcore.errors import SegcoreError
-from segcore.runs.store import RunFolder
+from segcore.runs.store import RunFolder, UsageRecorder
 
 BEAT_SECONDS = 1.0
 STOPPED = "stopped by the user"
@@ -22,14 +22,16 @@ class Progress:
 
     Args:
         run: Where the status goes.
+        silent: Whether to write and print nothing: another process speaks for the run.
         fields: Fields of the status to begin with.
 
     Attributes:
         run: As given.
     """
 
-    def __init__(self, run: RunFolder, **fields: Any) -> None:
+    def __init__(self, run: RunFolder, silent: bool = False, **fields: Any) -> None:
         self.run = run
+        self._silent = silent
         self._fields: dict[str, Any] = fields
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -37,6 +39,7 @@ class Progress:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._handler: Any = None
         self._began = time.monotonic()
+        self._usage = UsageRecorder(run.folder, run.status().device.split(","))
 
     def __enter__(self) -> "Progress":
         """Begin to write; take over SIGTERM in the main thread."""
@@ -71,12 +74,15 @@ class Progress:
 
     def log(self, text: str) -> None:
         """Write a line to the log, with the seconds since the beginning."""
-        print(f"[{time.monotonic() - self._began:8.1f} s] {text}", flush=True)
+        if not self._silent:
+            print(f"[{time.monotonic() - self._began:8.1f} s] {text}", flush=True)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()  # and no more: a handler may interrupt code that holds the lock
 
     def _write(self) -> None:
+        if self._silent:
+            return
         with self._lock:
             fields, self._fields = self._fields, {}
         if self._stop.is_set():
@@ -93,4 +99,6 @@ class Progress:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             self._write()
+            if not self._silent:
+                self._usage.tick()
         self._write()

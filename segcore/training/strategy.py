@@ -1,7 +1,9 @@
 """Devices: which are used, at which precision, and how a network is spread over several."""
 
+import json
 import os
 import re
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -9,7 +11,9 @@ import tensorflow as tf
 from segcore.errors import SegcoreError
 
 
-def configure(device: str, precision: str = "float32", deterministic: bool = False) -> tf.distribute.Strategy:
+def configure(
+    device: str, precision: str = "float32", deterministic: bool = False, hosts: Sequence[str] = (), task: int = 0
+) -> tf.distribute.Strategy:
     """Choose devices and precision for this process; call it before anything is built.
 
     Args:
@@ -17,9 +21,12 @@ def configure(device: str, precision: str = "float32", deterministic: bool = Fal
             Numbers are the machine's, also where ``CUDA_VISIBLE_DEVICES`` shows this process only some of its GPUs.
         precision: A name in ``catalog.PRECISIONS``; set for every layer made afterwards.
         deterministic: Whether operations must repeat bit for bit.
+        hosts: Machines that train one network together, as "address:port"; empty for this one alone.
+        task: Which of them this process is.
 
     Returns:
-        TensorFlow's default strategy for one device, a ``MirroredStrategy`` for several.
+        TensorFlow's default strategy for one device, a ``MirroredStrategy`` for several, a ``MultiWorkerMirroredStrategy`` for
+        several machines (it waits until all of them have come).
 
     Raises:
         SegcoreError: There is no such device, it is too late to choose, or the precision does not suit it.
@@ -37,9 +44,26 @@ def configure(device: str, precision: str = "float32", deterministic: bool = Fal
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(precision)
+    if hosts:
+        return _join(hosts, task, bool(chosen))
     if len(chosen) > 1:
         return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(len(chosen))])
     return tf.distribute.get_strategy()
+
+
+def _join(hosts: Sequence[str], task: int, gpu: bool) -> tf.distribute.Strategy:
+    """Meet the other machines; each has as many devices as the others."""
+    cluster = {"cluster": {"worker": list(hosts)}, "task": {"type": "worker", "index": task}}
+    os.environ["TF_CONFIG"] = json.dumps(cluster)
+    implementation = tf.distribute.experimental.CommunicationImplementation
+    options = tf.distribute.experimental.CommunicationOptions(implementation=implementation.AUTO if gpu else implementation.RING)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise SegcoreError(
+            f"Expected to meet {len(hosts)} machines as {hosts[task]}, which failed ({str(error).splitlines()[0][:150]}): check the "
+            "addresses, that their ports are free and open, and that a worker was started on each."
+        ) from error
 
 
 def _numbers(found: int) -> list[str]:
@@ -81,16 +105,6 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     """Name what a strategy runs on: "CPU", "NVIDIA H100", "2 x NVIDIA H100"."""
     gpus = tf.config.get_visible_devices("GPU")
     if not gpus:
-        return "CPU"
+        return "CPU" if strategy.num_replicas_in_sync == 1 else f"{strategy.num_replicas_in_sync} x CPU"
     name = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
     return f"{strategy.num_replicas_in_sync} x {name}" if strategy.num_replicas_in_sync > 1 else name
-
-
-def synchronise_batch_normalisation(model: keras.Model) -> None:
-    """Make every batch normalisation take its moments over all replicas, as it would over the whole batch on one device.
-
-    Call it before the first step is traced.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True

@@ -3,11 +3,15 @@
 import math
 import time
 from collections import deque
+from collections.abc import Generator
 from contextlib import closing
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from segcore.config import TrainConfig
 from segcore.data.dataset import Dataset, Sample
@@ -17,20 +21,23 @@ from segcore.models.build import build_model
 from segcore.runs.store import RunFolder, replacing
 from segcore.training.checkpoint import TrainState, load_checkpoint, save_checkpoint
 from segcore.training.class_weights import class_weights, count_classes
+from segcore.training.evolution import Evolution
 from segcore.training.learner import Learner, Outcome, check_batch_size
 from segcore.training.losses import build_loss
 from segcore.training.metrics import EpochScores
+from segcore.training.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
 from segcore.training.optimizers import averaged_weights, build_optimizer
-from segcore.training.pipeline import SampleReader, ordered_batches, planned_samples, training_batches, with_masks
+from segcore.training.pipeline import Batch, ordered_batches, planned_samples, training_batches, with_masks
 from segcore.training.progress import Progress, Stopped
+from segcore.training.reader import SampleReader
 from segcore.training.schedules import learning_rate, plateau_factor
-from segcore.training.strategy import configure, describe, on_gpu, rewrite_graphs, synchronise_batch_normalisation
+from segcore.training.strategy import configure, describe, on_gpu, rewrite_graphs
 
 VALIDATION_COST = 1 / 3
 """Cost of validating a batch, in training steps; only for the estimate of the time left."""
 
 
-def train(run: RunFolder, dataset: Dataset) -> None:
+def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
     """Train a network as the run's config says, from its last checkpoint if there is one.
 
     Writes one line an epoch to the history (``epoch, loss, mean_iou, val_loss, val_mean_iou,
@@ -40,6 +47,7 @@ def train(run: RunFolder, dataset: Dataset) -> None:
     Args:
         run: A run whose config is a :class:`TrainConfig`.
         dataset: The data set that the config names.
+        task: Which of the config's hosts this process is; all but the first write nothing.
 
     Raises:
         SegcoreError: Something that the user can mend.
@@ -48,37 +56,49 @@ def train(run: RunFolder, dataset: Dataset) -> None:
     config = run.config
     if not isinstance(config, TrainConfig):
         raise SegcoreError(f"Expected a training run, received a run of kind {config.kind!r}: choose a training run.")
-    with Progress(run, epochs=config.recipe.epochs, message="Preparing") as progress:
-        _Training(run, config, dataset, progress).go()
+    with Progress(run, silent=task > 0, epochs=config.recipe.epochs, message="Preparing", diverged=False) as progress:
+        try:
+            _Training(run, config, dataset, progress, task).go()
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+            if not config.hosts:
+                raise
+            raise SegcoreError("Expected all machines to stay, lost one: see that each can be reached, then resume the run.") from error
 
 
 class _Training:
     """One call of :func:`train`: the parts that its epochs share."""
 
-    def __init__(self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress) -> None:
+    def __init__(self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress, task: int) -> None:
         self.run = run
+        self.task = task
         self.config = config
         self.recipe = config.recipe
         self.progress = progress
-        strategy = configure(config.device, self.recipe.precision, config.deterministic)
+        if config.hosts:
+            progress.say(f"Waiting for {len(config.hosts)} machines; on number N of them run: {joining(run.folder)}")
+        strategy = configure(config.device, self.recipe.precision, config.deterministic, config.hosts, task)
         rewrite_graphs(on_gpu())
         progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
-        self.reader = SampleReader(dataset, config.size, label_map)
+        self.reader = SampleReader(dataset, config.size, label_map, preprocessing=config.model.preprocessing)
         self.samples = planned_samples(dataset, config.train_split, config.balance_plan)
         if config.balance_plan:
             progress.log(f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch")
         self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
+        self.evolution = Evolution(run, self.reader, config.validation_split, self.validation)
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
-        _remember_labels(run, self.reader, label_map)
+        if task == 0:
+            _remember_labels(run, self.reader, label_map)
+        self._slower = _learning_rate_factor(run)
         progress.say("Building the network")
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():
             model = build_model(config.model, self.reader.label_set.num_classes, config.size)
-            self.learner = Learner(model, self._build_loss(), build_optimizer(self.recipe), strategy)
+            self.learner = Learner(model, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit)
+        fit_momentum(model, self.steps, self.recipe.epochs)
         if strategy.num_replicas_in_sync > 1:
-            synchronise_batch_normalisation(model)
+            synchronise(model)
         self._traced: set[str] = set()
         self._pace: tuple[float, float] | None = None
         self.state = self._resume(dataset.fingerprint)
@@ -103,7 +123,7 @@ class _Training:
             raise SegcoreError("Expected the data set that the run began with, found a changed one: start a new run.")
         written = {record.get("epoch") for record in self.run.metrics()}
         for record in state.history:  # a kill may have come between checkpoint and history
-            if record["epoch"] not in written:
+            if record["epoch"] not in written and self.task == 0:
                 self.run.append_metrics(record)
         self.progress.log(f"Going on after epoch {state.epoch}, step {state.step}")
         return state
@@ -113,16 +133,19 @@ class _Training:
         self._show()
         while self.state.epoch < self.recipe.epochs and not self._is_stale():
             began = time.monotonic()
+            self._freeze()
             try:
                 record = self._run_epoch(began)
             except Stopped:
+                self._check_weights()
                 self.state.seconds += time.monotonic() - began
                 self._save()
                 self.progress.log(f"Stopped in epoch {self.state.epoch + 1}, step {self.state.step} of {self.steps}; checkpoint written")
                 raise
             self.state.end_epoch(record)
             self._save()
-            self.run.append_metrics(record)
+            if self.task == 0:
+                self.run.append_metrics(record)
             self._show(record)
         if self._is_stale():
             self.progress.log(f"No better epoch in {self.recipe.patience}: stopped early")
@@ -131,6 +154,7 @@ class _Training:
     def _run_epoch(self, began: float) -> dict[str, Any]:
         """Train the rest of an epoch, validate, keep the network if it is the best; return the epoch's record."""
         per_second = self._train_epoch()
+        self._check_weights()
         scores = self.state.scores
         record = {
             "epoch": self.state.epoch + 1,
@@ -140,31 +164,61 @@ class _Training:
             "images_per_second": per_second,
         }
         with averaged_weights(self.learner.optimizer, self.learner.variables):
+            if self.recipe.batch_norm == "reestimate":
+                self._reestimate()
             if self.validation:
                 scores = self._validate()
+                self.evolution.keep(self.learner.model, self.state.epoch + 1)
                 record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
             self._judge(scores)
         return record | {"class_iou": scores.class_iou, "seconds": self.state.seconds + time.monotonic() - began}
 
-    def _train_epoch(self) -> float:
-        """Train the rest of an epoch; return the images a second after this process's first step."""
-        state, recipe = self.state, self.recipe
+    def _batches(self, start: int) -> Generator[Batch, None, None]:
+        """This epoch's batches from one of them on, or this machine's part of each; ends where a stop is asked for."""
+        recipe = self.recipe
         batches = training_batches(
             self.reader,
             self.samples,
             recipe.batch_size,
             seed=self.config.seed,
-            epoch=state.epoch,
+            epoch=self.state.epoch,
             augmentation=recipe.augmentation,
-            start=state.step,
+            cut_mix=recipe.cut_mix,
+            start=start,
+            part=self.task,
+            parts=self.learner.parts,
         )
-        clock, images = time.monotonic(), 0
-        pending: deque[Outcome] = deque()
         with closing(batches):
             for batch in batches:
-                if self.progress.stop_asked:
-                    self._settle(pending, state.scores)
+                if self.learner.agree(self.progress.stop_asked):
                     raise Stopped
+                yield batch
+
+    def _freeze(self) -> None:
+        """Freeze the encoder in the first epochs; train all from then on, the optimizer beginning anew."""
+        if self.state.epoch < self.recipe.freeze_epochs:
+            self.learner.freeze(True)
+            return
+        if self.learner.frozen:
+            self.progress.log("The encoder is trained from here on")
+            self._traced.discard("train")
+            self._traced.discard("validate")
+        if self.recipe.freeze_epochs == self.state.epoch > 0 and self.state.step == 0:
+            self.learner.thaw()
+
+    def _reestimate(self) -> None:
+        """Take the means of batch normalisation anew over the first batches of this epoch."""
+        self.progress.update(message="Estimating the means of batch normalisation")
+        with closing(self._batches(0)) as batches:
+            self.learner.reestimate(islice(batches, REESTIMATION_BATCHES))
+
+    def _train_epoch(self) -> float:
+        """Train the rest of an epoch; return the images a second after this process's first step."""
+        state = self.state
+        clock, images = time.monotonic(), 0
+        pending: deque[Outcome] = deque()
+        try:
+            for batch in self._batches(state.step):
                 first = self._announce("train", "Building the graph")
                 pending.append(self.learner.train(batch, self._rate(state.step)))
                 self._settle(pending, state.scores, keep=0 if first else 1)
@@ -174,7 +228,8 @@ class _Training:
                     self.progress.log(f"First step after {time.monotonic() - clock:.1f} s")
                     clock, images = time.monotonic(), 0
                 self._estimate(state.step)
-        self._settle(pending, state.scores)
+        finally:
+            self._settle(pending, state.scores)
         seconds = time.monotonic() - clock
         return images / seconds if images and seconds > 0 else math.nan
 
@@ -182,10 +237,10 @@ class _Training:
         """Score the validation split at the network's size, without learning."""
         scores = EpochScores(self.state.num_classes)
         pending: deque[Outcome] = deque()
-        batches = ordered_batches(self.reader, self.validation, self.recipe.batch_size)
+        batches = ordered_batches(self.reader, self.validation, self.recipe.batch_size, self.task, self.learner.parts)
         with closing(batches):
             for step, batch in enumerate(batches):
-                if self.progress.stop_asked:
+                if self.learner.agree(self.progress.stop_asked):
                     raise Stopped
                 self._announce("validate", "Building the graph for validation")
                 pending.append(self.learner.validate(batch))
@@ -204,18 +259,29 @@ class _Training:
         return True
 
     def _rate(self, step: int) -> float:
-        return self.state.plateau * learning_rate(self.recipe, self.state.epoch + step / self.steps)
+        return self._slower * self.state.plateau * learning_rate(self.recipe, self.state.epoch + step / self.steps)
 
     def _settle(self, pending: deque[Outcome], scores: EpochScores, keep: int = 0) -> None:
         """Fetch outcomes from the device; the newest may stay there so that it never waits for us."""
         while len(pending) > keep:
             loss, confusion = (np.asarray(value) for value in pending.popleft())
             if not np.isfinite(loss):
-                raise SegcoreError(
-                    f"Expected a finite loss, received {float(loss)} in epoch {self.state.epoch + 1}: lower the learning rate "
-                    f"(it was {self.recipe.learning_rate:g}), warm up, clip the gradient norm, or use float32."
-                )
+                raise self._diverged(f"a finite loss, received {float(loss)}")
             scores.add(float(loss), confusion)
+
+    def _check_weights(self) -> None:
+        """Refuse to go on with weights that are not numbers any more: the last checkpoint stays the last good one."""
+        if not all(np.isfinite(variable.numpy()).all() for variable in self.learner.variables):
+            raise self._diverged("finite weights, received some that are not")
+
+    def _diverged(self, expected: str) -> SegcoreError:
+        state = self.state
+        self.progress.update(diverged=True)
+        where = f"after epoch {state.epoch}" if state.epoch else "from the beginning"
+        return SegcoreError(
+            f"Expected {expected} in epoch {state.epoch + 1}, step {state.scores.batches + 1} of {self.steps}: lower the learning rate "
+            f"(resuming can halve it, it goes on {where}), warm up, clip the gradient norm, or use float32."
+        )
 
     def _judge(self, scores: EpochScores) -> None:
         """Keep the network if this is the best epoch so far; else count the epochs since."""
@@ -223,8 +289,9 @@ class _Training:
         score = -scores.loss if self.recipe.monitor == "loss" else scores.mean_iou
         score = -math.inf if math.isnan(score) else score
         if state.best_score is None or score > state.best_score:
-            with replacing(self.run.model_path) as path:
-                self.learner.model.save(path)
+            if self.task == 0:
+                with replacing(self.run.model_path) as path:
+                    self.learner.model.save(path)
             state.best_score, state.epochs_since_best = score, 0
             self.progress.update(mean_iou=None if math.isnan(scores.mean_iou) else scores.mean_iou)
         else:
@@ -235,7 +302,8 @@ class _Training:
         return 0 < self.recipe.patience <= self.state.epochs_since_best
 
     def _save(self) -> None:
-        save_checkpoint(self.run.checkpoints, self.state, self._variables)
+        if self.task == 0:
+            save_checkpoint(self.run.checkpoints, self.state, self._variables)
 
     def _show(self, record: dict[str, Any] | None = None) -> None:
         """Put the epochs done into the status, and a finished epoch's record into the log."""
@@ -256,6 +324,21 @@ class _Training:
         began, before = self._pace
         left = (now - began) / (done - before) * (total - done) if done > before else None
         self.progress.update(progress=min(1.0, done / total), seconds_left=left)
+
+
+def joining(folder: Path) -> str:
+    """Return the command that joins a run from another machine that sees its folder."""
+    return f"python -m segcore.worker {folder} --task N"
+
+
+def _learning_rate_factor(run: RunFolder) -> float:
+    """Return what the learning rate is multiplied by since the run was resumed more slowly; 1 where it never was."""
+    if not (run.folder / "resume.json").exists():
+        return 1.0
+    factor = run.read_json("resume").get("learning_rate_factor")
+    if not isinstance(factor, (int, float)) or not 0 < factor <= 1:
+        raise SegcoreError(f"Expected a learning_rate_factor above 0 and up to 1 in resume.json, received {factor!r}: correct it.")
+    return float(factor)
 
 
 def _remember_labels(run: RunFolder, reader: SampleReader, label_map: LabelMap | None) -> None:

@@ -2,23 +2,14 @@
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
 
 import streamlit as st
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.ui import state
-
-
-def _pick(label: str, table: Mapping[str, Choice], default: str, key: str) -> str:
-    """Draw a select box over a table of the catalogue, with the chosen entry's one-line explanation below it."""
-    names = list(table)
-    chosen = st.selectbox(label, names, index=names.index(default), format_func=lambda n: table[n].title, key=key)
-    entry = table[chosen]
-    st.caption(entry.summary + (f" ({entry.paper})" if entry.paper else ""))
-    return str(chosen)
+from segcore.ui.training_details import details, pick
 
 
 def form(dataset: str) -> tuple[TrainConfig | None, int]:
@@ -27,8 +18,8 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
     model, recipe = ModelConfig(), RecipeConfig()
     left, middle, right = st.columns(3, gap="large")
     with left:
-        architecture = _pick("Architecture", ARCHITECTURES, model.architecture, "architecture")
-        encoder = _pick("Encoder", ENCODERS, model.encoder, "encoder")
+        architecture = pick("Architecture", ARCHITECTURES, model.architecture, "architecture")
+        encoder = pick("Encoder", ENCODERS, model.encoder, "encoder")
     with middle:
         weights = _weights(encoder)
         height, width = _size(opened.samples[0].height, opened.samples[0].width, architecture, encoder)
@@ -38,19 +29,19 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
     with st.expander("Recipe, splits and device", icon=":material/tune:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            loss = _pick("Loss", LOSSES, recipe.loss, "loss")
-            class_weights = _pick("Class weights", CLASS_WEIGHTS, recipe.class_weights, "class_weights")
-            augmentation = _pick("Augmentation", AUGMENTATIONS, recipe.augmentation, "augmentation")
+            loss = pick("Loss", LOSSES, recipe.loss, "loss")
+            class_weights = pick("Class weights", CLASS_WEIGHTS, recipe.class_weights, "class_weights")
+            augmentation = pick("Augmentation", AUGMENTATIONS, recipe.augmentation, "augmentation")
             batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.")
         with two:
-            optimizer = _pick("Optimizer", OPTIMIZERS, recipe.optimizer, "optimizer")
-            schedule = _pick("Learning-rate schedule", SCHEDULES, recipe.schedule, "schedule")
+            optimizer = pick("Optimizer", OPTIMIZERS, recipe.optimizer, "optimizer")
+            schedule = pick("Learning-rate schedule", SCHEDULES, recipe.schedule, "schedule")
             rate = st.number_input(
                 "Learning rate", 1e-8, 10.0, recipe.learning_rate, format="%.6f", help="At the start; the schedule lowers it."
             )
         with three:
             warmup = st.number_input("Warm-up epochs", 0.0, 1000.0, recipe.warmup_epochs, help="The learning rate first climbs from 0.")
-            precision = _pick("Precision", PRECISIONS, recipe.precision, "precision")
+            precision = pick("Precision", PRECISIONS, recipe.precision, "precision")
             patience = st.number_input(
                 "Patience", 0, 100_000, recipe.patience, help="Epochs without a better validation mean IoU; 0: never stop."
             )
@@ -72,10 +63,11 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             )
             plans = ["", *opened.plans()]
             plan = st.selectbox("Balance plan", plans, format_func=lambda p: p or "none", help="Repeat images that hold rare labels.")
+    more = details(weights)
     try:
         config = TrainConfig(
             dataset=dataset,
-            model=ModelConfig(architecture, encoder, weights),
+            model=ModelConfig(architecture, encoder, weights, more.preprocessing),
             recipe=RecipeConfig(
                 loss=loss,
                 optimizer=optimizer,
@@ -88,6 +80,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 precision=precision,
                 class_weights=class_weights,
                 warmup_epochs=float(warmup),
+                **more.recipe,
             ),
             size=(int(height), int(width)),
             train_split=train_split,
@@ -96,6 +89,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             device=device,
             label_map=label_map,
             balance_plan=plan,
+            **more.run,
         )
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
@@ -167,11 +161,16 @@ def command_line(config: TrainConfig, members: int) -> str:
         "label_map": config.label_map,
         "balance_plan": config.balance_plan,
         "device": config.device,
+        "hosts": ",".join(config.hosts),
         "seed": config.seed,
         "members": members,
+        "deterministic": config.deterministic,
     }
     words = ["python", "-m", "segcore", "train", config.dataset]
     for name, value in options.items():
-        if value != "" or name == "validation_split":
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join([*words, *(["--deterministic"] if config.deterministic else [])])
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words += [option]
+        elif value is not False and (value != "" or name == "validation_split"):
+            words += [option, str(value)]
+    return shlex.join(words)

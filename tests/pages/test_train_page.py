@@ -5,7 +5,7 @@ import shlex
 
 import numpy as np
 
-from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES
+from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES, PREPROCESSING
 from segcore.cli import build_parser
 from segcore.cli.run_commands import train_config
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
@@ -45,11 +45,18 @@ def random_config(rng) -> TrainConfig:
         augmentation="none",
         precision="mixed_bfloat16",
         class_weights="inverse_root",
+        freeze_epochs=int(rng.integers(0, 20)),
+        batch_norm="reestimate",
+        cut_mix=float(rng.uniform(0, 1)),
     )
-    model = ModelConfig(str(rng.choice([*ARCHITECTURES])), str(rng.choice([*ENCODERS])), "/some where/encoder's weights.npz")
+    weights = "/some where/encoder's weights.npz"
+    model = ModelConfig(str(rng.choice([*ARCHITECTURES])), str(rng.choice([*ENCODERS])), weights, str(rng.choice([*PREPROCESSING])))
     size = (model.stride * int(rng.integers(1, 9)), model.stride * int(rng.integers(1, 9)))
+    several = bool(rng.integers(2))
+    recipe = dataclasses.replace(recipe, jit=not several, batch_size=2 * recipe.batch_size)
     return TrainConfig(
-        "a-set", model, recipe, size, "learn", str(rng.choice(["", "check"])), int(rng.integers(0, 2**31)), device="gpu:0,gpu:1",
+        "a-set", model, recipe, size, "learn", str(rng.choice(["", "check"])), int(rng.integers(0, 2**31)),
+        device="gpu:0,gpu:1" if several else "gpu:3", hosts=("one:2222", "two:2222") if several else (),
         label_map=str(rng.choice(["", "merged-3"])), balance_plan=str(rng.choice(["", "by-pixel"])), deterministic=bool(rng.integers(2)),
     )  # fmt: skip
 
@@ -111,6 +118,21 @@ def test_what_cannot_be_is_refused_before_it_starts(workspace, started, open_pag
     assert not at.code and started == [] and workspace.runs.ids() == []
     read.check(field(at.number_input, "Warm-up epochs").set_value(2.0).run())
     assert not at.warning and not field(at.button, "Start training").disabled
+
+
+def test_details_that_do_not_go_together_are_refused(workspace, open_page, read) -> None:
+    at = open_page("train")
+    field(at.text_input, "Several machines").set_value("10.0.0.5:2222, 10.0.0.6").run()
+    read.check(at)
+    assert "address:port" in at.warning[0].value and "10.0.0.6" in at.warning[0].value
+    field(at.text_input, "Several machines").set_value("10.0.0.5:2222, 10.0.0.6:2222")
+    read.check(field(at.toggle, "Compile with XLA").set_value(True).run())
+    assert "turn XLA off" in at.warning[0].value
+    field(at.selectbox, "Preprocessing").set_value("standardise")
+    read.check(field(at.toggle, "Compile with XLA").set_value(False).run())
+    assert not at.warning
+    config, _ = parsed(at.code[0].value)
+    assert config.hosts == ("10.0.0.5:2222", "10.0.0.6:2222") and config.model.preprocessing == "standardise"
 
 
 def test_a_size_that_does_not_divide_is_refused(workspace, open_page, read) -> None:

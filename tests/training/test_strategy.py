@@ -29,8 +29,8 @@ from segcore.models.build import build_model
 from segcore.training.learner import Learner
 from segcore.training.losses import build_loss
 from segcore.training.optimizers import build_optimizer
+from segcore.training.normalisation import synchronise
 from segcore.training.pipeline import Batch
-from segcore.training.strategy import synchronise_batch_normalisation
 
 curves = []
 for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
@@ -39,7 +39,7 @@ for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["
         model = build_model(ModelConfig("unet", "tiny", "none"), 3, (32, 32))
         learner = Learner(model, build_loss("dice_focal", 3, 255), build_optimizer(RecipeConfig(optimizer="sgd")), strategy)
     if strategy.num_replicas_in_sync > 1:
-        synchronise_batch_normalisation(model)
+        synchronise(model)
     rng, curve = np.random.default_rng(1), []
     for _ in range(4):
         masks = rng.integers(0, 3, (4, 32, 32)).astype(np.uint8)

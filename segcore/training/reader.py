@@ -1,0 +1,121 @@
+"""Samples as a network takes them: prepared, resized, their labels merged, and kept in memory while a budget lasts."""
+
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset import Dataset, Sample
+from segcore.data.preprocessing import prepare
+from segcore.labels import LabelMap, LabelSet
+
+CACHE_BYTES = 2 << 30
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
+
+
+class SampleReader:
+    """Decoded and resized samples, kept in memory while a budget lasts.
+
+    Args:
+        dataset: Where the samples lie.
+        size: (height, width) to resize to.
+        label_map: Merge of labels, applied to the masks; None for none.
+        cache_bytes: Memory that decoded samples may take, in bytes; 0 keeps none.
+        preprocessing: A name in ``catalog.PREPROCESSING``.
+
+    Attributes:
+        label_set: The classes after the merge.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: tuple[int, int],
+        label_map: LabelMap | None = None,
+        cache_bytes: int | None = None,
+        preprocessing: str = "none",
+    ) -> None:
+        self.dataset = dataset
+        self.preprocessing = preprocessing
+        self.size = size
+        self.label_map = label_map
+        self.label_set: LabelSet = dataset.label_set if label_map is None else label_map.merge_label_set(dataset.label_set)
+        self._room = cache_budget() if cache_bytes is None else cache_bytes
+        self._kept: dict[str, tuple[Image, Mask]] = {}
+
+    def read(self, sample: Sample) -> tuple[Image, Mask]:
+        """Return (image (h, w, 3) uint8, mask (h, w) indices) at the reader's size; not to be written to.
+
+        Raises:
+            SegcoreError: A file is gone or damaged.
+        """
+        kept = self._kept.get(sample.id)
+        if kept is not None:
+            return kept
+        pair = (resize_image(self.read_image(sample), self.size), resize_mask(self.read_mask(sample), self.size))
+        needed = pair[0].nbytes + pair[1].nbytes
+        if needed <= self._room:
+            self._room -= needed
+            self._kept[sample.id] = pair
+        return pair
+
+    def read_image(self, sample: Sample) -> Image:
+        """Return the image at its own size, (H, W, 3) uint8, prepared as the network expects it.
+
+        Raises:
+            SegcoreError: It is gone or damaged.
+        """
+        return prepare(self.dataset.read_image(sample), self.preprocessing)
+
+    def read_mask(self, sample: Sample) -> Mask:
+        """Return the mask at its own size, (H, W) indices after the merge.
+
+        Raises:
+            SegcoreError: The sample has none, or it is damaged.
+        """
+        mask = self.dataset.read_mask(sample)
+        return mask if self.label_map is None else self.label_map.apply(mask, self.dataset.label_set)
+
+
+def cache_budget() -> int:
+    """Bytes that a reader may keep by itself: 2 GiB, or a quarter of the free memory where that is less."""
+    return min(CACHE_BYTES, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
+
+
+def resize_image(image: Image, size: tuple[int, int]) -> Image:
+    """Resize an image: area means where it shrinks, bilinear where it grows.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: (h, w).
+
+    Returns:
+        (h, w, 3) uint8.
+    """
+    height, width = size
+    shrunk = (min(width, image.shape[1]), min(height, image.shape[0]))  # OpenCV says (width, height)
+    if shrunk != (image.shape[1], image.shape[0]):
+        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    if image.shape[:2] != size:
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return image
+
+
+def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Resize a mask to the nearest pixel centres, so that no label appears that was not there.
+
+    Args:
+        mask: (H, W) integer.
+        size: (h, w).
+
+    Returns:
+        (h, w), same dtype.
+    """
+    if mask.shape == tuple(size):
+        return mask
+    rows, columns = ((2 * np.arange(n) + 1) * old // (2 * n) for n, old in zip(size, mask.shape, strict=True))
+    return np.ascontiguousarray(mask[rows][:, columns])
