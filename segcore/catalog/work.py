@@ -17,6 +17,18 @@ ENSEMBLE_RULES: dict[str, Choice] = {
     ),
 }
 
+MASK_FILTERS: dict[str, Choice] = {
+    "components": Choice("Small components", "Connected regions below a number of pixels go to their nearest larger neighbour."),
+    "median": Choice("Median filter", "The median of each class's probability over a small window."),
+    "majority": Choice("Majority filter", "Each pixel takes the class that most pixels of its window have."),
+}
+
+CRF_OBJECTIVES: dict[str, Choice] = {
+    "mean_iou": Choice("Mean IoU", "Ranks by the mean IoU over the set."),
+    "boundary_iou": Choice("Boundary IoU", "Ranks by the mean IoU of the regions near class contours.", "Cheng et al.: Boundary IoU, CVPR 2021"),
+    "both": Choice("Both", "Ranks by the mean of mean IoU and boundary IoU."),
+}
+
 BALANCE_MODES: dict[str, Choice] = {
     "pixel": Choice("By pixel", "A label's share of all labelled pixels."),
     "count": Choice("By count", "A label's share of all (image, label) pairs: in how many images it occurs."),
@@ -36,5 +48,56 @@ RUN_KINDS: dict[str, Choice] = {
     "train": Choice("Training", "Fits a network to a split."),
     "predict": Choice("Prediction", "Writes a network's probabilities and counts for a split."),
     "evaluate": Choice("Evaluation", "Combines members, refines by CRF, and counts."),
+    "subsets": Choice("Subsets", "Scores every ensemble that can be made of some members, in one pass."),
+    "crf_search": Choice("CRF search", "Searches the parameters of the CRF and asks whether it helps at all."),
     "tune": Choice("Tuning", "Tries settings, each by a training run of its own."),
+    "imported": Choice("Import", "Predictions that another tool made."),
+}
+
+TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {
+    "none": Choice("As it is", "One look at each image."),
+    "flip": Choice("Mirrored", "The mean with the image mirrored left to right: twice the time; suits every subject."),
+    "flips": Choice("Flipped both ways", "The mean over both mirrorings and a half turn: four times the time; suits views from above."),
+    "turns": Choice(
+        "Flips and quarter turns",
+        "The mean over the eight symmetries of a square: for views from above, where no side is up.",
+        "Cohen and Welling: Group equivariant convolutional networks, ICML 2016",
+    ),
+    "scales": Choice(
+        "Three sizes",
+        "The mean over 3/4, 1 and 5/4 of the size: for things whose distance varies; six times the time.",
+        "Chen et al.: Attention to scale, CVPR 2016",
+    ),
+}
+
+BACKENDS: dict[str, Choice] = {
+    "auto": Choice("Fastest that agrees", "OpenVINO on a CPU where it is installed and agrees with TensorFlow on the first images, else TensorFlow."),
+    "tensorflow": Choice("TensorFlow", "What the network was trained with; uses a GPU where there is one."),
+    "openvino": Choice("OpenVINO", "About twice as fast on recent CPUs; needs the package openvino."),
+}
+
+EXPORT_FORMATS: dict[str, Choice] = {
+    "keras": Choice("Keras", "One .keras file: weights, network and configuration, to load with Keras 3."),
+    "saved_model": Choice("SavedModel", "A folder for TensorFlow Serving and TensorFlow without Keras."),
+    "onnx": Choice("ONNX", "One .onnx file for ONNX Runtime and most other runtimes; needs tf2onnx and onnx."),
+    "openvino": Choice("OpenVINO", "An .xml and a .bin file for Intel's and other CPUs; needs the package openvino."),
+    "litert": Choice("LiteRT", "One .tflite file for phones and small devices."),
+}
+
+MASK_VALUES: dict[str, Choice] = {
+    "auto": Choice("By what fits", "Class ids in one channel, else the classes' colours; probabilities in arrays."),
+    "ids": Choice("Class ids", "Each pixel holds the id that the data set gives the class."),
+    "indices": Choice("Positions", "Each pixel holds the position of its class in the data set's list, counted from 0."),
+    "colors": Choice("Colours", "Each pixel has the colour that the data set gives the class, directly or by a palette."),
+}
+
+IMAGE_ORDERS: dict[str, Choice] = {
+    "order": Choice("As they come", "The data set's own order."),
+    "mean_iou": Choice("Mean IoU", "Lowest mean IoU of the image first."),
+    "class_iou": Choice("IoU of a class", "Lowest IoU of one class first; images without it last."),
+    "error": Choice("Error share", "Largest share of wrong pixels first."),
+    "entropy": Choice("Entropy", "Most unsure first: mean entropy as a share of the largest possible."),
+    "disagreement": Choice("Member disagreement", "Where the members of the ensemble contradict each other most, first."),
+    "crf_gain": Choice("CRF gain", "Where the CRF loses most mean IoU first, where it gains most last."),
+    "difference": Choice("A minus B", "Where B beats A by most in mean IoU first, where A beats B by most last."),
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segcore.cli.command import Command, Options
 from segcore.cli.data_commands import DATA_COMMANDS
+from segcore.cli.ensemble_commands import ENSEMBLE_COMMANDS
 from segcore.cli.run_commands import RUN_COMMANDS
 from segcore.cli.score_commands import SCORE_COMMANDS
 from segcore.errors import SegcoreError
@@ -40,4 +41,5 @@ COMMANDS: dict[str, Command] = {
     **DATA_COMMANDS,
     **RUN_COMMANDS,
     **SCORE_COMMANDS,
+    **ENSEMBLE_COMMANDS,
 }

@@ -4,12 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from segcore.catalog import ENSEMBLE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.compress_command import COMPRESS
 from segcore.cli.tables import number, percent, table
 from segcore.errors import SegcoreError
-from segcore.postprocess.dense_crf import CRFParameters
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,32 +74,8 @@ def _show_report(result: dict[str, Any]) -> str:
     return "\n".join([table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows), *dict.fromkeys(told), *written])
 
 
-def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of finished training runs")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--rule", default="mean", help=f"one of {', '.join(ENSEMBLE_RULES)}")
-    parser.add_argument("--crf", action="store_true", help="also refine with the dense CRF and score that")
-
-
-def _ensemble(options: Options) -> dict[str, Any]:
-    workspace = workspace_of(options)
-    crf = CRFParameters() if options.crf else None
-    run = workspace.runs.ensemble(options.runs, options.split, rule=options.rule, crf=crf)
-    workspace.runs.wait([run], progress=ProgressLine("Combining"))
-    return workspace.scores.ensemble(run)
-
-
-def _show_ensemble(result: dict[str, Any]) -> str:
-    rows = [[m["run"], number(m["mean_iou"]), number(m["pixel_accuracy"])] for m in result["members"]]
-    for name in ("ensemble", "crf"):
-        if result.get(name):
-            rows.append([name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])])
-    return table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
-
-
 SCORE_COMMANDS: dict[str, Command] = {
     "evaluate": Command("score a run, or a folder of masks from any tool", _evaluate_arguments, _evaluate, _show_evaluate),
     "report": Command("write what a reviewer needs into one file that opens offline", _report_arguments, _report, _show_report),
-    "ensemble": Command("score members, their combination, and the dense CRF", _ensemble_arguments, _ensemble, _show_ensemble),
     "compress": COMPRESS,
 }

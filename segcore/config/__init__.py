@@ -6,6 +6,7 @@ one that can be started; unknown keys in a file are refused with the nearest kno
 
 from typing import Any
 
+from segcore.config.lab import CRFSearchConfig, SubsetsConfig
 from segcore.config.mapping import from_json, to_json
 from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig
 from segcore.config.tuning import Range, SearchSpace, TuneConfig
@@ -14,6 +15,7 @@ from segcore.errors import unknown
 
 __all__ = [
     "CONFIGS",
+    "CRFSearchConfig",
     "EvaluateConfig",
     "ModelConfig",
     "PredictConfig",
@@ -21,6 +23,7 @@ __all__ = [
     "RecipeConfig",
     "RunConfig",
     "SearchSpace",
+    "SubsetsConfig",
     "TrainConfig",
     "TuneConfig",
     "config_from_json",
@@ -28,12 +31,14 @@ __all__ = [
     "to_json",
 ]
 
-RunConfig = TrainConfig | PredictConfig | EvaluateConfig | TuneConfig
+RunConfig = TrainConfig | PredictConfig | EvaluateConfig | SubsetsConfig | CRFSearchConfig | TuneConfig
 
 CONFIGS: dict[str, type[RunConfig]] = {
     "train": TrainConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "subsets": SubsetsConfig,
+    "crf_search": CRFSearchConfig,
     "tune": TuneConfig,
 }
 

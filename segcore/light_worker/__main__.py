@@ -13,10 +13,16 @@ import psutil
 
 from segcore.errors import SegcoreError
 from segcore.light_worker.answers import HANDLERS
-from segcore.light_worker.evaluation import Stopped, evaluate_run
+from segcore.light_worker.crf_search import crf_search_run
+from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_memory, open_pool
+from segcore.light_worker.progress import Stopped
+from segcore.light_worker.subsets import subsets_run
 from segcore.runs.answerer import serve
 from segcore.runs.store import RunFolder
+
+WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
+"""What carries out a kind of run."""
 
 
 class _Stop:
@@ -36,13 +42,14 @@ def work(run: RunFolder, workers: int) -> int:
     stop = _Stop()
     process = psutil.Process()
     try:
+        carry_out = WORK.get(run.config.kind, evaluate_run)
         started = run.status().started or time.time()
         run.beat(state="running", pid=process.pid, process_created=process.create_time(), started=started, cause="", message="Starting")
         if workers > 1:
             with open_pool(workers) as pool:
-                evaluate_run(run, pool, lambda: _must_stop(run, stop), ahead=2 * workers)
+                carry_out(run, pool, lambda: _must_stop(run, stop), ahead=2 * workers)
         else:
-            evaluate_run(run, None, lambda: _must_stop(run, stop))
+            carry_out(run, None, lambda: _must_stop(run, stop))
     except Stopped:
         run.beat(state="interrupted", cause="Stopped by request; resume it to go on.", seconds_left=None, finished=time.time())
         return 0

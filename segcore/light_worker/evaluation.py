@@ -2,35 +2,29 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig, TrainConfig
+from segcore.config import EvaluateConfig
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou
-from segcore.labels import LabelMap
+from segcore.light_worker.members import Members, find_members
 from segcore.light_worker.pool import map_ahead
-from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, require_available
+from segcore.light_worker.progress import BEAT_SECONDS, SAVE_SECONDS, Stopped
+from segcore.postprocess.dense_crf import DenseCRF, require_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.runs.store import RunFolder
 
 Matrix = npt.NDArray[np.int64]
 
-BEAT_SECONDS = 1.0
-SAVE_SECONDS = 10.0
 PARTIAL = "partial"
-
-
-class Stopped(Exception):
-    """Someone asked the run to stop; what was done so far is on disk."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +32,26 @@ class SampleTask:
     """All that one sample needs, small enough to send to another process.
 
     Attributes:
-        dataset: The data set cut down to this one sample.
-        run: Folder of the evaluate run, for the CRF's mask.
-        predictions: Folders of the members' predict runs, in the order of the members.
+        members: The members, with the data set cut down to this one sample.
+        run: Folder of the evaluate run, for the masks.
         config: What to do.
-        label_map: Merge of labels that the members were trained with, or None.
-        reuse: Whether a CRF mask on disk was made from the same predictions and need not be made again.
+        reuse: Whether a mask on disk was made from the same predictions and need not be made again.
     """
 
-    dataset: Dataset
+    members: Members
     run: Path
-    predictions: tuple[Path, ...]
     config: EvaluateConfig
-    label_map: LabelMap | None = None
     reuse: bool = False
 
     @property
     def sample(self) -> Sample:
         """The one sample."""
-        return self.dataset.samples[0]
+        return self.members.dataset.samples[0]
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set cut down to the sample."""
+        return self.members.dataset
 
 
 @dataclass(frozen=True)
@@ -65,65 +60,51 @@ class SampleCounts:
 
     Attributes:
         sample: Its id.
-        stages: (C, C) int64 pixels by stage ("ensemble", "crf"), rows true, columns predicted; empty without a true mask.
+        stages: (C, C) int64 pixels by stage ("ensemble", "crf", "filter"), rows true, columns predicted; empty without a true mask.
     """
 
     sample: str
     stages: dict[str, Matrix]
 
 
-def read_members(task: SampleTask) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield each member's probabilities, (h, w, C) float32, at its network's resolution; one is in memory at a time.
-
-    Raises:
-        SegcoreError: A member has none of this sample, or its number of classes is not the data set's.
-    """
-    classes = task.label_map.num_groups if task.label_map else task.dataset.label_set.num_classes
-    for folder in task.predictions:
-        probabilities, _ = RunFolder(folder).read_probabilities(task.config.split, task.sample.id)
-        if probabilities.shape[2] != classes:
-            raise SegcoreError(
-                f"Expected {classes} classes in the predictions of {folder.name!r}, received {probabilities.shape[2]}: "
-                "the data set's classes changed after it was trained; train the member again."
-            )
-        yield probabilities
+def stages_of(config: EvaluateConfig) -> list[str]:
+    """Return the names of what an evaluate run counts."""
+    return ["ensemble", *(["crf"] if config.crf else []), *(["filter"] if config.filter else [])]
 
 
 def count_sample(task: SampleTask) -> SampleCounts:
-    """Combine, refine and count one sample; the CRF's mask goes to the run's folder.
+    """Combine, refine, filter and count one sample; the masks of CRF and filter go to the run's folder.
 
     Raises:
         SegcoreError: Something on disk is missing or damaged, or pydensecrf is not installed.
     """
-    sample, config = task.sample, task.config
-    label_set = task.label_map.merge_label_set(task.dataset.label_set) if task.label_map else task.dataset.label_set
-    probabilities = combine_to_size(read_members(task), (sample.height, sample.width), config.rule)
+    sample, config, label_set = task.sample, task.config, task.members.label_set
+    probabilities = combine_to_size(task.members.read(sample), (sample.height, sample.width), config.rule, config.weights or None)
     masks = {"ensemble": probabilities.argmax(axis=-1).astype(label_set.mask_dtype)}
-    if config.crf is not None:
-        masks["crf"] = _refined(task, config.crf, probabilities, label_set.mask_dtype)
+    crf, plain = config.crf, config.filter
+    if crf is not None:
+        masks["crf"] = _stored(task, "crf", lambda: DenseCRF(crf).refine(probabilities, task.dataset.read_image(sample)).argmax(axis=-1))
+    if plain is not None:
+        masks["filter"] = _stored(task, "filter", lambda: plain.apply(probabilities))
     if sample.mask is None:
         return SampleCounts(sample.id, {})
-    true = task.dataset.read_mask(sample)
-    if task.label_map:
-        true = task.label_map.apply(true, task.dataset.label_set)
+    true = task.members.truth(sample)
     counted = {stage: count_confusion(true, mask, label_set.num_classes, label_set.ignore_index) for stage, mask in masks.items()}
     return SampleCounts(sample.id, counted)
 
 
-def _refined(
-    task: SampleTask, parameters: CRFParameters, probabilities: npt.NDArray[np.float32], dtype: np.dtype[Any]
-) -> npt.NDArray[np.integer]:
+def _stored(task: SampleTask, stage: str, make: Callable[[], npt.NDArray[np.integer]]) -> npt.NDArray[np.integer]:
+    """The mask of a stage: what an earlier attempt left where it may be used again, else made and written."""
     run, split, sample = RunFolder(task.run), task.config.split, task.sample
     if task.reuse:
         try:
-            mask = run.read_mask(split, "crf", sample.id)
+            mask = run.read_mask(split, stage, sample.id)
             if mask.shape == (sample.height, sample.width):
                 return mask
         except SegcoreError:
             pass  # not made yet, or cut: make it
-    refined = DenseCRF(parameters).refine(probabilities, task.dataset.read_image(sample))
-    mask = refined.argmax(axis=-1).astype(dtype)
-    run.write_mask(split, "crf", sample.id, mask)
+    mask = make().astype(task.members.label_set.mask_dtype)
+    run.write_mask(split, stage, sample.id, mask)
     return mask
 
 
@@ -138,22 +119,13 @@ def plan_tasks(run: RunFolder) -> list[SampleTask]:
         raise SegcoreError(f"Expected an evaluate run, received {run.id!r} of kind {config.kind!r}: the worker with a network runs those.")
     if config.crf is not None:
         require_available()
-    runs = run.folder.parent
-    dataset = Dataset.open(runs.parent / "datasets" / config.dataset)
-    label_maps = set()
-    for member in config.members:
-        trained = RunFolder.open(runs / member).config
-        if not isinstance(trained, TrainConfig):
-            raise SegcoreError(f"Expected training runs as members, received {member!r} of kind {trained.kind!r}: name what was trained.")
-        label_maps.add(trained.label_map)
-    if len(label_maps) != 1:
-        raise SegcoreError(f"Expected members trained with one label map, received {sorted(label_maps)}: combine runs that share it.")
-    name = label_maps.pop()
-    predictions = tuple(runs / f"{member}--{config.split}" for member in config.members)
-    made_from = {folder.name: RunFolder(folder).status().finished for folder in predictions}
-    label_map = dataset.load_label_map(name) if name else None
-    task = SampleTask(dataset, run.folder, predictions, config, label_map, _same_source(run, made_from))
-    return [dataclasses.replace(task, dataset=dataclasses.replace(dataset, samples=(s,))) for s in dataset.select(config.split)]
+    members = find_members(run, config.dataset, config.members, config.split)
+    reuse = _same_source(run, members.made_from())
+
+    def alone(sample: Sample) -> Members:
+        return dataclasses.replace(members, dataset=dataclasses.replace(members.dataset, samples=(sample,)))
+
+    return [SampleTask(alone(sample), run.folder, config, reuse) for sample in members.dataset.select(config.split)]
 
 
 def _same_source(run: RunFolder, made_from: dict[str, float | None]) -> bool:
@@ -181,7 +153,7 @@ def evaluate_run(run: RunFolder, executor: Executor | None = None, should_stop: 
     """
     tasks = plan_tasks(run)
     config = tasks[0].config
-    stages = ["ensemble"] if config.crf is None else ["ensemble", "crf"]
+    stages = stages_of(config)
     counts = _load_partial(run, config.split, stages) if tasks[0].reuse else {}
     todo = [task for task in tasks if task.sample.id not in counts]
     began = saved = time.monotonic()

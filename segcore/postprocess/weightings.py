@@ -134,6 +134,28 @@ def _argmax(planes: FloatArray) -> npt.NDArray[np.integer]:
     return index
 
 
+def marginal_shares(num_members: int) -> npt.NDArray[np.float64]:
+    """Return the linear map from the scores of all subsets to each member's mean gain, as :func:`marginal_values` has it.
+
+    Args:
+        num_members: n, 1 to ``MAX_MEMBERS``.
+
+    Returns:
+        (n, 2^n - 1) float64; each row sums to 0; zeros with one member, whose gain has no meaning.
+    """
+    inside = subset_weights(num_members).astype(bool)  # (K, n)
+    sizes = inside.sum(1)
+    shares = np.zeros((num_members, len(inside)))
+    if num_members == 1:
+        return shares
+    for member in range(num_members):
+        without = np.flatnonzero(~inside[:, member])
+        share = 1 / ((num_members - 1) * np.bincount(sizes[without])[sizes[without]])
+        shares[member, without] = -share
+        shares[member, (without + 1 | 1 << member) - 1] = share
+    return shares
+
+
 def marginal_values(scores: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Tell what each member adds to an ensemble.
 

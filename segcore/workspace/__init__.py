@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 
 from segcore.errors import SegcoreError
+from segcore.workspace.crf_lab import CRFShelf
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import Demo
+from segcore.workspace.ensembles import EnsembleShelf
 from segcore.workspace.merges import MergeShelf
 from segcore.workspace.reports import ReportShelf
 from segcore.workspace.runs import RunShelf
@@ -32,6 +34,8 @@ class Workspace:
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
         merges: One label map, judged on the counts of a run.
         tiers: A merge as promised from counts, with summed probabilities, and retrained.
+        ensembles: Who may be a member, what every subset scores, ensembles under a name.
+        crf: Whether a CRF helps: one image, a whole split, another split.
         demo: The synthetic set that comes with Segscope.
     """
 
@@ -59,4 +63,6 @@ class Workspace:
         self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
         self.merges = MergeShelf(self.scores, self.reports)
         self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
+        self.ensembles = EnsembleShelf(self.runs, self.scores)
+        self.crf = CRFShelf(self.runs, self.scores, self.scenes, self.ensembles)
         self.demo = Demo(self.datasets, self.runs)

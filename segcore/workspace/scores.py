@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig, PredictConfig, RunConfig
+from segcore.config import CRFSearchConfig, EvaluateConfig, PredictConfig, RunConfig, SubsetsConfig
 from segcore.data.dataset import Dataset
 from segcore.data.mask_folders import pair_mask_folders
 from segcore.errors import SegcoreError
@@ -252,6 +252,8 @@ def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
         return _label_map_of(runs, runs.open(config.members[0]).config)
     if isinstance(config, PredictConfig):
         return _label_map_of(runs, runs.open(config.run).config)
+    if isinstance(config, (SubsetsConfig, CRFSearchConfig)):
+        return _label_map_of(runs, runs.open(config.members[0]).config)
     return config.label_map
 
 

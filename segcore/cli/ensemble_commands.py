@@ -1,0 +1,149 @@
+"""Commands of the ensemble lab and the CRF lab: ensemble, crf-search."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES
+from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.tables import number, percent, table
+from segcore.config import CRFSearchConfig
+from segcore.postprocess.dense_crf import CRFParameters
+from segcore.workspace.ensembles import DRAWS
+
+
+def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help="ids of finished training runs")
+    add("--split", default=None, help="default test, with --subsets or --search-weights validation")
+    add("--rule", default="mean", help=f"one of {', '.join(ENSEMBLE_RULES)}")
+    add("--weights", type=float, nargs="+", default=[], metavar="W", help="one a member, for rules that take weights")
+    add("--crf", action="store_true", help="also refine with the dense CRF and score that")
+    add("--name", default="", help="save the ensemble under this name; it then stands wherever a run does")
+    add("--subsets", action="store_true", help="score every subset of up to ten members from their stored probabilities")
+    add("--search-weights", action="store_true", help=f"with --subsets: also try {DRAWS} weightings of all members")
+
+
+def _ensemble(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    if options.subsets or options.search_weights:
+        draws = DRAWS if options.search_weights else 0
+        run = workspace.ensembles.score_subsets(options.runs, options.split or "validation", draws=draws)
+        workspace.runs.wait([run], progress=ProgressLine("Scoring subsets"))
+        return workspace.ensembles.subsets(run)
+    run = workspace.ensembles.combine(
+        options.runs,
+        options.split or "test",
+        rule=options.rule,
+        weights=options.weights,
+        crf=CRFParameters() if options.crf else None,
+        name=options.name,
+    )
+    workspace.runs.wait([run], progress=ProgressLine("Combining"))
+    return workspace.scores.ensemble(run)
+
+
+def _show_ensemble(result: dict[str, Any]) -> str:
+    if "subsets" in result:
+        return _show_subsets(result)
+    rows = [[m["run"], number(m["mean_iou"]), number(m["pixel_accuracy"])] for m in result["members"]]
+    for name in ("ensemble", "crf"):
+        if result.get(name):
+            rows.append([name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])])
+    return table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
+
+
+def _show_subsets(result: dict[str, Any]) -> str:
+    ranked = sorted(result["subsets"], key=lambda s: -(s["mean_iou"] or 0.0))[:12]
+    rows = [[" ".join(str(m + 1) for m in s["members"]), number(s["mean_iou"]), number(s["pixel_accuracy"])] for s in ranked]
+    values = [
+        [i + 1, v["run"], number(v["mean_iou"]), _points(v["gain"], v["gain_interval"]), _points(**v["leaving"])]
+        for i, v in enumerate(result["values"])
+    ]
+    low, high = result["best"]["interval"]
+    parts = [
+        table(["members", "mean IoU", "pixel accuracy"], rows),
+        table(["no", "member", "alone", "adds, points", "all lose without it"], values),
+        f"Best: {', '.join(result['best']['members'])}, mean IoU {number(result['best']['mean_iou'])} (95 % interval "
+        f"{number(low)} to {number(high)}); the best in {percent(result['chosen_share'], 0)} of the resamples.",
+    ]
+    weights = result["weights"]
+    if weights:
+        shown = " ".join(f"{w:.3f}" for w in weights["weights"])
+        parts.append(f"Best of {weights['tried']} weightings: {shown}; against equal weights {_points(**weights['over_equal'])} points.")
+    return "\n\n".join(parts) + "\n\n" + "\n".join(result["sentences"])
+
+
+def _points(difference: float | None, interval: list[float | None]) -> str:
+    """Write a difference in points with its interval."""
+    if difference is None:
+        return "-"
+    low, high = interval
+    ends = "" if low is None or high is None else f" ({100 * low:+.2f} to {100 * high:+.2f})"
+    return f"{100 * difference:+.2f}{ends}"
+
+
+def _search_arguments(parser: argparse.ArgumentParser) -> None:
+    config = CRFSearchConfig("-", ("-",))
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help="ids of finished training runs, one or the members of an ensemble")
+    add("--split", default=config.split, help="the split to search on (default %(default)s)")
+    add("--rule", default=config.rule, help=f"one of {', '.join(ENSEMBLE_RULES)}")
+    add("--weights", type=float, nargs="+", default=[], metavar="W", help="one a member, for rules that take weights")
+    add("--candidates", type=int, default=config.candidates, help="how many CRFs are drawn besides the default one (default %(default)s)")
+    add("--objective", default=config.objective, help=f"one of {', '.join(CRF_OBJECTIVES)} (default %(default)s)")
+    add("--iterations", type=int, default=config.start.iterations, help="mean-field steps of every CRF (default %(default)s)")
+    add("--seed", type=int, default=config.seed)
+    add("--apply", metavar="SPLIT", default="", help="then put the chosen CRF on this split and say whether it helps there")
+
+
+def _search(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    start = replace(CRFParameters(relative=True), iterations=options.iterations)
+    config = CRFSearchConfig(
+        workspace.runs.dataset_of(options.runs),
+        tuple(options.runs),
+        options.split,
+        options.rule,
+        tuple(options.weights),
+        options.candidates,
+        options.objective,
+        start,
+        options.seed,
+    )
+    run = workspace.crf.start(config)
+    workspace.runs.wait([run], progress=ProgressLine("Searching"))
+    result: dict[str, Any] = workspace.crf.search(run)
+    if options.apply:
+        applied = workspace.crf.apply(run, options.apply)
+        workspace.runs.wait([applied], progress=ProgressLine("Applying"))
+        result["applied"] = {"run": applied, "split": options.apply, **workspace.crf.verdict(applied, options.apply)}
+    return result
+
+
+def _show_search(result: dict[str, Any]) -> str:
+    off, crf = result["off"], result["crf"]
+    rows = [["off", number(off["mean_iou"]), number(off["boundary_iou"]), "", ""]]
+    for title, found in [("best CRF", crf), *((a["title"], a) for a in result["alternatives"])]:
+        gain = found["gain"]
+        cells = [number(found["mean_iou"]), number(found["boundary_iou"]), _points(**gain["mean_iou"]), _points(**gain["boundary_iou"])]
+        rows.append([title, *cells])
+    parameters = ", ".join(f"{name} {value}" for name, value in crf["parameters"].items())
+    classes = [[c["name"], number(c["before"]), number(c["after"]), _points(c["difference"], c["interval"])] for c in crf["classes"]]
+    parts = [
+        f"{result['num_samples']} images of {result['split']}; temperature {result['temperature']:.3f}. "
+        f"Preferred: {'off' if result['best'] is None else 'the best CRF'}.",
+        table(["", "mean IoU", "boundary IoU", "mean IoU, points", "boundary IoU, points"], rows),
+        table(["class", "before", "after", "points"], classes),
+        f"Best CRF: {parameters}",
+        "\n".join(result["verdict"]),
+    ]
+    if "applied" in result:
+        parts.append(f"On {result['applied']['split']}, where nothing was chosen: {result['applied']['sentence']}")
+    return "\n\n".join(parts)
+
+
+ENSEMBLE_COMMANDS: dict[str, Command] = {
+    "ensemble": Command("score members, their combination, every subset, the dense CRF", _ensemble_arguments, _ensemble, _show_ensemble),
+    "crf-search": Command("search the parameters of the dense CRF and ask whether it helps", _search_arguments, _search, _show_search),
+}

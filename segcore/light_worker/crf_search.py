@@ -1,0 +1,303 @@
+"""Does a CRF help here? Temperature first, then a search by halving in which "off" takes part, over one split, beside plain filters."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.catalog import CRF_OBJECTIVES
+from segcore.config import CRFSearchConfig, to_json
+from segcore.data.dataset import Sample
+from segcore.errors import SegcoreError
+from segcore.evaluation import refinement, scores
+from segcore.evaluation.boundary import border_distances, boundary_iou, count_boundary
+from segcore.evaluation.calibration import fit_temperature, sample_pixels
+from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.refinement import Outcome
+from segcore.light_worker.members import Members, find_members, scored_samples
+from segcore.light_worker.partial import clear_partial, load_partial, save_partial
+from segcore.light_worker.pool import map_ahead
+from segcore.light_worker.progress import Pace
+from segcore.postprocess.components import MaskFilter
+from segcore.postprocess.crf_gain import DISTANCES, count_changes, verdict
+from segcore.postprocess.crf_search import Candidate, Choice, draw_candidates, search_parameters
+from segcore.postprocess.dense_crf import DenseCRF, require_available
+from segcore.postprocess.ensemble import combine_to_size
+from segcore.runs.store import RunFolder
+
+DOCUMENT = "crf_search"
+ROUNDS = 3
+FIT_IMAGES = 60
+FIT_PIXELS = 2000
+"""Temperature is fitted on so many pixels of so many images, spread over the split."""
+
+COMPONENT_SHARES = (0.0002, 0.001, 0.004)
+"""Sizes of small components that are tried, as shares of an image's pixels."""
+
+Step = Choice | MaskFilter
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """One image and the steps to try on it.
+
+    Attributes:
+        members: The members, with a data set cut down to this one sample.
+        config: The search.
+        steps: CRFs, filters, and None for neither.
+    """
+
+    members: Members
+    config: CRFSearchConfig
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def sample(self) -> Sample:
+        """The sample."""
+        return self.members.dataset.samples[0]
+
+    def combined(self) -> npt.NDArray[np.float32]:
+        """Return the combination of the members at the sample's size, (H, W, C) float32."""
+        size = (self.sample.height, self.sample.width)
+        return combine_to_size(self.members.read(self.sample), size, self.config.rule, self.config.weights or None)
+
+
+def draw_pixels(task: SearchTask) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Draw some scored pixels of one image: (n, C) probabilities and (n,) true indices."""
+    seed = [task.config.seed, sum(task.sample.id.encode())]
+    truth = task.members.truth(task.sample)
+    return sample_pixels(task.combined(), truth, task.members.label_set.ignore_index, FIT_PIXELS, np.random.default_rng(seed))
+
+
+def count_steps(task: SearchTask) -> Counts:
+    """Count one image after each step.
+
+    Returns:
+        (steps, C, C + 2 + 4 bands) int64: confusion, boundary intersection and union, and the changes against no step.
+
+    Raises:
+        SegcoreError: Something on disk is missing or damaged.
+    """
+    labels, truth, probabilities = task.members.label_set, task.members.truth(task.sample), task.combined()
+    size, before = labels.num_classes, probabilities.argmax(axis=-1)
+    image, distances = task.members.dataset.read_image(task.sample), border_distances(truth, labels.ignore_index)
+    rows = []
+    for step in task.steps:
+        if step is None:
+            mask = before
+        elif isinstance(step, MaskFilter):
+            mask = step.apply(probabilities)
+        else:
+            mask = DenseCRF(step).refine(probabilities, image).argmax(axis=-1)
+        mask = mask.astype(labels.mask_dtype)
+        changes = count_changes(truth, before, mask, distances, size)  # (bands, C, 4)
+        parts = [
+            count_confusion(truth, mask, size, labels.ignore_index),
+            count_boundary(truth, mask, size, labels.ignore_index),
+            changes.transpose(1, 0, 2).reshape(size, -1),
+        ]
+        rows.append(np.concatenate(parts, axis=1))
+    return np.stack(rows)
+
+
+def unpack(counts: Counts) -> Outcome:
+    """Take apart the counts of N images, (N, C, C + 2 + 4 bands)."""
+    size = counts.shape[1]
+    changes = counts[..., size + 2 :].reshape(len(counts), size, -1, 4).transpose(0, 2, 1, 3)
+    return Outcome(counts[..., :size], counts[..., size : size + 2], changes)
+
+
+def objective_score(counts: Counts, objective: str) -> float:
+    """Score summed counts, (C, C + 2 + 4 bands), by a name in ``catalog.CRF_OBJECTIVES``."""
+    size = len(counts)
+    found = {
+        "mean_iou": float(scores.mean_iou(counts[:, :size])),
+        "boundary_iou": float(scores.mean_present(boundary_iou(counts[:, size : size + 2]))),
+    }
+    return found[objective] if objective in found else sum(found.values()) / len(found)
+
+
+def plain_filters(pixels: float) -> tuple[MaskFilter, ...]:
+    """Return the filters that are tried beside the CRF on images of so many pixels."""
+    components = [MaskFilter("components", max(2, round(share * pixels))) for share in COMPONENT_SHARES]
+    return (*components, MaskFilter("median", 3), MaskFilter("median", 5), MaskFilter("majority", 5), MaskFilter("majority", 9))
+
+
+class _Search:
+    """One attempt at a search: what was counted so far, by step and image."""
+
+    def __init__(
+        self, run: RunFolder, config: CRFSearchConfig, executor: Executor | None, should_stop: Callable[[], bool], ahead: int
+    ) -> None:
+        self.run, self.config, self._executor, self._should_stop, self._ahead = run, config, executor, should_stop, ahead
+        self.members = find_members(run, config.dataset, config.members, config.split)
+        self.samples = scored_samples(self.members)
+        self._key = json.dumps([to_json(config), self.members.made_from(), self.members.dataset.fingerprint])
+        self._tasks = [
+            SearchTask(replace(self.members, dataset=replace(self.members.dataset, samples=(sample,))), config) for sample in self.samples
+        ]
+        self.filters = plain_filters(float(np.median([s.height * s.width for s in self.samples])))
+        self.found: dict[tuple[int, int], Counts] = {}
+        self._steps: list[Step] = []
+        kept = load_partial(run, self._key)
+        self.temperature = float(kept["temperature"][0]) / 1e6 if kept else 0.0
+        for (step, image), row in zip(kept.get("places", []), kept.get("rows", []), strict=True):
+            self.found[int(step), int(image)] = row
+
+    def save(self) -> None:
+        """Write down what was counted."""
+        if not self.found:
+            return
+        places = np.array(list(self.found), np.int64)
+        rows = np.stack(list(self.found.values()))
+        save_partial(self.run, self._key, {"places": places, "rows": rows, "temperature": np.array([round(self.temperature * 1e6)])})
+
+    def fit(self) -> float:
+        """Fit the temperature of the combined probabilities (rounded to 1e-6)."""
+        if not self.temperature:
+            chosen = self._tasks[:: max(1, math.ceil(len(self._tasks) / FIT_IMAGES))]
+            pace = Pace(self.run, len(chosen), 0, self._should_stop)
+            pace.what = "images for the temperature"
+            drawn = []
+            for pixels in map_ahead(draw_pixels, chosen, self._executor, self._ahead, pace.tick):
+                drawn.append(pixels)
+                pace.advance()
+            fitted = fit_temperature(np.concatenate([p for p, _ in drawn]), np.concatenate([t for _, t in drawn]))
+            self.temperature = round(fitted * 1e6) / 1e6
+        return self.temperature
+
+    def candidates(self) -> list[Choice]:
+        """Draw the candidates; all but the start as it is have the fitted temperature."""
+        start = self.config.start
+        drawn = draw_candidates(
+            self.config.candidates, np.random.default_rng(self.config.seed), replace(start, temperature=self.temperature)
+        )
+        choices: list[Choice] = [None, start, *(replace(c, temperature=self.temperature) for c in drawn if c is not None)]
+        return list(dict.fromkeys(choices))
+
+    def search(self) -> list[Candidate]:
+        """Search, counting what is not yet counted."""
+        choices = self.candidates()
+        self._steps = [*choices, *self.filters]
+        pace = Pace(self.run, _steps_in_all(len(choices) - 1, len(self.samples)), len(self.found), self._should_stop, self.save)
+        pace.what = "refined images"
+
+        def count(images: Sequence[int], alive: Sequence[Choice]) -> list[list[Counts]]:
+            wanted = [self._steps.index(choice) for choice in alive]
+            filters = list(range(len(choices), len(self._steps)))
+            missing = {i: [s for s in wanted + filters if (s, i) not in self.found] for i in images}
+            tasks = [replace(self._tasks[i], steps=tuple(self._steps[s] for s in steps)) for i, steps in missing.items() if steps]
+            places = [(i, steps) for i, steps in missing.items() if steps]
+            for (i, steps), rows in zip(places, map_ahead(count_steps, tasks, self._executor, self._ahead, pace.tick), strict=True):
+                self.found.update({(s, i): row for s, row in zip(steps, rows, strict=True)})
+                pace.advance(len(steps))
+            return [[self.found[s, i] for s in wanted] for i in images]
+
+        generator = np.random.default_rng([self.config.seed, 1])
+        return search_parameters(
+            choices, len(self.samples), count, lambda c: objective_score(c, self.config.objective), generator, rounds=ROUNDS
+        )
+
+    def outcome(self, step: Step, images: Sequence[int] | None = None) -> Outcome:
+        """What was counted after a step, over some images or all, in the order of the data set."""
+        number = self._steps.index(step)
+        chosen = range(len(self.samples)) if images is None else sorted(images)
+        return unpack(np.stack([self.found[number, i] for i in chosen]))
+
+
+def _steps_in_all(crfs: int, images: int) -> int:
+    """How many times an image is refined or filtered in the whole search."""
+    total, seen = 0, 0
+    for number in range(ROUNDS + 1):
+        until = images if number == ROUNDS else max(1, math.ceil(images / 2 ** (ROUNDS - number)))
+        total += max(0, until - seen) * (crfs + 1 + len(plain_filters(1)))
+        seen, crfs = max(seen, until), max(1, math.ceil(crfs / 2))
+    return total
+
+
+def crf_search_run(
+    run: RunFolder, executor: Executor | None = None, should_stop: Callable[[], bool] = lambda: False, ahead: int = 4
+) -> None:
+    """Carry out a search: the document ``crf_search.json``; a run that was cut goes on where it was.
+
+    Args:
+        run: The run; its config says what to do.
+        executor: Where images are worked on; None works on them here, with the same result.
+        should_stop: Asked between images and every half second.
+        ahead: Images under way at a time.
+
+    Raises:
+        Stopped: ``should_stop`` said so.
+        SegcoreError: pydensecrf is missing, or something on disk is missing, damaged, or does not fit.
+    """
+    config = run.config
+    if not isinstance(config, CRFSearchConfig):
+        raise SegcoreError(f"Expected a CRF search, received {run.id!r} of kind {config.kind!r}: start one in the CRF lab.")
+    require_available()
+    search = _Search(run, config, executor, should_stop, ahead)
+    search.fit()
+    ranked = search.search()
+    document = _document(search, ranked)
+    run.write_json(DOCUMENT, document)
+    run.write_status(mean_iou=document["crf"]["mean_iou"] if document["best"] else document["off"]["mean_iou"])
+    clear_partial(run)
+
+
+def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
+    config, images = search.config, len(search.samples)
+    off = search.outcome(None)
+    whole = [c for c in ranked if len(c.samples) == images]
+    best = next(c.parameters for c in whole if c.parameters is not None)
+    after = search.outcome(best)
+    judged = refinement.judge(off, after)
+    said = []
+    for name in ("mean_iou", "boundary_iou"):
+        gain = judged["gain"][name]
+        low, high = gain["interval"]
+        if gain["difference"] is not None and low is not None:
+            said.append(verdict(CRF_OBJECTIVES[name].title, gain["difference"], low, high))
+    return {
+        "run": search.run.id,
+        "dataset": config.dataset,
+        "members": list(config.members),
+        "rule": config.rule,
+        "weights": list(config.weights),
+        "split": config.split,
+        "objective": config.objective,
+        "num_samples": images,
+        "made_from": search.members.made_from(),
+        "temperature": search.temperature,
+        "off": refinement.judge(off, off),
+        "best": None if whole[0].parameters is None else dataclasses.asdict(best),
+        "crf": {
+            "parameters": dataclasses.asdict(best),
+            **judged,
+            "classes": refinement.by_class(off, after, search.members.label_set.class_names),
+            "distances": refinement.by_distance(after, DISTANCES),
+        },
+        "verdict": said or ["One image tells nothing about others: search on a split of more."],
+        "candidates": [_row(search, candidate) for candidate in ranked],
+        "alternatives": [
+            {"kind": step.kind, "size": step.size, "title": step.describe(), **refinement.judge(off, search.outcome(step))}
+            for step in search.filters
+        ],
+    }
+
+
+def _row(search: _Search, candidate: Candidate) -> dict[str, Any]:
+    """A candidate's scores and those of no CRF on the same images."""
+    mine, theirs = (search.outcome(step, candidate.samples).scores() for step in (candidate.parameters, None))
+    return {
+        "parameters": None if candidate.parameters is None else dataclasses.asdict(candidate.parameters),
+        "images": len(candidate.samples),
+        "mean_iou": mine["mean_iou"],
+        "boundary_iou": mine["boundary_iou"],
+        "over_off": {name: mine[name] - theirs[name] for name in ("mean_iou", "boundary_iou")},
+    }

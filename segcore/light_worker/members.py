@@ -1,0 +1,98 @@
+"""The members of an ensemble on disk: their data set, their labels, and their probabilities of one sample after another."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import TrainConfig
+from segcore.data.dataset import Dataset, Sample
+from segcore.errors import SegcoreError
+from segcore.labels import LabelMap, LabelSet
+from segcore.runs.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Members:
+    """Members over one split; small enough to send to another process once it holds one sample.
+
+    Attributes:
+        dataset: The data set.
+        split: The split that was predicted.
+        predictions: Folders of the members' predict runs, in the order of the members.
+        label_map: Merge of labels that the members were trained with, or None.
+    """
+
+    dataset: Dataset
+    split: str
+    predictions: tuple[Path, ...]
+    label_map: LabelMap | None = None
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The classes that the members predict."""
+        return self.label_map.merge_label_set(self.dataset.label_set) if self.label_map else self.dataset.label_set
+
+    def read(self, sample: Sample) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield each member's probabilities, (h, w, C) float32, at its network's resolution; one is in memory at a time.
+
+        Raises:
+            SegcoreError: A member has none of this sample, or its number of classes is not the data set's.
+        """
+        classes = self.label_set.num_classes
+        for folder in self.predictions:
+            probabilities, _ = RunFolder(folder).read_probabilities(self.split, sample.id)
+            if probabilities.shape[2] != classes:
+                raise SegcoreError(
+                    f"Expected {classes} classes in the predictions of {folder.name!r}, received {probabilities.shape[2]}: "
+                    "the data set's classes changed after it was trained; train the member again."
+                )
+            yield probabilities
+
+    def truth(self, sample: Sample) -> npt.NDArray[np.integer]:
+        """Return a sample's true mask, (H, W) indices of :attr:`label_set`, or its ``ignore_index``.
+
+        Raises:
+            SegcoreError: It cannot be read.
+        """
+        mask = self.dataset.read_mask(sample)
+        return self.label_map.apply(mask, self.dataset.label_set) if self.label_map else mask
+
+    def made_from(self) -> dict[str, float | None]:
+        """Return when each member's predictions were finished, by run: another answer means other predictions."""
+        return {folder.name: RunFolder(folder).status().finished for folder in self.predictions}
+
+
+def find_members(run: RunFolder, dataset: str, members: Sequence[str], split: str) -> Members:
+    """Find the members that a run is about, beside it in its workspace.
+
+    Raises:
+        SegcoreError: The data set or a member is missing, or members do not fit together.
+    """
+    runs = run.folder.parent
+    opened = Dataset.open(runs.parent / "datasets" / dataset)
+    label_maps = set()
+    for member in members:
+        trained = RunFolder.open(runs / member).config
+        if not isinstance(trained, TrainConfig):
+            raise SegcoreError(f"Expected training runs as members, received {member!r} of kind {trained.kind!r}: name what was trained.")
+        label_maps.add(trained.label_map)
+    if len(label_maps) != 1:
+        raise SegcoreError(f"Expected members trained with one label map, received {sorted(label_maps)}: combine runs that share it.")
+    name = label_maps.pop()
+    predictions = tuple(runs / f"{member}--{split}" for member in members)
+    return Members(opened, split, predictions, opened.load_label_map(name) if name else None)
+
+
+def scored_samples(members: Members) -> list[Sample]:
+    """Return the samples of the split that have a true mask, in the data set's order.
+
+    Raises:
+        SegcoreError: There is none.
+    """
+    samples = [s for s in members.dataset.select(members.split) if s.mask is not None]
+    if not samples:
+        raise SegcoreError(f"Expected images with masks in the split {members.split!r}, found none: choose a split that has masks.")
+    return samples

@@ -1,0 +1,168 @@
+"""The shelf of ensembles: who may be a member, what every subset scores, and saving one under a name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.config import SubsetsConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.evaluation.comparison import compare_reports
+from segcore.postprocess.components import MaskFilter
+from segcore.postprocess.dense_crf import CRFParameters
+from segcore.runs.status import Status
+from segcore.runs.store import RunFolder
+from segcore.workspace.run_ids import prediction_id, subsets_id
+from segcore.workspace.runs import RunShelf
+from segcore.workspace.scores import ScoreShelf
+
+DRAWS = 200
+"""Weightings that are tried when weights are searched."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Finished training runs that differ in their seed only.
+
+    Attributes:
+        name: What they were launched as.
+        title: Architecture and encoder in words.
+        members: Their ids, in the order in which they were launched.
+    """
+
+    name: str
+    title: str
+    members: tuple[str, ...]
+
+
+class EnsembleShelf:
+    """Ensembles of the training runs of a workspace."""
+
+    def __init__(self, runs: RunShelf, scores: ScoreShelf) -> None:
+        self._runs = runs
+        self._scores = scores
+
+    def candidates(self, dataset: str) -> list[str]:
+        """Return the ids of the finished training runs on a data set, in the order in which they were made."""
+        rows = self._runs.rows()
+        return [r["run"] for r in reversed(rows) if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] == dataset]
+
+    def groups(self, dataset: str) -> list[Group]:
+        """Return the groups of two or more finished members on a data set, newest first.
+
+        Raises:
+            SegcoreError: The config of a run cannot be read.
+        """
+        found: dict[str, list[str]] = {}
+        titles: dict[str, str] = {}
+        for run in self.candidates(dataset):
+            config = self._runs.open(run).config
+            if isinstance(config, TrainConfig) and config.group:
+                found.setdefault(config.group, []).append(run)
+                titles[config.group] = f"{ENCODERS[config.model.encoder].title} {ARCHITECTURES[config.model.architecture].title}"
+        return [Group(name, titles[name], tuple(runs)) for name, runs in reversed(found.items()) if len(runs) > 1]
+
+    def predicted(self, run: str, split: str) -> Status | None:
+        """Return how a member's prediction of a split is going, or None where it was never asked for."""
+        folder = RunFolder(self._runs.folder / prediction_id(run, split))
+        return folder.status() if folder.folder.exists() else None
+
+    def predict_missing(self, members: Sequence[str], splits: Sequence[str]) -> list[str]:
+        """Make sure that all members' probabilities of some splits are on disk or under way; return the predict runs.
+
+        Raises:
+            SegcoreError: A member is no finished training run, or a split does not exist.
+        """
+        return [self._runs.predict_whole(member, split) for split in splits for member in members]
+
+    def score_subsets(self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0) -> str:
+        """Make sure that every subset of some members is scored on a split, or that this is under way; return the run's id.
+
+        Args:
+            members: Ids of two to ten training runs.
+            split: Split to score.
+            draws: How many weightings of all members to try besides; 0 for none.
+            seed: Of the weightings.
+
+        Raises:
+            SegcoreError: Members do not fit together, are too few or too many, or the split does not exist.
+        """
+        config = SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed)
+        predictions = self.predict_missing(members, [split])
+        run = subsets_id(config)
+        self._runs.ensure(run, config, self._runs.newest(predictions), after=predictions)
+        return run
+
+    def subsets_run(self, members: Sequence[str], split: str, *, draws: int = 0, seed: int = 0) -> str | None:
+        """Return the id of the run that :meth:`score_subsets` makes, where it exists.
+
+        Raises:
+            SegcoreError: As :meth:`score_subsets`.
+        """
+        run = subsets_id(SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed))
+        return run if (self._runs.folder / run).exists() else None
+
+    def subsets(self, run: str) -> dict[str, Any]:
+        """Return what a finished run over subsets found; ``docs/formats.md`` lists the keys.
+
+        Raises:
+            SegcoreError: The run has not finished, or is another.
+        """
+        folder = self._runs.open(run)
+        if not isinstance(folder.config, SubsetsConfig):
+            raise SegcoreError(f"Expected a run over subsets, received {run!r} of kind {folder.config.kind}: score the subsets first.")
+        return {**folder.read_json("subsets"), "stale": self.is_stale(run)}
+
+    def is_stale(self, run: str) -> bool:
+        """Return whether a lab's result was made from other predictions than those on disk now.
+
+        Raises:
+            SegcoreError: The run has no result.
+        """
+        folder = self._runs.open(run)
+        name = "subsets" if isinstance(folder.config, SubsetsConfig) else "crf_search"
+        made_from = folder.read_json(name).get("made_from", {})
+        return any(RunFolder(self._runs.folder / source).status().finished != finished for source, finished in made_from.items())
+
+    def combine(
+        self,
+        members: Sequence[str],
+        split: str,
+        *,
+        rule: str = "mean",
+        weights: Sequence[float] = (),
+        crf: CRFParameters | None = None,
+        filter: MaskFilter | None = None,
+        name: str = "",
+    ) -> str:
+        """Combine members over a split in the background, perhaps under a name; return the id of the evaluate run.
+
+        Raises:
+            SegcoreError: As :meth:`segcore.workspace.runs.RunShelf.ensemble`.
+        """
+        return self._runs.ensemble(members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name)
+
+    def against_members(self, run: str, split: str) -> dict[str, Any]:
+        """Compare an ensemble on a split with its best single member, paired by image.
+
+        Returns:
+            ``{"ensemble": mean IoU, "interval": [low, high], "members": [{"run", "mean_iou"}], "best": run, "mean_member": mean IoU,
+            "comparison": ensemble against the best member (:class:`segcore.evaluation.comparison.Comparison`)}``.
+
+        Raises:
+            SegcoreError: The ensemble or a member has no counts of the split.
+        """
+        report = self._scores.report(run, split)
+        members = {m: self._scores.report(m, split) for m in self._runs.members(run)}
+        singles = {m: r.to_json()["mean_iou"] for m, r in members.items()}
+        best = max(singles, key=lambda m: -1.0 if singles[m] is None else singles[m])
+        known = [v for v in singles.values() if v is not None]
+        found = report.to_json()
+        return {
+            "ensemble": found["mean_iou"],
+            "interval": found["interval"]["mean_iou"],
+            "members": [{"run": m, "mean_iou": v} for m, v in singles.items()],
+            "best": best,
+            "mean_member": sum(known) / len(known) if known else None,
+            "comparison": compare_reports(report, members[best]).to_json(),
+        }
