@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import merge_charts, merge_views, merging, predictions, scored, state
+from segcore.ui import merge_answers, merge_charts, merge_pictures, merge_tiers, merge_views, merging, predictions, state
 
 workspace = state.workspace()
 state.header(
@@ -21,13 +21,13 @@ with two:
 with three:
     prior = st.segmented_control(
         "Information counts",
-        ["pixel", "image", "uniform"],
+        ["pixel", "image", "uniform", "importance"],
         default="pixel",
         key="prior",
         bind="query-params",
         required=True,
-        help="What a label is worth: its share of the pixels, of the images it occurs in, or the same for all. "
-        "By pixel, merging rare labels looks free.",
+        help="What a label is worth: its share of the pixels, of the images it occurs in, the same for all, or what you say "
+        "under Importance. By pixel, merging rare labels looks free.",
     )
 if not predictions.offer((run,), split):
     st.stop()
@@ -50,16 +50,27 @@ with limits:
         help="Points of accuracy that you demand for each point of entropy sold. The advice below advises no merge that pays less.",
     )
     apart = merging.apart_pairs(by_id)
+    importance = merging.importance(by_id)
 with state.errors_shown():
-    study = scored.study(run, split, str(prior), apart, float(rate))
+    study = merge_answers.study(run, split, str(prior), importance, apart, float(rate))
 with chooser:
-    groups = merging.choose(study, by_id, apart)
+    groups = merging.choose(run, study, by_id, dict(zip(by_id, state.hex_colors(label_set), strict=True)), apart)
 with state.errors_shown():
-    found = scored.merge(run, split, groups, str(prior))
+    found = merge_answers.merge(run, split, groups, str(prior), importance, apart)
 merge_views.cards(found)
 
-trade_off, tree, flow, reported = st.tabs(
-    ["Trade-off", "Tree and confusion", "Labels to groups", "Chosen and reported"], key="view", on_change="rerun"
+trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
+    [
+        "Trade-off",
+        "Tree and confusion",
+        "Labels to groups",
+        "Example pixels",
+        "Merged masks",
+        "Predicted and realised",
+        "Chosen and reported",
+    ],
+    key="view",
+    on_change="rerun",
 )
 with trade_off:
     chart, table = st.columns([3, 2], gap="large")
@@ -80,9 +91,18 @@ if tree.open:
 if flow.open:
     with flow:
         merge_views.flow(study, label_set, found, groups)
+if examples.open:
+    with examples:
+        merge_pictures.examples(run, split, groups, by_id)
+if view.open:
+    with view:
+        merge_pictures.view(run, split, groups)
+if tiers.open:
+    with tiers:
+        merge_tiers.show(run, split, splits, groups, by_id)
 if reported.open:
     with reported:
-        merge_views.reported(run, split, splits, groups, str(prior))
+        merge_views.reported(run, split, splits, groups, str(prior), importance)
 
 with st.popover("Save as a label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")

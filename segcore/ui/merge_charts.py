@@ -223,3 +223,32 @@ def before_and_after(names: Sequence[str], before: Sequence[float | None], after
     yaxis = {"title": {"text": "IoU, %"}, "range": [0, 100]}
     figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis=yaxis, legend=legend)
     return figure
+
+
+def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.Figure:
+    """Draw what each tier gained over the unmerged model, in points, with intervals: predicted against realised.
+
+    Args:
+        tiers: Mappings of :class:`segcore.evaluation.merge_tiers.Tier`.
+        titles: What each tier is called.
+    """
+    colors = {"merged": QUIET, "summed": ACCENT, "retrained": WARM}
+    shown = (("mean_iou", "mean IoU"), ("accuracy", "accuracy"), ("honest_accuracy", "honest accuracy"))
+    figure = go.Figure()
+    for tier in tiers:
+        rows = [(title, tier["gain"][key]) for key, title in shown if tier["gain"][key]["difference"] is not None]
+        ends = [(r["difference"], *(r["difference"] if v is None else v for v in r["interval"])) for _, r in rows]
+        figure.add_trace(
+            go.Bar(
+                x=[title for title, _ in rows],
+                y=[100 * at for at, _, _ in ends],
+                name=f"{titles[tier['tier']]}, {tier['images']} images",
+                marker={"color": colors[tier["tier"]]},
+                error_y={"array": [100 * (high - at) for at, _, high in ends], "arrayminus": [100 * (at - low) for at, low, _ in ends]},
+                hovertemplate="%{x}: %{y:+.2f} points<extra>" + titles[tier["tier"]] + "</extra>",
+            )
+        )
+    legend = {"orientation": "h", "y": -0.15, "yanchor": "top", "x": 0}
+    figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend)
+    figure.update_yaxes(title={"text": "gained over the unmerged model, points"}, zeroline=True)
+    return figure

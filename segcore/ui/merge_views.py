@@ -7,18 +7,24 @@ import numpy as np
 import streamlit as st
 
 from segcore.labels import LabelSet
-from segcore.ui import merge_charts, scored, state
-
-Groups = tuple[tuple[int, ...], ...]
+from segcore.ui import merge_answers, merge_charts, state
+from segcore.ui.merge_answers import Groups, Importance
 
 MEASURES = (
     ("accuracy", "accuracy"),
     ("mean_iou", "mean IoU"),
     ("kappa", "kappa"),
+    ("mcc", "MCC"),
+    ("honest_accuracy", "honest accuracy U"),
     ("entropy_bits", "entropy, bits"),
+    ("lost_bits", "given up, bits"),
     ("information_bits", "information, bits"),
-    ("honest_accuracy", "honest accuracy"),
+    ("retained_information", "information kept"),
+    ("truth_cost_bits", "truth cost, bits"),
+    ("itca", "ITCA, nats"),
+    ("expected_accuracy", "accuracy, random merge"),
 )
+"""What the table shows, by key of a :class:`segcore.evaluation.compression.MapScore`."""
 
 
 def _number(value: float | None) -> str:
@@ -94,16 +100,35 @@ def cards(found: Mapping[str, Any]) -> None:
         span = title == "Lift over random"  # what stands below it is an interval, no change
         color, arrow = ("off", "off") if span else ("normal", "auto")
         column.metric(title, value, delta, color, border=True, height="stretch", help=help, delta_arrow=arrow)  # type: ignore[arg-type]
-    st.caption(f"Entropy kept: {told}.")
+    again = chosen_again(found)
+    st.caption(f"Entropy kept: {told}." + (f" {again}" if again else ""))
 
 
 def table(found: Mapping[str, Any]) -> None:
-    """Draw the scores before and after a merge."""
+    """Draw the scores before and after a merge, with the interval of the change where images were drawn anew."""
+    rows = []
+    for key, title in MEASURES:
+        low, high = found["intervals"].get(key, (None, None))
+        told = "" if low is None else f"{low:+.4f} to {high:+.4f}"
+        rows.append({"what": title, "before": found["before"][key], "after": found["after"][key], "change, 95 %": told})
+    number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(
-        [{"what": title, "before": found["before"][key], "after": found["after"][key]} for key, title in MEASURES],
+        rows,
         hide_index=True,
-        column_config={"before": st.column_config.NumberColumn(format="%.4f"), "after": st.column_config.NumberColumn(format="%.4f")},
+        height=38 + 35 * len(rows),
+        column_config={"before": number, "after": number},
         alt="Before and after the merge",
+    )
+
+
+def chosen_again(found: Mapping[str, Any]) -> str:
+    """Say how often resampled images lead to the same merge."""
+    same, pairs = found["stability"]["same"], found["stability"]["pairs"]
+    if same is None:
+        return ""
+    return (
+        f"Resampled images lead the greedy path to exactly this merge in {100 * same:.0f} % of 200 draws; "
+        f"two labels merged here are merged there in {100 * pairs:.0f} %."
     )
 
 
@@ -140,7 +165,7 @@ def _indices(groups: Groups, label_set: LabelSet) -> list[list[int]]:
     return sorted(sorted(place[i] for i in group) for group in groups)
 
 
-def reported(run: str, split: str, splits: Sequence[str], groups: Groups, prior: str) -> None:
+def reported(run: str, split: str, splits: Sequence[str], groups: Groups, prior: str, importance: Importance = ()) -> None:
     """Report on another split what was chosen on this one, side by side."""
     others = [s for s in splits if s != split and state.workspace().scores.has_counts(run, s)]
     if not others:
@@ -152,7 +177,7 @@ def reported(run: str, split: str, splits: Sequence[str], groups: Groups, prior:
     start = others.index("test") if "test" in others else 0
     other = str(st.segmented_control("Report on", others, default=others[start], key="report_on", required=True))
     with state.errors_shown():
-        chosen, told = (scored.merge(run, s, groups, prior) for s in (split, other))
+        chosen, told = (merge_answers.merge(run, s, groups, prior, importance) for s in (split, other))
     first, second = f"chosen on {split}", f"reported on {other}"
     rows: list[dict[str, Any]] = []
     for title, key in (

@@ -1,23 +1,21 @@
-"""Choosing which labels to merge: along the path, by a cut of the tree, or by hand; and which never meet."""
+"""Choosing which labels to merge: along the path, by a cut of the tree, by a hierarchy file, or by hand; and on what terms."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from segcore.ui import state
+from segcore.ui import merge_hand, state
+from segcore.ui.merge_answers import Groups, Importance
 
-WAYS = ("along the path", "by the tree", "by hand")
-
-Groups = tuple[tuple[int, ...], ...]
-"""Groups of the user's class ids, each class in one."""
+WAYS = ("along the path", "by the tree", "by hierarchy", "by hand")
 
 
 def apart_pairs(names: Mapping[int, str]) -> Groups:
     """Let the user name pairs of labels that never meet, and return them as pairs of class ids."""
     pairs: list[tuple[int, int]] = st.session_state.setdefault("apart", [])
     kept = [pair for pair in pairs if set(pair) <= set(names)]
-    with st.popover(f"Never merge ({len(kept)})", icon=":material/block:"):
+    with st.popover(f"Never merge ({len(kept)})", icon=":material/block:", width="stretch"):
         st.multiselect("Two labels that stay apart", list(names), format_func=names.__getitem__, key="apart_pick", max_selections=2)
         st.button("Keep them apart", key="apart_add", on_click=_keep_apart, disabled=len(st.session_state["apart_pick"]) != 2)
         for pair in kept:
@@ -34,12 +32,40 @@ def _keep_apart() -> None:
     st.session_state["apart_pick"] = []
 
 
-def choose(study: Mapping[str, Any], names: Mapping[int, str], apart: Groups) -> Groups:
+def importance(names: Mapping[int, str]) -> Importance:
+    """Let the user weigh labels, and return the weights by class id of those that do not weigh 1."""
+    weights: dict[int, float] = st.session_state.setdefault("importance", {})
+    kept = {i: weight for i, weight in weights.items() if i in names}
+    with st.popover(f"Importance ({len(kept)})", icon=":material/balance:", width="stretch"):
+        st.caption("What a label is worth to you, beside 1 for those you do not name. Choose importance above for it to count.")
+        picked = st.multiselect("Labels", list(names), format_func=names.__getitem__, key="importance_pick")
+        st.number_input("Weight", 0.0, 1000.0, 5.0, step=1.0, key="importance_weight")
+        st.button("Weigh them", key="importance_add", on_click=_weigh, disabled=not picked)
+        for i, weight in kept.items():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{state.plain(names[i])} {weight:g}")
+                st.button("Back to 1", key=f"importance_drop_{i}", on_click=_forget, args=(i,), icon=":material/undo:")
+    return tuple(sorted(kept.items()))
+
+
+def _weigh() -> None:
+    for i in st.session_state["importance_pick"]:
+        st.session_state["importance"][i] = float(st.session_state["importance_weight"])
+    st.session_state["importance_pick"] = []
+
+
+def _forget(label: int) -> None:
+    del st.session_state["importance"][label]
+
+
+def choose(run: str, study: Mapping[str, Any], names: Mapping[int, str], colors: Mapping[int, str], apart: Groups) -> Groups:
     """Let the user choose the groups.
 
     Args:
-        study: What :func:`segcore.ui.scored.study` returned.
+        run: Id of the run whose labels are merged.
+        study: What :func:`segcore.ui.merge_answers.study` returned.
         names: Class names by id.
+        colors: Their colours as ``#rrggbb``.
         apart: Pairs of class ids that never meet.
     """
     way = st.segmented_control(
@@ -50,20 +76,22 @@ def choose(study: Mapping[str, Any], names: Mapping[int, str], apart: Groups) ->
         bind="query-params",
         required=True,
         help="The path joins what gains most accuracy for each bit lost. The tree joins labels that are answered alike. "
-        "By hand you choose, and may start from either.",
+        "A hierarchy is a file that says which parent a class has. By hand you choose, and may start from any of these.",
     )
     if way == WAYS[0]:
         rows = {row["num_groups"]: row["groups"] for row in study["path"]}
         groups = rows[_slider(min(rows), max(rows), "labels", "Along the greedy path: from no merge down to the fewest labels.")]
-        st.session_state["start"] = groups
     elif way == WAYS[1]:
         joints = study["dendrogram"]["joints"]
         fewest = len(names) - len(joints)
         number = _slider(fewest, len(names), "tree_labels", "Where the tree is cut: labels that join below the cut are one.")
         groups = cut(joints, list(names), number)
-        st.session_state["start"] = groups
+    elif way == WAYS[2]:
+        groups = _by_hierarchy(run, names)
     else:
-        groups = _by_hand(names, apart)
+        return merge_hand.choose(run, names, colors, apart)
+    st.session_state["start"] = groups
+    merge_hand.warn_apart(groups, names, apart)
     return tuple(tuple(group) for group in groups)
 
 
@@ -92,50 +120,26 @@ def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) ->
     return sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda group: place[group[0]])
 
 
-def _by_hand(names: Mapping[int, str], apart: Groups) -> list[list[int]]:
-    merges: list[list[int]] = [m for m in st.session_state.get("by_hand", []) if set(m) <= set(names)]
-    st.session_state["by_hand"] = merges
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.multiselect(
-            "Labels to merge",
-            list(names),
-            format_func=names.__getitem__,
-            key="merge_pick",
-            placeholder="two or more",
-            help="A label that is merged already brings its group along.",
-        )
-        st.button("Merge", key="merge_add", type="primary", icon=":material/merge:", on_click=_merge)
-        if st.session_state.get("start"):
-            st.button("Start from the last cut", key="merge_start", on_click=_start, help="Take over what the path or the tree had chosen.")
-    for number, merge in enumerate(merges):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Undo", key=f"undo_{'_'.join(map(str, merge))}", on_click=_undo, args=(number,), icon=":material/undo:")
-            st.markdown(" + ".join(state.plain(names[i]) for i in merge))
-    for pair in apart:
-        if any(set(pair) <= set(merge) for merge in merges):
-            told = " and ".join(state.plain(names[i]) for i in pair)
-            st.warning(f"{told} should stay apart, but are merged here.", icon=":material/warning:")
-    merged = {i: merge for merge in merges for i in merge}
-    return [merged.get(i, [i]) for i in names if merged.get(i, [i])[0] == i]
-
-
-def _undo(number: int) -> None:
-    del st.session_state["by_hand"][number]
-
-
-def _merge() -> None:
-    picked = list(st.session_state["merge_pick"])
-    if len(picked) < 2:
-        return
-    merges: list[list[int]] = st.session_state["by_hand"]
-    joined = set(picked).union(*(m for m in merges if set(m) & set(picked)))
-    _set_by_hand([*(m for m in merges if not set(m) & joined), list(joined)])
-    st.session_state["merge_pick"] = []
-
-
-def _start() -> None:
-    _set_by_hand([list(group) for group in st.session_state["start"] if len(group) > 1])
-
-
-def _set_by_hand(merges: list[list[int]]) -> None:
-    st.session_state["by_hand"] = sorted(sorted(merge) for merge in merges)
+def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
+    """Read a hierarchy and let the user choose one of its levels."""
+    uploaded = st.file_uploader(
+        "Hierarchy: class,parent,grandparent in each row, or JSON",
+        type=["csv", "json", "txt"],
+        key="hierarchy",
+        max_upload_size=2,
+        help='CSV rows like "road,flat,ground", or JSON like {"road": ["flat", "ground"]} or {"ground": {"flat": ["road", "pavement"]}}. '
+        "Classes by name or id; those left out stay alone.",
+    )
+    if uploaded is not None:
+        st.session_state["hierarchy_data"] = uploaded.getvalue()
+    data: bytes | None = st.session_state.get("hierarchy_data")
+    if data is None:
+        return [[i] for i in names]
+    with state.errors_shown():
+        levels = state.workspace().merges.hierarchy(run, data)
+    titles = {n: f"{len(level['groups'])} labels: {', '.join(level['titles'][:6])}" for n, level in enumerate(levels)}
+    if st.session_state.get("level") not in (None, *titles):
+        del st.session_state["level"]
+    level = st.selectbox("Level, from fine to coarse", list(titles), format_func=titles.__getitem__, key="level")
+    groups: list[list[int]] = levels[level]["groups"]
+    return groups

@@ -95,50 +95,6 @@ def sizes(run: str, split: str, stage: str = "") -> tuple[list[list[list[int]]],
     return _sizes(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
 
 
-Groups = tuple[tuple[int, ...], ...]
-"""Groups of the user's class ids; labels that stand in none stay as they are."""
-
-
-@st.cache_data(max_entries=64, show_spinner="Comparing merges")
-def _study(_workspace: Workspace, run: str, split: str, prior: str, apart: Groups, rate: float, stamp: str) -> dict[str, Any]:
-    pairs = [(str(a), str(b)) for a, b in apart]
-    study = _workspace.scores.compress(run, split, prior=prior, forbidden=pairs, exchange_rate=rate)
-    study["null_band"] = _workspace.merges.null_band(run, split, [row["groups"] for row in study["path"]])
-    return study
-
-
-def study(run: str, split: str, prior: str, apart: Groups = (), rate: float = 0.1) -> dict[str, Any]:
-    """Return the label-compression what-if of a run, with "null_band": [low, high] accuracy of random maps for each row of the path.
-
-    Args:
-        run: Id of a run.
-        split: Name of a split.
-        prior: What weighs entropy.
-        apart: Pairs of class ids that never meet.
-        rate: The exchange rate of the verdicts.
-
-    Raises:
-        SegcoreError: The run has no counts of that split yet.
-    """
-    workspace = state.workspace()
-    return _study(workspace, run, split, prior, apart, rate, workspace.scores.stamp(run, split))
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _merge(_workspace: Workspace, run: str, split: str, groups: Groups, prior: str, stamp: str) -> dict[str, Any]:
-    return _workspace.merges.judge(run, split, groups, prior)
-
-
-def merge(run: str, split: str, groups: Groups, prior: str) -> dict[str, Any]:
-    """Return every score of one merge on a split; see :class:`segcore.evaluation.chosen_map.MapStudy`.
-
-    Raises:
-        SegcoreError: The run has no counts of that split yet.
-    """
-    workspace = state.workspace()
-    return _merge(workspace, run, split, groups, prior, workspace.scores.stamp(run, split))
-
-
 def look_at(run: str, split: str, sample: str, beside: str | None = None) -> None:
     """Go to an image on the compare page, perhaps beside another run; where its probabilities are not on disk, say so instead."""
     with state.errors_shown():

@@ -8,16 +8,24 @@ import os
 from pathlib import Path
 
 from segcore.errors import SegcoreError
+from segcore.workspace.configs import ConfigShelf
 from segcore.workspace.crf_lab import CRFShelf
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles import EnsembleShelf
+from segcore.workspace.imported import ImportShelf
+from segcore.workspace.keeping import KeepingShelf
 from segcore.workspace.merges import MergeShelf
+from segcore.workspace.predictions import PredictionShelf
+from segcore.workspace.rankings import RankingShelf
 from segcore.workspace.reports import ReportShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
+from segcore.workspace.studies import StudyShelf
 from segcore.workspace.tiers import TierShelf
+from segcore.workspace.waiting import QueueShelf
+from segcore.workspace.watching import WatchShelf
 
 __all__ = ["Workspace"]
 
@@ -29,13 +37,21 @@ class Workspace:
         folder: Its absolute path; made on first use.
         datasets: What lies in it to learn from.
         runs: What was trained, predicted and evaluated, and what is under way.
+        queue: The order in which runs go, and what is held back.
+        keeping: What is said about runs, and the trash.
+        watch: What runs say while they work.
+        configs: Configs by name.
+        imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
         scenes: One sample with its masks and probabilities, for looking at.
+        rankings: Images in the order of any score, and what one run mends of another.
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
         merges: One label map, judged on the counts of a run.
         tiers: A merge as promised from counts, with summed probabilities, and retrained.
         ensembles: Who may be a member, what every subset scores, ensembles under a name.
         crf: Whether a CRF helps: one image, a whole split, another split.
+        predictions: The user's own images, seen by a trained network or an ensemble.
+        studies: Settings searched by trials, each a training run of its own.
         demo: The synthetic set that comes with Segscope.
     """
 
@@ -58,11 +74,19 @@ class Workspace:
             ) from error
         self.datasets = DatasetShelf(self.folder / "datasets")
         self.runs = RunShelf(self.folder, self.datasets)
+        self.queue = QueueShelf(self.folder)
+        self.keeping = KeepingShelf(self.folder, self.runs)
+        self.configs = ConfigShelf(self.folder, self.runs)
+        self.watch = WatchShelf(self.datasets, self.runs)
+        self.imports = ImportShelf(self.datasets, self.runs)
         self.scores = ScoreShelf(self.datasets, self.runs)
         self.scenes = SceneShelf(self.datasets, self.runs)
+        self.rankings = RankingShelf(self.runs, self.scores, self.scenes)
         self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
-        self.merges = MergeShelf(self.scores, self.reports)
+        self.merges = MergeShelf(self.scores, self.reports, self.scenes)
         self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = EnsembleShelf(self.runs, self.scores)
         self.crf = CRFShelf(self.runs, self.scores, self.scenes, self.ensembles)
+        self.predictions = PredictionShelf(self.folder / "predictions", self.runs)
+        self.studies = StudyShelf(self.folder, self.datasets, self.runs)
         self.demo = Demo(self.datasets, self.runs)

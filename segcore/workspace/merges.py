@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.shelf import Shelf
 from segcore.evaluation.chosen_map import study_map
 from segcore.evaluation.compression_search import forbidden_pairs
 from segcore.evaluation.hierarchy import read_hierarchy
 from segcore.evaluation.priors import importance_weights
 from segcore.evaluation.random_merge import null_band
 from segcore.labels import LabelMap, LabelSet
+from segcore.workspace.merge_examples import Example, confused_pairs, find_examples
 from segcore.workspace.reports import ReportShelf
+from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
 
 Groups = Sequence[Sequence[int]]
@@ -25,9 +28,10 @@ MAX_BANDS = 40
 class MergeShelf:
     """What merging labels would do to the scores of a run; nothing is predicted again."""
 
-    def __init__(self, scores: ScoreShelf, reports: ReportShelf) -> None:
+    def __init__(self, scores: ScoreShelf, reports: ReportShelf, scenes: SceneShelf) -> None:
         self._scores = scores
         self._reports = reports
+        self._scenes = scenes
 
     def label_map(self, run: str, groups: Groups) -> LabelMap:
         """Return the label map that merges groups of class ids.
@@ -72,6 +76,26 @@ class MergeShelf:
         )
         return study.to_json(label_set.class_ids)
 
+    def saved(self, run: str) -> list[dict[str, Any]]:
+        """Return the saved merges that fit the labels of a run, every version, newest first.
+
+        Returns:
+            For each ``name, version`` (from 1), ``versions`` (of that name) and ``groups`` of class ids.
+
+        Raises:
+            SegcoreError: There is no such run, or a saved map is damaged.
+        """
+        label_set = self._scores.label_set(run)
+        ids, found = label_set.class_ids, []
+        shelf = Shelf(self._scenes.dataset_of(run).folder / "label_maps", "label map")
+        for name in shelf.names():
+            versions = [LabelMap.from_json(data) for data in shelf.read(name)["versions"]]
+            for number, label_map in reversed(list(enumerate(versions, 1))):
+                if label_map.num_classes == len(ids):
+                    groups = [[ids[i] for i in group] for group in label_map.groups]
+                    found.append({"name": name, "version": number, "versions": len(versions), "groups": groups})
+        return found
+
     def hierarchy(self, run: str, data: bytes) -> list[dict[str, Any]]:
         """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.hierarchy.read_hierarchy`.
 
@@ -88,6 +112,22 @@ class MergeShelf:
             {"groups": [[ids[i] for i in group] for group in level.groups], "titles": list(titles)}
             for level, titles in zip(found.levels, found.titles, strict=True)
         ]
+
+    def confused_pairs(self, run: str, split: str, groups: Groups) -> list[tuple[int, int, int]]:
+        """Return the pairs inside the groups that are confused at all: (id, id, pixels), most pixels first.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or an id is unknown.
+        """
+        return confused_pairs(self._scores, run, split, [list(group) for group in groups])
+
+    def examples(self, run: str, split: str, pair: tuple[int, int], count: int = 8) -> tuple[list[Example], int]:
+        """Return cut-outs where two labels are confused; see :func:`segcore.workspace.merge_examples.find_examples`.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be read.
+        """
+        return find_examples(self._scores, self._scenes, run, split, pair, count)
 
     def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[list[float] | None]:
         """Return where 95 % of random maps of the same group sizes lie in accuracy, [low, high] for each map.

@@ -54,14 +54,14 @@ def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) 
     by_hand(at, read, [5, 11])  # a merged label brings its group along
     shows(at, read, trained, [[3, 5, 11]])
     assert at.multiselect(key="merge_pick").value == []
-    read.check(at.button(key="undo_3_5_11").click().run())
+    read.check(at.button(key="split_3_5_11").click().run())
     assert read.metrics(at)["Entropy kept"] == "100.00 %"
 
 
 def test_one_label_alone_merges_nothing(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hand")
     by_hand(at, read, [3])
-    assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [b for b in at.button if (b.key or "").startswith("undo_")]
+    assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [b for b in at.button if (b.key or "").startswith("split_")]
 
 
 def test_by_hand_starts_from_the_path(trained, open_page, read) -> None:
