@@ -16,10 +16,12 @@ navigation = st.navigation(
         ],
         "Learn": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         ],
         "Look and judge": [
             st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
+            st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
             st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
             st.Page("pages/compress.py", title="Compress labels", icon=":material/compress:"),
         ],

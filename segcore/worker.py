@@ -1,5 +1,8 @@
 """The background process of one run that needs a network: ``python -m segcore.worker RUN_FOLDER``.
 
+With ``--task N`` it helps to train a run that machine 0 of several leads; without it, it is machine 0.
+With ``--serve`` it answers the app's questions about networks instead (predict this image), and ends when its input does.
+
 The folder lies in ``<workspace>/runs/``, its data set in ``<workspace>/datasets/``. Standard output
 and error are the run's log; how it goes is in its ``status.json``. Exit code 0 means finished or stopped
 as asked, 1 failed.
@@ -10,15 +13,19 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from segcore.config import PredictConfig, TrainConfig
 from segcore.data.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
-from segcore.runs.store import RunFolder
+from segcore.runs.answerer import Answer, Arrays, Handler, serve
+from segcore.runs.store import RunFolder, note_environment
 from segcore.training.predict import predict
 from segcore.training.progress import STOPPED, Stopped
+from segcore.training.service import Service
+from segcore.training.strategy import configure
 from segcore.training.train import train
 
 OUT_OF_MEMORY = "The memory did not suffice: choose a smaller batch or image size, or a smaller network."
@@ -53,6 +60,7 @@ def work(folder: Path) -> int:
         if config.kind not in WORK or not isinstance(config, (TrainConfig, PredictConfig)):
             raise unknown("kind of run for this worker", config.kind, WORK)
         dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
+        note_environment(run.folder, dataset.fingerprint)
         WORK[config.kind](run, dataset)
     except Stopped:
         return _end(run, "interrupted", STOPPED)
@@ -69,6 +77,30 @@ def work(folder: Path) -> int:
     return _end(run, "finished", "")
 
 
+def join(folder: Path, task: int) -> int:
+    """Help to train a run that another process leads and speaks for.
+
+    Args:
+        folder: The run's folder, seen by all machines under one path.
+        task: Which of the run's hosts this process is, from 1.
+
+    Returns:
+        The exit code: 0 finished or stopped, 1 failed.
+    """
+    run = RunFolder(folder)
+    try:
+        config = run.config
+        if not isinstance(config, TrainConfig) or not 0 < task < len(config.hosts):
+            raise SegcoreError(f"Expected a training run over more than {task} hosts, received {run.id!r}: check the number and the run.")
+        train(run, Dataset.open(run.folder.parent.parent / "datasets" / config.dataset), task)
+    except Stopped:
+        return 0
+    except SegcoreError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
 def _end(run: RunFolder, state: str, cause: str) -> int:
     try:
         run.beat(state=state, cause=cause, finished=time.time(), seconds_left=None)
@@ -78,10 +110,32 @@ def _end(run: RunFolder, state: str, cause: str) -> int:
     return 1 if state == "failed" else 0
 
 
+def _answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
+    def answer(request: dict[str, Any], arrays: Arrays) -> Answer:
+        try:
+            return function(request), {}
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            raise SegcoreError(OUT_OF_MEMORY) from error
+
+    return answer
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
+    if list(arguments) == ["--serve"]:
+        configure("auto")
+        service = Service()
+        questions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "load": service.load,
+            "predict": service.predict,
+            "export": service.export,
+        }
+        serve({name: _answering(function) for name, function in questions.items()})
+        return 0
+    if len(arguments) == 3 and arguments[1] == "--task" and arguments[2].isdigit():
+        return join(Path(arguments[0]).resolve(), int(arguments[2]))
     if len(arguments) != 1:
-        print("Usage: python -m segcore.worker RUN_FOLDER", file=sys.stderr)
+        print("Usage: python -m segcore.worker RUN_FOLDER [--task N], or --serve", file=sys.stderr)
         return 2
     return work(Path(arguments[0]).resolve())
 

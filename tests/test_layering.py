@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*ROOT.glob("segcore/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py"])
 
-WORDS = {"segcore", "segcore.errors", "segcore.labels", "segcore.catalog", "segcore.palette"}
+WORDS = {"segcore", "segcore.errors", "segcore.labels", "segcore.catalog", "segcore.palette", "segcore.places"}
 NUMPY = {"segcore.data", "segcore.postprocess", "segcore.evaluation"}
 CONFIG = {"segcore.config"}
 BELOW_DOORS = WORDS | NUMPY | CONFIG
@@ -21,6 +21,7 @@ FLOORS: dict[str, set[str]] = {
     "segcore.labels": WORDS,
     "segcore.catalog": WORDS,
     "segcore.palette": WORDS,
+    "segcore.places": WORDS,
     "segcore.data": WORDS,
     "segcore.postprocess": WORDS,
     "segcore.evaluation": WORDS,
@@ -33,7 +34,7 @@ FLOORS: dict[str, set[str]] = {
     "segcore.cli": BELOW_DOORS | {"segcore.workspace"},
     "segcore.__main__": {"segcore.cli"},
     "segcore.ui": BELOW_DOORS | {"segcore.workspace"},
-    "segcore.worker": BELOW_DOORS | {"segcore.workspace", "segcore.runs.store", "segcore.training"},
+    "segcore.worker": BELOW_DOORS | {"segcore.workspace", "segcore.runs.store", "segcore.runs.answerer", "segcore.training"},
     "segcore.light_worker": BELOW_DOORS | {"segcore.runs.store", "segcore.runs.answerer"},
     "segcore.api": BELOW_DOORS | {"segcore.workspace", "segcore.runs", "segcore.training"},
     "app": {"segcore.ui"},

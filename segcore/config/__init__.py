@@ -6,19 +6,22 @@ one that can be started; unknown keys in a file are refused with the nearest kno
 
 from typing import Any
 
+from segcore.config.imported import ImportedConfig
 from segcore.config.lab import CRFSearchConfig, SubsetsConfig
 from segcore.config.mapping import from_json, to_json
 from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig
 from segcore.config.tuning import Range, SearchSpace, TuneConfig
-from segcore.config.using import EvaluateConfig, PredictConfig
+from segcore.config.using import EvaluateConfig, PredictConfig, PredictOptions
 from segcore.errors import unknown
 
 __all__ = [
     "CONFIGS",
     "CRFSearchConfig",
     "EvaluateConfig",
+    "ImportedConfig",
     "ModelConfig",
     "PredictConfig",
+    "PredictOptions",
     "Range",
     "RecipeConfig",
     "RunConfig",
@@ -31,7 +34,7 @@ __all__ = [
     "to_json",
 ]
 
-RunConfig = TrainConfig | PredictConfig | EvaluateConfig | SubsetsConfig | CRFSearchConfig | TuneConfig
+RunConfig = TrainConfig | PredictConfig | EvaluateConfig | SubsetsConfig | CRFSearchConfig | TuneConfig | ImportedConfig
 
 CONFIGS: dict[str, type[RunConfig]] = {
     "train": TrainConfig,
@@ -40,6 +43,7 @@ CONFIGS: dict[str, type[RunConfig]] = {
     "subsets": SubsetsConfig,
     "crf_search": CRFSearchConfig,
     "tune": TuneConfig,
+    "imported": ImportedConfig,
 }
 
 

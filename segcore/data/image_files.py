@@ -69,24 +69,45 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         SegcoreError: The file is missing, of no known format, too large to decode, or breaks off.
     """
     try:
-        with open(path, "rb") as file:
-            start = file.read(16)
-            make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
-            if make is None:
-                raise SegcoreError(f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {path.name}: convert or remove it.")
-            file.seek(0)
-            image = make(file, str(path))
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise SegcoreError(
-                    f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {path.name} with {width} x {height}: "
-                    "cut it into tiles."
-                )
+        with open(path, "rb") as file, open_stream(file, path.name) as image:
             yield image
     except FileNotFoundError as error:
         raise SegcoreError(f"Expected the image {path}, found no such file: put it back or import the data set again.") from error
-    except _BROKEN as error:
+    except OSError as error:
         raise SegcoreError(f"{path.name} cannot be decoded, it is damaged or breaks off: replace or remove it.") from error
+
+
+@contextmanager
+def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Do as :func:`open_image` with an open file, whose name is only for messages.
+
+    Args:
+        file: At its beginning.
+        name: What it is called.
+        max_pixels: Largest height times width.
+
+    Yields:
+        A Pillow image whose pixels are not decoded yet.
+
+    Raises:
+        SegcoreError: As :func:`open_image`.
+    """
+    try:
+        start = file.read(16)
+        make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
+        if make is None:
+            raise SegcoreError(f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {name}: convert or remove it.")
+        file.seek(0)
+        image = make(file, name)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise SegcoreError(
+                f"Expected an image of at most {max_pixels // 1_000_000} megapixels, received {name} with {width} x {height}: "
+                "cut it into tiles."
+            )
+        yield image
+    except _BROKEN as error:
+        raise SegcoreError(f"{name} cannot be decoded, it is damaged or breaks off: replace or remove it.") from error
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -122,11 +143,16 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
         SegcoreError: As :func:`open_image`.
     """
     with open_image(path) as image:
-        turned = upright(image)
-        if turned.mode.startswith("I") or turned.mode == "F":
-            grey = _to_eight_bits(np.asarray(turned))
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.array(turned.convert("RGB"), np.uint8, order="C")
+        return to_rgb(image)
+
+
+def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Decode an opened image to (H, W, 3) uint8 RGB, as :func:`read_image` says; call it while the image is open."""
+    turned = upright(image)
+    if turned.mode.startswith("I") or turned.mode == "F":
+        grey = _to_eight_bits(np.asarray(turned))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.array(turned.convert("RGB"), np.uint8, order="C")
 
 
 def _to_eight_bits(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -174,8 +200,11 @@ def encode_png(pixels: npt.NDArray[Any]) -> bytes:
         raise SegcoreError(
             f"Expected an (H, W) uint8 or uint16 mask or an (H, W, 3) uint8 image, received {pixels.shape} {pixels.dtype}: convert it."
         )
-    ordered = pixels if pixels.ndim == 2 else pixels[:, :, ::-1]
-    ok, data = cv2.imencode(".png", np.ascontiguousarray(ordered), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    mask = pixels.ndim == 2
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 4]
+    if mask and pixels.dtype == np.uint8:  # indices pack as well without filters, at half the time of writing and two thirds of reading
+        options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    ok, data = cv2.imencode(".png", np.ascontiguousarray(pixels if mask else pixels[:, :, ::-1]), options)
     if not ok:
         raise SegcoreError(f"An array of shape {pixels.shape} could not be written as PNG: check its size.")
     return data.tobytes()

@@ -1,7 +1,11 @@
-"""A prediction run: a trained network's probabilities and counts for one split, streamed to disk."""
+"""A prediction run: a trained network's probabilities and counts for one split, streamed to disk.
+
+Probabilities are stored at the resolution at which the network looked: its own, or the image's where it was cut into tiles. Masks and
+counts are always made at the mask's own size: resized bilinearly, then argmax.
+"""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -9,7 +13,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import PredictConfig
+from segcore.config import PredictConfig, PredictOptions, TrainConfig
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation import scores
@@ -17,13 +21,16 @@ from segcore.evaluation.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder
-from segcore.training.pipeline import SampleReader, load_ahead, resize_image
+from segcore.training.looking import look
+from segcore.training.pipeline import load_ahead
 from segcore.training.predictor import Predictor
 from segcore.training.progress import Progress, Stopped
+from segcore.training.reader import SampleReader, resize_image
 from segcore.training.strategy import configure, describe
 
 STAGE = "prediction"
 WRITERS = 2
+TILES_AT_ONCE = 4096
 
 Counts = npt.NDArray[np.int64]
 
@@ -31,9 +38,9 @@ Counts = npt.NDArray[np.int64]
 def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     """Predict one split with a trained network; samples whose probabilities are stored already are only counted.
 
-    Writes each sample's probabilities at the network's resolution, and for samples with a mask one
-    (C, C) count at the mask's own size: stored probabilities, resized bilinearly, then argmax.
-    At most a few batches are in memory, whatever the size of the split.
+    Writes each sample's probabilities, and for samples with a mask one (C, C) count at the mask's own size: stored
+    probabilities, resized bilinearly, then argmax. At most a few batches are in memory, whatever the size of the split.
+    Who computed, and with what agreement, is left in ``backend.json``.
 
     Args:
         run: A run whose config is a :class:`PredictConfig`.
@@ -50,7 +57,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     samples = dataset.select(config.split)
     labels, label_map = read_labels(source)
     with Progress(run, message="Loading the network") as progress:
-        reader = SampleReader(dataset, (1, 1), label_map)
+        reader = SampleReader(dataset, (1, 1), label_map, preprocessing=preprocessing_of(source))
         if reader.label_set.class_names != labels.class_names:
             raise SegcoreError(
                 f"Expected the {labels.num_classes} classes that the run {source.id!r} was trained on, received others in the data set "
@@ -59,9 +66,10 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
         progress.log(f"Device: {describe(configure(config.device))}")
         missing = [sample for sample in samples if not run.has_probabilities(config.split, sample.id)]
         counts: dict[str, Counts | None] = {}
-        work = _Work(run, config.split, reader, progress, counts, len(samples))
+        work = _Work(run, config.split, reader, progress, counts, len(samples), config.options)
         if missing:
-            work.predict(Predictor(source.model_path, min(config.batch_size, len(missing))), missing)
+            most = len(missing) if work.plain else TILES_AT_ONCE
+            work.predict(Predictor(source.model_path, config.batch_size, config.options.backend, most), missing)
         work.count_stored([sample for sample in samples if sample.id not in counts])
         found = [(sample.id, matrix) for sample in samples if (matrix := counts[sample.id]) is not None]
         if found:
@@ -69,6 +77,18 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
             run.write_counts(config.split, STAGE, [name for name, _ in found], stacked)
             progress.update(mean_iou=float(scores.mean_iou(stacked.sum(axis=0))))
         progress.update(progress=1.0, seconds_left=0.0, message=f"Predicted {len(samples)} images")
+
+
+def preprocessing_of(source: RunFolder) -> str:
+    """Return the name in ``catalog.PREPROCESSING`` of what a trained network expects to be done to its images.
+
+    Raises:
+        SegcoreError: The run is no training run.
+    """
+    config = source.config
+    if not isinstance(config, TrainConfig):
+        raise SegcoreError(f"Expected a training run, received {source.id!r} of kind {config.kind!r}: name what was trained.")
+    return config.model.preprocessing
 
 
 def read_labels(source: RunFolder) -> tuple[LabelSet, LabelMap | None]:
@@ -86,7 +106,14 @@ class _Work:
     """One call of :func:`predict`: what its threads share."""
 
     def __init__(
-        self, run: RunFolder, split: str, reader: SampleReader, progress: Progress, counts: dict[str, Counts | None], total: int
+        self,
+        run: RunFolder,
+        split: str,
+        reader: SampleReader,
+        progress: Progress,
+        counts: dict[str, Counts | None],
+        total: int,
+        options: PredictOptions,
     ) -> None:
         self.run = run
         self.split = split
@@ -94,31 +121,48 @@ class _Work:
         self.progress = progress
         self.counts = counts
         self.total = total
+        self.options = options
+        self.plain = not options.tile and options.tta == "none"
 
     def predict(self, predictor: Predictor, samples: list[Sample]) -> None:
         """Predict, store and count, the writing in threads beside the network."""
         self.progress.say("Building the graph")
 
         def load(position: int) -> npt.NDArray[np.uint8]:
-            return resize_image(self.reader.dataset.read_image(samples[position]), predictor.size)
+            image = self.reader.read_image(samples[position])
+            return resize_image(image, predictor.size) if self.plain else image
 
+        at_once = predictor.batch_size if self.plain else 1
         with (
             ThreadPoolExecutor(WRITERS, "writers") as pool,
-            closing(load_ahead(load, 0, len(samples), predictor.batch_size)) as images,
+            closing(load_ahead(load, 0, len(samples), at_once)) as images,
         ):
             waiting: deque[Future[None]] = deque()
-            for batch in _in_batches(samples, predictor.batch_size):
+            for batch in _in_batches(samples, at_once):
                 if self.progress.stop_asked:
                     break
-                answers = predictor(np.stack(list(islice(images, len(batch)))))
+                answers = self._ask(predictor, list(islice(images, len(batch))))
                 waiting.extend(pool.submit(self._store, sample, answer) for sample, answer in zip(batch, answers, strict=True))
-                while len(waiting) > 2 * predictor.batch_size:
+                while len(waiting) > 2 * at_once:
                     waiting.popleft().result()
+                if batch[0] is samples[0]:
+                    self._tell(predictor)
                 self._show()
             for future in waiting:
                 future.result()
         if self.progress.stop_asked:
             raise Stopped
+
+    def _ask(self, predictor: Predictor, images: list[npt.NDArray[np.uint8]]) -> Iterable[npt.NDArray[np.float32]]:
+        if self.plain:
+            return predictor(np.stack(images))
+        return [look(image, predictor.size, predictor.num_classes, self.options, predictor.stream) for image in images]
+
+    def _tell(self, predictor: Predictor) -> None:
+        """Say and keep who computes, once the first images have decided it."""
+        if predictor.chosen is not None:
+            self.progress.log(f"Computed by {predictor.chosen.describe()}, {predictor.batch_size} at a time")
+            self.run.write_json("backend", {**predictor.chosen.to_json(), "batch_size": predictor.batch_size})
 
     def count_stored(self, samples: list[Sample]) -> None:
         """Count samples whose probabilities were stored before this process began."""

@@ -1,17 +1,20 @@
-"""A trained network as a function from images to probabilities; the one place where softmax is taken."""
+"""A trained network as a function from images to probabilities; the one place where softmax is taken is ``backends.py``."""
 
-from functools import partial
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from segcore.errors import SegcoreError
-from segcore.training.strategy import rewrite_graphs
+from segcore.training.backends import Backend, choose, freeze
+from segcore.training.memory import OUT_OF_MEMORY, find_batch_size
+
+Images = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
 
 
 class Predictor:
@@ -19,45 +22,73 @@ class Predictor:
 
     Args:
         path: The saved network.
-        batch_size: Images a call; smaller calls are filled up with blank images.
+        batch_size: Images a call, smaller calls are filled up with blank images; 0 finds it from the memory.
+        backend: A name in ``catalog.BACKENDS``; which one it came to is decided by the first call and is in ``chosen``.
+        most: Upper bound of the batch size.
 
     Attributes:
         size: (height, width) that images must have.
         num_classes: C.
+        batch_size: B; halved where memory does not suffice after all.
+        chosen: Who computes, after the first call.
 
     Raises:
         SegcoreError: There is no network, or it cannot be read.
     """
 
-    def __init__(self, path: Path, batch_size: int) -> None:
+    def __init__(self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096) -> None:
         if not path.is_file():
             raise SegcoreError(f"Expected a trained network in {path}, found none: wait for the run's first epoch or choose another run.")
         try:
             self.model = keras.models.load_model(path, compile=False)
         except (ValueError, OSError, TypeError, KeyError) as error:
             raise SegcoreError(f"The network {path} cannot be read ({error}): train it again.") from error
-        self.batch_size = batch_size
+        self.backend = backend
+        self.batch_size = min(batch_size or find_batch_size(self.model), most)
         _, height, width, _ = self.model.input_shape
         self.size: tuple[int, int] = (height, width)
         self.num_classes = int(self.model.output_shape[-1])
-        rewrite_graphs(True)
-        self._answer = self._freeze()
+        self.chosen: Backend | None = None
+        self._frozen: Any = freeze(self.model, self.batch_size)
 
-    def _freeze(self) -> Any:
-        """Trace once, with the weights as constants, so that batch normalisation folds into the convolutions."""
+    def __call__(self, images: Images) -> Probabilities:
+        """Return probabilities (n, h, w, C) float32, rows sum to 1, of images (n, h, w, 3) uint8 RGB, any n.
 
-        @partial(tf.function, autograph=False)
-        def answer(images: Any) -> Any:
-            logits = self.model(tf.cast(images, tf.float32), training=False)
-            return tf.nn.softmax(tf.cast(logits, tf.float32))
+        Raises:
+            SegcoreError: The backend that was asked for is not installed, or cannot take the network.
+        """
+        done: list[Probabilities] = []
+        first = 0
+        while first < len(images):
+            part = images[first : first + self.batch_size]
+            try:
+                done.append(self._answer(part))
+            except OUT_OF_MEMORY:
+                if self.batch_size == 1:
+                    raise
+                self.batch_size //= 2
+                self._frozen = freeze(self.model, self.batch_size)
+                self.chosen = None
+                continue
+            first += len(part)
+        return np.concatenate(done) if len(done) != 1 else done[0]
 
-        spec = tf.TensorSpec((self.batch_size, *self.size, 3), tf.uint8)
-        return convert_variables_to_constants_v2(answer.get_concrete_function(spec))
-
-    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return probabilities (n, h, w, C) float32, rows sum to 1, of images (n, h, w, 3) uint8 RGB, n up to the batch size."""
+    def _answer(self, images: Images) -> Probabilities:
         count = len(images)
         if count < self.batch_size:
             images = np.concatenate([images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)])
-        probabilities: npt.NDArray[np.float32] = self._answer(tf.constant(images))[0].numpy()[:count]
-        return probabilities
+        if self.chosen is None:
+            self.chosen = choose(self._frozen, self.backend, images, count, _precision(self.model))
+        return self.chosen.answer(images)[:count]
+
+    def stream(self, images: Iterable[Images]) -> Iterator[Probabilities]:
+        """Yield the probabilities (h, w, C) of each of some images (h, w, 3), a batch at a time."""
+        rest = iter(images)
+        while batch := list(islice(rest, self.batch_size)):
+            yield from self(np.stack(batch))
+
+
+def _precision(model: keras.Model) -> str:
+    """The type that the network's convolutions compute in."""
+    types = {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} - {"float32"}
+    return sorted(types)[0] if types else "float32"

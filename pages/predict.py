@@ -1,0 +1,74 @@
+"""What about my own image?"""
+
+import streamlit as st
+
+from segcore.ui import own_images, own_results, predict_options, scenes, state, viewer
+
+workspace = state.workspace()
+state.header("Predict", "What about my own image? Upload one or many; they stay on this machine.")
+
+candidates = [r for r in state.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)]
+if not candidates:
+    state.empty(
+        "There is no trained network to predict with. Train one, or open the demo, which brings five.",
+        "pages/home.py",
+        "Go to the start page",
+    )
+
+left, right = st.columns([3, 1], vertical_alignment="bottom")
+with left:
+    run = state.choose_from("Model or ensemble", candidates, "run")
+with right, st.popover("Options", icon=":material/tune:", width="stretch"):
+    options = predict_options.form("own")
+said = predict_options.sentence(options)
+if said:
+    st.caption(f"With {said}.")
+
+batch = own_images.choose()
+if batch is None:
+    st.stop()
+own_images.refused(batch)
+
+controls, picker = st.columns([5, 3], vertical_alignment="bottom")
+with controls:
+    shown = st.pills(
+        "Panels",
+        list(own_results.PANELS),
+        selection_mode="multi",
+        default=list(own_results.DEFAULT_PANELS),
+        format_func=lambda p: own_results.PANELS[p],
+        key="own_panels",
+        persist_state="session",
+    )
+names = {image.id: image.name for image in batch.images}
+with picker:
+    image = state.choose_image(list(names), "own_image", f"Image, {len(names)} taken")
+facts = own_results.ensure(run, batch, image, options)
+
+panels = tuple(p for p in own_results.PANELS if p in (shown or own_results.DEFAULT_PANELS))
+missing = scenes.crf_missing(workspace) if "crf" in panels else ""
+if missing:
+    st.warning(missing, icon=":material/info:")
+    panels = tuple(p for p in panels if p != "crf") or own_results.DEFAULT_PANELS
+with state.errors_shown():
+    place = workspace.predictions.answer_folder(run, batch, options).id
+    scene = own_results.packed_scene(workspace, run, batch.id, image, options, panels, place)
+result = viewer.show(scene, key="own", state=st.query_params.get("view"), listen=("step",))
+if result.share:
+    st.query_params["view"] = result.share
+if result.step:
+    state.step(list(names), "own_image", result.step)
+found = batch.image(image)
+st.caption(
+    f"{state.plain(found.name)}, {found.width} x {found.height} pixels"
+    + (f"; {facts['backend']}, {facts['seconds']:.2f} s" if facts["backend"] else "")
+    + f". The newest {own_images.KEPT} uploads are kept in the workspace."
+)
+
+one, all_of_them = st.columns(2, gap="large")
+with one:
+    st.markdown("**Classes in this image**")
+    own_results.show_shares(run, batch, image, options)
+with all_of_them:
+    st.markdown("**Take away**")
+    own_results.take_away(run, batch, options)

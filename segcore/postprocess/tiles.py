@@ -1,0 +1,153 @@
+"""An image of any size seen through tiles of one size, blended by Gaussian weights.
+
+A network answers worst at the border of what it sees. So tiles overlap, and where several answer for a pixel each counts with
+
+    w(y, x) = g(y) g(x),    g(i) = max(exp(-(i - m)^2 / (2 s^2)), FLOOR),    m = (n - 1) / 2,  s = n / 8
+
+(Isensee et al.: nnU-Net, Nature Methods 2021). Weights and the grid of tiles are products of rows and columns, so the sum of the
+weights over a pixel is one too and is divided by exactly: a constant answer comes out as that constant, without a seam.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import SegcoreError
+
+FloatArray = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
+
+SIGMA_SHARE = 1 / 8
+FLOOR = 1e-3
+"""Least weight of a tile's edge: where only one tile reaches, its answer counts in full, without dividing by next to nothing."""
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Where tiles lie on an image.
+
+    Attributes:
+        size: (H, W) of the image.
+        tile: (h, w) of every tile.
+        rows: Top row of each row of tiles, in order; the last tile ends at the image's last row.
+        columns: Left column of each column of tiles.
+        padded: (H, W) of the image filled up to at least one tile.
+    """
+
+    size: tuple[int, int]
+    tile: tuple[int, int]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    padded: tuple[int, int]
+
+    @property
+    def corners(self) -> list[tuple[int, int]]:
+        """(top, left) of every tile, row by row."""
+        return [(top, left) for top in self.rows for left in self.columns]
+
+
+def plan_tiles(size: tuple[int, int], tile: tuple[int, int], overlap: float = 0.5) -> TileGrid:
+    """Spread tiles evenly over an image so that neighbours share at least ``overlap`` of a tile.
+
+    Args:
+        size: (H, W) of the image, any.
+        tile: (h, w); an image that is smaller in a direction gets one tile there and is filled up.
+        overlap: Share of a tile, 0 to less than 1.
+
+    Raises:
+        SegcoreError: A size is not positive, or the overlap is out of range.
+    """
+    if min(*size, *tile) < 1 or not 0 <= overlap < 1:
+        raise SegcoreError(f"Expected positive sizes and an overlap of 0 to 0.9, received {size}, {tile} and {overlap:g}: change them.")
+    padded = (max(size[0], tile[0]), max(size[1], tile[1]))
+    rows, columns = (_starts(length, part, overlap) for length, part in zip(padded, tile, strict=True))
+    return TileGrid(size, tile, rows, columns, padded)
+
+
+def _starts(length: int, part: int, overlap: float) -> tuple[int, ...]:
+    room = length - part
+    step = max(1, int(part * (1 - overlap)))
+    count = -(-room // step) + 1
+    return tuple(room * i // (count - 1) for i in range(count)) if count > 1 else (0,)
+
+
+def gaussian_window(length: int) -> FloatArray:
+    """Return g of the module's docstring, (length,) float32 in FLOOR..1, symmetric."""
+    offset = np.arange(length) - (length - 1) / 2
+    return np.maximum(np.exp(-(offset**2) / (2 * (length * SIGMA_SHARE) ** 2)), FLOOR).astype(np.float32)
+
+
+def cut_tiles(image: Image, grid: TileGrid) -> Iterator[Image]:
+    """Yield the tiles of an image (H, W, D), row by row; beyond its edge it is mirrored, as often as needed."""
+    height, width = grid.size
+    extra = (grid.padded[0] - height, grid.padded[1] - width)
+    if any(extra):
+        before = (extra[0] // 2, extra[1] // 2)
+        image = np.pad(image, [(b, e - b) for b, e in zip(before, extra, strict=True)] + [(0, 0)], mode="symmetric")
+    for top, left in grid.corners:
+        yield image[top : top + grid.tile[0], left : left + grid.tile[1]]
+
+
+def blend_tiles(answers: Iterable[FloatArray], grid: TileGrid) -> FloatArray:
+    """Put the answers for the tiles together, reading one at a time.
+
+    Args:
+        answers: (h, w, C) float32 for each tile of ``grid.corners``, in that order.
+        grid: Where they lie.
+
+    Returns:
+        (H, W, C) float32: the weighted mean of the answers at each pixel of the image.
+
+    Raises:
+        SegcoreError: An answer is of another size than a tile, or their number is another.
+    """
+    weights = [gaussian_window(length) for length in grid.tile]
+    window = weights[0][:, None, None] * weights[1][None, :, None]
+    corners = grid.corners
+    total: FloatArray | None = None
+    found = 0
+    for (top, left), answer in zip(corners, answers, strict=False):
+        if answer.shape[:2] != grid.tile:
+            raise SegcoreError(f"Expected an answer of {grid.tile} for each tile, received {answer.shape}: choose another network.")
+        if len(corners) == 1:
+            total = np.array(answer, np.float32)
+        else:
+            if total is None:
+                total = np.zeros((*grid.padded, answer.shape[-1]), np.float32)
+            total[top : top + grid.tile[0], left : left + grid.tile[1]] += window * answer
+        found += 1
+    if total is None or found != len(corners):
+        raise SegcoreError(f"Expected answers for {len(corners)} tiles, received {found}: predict the image again.")
+    if len(corners) > 1:
+        total /= _summed(weights[0], grid.rows, grid.padded[0])[:, None, None]
+        total /= _summed(weights[1], grid.columns, grid.padded[1])[None, :, None]
+    top, left = ((p - s) // 2 for p, s in zip(grid.padded, grid.size, strict=True))
+    return np.ascontiguousarray(total[top : top + grid.size[0], left : left + grid.size[1]])
+
+
+def _summed(weights: FloatArray, starts: Sequence[int], length: int) -> FloatArray:
+    """The sum of the weights of all tiles along one side, (length,) float32."""
+    total = np.zeros(length, np.float32)
+    for start in starts:
+        total[start : start + len(weights)] += weights
+    return total
+
+
+def through_tiles(
+    image: Image, tile: tuple[int, int], overlap: float, answer: Callable[[Iterable[Image]], Iterable[FloatArray]]
+) -> FloatArray:
+    """Return what ``answer`` says of an image's tiles, blended.
+
+    Args:
+        image: (H, W, 3) uint8.
+        tile: (h, w).
+        overlap: As in :func:`plan_tiles`.
+        answer: From tiles (h, w, 3) to probabilities (h, w, C), in order.
+
+    Returns:
+        (H, W, C) float32.
+    """
+    grid = plan_tiles((image.shape[0], image.shape[1]), tile, overlap)
+    return blend_tiles(answer(cut_tiles(image, grid)), grid)

@@ -1,0 +1,179 @@
+"""Who computes a trained network's probabilities: TensorFlow, or OpenVINO on a CPU.
+
+Both start from one frozen graph: images (B, h, w, 3) uint8 to probabilities (B, h, w, C) float32, weights as constants, so that batch
+normalisation folds into the convolutions. OpenVINO computes in bfloat16 where the processor has it, which is about twice as fast and
+moves probabilities in the third digit; so it is held against TensorFlow on the first images before it is trusted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from segcore.catalog import BACKENDS
+from segcore.errors import SegcoreError, unknown
+from segcore.training.optional import is_installed, require
+from segcore.training.strategy import on_gpu, rewrite_graphs
+
+Images = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+Answer = Callable[[Images], Probabilities]
+
+AGREEMENT = 0.999
+"""Share of the pixels whose most probable class must be TensorFlow's, for another backend to be chosen by itself."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to compute, chosen.
+
+    Attributes:
+        name: "tensorflow" or "openvino".
+        precision: "float32" or "bfloat16"; what the network itself was saved with, for TensorFlow.
+        agreement: Share of the pixels of the first images with TensorFlow's class, 0..1; None where nothing was compared.
+        note: Why another one was not taken, or "".
+        answer: The function.
+    """
+
+    name: str
+    precision: str
+    agreement: float | None
+    note: str
+    answer: Answer
+
+    @property
+    def title(self) -> str:
+        """Who computes, and how precisely: "OpenVINO in bfloat16"."""
+        return f"{BACKENDS[self.name].title} in {self.precision}"
+
+    def describe(self) -> str:
+        """Say it to a person: "OpenVINO in bfloat16 (99.98 % of the first images' pixels as in TensorFlow)"."""
+        text = self.title
+        if self.agreement is not None:
+            text += f" ({100 * self.agreement:.2f} % of the first images' pixels as in TensorFlow)"
+        return f"{text}; {self.note}" if self.note else text
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is kept with a run."""
+        return {"name": self.name, "precision": self.precision, "agreement": self.agreement, "note": self.note}
+
+
+def freeze(model: keras.Model, batch_size: int) -> Any:
+    """Trace a network with its softmax once, for one batch size, with the weights as constants.
+
+    Args:
+        model: (B, h, w, 3) float32 0..255 to logits (B, h, w, C); h and w fixed.
+        batch_size: B.
+
+    Returns:
+        A concrete function of (B, h, w, 3) uint8.
+    """
+    rewrite_graphs(True)
+
+    @partial(tf.function, autograph=False)
+    def answer(images: Any) -> Any:
+        logits = model(tf.cast(images, tf.float32), training=False)
+        return tf.nn.softmax(tf.cast(logits, tf.float32))
+
+    _, height, width, _ = model.input_shape
+    return convert_variables_to_constants_v2(answer.get_concrete_function(tf.TensorSpec((batch_size, height, width, 3), tf.uint8)))
+
+
+def tensorflow_answer(frozen: Any) -> Answer:
+    """Return a frozen graph as a function of arrays, run by TensorFlow."""
+
+    def answer(images: Images) -> Probabilities:
+        found: Probabilities = frozen(tf.constant(images))[0].numpy()
+        return found
+
+    return answer
+
+
+def openvino_answer(frozen: Any, precision: str = "float32") -> Answer:
+    """Return a frozen graph as a function of arrays, run by OpenVINO on the CPU.
+
+    Args:
+        frozen: From :func:`freeze`.
+        precision: "float32" or "bfloat16".
+
+    Raises:
+        SegcoreError: OpenVINO is not installed, or cannot take this network.
+    """
+    openvino = require("openvino")
+    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    try:
+        converted = openvino.convert_model(_graph(frozen))
+        compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
+    except Exception as error:  # its converter raises whatever it meets
+        raise SegcoreError(f"OpenVINO cannot take this network ({_first_line(error)}): choose the backend tensorflow.") from error
+
+    def answer(images: Images) -> Probabilities:
+        return np.array(compiled([images], share_inputs=True)[0], np.float32)
+
+    return answer
+
+
+def _graph(frozen: Any) -> Any:
+    """The graph of a frozen function, its one output left as it is and no name of it lost."""
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(frozen.graph.as_graph_def(), name="")
+    return graph
+
+
+def has_bfloat16() -> bool:
+    """Whether OpenVINO says that the CPU computes in bfloat16."""
+    core = require("openvino").Core()
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def choose(frozen: Any, wanted: str, images: Images, count: int, precision: str = "float32") -> Backend:
+    """Choose who computes.
+
+    "auto" takes OpenVINO on a CPU where it is installed, in bfloat16 where there is such a unit, as long as at least
+    :data:`AGREEMENT` of the pixels of ``images`` get the class that TensorFlow gives them; then in float32; then TensorFlow.
+
+    Args:
+        frozen: From :func:`freeze`.
+        wanted: A name in ``catalog.BACKENDS``.
+        images: (B, h, w, 3) uint8, the first images to predict.
+        count: How many of the B are real; the rest are blank.
+        precision: What the network itself computes in, for the record.
+
+    Raises:
+        SegcoreError: The name is unknown, or OpenVINO was asked for and is not installed or cannot take the network.
+    """
+    if wanted not in BACKENDS:
+        raise unknown("backend", wanted, BACKENDS)
+    plain = tensorflow_answer(frozen)
+    if wanted == "tensorflow":
+        return Backend("tensorflow", precision, None, "", plain)
+    if wanted == "auto" and (on_gpu() or not is_installed("openvino")):
+        return Backend("tensorflow", precision, None, "" if on_gpu() else "OpenVINO, which is faster on a CPU, is not installed", plain)
+    expected = plain(images)[:count].argmax(-1)
+    note = ""
+    for candidate in (["bfloat16"] if has_bfloat16() else []) + ["float32"]:
+        try:
+            answer = openvino_answer(frozen, candidate)
+            agreement = float(np.mean(answer(images)[:count].argmax(-1) == expected))
+        except (SegcoreError, RuntimeError) as error:
+            if wanted == "openvino" and candidate == "float32":
+                raise SegcoreError(_first_line(error)) from error
+            note = f"OpenVINO failed ({_first_line(error)})"
+            continue
+        if agreement >= AGREEMENT:
+            return Backend("openvino", candidate, agreement, note, answer)
+        note = f"OpenVINO in {candidate} gave only {100 * agreement:.2f} % of the pixels TensorFlow's class"
+        if wanted == "openvino" and candidate == "float32":
+            return Backend("openvino", candidate, agreement, "", answer)
+    return Backend("tensorflow", precision, None, note, plain)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

@@ -1,0 +1,212 @@
+"""A trained network in the form that another program reads, checked by reading it back.
+
+Every form takes images (B, h, w, 3) float32 RGB, 0..255, at the size the network was trained at, and answers with logits
+(B, h, w, C); the softmax is the reader's. The file is only kept if what is read back gives the network's own answers.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from segcore.catalog import EXPORT_FORMATS
+from segcore.errors import SegcoreError, unknown
+from segcore.training.optional import require
+
+Images = npt.NDArray[np.float32]
+Logits = npt.NDArray[np.float32]
+
+TOLERANCE = 1e-3
+"""Largest difference of a probability that is taken for rounding."""
+
+CHECKED_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network written in another form.
+
+    Attributes:
+        path: The file or folder.
+        form: A name in ``catalog.EXPORT_FORMATS``.
+        difference: Largest difference of a probability from the network's own, on random images.
+        reader: What read it back.
+        size: (height, width) of its input.
+        bytes: Size on disk.
+    """
+
+    path: Path
+    form: str
+    difference: float
+    reader: str
+    size: tuple[int, int]
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for the shell and the pages, with a sentence for people."""
+        title, (height, width) = EXPORT_FORMATS[self.form].title, self.size
+        return {
+            "path": str(self.path),
+            "form": self.form,
+            "difference": self.difference,
+            "bytes": self.bytes,
+            "size": [height, width],
+            "sentence": f"{title} for images of {height} x {width} in {self.path}: read back by "
+            f"{self.reader}, its probabilities differ from the network's by at most "
+            f"{self.difference:.1e} on {CHECKED_IMAGES} random images.",
+        }
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one form is written and read.
+
+    Attributes:
+        suffix: Ending of the file, "" for a folder.
+        write: Writes a network to a path.
+        read: Reads a path and answers images.
+        reader: Name of what reads.
+        also: Endings of further files that are written beside it.
+    """
+
+    suffix: str
+    write: Callable[[keras.Model, Path], None]
+    read: Callable[[Path, Images], Logits]
+    reader: str
+    also: tuple[str, ...] = ()
+
+
+def _write_keras(model: keras.Model, path: Path) -> None:
+    model.save(path)
+
+
+def _read_keras(path: Path, images: Images) -> Logits:
+    return np.asarray(keras.models.load_model(path, compile=False)(images, training=False))
+
+
+def _write_saved_model(model: keras.Model, path: Path) -> None:
+    model.export(path, format="tf_saved_model", verbose=False)
+
+
+def _read_saved_model(path: Path, images: Images) -> Logits:
+    loaded = tf.saved_model.load(path)  # the name keeps its variables alive
+    return np.asarray(loaded.serve(images))
+
+
+def _write_onnx(model: keras.Model, path: Path) -> None:
+    require("tf2onnx")
+    require("onnx")
+    model.export(str(path), format="onnx", verbose=False)
+
+
+def _read_onnx(path: Path, images: Images) -> Logits:
+    session = require("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {session.get_inputs()[0].name: images})[0])
+
+
+def _write_openvino(model: keras.Model, path: Path) -> None:
+    require("openvino")
+    model.export(str(path), format="openvino", verbose=False)
+
+
+def _read_openvino(path: Path, images: Images) -> Logits:
+    openvino = require("openvino")
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.array(compiled([images])[0])
+
+
+def _write_litert(model: keras.Model, path: Path) -> None:
+    model.export(str(path), format="litert", verbose=False)
+
+
+def _read_litert(path: Path, images: Images) -> Logits:
+    interpreter = tf.lite.Interpreter(str(path))
+    index = interpreter.get_input_details()[0]["index"]
+    answers = []
+    for image in images:
+        interpreter.resize_tensor_input(index, (1, *image.shape))
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(index, image[None])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    return np.stack(answers)
+
+
+FORMS: dict[str, Form] = {
+    "keras": Form(".keras", _write_keras, _read_keras, "Keras"),
+    "saved_model": Form("", _write_saved_model, _read_saved_model, "TensorFlow"),
+    "onnx": Form(".onnx", _write_onnx, _read_onnx, "ONNX Runtime"),
+    "openvino": Form(".xml", _write_openvino, _read_openvino, "OpenVINO", (".bin",)),
+    "litert": Form(".tflite", _write_litert, _read_litert, "the LiteRT interpreter"),
+}
+"""Every name in ``catalog.EXPORT_FORMATS``."""
+
+
+def export(model_path: Path, to: str, out: Path) -> Exported:
+    """Write a trained network in another form and hold it against the original.
+
+    Args:
+        model_path: The saved network, ``model.keras``.
+        to: A name in ``catalog.EXPORT_FORMATS``.
+        out: A new file or folder; the form's ending is added where it lacks.
+
+    Raises:
+        SegcoreError: The form is unknown, the place is taken, a package is missing, the form cannot hold this network, or it
+            answers otherwise when read back. Nothing is left behind then.
+    """
+    if to not in FORMS:
+        raise unknown("export format", to, EXPORT_FORMATS)
+    form = FORMS[to]
+    out = out if not form.suffix or out.suffix == form.suffix else out.with_name(out.name + form.suffix)
+    if out.exists():
+        raise SegcoreError(f"Expected a new place for the network, received {out}, which exists: choose another.")
+    if not model_path.is_file():
+        raise SegcoreError(f"Expected a trained network in {model_path}, found none: wait for the run's first epoch or choose another run.")
+    model = keras.models.load_model(model_path, compile=False)
+    _, height, width, _ = model.input_shape
+    images = np.random.default_rng(0).uniform(0, 255, (CHECKED_IMAGES, height, width, 3)).astype(np.float32)
+    expected = _softmax(np.asarray(model(images, training=False)))
+    partial = out.with_name(f".{out.name}.partial{form.suffix}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            form.write(model, partial)
+            difference = float(np.abs(_softmax(form.read(partial, images)) - expected).max())
+        except (SegcoreError, OSError):
+            raise
+        except Exception as error:  # converters raise whatever they meet
+            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise SegcoreError(f"The form {to} cannot hold this network ({first}): choose another form.") from error
+        if not difference <= TOLERANCE:
+            raise SegcoreError(
+                f"Expected the network's own answers from the form {to}, received others ({difference:.1e} away): choose another form."
+            )
+        for suffix in form.also:
+            partial.with_suffix(suffix).replace(out.with_suffix(suffix))
+        partial.replace(out)
+    except OSError as error:
+        raise SegcoreError(f"The network cannot be written to {out} ({error.strerror}): choose another place.") from error
+    finally:
+        _remove(partial)
+        for suffix in form.also:
+            _remove(partial.with_suffix(suffix))
+    files = [out, *(out.with_suffix(s) for s in form.also)] if out.is_file() else [p for p in out.rglob("*") if p.is_file()]
+    return Exported(out, to, difference, form.reader, (height, width), sum(f.stat().st_size for f in files))
+
+
+def _softmax(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

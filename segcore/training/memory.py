@@ -1,0 +1,74 @@
+"""How many images fit into memory at once: from the sizes of a network's activations while they live."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import keras
+import numpy as np
+import psutil
+import tensorflow as tf
+from tensorflow.python.client import device_lib
+
+from segcore.training.strategy import on_gpu
+
+SHARE = 0.5
+"""Share of the free memory that activations may take."""
+
+WORKSPACE = 3.0
+"""Factor of what libraries need beside the activations: packed copies of inputs and outputs, and arenas that are never quite full."""
+
+MOST = {"cpu": 4, "gpu": 32}
+"""More images a step gain nothing: a CPU is full with a few."""
+
+
+def peak_activations(model: keras.Model) -> int:
+    """Return the most bytes that one image's activations take at a time when each is freed after its last use.
+
+    The layers are walked in the order in which the network computes them; a layer's output lives from there to the last layer that
+    reads it. Two layers that a runtime fuses need less, scratch memory is not counted.
+
+    Args:
+        model: A functional model.
+    """
+    users: Counter[int] = Counter()
+    nodes = [node for operation in model.operations for node in getattr(operation, "_inbound_nodes", [])]
+    for node in nodes:
+        users.update(id(tensor) for tensor in node.input_tensors)
+    for output in model.outputs:
+        users[id(output)] += 1
+    living: dict[int, int] = {}
+    peak = 0
+    for node in nodes:
+        for tensor in node.outputs:
+            living[id(tensor)] = _bytes(tensor)
+        inside = peak_activations(node.operation) if isinstance(node.operation, keras.Model) else 0
+        peak = max(peak, sum(living.values()) + inside)
+        for tensor in node.input_tensors:
+            users[id(tensor)] -= 1
+            if users[id(tensor)] <= 0:
+                living.pop(id(tensor), None)
+    return peak
+
+
+def _bytes(tensor: Any) -> int:
+    return math.prod(int(n) for n in tensor.shape[1:] if n) * np.dtype("float32").itemsize
+
+
+def find_batch_size(model: keras.Model) -> int:
+    """Return the largest power of two of images whose activations fit into the free memory, at most :data:`MOST`."""
+    kind = "gpu" if on_gpu() else "cpu"
+    each = max(1.0, WORKSPACE * peak_activations(model))
+    fits = max(1.0, SHARE * _free_bytes(kind) / each)
+    return int(min(MOST[kind], 2 ** int(math.log2(fits))))
+
+
+def _free_bytes(kind: str) -> int:
+    if kind == "gpu":
+        limits = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+        return min(limits, default=psutil.virtual_memory().available)
+    return int(psutil.virtual_memory().available)
+
+
+OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
+"""What is raised where it did not fit after all."""

@@ -1,0 +1,43 @@
+"""Packages that are only sometimes there, imported behind one function that says what to install."""
+
+import importlib
+import sys
+from types import ModuleType
+
+from segcore.errors import SegcoreError
+
+INSTALL: dict[str, str] = {
+    "openvino": "pip install -r requirements-fast.txt",
+    "tf2onnx": "pip install -r requirements-export.txt",
+    "onnx": "pip install -r requirements-export.txt",
+    "onnxruntime": "pip install -r requirements-export.txt",
+}
+"""How each package is installed."""
+
+
+def require(name: str) -> ModuleType:
+    """Import an optional package.
+
+    OpenVINO reports its own import to its maker's server unless the package that does so is missing; here it always is.
+
+    Args:
+        name: A key of :data:`INSTALL`.
+
+    Raises:
+        SegcoreError: It is not installed, or does not load on this machine.
+    """
+    if name == "openvino":
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        raise SegcoreError(f"Expected the package {name}, found none ({error}): {INSTALL[name]}, or choose another way.") from error
+
+
+def is_installed(name: str) -> bool:
+    """Whether :func:`require` would succeed."""
+    try:
+        require(name)
+    except SegcoreError:
+        return False
+    return True
