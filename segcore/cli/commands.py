@@ -10,6 +10,7 @@ from segcore.cli.data_commands import DATA_COMMANDS
 from segcore.cli.ensemble_commands import ENSEMBLE_COMMANDS
 from segcore.cli.run_commands import RUN_COMMANDS
 from segcore.cli.score_commands import SCORE_COMMANDS
+from segcore.cli.tune_commands import TUNE_COMMANDS
 from segcore.errors import SegcoreError
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "app": Command("open the workbench in the browser", _app_arguments, _app, lambda result: ""),
     **DATA_COMMANDS,
     **RUN_COMMANDS,
+    **TUNE_COMMANDS,
     **SCORE_COMMANDS,
     **ENSEMBLE_COMMANDS,
 }

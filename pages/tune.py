@@ -1,0 +1,40 @@
+"""Which settings are best?"""
+
+import streamlit as st
+
+from segcore.ui import state, training_form, tune_form, tune_panel
+
+workspace = state.workspace()
+state.header(
+    "Tune",
+    "Which settings are best? A study tries many, each by a training run of its own, and spends its time on those that promise most.",
+)
+
+name = state.choose_dataset()
+with state.errors_shown():
+    dataset = workspace.datasets.open(name)
+    studies = workspace.studies.ids(name)
+if not [s for s in dataset.splits if s]:
+    training_form.offer_splits(name)
+    st.stop()
+
+with st.expander("New study", icon=":material/add:", expanded=not studies, key="new_study"):
+    with state.errors_shown():
+        config = tune_form.form(dataset, name)
+    if st.button("Start the study", type="primary", icon=":material/play_arrow:", disabled=config is None) and config is not None:
+        with state.errors_shown():
+            run = workspace.studies.start(config)
+        st.session_state["study"] = run
+        st.toast("The study waits in the queue")
+        st.rerun()
+    if config is not None:
+        with st.popover("The same from the shell", icon=":material/terminal:"):
+            command, space = tune_form.command_line(config)
+            st.code(command, language="bash", wrap_lines=True)
+            st.caption("space.json")
+            st.code(space, language="json")
+
+if studies:
+    tune_panel.show(state.choose_from("Study", studies, "study"))
+else:
+    st.caption("No study of this data set yet: the one above needs three choices.")
