@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset import Dataset
-from segcore.data.image_files import MAX_PIXELS, open_image, write_bytes
+from segcore.data.image_files import open_image, write_bytes
 from segcore.data.imbalance import earth_mover_distance, entropy_bits, label_imbalance, mean_imbalance, scumble, shares_of
+from segcore.data.png_decoding import decode_grey
 from segcore.data.scanning import Progress, scan
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
@@ -41,7 +42,7 @@ def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
     Raises:
         SegcoreError: The file is missing or damaged, or holds a value too large.
     """
-    indices = _decode_grey(path)
+    indices = decode_grey(path)
     if indices is not None and indices.dtype == np.uint8 and indices.size < _EXACT_FLOAT:
         counts = cv2.calcHist([indices], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     elif indices is not None:
@@ -54,21 +55,9 @@ def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
         if counts[num_values:].any():
             raise SegcoreError(f"Expected mask values below {num_values}, received {len(counts) - 1} in {path.name}: import it again.")
         counts = counts[:num_values]
-    return np.pad(counts, (0, num_values - len(counts)))
-
-
-def _decode_grey(path: Path) -> npt.NDArray[Any] | None:
-    """Decode a grey PNG by OpenCV, which is faster and lets other threads run; None for whatever else, damage included."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    whole_bytes = data[24:26] in (b"\x08\0", b"\x10\0")  # grey of 8 or 16 bits; fewer would be stretched to 0..255
-    if not data.startswith(b"\x89PNG\r\n\x1a\n") or not whole_bytes or width * height > MAX_PIXELS:
-        return None
-    indices = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    return indices if indices is not None and indices.shape == (height, width) else None
+    found = np.zeros(num_values, np.int64)
+    found[: len(counts)] = counts
+    return found
 
 
 def _count_row(num_classes: int, ignore_index: int, path: Path) -> tuple[npt.NDArray[np.int64], int]:

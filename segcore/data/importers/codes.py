@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.image_files import open_image, read_indices
+from segcore.data.png_decoding import decode_rgb
 from segcore.errors import SegcoreError
 from segcore.labels import Color
 
@@ -19,6 +20,8 @@ ID_CODES = 1 << 16
 COLOR_CODES = 1 << 24
 MAX_COLORS_OF_A_MASK = 4096
 STRIP_PIXELS = 1 << 20
+EXACT_FLOAT = 1 << 24
+"""OpenCV's histogram is float32, exact up to here."""
 
 Codes = npt.NDArray[np.uint32]
 
@@ -52,14 +55,28 @@ def read_colors(path: Path) -> Codes:
     Raises:
         SegcoreError: The file cannot be read.
     """
+    pixels = decode_rgb(path)
+    if pixels is not None:
+        return pack_colors(pixels)
     with open_image(path) as image:
         if image.mode == "P":
             palette = np.zeros((256, 3), np.uint32)
             colors = np.array(image.getpalette("RGB") or [], np.uint32).reshape(-1, 3)
             palette[: len(colors)] = colors
             return (palette @ np.array([1 << 16, 1 << 8, 1], np.uint32)).astype(np.uint32)[np.asarray(image)]
-        pixels = np.asarray(image.convert("RGB"))
-    codes: Codes = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA).view(np.uint32)[:, :, 0]
+        return pack_colors(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
+def pack_colors(pixels: npt.NDArray[np.uint8]) -> Codes:
+    """Pack colours into one number a pixel.
+
+    Args:
+        pixels: (H, W, 3) uint8, blue, green, red.
+
+    Returns:
+        (H, W) uint32, 0xRRGGBB.
+    """
+    codes: Codes = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2BGRA).view(np.uint32)[:, :, 0]
     codes &= 0xFFFFFF
     return codes
 
@@ -114,9 +131,9 @@ class Survey:
             SegcoreError: It holds thousands of codes, as a photograph does.
         """
         numbers = look_up(self._number_of, codes)
-        new = numbers == UNKNOWN
-        if new.any():
-            fresh = np.unique(codes[new])
+        counts = count_numbers(numbers, len(self.codes))
+        if counts[-1]:
+            fresh = np.unique(codes[numbers == UNKNOWN])
             if len(fresh) > MAX_COLORS_OF_A_MASK:
                 raise SegcoreError(f"Expected a mask with few colours, received {len(fresh)}: is this a photograph, or a JPEG?")
             with self._lock:
@@ -124,10 +141,9 @@ class Survey:
                     if self._number_of[code] == UNKNOWN:
                         if len(self.codes) >= UNKNOWN:
                             raise SegcoreError("Expected masks with few colours, received too many to count: save them as PNG, not JPEG.")
-                        self._number_of[code] = len(self.codes)
-                        self.codes.append(code)
-            numbers = look_up(self._number_of, codes)
-        counts = np.bincount(numbers.ravel(), minlength=1)
+                        self.codes.append(code)  # before the table knows it: other threads look codes up without the lock
+                        self._number_of[code] = len(self.codes) - 1
+            counts = count_numbers(look_up(self._number_of, codes), len(self.codes))
         with self._lock:
             for number in np.flatnonzero(counts).tolist():
                 code = self.codes[number]
@@ -139,6 +155,23 @@ class Survey:
     def total(self) -> int:
         """Pixels counted."""
         return sum(self.pixels.values())
+
+
+def count_numbers(numbers: npt.NDArray[np.uint16], known: int) -> npt.NDArray[np.int64]:
+    """Count how often each number stands in an array.
+
+    Args:
+        numbers: (H, W) uint16, each below ``known`` or :data:`UNKNOWN`.
+        known: How many numbers there are.
+
+    Returns:
+        (known + 1,) int64 pixels; the last is that of :data:`UNKNOWN`.
+    """
+    if known < 255 and numbers.size < EXACT_FLOAT:  # UNKNOWN becomes 254, which is free for up to 254 numbers
+        counts = cv2.calcHist([numbers.astype(np.uint8)], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+        return np.append(counts[:known], counts[UNKNOWN & 255])
+    counts = np.bincount(numbers.ravel(), minlength=UNKNOWN + 1)
+    return np.append(counts[:known], counts[UNKNOWN])
 
 
 def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
