@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from segcore.ui import run_panel, state
+from segcore.ui import run_panel, run_queue, run_table, state
 
 workspace = state.workspace()
 state.header("Runs", "How is it going? Every run lives in its own process and folder; this page only looks.")
 
 rows = workspace.runs.rows()
+run_table.undo()
 if not rows:
     state.empty("Nothing has been run yet. Choose a network and a recipe, and start.", "pages/train.py", "Train")
 
-run_panel.table()
+run_queue.under_way(rows)
+chosen = run_table.table(rows)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    chosen = state.choose_from("Run", [r["run"] for r in rows], "run")
-run_panel.details(chosen)
+    run = state.choose_from("Run", [r["run"] for r in rows], "run")
+run_panel.details(run, chosen)

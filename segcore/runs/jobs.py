@@ -244,10 +244,12 @@ def refresh(workspace: Path | str) -> list[RunSummary]:
                 for job in jobs.values():
                     if job.state == "started" and not processes.is_alive(job.pid, job.process_created):
                         settle(queue, workspace, job)
-    _settle_orphans(workspace, jobs)
+    summaries = list_runs(runs_folder(workspace))
+    if _settle_orphans(summaries, jobs):
+        summaries = list_runs(runs_folder(workspace))
     if jobs:
         ensure_dispatcher(workspace)
-    return list_runs(runs_folder(workspace))
+    return summaries
 
 
 def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None = None) -> None:
@@ -284,9 +286,10 @@ def _ending(stops: int, exit_code: int | None) -> tuple[str, str]:
     return "interrupted", DIED
 
 
-def _settle_orphans(workspace: Path, jobs: Mapping[str, Job]) -> None:
-    """Mark runs that say they wait or work but are in no queue, and of whom nothing was heard for a while."""
-    for summary in list_runs(runs_folder(workspace)):
+def _settle_orphans(summaries: Iterable[RunSummary], jobs: Mapping[str, Job]) -> bool:
+    """Mark runs that say they wait or work but are in no queue, and of whom nothing was heard for a while; whether there were any."""
+    found = False
+    for summary in summaries:
         status = summary.status
         if status.has_ended or summary.id in jobs or time.time() - (summary.changed or 0.0) < ORPHAN_SECONDS:
             continue
@@ -294,3 +297,5 @@ def _settle_orphans(workspace: Path, jobs: Mapping[str, Job]) -> None:
             continue
         cause = DIED if status.is_active else "It was made but never reached the queue: resume it to start it."
         RunFolder(summary.folder).write_status(only_if=(status.state,), state="interrupted", cause=cause, finished=time.time())
+        found = True
+    return found

@@ -5,10 +5,11 @@
         status.json  status.lock                  how it is going (see ``status.py``)
         notes.json                                what people say about it: tags, a note, a star (see ``notes.py``)
         log.txt                                   what its process said
+        environment.json  usage.jsonl             train, predict: what it was made with; how busy it keeps its devices
         metrics.jsonl                             train: one line an epoch
         model.keras  checkpoints/                 train: best weights; what a resumed run goes on from
         probabilities/<split>/<sample>.prob       predict: compact on disk, (h, w, C) in memory (see ``probabilities.py``)
-        masks/<split>/<stage>/<sample>.mask       predicted masks of a stage ("crf")
+        masks/<split>/<stage>/<sample>.mask       predicted masks of a stage ("crf"; train: "epoch-000012")
         counts/<split>/<stage>.npz                one (C, C) confusion matrix an image, rows true, columns predicted
         report.json ...                           any other JSON document, by name
 
@@ -26,14 +27,27 @@ from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError
 from segcore.runs import disk
 from segcore.runs.disk import replacing
+from segcore.runs.environment import note_environment
+from segcore.runs.evolution import evolution_stage, keeps_epoch
 from segcore.runs.history import append_record, read_records, read_tail
 from segcore.runs.listing import RunSummary, list_runs, read_config
 from segcore.runs.names import check_run_id
 from segcore.runs.notes import Notes, change_notes, read_notes
 from segcore.runs.results import RunResults
 from segcore.runs.status import FORMAT, Status, change_status, read_status
+from segcore.runs.usage import UsageRecorder
 
-__all__ = ["RunFolder", "RunSummary", "Status", "list_runs", "replacing"]
+__all__ = [
+    "RunFolder",
+    "RunSummary",
+    "Status",
+    "UsageRecorder",
+    "evolution_stage",
+    "keeps_epoch",
+    "list_runs",
+    "note_environment",
+    "replacing",
+]
 
 
 class RunFolder(RunResults):

@@ -57,30 +57,6 @@ def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[
     return lay_out(figure, 60 + 26 * len(names), xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]}, yaxis={"automargin": True})
 
 
-def curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], keys: Sequence[str], *, logarithmic: bool = False) -> go.Figure:
-    """Draw training curves over epochs, one colour a run and one dash a quantity.
-
-    Args:
-        histories: Lines of ``metrics.jsonl`` by run id.
-        keys: Quantities to draw, such as "loss" and "val_loss".
-        logarithmic: Whether the vertical axis is logarithmic.
-    """
-    figure = go.Figure()
-    dashes = ["solid", "dash", "dot", "dashdot"]
-    for position, (run, lines) in enumerate(histories.items()):
-        for dash, key in zip(dashes, keys, strict=False):
-            points = [(line["epoch"], line[key]) for line in lines if line.get(key) is not None and "epoch" in line]
-            if not points:
-                continue
-            x, y = zip(*points, strict=True)
-            name = key if len(histories) == 1 else f"{run} · {key}"
-            line = {"dash": dash, "width": 2} if len(histories) == 1 else {"dash": dash, "width": 2, "color": cycle_color(position)}
-            figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines+markers" if len(x) < 40 else "lines", line=line))
-    return lay_out(
-        figure, 320, xaxis={"title": {"text": "epoch"}}, yaxis={"type": "log" if logarithmic else "linear"}, hovermode="x unified"
-    )
-
-
 def cycle_color(position: int) -> str:
     """Return the colour of the n-th series of a chart; after eight they repeat."""
     colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b79f00", "#7a5195"]

@@ -1,15 +1,15 @@
-"""The runs page's parts: the table of all runs, and one run as it goes."""
+"""The runs page's view of one run: how it stands, what can be done with it, and tabs for all it says."""
 
 import re
-import time
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from segcore.catalog import RUN_KINDS, RUN_STATES
-from segcore.config import to_json
-from segcore.ui import charts, state
+from segcore.config import RunConfig, TrainConfig, to_json
+from segcore.errors import SegcoreError
+from segcore.ui import run_curves, run_table, run_watch, state
+from segcore.ui.training_form import command_line
 
 CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit")
 ACTIVE = ("queued", "starting", "running", "stopping")
@@ -24,94 +24,66 @@ BADGES = {
 }
 
 
-def table() -> None:
-    """Draw the table of all runs; it follows by itself while something is active."""
-    active = any(r["state"] in ACTIVE for r in state.workspace().runs.rows())
-    st.fragment(_table, run_every=2 if active else None)()
+def details(run: str, chosen: Sequence[str] = ()) -> None:
+    """Draw one run: state, buttons, tabs; it follows by itself while the run is active.
 
-
-def _table() -> None:
-    rows = state.workspace().runs.rows()
-    kinds = st.segmented_control(
-        "Kinds", list(RUN_KINDS), selection_mode="multi", default=["train"], format_func=lambda k: RUN_KINDS[k].title, key="kinds"
-    )
-    shown = [r for r in rows if r["kind"] in (kinds or list(RUN_KINDS)) or r["kind"] not in RUN_KINDS]  # a damaged run has no kind
-    st.dataframe(
-        [
-            {
-                "run": r["run"],
-                "state": RUN_STATES[r["state"]].title,
-                "done": r["progress"],
-                "mean IoU": r["mean_iou"],
-                "epoch": f"{r['epoch'] or 0} of {r['epochs']}" if r["epochs"] else "",
-                "left": state.duration(r["seconds_left"]) if r["seconds_left"] and r["state"] == "running" else "",
-                "data set": r["dataset"],
-                "device": r["device"],
-                "started": datetime.fromtimestamp(r["started"]) if r["started"] else None,
-                "cause": r["cause"],
-            }
-            for r in shown
-        ],
-        hide_index=True,
-        height=min(420, 38 + 35 * max(len(shown), 1)),
-        column_config={
-            "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
-            "mean IoU": st.column_config.NumberColumn(
-                format="percent", help="Best on the validation split (training), or of the predicted split"
-            ),
-            "started": st.column_config.DatetimeColumn(format="distance"),
-        },
-        alt="All runs",
-    )
-
-
-def details(run: str) -> None:
-    """Draw one run: state, buttons, curves, log; it follows by itself while the run is active."""
+    Args:
+        run: The run.
+        chosen: Runs chosen in the table, whose curves are drawn with its own.
+    """
     with state.errors_shown():
-        active = state.workspace().runs.open(run).status().state in ACTIVE
-    st.fragment(_details, run_every=1 if active else None)(run, active)
+        folder = state.workspace().runs.open(run)
+        active = folder.status().state in ACTIVE
+    st.fragment(_head, run_every=1 if active else None)(run, active)
+    names = ["Curves", "Masks by epoch", "Devices", "Log", "Config", "Made with", "Notes"]
+    kind = folder.config.kind
+    if kind != "train":
+        names = [name for name in names if name not in ("Curves", "Masks by epoch") or folder.metrics()]
+    start = st.session_state.get("run_tab")
+    shown = st.segmented_control(
+        "Part", names, default=start if start in names else names[0], key=f"run_tab_{kind}", required=True, label_visibility="collapsed"
+    )
+    st.session_state["run_tab"] = shown
+    parts = {
+        "Curves": lambda: run_curves.curves(run, chosen, active),
+        "Masks by epoch": lambda: run_watch.evolution(run, active),
+        "Devices": lambda: run_watch.devices(run, active),
+        "Log": lambda: _log(run, active),
+        "Config": lambda: _config(run, folder.config),
+        "Made with": lambda: run_watch.made_with(run),
+        "Notes": lambda: _notes(run),
+    }
+    parts[str(shown)]()
 
 
-def _details(run: str, was_active: bool) -> None:
+def _head(run: str, was_active: bool) -> None:
     with state.errors_shown():
         folder = state.workspace().runs.open(run)
         status = folder.status()
         config = folder.config
     if was_active and status.state not in ACTIVE:
         st.rerun()
-    color, icon = BADGES[status.state]
+    color, icon = BADGES.get(status.state, ("gray", ":material/help:"))
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
-        st.badge(RUN_STATES[status.state].title, color=color, icon=icon)  # type: ignore[arg-type]
+        st.badge(run_table.state_title(status.state), color=color, icon=icon)  # type: ignore[arg-type]
         if status.message and status.state in ACTIVE:
             st.caption(status.message)
-        _buttons(run, status.state, config.kind)
+        _buttons(run, status.state, config, status.diverged)
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
     if status.state in ("starting", "running", "stopping"):
-        left = f", {state.duration(status.seconds_left)} left" if status.seconds_left else ""
-        epoch = f"epoch {status.epoch or 0} of {status.epochs}" if status.epochs else ""
-        st.progress(min(max(status.progress, 0.0), 1.0), text=f"{epoch}{left}" or "working")
-        if status.is_silent():
-            st.warning(
-                "Its process has not written for three minutes: it may hang. Stop it, or look at its log.", icon=":material/warning:"
-            )
-    history = folder.metrics()
-    if history:
-        _curves(run, history)
-    tab_log, tab_config = st.tabs(["Log", "Config"])
-    with tab_log:
-        text = _without_chatter(folder.log_tail(400))
-        st.code(text or "Nothing was written yet.", language=None, height=260)
-    with tab_config:
-        st.json(to_json(config))
+        _progress(status)
 
 
-def _without_chatter(log: str) -> str:
-    """Leave out what TensorFlow says at every start on a machine without a GPU; the file keeps it."""
-    return "\n".join(line for line in log.splitlines() if not CHATTER.match(line))
+def _progress(status: Any) -> None:
+    left = f", {state.duration(status.seconds_left)} left" if status.seconds_left else ""
+    epoch = f"epoch {status.epoch or 0} of {status.epochs}" if status.epochs else ""
+    st.progress(min(max(status.progress, 0.0), 1.0), text=f"{epoch}{left}" or "working")
+    if status.is_silent():
+        st.warning("Its process has not written for three minutes: it may hang. Stop it, or look at its log.", icon=":material/warning:")
 
 
-def _buttons(run: str, now: str, kind: str) -> None:
+def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> None:
     runs = state.workspace().runs
     if now in ACTIVE and st.button(
         "Stop", icon=":material/stop:", key="stop", help="Saves a checkpoint and ends; asked again, it is killed."
@@ -125,31 +97,93 @@ def _buttons(run: str, now: str, kind: str) -> None:
         with state.errors_shown():
             runs.resume(run)
         st.rerun()
-    if now == "finished" and kind == "train":
+    if now == "failed" and diverged and st.button(
+        "Resume at half the learning rate", icon=":material/slow_motion_video:", key="resume_slower", help="From its last good checkpoint."
+    ):
+        with state.errors_shown():
+            runs.resume(run, learning_rate_factor=0.5)
+        st.rerun()
+    if now == "finished" and config.kind in ("train", "evaluate"):
         st.page_link("pages/compare.py", label="Look at its masks", icon=":material/view_column:", query_params={"run": run})
         st.page_link("pages/evaluate.py", label="Scores", icon=":material/fact_check:", query_params={"run": run})
+    if config.kind == "train":
+        query = {"dataset": config.dataset, "from_run": run}
+        st.page_link("pages/train.py", label="Train like this", icon=":material/content_copy:", query_params=query)
     if now not in ACTIVE:
         with st.popover("Delete", icon=":material/delete:"):
-            st.markdown("This removes the run and its predictions from the disk.")
+            st.markdown("This moves the run and its predictions to the trash, from where they can be taken back.")
             if st.button("Delete this run", type="primary", key="delete"):
-                with state.errors_shown():
-                    runs.delete(run)
-                st.session_state.pop("run", None)
-                st.rerun()
+                run_table.delete([run])
 
 
-def _curves(run: str, history: list[dict[str, Any]]) -> None:
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**Loss**")
-        st.plotly_chart(charts.curves({run: history}, ["loss", "val_loss"]), key="curve_loss", config=state.CHART, alt="Loss by epoch")
-    with right:
-        st.markdown("**Mean IoU**", help="Intersection over union, averaged over classes, at the training size; exact over each epoch.")
-        st.plotly_chart(
-            charts.curves({run: history}, ["mean_iou", "val_mean_iou"]), key="curve_iou", config=state.CHART, alt="Mean IoU by epoch"
-        )
-    last = history[-1]
-    facts = [f"learning rate {last['learning_rate']:.2e}"] if last.get("learning_rate") else []
-    facts += [f"{last['images_per_second']:.1f} images/s"] if last.get("images_per_second") else []
-    facts += [f"{last['seconds']:.1f} s an epoch"] if last.get("seconds") else []
-    st.caption(" · ".join(facts) + f" · read at {time.strftime('%H:%M:%S')}")
+def _log(run: str, active: bool) -> None:
+    @st.fragment(run_every=2 if active else None)
+    def panel() -> None:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            wanted = st.text_input(
+                "Search the log", key="log_search", placeholder="Words, or a regular expression", icon=":material/search:"
+            )
+            folder = state.workspace().runs.open(run)
+            path = folder.log_path
+            st.download_button(
+                "Whole log", lambda: path.read_bytes(), f"{run}-log.txt", "text/plain", key="log_file", icon=":material/download:",
+                on_click="ignore", disabled=not path.exists(),
+            )  # fmt: skip
+        lines = _without_chatter(folder.log_tail(5000 if wanted else 400))
+        if wanted:
+            found = _search(lines, wanted)
+            st.caption(f"{len(found):,} of {len(lines):,} lines")
+            lines = found[-1000:]
+        st.code("\n".join(lines) or ("No line fits." if wanted else "Nothing was written yet."), language=None, height=320)
+
+    panel()
+
+
+def _search(lines: list[str], wanted: str) -> list[str]:
+    try:
+        pattern = re.compile(wanted, re.IGNORECASE)
+    except re.error:
+        pattern = re.compile(re.escape(wanted), re.IGNORECASE)
+    return [line for line in lines if pattern.search(line)]
+
+
+def _without_chatter(log: str) -> list[str]:
+    """Leave out what TensorFlow says at every start on a machine without a GPU; the file keeps it."""
+    return [line for line in log.splitlines() if not CHATTER.match(line)]
+
+
+def _config(run: str, config: RunConfig) -> None:
+    if isinstance(config, TrainConfig):
+        st.markdown("The same from the shell")
+        st.code(command_line(config, 1), language="bash", wrap_lines=True)
+        _save_config(run, config)
+    st.json(to_json(config))
+
+
+def _save_config(run: str, config: TrainConfig) -> None:
+    with st.popover("Save as a named config", icon=":material/bookmark_add:"):
+        name = st.text_input("Name", value=f"{config.model.architecture}-{config.model.encoder}", key=f"config_name_{run}")
+        if st.button("Save", type="primary", key="save_config"):
+            try:
+                state.workspace().configs.save(name, config)
+            except SegcoreError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                st.toast(f"Saved as {name}: choose it on the train page")
+
+
+def _notes(run: str) -> None:
+    keeping = state.workspace().keeping
+    with state.errors_shown():
+        notes = keeping.notes(run)
+        known = sorted({tag for row in state.workspace().runs.rows() for tag in row["tags"]})
+    with st.form(f"notes_{run}", border=False):
+        tags = st.multiselect("Tags", known, default=list(notes.tags), accept_new_options=True, placeholder="Choose or write")
+        text = st.text_area("Note", notes.text, height=160, placeholder="What was tried, and what came of it")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            star, archived = st.checkbox("Starred", notes.star), st.checkbox("Archived", notes.archived)
+            saved = st.form_submit_button("Save", icon=":material/save:")
+    if saved:
+        with state.errors_shown():
+            keeping.write(run, tags=tags, text=text, star=star, archived=archived)
+        st.rerun()

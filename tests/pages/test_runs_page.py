@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.runs.environment import note_environment
+from segcore.runs.store import evolution_stage
+
 
 def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
     at = open_page("runs")
@@ -23,7 +27,12 @@ def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -
     assert loss["val_loss"]["y"] == [1.0, 0.6]
     scores = {trace["name"]: trace for trace in read.figure(at, "curve_iou")["data"]}
     np.testing.assert_allclose(scores["val_mean_iou"]["y"], [0.8 - 0.9, 0.8 - 0.5])
+    read.check(at.button_group(key="run_tab_train").set_value("Log").run())
     assert any("was made up" in code.value for code in at.code)
+    read.check(at.text_input(key="log_search").set_value("made (up|down)").run())
+    assert any("was made up" in code.value for code in at.code)
+    read.check(at.text_input(key="log_search").set_value("(").run())  # no regular expression: taken as it is
+    assert [code.value for code in at.code] == ["No line fits."]
 
 
 def test_an_active_run_can_be_stopped_and_resumed(workspace, started, open_page, read) -> None:
@@ -63,6 +72,75 @@ def test_a_run_is_deleted_with_its_predictions(trained, open_page, read) -> None
     read.check(at.button(key="delete").click().run())
     assert not [run for run in trained.workspace.runs.ids() if run.startswith(trained.members[0])]
     assert at.selectbox(key="run").value in trained.workspace.runs.ids()
+
+
+def test_a_deletion_is_undone(trained, open_page, read) -> None:
+    before = trained.workspace.runs.ids()
+    at = open_page("runs", run=trained.members[0])
+    read.check(at.button(key="delete").click().run())
+    assert len(trained.workspace.runs.ids()) == len(before) - 3
+    read.check(at.button(key="undo").click().run())
+    assert trained.workspace.runs.ids() == before and trained.workspace.keeping.trash() == []
+    assert at.selectbox(key="run").value == trained.members[0] and not [b for b in at.button if b.key == "undo"]
+    read.check(at.button(key="delete").click().run())
+    read.check(at.button(key="empty_trash").click().run())
+    assert trained.workspace.keeping.trash() == [] and not [b for b in at.button if b.key == "undo"]
+
+
+def test_notes_are_kept_and_found(trained, open_page, read) -> None:
+    run, other = trained.members
+    trained.workspace.keeping.write(other, archived=True, tags=["old"])
+    at = open_page("runs", run=run)
+    assert list(at.dataframe[0].value["run"]) == [run]
+    read.check(at.button_group(key="run_tab_train").set_value("Notes").run())
+    at.text_area[0].set_value("a Müller loss\nsecond line")
+    read.check(next(b for b in at.button if b.label == "Save").click().run())
+    assert trained.workspace.keeping.notes(run).text.startswith("a Müller loss")
+    assert list(at.dataframe[0].value["note"]) == ["a Müller loss"]
+    read.check(at.text_input(key="runs_text").set_value("müller TINY").run())
+    assert list(at.dataframe[0].value["run"]) == [run]
+    read.check(at.text_input(key="runs_text").set_value("focal").run())
+    assert len(at.dataframe[0].value) == 0
+    at.text_input(key="runs_text").set_value("")
+    read.check(at.toggle(key="runs_archived").set_value(True).run())
+    assert list(at.dataframe[0].value["run"]) == [other]
+
+
+def test_the_queue_is_reordered_held_and_left_from_the_page(workspace, started, open_page, read) -> None:
+    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=1), (32, 64))
+    runs = workspace.runs.train(config, members=3)
+    at = open_page("runs", run=runs[0])
+    assert at.button(key=f"up_{runs[0]}").disabled and at.button(key=f"down_{runs[2]}").disabled
+    read.check(at.button(key=f"first_{runs[2]}").click().run())
+    read.check(at.button(key=f"hold_{runs[0]}").click().run())
+    assert [(w.run, w.held) for w in workspace.queue.rows()] == [(runs[2], False), (runs[0], True), (runs[1], False)]
+    read.check(at.button(key=f"plus_{runs[1]}").click().run())
+    assert workspace.queue.rows()[0].run == runs[1]
+    read.check(at.toggle(key="hold_queue_False").set_value(True).run())
+    assert workspace.queue.is_paused
+    read.check(at.button(key=f"cancel_{runs[1]}").click().run())
+    assert workspace.runs.open(runs[1]).status().state == "interrupted"
+    assert [w.run for w in workspace.queue.rows()] == [runs[2], runs[0]]
+
+
+def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> None:
+    run = trained.workspace.runs.open(trained.members[0])
+    dataset = trained.workspace.datasets.open("tiny")
+    run.write_json("labels", {"label_set": dataset.label_set.to_json(), "label_map": None})
+    run.write_json("evolution", {"split": "validation", "samples": ["validation/scene_0"], "size": [16, 24]})
+    truth = dataset.read_mask(dataset.sample("validation/scene_0"))
+    for epoch, mask in ((1, np.zeros((32, 48), np.uint8)), (3, truth)):
+        run.write_mask("validation", evolution_stage(epoch), "validation/scene_0", mask)
+    image, true, predicted = trained.workspace.watch.evolved(run.id, "validation/scene_0", 3)
+    assert image.shape == (32, 48, 3) and (true == truth).all() and (predicted == truth).all()
+    at = open_page("runs", run=run.id)
+    read.check(at.button_group(key="run_tab_train").set_value("Masks by epoch").run())
+    words = " ".join(image.proto.imgs[0].caption for image in at.get("image"))
+    assert "epoch 3: 100.00 % of its pixels right" in words
+    note_environment(run.folder, "another data set")
+    read.check(at.button_group(key="run_tab_train").set_value("Made with").run())
+    assert "data set was changed" in " ".join(w.value for w in at.warning)
+    assert "numpy" in list(at.dataframe[-1].value["package"])
 
 
 def test_a_damaged_run_is_in_the_table_whatever_kinds_are_shown(trained, open_page) -> None:

@@ -29,32 +29,6 @@ def test_whole_numbers_are_written_as_such_and_the_longest_bar_fits() -> None:
     assert charts.class_balance(NAMES, COLORS, [0, 0, 0], "images").layout.xaxis.range[1] > 0
 
 
-HISTORY = [
-    {"epoch": 1, "loss": 0.9, "val_loss": None, "mean_iou": 0.1},
-    {"epoch": 2, "loss": 0.5, "val_loss": 0.7, "mean_iou": 0.2},
-    {"message": "not an epoch", "loss": 3.0},
-]
-
-
-def test_curves_of_one_run_leave_out_what_is_not_known() -> None:
-    figure = charts.curves({"run": HISTORY}, ["loss", "val_loss", "absent"])
-    assert {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data} == {
-        "loss": ([1, 2], [0.9, 0.5]),
-        "val_loss": ([2], [0.7]),
-    }
-    assert len({trace.line.dash for trace in figure.data}) == 2
-
-
-def test_curves_of_several_runs_have_a_colour_a_run_and_a_dash_a_quantity() -> None:
-    figure = charts.curves({"a": HISTORY, "b": HISTORY}, ["loss", "mean_iou"], logarithmic=True)
-    by_name = {trace.name: trace.line for trace in figure.data}
-    assert set(by_name) == {"a · loss", "a · mean_iou", "b · loss", "b · mean_iou"}
-    assert by_name["a · loss"].color == by_name["a · mean_iou"].color != by_name["b · loss"].color
-    assert by_name["a · loss"].dash == by_name["b · loss"].dash != by_name["a · mean_iou"].dash
-    assert figure.layout.yaxis.type == "log"
-    assert not charts.curves({}, ["loss"]).data
-
-
 def test_neighbouring_series_have_other_colours() -> None:
     assert all(a != b for a, b in itertools.pairwise(charts.cycle_color(i) for i in range(20)))
 
@@ -122,7 +96,6 @@ def test_shares_before_and_after_stand_side_by_side() -> None:
 def test_every_figure_can_be_written_as_json() -> None:
     figures = [
         charts.class_balance(NAMES, COLORS, [1, 2, 3], "images"),
-        charts.curves({"a": HISTORY}, ["loss"]),
         charts.class_scores(NAMES, COLORS, {"one": [None, None, None]}),
         charts.confusion(COUNTS, NAMES),
         charts.compression_curve(PATH, 3),

@@ -1,0 +1,98 @@
+"""The runs page's card of what works and what waits: how far it is, and which goes next."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.ui import state
+from segcore.workspace.waiting import Waiting
+
+ACTIVE = ("starting", "running", "stopping")
+SHOWN = 10
+"""Waiting runs that are drawn one by one."""
+
+
+def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the card; it follows by itself, and draws the whole page again when a run begins, ends or is added."""
+    busy = [r["run"] for r in rows if r["state"] in ACTIVE or r["state"] == "queued"]
+    st.session_state["busy_runs"] = sorted(busy)
+    st.fragment(_card, run_every=2 if busy else 10)()
+
+
+def _card() -> None:
+    try:
+        rows = {r["run"]: r for r in state.workspace().runs.rows()}
+        waiting = state.workspace().queue.rows()
+        paused = state.workspace().queue.is_paused
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    active = [r for r in rows.values() if r["state"] in ACTIVE]
+    queued = [r for r in rows.values() if r["state"] == "queued"]
+    if sorted(r["run"] for r in [*active, *queued]) != st.session_state.get("busy_runs"):
+        st.rerun()
+    if not active and not queued:
+        return
+    jobs = [job for job in waiting if not job.works and rows.get(job.run, {}).get("state") == "queued"]
+    with st.container(border=True, key="under_way"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            words = [f"{len(active)} at work"] if active else []
+            words += [f"{len(queued)} waiting"] if queued else []
+            st.markdown(f"**Under way** · {', '.join(words)}")
+            if st.toggle("Hold the queue", value=paused, key=f"hold_queue_{paused}", help="Nothing that waits is started.") != paused:
+                with state.errors_shown():
+                    state.workspace().queue.pause(not paused)
+                st.rerun()
+        for row in active:
+            _active(row)
+        for place, job in enumerate(jobs[:SHOWN]):
+            _waiting(job, place, len(jobs))
+        if len(jobs) > SHOWN:
+            st.caption(f"and {len(jobs) - SHOWN} more behind them")
+
+
+def _active(row: Mapping[str, Any]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts = [row["run"]]
+        parts += [f"epoch {row['epoch'] or 0} of {row['epochs']}"] if row["epochs"] else []
+        parts += [row["device"]] if row["device"] else []
+        parts += [f"{state.duration(row['seconds_left'])} left"] if row["seconds_left"] and row["state"] == "running" else []
+        parts += [row["message"]] if row["state"] != "running" and row["message"] else []
+        st.progress(min(max(row["progress"], 0.0), 1.0), text=" · ".join(parts))
+        _open(row["run"])
+
+
+def _open(run: str) -> None:
+    if st.button("Watch", key=f"watch_{run}", icon=":material/visibility:", type="tertiary"):
+        st.session_state["run"] = run
+        st.rerun()
+
+
+def _waiting(job: Waiting, place: int, count: int) -> None:
+    queue, run = state.workspace().queue, job.run
+    with st.container(horizontal=True, vertical_alignment="center"):
+        why = ":material/pause: held back" if job.held else f"after {', '.join(job.after)}" if job.after else f"waits for {job.request}"
+        priority = f" · priority {job.priority}" if job.priority else ""
+        st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
+        changes = {
+            "first": (":material/vertical_align_top:", "Goes first", place > 0, lambda: queue.move(run, -count)),
+            "up": (":material/arrow_upward:", "One place earlier", place > 0, lambda: queue.move(run, -1)),
+            "down": (":material/arrow_downward:", "One place later", place < count - 1, lambda: queue.move(run, 1)),
+            "plus": (":material/exposure_plus_1:", "Higher priority", True, lambda: queue.set_priority(run, job.priority + 1)),
+            "minus": (":material/exposure_neg_1:", "Lower priority", True, lambda: queue.set_priority(run, job.priority - 1)),
+            "hold": (
+                ":material/play_arrow:" if job.held else ":material/pause:",
+                "Let it go" if job.held else "Hold it back",
+                True,
+                lambda: queue.hold(run, not job.held),
+            ),
+            "cancel": (":material/close:", "Take it out of the queue", True, lambda: state.workspace().runs.stop(run)),
+        }
+        for name, (icon, help, enabled, act) in changes.items():
+            label = f"{help}: {run}"
+            if st.button("", key=f"{name}_{run}", icon=icon, help=label, disabled=not enabled, type="tertiary"):
+                with state.errors_shown():
+                    act()
+                st.rerun()

@@ -1,0 +1,81 @@
+"""Curves of runs: over epochs or time, smoothed or not, by class; load of devices. No app."""
+
+import json
+
+import numpy as np
+import pytest
+
+from segcore.ui import run_charts
+
+HISTORY = [
+    {"epoch": 1, "loss": 0.9, "val_loss": None, "mean_iou": 0.1},
+    {"epoch": 2, "loss": 0.5, "val_loss": 0.7, "mean_iou": 0.2},
+    {"message": "not an epoch", "loss": 3.0},
+]
+
+
+def test_curves_of_one_run_leave_out_what_is_not_known() -> None:
+    figure = run_charts.curves({"run": HISTORY}, ["loss", "val_loss", "absent"])
+    assert {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data} == {
+        "loss": ([1, 2], [0.9, 0.5]),
+        "val_loss": ([2], [0.7]),
+    }
+    assert len({trace.line.dash for trace in figure.data}) == 2
+
+
+def test_curves_of_several_runs_have_a_colour_a_run_and_a_dash_a_quantity() -> None:
+    figure = run_charts.curves({"a": HISTORY, "b": HISTORY}, ["loss", "mean_iou"], logarithmic=True)
+    by_name = {trace.name: trace.line for trace in figure.data}
+    assert set(by_name) == {"a · loss", "a · mean_iou", "b · loss", "b · mean_iou"}
+    assert by_name["a · loss"].color == by_name["a · mean_iou"].color != by_name["b · loss"].color
+    assert by_name["a · loss"].dash == by_name["b · loss"].dash != by_name["a · mean_iou"].dash
+    assert figure.layout.yaxis.type == "log"
+    assert not run_charts.curves({}, ["loss"]).data
+
+
+def test_smoothing_by_hand() -> None:
+    assert run_charts.smooth([3.0, 5.0], 0.5) == pytest.approx([3.0, (0.25 * 3 + 0.5 * 5) / 0.75])
+    assert run_charts.smooth([3.0, 5.0, 1.0], 0.0) == [3.0, 5.0, 1.0]
+    np.testing.assert_allclose(run_charts.smooth([7.0] * 50, 0.9), 7.0)
+
+
+def test_smoothed_curves_keep_their_values_as_a_faint_line() -> None:
+    figure = run_charts.curves({"run": HISTORY}, ["loss"], smoothing=0.5)
+    faint, smoothed = figure.data
+    assert list(faint.y) == [0.9, 0.5] and not faint.showlegend and faint.opacity < 1
+    assert list(smoothed.y) == pytest.approx(run_charts.smooth([0.9, 0.5], 0.5))
+
+
+def test_time_is_the_work_done_until_the_end_of_each_epoch() -> None:
+    lines = [{"epoch": e, "loss": 1.0, "seconds": s} for e, s in ((1, 90.0), (2, 30.0), (3, None))]
+    assert list(run_charts.curves({"run": lines}, ["loss"], by_time=True).data[0].x) == [1.5, 2.0, 2.0]
+
+
+def test_each_class_has_its_colour_and_no_point_where_it_is_absent() -> None:
+    lines = [{"epoch": 1, "class_iou": [0.1, None]}, {"epoch": 2, "class_iou": [0.2, 0.5]}, {"epoch": 3}]
+    figure = run_charts.class_curves(lines, ["field", "road"], ["#111111", "#222222"])
+    assert {t.name: (list(t.x), list(t.y), t.line.color) for t in figure.data} == {
+        "field": ([1, 2], [0.1, 0.2], "#111111"),
+        "road": ([2], [0.5], "#222222"),
+    }
+
+
+def test_load_and_memory_of_processor_and_gpus() -> None:
+    gib = 1 << 30
+    records = [
+        {"time": 0.0, "process_load": 0.5, "machine_load": 0.75, "process_memory": gib, "machine_memory": 3 * gib},
+        {
+            "time": 2.0, "process_load": 1.0, "machine_load": 1.0, "process_memory": 2 * gib, "machine_memory": 4 * gib,
+            "gpus": [{"id": "gpu:0", "load": 0.9, "memory": 8 * gib, "temperature": 61.0}],
+        },
+    ]  # fmt: skip
+    assert {t.name: list(t.y) for t in run_charts.load(records).data} == {
+        "machine, processor": [75.0, 100.0],
+        "this run, processor": [50.0, 100.0],
+        "gpu:0": [None, 90.0],
+    }
+    assert {t.name: list(t.y) for t in run_charts.memory(records).data} == {"machine": [3, 4], "this run": [1, 2], "gpu:0": [None, 8]}
+    assert list(run_charts.temperature(records).data[0].y) == [None, 61.0]
+    assert run_charts.temperature(records[:1]) is None
+    for figure in (run_charts.load(records), run_charts.load([]), run_charts.memory(records)):
+        assert "NaN" not in figure.to_json() and json.loads(figure.to_json())["layout"]
