@@ -76,6 +76,10 @@ class RunResults:
         path = self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask")
         return decode_mask(_read_result(path, self.id, sample_id))
 
+    def has_mask(self, split: str, stage: str, sample_id: str) -> bool:
+        """Whether the predicted mask of a stage is stored for that sample."""
+        return self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask").is_file()
+
     def write_counts(self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]) -> None:
         """Store one confusion matrix a sample.
 

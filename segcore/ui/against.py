@@ -16,7 +16,7 @@ def show(run: str, split: str, stage: str) -> None:
     with state.errors_shown():
         dataset = workspace.scenes.dataset_of(run)
         same = workspace.runs.on_split(run, split)  # an ensemble has one run a split
-        known = state.finished_runs(("train", "evaluate"), dataset.name)
+        known = state.finished_runs(state.SCORED, dataset.name)
         others = list({workspace.runs.on_split(r, split): r for r in reversed(known)}.values())[::-1]
         others = [r for r in others if workspace.runs.on_split(r, split) != same]
         if len(workspace.scores.stages(run, split)) > 1:
@@ -36,6 +36,18 @@ def show(run: str, split: str, stage: str) -> None:
             with two:
                 other_stage = str(st.segmented_control("Scored of B", stages, default=stages[0], key="against_stage", required=True))
         found = scored.comparison(run, other, split, stage, other_stage)
+    result(found, run, other, split)
+
+
+def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
+    """Show how A compares with B: difference, interval, verdict, classes and images; or why they may not be compared.
+
+    Args:
+        found: What :func:`segcore.ui.scored.comparison` returned.
+        run: Id of A.
+        other: Id of B.
+        split: The split of both.
+    """
     if found["reasons"]:
         st.warning(" ".join(state.plain(reason) for reason in found["reasons"]), icon=":material/warning:")
         return

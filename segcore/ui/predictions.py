@@ -13,6 +13,14 @@ def offer(runs: Sequence[str], split: str) -> bool:
     missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
     if not missing:
         return True
+    imported = [run for run in missing if workspace.runs.open(run).config.kind == "imported"]
+    if imported:
+        st.info(
+            f"{', '.join(f'`{r}`' for r in imported)} came from another tool, for another split: choose that split, or import its "
+            f"predictions of **{state.plain(split)}**.",
+            icon=":material/info:",
+        )
+        return False
     rows = {r["run"]: r for r in workspace.runs.rows()}
     needed = [rows[name] for run in missing for name in workspace.runs.derived(run, split) if name in rows]
     active = [r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")]
@@ -54,5 +62,7 @@ def caption(runs: Sequence[str], split: str) -> None:
     for run in runs:
         report = state.workspace().scores.report(run, split).to_json()
         low, high = report["interval"]["mean_iou"]
-        parts.append(f"{run}: mean IoU {state.percent(report['mean_iou'])} ({state.percent(low)} to {state.percent(high)})")
+        left = getattr(state.workspace().runs.open(run).config, "left_out", 0)
+        short = f", {left} images left out" if left else ""
+        parts.append(f"{run}: mean IoU {state.percent(report['mean_iou'])} ({state.percent(low)} to {state.percent(high)}{short})")
     st.caption(f"On {split}, {report['num_samples']} images, each at its own size, 95 % interval over images. " + " · ".join(parts))

@@ -1,12 +1,16 @@
 """What the viewer shows, put together from the workspace: image, truth, predictions, CRF, maps."""
 
+import hashlib
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import streamlit as st
 
-from segcore.config import EvaluateConfig
+from segcore.config import EvaluateConfig, ImportedConfig
 from segcore.errors import SegcoreError
+from segcore.evaluation.compression import merge_probabilities
+from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.dense_crf import CRFParameters
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
@@ -19,8 +23,14 @@ PANELS: dict[str, str] = {
     "error": "Error",
     "confidence": "Confidence",
     "entropy": "Entropy",
+    "disagreement": "Disagreement",
+    "difference": "Fixed and broken",
 }
 DEFAULT_PANELS = ("image", "truth", "prediction", "crf")
+PER_RUN = ("prediction", "crf", "error", "confidence", "entropy", "disagreement")
+
+THUMBNAIL = (112, 78)
+"""Width and height of a filmstrip's pictures."""
 
 
 def truth_scene(workspace: Workspace, dataset: str, sample: str) -> Scene:
@@ -36,27 +46,61 @@ def truth_scene(workspace: Workspace, dataset: str, sample: str) -> Scene:
     return Scene(id=f"{dataset}:{sample}", image=image, panels=panels, label_set=label_set, truth=1)
 
 
+def stamp(workspace: Workspace, runs: Sequence[str]) -> tuple[float, ...]:
+    """Return when runs were finished: what is shown of them is another when one of these is."""
+    return tuple(workspace.runs.open(run).status().finished or 0.0 for run in runs)
+
+
+def context(*parts: object) -> str:
+    """Return a short text that is equal only for equal parts."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=9).hexdigest()
+
+
 @st.cache_data(max_entries=64, max_size="200MB", show_spinner=False)
 def packed_scene(
-    _workspace: Workspace, runs: tuple[str, ...], split: str, sample: str, panels: tuple[str, ...], stamp: tuple[float, ...]
+    _workspace: Workspace,
+    runs: tuple[str, ...],
+    split: str,
+    sample: str,
+    panels: tuple[str, ...],
+    stamp: tuple[float, ...],
+    merge: str = "",
 ) -> bytes:
     """Return the packed scene of a sample as seen by one or more runs; cached by names and ``stamp``.
 
     Args:
         _workspace: Where the runs lie (not part of the cache's key).
-        runs: Ids of training runs or evaluations.
+        runs: Ids of training runs, evaluations or imports.
         split: The split that holds the sample.
         sample: Sample id.
         panels: Names in :data:`PANELS`.
         stamp: When the runs were finished: another value reads them again.
+        merge: Name of a label map of the data set to show all masks through, or "".
 
     Raises:
         SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
     """
-    return pack(model_scene(_workspace, runs, split, sample, panels))
+    return pack(model_scene(_workspace, runs, split, sample, panels, merge))
 
 
-def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: str, panels: Sequence[str]) -> Scene:
+@st.cache_data(max_entries=4000, max_size="30MB", show_spinner=False)
+def thumbnail(_workspace: Workspace, dataset: str, fingerprint: str, sample: str) -> bytes:
+    """Return a small WebP of an image, some hundred bytes; nothing where the image cannot be read."""
+    try:
+        image = _workspace.scenes.image(dataset, sample)
+    except SegcoreError:
+        return b""
+    width, height = THUMBNAIL
+    scale = max(width / image.shape[1], height / image.shape[0])
+    small = cv2.resize(
+        image, (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))), interpolation=cv2.INTER_AREA
+    )
+    left, top = (small.shape[1] - width) // 2, (small.shape[0] - height) // 2
+    cut = np.ascontiguousarray(small[top : top + height, left : left + width, ::-1])
+    return bytes(cv2.imencode(".webp", cut, [cv2.IMWRITE_WEBP_QUALITY, 62])[1].tobytes())
+
+
+def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: str, panels: Sequence[str], merge: str = "") -> Scene:
     """Return the scene of a sample as seen by one or more runs; see :func:`packed_scene`.
 
     Raises:
@@ -64,48 +108,109 @@ def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: s
     """
     shelf = workspace.scenes
     dataset = shelf.dataset_of(runs[0])
-    label_map = shelf.label_map_of(runs[0])
-    label_set = label_map.merge_label_set(dataset.label_set) if label_map else dataset.label_set
+    own = shelf.label_map_of(runs[0])
+    label_set = own.merge_label_set(dataset.label_set) if own else dataset.label_set
+    maker = _PanelMaker(workspace, split, sample, panels, label_set, dataset.load_label_map(merge) if merge else None)
     made: list[Panel] = []
-    truth_position: int | None = None
     if "image" in panels:
         made.append(Panel(PANELS["image"], "image"))
-    if "truth" in panels:
-        truth_position = len(made)
-        made.append(Panel(PANELS["truth"], "mask", mask=shelf.truth(dataset.name, sample, label_map)))
+    hidden: list[Panel] = []
+    judged = dataset.sample(sample).mask is not None
+    if judged:
+        truth = maker.merged(shelf.truth(dataset.name, sample, own))
+        (made if "truth" in panels else hidden).append(Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels))
+    else:
+        maker.without("error")
     for run in runs:
-        made += _panels_of(workspace, run, split, sample, panels, short_name(run) if len(runs) > 1 else "")
+        made += maker.of_run(run, short_name(run) if len(runs) > 1 else "")
+    if "difference" in panels and len(runs) > 1:
+        hidden.append(Panel(f"{PANELS['prediction']} · {short_name(runs[0])}", "mask", mask=maker.prediction(runs[0]), hidden=True))
+        first = len(made) + len(runs) - 1 + len(hidden) - 1
+        for run in runs[1:]:
+            title = f"{PANELS['difference']} · {short_name(run)}"
+            made.append(Panel(title, "difference", mask=maker.prediction(run), versus=first))
+    if not made:
+        made.append(Panel(PANELS["image"], "image"))
+    everything = [*made, *hidden]
+    position = next((i for i, p in enumerate(everything) if p.title == PANELS["truth"]), None)
     return Scene(
         id=f"{'+'.join(runs)}:{split}:{sample}",
         image=shelf.image(dataset.name, sample),
-        panels=tuple(made),
-        label_set=label_set,
-        truth=truth_position,
+        panels=tuple(everything),
+        label_set=maker.label_set,
+        truth=position,
     )
 
 
-def _panels_of(workspace: Workspace, run: str, split: str, sample: str, panels: Sequence[str], name: str) -> list[Panel]:
-    probabilities = workspace.scenes.probabilities(run, split, sample)
-    prediction = probabilities.argmax(axis=-1).astype(np.uint16)
-    confidence = probabilities.max(axis=-1)
+class _PanelMaker:
+    """Makes the panels of one sample, through a label map where one is given."""
 
-    def title(panel: str) -> str:
-        return f"{PANELS[panel]} · {name}" if name else PANELS[panel]
+    def __init__(
+        self, workspace: Workspace, split: str, sample: str, panels: Sequence[str], label_set: LabelSet, merge: LabelMap | None
+    ) -> None:
+        self._workspace, self._split, self._sample, self._panels = workspace, split, sample, panels
+        self._own, self._merge = label_set, merge
+        self.label_set = merge.merge_label_set(label_set) if merge else label_set
 
-    made = []
-    if "prediction" in panels:
-        made.append(Panel(title("prediction"), "mask", mask=prediction, scalar=confidence, top=TopClasses.of(probabilities[::2, ::2])))
-    if "crf" in panels:
-        made.append(Panel(title("crf"), "mask", mask=crf_mask(workspace, run, split, sample)))
-    if "error" in panels:
-        made.append(Panel(title("error"), "error", mask=prediction))
-    if "confidence" in panels:
-        made.append(Panel(title("confidence"), "scalar", scalar=confidence))
-    if "entropy" in panels:
-        limit = np.log(probabilities.shape[-1])
-        entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
-        made.append(Panel(title("entropy"), "scalar", scalar=np.clip(entropy, 0, 1).astype(np.float32)))
-    return made
+    def without(self, panel: str) -> None:
+        """Leave out a kind of panel."""
+        self._panels = [p for p in self._panels if p != panel]
+
+    def merged(self, mask: np.ndarray) -> np.ndarray:
+        return self._merge.apply(mask, self._own) if self._merge else mask
+
+    def prediction(self, run: str) -> np.ndarray:
+        return self.merged(self._workspace.scenes.prediction(run, self._split, self._sample))
+
+    def of_run(self, run: str, name: str) -> list[Panel]:
+        """The panels of one run; what it has not (entropy of an import of masks) is left out."""
+        shelf, where = self._workspace.scenes, (run, self._split, self._sample)
+
+        def title(panel: str) -> str:
+            return f"{PANELS[panel]} · {name}" if name else PANELS[panel]
+
+        made: dict[str, Panel] = {}
+        probabilities = shelf.probabilities(*where) if shelf.has_probabilities(*where) else None
+        if probabilities is None:
+            mask, confidence, top = self.prediction(run), None, None
+        else:
+            mask = self.merged(probabilities.argmax(axis=-1).astype(self._own.mask_dtype))
+            if self._merge:
+                probabilities = merge_probabilities(probabilities, self._merge)
+            confidence = probabilities.max(axis=-1)
+            top = TopClasses.of(probabilities[::2, ::2])
+        made["prediction"] = Panel(title("prediction"), "mask", mask=mask, scalar=confidence, top=top)
+        made["error"] = Panel(title("error"), "error", mask=mask)
+        if probabilities is not None and confidence is not None:
+            made["confidence"] = Panel(title("confidence"), "scalar", scalar=confidence)
+            if "crf" in self._panels:
+                made["crf"] = Panel(title("crf"), "mask", mask=self.merged(crf_mask(self._workspace, *where)))
+            if "entropy" in self._panels:
+                limit = np.log(probabilities.shape[-1])
+                entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
+                made["entropy"] = Panel(title("entropy"), "scalar", scalar=np.clip(entropy, 0, 1).astype(np.float32))
+        if "disagreement" in self._panels:
+            apart = shelf.disagreement(*where)
+            if apart is not None:
+                made["disagreement"] = Panel(title("disagreement"), "scalar", scalar=apart)
+        return [made[panel] for panel in PER_RUN if panel in self._panels and panel in made]
+
+
+def offered_panels(workspace: Workspace, runs: Sequence[str]) -> list[str]:
+    """Return the names in :data:`PANELS` that runs can fill.
+
+    Raises:
+        SegcoreError: There is no such run.
+    """
+    configs = [workspace.runs.open(run).config for run in runs]
+    left_out = set()
+    if all(isinstance(c, ImportedConfig) for c in configs):
+        left_out |= {"crf", "confidence", "entropy"}
+    if not any(isinstance(c, EvaluateConfig) and len(c.members) > 1 for c in configs):
+        left_out.add("disagreement")
+    if len(runs) < 2:
+        left_out.add("difference")
+    return [panel for panel in PANELS if panel not in left_out]
 
 
 def crf_mask(workspace: Workspace, run: str, split: str, sample: str) -> np.ndarray:

@@ -14,6 +14,9 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
 from segcore.workspace import Workspace
 
+SCORED = ("train", "evaluate", "imported")
+"""Kinds of runs that have counts of a split, or may get them."""
+
 CHART = {"displaylogo": False, "displayModeBar": False}
 """Plotly settings of every chart."""
 
@@ -73,7 +76,7 @@ def choose_dataset() -> str:
     return choose_from("Data set", names, "dataset")
 
 
-def choose_run(kinds: Sequence[str] = ("train", "evaluate"), *, label: str = "Run", key: str = "run") -> str:
+def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = "run") -> str:
     """Let the user choose a finished run; ends the page with a way on where there is none."""
     names = finished_runs(kinds)
     if not names:

@@ -1,17 +1,19 @@
 """The shelf of scenes: one sample's image, masks and probabilities, for looking at."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig, PredictConfig, TrainConfig
+from segcore.config import EvaluateConfig, ImportedConfig, PredictConfig, TrainConfig
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.dense_crf import CRFParameters, require_available
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
+from segcore.postprocess.uncertainty import entropy, measure_uncertainty
 from segcore.runs.answerer import Answerer
 from segcore.runs.store import RunFolder
 from segcore.workspace.datasets import DatasetShelf
@@ -50,12 +52,15 @@ class SceneShelf:
         return label_map.apply(mask, opened.label_set) if label_map else mask
 
     def predicted_samples(self, run: str, split: str) -> list[Sample]:
-        """Return the samples of a split for which a run's probabilities are on disk, in the data set's order.
+        """Return the samples of a split for which a run's probabilities (or an imported run's masks) are on disk, in the data set's order.
 
         Raises:
             SegcoreError: There is no such run or split.
         """
         config = self._runs.open(run).config
+        if isinstance(config, ImportedConfig):
+            folder = self._runs.open(run)
+            return [s for s in self._datasets.open(config.dataset).select(split) if folder.has_mask(split, "prediction", s.id)]
         members = config.members if isinstance(config, EvaluateConfig) else (run,)
         folders = [self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split)) for m in members]
         samples = self._datasets.open(config.dataset).select(split)
@@ -75,13 +80,71 @@ class SceneShelf:
         if isinstance(config, EvaluateConfig):
             stored = self._datasets.open(config.dataset).sample(sample)
             members = (self._stored(m, split, sample)[0] for m in config.members)
-            return combine_to_size(members, (stored.height, stored.width), config.rule)
+            return combine_to_size(members, (stored.height, stored.width), config.rule, config.weights or None)
         probabilities, size = self._stored(run, split, sample)
         return resize_probabilities(probabilities, size)
 
     def _stored(self, run: str, split: str, sample: str) -> tuple[Probabilities, tuple[int, int]]:
-        name = run if _is_prediction(run) else prediction_id(run, split)
+        name = run if _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig) else prediction_id(run, split)
         return self._runs.open(name).read_probabilities(split, sample)
+
+    def has_probabilities(self, run: str, split: str, sample: str) -> bool:
+        """Return whether :meth:`probabilities` would find a run's probabilities: an import of masks has none.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        folder = self._runs.open(run)
+        return not isinstance(folder.config, ImportedConfig) or folder.has_probabilities(split, sample)
+
+    def prediction(self, run: str, split: str, sample: str) -> Mask:
+        """Return the class that a run gives each pixel, (H, W) indices at the sample's own size.
+
+        Raises:
+            SegcoreError: It was not predicted.
+        """
+        folder = self._runs.open(run)
+        if isinstance(folder.config, ImportedConfig):
+            return folder.read_mask(split, "prediction", sample)
+        probabilities = self.probabilities(run, split, sample)
+        return probabilities.argmax(axis=-1).astype(np.uint8 if probabilities.shape[-1] <= 255 else np.uint16)
+
+    def disagreement(self, run: str, split: str, sample: str) -> Probabilities | None:
+        """Return how far an ensemble's members contradict each other, or None for a single network.
+
+        Returns:
+            (h, w) float32 at the members' own resolution, 0..1: their generalised Jensen-Shannon divergence as a share of the largest
+            possible, log2 of the number of members or of classes, whichever is smaller.
+
+        Raises:
+            SegcoreError: A member was not predicted.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, EvaluateConfig) or len(config.members) < 2:
+            return None
+        return _apart([self._stored(m, split, sample)[0] for m in config.members])
+
+    def unsureness(self, run: str, split: str, sample: str) -> tuple[float, float]:
+        """Return how unsure a run is about an image: its mean entropy and its members' mean disagreement, as shares 0..1 of the most.
+
+        What does not exist (entropy of imported masks, disagreement of one network) is NaN.
+
+        Raises:
+            SegcoreError: It was not predicted.
+        """
+        if not self.has_probabilities(run, split, sample):
+            return float("nan"), float("nan")
+        config = self._runs.open(run).config
+        apart = float("nan")
+        if isinstance(config, EvaluateConfig):
+            members = [self._stored(m, split, sample)[0] for m in config.members]
+            grid = (members[0].shape[0], members[0].shape[1])
+            probabilities = combine_to_size(members, grid, config.rule, config.weights or None)
+            if len(members) > 1:
+                apart = float(_apart(members).mean())
+        else:
+            probabilities = self._stored(run, split, sample)[0]
+        return float(entropy(probabilities).mean() / np.log2(probabilities.shape[-1])), apart
 
     def crf_mask(self, run: str, split: str, sample: str, parameters: CRFParameters | None = None) -> Mask:
         """Return a run's prediction after the dense CRF, (H, W) uint8 or uint16 indices.
@@ -134,9 +197,17 @@ class SceneShelf:
             return self.label_map_of(config.members[0])
         if isinstance(config, PredictConfig):
             return self.label_map_of(config.run)
-        if not isinstance(config, TrainConfig):
+        if not isinstance(config, (TrainConfig, ImportedConfig)):
             raise SegcoreError(f"Expected a run with a label set, received {run!r} of kind {config.kind}: choose a training run.")
         return self._datasets.open(config.dataset).load_label_map(config.label_map) if config.label_map else None
+
+
+def _apart(members: Sequence[Probabilities]) -> Probabilities:
+    """Divergence of members as a share of the largest possible, (h, w) at the first one's resolution."""
+    grid = (members[0].shape[0], members[0].shape[1])
+    same = (m if m.shape[:2] == grid else resize_probabilities(m, grid) for m in members)
+    most = np.float32(np.log2(min(len(members), members[0].shape[-1])))
+    return np.clip(measure_uncertainty(same).disagreement / most, 0, 1)
 
 
 def _is_prediction(run: str) -> bool:

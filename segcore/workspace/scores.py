@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import CRFSearchConfig, EvaluateConfig, PredictConfig, RunConfig, SubsetsConfig
+from segcore.config import CRFSearchConfig, EvaluateConfig, ImportedConfig, PredictConfig, RunConfig, SubsetsConfig, TuneConfig
 from segcore.data.dataset import Dataset
 from segcore.data.mask_folders import pair_mask_folders
 from segcore.errors import SegcoreError
@@ -70,7 +70,7 @@ class ScoreShelf:
             folder = self._runs.open(run)
         else:
             stage = "prediction"
-            name = run if isinstance(config, PredictConfig) else prediction_id(run, split)
+            name = run if isinstance(config, (PredictConfig, ImportedConfig)) else prediction_id(run, split)
             if not (self._runs.folder / name).exists():
                 raise SegcoreError(f"Expected predictions of {run!r} on the split {split!r}, found none: predict that split first.")
             folder = self._runs.open(name)
@@ -132,7 +132,7 @@ class ScoreShelf:
         Raises:
             SegcoreError: A run is unknown, not finished, or its prediction fails.
         """
-        made = [run for run in runs if self._runs.open(run).config.kind != "predict"]
+        made = [run for run in runs if self._runs.open(run).config.kind not in ("predict", "imported")]
         started = [self._runs.predict_any(run, split) for run in made]
         if started:
             self._runs.wait(started, progress)
@@ -254,7 +254,7 @@ def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
         return _label_map_of(runs, runs.open(config.run).config)
     if isinstance(config, (SubsetsConfig, CRFSearchConfig)):
         return _label_map_of(runs, runs.open(config.members[0]).config)
-    return config.label_map
+    return config.base.label_map if isinstance(config, TuneConfig) else config.label_map
 
 
 def _plain_label_set(names: Sequence[str]) -> LabelSet:

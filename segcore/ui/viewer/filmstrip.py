@@ -46,8 +46,9 @@ def show(
         label: What the scores are.
     """
     listed = json.dumps({"ids": list(images), "values": None if scores is None else [None if v is None else round(v, 4) for v in scores]})
-    _strip(key=f"{key}.strip", data=join({"viewer": key, "form": form, "label": label}, zlib.compress(listed.encode(), 6)))
-    _bring(list(images), key, current, source, thumbnail)
+    with st.container(gap=None):
+        _strip(key=f"{key}.strip", data=join({"viewer": key, "form": form, "label": label}, zlib.compress(listed.encode(), 6)))
+        _bring(list(images), key, current, source, thumbnail)
 
 
 @st.fragment

@@ -1,0 +1,78 @@
+"""What one prediction mends and what it breaks against another, pixel by pixel."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import SegcoreError
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """Pixels that exactly one of A and B has right, by image and pair of classes.
+
+    Attributes:
+        sample_ids: Ids of the N images.
+        fixed: (N, C, C) int64 pixels that A has wrong and B right; rows the true class, columns the class A gave.
+        broken: (N, C, C) int64 pixels that A has right and B wrong; rows the true class, columns the class B gave.
+        scored: Scored pixels in all.
+    """
+
+    sample_ids: tuple[str, ...]
+    fixed: Counts
+    broken: Counts
+    scored: int
+
+    @property
+    def net(self) -> Counts:
+        """(C, C) fixed minus broken pixels over all images: how many fewer mistakes of each kind B makes where one is right."""
+        return self.fixed.sum(0) - self.broken.sum(0)
+
+    def hardest(self, true: int, other: int, what: str = "net") -> list[tuple[str, int]]:
+        """Return (id, pixels) of the images in which a pair of classes changes most, largest change first, images without it left out.
+
+        Args:
+            true: Index of the true class.
+            other: Index of the class it was taken for.
+            what: "fixed", "broken", or "net" (fixed minus broken).
+        """
+        fixed, broken = self.fixed[:, true, other], self.broken[:, true, other]
+        values = {"fixed": fixed, "broken": broken}.get(what, fixed - broken)
+        order = np.argsort(-np.abs(values), kind="stable")
+        return [(self.sample_ids[i], int(values[i])) for i in order if values[i]]
+
+
+def count_exchange(
+    true: npt.NDArray[Any], a: npt.NDArray[Any], b: npt.NDArray[Any], num_classes: int, ignore_index: int
+) -> tuple[Counts, Counts]:
+    """Count what B mends and breaks against A in one image.
+
+    Args:
+        true: (H, W) integer indices 0..C-1, or ``ignore_index``.
+        a: (H, W) indices 0..C-1 that A gives.
+        b: (H, W) indices 0..C-1 that B gives.
+        num_classes: C.
+        ignore_index: The value of ``true`` that is not scored.
+
+    Returns:
+        Fixed and broken, (C, C) int64 pixels each, as in :class:`Exchange`.
+
+    Raises:
+        SegcoreError: The shapes differ.
+    """
+    if not true.shape == a.shape == b.shape:
+        raise SegcoreError(
+            f"Expected masks of one size, received {true.shape}, {a.shape} and {b.shape}: take all three at the true mask's own size."
+        )
+    fixed = (b == true) & (a != true) & (true != ignore_index)
+    broken = (a == true) & (b != true) & (true != ignore_index)
+    return _pairs(true[fixed], a[fixed], num_classes), _pairs(true[broken], b[broken], num_classes)
+
+
+def _pairs(true: npt.NDArray[Any], other: npt.NDArray[Any], num_classes: int) -> Counts:
+    codes = true.astype(np.int64) * num_classes + other
+    return np.bincount(codes, minlength=num_classes * num_classes).reshape(num_classes, num_classes)

@@ -1,0 +1,83 @@
+"""Scores of several models side by side, and each against the first with what chance explains."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.ui import against, charts, scored, state
+
+
+def show(runs: Sequence[str], split: str) -> None:
+    """Draw a row of scores for each model, the classes side by side, and how the first compares with another.
+
+    Args:
+        runs: Ids of runs over one data set, which have counts of the split.
+        split: Name of the split.
+    """
+    workspace = state.workspace()
+    with state.errors_shown():
+        columns = [(run, stage) for run in runs for stage in workspace.scores.stages(run, split)]
+        reports = {_name(run, stage): scored.report(run, split, stage) for run, stage in columns}
+        found = {}
+        for run, stage in columns[1:]:
+            try:
+                found[_name(run, stage)] = scored.comparison(*(columns[0][0], run, split), columns[0][1], stage)
+            except SegcoreError as error:
+                found[_name(run, stage)] = {"reasons": [str(error)]}
+    rows, reasons = [], []
+    for name, report in reports.items():
+        told = report.to_json()
+        low, high = told["interval"]["mean_iou"]
+        other = found.get(name)
+        row = {"model": name, "images": told["num_samples"], "mean IoU": told["mean_iou"], "from": low, "to": high}
+        row |= {"pixel accuracy": told["pixel_accuracy"], "less than the first": None, "interval": "", "p value": None}
+        if other and other["reasons"]:
+            reasons.append(f"{name}: {' '.join(other['reasons'])}")
+            row["interval"] = "not comparable"
+        elif other and other["difference"] is not None:
+            row["less than the first"] = 100 * other["difference"]
+            ends = other["interval"]
+            row["interval"] = "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
+            row["p value"] = other["p_value"]
+        rows.append(row)
+    share, points = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            **dict.fromkeys(("mean IoU", "from", "to", "pixel accuracy"), share),
+            "less than the first": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
+            "interval": st.column_config.TextColumn(help="95 % of it: the same images are drawn again for both, 1,000 times."),
+            "p value": points(
+                format="%.3f", help="How often exchanging the two at random, image by image, gives at least this difference."
+            ),
+        },
+        alt="Scores of each model",
+    )
+    for reason in reasons:
+        st.warning(state.plain(reason), icon=":material/warning:")
+    first = next(iter(reports.values())).label_set
+    series = {
+        name: [c["iou"] for c in r.to_json()["classes"]] for name, r in reports.items() if r.label_set.class_names == first.class_names
+    }
+    figure = charts.class_scores(first.class_names, state.hex_colors(first), series)
+    st.plotly_chart(figure, key="compared_classes", config=state.CHART, alt="IoU of each class by each model")
+    if len(columns) < 2:
+        st.caption("Choose a further model beside it to compare.")
+        return
+    names = [_name(run, stage) for run, stage in columns]
+    st.subheader("A against B", anchor=False)
+    one, two = st.columns(2)
+    with one:
+        a = columns[names.index(state.choose_from("A", names, "pair_a"))]
+    rest = [name for name in names if name != _name(*a)]
+    with two:
+        b = columns[names.index(state.choose_from("B", rest, "pair_b"))]
+    with state.errors_shown():
+        both = scored.comparison(a[0], b[0], split, a[1], b[1])
+    against.result(both, a[0], b[0], split)
+
+
+def _name(run: str, stage: str) -> str:
+    return run if stage in ("prediction", "ensemble") else f"{run} ({stage})"

@@ -1,0 +1,138 @@
+"""A contact sheet: the panels of many images on one PNG, for a slide or a report; no app in here."""
+
+import io
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from segcore.labels import LabelSet, hex_to_color
+from segcore.ui.viewer import Panel, Scene
+
+CELL = 240
+"""Width of one picture in pixels."""
+
+GAP = 8
+LINE = 22
+OPACITY = 0.6
+INK, PAPER, QUIET = (24, 28, 34), (255, 255, 255), (110, 116, 124)
+GOOD, BAD, BOTH = (0, 158, 115), (213, 94, 0), (204, 121, 167)
+HEAT = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def draw(rows: Sequence[tuple[Scene, str]], title: str) -> bytes:
+    """Draw scenes one below the other, each with its shown panels side by side.
+
+    Args:
+        rows: Scenes over one label set and with the same panels, each with the words above it.
+        title: The words at the top.
+
+    Returns:
+        The bytes of a PNG.
+    """
+    first = rows[0][0]
+    columns = max(sum(not p.hidden for p in scene.panels) for scene, _ in rows)
+    pictures = [[_shrunk(paint(scene, panel)) for panel in scene.panels if not panel.hidden] for scene, _ in rows]
+    heights = [max(p.shape[0] for p in row) for row in pictures]
+    legend = _legend_rows(first.label_set, columns * (CELL + GAP) - GAP)
+    width = columns * (CELL + GAP) + GAP
+    height = GAP + 2 * LINE + sum(h + LINE + GAP for h in heights) + LINE * len(legend) + GAP
+    sheet = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
+    pen.text((GAP, GAP), _fitting(title, font, width - 2 * GAP), INK, font)
+    y = GAP + LINE
+    for column, panel in enumerate(p for p in first.panels if not p.hidden):
+        pen.text((GAP + column * (CELL + GAP), y), _fitting(panel.title, small, CELL), INK, small)
+    y += LINE
+    for (_, words), row, high in zip(rows, pictures, heights, strict=True):
+        pen.text((GAP, y + 3), _fitting(words, small, width - 2 * GAP), QUIET, small)
+        for column, picture in enumerate(row):
+            sheet.paste(Image.fromarray(picture), (GAP + column * (CELL + GAP), y + LINE))
+        y += high + LINE + GAP
+    for line in legend:
+        for x, name, color in line:
+            pen.rectangle((GAP + x, y + 4, GAP + x + 12, y + 16), fill=color, outline=QUIET)
+            pen.text((GAP + x + 18, y + 3), name, INK, small)
+        y += LINE
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def paint(scene: Scene, panel: Panel) -> Pixels:
+    """Paint one panel over its image, as the viewer does at its usual opacity; ignored pixels stay bare and dark.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    if panel.kind == "scalar" and panel.scalar is not None:
+        return _heat(panel.scalar, scene.image.shape[:2])
+    if panel.mask is None or panel.kind == "image":
+        return scene.image
+    label_set = scene.label_set
+    truth = None if scene.truth is None else scene.panels[scene.truth].mask
+    other = truth if panel.versus is None else scene.panels[panel.versus].mask
+    if panel.kind == "mask" or other is None:
+        colors = np.vstack([label_set.colors, np.zeros((1, 3), np.uint8)])[np.minimum(panel.mask, label_set.num_classes)]
+        return _blend(scene.image, colors, np.ones(panel.mask.shape, bool))
+    void = (truth if truth is not None else other) == label_set.ignore_index
+    verdict = np.zeros((*panel.mask.shape, 3), np.uint8)
+    if panel.kind == "error":
+        shown = (panel.mask != other) & ~void
+        verdict[shown] = BAD
+    else:
+        right, before = (panel.mask == truth, other == truth) if truth is not None else (panel.mask == other, panel.mask == other)
+        verdict[right & ~before], verdict[before & ~right], verdict[~right & ~before] = GOOD, BAD, BOTH
+        shown = ~(right & before) & ~void
+    return _blend(scene.image, verdict, shown, 0.85)
+
+
+def _blend(image: Pixels, colors: Pixels, shown: npt.NDArray[np.bool_], opacity: float = OPACITY) -> Pixels:
+    """Colours over the image where ``shown``; elsewhere the image, darkened."""
+    share = np.where(shown[..., None], opacity, 0.45).astype(np.float32)
+    return (image * (1 - share) + np.where(shown[..., None], colors, 0) * share).astype(np.uint8)
+
+
+def _heat(scalar: npt.NDArray[np.float32], size: tuple[int, ...]) -> Pixels:
+    stops = np.array([hex_to_color(h) for h in HEAT], np.float32)
+    place = np.clip(scalar, 0, 1) * (len(HEAT) - 1)
+    low = np.minimum(place.astype(int), len(HEAT) - 2)
+    mixed = stops[low] + (stops[low + 1] - stops[low]) * (place - low)[..., None]
+    return np.asarray(cv2.resize(mixed.astype(np.uint8), (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _shrunk(picture: Pixels) -> Pixels:
+    size = (CELL, max(1, round(picture.shape[0] * CELL / picture.shape[1])))
+    way = cv2.INTER_AREA if picture.shape[1] > CELL else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """The text, cut with an ellipsis where it is wider than ``width``; what the font cannot draw becomes "?"."""
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _legend_rows(label_set: LabelSet, width: int) -> list[list[tuple[int, str, tuple[int, int, int]]]]:
+    """Class names with colours, set in lines: (x, name, colour)."""
+    font = ImageFont.load_default(12)
+    lines: list[list[tuple[int, str, tuple[int, int, int]]]] = [[]]
+    x = 0
+    for label in label_set.classes:
+        name = _fitting(label.name, font, 200)
+        needs = 36 + int(font.getlength(name))
+        if x and x + needs > width:
+            lines.append([])
+            x = 0
+        lines[-1].append((x, name, label.color))
+        x += needs
+    return lines

@@ -1,0 +1,123 @@
+"""Looking at images one after the other: order, filmstrip, panels, what to take away."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.ui import contact_sheet, predictions, scenes, state, viewer, walk
+from segcore.ui.walk import Walk
+
+KEY = "compare"
+SHEET_ROWS = 12
+
+
+def show(runs: Sequence[str], split: str) -> None:
+    """Draw the panels of one image by one or more runs, with the filmstrip of the split above them.
+
+    Args:
+        runs: Ids of runs over one data set, which have counts of the split; the first is A.
+        split: Name of the split.
+    """
+    workspace = state.workspace()
+    with state.errors_shown():
+        if not workspace.scenes.predicted_samples(runs[0], split):
+            st.info("No image of this split was predicted by all chosen models.", icon=":material/info:")
+            st.stop()
+        found, sample = walk.choose(runs, split)
+        dataset = workspace.scenes.dataset_of(runs[0])
+    if not found.images:
+        st.info("No image of this split was predicted by all chosen models and passes the filters.", icon=":material/info:")
+        st.stop()
+    panels, merge = _choose(runs)
+    make = partial(scenes.packed_scene, workspace, tuple(runs), split, panels=panels, stamp=scenes.stamp(workspace, runs), merge=merge)
+    context = scenes.context(runs, split, panels, scenes.stamp(workspace, runs), merge, dataset.fingerprint)
+    viewer.filmstrip.show(
+        found.images,
+        key=KEY,
+        current=sample,
+        source=dataset.fingerprint,
+        thumbnail=partial(scenes.thumbnail, workspace, dataset.name, dataset.fingerprint),
+        scores=found.scores,
+        form=found.form,
+        label=found.label,
+    )
+    place = viewer.Place(context, sample, partial(_go, found.images))
+    with state.errors_shown():
+        result = viewer.show(partial(make, sample), key=KEY, state=st.query_params.get("view"), place=place)
+    if result.share:
+        st.query_params["view"] = result.share
+    _take_away(found, runs, split, panels, merge)
+    with state.errors_shown():
+        predictions.caption(runs, split)
+    if len(found.images) > 1:
+        following = found.beside(sample, st.session_state.get(f"{KEY}.direction", 1))
+        with suppress(SegcoreError):  # it is said when that image is looked at
+            viewer.filmstrip.prefetch(following, partial(make, following), key=KEY, context=context)
+
+
+def _go(images: Sequence[str], image: str) -> None:
+    """Go to an image that the viewer has gone to; remember which way, for what is sent ahead."""
+    before = st.session_state.get("sample")
+    if image in images:
+        st.session_state["sample_moved"] = image
+        if before in images:
+            st.session_state[f"{KEY}.direction"] = -1 if (images.index(before) - images.index(image)) % len(images) == 1 else 1
+
+
+def _choose(runs: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Let the user choose the panels and the labels; the link keeps both."""
+    workspace = state.workspace()
+    maps = [] if workspace.scenes.label_map_of(runs[0]) else workspace.scenes.dataset_of(runs[0]).label_maps()
+    controls, labels = st.columns([7, 3], vertical_alignment="center") if maps else (st.container(), st.container())
+    offered = scenes.offered_panels(workspace, runs)
+    default = [p for p in scenes.DEFAULT_PANELS if p in offered]
+    with controls:
+        chosen = st.pills(
+            "Panels",
+            offered,
+            selection_mode="multi",
+            default=default,
+            format_func=lambda p: scenes.PANELS[p],
+            label_visibility="collapsed",
+            key="panels",
+            bind="query-params",
+            persist_state="session",
+        )
+    merge = ""
+    if maps:
+        with labels:
+            own = "as they are"
+            merge = state.choose_from("Labels", [own, *maps], "labels", help="Shows all masks through a merge saved with the data set.")
+            merge = "" if merge == own else merge
+    panels = tuple(p for p in scenes.PANELS if p in (chosen or default))
+    missing = scenes.crf_missing(workspace) if "crf" in panels else ""
+    if missing:
+        st.warning(missing, icon=":material/info:")
+        panels = tuple(p for p in panels if p != "crf")
+    return panels, merge
+
+
+def _take_away(found: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str) -> None:
+    """Offer the first images of the order as one picture."""
+    workspace = state.workspace()
+    count = min(SHEET_ROWS, len(found.images))
+
+    def sheet() -> bytes:
+        rows = [
+            (scenes.model_scene(workspace, runs, split, image, panels, merge), f"{image}   {walk.written(score, found.form)}")
+            for image, score in zip(found.images[:count], found.scores, strict=False)
+        ]
+        return contact_sheet.draw(rows, f"{', '.join(runs)} on {split}: {found.label}")
+
+    st.download_button(
+        "Contact sheet",
+        sheet,
+        f"{runs[0]}-{split}-sheet.png",
+        "image/png",
+        icon=":material/grid_on:",
+        on_click="ignore",
+        help=f"The first {count} images in this order with the chosen panels, as one PNG. The view above is saved by its own button.",
+    )
