@@ -1,6 +1,8 @@
 """Commands about runs: train, predict, runs, stop, resume."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from segcore.catalog import (
@@ -17,6 +19,7 @@ from segcore.catalog import (
     SCHEDULES,
 )
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
+from segcore.cli.predict_commands import PREDICT_COMMANDS
 from segcore.cli.tables import number, percent, table
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
@@ -129,26 +132,16 @@ def _show_train(result: dict[str, Any]) -> str:
     return "Runs: " + ", ".join(result["runs"]) + "\nWatch them with: segscope runs"
 
 
-def _predict_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="id of a finished training run")
-    parser.add_argument("--split", default="test")
-
-
-def _predict(options: Options) -> dict[str, Any]:
-    workspace = workspace_of(options)
-    run = workspace.runs.predict(options.run, options.split)
-    workspace.runs.wait([run], progress=ProgressLine("Predicting"))
-    return {"runs": [run]}
-
-
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=["list", "stop", "resume", "delete"], default="list")
     parser.add_argument("run", nargs="*", help="ids of the runs to stop, resume or delete")
+    parser.add_argument("--slower", type=float, default=1.0, help="resume a training at this share of its learning rate, such as 0.5")
 
 
 def _runs(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    actions = {"stop": workspace.runs.stop, "resume": workspace.runs.resume, "delete": workspace.runs.delete}
+    resume = partial(workspace.runs.resume, learning_rate_factor=options.slower)
+    actions: dict[str, Callable[[str], Any]] = {"stop": workspace.runs.stop, "resume": resume, "delete": workspace.runs.delete}
     if options.action in actions:
         if not options.run:
             raise SegcoreError(
@@ -168,6 +161,6 @@ def _show_runs(result: dict[str, Any]) -> str:
 
 RUN_COMMANDS: dict[str, Command] = {
     "train": Command("launch training runs in the background", _train_arguments, _train, _show_train),
-    "predict": Command("write a run's probabilities for a split", _predict_arguments, _predict, _show_train),
+    **PREDICT_COMMANDS,
     "runs": Command("list the runs; stop, resume or delete one", _runs_arguments, _runs, _show_runs),
 }

@@ -5,8 +5,10 @@ time of birth). So the worker itself knows nothing of the queue, and a process w
 """
 
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.errors import SegcoreError
@@ -27,6 +29,15 @@ def worker_command(kind: str, folder: Path) -> list[str]:
     return [sys.executable, "-P", *([chosen] if chosen.endswith(".py") else ["-m", chosen]), str(folder)]
 
 
+def tasks_here(hosts: Sequence[str]) -> list[int]:
+    """Return which of the processes that train one network together are started here besides the first: those of its own address.
+
+    They stay in the process group of the first, whose end ends them.
+    """
+    addresses = [host.rpartition(":")[0] for host in hosts]
+    return [task for task, address in enumerate(addresses) if task and address == addresses[0]]
+
+
 def main(arguments: list[str]) -> None:
     """Confirm the attempt and become the worker; ends the process where the attempt was called off."""
     workspace, run_id, token = arguments
@@ -42,8 +53,11 @@ def main(arguments: list[str]) -> None:
         folder / "status.json",
         {"state": "starting", "pid": pid, "process_created": created, "device": device, "started": now, "heartbeat": now},
     )
-    command = worker_command(str(read_config(folder)["kind"]), folder)
+    config = read_config(folder)
+    command = worker_command(str(config["kind"]), folder)
     sys.stdout.flush()
+    for task in tasks_here(config.get("hosts") or []):
+        subprocess.Popen([*command, "--task", str(task)], stdin=subprocess.DEVNULL)
     os.execv(command[0], command)
 
 

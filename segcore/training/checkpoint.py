@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import SegcoreError
-from segcore.runs.store import replacing
+from segcore.runs.store import RunFolder, replacing
 from segcore.training.metrics import EpochScores
 
 VERSION = 1
@@ -59,6 +59,34 @@ class TrainState:
 
 
 _PLAIN = [f.name for f in dataclasses.fields(TrainState) if f.name != "scores"]
+
+
+def diverged(state: TrainState, steps: int) -> str:
+    """Say where a run ceased to be numbers, from where it can go on, and what to change.
+
+    Args:
+        state: Where it stands.
+        steps: Steps of an epoch.
+    """
+    where = f"after epoch {state.epoch}" if state.epoch else "from the beginning"
+    return (
+        f"in epoch {state.epoch + 1}, step {state.scores.batches + 1} of {steps}: lower the learning rate (resuming can halve it, it "
+        f"goes on {where}), warm up, clip the gradient norm, or use float32."
+    )
+
+
+def learning_rate_factor(run: RunFolder) -> float:
+    """Return what a run's learning rate is multiplied by since it was resumed more slowly; 1 where it never was.
+
+    Raises:
+        SegcoreError: ``resume.json`` is damaged or says a factor that is not above 0 and at most 1.
+    """
+    if not (run.folder / "resume.json").exists():
+        return 1.0
+    factor = run.read_json("resume").get("learning_rate_factor")
+    if not isinstance(factor, (int, float)) or not 0 < factor <= 1:
+        raise SegcoreError(f"Expected a learning_rate_factor above 0 and up to 1 in resume.json, received {factor!r}: correct it.")
+    return float(factor)
 
 
 def save_checkpoint(folder: Path, state: TrainState, variables: Sequence[Any]) -> None:

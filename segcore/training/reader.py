@@ -47,6 +47,10 @@ class SampleReader:
         self._room = cache_budget() if cache_bytes is None else cache_bytes
         self._kept: dict[str, tuple[Image, Mask]] = {}
 
+    def labels(self) -> dict[str, Any]:
+        """Return the classes and the merge that made them, ready for JSON; what a network answers with is kept beside it."""
+        return {"label_set": self.label_set.to_json(), "label_map": None if self.label_map is None else self.label_map.to_json()}
+
     def read(self, sample: Sample) -> tuple[Image, Mask]:
         """Return (image (h, w, 3) uint8, mask (h, w) indices) at the reader's size; not to be written to.
 

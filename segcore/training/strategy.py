@@ -3,7 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -64,6 +66,26 @@ def _join(hosts: Sequence[str], task: int, gpu: bool) -> tf.distribute.Strategy:
             f"Expected to meet {len(hosts)} machines as {hosts[task]}, which failed ({str(error).splitlines()[0][:150]}): check the "
             "addresses, that their ports are free and open, and that a worker was started on each."
         ) from error
+
+
+def joining(folder: Path) -> str:
+    """Return the command that joins a run from another machine that sees its folder."""
+    return f"python -m segcore.worker {folder} --task N"
+
+
+@contextmanager
+def together(hosts: Sequence[str]) -> Iterator[None]:
+    """Say in a sentence that another machine was lost while the block ran.
+
+    Raises:
+        SegcoreError: One was.
+    """
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+        if not hosts:
+            raise
+        raise SegcoreError("Expected all machines to stay, lost one: see that each can be reached, then resume the run.") from error
 
 
 def _numbers(found: int) -> list[str]:

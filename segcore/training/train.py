@@ -6,20 +6,17 @@ from collections import deque
 from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from segcore.config import TrainConfig
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
-from segcore.labels import LabelMap
 from segcore.models.build import build_model
 from segcore.runs.store import RunFolder, replacing
-from segcore.training.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from segcore.training.checkpoint import TrainState, diverged, learning_rate_factor, load_checkpoint, save_checkpoint
 from segcore.training.class_weights import class_weights, count_classes
 from segcore.training.evolution import Evolution
 from segcore.training.learner import Learner, Outcome, check_batch_size
@@ -27,14 +24,12 @@ from segcore.training.losses import build_loss
 from segcore.training.metrics import EpochScores
 from segcore.training.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
 from segcore.training.optimizers import averaged_weights, build_optimizer
+from segcore.training.pace import Pace, tell
 from segcore.training.pipeline import Batch, ordered_batches, planned_samples, training_batches, with_masks
 from segcore.training.progress import Progress, Stopped
 from segcore.training.reader import SampleReader
 from segcore.training.schedules import learning_rate, plateau_factor
-from segcore.training.strategy import configure, describe, on_gpu, rewrite_graphs
-
-VALIDATION_COST = 1 / 3
-"""Cost of validating a batch, in training steps; only for the estimate of the time left."""
+from segcore.training.strategy import configure, describe, joining, on_gpu, rewrite_graphs, together
 
 
 def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
@@ -56,13 +51,9 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
     config = run.config
     if not isinstance(config, TrainConfig):
         raise SegcoreError(f"Expected a training run, received a run of kind {config.kind!r}: choose a training run.")
-    with Progress(run, silent=task > 0, epochs=config.recipe.epochs, message="Preparing", diverged=False) as progress:
-        try:
-            _Training(run, config, dataset, progress, task).go()
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
-            if not config.hosts:
-                raise
-            raise SegcoreError("Expected all machines to stay, lost one: see that each can be reached, then resume the run.") from error
+    fields = {"epochs": config.recipe.epochs, "message": "Preparing", "diverged": False}
+    with Progress(run, silent=task > 0, **fields) as progress, together(config.hosts):
+        _Training(run, config, dataset, progress, task).go()
 
 
 class _Training:
@@ -75,7 +66,7 @@ class _Training:
         self.recipe = config.recipe
         self.progress = progress
         if config.hosts:
-            progress.say(f"Waiting for {len(config.hosts)} machines; on number N of them run: {joining(run.folder)}")
+            progress.say(f"Waiting for {len(config.hosts)} machines; on number N run: {joining(run.folder)}")
         strategy = configure(config.device, self.recipe.precision, config.deterministic, config.hosts, task)
         rewrite_graphs(on_gpu())
         progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
@@ -86,11 +77,11 @@ class _Training:
         if config.balance_plan:
             progress.log(f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch")
         self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
-        self.evolution = Evolution(run, self.reader, config.validation_split, self.validation)
+        self.evolution = Evolution(run, self.reader, config.validation_split, self.validation if task == 0 else [])
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
         if task == 0:
-            _remember_labels(run, self.reader, label_map)
-        self._slower = _learning_rate_factor(run)
+            run.write_json("labels", self.reader.labels())
+        self._slower = learning_rate_factor(run)
         progress.say("Building the network")
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():
@@ -100,7 +91,7 @@ class _Training:
         if strategy.num_replicas_in_sync > 1:
             synchronise(model)
         self._traced: set[str] = set()
-        self._pace: tuple[float, float] | None = None
+        self._pace = Pace(self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size))
         self.state = self._resume(dataset.fingerprint)
 
     def _build_loss(self) -> Any:
@@ -198,11 +189,9 @@ class _Training:
         """Freeze the encoder in the first epochs; train all from then on, the optimizer beginning anew."""
         if self.state.epoch < self.recipe.freeze_epochs:
             self.learner.freeze(True)
-            return
-        if self.learner.frozen:
+        elif self.learner.frozen:
             self.progress.log("The encoder is trained from here on")
-            self._traced.discard("train")
-            self._traced.discard("validate")
+            self._traced.clear()
         if self.recipe.freeze_epochs == self.state.epoch > 0 and self.state.step == 0:
             self.learner.thaw()
 
@@ -275,13 +264,8 @@ class _Training:
             raise self._diverged("finite weights, received some that are not")
 
     def _diverged(self, expected: str) -> SegcoreError:
-        state = self.state
         self.progress.update(diverged=True)
-        where = f"after epoch {state.epoch}" if state.epoch else "from the beginning"
-        return SegcoreError(
-            f"Expected {expected} in epoch {state.epoch + 1}, step {state.scores.batches + 1} of {self.steps}: lower the learning rate "
-            f"(resuming can halve it, it goes on {where}), warm up, clip the gradient norm, or use float32."
-        )
+        return SegcoreError(f"Expected {expected} {diverged(self.state, self.steps)}")
 
     def _judge(self, scores: EpochScores) -> None:
         """Keep the network if this is the best epoch so far; else count the epochs since."""
@@ -309,39 +293,7 @@ class _Training:
         """Put the epochs done into the status, and a finished epoch's record into the log."""
         self.progress.update(epoch=self.state.epoch)
         if record:
-            shown = [f"{k} {record[k]:.4f}" for k in ("loss", "mean_iou", "val_loss", "val_mean_iou") if k in record]
-            speed = f"{record['seconds']:.1f} s, {record['images_per_second']:.2f} images/s"
-            self.progress.log(f"Epoch {record['epoch']} of {self.recipe.epochs}: {', '.join(shown)}; {speed}")
+            self.progress.log(tell(record, self.recipe.epochs))
 
     def _estimate(self, steps: int, validated: int = 0) -> None:
-        """Put progress and seconds left into the status, from the pace since this process's second step."""
-        in_epoch = self.steps + VALIDATION_COST * -(-len(self.validation) // self.recipe.batch_size)
-        done = self.state.epoch * in_epoch + steps + VALIDATION_COST * validated
-        total = self.recipe.epochs * in_epoch
-        now = time.monotonic()
-        if self._pace is None:
-            self._pace = (now, done)
-        began, before = self._pace
-        left = (now - began) / (done - before) * (total - done) if done > before else None
-        self.progress.update(progress=min(1.0, done / total), seconds_left=left)
-
-
-def joining(folder: Path) -> str:
-    """Return the command that joins a run from another machine that sees its folder."""
-    return f"python -m segcore.worker {folder} --task N"
-
-
-def _learning_rate_factor(run: RunFolder) -> float:
-    """Return what the learning rate is multiplied by since the run was resumed more slowly; 1 where it never was."""
-    if not (run.folder / "resume.json").exists():
-        return 1.0
-    factor = run.read_json("resume").get("learning_rate_factor")
-    if not isinstance(factor, (int, float)) or not 0 < factor <= 1:
-        raise SegcoreError(f"Expected a learning_rate_factor above 0 and up to 1 in resume.json, received {factor!r}: correct it.")
-    return float(factor)
-
-
-def _remember_labels(run: RunFolder, reader: SampleReader, label_map: LabelMap | None) -> None:
-    """Keep the classes that the network answers with, and the merge that made them, beside it."""
-    merge = None if label_map is None else label_map.to_json()
-    run.write_json("labels", {"label_set": reader.label_set.to_json(), "label_map": merge})
+        self.progress.update(**self._pace.at(self.state.epoch, steps, validated))

@@ -133,13 +133,27 @@ class RunShelf(DerivedRuns):
         self.open(run)
         jobs.stop(self._workspace, run)
 
-    def resume(self, run: str) -> None:
+    def resume(self, run: str, learning_rate_factor: float = 1.0) -> None:
         """Queue a failed or interrupted run again; it goes on from its last checkpoint.
 
+        Args:
+            run: Its id.
+            learning_rate_factor: What its learning rate is multiplied by from here on, above 0 and up to 1; asked for again, it
+                is multiplied again. For a run whose loss was no number any more.
+
         Raises:
-            SegcoreError: There is no such run, or it has nothing to resume.
+            SegcoreError: There is no such run, it has nothing to resume, or the factor is out of range or no factor of a training.
         """
-        self.open(run)
+        folder = self.open(run)
+        if not 0 < learning_rate_factor <= 1:
+            raise SegcoreError(f"Expected a factor above 0 and up to 1, received {learning_rate_factor:g}: take 0.5 for half.")
+        if learning_rate_factor < 1:
+            if not isinstance(folder.config, TrainConfig):
+                raise SegcoreError(f"Expected a training run to slow down, received {run!r}: resume it without a factor.")
+            before = folder.read_json("resume") if (folder.folder / "resume.json").exists() else {}
+            state = folder.status().state
+            if state in ("failed", "interrupted"):
+                folder.write_json("resume", {"learning_rate_factor": learning_rate_factor * before.get("learning_rate_factor", 1.0)})
         jobs.resume(self._workspace, run)
 
     def delete(self, run: str) -> str:
