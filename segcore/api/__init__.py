@@ -1,0 +1,65 @@
+"""The notebook door: balance, train, predict and judge in six lines.
+
+    from segcore.api import *
+
+    params = read_params("params.yaml")
+    images, classes = mlos(params, "Count", write_balance=True)
+    model = train_model(params, loss_func=jaccard_distance)
+    results = predict_model(params, model)
+    scores = evaluate(model, params)
+
+Work runs in background processes that the app shows too; nothing is trained inside the notebook. The names with capitals
+(``Train_Model``, ``Predict_Model``) are aliases. ``pd`` is pandas, so that a first cell needs no other import.
+"""
+
+import pandas as pd
+
+from segcore.api.balancing import mlos, write_segment_data
+from segcore.api.learning import TrainedModel, train_model
+from segcore.api.losses import (
+    Loss,
+    boundary,
+    cross_entropy,
+    dice,
+    dice_focal,
+    focal,
+    focal_tversky,
+    hard_cross_entropy,
+    jaccard_distance,
+    lovasz_softmax,
+    smoothed_cross_entropy,
+    soft_jaccard,
+    tversky,
+)
+from segcore.api.params import read_params
+from segcore.api.results import Predictions, evaluate, predict_model
+
+Train_Model = train_model
+Predict_Model = predict_model
+
+__all__ = [
+    "Loss",
+    "Predict_Model",
+    "Predictions",
+    "Train_Model",
+    "TrainedModel",
+    "boundary",
+    "cross_entropy",
+    "dice",
+    "dice_focal",
+    "evaluate",
+    "focal",
+    "focal_tversky",
+    "hard_cross_entropy",
+    "jaccard_distance",
+    "lovasz_softmax",
+    "mlos",
+    "pd",
+    "predict_model",
+    "read_params",
+    "smoothed_cross_entropy",
+    "soft_jaccard",
+    "train_model",
+    "tversky",
+    "write_segment_data",
+]
