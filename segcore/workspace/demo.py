@@ -14,6 +14,7 @@ import numpy as np
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.data.synthetic import make_synthetic
 from segcore.errors import SegcoreError
+from segcore.places import front
 from segcore.postprocess.dense_crf import CRFParameters, is_available
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
@@ -23,7 +24,7 @@ Progress = Callable[[int, int, str], None]
 NAME = "demo"
 SEED = 0
 MEMBERS = 5
-ASSETS = Path(__file__).resolve().parents[2] / "assets" / "demo"
+ASSETS = front() / "assets" / "demo"
 CONFIG = TrainConfig(
     dataset=NAME,
     model=ModelConfig("unet", "tiny", "none"),

@@ -1,0 +1,23 @@
+"""What ``pyproject.toml`` cannot say: the app's files lie beside the package in a checkout, and inside it once installed.
+
+The dense CRF has no wheel and needs a C++ compiler, so an installation leaves it to the extra ``crf``; ``make app`` brings it.
+"""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+FRONT = "segcore.front"
+NEEDED = [line for line in Path("requirements.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
+
+setup(
+    packages=[*find_namespace_packages(include=["segcore", "segcore.*"]), FRONT, f"{FRONT}.pages", f"{FRONT}.assets"],
+    package_dir={FRONT: ".", f"{FRONT}.pages": "pages", f"{FRONT}.assets": "assets"},
+    package_data={
+        "segcore": ["*.json"],
+        "segcore.ui.viewer": ["*.js", "*.css"],
+        FRONT: [".streamlit/config.toml"],
+        f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],
+    },
+    install_requires=[line for line in NEEDED if not line.startswith("pydensecrf2")],
+)
