@@ -8,7 +8,7 @@ from segcore.catalog import BALANCE_MODES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.data.exporters import FORMS
-from segcore.data.importers import Pairing
+from segcore.data.importers import Pairing, parse_bands
 from segcore.data.shelf import check_name
 
 
@@ -18,6 +18,7 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", action="store_true", help="leave the images where they are; only masks are written")
     parser.add_argument("--mask-suffix", default="", metavar="END", help="masks are named like their images with this behind: _mask")
     parser.add_argument("--match", default="", metavar="REGEX", help=r"what names of image and mask share, as one group: 'img_(\d+)'")
+    parser.add_argument("--bands", default="", metavar="R,G,B", help="bands of GeoTIFFs to see, from 1 (default: the first three)")
 
 
 def _import(options: Options) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def _import(options: Options) -> dict[str, Any]:
         options.name,
         copy=not options.reference,
         pairing=Pairing(options.mask_suffix, options.match),
+        bands=parse_bands(options.bands),
         progress=ProgressLine("Importing"),
     )
     return report.to_json()

@@ -134,6 +134,10 @@ class DatasetWriter:
         self._place(mask_place).write_bytes(mask_bytes or encode_png(mask))
         return Sample(sample_id, image_place, mask_place, split, height, width, group, digest_mask(mask))
 
+    def is_staged(self, file: Path) -> bool:
+        """Whether a file lies in the reservation and is gone afterwards, so that it must be copied."""
+        return file.is_relative_to(Staging(self.folder).unpacked)
+
     def _place(self, relative: str) -> Path:
         target = self.partial / relative
         target.parent.mkdir(parents=True, exist_ok=True)

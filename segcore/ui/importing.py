@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from segcore.data.importers import Pairing, Preview
+from segcore.data.importers import Pairing, Preview, parse_bands
 from segcore.data.staging import reserve
 from segcore.ui import pictures, state
 
@@ -37,38 +37,44 @@ def form() -> None:
     copy = True
     if not upload:
         copy = st.toggle("Copy the images into the workspace", value=True, help="Off: images stay where they are; only masks are written.")
-    suffix, match = _ask_pairing()
+    suffix, match, bands = _ask_rules()
     given = bool(upload or path.strip())
     with st.container(horizontal=True):
         if st.button("Import", type="primary", disabled=not given, icon=":material/download:"):
             with state.errors_shown(), _source(upload, path) as source:
-                _import(source, name, copy, Pairing(suffix, match))
+                _import(source, name, copy, pairing=Pairing(suffix, match), bands=parse_bands(bands))
         looked = given and st.button("Look first", icon=":material/visibility:", help="What would come in, from a few samples.")
     if looked:
         with state.errors_shown(), st.spinner("Looking at a few samples ..."), _source(upload, path) as source:
-            _show_preview(state.workspace().datasets.preview(source, pairing=Pairing(suffix, match)))
+            _show_preview(state.workspace().datasets.preview(source, pairing=Pairing(suffix, match), bands=parse_bands(bands)))
         return
     report = st.session_state.get("import_report")
     if report:
         _show(report)
 
 
-def _ask_pairing() -> tuple[str, str]:
-    """Ask how names of images and masks belong together, folded away since most names need no rule."""
-    with st.expander("Masks are not found by their names?", icon=":material/link:"):
+def _ask_rules() -> tuple[str, str, str]:
+    """Ask how names of images and masks belong together, and for bands; folded away since most sets need neither."""
+    with st.expander("Other names, other bands", icon=":material/tune:"):
         st.caption("Usual names need nothing here: the same name in another folder, or the same name with _mask, _label, _gt behind it.")
-        left, right = st.columns(2)
+        left, middle, right = st.columns(3)
         suffix = left.text_input(
             "Mask suffix", placeholder="_mask", max_chars=64, help="What a mask's name has behind its image's, before the file ending."
         )
-        match = right.text_input(
+        match = middle.text_input(
             "Shared part of the names",
             placeholder=r"img_(\d+)",
             max_chars=200,
             help="A regular expression with one group, the part that an image and its mask share. Masks are known by the suffix, "
             "or by lying in a folder like masks or labels.",
         )
-    return suffix, match
+        bands = right.text_input(
+            "Bands of GeoTIFFs",
+            placeholder="1,2,3",
+            max_chars=20,
+            help="Which bands are seen and learned from as red, green and blue, counted from 1. Their place on Earth is kept.",
+        )
+    return suffix, match, bands
 
 
 @contextmanager
@@ -84,7 +90,7 @@ def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
         yield archive
 
 
-def _import(source: Path, name: str, copy: bool, pairing: Pairing) -> None:
+def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
     bar = st.progress(0.0, text="Looking at the files ...")
     steps: dict[str, float] = {}
 
@@ -95,7 +101,7 @@ def _import(source: Path, name: str, copy: bool, pairing: Pairing) -> None:
         told = f", {left:.0f} s left" if left >= 2 else ""
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}{told}")
 
-    report = state.workspace().datasets.import_(source, name, copy=copy, pairing=pairing, progress=progress)
+    report = state.workspace().datasets.import_(source, name, copy=copy, progress=progress, **how)
     bar.empty()
     st.session_state["import_report"] = report.to_json()
     st.session_state["dataset"] = report.name

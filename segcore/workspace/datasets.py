@@ -15,7 +15,7 @@ from segcore.data.copies import draws_of
 from segcore.data.dataset import Dataset
 from segcore.data.exporters import export_dataset
 from segcore.data.health import Finding, check_health
-from segcore.data.importers import ImportReport, Pairing, Preview, check_name, import_dataset, preview
+from segcore.data.importers import ImportReport, Preview, check_name, import_dataset, preview
 from segcore.data.instances import InstanceStatistics, collect_instances
 from segcore.data.plans import BalancePlan
 from segcore.data.relabel import relabel
@@ -66,24 +66,24 @@ class DatasetShelf:
         return rows
 
     def import_(
-        self, source: Path, name: str | None = None, *, copy: bool = True, pairing: Pairing | None = None, progress: Progress | None = None
+        self, source: Path, name: str | None = None, *, copy: bool = True, progress: Progress | None = None, **how: Any
     ) -> ImportReport:
-        """Import a folder or archive; see :func:`segcore.data.importers.import_dataset`.
+        """Import a folder or archive; ``how`` (pairing, bands) as :func:`segcore.data.importers.import_dataset` takes it.
 
         Raises:
             SegcoreError: The name is unsafe or taken, or nothing sound was found; nothing is left behind then.
         """
         chosen = name or source.resolve().name.split(".")[0]
         check_name(chosen)
-        return import_dataset(source, self.folder / chosen, chosen, copy=copy, pairing=pairing, progress=progress)
+        return import_dataset(source, self.folder / chosen, chosen, copy=copy, progress=progress, **how)
 
-    def preview(self, source: Path, count: int = 3, pairing: Pairing | None = None) -> Preview:
-        """Look at what an import would bring, without importing; see :func:`segcore.data.importers.preview`.
+    def preview(self, source: Path, count: int = 3, **how: Any) -> Preview:
+        """Look at what an import would bring, without importing; ``how`` as :func:`segcore.data.importers.preview` takes it.
 
         Raises:
             SegcoreError: Nothing sound was found.
         """
-        return preview(source, count, pairing)
+        return preview(source, count, **how)
 
     def export(self, name: str, destination: Path, form: str = "index", progress: Progress | None = None) -> Path:
         """Write a data set into a new folder for other tools; see :func:`segcore.data.exporters.export_dataset`.

@@ -3,7 +3,7 @@
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ import numpy.typing as npt
 
 from segcore.data.archives import unpack
 from segcore.data.dataset import SPLITS
+from segcore.data.georeference import FILE_NAME as GEOREFERENCE
+from segcore.data.georeference import georeferences_to_json
 from segcore.data.image_files import read_image
 from segcore.data.importers import ade20k, coco, labelme, paired_folders, parquet, pascal_voc, road_scenes
 from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
 from segcore.data.importers.pairing import Pairing
+from segcore.data.importers.rasters import convert_rasters, parse_bands
 from segcore.data.importers.report import ImportReport, Problem
 from segcore.data.importers.source import Layout, Reader, Source
 from segcore.data.scanning import Progress
@@ -29,7 +32,9 @@ from segcore.labels import LabelSet
 LOOKED_AT = 32
 """Samples from which a preview tells the classes."""
 
-__all__ = ["READERS", "ImportReport", "Pairing", "Preview", "Problem", "check_name", "import_dataset", "preview", "recognise"]
+__all__ = [
+    "READERS", "ImportReport", "Pairing", "Preview", "Problem", "check_name", "import_dataset", "parse_bands", "preview", "recognise",
+]  # fmt: skip
 
 READERS: dict[str, Reader] = {
     "cityscapes": Reader("Cityscapes", road_scenes.matches_cityscapes, road_scenes.read_cityscapes),
@@ -124,6 +129,7 @@ def import_dataset(
     *,
     copy: bool = True,
     pairing: Pairing | None = None,
+    bands: Sequence[int] = (),
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
@@ -136,6 +142,7 @@ def import_dataset(
         name: Name of the data set.
         copy: Whether images are copied in; else they stay where they are (those of an archive are always copied).
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
+        bands: Bands of GeoTIFFs that become red, green and blue, from 1; see :func:`rasters.convert_rasters`.
         progress: Called with (done, total, what).
 
     Returns:
@@ -154,7 +161,7 @@ def import_dataset(
         if destination.exists():
             raise taken
         try:
-            return _import_into(staging, source, name, copy, pairing, progress)
+            return _import_into(staging, source, name, copy, pairing, bands, progress)
         except OSError as error:
             raise SegcoreError(
                 f"The import into {destination.parent} broke off ({error.strerror or error}): make room or mend that, then import again."
@@ -162,11 +169,11 @@ def import_dataset(
 
 
 def _import_into(
-    staging: Staging, source: Path, name: str, copy: bool, pairing: Pairing | None, progress: Progress | None
+    staging: Staging, source: Path, name: str, copy: bool, pairing: Pairing | None, bands: Sequence[int], progress: Progress | None
 ) -> ImportReport:
     found = _open_source(source, staging, progress)
     layout = recognise(found, staging, None, progress, pairing)
-    copy = copy or any(pair.image.is_relative_to(staging.unpacked) for pair in layout.pairs[:1])
+    layout, places = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
     labelling = agree_on_labels(layout, progress)
     with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging) as writer:
         samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
@@ -176,17 +183,20 @@ def _import_into(
         splits = _in_order(Counter(s.split for s in samples))
         report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
         writer.note("import.json", report.to_json())
+        if places:
+            writer.note(GEOREFERENCE, georeferences_to_json({s.id: places[s.id] for s in samples if s.id in places}))
         writer.finish(samples)
     return report
 
 
-def preview(source: Path, count: int = 4, pairing: Pairing | None = None) -> Preview:
+def preview(source: Path, count: int = 4, pairing: Pairing | None = None, bands: Sequence[int] = ()) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
     Args:
         source: A folder, a zip or tar archive, or a Parquet table.
         count: Samples to show.
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
+        bands: Bands of GeoTIFFs that become red, green and blue.
 
     Returns:
         What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where none are declared.
@@ -197,15 +207,15 @@ def preview(source: Path, count: int = 4, pairing: Pairing | None = None) -> Pre
     source = Path(source)
     with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging:
         layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
-        looked_at = replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT)))
+        looked_at, _ = convert_rasters(replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))), staging.unpacked / ".bands", bands)
         labelling = agree_on_labels(looked_at)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
-        problems = [*layout.problems, *labelling.problems]
+        problems = [*looked_at.problems, *labelling.problems]
         for pair in looked_at.pairs:
             if len(samples) == count:
                 break
             try:
-                samples.append((pair.id, read_image(pair.image), to_indices(layout, labelling, pair)))
+                samples.append((pair.id, read_image(pair.image), to_indices(looked_at, labelling, pair)))
             except SegcoreError as error:
                 problems.append(Problem.of(pair.id, error))
     totals = layout.totals or Counter(p.split for p in layout.pairs)

@@ -160,7 +160,7 @@ def convert(
         try:
             mask = to_indices(layout, labelling, pair)
             verify_image(pair.image)
-            return writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=copy)
+            return writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=copy or writer.is_staged(pair.image))
         except SegcoreError as error:
             return Problem.of(pair.id, error)
 
