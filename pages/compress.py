@@ -10,7 +10,7 @@ state.header(
     "What if two labels were one? The accuracy gained by merging, against the information lost. Nothing is predicted again.",
 )
 
-one, two, three = st.columns([3, 2, 2], vertical_alignment="bottom")
+one, two, three = st.columns([6, 4, 6], vertical_alignment="bottom")
 with one:
     run = state.choose_run()
 with state.errors_shown():
@@ -73,7 +73,7 @@ trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
     on_change="rerun",
 )
 with trade_off:
-    chart, table = st.columns([3, 2], gap="large")
+    chart, table = st.columns([5, 4], gap="medium")
     with chart:
         figure = merge_charts.trade_off(study["path"], study["front"], study["null_band"], found["after"])
         st.plotly_chart(figure, key="curve", config=state.CHART, alt="Accuracy and mean IoU against the entropy kept")

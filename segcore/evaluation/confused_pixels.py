@@ -66,6 +66,6 @@ def outline(
     for region, color in zip(marked, colors, strict=True):
         large = cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         lines, _ = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(out, lines, -1, (0, 0, 0), 3)
-        cv2.drawContours(out, lines, -1, tuple(int(v) for v in color), 1)
+        cv2.drawContours(out, lines, -1, (0, 0, 0), 4)
+        cv2.drawContours(out, lines, -1, tuple(int(v) for v in color), 2)
     return np.asarray(out, np.uint8)

@@ -237,6 +237,17 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
     figure = go.Figure()
     for tier in tiers:
         rows = [(title, tier["gain"][key]) for key, title in shown if tier["gain"][key]["difference"] is not None]
+        if tier["images"] < tiers[0]["images"]:  # what was predicted for these very images
+            beyond = {title: tier["beyond"][key]["difference"] for key, title in shown}
+            figure.add_trace(
+                go.Bar(
+                    x=[title for title, _ in rows],
+                    y=[100 * (row["difference"] - beyond[title]) for title, row in rows],
+                    name=f"{titles['merged']}, the same {tier['images']} images",
+                    marker={"color": QUIET, "pattern": {"shape": "/"}},
+                    hovertemplate="%{x}: %{y:+.2f} points<extra>predicted for the same images</extra>",
+                )
+            )
         ends = [(r["difference"], *(r["difference"] if v is None else v for v in r["interval"])) for _, r in rows]
         figure.add_trace(
             go.Bar(

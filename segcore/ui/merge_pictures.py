@@ -35,8 +35,8 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
         st.info(f"{images} images confuse them, but none of those has its probabilities on disk.", icon=":material/info:")
         return
     st.caption(
-        f"{images} images of {state.plain(split)} confuse {first} and {second}; those with most such pixels. A line in the colour of "
-        f"{second} goes round {first} that is taken for {second}, and the other way round."
+        f"{images} images of {state.plain(split)} confuse {first} and {second}; those with most such pixels. An orange line goes round "
+        f"{first} that is taken for {second}, a cyan one round {second} that is taken for {first}."
     )
     for start in range(0, len(found), PER_ROW):
         for column, (sample, picture, forward, backward) in zip(st.columns(PER_ROW), found[start : start + PER_ROW], strict=False):

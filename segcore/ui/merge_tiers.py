@@ -23,6 +23,9 @@ def show(run: str, split: str, splits: Sequence[str], groups: Groups, names: Map
         groups: Groups of class ids.
         names: Class names by id.
     """
+    if len(groups) == len(names):
+        st.info("Nothing is merged: choose labels above, then see here what it promises and what it gives.", icon=":material/info:")
+        return
     workspace = state.workspace()
     counted = [s for s in splits if workspace.scores.has_counts(run, s)]
     start = "test" if "test" in counted else split
@@ -36,7 +39,7 @@ def show(run: str, split: str, splits: Sequence[str], groups: Groups, names: Map
         st.caption(f"The merge is chosen on {state.plain(split)} and scored on {state.plain(scored_on)}.")
     with state.errors_shown():
         rows = workspace.tiers.retrained(run, groups, scored_on)
-        merged = 1 < len(groups) < len(names)
+        merged = len(groups) > 1
         summed, retrained = st.columns(2, gap="large")
         with summed, st.container(border=True, height="stretch"):
             _summed(run, scored_on, groups, merged)
@@ -141,16 +144,14 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
     left, right = st.columns([3, 2], gap="large")
     rows = []
     for tier in found["tiers"]:
-        row: dict[str, Any] = {"tier": TITLES[tier["tier"]], "images": tier["images"]}
-        for key, title in SCORES:
-            row[title] = tier["scores"][key]
-        rows.append(row)
+        if tier["images"] < found["images"]:  # what was predicted for the same images, so that the next row has its equal
+            rows.append(_row(f"T0 on the same {tier['images']} images", tier, promised=True))
+        rows.append(_row(TITLES[tier["tier"]], tier))
     number = st.column_config.NumberColumn(format="%.4f")
     with left:
         figure = merge_charts.tier_gains(found["tiers"], TITLES)
         st.plotly_chart(figure, key="tier_gains", config=state.CHART, alt="Gain of each tier over the unmerged model, with intervals")
     with right:
-        st.dataframe(rows, hide_index=True, column_config={title: number for _, title in SCORES}, alt="Scores of each tier")
         for tier in found["tiers"]:
             if tier["beyond"]:
                 st.markdown(sentence(tier))
@@ -158,13 +159,26 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
             "All tiers are scored on the merged labels of the same images, so their differences are fair; intervals draw images anew and "
             "keep each image's pair together (95 %). A gain over the unmerged model is partly composition: the average of fewer labels."
         )
+    st.dataframe(rows, hide_index=True, column_config={title: number for _, title in SCORES}, alt="Scores of each tier")
     if len(found["tiers"]) > 1:
-        table = [
-            {"label": title, **{TITLES[tier["tier"]]: tier["group_iou"][k] for tier in found["tiers"] if tier["images"] == found["images"]}}
-            for k, title in enumerate(titles)
-        ]
+        columns: dict[str, Sequence[float | None]] = {}
+        for tier in found["tiers"]:
+            if tier["images"] < found["images"]:
+                columns[f"T0 on the same {tier['images']} images"] = tier["predicted_iou"]
+            columns[TITLES[tier["tier"]]] = tier["group_iou"]
+        table = [{"label": title, **{name: values[k] for name, values in columns.items()}} for k, title in enumerate(titles)]
         percent = st.column_config.NumberColumn(format="percent")
-        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(TITLES.values(), percent), alt="IoU of each group by tier")
+        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(columns, percent), alt="IoU of each group by tier")
+
+
+def _row(title: str, tier: Mapping[str, Any], *, promised: bool = False) -> dict[str, Any]:
+    """Scores of a tier, or what was predicted for the images that it was compared on."""
+    row: dict[str, Any] = {"tier": title, "images": tier["images"]}
+    for key, name in SCORES:
+        value = tier["scores"][key]
+        over = tier["beyond"][key]["difference"] if promised else 0.0
+        row[name] = None if value is None or over is None else value - over
+    return row
 
 
 def sentence(tier: Mapping[str, Any]) -> str:

@@ -109,7 +109,7 @@ def table(found: Mapping[str, Any]) -> None:
     rows = []
     for key, title in MEASURES:
         low, high = found["intervals"].get(key, (None, None))
-        told = "" if low is None else f"{low:+.4f} to {high:+.4f}"
+        told = "" if low is None else f"{low:+.3f} to {high:+.3f}"
         rows.append({"what": title, "before": found["before"][key], "after": found["after"][key], "change, 95 %": told})
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(

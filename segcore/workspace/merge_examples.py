@@ -16,6 +16,10 @@ SIDE = 128
 PICTURE_SIDE = 384
 """Cut-outs are enlarged by a whole number up to this many pixels."""
 
+FORWARD = (255, 149, 0)
+BACKWARD = (0, 229, 255)
+"""Orange round the first label taken for the second, cyan the other way: seen on every image, which the classes' own colours are not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Example:
@@ -23,7 +27,7 @@ class Example:
 
     Attributes:
         sample: Id of the image.
-        picture: (h, w, 3) uint8 RGB, enlarged, confused pixels outlined in the colour that they are predicted in.
+        picture: (h, w, 3) uint8 RGB, enlarged, confused pixels outlined in :data:`FORWARD` and :data:`BACKWARD`.
         forward: Pixels of the first label taken for the second, in the whole image.
         backward: Pixels of the second label taken for the first.
     """
@@ -86,8 +90,7 @@ def find_examples(
         marked = confused(truth, scenes.probabilities(run, split, sample).argmax(-1), first, second)
         top, left, height, width = densest_box(marked[0] | marked[1], SIDE)
         cut = np.s_[top : top + height, left : left + width]
-        colors = [label_set.classes[second].color, label_set.classes[first].color]
         scale = max(1, PICTURE_SIDE // max(height, width))
-        picture = outline(scenes.image(dataset.name, sample)[cut], [m[cut] for m in marked], colors, scale)
+        picture = outline(scenes.image(dataset.name, sample)[cut], [m[cut] for m in marked], (FORWARD, BACKWARD), scale)
         found.append(Example(sample, picture, int(counts[position, first, second]), int(counts[position, second, first])))
     return found, int((pixels > 0).sum())

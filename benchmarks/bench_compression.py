@@ -1,0 +1,146 @@
+"""Speed of the label-compression what-if, against what a person notices.
+
+    python benchmarks/bench_compression.py [--json]
+
+One map, the whole front, 150 labels, one slider move as the server answers it (no browser), and summed probabilities. Each time is
+the median of several runs; the last column is the share of the limit that it takes, below 1 where the limit holds.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from segcore.config import ModelConfig, PredictConfig, TrainConfig
+from segcore.data.writing import ArraySample, write_dataset
+from segcore.evaluation.chosen_map import study_map
+from segcore.evaluation.compression import score_maps
+from segcore.evaluation.compression_front import all_partitions, find_front
+from segcore.evaluation.compression_search import greedy_path
+from segcore.evaluation.dendrogram import build_dendrogram
+from segcore.evaluation.merge_tiers import compare_tiers
+from segcore.evaluation.priors import label_priors
+from segcore.labels import LabelClass, LabelMap, LabelSet
+from segcore.runs.store import RunFolder
+from segcore.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = 101
+"""As many as CamVid's validation split holds."""
+
+
+def median_time(work: Callable[[], Any], runs: int = 5) -> float:
+    work()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def random_counts(classes: int) -> np.ndarray:
+    rng = np.random.default_rng(classes)
+    shares = rng.dirichlet(np.full(classes, 0.5))
+    answers = 0.25 * rng.dirichlet(np.full(classes, 0.2), classes) + 0.75 * np.eye(classes)
+    return (shares[:, None] * answers * 4e7).astype(np.int64)
+
+
+def image_counts(classes: int) -> np.ndarray:
+    """(IMAGES, C, C) counts that add up to about :func:`random_counts`."""
+    return np.random.default_rng(0).poisson(random_counts(classes) / IMAGES, (IMAGES, classes, classes))
+
+
+def made_up(folder: Path) -> Workspace:
+    """A workspace with one run of 11 labels, counted on 101 images; probabilities of 8 of them at 180 x 240."""
+    workspace, rng = Workspace(folder), np.random.default_rng(0)
+    labels = LabelSet(tuple(LabelClass(i, f"class {i}", (20 * i, 255 - 20 * i, 90)) for i in range(11)))
+    image = np.zeros((360, 480, 3), np.uint8)
+    samples = (ArraySample(f"i{n:03}", image, rng.integers(0, 11, (360, 480)).astype(np.uint8), "validation") for n in range(IMAGES))
+    write_dataset(workspace.datasets.folder / "made", "made", labels, samples)
+    root = workspace.runs.folder
+    RunFolder.create(root, "made-1", TrainConfig("made", ModelConfig("unet", "tiny", "none"))).write_status(state="finished")
+    prediction = RunFolder.create(root, "made-1--validation", PredictConfig("made", "made-1", "validation"))
+    prediction.write_counts("validation", "prediction", [f"i{n:03}" for n in range(IMAGES)], image_counts(11))
+    for n in range(8):
+        probabilities = rng.dirichlet(np.full(11, 0.3), (180, 240)).astype(np.float32)
+        prediction.write_probabilities("validation", f"i{n:03}", probabilities, (360, 480))
+    prediction.write_status(state="finished", finished=1.0)
+    return workspace
+
+
+def slider_moves(folder: Path) -> float:
+    """Seconds that the server takes for one move of the slider: the median of nine moves to numbers not seen before."""
+    os.environ["SEGCORE_WORKSPACE"] = str(folder)
+    as_it_is = PagesManager.__init__
+
+    def after_the_first_page(manager: PagesManager, *arguments: Any, **named: Any) -> None:
+        as_it_is(manager, *arguments, **named)
+        PagesManager.uses_pages_directory = False
+
+    PagesManager.__init__ = after_the_first_page  # type: ignore[method-assign]
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=120).run()
+    at = at.switch_page("pages/compress.py").run()
+    times = []
+    for number in (11, 10, 8, 7, 6, 5, 4, 3, 2):
+        at.slider(key="labels").set_value(number)
+        start = time.perf_counter()
+        at.run()
+        times.append(time.perf_counter() - start)
+        if at.exception:
+            sys.exit(str(at.exception[0]))
+    return statistics.median(times)
+
+
+def measure() -> list[tuple[str, float, float]]:
+    """What, seconds, limit in seconds."""
+    eleven, many, images = random_counts(11), random_counts(150), image_counts(11)
+    priors, weights = label_priors(eleven), label_priors(many)["pixel"]
+    pair = LabelMap.merging(11, [(1, 2)])
+    ids = [str(i) for i in range(IMAGES)]
+
+    def cold_front() -> Any:
+        all_partitions.cache_clear()
+        return find_front(eleven, priors["pixel"])
+
+    rows = [
+        ("all scores of one map, 11 labels", median_time(lambda: score_maps(eleven, [pair], priors), 200), 1e-3),
+        ("certified front of 678,570 maps, 11 labels, first time", median_time(cold_front), 3.0),
+        ("greedy path and tree, 150 labels", median_time(lambda: (greedy_path(many, weights), build_dendrogram(many)), 3), 2.0),
+        ("one map with intervals, stability, percentiles, 101 images", median_time(lambda: study_map(images, pair)), 0.2),
+        ("tiers with paired intervals, 101 images", median_time(lambda: compare_tiers((ids, images), pair, {}), 3), 0.5),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = made_up(Path(folder))
+        groups = [[0, 1], [2, 3]]
+        start = time.perf_counter()
+        workspace.tiers.sum_probabilities("made-1", "validation", groups)
+        rows.append(("summed probabilities, one image 360 x 480", (time.perf_counter() - start) / 8, 0.1))
+        rows.append(("slider move, whole page, server only", slider_moves(Path(folder)), 0.2))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed of the label-compression what-if.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    rows = measure()
+    if options.json:
+        print(json.dumps([{"what": what, "seconds": seconds, "limit": limit} for what, seconds, limit in rows], indent=1))
+        return
+    for what, seconds, limit in rows:
+        print(f"{what:<60}{1000 * seconds:>10.2f} ms{seconds / limit:>8.2f} of the limit")
+
+
+if __name__ == "__main__":
+    main()
