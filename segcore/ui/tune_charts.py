@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,13 +13,15 @@ from segcore.ui.tune_words import TRIAL_STATES, choice, setting, settings
 Trials = Sequence[Mapping[str, Any]]
 SYMBOLS = {"complete": "circle", "running": "circle-open", "pruned": "x-thin"}
 GREY = "rgba(128,128,128,.9)"
+MAX_LINES = 100
 
 
-def history(trials: Trials) -> go.Figure:
+def history(trials: Trials, planned: int) -> go.Figure:
     """Draw the score of each trial in the order in which they were tried, and the best of the finished ones so far.
 
     Args:
-        trials: Rows of a study (see :class:`segcore.workspace.studies.Study`); those without a score are left out.
+        trials: Rows of a study (see :class:`segcore.workspace.tuning.Study`); those without a score are left out.
+        planned: How many there will be.
     """
     figure = go.Figure()
     steps: list[tuple[int, float]] = []
@@ -55,7 +58,7 @@ def history(trials: Trials) -> go.Figure:
     return lay_out(
         figure,
         300,
-        xaxis={"title": {"text": "trial"}, "dtick": 1 if len(trials) <= 20 else None, "range": [0.5, max(len(trials), 2) + 0.5]},
+        xaxis={"title": {"text": "trial"}, "dtick": 1 if planned <= 20 else None, "range": [0.5, planned + 0.5]},
         yaxis={"title": {"text": "validation mean IoU, %"}},
         showlegend=True,
     )
@@ -122,49 +125,84 @@ def importances(shares: Mapping[str, float]) -> go.Figure:
 
 
 def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
-    """Draw each finished trial as a line through its settings to its score; dragging on an axis picks lines.
+    """Draw each finished trial as a line through its settings to its score; better lines are darker, wider and on top.
+
+    Lines that share a choice are spread around it in the order of their scores, so that each can be followed.
 
     Args:
-        trials: Rows of a study.
+        trials: Rows of a study; the best hundred are drawn.
         names: What was varied, in order.
     """
     rows = [row for row in trials if row["state"] == "complete" and all(name in row["values"] for name in names)]
-    scores = [100 * row["score"] for row in rows]
+    if not rows:
+        return lay_out(go.Figure(), 320)
+    rows = sorted(rows, key=lambda row: row["score"])[-MAX_LINES:]
     axes = [_axis(name, [row["values"][name] for row in rows]) for name in names]
-    figure = go.Figure(
-        go.Parcoords(
-            dimensions=[*axes, {"label": "mean IoU, %", "values": scores, "tickformat": ".1f"}],
-            line={
-                "color": scores,
-                "colorscale": [[0, "#cfdcdc"], [0.5, "#56a5a5"], [1, ACCENT]],
-                "showscale": False,
-            },
-            labelangle=0,
+    axes.append(_score_axis([100 * row["score"] for row in rows]))
+    figure = go.Figure()
+    for place, axis in enumerate(axes):
+        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}, layer="below")
+        figure.add_annotation(x=place, y=1.13, text=f"<b>{axis.title}</b>", showarrow=False)
+        for height, text in axis.ticks:
+            figure.add_annotation(x=place, y=height, text=text, showarrow=False, xanchor="right", xshift=-7, font={"size": 11})
+    for rank, row in enumerate(rows):
+        share = (rank + 1) / len(rows)
+        figure.add_trace(
+            go.Scatter(
+                x=list(range(len(axes))),
+                y=[axis.heights[rank] for axis in axes],
+                mode="lines+markers",
+                line={"color": ACCENT if rank == len(rows) - 1 else QUIET, "width": 1 + 2.5 * share**2},
+                marker={"size": 4},
+                opacity=0.35 + 0.65 * share,
+                name=f"trial {row['trial']}",
+                hovertemplate=f"trial {row['trial']}: {100 * row['score']:.2f} %<br>{settings(row['values'], names)}<extra></extra>",
+            )
         )
+    hidden = {"visible": False, "fixedrange": True}
+    lay_out(
+        figure,
+        320,
+        showlegend=False,
+        xaxis={**hidden, "range": [-0.62, len(axes) - 0.9]},
+        yaxis={**hidden, "range": [-0.06, 1.2]},
+        hovermode="closest",
     )
-    lay_out(figure, 340)
-    return figure.update_layout(margin={"l": 90, "r": 70, "t": 48, "b": 24})
+    return figure
 
 
-def _axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    """One axis: positions of names, powers of ten of a learning rate, numbers as they are."""
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of the parallel coordinates: its title, (height 0..1, text) of its ticks, and the height of each line."""
+
+    title: str
+    ticks: list[tuple[float, str]]
+    heights: list[float]
+
+
+def _axis(name: str, values: Sequence[Any]) -> _Axis:
+    """An axis of powers of ten for a learning rate, else one place a choice, with its lines spread around it."""
     if name == "learning_rate":
         powers = [math.log10(value) for value in values]
-        low, high = math.floor(min(powers, default=-3)), math.ceil(max(powers, default=-2))
-        ticks = list(range(low, high + 1))
-        return {
-            "label": setting(name),
-            "values": powers,
-            "range": [low, high],
-            "tickvals": ticks,
-            "ticktext": [f"{10.0**t:g}" for t in ticks],
-        }
+        low, high = math.floor(min(powers)), math.ceil(max(powers) + 1e-9)
+        ticks = [((power - low) / (high - low), f"{10.0**power:g}") for power in range(low, high + 1)]
+        return _Axis(setting(name), ticks, [(power - low) / (high - low) for power in powers])
     known = sorted(set(values), key=lambda value: (isinstance(value, str), value))
-    places = {value: place for place, value in enumerate(known)}
-    return {
-        "label": setting(name),
-        "values": [places[value] for value in values],
-        "range": [-0.2, max(len(known) - 1, 1) + 0.2],
-        "tickvals": list(places.values()),
-        "ticktext": [choice(name, value) for value in known],
-    }
+    step = 1 / max(len(known) - 1, 1)
+    places = {value: place * step if len(known) > 1 else 0.5 for place, value in enumerate(known)}
+    seen = dict.fromkeys(known, 0)
+    heights = []
+    for value in values:
+        count = values.count(value)
+        spread = min(0.3 * step, 0.03 * count)
+        heights.append(places[value] + spread * (seen[value] / (count - 1) - 0.5 if count > 1 else 0.0))
+        seen[value] += 1
+    return _Axis(setting(name), [(places[value], choice(name, value)) for value in known], heights)
+
+
+def _score_axis(scores: Sequence[float]) -> _Axis:
+    """An axis from the lowest score to the highest, in %."""
+    low, high = min(scores), max(scores)
+    width = high - low or 1.0
+    ticks = [(share, f"{low + share * (high - low):.1f}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)] if high > low else [(0.5, f"{low:.1f}")]
+    return _Axis("Mean IoU, %", ticks, [(score - low) / width if high > low else 0.5 for score in scores])

@@ -8,7 +8,7 @@ from segcore.catalog import RUN_STATES
 from segcore.ui import state, tune_charts
 from segcore.ui.run_panel import ACTIVE, BADGES
 from segcore.ui.tune_words import TRIAL_STATES, choice, setting, settings
-from segcore.workspace.studies import Study
+from segcore.workspace.tuning import Study
 
 POLL_SECONDS = 2
 
@@ -73,8 +73,15 @@ def _numbers(study: Study) -> None:
     one, two, three, four = st.columns(4)
     gain = None
     if best and first and study.config.first_values and first["state"] == "complete" and best is not first:
-        gain = f"{100 * (best['score'] - first['score']):+.2f} points on the settings it began with"
-    one.metric("Best validation mean IoU", state.percent(best["score"] if best else None), gain, border=True, height="stretch")
+        gain = f"{100 * (best['score'] - first['score']):+.2f} on trial 1"
+    one.metric(
+        "Best validation mean IoU",
+        state.percent(best["score"] if best else None),
+        gain,
+        border=True,
+        height="stretch",
+        help="Trial 1 has the settings that the study began with, where they lie in its space.",
+    )
     two.metric(
         "Trials ended",
         f"{len(study.trials) - study.count('running')} of {study.config.planned}",
@@ -96,7 +103,10 @@ def _charts(study: Study) -> None:
     with left:
         st.markdown("**Trials in order**")
         st.plotly_chart(
-            tune_charts.history(study.trials), key="study_history", config=state.CHART, alt="Score of each trial, and the best so far"
+            tune_charts.history(study.trials, study.config.planned),
+            key="study_history",
+            config=state.CHART,
+            alt="Score of each trial, and the best so far",
         )
     with right:
         st.markdown("**Epoch by epoch**")
@@ -106,9 +116,7 @@ def _charts(study: Study) -> None:
         return
     left, right = st.columns([5, 3], gap="large")
     with left:
-        st.markdown(
-            "**From settings to score**", help="Each line is a finished trial. Drag along an axis to pick lines; click it to let go."
-        )
+        st.markdown("**From settings to score**", help="Each line is a finished trial, the best on top. Point at one for its settings.")
         figure = tune_charts.parallel(study.trials, study.config.space.names)
         st.plotly_chart(
             figure, key="study_parallel", config=state.CHART, alt="Each finished trial as a line through its settings to its score"
@@ -167,13 +175,13 @@ def _cells(row: dict[str, Any], study: Study, is_best: bool) -> dict[str, Any]:
 
 def _use(study: Study) -> None:
     """Offer one trial, the best first, as the beginning of a training, and its run."""
-    best = study.best
-    rows = sorted((row for row in study.trials if row["run"]), key=lambda row: best is None or row["trial"] != best["trial"])
+    rows = {str(row["trial"]): row for row in study.trials if row["run"]}
     if not rows:
         return
+    if study.best:
+        rows = {"best": study.best, **rows}
     with st.container(horizontal=True, vertical_alignment="bottom", key="study_use"):
-        chosen = state.choose_from("Trial", [str(row["trial"]) for row in rows], "trial", help="The best first.")
-        row = next(row for row in rows if str(row["trial"]) == chosen)
+        row = rows[state.choose_from("Trial", list(rows), "trial", help="Take its settings to the train page, or look at its run.")]
         query = {"dataset": study.config.dataset, "from_run": row["run"]}
         st.page_link("pages/train.py", label="Use as training config", icon=":material/model_training:", query_params=query)
         st.page_link("pages/runs.py", label="Its curves and log", icon=":material/monitoring:", query_params={"run": row["run"]})

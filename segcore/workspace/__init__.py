@@ -22,8 +22,8 @@ from segcore.workspace.reports import ReportShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
-from segcore.workspace.studies import StudyShelf
 from segcore.workspace.tiers import TierShelf
+from segcore.workspace.tuning import StudyShelf
 from segcore.workspace.waiting import QueueShelf
 from segcore.workspace.watching import WatchShelf
 
