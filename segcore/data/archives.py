@@ -4,8 +4,12 @@ Everything is judged from the listing before a byte is written, and sizes are co
 unpacking, since a listing can lie.
 """
 
+import bz2
+import gzip
+import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -13,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from segcore.errors import SegcoreError
 
@@ -25,7 +29,21 @@ MAX_RATIO = 200
 FREE_BYTES = 100_000_000
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NESTED = (*ARCHIVE_SUFFIXES, ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
+MAX_HEADER = 1 << 22
+"""Largest piece of a tar that is read at once; a header that asks for gigabytes would fill the memory."""
+
+BYTES_PER_ENTRY = 512
+"""Room for one line of a zip's listing; a listing of more than :data:`MAX_ENTRIES` times this is not even read."""
+
+_UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, NotImplementedError,
+    ValueError, OverflowError, MemoryError, IndexError, KeyError,
+)  # fmt: skip
 
 Progress = Callable[[int, int, str], None]
 
@@ -136,13 +154,48 @@ def _open(archive: Path) -> Iterator[tuple[list[Entry], _Files]]:
     if not archive.is_file():
         raise SegcoreError(f"Expected a zip or tar archive, found no file at {archive}: check the path.")
     if zipfile.is_zipfile(archive):
+        if _listing_bytes(archive) > MAX_ENTRIES * BYTES_PER_ENTRY:
+            raise SegcoreError(f"Expected at most {MAX_ENTRIES} entries in {archive.name}, received many more: import it unpacked.")
         with zipfile.ZipFile(archive) as packed:
             yield _list_zip(packed)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tar:
-            yield _list_tar(tar, archive.name)
-    else:
-        raise SegcoreError(f"Expected a zip or tar archive, received {archive.name}: pack the data as zip or tar, or give a folder.")
+        return
+    with open(archive, "rb") as file:
+        start = file.read(8)
+        file.seek(0)
+        stream = next((make(file) for magic, make in _UNPACKERS.items() if start.startswith(magic)), file)
+        try:
+            tar = tarfile.open(fileobj=_Sips(stream), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+        except tarfile.TarError as error:
+            raise SegcoreError(
+                f"Expected a zip or tar archive, received {archive.name}: pack the data as zip or tar, or give a folder."
+            ) from error
+        with tar:
+            yield _list_tar(tar, archive.name, archive.stat().st_size)
+
+
+class _Sips:
+    """A stream that gives no more than a sip at a time, for a reader that trusts sizes."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MAX_HEADER:
+            raise tarfile.ReadError(f"a header asks for {size} bytes")
+        return self._stream.read(size)
+
+
+def _listing_bytes(archive: Path) -> int:
+    """Size of a zip's listing as its last record says (with more than 4 GB, the record before that)."""
+    with open(archive, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 66_000))
+        tail = file.read()
+    at, far = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
+    if far >= 0 and len(tail) >= far + 48:
+        return int.from_bytes(tail[far + 40 : far + 48], "little")
+    return int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
 
 
 def _list_zip(packed: zipfile.ZipFile) -> tuple[list[Entry], _Files]:
@@ -161,15 +214,16 @@ def _list_zip(packed: zipfile.ZipFile) -> tuple[list[Entry], _Files]:
     return entries, files
 
 
-def _list_tar(tar: tarfile.TarFile, archive: str) -> tuple[list[Entry], _Files]:
+def _list_tar(tar: tarfile.TarFile, archive: str, packed_bytes: int) -> tuple[list[Entry], _Files]:
     entries, members, total = [], [], 0
     for member in tar:  # a packed tar is read through here: stop at the limits, not after them
         kind = "file" if member.isfile() else "folder" if member.isdir() else "link" if member.issym() or member.islnk() else "other"
         entries.append(Entry(member.name, member.size if member.isfile() else 0, kind))
         members.append(member)
         total += member.size
-        if len(entries) > MAX_ENTRIES or total > MAX_BYTES:
-            check_entries(entries, MAX_BYTES, archive)
+        bomb = total > FREE_BYTES and total > MAX_RATIO * packed_bytes
+        if len(entries) > MAX_ENTRIES or total > MAX_BYTES or bomb:
+            check_entries(entries, packed_bytes, archive)
 
     def files() -> Iterator[tuple[Entry, IO[bytes]]]:
         for entry, member in zip(entries, members, strict=True):

@@ -1,6 +1,8 @@
 """Archives unpack to what was packed, and every hostile one is refused with a sentence before it writes outside."""
 
+import gzip
 import io
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -136,3 +138,69 @@ def test_damaged_and_foreign_files(tmp_path):
         unpack(tmp_path / "y.zip", tmp_path / "out")
     with pytest.raises(SegcoreError, match="no file at"):
         unpack(tmp_path / "z.zip", tmp_path / "out")
+
+
+def refused(tmp_path, archive, sentence):
+    """The archive is refused with one sentence, and no file is left."""
+    with pytest.raises(SegcoreError, match=sentence) as caught:
+        import_dataset(archive, tmp_path / "shelf" / "set", "set")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "shelf").exists() or not list((tmp_path / "shelf").iterdir())
+
+
+def test_a_packed_tar_is_left_at_the_first_sign_of_a_bomb(tmp_path, monkeypatch):
+    """The listing of a packed tar is inside the packing: it must not be read to its end first."""
+    monkeypatch.setattr(archives, "FREE_BYTES", 1_000_000)
+    with gzip.open(tmp_path / "x.tar.gz", "wb") as packed:
+        for number in range(3):
+            info = tarfile.TarInfo(f"{number}.png")
+            info.size = 3_000_000
+            packed.write(info.tobuf() + bytes(info.size // 512 * 512 + 512))
+        packed.write(b"this is no header of a tar" * 100)
+    refused(tmp_path, tmp_path / "x.tar.gz", "as a bomb does")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_asks_for_gigabytes_gets_none(tmp_path, kind):
+    info = tarfile.TarInfo("long")
+    info.type, info.size = kind, 8_000_000_000
+    with gzip.open(tmp_path / "x.tar.gz", "wb") as packed:
+        packed.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(100_000))
+    refused(tmp_path, tmp_path / "x.tar.gz", "zip or tar|cannot be unpacked")
+
+
+def test_a_listing_that_lies_about_sizes_is_refused(tmp_path):
+    data = bytes(range(256)) * 40
+    whole = make_zip(tmp_path / "x.zip", {"a.png": data}).read_bytes()
+    size = len(data).to_bytes(4, "little")
+    assert whole.count(size) == 2
+    (tmp_path / "x.zip").write_bytes(whole.replace(size, (100).to_bytes(4, "little")))
+    refused(tmp_path, tmp_path / "x.zip", "cannot be unpacked|more than its listing")
+
+
+def test_a_listing_too_long_is_not_read(tmp_path, monkeypatch):
+    many = {f"{number}.png": b"x" for number in range(60)}
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 50)
+    refused(tmp_path, make_zip(tmp_path / "x.zip", many), "at most 50 entries in x.zip, received 60")
+    refused(tmp_path, make_tar(tmp_path / "x.tar.gz", many, "w:gz"), "at most 50 entries")
+    monkeypatch.setattr(archives, "BYTES_PER_ENTRY", 30)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    refused(tmp_path, tmp_path / "x.zip", "received many more")
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_no_damage_is_more_than_a_sentence(tmp_path, kind):
+    archive = MAKERS[kind](tmp_path, FILES)
+    whole = archive.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        archive.write_bytes(bytes(data[: rng.integers(1, len(data) + 1)] if rng.random() < 0.3 else data))
+        try:
+            unpack(archive, tmp_path / "out")
+        except SegcoreError as error:
+            assert "\n" not in str(error)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    assert [p.name for p in tmp_path.iterdir()] == [archive.name]
