@@ -23,6 +23,7 @@ navigation = st.navigation(
             st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
             st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
             st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
+            st.Page("pages/ensemble.py", title="Ensemble", icon=":material/join:"),
             st.Page("pages/compress.py", title="Compress labels", icon=":material/compress:"),
         ],
     }

@@ -1,5 +1,6 @@
 """What the app asks of the warm process: one CRF for one slider move."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
         arrays: ``probabilities`` (h, w, C) float32, resized to the image where they are of another size; ``image`` (H, W, 3) uint8.
 
     Returns:
-        ``{"preview": bool, "changed": share of the pixels whose class the CRF changed, 0..1}``, and ``mask`` (H, W) uint8, or uint16
-        above 255 classes, and on request ``probabilities`` (H, W, C) float32.
+        ``{"preview": bool, "changed": share of the pixels whose class the CRF changed, 0..1,
+        "seconds": what it took}``, and ``mask`` (H, W) uint8, or uint16 above 255 classes,
+        and on request ``probabilities`` (H, W, C) float32.
 
     Raises:
         SegcoreError: An array is missing or does not fit, a parameter is refused, or pydensecrf is missing.
@@ -37,13 +39,15 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
     if probabilities.shape[:2] != image.shape[:2]:
         probabilities = resize_probabilities(probabilities, (image.shape[0], image.shape[1]))
     crf, preview = DenseCRF(parameters), bool(request.get("preview"))
+    began = time.perf_counter()
     refined = crf.preview(probabilities, image) if preview else crf.refine(probabilities, image)
+    seconds = time.perf_counter() - began
     winner = refined.argmax(axis=-1)
     changed = float(np.mean(winner != probabilities.argmax(axis=-1)))
     answer = {"mask": winner.astype(np.uint8 if refined.shape[2] <= 255 else np.uint16)}
     if request.get("return_probabilities"):
         answer["probabilities"] = refined
-    return {"preview": preview, "changed": changed}, answer
+    return {"preview": preview, "changed": changed, "seconds": seconds}, answer
 
 
 def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import TrainConfig
+from segcore.config import TrainConfig, shared_labels
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
+from segcore.postprocess.ensemble import resize_probabilities
+from segcore.postprocess.submodels import combine_submodels
 from segcore.runs.store import RunFolder
 
 
@@ -23,12 +25,16 @@ class Members:
         split: The split that was predicted.
         predictions: Folders of the members' predict runs, in the order of the members.
         label_map: Merge of labels that the members were trained with, or None.
+        parts: Of submodels each one's own merge, in the order of the members; empty for members that answer with the same classes.
+        rule: How submodels are combined, a name in ``catalog.SUBMODEL_RULES``; "" for members that are none.
     """
 
     dataset: Dataset
     split: str
     predictions: tuple[Path, ...]
     label_map: LabelMap | None = None
+    parts: tuple[LabelMap, ...] = ()
+    rule: str = ""
 
     @property
     def label_set(self) -> LabelSet:
@@ -38,18 +44,28 @@ class Members:
     def read(self, sample: Sample) -> Iterator[npt.NDArray[np.float32]]:
         """Yield each member's probabilities, (h, w, C) float32, at its network's resolution; one is in memory at a time.
 
+        Submodels are combined here and yielded as one member, at the resolution of the first.
+
         Raises:
             SegcoreError: A member has none of this sample, or its number of classes is not the data set's.
         """
-        classes = self.label_set.num_classes
+        if self.parts:
+            stored = [self._stored(*pair, sample) for pair in zip(self.predictions, (p.num_groups for p in self.parts), strict=True)]
+            grid = (stored[0].shape[0], stored[0].shape[1])
+            on_grid = [p if p.shape[:2] == grid else resize_probabilities(p, grid) for p in stored]
+            yield combine_submodels(on_grid, self.parts, self.rule)
+            return
         for folder in self.predictions:
-            probabilities, _ = RunFolder(folder).read_probabilities(self.split, sample.id)
-            if probabilities.shape[2] != classes:
-                raise SegcoreError(
-                    f"Expected {classes} classes in the predictions of {folder.name!r}, received {probabilities.shape[2]}: "
-                    "the data set's classes changed after it was trained; train the member again."
-                )
-            yield probabilities
+            yield self._stored(folder, self.label_set.num_classes, sample)
+
+    def _stored(self, folder: Path, classes: int, sample: Sample) -> npt.NDArray[np.float32]:
+        probabilities, _ = RunFolder(folder).read_probabilities(self.split, sample.id)
+        if probabilities.shape[2] != classes:
+            raise SegcoreError(
+                f"Expected {classes} classes in the predictions of {folder.name!r}, received {probabilities.shape[2]}: "
+                "the data set's classes changed after it was trained; train the member again."
+            )
+        return probabilities
 
     def truth(self, sample: Sample) -> npt.NDArray[np.integer]:
         """Return a sample's true mask, (H, W) indices of :attr:`label_set`, or its ``ignore_index``.
@@ -73,17 +89,23 @@ def find_members(run: RunFolder, dataset: str, members: Sequence[str], split: st
     """
     runs = run.folder.parent
     opened = Dataset.open(runs.parent / "datasets" / dataset)
-    label_maps = set()
+    configs = []
     for member in members:
         trained = RunFolder.open(runs / member).config
         if not isinstance(trained, TrainConfig):
             raise SegcoreError(f"Expected training runs as members, received {member!r} of kind {trained.kind!r}: name what was trained.")
-        label_maps.add(trained.label_map)
-    if len(label_maps) != 1:
-        raise SegcoreError(f"Expected members trained with one label map, received {sorted(label_maps)}: combine runs that share it.")
-    name = label_maps.pop()
+        configs.append(trained)
+    name, rule = shared_labels(configs)
     predictions = tuple(runs / f"{member}--{split}" for member in members)
+    if rule:
+        return Members(opened, split, predictions, parts=tuple(_own_map(runs / m, opened.label_set) for m in members), rule=rule)
     return Members(opened, split, predictions, opened.load_label_map(name) if name else None)
+
+
+def _own_map(folder: Path, label_set: LabelSet) -> LabelMap:
+    """The merge of labels that a run was trained with, as it was then."""
+    merge = RunFolder(folder).read_json("labels").get("label_map")
+    return LabelMap.identity(label_set.num_classes) if merge is None else LabelMap.from_json(merge)
 
 
 def scored_samples(members: Members) -> list[Sample]:

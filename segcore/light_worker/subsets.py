@@ -86,6 +86,8 @@ def subsets_run(run: RunFolder, executor: Executor | None = None, should_stop: C
     if not isinstance(config, SubsetsConfig):
         raise SegcoreError(f"Expected a run over subsets, received {run.id!r} of kind {config.kind!r}: start one in the ensemble lab.")
     members = find_members(run, config.dataset, config.members, config.split)
+    if members.parts:
+        raise SegcoreError("Expected members that each answer with all classes, received submodels: score their one combination instead.")
     samples = scored_samples(members)
     table = weight_table(config)
     key = json.dumps([to_json(config), members.made_from(), members.dataset.fingerprint])

@@ -37,18 +37,24 @@ class Scene:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        truth: (H, W) indices of ``label_set``.
+        truth: (H, W) indices of ``label_set``; None where the image has no mask.
         probabilities: (H, W, C) float32, the members combined.
         label_set: The classes.
     """
 
     image: npt.NDArray[np.uint8]
-    truth: Mask
+    truth: Mask | None
     probabilities: Probabilities
     label_set: LabelSet
 
     def score(self, mask: Mask) -> dict[str, Any]:
-        """Score a prediction of this image: mean IoU, mean boundary IoU, and the IoU of each class (NaN where absent)."""
+        """Score a prediction of this image: mean IoU, mean boundary IoU, and the IoU of each class (NaN where absent).
+
+        Raises:
+            SegcoreError: The image has no true mask.
+        """
+        if self.truth is None:
+            raise SegcoreError("Expected an image with a true mask to score, received one without: choose another image.")
         size, ignored = self.label_set.num_classes, self.label_set.ignore_index
         counts = count_confusion(self.truth, mask, size, ignored)
         near = count_boundary(self.truth, mask, size, ignored)
@@ -65,15 +71,22 @@ class CRFShelf:
         self._ensembles = ensembles
         self._answerer: Answerer | None = None
 
-    def samples(self, members: Sequence[str], split: str) -> list[str]:
-        """Return the ids of the samples with a mask for which all members' probabilities are on disk.
+    def stored(self, members: Sequence[str], split: str) -> list[str]:
+        """Return the ids of the samples for which all members' probabilities are on disk, in the data set's order.
 
         Raises:
             SegcoreError: A member or the split does not exist.
         """
-        dataset = self._dataset(members)
         folders = [RunFolder(self._runs.folder / prediction_id(m, split)) for m in members]
-        return [s.id for s in dataset.select(split) if s.mask is not None and all(f.has_probabilities(split, s.id) for f in folders)]
+        return [s.id for s in self._dataset(members).select(split) if all(f.has_probabilities(split, s.id) for f in folders)]
+
+    def member_probabilities(self, members: Sequence[str], split: str, sample: str) -> list[Probabilities]:
+        """Return each member's probabilities of a sample, (h, w, C) float32 at its network's resolution.
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        return [RunFolder(self._runs.folder / prediction_id(m, split)).read_probabilities(split, sample)[0] for m in members]
 
     def scene(self, members: Sequence[str], split: str, sample: str, rule: str = "mean", weights: Sequence[float] = ()) -> Scene:
         """Read one image with its truth and the members' combination.
@@ -83,18 +96,17 @@ class CRFShelf:
         """
         dataset, label_map = self._dataset(members), self._scenes.label_map_of(members[0])
         stored = dataset.sample(sample)
-        read = (RunFolder(self._runs.folder / prediction_id(m, split)).read_probabilities(split, sample)[0] for m in members)
         return Scene(
             dataset.read_image(stored),
-            self._scenes.truth(dataset.name, sample, label_map),
-            combine_to_size(read, (stored.height, stored.width), rule, weights or None),
+            self._scenes.truth(dataset.name, sample, label_map) if stored.mask is not None else None,
+            combine_to_size(self.member_probabilities(members, split, sample), (stored.height, stored.width), rule, weights or None),
             self._scores.label_set(members[0]),
         )
 
     def _dataset(self, members: Sequence[str]) -> Dataset:
         return self._scenes.dataset_of(members[0])
 
-    def refine(self, scene: Scene, parameters: CRFParameters, preview: bool = False) -> Mask:
+    def refine(self, scene: Scene, parameters: CRFParameters, preview: bool = False) -> tuple[Mask, float]:
         """Refine one image in the warm worker; the first answer waits for its start.
 
         Args:
@@ -103,7 +115,7 @@ class CRFShelf:
             preview: Whether half the size will do; label what comes back a preview.
 
         Returns:
-            (H, W) indices.
+            (H, W) indices, and how many seconds the worker took.
 
         Raises:
             SegcoreError: pydensecrf is missing, or the worker gave no answer.
@@ -112,8 +124,8 @@ class CRFShelf:
         if self._answerer is None:
             self._answerer = Answerer()
         arrays: dict[str, npt.NDArray[Any]] = {"probabilities": scene.probabilities, "image": scene.image}
-        _, results = self._answerer.ask("crf", arrays, parameters=asdict(parameters), preview=preview)
-        return results["mask"]
+        answer, results = self._answerer.ask("crf", arrays, parameters=asdict(parameters), preview=preview)
+        return results["mask"], float(answer["seconds"])
 
     def start(self, config: CRFSearchConfig) -> str:
         """Make sure that a search is done or under way; return the run's id.
@@ -127,6 +139,11 @@ class CRFShelf:
         run = crf_search_id(config)
         self._runs.ensure(run, config, self._runs.newest(predictions), after=predictions)
         return run
+
+    def search_run(self, config: CRFSearchConfig) -> str | None:
+        """Return the id of the run that :meth:`start` makes, where it exists."""
+        run = crf_search_id(config)
+        return run if (self._runs.folder / run).exists() else None
 
     def searches(self, members: Sequence[str]) -> list[str]:
         """Return the ids of the searches over exactly these members, newest first."""
@@ -166,11 +183,22 @@ class CRFShelf:
         Raises:
             SegcoreError: The search has not finished, or the name is taken.
         """
+        members, chosen = self._chosen(run)
+        return self._ensembles.combine(members, split, filter=filter, name=name, **chosen)
+
+    def applied(self, run: str, split: str = "test", *, filter: MaskFilter | None = None) -> str | None:
+        """Return the id of the run that :meth:`apply` makes, where it exists.
+
+        Raises:
+            SegcoreError: The search has not finished.
+        """
+        members, chosen = self._chosen(run)
+        return self._ensembles.combined(members, split, filter=filter, **chosen)
+
+    def _chosen(self, run: str) -> tuple[list[str], dict[str, Any]]:
         found = self.search(run)
         parameters = from_json(CRFParameters, found["crf"]["parameters"])
-        return self._ensembles.combine(
-            found["members"], split, rule=found["rule"], weights=found["weights"], crf=parameters, filter=filter, name=name
-        )
+        return found["members"], {"rule": found["rule"], "weights": found["weights"], "crf": parameters}
 
     def verdict(self, run: str, split: str, stage: str = "crf") -> dict[str, Any]:
         """Say whether a stage of an evaluate run helps on a split: its comparison with the plain ensemble, and a sentence.

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig, to_json
+from segcore.config import EvaluateConfig, PredictConfig, PredictOptions, RunConfig, TrainConfig, shared_labels, to_json
 from segcore.errors import SegcoreError
 from segcore.postprocess.components import MaskFilter
 from segcore.postprocess.dense_crf import CRFParameters
@@ -39,8 +39,15 @@ class DerivedRuns(ABC):
             SegcoreError: There is none of that id, or its config cannot be read.
         """
 
-    def predict(self, run: str, split: str) -> str:
+    def predict(self, run: str, split: str, options: PredictOptions | None = None) -> str:
         """Make sure that a training run's predictions of a split exist or are under way; return the predict run's id.
+
+        A split is predicted in one way at a time: options other than those it was predicted with make it anew.
+
+        Args:
+            run: Id of a training run.
+            split: Name of a split.
+            options: How the network looks at an image; None takes what is there, however it was made.
 
         Raises:
             SegcoreError: The run is no finished training run, or the split does not exist.
@@ -48,8 +55,20 @@ class DerivedRuns(ABC):
         source, config = self._trained(run)
         self._datasets.open(config.dataset).select(split)
         made_from = source.status().finished or 0.0
-        self.ensure(prediction_id(run, split), PredictConfig(config.dataset, run, split, device=config.device), made_from)
-        return prediction_id(run, split)
+        name = prediction_id(run, split)
+        self._drop_unlike(name, options)
+        wanted = options or PredictOptions()
+        self.ensure(name, PredictConfig(config.dataset, run, split, device=config.device, options=wanted), made_from)
+        return name
+
+    def _drop_unlike(self, name: str, options: PredictOptions | None) -> None:
+        """Remove predictions that have ended and were made with other options than these."""
+        folder = RunFolder(self.folder / name)
+        if options is None or not folder.folder.exists() or not folder.status().has_ended:
+            return
+        config = folder.config
+        if isinstance(config, PredictConfig) and config.options != options:
+            shutil.rmtree(folder.folder)
 
     def predict_whole(self, run: str, split: str) -> str:
         """As :meth:`predict`, and predict again where probabilities of some images are not on disk (the demo brings few).
@@ -113,10 +132,13 @@ class DerivedRuns(ABC):
         Raises:
             SegcoreError: There is none, one is no finished training run, or they are of unlike data sets or label maps.
         """
-        kinds = {(c.dataset, c.label_map) for c in (self._trained(run)[1] for run in members)}
-        if len(kinds) > 1:
-            raise SegcoreError(f"Expected members of one data set and label map, received {sorted(kinds)}: combine runs that share both.")
-        return kinds.pop()[0] if kinds else ""
+        configs = [self._trained(run)[1] for run in members]
+        datasets = {config.dataset for config in configs}
+        if len(datasets) > 1:
+            raise SegcoreError(f"Expected members of one data set, received {sorted(datasets)}: combine runs that share it.")
+        if configs:
+            shared_labels(configs)
+        return datasets.pop() if datasets else ""
 
     def _evaluate(self, config: EvaluateConfig) -> str:
         run, split = evaluation_id(config), config.split
@@ -155,7 +177,7 @@ class DerivedRuns(ABC):
             return [run, *(prediction_id(m, split) for m in config.members), evaluation_id(dataclasses.replace(config, split=split))]
         return [prediction_id(run, split)]
 
-    def predict_any(self, run: str, split: str) -> str:
+    def predict_any(self, run: str, split: str, options: PredictOptions | None = None) -> str:
         """Make sure that a training run or an ensemble has counts of a split, or that this is under way; return the run to wait for.
 
         Raises:
@@ -163,8 +185,10 @@ class DerivedRuns(ABC):
         """
         config = self.open(run).config
         if isinstance(config, EvaluateConfig):
+            for member in config.members:
+                self.predict(member, split, options)
             return self._evaluate(dataclasses.replace(config, split=split))
-        return self.predict(run, split)
+        return self.predict(run, split, options)
 
     def on_split(self, run: str, split: str) -> str:
         """Return the id of the same ensemble's evaluation on another split; a training run's id stays as it is.

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from segcore.catalog import ARCHITECTURES, ENCODERS
-from segcore.config import SubsetsConfig, TrainConfig
+from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison import compare_reports
 from segcore.postprocess.components import MaskFilter
 from segcore.postprocess.dense_crf import CRFParameters
+from segcore.runs.listing import list_runs
 from segcore.runs.status import Status
 from segcore.runs.store import RunFolder
-from segcore.workspace.run_ids import prediction_id, subsets_id
+from segcore.workspace.run_ids import evaluation_id, prediction_id, subsets_id
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scores import ScoreShelf
 
@@ -141,6 +142,34 @@ class EnsembleShelf:
             SegcoreError: As :meth:`segcore.workspace.runs.RunShelf.ensemble`.
         """
         return self._runs.ensemble(members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name)
+
+    def combined(
+        self,
+        members: Sequence[str],
+        split: str,
+        *,
+        rule: str = "mean",
+        weights: Sequence[float] = (),
+        crf: CRFParameters | None = None,
+        filter: MaskFilter | None = None,
+        name: str = "",
+    ) -> str | None:
+        """Return the id of the run that :meth:`combine` makes, where it exists.
+
+        Raises:
+            SegcoreError: The arguments are refused, or a member is no finished training run.
+        """
+        dataset = self._runs.dataset_of(members)
+        run = evaluation_id(EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name))
+        return run if (self._runs.folder / run).exists() else None
+
+    def names(self, members: Sequence[str], split: str) -> list[str]:
+        """Return the ids of all ensembles of exactly these members on a split, newest first."""
+        found = []
+        for summary in list_runs(self._runs.folder):
+            if summary.kind == "evaluate" and summary.config.get("split") == split and summary.config.get("members") == list(members):
+                found.append(summary.id)
+        return found
 
     def against_members(self, run: str, split: str) -> dict[str, Any]:
         """Compare an ensemble on a split with its best single member, paired by image.

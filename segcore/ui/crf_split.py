@@ -1,0 +1,185 @@
+"""The CRF on a whole split: the search, its verdict, gain and loss by class and by distance, and the way to another split."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.catalog import CRF_OBJECTIVES
+from segcore.config import CRFSearchConfig
+from segcore.postprocess.components import MaskFilter
+from segcore.ui import crf_image, ensemble_charts, following, scenes, state
+from segcore.ui.ensemble_choice import Choice
+
+
+def show(choice: Choice, split: str, splits: list[str]) -> None:
+    """Draw the search over a split and what it found."""
+    workspace = state.workspace()
+    st.subheader(f"On all of {split}", anchor=False)
+    missing = scenes.crf_missing(workspace)
+    if missing:
+        st.warning(missing, icon=":material/info:")
+        return
+    one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
+    with one:
+        candidates = int(st.number_input("Candidates", 0, 200, 24, key="crf_candidates", help="CRFs drawn besides the default one."))
+    with two:
+        objective = st.segmented_control(
+            "Ranked by", list(CRF_OBJECTIVES), default="mean_iou", format_func=lambda o: CRF_OBJECTIVES[o].title, key="crf_objective",
+            required=True,
+        )  # fmt: skip
+    with state.errors_shown():
+        config = CRFSearchConfig(
+            choice.dataset, choice.members, split, choice.rule, choice.weights, candidates=candidates, objective=str(objective)
+        )
+        run = workspace.crf.search_run(config)
+    with three:
+        label = "Search" if not run else "Search again"
+        if st.button(label, type="secondary" if run else "primary", icon=":material/travel_explore:", key="crf_search", width="stretch"):
+            with state.errors_shown():
+                workspace.crf.start(config)
+            st.rerun()
+    if not run:
+        st.caption(
+            "Temperature is fitted first; then candidates are drawn and halved, with no CRF always among them, beside plain filters. "
+            "The search goes on in the background; it can be stopped and resumed."
+        )
+        older = [r for r in workspace.crf.searches(choice.members) if r.endswith(f"--{split}")]
+        if not older:
+            return
+        run = older[0]
+        st.caption(f"Below: the latest search over these members, {run}.")
+    if not following.follow([run], "Searching", "crf"):
+        return
+    with state.errors_shown():
+        found = workspace.crf.search(run)
+    if found["stale"]:
+        st.warning("A member has been predicted anew since: search again.", icon=":material/warning:")
+    _verdict(found)
+    _charts(found)
+    _alternatives(found, choice)
+    _apply(found, run, splits)
+
+
+def _verdict(found: dict[str, Any]) -> None:
+    off, crf = found["off"], found["crf"]
+    cards = st.columns(4)
+    for card, (title, key) in zip(
+        cards, (("Mean IoU with the best CRF", "mean_iou"), ("Boundary IoU with it", "boundary_iou")), strict=False
+    ):
+        gain = crf["gain"][key]
+        low, high = gain["interval"]
+        card.metric(
+            title,
+            state.percent(crf[key]),
+            None if gain["difference"] is None else f"{100 * gain['difference']:+.2f} points",
+            border=True,
+            height="stretch",
+            help=f"Off: {state.percent(off[key])}. " + ("" if low is None else f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}."),
+        )
+    cards[2].metric("Preferred", "off" if found["best"] is None else "best CRF", border=True, height="stretch", help="By the objective.")
+    cards[3].metric(
+        "Temperature", f"{found['temperature']:.2f}", border=True, height="stretch", help="Above 1: the combination was over-confident."
+    )
+    for sentence in found["verdict"]:
+        (st.success if "helps" in sentence else st.error if "harms" in sentence else st.info)(sentence, icon=":material/gavel:")
+    st.caption(
+        f"From {found['num_samples']} images of {found['split']}, on which the parameters were chosen: the verdict there is "
+        "kinder than it should be. Put them on another split below."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Best CRF: {ensemble_charts.describe(crf['parameters'])}.")
+        st.button(
+            "Show it on the image",
+            on_click=crf_image.take_parameters,
+            args=(crf["parameters"],),
+            key="crf_take",
+            icon=":material/visibility:",
+        )
+
+
+def _charts(found: dict[str, Any]) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**By class**")
+        classes = found["crf"]["classes"]
+        figure = ensemble_charts.gains(
+            [c["name"] for c in classes], [c["difference"] for c in classes], [c["interval"] for c in classes], "points of IoU by the CRF"
+        )
+        st.plotly_chart(figure, key="crf_classes", config=state.CHART, alt="Change of each class's IoU, with its interval")
+    with right:
+        st.markdown("**By distance to a true boundary**")
+        figure = ensemble_charts.changes_by_distance(found["crf"]["distances"])
+        st.plotly_chart(figure, key="crf_distances", config=state.CHART, alt="Pixels fixed and broken by distance to a true boundary")
+
+
+def _alternatives(found: dict[str, Any], choice: Choice) -> None:
+    left, right = st.columns([4, 5], gap="large")
+    with left:
+        st.markdown("**Every candidate against off, on the same images**")
+        figure = ensemble_charts.candidate_gains(found)
+        st.plotly_chart(figure, key="crf_candidates_chart", config=state.CHART, alt="Gain of each candidate over no CRF")
+    with right:
+        st.markdown("**Beside it**")
+        _beside(found, choice)
+
+
+def _beside(found: dict[str, Any], choice: Choice) -> None:
+    rows = [_row("Off", found["off"]), _row("Best CRF", found["crf"]), *(_row(a["title"], a) for a in found["alternatives"])]
+    with state.errors_shown():
+        layered = state.workspace().crf.layered(choice.dataset, found["split"])
+    rows += [{"after the network": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]} for r in layered]
+    share = st.column_config.NumberColumn
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "mean IoU": share(format="percent"),
+            "boundary IoU": share(format="percent"),
+            "gain": st.column_config.TextColumn("gain of mean IoU, points", help="With its 95 % interval, paired by image"),
+            "boundary gain": st.column_config.TextColumn("gain of boundary IoU, points"),
+        },
+        alt="The CRF beside plain filters",
+    )
+
+
+def _row(title: str, found: dict[str, Any]) -> dict[str, Any]:
+    told = {}
+    for name, key in (("gain", "mean_iou"), ("boundary gain", "boundary_iou")):
+        gain = found["gain"][key]
+        low, high = gain["interval"]
+        ends = "" if low is None else f" ({100 * low:+.2f} to {100 * high:+.2f})"
+        told[name] = "" if title == "Off" or gain["difference"] is None else f"{100 * gain['difference']:+.2f}{ends}"
+    return {"after the network": title, "mean IoU": found["mean_iou"], "boundary IoU": found["boundary_iou"], **told}
+
+
+def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
+    workspace = state.workspace()
+    st.subheader("On another split", anchor=False)
+    one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
+    with one:
+        split = state.choose_split(splits, key="apply_split")
+    with two:
+        titles = {"none": "no filter beside it", **{str(i): a["title"] for i, a in enumerate(found["alternatives"])}}
+        beside = st.selectbox("Scored beside it", list(titles), format_func=lambda k: titles[k], key="apply_filter")
+    chosen = None if beside == "none" else found["alternatives"][int(str(beside))]
+    plain = MaskFilter(chosen["kind"], chosen["size"]) if chosen else None
+    with state.errors_shown():
+        applied = workspace.crf.applied(run, split, filter=plain)
+    with three:
+        label = f"Apply to {split}" if not applied else "Apply again"
+        if st.button(label, type="secondary" if applied else "primary", icon=":material/play_arrow:", key="apply_crf", width="stretch"):
+            with state.errors_shown():
+                workspace.crf.apply(run, split, filter=plain)
+            st.rerun()
+    if not applied or not following.follow([applied], "Applying", "apply"):
+        return
+    for stage in ("crf", "filter") if plain else ("crf",):
+        with state.errors_shown():
+            said = workspace.crf.verdict(applied, split, stage)["sentence"]
+        if stage == "filter" and plain:
+            said = said.replace("The CRF", plain.describe(), 1)
+        (st.success if "helps" in said else st.error if "harms" in said else st.info)(f"On {split}: {said}", icon=":material/gavel:")
+    with st.container(horizontal=True):
+        query = {"run": applied, "split": split}
+        st.page_link("pages/compare.py", label="Look at it", icon=":material/view_column:", query_params=query)
+        st.page_link("pages/evaluate.py", label="All its scores", icon=":material/fact_check:", query_params={**query, "stage": "crf"})
