@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import BATCH_NORMS, PREPROCESSING, Choice
-from segcore.config import ModelConfig, RecipeConfig
+from segcore.config import TrainConfig
+from segcore.ui.starting import key as keyed
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,28 @@ class Details:
 
 def pick(label: str, table: Mapping[str, Choice], default: str, key: str) -> str:
     """Draw a select box over a table of the catalogue, with the chosen entry's one-line explanation below it."""
-    names = list(table)
-    chosen = st.selectbox(label, names, index=names.index(default), format_func=lambda n: table[n].title, key=key)
+    names = list(dict.fromkeys([*table, default]))  # a sum of losses stands in no table
+    chosen = st.selectbox(label, names, index=names.index(default), format_func=lambda n: table[n].title if n in table else n, key=key)
+    if chosen not in table:
+        return str(chosen)
     entry = table[chosen]
     st.caption(entry.summary + (f" ({entry.paper})" if entry.paper else ""))
     return str(chosen)
 
 
-def details(weights: str) -> Details:
+def details(weights: str, begun: TrainConfig) -> Details:
     """Draw the details, folded away; their defaults change nothing.
 
     Args:
         weights: The encoder's weights as chosen; freezing is offered for trained ones.
+        begun: What the form begins with.
     """
     recipe: dict[str, Any] = {}
-    usual = RecipeConfig()
+    usual = begun.recipe
     with st.expander("Fine-tuning, evaluation, speed", icon=":material/settings:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            preprocessing = pick("Preprocessing", PREPROCESSING, ModelConfig().preprocessing, "preprocessing")
+            preprocessing = pick("Preprocessing", PREPROCESSING, begun.model.preprocessing, keyed("preprocessing"))
             recipe["freeze_epochs"] = int(
                 st.number_input(
                     "Frozen epochs",
@@ -54,36 +58,78 @@ def details(weights: str) -> Details:
                     usual.freeze_epochs,
                     disabled=weights == "none",
                     help="First epochs that leave a trained encoder as it is: the new decoder cannot spoil it. Then all is tuned.",
+                    key=keyed("freeze_epochs"),
                 )
             )
             recipe["cut_mix"] = float(
-                st.number_input("CutMix", 0.0, 1.0, usual.cut_mix, step=0.1, help="Share of images that get a rectangle of another.")
+                st.number_input(
+                    "CutMix",
+                    0.0,
+                    1.0,
+                    usual.cut_mix,
+                    step=0.1,
+                    help="Share of images that get a rectangle of another.",
+                    key=keyed("cut_mix"),
+                )
             )
         with two:
-            recipe["batch_norm"] = pick("Batch normalisation", BATCH_NORMS, usual.batch_norm, "batch_norm")
+            recipe["batch_norm"] = pick("Batch normalisation", BATCH_NORMS, usual.batch_norm, keyed("batch_norm"))
             recipe["monitor"] = st.selectbox(
-                "Best epoch by", ["mean_iou", "loss"], format_func={"mean_iou": "mean IoU", "loss": "loss"}.__getitem__
+                "Best epoch by",
+                ["mean_iou", "loss"],
+                index=["mean_iou", "loss"].index(usual.monitor),
+                format_func={"mean_iou": "mean IoU", "loss": "loss"}.__getitem__,
+                key=keyed("monitor"),
             )
             recipe["average"] = float(
                 st.number_input(
-                    "Averaged weights", 0.0, 0.99999, usual.average, format="%.4f", help="Momentum of a running average; 0 for none."
+                    "Averaged weights",
+                    0.0,
+                    0.99999,
+                    usual.average,
+                    format="%.4f",
+                    help="Momentum of a running average; 0 for none.",
+                    key=keyed("average"),
                 )
             )
         with three:
             recipe["clip_norm"] = float(
-                st.number_input("Largest gradient norm", 0.0, 1e6, usual.clip_norm, help="Longer gradients are shortened; 0 never clips.")
+                st.number_input(
+                    "Largest gradient norm",
+                    0.0,
+                    1e6,
+                    usual.clip_norm,
+                    help="Longer gradients are shortened; 0 never clips.",
+                    key=keyed("clip_norm"),
+                )
             )
             recipe["weight_decay"] = float(
-                st.number_input("Weight decay", 0.0, 10.0, usual.weight_decay, format="%.5f", help="Of AdamW; the others have none.")
+                st.number_input(
+                    "Weight decay",
+                    0.0,
+                    10.0,
+                    usual.weight_decay,
+                    format="%.5f",
+                    help="Of AdamW; the others have none.",
+                    key=keyed("weight_decay"),
+                )
             )
             recipe["jit"] = st.toggle(
-                "Compile with XLA", usual.jit, help="May pay on a GPU, after a longer first step. On a CPU it is seldom faster."
+                "Compile with XLA",
+                usual.jit,
+                help="May pay on a GPU, after a longer first step. On a CPU it is seldom faster.",
+                key=keyed("jit"),
             )
             deterministic = st.toggle(
-                "Repeat bit for bit", help="The same seed gives the same weights on the same machine, interrupted or not; slower on a GPU."
+                "Repeat bit for bit",
+                begun.deterministic,
+                key=keyed("deterministic"),
+                help="The same seed gives the same weights on the same machine, interrupted or not; slower on a GPU.",
             )
             hosts = st.text_input(
                 "Several machines",
+                ", ".join(begun.hosts),
+                key=keyed("hosts"),
                 placeholder="10.0.0.5:2222, 10.0.0.6:2222",
                 help="Addresses with ports, this machine first; all see the workspace under one path. The log says what to start there.",
             )

@@ -6,69 +6,109 @@ import shlex
 import streamlit as st
 
 from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.ui import state
+from segcore.ui import starting, state
 from segcore.ui.training_details import details, pick
 
 
 def form(dataset: str) -> tuple[TrainConfig | None, int]:
     """Draw the form and return the config and the number of members; None where a choice is refused (the reason is shown)."""
     opened = state.workspace().datasets.open(dataset)
-    model, recipe = ModelConfig(), RecipeConfig()
+    begun = starting.begun() or TrainConfig(dataset)
+    model, recipe, key = begun.model, begun.recipe, starting.key
     left, middle, right = st.columns(3, gap="large")
     with left:
-        architecture = pick("Architecture", ARCHITECTURES, model.architecture, "architecture")
-        encoder = pick("Encoder", ENCODERS, model.encoder, "encoder")
+        architecture = pick("Architecture", ARCHITECTURES, model.architecture, key("architecture"))
+        encoder = pick("Encoder", ENCODERS, model.encoder, key("encoder"))
     with middle:
-        weights = _weights(encoder)
+        weights = _weights(encoder, model)
         height, width = _size(opened.samples[0].height, opened.samples[0].width, architecture, encoder)
     with right:
-        epochs = st.number_input("Epochs", 1, 100_000, recipe.epochs, help="Passes over the training split; early stopping may end sooner.")
-        members = st.number_input("Members", 1, 100, 1, help="Runs that differ in their seed only; their mean probability is an ensemble.")
+        epochs = st.number_input(
+            "Epochs", 1, 100_000, recipe.epochs, help="Passes over the training split; early stopping may end sooner.", key=key("epochs")
+        )
+        members = st.number_input(
+            "Members", 1, 100, 1, help="Runs that differ in their seed only; their mean probability is an ensemble.", key=key("members")
+        )
     with st.expander("Recipe, splits and device", icon=":material/tune:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            loss = pick("Loss", LOSSES, recipe.loss, "loss")
-            class_weights = pick("Class weights", CLASS_WEIGHTS, recipe.class_weights, "class_weights")
-            augmentation = pick("Augmentation", AUGMENTATIONS, recipe.augmentation, "augmentation")
-            batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.")
+            loss = pick("Loss", LOSSES, recipe.loss, key("loss"))
+            class_weights = pick("Class weights", CLASS_WEIGHTS, recipe.class_weights, key("class_weights"))
+            augmentation = pick("Augmentation", AUGMENTATIONS, recipe.augmentation, key("augmentation"))
+            batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.", key=key("batch_size"))
         with two:
-            optimizer = pick("Optimizer", OPTIMIZERS, recipe.optimizer, "optimizer")
-            schedule = pick("Learning-rate schedule", SCHEDULES, recipe.schedule, "schedule")
+            optimizer = pick("Optimizer", OPTIMIZERS, recipe.optimizer, key("optimizer"))
+            schedule = pick("Learning-rate schedule", SCHEDULES, recipe.schedule, key("schedule"))
             rate = st.number_input(
-                "Learning rate", 1e-8, 10.0, recipe.learning_rate, format="%.6f", help="At the start; the schedule lowers it."
+                "Learning rate",
+                1e-8,
+                10.0,
+                recipe.learning_rate,
+                format="%.6f",
+                help="At the start; the schedule lowers it.",
+                key=key("learning_rate"),
             )
         with three:
-            warmup = st.number_input("Warm-up epochs", 0.0, 1000.0, recipe.warmup_epochs, help="The learning rate first climbs from 0.")
-            precision = pick("Precision", PRECISIONS, recipe.precision, "precision")
+            warmup = st.number_input(
+                "Warm-up epochs", 0.0, 1000.0, recipe.warmup_epochs, help="The learning rate first climbs from 0.", key=key("warmup")
+            )
+            precision = pick("Precision", PRECISIONS, recipe.precision, key("precision"))
             patience = st.number_input(
-                "Patience", 0, 100_000, recipe.patience, help="Epochs without a better validation mean IoU; 0: never stop."
+                "Patience",
+                0,
+                100_000,
+                recipe.patience,
+                help="Epochs without a better validation mean IoU; 0: never stop.",
+                key=key("patience"),
             )
             devices = [d.id for d in state.workspace().runs.devices()]
-            device = st.selectbox("Device", ["auto", *devices], help="auto takes the first GPU, else the CPU.")
-            seed = st.number_input("Seed", 0, 2**31 - 1, 0)
+            devices = list(dict.fromkeys(["auto", *devices, begun.device]))
+            device = st.selectbox(
+                "Device", devices, index=devices.index(begun.device), help="auto takes the first GPU, else the CPU.", key=key("device")
+            )
+            seed = st.number_input("Seed", 0, 2**31 - 1, begun.seed, key=key("seed"))
         splits = [s for s in opened.splits if s]
         with one:
-            train_split = st.selectbox("Learn from", splits, index=_index(splits, "train"))
+            train_split = st.selectbox("Learn from", splits, index=_index(splits, begun.train_split), key=key("train_split"))
         with two:
             choices = ["", *splits]
             validation = st.selectbox(
-                "Choose the best epoch on", choices, index=_index(choices, "validation"), format_func=lambda s: s or "none"
+                "Choose the best epoch on",
+                choices,
+                index=_index(choices, begun.validation_split),
+                format_func=lambda s: s or "none",
+                key=key("validation_split"),
             )
         with three:
             maps = ["", *opened.label_maps()]
             label_map = st.selectbox(
-                "Label map", maps, format_func=lambda m: m or "none", key="label_map", bind="query-params", help="Train with merged labels."
+                "Label map",
+                maps,
+                index=_index(maps, begun.label_map),
+                format_func=lambda m: m or "none",
+                key=key("label_map"),
+                bind="query-params" if starting.is_default() else None,
+                help="Train with merged labels.",
             )
             plans = ["", *opened.plans()]
-            plan = st.selectbox("Balance plan", plans, format_func=lambda p: p or "none", help="Repeat images that hold rare labels.")
-    more = details(weights)
+            plan = st.selectbox(
+                "Balance plan",
+                plans,
+                index=_index(plans, begun.balance_plan),
+                format_func=lambda p: p or "none",
+                help="Repeat images that hold rare labels.",
+                key=key("balance_plan"),
+            )
+    more = details(weights, begun)
     try:
-        config = TrainConfig(
+        config = dataclasses.replace(
+            begun,
             dataset=dataset,
             model=ModelConfig(architecture, encoder, weights, more.preprocessing),
-            recipe=RecipeConfig(
+            recipe=dataclasses.replace(
+                recipe,
                 loss=loss,
                 optimizer=optimizer,
                 learning_rate=float(rate),
@@ -101,17 +141,24 @@ def _index(options: list[str], wanted: str) -> int:
     return options.index(wanted) if wanted in options else 0
 
 
-def _weights(encoder: str) -> str:
+def _weights(encoder: str, begun: ModelConfig) -> str:
     options = (["imagenet"] if ENCODERS[encoder].imagenet else []) + ["none", "file"]
     titles = {"imagenet": "ImageNet (downloaded once)", "none": "Random", "file": "From a file"}
-    chosen = st.selectbox("Encoder weights", options, format_func=lambda o: titles[o], key=f"weights_{encoder}")
+    file = begun.weights if begun.weights not in titles and begun.encoder == encoder else ""
+    start = "file" if file else begun.weights
+    key = starting.key(f"weights_{encoder}")
+    chosen = st.selectbox("Encoder weights", options, index=_index(options, start), format_func=lambda o: titles[o], key=key)
     if chosen == "imagenet":
         st.caption("Keras downloads them on first use. Without internet choose random weights, or a file.")
     if chosen != "file":
         return str(chosen)
     return (
         st.text_input(
-            "Weights file", placeholder="/weights/encoder.npz", help="A .npz of layer/variable arrays, a .keras or a .weights.h5 file."
+            "Weights file",
+            file,
+            placeholder="/weights/encoder.npz",
+            help="A .npz of layer/variable arrays, a .keras or a .weights.h5 file.",
+            key=starting.key(f"weights_file_{encoder}"),
         )
         or "none"
     )
@@ -122,14 +169,29 @@ def _size(rows: int, columns: int, architecture: str, encoder: str) -> tuple[int
     stride = ModelConfig(architecture, encoder, "none").stride
     scale = min(1.0, 256 / rows)
     start = [max(stride, round(side * scale / stride) * stride) for side in (rows, columns)]
+    begun = starting.begun()
+    if begun is not None and all(side % stride == 0 for side in begun.size):
+        start = list(begun.size)
     one, two = st.columns(2)
     with one:
         height = st.number_input(
-            "Height", stride, 8192, start[0], step=stride, help="Images are resized to this many rows.", key=f"height_{stride}"
+            "Height",
+            stride,
+            8192,
+            start[0],
+            step=stride,
+            help="Images are resized to this many rows.",
+            key=starting.key(f"height_{stride}"),
         )
     with two:
         width = st.number_input(
-            "Width", stride, 8192, start[1], step=stride, help="Images are resized to this many columns.", key=f"width_{stride}"
+            "Width",
+            stride,
+            8192,
+            start[1],
+            step=stride,
+            help="Images are resized to this many columns.",
+            key=starting.key(f"width_{stride}"),
         )
     st.caption(f"Multiples of {stride}. The images have {rows} x {columns} pixels; scores are taken at that size.")
     return int(height), int(width)

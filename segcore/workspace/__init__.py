@@ -15,6 +15,7 @@ from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles import EnsembleShelf
 from segcore.workspace.imported import ImportShelf
 from segcore.workspace.keeping import KeepingShelf
+from segcore.workspace.launching import LaunchShelf
 from segcore.workspace.merges import MergeShelf
 from segcore.workspace.predictions import PredictionShelf
 from segcore.workspace.rankings import RankingShelf
@@ -41,6 +42,7 @@ class Workspace:
         keeping: What is said about runs, and the trash.
         watch: What runs say while they work.
         configs: Configs by name.
+        launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at once.
         imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
         scenes: One sample with its masks and probabilities, for looking at.
@@ -76,6 +78,7 @@ class Workspace:
         self.runs = RunShelf(self.folder, self.datasets)
         self.queue = QueueShelf(self.folder)
         self.keeping = KeepingShelf(self.folder, self.runs)
+        self.launch = LaunchShelf(self.folder, self.datasets, self.runs)
         self.configs = ConfigShelf(self.folder, self.runs)
         self.watch = WatchShelf(self.datasets, self.runs)
         self.imports = ImportShelf(self.datasets, self.runs)

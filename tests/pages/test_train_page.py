@@ -1,6 +1,7 @@
 """What shall learn it: the form refuses what cannot be, starts what it says, and says how the shell starts the same."""
 
 import dataclasses
+import json
 import shlex
 
 import numpy as np
@@ -172,3 +173,62 @@ def test_splits_always_leave_something_to_learn_from(workspace, open_page, read)
         field(at.number_input, label).set_value(field(at.number_input, label).max)
     read.check(field(at.button, "Make splits").click().run())
     assert workspace.datasets.open("tiny").select("train")
+
+
+def test_a_run_is_trained_like_another(trained, made_up, started, open_page, read) -> None:
+    rng = np.random.default_rng(3)
+    config = dataclasses.replace(random_config(rng), dataset="tiny", train_split="train", validation_split="validation", label_map="")
+    config = dataclasses.replace(config, balance_plan="", device="auto", hosts=(), seed=40, member=2, group="g")
+    made_up.write("odd-3", config)
+    at = open_page("train", from_run="odd-3")
+    told, members = parsed(next(c.value for c in at.code))
+    assert members == 1 and told == dataclasses.replace(config, member=0, group="", seed=38)
+    field(at.number_input, "Epochs").set_value(21)
+    read.check(at.run())
+    assert parsed(next(c.value for c in at.code))[0].recipe == dataclasses.replace(config.recipe, epochs=21)
+    read.check(at.button(key="train_defaults").click().run())
+    told, _ = parsed(next(c.value for c in at.code))
+    assert told.recipe == RecipeConfig() and told.model == ModelConfig()
+
+
+def test_a_config_is_saved_loaded_and_edited(workspace, started, open_page, read) -> None:
+    at = open_page("train")
+    field(at.selectbox, "Encoder").set_value("tiny").run()
+    field(at.number_input, "Epochs").set_value(7)
+    at.text_input(key="save_as").set_value("quick").run()
+    read.check(at.button(key="save_these").click().run())
+    assert workspace.configs.names() == ["quick"] and workspace.configs.load("quick").recipe.epochs == 7
+    read.check(at.button(key="take_plan").click().run())
+    assert parsed(next(c.value for c in at.code))[0].recipe.epochs == 100  # six images: as many as may be
+    read.check(at.button(key="load_config").click().run())
+    told, _ = parsed(next(c.value for c in at.code))
+    assert (told.model.encoder, told.recipe.epochs) == ("tiny", 7)
+    area = at.text_area[0]
+    data = json.loads(area.value)
+    assert data["recipe"]["epochs"] == 7
+    data["recipe"]["loss"] = "dice + 0.5*focal"
+    area.set_value(json.dumps(data))
+    read.check(at.button(key="use_json").click().run())
+    assert parsed(next(c.value for c in at.code))[0].recipe.loss == "dice + 0.5*focal"
+    at.text_area[0].set_value('{"dataset": "tiny", "recipe": {"epoch": 3}}')
+    read.check(at.button(key="use_json").click().run())
+    assert "epochs" in at.error[0].value
+
+
+def test_a_study_says_how_many_runs_it_is_and_queues_them(workspace, started, open_page, read) -> None:
+    at = open_page("train")
+    field(at.selectbox, "Encoder").set_value("tiny").run()
+    read.check(at.multiselect(key="vary_fields").set_value(["learning_rate", "loss"]).run())
+    at.text_input(key="vary_learning_rate").set_value("1e-3, 1e-4")
+    at.text_input(key="vary_loss").set_value("dice, focal, dice + focal")
+    read.check(at.run())
+    assert "2 x 3 = **6 runs**" in " ".join(m.value for m in at.markdown)
+    read.check(at.text_input(key="vary_loss").set_value("dise").run())
+    assert "did you mean 'dice'" in at.error[0].value and workspace.runs.ids() == []
+    at.text_input(key="vary_loss").set_value("dice")
+    at.text_input(key="vary_tag").set_value("rates")
+    at.run()
+    read.check(at.button(key="launch_study").click().run())
+    rows = workspace.runs.rows()
+    assert [row["tags"] for row in rows] == [["rates"]] * 2
+    assert sorted(workspace.runs.open(row["run"]).config.recipe.learning_rate for row in rows) == [1e-4, 1e-3]

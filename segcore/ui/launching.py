@@ -1,0 +1,119 @@
+"""What the train page says before a start: a suggested plan, what a run will take, what may go wrong, and many runs at once."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.config import TrainConfig
+from segcore.errors import SegcoreError
+from segcore.ui import starting, state
+from segcore.ui.measuring import stamp
+from segcore.ui.run_table import size
+from segcore.workspace import Workspace
+from segcore.workspace.studies import FIELDS, combine, read_values
+from segcore.workspace.suggestions import Suggestion
+
+GIB = 1 << 30
+COMMON = ("learning_rate", "loss", "architecture", "encoder", "augmentation", "batch_size", "size", "optimizer", "schedule", "seed")
+
+
+def suggestion(dataset: str) -> None:
+    """Draw the suggested plan with its reasons, and offer to take it."""
+    opened = state.workspace().datasets.open(dataset)
+    with st.expander("A suggested plan, with its reasons", icon=":material/lightbulb:", expanded=starting.is_default()):
+        try:
+            plan = _suggest(state.workspace(), dataset, stamp(opened), tuple(opened.plans()))
+        except SegcoreError as error:
+            st.caption(f"No plan can be suggested: {error}")
+            return
+        for what, chosen, why in plan.reasons:
+            name, value = st.columns([1, 4], gap="small", vertical_alignment="top")
+            name.markdown(f":gray[{what}]")
+            value.markdown(f"**{state.plain(chosen)}** :gray[{state.plain(why)}]")
+        if st.button("Take this plan", icon=":material/check:", key="take_plan", type="primary" if starting.is_default() else "secondary"):
+            starting.begin(plan.config)
+            st.rerun()
+
+
+@st.cache_data(max_entries=20, ttl=60, show_spinner="Counting classes ...")
+def _suggest(_workspace: Workspace, dataset: str, stamp: str, plans: tuple[str, ...]) -> Suggestion:
+    return _workspace.launch.suggest(dataset)
+
+
+def before(config: TrainConfig, runs: int) -> None:
+    """Draw what the runs will take, and every conflict."""
+    launch = state.workspace().launch
+    try:
+        estimate = launch.estimate(config)
+        conflicts = launch.conflicts(config, runs)
+        pace = launch.pace(config)
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    with st.container(border=True, key="before"):
+        cards = st.columns(4)
+        cards[0].metric("Parameters", f"{estimate.parameters / 1e6:.1f} M", help="Of the network, estimated from its two parts.")
+        cards[1].metric(
+            "Memory, about",
+            f"{estimate.memory / GIB:.1f} GiB",
+            help="While it trains: parameters, gradients, optimizer, and what the backward pass keeps of each image. An upper estimate.",
+        )
+        cards[2].metric("Disk, about", size(estimate.disk * runs), help=f"For {runs} run(s): best weights, checkpoint, masks by epoch.")
+        cards[3].metric("An epoch, about", _epoch(config, pace), help=_pace_help(pace))
+        for sentence in conflicts:
+            st.markdown(f":orange[:material/warning:] {state.plain(sentence)}")
+        if not conflicts:
+            st.caption(":material/check: Nothing speaks against it.")
+
+
+def _epoch(config: TrainConfig, pace: tuple[float, str] | None) -> str:
+    if pace is None:
+        return "not known"
+    images = len(state.workspace().datasets.open(config.dataset).select(config.train_split))
+    return state.duration(images / pace[0])
+
+
+def _pace_help(pace: tuple[float, str] | None) -> str:
+    if pace is None:
+        return "No run of this network, size, batch and precision has ended here yet; the first one will tell."
+    return f"At {pace[0]:.1f} images a second, as {pace[1]} had; repeats of a balance plan and validation come on top."
+
+
+def vary(config: TrainConfig, members: int) -> None:
+    """Offer to start every combination of some values, and say how many runs that makes before it does."""
+    with st.expander("Launch a study: many runs at once", icon=":material/grid_view:"):
+        st.caption("Choose fields and list their values; every combination becomes a run like the one above, tagged and queued.")
+        names = [*COMMON, *(name for name in FIELDS if name not in COMMON)]
+        chosen = st.multiselect("Fields", names, key="vary_fields", max_selections=4, format_func=lambda n: n.replace("_", " "))
+        choices: dict[str, list[Any]] = {}
+        for name in chosen:
+            current = _current(config, name)
+            text = st.text_input(name.replace("_", " ").capitalize(), current, key=f"vary_{name}", help="Values, separated by commas.")
+            try:
+                choices[name] = read_values(name, text)
+            except SegcoreError as error:
+                st.error(str(error), icon=":material/error:")
+                return
+        if not chosen:
+            return
+        tag = st.text_input("Tag", "study", key="vary_tag", help="By it the runs are found again on the runs page.")
+        try:
+            configs = combine(config, choices)
+        except SegcoreError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        total = len(configs) * members
+        words = " x ".join(str(len(values)) for values in choices.values()) + (f" x {members} members" if members > 1 else "")
+        st.markdown(f"{words} = **{total} runs**")
+        if st.button(f"Queue {total} runs", icon=":material/playlist_play:", key="launch_study", type="primary"):
+            with state.errors_shown():
+                runs = state.workspace().launch.launch(config, choices, members, tag.strip())
+            st.toast(f"Queued {len(runs)} runs")
+            st.switch_page("pages/runs.py", query_params={"run": runs[0]})
+
+
+def _current(config: TrainConfig, name: str) -> str:
+    value: Any = config
+    for part in FIELDS[name]:
+        value = getattr(value, part)
+    return f"{value[0]}x{value[1]}" if name == "size" else str(value).lower() if isinstance(value, bool) else str(value)
