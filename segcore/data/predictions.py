@@ -70,7 +70,10 @@ def match_predictions(folder: Path, samples: Sequence[Sample]) -> Matches:
     """
     if not folder.is_dir():
         raise SegcoreError(f"Expected a folder of predictions, found none at {folder}: check the path.")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PREDICTION_SUFFIXES and p.is_file() and not p.is_symlink())
+    try:
+        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PREDICTION_SUFFIXES and p.is_file() and not p.is_symlink())
+    except OSError as error:
+        raise SegcoreError(f"Expected a folder that can be listed, but {folder} cannot ({error.strerror}): check its rights.") from error
     files = [p for p in files if not any(part.startswith((".", "__MACOSX")) for part in p.relative_to(folder).parts)]
     if not files:
         raise SegcoreError(f"Expected masks (PNG and others) or arrays (.npy, .npz) in {folder.name}, found none: check the path.")

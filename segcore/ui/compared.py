@@ -15,28 +15,28 @@ def show(runs: Sequence[str], split: str) -> None:
         runs: Ids of runs over one data set, which have counts of the split.
         split: Name of the split.
     """
-    workspace = state.workspace()
     with state.errors_shown():
-        columns = [(run, stage) for run in runs for stage in workspace.scores.stages(run, split)]
-        reports = {_name(run, stage): scored.report(run, split, stage) for run, stage in columns}
+        named = scored.named(runs, split)
+        columns = list(named.values())
+        reports = {name: scored.report(run, split, stage) for name, (run, stage) in named.items()}
         found = {}
-        for run, stage in columns[1:]:
+        for name, (run, stage) in list(named.items())[1:]:
             try:
-                found[_name(run, stage)] = scored.comparison(*(columns[0][0], run, split), columns[0][1], stage)
+                found[name] = scored.comparison(*(columns[0][0], run, split), columns[0][1], stage)
             except SegcoreError as error:
-                found[_name(run, stage)] = {"reasons": [str(error)]}
+                found[name] = {"reasons": [str(error)]}
     rows, reasons = [], []
     for name, report in reports.items():
         told = report.to_json()
         low, high = told["interval"]["mean_iou"]
         other = found.get(name)
         row = {"model": name, "images": told["num_samples"], "mean IoU": told["mean_iou"], "from": low, "to": high}
-        row |= {"pixel accuracy": told["pixel_accuracy"], "less than the first": None, "interval": "", "p value": None}
+        row |= {"pixel accuracy": told["pixel_accuracy"], "first minus this": None, "interval": "", "p value": None}
         if other and other["reasons"]:
             reasons.append(f"{name}: {' '.join(other['reasons'])}")
             row["interval"] = "not comparable"
         elif other and other["difference"] is not None:
-            row["less than the first"] = 100 * other["difference"]
+            row["first minus this"] = 100 * other["difference"]
             ends = other["interval"]
             row["interval"] = "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
             row["p value"] = other["p_value"]
@@ -47,7 +47,7 @@ def show(runs: Sequence[str], split: str) -> None:
         hide_index=True,
         column_config={
             **dict.fromkeys(("mean IoU", "from", "to", "pixel accuracy"), share),
-            "less than the first": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
+            "first minus this": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
             "interval": st.column_config.TextColumn(help="95 % of it: the same images are drawn again for both, 1,000 times."),
             "p value": points(
                 format="%.3f", help="How often exchanging the two at random, image by image, gives at least this difference."
@@ -66,18 +66,14 @@ def show(runs: Sequence[str], split: str) -> None:
     if len(columns) < 2:
         st.caption("Choose a further model beside it to compare.")
         return
-    names = [_name(run, stage) for run, stage in columns]
+    names = list(named)
     st.subheader("A against B", anchor=False)
     one, two = st.columns(2)
     with one:
-        a = columns[names.index(state.choose_from("A", names, "pair_a"))]
-    rest = [name for name in names if name != _name(*a)]
+        first_name = state.choose_from("A", names, "pair_a")
     with two:
-        b = columns[names.index(state.choose_from("B", rest, "pair_b"))]
+        second_name = state.choose_from("B", [n for n in names if n != first_name], "pair_b")
+    a, b = named[first_name], named[second_name]
     with state.errors_shown():
         both = scored.comparison(a[0], b[0], split, a[1], b[1])
     against.result(both, a[0], b[0], split)
-
-
-def _name(run: str, stage: str) -> str:
-    return run if stage in ("prediction", "ensemble") else f"{run} ({stage})"

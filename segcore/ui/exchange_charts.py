@@ -35,10 +35,10 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
             y=[t for t, _ in cells],
             text=words,
             mode="markers+text" if size <= MAX_WRITTEN else "markers",
-            textfont={"size": 11},
+            textfont={"size": 11, "color": [_ink(shade[t, o]) for t, o in cells]},
             marker={"symbol": "square", "size": 24, "opacity": 0},
             selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}, "textfont": {}},
+            unselected={"marker": {"opacity": 0}},
             customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
             hovertemplate="true %{customdata[3]}, taken for %{customdata[4]}<br>%{customdata[2]:+,} pixels<extra></extra>",
             showlegend=False,
@@ -50,10 +50,15 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
         "showgrid": False,
         "zeroline": False,
     }
-    figure.update_xaxes(side="top", title="taken for", **ticks)
+    figure.update_xaxes(side="top", title="taken for", tickangle=-45, **ticks)
     figure.update_yaxes(autorange="reversed", title="true", **ticks)
     figure.update_layout(height=min(760, 150 + 34 * size), margin={"l": 8, "r": 8, "t": 8, "b": 8})
     return figure
+
+
+def _ink(shade: float) -> str:
+    """Colour of the words in a cell: white where it is strongly coloured, else a grey seen on light and dark."""
+    return "#ffffff" if abs(shade) > 0.55 else "#7d8590"
 
 
 def _short(value: int) -> str:

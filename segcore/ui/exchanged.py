@@ -31,9 +31,7 @@ def show(runs: Sequence[str], split: str) -> None:
     """
     workspace = state.workspace()
     with state.errors_shown():
-        stages = {
-            f"{r} ({s})" if s not in ("prediction", "ensemble") else r: (r, s) for r in runs for s in workspace.scores.stages(r, split)
-        }
+        stages = scored.named(runs, split)
     names = list(stages)
     if len(names) < 2:
         st.info("Choose a further model beside it: then it is counted what each mends and breaks of the other.", icon=":material/info:")

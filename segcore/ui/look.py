@@ -26,12 +26,18 @@ def show(runs: Sequence[str], split: str) -> None:
         if not workspace.scenes.predicted_samples(runs[0], split):
             st.info("No image of this split was predicted by all chosen models.", icon=":material/info:")
             st.stop()
-        found, sample = walk.choose(runs, split)
+        controls, menu, picker = st.columns([10, 3, 4], vertical_alignment="bottom")
+        with menu.popover(walk.menu_label(), icon=":material/sort:", width="stretch", help="Order, filters, labels"):
+            found = walk.choose(runs, split)
+            merge = _choose_labels(runs[0])
         dataset = workspace.scenes.dataset_of(runs[0])
     if not found.images:
         st.info("No image of this split was predicted by all chosen models and passes the filters.", icon=":material/info:")
         st.stop()
-    panels, merge = _choose(runs)
+    with controls:
+        panels = _choose_panels(runs)
+    with picker:
+        sample = state.choose_image(found.images, "sample", f"Image, {len(found.images)} predicted")
     make = partial(scenes.packed_scene, workspace, tuple(runs), split, panels=panels, stamp=scenes.stamp(workspace, runs), merge=merge)
     context = scenes.context(runs, split, panels, scenes.stamp(workspace, runs), merge, dataset.fingerprint)
     viewer.filmstrip.show(
@@ -67,37 +73,39 @@ def _go(images: Sequence[str], image: str) -> None:
             st.session_state[f"{KEY}.direction"] = -1 if (images.index(before) - images.index(image)) % len(images) == 1 else 1
 
 
-def _choose(runs: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Let the user choose the panels and the labels; the link keeps both."""
+def _choose_panels(runs: Sequence[str]) -> tuple[str, ...]:
+    """Let the user choose the panels; the link keeps them."""
     workspace = state.workspace()
-    maps = [] if workspace.scenes.label_map_of(runs[0]) else workspace.scenes.dataset_of(runs[0]).label_maps()
-    controls, labels = st.columns([7, 3], vertical_alignment="center") if maps else (st.container(), st.container())
     offered = scenes.offered_panels(workspace, runs)
     default = [p for p in scenes.DEFAULT_PANELS if p in offered]
-    with controls:
-        chosen = st.pills(
-            "Panels",
-            offered,
-            selection_mode="multi",
-            default=default,
-            format_func=lambda p: scenes.PANELS[p],
-            label_visibility="collapsed",
-            key="panels",
-            bind="query-params",
-            persist_state="session",
-        )
-    merge = ""
-    if maps:
-        with labels:
-            own = "as they are"
-            merge = state.choose_from("Labels", [own, *maps], "labels", help="Shows all masks through a merge saved with the data set.")
-            merge = "" if merge == own else merge
+    chosen = st.pills(
+        "Panels",
+        offered,
+        selection_mode="multi",
+        default=default,
+        format_func=lambda p: scenes.PANELS[p],
+        label_visibility="collapsed",
+        key="panels",
+        bind="query-params",
+        persist_state="session",
+    )
     panels = tuple(p for p in scenes.PANELS if p in (chosen or default))
     missing = scenes.crf_missing(workspace) if "crf" in panels else ""
     if missing:
         st.warning(missing, icon=":material/info:")
         panels = tuple(p for p in panels if p != "crf")
-    return panels, merge
+    return panels
+
+
+def _choose_labels(run: str) -> str:
+    """Let the user look at all masks through a merge that was saved with the data set; return its name, or ""."""
+    workspace = state.workspace()
+    maps = [] if workspace.scenes.label_map_of(run) else workspace.scenes.dataset_of(run).label_maps()
+    if not maps:
+        return ""
+    own = "as they are"
+    chosen = state.choose_from("Labels", [own, *maps], "labels", help="Shows all masks through a merge saved with the data set.")
+    return "" if chosen == own else chosen
 
 
 def _take_away(found: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str) -> None:

@@ -1,5 +1,6 @@
 """What pages about scores share: reports and what follows from them, computed once; the way from a number to its image."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,6 +9,7 @@ from segcore.evaluation.dendrogram import build_dendrogram
 from segcore.evaluation.report import Report
 from segcore.evaluation.slices import score_slices, slice_by_class, slice_by_tag, slice_by_value
 from segcore.ui import state
+from segcore.ui.scenes import short_name
 from segcore.workspace import Workspace
 
 
@@ -24,6 +26,18 @@ def report(run: str, split: str, stage: str = "") -> Report:
     """
     workspace = state.workspace()
     return _report(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
+    """Return everything that was scored of some runs, as (run, stage) by a name that tells it from the others at its beginning.
+
+    Raises:
+        SegcoreError: A run has no counts of that split yet.
+    """
+    stages = {run: state.workspace().scores.stages(run, split) for run in runs}
+    short = {run: short_name(run) for run in runs}
+    short = {run: name if list(short.values()).count(name) == 1 else run for run, name in short.items()}
+    return {short[r] if s in ("prediction", "ensemble") else f"{short[r]}, {s}": (r, s) for r in runs for s in stages[r]}
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

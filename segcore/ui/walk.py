@@ -53,11 +53,8 @@ def _present(_workspace: Workspace, run: str, split: str, stamp: str) -> dict[st
     return {name: matrix.sum(-1).nonzero()[0].tolist() for name, matrix in zip(ids, counts, strict=True)}
 
 
-def choose(runs: Sequence[str], split: str) -> tuple[Walk, str]:
-    """Let the user choose an order and filters for the images that all runs predicted, and one of them; the link keeps all.
-
-    Returns:
-        The walk, and the chosen image; "" where no image is left.
+def choose(runs: Sequence[str], split: str) -> Walk:
+    """Let the user choose an order and filters for the images that all runs predicted; the link keeps both.
 
     Raises:
         SegcoreError: A run has no counts of that split yet, or a file cannot be read.
@@ -65,39 +62,33 @@ def choose(runs: Sequence[str], split: str) -> tuple[Walk, str]:
     workspace = state.workspace()
     run, other = runs[0], runs[1] if len(runs) > 1 else None
     names = workspace.scores.label_set(run).class_names
-    by_class = (
-        st.session_state.get("sort") == IMAGE_ORDERS["class_iou"].title or st.query_params.get("sort") == IMAGE_ORDERS["class_iou"].title
-    )
-    columns = st.columns([3, 3, 3, 2, 4] if by_class else [3, 3, 2, 4], vertical_alignment="bottom")
-    sort, holds, find, picker = columns[0], *columns[-3:]
     offered = workspace.rankings.offered(run, split, other)
     titles = {IMAGE_ORDERS[name].title: name for name in offered}
-    with sort:
-        chosen = state.choose_from("First look at", list(titles), "sort", help="\n\n".join(_help(name) for name in offered))
-    by = titles[chosen]
-    label = 0
-    if by == "class_iou":
-        with columns[1]:
-            label = names.index(state.choose_from("IoU of", names, "sort_class"))
-    wanted = holds.multiselect(
-        "Holds", names, key="holds", bind="query-params", placeholder="any class", help="True masks with all of these."
-    )
-    text = find.text_input("Find", key="find", bind="query-params", placeholder="part of a name").strip().lower()
+    by = titles[state.choose_from("First look at", list(titles), "sort", help="\n\n".join(_help(name) for name in offered))]
+    label = names.index(state.choose_from("IoU of", names, "sort_class")) if by == "class_iou" else 0
+    help = "Only images whose true mask has all of these."
+    wanted = st.multiselect("Holds", names, key="holds", bind="query-params", placeholder="any class", help=help)
+    text = st.text_input("Find", key="find", bind="query-params", placeholder="part of a name").strip().lower()
     images, values = _order(workspace, runs, split, by, label, other)
     if wanted:
         present = _present(workspace, run, split, workspace.scores.stamp(run, split))
         needed = {names.index(name) for name in wanted}
-        kept = [i for i, image in enumerate(images) if needed <= set(present.get(image, ()))]
-        images, values = [images[i] for i in kept], [values[i] for i in kept]
+        images, values = _kept(images, values, [needed <= set(present.get(image, ())) for image in images])
     if text:
-        kept = [i for i, image in enumerate(images) if text in image.lower()]
-        images, values = [images[i] for i in kept], [values[i] for i in kept]
-    sample = ""
-    if images:
-        with picker:
-            sample = state.choose_image(images, "sample", f"Image, {len(images)} predicted")
+        images, values = _kept(images, values, [text in image.lower() for image in images])
     title = "mean IoU" if by == "order" else IMAGE_ORDERS[by].title if by != "class_iou" else f"IoU of {names[label]}"
-    return Walk(images, values, title, "points" if by in ("crf_gain", "difference") else "percent"), sample
+    return Walk(images, values, title, "points" if by in ("crf_gain", "difference") else "percent")
+
+
+def _kept(images: list[str], values: list[float | None], kept: Sequence[bool]) -> Ordered:
+    return [i for i, keep in zip(images, kept, strict=True) if keep], [v for v, keep in zip(values, kept, strict=True) if keep]
+
+
+def menu_label() -> str:
+    """Return what the menu of order and filters says while it is closed."""
+    filtered = bool(st.session_state.get("holds")) + bool(st.session_state.get("find"))
+    order = st.session_state.get("sort") or IMAGE_ORDERS["order"].title
+    return f"{order}, filtered" if filtered else str(order)
 
 
 def _help(name: str) -> str:
@@ -123,6 +114,5 @@ def _order(workspace: Workspace, runs: Sequence[str], split: str, by: str, label
         values = [scored[image] for image in images]
     for further in runs[1:]:
         known = {s.id for s in workspace.scenes.predicted_samples(further, split)}
-        kept = [i for i, image in enumerate(images) if image in known]
-        images, values = [images[i] for i in kept], [values[i] for i in kept]
+        images, values = _kept(images, values, [image in known for image in images])
     return images, values
