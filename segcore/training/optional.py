@@ -7,10 +7,10 @@ from types import ModuleType
 from segcore.errors import SegcoreError
 
 INSTALL: dict[str, str] = {
-    "openvino": "pip install -r requirements-fast.txt",
-    "tf2onnx": "pip install -r requirements-export.txt",
-    "onnx": "pip install -r requirements-export.txt",
-    "onnxruntime": "pip install -r requirements-export.txt",
+    "openvino": "pip install openvino",
+    "tf2onnx": "pip install tf2onnx onnx onnxruntime",
+    "onnx": "pip install tf2onnx onnx onnxruntime",
+    "onnxruntime": "pip install tf2onnx onnx onnxruntime",
 }
 """How each package is installed."""
 

@@ -11,8 +11,9 @@ from segcore.errors import SegcoreError
 from segcore.ui import pictures, state
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
-from segcore.workspace.prediction_files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files, write_zip
+from segcore.workspace.prediction_files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files
 from segcore.workspace.predictions import Batch, shares
+from segcore.workspace.zips import write_archive
 
 PANELS: dict[str, str] = {
     "image": "Image",
@@ -134,7 +135,7 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
         )  # fmt: skip
     elif st.button("Make the zip", icon=":material/folder_zip:", key="own_make", help="With classes.csv and shares.csv."):
         with state.errors_shown(), _Bar() as bar:
-            path = write_zip(batch.folder / "results.zip", result_files(shelf, run, batch, options, parts, bar))
+            path = write_archive(batch.folder / "results.zip", result_files(shelf, run, batch, options, parts, bar))
         st.session_state["own_zip"] = (wanted, path)
         st.rerun()
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from segcore.ui import state
+from segcore.config import PredictOptions
+from segcore.ui import predict_options, state
 
 
 def offer(runs: Sequence[str], split: str) -> bool:
@@ -32,10 +33,14 @@ def offer(runs: Sequence[str], split: str) -> bool:
                 if row["state"] in ("failed", "interrupted"):
                     st.error(f"{row['run']}: {row['cause'] or row['state']}", icon=":material/error:")
             st.markdown(f"The split **{split}** has not been predicted yet by {', '.join(f'`{r}`' for r in missing)}.")
-            if st.button(f"Predict {split}", type="primary", icon=":material/play_arrow:", key="predict_split"):
+            with st.container(horizontal=True):
+                pressed = st.button(f"Predict {split}", type="primary", icon=":material/play_arrow:", key="predict_split")
+                with st.popover("Options", icon=":material/tune:"):
+                    options = predict_options.form("split")
+            if pressed:
                 with state.errors_shown():
                     for run in missing:
-                        workspace.runs.predict_any(run, split)
+                        workspace.runs.predict_any(run, split, None if options == PredictOptions() else options)
                 st.rerun()
     return False
 

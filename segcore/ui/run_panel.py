@@ -8,7 +8,7 @@ import streamlit as st
 
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
-from segcore.ui import run_curves, run_table, run_watch, state
+from segcore.ui import model_files, run_curves, run_table, run_watch, state
 from segcore.ui.training_form import command_line
 
 CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit")
@@ -69,6 +69,8 @@ def _head(run: str, was_active: bool) -> None:
         if status.message and status.state in ACTIVE:
             st.caption(status.message)
         _buttons(run, status.state, config, status.diverged)
+    if config.kind == "predict":
+        model_files.computed_by(run)
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
     if status.state in ("starting", "running", "stopping"):
@@ -106,6 +108,9 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
     if now == "finished" and config.kind in ("train", "evaluate"):
         st.page_link("pages/compare.py", label="Look at its masks", icon=":material/view_column:", query_params={"run": run})
         st.page_link("pages/evaluate.py", label="Scores", icon=":material/fact_check:", query_params={"run": run})
+        st.page_link("pages/predict.py", label="Predict images", icon=":material/image_search:", query_params={"run": run})
+    if now == "finished" and config.kind == "train":
+        model_files.offer(run)
     if config.kind == "train":
         query = {"dataset": config.dataset, "from_run": run}
         st.page_link("pages/train.py", label="Train like this", icon=":material/content_copy:", query_params=query)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ from segcore.workspace.predictions import Batch, PredictionShelf, Progress, shar
 Mask = npt.NDArray[Any]
 
 PARTS: dict[str, str] = {
-    "masks": "Masks, class ids (PNG)",
-    "palette": "Masks in colour (palette PNG)",
-    "overlays": "Overlays on the images (JPEG)",
-    "probabilities": "Probabilities (NPZ)",
-    "crf": "Masks after the CRF, class ids (PNG)",
+    "masks": "Masks",
+    "palette": "Colour masks",
+    "overlays": "Overlays",
+    "probabilities": "Probabilities",
+    "crf": "CRF masks",
 }
 """What there is, and what it is called on a page; tables of classes and shares always come along."""
 
@@ -110,18 +109,6 @@ def result_files(
     yield "shares.csv", _csv(told)
     if progress:
         progress(len(batch.images), len(batch.images), "")
-
-
-def write_zip(path: Path, files: Iterator[tuple[str, bytes]]) -> Path:
-    """Write files into a zip, one at a time; PNG and JPEG as they are, the rest deflated.
-
-    Raises:
-        SegcoreError: A file cannot be made, or the disk cannot be written.
-    """
-    with disk.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, data in files:
-            archive.writestr(name, data, zipfile.ZIP_DEFLATED if name.endswith(".csv") else zipfile.ZIP_STORED)
-    return path
 
 
 def write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> Path:

@@ -36,6 +36,7 @@ from segcore.runs.answerer import Answerer
 from segcore.runs.names import is_run_id
 from segcore.runs.store import RunFolder
 from segcore.workspace.runs import RunShelf
+from segcore.workspace.zips import write_archive
 
 Progress = Callable[[int, int, str], None]
 Image = npt.NDArray[np.uint8]
@@ -210,7 +211,7 @@ class PredictionShelf:
 
     def _forget_old(self, keep: str) -> None:
         """Remove all but the newest batches; their names begin with the time."""
-        names = sorted((p.name for p in self.folder.iterdir() if p.is_dir() and p.name != keep), reverse=True)
+        names = sorted((p.parent.name for p in self.folder.glob("*/batch.json") if p.parent.name != keep), reverse=True)
         for name in names[MOST_BATCHES - 1 :]:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -356,6 +357,29 @@ class PredictionShelf:
             raise SegcoreError(f"Expected a training run, received the ensemble {run!r}: export its members one by one.")
         place = str(Path(out).expanduser().resolve())
         return self._networks.ask("export", timeout=LOAD_SECONDS, **self._request(model, PredictOptions()), to=to, out=place)[0]
+
+    def exported(self, run: str, to: str) -> tuple[Path, str]:
+        """Return a file with a training run's network in another form, made at the first call, and the sentence about it.
+
+        A form of several files comes as a zip.
+
+        Raises:
+            SegcoreError: As :meth:`export`.
+        """
+        changed = self._runs.open(run).model_path.stat().st_mtime_ns if self.model(run) else 0
+        folder = self.folder.with_name("exports") / f"{run}-{to}-{changed:x}"
+        note = folder.with_suffix(".json")
+        if not note.is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            told = self.export(run, to, folder / run)
+            files = [p for p in folder.rglob("*") if p.is_file()]
+            path = files[0]
+            if len(files) > 1:
+                path = folder / f"{run}-{to}.zip"
+                write_archive(path, ((p.relative_to(folder).as_posix(), p.read_bytes()) for p in files))
+            disk.write_json(note, {"path": str(path), "sentence": told["sentence"].replace(str(told["path"]), path.name)})
+        data = disk.read_json(note)
+        return Path(data["path"]), str(data["sentence"])
 
     def close(self) -> None:
         """End the warm processes; the next question starts them again."""

@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from segcore.config import ModelConfig, PredictConfig, RecipeConfig, TrainConfig
+from segcore.config import ModelConfig, PredictConfig, PredictOptions, RecipeConfig, TrainConfig
 from segcore.data.dataset import Dataset
 from segcore.data.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
@@ -79,8 +79,9 @@ def new_prediction(workspace):
     """Make a prediction run of a training run."""
     serial = itertools.count()
 
-    def make(source, split="test"):
-        config = PredictConfig("shapes", source.id, split, batch_size=3, device="cpu")
+    def make(source, split="test", **options):
+        looked = PredictOptions(**{"backend": "tensorflow", **options})
+        config = PredictConfig("shapes", source.id, split, batch_size=3, device="cpu", options=looked)
         return RunFolder.create(workspace / "runs", f"{source.id}--{split}-{next(serial)}", config)
 
     return make

@@ -62,6 +62,17 @@ def test_a_cut_prediction_goes_on(whole, dataset, new_prediction, monkeypatch):
     assert (counts.sum((1, 2)) == [(dataset.read_mask(s) != 255).sum() for s in dataset.select("train")]).all()
 
 
+def test_in_tiles_probabilities_have_the_images_size_and_who_computed_is_told(whole, dataset, new_prediction):
+    run = new_prediction(whole, tile=True, tta="flip", overlap=0.25)
+    predict(run, whole, dataset)
+    for sample in dataset.select("test"):
+        stored, size = run.read_probabilities("test", sample.id)
+        assert stored.shape[:2] == size == (sample.height, sample.width)
+    counts = run.read_counts("test", "prediction")[1]
+    assert (counts.sum((1, 2)) == [(dataset.read_mask(s) != 255).sum() for s in dataset.select("test")]).all()
+    assert run.read_json("backend") == {"name": "tensorflow", "precision": "float32", "agreement": None, "note": "", "batch_size": 3}
+
+
 def test_images_without_masks_are_predicted_and_not_counted(whole, dataset, new_prediction):
     samples = tuple(s if s.split != "validation" else type(s)(**{**vars(s), "mask": None}) for s in dataset.samples)
     blind = type(dataset)(dataset.folder, dataset.name, dataset.label_set, samples)

@@ -1,0 +1,138 @@
+"""Speed and memory of predicting: a ResNet50-UNet at 192 x 256, alone and as the mean of five, against Keras' plain ``model.predict``.
+
+The network is trained for a few minutes on the synthetic set, because agreement of untrained networks, whose classes are all near
+ties, says nothing. The five members are that network with its weights shaken by half a percent: what matters for speed is their size.
+Ratios of medians within one run; memory is the peak of a process of its own.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig  # noqa: E402
+from segcore.data.dataset import Dataset  # noqa: E402
+from segcore.data.synthetic import make_synthetic  # noqa: E402
+from segcore.postprocess.ensemble import combine  # noqa: E402
+from segcore.runs.store import RunFolder  # noqa: E402
+from segcore.training.pipeline import resize_image  # noqa: E402
+from segcore.training.predictor import Predictor  # noqa: E402
+from segcore.training.train import train  # noqa: E402
+
+SIZE = (192, 256)
+MEMBERS = 5
+REPEATS = 3
+
+
+def trained(workspace: Path, epochs: int) -> tuple[RunFolder, Dataset]:
+    make_synthetic(workspace / "datasets" / "demo", seed=0)
+    dataset = Dataset.open(workspace / "datasets" / "demo")
+    recipe = RecipeConfig(loss="cross_entropy", learning_rate=5e-4, epochs=epochs, batch_size=8, patience=0, augmentation="none")
+    config = TrainConfig("demo", ModelConfig("unet", "resnet50", "none"), recipe, SIZE, device="cpu")
+    run = RunFolder.create(workspace / "runs", "one", config)
+    train(run, dataset)
+    return run, dataset
+
+
+def members_of(run: RunFolder, folder: Path) -> list[Path]:
+    paths = []
+    for member in range(MEMBERS):
+        model, rng = keras.models.load_model(run.model_path, compile=False), np.random.default_rng(member)
+        for variable in model.trainable_variables:
+            value = variable.numpy()
+            variable.assign(value * (1 + 0.005 * rng.normal(size=value.shape)))
+        paths.append(folder / f"member{member}.keras")
+        model.save(paths[-1])
+    return paths
+
+
+def naive_mean(models: list[keras.Model], images: np.ndarray) -> np.ndarray:
+    """What one writes first: predict with each, take the softmax, average."""
+    answers = (keras.ops.softmax(m.predict(images, batch_size=4, verbose=0)) for m in models)
+    return np.mean([keras.ops.convert_to_numpy(a) for a in answers], 0)
+
+
+def race(*sides: Callable[[], object]) -> list[float]:
+    """Median seconds of each side, taken in turns."""
+    times = [[] for _ in sides]
+    for side in sides:
+        side()
+    for _ in range(REPEATS):
+        for side, found in zip(sides, times, strict=True):
+            began = time.perf_counter()
+            side()
+            found.append(time.perf_counter() - began)
+    return [statistics.median(found) for found in times]
+
+
+def peak(path: Path, count: int) -> int:
+    """Peak memory in bytes of a process that predicts and stores ``count`` images."""
+    command = [sys.executable, __file__, "--memory", str(path), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return int(done.stdout.split()[-1])
+
+
+def use_memory(path: Path, count: int) -> None:
+    predictor = Predictor(path, 4, "auto")
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(folder)
+        images = (np.random.default_rng(i).integers(0, 256, (*SIZE, 3)).astype(np.uint8) for i in range(count))
+        for i, answer in enumerate(predictor.stream(images)):
+            run.write_probabilities("test", str(i), answer, SIZE)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=8, help="epochs of the training beforehand")
+    parser.add_argument("--memory", nargs=2, metavar=("MODEL", "IMAGES"))
+    options = parser.parse_args()
+    if options.memory:
+        use_memory(Path(options.memory[0]), int(options.memory[1]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run, dataset = trained(Path(folder), options.epochs)
+        images = np.stack([resize_image(dataset.read_image(s), SIZE) for s in dataset.select("test")])
+        paths = members_of(run, Path(folder))
+        plain = [keras.models.load_model(p, compile=False) for p in paths]
+        floats = images.astype(np.float32)
+        result: dict[str, object] = {"validation_mean_iou": run.status().mean_iou, "images": len(images), "size": list(SIZE)}
+        expected = plain[0].predict(floats, batch_size=4, verbose=0).argmax(-1)
+        mean = naive_mean(plain, floats).argmax(-1)
+        for backend in ("auto", "tensorflow"):
+            ours = [Predictor(p, 0, backend) for p in paths]
+            one, fast = race(lambda: plain[0].predict(floats, batch_size=4, verbose=0), lambda first=ours[0]: list(first.stream(images)))
+            five, fast_five = race(
+                lambda: naive_mean(plain, floats),
+                lambda all=ours: [combine(answers) for answers in zip(*(m.stream(images) for m in all), strict=True)],
+            )
+            answers = np.stack([combine(a) for a in zip(*(m.stream(images) for m in ours), strict=True)])
+            result[backend] = {
+                "computed_by": ours[0].chosen.describe() if ours[0].chosen else "",
+                "one_model_ratio": one / fast,
+                "one_model_images_per_second": len(images) / fast,
+                "one_model_agreement": float(np.mean(np.stack(list(ours[0].stream(images))).argmax(-1) == expected)),
+                "mean_of_five_ratio": five / fast_five,
+                "mean_of_five_agreement": float(np.mean(answers.argmax(-1) == mean)),
+            }
+        small, large = peak(paths[0], 32), peak(paths[0], 160)
+        result["memory"] = {"images_32_mb": small / 1e6, "images_160_mb": large / 1e6, "ratio": large / small}
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
