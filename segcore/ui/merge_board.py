@@ -90,9 +90,8 @@ def show(groups: Sequence[Sequence[int]], names: Mapping[int, str], colors: Mapp
 def checked(moved: Sequence[object], names: Mapping[int, str]) -> list[list[int]] | None:
     """Return the groups in the order of the classes if each class stands in one, else None: what comes from a browser is not trusted."""
     place = {i: position for position, i in enumerate(names)}
-    if not all(isinstance(group, list) and all(i in place for i in group if isinstance(i, int)) for group in moved):
+    groups = [group for group in moved if isinstance(group, list) and group]
+    flat = [i for group in groups for i in group if type(i) is int and i in place]
+    if len(groups) < len(moved) or len(flat) != sum(map(len, groups)) or sorted(flat, key=place.__getitem__) != list(names):
         return None
-    groups = [sorted((i for i in group), key=place.__getitem__) for group in moved if isinstance(group, list) and group]
-    if sorted((i for group in groups for i in group), key=lambda i: place.get(i, -1)) != list(names):
-        return None
-    return sorted(groups, key=lambda group: place[group[0]])
+    return sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda group: place[group[0]])

@@ -2,8 +2,9 @@
 
 import pytest
 
+from segcore.evaluation.compression import fold
 from segcore.evaluation.dendrogram import build_dendrogram
-from segcore.ui import merging
+from segcore.ui import merge_board, merging
 
 IDS = [3, 5, 8, 11]
 
@@ -130,3 +131,116 @@ def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -
     again = open_page("train", dataset="tiny", label_map="merged-3")
     (maps,) = [s for s in again.selectbox if s.label == "Label map"]
     assert maps.value == "merged-3"
+
+
+def test_steps_by_hand_are_undone_and_done_again(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    assert at.button(key="merge_undo").disabled and at.button(key="merge_redo").disabled
+    by_hand(at, read, [3, 11])
+    by_hand(at, read, [5, 8])
+    read.check(at.button(key="merge_undo").click().run())
+    shows(at, read, trained, [[3, 11]])
+    read.check(at.button(key="merge_redo").click().run())
+    shows(at, read, trained, [[3, 11], [5, 8]])
+    read.check(at.button(key="merge_undo").click().run())
+    by_hand(at, read, [3, 5])  # a new step forgets what was undone
+    assert at.button(key="merge_redo").disabled
+    shows(at, read, trained, [[3, 5, 11]])
+
+
+def test_any_version_of_a_saved_merge_is_a_start(trained, open_page, read) -> None:
+    for groups in ([[3, 5], [8], [11]], [[3, 8], [5], [11]]):
+        trained.workspace.scores.save_label_map(trained.members[0], groups, "mine")
+    at = page(trained, open_page, way="by hand")
+    read.check(at.button(key="saved_mine_1").click().run())
+    shows(at, read, trained, [[3, 5]])
+    read.check(at.button(key="saved_mine_2").click().run())
+    shows(at, read, trained, [[3, 8]])
+
+
+def test_a_hierarchy_file_is_a_merge(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hierarchy")
+    at.file_uploader(key="hierarchy").set_value(("levels.csv", b"field,green,land\nforest,green,land\nroad,built,land\n", "text/csv"))
+    read.check(at.run())
+    shows(at, read, trained, [[3, 5]])
+    read.check(at.selectbox(key="level").set_value(1).run())
+    shows(at, read, trained, [[3, 5, 8]])
+    at.file_uploader(key="hierarchy").set_value(("levels.csv", b"feld,green\n", "text/csv"))
+    assert "did you mean 'field'" in read.check(at.run()).error[0].value
+
+
+def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    at.multiselect(key="importance_pick").set_value([8, 11]).run()
+    at.number_input(key="importance_weight").set_value(3.0)
+    read.check(at.button(key="importance_add").click().run())
+    read.check(at.button_group(key="prior").set_value("importance").run())
+    by_hand(at, read, [8, 11])
+    judged = trained.workspace.merges.judge(trained.members[0], "validation", [[8, 11]], "importance", importance={"8": 3, "11": 3})
+    assert read.metrics(at)["Entropy kept"] == f"{100 * judged['after']['retained_entropy']:.2f} %"
+    assert f"{100 * judged['after']['retained']['importance']:.2f} % by importance" in " ".join(c.value for c in at.caption)
+    read.check(at.button(key="importance_drop_8").click().run())
+    assert at.session_state["importance"] == {11: 3.0}
+
+
+def test_examples_show_the_pixels_that_a_pair_is_confused_in(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    at.session_state["view"] = "Example pixels"
+    by_hand(at, read, [3, 5])
+    counts = trained.workspace.scores.counts(trained.members[0], "validation")[1]
+    told = [c.value for c in at.caption if "px of" in c.value]
+    assert len(told) == int(((counts[:, 0, 1] + counts[:, 1, 0]) > 0).sum())
+    assert f"{counts[:, 0, 1].max():,}" in " ".join(told)
+    read.check(at.button(key="split_3_5").click().run())
+    assert "resolves nothing" in at.info[0].value
+
+
+def test_merged_masks_are_shown_under_the_merged_labels(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="by hand")
+    at.session_state["view"] = "Merged masks"
+    by_hand(at, read, [3, 5])
+    shown = read.scene(at, "merged")
+    assert [p["title"] for p in shown["panels"]][:3] == ["Image", "True, merged", "Predicted, merged"]
+    assert shown["classes"] == ["field + forest", "road", "roof"]
+
+
+def test_predicted_and_realised_stand_side_by_side(trained, made_up, started, open_page, read) -> None:
+    run, workspace = trained.members[0], trained.workspace
+    at = page(trained, open_page, way="by hand")
+    at.session_state["view"] = "Predicted and realised"
+    by_hand(at, read, [3, 5])
+    assert "chosen on validation and scored on test" in " ".join(c.value for c in at.caption)
+    read.check(at.button(key="sum").click().run())
+    assert workspace.tiers.is_summed(run, "test", [[3, 5]])
+    read.check(at.button(key="retrain").click().run())
+    (clone,) = [r for r in workspace.runs.ids() if r.startswith("tiny-unet-tiny") and "--" not in r and r not in trained.members]
+    assert workspace.runs.open(f"{clone}--test").status().after == (clone,) and "retrain" not in [b.key for b in at.button]
+    # its worker is made up: what it would have counted
+    workspace.runs.open(clone).write_status(state="finished", progress=1.0)
+    prediction = workspace.runs.open(f"{clone}--test")
+    ids, counts = workspace.scores.counts(trained.members[1], "test")
+    prediction.write_counts("test", "prediction", ids, fold(counts, workspace.merges.label_map(run, [[3, 5]])))
+    prediction.write_status(state="finished", finished=1_800_000_000.0)
+    read.check(at.run())
+    found = workspace.tiers.compare(run, "test", [[3, 5]])
+    over = found["tiers"][2]["beyond"]["mean_iou"]
+    assert found["retrained"] == clone
+    assert any(f"**Retraining** gave {100 * over['difference']:+.2f} points" in m.value for m in at.markdown)
+    bars = {trace["name"]: trace for trace in read.figure(at, "tier_gains")["data"]}
+    gain = bars["T2 retrained: realised, 3 images"]
+    assert gain["y"][0] == pytest.approx(100 * found["tiers"][2]["gain"]["mean_iou"]["difference"])
+
+
+@pytest.mark.parametrize(
+    ("moved", "wanted"),
+    [
+        ([[11, 3], [5], [8]], [[3, 11], [5], [8]]),
+        ([[3], [5], [8]], None),
+        ([[3, 3], [5], [8], [11]], None),
+        ([[3], [5], [8], [11], [4]], None),
+        ([["3"], [5], [8], [11]], None),
+        ([3, 5, 8, 11], None),
+    ],
+)
+def test_what_a_browser_sends_is_checked(moved, wanted) -> None:
+    assert merge_board.checked(moved, dict(zip(IDS, "abcd", strict=True))) == wanted
