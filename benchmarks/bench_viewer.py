@@ -91,25 +91,54 @@ def time_gestures(page: Page, names: list[str], times: int) -> None:
         print(f"  {name:24s} painted in {statistics.median(took):6.1f} ms (longest {max(took):6.1f})")
 
 
-def time_steps(page: Page) -> None:
-    """Next image: warm (packed before) and cold, from the key to the paint."""
+def count_bytes(page: Page) -> list[int]:
+    """A counter of what comes over the socket from the next reload on."""
     received = [0]
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.__setitem__(0, received[0] + len(data))))
     page.reload()
     page.locator("[data-painted]").wait_for()
+    return received
+
+
+def time_key(page: Page, key: str) -> float:
+    """Milliseconds from a key until another image is painted."""
+    before = page.evaluate("() => window.__segviewer.id")
+    page.locator("canvas").first.focus()
+    start = page.evaluate("() => performance.now()")
+    page.keyboard.press(key)
+    page.wait_for_function("(id) => window.__segviewer.id !== id", arg=before, polling=5)
+    return float(page.evaluate("() => window.__segviewer.at")) - start
+
+
+def time_steps(page: Page) -> None:
+    """Next image without a filmstrip: packed on the way, or packed before."""
+    received = count_bytes(page)
     for label, key, count in (("next, cold", "n", 5), ("previous, warm", "p", 5)):
         took, sent = [], []
         for _ in range(count):
             page.wait_for_timeout(400)
-            before, received[0] = page.evaluate("() => window.__segviewer.id"), 0
-            page.locator("canvas").first.focus()
-            start = page.evaluate("() => performance.now()")
-            page.keyboard.press(key)
-            page.wait_for_function("(id) => window.__segviewer.id !== id", arg=before, polling=5)
-            took.append(page.evaluate("() => window.__segviewer.at") - start)
+            received[0] = 0
+            took.append(time_key(page, key))
             page.wait_for_timeout(200)
             sent.append(received[0])
         print(f"  {label:24s} {statistics.median(took):6.0f} ms, {statistics.median(sent) / 1000:6.1f} KB over the socket")
+
+
+def time_walk(page: Page) -> None:
+    """Next image with a filmstrip: the browser has it ahead; the bytes are those of the one after it."""
+    received = count_bytes(page)
+    took, sent = [], []
+    ahead = "() => { const { album } = window.__segviewer.viewer; return album.scenes.has(album.name(album.neighbour(1))); }"
+    for _ in range(5):
+        page.wait_for_function(ahead)
+        page.wait_for_timeout(300)
+        received[0] = 0
+        took.append(time_key(page, "n"))
+        page.wait_for_function(ahead)
+        page.wait_for_timeout(300)
+        sent.append(received[0])
+    kilobytes = statistics.median(sent) / 1000
+    print(f"  {'next, ahead':24s} {statistics.median(took):6.0f} ms (longest {max(took):.0f}), {kilobytes:6.1f} KB over the socket")
 
 
 def main() -> None:
@@ -142,6 +171,9 @@ def main() -> None:
             print("480 x 360, 6 panels")
             open_scene(page, url, "panels=6")
             time_steps(page)
+            print("480 x 360, 6 panels, with a filmstrip")
+            open_scene(page, url, "panels=6&strip=1")
+            time_walk(page)
             print("4000 x 4000, 4 panels")
             open_scene(page, url, "panels=4&side=4000")
             time_gestures(page, ["opacity", "legend: find a class", "zoom step", "pan step"], 22)

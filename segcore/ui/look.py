@@ -85,6 +85,7 @@ def _choose_panels(runs: Sequence[str]) -> tuple[str, ...]:
         default=default,
         format_func=lambda p: scenes.PANELS[p],
         label_visibility="collapsed",
+        wrap=True,
         key="panels",
         bind="query-params",
         persist_state="session",

@@ -235,5 +235,5 @@ def crf_missing(workspace: Workspace) -> str:
 
 def short_name(run: str) -> str:
     """Return the part of a run's id that tells it from its siblings."""
-    stem = run.split("--")[0]
-    return "-".join(stem.split("-")[-2:])
+    parts = run.split("--")[0].split("-")
+    return "-".join(parts[-3 if parts[-2:-1] == ["crf"] else -2 :])

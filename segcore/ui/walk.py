@@ -87,7 +87,7 @@ def _kept(images: list[str], values: list[float | None], kept: Sequence[bool]) -
 def menu_label() -> str:
     """Return what the menu of order and filters says while it is closed."""
     filtered = bool(st.session_state.get("holds")) + bool(st.session_state.get("find"))
-    order = st.session_state.get("sort") or IMAGE_ORDERS["order"].title
+    order = st.session_state.get("sort") or st.query_params.get("sort") or IMAGE_ORDERS["order"].title
     return f"{order}, filtered" if filtered else str(order)
 
 

@@ -1,11 +1,13 @@
 """A page with nothing but the viewer, for the browser tests: real frames, made-up predictions.
 
 Query parameters: ``index`` (frame), ``panels`` (2, 4 or 6), ``classes`` (12 or 150), ``side`` (of a
-square enlargement), ``view`` (the state of the viewer), ``listen`` (events, by commas).
+square enlargement), ``view`` (the state of the viewer), ``listen`` (events, by commas), ``strip`` (any text: six
+frames with a filmstrip), ``hostile`` (any text: class names that are markup).
 Without CamVid beside the checkout a drawn scene takes the frame's place.
 """
 
 import csv
+import dataclasses
 import functools
 import os
 from pathlib import Path
@@ -16,7 +18,7 @@ import streamlit as st
 from PIL import Image
 
 from segcore.labels import LabelClass, LabelSet, hex_to_color
-from segcore.ui.viewer import Panel, Scene, TopClasses, pack, show
+from segcore.ui.viewer import Panel, Place, Scene, TopClasses, filmstrip, pack, show
 
 ROOT = Path(__file__).resolve().parents[2]
 CAMVID = Path(os.environ.get("SEGSCOPE_SHARED", ROOT.parent / "shared")) / "data" / "camvid"
@@ -113,6 +115,42 @@ def make_scene(index: int, panels: int, classes: int = 12, side: int = 0) -> Sce
     return Scene(name, image, tuple(shown), label_set, truth=1)
 
 
+FRAMES = 6
+
+
+def hostile(label_set: LabelSet) -> LabelSet:
+    """The same classes, named by markup that would run a script where names were not text."""
+    names = [f"<img src=x onerror='window.__hacked={i}'><b>{c.name}</b>" for i, c in enumerate(label_set.classes)]
+    return LabelSet(tuple(LabelClass(c.id, name, c.color) for c, name in zip(label_set.classes, names, strict=True)), label_set.ignored)
+
+
+def walk(panels: int, classes: int, side: int) -> None:
+    """The viewer with a filmstrip, as the compare page has it."""
+
+    def thumbnail(image: str) -> bytes:
+        small = cv2.resize(read_frame(int(image))[1], (112, 78), interpolation=cv2.INTER_AREA)
+        return cv2.imencode(".webp", small[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 62])[1].tobytes()
+
+    def go(image: str) -> None:
+        st.session_state.index = int(image)
+
+    images = [str(i) for i in range(FRAMES)]
+    index, context = st.session_state.index, f"{panels} {classes} {side}"
+    filmstrip.show(
+        images,
+        key="viewer",
+        current=str(index),
+        source="frames",
+        thumbnail=thumbnail,
+        scores=[0.1 * i for i in range(FRAMES)],
+        label="score",
+    )
+    show(lambda: packed(index, panels, classes, side), key="viewer", place=Place(context, str(index), go))
+    st.text(f"at {index}")
+    following = (index + 1) % FRAMES
+    filmstrip.prefetch(str(following), lambda: packed(following, panels, classes, side), key="viewer", context=context)
+
+
 @st.cache_data(show_spinner=False)
 def packed(index: int, panels: int, classes: int, side: int) -> bytes:
     return pack(make_scene(index, panels, classes, side))
@@ -124,6 +162,13 @@ def main() -> None:
     st.session_state.setdefault("index", int(query.get("index", 0)))
     classes, side, panels = (int(query.get(name, default)) for name, default in (("classes", 12), ("side", 0), ("panels", 4)))
     listen = [event for event in query.get("listen", "step").split(",") if event]
+    if "strip" in query:
+        walk(panels, classes, side)
+        return
+    if "hostile" in query:
+        scene = make_scene(0, panels)
+        show(dataclasses.replace(scene, label_set=hostile(scene.label_set)), key="viewer")
+        return
     data = packed(st.session_state.index, panels, classes, side)
     result = show(data, key="viewer", state=query.get("view"), listen=listen)
     st.caption(f"{len(data)} bytes")

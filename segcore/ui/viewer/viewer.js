@@ -375,6 +375,7 @@ class Viewer {
     for (const view of this.views) view.report(facts, this.cursor, frame);
     const [fullWidth, fullHeight] = scene.full;
     const parts = [`${fullWidth} × ${fullHeight} pixels`];
+    if (this.settings.image !== undefined) parts.unshift(this.album.current);
     if (fullWidth !== scene.width) parts.push(`shown at ${scene.width} × ${scene.height}`);
     if (facts) parts.unshift(`x ${scene.toFull(...this.cursor)[0]}, y ${scene.toFull(...this.cursor)[1]}`);
     if (state.mode === "blink") parts.push(this.blink.held ? "blinking is held: Space shows the other" : "Space holds the blinking");
