@@ -5,129 +5,31 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig, to_json
-from segcore.data.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation import refinement, scores
-from segcore.evaluation.boundary import border_distances, boundary_iou, count_boundary
-from segcore.evaluation.calibration import fit_temperature, sample_pixels
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation import refinement
+from segcore.evaluation.calibration import fit_temperature
 from segcore.evaluation.refinement import Outcome
-from segcore.light_worker.members import Members, find_members, scored_samples
+from segcore.light_worker.members import find_members, scored_samples
 from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Pace
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.crf_gain import DISTANCES, count_changes, verdict
+from segcore.light_worker.steps import Counts, SearchTask, Step, count_steps, draw_pixels, objective_score, plain_filters, unpack
+from segcore.postprocess.crf_gain import DISTANCES, verdict
 from segcore.postprocess.crf_search import Candidate, Choice, draw_candidates, search_parameters
-from segcore.postprocess.dense_crf import DenseCRF, require_available
-from segcore.postprocess.ensemble import combine_to_size
+from segcore.postprocess.dense_crf import require_available
 from segcore.runs.store import RunFolder
 
 DOCUMENT = "crf_search"
 ROUNDS = 3
 FIT_IMAGES = 60
-FIT_PIXELS = 2000
-"""Temperature is fitted on so many pixels of so many images, spread over the split."""
-
-COMPONENT_SHARES = (0.0002, 0.001, 0.004)
-"""Sizes of small components that are tried, as shares of an image's pixels."""
-
-Step = Choice | MaskFilter
-Counts = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class SearchTask:
-    """One image and the steps to try on it.
-
-    Attributes:
-        members: The members, with a data set cut down to this one sample.
-        config: The search.
-        steps: CRFs, filters, and None for neither.
-    """
-
-    members: Members
-    config: CRFSearchConfig
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def sample(self) -> Sample:
-        """The sample."""
-        return self.members.dataset.samples[0]
-
-    def combined(self) -> npt.NDArray[np.float32]:
-        """Return the combination of the members at the sample's size, (H, W, C) float32."""
-        size = (self.sample.height, self.sample.width)
-        return combine_to_size(self.members.read(self.sample), size, self.config.rule, self.config.weights or None)
-
-
-def draw_pixels(task: SearchTask) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Draw some scored pixels of one image: (n, C) probabilities and (n,) true indices."""
-    seed = [task.config.seed, sum(task.sample.id.encode())]
-    truth = task.members.truth(task.sample)
-    return sample_pixels(task.combined(), truth, task.members.label_set.ignore_index, FIT_PIXELS, np.random.default_rng(seed))
-
-
-def count_steps(task: SearchTask) -> Counts:
-    """Count one image after each step.
-
-    Returns:
-        (steps, C, C + 2 + 4 bands) int64: confusion, boundary intersection and union, and the changes against no step.
-
-    Raises:
-        SegcoreError: Something on disk is missing or damaged.
-    """
-    labels, truth, probabilities = task.members.label_set, task.members.truth(task.sample), task.combined()
-    size, before = labels.num_classes, probabilities.argmax(axis=-1)
-    image, distances = task.members.dataset.read_image(task.sample), border_distances(truth, labels.ignore_index)
-    rows = []
-    for step in task.steps:
-        if step is None:
-            mask = before
-        elif isinstance(step, MaskFilter):
-            mask = step.apply(probabilities)
-        else:
-            mask = DenseCRF(step).refine(probabilities, image).argmax(axis=-1)
-        mask = mask.astype(labels.mask_dtype)
-        changes = count_changes(truth, before, mask, distances, size)  # (bands, C, 4)
-        parts = [
-            count_confusion(truth, mask, size, labels.ignore_index),
-            count_boundary(truth, mask, size, labels.ignore_index),
-            changes.transpose(1, 0, 2).reshape(size, -1),
-        ]
-        rows.append(np.concatenate(parts, axis=1))
-    return np.stack(rows)
-
-
-def unpack(counts: Counts) -> Outcome:
-    """Take apart the counts of N images, (N, C, C + 2 + 4 bands)."""
-    size = counts.shape[1]
-    changes = counts[..., size + 2 :].reshape(len(counts), size, -1, 4).transpose(0, 2, 1, 3)
-    return Outcome(counts[..., :size], counts[..., size : size + 2], changes)
-
-
-def objective_score(counts: Counts, objective: str) -> float:
-    """Score summed counts, (C, C + 2 + 4 bands), by a name in ``catalog.CRF_OBJECTIVES``."""
-    size = len(counts)
-    found = {
-        "mean_iou": float(scores.mean_iou(counts[:, :size])),
-        "boundary_iou": float(scores.mean_present(boundary_iou(counts[:, size : size + 2]))),
-    }
-    return found[objective] if objective in found else sum(found.values()) / len(found)
-
-
-def plain_filters(pixels: float) -> tuple[MaskFilter, ...]:
-    """Return the filters that are tried beside the CRF on images of so many pixels."""
-    components = [MaskFilter("components", max(2, round(share * pixels))) for share in COMPONENT_SHARES]
-    return (*components, MaskFilter("median", 3), MaskFilter("median", 5), MaskFilter("majority", 5), MaskFilter("majority", 9))
+"""Temperature is fitted on so many images, spread over the split."""
 
 
 class _Search:
@@ -186,7 +88,9 @@ class _Search:
         """Search, counting what is not yet counted."""
         choices = self.candidates()
         self._steps = [*choices, *self.filters]
-        pace = Pace(self.run, _steps_in_all(len(choices) - 1, len(self.samples)), len(self.found), self._should_stop, self.save)
+        pace = Pace(
+            self.run, _steps_in_all(len(choices) - 1, len(self.filters), len(self.samples)), len(self.found), self._should_stop, self.save
+        )
         pace.what = "refined images"
 
         def count(images: Sequence[int], alive: Sequence[Choice]) -> list[list[Counts]]:
@@ -212,12 +116,12 @@ class _Search:
         return unpack(np.stack([self.found[number, i] for i in chosen]))
 
 
-def _steps_in_all(crfs: int, images: int) -> int:
+def _steps_in_all(crfs: int, filters: int, images: int) -> int:
     """How many times an image is refined or filtered in the whole search."""
     total, seen = 0, 0
     for number in range(ROUNDS + 1):
         until = images if number == ROUNDS else max(1, math.ceil(images / 2 ** (ROUNDS - number)))
-        total += max(0, until - seen) * (crfs + 1 + len(plain_filters(1)))
+        total += max(0, until - seen) * (crfs + 1 + filters)
         seen, crfs = max(seen, until), max(1, math.ceil(crfs / 2))
     return total
 

@@ -11,7 +11,6 @@ from segcore.config import TrainConfig, shared_labels
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
-from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.submodels import combine_submodels
 from segcore.runs.store import RunFolder
 
@@ -51,9 +50,7 @@ class Members:
         """
         if self.parts:
             stored = [self._stored(*pair, sample) for pair in zip(self.predictions, (p.num_groups for p in self.parts), strict=True)]
-            grid = (stored[0].shape[0], stored[0].shape[1])
-            on_grid = [p if p.shape[:2] == grid else resize_probabilities(p, grid) for p in stored]
-            yield combine_submodels(on_grid, self.parts, self.rule)
+            yield combine_submodels(stored, self.parts, self.rule)
             return
         for folder in self.predictions:
             yield self._stored(folder, self.label_set.num_classes, sample)

@@ -1,0 +1,79 @@
+"""The ensemble page: its numbers are those of the labs' documents, and its buttons queue what they say."""
+
+import time
+
+import pytest
+
+from segcore.config import CRFSearchConfig
+from segcore.light_worker.crf_search import crf_search_run
+from segcore.light_worker.subsets import subsets_run
+from segcore.postprocess.dense_crf import CRFParameters, is_available
+
+
+def finish(folder, work) -> None:
+    now = time.time()
+    work(folder)
+    folder.write_status(state="finished", started=now, finished=now + 1, progress=1.0)
+
+
+def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, read) -> None:
+    at = open_page("ensemble", members=list(trained.members))
+    found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
+    shown = read.metrics(at)
+    assert shown["Ensemble, mean IoU"] == f"{100 * found['ensemble']:.2f} %"
+    assert shown["Over the best member"] == f"{100 * found['comparison']['difference']:+.2f} points"
+    titles = [p["title"] for p in read.scene(at, "apart_viewer")["panels"]]
+    assert titles == ["Image", "True mask", "Combined mask", "Disagreement", "Entropy"]
+
+
+def test_saving_under_a_name_queues_it(trained, open_page, read) -> None:
+    at = open_page("ensemble", members=list(trained.members))
+    read.check(at.text_input(key="ensemble_name").set_value("ours").run())
+    read.check(at.button(key="combine").click().run())
+    assert trained.workspace.runs.open("ours--test").config.members == trained.members
+    read.check(at.text_input(key="ensemble_name").set_value("not a name").run())
+    assert "Expected a name" in at.warning[0].value
+
+
+def test_subsets_show_the_document(trained, open_page, read, started) -> None:
+    at = open_page("ensemble", members=list(trained.members), tab="Subsets")
+    read.check(at.button(key="score_subsets").click().run())
+    shelf = trained.workspace.ensembles
+    run = shelf.subsets_run(trained.members, "validation")
+    finish(trained.workspace.runs.open(run), subsets_run)
+    read.check(at.run())
+    found = shelf.subsets(run)
+    assert read.metrics(at)["Best subset, mean IoU"] == f"{100 * found['best']['mean_iou']:.2f} %"
+    said = [m.value for m in (*at.markdown, *at.warning)]
+    assert set(found["sentences"]) <= set(said)
+    points = [p for trace in read.figure(at, "subset_scores")["data"][1:] for p in trace["customdata"]]
+    assert sorted(p[0] for p in points) == [0, 1, 2]
+
+
+@pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
+def test_the_crf_tab_shows_the_search_and_one_image(trained, open_page, read, started, monkeypatch) -> None:
+    refined = []
+
+    def refine(shelf, scene, parameters, preview=False):
+        refined.append((parameters, preview))
+        return scene.truth.clip(0, 3), 0.01
+
+    monkeypatch.setattr("segcore.workspace.crf_lab.CRFShelf.refine", refine)
+    config = CRFSearchConfig("tiny", trained.members, candidates=1)
+    run = trained.workspace.crf.start(config)
+    finish(trained.workspace.runs.open(run), crf_search_run)
+    at = open_page("ensemble", members=list(trained.members), tab="CRF")
+    found = trained.workspace.crf.search(run)
+    shown = read.metrics(at)
+    assert shown["Mean IoU with the best CRF"] == f"{100 * found['crf']['mean_iou']:.2f} %"
+    assert shown["after"] == "100.00 %"  # the made-up CRF answers the truth
+    said = [m.value for m in (*at.success, *at.error, *at.info)]
+    assert set(found["verdict"]) <= set(said)
+    titles = [p["title"] for p in read.scene(at, "crf_viewer")["panels"]]
+    assert titles == ["Image", "True mask", "Predicted mask", "CRF mask, preview"]
+    assert refined == [(CRFParameters(relative=True), True), (CRFParameters(relative=True), False)]
+    assert any("100.00 % of the pixels are as in the full CRF" in c.value for c in at.caption)
+    read.check(at.button(key="crf_take").click().run())
+    assert at.slider(key="crf_bilateral_width").value == pytest.approx(found["crf"]["parameters"]["bilateral_width"])
+    read.check(at.button(key="apply_crf").click().run())
+    assert trained.workspace.crf.applied(run, "test")

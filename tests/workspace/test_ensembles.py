@@ -1,0 +1,154 @@
+"""The shelves of the labs: the shell and the pages read the same numbers, and a saved ensemble stands wherever a run does."""
+
+import json
+import time
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from segcore.cli import main
+from segcore.config import CRFSearchConfig
+from segcore.errors import SegcoreError
+from segcore.light_worker.crf_search import crf_search_run
+from segcore.light_worker.evaluation import evaluate_run
+from segcore.light_worker.subsets import subsets_run
+from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.runs.store import RunFolder
+
+needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
+WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
+
+
+@pytest.fixture
+def carry_out(trained, started):
+    """Do in this process what a worker would do with a queued run."""
+
+    def work(run: str) -> RunFolder:
+        folder = trained.workspace.runs.open(run)
+        now = time.time()
+        WORK[folder.config.kind](folder)
+        folder.write_status(state="finished", started=now, finished=now + 1, progress=1.0)
+        return folder
+
+    return work
+
+
+def shell(trained, capsys, *words: str) -> dict:
+    main([*words, "--workspace", str(trained.workspace.folder), "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_shell_tells_what_the_page_shows_of_subsets(trained, carry_out, capsys) -> None:
+    shelf = trained.workspace.ensembles
+    run = shelf.score_subsets(trained.members, "validation")
+    assert trained.workspace.runs.open(run).status().state == "queued"
+    carry_out(run)
+    page = shelf.subsets(run)
+    assert shell(trained, capsys, "ensemble", *trained.members, "--subsets") == page
+    assert shelf.subsets_run(trained.members, "validation") == run and not page["stale"]
+    assert shelf.subsets_run(trained.members, "test") is None
+    singles = [trained.workspace.scores.report(m, "validation").to_json() for m in trained.members]
+    assert [v["mean_iou"] for v in page["values"]] == pytest.approx([s["mean_iou"] for s in singles])
+    np.testing.assert_allclose([v["interval"] for v in page["values"]], [s["interval"]["mean_iou"] for s in singles])
+
+
+def test_the_shell_prints_the_subsets_for_people(trained, carry_out, capsys) -> None:
+    carry_out(trained.workspace.ensembles.score_subsets(trained.members, "validation", draws=200))
+    main(["ensemble", *trained.members, "--search-weights", "--workspace", str(trained.workspace.folder)])
+    text = capsys.readouterr().out
+    assert "adds, points" in text and "Best of 200 weightings" in text and "report it on a split" in text
+
+
+@needs_pydensecrf
+def test_the_shell_tells_what_the_page_shows_of_a_search(trained, carry_out, capsys) -> None:
+    shelf = trained.workspace.crf
+    start = CRFParameters(relative=True)
+    config = CRFSearchConfig("tiny", trained.members, candidates=1, start=start)
+    run = shelf.start(config)
+    carry_out(run)
+    applied = shelf.apply(run, "test")
+    carry_out(applied)
+    words = ("crf-search", *trained.members, "--candidates", "1", "--apply", "test")
+    found = shell(trained, capsys, *words)
+    assert {k: v for k, v in found.items() if k != "applied"} == shelf.search(run)
+    assert found["applied"] == {"run": applied, "split": "test", **shelf.verdict(applied, "test")}
+    assert asdict(trained.workspace.runs.open(applied).config.crf) == found["crf"]["parameters"]
+    assert shelf.searches(trained.members) == [run] and shelf.search_run(config) == run
+    assert shelf.applied(run, "test") == applied and shelf.applied(run, "validation") is None
+    main([*words, "--workspace", str(trained.workspace.folder)])
+    text = capsys.readouterr().out
+    assert found["verdict"][0] in text and "where nothing was chosen" in text
+
+
+def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None:
+    shelf, runs = trained.workspace.ensembles, trained.workspace.runs
+    run = shelf.combine(trained.members, "test", rule="weighted", weights=(1.0, 3.0), name="ours")
+    assert run == "ours--test"
+    carry_out(run)
+    assert runs.rows()[0]["run"] == run
+    report = trained.workspace.scores.report(run, "test")
+    assert trained.workspace.scores.ensemble(run)["ensemble"]["mean_iou"] == report.to_json()["mean_iou"]
+    sample = trained.samples["test"][0]
+    one, two = (trained.workspace.scenes.probabilities(m, "test", sample) for m in trained.members)
+    assert trained.workspace.scenes.probabilities(run, "test", sample) == pytest.approx((one + 3 * two) / 4, abs=1e-5)
+    assert runs.predict_any(run, "validation") == "ours--validation"  # and it predicts other splits, under its name
+    assert runs.open("ours--validation").config.weights == (1.0, 3.0)
+    assert shelf.names(trained.members, "test") == [run, trained.ensemble]
+
+
+def test_a_name_belongs_to_one_ensemble(trained, started) -> None:
+    shelf, (one, two) = trained.workspace.ensembles, trained.members
+    shelf.combine([one, two], "test", name="ours")
+    assert shelf.combine([one, two], "validation", name="ours") == "ours--validation"
+    with pytest.raises(SegcoreError, match="taken"):
+        shelf.combine([one], "test", name="ours")
+    with pytest.raises(SegcoreError, match="taken"):
+        shelf.combine([one, two], "test", rule="geometric", name="ours")
+    with pytest.raises(SegcoreError, match="taken"):
+        shelf.combine([one, two], "test", name=one)
+    for name in ("../x", "a--b", "-a", "a b"):
+        with pytest.raises(SegcoreError, match="Expected a name"):
+            shelf.combine([one, two], "test", name=name)
+
+
+def test_an_ensemble_against_its_best_member(trained) -> None:
+    found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
+    scores = trained.workspace.scores
+    singles = {m: scores.report(m, "test").to_json()["mean_iou"] for m in trained.members}
+    assert found["best"] == max(singles, key=singles.get)
+    assert found["mean_member"] == pytest.approx(sum(singles.values()) / 2)
+    compared = trained.workspace.reports.compare(trained.ensemble, found["best"], "test").to_json()
+    assert found["comparison"] == compared
+
+
+def test_predictions_without_probabilities_are_made_again(trained, started) -> None:
+    member = trained.members[0]
+    run = trained.workspace.runs.open(f"{member}--validation")
+    next(run.folder.glob("probabilities/**/*.prob")).unlink()
+    shelf = trained.workspace.ensembles
+    assert len(trained.workspace.crf.stored(trained.members, "validation")) == 2
+    shelf.predict_missing(trained.members, ["validation"])
+    assert run.status().state == "queued"
+    other = trained.workspace.runs.open(f"{trained.members[1]}--validation")
+    assert other.status().state == "finished"
+
+
+def test_a_result_of_older_predictions_is_called_stale(trained, carry_out) -> None:
+    shelf = trained.workspace.ensembles
+    run = shelf.score_subsets(trained.members, "validation")
+    carry_out(run)
+    trained.workspace.runs.open(f"{trained.members[0]}--validation").write_status(finished=2e9)
+    assert shelf.subsets(run)["stale"]
+    assert shelf.score_subsets(trained.members, "validation") == run  # asked for again, it is made again
+    assert trained.workspace.runs.open(run).status().state == "queued"
+
+
+def test_groups_are_members_that_were_launched_together(trained, made_up) -> None:
+    shelf = trained.workspace.ensembles
+    assert shelf.candidates("tiny") == list(trained.members)
+    assert shelf.groups("tiny") == []  # these two were launched one by one
+    with pytest.raises(SegcoreError, match="subsets"):
+        shelf.subsets(trained.ensemble)
+    with pytest.raises(SegcoreError, match="CRF search"):
+        trained.workspace.crf.search(trained.ensemble)
