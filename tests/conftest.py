@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, RecipeConfig, TrainConfig
+from segcore.data.image_files import read_image
 from segcore.data.writing import ArraySample, write_dataset
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou
@@ -193,3 +194,29 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(processes, "start_detached", lambda arguments, *rest, **named: commands.append(list(arguments)))
     monkeypatch.setattr(processes, "forget", lambda process: None)
     return commands
+
+
+@pytest.fixture
+def own_images(trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """``trained``, whose members can predict one's own images: the process that would is made up, and ``asked`` lists its questions.
+
+    Its network gives each pixel the class whose colour is nearest, with 0.7.
+    """
+    asked: list[tuple[str, dict]] = []
+    for member in trained.members:
+        run = trained.workspace.runs.open(member)
+        run.model_path.write_bytes(b"a network")
+        run.write_json("labels", {"label_set": TINY_LABELS.to_json(), "label_map": None})
+
+    def ask(self, question, arrays=None, timeout=60.0, **values):
+        asked.append((question, values))
+        if question == "load":
+            return {"loaded": 1, "seconds": 3.0, "sizes": [[16, 24]]}, {}
+        image = read_image(Path(values["image"])).astype(int)
+        nearest = np.abs(image[:, :, None] - TINY_LABELS.colors.astype(int)).sum(-1).argmin(-1)
+        probabilities = np.where(nearest[..., None] == np.arange(4), 0.7, 0.1).astype(np.float32)
+        RunFolder(values["folder"]).write_probabilities("images", values["id"], probabilities, image.shape[:2])
+        return {"seconds": 0.25, "size": [*image.shape[:2]], "backend": "TensorFlow in float32"}, {}
+
+    monkeypatch.setattr("segcore.workspace.predictions.Answerer.ask", ask)
+    return SimpleNamespace(**vars(trained), asked=asked, label_set=TINY_LABELS)
