@@ -30,6 +30,7 @@ from segcore.catalog.work import (
     RUN_KINDS,
     RUN_STATES,
     TEST_TIME_AUGMENTATIONS,
+    SUBMODEL_RULES,
 )
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "SEARCHABLE",
     "TEST_TIME_AUGMENTATIONS",
     "TUNE_PRESETS",
+    "SUBMODEL_RULES",
     "Architecture",
     "Choice",
     "Encoder",

@@ -29,6 +29,13 @@ CRF_OBJECTIVES: dict[str, Choice] = {
     "both": Choice("Both", "Ranks by the mean of mean IoU and boundary IoU."),
 }
 
+SUBMODEL_RULES: dict[str, Choice] = {
+    "one_vs_rest": Choice(
+        "One against the rest", "What each network says of its own classes, divided by the sum; a group may be one class."
+    ),
+    "routed": Choice("Routed", "One more network chooses the group, the group's own network the class: the product of both."),
+}
+
 BALANCE_MODES: dict[str, Choice] = {
     "pixel": Choice("By pixel", "A label's share of all labelled pixels."),
     "count": Choice("By count", "A label's share of all (image, label) pairs: in how many images it occurs."),

@@ -18,6 +18,7 @@ from segcore.catalog import (
     PREPROCESSING,
     SCHEDULES,
 )
+    SUBMODEL_RULES,
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.predict_commands import PREDICT_COMMANDS
 from segcore.cli.tables import number, percent, table
@@ -63,6 +64,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--balance-plan", default=run.balance_plan, help="name of a balance plan saved with the data set")
     add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1")
     add("--hosts", default="", help="machines that train one network together: address:port,address:port; the first is this one")
+    add("--submodels", default="", help=f"one network a group of the label map, combined by one of {_some(SUBMODEL_RULES)}; empty for no")
     add("--seed", type=int, default=run.seed)
     add("--deterministic", action="store_true", help="bit-identical repeats")
     add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
@@ -116,6 +118,7 @@ def train_config(options: Options) -> TrainConfig:
         balance_plan=options.balance_plan,
         deterministic=options.deterministic,
         hosts=tuple(host.strip() for host in options.hosts.split(",") if host.strip()),
+        submodels=options.submodels,
     )
 
 

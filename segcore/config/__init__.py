@@ -9,7 +9,7 @@ from typing import Any
 from segcore.config.imported import ImportedConfig
 from segcore.config.lab import CRFSearchConfig, SubsetsConfig
 from segcore.config.mapping import from_json, to_json
-from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig, shared_labels
 from segcore.config.tuning import Range, SearchSpace, TuneConfig
 from segcore.config.using import EvaluateConfig, PredictConfig, PredictOptions
 from segcore.errors import unknown
@@ -31,6 +31,7 @@ __all__ = [
     "TuneConfig",
     "config_from_json",
     "from_json",
+    "shared_labels",
     "to_json",
 ]
 

@@ -1,5 +1,6 @@
 """A training run: which network, how it learns, on what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from segcore.catalog import (
@@ -12,6 +13,7 @@ from segcore.catalog import (
     PRECISIONS,
     PREPROCESSING,
     SCHEDULES,
+    SUBMODEL_RULES,
     loss_terms,
 )
 from segcore.config.checks import check_name, check_range
@@ -140,6 +142,9 @@ class TrainConfig:
         deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).
         hosts: Machines that train this one network together, each as "address:port", the first one the one that is started
             here; they must see the workspace under the same path. Empty for this machine alone.
+        submodels: A name in ``catalog.SUBMODEL_RULES`` where this is one of several networks for parts of the labels, which are
+            combined by that rule; "" for one network for all. Launched with it, one run a group of the label map is made (one a
+            class without a map), each with a label map of its own.
     """
 
     dataset: str
@@ -156,6 +161,7 @@ class TrainConfig:
     balance_plan: str = ""
     deterministic: bool = False
     hosts: tuple[str, ...] = ()
+    submodels: str = ""
     kind: str = "train"
 
     def __post_init__(self) -> None:
@@ -177,6 +183,8 @@ class TrainConfig:
             )
         if self.recipe.jit and (self.hosts or "," in self.device):
             raise SegcoreError("Expected one device with XLA, received several: turn XLA off, or choose one device.")
+        if self.submodels:
+            check_name("rule for submodels", self.submodels, SUBMODEL_RULES)
         self._check_hosts()
 
     def _check_hosts(self) -> None:
@@ -191,3 +199,21 @@ class TrainConfig:
             raise SegcoreError(
                 f"Expected a batch size that divides by {len(self.hosts)} hosts, received {self.recipe.batch_size}: take {near}."
             )
+
+
+def shared_labels(members: Sequence[TrainConfig]) -> tuple[str, str]:
+    """Return what members answer with together.
+
+    Returns:
+        The name of the label map that they share, "" for none, and "" again; of submodels "" and their rule: together they answer
+        with all classes.
+
+    Raises:
+        SegcoreError: Their label maps differ and they are no submodels of one rule.
+    """
+    maps, rules = {member.label_map for member in members}, {member.submodels for member in members}
+    if len(maps) < 2:
+        return (maps.pop() if maps else ""), ""
+    if len(rules) == 1 and "" not in rules:
+        return "", rules.pop()
+    raise SegcoreError(f"Expected members trained with one label map, received {sorted(maps)}: combine runs that share it.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.catalog import BATCH_NORMS, PREPROCESSING, Choice
+from segcore.catalog import BATCH_NORMS, PREPROCESSING, SUBMODEL_RULES, Choice
 from segcore.config import TrainConfig
 from segcore.ui.starting import key as keyed
 
@@ -133,5 +133,11 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 placeholder="10.0.0.5:2222, 10.0.0.6:2222",
                 help="Addresses with ports, this machine first; all see the workspace under one path. The log says what to start there.",
             )
+            titles = {"": "One network for all labels", **{name: entry.title for name, entry in SUBMODEL_RULES.items()}}
+            rules = list(titles)
+            submodels = st.selectbox("Submodels", rules, rules.index(begun.submodels), titles.__getitem__, key=keyed("submodels"))
+            st.caption(
+                SUBMODEL_RULES[submodels].summary if submodels else "Or one network a group of the label map, one a class without a map."
+            )
     listed = tuple(host.strip() for host in hosts.split(",") if host.strip())
-    return Details(preprocessing, recipe, {"deterministic": deterministic, "hosts": listed})
+    return Details(preprocessing, recipe, {"deterministic": deterministic, "hosts": listed, "submodels": submodels})

@@ -224,6 +224,7 @@ def command_line(config: TrainConfig, members: int) -> str:
         "balance_plan": config.balance_plan,
         "device": config.device,
         "hosts": ",".join(config.hosts),
+        "submodels": "" if config.group else config.submodels,  # of a launched part it would ask for parts of a part
         "seed": config.seed,
         "members": members,
         "deterministic": config.deterministic,

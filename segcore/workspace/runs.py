@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import TrainConfig
+from segcore.data.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
+from segcore.labels import LabelMap
+from segcore.postprocess.submodels import needs_router, part_maps
 from segcore.runs import jobs
 from segcore.runs.devices import Device, list_devices
 from segcore.runs.listing import RunSummary, list_runs
@@ -60,10 +63,11 @@ class RunShelf(DerivedRuns):
         return [_row(summary) for summary in jobs.refresh(self._workspace)]
 
     def train(self, config: TrainConfig, members: int = 1) -> list[str]:
-        """Queue one or more training runs that differ in seed only, and return their ids.
+        """Queue one or more training runs that differ in seed only, and return their ids; of submodels one run a part each.
 
         Args:
-            config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed + m``.
+            config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed + m``. With ``submodels`` the
+                parts of its label map are saved with the data set, and each run gets one of them.
             members: How many, 1 to 100.
 
         Raises:
@@ -84,10 +88,11 @@ class RunShelf(DerivedRuns):
         if config.balance_plan:
             dataset.load_plan(config.balance_plan)
         group = self._new_id(f"{config.dataset}-{config.model.architecture}-{config.model.encoder}")
-        runs = []
-        for member in range(members):
-            run = f"{group}-{member + 1}"
-            member_config = dataclasses.replace(config, member=member, group=group, seed=config.seed + member)
+        runs: list[str] = []
+        parts = _label_maps(dataset, config)
+        for number in range(members * len(parts)):
+            run, part = f"{group}-{number + 1}", parts[number % len(parts)]
+            member_config = dataclasses.replace(config, member=number, group=group, seed=config.seed + number, label_map=part)
             RunFolder.create(self.folder, run, member_config).write_status(epochs=config.recipe.epochs)
             runs.append(run)
         jobs.submit(self._workspace, runs)
@@ -194,3 +199,19 @@ def _row(summary: RunSummary) -> dict[str, Any]:
         "star": notes.star,
         "archived": notes.archived,
     }
+
+
+def _label_maps(dataset: Dataset, config: TrainConfig) -> list[str]:
+    """Return the label map of each run that a config asks for; of submodels those of the parts, which are saved where they are new."""
+    if not config.submodels:
+        return [config.label_map]
+    classes = dataset.label_set.num_classes
+    whole = dataset.load_label_map(config.label_map) if config.label_map else LabelMap(LabelMap.identity(classes).groups, "class")
+    parts = part_maps(whole)
+    for part in parts:
+        if part.name not in dataset.label_maps() or dataset.load_label_map(part.name).groups != part.groups:
+            dataset.save_label_map(part)
+    router = [config.label_map] if config.submodels == "routed" and needs_router(whole) else []
+    if config.submodels == "routed" and not router:
+        raise SegcoreError("Expected a label map with a group of two classes or more for a router, received none: choose one_vs_rest.")
+    return [*(part.name for part in parts), *router]

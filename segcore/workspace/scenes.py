@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig, ImportedConfig, PredictConfig, TrainConfig
+from segcore.config import EvaluateConfig, ImportedConfig, PredictConfig, TrainConfig, shared_labels
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.dense_crf import CRFParameters, require_available
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
+from segcore.postprocess.submodels import combine_submodels
 from segcore.postprocess.uncertainty import entropy, measure_uncertainty
 from segcore.runs.answerer import Answerer
 from segcore.runs.store import RunFolder
@@ -79,7 +80,7 @@ class SceneShelf:
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
             stored = self._datasets.open(config.dataset).sample(sample)
-            members = (self._stored(m, split, sample)[0] for m in config.members)
+            members = self._answers(config, split, sample)
             return combine_to_size(members, (stored.height, stored.width), config.rule, config.weights or None)
         probabilities, size = self._stored(run, split, sample)
         return resize_probabilities(probabilities, size)
@@ -87,6 +88,19 @@ class SceneShelf:
     def _stored(self, run: str, split: str, sample: str) -> tuple[Probabilities, tuple[int, int]]:
         name = run if _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig) else prediction_id(run, split)
         return self._runs.open(name).read_probabilities(split, sample)
+
+    def _answers(self, config: EvaluateConfig, split: str, sample: str) -> list[Probabilities]:
+        """What an ensemble combines: each member's probabilities, or of submodels, which answer only together, their combination."""
+        stored = [self._stored(m, split, sample)[0] for m in config.members]
+        rule = shared_labels(self._trained(config))[1]
+        if not rule:
+            return stored
+        whole = LabelMap.identity(self._datasets.open(config.dataset).label_set.num_classes)
+        return [combine_submodels(stored, [self.label_map_of(m) or whole for m in config.members], rule)]
+
+    def _trained(self, config: EvaluateConfig) -> list[TrainConfig]:
+        members = [self._runs.open(member).config for member in config.members]
+        return [member for member in members if isinstance(member, TrainConfig)]
 
     def has_probabilities(self, run: str, split: str, sample: str) -> bool:
         """Return whether :meth:`probabilities` would find a run's probabilities: an import of masks has none.
@@ -120,9 +134,8 @@ class SceneShelf:
             SegcoreError: A member was not predicted.
         """
         config = self._runs.open(run).config
-        if not isinstance(config, EvaluateConfig) or len(config.members) < 2:
-            return None
-        return _apart([self._stored(m, split, sample)[0] for m in config.members])
+        answers = self._answers(config, split, sample) if isinstance(config, EvaluateConfig) else []
+        return _apart(answers) if len(answers) > 1 else None
 
     def unsureness(self, run: str, split: str, sample: str) -> tuple[float, float]:
         """Return how unsure a run is about an image: its mean entropy and its members' mean disagreement, as shares 0..1 of the most.
@@ -137,7 +150,7 @@ class SceneShelf:
         config = self._runs.open(run).config
         apart = float("nan")
         if isinstance(config, EvaluateConfig):
-            members = [self._stored(m, split, sample)[0] for m in config.members]
+            members = self._answers(config, split, sample)
             grid = (members[0].shape[0], members[0].shape[1])
             probabilities = combine_to_size(members, grid, config.rule, config.weights or None)
             if len(members) > 1:
@@ -194,7 +207,8 @@ class SceneShelf:
         """
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
-            return self.label_map_of(config.members[0])
+            shared = shared_labels(self._trained(config))[0]
+            return self._datasets.open(config.dataset).load_label_map(shared) if shared else None
         if isinstance(config, PredictConfig):
             return self.label_map_of(config.run)
         if not isinstance(config, (TrainConfig, ImportedConfig)):

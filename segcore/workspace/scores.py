@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import CRFSearchConfig, EvaluateConfig, ImportedConfig, PredictConfig, RunConfig, SubsetsConfig, TuneConfig
+from segcore.config import (
+    CRFSearchConfig,
+    EvaluateConfig,
+    ImportedConfig,
+    PredictConfig,
+    RunConfig,
+    SubsetsConfig,
+    TrainConfig,
+    TuneConfig,
+    shared_labels,
+)
 from segcore.data.dataset import Dataset
 from segcore.data.mask_folders import pair_mask_folders
 from segcore.errors import SegcoreError
@@ -249,7 +259,8 @@ def _groups(dataset: Dataset, ids: Sequence[str]) -> list[str] | None:
 
 def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
     if isinstance(config, EvaluateConfig):
-        return _label_map_of(runs, runs.open(config.members[0]).config)
+        members = [runs.open(member).config for member in config.members]
+        return shared_labels([member for member in members if isinstance(member, TrainConfig)])[0]
     if isinstance(config, PredictConfig):
         return _label_map_of(runs, runs.open(config.run).config)
     if isinstance(config, (SubsetsConfig, CRFSearchConfig)):

@@ -58,6 +58,7 @@ def random_config(rng) -> TrainConfig:
     return TrainConfig(
         "a-set", model, recipe, size, "learn", str(rng.choice(["", "check"])), int(rng.integers(0, 2**31)),
         device="gpu:0,gpu:1" if several else "gpu:3", hosts=("one:2222", "two:2222") if several else (),
+        submodels=str(rng.choice(["", "routed"])),
         label_map=str(rng.choice(["", "merged-3"])), balance_plan=str(rng.choice(["", "by-pixel"])), deterministic=bool(rng.integers(2)),
     )  # fmt: skip
 
@@ -178,7 +179,7 @@ def test_splits_always_leave_something_to_learn_from(workspace, open_page, read)
 def test_a_run_is_trained_like_another(trained, made_up, started, open_page, read) -> None:
     rng = np.random.default_rng(3)
     config = dataclasses.replace(random_config(rng), dataset="tiny", train_split="train", validation_split="validation", label_map="")
-    config = dataclasses.replace(config, balance_plan="", device="auto", hosts=(), seed=40, member=2, group="g")
+    config = dataclasses.replace(config, balance_plan="", device="auto", hosts=(), submodels="", seed=40, member=2, group="g")
     made_up.write("odd-3", config)
     at = open_page("train", from_run="odd-3")
     told, members = parsed(next(c.value for c in at.code))
