@@ -21,18 +21,20 @@ if not [s for s in dataset.splits if s]:
 with st.expander("New study", icon=":material/add:", expanded=not studies, key="new_study"):
     with state.errors_shown():
         config = tune_form.form(dataset, name)
-    if st.button("Start the study", type="primary", icon=":material/play_arrow:", disabled=config is None) and config is not None:
+    with st.container(horizontal=True):
+        begin = st.button("Start the study", type="primary", icon=":material/play_arrow:", disabled=config is None)
+        if config is not None:
+            with st.popover("The same from the shell", icon=":material/terminal:"):
+                command, space = tune_form.command_line(config)
+                st.code(command, language="bash", wrap_lines=True)
+                st.caption("space.json")
+                st.code(space, language="json")
+    if begin and config is not None:
         with state.errors_shown():
             run = workspace.studies.start(config)
         st.session_state["study"] = run
         st.toast("The study waits in the queue")
         st.rerun()
-    if config is not None:
-        with st.popover("The same from the shell", icon=":material/terminal:"):
-            command, space = tune_form.command_line(config)
-            st.code(command, language="bash", wrap_lines=True)
-            st.caption("space.json")
-            st.code(space, language="json")
 
 if studies:
     tune_panel.show(state.choose_from("Study", studies, "study"))

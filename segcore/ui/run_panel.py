@@ -114,6 +114,9 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
     if config.kind == "train":
         query = {"dataset": config.dataset, "from_run": run}
         st.page_link("pages/train.py", label="Train like this", icon=":material/content_copy:", query_params=query)
+    if config.kind == "tune":
+        query = {"dataset": config.dataset, "study": run}
+        st.page_link("pages/tune.py", label="Its trials", icon=":material/tune:", query_params=query)
     if now not in ACTIVE:
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("This moves the run and its predictions to the trash, from where they can be taken back.")

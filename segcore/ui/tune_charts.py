@@ -55,13 +55,14 @@ def history(trials: Trials, planned: int) -> go.Figure:
                 hovertemplate="trial %{x}: %{y:.2f} %<br>%{customdata}<extra>" + TRIAL_STATES[state].lower() + "</extra>",
             )
         )
-    return lay_out(
+    lay_out(
         figure,
         300,
         xaxis={"title": {"text": "trial"}, "dtick": 1 if planned <= 20 else None, "range": [0.5, planned + 0.5]},
         yaxis={"title": {"text": "validation mean IoU, %"}},
         showlegend=True,
     )
+    return figure.update_layout(legend={"y": -0.32})
 
 
 def epochs(trials: Trials, best: int | None) -> go.Figure:
@@ -84,7 +85,7 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
                 mode="lines+markers" if len(points) < 3 or is_best else "lines",
                 name=f"trial {row['trial']}",
                 line={
-                    "color": ACCENT if is_best else QUIET,
+                    "color": WARM if is_best else QUIET,
                     "width": 3 if is_best else 1.5,
                     "dash": "dot" if row["state"] == "pruned" else "solid",
                 },
@@ -144,7 +145,8 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
         figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}, layer="below")
         figure.add_annotation(x=place, y=1.13, text=f"<b>{axis.title}</b>", showarrow=False)
         for height, text in axis.ticks:
-            figure.add_annotation(x=place, y=height, text=text, showarrow=False, xanchor="right", xshift=-7, font={"size": 11})
+            side = {"xanchor": "left", "xshift": 8} if axis is axes[-1] else {"xanchor": "right", "xshift": -8, "yshift": 9 if place else 0}
+            figure.add_annotation(x=place, y=height, text=text, showarrow=False, font={"size": 11}, **side)
     for rank, row in enumerate(rows):
         share = (rank + 1) / len(rows)
         figure.add_trace(
@@ -152,7 +154,7 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
                 x=list(range(len(axes))),
                 y=[axis.heights[rank] for axis in axes],
                 mode="lines+markers",
-                line={"color": ACCENT if rank == len(rows) - 1 else QUIET, "width": 1 + 2.5 * share**2},
+                line={"color": WARM if rank == len(rows) - 1 else QUIET, "width": 1 + 2.5 * share**2},
                 marker={"size": 4},
                 opacity=0.35 + 0.65 * share,
                 name=f"trial {row['trial']}",
@@ -164,7 +166,7 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
         figure,
         320,
         showlegend=False,
-        xaxis={**hidden, "range": [-0.62, len(axes) - 0.9]},
+        xaxis={**hidden, "range": [-0.62, len(axes) - 0.62]},
         yaxis={**hidden, "range": [-0.06, 1.2]},
         hovermode="closest",
     )
@@ -184,7 +186,8 @@ def _axis(name: str, values: Sequence[Any]) -> _Axis:
     """An axis of powers of ten for a learning rate, else one place a choice, with its lines spread around it."""
     if name == "learning_rate":
         powers = [math.log10(value) for value in values]
-        low, high = math.floor(min(powers)), math.ceil(max(powers) + 1e-9)
+        low = math.floor(min(powers))
+        high = max(math.ceil(max(powers)), low + 1)
         ticks = [((power - low) / (high - low), f"{10.0**power:g}") for power in range(low, high + 1)]
         return _Axis(setting(name), ticks, [(power - low) / (high - low) for power in powers])
     known = sorted(set(values), key=lambda value: (isinstance(value, str), value))
