@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.image_files import open_image, read_indices
-from segcore.data.png_decoding import decode_rgb
+from segcore.data.png_decoding import decode_grey, decode_rgb
 from segcore.errors import SegcoreError
 from segcore.labels import Color
 
@@ -19,10 +19,6 @@ UNKNOWN = 65534
 ID_CODES = 1 << 16
 COLOR_CODES = 1 << 24
 MAX_COLORS_OF_A_MASK = 4096
-STRIP_PIXELS = 1 << 20
-EXACT_FLOAT = 1 << 24
-"""OpenCV's histogram is float32, exact up to here."""
-
 Codes = npt.NDArray[np.uint32]
 
 
@@ -90,6 +86,9 @@ def read_ids(path: Path) -> npt.NDArray[Any]:
     Raises:
         SegcoreError: The file cannot be read, or is coloured.
     """
+    ids = decode_grey(path)
+    if ids is not None:
+        return ids
     if mode_of(path) not in ("RGB", "RGBA", "LA"):
         return read_indices(path)
     with open_image(path) as image:
@@ -104,7 +103,7 @@ class Survey:
     """Which codes occur in many masks, how often, and where first. May be fed from several threads.
 
     A table over all codes numbers those met so far, so that counting a mask is one lookup and one
-    bincount; only pixels of a code never met before are sorted.
+    bincount of its runs; only codes never met before are sorted.
     """
 
     def __init__(self, size: int) -> None:
@@ -130,10 +129,11 @@ class Survey:
         Raises:
             SegcoreError: It holds thousands of codes, as a photograph does.
         """
-        numbers = look_up(self._number_of, codes)
-        counts = count_numbers(numbers, len(self.codes))
-        if counts[-1]:
-            fresh = np.unique(codes[numbers == UNKNOWN])
+        values, lengths = runs_of(codes)
+        numbers = self._number_of.take(values)
+        new = numbers == UNKNOWN
+        if new.any():
+            fresh = np.unique(values[new])
             if len(fresh) > MAX_COLORS_OF_A_MASK:
                 raise SegcoreError(f"Expected a mask with few colours, received {len(fresh)}: is this a photograph, or a JPEG?")
             with self._lock:
@@ -143,7 +143,8 @@ class Survey:
                             raise SegcoreError("Expected masks with few colours, received too many to count: save them as PNG, not JPEG.")
                         self.codes.append(code)  # before the table knows it: other threads look codes up without the lock
                         self._number_of[code] = len(self.codes) - 1
-            counts = count_numbers(look_up(self._number_of, codes), len(self.codes))
+            numbers = self._number_of.take(values)
+        counts = np.bincount(numbers, weights=lengths)
         with self._lock:
             for number in np.flatnonzero(counts).tolist():
                 code = self.codes[number]
@@ -155,23 +156,6 @@ class Survey:
     def total(self) -> int:
         """Pixels counted."""
         return sum(self.pixels.values())
-
-
-def count_numbers(numbers: npt.NDArray[np.uint16], known: int) -> npt.NDArray[np.int64]:
-    """Count how often each number stands in an array.
-
-    Args:
-        numbers: (H, W) uint16, each below ``known`` or :data:`UNKNOWN`.
-        known: How many numbers there are.
-
-    Returns:
-        (known + 1,) int64 pixels; the last is that of :data:`UNKNOWN`.
-    """
-    if known < 255 and numbers.size < EXACT_FLOAT:  # UNKNOWN becomes 254, which is free for up to 254 numbers
-        counts = cv2.calcHist([numbers.astype(np.uint8)], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-        return np.append(counts[:known], counts[UNKNOWN & 255])
-    counts = np.bincount(numbers.ravel(), minlength=UNKNOWN + 1)
-    return np.append(counts[:known], counts[UNKNOWN])
 
 
 def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
@@ -189,18 +173,29 @@ def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
     return lookup
 
 
-def look_up(table: npt.NDArray[np.uint16], codes: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Map codes through a table, a strip of rows at a time (indexing needs eight bytes a pixel in between).
+def runs_of(codes: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """Break a mask into runs of one code, row after row: masks hold few, so what is done to runs costs next to nothing.
 
     Args:
-        table: (size,) uint16.
+        codes: (H, W) integers, at least one.
+
+    Returns:
+        The code of each run, (R,) of the same kind, and its pixels, (R,).
+    """
+    flat = codes.reshape(-1)
+    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
+    return flat.take(ends), np.diff(ends, prepend=-1)
+
+
+def look_up(table: npt.NDArray[Any], codes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Map codes through a table.
+
+    Args:
+        table: (size,) of any kind.
         codes: (H, W) integers, 0..size - 1.
 
     Returns:
-        (H, W) uint16.
+        (H, W) of the table's kind.
     """
-    found = np.empty(codes.shape, np.uint16)
-    rows = max(1, STRIP_PIXELS // max(1, codes.shape[1]))
-    for start in range(0, len(codes), rows):
-        found[start : start + rows] = table.take(codes[start : start + rows])
-    return found
+    values, lengths = runs_of(codes)
+    return np.repeat(table.take(values), lengths).reshape(codes.shape)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset import Sample
 from segcore.data.image_files import image_size, verify_image
-from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, look_up, mode_of, read_colors, read_ids
+from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, mode_of, read_colors, read_ids, runs_of
 from segcore.data.importers.labelling import Labelling, label_colors, label_declared_ids, label_found_ids
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import Layout, Pair
@@ -136,15 +136,16 @@ def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[
         SegcoreError: The mask is missing, damaged, of another size, or holds an undeclared id or colour.
     """
     codes = read_codes(layout, pair, labelling.by)
-    indices = look_up(labelling.lookup, codes)
+    values, lengths = runs_of(codes)
+    indices = labelling.lookup.take(values)
     unknown = indices == UNKNOWN
     if unknown.any():
-        found = np.unique(codes[unknown])[:6].tolist()
+        found = np.unique(values[unknown])[:6].tolist()
         shown = ", ".join(color_to_hex((c >> 16, c >> 8 & 255, c & 255)) if labelling.by == "color" else str(c) for c in found)
         what = "colours" if labelling.by == "color" else "ids"
         where = layout.declared_in or "the label set"
         raise SegcoreError(f"Expected only {what} that {where} declares, the mask holds {shown}: declare them there or correct the mask.")
-    return indices.astype(labelling.label_set.mask_dtype)
+    return np.repeat(indices.astype(labelling.label_set.mask_dtype), lengths).reshape(codes.shape)
 
 
 def convert(
