@@ -1,0 +1,39 @@
+"""The peer of ``bench_training.py``: segmentation_models.pytorch; run by an interpreter that has it."""
+
+import json
+import sys
+import time
+
+import segmentation_models_pytorch as smp
+import torch
+from training_task import CLASSES, batch_of, measure
+
+
+def torch_smp(steps: int, precision: str) -> dict[str, float]:
+    """segmentation_models.pytorch, channels last."""
+    images, masks = batch_of()
+    began = time.monotonic()
+    model = smp.Unet("resnet50", encoder_weights=None, classes=CLASSES).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    loss = torch.nn.CrossEntropyLoss(ignore_index=255)
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float().div(255).to(memory_format=torch.channels_last)
+    y = torch.from_numpy(masks).long()
+
+    def step() -> float:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
+            value = loss(model(x).float(), y)
+        value.backward()
+        optimizer.step()
+        return float(value)
+
+    step()
+    return measure(began, steps, step)
+
+
+SIDES = {"smp": torch_smp}
+
+
+if __name__ == "__main__":
+    name, steps, precision = sys.argv[1:]
+    print(json.dumps(SIDES[name](int(steps), precision)))
