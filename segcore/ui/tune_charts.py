@@ -13,7 +13,7 @@ from segcore.ui.tune_words import TRIAL_STATES, choice, setting, settings
 Trials = Sequence[Mapping[str, Any]]
 SYMBOLS = {"complete": "circle", "running": "circle-open", "pruned": "x-thin"}
 GREY = "rgba(128,128,128,.9)"
-MAX_LINES = 100
+MAX_LINES = 60
 
 
 def history(trials: Trials, planned: int) -> go.Figure:
@@ -73,33 +73,35 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
         best: Number of the best trial, or None.
     """
     figure = go.Figure()
-    for row in sorted(trials, key=lambda r: r["trial"] == best):
-        points = sorted((int(epoch), 100 * score) for epoch, score in row["scores"].items() if math.isfinite(score))
-        if not points:
+    parts: dict[str, list[Mapping[str, Any]]] = {"ended early": [], "others": [], "best": []}
+    for row in trials:
+        parts["best" if row["trial"] == best else "ended early" if row["state"] == "pruned" else "others"].append(row)
+    for name, rows in parts.items():
+        x: list[int | None] = []
+        y: list[float | None] = []
+        told: list[str] = []
+        for row in rows:  # one trace for all lines of a kind, parted by gaps: hundreds of traces would be slow
+            points = sorted((int(epoch), 100 * score) for epoch, score in row["scores"].items() if math.isfinite(score))
+            x += [*(epoch for epoch, _ in points), None]
+            y += [*(score for _, score in points), None]
+            told += [f"trial {row['trial']}<br>{settings(row['values'])}"] * (len(points) + 1)
+        if not any(x):
             continue
-        is_best = row["trial"] == best
+        line = {"color": WARM if name == "best" else QUIET, "width": 3 if name == "best" else 1.5}
         figure.add_trace(
             go.Scatter(
-                x=[x for x, _ in points],
-                y=[y for _, y in points],
-                mode="lines+markers" if len(points) < 3 or is_best else "lines",
-                name=f"trial {row['trial']}",
-                line={
-                    "color": WARM if is_best else QUIET,
-                    "width": 3 if is_best else 1.5,
-                    "dash": "dot" if row["state"] == "pruned" else "solid",
-                },
+                x=x,
+                y=y,
+                customdata=told,
+                name=name,
+                mode="lines+markers",
+                line={**line, "dash": "dot" if name == "ended early" else "solid"},
                 marker={"size": 5},
-                hovertemplate=f"trial {row['trial']}, epoch %{{x}}: %{{y:.2f}} %<br>{settings(row['values'])}<extra></extra>",
+                hovertemplate="%{customdata}<br>epoch %{x}: %{y:.2f} %<extra></extra>",
             )
         )
-    return lay_out(
-        figure,
-        300,
-        xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
-        yaxis={"title": {"text": "validation mean IoU, %"}},
-        showlegend=False,
-    )
+    y_axis = {"title": {"text": "validation mean IoU, %"}}
+    return lay_out(figure, 300, xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"}, yaxis=y_axis, showlegend=False)
 
 
 def importances(shares: Mapping[str, float]) -> go.Figure:
@@ -131,7 +133,7 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
     Lines that share a choice are spread around it in the order of their scores, so that each can be followed.
 
     Args:
-        trials: Rows of a study; the best hundred are drawn.
+        trials: Rows of a study; the best sixty are drawn.
         names: What was varied, in order.
     """
     rows = [row for row in trials if row["state"] == "complete" and all(name in row["values"] for name in names)]

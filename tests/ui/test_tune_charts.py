@@ -35,9 +35,12 @@ def test_the_best_so_far_steps_up_with_finished_trials_only() -> None:
 
 def test_every_trial_with_an_epoch_has_a_line_and_the_best_lies_on_top() -> None:
     figure = tune_charts.epochs(TRIALS, 5)
-    assert {trace.name for trace in figure.data} == {f"trial {n}" for n in (1, 3, 4, 5, 6)}
-    assert figure.data[-1].name == "trial 5" and list(figure.data[-1].y) == [25.0, 50.0]
-    assert traces(figure)["trial 3"].line.dash == "dot"
+    drawn = traces(figure)
+    assert list(drawn) == ["ended early", "others", "best"]
+    assert list(drawn["best"].x) == [1, 2, None] and list(drawn["best"].y) == [25.0, 50.0, None]
+    assert list(drawn["others"].x) == [1, 2, None, None, 1, 2, None, 1, None]  # trials 1, 2 (failed: nothing), 4, 6
+    assert [text.split("<br>")[0] for text in drawn["others"].customdata][4:7] == ["trial 4"] * 3
+    assert list(drawn["ended early"].y) == [10.0, None] and drawn["ended early"].line.dash == "dot"
 
 
 def test_parallel_lines_go_through_powers_choices_and_scores() -> None:
