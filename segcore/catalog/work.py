@@ -108,3 +108,9 @@ IMAGE_ORDERS: dict[str, Choice] = {
     "crf_gain": Choice("CRF gain", "Where the CRF loses most mean IoU first, where it gains most last."),
     "difference": Choice("A minus B", "Where B beats A by most in mean IoU first, where A beats B by most last."),
 }
+
+RUN_EXPORTS: dict[str, Choice] = {
+    "tensorboard": Choice("TensorBoard", "An event file with every curve, that TensorBoard reads; needs no package to write."),
+    "mlflow": Choice("MLflow", "Parameters, curves and notes in an MLflow experiment; needs the package mlflow-skinny."),
+    "wandb": Choice("Weights & Biases", "A run of a project there, or written offline; needs the package wandb."),
+}

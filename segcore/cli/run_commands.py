@@ -16,9 +16,10 @@ from segcore.catalog import (
     OPTIMIZERS,
     PRECISIONS,
     PREPROCESSING,
+    RUN_EXPORTS,
     SCHEDULES,
-)
     SUBMODEL_RULES,
+)
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.predict_commands import PREDICT_COMMANDS
 from segcore.cli.tables import number, percent, table
@@ -63,8 +64,8 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
     add("--balance-plan", default=run.balance_plan, help="name of a balance plan saved with the data set")
     add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1")
-    add("--hosts", default="", help="machines that train one network together: address:port,address:port; the first is this one")
     add("--submodels", default="", help=f"one network a group of the label map, combined by one of {_some(SUBMODEL_RULES)}; empty for no")
+    add("--hosts", default="", help="machines that train one network together: address:port,address:port; the first is this one")
     add("--seed", type=int, default=run.seed)
     add("--deterministic", action="store_true", help="bit-identical repeats")
     add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
@@ -117,8 +118,8 @@ def train_config(options: Options) -> TrainConfig:
         label_map=options.label_map,
         balance_plan=options.balance_plan,
         deterministic=options.deterministic,
-        hosts=tuple(host.strip() for host in options.hosts.split(",") if host.strip()),
         submodels=options.submodels,
+        hosts=tuple(host.strip() for host in options.hosts.split(",") if host.strip()),
     )
 
 
@@ -136,8 +137,10 @@ def _show_train(result: dict[str, Any]) -> str:
 
 
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["list", "stop", "resume", "delete"], default="list")
-    parser.add_argument("run", nargs="*", help="ids of the runs to stop, resume or delete")
+    parser.add_argument("action", nargs="?", choices=["list", "stop", "resume", "delete", "restore", "export"], default="list")
+    parser.add_argument("run", nargs="*", help="ids of the runs to stop, resume, delete, restore from the trash, or export")
+    parser.add_argument("--to", choices=[*RUN_EXPORTS], default="tensorboard", help="export: which tracker")
+    parser.add_argument("--into", default="", help="export: a folder (tensorboard), a tracking address (mlflow), a project (wandb)")
     parser.add_argument("--slower", type=float, default=1.0, help="resume a training at this share of its learning rate, such as 0.5")
 
 
@@ -145,17 +148,23 @@ def _runs(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     resume = partial(workspace.runs.resume, learning_rate_factor=options.slower)
     actions: dict[str, Callable[[str], Any]] = {"stop": workspace.runs.stop, "resume": resume, "delete": workspace.runs.delete}
+    actions["restore"] = workspace.keeping.restore_run
+    actions["export"] = partial(workspace.exports.export, tracker=options.to, target=options.into)
+    told = []
     if options.action in actions:
         if not options.run:
             raise SegcoreError(
                 f"Expected the run to {options.action}, received none: name it, for example segscope runs {options.action} RUN."
             )
         for run in options.run:
-            actions[options.action](run)
-    return {"runs": workspace.runs.rows()}
+            answer = actions[options.action](run)
+            told += [answer] if options.action == "export" else []
+    return {"runs": workspace.runs.rows(), **({"exported": told} if told else {})}
 
 
 def _show_runs(result: dict[str, Any]) -> str:
+    if "exported" in result:
+        return "\n".join(result["exported"])
     if not result["runs"]:
         return "No run yet: segscope train DATASET."
     rows = [[r["run"], r["kind"], r["state"], r["dataset"], percent(r["progress"], 0), number(r["mean_iou"])] for r in result["runs"]]
@@ -165,5 +174,5 @@ def _show_runs(result: dict[str, Any]) -> str:
 RUN_COMMANDS: dict[str, Command] = {
     "train": Command("launch training runs in the background", _train_arguments, _train, _show_train),
     **PREDICT_COMMANDS,
-    "runs": Command("list the runs; stop, resume or delete one", _runs_arguments, _runs, _show_runs),
+    "runs": Command("list the runs; stop, resume, delete, restore or export one", _runs_arguments, _runs, _show_runs),
 }

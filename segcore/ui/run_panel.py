@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from segcore.catalog import RUN_EXPORTS
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.ui import model_files, run_curves, run_table, run_watch, state
@@ -99,8 +100,15 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         with state.errors_shown():
             runs.resume(run)
         st.rerun()
-    if now == "failed" and diverged and st.button(
-        "Resume at half the learning rate", icon=":material/slow_motion_video:", key="resume_slower", help="From its last good checkpoint."
+    if (
+        now == "failed"
+        and diverged
+        and st.button(
+            "Resume at half the learning rate",
+            icon=":material/slow_motion_video:",
+            key="resume_slower",
+            help="From its last good checkpoint.",
+        )
     ):
         with state.errors_shown():
             runs.resume(run, learning_rate_factor=0.5)
@@ -112,6 +120,7 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
     if now == "finished" and config.kind == "train":
         model_files.offer(run)
     if config.kind == "train":
+        _export(run)
         query = {"dataset": config.dataset, "from_run": run}
         st.page_link("pages/train.py", label="Train like this", icon=":material/content_copy:", query_params=query)
     if config.kind == "tune":
@@ -122,6 +131,27 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
             st.markdown("This moves the run and its predictions to the trash, from where they can be taken back.")
             if st.button("Delete this run", type="primary", key="delete"):
                 run_table.delete([run])
+
+
+def _export(run: str) -> None:
+    with st.popover("Export", icon=":material/ios_share:"):
+        tracker = st.selectbox("Tracker", list(RUN_EXPORTS), format_func=lambda t: RUN_EXPORTS[t].title, key="tracker")
+        st.caption(RUN_EXPORTS[tracker].summary)
+        missing = state.workspace().exports.missing(tracker)
+        if missing:
+            st.markdown(f"Not installed here: `{missing}`")
+        labels = {"tensorboard": "Folder", "mlflow": "Tracking address", "wandb": "Project"}
+        target = st.text_input(
+            labels[tracker], key=f"target_{tracker}", placeholder="segscope" if tracker == "wandb" else "in the workspace"
+        )
+        if st.button("Export", type="primary", key="export_run", disabled=bool(missing)):
+            try:
+                with st.spinner("Exporting ..."):
+                    told = state.workspace().exports.export(run, tracker, target)
+            except SegcoreError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                st.success(told, icon=":material/check:")
 
 
 def _log(run: str, active: bool) -> None:

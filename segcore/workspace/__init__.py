@@ -13,6 +13,7 @@ from segcore.workspace.crf_lab import CRFShelf
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles import EnsembleShelf
+from segcore.workspace.exports import ExportShelf
 from segcore.workspace.imported import ImportShelf
 from segcore.workspace.keeping import KeepingShelf
 from segcore.workspace.launching import LaunchShelf
@@ -42,6 +43,7 @@ class Workspace:
         keeping: What is said about runs, and the trash.
         watch: What runs say while they work.
         configs: Configs by name.
+        exports: Runs for other trackers.
         launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at once.
         imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
@@ -81,6 +83,7 @@ class Workspace:
         self.launch = LaunchShelf(self.folder, self.datasets, self.runs)
         self.configs = ConfigShelf(self.folder, self.runs)
         self.watch = WatchShelf(self.datasets, self.runs)
+        self.exports = ExportShelf(self.folder, self.runs, self.watch)
         self.imports = ImportShelf(self.datasets, self.runs)
         self.scores = ScoreShelf(self.datasets, self.runs)
         self.scenes = SceneShelf(self.datasets, self.runs)

@@ -1,0 +1,45 @@
+"""Tags, notes, stars, the archive and the trash through the workspace; the order of the queue."""
+
+import pytest
+
+from segcore.errors import SegcoreError
+
+
+def test_tags_are_added_and_removed_for_many_runs(trained) -> None:
+    keeping, (one, two) = trained.workspace.keeping, trained.members
+    keeping.write(one, tags=["kept", "old"])
+    keeping.tag([one, two], add=["new"], remove=["old", "absent"])
+    assert keeping.notes(one).tags == ("kept", "new") and keeping.notes(two).tags == ("new",)
+    row = next(row for row in trained.workspace.runs.rows() if row["run"] == one)
+    assert row["tags"] == ["kept", "new"] and row["network"] == "unet · tiny"
+
+
+def test_many_runs_are_deleted_and_each_deletion_is_undone(trained) -> None:
+    keeping, before = trained.workspace.keeping, trained.workspace.runs.ids()
+    one, two = trained.members
+    made = keeping.delete([one, f"{one}--test", two])  # the prediction goes along with its run
+    assert len(made) == 2 and trained.workspace.runs.ids() == [trained.ensemble]
+    trash = keeping.trash()
+    assert {row["id"] for row in trash} == set(made) and all(row["bytes"] > 1000 for row in trash)
+    assert keeping.restore_run(f"{two}--test") == [two, f"{two}--test", f"{two}--validation"]
+    with pytest.raises(SegcoreError, match="not there"):
+        keeping.restore_run(two)
+    keeping.restore([made[0]])
+    assert trained.workspace.runs.ids() == before
+
+
+def test_an_active_run_is_not_deleted(trained) -> None:
+    trained.workspace.runs.open(trained.members[1]).write_status(state="running")
+    with pytest.raises(SegcoreError, match="stop it first"):
+        trained.workspace.keeping.delete(trained.members[:1] + trained.members[1:])
+    assert trained.members[1] in trained.workspace.runs.ids() and len(trained.workspace.keeping.trash()) == 1
+
+
+def test_emptying_the_trash_frees_it(trained) -> None:
+    trained.workspace.keeping.delete([trained.members[0]])
+    assert trained.workspace.keeping.empty() == 1 and trained.workspace.keeping.trash() == []
+
+
+def test_a_workspace_without_a_queue_waits_for_nothing(workspace) -> None:
+    assert workspace.queue.rows() == [] and not workspace.queue.is_paused
+    assert not (workspace.folder / "queue.sqlite").exists()
