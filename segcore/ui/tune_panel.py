@@ -148,6 +148,7 @@ def _table(study: Study) -> None:
             "mean IoU": st.column_config.NumberColumn(
                 format="percent", help="Best on the validation split; of a trial that ended early, until then"
             ),
+            "cause": st.column_config.TextColumn(width="large"),
             "learning rate": st.column_config.NumberColumn(format="scientific"),
         },
         alt="All trials",
@@ -168,8 +169,8 @@ def _cells(row: dict[str, Any], study: Study, is_best: bool) -> dict[str, Any]:
         "mean IoU": row["score"],
         "epochs": len(row["scores"]),
         **values,
-        "cause": row["cause"],
         "run": row["run"],
+        "cause": row["cause"],
     }
 
 
