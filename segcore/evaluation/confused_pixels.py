@@ -42,8 +42,8 @@ def densest_box(marked: Bools, side: int) -> Box:
     # of all places with as many, take the one whose marked pixels lie in the middle
     rows, columns = np.nonzero(marked[top : top + height, left : left + width])
     if rows.size:
-        top = int(np.clip(top + round(float(rows.min() + rows.max()) / 2) - height // 2, 0, marked.shape[0] - height))
-        left = int(np.clip(left + round(float(columns.min() + columns.max()) / 2) - width // 2, 0, marked.shape[1] - width))
+        top = int(np.clip(top + (int(rows.min()) + int(rows.max()) + 1 - height) // 2, 0, marked.shape[0] - height))
+        left = int(np.clip(left + (int(columns.min()) + int(columns.max()) + 1 - width) // 2, 0, marked.shape[1] - width))
     return top, left, height, width
 
 

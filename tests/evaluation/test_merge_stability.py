@@ -72,7 +72,9 @@ def test_a_clear_choice_is_stable_and_a_strange_one_is_never_made() -> None:
 def test_a_coin_flip_between_two_merges_is_told() -> None:
     one, other = np.diag([50, 50, 50, 50]), np.diag([50, 50, 50, 50])
     one[0, 1], other[2, 3] = 10, 10
-    found = choice_stability(np.stack([one, other] * 8), LabelMap.merging(4, [(0, 1)]), prior="uniform", priors={"uniform": np.full(4, 0.25)})
+    found = choice_stability(
+        np.stack([one, other] * 8), LabelMap.merging(4, [(0, 1)]), prior="uniform", priors={"uniform": np.full(4, 0.25)}
+    )
     assert 0.3 < found.same < 0.75
 
 
