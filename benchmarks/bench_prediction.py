@@ -6,6 +6,7 @@ Ratios of medians within one run; memory is the peak of a process of its own.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -29,6 +30,7 @@ from segcore.data.dataset import Dataset  # noqa: E402
 from segcore.data.synthetic import make_synthetic  # noqa: E402
 from segcore.postprocess.ensemble import combine  # noqa: E402
 from segcore.runs.store import RunFolder  # noqa: E402
+from segcore.training.backends import Backend, openvino_answer  # noqa: E402
 from segcore.training.pipeline import resize_image  # noqa: E402
 from segcore.training.predictor import Predictor  # noqa: E402
 from segcore.training.train import train  # noqa: E402
@@ -44,7 +46,8 @@ def trained(workspace: Path, epochs: int) -> tuple[RunFolder, Dataset]:
     recipe = RecipeConfig(loss="cross_entropy", learning_rate=5e-4, epochs=epochs, batch_size=8, patience=0, augmentation="none")
     config = TrainConfig("demo", ModelConfig("unet", "resnet50", "none"), recipe, SIZE, device="cpu")
     run = RunFolder.create(workspace / "runs", "one", config)
-    train(run, dataset)
+    with contextlib.redirect_stdout(sys.stderr):
+        train(run, dataset)
     return run, dataset
 
 
@@ -99,6 +102,7 @@ def use_memory(path: Path, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=8, help="epochs of the training beforehand")
+    parser.add_argument("--images", type=int, default=24, help="images of the test split to predict")
     parser.add_argument("--memory", nargs=2, metavar=("MODEL", "IMAGES"))
     options = parser.parse_args()
     if options.memory:
@@ -106,16 +110,21 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         run, dataset = trained(Path(folder), options.epochs)
-        images = np.stack([resize_image(dataset.read_image(s), SIZE) for s in dataset.select("test")])
+        images = np.stack([resize_image(dataset.read_image(s), SIZE) for s in dataset.select("test")[: options.images]])
         paths = members_of(run, Path(folder))
         plain = [keras.models.load_model(p, compile=False) for p in paths]
         floats = images.astype(np.float32)
         result: dict[str, object] = {"validation_mean_iou": run.status().mean_iou, "images": len(images), "size": list(SIZE)}
         expected = plain[0].predict(floats, batch_size=4, verbose=0).argmax(-1)
         mean = naive_mean(plain, floats).argmax(-1)
-        for backend in ("auto", "tensorflow"):
-            ours = [Predictor(p, 0, backend) for p in paths]
-            one, fast = race(lambda: plain[0].predict(floats, batch_size=4, verbose=0), lambda first=ours[0]: list(first.stream(images)))
+        for backend in ("auto", "tensorflow", "bfloat16"):
+            ours = [Predictor(p, 0, "auto" if backend == "auto" else "tensorflow") for p in paths]
+            if backend == "bfloat16":  # whether or not it would be chosen
+                for one in ours:
+                    one.chosen = Backend("openvino", backend, None, "", openvino_answer(one._frozen, backend))
+            plainly, fast = race(
+                lambda: plain[0].predict(floats, batch_size=4, verbose=0), lambda first=ours[0]: list(first.stream(images))
+            )
             five, fast_five = race(
                 lambda: naive_mean(plain, floats),
                 lambda all=ours: [combine(answers) for answers in zip(*(m.stream(images) for m in all), strict=True)],
@@ -123,7 +132,7 @@ def main() -> None:
             answers = np.stack([combine(a) for a in zip(*(m.stream(images) for m in ours), strict=True)])
             result[backend] = {
                 "computed_by": ours[0].chosen.describe() if ours[0].chosen else "",
-                "one_model_ratio": one / fast,
+                "one_model_ratio": plainly / fast,
                 "one_model_images_per_second": len(images) / fast,
                 "one_model_agreement": float(np.mean(np.stack(list(ours[0].stream(images))).argmax(-1) == expected)),
                 "mean_of_five_ratio": five / fast_five,

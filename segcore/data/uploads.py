@@ -6,6 +6,7 @@ its notes, a colour profile) goes no further. Each refused file has one sentence
 
 import io
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.georeference import RASTER_SUFFIXES, Georeference, is_available, read_georeference
 from segcore.data.image_files import FORMATS, IMAGE_SUFFIXES, open_stream, to_rgb
 from segcore.errors import SegcoreError
 
@@ -61,11 +63,13 @@ class Accepted:
         id: Safe as a file name without ending; unique among those accepted together.
         name: The sender's name without folders.
         image: (H, W, 3) uint8 RGB.
+        georeference: Where on Earth it lies, where it is a GeoTIFF that says so and rasterio is installed; else None.
     """
 
     id: str
     name: str
     image: npt.NDArray[np.uint8]
+    georeference: Georeference | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +107,15 @@ def judge(uploads: Iterable[Upload], limit: int = MAX_FILES) -> Iterator[Accepte
                 raise SegcoreError(
                     f"Expected at most {MAX_BYTES // 1_000_000} MB, received {shown} with {upload.size / 1e6:.0f} MB: make it smaller."
                 )
-            image = decode(upload.read(), upload.name)
+            data = upload.read()
+            image = decode(data, upload.name)
+            lies = _georeference(data, upload.name)
         except SegcoreError as error:
             yield Refused(shown, str(error))
             continue
         id = _free(_stem(upload.name), taken)
         taken.add(id.casefold())
-        yield Accepted(id, PurePosixPath(upload.name).name, image)
+        yield Accepted(id, PurePosixPath(upload.name).name, image, lies)
 
 
 def check_name(name: str) -> None:
@@ -153,6 +159,19 @@ def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         raise SegcoreError(f"Expected an image and nothing else, received {shown}, which is {second} too: open it and save it anew.")
     with open_stream(io.BytesIO(data), shown, MAX_PIXELS) as image:
         return to_rgb(image)
+
+
+def _georeference(data: bytes, name: str) -> Georeference | None:
+    """Where a TIFF lies, as far as it says so in a form that can be read; a picture without a place is welcome too."""
+    if PurePosixPath(name).suffix.lower() not in RASTER_SUFFIXES or not is_available():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image.tif"
+        path.write_bytes(data)
+        try:
+            return read_georeference(path)
+        except SegcoreError:
+            return None
 
 
 def _second_nature(data: bytes) -> str:

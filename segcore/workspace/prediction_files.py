@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import PredictOptions
+from segcore.data.georeference import Georeference, write_geotiff
 from segcore.data.image_files import encode_palette_png, encode_png
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet, color_to_hex
 from segcore.runs import disk
-from segcore.workspace.predictions import Batch, PredictionShelf, Progress, shares
+from segcore.workspace.batches import Batch, Progress
+from segcore.workspace.predictions import PredictionShelf, shares
 
 Mask = npt.NDArray[Any]
 
@@ -26,7 +29,8 @@ PARTS: dict[str, str] = {
     "probabilities": "Probabilities",
     "crf": "CRF masks",
 }
-"""What there is, and what it is called on a page; tables of classes and shares always come along."""
+"""What there is, and what it is called on a page; tables of classes and shares always come along, and with the masks a GeoTIFF of each
+image that says where it lies."""
 
 DEFAULT_PARTS = ("masks", "palette", "overlays")
 OPACITY = 0.45
@@ -38,10 +42,30 @@ def index_png(mask: Mask, label_set: LabelSet) -> bytes:
     Raises:
         SegcoreError: An id does not fit into 16 bits.
     """
+    return encode_png(_ids(mask, label_set))
+
+
+def _ids(mask: Mask, label_set: LabelSet) -> Mask:
     ids = np.asarray(label_set.class_ids, np.int64)
     if ids.min() < 0 or ids.max() > 65535:
         raise SegcoreError("Expected class ids of 0 to 65535 for a mask, received others: change the ids, or take the palette masks.")
-    return encode_png(ids.astype(np.uint8 if ids.max() <= 255 else np.uint16)[mask])
+    return ids.astype(np.uint8 if ids.max() <= 255 else np.uint16)[mask]
+
+
+def geotiff(mask: Mask, label_set: LabelSet, georeference: Georeference) -> bytes:
+    """Encode a mask (H, W) of indices as a GeoTIFF of the user's class ids that lies where its image does.
+
+    Raises:
+        SegcoreError: rasterio is missing, or an id does not fit into 16 bits.
+    """
+    colors = np.zeros((256, 3), np.uint8)
+    for label in label_set.classes:
+        if label.id <= 255:
+            colors[label.id] = label.color
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.tif"
+        write_geotiff(path, _ids(mask, label_set), georeference, colors)
+        return path.read_bytes()
 
 
 def palette_png(mask: Mask, label_set: LabelSet) -> bytes:
@@ -96,6 +120,8 @@ def result_files(
         told += [{"image": image.name, "file": image.id, **row} for row in shares(mask, labels)]
         if "masks" in parts:
             yield f"masks/{image.id}.png", index_png(mask, labels)
+            if image.georeference:
+                yield f"geotiff/{image.id}.tif", geotiff(mask, labels, image.georeference)
         if "palette" in parts:
             yield f"palette/{image.id}.png", palette_png(mask, labels)
         if "overlays" in parts:

@@ -1,8 +1,7 @@
 """The shelf of predictions: the user's own images, seen by a trained network or an ensemble.
 
     predictions/<batch>/
-        batch.json                                     which images came in, under which names, and what was refused
-        images/<id>.png                                their pixels, and nothing else of the files that were sent
+        batch.json  images/                            see ``batches.py``
         answers/<model>/probabilities/images/<id>.prob as in a run's folder
         answers/<model>/masks/images/<stage>/<id>.mask after the dense CRF
         answers/<model>/answer-<id>.json                  how long it took, and who computed
@@ -13,10 +12,8 @@ A network is asked in a warm process beside the app, which ends when nobody has 
 import dataclasses
 import hashlib
 import json
-import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,75 +22,28 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, to_json
-from segcore.data.image_files import encode_png, read_image
-from segcore.data.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.postprocess.dense_crf import CRFParameters
 from segcore.postprocess.pixels import PixelSummary, summarise
 from segcore.runs import disk
 from segcore.runs.answerer import Answerer
-from segcore.runs.names import is_run_id
 from segcore.runs.store import RunFolder
+from segcore.workspace.batches import Batch, BatchShelf, Progress
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.zips import write_archive
 
-Progress = Callable[[int, int, str], None]
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 
-FORMAT = 1
 SPLIT = "images"
-MOST_BATCHES = 12
-"""The newest so many batches are kept."""
-
 IDLE_SECONDS = 300.0
 LOAD_SECONDS = 600.0
 ANSWER_SECONDS = 900.0
 CRF_PREVIEW_PIXELS = 2_000_000
 CRF_PIXELS = 12_000_000
 """Above the first the CRF is computed at half the size, above the second not at all."""
-
-
-@dataclass(frozen=True)
-class BatchImage:
-    """One image of a batch: its id, the sender's name for it, its height and width."""
-
-    id: str
-    name: str
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images that came in together.
-
-    Attributes:
-        id: Name of the batch.
-        folder: Where it lies.
-        images: What came in.
-        refused: What did not, as (name, one sentence).
-        created: Seconds since 1970.
-    """
-
-    id: str
-    folder: Path
-    images: tuple[BatchImage, ...]
-    refused: tuple[tuple[str, str], ...]
-    created: float
-
-    def image(self, id: str) -> BatchImage:
-        """Return one of the images.
-
-        Raises:
-            SegcoreError: There is none of that id.
-        """
-        for image in self.images:
-            if image.id == id:
-                return image
-        raise SegcoreError(f"Expected an image of this batch, received {id!r}: choose one of {len(self.images)}.")
 
 
 @dataclass(frozen=True)
@@ -106,11 +56,11 @@ class Model:
     crf: CRFParameters | None = None
 
 
-class PredictionShelf:
+class PredictionShelf(BatchShelf):
     """Batches of the user's own images with what networks made of them."""
 
     def __init__(self, folder: Path, runs: RunShelf) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._runs = runs
         self._networks = Answerer(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
         self._light = Answerer(idle_seconds=IDLE_SECONDS)
@@ -149,72 +99,6 @@ class PredictionShelf:
         """
         return LabelSet.from_json(self._runs.open(self.model(run).members[0]).read_json("labels")["label_set"])
 
-    def accept(self, uploads: Iterable[Upload], limit: int = MAX_FILES, progress: Progress | None = None) -> Batch:
-        """Bring images in; each is judged, and those that are refused do not stop the others.
-
-        Args:
-            uploads: The files as they came.
-            limit: Most images.
-            progress: Called with (done, total, what).
-
-        Raises:
-            SegcoreError: None could be taken, with the first one's reason; or the disk cannot be written.
-        """
-        files = list(uploads)
-        id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-        folder = self.folder / id
-        images: list[dict[str, Any]] = []
-        refused: list[list[str]] = []
-        try:
-            for done, found in enumerate(judge(files, limit), 1):
-                if isinstance(found, Accepted):
-                    disk.write_bytes(folder / "images" / f"{found.id}.png", encode_png(found.image))
-                    height, width = found.image.shape[:2]
-                    images.append({"id": found.id, "name": found.name, "height": height, "width": width})
-                else:
-                    refused.append([found.name, found.why])
-                if progress:
-                    progress(done, len(files), found.name)
-            if not images:
-                raise SegcoreError(refused[0][1] if refused else "Expected at least one image, received none: choose some.")
-            document = {"format": FORMAT, "created": time.time(), "images": images, "refused": refused}
-            disk.write_json(folder / "batch.json", document)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._forget_old(keep=id)
-        return self.open(id)
-
-    def accept_folder(self, path: Path, limit: int = MAX_FILES, progress: Progress | None = None) -> Batch:
-        """Bring in the images of a folder of this machine, or one image.
-
-        Raises:
-            SegcoreError: There is no such path, it holds no image, or none could be taken.
-        """
-        return self.accept(uploads_of(Path(path).expanduser()), limit, progress)
-
-    def open(self, batch: str) -> Batch:
-        """Open a batch by id.
-
-        Raises:
-            SegcoreError: There is none of that id (any more), or it is damaged.
-        """
-        folder = self.folder / batch
-        if not is_run_id(batch) or not (folder / "batch.json").is_file():
-            raise SegcoreError("Expected images that were sent before, found them no more: send them again.")
-        data = disk.read_json(folder / "batch.json")
-        try:
-            images = tuple(BatchImage(str(i["id"]), str(i["name"]), int(i["height"]), int(i["width"])) for i in data["images"])
-            return Batch(batch, folder, images, tuple((str(n), str(w)) for n, w in data["refused"]), float(data["created"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SegcoreError("Expected images that were sent before, found a damaged list of them: send them again.") from error
-
-    def _forget_old(self, keep: str) -> None:
-        """Remove all but the newest batches; their names begin with the time."""
-        names = sorted((p.parent.name for p in self.folder.glob("*/batch.json") if p.parent.name != keep), reverse=True)
-        for name in names[MOST_BATCHES - 1 :]:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-
     def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
         """Return where the answers of a model to a batch lie; a network that was trained again has another place."""
         model = self.model(run)
@@ -250,7 +134,7 @@ class PredictionShelf:
         if not folder.has_probabilities(SPLIT, image):
             model = self.model(run)
             request = self._request(model, options) | {
-                "image": str(self._image_path(batch, image)),
+                "image": str(self.image_path(batch, image)),
                 "folder": str(folder.folder),
                 "id": image,
             }
@@ -265,17 +149,6 @@ class PredictionShelf:
 
     def _request(self, model: Model, options: PredictOptions) -> dict[str, Any]:
         return {"runs": [str(self._runs.open(m).folder) for m in model.members], "options": to_json(options)}
-
-    def _image_path(self, batch: Batch, image: str) -> Path:
-        return batch.folder / "images" / f"{batch.image(image).id}.png"
-
-    def image(self, batch: Batch, image: str) -> Image:
-        """Return an image's pixels, (H, W, 3) uint8 RGB.
-
-        Raises:
-            SegcoreError: There is none of that id, or its file cannot be read.
-        """
-        return read_image(self._image_path(batch, image))
 
     def probabilities(self, run: str, batch: Batch, image: str, options: PredictOptions) -> Probabilities:
         """Return an image's probabilities, (h, w, C) float32, at the resolution at which the network looked.

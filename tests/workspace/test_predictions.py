@@ -9,9 +9,10 @@ from PIL import Image
 
 from segcore.cli import main
 from segcore.config import EvaluateConfig, PredictConfig, PredictOptions
+from segcore.data import georeference
 from segcore.data.uploads import Upload
 from segcore.errors import SegcoreError
-from segcore.workspace import predictions
+from segcore.workspace import batches
 from segcore.workspace.prediction_files import PARTS, index_png, overlay_jpeg, palette_png, result_files
 from segcore.workspace.predictions import shares
 
@@ -77,6 +78,22 @@ def test_files_hold_what_the_network_said(own_images):
         dict(result_files(shelf, run, batch, PLAIN, ["mask"]))
 
 
+@pytest.mark.skipif(not georeference.is_available(), reason="GEOTIFF NOT TESTED: rasterio is not installed (the extra geo)")
+def test_what_lies_somewhere_comes_out_lying_there(own_images, tmp_path):
+    labels, rasterio = own_images.label_set, georeference.load_rasterio()
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(0.5, 0, 400000, 0, -0.5, 5800000)}
+    with rasterio.open(tmp_path / "mine.tif", "w", driver="GTiff", height=3, width=5, count=3, dtype="uint8", **place) as raster:
+        raster.write(labels.colors[MASK].transpose(2, 0, 1))
+    shelf = own_images.workspace.predictions
+    batch = shelf.accept_folder(tmp_path / "mine.tif")
+    shelf.predict_all(own_images.ensemble, batch, PLAIN)
+    files = dict(result_files(shelf, own_images.ensemble, batch, PLAIN, ["masks"]))
+    (tmp_path / "out.tif").write_bytes(files["geotiff/mine.tif"])
+    with rasterio.open(tmp_path / "out.tif") as raster:
+        np.testing.assert_array_equal(raster.read(1), np.array(labels.class_ids)[MASK])
+        assert raster.crs.to_epsg() == 32633 and raster.transform == place["transform"]
+
+
 def test_still_pictures_of_a_mask(own_images):
     labels = own_images.label_set
     assert shares(MASK, labels)[0] == {"id": 11, "name": "roof", "index": 3, "pixels": 7, "share": 7 / 15}
@@ -102,11 +119,11 @@ def test_what_is_refused_is_told_and_nothing_is_left_of_nothing(own_images):
 
 
 def test_only_the_newest_are_kept(own_images, monkeypatch):
-    monkeypatch.setattr(predictions, "MOST_BATCHES", 2)
+    monkeypatch.setattr(batches, "MOST_BATCHES", 2)
     shelf = own_images.workspace.predictions
     names = []
     for second in range(4):
-        monkeypatch.setattr(predictions.time, "strftime", lambda form, s=second: f"2026010{s}-000000")
+        monkeypatch.setattr(batches.time, "strftime", lambda form, s=second: f"2026010{s}-000000")
         names.append(shelf.accept([painted(own_images.label_set)]).id)
     assert sorted(p.name for p in shelf.folder.iterdir()) == names[2:]
 
