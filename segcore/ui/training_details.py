@@ -126,6 +126,7 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 key=keyed("deterministic"),
                 help="The same seed gives the same weights on the same machine, interrupted or not; slower on a GPU.",
             )
+        with two:
             hosts = st.text_input(
                 "Several machines",
                 ", ".join(begun.hosts),
@@ -133,6 +134,7 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 placeholder="10.0.0.5:2222, 10.0.0.6:2222",
                 help="Addresses with ports, this machine first; all see the workspace under one path. The log says what to start there.",
             )
+        with one:
             titles = {"": "One network for all labels", **{name: entry.title for name, entry in SUBMODEL_RULES.items()}}
             rules = list(titles)
             submodels = st.selectbox("Submodels", rules, rules.index(begun.submodels), titles.__getitem__, key=keyed("submodels"))
