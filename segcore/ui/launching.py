@@ -10,6 +10,7 @@ from segcore.ui import starting, state
 from segcore.ui.measuring import stamp
 from segcore.ui.run_table import size
 from segcore.workspace import Workspace
+from segcore.workspace.launching import Pace
 from segcore.workspace.studies import FIELDS, combine, read_values
 from segcore.workspace.suggestions import Suggestion
 
@@ -66,17 +67,19 @@ def before(config: TrainConfig, runs: int) -> None:
             st.caption(":material/check: Nothing speaks against it.")
 
 
-def _epoch(config: TrainConfig, pace: tuple[float, str] | None) -> str:
+def _epoch(config: TrainConfig, pace: Pace | None) -> str:
     if pace is None:
         return "not known"
     images = len(state.workspace().datasets.open(config.dataset).select(config.train_split))
-    return state.duration(images / pace[0])
+    return ("" if pace.is_measured else "~ ") + state.duration(images / pace.images_per_second)
 
 
-def _pace_help(pace: tuple[float, str] | None) -> str:
+def _pace_help(pace: Pace | None) -> str:
     if pace is None:
-        return "No run of this network, size, batch and precision has ended here yet; the first one will tell."
-    return f"At {pace[0]:.1f} images a second, as {pace[1]} had; repeats of a balance plan and validation come on top."
+        return "No run has ended here yet; the first one will tell."
+    if not pace.is_measured:
+        return f"A rough guess from {pace.run}, another network, by the operations of the two; it may be off by a factor of three."
+    return f"At {pace.images_per_second:.1f} images a second, as {pace.run} had; repeats of a balance plan and validation come on top."
 
 
 def vary(config: TrainConfig, members: int) -> None:

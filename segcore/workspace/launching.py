@@ -2,11 +2,12 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from segcore.config import TrainConfig, to_json
+from segcore.config import TrainConfig, config_from_json, to_json
 from segcore.data.plans import BalancePlan
 from segcore.data.statistics import load_statistics
 from segcore.errors import SegcoreError
@@ -21,6 +22,21 @@ from segcore.workspace.suggestions import Suggestion, suggest_config
 
 LOOKED_AT = 20
 """Finished runs of the same network and size whose pace is looked up."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a run will be.
+
+    Attributes:
+        images_per_second: Images learned from in a second.
+        run: Id of the run that tells it.
+        is_measured: Whether that run had the same network, size, batch and precision; else it is a rough guess.
+    """
+
+    images_per_second: float
+    run: str
+    is_measured: bool
 
 
 class LaunchShelf:
@@ -88,18 +104,27 @@ class LaunchShelf:
         pixels = counted.select(config.train_split).pixels
         return tuple(name for name, count in zip(counted.label_set.class_names, pixels, strict=True) if count == 0)
 
-    def pace(self, config: TrainConfig) -> tuple[float, str] | None:
-        """Return images a second of the latest finished run of the same network, size, batch and precision, and its id; None without."""
+    def pace(self, config: TrainConfig) -> Pace | None:
+        """Return how fast a run will be, by runs that ended here; None where there is none to go by.
+
+        The latest run of the same network, size, batch and precision tells it; else the latest run of any network does, by the
+        operations of the two for an image, which is a rough guess: networks differ in how well they use a machine.
+        """
         wanted = to_json(config)
-        alike = [
-            run
-            for run in list_runs(self._runs.folder)
-            if run.kind == "train" and run.status.state == "finished" and _alike(run.config, wanted)
-        ]
-        for run in alike[:LOOKED_AT]:
-            paces = [p for line in RunFolder(run.folder).metrics() if isinstance(p := line.get("images_per_second"), float)]
-            if paces:
-                return median(paces), run.id
+        ended = [run for run in list_runs(self._runs.folder) if run.kind == "train" and run.status.state == "finished"]
+        alike = [run for run in ended if _alike(run.config, wanted)]
+        for run in [*alike[:LOOKED_AT], *ended[:LOOKED_AT]]:
+            paces = [p for line in RunFolder(run.folder).metrics() if isinstance(p := line.get("images_per_second"), float) and p > 0]
+            if not paces:
+                continue
+            if run in alike:
+                return Pace(median(paces), run.id, True)
+            try:
+                other = config_from_json(run.config)
+            except SegcoreError:
+                continue
+            if isinstance(other, TrainConfig):
+                return Pace(median(paces) * estimate(other, 2).operations / estimate(config, 2).operations, run.id, False)
         return None
 
     def launch(self, config: TrainConfig, choices: Mapping[str, Sequence[Any]], members: int = 1, tag: str = "") -> list[str]:
