@@ -18,10 +18,10 @@ class Killed(BaseException):
 
 
 def test_a_guided_study_finds_the_optimum_of_a_formula(make_bench, finish) -> None:
-    bench = make_bench(trials=16)
+    bench = make_bench(trials=12)
     finish(bench.coordinator())
     told = bench.told()
-    assert [row["state"] for row in told["trials"]] == ["complete"] * 16
+    assert [row["state"] for row in told["trials"]] == ["complete"] * 12
     best = told["trials"][told["best"] - 1]
     assert best["values"]["loss"] == "focal"  # the best of three
     assert 1e-4 < best["values"]["learning_rate"] < 1e-2 and best["score"] > 0.7  # 0.8 at 0.001, 0.1 less a decade away
@@ -91,10 +91,10 @@ def test_a_study_cut_anywhere_goes_on_and_repeats_no_trial(make_bench) -> None:
 
 
 def test_a_killed_study_tries_what_an_undisturbed_one_would(tmp_path, make_bench, finish) -> None:
-    bench = make_bench(trials=6)
+    bench = make_bench(trials=4)
     for _ in range(2):
         coordinator = bench.coordinator()
-        for _ in range(5):
+        for _ in range(3):
             coordinator.turn()
     finish(bench.coordinator())
     other = type(bench)(tmp_path / "other", bench.config)
@@ -103,7 +103,7 @@ def test_a_killed_study_tries_what_an_undisturbed_one_would(tmp_path, make_bench
 
 
 def test_two_coordinators_run_no_trial_twice(make_bench) -> None:
-    bench = make_bench(trials=6)
+    bench = make_bench(trials=4)
     failures = []
 
     def work() -> None:
@@ -120,8 +120,8 @@ def test_two_coordinators_run_no_trial_twice(make_bench) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert sorted(bench.starts()) == sorted(f"study-{n}" for n in range(1, 7))
-    assert [row["state"] for row in bench.told()["trials"]] == ["complete"] * 6
+    assert sorted(bench.starts()) == sorted(f"study-{n}" for n in range(1, 5))
+    assert [row["state"] for row in bench.told()["trials"]] == ["complete"] * 4
 
 
 def test_a_stopped_study_takes_its_trials_up_again(make_bench, finish) -> None:
