@@ -1,5 +1,6 @@
 """A contact sheet: the panels of many images on one PNG, for a slide or a report; no app in here."""
 
+import bisect
 import io
 from collections.abc import Sequence
 
@@ -114,12 +115,11 @@ def _shrunk(picture: Pixels) -> Pixels:
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     """The text, cut with an ellipsis where it is wider than ``width``; what the font cannot draw becomes "?"."""
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = "".join(c if c.isprintable() else "?" for c in text[:400])
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"
+    kept = bisect.bisect_right(range(len(text)), width, key=lambda count: font.getlength(text[:count] + "…")) - 1
+    return text[: max(0, kept)] + "…"
 
 
 def _legend_rows(label_set: LabelSet, width: int) -> list[list[tuple[int, str, tuple[int, int, int]]]]:

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segcore.config import EvaluateConfig
+from segcore.labels import LabelMap
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import is_available
 from segcore.ui import scenes
@@ -109,3 +111,76 @@ def test_counts_without_probabilities_show_no_image(trained, open_page, read) ->
     at = open_page("compare", run=trained.members[0], split="validation")
     assert not at.get("bidi_component") and not at.error
     assert "No image" in at.info[0].value
+
+
+def test_the_walk_goes_by_any_order_and_filter_and_the_link_keeps_them(trained, open_page, read) -> None:
+    at = open_page("compare", run=trained.ensemble, split="test", sort="Mean IoU")
+    images, _ = trained.workspace.rankings.order(trained.ensemble, "test", "mean_iou")
+    assert at.selectbox(key="sample").options == images
+    assert images[0] in read.scene(at, "compare")["id"]
+    read.check(at.multiselect(key="holds").set_value(["roof"]).run())
+    with_roof = [i for i in images if (trained.workspace.scenes.truth("tiny", i) == 3).any()]
+    assert at.selectbox(key="sample").options == with_roof
+    assert len(with_roof) < len(images)
+    read.check(at.text_input(key="find").set_value("no such image").run())
+    assert "filters" in at.info[0].value
+
+
+def test_masks_are_shown_through_a_saved_merge(trained) -> None:
+    workspace, sample = trained.workspace, trained.samples["test"][0]
+    merge = LabelMap(((0, 1), (2,), (3,)), "green")
+    dataset = workspace.datasets.open("tiny")
+    dataset.save_label_map(merge)
+    shown = scenes.model_scene(workspace, [trained.ensemble], "test", sample, ["truth", "prediction", "confidence"], "green")
+    prediction = workspace.scenes.prediction(trained.ensemble, "test", sample)
+    truth = workspace.scenes.truth("tiny", sample)
+    np.testing.assert_array_equal(shown.panels[0].mask, merge.apply(truth, dataset.label_set))
+    np.testing.assert_array_equal(shown.panels[1].mask, merge.apply(prediction, dataset.label_set))
+    assert shown.label_set.num_classes == 3
+    probabilities = workspace.scenes.probabilities(trained.ensemble, "test", sample)
+    summed = np.stack([probabilities[..., :2].sum(-1), probabilities[..., 2], probabilities[..., 3]], -1)
+    np.testing.assert_allclose(shown.panels[2].scalar, summed.max(-1), atol=1e-6)
+
+
+def test_a_difference_is_of_the_first_model_and_what_is_held_against_may_be_hidden(trained) -> None:
+    a, b = trained.members
+    scene = scenes.model_scene(trained.workspace, [a, b], "test", trained.samples["test"][0], ["difference"])
+    (shown,) = [panel for panel in scene.panels if not panel.hidden]
+    np.testing.assert_array_equal(shown.mask, trained.workspace.scenes.prediction(b, "test", trained.samples["test"][0]))
+    first = trained.workspace.scenes.prediction(a, "test", trained.samples["test"][0])
+    np.testing.assert_array_equal(scene.panels[shown.versus].mask, first)
+    np.testing.assert_array_equal(scene.panels[scene.truth].mask, trained.workspace.scenes.truth("tiny", trained.samples["test"][0]))
+
+
+def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(trained, open_page, read) -> None:
+    a, b = trained.members
+    at = open_page("compare", run=a, beside=b, split="test", view_of="Scores side by side")
+    found = trained.workspace.reports.compare(a, b, "test")
+    assert read.metrics(at)["A minus B, mean IoU"] == f"{100 * found.difference:+.2f} points"
+    at = open_page("compare", run=a, beside=b, split="test", view_of="Fixed and broken")
+    exchange = trained.workspace.rankings.exchange(a, b, "test")
+    shown = read.metrics(at)
+    assert (shown["Fixed"], shown["Broken"]) == (f"{exchange.fixed.sum():,}", f"{exchange.broken.sum():,}")
+    cells = {tuple(c[:2]): c[2] for c in read.figure(at, "exchange_matrix")["data"][1]["customdata"]}
+    assert cells == {(int(t), int(o)): int(exchange.net[t, o]) for t, o in np.argwhere(exchange.net)}
+
+
+def test_predictions_of_another_tool_come_in_by_the_form(trained, open_page, read, tmp_path) -> None:
+    workspace, folder = trained.workspace, tmp_path / "theirs"
+    folder.mkdir()
+    for sample in trained.samples["test"][:2]:
+        mask = workspace.scenes.prediction(trained.members[0], "test", sample)
+        Image.fromarray(np.array(workspace.datasets.open("tiny").label_set.class_ids, np.uint8)[mask]).save(
+            folder / f"{sample.rsplit('/')[-1]}.png"
+        )
+    at = open_page("compare", run=trained.ensemble, split="test", view_of="Import predictions")
+    read.check(at.text_input(key="foreign_path").set_value(str(folder)).run())
+    read.check(at.text_input(key="foreign_name").set_value("other").run())
+    read.check(next(b for b in at.button if b.label == "Import").click().run())
+    assert "2 of 3 images" in at.warning[0].value
+    assert "other" not in workspace.runs.ids()
+    read.check(at.toggle(key="foreign_partial").set_value(True).run())
+    read.check(next(b for b in at.button if b.label == "Import").click().run())
+    assert "Imported 2 of 3 images as other" in at.success[0].value
+    at = open_page("compare", run="other", split="test")
+    assert titles(read.scene(at, "compare")) == ["Image", "True mask", "Predicted mask"]
