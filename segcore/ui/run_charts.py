@@ -71,9 +71,10 @@ def curves(
             if smoothing:
                 faint = {"width": 1, "color": color}
                 figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=faint, opacity=0.25, hoverinfo="skip", showlegend=False))
-            mode = "lines+markers" if len(x) < 40 and not smoothing else "lines"
-            figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode=mode, line=line))
-    return _framed(figure, logarithmic, by_time)
+            mode = "lines+markers" if len(x) < 40 and not smoothing and len(histories) == 1 else "lines"
+            shown = len(histories) == 1 or number == 0  # one entry a run: with many runs the legend would be larger than the chart
+            figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode=mode, line=line, legendgroup=run, showlegend=shown))
+    return _framed(figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0))
 
 
 def class_curves(

@@ -39,6 +39,8 @@ def _draw(run: str, others: list[str], by_time: bool, smoothing: float, logarith
     if run not in histories and not histories:
         st.caption("The first epoch is not over yet." if not others else "None of these runs has finished an epoch.")
         return
+    if len(histories) > 1:
+        st.caption("One colour a run; dashed lines are of the validation split.")
     along: dict[str, Any] = {"smoothing": smoothing, "by_time": by_time}
     left, right = st.columns(2, gap="large")
     with left:

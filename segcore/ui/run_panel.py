@@ -127,14 +127,14 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         query = {"dataset": config.dataset, "study": run}
         st.page_link("pages/tune.py", label="Its trials", icon=":material/tune:", query_params=query)
     if now not in ACTIVE:
-        with st.popover("Delete", icon=":material/delete:"):
+        with st.popover("Delete", icon=":material/delete:", type="tertiary"):
             st.markdown("This moves the run and its predictions to the trash, from where they can be taken back.")
             if st.button("Delete this run", type="primary", key="delete"):
                 run_table.delete([run])
 
 
 def _export(run: str) -> None:
-    with st.popover("Export", icon=":material/ios_share:"):
+    with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
         tracker = st.selectbox("Tracker", list(RUN_EXPORTS), format_func=lambda t: RUN_EXPORTS[t].title, key="tracker")
         st.caption(RUN_EXPORTS[tracker].summary)
         missing = state.workspace().exports.missing(tracker)

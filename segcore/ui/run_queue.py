@@ -73,7 +73,7 @@ def _open(run: str) -> None:
 def _waiting(job: Waiting, place: int, count: int) -> None:
     queue, run = state.workspace().queue, job.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        why = ":material/pause: held back" if job.held else f"after {', '.join(job.after)}" if job.after else f"waits for {job.request}"
+        why = ":material/pause: held back" if job.held else f"after {', '.join(job.after)}" if job.after else _waits_for(job.request)
         priority = f" · priority {job.priority}" if job.priority else ""
         st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
         changes = {
@@ -96,3 +96,7 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
                 with state.errors_shown():
                     act()
                 st.rerun()
+
+
+def _waits_for(request: str) -> str:
+    return "waits for a free device" if request in ("auto", "light") else f"waits for {request}"

@@ -1,0 +1,68 @@
+"""The runs page in a real browser: rows are chosen, marked, deleted and brought back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.runs.store import RunFolder
+from segcore.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+
+MILLISECONDS = 60_000
+"""A busy machine may take this long for one answer."""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Three finished training runs, "made-2" the newest."""
+    made = Workspace(tmp_path_factory.mktemp("workspace"))
+    config = TrainConfig("absent", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2), (32, 64))
+    for number in range(3):
+        run = RunFolder.create(made.runs.folder, f"made-{number}", config)
+        for epoch in (1, 2):
+            run.append_metrics({"epoch": epoch, "loss": 1.0 / epoch, "val_loss": 1.5 / epoch, "mean_iou": 0.1 * epoch})
+        run.write_status(state="finished", progress=1.0, created=1e9 + number, started=1e9, finished=1e9 + 9, epoch=2, epochs=2)
+    return made
+
+
+@pytest.fixture(scope="module")
+def url(start_app: Callable[..., str], workspace: Workspace) -> str:
+    return start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
+
+
+def seen(locator: Locator) -> None:
+    expect(locator).to_be_visible(timeout=MILLISECONDS)
+
+
+def choose_row(page: Page, row: int) -> None:
+    """Click the box of a row of the table, counted from 0."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 18, box["y"] + 38 + 35 * row + 17)
+
+
+def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(page: Page, url: str, workspace: Workspace) -> None:
+    page.set_default_timeout(MILLISECONDS)
+    page.goto(f"{url}/runs?run=made-0")
+    seen(page.get_by_text("Choose rows to see"))
+    choose_row(page, 0)
+    seen(page.get_by_text("1 chosen"))
+    expect(page).to_have_url(f"{url}/runs", timeout=MILLISECONDS)  # the newest, which the link leaves out
+    choose_row(page, 1)
+    seen(page.get_by_text("2 chosen"))
+    seen(page.get_by_text("One colour a run"))
+    page.get_by_role("button", name="Star").click()
+    seen(page.get_by_role("button", name="Unstar"))
+    assert [workspace.keeping.notes(f"made-{i}").star for i in range(3)] == [False, True, True]
+    page.get_by_test_id("stPopover").get_by_role("button", name="Delete").first.click()
+    page.get_by_role("button", name="Delete 2 runs").click()
+    seen(page.get_by_text("2 deleted"))
+    assert workspace.runs.ids() == ["made-0"]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("2 deleted")).not_to_be_visible(timeout=MILLISECONDS)
+    assert workspace.runs.ids() == ["made-2", "made-1", "made-0"]
