@@ -7,6 +7,7 @@ Ratios of medians within one run; memory is the peak of a process of its own.
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import resource
@@ -28,6 +29,7 @@ import numpy as np  # noqa: E402
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig  # noqa: E402
 from segcore.data.dataset import Dataset  # noqa: E402
 from segcore.data.synthetic import make_synthetic  # noqa: E402
+from segcore.models.build import build_model  # noqa: E402
 from segcore.postprocess.ensemble import combine  # noqa: E402
 from segcore.runs.store import RunFolder  # noqa: E402
 from segcore.training.backends import Backend, openvino_answer  # noqa: E402
@@ -48,6 +50,19 @@ def trained(workspace: Path, epochs: int) -> tuple[RunFolder, Dataset]:
     run = RunFolder.create(workspace / "runs", "one", config)
     with contextlib.redirect_stdout(sys.stderr):
         train(run, dataset)
+    return run, dataset
+
+
+def borrowed(folder: Path, place: Path) -> tuple[RunFolder, Dataset]:
+    """A run that was trained before, its network rebuilt for images of :data:`SIZE`."""
+    source = RunFolder.open(folder)
+    dataset = Dataset.open(folder.parents[1] / "datasets" / source.config.dataset)
+    network = keras.models.load_model(source.model_path, compile=False)
+    run = RunFolder.create(place / "runs", "one", source.config)
+    run.write_status(mean_iou=source.status().mean_iou)
+    model = build_model(dataclasses.replace(source.config.model, weights="none"), network.output_shape[-1], SIZE)
+    model.set_weights(network.get_weights())
+    model.save(run.model_path)
     return run, dataset
 
 
@@ -102,6 +117,7 @@ def use_memory(path: Path, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=8, help="epochs of the training beforehand")
+    parser.add_argument("--run", help="folder of a training run to take instead of training one")
     parser.add_argument("--images", type=int, default=24, help="images of the test split to predict")
     parser.add_argument("--memory", nargs=2, metavar=("MODEL", "IMAGES"))
     options = parser.parse_args()
@@ -109,7 +125,7 @@ def main() -> None:
         use_memory(Path(options.memory[0]), int(options.memory[1]))
         return
     with tempfile.TemporaryDirectory() as folder:
-        run, dataset = trained(Path(folder), options.epochs)
+        run, dataset = borrowed(Path(options.run), Path(folder)) if options.run else trained(Path(folder), options.epochs)
         images = np.stack([resize_image(dataset.read_image(s), SIZE) for s in dataset.select("test")[: options.images]])
         paths = members_of(run, Path(folder))
         plain = [keras.models.load_model(p, compile=False) for p in paths]

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, RecipeConfig, TrainConfig
+from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, PredictOptions, RecipeConfig, TrainConfig
 from segcore.data.writing import ArraySample, write_dataset
+from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.store import RunFolder
 from segcore.worker import main, work
+from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.tensorflow
 
@@ -84,11 +86,32 @@ def test_a_run_trains_and_another_predicts(workspace):
     assert work(run.folder) == 0
     status = run.status()
     assert (status.state, status.cause, status.progress, status.epoch) == ("finished", "", 1.0, 2) and status.mean_iou is not None
-    answer = RunFolder.create(workspace / "runs", "short--test", PredictConfig("squares", "short", "test", device="cpu"))
+    config = PredictConfig("squares", "short", "test", device="cpu", options=PredictOptions(backend="tensorflow"))
+    answer = RunFolder.create(workspace / "runs", "short--test", config)
     assert main([str(answer.folder)]) == 0
     assert answer.status().state == "finished" and answer.status().mean_iou is not None
     ids, counts = answer.read_counts("test", "prediction")
     assert ids == ["test0", "test1"] and (counts.sum((1, 2)) == 32 * 32).all()
+
+
+def test_the_warm_process_predicts_ones_own_image_as_the_run_does(workspace):
+    """One process answers all: what it says of a test image is what the predict run stored, and a mistake ends nothing."""
+    opened = Workspace(workspace)
+    shelf, options = opened.predictions, PredictOptions(backend="tensorflow")
+    stored = RunFolder(workspace / "runs" / "short--test").read_probabilities("test", "test0")[0]
+    dataset = opened.datasets.open("squares")
+    batch = shelf.accept_folder(dataset.image_path(dataset.sample("test0")))
+    try:
+        assert shelf.warm("short", options)["loaded"] == 1
+        assert shelf.warm("short", options)["loaded"] == 0
+        told = shelf.predict("short", batch, batch.images[0].id, options)
+        assert told["backend"] == "TensorFlow in float32" and told["size"] == [32, 32]
+        np.testing.assert_allclose(shelf.probabilities("short", batch, batch.images[0].id, options), stored, atol=1e-3)
+        with pytest.raises(SegcoreError, match="did you mean 'onnx'"):
+            shelf.export("short", "onxx", workspace / "net")
+        assert shelf.warm("short", options)["loaded"] == 0
+    finally:
+        shelf.close()
 
 
 def cause(run):
