@@ -113,14 +113,11 @@ def _charts(found: dict[str, Any]) -> None:
 
 
 def _alternatives(found: dict[str, Any], choice: Choice) -> None:
-    left, right = st.columns([4, 5], gap="large")
-    with left:
-        st.markdown("**Every candidate against off, on the same images**")
+    st.markdown("**Beside it**")
+    _beside(found, choice)
+    with st.expander("Every candidate against off, on the same images"):
         figure = ensemble_charts.candidate_gains(found)
         st.plotly_chart(figure, key="crf_candidates_chart", config=state.CHART, alt="Gain of each candidate over no CRF")
-    with right:
-        st.markdown("**Beside it**")
-        _beside(found, choice)
 
 
 def _beside(found: dict[str, Any], choice: Choice) -> None:

@@ -1,7 +1,7 @@
 """The left wing's door: one object for all that pages and the shell ask of a workspace folder.
 
-A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of
-seven shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
+A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of its
+shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
 """
 
 import os

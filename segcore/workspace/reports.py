@@ -183,6 +183,8 @@ class ReportShelf:
         config = self._runs.open(run).config
         if stage == "crf" and isinstance(config, EvaluateConfig):
             return self._scenes.crf_mask(run, split, sample, config.crf)
+        if stage == "filter" and isinstance(config, EvaluateConfig) and config.filter:
+            return config.filter.apply(self._scenes.probabilities(run, split, sample))
         return self._scenes.probabilities(run, split, sample).argmax(-1)
 
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:

@@ -13,6 +13,7 @@ from segcore.errors import SegcoreError
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.subsets import subsets_run
+from segcore.postprocess.components import MaskFilter
 from segcore.postprocess.dense_crf import CRFParameters, is_available
 from segcore.runs.store import RunFolder
 
@@ -152,3 +153,15 @@ def test_groups_are_members_that_were_launched_together(trained, made_up) -> Non
         shelf.subsets(trained.ensemble)
     with pytest.raises(SegcoreError, match="CRF search"):
         trained.workspace.crf.search(trained.ensemble)
+
+
+def test_what_a_filter_made_is_what_reports_measure(trained, carry_out) -> None:
+    plain = MaskFilter("components", 100)  # takes most things away, which the plain combination finds
+    run = trained.workspace.ensembles.combine(trained.members, "test", filter=plain)
+    carry_out(run)
+    assert trained.workspace.scores.stages(run, "test") == ["ensemble", "filter"]
+    sizes, images = trained.workspace.reports.sizes(run, "test", "filter")
+    assert images == 3
+    counts = trained.workspace.scores.counts(run, "test", "filter")[1].sum(0)
+    np.testing.assert_array_equal(sizes[:, :, 0].sum(1), counts.diagonal())
+    assert (counts.diagonal() != trained.workspace.scores.counts(run, "test")[1].sum(0).diagonal()).any()
