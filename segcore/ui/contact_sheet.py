@@ -2,6 +2,7 @@
 
 import bisect
 import io
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -118,7 +119,7 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
     text = "".join(c if c.isprintable() else "?" for c in text[:400])
     if font.getlength(text) <= width:
         return text
-    kept = bisect.bisect_right(range(len(text)), width, key=lambda count: font.getlength(text[:count] + "…")) - 1
+    kept = bisect.bisect_right(range(len(text)), width, key=lambda count: math.ceil(font.getlength(text[:count] + "…"))) - 1
     return text[: max(0, kept)] + "…"
 
 
