@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.devices import Device
 from segcore.workspace.costs import training_bytes
@@ -58,7 +59,7 @@ def suggest_config(
     reasons.append(
         (
             "Network",
-            f"U-Net with {'ResNet50' if on_gpu else 'MobileNet V2'}, ImageNet weights",
+            f"{ARCHITECTURES[model.architecture].title} with {ENCODERS[model.encoder].title}, ImageNet weights",
             f"Skips at every scale keep outlines sharp. {where}: "
             + ("room for the reference encoder" if on_gpu else "an encoder of 2 million parameters trains in reasonable time")
             + f"; {images} images are {'few' if images < MANY else 'enough'}, and weights that have seen others help.",
