@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import against, charts, confused, parts, predictions, scored, state
+from segcore.ui import against, borders, calibrated, charts, confused, parts, predictions, robust, scored, state, suspected
 
 workspace = state.workspace()
 state.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
@@ -23,7 +23,22 @@ with state.errors_shown():
     if len(stages) > 1:
         stage = st.segmented_control("Scored", stages, default=stages[0], key="stage", bind="query-params", required=True)
     stage = str(stage)
-    report = scored.report(run, split, stage)
+    units = {"": "images", **{by: f"{number} {scored.UNITS[by]}" for by, number in scored.groupings(run, split, stage).items()}}
+    by = ""
+    if len(units) > 1:
+        by = str(
+            st.segmented_control(
+                "Intervals over",
+                list(units),
+                default="",
+                format_func=units.__getitem__,
+                key="over",
+                required=True,
+                help="Frames of one drive or folder are alike, so drawing single images makes intervals too narrow. Drawing whole groups "
+                "with all their images (clustered bootstrap) is the honest answer where new data will come from new drives.",
+            )
+        )
+    report = scored.report(run, split, stage, by)
 result = report.to_json()
 label_set = report.label_set
 low, high = result["interval"]["mean_iou"]
@@ -41,7 +56,8 @@ cards[1].metric(
     "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
     border=True,
     height="stretch",
-    help="Percentile bootstrap of the mean IoU: images are drawn again with replacement, 1,000 times. One image has none.",
+    help=f"Percentile bootstrap of the mean IoU: {units[by]} are drawn again with replacement, 1,000 times. One image has none; "
+    "below about 20 it is too narrow.",
 )
 cards[2].metric(
     "Pixel accuracy",
@@ -61,9 +77,10 @@ cards[4].metric(
 
 classes = result["classes"]
 titles = ["Classes", "Confusion", "Images, hardest first", "A against B", "Parts of the split"]
+titles += ["Borders", "Confidence", "Label errors", "Robustness"]
 if len(stages) > 1 or stage == "ensemble":
     titles.append("Members")
-tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *tab_members = st.tabs(titles, key="tab", bind="query-params")
+tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.tabs(titles, key="tab", bind="query-params")
 with tab_classes:
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
@@ -135,8 +152,18 @@ if tab_against.open:
 if tab_parts.open:
     with tab_parts:
         parts.show(report, run, split, stage)
-for tab in tab_members:
-    if tab.open:
-        with tab:
+for tab, title in zip(further, titles[5:], strict=True):
+    if not tab.open:
+        continue
+    with tab:
+        if title == "Borders":
+            borders.show(report, run, split, stage)
+        elif title == "Confidence":
+            calibrated.show(report, run, split)
+        elif title == "Label errors":
+            suspected.show(report, run, split)
+        elif title == "Robustness":
+            robust.show(report, run, split)
+        else:
             parts.members(report, run, split)
 st.caption(result["statement"])

@@ -17,13 +17,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from segcore.config import PredictConfig, TrainConfig
+from segcore.config import PredictConfig, RobustnessConfig, TrainConfig
 from segcore.data.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.answerer import Answer, Arrays, Handler, serve
 from segcore.runs.store import RunFolder, note_environment
 from segcore.training.predict import predict
 from segcore.training.progress import STOPPED, Stopped
+from segcore.training.robustness import measure_robustness
 from segcore.training.service import Service
 from segcore.training.strategy import configure
 from segcore.training.train import train
@@ -41,7 +42,13 @@ def _predict(run: RunFolder, dataset: Dataset) -> None:
         predict(run, RunFolder.open(run.folder.parent / config.run), dataset)
 
 
-WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {"train": _train, "predict": _predict}
+def _measure_robustness(run: RunFolder, dataset: Dataset) -> None:
+    config = run.config
+    if isinstance(config, RobustnessConfig):
+        measure_robustness(run, RunFolder.open(run.folder.parent / config.run), dataset)
+
+
+WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {"train": _train, "predict": _predict, "robustness": _measure_robustness}
 
 
 def work(folder: Path) -> int:
@@ -57,7 +64,7 @@ def work(folder: Path) -> int:
     try:
         run.beat(state="running", cause="", finished=None, message="Starting")
         config = run.config
-        if config.kind not in WORK or not isinstance(config, (TrainConfig, PredictConfig)):
+        if config.kind not in WORK or not isinstance(config, (TrainConfig, PredictConfig, RobustnessConfig)):
             raise unknown("kind of run for this worker", config.kind, WORK)
         dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
         note_environment(run.folder, dataset.fingerprint)

@@ -21,6 +21,7 @@ from segcore.catalog.tuning import PRUNERS, SAMPLERS, SEARCHABLE, TUNE_PRESETS
 from segcore.catalog.work import (
     BACKENDS,
     BALANCE_MODES,
+    CORRUPTIONS,
     CRF_OBJECTIVES,
     ENSEMBLE_RULES,
     EXPORT_FORMATS,
@@ -42,6 +43,7 @@ __all__ = [
     "BATCH_NORMS",
     "CLASSIC_NAMES",
     "CLASS_WEIGHTS",
+    "CORRUPTIONS",
     "CRF_OBJECTIVES",
     "ENCODERS",
     "ENSEMBLE_RULES",

@@ -57,8 +57,20 @@ RUN_KINDS: dict[str, Choice] = {
     "evaluate": Choice("Evaluation", "Combines members, refines by CRF, and counts."),
     "subsets": Choice("Subsets", "Scores every ensemble that can be made of some members, in one pass."),
     "crf_search": Choice("CRF search", "Searches the parameters of the CRF and asks whether it helps at all."),
+    "robustness": Choice("Robustness", "Counts a network on corrupted images, at five severities each."),
     "tune": Choice("Tuning", "Tries settings, each by a training run of its own."),
     "imported": Choice("Import", "Predictions that another tool made."),
+}
+
+CORRUPTIONS: dict[str, Choice] = {
+    "noise": Choice(
+        "Noise", "Gaussian noise of the sensor.", "Hendrycks and Dietterich: Benchmarking neural network robustness, ICLR 2019"
+    ),
+    "blur": Choice("Blur", "A Gaussian blur, in proportion to the size of the image: out of focus."),
+    "darkness": Choice("Darkness", "Less light: every value is multiplied by a number below 1."),
+    "jpeg": Choice(
+        "JPEG", "Strong compression with its blocks.", "Hendrycks and Dietterich: Benchmarking neural network robustness, ICLR 2019"
+    ),
 }
 
 TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {

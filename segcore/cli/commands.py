@@ -8,6 +8,7 @@ from pathlib import Path
 from segcore.cli.command import Command, Options
 from segcore.cli.data_commands import DATA_COMMANDS
 from segcore.cli.ensemble_commands import ENSEMBLE_COMMANDS
+from segcore.cli.measure_commands import MEASURE_COMMANDS
 from segcore.cli.prediction_commands import PREDICTION_COMMANDS
 from segcore.cli.run_commands import RUN_COMMANDS
 from segcore.cli.score_commands import SCORE_COMMANDS
@@ -55,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     **RUN_COMMANDS,
     **TUNE_COMMANDS,
     **SCORE_COMMANDS,
+    **MEASURE_COMMANDS,
     **PREDICTION_COMMANDS,
     **ENSEMBLE_COMMANDS,
 }

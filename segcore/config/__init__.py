@@ -9,6 +9,7 @@ from typing import Any
 from segcore.config.imported import ImportedConfig
 from segcore.config.lab import CRFSearchConfig, SubsetsConfig
 from segcore.config.mapping import from_json, to_json
+from segcore.config.robustness import RobustnessConfig
 from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig, shared_labels
 from segcore.config.tuning import Range, SearchSpace, TuneConfig
 from segcore.config.using import EvaluateConfig, PredictConfig, PredictOptions
@@ -24,6 +25,7 @@ __all__ = [
     "PredictOptions",
     "Range",
     "RecipeConfig",
+    "RobustnessConfig",
     "RunConfig",
     "SearchSpace",
     "SubsetsConfig",
@@ -35,7 +37,7 @@ __all__ = [
     "to_json",
 ]
 
-RunConfig = TrainConfig | PredictConfig | EvaluateConfig | SubsetsConfig | CRFSearchConfig | TuneConfig | ImportedConfig
+RunConfig = TrainConfig | PredictConfig | EvaluateConfig | SubsetsConfig | CRFSearchConfig | RobustnessConfig | TuneConfig | ImportedConfig
 
 CONFIGS: dict[str, type[RunConfig]] = {
     "train": TrainConfig,
@@ -43,6 +45,7 @@ CONFIGS: dict[str, type[RunConfig]] = {
     "evaluate": EvaluateConfig,
     "subsets": SubsetsConfig,
     "crf_search": CRFSearchConfig,
+    "robustness": RobustnessConfig,
     "tune": TuneConfig,
     "imported": ImportedConfig,
 }

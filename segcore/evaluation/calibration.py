@@ -87,6 +87,14 @@ class Calibration:
         self.surprise += float(-np.log(np.maximum(own, _FLOOR)).sum())
         self.squared += float(np.einsum("ij,ij->", values, values, dtype=np.float64) - 2 * own.sum() + len(own))
 
+    def add(self, other: "Calibration") -> None:
+        """Take over what another one has seen, of the same classes."""
+        self.pixels += other.pixels
+        self.right += other.right
+        self.confidence += other.confidence
+        self.surprise += other.surprise
+        self.squared += other.squared
+
     @property
     def total(self) -> int:
         """Scored pixels seen."""
@@ -134,6 +142,13 @@ class Calibration:
         pixels, right = self.pixels.sum(0)[::-1].cumsum(), self.right.sum(0)[::-1].cumsum()
         kept = np.where(pixels > 0, pixels, 1)
         return pixels / max(self.total, 1), np.where(pixels > 0, 1 - right / kept, np.nan)
+
+    def risk_area(self) -> float:
+        """Area under :meth:`risk_coverage`, 0..1 (AURC; Geifman and El-Yaniv, NeurIPS 2017); 0 never wrong, NaN before any pixel."""
+        if not self.total:
+            return float("nan")
+        coverage, risk = self.risk_coverage()
+        return float((np.nan_to_num(risk) * np.diff(coverage, prepend=0.0)).sum())
 
 
 def scored_pixels(

@@ -55,6 +55,11 @@ class LabelErrors:
         self.pixels += np.bincount(labels, minlength=len(self.pixels))
         self.confidence += np.bincount(labels, own, minlength=len(self.pixels))
 
+    def add(self, other: "LabelErrors") -> None:
+        """Take over what another one has observed, of the same classes."""
+        self.pixels += other.pixels
+        self.confidence += other.confidence
+
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """t, (C,): mean own probability of each class; infinite for a class that no pixel is labelled with."""

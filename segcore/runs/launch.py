@@ -13,11 +13,12 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError
 from segcore.runs import processes
+from segcore.runs.hosts import this_host
 from segcore.runs.listing import read_config
 from segcore.runs.queue import Queue
 from segcore.runs.status import change_status
 
-WORKERS = {"train": "segcore.worker", "predict": "segcore.worker", "evaluate": "segcore.light_worker"}
+WORKERS = {"train": "segcore.worker", "predict": "segcore.worker", "evaluate": "segcore.light_worker", "robustness": "segcore.worker"}
 WORKERS |= dict.fromkeys(("subsets", "crf_search"), "segcore.light_worker") | {"tune": "segcore.tuning"}
 WORKER_VARIABLE = "SEGCORE_WORKER"
 CALLED_OFF = 75
@@ -44,15 +45,16 @@ def main(arguments: list[str]) -> None:
     folder = Path(workspace) / "runs" / run_id
     pid, created = processes.identity()
     with Queue(workspace) as queue:
-        if not queue.confirm(run_id, token, pid, created):
+        if not queue.confirm(run_id, token, pid, created, this_host()):
             sys.exit(CALLED_OFF)
         job = queue.job(run_id)
     now = time.time()
     device = ",".join(job.devices) if job else ""
     change_status(
         folder / "status.json",
-        {"state": "starting", "pid": pid, "process_created": created, "device": device, "started": now, "heartbeat": now},
-    )
+        {"state": "starting", "pid": pid, "process_created": created, "host": this_host(), "device": device, "started": now,
+         "heartbeat": now},
+    )  # fmt: skip
     config = read_config(folder)
     command = worker_command(str(config["kind"]), folder)
     sys.stdout.flush()

@@ -1,7 +1,10 @@
 """What a run found out, on disk: probabilities, masks and counts of samples."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +105,27 @@ class RunResults:
         """
         path = self._sample("counts", split, stage, ".npz")
         return decode_counts(_read_result(path, self.id, f"{split}, stage {stage}"))
+
+    def write_arrays(self, split: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Store named arrays that follow from a split's results and are dear to make; ``name`` says from what.
+
+        Raises:
+            SegcoreError: A name is refused, or the folder cannot be written.
+        """
+        packed = io.BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, **arrays)
+        disk.write_bytes(self._sample("measures", split, name, ".npz"), packed.getvalue())
+
+    def read_arrays(self, split: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """Return what :meth:`write_arrays` stored; None where there is nothing, or it cannot be read (it is made again then)."""
+        path = self._sample("measures", split, name, ".npz")
+        if not path.is_file():
+            return None
+        try:
+            with np.load(io.BytesIO(disk.read_bytes(path)), allow_pickle=False) as stored:
+                return {key: stored[key] for key in stored.files}
+        except (ValueError, OSError, EOFError, BadZipFile, KeyError):
+            return None
 
     def stages(self, split: str) -> list[str]:
         """Names of the stages that have counts for a split, sorted."""

@@ -6,14 +6,20 @@ import streamlit as st
 from segcore.evaluation.report import Report
 from segcore.ui import score_charts, scored, state
 
-KINDS = {"class": "class held", "group": "group", "brightness": "brightness", "size": "size of things"}
+KINDS = {
+    "class": "class held",
+    "folder": "group or folder",
+    "prefix": "name beginning",
+    "brightness": "brightness",
+    "size": "size of things",
+}
 
 
 def show(report: Report, run: str, split: str, stage: str) -> None:
     """Show the scores of images that share something: a class, a group, a brightness; or recall by the size of things."""
     with state.errors_shown():
-        groups = {g for g in state.workspace().reports.groups(run, split, stage) if g}
-    kinds = [title for kind, title in KINDS.items() if kind != "group" or len(groups) > 1]
+        known = scored.groupings(run, split, stage)
+    kinds = [title for kind, title in KINDS.items() if kind not in scored.UNITS or kind in known]
     title = st.segmented_control(
         "Parts by", kinds, default=kinds[0], key="part", required=True, help="Brightness and size read every image once."
     )

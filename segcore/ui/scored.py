@@ -14,18 +14,45 @@ from segcore.workspace import Workspace
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _report(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> Report:
-    return _workspace.scores.report(run, split, stage)
+def _report(_workspace: Workspace, run: str, split: str, stage: str, by: str, stamp: str) -> Report:
+    groups = _workspace.reports.grouping(run, split, stage, by) if by else None
+    return _workspace.scores.report(run, split, stage, groups)
 
 
-def report(run: str, split: str, stage: str = "") -> Report:
+def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
     """Return a run's report; shared by all sessions, so it is only read.
+
+    Args:
+        run: Id of the run.
+        split: Name of the split.
+        stage: What was scored.
+        by: A name in ``segcore.data.splits.GROUPINGS``: intervals draw whole groups; "" draws images.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
     """
     workspace = state.workspace()
-    return _report(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+    return _report(workspace, run, split, stage, by, workspace.scores.stamp(run, split, stage))
+
+
+UNITS = {"folder": "folders or drives", "prefix": "name beginnings"}
+"""What intervals and parts may be over besides images, by the name in ``segcore.data.splits.GROUPINGS``."""
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _groupings(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> dict[str, int]:
+    found = {by: set(_workspace.reports.grouping(run, split, stage, by)) for by in UNITS}
+    return {by: len(groups) for by, groups in found.items() if groups}
+
+
+def groupings(run: str, split: str, stage: str) -> dict[str, int]:
+    """Return how many groups part the scored images, by the name of the grouping; only those that part them.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = state.workspace()
+    return _groupings(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
 
 
 def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
@@ -76,15 +103,15 @@ def _parts(_workspace: Workspace, run: str, split: str, stage: str, kind: str, s
     counts = _workspace.scores.counts(run, split, stage)[1]
     if kind == "class":
         parts = slice_by_class(counts, _workspace.scores.label_set(run).class_names)
-    elif kind == "group":
-        parts = slice_by_tag(_workspace.reports.groups(run, split, stage), "group")
+    elif kind in UNITS:
+        parts = slice_by_tag(_workspace.reports.grouping(run, split, stage, kind), "group" if kind == "folder" else "name")
     else:
         parts = slice_by_value(_workspace.reports.brightness(run, split, stage), "brightness")
     return score_slices(counts, parts)
 
 
 def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
-    """Return the scores of parts of a split: images that hold a "class", that share a "group", or of like "brightness".
+    """Return the scores of parts of a split: images that hold a "class", of one "folder" or "prefix", or of like "brightness".
 
     Raises:
         SegcoreError: The run has no counts of that split yet, or an image cannot be read.

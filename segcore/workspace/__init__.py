@@ -17,10 +17,12 @@ from segcore.workspace.exports import ExportShelf
 from segcore.workspace.imported import ImportShelf
 from segcore.workspace.keeping import KeepingShelf
 from segcore.workspace.launching import LaunchShelf
+from segcore.workspace.measures import MeasureShelf
 from segcore.workspace.merges import MergeShelf
 from segcore.workspace.predictions import PredictionShelf
 from segcore.workspace.rankings import RankingShelf
 from segcore.workspace.reports import ReportShelf
+from segcore.workspace.robustness import RobustnessShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
@@ -50,6 +52,8 @@ class Workspace:
         scenes: One sample with its masks and probabilities, for looking at.
         rankings: Images in the order of any score, and what one run mends of another.
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
+        measures: What needs every pixel's probabilities: borders, confidence, likely label errors.
+        robustness: What corrupted images do to a network's scores.
         merges: One label map, judged on the counts of a run.
         tiers: A merge as promised from counts, with summed probabilities, and retrained.
         ensembles: Who may be a member, what every subset scores, ensembles under a name.
@@ -89,6 +93,8 @@ class Workspace:
         self.scenes = SceneShelf(self.datasets, self.runs)
         self.rankings = RankingShelf(self.runs, self.scores, self.scenes)
         self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
+        self.measures = MeasureShelf(self.scores, self.scenes)
+        self.robustness = RobustnessShelf(self.runs, self.scores, self.scenes)
         self.merges = MergeShelf(self.scores, self.reports, self.scenes)
         self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = EnsembleShelf(self.runs, self.scores)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from segcore import __version__
 from segcore.config import EvaluateConfig, to_json
 from segcore.data.image_files import encode_png
-from segcore.errors import SegcoreError
+from segcore.data.splits import GROUPINGS
+from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.comparison import Comparison, compare_reports
 from segcore.evaluation.reliability import Reliability, reliability
 from segcore.evaluation.report import Report
@@ -135,13 +136,39 @@ class ReportShelf:
         return list(config.members), reliability(counts)
 
     def groups(self, run: str, split: str, stage: str = "") -> list[str]:
-        """Return the group (drive, folder) of each scored image, "" where it has none.
+        """Return the recorded group (drive, folder) of each scored image, "" where it has none.
 
         Raises:
             SegcoreError: The run has no counts of that split yet.
         """
         dataset = self._scenes.dataset_of(run)
         return [dataset.sample(name).group for name in self._scores.counts(run, split, stage)[0]]
+
+    def grouping(self, run: str, split: str, stage: str = "", by: str = "") -> list[str]:
+        """Return the group of each scored image where groups part them; for intervals over groups, and parts of a split.
+
+        Args:
+            run: Id of a run.
+            split: Name of a split.
+            stage: What was scored.
+            by: A name in :data:`segcore.data.splits.GROUPINGS`: "folder" (or the recorded group) or "prefix" (the name before its
+                number: a drive); "" takes the first of them that parts the images.
+
+        Returns:
+            One name an image; [] where all images would be in one group, or each in its own.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet, or there is no such grouping.
+        """
+        if by and by not in GROUPINGS:
+            raise unknown("grouping", by, GROUPINGS)
+        dataset = self._scenes.dataset_of(run)
+        samples = [dataset.sample(name) for name in self._scores.counts(run, split, stage)[0]]
+        for grouping in [by] if by else GROUPINGS:
+            groups = [GROUPINGS[grouping](sample) for sample in samples]
+            if 1 < len(set(groups)) < len(groups):
+                return groups
+        return []
 
     def brightness(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> list[float]:
         """Return the mean luma of each scored image, 0..255; reads every image.

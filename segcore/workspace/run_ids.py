@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from segcore.config import CRFSearchConfig, EvaluateConfig, SubsetsConfig
+from segcore.config import CRFSearchConfig, EvaluateConfig, RobustnessConfig, SubsetsConfig
 
 
 def prediction_id(run: str, split: str) -> str:
@@ -31,6 +31,12 @@ def crf_search_id(config: CRFSearchConfig) -> str:
     """Return the id of a search for CRF parameters."""
     asked = (config.members, config.rule, config.weights, config.candidates, config.objective, config.start, config.seed)
     return f"{_stem(config.members)}-crfsearch{len(config.members)}-{_digest(asked)}--{config.split}"
+
+
+def robustness_id(config: RobustnessConfig) -> str:
+    """Return the id of a run over corrupted images."""
+    asked = (config.corruptions, config.images, config.seed)
+    return f"{config.run}--{config.split}-robustness-{_digest(asked)}"
 
 
 def _stem(members: tuple[str, ...]) -> str:

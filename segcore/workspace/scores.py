@@ -12,6 +12,7 @@ from segcore.config import (
     EvaluateConfig,
     ImportedConfig,
     PredictConfig,
+    RobustnessConfig,
     RunConfig,
     SubsetsConfig,
     TrainConfig,
@@ -28,6 +29,7 @@ from segcore.evaluation.priors import importance_weights
 from segcore.evaluation.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
+from segcore.runs.store import RunFolder
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf, prediction_id
 
@@ -70,7 +72,7 @@ class ScoreShelf:
         folder, stage = self._counted(run, split, stage)
         return folder.read_counts(split, stage)
 
-    def _counted(self, run: str, split: str, stage: str) -> Any:
+    def _counted(self, run: str, split: str, stage: str) -> tuple[RunFolder, str]:
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
             stage = stage or "ensemble"
@@ -91,6 +93,14 @@ class ScoreShelf:
                 "wait for it, or predict that split."
             )
         return folder, stage
+
+    def holder(self, run: str, split: str, stage: str = "") -> RunFolder:
+        """Return the run folder in which the counts of a run over a split lie.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        return self._counted(run, split, stage)[0]
 
     def stages(self, run: str, split: str) -> list[str]:
         """Return what a run has counts of on a split: "prediction", or "ensemble" and perhaps "crf".
@@ -147,16 +157,22 @@ class ScoreShelf:
         if started:
             self._runs.wait(started, progress)
 
-    def report(self, run: str, split: str, stage: str = "") -> Report:
+    def report(self, run: str, split: str, stage: str = "", groups: Sequence[str] | None = None) -> Report:
         """Return the scores of a run over a split, from its counts.
 
+        Args:
+            run: Id of a run, as in :meth:`counts`.
+            split: Name of a split.
+            stage: What was scored.
+            groups: Group of each scored image; intervals then draw whole groups instead of images.
+
         Raises:
-            SegcoreError: The run has no counts of that split yet.
+            SegcoreError: The run has no counts of that split yet, or another number of groups.
         """
         ids, counts = self.counts(run, split, stage)
         dataset = self._datasets.open(self._runs.open(run).config.dataset)
         sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
-        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, dataset=dataset.name)
+        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, groups=groups, dataset=dataset.name)
 
     def evaluate_folders(self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None) -> Report:
         """Score a folder of predicted masks from any tool against a folder of true ones.
@@ -261,7 +277,7 @@ def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
     if isinstance(config, EvaluateConfig):
         members = [runs.open(member).config for member in config.members]
         return shared_labels([member for member in members if isinstance(member, TrainConfig)])[0]
-    if isinstance(config, PredictConfig):
+    if isinstance(config, (PredictConfig, RobustnessConfig)):
         return _label_map_of(runs, runs.open(config.run).config)
     if isinstance(config, (SubsetsConfig, CRFSearchConfig)):
         return _label_map_of(runs, runs.open(config.members[0]).config)

@@ -1,0 +1,151 @@
+"""What noise, blur, darkness and JPEG do to a network's scores: launched by a click, curves and the drop of each class."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.catalog import CORRUPTIONS
+from segcore.config import EvaluateConfig
+from segcore.data.corruptions import SEVERITIES
+from segcore.evaluation.report import Report
+from segcore.ui import following, measure_charts, state
+from segcore.workspace import Workspace
+
+TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing the counts")
+def _found(_workspace: Workspace, name: str, stamp: str) -> dict[str, Any]:
+    return _workspace.robustness.found(name)
+
+
+def show(report: Report, run: str, split: str) -> None:
+    """Show the robustness of a training run, or of one member of an ensemble; offer to count it where that was not done."""
+    workspace = state.workspace()
+    with state.errors_shown():
+        config = workspace.runs.open(run).config
+    if config.kind == "imported":
+        st.info("This run came from another tool: its network is not here to look at corrupted images.", icon=":material/info:")
+        return
+    if isinstance(config, EvaluateConfig):
+        run = state.choose_from(
+            "Member", list(config.members), "robust_member", help="Corrupted images are shown to one network at a time."
+        )
+    with state.errors_shown():
+        known = workspace.robustness.started(run, split)
+    one, two = st.columns([4, 1], vertical_alignment="bottom")
+    with two, st.popover("Ask anew" if known else "Options", icon=":material/tune:", width="stretch"):
+        chosen = st.multiselect("Corruptions", list(TITLES), list(TITLES), format_func=TITLES.__getitem__, key="robust_names")
+        counted = len(report.sample_ids)
+        number = (
+            st.slider(
+                "Images",
+                1,
+                counted,
+                min(32, counted),
+                key="robust_images",
+                help="Spread evenly over the split; each is seen 5 times a corruption.",
+            )
+            if counted > 1
+            else 1
+        )
+        again = (
+            st.button("Count", type="primary", icon=":material/play_arrow:", key="robust_count", disabled=not chosen) if known else False
+        )
+    name = known[0] if known else ""
+    with one:
+        if len(known) == 1:
+            st.caption("Images corrupted at their own size, before the network sees them; the same images at every severity.")
+        elif known:
+            name = state.choose_from("Counted", known, "robust_run")
+        else:
+            st.markdown(
+                f"How do the scores fall under {', '.join(TITLES[n].lower() if n != 'jpeg' else 'JPEG' for n in chosen)}? "
+                f"Five severities each, on {number} images of {state.plain(split)}; counts only, no probabilities are kept."
+            )
+            again = st.button(
+                "Count corrupted images", type="primary", icon=":material/play_arrow:", key="robust_start", disabled=not chosen
+            )
+    if again:
+        with state.errors_shown():
+            workspace.robustness.start(run, split, chosen, 0 if number == counted else number)
+        st.rerun()
+    if not name or not following.follow([name], "Counting", "robust"):
+        return
+    with state.errors_shown():
+        found = _found(workspace, name, workspace.robustness.stamp(name))
+    _result(found, run, split, report)
+
+
+def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None:
+    clean, parts = found["clean"], found["corruptions"]
+    cards = st.columns(1 + len(parts))
+    cards[0].metric(
+        f"Mean IoU, {found['num_samples']} images",
+        state.percent(clean["mean_iou"]),
+        border=True,
+        height="stretch",
+        help=f"Of the same {found['num_samples']} images without corruption, over these images together.",
+    )
+    for card, part in zip(cards[1:], parts, strict=True):
+        drop = part["drop"]
+        card.metric(
+            f"Under {TITLES[part['corruption']]}" if part["corruption"] == "jpeg" else f"Under {TITLES[part['corruption']].lower()}",
+            state.percent(part["mean_iou"]),
+            None if drop is None else f"{-100 * drop:+.1f} points",
+            border=True,
+            height="stretch",
+            help="Mean IoU averaged over the five severities, and its difference to the images as they are. "
+            + CORRUPTIONS[part["corruption"]].summary,
+        )
+    one, two = st.columns([3, 2], gap="large")
+    with one:
+        st.markdown(
+            "**Severity**",
+            help="Mean IoU at each severity; the band is the 95 % interval of the drop, drawing images again with each image's clean and "
+            "corrupted counts together.",
+        )
+        figure = measure_charts.corruption_curves(found["curves"], clean["mean_iou"], TITLES)
+        st.plotly_chart(figure, key="corruption_curves", config=state.CHART, alt="Mean IoU against the severity of each corruption")
+    with two:
+        st.markdown(
+            "**Points of IoU that each class loses**", help="IoU as they are minus IoU under the corruption, averaged over severities."
+        )
+        figure = measure_charts.class_drops(parts, found["class_names"], TITLES)
+        st.plotly_chart(figure, key="class_drops", config=state.CHART, alt="Points of IoU that each class loses under each corruption")
+    _examples(found, run, report)
+    st.download_button(
+        "Download CSV",
+        state.csv_bytes(
+            [
+                {
+                    "corruption": "",
+                    "severity": 0,
+                    "mean_iou": clean["mean_iou"],
+                    **dict(zip(found["class_names"], clean["iou"], strict=True)),
+                },
+                *(
+                    {k: row[k] for k in ("corruption", "severity", "mean_iou")} | dict(zip(found["class_names"], row["iou"], strict=True))
+                    for row in found["curves"]
+                ),
+            ]
+        ),
+        f"{run}-{split}-robustness.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _examples(found: dict[str, Any], run: str, report: Report) -> None:
+    """Show one image under a corruption, at all severities."""
+    with st.expander("What the network saw", icon=":material/visibility:"):
+        names = [part["corruption"] for part in found["corruptions"]]
+        which = str(
+            st.segmented_control("Corruption", names, default=names[0], format_func=TITLES.__getitem__, key="robust_seen", required=True)
+        )
+        sample = report.sample_ids[0]
+        with state.errors_shown():
+            pictures = [state.workspace().robustness.example(run, sample, which, s, found["seed"]) for s in (0, *SEVERITIES)]
+        for column, severity, picture in zip(st.columns(len(pictures)), (0, *SEVERITIES), pictures, strict=True):
+            column.image(picture, caption=f"severity {severity}" if severity else state.plain(sample), width="stretch")
