@@ -23,6 +23,7 @@ from segcore.catalog import (
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.predict_commands import PREDICT_COMMANDS
 from segcore.cli.tables import number, percent, table
+from segcore.cli.work_commands import WORK_COMMANDS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 
@@ -63,7 +64,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--validation-split", default=run.validation_split)
     add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
     add("--balance-plan", default=run.balance_plan, help="name of a balance plan saved with the data set")
-    add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1")
+    add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1; cluster, cluster:2 (GPUs) or cluster:cpu")
     add("--submodels", default="", help=f"one network a group of the label map, combined by one of {_some(SUBMODEL_RULES)}; empty for no")
     add("--hosts", default="", help="machines that train one network together: address:port,address:port; the first is this one")
     add("--seed", type=int, default=run.seed)
@@ -174,5 +175,6 @@ def _show_runs(result: dict[str, Any]) -> str:
 RUN_COMMANDS: dict[str, Command] = {
     "train": Command("launch training runs in the background", _train_arguments, _train, _show_train),
     **PREDICT_COMMANDS,
+    **WORK_COMMANDS,
     "runs": Command("list the runs; stop, resume, delete, restore or export one", _runs_arguments, _runs, _show_runs),
 }

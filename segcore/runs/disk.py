@@ -27,6 +27,8 @@ _MENDS = {
     errno.EIO: "the disk reported a fault: check it before going on",
 }
 
+_NETWORK_DRIVES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph", "fuse.ceph", "lustre", "beegfs")
+
 
 def disk_error(what: str, path: Path | str, error: OSError) -> SegcoreError:
     """Turn an operating system error into one sentence with a mend.
@@ -146,6 +148,22 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise SegcoreError(f"Expected a JSON mapping in {path}, found a {type(data).__name__}: the file is damaged; restore or remove it.")
     return data
+
+
+def is_network_drive(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """Whether a folder lies on another machine's disk, as far as the system says.
+
+    Args:
+        folder: An existing folder.
+        mounts: The system's list: a line a drive, of which the second word is where it appears and the third its kind.
+    """
+    try:
+        lines = [line.split() for line in mounts.read_text().splitlines()]
+        place = folder.resolve()
+    except OSError:
+        return False
+    below = [(len(words[1]), words[2]) for words in lines if len(words) > 2 and place.is_relative_to(words[1].replace("\\040", " "))]
+    return bool(below) and max(below)[1] in _NETWORK_DRIVES
 
 
 @contextmanager

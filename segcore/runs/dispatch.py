@@ -9,21 +9,26 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.runs import processes
+from segcore.runs import hosts, processes
+from segcore.runs.cluster import is_cluster_request
 from segcore.runs.devices import list_devices
 from segcore.runs.disk import disk_error
-from segcore.runs.jobs import ASIDE, LIGHT, dispatcher_is_alive, has_work, runs_folder, settle
+from segcore.runs.jobs import ASIDE, LIGHT, dispatcher_is_alive, has_work, pass_on_stop, signed_on
 from segcore.runs.queue import Job, Queue
+from segcore.runs.remote import RemoteHands
+from segcore.runs.settling import job_is_alive, runs_folder, settle
 from segcore.runs.store import RunFolder
 
 TICK_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
 LOCK_SECONDS = 15.0
+SIGN_SECONDS = 10.0
 
 
 class Dispatcher:
@@ -32,15 +37,30 @@ class Dispatcher:
     Args:
         workspace: Folder of the workspace.
         devices: Ids of what runs may be given ("cpu", "gpu:0"); by default what this machine has.
+        tell: Is given a line of text when a run starts or ends.
+
+    Attributes:
+        workspace: The folder.
+        devices: Ids of what it gives out.
     """
 
-    def __init__(self, workspace: Path | str, devices: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, workspace: Path | str, devices: Sequence[str] | None = None, tell: Callable[[str], None] = lambda line: None
+    ) -> None:
         self.workspace = Path(workspace).resolve()
         self.devices = [device.id for device in list_devices()] if devices is None else list(devices)
         self._children: dict[str, subprocess.Popen] = {}
+        self._remote = RemoteHands(self.workspace)
+        self._tell = tell
+        self._ended = threading.Event()
+        self._seen = 0.0
+
+    def end(self) -> None:
+        """Let :meth:`work` return soon; runs that work go on. May be called from a signal handler."""
+        self._ended.set()
 
     def work(self, forever: bool = False) -> bool:
-        """Start runs until the queue is empty, or with ``forever`` until the process ends; False where another dispatcher works.
+        """Start runs until the queue is empty, or with ``forever`` until :meth:`end`; False where another dispatcher works.
 
         Raises:
             SegcoreError: The workspace cannot be written.
@@ -58,6 +78,7 @@ class Dispatcher:
                     pass
                 return True
         finally:
+            self._remote.close()
             os.close(handle)
 
     def _lock(self, handle: int, queue: Queue) -> bool:
@@ -75,44 +96,77 @@ class Dispatcher:
     def _take_over(self, queue: Queue) -> None:
         """Sign on, and strike out the attempts of a dead predecessor that never showed up."""
         with queue.writing():
-            pid, created = processes.identity()
-            queue.set_setting("dispatcher", f"{pid} {created}")
+            self._sign(queue)
             for job in queue.jobs():
                 if job.state == "claimed":
+                    self._remote.call_off(job)
                     queue.put_back(job.run, job.token or "")
+
+    def _sign(self, queue: Queue) -> None:
+        """Write down who works here, and now and then that it still does: other machines cannot look for the process."""
+        if time.time() - self._seen > SIGN_SECONDS:
+            self._seen = time.time()
+            pid, created = processes.identity()
+            queue.set_setting("dispatcher", f"{pid} {created} {hosts.this_host()} {self._seen}")
 
     def _tick(self, queue: Queue, forever: bool) -> bool:
         """Settle what ended, start what can go; False after signing off because nothing is left to do."""
         try:
+            self._sign(queue)
             self._settle(queue)
-            if queue.setting("paused") is None:
+            self._pass_on_stops(queue)
+            if queue.setting("paused") is None and not self._ended.is_set():
                 self._start(queue)
             with queue.writing():  # a run handed in after this sees no dispatcher and starts one
-                if not forever and not has_work(queue):
+                if self._ended.is_set() or (not forever and not has_work(queue)):
                     queue.set_setting("dispatcher", None)
                     return False
-            time.sleep(TICK_SECONDS)
+            self._ended.wait(TICK_SECONDS)
         except SegcoreError as error:
             print(error, file=sys.stderr, flush=True)
-            time.sleep(TROUBLE_SECONDS)
+            self._ended.wait(TROUBLE_SECONDS)
+            if self._ended.is_set():
+                return False
         return True
 
     def _settle(self, queue: Queue) -> None:
         for job in queue.jobs():
             if job.state == "waiting":
                 continue
+            if job.host == hosts.CLUSTER:
+                if (ended := self._remote.ending(job)) is not None:
+                    settle(queue, self.workspace, job, *ended)
+                    self._remote.forget(job)
+                    self._say_end(job)
+                continue
             child = self._children.get(job.token or "")
             code = child.poll() if child else None
             if child and code is None:
                 continue
             # A claimed job whose child ended never showed its token; one without a child came from a dead predecessor.
-            if child or (job.state == "started" and not processes.is_alive(job.pid, job.process_created)):
+            if child or (job.state == "started" and not job_is_alive(self.workspace, job)):
                 settle(queue, self.workspace, job, code)
+                self._say_end(job)
             if child:
                 del self._children[job.token or ""]
         for token in [token for token, child in self._children.items() if child.poll() is not None]:
             if not any(job.token == token for job in queue.jobs()):
                 del self._children[token]
+
+    def _say_end(self, job: Job) -> None:
+        status = RunFolder(runs_folder(self.workspace) / job.run).status()
+        self._tell(f"{job.run}: {status.state}" + (f" ({status.cause})" if status.cause else ""))
+
+    def _pass_on_stops(self, queue: Queue) -> None:
+        """Tell processes that someone on another machine asked them to stop."""
+        for job in queue.jobs():
+            if job.state != "started" or job.stops <= job.told:
+                continue
+            if job.host == hosts.CLUSTER:
+                self._remote.stop(job)
+                queue.mark_told(job.run, job.token or "", job.stops)
+            else:
+                pass_on_stop(queue, job, job.stops)
 
     def _start(self, queue: Queue) -> None:
         jobs = queue.jobs()
@@ -124,6 +178,10 @@ class Dispatcher:
                 self._launch(queue, job, [])
                 continue
             try:
+                if is_cluster_request(job.request):
+                    if self._remote.start(queue, job):
+                        self._tell(f"{job.run}: handed to the cluster")
+                    continue
                 devices, reserved = self._choose(job.request, taken)
             except SegcoreError as error:
                 self._give_up(queue, job, "failed", str(error))
@@ -192,9 +250,17 @@ class Dispatcher:
             }
             arguments = ["-m", "segcore.runs.launch", str(self.workspace), job.run, token]
             self._children[token] = processes.start_detached(arguments, run.log_path, environment)
+            self._tell(f"{job.run}: started" + (f" on {', '.join(devices)}" if devices else ""))
         except BaseException:
             queue.put_back(job.run, token)
             raise
+
+
+def holder(workspace: Path | str) -> str:
+    """Say who works on the queue of a workspace, "process 4711 of gpubox"; "" where nobody does."""
+    with Queue(workspace) as queue:
+        pid, _, host, _ = signed_on(queue)
+        return f"process {pid} of {host or hosts.this_host()}" if pid and dispatcher_is_alive(queue) else ""
 
 
 def main(arguments: Sequence[str]) -> int:

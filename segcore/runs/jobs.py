@@ -12,9 +12,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.runs import processes
+from segcore.runs import hosts, processes
 from segcore.runs.listing import RunSummary, list_runs, read_config
 from segcore.runs.queue import Job, Queue
+from segcore.runs.settling import STOPPED, job_is_alive, runs_folder, settle, settle_orphans, status_is_alive
 from segcore.runs.status import ACTIVE, Status
 from segcore.runs.store import RunFolder
 
@@ -23,20 +24,13 @@ LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
 """Kinds of runs that need no network and no device."""
 ASIDE = "aside"
 """Request of a run that only hands in others and watches them: it takes no device, which they need."""
-DIED = "Its process ended without a word (killed or out of memory): resume it to go on from its last checkpoint."
-STOPPED = "Stopped on request: resume it to go on."
-ORPHAN_SECONDS = 60.0
 ENDING_SECONDS = 10.0
+DISPATCHER_SECONDS = 60.0
+"""A dispatcher on another machine that has not written for so long is taken for dead."""
+NO_WORK_VARIABLE = "SEGSCOPE_NO_WORK"
 
 
-def runs_folder(workspace: Path | str) -> Path:
-    """The folder of all runs of a workspace."""
-    return Path(workspace) / "runs"
-
-
-def submit(
-    workspace: Path | str, run_ids: Sequence[str], after: Mapping[str, Iterable[str]] | None = None, priority: int = 0
-) -> list[str]:
+def submit(workspace: Path | str, run_ids: Sequence[str], after: Mapping[str, Iterable[str]] | None = None, priority: int = 0) -> list[str]:
     """Queue existing runs and see to it that a dispatcher works on them.
 
     Args:
@@ -70,7 +64,7 @@ def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> 
     end = time.monotonic() + ENDING_SECONDS
     for run_id in run_ids:
         while (job := queue.job(run_id)) and job.state == "started" and RunFolder(runs_folder(workspace) / run_id).status().has_ended:
-            if not processes.is_alive(job.pid, job.process_created):
+            if not job_is_alive(workspace, job):
                 settle(queue, workspace, job)
             elif time.monotonic() > end:
                 raise SegcoreError(f"Expected a run that has ended, received {run_id!r}, whose process {job.pid} is leaving: try again.")
@@ -95,7 +89,7 @@ def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[s
     job, status = queue.job(run_id), run.status()
     if job is not None and job.state != "waiting":
         raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, which is {status.state}: stop it first.")
-    if job is None and status.is_active and processes.is_alive(status.pid, status.process_created):
+    if job is None and status.is_active and status_is_alive(status):
         raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, whose process {status.pid} lives: stop it first.")
     request = ASIDE if kind == "tune" else LIGHT if kind in LIGHT_KINDS else str(config.get("device", "auto"))
     if not queue.add(run_id, kind, request, after, priority):
@@ -110,11 +104,13 @@ def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[s
 def ensure_dispatcher(workspace: Path | str) -> bool:
     """Start a dispatcher where runs are in the queue and none lives; returns whether one was started.
 
+    With ``$SEGSCOPE_NO_WORK`` none is started here: the runs wait for another machine's.
+
     Raises:
         SegcoreError: The queue cannot be read or no process can be started.
     """
     workspace = Path(workspace).resolve()
-    if not (workspace / "queue.sqlite").exists():
+    if os.environ.get(NO_WORK_VARIABLE) or not (workspace / "queue.sqlite").exists():
         return False
     with Queue(workspace) as queue:
         if dispatcher_is_alive(queue) or not has_work(queue):
@@ -131,9 +127,19 @@ def has_work(queue: Queue) -> bool:
 
 
 def dispatcher_is_alive(queue: Queue) -> bool:
-    """Whether the dispatcher that wrote itself down still works."""
-    pid, _, created = (queue.setting("dispatcher") or "").partition(" ")
-    return bool(pid) and processes.is_alive(int(pid), float(created))
+    """Whether the dispatcher that wrote itself down still works, here or on another machine."""
+    pid, created, host, seen = signed_on(queue)
+    if hosts.is_here(host):
+        return processes.is_alive(pid, created)
+    return time.time() - seen < DISPATCHER_SECONDS
+
+
+def signed_on(queue: Queue) -> tuple[int | None, float, str, float]:
+    """Return process id, birth, machine and last sign of life of the dispatcher that wrote itself down; None where none did."""
+    words = (queue.setting("dispatcher") or "").split(" ")
+    if not words[0]:
+        return None, 0.0, "", 0.0
+    return int(words[0]), float(words[1]), words[2] if len(words) > 2 else "", float(words[3]) if len(words) > 3 else 0.0
 
 
 def pause(workspace: Path | str, paused: bool = True) -> None:
@@ -184,10 +190,16 @@ def stop(workspace: Path | str, run_id: str) -> Status:
             return run.write_status(state="interrupted", cause=STOPPED, finished=time.time())
         stops = queue.count_stop(run_id, job.token or "")
         status = run.write_status(only_if=("queued", *ACTIVE), state="stopping")
-        number = signal.SIGTERM if stops == 1 else signal.SIGKILL
-        processes.send_signal(job.pid, job.process_created, number, group=stops > 1)
+        pass_on_stop(queue, job, stops)
     ensure_dispatcher(workspace)
     return status
+
+
+def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
+    """Tell the process of a run that it shall stop, where it is one of this machine; elsewhere the dispatcher there does."""
+    if hosts.is_here(job.host):
+        processes.send_signal(job.pid, job.process_created, signal.SIGTERM if stops == 1 else signal.SIGKILL, group=stops > 1)
+        queue.mark_told(job.run, job.token or "", stops)
 
 
 def resume(workspace: Path | str, run_id: str) -> list[str]:
@@ -242,60 +254,11 @@ def refresh(workspace: Path | str) -> list[RunSummary]:
             jobs = {job.run: job for job in queue.jobs()}
             if jobs and not dispatcher_is_alive(queue):
                 for job in jobs.values():
-                    if job.state == "started" and not processes.is_alive(job.pid, job.process_created):
+                    if job.state == "started" and job.host != hosts.CLUSTER and not job_is_alive(workspace, job):
                         settle(queue, workspace, job)
     summaries = list_runs(runs_folder(workspace))
-    if _settle_orphans(summaries, jobs):
+    if settle_orphans(summaries, jobs):
         summaries = list_runs(runs_folder(workspace))
     if jobs:
         ensure_dispatcher(workspace)
     return summaries
-
-
-def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None = None) -> None:
-    """Close the row of a run whose process is gone, and say in its folder how it ended where its worker could not.
-
-    Args:
-        queue: The queue.
-        workspace: Folder of the workspace.
-        job: The row as it was read.
-        exit_code: The worker's exit code, negative for a signal, where it is known.
-
-    Raises:
-        SegcoreError: The run's folder or the queue cannot be written; the row stays.
-    """
-    run = RunFolder(runs_folder(workspace) / job.run)
-    with queue.writing():
-        now = queue.job(job.run)
-        if now is None or now.token != job.token:
-            return
-        processes.end_group(now.pid)
-        if run.folder.is_dir():
-            state, cause = _ending(now.stops, exit_code)
-            run.write_status(only_if=("queued", *ACTIVE), state=state, cause=cause, finished=time.time(), seconds_left=None)
-        queue.remove(job.run, job.token)
-
-
-def _ending(stops: int, exit_code: int | None) -> tuple[str, str]:
-    if stops:
-        return "interrupted", STOPPED
-    if exit_code is not None and exit_code > 0:
-        return "failed", f"Its process ended with exit code {exit_code} before it could say why: see its log."
-    if exit_code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL):
-        return "failed", f"Its process crashed ({signal.Signals(-exit_code).name}): see its log, then resume it."
-    return "interrupted", DIED
-
-
-def _settle_orphans(summaries: Iterable[RunSummary], jobs: Mapping[str, Job]) -> bool:
-    """Mark runs that say they wait or work but are in no queue, and of whom nothing was heard for a while; whether there were any."""
-    found = False
-    for summary in summaries:
-        status = summary.status
-        if status.has_ended or summary.id in jobs or time.time() - (summary.changed or 0.0) < ORPHAN_SECONDS:
-            continue
-        if status.is_active and processes.is_alive(status.pid, status.process_created):
-            continue
-        cause = DIED if status.is_active else "It was made but never reached the queue: resume it to start it."
-        RunFolder(summary.folder).write_status(only_if=(status.state,), state="interrupted", cause=cause, finished=time.time())
-        found = True
-    return found

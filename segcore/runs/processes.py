@@ -101,6 +101,23 @@ def start_detached(arguments: Sequence[str], log: Path, extra: Mapping[str, str]
         raise disk_error("start a process that writes to", log, error) from error
 
 
+def start_tethered(arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None) -> subprocess.Popen:
+    """As :func:`start_detached`, with a pipe as its standard input, which the system closes when this process dies."""
+    try:
+        with open(log, "ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-P", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                close_fds=True,
+                env=python_environment(extra),
+            )
+    except OSError as error:
+        raise disk_error("start a process that writes to", log, error) from error
+
+
 def forget(process: subprocess.Popen) -> None:
     """Let a detached child go on; a thread collects its end, so that no zombie stays while this process lives."""
     threading.Thread(target=process.wait, daemon=True).start()

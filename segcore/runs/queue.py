@@ -20,17 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segcore.errors import SegcoreError
+from segcore.runs.disk import is_network_drive
 
-FORMAT = 1
+FORMAT = 2
 _HELD = "held "  # before the run's id: the name of a setting that is there while that run is held back
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job(
     run TEXT PRIMARY KEY, kind TEXT NOT NULL, request TEXT NOT NULL, after TEXT NOT NULL, priority INTEGER NOT NULL,
     place INTEGER NOT NULL, submitted REAL NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', token TEXT,
-    devices TEXT NOT NULL DEFAULT '[]', pid INTEGER, process_created REAL, stops INTEGER NOT NULL DEFAULT 0);
+    devices TEXT NOT NULL DEFAULT '[]', pid INTEGER, process_created REAL, stops INTEGER NOT NULL DEFAULT 0,
+    host TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_COLUMNS = "run, kind, request, after, priority, place, state, token, devices, pid, process_created, stops"
+_SINCE_2 = "ALTER TABLE job ADD COLUMN host TEXT NOT NULL DEFAULT ''", "ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0"
+_COLUMNS = "run, kind, request, after, priority, place, state, token, devices, pid, process_created, stops, host, told"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Job:
     Attributes:
         run: Id of the run.
         kind: Its kind: train, predict or evaluate.
-        request: The device that its config asks for: "auto", "cpu", "gpu:0,gpu:1", or "light".
+        request: The device that its config asks for: "auto", "cpu", "gpu:0,gpu:1", "cluster", or "light".
         after: Ids of the runs that must finish first.
         priority: Higher goes first.
         place: Among equals, lower goes first.
@@ -50,6 +53,8 @@ class Job:
         pid: Process id of its worker, once started.
         process_created: When that process began, seconds since 1970.
         stops: How often it was asked to stop since it started.
+        host: The machine that it works on, "cluster" for one that a cluster chose; "" before it started.
+        told: How many of the requests to stop its process was told of.
     """
 
     run: str
@@ -64,13 +69,13 @@ class Job:
     pid: int | None
     process_created: float | None
     stops: int
+    host: str
+    told: int
 
 
 def _job(row: tuple) -> Job:
-    run, kind, request, after, priority, place, state, token, devices, pid, created, stops = row
-    return Job(
-        run, kind, request, tuple(json.loads(after)), priority, place, state, token, tuple(json.loads(devices)), pid, created, stops
-    )
+    run, kind, request, after, priority, place, state, token, devices, *rest = row
+    return Job(run, kind, request, tuple(json.loads(after)), priority, place, state, token, tuple(json.loads(devices)), *rest)
 
 
 class Queue:
@@ -93,11 +98,32 @@ class Queue:
                         f"Expected a queue in format {FORMAT} or older in {self.path}, found {version}: a newer version wrote it; update."
                     )
                 if version < FORMAT:
-                    self._connection.execute("PRAGMA journal_mode=WAL")
-                    self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
+                    self._renew()
             except BaseException:
                 self._connection.close()
                 raise
+
+    def _renew(self) -> None:
+        """Make the tables, or bring those of an older version up to date; of several that try one does it."""
+        if not is_network_drive(self.path.parent):
+            self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("BEGIN IMMEDIATE")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version < FORMAT:
+            for statement in _SINCE_2 if version == 1 else _SCHEMA.split(";"):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version={FORMAT}")
+        self._connection.execute("COMMIT")
+
+    def share(self) -> None:
+        """Let other machines use the queue over a network drive: give up the write-ahead log, which works on one machine only.
+
+        Raises:
+            SegcoreError: Other processes use the queue at this moment.
+        """
+        (mode,) = self._rows("PRAGMA journal_mode=DELETE")[0]
+        if mode != "delete":
+            raise SegcoreError(f"Could not share the queue {self.path}: other processes use it; close the app and try again.")
 
     def __enter__(self) -> "Queue":
         return self
@@ -111,7 +137,9 @@ class Queue:
             yield
         except sqlite3.Error as error:
             text = str(error).lower()
-            if "full" in text:
+            if "locking protocol" in text or (("unable to open" in text or "i/o" in text) and is_network_drive(self.path.parent)):
+                mend = "it lies on a network drive: share it first, by `segscope work --share` on the machine whose disk that is"
+            elif "full" in text:
                 mend = "the disk is full: free some space, then try again"
             elif "readonly" in text or "unable to open" in text:
                 mend = "it cannot be written: choose a workspace that you may write to"
@@ -172,20 +200,16 @@ class Queue:
             if taken.intersection(devices):
                 return None
             rows = self._rows(
-                "UPDATE job SET state='claimed', token=?, devices=?, pid=NULL, process_created=NULL, stops=0 "
+                "UPDATE job SET state='claimed', token=?, devices=?, pid=NULL, process_created=NULL, stops=0, host='', told=0 "
                 "WHERE run=? AND state='waiting' RETURNING token",
                 (secrets.token_hex(8), json.dumps(list(devices)), run),
             )
         return rows[0][0] if rows else None
 
-    def confirm(self, run: str, token: str, pid: int, process_created: float) -> bool:
+    def confirm(self, run: str, token: str, pid: int | None, process_created: float | None, host: str = "") -> bool:
         """Say that the process of an attempt is there; False where that attempt was called off, and the process must end."""
-        return bool(
-            self._rows(
-                "UPDATE job SET state='started', pid=?, process_created=? WHERE run=? AND token=? AND state='claimed' RETURNING run",
-                (pid, process_created, run, token),
-            )
-        )
+        sql = "UPDATE job SET state='started', pid=?, process_created=?, host=? WHERE run=? AND token=? AND state='claimed' RETURNING run"
+        return bool(self._rows(sql, (pid, process_created, host, run, token)))
 
     def put_back(self, run: str, token: str) -> bool:
         """Undo a claim whose process never showed up; False where it did."""
@@ -208,6 +232,10 @@ class Queue:
         """Count one request to stop an attempt and return how many there are; 0 where the attempt is gone."""
         rows = self._rows("UPDATE job SET stops=stops+1 WHERE run=? AND token=? RETURNING stops", (run, token))
         return rows[0][0] if rows else 0
+
+    def mark_told(self, run: str, token: str, stops: int) -> None:
+        """Note that the process of an attempt was told of so many requests to stop."""
+        self._rows("UPDATE job SET told=max(told, ?) WHERE run=? AND token=? RETURNING run", (stops, run, token))
 
     def set_priority(self, run: str, priority: int) -> None:
         """Change the priority of a run in the queue."""

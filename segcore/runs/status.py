@@ -27,6 +27,7 @@ class Status:
         cause: Why it failed, was interrupted or waits; one sentence, "" for none.
         pid: Process id of its worker.
         process_created: When that process began, which tells it from a later one with the same id.
+        host: The machine that its worker works on; "" where not noted, which means this one.
         device: What it was given: "cpu", "gpu:0", "gpu:0,gpu:1", or "light" for work without a network.
         heartbeat: When the worker last wrote.
         created: When the run was made.
@@ -46,6 +47,7 @@ class Status:
     cause: str = ""
     pid: int | None = None
     process_created: float | None = None
+    host: str = ""
     device: str = ""
     heartbeat: float | None = None
     created: float | None = None
@@ -77,7 +79,7 @@ class Status:
 
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Status)}
-_TEXTS = ("state", "cause", "device", "message")
+_TEXTS = ("state", "cause", "host", "device", "message")
 _WHOLES = ("pid", "epoch", "epochs")
 
 

@@ -1,9 +1,15 @@
 """The shelf of what waits: the order of the queue, priorities, and what is held back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from segcore.runs import jobs, order
+from segcore.runs.cluster import Cluster
+from segcore.runs.dispatch import Dispatcher, holder
+from segcore.runs.queue import Queue
+from segcore.runs.settings import cluster_address, set_cluster
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,56 @@ class QueueShelf:
             SegcoreError: The workspace cannot be written.
         """
         jobs.pause(self._workspace, paused)
+
+    def dispatcher(self, tell: Callable[[str], None] = lambda line: None) -> Dispatcher:
+        """Return what starts the runs of this workspace on this machine; ``tell`` is given a line when one starts or ends."""
+        return Dispatcher(self._workspace, tell=tell)
+
+    def worker(self) -> str:
+        """Say who starts the runs now, "process 4711 of gpubox"; "" where nobody does.
+
+        Raises:
+            SegcoreError: The queue cannot be read.
+        """
+        return holder(self._workspace) if (self._workspace / "queue.sqlite").exists() else ""
+
+    def share(self) -> None:
+        """Make the queue fit for machines that see the workspace over the network.
+
+        Raises:
+            SegcoreError: It is in use at this moment, or cannot be written.
+        """
+        with Queue(self._workspace) as queue:
+            queue.share()
+
+    @property
+    def cluster(self) -> str:
+        """The address of the cluster that runs may be handed to; "" for none.
+
+        Raises:
+            SegcoreError: The settings are damaged or newer.
+        """
+        return cluster_address(self._workspace)
+
+    def set_cluster(self, address: str) -> None:
+        """Name the cluster that runs may be handed to; "" forgets it.
+
+        Raises:
+            SegcoreError: It is no address, or the workspace cannot be written.
+        """
+        set_cluster(self._workspace, address)
+
+    def cluster_workers(self) -> list[dict[str, Any]]:
+        """Ask the cluster for its workers; see :meth:`segcore.runs.cluster.Cluster.workers`.
+
+        Raises:
+            SegcoreError: The package for it is absent, or it does not answer.
+        """
+        cluster = Cluster(self.cluster)
+        try:
+            return cluster.workers()
+        finally:
+            cluster.close()
 
     def hold(self, run: str, held: bool = True) -> None:
         """Hold back one waiting run, or let it go.

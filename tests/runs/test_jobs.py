@@ -14,7 +14,7 @@ import pytest
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs import jobs, processes
+from segcore.runs import jobs, processes, settling
 from segcore.runs.dispatch import Dispatcher
 from segcore.runs.queue import Queue
 from segcore.runs.store import RunFolder
@@ -111,7 +111,7 @@ def test_a_killed_worker_is_interrupted_with_its_history_and_resumes(workspace):
     workspace.wait(lambda: (run.status().epoch or 0) > 5)
     os.kill(run.status().pid, signal.SIGKILL)
     workspace.wait_for(a="interrupted")
-    assert run.status().cause == jobs.DIED and len(run.metrics()) > 5
+    assert run.status().cause == settling.DIED and len(run.metrics()) > 5
     workspace.wait_empty()
     jobs.resume(workspace.folder, "a")
     workspace.wait_for(a="finished")
