@@ -1,5 +1,7 @@
 """How good is it, how sure are we?"""
 
+import json
+
 import streamlit as st
 
 from segcore.ui import against, borders, calibrated, charts, confused, parts, predictions, robust, scored, state, suspected
@@ -77,9 +79,7 @@ cards[4].metric(
 
 classes = result["classes"]
 titles = ["Classes", "Confusion", "Images, hardest first", "A against B", "Parts of the split"]
-titles += ["Borders", "Confidence", "Label errors", "Robustness"]
-if len(stages) > 1 or stage == "ensemble":
-    titles.append("Members")
+titles += ["Borders", "Confidence", "Label errors", "Robustness", "Reliability"]
 tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.tabs(titles, key="tab", bind="query-params")
 with tab_classes:
     chart, table = st.columns([5, 4], gap="medium")
@@ -127,7 +127,17 @@ with tab_classes:
             "text/html",
             icon=":material/description:",
             on_click="ignore",
-            help="One HTML file for a reviewer that opens offline: scores, confusion, the hardest images, config, versions, fingerprint.",
+            help="One HTML file for a reviewer that opens offline: scores, confusion, the hardest images, config, versions, fingerprint; "
+            "borders, confidence and robustness where they were measured.",
+        )
+        st.download_button(
+            "Download JSON",
+            lambda: json.dumps(workspace.reports.document([run], split), indent=1).encode(),
+            f"{run}-{split}-report.json",
+            "application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
+            help="The same as the report, for programs.",
         )
 with tab_confusion, state.errors_shown():
     confused.show(report, run, split, stage, picking=bool(tab_confusion.open))
@@ -165,5 +175,5 @@ for tab, title in zip(further, titles[5:], strict=True):
         elif title == "Robustness":
             robust.show(report, run, split)
         else:
-            parts.members(report, run, split)
+            parts.repetitions(run, split)
 st.caption(result["statement"])

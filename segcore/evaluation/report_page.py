@@ -14,6 +14,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation import scores
 from segcore.evaluation.bootstrap import paired_difference
 from segcore.evaluation.report import Report
+from segcore.evaluation.report_charts import depth_sections
 from segcore.labels import color_to_hex
 
 MAX_CELLS = 40
@@ -30,6 +31,7 @@ td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}.soft{color:
 .warn{border-left:4px solid #c2410c;padding-left:.8rem}
 .heat td{border:0;min-width:2.2rem;text-align:center;font-size:.8rem}.heat td:first-child{text-align:left}
 figure{display:inline-block;margin:0 1rem 1rem 0;max-width:320px}
+.chart{max-width:480px}.chart svg{max-width:100%;height:auto;font-size:11px;fill:currentColor}
 figure img{max-width:100%;image-rendering:pixelated}figcaption{font-size:.85rem;color:var(--soft)}pre{white-space:pre-wrap;font-size:.8rem}
 .key{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid var(--line)}
 """
@@ -56,6 +58,7 @@ def build_page(
     config: Mapping[str, Any] | None = None,
     pictures: Sequence[Picture] = (),
     compression: Mapping[str, Any] | None = None,
+    depth: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """Write the page.
 
@@ -65,6 +68,7 @@ def build_page(
         facts: Short facts by name: library versions, fingerprint of the data set, date, device.
         config: The run's config, printed as JSON.
         pictures: Pictures, embedded.
+        depth: What was measured besides counts, by the name of the report; see :func:`segcore.evaluation.report_charts.depth_sections`.
         compression: What ``CompressionStudy.to_json`` returned; its path and verdicts are shown.
 
     Returns:
@@ -82,6 +86,8 @@ def build_page(
         body.append(_comparison(reports))
     for name, report in reports.items():
         body.append(_one(name, report))
+        if depth and name in depth:
+            body.append(depth_sections(depth[name], report.label_set.class_names))
     if compression:
         body.append(_compression(compression, next(iter(reports.values()))))
     if pictures:

@@ -70,7 +70,8 @@ def summarise(
         own_means: list[float | None] = [row["mean_iou"] for row in curves if row["corruption"] == name]
         means = [v for v in own_means if v is not None]
         mean = float(np.mean(means)) if means else float("nan")
-        part: dict[str, Any] = {"corruption": name, "mean_iou": plain(mean), "drop": plain(base - mean), "kept": plain(mean / base) if base else None}
+        part: dict[str, Any] = {"corruption": name, "mean_iou": plain(mean), "drop": plain(base - mean)}
+        part["kept"] = plain(mean / base) if base else None
         parts.append({**part, "class_drop": [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))]})
     known = [part["drop"] for part in parts if part["drop"] is not None]
     return {

@@ -1,4 +1,4 @@
-"""Scores of parts of a split, and the spread over the members of an ensemble."""
+"""Scores of parts of a split, and the spread over seeds, folds or members."""
 
 import numpy as np
 import streamlit as st
@@ -64,23 +64,41 @@ def _sizes(report: Report, run: str, split: str, stage: str) -> None:
     )
 
 
-def members(report: Report, run: str, split: str) -> None:
-    """Show how far the members of an ensemble lie apart, for the set and for each class."""
+def repetitions(run: str, split: str) -> None:
+    """Show how far runs of one recipe lie apart, for the set and for each class: seeds, folds, or the members of an ensemble."""
+    workspace = state.workspace()
     with state.errors_shown():
-        found = state.workspace().reports.spread(run, split)
-    if found is None:
+        alike = workspace.reports.repetitions(run, split)
+        dataset = workspace.scenes.dataset_of(run).name
+    others = [r for r in state.finished_runs(("train", "imported"), dataset) if workspace.scores.has_counts(r, split)]
+    chosen = st.multiselect(
+        "Repetitions",
+        list(dict.fromkeys([*alike, *others])),
+        alike,
+        key=f"repetitions_{run}_{split}",
+        help="Seeds, folds or members: trainings of one recipe. The spread says how well the recipe pins the network, which is another "
+        "question than how well the images pin the score.",
+    )
+    if len(chosen) < 2:
+        st.info(
+            "Choose at least two runs. Train several members, or the same recipe with other seeds, to have some.", icon=":material/info:"
+        )
         return
-    names, spread = found
+    with state.errors_shown():
+        spread, reasons = workspace.reports.reliability(chosen, split)
+    if reasons:
+        told = " ".join(state.plain(reason) for reason in reasons)
+        st.warning(f"{told} As folds they may be read; as repetitions they may not.", icon=":material/warning:")
     scores = spread.to_json()["scores"]
     iou, accuracy = scores["mean_iou"], scores["pixel_accuracy"]
     cards = st.columns(4)
-    for card, title, one in ((cards[0], "Mean IoU of a member", iou), (cards[1], "Pixel accuracy of a member", accuracy)):
+    for card, title, one in ((cards[0], "Mean IoU of a run", iou), (cards[1], "Pixel accuracy of a run", accuracy)):
         card.metric(
             title,
             f"{100 * one['mean']:.1f} ± {100 * (one['deviation'] or 0):.1f} %",
             border=True,
             height="stretch",
-            help=f"Mean and standard deviation over {len(names)} members, from {state.percent(one['range'][0])} to "
+            help=f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from {state.percent(one['range'][0])} to "
             f"{state.percent(one['range'][1])}.",
         )
     low, high = iou["interval"]
@@ -89,7 +107,7 @@ def members(report: Report, run: str, split: str) -> None:
         "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
         border=True,
         height="stretch",
-        help="Student's t over members: how well the recipe pins the network. Another question than the interval over images.",
+        help="Student's t over runs: mean plus or minus t times deviation over the root of their number.",
     )
     agreement = spread.agreement
     cards[3].metric(
@@ -97,8 +115,34 @@ def members(report: Report, run: str, split: str) -> None:
         "–" if np.isnan(agreement) else f"{100 * agreement:.0f} %",
         border=True,
         height="stretch",
-        help="100 %: every member confuses the same classes equally often, which speaks for the labels or the images. "
-        "0 %: no confusion is shared, which averaging mends.",
+        help="Over all confused pairs of classes: the least share of pixels that any run confuses, divided by the mean share. 100 %: "
+        "every run confuses the same classes equally often, which speaks for the labels or the images. 0 %: none is shared, which "
+        "averaging mends.",
     )
-    figure = score_charts.member_spread(report.label_set.class_names, names, spread.class_iou)
-    st.plotly_chart(figure, key="members", config=state.CHART, alt="IoU of each class by each member")
+    names = workspace.scores.label_set(chosen[0]).class_names
+    chart, table = st.columns([3, 2], gap="large")
+    with chart:
+        figure = score_charts.member_spread(names, chosen, spread.class_iou)
+        st.plotly_chart(figure, key="members", config=state.CHART, alt="IoU of each class by each run")
+    share = st.column_config.NumberColumn
+    with table:
+        st.dataframe(
+            [
+                {
+                    "score": name.replace("_", " "),
+                    "mean": s["mean"],
+                    "deviation": s["deviation"],
+                    "least": s["range"][0],
+                    "most": s["range"][1],
+                }
+                for name, s in scores.items()
+            ],
+            hide_index=True,
+            column_config={
+                "mean": share(format="%.4f"),
+                "deviation": share(format="%.4f", help="Standard deviation over runs (n - 1)"),
+                "least": share(format="%.4f"),
+                "most": share(format="%.4f"),
+            },
+            alt="Spread of each score over the runs",
+        )

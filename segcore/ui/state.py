@@ -81,7 +81,19 @@ def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = 
     names = finished_runs(kinds)
     if not names:
         empty("There is no finished run yet. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page")
-    return choose_from(label, names, key)
+    shown = once_a_question(names)
+    asked = st.session_state.get(key, st.query_params.get(key))
+    if asked in shown and shown[asked] != asked:
+        st.session_state[key] = shown[asked]
+    return choose_from(label, list(dict.fromkeys(shown.values())), key)
+
+
+def once_a_question(names: Sequence[str]) -> dict[str, str]:
+    """Return, for each of some runs, the one that stands for it: an ensemble has a run a split, of which the first made is shown."""
+    first: dict[str, str] = {}
+    for name in reversed(names):
+        first.setdefault(name.rsplit("--", 1)[0], name)
+    return {name: first[name.rsplit("--", 1)[0]] for name in names}
 
 
 def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None) -> list[str]:

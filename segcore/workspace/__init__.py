@@ -5,6 +5,7 @@ shelves, so that a page never reads a pixel or a file itself, and the shell give
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 from segcore.errors import SegcoreError
@@ -12,6 +13,7 @@ from segcore.workspace.configs import ConfigShelf
 from segcore.workspace.crf_lab import CRFShelf
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import Demo
+from segcore.workspace.depth import depth_of
 from segcore.workspace.ensembles import EnsembleShelf
 from segcore.workspace.exports import ExportShelf
 from segcore.workspace.imported import ImportShelf
@@ -92,9 +94,10 @@ class Workspace:
         self.scores = ScoreShelf(self.datasets, self.runs)
         self.scenes = SceneShelf(self.datasets, self.runs)
         self.rankings = RankingShelf(self.runs, self.scores, self.scenes)
-        self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes)
         self.measures = MeasureShelf(self.scores, self.scenes)
         self.robustness = RobustnessShelf(self.runs, self.scores, self.scenes)
+        depth = partial(depth_of, self.measures, self.robustness)
+        self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes, depth)
         self.merges = MergeShelf(self.scores, self.reports, self.scenes)
         self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = EnsembleShelf(self.runs, self.scores)

@@ -123,12 +123,11 @@ class MeasureShelf:
         Raises:
             SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.
         """
-        label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
-        folder, name = self._scores.holder(run, split, ""), self._name(f"scaled{temperature:.6f}", run, split, "")
-        whole = PixelMeasures(label_set.num_classes, label_set.ignore_index)
-        kept = folder.read_arrays(split, name)
+        kept = self.found_scaled(run, split, temperature)
         if kept is not None:
-            return PixelMeasures.from_arrays(kept, label_set.ignore_index)[0].confidence()
+            return kept
+        label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
+        whole = PixelMeasures(label_set.num_classes, label_set.ignore_index)
         dataset = self._scenes.dataset_of(run).name
 
         def look(sample: Sample) -> Calibration:
@@ -139,8 +138,24 @@ class MeasureShelf:
 
         for one in _each(look, self._present(run, split), progress):
             whole.calibration.add(one)
-        folder.write_arrays(split, name, whole.to_arrays())
+        name = self._name(f"scaled{temperature:.6f}", run, split, "")
+        self._scores.holder(run, split, "").write_arrays(split, name, whole.to_arrays())
         return whole.confidence()
+
+    def found_scaled(self, run: str, split: str, temperature: float) -> dict[str, Any] | None:
+        """Return what :meth:`scaled` made of a split as it is now; None where it was not made.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        name = self._name(f"scaled{temperature:.6f}", run, split, "")
+        kept = self._scores.holder(run, split, "").read_arrays(split, name)
+        return None if kept is None else PixelMeasures.from_arrays(kept, self._scores.label_set(run).ignore_index)[0].confidence()
+
+    def fitted(self, run: str, split: str) -> float:
+        """Return the temperature that :meth:`measure` fitted on a split; NaN where it was not measured."""
+        found = self.found(run, split) if self._scores.has_counts(run, split) else None
+        return float("nan") if found is None else found.temperature
 
     def suspects(self, run: str, split: str, progress: Progress | None = None) -> dict[str, Any]:
         """Look for labels that a confident network contradicts; measures the split first where that was not done.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import __version__
-from segcore.config import EvaluateConfig, to_json
+from segcore.config import EvaluateConfig, TrainConfig, to_json
 from segcore.data.image_files import encode_png
 from segcore.data.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
@@ -27,6 +27,9 @@ from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
 
+Depth = Callable[[str, str, str], dict[str, Any]]
+"""(run, split, stage) to what was measured besides counts; see :func:`segcore.workspace.depth.depth_of`."""
+
 Progress = Callable[[int, int, str], None]
 
 LIBRARIES = ("numpy", "scipy", "pandas", "Pillow", "opencv-python-headless", "tensorflow", "keras", "pydensecrf2")
@@ -39,11 +42,12 @@ PICTURE_WIDTH = 320
 class ReportShelf:
     """Reports made from the scores, the scenes and the configs of a workspace."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, depth: Depth) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
         self._scenes = scenes
+        self._depth = depth
 
     def facts(self, runs: Sequence[str]) -> dict[str, str]:
         """Return what a reviewer needs to repeat a report: data set, fingerprint, devices, versions.
@@ -75,7 +79,7 @@ class ReportShelf:
         found = {}
         for run in dict.fromkeys(runs):
             for one in [stage] if stage else self._scores.stages(run, split):
-                found[run if one in ("prediction", stage) else f"{run} ({one})"] = self._scores.report(run, split, one)
+                found[self._title(run, one, stage)] = self._scores.report(run, split, one)
         return found
 
     def page(self, runs: Sequence[str], split: str, stage: str = "") -> str:
@@ -87,7 +91,16 @@ class ReportShelf:
         reports = self.reports(runs, split, stage)
         configs = {run: to_json(self._runs.open(run).config) for run in runs}
         title = f"{', '.join(dict.fromkeys(runs))} on {split}"
-        return build_page(reports, title=title, facts=self.facts(runs), config=configs, pictures=self._pictures(runs[0], split, stage))
+        pictures, depth = self._pictures(runs[0], split, stage), self._depths(runs, split, stage)
+        return build_page(reports, title=title, facts=self.facts(runs), config=configs, pictures=pictures, depth=depth)
+
+    def _depths(self, runs: Sequence[str], split: str, stage: str) -> dict[str, dict[str, Any]]:
+        pairs = [(run, one) for run in runs for one in ([stage] if stage else self._scores.stages(run, split))]
+        return {self._title(run, one, stage): told for run, one in pairs if (told := self._depth(run, split, one))}
+
+    @staticmethod
+    def _title(run: str, one: str, stage: str) -> str:
+        return run if one in ("prediction", stage) else f"{run} ({one})"
 
     def document(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Any]:
         """Return the same as :meth:`page` as a JSON-ready mapping: facts, configs, reports, and each against the first.
@@ -102,6 +115,7 @@ class ReportShelf:
             "facts": self.facts(runs),
             "configs": {run: to_json(self._runs.open(run).config) for run in runs},
             "reports": {name: report.to_json() for name, report in reports.items()},
+            "depth": self._depths(runs, split, stage),
             "against_first": {name: compare_reports(report, first).to_json() for name, report in others},
         }
 
@@ -132,8 +146,7 @@ class ReportShelf:
         config = self._runs.open(run).config
         if not isinstance(config, EvaluateConfig) or len(config.members) < 2:
             return None
-        counts = np.stack([self._scores.counts(member, split)[1].sum(0) for member in config.members])
-        return list(config.members), reliability(counts)
+        return list(config.members), self.reliability(config.members, split)[0]
 
     def groups(self, run: str, split: str, stage: str = "") -> list[str]:
         """Return the recorded group (drive, folder) of each scored image, "" where it has none.
@@ -143,6 +156,30 @@ class ReportShelf:
         """
         dataset = self._scenes.dataset_of(run)
         return [dataset.sample(name).group for name in self._scores.counts(run, split, stage)[0]]
+
+    def repetitions(self, run: str, split: str) -> list[str]:
+        """Return the runs that repeat a run's recipe, an ensemble's members or trainings of one group, that have counts of the split."""
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            found = list(config.members)
+        elif isinstance(config, TrainConfig) and config.group:
+            rows = self._runs.rows()
+            found = [r["run"] for r in rows if r["kind"] == "train" and r["group"] == config.group and r["dataset"] == config.dataset]
+        else:
+            found = [run]
+        return sorted(name for name in found if self._scores.has_counts(name, split))
+
+    def reliability(self, runs: Sequence[str], split: str) -> tuple[Reliability, list[str]]:
+        """Return how far the scores of some runs lie apart, and why they may not be set side by side: one sentence each, [] when they may.
+
+        Raises:
+            SegcoreError: No run, one has no counts of the split, or their classes are others.
+        """
+        reports = list(self.reports(runs, split).values())
+        if len({report.label_set.num_classes for report in reports}) > 1:
+            raise SegcoreError("Expected runs with the same classes, received others: choose runs of one label set.")
+        reasons = [reason for report in reports[1:] for reason in reports[0].protocol.differences(report.protocol)]
+        return reliability(np.stack([report.counts.sum(0) for report in reports])), list(dict.fromkeys(reasons))
 
     def grouping(self, run: str, split: str, stage: str = "", by: str = "") -> list[str]:
         """Return the group of each scored image where groups part them; for intervals over groups, and parts of a split.
@@ -212,7 +249,7 @@ class ReportShelf:
             return self._scenes.crf_mask(run, split, sample, config.crf)
         if stage == "filter" and isinstance(config, EvaluateConfig) and config.filter:
             return config.filter.apply(self._scenes.probabilities(run, split, sample))
-        return self._scenes.probabilities(run, split, sample).argmax(-1)
+        return self._scenes.prediction(run, split, sample)
 
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:
         """Picture the hardest images of a run as far as they can be shown: image, true mask, prediction, one below the other."""

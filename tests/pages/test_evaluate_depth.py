@@ -83,16 +83,17 @@ def test_parts_are_the_slices_of_the_counts(trained, open_page, read) -> None:
     assert len(read.figure(at, "sizes")["data"]) == len(score_charts.SIZES)
 
 
-def test_members_are_spread_only_where_there_are_some(trained, open_page, read) -> None:
-    at = tab(open_page, "Members", trained.ensemble)
+def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> None:
+    at = tab(open_page, "Reliability", trained.ensemble)
     _, spread = trained.workspace.reports.spread(trained.ensemble, "test")
     one = spread.overall["mean_iou"]
-    assert read.metrics(at)["Mean IoU of a member"] == f"{100 * one.mean:.1f} ± {100 * one.deviation:.1f} %"
+    assert read.metrics(at)["Mean IoU of a run"] == f"{100 * one.mean:.1f} ± {100 * one.deviation:.1f} %"
     drawn = read.figure(at, "members")["data"]
     for row, trace in zip(spread.class_iou, drawn, strict=False):
         np.testing.assert_allclose(np.asarray(trace["y"], float), 100 * row)
-    alone = tab(open_page, "Members", trained.members[0])
-    assert "Members" not in [t.label for t in alone.tabs]
+    (choice,) = [m for m in at.multiselect if m.label == "Repetitions"]
+    read.check(choice.set_value(list(trained.members[:1])).run())
+    assert "Mean IoU of a run" not in read.metrics(at) and "at least two runs" in at.info[0].value
 
 
 @pytest.mark.parametrize("title", ["A against B", "Parts of the split", "Confusion"])
@@ -107,4 +108,4 @@ def test_a_single_run_of_one_image_has_no_interval_and_no_traceback(made_up, ope
 
 def test_the_report_can_be_downloaded(trained, open_page) -> None:
     at = tab(open_page, "Classes", trained.members[0])
-    assert [b.label for b in at.get("download_button")] == ["Download label_scores.csv", "Download the report"]
+    assert [b.label for b in at.get("download_button")] == ["Download label_scores.csv", "Download the report", "Download JSON"]

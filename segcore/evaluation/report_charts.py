@@ -1,0 +1,124 @@
+"""What a report says beyond counts (borders, confidence, corruption), as HTML with drawn SVG lines: no script, nothing fetched."""
+
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+COLORS = ("#0e7c86", "#d55e00", "#0072b2", "#b8860b", "#7a5195", "#cc79a7")
+"""Colours of lines, told apart on light and dark ground."""
+
+WIDTH, HEIGHT = 460, 260
+LEFT, BOTTOM, TOP = 44, 36, 10
+
+Line = Sequence[tuple[float, float | None]]
+
+
+def line_chart(title: str, lines: Mapping[str, Line], x_title: str, x_ticks: Mapping[float, str], *, diagonal: bool = False) -> str:
+    """Draw lines of shares against something as SVG.
+
+    Args:
+        title: What is drawn, for those who cannot see it.
+        lines: (x, share 0..1 or None) by name.
+        x_title: What is on the x axis.
+        x_ticks: Text by x.
+        diagonal: Whether the line x = y is drawn; x is then a share too.
+    """
+    points = [(x, y) for line in lines.values() for x, y in line if y is not None and math.isfinite(y)]
+    if not points:
+        return ""
+    xs = [*x_ticks, *(x for x, _ in points)]
+    low, high = min(xs), max(max(xs), min(xs) + 1e-9)
+    top = 1.0 if diagonal else min(1.0, math.ceil(10 * max(y for _, y in points) + 1e-9) / 10)
+
+    def place(x: float, y: float) -> str:
+        across = LEFT + (x - low) / (high - low) * (WIDTH - LEFT - 12)
+        return f"{across:.1f},{HEIGHT - BOTTOM - y / top * (HEIGHT - BOTTOM - TOP):.1f}"
+
+    drawn = []
+    for step in range(6):
+        share = top * step / 5
+        height = place(low, share).split(",")[1]
+        drawn.append(f"<path d='M{LEFT} {height}H{WIDTH - 12}' stroke='currentColor' opacity='.15'/>")
+        drawn.append(f"<text x='{LEFT - 6}' y='{height}' text-anchor='end' dy='4'>{100 * share:.0f}</text>")
+    for x, text in x_ticks.items():
+        across = place(x, 0).split(",")[0]
+        drawn.append(f"<text x='{across}' y='{HEIGHT - BOTTOM + 16}' text-anchor='middle'>{html.escape(text)}</text>")
+    drawn.append(f"<text x='{(LEFT + WIDTH) / 2:.0f}' y='{HEIGHT - 4}' text-anchor='middle'>{html.escape(x_title)}</text>")
+    if diagonal:
+        drawn.append(f"<path d='M{place(0, 0)}L{place(1, 1)}' stroke='currentColor' opacity='.5' stroke-dasharray='3 3'/>")
+    legend = []
+    for color, (name, line) in zip((COLORS * (1 + len(lines) // len(COLORS))), lines.items(), strict=False):
+        known = [place(x, y) for x, y in line if y is not None and math.isfinite(y)]
+        drawn.append(f"<polyline points='{' '.join(known)}' fill='none' stroke='{color}' stroke-width='2'/>")
+        drawn += [f"<circle cx='{p.split(',')[0]}' cy='{p.split(',')[1]}' r='2.5' fill='{color}'/>" for p in known[:60]]
+        legend.append(f"<span class='key' style='background:{color}'></span>{html.escape(name)}")
+    label = html.escape(title, quote=True)
+    picture = f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' role='img' aria-label='{label}'>{''.join(drawn)}</svg>"
+    return f"<figure class='chart'>{picture}<figcaption>{' &nbsp; '.join(legend)}</figcaption></figure>"
+
+
+def depth_sections(depth: Mapping[str, Any], class_names: Sequence[str]) -> str:
+    """Write the sections of what was measured besides counts; what is absent is left out.
+
+    Args:
+        depth: ``borders`` and ``confidence`` (:class:`segcore.evaluation.pixel_measures.PixelMeasures`), ``temperature`` and ``scaled``
+            (the same confidence at that temperature), ``robustness`` (:func:`segcore.evaluation.robustness.summarise`).
+        class_names: C names.
+    """
+    parts = []
+    borders, confidence, scaled, robustness = (depth.get(k) for k in ("borders", "confidence", "scaled", "robustness"))
+    if borders:
+        band = borders["trimap"]
+        lines = {"mean IoU": [(math.log2(r["width"]), r["mean_iou"]) for r in band]}
+        lines["pixel accuracy"] = [(math.log2(r["width"]), r["pixel_accuracy"]) for r in band]
+        ticks = {math.log2(r["width"]): str(r["width"]) for r in band}
+        rows = "".join(
+            f"<tr><td>{html.escape(n)}</td><td>{_number(v)}</td></tr>" for n, v in zip(class_names, borders["boundary"], strict=True)
+        )
+        low, high = borders["interval"]
+        parts.append(
+            f"<h3>Near borders</h3><p>Mean boundary IoU <b>{_number(borders['mean_boundary'])}</b> ({_number(low)} to {_number(high)}) on "
+            f"{borders['num_samples']} images: intersection over union of the pixels within 2 % of the image's diagonal of their own "
+            "class's contour. The chart: scores within so many pixels of a true border, %.</p>"
+            + line_chart("Scores near borders", lines, "within so many pixels of a true border", ticks)
+            + f"<div class='wide'><table><tr><th>class</th><th>boundary IoU</th></tr>{rows}</table></div>"
+        )
+    if confidence:
+        lines = {"as it is": [(r["confidence"], r["accuracy"]) for r in confidence["bins"]]}
+        told = ""
+        if scaled:
+            lines[f"at temperature {depth['temperature']:.2f}"] = [(r["confidence"], r["accuracy"]) for r in scaled["bins"]]
+            told = f" At temperature {depth['temperature']:.3f}, fitted on validation, it is {_number(scaled['ece'])}."
+        ticks = {k / 5: f"{20 * k}" for k in range(6)}
+        parts.append(
+            f"<h3>Confidence</h3><p>Expected calibration error <b>{_number(confidence['ece'])}</b>: the gap between confidence and "
+            f"the share of right pixels, averaged over 15 bins.{told} Brier score {_number(confidence['brier'])}, log loss "
+            f"{_number(confidence['log_loss'])}, area under risk-coverage {_number(confidence['aurc'])}. The chart: right pixels, %.</p>"
+            + line_chart("Reliability", lines, "confidence, %", ticks, diagonal=True)
+        )
+    if robustness:
+        clean = robustness["clean"]["mean_iou"]
+        lines = {}
+        for row in robustness["curves"]:
+            lines.setdefault(row["corruption"], [(0.0, clean)]).append((float(row["severity"]), row["mean_iou"]))
+        heads = "".join(f"<th>{html.escape(p['corruption'])}</th>" for p in robustness["corruptions"])
+        rows = "".join(
+            f"<tr><td>{html.escape(n)}</td>{_cells(p['class_drop'][k] for p in robustness['corruptions'])}</tr>"
+            for k, n in enumerate(class_names)
+        )
+        parts.append(
+            f"<h3>Robustness</h3><p>{robustness['num_samples']} images, corrupted at five severities: mean IoU, %.</p>"
+            + line_chart("Mean IoU under corruption", lines, "severity", {0.0: "as it is", **{float(k): str(k) for k in range(1, 6)}})
+            + "<p>IoU that each class loses, mean over severities.</p>"
+            + f"<div class='wide'><table><tr><th>class</th>{heads}</tr>{rows}</table></div>"
+        )
+    return "".join(parts)
+
+
+def _cells(values: Iterable[float | None]) -> str:
+    return "".join(f"<td>{_number(value)}</td>" for value in values)
+
+
+def _number(value: float | None) -> str:
+    return "&ndash;" if value is None or not math.isfinite(value) else f"{value:.3f}"
