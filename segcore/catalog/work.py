@@ -25,7 +25,7 @@ MASK_FILTERS: dict[str, Choice] = {
 
 CRF_OBJECTIVES: dict[str, Choice] = {
     "mean_iou": Choice("Mean IoU", "Ranks by the mean IoU over the set."),
-    "boundary_iou": Choice("Boundary IoU", "Ranks by the mean IoU of the regions near class contours.", "Cheng et al.: Boundary IoU, CVPR 2021"),
+    "boundary_iou": Choice("Boundary IoU", "Ranks by the mean IoU of regions near contours.", "Cheng et al.: Boundary IoU, CVPR 2021"),
     "both": Choice("Both", "Ranks by the mean of mean IoU and boundary IoU."),
 }
 
