@@ -28,6 +28,7 @@ from segcore.workspace.robustness import RobustnessShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
+from segcore.workspace.splitting import SplitShelf
 from segcore.workspace.tiers import TierShelf
 from segcore.workspace.tuning import StudyShelf
 from segcore.workspace.waiting import QueueShelf
@@ -42,6 +43,7 @@ class Workspace:
     Attributes:
         folder: Its absolute path; made on first use.
         datasets: What lies in it to learn from.
+        splits: What the splits of a data set hold, the way back, and folds.
         runs: What was trained, predicted and evaluated, and what is under way.
         queue: The order in which runs go, and what is held back.
         keeping: What is said about runs, and the trash.
@@ -84,6 +86,7 @@ class Workspace:
             ) from error
         self.datasets = DatasetShelf(self.folder / "datasets")
         self.runs = RunShelf(self.folder, self.datasets)
+        self.splits = SplitShelf(self.datasets, self.runs)
         self.queue = QueueShelf(self.folder)
         self.keeping = KeepingShelf(self.folder, self.runs)
         self.launch = LaunchShelf(self.folder, self.datasets, self.runs)
@@ -102,6 +105,6 @@ class Workspace:
         self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = EnsembleShelf(self.runs, self.scores)
         self.crf = CRFShelf(self.runs, self.scores, self.scenes, self.ensembles)
-        self.predictions = PredictionShelf(self.folder / "predictions", self.runs)
+        self.predictions = PredictionShelf(self.folder / "predictions", self.datasets, self.runs)
         self.studies = StudyShelf(self.folder, self.datasets, self.runs)
         self.demo = Demo(self.datasets, self.runs)

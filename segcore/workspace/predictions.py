@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, to_json
+from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, shared_labels, to_json
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.postprocess.dense_crf import CRFParameters
@@ -30,6 +30,7 @@ from segcore.runs import disk
 from segcore.runs.answerer import Answerer
 from segcore.runs.store import RunFolder
 from segcore.workspace.batches import Batch, BatchShelf, Progress
+from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.zips import write_archive
 
@@ -59,8 +60,9 @@ class Model:
 class PredictionShelf(BatchShelf):
     """Batches of the user's own images with what networks made of them."""
 
-    def __init__(self, folder: Path, runs: RunShelf) -> None:
+    def __init__(self, folder: Path, datasets: DatasetShelf, runs: RunShelf) -> None:
         super().__init__(folder)
+        self._datasets = datasets
         self._runs = runs
         self._networks = Answerer(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
         self._light = Answerer(idle_seconds=IDLE_SECONDS)
@@ -97,7 +99,11 @@ class PredictionShelf(BatchShelf):
         Raises:
             SegcoreError: There is no such run, or it has not begun.
         """
-        return LabelSet.from_json(self._runs.open(self.model(run).members[0]).read_json("labels")["label_set"])
+        members = self.model(run).members
+        configs = [config for m in members if isinstance(config := self._runs.open(m).config, TrainConfig)]
+        if len(members) > 1 and shared_labels(configs)[1]:  # submodels each know a part; together they know all classes
+            return self._datasets.open(configs[0].dataset).label_set
+        return LabelSet.from_json(self._runs.open(members[0]).read_json("labels")["label_set"])
 
     def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
         """Return where the answers of a model to a batch lie; a network that was trained again has another place."""

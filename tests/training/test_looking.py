@@ -11,13 +11,14 @@ from segcore import catalog
 from segcore.catalog import EXPORT_FORMATS
 from segcore.config import ModelConfig, PredictOptions, TrainConfig
 from segcore.errors import SegcoreError
+from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.models.blocks import batch_norm, resize_like, transpose_conv
 from segcore.models.layers import ImageScaling
 from segcore.runs.store import RunFolder
 from segcore.training import backends, export, memory
 from segcore.training.looking import look
 from segcore.training.predictor import Predictor
-from segcore.training.service import SPLIT, Service
+from segcore.training.service import SPLIT, Service, _combine
 
 pytestmark = pytest.mark.tensorflow
 SIZE = (32, 64)
@@ -219,3 +220,16 @@ def test_the_service_keeps_networks_and_combines_members(pointwise_path, tmp_pat
     assert RunFolder(tmp_path / "answers").read_probabilities(SPLIT, "three")[0].shape[:2] == (50, 41)
     with pytest.raises(SegcoreError, match="at least one network"):
         service.load({})
+
+
+def test_submodels_are_combined_by_their_own_rule(tmp_path):
+    """Three binary networks of three classes, one against the rest: p(c) = s(c) / sum of s."""
+    said, runs = [], []
+    for part, share in enumerate((0.6, 0.3, 0.1)):
+        config = TrainConfig("set", ModelConfig("unet", "tiny", "none"), size=SIZE, label_map=f"m.{part}", submodels="one_vs_rest")
+        runs.append(RunFolder.create(tmp_path, f"part{part}", config))
+        groups = LabelMap(((part,), tuple(c for c in range(3) if c != part)), f"m.{part}")
+        said.append(np.where(np.arange(2) == groups.group_of[part], share, 1 - share) * np.ones((2, 2, 1), np.float32))
+        labels = LabelSet((LabelClass(0, "one", (0, 0, 0)), LabelClass(1, "rest", (9, 9, 9))))
+        runs[-1].write_json("labels", {"label_set": labels.to_json(), "label_map": groups.to_json()})
+    np.testing.assert_allclose(_combine(said, runs, "mean", None), np.full((2, 2, 3), [0.6, 0.3, 0.1]), atol=1e-6)
