@@ -78,3 +78,26 @@ def test_camvid_train_by_pixel_and_by_count(camvid_folder, tmp_path, capsys) -> 
         told = json.loads(capsys.readouterr().out)
         assert [told[k] for k in ("before", "after", "floor")] == pytest.approx([before, after, floor], abs=6e-5)
         assert told["copies"] == copies and ("cannot" in told["verdict"]) == (mode == "pixel")
+
+
+def test_folds_are_made_and_splits_taken_back(shell, workspace) -> None:
+    code, out, _ = shell("split", "tiny", "--folds", 3, "--keep-test", "--json")
+    told = json.loads(out)
+    assert code == 0 and [f["name"] for f in told["folds"]] == [f"tiny-fold-{i}" for i in (1, 2, 3)]
+    assert all(f["splits"] == {"train": 6, "validation": 3, "test": 3} for f in told["folds"])
+    assert shell("split", "tiny", "--folds", 3)[0] == 2 and workspace.datasets.names()[0] == "tiny"
+    before = workspace.datasets.open("tiny").fingerprint
+    shell("split", "tiny", "--method", "random", "--seed", 5)
+    assert workspace.datasets.open("tiny").fingerprint != before
+    code, out, _ = shell("split", "tiny", "--undo")
+    assert code == 0 and "taken back" in out and workspace.datasets.open("tiny").fingerprint == before
+
+
+def test_a_target_of_ones_own_and_ordered_classes(shell, workspace) -> None:
+    asked = ("balance", "tiny", "--target", "4,3,2,1", "--ground", "ordered", "--json")
+    told = json.loads(shell(*asked)[1])
+    assert told["target"] == [0.4, 0.3, 0.2, 0.1] and told["ground"] == "ordered"
+    gaps = np.cumsum(np.array(told["shares_before"]) - told["target"])[:-1]
+    assert told["before"] == pytest.approx(abs(gaps).sum() / 3)
+    code, _, error = shell("balance", "tiny", "--target", "4,x,2,1")
+    assert code == 2 and "3,2,2,1" in error

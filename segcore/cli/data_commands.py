@@ -7,6 +7,7 @@ from typing import Any
 from segcore.catalog import BALANCE_MODES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
+from segcore.data.balance import parse_target
 from segcore.data.exporters import FORMS
 from segcore.data.importers import Pairing, parse_bands
 from segcore.data.shelf import check_name
@@ -93,15 +94,34 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", type=float, default=0.15, help="share of the samples for test (default 0.15)")
     parser.add_argument("--group-by", default="", help="for grouped: folder or prefix (default: folders where there are several)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folds", type=int, metavar="K", help="K data sets NAME-fold-1 ... instead: each part validates once")
+    parser.add_argument("--keep-test", action="store_true", help="with --folds: the test split of today stays the test split of every fold")
+    parser.add_argument("--undo", action="store_true", help="take the last change of the splits back")
 
 
 def _split(options: Options) -> dict[str, Any]:
+    if options.undo:
+        changed = workspace_of(options).splits.undo(options.dataset)
+        return {"dataset": options.dataset, "method": "taken back", "splits": {s: len(changed.select(s)) for s in changed.splits}}
+    if options.folds is not None:
+        return workspace_of(options).splits.make_folds(
+            options.dataset,
+            options.folds,
+            options.method,
+            options.seed,
+            group_by=options.group_by,
+            hold_out="test" if options.keep_test else "",
+        )
     fractions = {"train": 1 - options.validation - options.test, "validation": options.validation, "test": options.test}
     shelf = workspace_of(options).datasets
     return shelf.make_splits(options.dataset, options.method, fractions, options.seed, group_by=options.group_by)
 
 
 def _show_split(result: dict[str, Any]) -> str:
+    if "folds" in result:
+        lines = [f"{len(result['folds'])} folds of {result['dataset']} ({result['method']}), each a data set of its own:"]
+        lines += [f"  {fold['name']}: " + ", ".join(f"{k} {v}" for k, v in fold["splits"].items()) for fold in result["folds"]]
+        return "\n".join([*lines, f"Train each: segscope train {result['folds'][0]['name']}"])
     return f"{result['dataset']}: " + ", ".join(f"{k} {v}" for k, v in result["splits"].items()) + f" ({result['method']})."
 
 
@@ -109,7 +129,10 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     _dataset_arguments(parser)
     parser.add_argument("--split", default="train", help="the split to repeat images of (default: train)")
     parser.add_argument("--mode", default="pixel", help="pixel: even shares of the pixels; count: of the images (default: pixel)")
-    parser.add_argument("--target", default="uniform", help="uniform, or tempered: only nearer (default: uniform)")
+    parser.add_argument(
+        "--target", default="uniform", help="uniform; tempered: only nearer; or one share a class: 3,2,2,1 (default: uniform)"
+    )
+    parser.add_argument("--ground", default="nominal", help="nominal: all classes equally far apart; ordered: by steps (default: nominal)")
     parser.add_argument("--temper", type=float, default=0.5, help="power of the shares for tempered, 0 to 1 (default 0.5)")
     parser.add_argument("--max-repeats", type=int, default=5, metavar="R", help="most times that an image stands there (default 5)")
     parser.add_argument("--budget", type=int, metavar="B", help="most copies in all (default: no limit)")
@@ -121,7 +144,7 @@ def _balance(options: Options) -> dict[str, Any]:
     if options.save:
         check_name(options.save, "plan")
     asked = (options.dataset, options.split, options.mode, options.max_repeats, options.budget)
-    plan = shelf.plan_balance(*asked, target=options.target, temper=options.temper)
+    plan = shelf.plan_balance(*asked, target=parse_target(options.target), temper=options.temper, ground=options.ground)
     if options.save:
         shelf.save_plan(options.dataset, options.save, plan)
     return {"dataset": options.dataset, "saved_as": options.save, **plan.to_json()}

@@ -22,8 +22,11 @@ MAX_REPEATS = 1000
 TARGETS = ("uniform", "tempered")
 """Named targets: every class alike, or shares raised to a power below 1."""
 
-_LARGE = 400_000
-"""From so many (image, class) pairs on, the floor's own plan leads the search instead of single steps."""
+_LARGE = 40_000
+"""From so many (image, class) pairs on, the floor's own plan leads the search instead of single steps.
+
+Single steps cost images x pairs: at 14,000 images x 20 classes 95 s against 0.8 s led, and the led plan is no farther from the floor.
+"""
 
 _PATH_POINTS = 400
 _NEAR = 2e-4
@@ -56,6 +59,20 @@ def build_target(target: str | Sequence[float], shares: Floats, temper: float = 
     if values.shape != shares.shape or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise SegcoreError(f"Expected {len(shares)} target shares, not negative and not all 0, received {list(target)[:12]}: mend them.")
     return shares_of(values)
+
+
+def parse_target(text: str) -> str | list[float]:
+    """Return a target as :func:`build_target` takes it: a name, or shares written "3,2,2,1".
+
+    Raises:
+        SegcoreError: Something between the commas is no number.
+    """
+    if "," not in text:
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise SegcoreError(f"Expected one number a class with commas between, received {text!r}: write 3,2,2,1, say.") from error
 
 
 def plan_balance(
@@ -194,4 +211,6 @@ def explain_repeats(plan: BalancePlan, counts: npt.NDArray[Any], class_names: Se
     }
 
 
-__all__ = ["MAX_REPEATS", "TARGETS", "BalancePlan", "build_target", "earth_mover_distance", "explain_repeats", "plan_balance"]
+__all__ = [
+    "MAX_REPEATS", "TARGETS", "BalancePlan", "build_target", "earth_mover_distance", "explain_repeats", "parse_target", "plan_balance",
+]  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,7 @@ def make_folds(
     *,
     counts: npt.NDArray[Any] | None = None,
     group_by: str = "",
+    hold_out: str = "",
 ) -> list[Assigned]:
     """Part a data set into k folds; in fold i the i-th part is "validation" and the rest "train".
 
@@ -94,18 +96,23 @@ def make_folds(
         seed: Seed of the draw.
         counts: As in :func:`make_splits`.
         group_by: As in :func:`make_splits`.
+        hold_out: A split of today ("test") whose samples stay in it in every fold; "" parts all samples.
 
     Returns:
-        k assignments; every sample is validated exactly once.
+        k assignments; every sample that is not held out is validated exactly once.
 
     Raises:
-        SegcoreError: Fewer than 2 folds, or as :func:`make_splits`.
+        SegcoreError: Fewer than 2 folds, no such split to hold out, or as :func:`make_splits`.
     """
     if folds < 2:
         raise SegcoreError(f"Expected 2 folds or more, received {folds}: choose 5, say.")
+    held = {sample.id: hold_out for sample in dataset.select(hold_out)} if hold_out else {}
+    free = np.array([sample.id not in held for sample in dataset.samples])
+    rest = replace(dataset, samples=tuple(s for s, take in zip(dataset.samples, free, strict=True) if take))
+    counts = counts[free] if counts is not None and len(counts) == len(free) else counts
     parts = {f"fold {i}": 1 / folds for i in range(folds)}
-    part_of = make_splits(dataset, method, parts, seed, counts=counts, group_by=group_by)
-    return [{s: "validation" if part == held_out else "train" for s, part in part_of.items()} for held_out in parts]
+    part_of = make_splits(rest, method, parts, seed, counts=counts, group_by=group_by)
+    return [{**{s: "validation" if part == chosen else "train" for s, part in part_of.items()}, **held} for chosen in parts]
 
 
 def split_report(dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArray[Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The shelf of data sets: import, open, look at, split, relabel, balance, export."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from segcore.data.copies import draws_of
 from segcore.data.dataset import Dataset
 from segcore.data.exporters import export_dataset
 from segcore.data.health import Finding, check_health
+from segcore.data.imbalance import Ground
 from segcore.data.importers import ImportReport, Preview, check_name, import_dataset, preview
 from segcore.data.instances import InstanceStatistics, collect_instances
 from segcore.data.plans import BalancePlan
 from segcore.data.relabel import relabel
 from segcore.data.shift import Shift, measure_shift
+from segcore.data.split_history import change_splits
 from segcore.data.splits import GROUPINGS, make_splits, split_report
 from segcore.data.statistics import ClassStatistics, collect_statistics, load_statistics
 from segcore.errors import SegcoreError, unknown
@@ -195,11 +197,9 @@ class DatasetShelf:
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
         """
-        dataset, counts = self.open(name), self._counts(name)
+        dataset, counts = self.open(name), self.counts_by_sample(name)
         assigned = make_splits(dataset, method=method, fractions=fractions, seed=seed, counts=counts, group_by=group_by)
-        changed = dataset.with_splits(assigned)
-        if save:
-            changed.save()
+        changed = change_splits(dataset, assigned, f"{method}, seed {seed}") if save else dataset.with_splits(assigned)
         return {
             "dataset": name,
             "method": method,
@@ -208,8 +208,12 @@ class DatasetShelf:
             "report": split_report(dataset, assigned, counts),
         }
 
-    def _counts(self, name: str) -> npt.NDArray[np.int64]:
-        """Pixels of each class by sample in the data set's order, (N, C); zeros without a mask."""
+    def counts_by_sample(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the pixels of each class by sample in the data set's order, (N, C) int64; zeros without a mask.
+
+        Raises:
+            SegcoreError: There is no such data set, or a mask cannot be read.
+        """
         statistics = self.statistics(name)
         rows = dict(zip(statistics.sample_ids, statistics.counts, strict=True))
         nothing = np.zeros(statistics.label_set.num_classes, np.int64)
@@ -231,8 +235,9 @@ class DatasetShelf:
         max_repeats: int = 5,
         budget: int | None = None,
         *,
-        target: str = "uniform",
+        target: str | Sequence[float] = "uniform",
         temper: float = 0.5,
+        ground: Ground = "nominal",
     ) -> BalancePlan:
         """Choose repeats that bring the classes of a split nearer to a target; see :func:`segcore.data.balance.plan_balance`.
 
@@ -241,7 +246,7 @@ class DatasetShelf:
         """
         part = self.statistics(name).select(split)
         return plan_balance(
-            part.counts, mode, target, max_repeats, budget, sample_ids=part.sample_ids, split=split, temper=temper
+            part.counts, mode, target, max_repeats, budget, sample_ids=part.sample_ids, split=split, temper=temper, ground=ground
         )
 
     def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
