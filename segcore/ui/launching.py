@@ -57,7 +57,7 @@ def before(config: TrainConfig, runs: int) -> None:
         cards[1].metric(
             "Memory, about",
             f"{estimate.memory / GIB:.1f} GiB",
-            help="While it trains: parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured.",
+            help="Parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured.",
         )
         cards[2].metric("Disk, about", size(estimate.disk * runs), help=f"For {runs} run(s): best weights, checkpoint, masks by epoch.")
         cards[3].metric("An epoch, about", _epoch(config, pace), help=_pace_help(pace))
