@@ -36,6 +36,14 @@ def is_alive(pid: int | None, created: float | None) -> bool:
         return False
 
 
+def parent(pid: int | None) -> int | None:
+    """The process id of a process's parent; None where it has ended."""
+    try:
+        return psutil.Process(pid).ppid() if pid is not None else None
+    except psutil.Error:
+        return None
+
+
 def send_signal(pid: int | None, created: float | None, number: int, group: bool = False) -> bool:
     """Signal a process (with ``group``, its whole process group), unless it ended or its id belongs to a stranger by now."""
     if pid is None or not is_alive(pid, created):

@@ -1,5 +1,6 @@
 """A workspace whose runs are carried out by ``fake_worker.py``."""
 
+import hashlib
 import json
 import os
 import signal
@@ -51,6 +52,19 @@ class Workspace:
     def starts(self, id: str) -> list[str]:
         path = jobs.runs_folder(self.folder) / id / "starts.jsonl"
         return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def fake_state():
+    """What the fake worker's state is after so many steps without a break."""
+
+    def state(steps: int) -> str:
+        value = "0"
+        for _ in range(steps):
+            value = hashlib.sha256(value.encode()).hexdigest()
+        return value
+
+    return state
 
 
 @pytest.fixture

@@ -3,56 +3,92 @@
 import json
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import time
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import psutil
 
 from segcore.runs import disk, jobs, processes
+from segcore.runs.listing import list_runs
 from segcore.runs.status import read_status
 from segcore.runs.store import RunFolder
 
-KILLS = int(os.environ.get("SEGSCOPE_KILLS", "36"))
-RUNS, STEPS = 4, 12
+KILLS = int(os.environ.get("SEGSCOPE_KILLS", "100"))
+STEPS, PAUSE = 8, 0.03
+APP = Path(__file__).with_name("fake_app.py")
 
 
-def test_kills_at_random_moments(workspace):
+def test_kills_at_random_moments(workspace, fake_state):
+    """SIGKILL to the worker, the dispatcher or the app, while the app hands in short runs and resumes what was cut."""
     rng = np.random.default_rng(20240607)
-    runs = [workspace.run(f"r{index}", steps=STEPS, pause=0.03, evaluate=index % 2 == 1) for index in range(RUNS)]
-    jobs.submit(workspace.folder, [run.id for run in runs])
-    done = dict.fromkeys(("worker", "dispatcher"), 0)
-    deadline = time.monotonic() + 4 * KILLS + 60
-    while sum(done.values()) < KILLS:
-        assert time.monotonic() < deadline, (done, workspace.states())
-        time.sleep(float(rng.uniform(0, 0.25)))
-        if rng.random() < 0.3:
-            target, pid = "dispatcher", _born(workspace.dispatcher())
-        else:
-            target, pid = "worker", _some_worker(workspace, rng)
-        if pid is not None and processes.send_signal(*pid, signal.SIGKILL):
-            done[target] += 1
-        _check_files(runs)
-        for summary in jobs.refresh(workspace.folder):
-            if summary.status.state in ("failed", "interrupted"):
-                assert summary.status.state == "interrupted", summary.status.cause
-                jobs.resume(workspace.folder, summary.id)
-            elif summary.status.state == "finished" and sum(done.values()) < KILLS:
-                _begin_again(runs[int(summary.id[1:])])
-                jobs.submit(workspace.folder, [summary.id])
-    end = time.monotonic() + 90
-    while set(workspace.states().values()) != {"finished"}:
-        assert time.monotonic() < end, (workspace.states(), (workspace.folder / "dispatcher.log").read_text())
-        for summary in jobs.refresh(workspace.folder):
-            if summary.status.state in ("failed", "interrupted"):
-                jobs.resume(workspace.folder, summary.id)
-        time.sleep(0.1)
+    root = jobs.runs_folder(workspace.folder)
+    root.mkdir(parents=True)
+    (workspace.folder / "fake.json").write_text(json.dumps({"steps": STEPS, "pause": PAUSE}))
+    targets = rng.permutation(["worker"] * (KILLS * 55 // 100) + ["dispatcher"] * (KILLS * 25 // 100) + ["app"] * (KILLS * 20 // 100))
+    app, seen = _start_app(workspace.folder), set()
+    deadline = time.monotonic() + 3 * KILLS + 60
+    for number, target in enumerate(targets):
+        time.sleep(float(rng.uniform(0, 0.15)))
+        begun = _steps(root)
+        while number % 4 == 0 and _steps(root) == begun and time.monotonic() < deadline:
+            time.sleep(0.05)  # let some get on between the kills, however slow the machine is
+        while not _kill(workspace, str(target), app, rng):
+            assert time.monotonic() < deadline, workspace.states()
+            assert app.poll() is None, _read(workspace.folder / "trouble.txt")
+            time.sleep(0.05)
+        seen |= _check_files(root)
+        if target == "app":
+            app.wait()
+            app = _start_app(workspace.folder)
+    (workspace.folder / "enough").touch()
+    assert app.wait(90) == 0, (workspace.states(), _read(workspace.folder / "trouble.txt"), _read(workspace.folder / "dispatcher.log"))
     workspace.wait_empty()
-    assert done["worker"] > KILLS // 3 and done["dispatcher"] > KILLS // 10
+
+    runs = [RunFolder(root / name) for name in sorted(workspace.states())]
+    assert len(runs) >= 4 and seen <= {run.id for run in runs}  # none was lost
+    assert {*workspace.states().values()} == {"finished"}
+    resumed = Counter(record["run"] for record in _lines(workspace.folder / "resumed.jsonl"))
+    assert resumed.total() > KILLS / 10
     for run in runs:
-        assert not (run.folder / "TWICE").exists()
-        assert run.read_json("result") == {"steps": STEPS, "sum": sum(range(STEPS))}
+        assert not (run.folder / "TWICE").exists()  # at one time, or once more when it was finished
+        assert 1 <= len(workspace.starts(run.id)) <= 1 + resumed[run.id]
+        assert run.read_json("result") == {"steps": STEPS, "state": fake_state(STEPS)}  # as if undisturbed
         assert [record["epoch"] for record in run.metrics()] == list(range(STEPS))
-    assert jobs.waiting(workspace.folder) == []
+        assert [record["state"] for record in run.metrics()] == [fake_state(step) for step in range(STEPS)]
+        assert run.status().progress == 1 and run.status().cause == ""
+    with sqlite3.connect(workspace.folder / "queue.sqlite") as queue:
+        assert queue.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def _start_app(folder):
+    command = [sys.executable, str(APP), str(folder)]
+    with open(folder / "app.log", "ab") as log:
+        return subprocess.Popen(command, env=processes.python_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _steps(root):
+    return sum(summary.status.epoch or 0 for summary in list_runs(root))
+
+
+def _read(path):
+    return path.read_text() if path.exists() else ""
+
+
+def _kill(workspace, target, app, rng):
+    """Kill what the draw says; False where there is none at this moment."""
+    if target == "app":
+        return processes.send_signal(*_born(app.pid), signal.SIGKILL)
+    pid = _born(workspace.dispatcher()) if target == "dispatcher" else _some_worker(workspace, rng)
+    return bool(pid) and processes.send_signal(*pid, signal.SIGKILL)
 
 
 def _some_worker(workspace, rng):
@@ -60,7 +96,7 @@ def _some_worker(workspace, rng):
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or [])
-        if str(workspace.folder) in line and "segcore.runs.dispatch" not in line and process.pid != os.getpid():
+        if str(workspace.folder) in line and ("fake_worker" in line or "segcore.runs.launch" in line):
             found.append(_born(process.pid))
     found = sorted(pair for pair in found if pair)
     return found[int(rng.integers(len(found)))] if found else None
@@ -73,18 +109,16 @@ def _born(pid):
         return None
 
 
-def _check_files(runs):
-    for run in runs:
-        status = read_status(run.folder / "status.json")
+def _check_files(root):
+    """Every JSON file of every run can be read at every moment; returns the ids of the runs."""
+    folders = [folder for folder in root.iterdir() if not folder.name.startswith(".")]
+    for folder in folders:
+        status = read_status(folder / "status.json")
         assert "damaged" not in status.cause and "missing" not in status.cause
-        for path in run.folder.rglob("*.json"):
+        for path in (*folder.glob("*.json"), *folder.glob("checkpoints/*.json")):
             if not disk.is_temporary(path.name):
                 json.loads(path.read_bytes())
-
-
-def _begin_again(run: RunFolder):
-    for name in ("metrics.jsonl", "result.json", "checkpoints/step.json"):
-        (run.folder / name).unlink(missing_ok=True)
+    return {folder.name for folder in folders}
 
 
 def test_two_dispatchers_at_once_start_each_run_once(workspace):

@@ -1,0 +1,50 @@
+"""What the app does to a workspace, in a process that may be killed: hands in runs, looks at all of them, resumes what was cut.
+
+    fake_app.py WORKSPACE
+
+It keeps four runs going until a file "enough" appears, then sees them all to their end. What goes wrong is in "trouble.txt".
+"""
+
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from segcore.config import EvaluateConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.runs import jobs, settling
+from segcore.runs.history import append_record
+from segcore.runs.store import RunFolder
+
+
+def main(workspace: Path) -> int:
+    settling.ORPHAN_SECONDS = 2.0
+    while True:
+        runs = jobs.refresh(workspace)
+        open_ones = [run for run in runs if run.status.state != "finished"]
+        for run in open_ones:
+            if run.status.state == "failed":
+                raise SegcoreError(f"{run.id} failed: {run.status.cause}")
+            if run.status.state == "interrupted":
+                append_record(workspace / "resumed.jsonl", {"run": run.id})
+                jobs.resume(workspace, run.id)
+        enough = (workspace / "enough").exists()
+        if enough and not open_ones:
+            return 0
+        if not enough and len(open_ones) < 4:
+            hand_in(workspace, len(runs))
+        time.sleep(0.05)
+
+
+def hand_in(workspace: Path, number: int) -> None:
+    config = EvaluateConfig("demo", ("m",)) if number % 2 else TrainConfig("demo")
+    run = RunFolder.create(jobs.runs_folder(workspace), f"r{number:03d}", config)
+    jobs.submit(workspace, [run.id])
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(Path(sys.argv[1])))
+    except Exception:
+        Path(sys.argv[1], "trouble.txt").write_text(traceback.format_exc())
+        raise
