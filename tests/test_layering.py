@@ -50,6 +50,8 @@ ONLY_HERE: dict[str, set[str]] = {
     "subprocess": {"segcore.runs"},
     "sqlite3": {"segcore.runs"},
     "optuna": {"segcore.tuning"},
+    "distributed": {"segcore.runs"},
+    "dask": {"segcore.runs"},
 }
 
 

@@ -136,7 +136,7 @@ class TrainConfig:
         seed: Seed of weights, order and augmentation.
         member: Position among the members launched together, from 0.
         group: Id shared by the members launched together.
-        device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1".
+        device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1"; "cluster", "cluster:2" (GPUs) or "cluster:cpu".
         label_map: Name of a label map saved with the data set; "" for none.
         balance_plan: Name of a balance plan saved with the data set; "" repeats nothing.
         deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).

@@ -233,6 +233,10 @@ class Queue:
         rows = self._rows("UPDATE job SET stops=stops+1 WHERE run=? AND token=? RETURNING stops", (run, token))
         return rows[0][0] if rows else 0
 
+    def set_host(self, run: str, host: str) -> None:
+        """Name the machine of a run that works and has none noted."""
+        self._rows("UPDATE job SET host=? WHERE run=? AND host='' AND state='started' RETURNING run", (host, run))
+
     def mark_told(self, run: str, token: str, stops: int) -> None:
         """Note that the process of an attempt was told of so many requests to stop."""
         self._rows("UPDATE job SET told=max(told, ?) WHERE run=? AND token=? RETURNING run", (stops, run, token))

@@ -19,7 +19,7 @@ def configure(
     """Choose devices and precision for this process; call it before anything is built.
 
     Args:
-        device: "auto" (the first GPU, else the CPU), "cpu", or "gpu:0"; several as "gpu:0,gpu:1".
+        device: "auto" (the first GPU, else the CPU), "cpu", or "gpu:0"; several as "gpu:0,gpu:1"; "cluster": all that it sees.
             Numbers are the machine's, also where ``CUDA_VISIBLE_DEVICES`` shows this process only some of its GPUs.
         precision: A name in ``catalog.PRECISIONS``; set for every layer made afterwards.
         deterministic: Whether operations must repeat bit for bit.
@@ -99,6 +99,8 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
         return []
     if device == "auto":
         return [0]
+    if device.partition(":")[0] == "cluster":  # this process sees the GPUs that the cluster gave it, and no other
+        return list(range(len(numbers)))
     names = [name.strip() for name in device.split(",")]
     if not all(re.fullmatch(r"gpu:\d+", name) for name in names) or len(set(names)) != len(names):
         raise SegcoreError(f"Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received {device!r}: write it in that form.")

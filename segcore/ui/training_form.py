@@ -63,11 +63,10 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 help="Epochs without a better validation mean IoU; 0: never stop.",
                 key=key("patience"),
             )
-            devices = [d.id for d in state.workspace().runs.devices()]
+            devices = state.workspace().queue.device_choices()
             devices = list(dict.fromkeys(["auto", *devices, begun.device]))
-            device = st.selectbox(
-                "Device", devices, index=devices.index(begun.device), help="auto takes the first GPU, else the CPU.", key=key("device")
-            )
+            where = "auto: the first GPU, else the CPU; cluster: a machine of the cluster."
+            device = st.selectbox("Device", devices, index=devices.index(begun.device), help=where, key=key("device"))
             seed = st.number_input("Seed", 0, 2**31 - 1, begun.seed, key=key("seed"))
         splits = [s for s in opened.splits if s]
         with one:

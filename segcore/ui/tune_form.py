@@ -86,7 +86,7 @@ def _base(dataset: Dataset, name: str, epochs: int) -> TrainConfig:
         width = two.number_input(
             "Width", stride, 8192, start_size[1], step=stride, key=f"tune_width_{stride}", help="Images are resized to this many columns."
         )
-        device = three.selectbox("Device", ["auto", *(d.id for d in state.workspace().runs.devices())], key="tune_device")
+        device = three.selectbox("Device", ["auto", *state.workspace().queue.device_choices()], key="tune_device")
     return TrainConfig(
         name,
         ModelConfig(architecture, encoder, weights),

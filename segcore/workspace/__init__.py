@@ -31,6 +31,7 @@ from segcore.workspace.scores import ScoreShelf
 from segcore.workspace.splitting import SplitShelf
 from segcore.workspace.tiers import TierShelf
 from segcore.workspace.tuning import StudyShelf
+from segcore.workspace.version import open_version
 from segcore.workspace.waiting import QueueShelf
 from segcore.workspace.watching import WatchShelf
 
@@ -74,7 +75,7 @@ class Workspace:
             folder: Its path; None takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
 
         Raises:
-            SegcoreError: The path is a file, or the folder cannot be made.
+            SegcoreError: The path is a file, the folder cannot be made, or a newer version wrote what is in it.
         """
         self.folder = Path(folder or os.environ.get("SEGCORE_WORKSPACE") or "workspace").expanduser().resolve()
         try:
@@ -84,6 +85,7 @@ class Workspace:
                 f"Expected a folder for the workspace, but {self.folder} cannot be made "
                 f"({error.strerror}): choose another with --workspace."
             ) from error
+        open_version(self.folder)
         self.datasets = DatasetShelf(self.folder / "datasets")
         self.runs = RunShelf(self.folder, self.datasets)
         self.splits = SplitShelf(self.datasets, self.runs)

@@ -77,6 +77,8 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
     known = {device.id: device for device in facts.devices}
     gpus = [device for device in facts.devices if device.id != "cpu"]
     wanted = [part.strip() for part in config.device.split(",")] if config.device != "auto" else [(gpus or [known["cpu"]])[0].id]
+    elsewhere = config.device.partition(":")[0] == "cluster"
+    wanted = [] if elsewhere else wanted
     absent = [name for name in wanted if name not in known]
     if absent:
         found.append(f"This machine has no {', '.join(absent)}: choose one of {', '.join(known)}, or auto.")
@@ -96,7 +98,7 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
     if estimate.disk * runs > facts.free_disk:
         needed, free = estimate.disk * runs / GIB, facts.free_disk / GIB
         found.append(f"About {needed:.1f} GiB of disk are needed and {free:.1f} are free: empty the trash, or start fewer runs.")
-    on_gpu = any(device.id != "cpu" for device in used)
+    on_gpu = elsewhere or any(device.id != "cpu" for device in used)
     if config.recipe.precision == "mixed_float16" and not on_gpu:
         found.append("Mixed float16 is slow on a processor: choose float32, or mixed bfloat16 where the processor knows it.")
     return found

@@ -7,7 +7,9 @@ from typing import Any
 
 from segcore.runs import jobs, order
 from segcore.runs.cluster import Cluster
+from segcore.runs.devices import list_devices
 from segcore.runs.dispatch import Dispatcher, holder
+from segcore.runs.hosts import CLUSTER
 from segcore.runs.queue import Queue
 from segcore.runs.settings import cluster_address, set_cluster
 
@@ -105,6 +107,14 @@ class QueueShelf:
             SegcoreError: It is no address, or the workspace cannot be written.
         """
         set_cluster(self._workspace, address)
+
+    def device_choices(self) -> list[str]:
+        """Return what a run may be given by name: this machine's devices, and "cluster" where one is named.
+
+        Raises:
+            SegcoreError: The settings are damaged or newer.
+        """
+        return [*(device.id for device in list_devices()), *([CLUSTER] if self.cluster else [])]
 
     def cluster_workers(self) -> list[dict[str, Any]]:
         """Ask the cluster for its workers; see :meth:`segcore.runs.cluster.Cluster.workers`.
