@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from segcore.ui import charts, copies, data_charts, remedies, state
-from segcore.ui.balance_form import Request, ask, make_plan, repeated_images, saved_plans
+from segcore.ui.balance_form import Request, ask, compare_rules, make_plan, repeated_images, saved_plans
 from segcore.ui.measuring import stamp, table_behind
 
 workspace = state.workspace()
@@ -21,13 +21,11 @@ with state.errors_shown():
 if not dataset.splits:
     state.empty("This data set has no splits yet. Copies must never cross them, so make splits first.", "pages/dataset.py", "Make splits")
 
-request: Request = ask(name, dataset.splits)
+request: Request = ask(dataset, statistics.select)
 with state.errors_shown():
     part = statistics.select(request.split)
     plan = make_plan(workspace, stamp(dataset), request)
 label_set = dataset.label_set
-
-
 
 
 def card(column: DeltaGenerator, label: str, value: str, help: str, change: str | None = None) -> None:
@@ -36,7 +34,7 @@ def card(column: DeltaGenerator, label: str, value: str, help: str, change: str 
 
 
 cards = st.columns(5)
-card(cards[0], "Before", f"{plan.before:.4f}", "Distance of the classes' shares from the target: 0 is met, 1 far off.")
+card(cards[0], "Before", f"{plan.before:.4f}", "Distance of the classes' shares from the target (earth-mover): 0 is met, 1 far off.")
 card(cards[1], "After", f"{plan.after:.4f}", "The distance with the copies.", f"{plan.after - plan.before:+.4f}")
 floor = "What no plan with this cap and budget can beat, not even with fractions of images: found by linear programming."
 card(cards[2], "Floor", "–" if plan.floor is None else f"{plan.floor:.4f}", floor)
@@ -67,7 +65,8 @@ with right:
     table_behind([{"copies": c, "distance": d} for c, d in plan.path], f"{stem}-path")
 
 with st.expander("What else could help", icon=":material/healing:", expanded=helpless):
-    remedies.show(part, stem)
+    remedies.show(dataset, part, request.split, stem)
+    remedies.rules(compare_rules(workspace, stamp(dataset), request), stem)
 
 repeated = repeated_images(workspace, stamp(dataset), request, plan)
 st.subheader("Which images repeat, and why", anchor=False)

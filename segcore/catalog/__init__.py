@@ -21,6 +21,7 @@ from segcore.catalog.tuning import PRUNERS, SAMPLERS, SEARCHABLE, TUNE_PRESETS
 from segcore.catalog.work import (
     BACKENDS,
     BALANCE_MODES,
+    BALANCE_RULES,
     CORRUPTIONS,
     CRF_OBJECTIVES,
     ENSEMBLE_RULES,
@@ -40,6 +41,7 @@ __all__ = [
     "AUGMENTATIONS",
     "BACKENDS",
     "BALANCE_MODES",
+    "BALANCE_RULES",
     "BATCH_NORMS",
     "CLASSIC_NAMES",
     "CLASS_WEIGHTS",

@@ -41,6 +41,12 @@ BALANCE_MODES: dict[str, Choice] = {
     "count": Choice("By count", "A label's share of all (image, label) pairs: in how many images it occurs."),
 }
 
+BALANCE_RULES: dict[str, Choice] = {
+    "nearest": Choice("Nearest to the target", "Whole repeats that bring the shares nearest to the target, with the floor beside it."),
+    "lvis": Choice("LVIS repeat factors", "Images of classes in less than a share t of the images repeat: sqrt(t / share). CVPR 2019."),
+    "ml_ros": Choice("ML-ROS", "Random images of classes rarer than the mean imbalance are cloned. Neurocomputing 2015."),
+}
+
 RUN_STATES: dict[str, Choice] = {
     "queued": Choice("Queued", "Waits for a free device or for runs it needs."),
     "starting": Choice("Starting", "Its process is loading."),

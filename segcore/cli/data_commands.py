@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from segcore.catalog import BALANCE_MODES
+from segcore.catalog import BALANCE_MODES, BALANCE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.data.balance import parse_target
@@ -132,6 +132,9 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", default="uniform", help="uniform; tempered: only nearer; or one share a class: 3,2,2,1 (default: uniform)"
     )
+    parser.add_argument("--rule", default="nearest", help=f"{', '.join(BALANCE_RULES)} (default: nearest to the target)")
+    parser.add_argument("--amount", type=float, help="of lvis: threshold t (default 0.5); of ml_ros: share of copies (default 0.25)")
+    parser.add_argument("--seed", type=int, default=0, help="of the lots of lvis and ml_ros (default 0)")
     parser.add_argument("--ground", default="nominal", help="nominal: all classes equally far apart; ordered: by steps (default: nominal)")
     parser.add_argument("--temper", type=float, default=0.5, help="power of the shares for tempered, 0 to 1 (default 0.5)")
     parser.add_argument("--max-repeats", type=int, default=5, metavar="R", help="most times that an image stands there (default 5)")
@@ -144,7 +147,10 @@ def _balance(options: Options) -> dict[str, Any]:
     if options.save:
         check_name(options.save, "plan")
     asked = (options.dataset, options.split, options.mode, options.max_repeats, options.budget)
-    plan = shelf.plan_balance(*asked, target=parse_target(options.target), temper=options.temper, ground=options.ground)
+    how: dict[str, Any] = {"target": parse_target(options.target), "temper": options.temper, "ground": options.ground, "rule": options.rule}
+    if options.rule != "nearest":
+        how |= {"amount": options.amount, "seed": options.seed}
+    plan = shelf.plan_balance(*asked, **how)
     if options.save:
         shelf.save_plan(options.dataset, options.save, plan)
     return {"dataset": options.dataset, "saved_as": options.save, **plan.to_json()}

@@ -1,19 +1,25 @@
-"""What helps where repeating whole images cannot: class weights in the loss, windows round rare classes."""
+"""What helps where repeating whole images cannot: class weights in the loss, windows round rare classes; and what other rules reach."""
+
+from typing import Any
 
 import streamlit as st
 
 from segcore.catalog import AUGMENTATIONS, CLASS_WEIGHTS
+from segcore.data.dataset import Dataset
 from segcore.data.statistics import ClassStatistics
 from segcore.data.transforms import PRESETS
 from segcore.data.weights import RULES, class_weights
-from segcore.ui import state
+from segcore.ui import charts, state
+from segcore.ui.measuring import measured, table_behind
 
 
-def show(part: ClassStatistics, name: str) -> None:
+def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None:
     """Draw the two remedies.
 
     Args:
+        dataset: The data set.
         part: Counts of the split that is learned from.
+        split: That split.
         name: Start of the names of files to download.
     """
     weights, windows = st.columns(2, gap="large")
@@ -26,7 +32,9 @@ def show(part: ClassStatistics, name: str) -> None:
         st.dataframe(
             rows,
             hide_index=True,
-            column_config={title: st.column_config.NumberColumn(format="%.2f") for title in by_title},
+            column_config={
+                CLASS_WEIGHTS[rule].title: st.column_config.NumberColumn(format="%.2f", help=CLASS_WEIGHTS[rule].summary) for rule in RULES
+            },
             alt="Class weights by rule, 1 on average over the classes that occur, as training takes them",
         )
         data = state.csv_bytes(rows)
@@ -41,3 +49,49 @@ def show(part: ClassStatistics, name: str) -> None:
         st.caption(f"The augmentation {' and '.join(presets)} cuts such windows; choose it on the train page and look at it below.")
         rare = [names[c] for c in part.pixels.argsort()[:3] if part.pixels[c]]
         st.markdown("Rarest here: " + ", ".join(state.plain(n) for n in rare) + ".")
+        _windows(dataset, split, names, name)
+
+
+def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
+    """Measure on the masks what windows do to the shares of the pixels."""
+    found = measured(
+        "crops", dataset, split, lambda progress: state.workspace().splits.crops(dataset.name, split, progress), "Measure windows"
+    )
+    if found is None:
+        return
+    reached = found.distances()
+    st.markdown(
+        f"Windows of half the height and width, round a class: the distance of the pixels from equal shares goes from "
+        f"**{reached['whole']:.4f}** to **{reached['round_class']:.4f}** (windows anywhere: {reached['anywhere']:.4f})."
+    )
+    series = {
+        "whole images": found.whole.tolist(),
+        "windows anywhere": found.anywhere.tolist(),
+        "round a class": found.round_class.tolist(),
+    }
+    st.plotly_chart(charts.before_after(names, series), key="windows", config=state.CHART, alt="Shares of the pixels in windows")
+    rows = [{"class": n, **{k: round(v[c], 6) for k, v in series.items()}} for c, n in enumerate(names)]
+    table_behind(rows, f"{name}-windows")
+    st.caption(f"Measured on {found.masks:,} masks, four windows each.")
+
+
+def rules(rows: list[dict[str, Any]], name: str) -> None:
+    """Draw what other rules for repeating images reach.
+
+    Args:
+        rows: As ``balance_form.compare_rules`` returns them.
+        name: Start of the names of files to download.
+    """
+    st.markdown("**Rules for repeating images**")
+    st.caption("With their usual amounts, under the same target and cap. LVIS and ML-ROS look at images only, never at pixels.")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "after": st.column_config.NumberColumn("distance after", format="%.4f", help="Distance from the target with the copies."),
+            "effective sample size": st.column_config.NumberColumn(format="%.0f", help="(sum of repeats)² / sum of squares (Kish, 1965)."),
+        },
+        alt="Rules for repeating images, and the distance that each reaches",
+    )
+    data = state.csv_bytes(rows)
+    st.download_button("Download CSV", data, f"{name}-rules.csv", "text/csv", key="csv_rules", icon=":material/download:")

@@ -15,11 +15,11 @@ from segcore.data.copies import draws_of
 from segcore.data.dataset import Dataset
 from segcore.data.exporters import export_dataset
 from segcore.data.health import Finding, check_health
-from segcore.data.imbalance import Ground
 from segcore.data.importers import ImportReport, Preview, check_name, import_dataset, preview
 from segcore.data.instances import InstanceStatistics, collect_instances
 from segcore.data.plans import BalancePlan
 from segcore.data.relabel import relabel
+from segcore.data.resampling import plan_by_rule
 from segcore.data.shift import Shift, measure_shift
 from segcore.data.split_history import change_splits
 from segcore.data.splits import GROUPINGS, make_splits, split_report
@@ -228,26 +228,22 @@ class DatasetShelf:
         return relabel(self.open(name), label_set, progress=progress)
 
     def plan_balance(
-        self,
-        name: str,
-        split: str,
-        mode: str = "pixel",
-        max_repeats: int = 5,
-        budget: int | None = None,
-        *,
-        target: str | Sequence[float] = "uniform",
-        temper: float = 0.5,
-        ground: Ground = "nominal",
-    ) -> BalancePlan:
-        """Choose repeats that bring the classes of a split nearer to a target; see :func:`segcore.data.balance.plan_balance`.
+        self, name: str, split: str, mode: str = "pixel", max_repeats: int = 5, budget: int | None = None, *, rule: str = "nearest",
+        target: str | Sequence[float] = "uniform", **how: Any,
+    ) -> BalancePlan:  # fmt: skip
+        """Choose repeats that bring the classes of a split nearer to a target.
+
+        ``how`` goes on to :func:`segcore.data.balance.plan_balance` (temper, ground), or for a ``rule`` of ``catalog.BALANCE_RULES``
+        other than "nearest" to :func:`segcore.data.resampling.plan_by_rule` (also amount, seed).
 
         Raises:
             SegcoreError: There is no such data set or split, or an argument is out of range.
         """
         part = self.statistics(name).select(split)
-        return plan_balance(
-            part.counts, mode, target, max_repeats, budget, sample_ids=part.sample_ids, split=split, temper=temper, ground=ground
-        )
+        how |= {"sample_ids": part.sample_ids, "split": split}
+        if rule != "nearest":
+            return plan_by_rule(rule, part.counts, mode, target, max_repeats, **how)
+        return plan_balance(part.counts, mode, target, max_repeats, budget, **how)
 
     def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
         """Save a balance plan with its data set, where training finds it; one of the same name is replaced.

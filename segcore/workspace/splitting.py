@@ -1,12 +1,13 @@
-"""The splits of a data set: what they hold, the way back, and k folds as data sets of their own."""
+"""The splits of a data set: what they hold, the way back, k folds as data sets of their own, windows in their masks."""
 
 from typing import Any
 
+from segcore.data.crop_shares import CropShares, measure_crops
 from segcore.data.dataset import Dataset
 from segcore.data.folds import fold_name, write_folds
 from segcore.data.split_history import PastSplits, read_split_history, undo_splits
 from segcore.data.splits import make_folds, split_report
-from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.datasets import DatasetShelf, Progress
 from segcore.workspace.runs import RunShelf
 
 
@@ -73,6 +74,14 @@ class SplitShelf:
             sizes = {row["split"]: row["num_samples"] for row in report}
             rows.append({"name": fold_name(name, number), "splits": sizes, "report": report})
         return {"dataset": name, "method": method, "seed": seed, "folds": rows}
+
+    def crops(self, name: str, split: str, progress: Progress | None = None) -> CropShares:
+        """Measure what windows of half a side do to the shares of the pixels; see :func:`segcore.data.crop_shares.measure_crops`.
+
+        Raises:
+            SegcoreError: There is no such data set or split, or a mask cannot be read.
+        """
+        return measure_crops(self._datasets.open(name), split, progress=progress)
 
     def folds_of(self, name: str) -> list[str]:
         """Return the names of the folds written of a data set, the first fold first; none where the first is gone."""

@@ -74,3 +74,22 @@ def test_a_split_without_masks_is_told_in_a_sentence(workspace, open_page) -> No
     bare = [dataclasses.replace(s, mask=None, mask_digest="") if s.split == "train" else s for s in dataset.samples]
     dataclasses.replace(dataset, samples=tuple(bare)).save()
     assert open_page("balance", dataset="tiny").error
+
+
+def test_a_rule_and_a_distance_by_order_are_asked_for(workspace, open_page, read) -> None:
+    at = open_page("balance", dataset="tiny", rule="ML-ROS")
+    at.number_input(key="clone_share").set_value(0.5).run()
+    read.check(at.button_group(key="ground").set_value("By order").run())
+    plan = workspace.datasets.plan_balance("tiny", "train", rule="ml_ros", amount=0.5, ground="ordered")
+    assert read.metrics(at)["After"] == f"{plan.after:.4f}" and read.metrics(at)["Copies"] == str(plan.copies)
+    assert "--rule ml_ros --amount 0.5 --seed 0 --ground ordered" in at.code[0].value
+    rules = next(d.value for d in at.dataframe if "rule" in d.value.columns)
+    assert rules["after"].min() == rules["after"][0]  # none comes nearer than what looks at the distance
+
+
+def test_a_target_of_ones_own_starts_from_the_shares_as_they_are(workspace, open_page, read) -> None:
+    at = open_page("balance", dataset="tiny")
+    read.check(at.button_group(key="target").set_value("My own").run())
+    assert float(read.metrics(at)["Before"]) < 1e-3 and read.metrics(at)["Copies"] == "0"
+    plan = workspace.datasets.plan_balance("tiny", "train")
+    assert read.figure(at, "shares")["data"][2]["y"] == pytest.approx([100 * s for s in plan.shares_before], abs=0.02)

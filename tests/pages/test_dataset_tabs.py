@@ -126,3 +126,20 @@ def test_a_damaged_label_map_is_told_below_the_classes(workspace, open_page) -> 
     (folder / "spoilt.json").write_text("{")
     at = open_page("dataset", dataset="tiny", show="Classes")
     assert "spoilt" in at.warning[0].value and button(at, "Colour-blind-safe colours")
+
+
+def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(workspace, open_page, made_up) -> None:
+    at = open_page("dataset", dataset="tiny", show="Splits")
+    before = workspace.datasets.open("tiny").fingerprint
+    at.button_group(key="split_kind").set_value("Folds").run()
+    at.number_input(key="split_folds").set_value(3)
+    button(at, "Propose").click().run()
+    assert not at.exception and workspace.datasets.names() == ["tiny"]
+    button(at, "Write 3 folds").click().run()
+    assert not at.exception and workspace.datasets.names() == ["tiny", "tiny-fold-1", "tiny-fold-2", "tiny-fold-3"]
+    assert workspace.datasets.open("tiny-fold-2").splits == ["train", "validation", "test"]
+    assert list(next(d.value for d in at.dataframe if "fold" in d.value.columns)["fold"]) == workspace.splits.folds_of("tiny")
+    workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, 3)
+    at.run()
+    button(at, "Undo").click().run()
+    assert not at.exception and workspace.datasets.open("tiny").fingerprint == before

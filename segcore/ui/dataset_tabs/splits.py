@@ -7,8 +7,9 @@ import streamlit as st
 from segcore.catalog import BALANCE_MODES
 from segcore.data.dataset import Dataset
 from segcore.data.shift import Shift
-from segcore.data.splits import GROUPINGS, METHODS
+from segcore.data.splits import GROUPINGS
 from segcore.ui import data_charts, state
+from segcore.ui.dataset_tabs import split_maker
 from segcore.ui.measuring import stamp, table_behind
 from segcore.workspace import Workspace
 
@@ -21,12 +22,42 @@ def show(dataset: Dataset, name: str) -> None:
         name: Start of the names of files to download.
     """
     if len(dataset.splits) > 1:
+        _as_they_are(dataset, name)
         _shift(dataset, name)
     elif dataset.splits:
-        st.caption(f"All samples are in {dataset.splits[0]}: make splits to have something to validate and test on.")
+        st.caption(f"All samples are in {state.plain(dataset.splits[0])}: make splits to have something to validate and test on.")
     else:
         st.caption("This data set has no splits yet: make some, so that there is something to learn from and something to judge by.")
-    _make(dataset, name)
+    _way_back(dataset)
+    split_maker.show(dataset, name)
+
+
+def _as_they_are(dataset: Dataset, name: str) -> None:
+    st.subheader("The splits as they are", anchor=False)
+    with state.errors_shown():
+        report = _report(state.workspace(), dataset.name, stamp(dataset))
+    split_maker.report(dataset, report, f"{name}-splits", "The splits as they are")
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _report(_workspace: Workspace, dataset: str, stamp: str) -> list[dict[str, Any]]:
+    return _workspace.splits.report(dataset)
+
+
+def _way_back(dataset: Dataset) -> None:
+    workspace = state.workspace()
+    with state.errors_shown():
+        how, earlier = workspace.splits.history(dataset.name)
+    if not earlier:
+        return
+    last = ", ".join(f"{state.plain(k)} {v:,}" for k, v in earlier[-1].sizes.items()) or "no splits"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Made here: **{state.plain(how)}**. Before: {state.plain(earlier[-1].how)} ({last}).")
+        if st.button("Undo", key="undo_splits", icon=":material/undo:", help="Gives every sample the split it had before; step by step."):
+            with state.errors_shown():
+                workspace.splits.undo(dataset.name)
+            st.toast("The splits of before are back.")
+            st.rerun()
 
 
 def _shift(dataset: Dataset, name: str) -> None:
@@ -84,71 +115,3 @@ def _verdict(found: Shift) -> str:
 @st.cache_data(max_entries=100, show_spinner="Dealing the samples out 999 times ...")
 def _measure(_workspace: Workspace, dataset: str, stamp: str, first: str, second: str, mode: str, group_by: str) -> Shift:
     return _workspace.datasets.shift(dataset, first, second, mode, group_by)
-
-
-@st.cache_data(max_entries=20, show_spinner="Making splits ...")
-def _propose(
-    _workspace: Workspace, dataset: str, stamp: str, method: str, group_by: str, shares: tuple[float, float, float], seed: int
-) -> dict[str, Any]:
-    fractions = dict(zip(("train", "validation", "test"), shares, strict=True))
-    return _workspace.datasets.make_splits(dataset, method, fractions, seed, group_by=group_by, save=False)
-
-
-def _make(dataset: Dataset, name: str) -> None:
-    st.subheader("Make splits", anchor=False)
-    workspace = state.workspace()
-    with st.form("make_splits", border=True):
-        one, two, three, four, five = st.columns([3, 3, 2, 2, 2])
-        st.session_state.setdefault("split_method", "stratified")
-        method = one.selectbox("Method", list(METHODS), format_func=str.capitalize, key="split_method")
-        group_by = two.selectbox(
-            "Groups",
-            ["", *GROUPINGS],
-            format_func=lambda g: {"": "found by themselves", "folder": "folders", "prefix": "drives (name before the number)"}[g],
-            key="split_groups",
-            help="Only for grouped: what is never parted.",
-        )
-        validation = three.number_input("Validation, %", 0, 90, 15, key="split_validation")
-        test = four.number_input("Test, %", 0, 90, 15, key="split_test")
-        seed = five.number_input("Seed", 0, 2**31 - 1, 0, key="split_seed")
-        st.caption("  \n".join(f"**{known.capitalize()}**: {told}" for known, told in METHODS.items()))
-        asked = st.form_submit_button("Propose", icon=":material/call_split:")
-    request = (dataset.name, str(method), str(group_by), int(validation), int(test), int(seed))
-    if asked:
-        st.session_state["proposed_splits"] = request
-    if st.session_state.get("proposed_splits") != request:
-        return
-    shares = (1 - (validation + test) / 100, validation / 100, test / 100)
-    with state.errors_shown():
-        told = _propose(workspace, dataset.name, stamp(dataset), str(method), str(group_by), shares, int(seed))
-    names = dataset.label_set.class_names
-    report = told["report"]
-    st.dataframe(
-        [{"split": r["split"], "images": r["num_samples"], "share": r["share"], "distance from the whole": r["shift"]} for r in report],
-        hide_index=True,
-        column_config={
-            "share": st.column_config.NumberColumn(format="percent"),
-            "distance from the whole": st.column_config.NumberColumn(
-                format="%.4f", help="Total variation between its class shares and those of the whole data set."
-            ),
-        },
-        alt="The proposed splits",
-    )
-    figure = data_charts.split_shares(names, report)
-    st.plotly_chart(figure, key="split_shares", config=state.CHART, alt="Share of each class in the proposed splits")
-    rows = [{"class": n, **{r["split"]: r["pixel_share"][c] for r in report}} for c, n in enumerate(names)]
-    table_behind(rows, f"{name}-proposed-splits")
-    learned = [r["run"] for r in workspace.runs.rows() if r["dataset"] == dataset.name and r["kind"] == "train"]
-    if learned:
-        st.warning(
-            f"{len(learned)} training runs of this data set learned from the splits of today; after this, their scores on the new "
-            "validation and test splits would include images that they have seen.",
-            icon=":material/warning:",
-        )
-    if st.button("Keep these splits", type="primary", icon=":material/check:"):
-        fractions = dict(zip(("train", "validation", "test"), shares, strict=True))
-        with state.errors_shown():
-            workspace.datasets.make_splits(dataset.name, str(method), fractions, int(seed), group_by=str(group_by))
-        del st.session_state["proposed_splits"]
-        st.toast("The splits are kept.")
-        st.rerun()
