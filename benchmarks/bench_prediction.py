@@ -154,6 +154,7 @@ def main() -> None:
                 "mean_of_five_ratio": five / fast_five,
                 "mean_of_five_agreement": float(np.mean(answers.argmax(-1) == mean)),
             }
+            print(json.dumps({backend: result[backend]}), file=sys.stderr, flush=True)
         small, large = peak(paths[0], 32), peak(paths[0], 160)
         result["memory"] = {"images_32_mb": small / 1e6, "images_160_mb": large / 1e6, "ratio": large / small}
     print(json.dumps(result, indent=2))
