@@ -200,6 +200,12 @@ class PixelMeasures:
         }
 
 
+def worth_drawing(bins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the bins of a reliability diagram that hold at least a ten-thousandth of its pixels: a few pixels are no share."""
+    total = sum(row["pixels"] for row in bins)
+    return [row for row in bins if 10_000 * row["pixels"] >= total]
+
+
 def _rows(found: Reliability, which: Any) -> list[dict[str, Any]]:
     """The bins of one diagram that hold pixels."""
     columns = zip(found.edges[:-1], found.confidence[which], found.accuracy[which], found.pixels[which], strict=True)

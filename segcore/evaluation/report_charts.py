@@ -5,7 +5,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-COLORS = ("#0e7c86", "#d55e00", "#0072b2", "#b8860b", "#7a5195", "#cc79a7")
+from segcore.evaluation.pixel_measures import worth_drawing
+
+COLORS = ("#1b8f99", "#d55e00", "#8f63ad", "#b8860b", "#2f7fd0", "#cc79a7")
 """Colours of lines, told apart on light and dark ground."""
 
 WIDTH, HEIGHT = 460, 260
@@ -29,15 +31,16 @@ def line_chart(title: str, lines: Mapping[str, Line], x_title: str, x_ticks: Map
         return ""
     xs = [*x_ticks, *(x for x, _ in points)]
     low, high = min(xs), max(max(xs), min(xs) + 1e-9)
-    top = 1.0 if diagonal else min(1.0, math.ceil(10 * max(y for _, y in points) + 1e-9) / 10)
+    steps = 5 if diagonal else max(1, math.ceil(5 * max(y for _, y in points) - 1e-9))
+    top = steps / 5
 
     def place(x: float, y: float) -> str:
         across = LEFT + (x - low) / (high - low) * (WIDTH - LEFT - 12)
         return f"{across:.1f},{HEIGHT - BOTTOM - y / top * (HEIGHT - BOTTOM - TOP):.1f}"
 
     drawn = []
-    for step in range(6):
-        share = top * step / 5
+    for step in range(steps + 1):
+        share = step / 5
         height = place(low, share).split(",")[1]
         drawn.append(f"<path d='M{LEFT} {height}H{WIDTH - 12}' stroke='currentColor' opacity='.15'/>")
         drawn.append(f"<text x='{LEFT - 6}' y='{height}' text-anchor='end' dy='4'>{100 * share:.0f}</text>")
@@ -85,10 +88,10 @@ def depth_sections(depth: Mapping[str, Any], class_names: Sequence[str]) -> str:
             + f"<div class='wide'><table><tr><th>class</th><th>boundary IoU</th></tr>{rows}</table></div>"
         )
     if confidence:
-        lines = {"as it is": [(r["confidence"], r["accuracy"]) for r in confidence["bins"]]}
+        lines = {"as it is": [(r["confidence"], r["accuracy"]) for r in worth_drawing(confidence["bins"])]}
         told = ""
         if scaled:
-            lines[f"at temperature {depth['temperature']:.2f}"] = [(r["confidence"], r["accuracy"]) for r in scaled["bins"]]
+            lines[f"at temperature {depth['temperature']:.2f}"] = [(r["confidence"], r["accuracy"]) for r in worth_drawing(scaled["bins"])]
             told = f" At temperature {depth['temperature']:.3f}, fitted on validation, it is {_number(scaled['ece'])}."
         ticks = {k / 5: f"{20 * k}" for k in range(6)}
         parts.append(

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from segcore.evaluation.pixel_measures import worth_drawing
 from segcore.ui.charts import ACCENT, QUIET, WARM, cycle_color
 
 Row = Mapping[str, Any]
@@ -94,6 +95,7 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
     )
     colors = (ACCENT, WARM, *(cycle_color(k) for k in range(2, 8)))
     for color, (name, bins) in zip(colors, series.items(), strict=False):
+        bins = worth_drawing(bins)
         total = sum(row["pixels"] for row in bins)
         x = [100 * row["confidence"] for row in bins]
         share = [100 * row["pixels"] / total for row in bins]

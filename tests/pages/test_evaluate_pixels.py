@@ -1,0 +1,67 @@
+"""Evaluate, below the counts: borders, confidence, likely label errors and robustness show the workspace's own numbers."""
+
+import numpy as np
+import pytest
+
+from segcore.evaluation.robustness import stage_name
+from segcore.runs.store import RunFolder
+
+
+def tab(open_page, title: str, run: str):
+    return open_page("evaluate", run=run, split="test", tab=title)
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None:
+    run, measures = trained.members[0], trained.workspace.measures
+    at = tab(open_page, "Borders", run)
+    found = measures.measure(run, "test")
+    assert read.metrics(at)["Mean boundary IoU"] == percent(found.measures.borders()["mean_boundary"])
+    at = tab(open_page, "Confidence", run)
+    confidence = found.measures.confidence()
+    shown = read.metrics(at)
+    assert shown["ECE"] == percent(confidence["ece"]) and shown["Brier score"] == f"{confidence['brier']:.4f}"
+    temperature = measures.measure(run, "validation").temperature
+    assert any(f"temperature {temperature:.3f}" in c.value for c in at.caption)
+    scaled = measures.scaled(run, "test", temperature)
+    (metric,) = [m for m in at.metric if m.label == "ECE"]
+    assert metric.delta == f"{100 * (scaled['ece'] - confidence['ece']):+.2f} points"
+
+
+def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -> None:
+    run = trained.members[0]
+    at = tab(open_page, "Label errors", run)
+    found = trained.workspace.measures.suspects(run, "test")
+    listed = [i for i in found["images"] if i["pixels"]]
+    assert found["pixels"] == sum(i["pixels"] for i in listed) == int(np.sum(found["pairs"]))
+    for image in listed:
+        where = trained.workspace.measures.suspicion(run, "test", image["id"]).suspected
+        assert int(where.sum()) == image["pixels"]
+    table = [d.value for d in at.dataframe if "perhaps" in d.value and "image" in d.value]
+    assert [list(t["pixels"]) for t in table] == ([[i["pixels"] for i in listed]] if listed else [])
+
+
+def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_page, read) -> None:
+    workspace, run = trained.workspace, trained.members[0]
+    workspace.runs.open(run).model_path.touch()
+    at = tab(open_page, "Robustness", run)
+    read.check(at.button(key="robust_start").click().run())
+    (name,) = workspace.robustness.started(run, "test")
+    folder = workspace.runs.open(name)
+    assert folder.status().state == "queued"
+    ids, counts = workspace.scores.counts(run, "test")
+    folder.write_counts("test", "clean", ids, counts)
+    wrong = np.roll(counts, 1, axis=2)
+    for corruption in folder.config.corruptions:
+        for severity in range(1, 6):
+            folder.write_counts("test", stage_name(corruption, severity), ids, wrong if severity == 5 else counts)
+    RunFolder(folder.folder).write_status(state="finished", finished=1.0)
+    at = tab(open_page, "Robustness", run)
+    found = workspace.robustness.found(name)
+    assert found["curves"][0]["drop"] == 0 and found["curves"][4]["drop"] > 0
+    drawn = [t for t in read.figure(at, "corruption_curves")["data"] if t.get("name") == "Noise"]
+    assert drawn[0]["y"] == pytest.approx([100 * v for v in [found["clean"]["mean_iou"], *(r["mean_iou"] for r in found["curves"][:5])]])
+    assert "Under noise" in read.metrics(at)
