@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from segcore.ui import charts, copies, data_charts, remedies, state
 from segcore.ui.balance_form import Request, ask, compare_rules, make_plan, repeated_images, saved_plans
-from segcore.ui.measuring import stamp, table_behind
+from segcore.ui.measuring import LISTED, stamp, table_behind
 
 workspace = state.workspace()
 state.header("Balance", "Is it fair to every class? Which images to repeat in every epoch, and what no repeating can reach.")
@@ -42,6 +42,9 @@ card(cards[3], "Copies", f"{plan.copies:,}", f"Beside the {len(plan.repeats):,} 
 evidence = "(sum of repeats)² / sum of squares: so many equally repeated images carry the same evidence (Kish, 1965)."
 card(cards[4], "Effective sample size", f"{plan.effective_sample_size:,.0f}", evidence)
 helpless = plan.helpless
+if request.rule != "nearest" and plan.after >= plan.before:
+    told = "This rule looks at images, not at this distance, and does not lower it here. Choose copies nearest to the target instead."
+    st.warning(told, icon=":material/trending_flat:")
 (st.warning if helpless else st.info)(
     state.plain(plan.verdict()), icon=":material/block:" if helpless else ":material/lightbulb:"
 )
@@ -75,7 +78,7 @@ if repeated:
 else:
     st.caption("None: no copy brings the classes nearer to the target.")
 st.subheader("What training will see", anchor=False)
-copies.preview(dataset, plan, request.key, [row["sample"] for row in repeated] or list(plan.repeats))
+copies.preview(dataset, plan, request.key, ([row["sample"] for row in repeated] or list(plan.repeats))[:LISTED])
 
 st.subheader("Keep the plan", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):

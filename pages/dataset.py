@@ -7,6 +7,9 @@ from segcore.ui.dataset_tabs import balance, classes, health, images, places, sp
 
 TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
 
+LISTED = 2000
+"""Images that a list offers at most."""
+
 workspace = state.workspace()
 state.header("Data set", "What do I have? Images and masks, classes by pixel and by image, and what does not fit.")
 
@@ -38,8 +41,8 @@ def written(value: float | None) -> str:
 
 
 cards = st.columns(5)
-cards[0].metric("Images", f"{summary['num_samples']:,}", border=True)
-cards[1].metric("Classes", dataset.label_set.num_classes, border=True)
+cards[0].metric("Images", f"{summary['num_samples']:,}", border=True, help="Of the chosen split, with masks.")
+cards[1].metric("Classes", dataset.label_set.num_classes, border=True, help="Scored classes; ignored ones are not counted.")
 cards[2].metric(
     "Ignored pixels", state.percent(summary["ignored_share"]), border=True, help="Pixels that are neither trained on nor scored."
 )
@@ -56,6 +59,10 @@ cards[4].metric(
     border=True,
     help="The same for shares of (image, class) pairs: in how many images each class occurs.",
 )
+
+unnamed = classes.provisional(dataset.label_set)
+if unnamed:
+    st.caption(f":material/edit: {len(unnamed)} classes carry a colour in place of a name: name them in the tab Classes.")
 
 tabs = dict(zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-params"), strict=True))
 stem = f"{name}-{choice}"
@@ -82,7 +89,16 @@ if not samples:
     st.caption("No image of this split holds that class.")
     st.stop()
 with position:
-    sample = state.choose_image(samples, "sample", f"Image ({len(samples)})")
+    if len(samples) > LISTED:
+        found = st.text_input("Name holds", key="named", placeholder=f"part of a name, among {len(samples):,}").strip()
+        samples = [s for s in samples if found in s]
+        asked = st.session_state.get("sample") or st.query_params.get("sample")
+        listed = samples[:LISTED]
+        samples = listed if asked in listed or asked not in samples else [asked, *listed]
+        if not samples:
+            st.caption("No image of that name.")
+            st.stop()
+    sample = state.choose_image(samples, "sample", f"Image ({len(samples):,})")
 with state.errors_shown():
     scene = scenes.truth_scene(workspace, name, sample)
 result = viewer.show(scene, key="browse")

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset import Dataset
+from segcore.data.dataset import Dataset, Sample
 from segcore.data.image_hashes import Hashes, hash_images, near_groups
 from segcore.data.scanning import Progress
-from segcore.data.sequences import SharedSequence, find_sequences, shared_sequences
+from segcore.data.sequences import SharedSequence, find_sequences, neighbours, shared_sequences
 from segcore.data.statistics import ClassStatistics
 
 NEAR_BITS = 6
@@ -24,6 +24,9 @@ On CamVid no two frames of different drives are within 6 bits; 983 pairs of one 
 """
 
 SINGLE_CLASS_SHARE = 0.995
+
+PAIRS = 6
+"""Pairs that a finding shows at most."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Finding:
         samples: Ids of the samples it concerns; those that belong together stand together.
         what: One sentence: what was found.
         mend: What to do about it.
+        pairs: Some pairs of these samples (or one of them and its neighbour) to be seen side by side.
     """
 
     check: str
@@ -43,10 +47,12 @@ class Finding:
     samples: tuple[str, ...]
     what: str
     mend: str
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``{"check", "level", "samples", "what", "mend"}``."""
-        return {"check": self.check, "level": self.level, "samples": list(self.samples), "what": self.what, "mend": self.mend}
+        """Return ``{"check", "level", "samples", "what", "mend", "pairs"}``."""
+        told = {"check": self.check, "level": self.level, "samples": list(self.samples), "what": self.what, "mend": self.mend}
+        return told | {"pairs": [list(pair) for pair in self.pairs]}
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,16 @@ def find_left_out(evidence: Evidence) -> list[Finding]:
     if not file.is_file():
         return []
     problems = json.loads(file.read_bytes())["problems"]
+    known = {sample.id for sample in evidence.dataset.samples}
     return [
-        Finding("left_out", "warning", (), f"{p['sample']}: {p['what']}" if p["sample"] else p["what"], p["mend"]) for p in problems
+        Finding(
+            "left_out",
+            "warning",
+            (p["sample"],) if p["sample"] in known else (),
+            f"{p['sample']}: {p['what']}" if p["sample"] else p["what"],
+            p["mend"],
+        )
+        for p in problems
     ]
 
 
@@ -166,8 +180,15 @@ def find_duplicates(evidence: Evidence) -> list[Finding]:
             ids = tuple(samples[i].id for group in chosen for i in group)
             if ids:
                 what = f"{len(ids)} images in {_some(len(chosen), 'group')} are {kind}{where}"
-                found.append(Finding("duplicates", level, ids, what, mend))
+                pairs = tuple(_two_of([samples[i] for i in group]) for group in chosen[:PAIRS])
+                found.append(Finding("duplicates", level, ids, what, mend, pairs))
     return found
+
+
+def _two_of(group: list[Sample]) -> tuple[str, str]:
+    """The first sample of a group and another one, of another split where there is one."""
+    first = group[0]
+    return first.id, next((s.id for s in group[1:] if s.split != first.split), group[1].id)
 
 
 def _same_bytes(evidence: Evidence) -> list[list[int]]:
@@ -189,10 +210,11 @@ def find_shared_sequences(evidence: Evidence) -> list[Finding]:
     sequences = find_sequences(samples, evidence.hashes, evidence.readable)
     shared = shared_sequences(samples, sequences)
     mend = "split by whole sequences (method 'grouped', by prefix): scores on such neighbours are too good"
-    return [
-        Finding("sequences", "problem" if s.num_between else "warning", s.ids, _tell(s, len(evidence.dataset.select(s.split))), mend)
-        for s in shared
-    ]
+    found = []
+    for one in shared:
+        level, what = "problem" if one.num_between else "warning", _tell(one, len(evidence.dataset.select(one.split)))
+        found.append(Finding("sequences", level, one.ids, what, mend, neighbours(samples, one, PAIRS)))
+    return found
 
 
 def _tell(shared: SharedSequence, split_size: int) -> str:

@@ -150,3 +150,22 @@ def shared_sequences(samples: tuple[Sample, ...], sequences: list[Sequence]) -> 
                     )
                 )
     return found
+
+
+def neighbours(samples: tuple[Sample, ...], shared: SharedSequence, most: int) -> tuple[tuple[str, str], ...]:
+    """Return frames of the judged split, each with the frame of the other split that is nearest in time; the closest pairs first.
+
+    Args:
+        samples: The samples of the data set.
+        shared: A video that two of its splits share.
+        most: Most pairs.
+    """
+    frames = list(zip(shared.sequence.numbers, shared.sequence.indices, strict=True))
+    own = [(number, samples[index].id) for number, index in frames if samples[index].split == shared.split]
+    theirs = [(number, samples[index].id) for number, index in frames if samples[index].split == shared.other]
+    numbers = np.array([number for number, _ in theirs])
+    pairs = []
+    for number, sample_id in own:
+        nearest = int(abs(numbers - number).argmin())
+        pairs.append((abs(int(numbers[nearest]) - number), sample_id, theirs[nearest][1]))
+    return tuple((sample_id, other) for _, sample_id, other in sorted(pairs, key=lambda pair: pair[0])[:most])

@@ -113,8 +113,10 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
         )
     with three:
         cap = st.number_input("Cap", 1, MAX_REPEATS, 5, key="cap", help="Most times that an image stands in an epoch, itself counted.")
+    ruled = st.session_state.get("rule", "nearest") != "nearest"
     with four:
-        budget = st.number_input("Budget", 0, None, None, key="budget", placeholder="no limit", help="Most copies in all; empty: no limit.")
+        told = "Most copies in all; empty: no limit."
+        budget = st.number_input("Budget", 0, None, None, key="budget", placeholder="no limit", disabled=ruled, help=told)
     wished: str | tuple[float, ...] = target
     temper = 0.5
     if target == "tempered":
@@ -132,7 +134,9 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
     """Let the user write a share for each class; they start as they are."""
     shares = shares_of(part.totals(mode))
     names = dataset.label_set.class_names
-    rows: list[dict[str, Any]] = [{"class": n, "now": float(s), "wished": round(100 * float(s), 2)} for n, s in zip(names, shares, strict=True)]
+    rows: list[dict[str, Any]] = [
+        {"class": n, "now": float(s), "wished": round(100 * float(s), 2)} for n, s in zip(names, shares, strict=True)
+    ]
     edited = st.data_editor(
         rows,
         hide_index=True,

@@ -11,7 +11,7 @@ from segcore.data.dataset import Dataset
 from segcore.data.plans import BalancePlan
 from segcore.errors import SegcoreError
 from segcore.ui import pictures, state
-from segcore.ui.measuring import stamp
+from segcore.ui.measuring import LISTED, stamp
 from segcore.workspace import Workspace
 
 SHOWN_COPIES = 5
@@ -36,7 +36,7 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
             "stands there": row["repeats"],
             "brings": ", ".join(row["brings"]),
         }
-        for number, row in enumerate(rows)
+        for number, row in enumerate(rows[:LISTED])
     ]
     st.dataframe(
         shown,
@@ -51,8 +51,16 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
         alt="Images that repeat, and why",
     )
     told = [{"sample": r["sample"], "repeats": r["repeats"], "brings": ", ".join(r["brings"])} for r in rows]
-    data = state.csv_bytes(told)
-    st.download_button("Download CSV", data, f"{name}-repeats.csv", "text/csv", key="csv_repeats", icon=":material/download:")
+    if len(rows) > LISTED:
+        st.caption(f"The first {LISTED:,} of {len(rows):,} images; the file holds all.")
+    st.download_button(
+        "Download CSV",
+        lambda: state.csv_bytes(told),
+        f"{name}-repeats.csv",
+        "text/csv",
+        key="csv_repeats",
+        icon=":material/download:",
+    )
 
 
 @st.cache_data(max_entries=600, max_size="20MB", show_spinner=False)

@@ -14,6 +14,9 @@ Progress = Callable[[int, int, str], None]
 AT_ONCE = 12_000_000
 """Up to so many pixels are read without being asked."""
 
+LISTED = 1000
+"""Rows of a table that a page draws at most."""
+
 _KEPT = 48
 
 
@@ -77,7 +80,14 @@ def table_behind(rows: Sequence[Mapping[str, Any]], file_name: str, **columns: A
         columns: Streamlit column settings by column name.
     """
     with st.popover("Table", icon=":material/table:", type="tertiary"):
-        st.dataframe(list(rows), hide_index=True, column_config=columns or None, alt=f"Table {file_name}")
+        st.dataframe(list(rows[:LISTED]), hide_index=True, column_config=columns or None, alt=f"Table {file_name}")
+        if len(rows) > LISTED:
+            st.caption(f"The first {LISTED:,} of {len(rows):,} rows; the file holds all.")
         st.download_button(
-            "Download CSV", state.csv_bytes(rows), f"{file_name}.csv", "text/csv", key=f"csv_{file_name}", icon=":material/download:"
+            "Download CSV",
+            lambda: state.csv_bytes(rows),  # written when it is asked for
+            f"{file_name}.csv",
+            "text/csv",
+            key=f"csv_{file_name}",
+            icon=":material/download:",
         )

@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from segcore.data.dataset import Dataset
+from segcore.data.dataset import Dataset, Sample
 from segcore.data.health import CHECKS, check_health
 from segcore.data.image_hashes import hash_image, hash_images, near_groups
 from segcore.data.importers import import_dataset
+from segcore.data.sequences import Sequence, neighbours, shared_sequences
 from segcore.data.statistics import collect_statistics
 from segcore.data.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
@@ -131,3 +132,12 @@ def test_camvids_validation_split_is_found_inside_a_training_drive(camvid_folder
     assert "every second frame of the video '0016E5', which also gives 204 samples of train" in validation.what
     assert "between the train frames 7920 and 8190" in validation.what
     assert len(found["0001TP_008550"].samples) == 62 and found["0001TP_008550"].level == "warning"
+
+
+def test_a_shared_video_shows_frames_beside_their_nearest_neighbours():
+    ids = [f"A_{n:03d}" for n in (0, 1, 5, 9, 10, 30)]
+    splits = ["train", "validation", "train", "validation", "train", "validation"]
+    samples = tuple(Sample(i, f"{i}.png", None, s, 4, 4) for i, s in zip(ids, splits, strict=True))
+    (shared,) = shared_sequences(samples, [Sequence("A", tuple(range(6)), (0, 1, 5, 9, 10, 30))])
+    assert neighbours(samples, shared, 2) == (("A_001", "A_000"), ("A_009", "A_010"))
+    assert neighbours(samples, shared, 9)[-1] == ("A_030", "A_010")

@@ -143,3 +143,38 @@ def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(workspa
     at.run()
     button(at, "Undo").click().run()
     assert not at.exception and workspace.datasets.open("tiny").fingerprint == before
+
+
+def test_classes_are_merged_step_by_step_and_taken_back(workspace, open_page) -> None:
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    names = workspace.datasets.open("tiny").label_set.class_names
+    for pair in (names[:2], names[1:3]):  # the second step takes the first along
+        at.text_input(key="map_name").set_value("coarse")
+        at.multiselect(key="map_classes").set_value(pair)
+        button(at, "Merge").click().run()
+        assert not at.exception and not at.error
+    assert workspace.datasets.open("tiny").load_label_map("coarse").groups == ((0, 1, 2), (3,))
+    at.button(key="undo_coarse").click().run()
+    assert workspace.datasets.open("tiny").load_label_map("coarse").groups == ((0, 1), (2,), (3,))
+    at.button(key="undo_coarse").click().run()
+    assert not at.exception and workspace.datasets.open("tiny").label_maps() == {}
+    button(at, "Merge").click().run()
+    assert "two classes or more" in at.error[0].value
+
+
+def test_classes_named_by_their_colour_ask_for_a_name(workspace, open_page) -> None:
+    dataset = workspace.datasets.open("tiny")
+    first, *rest = dataset.label_set.classes
+    dataset.with_label_set(dataclasses.replace(dataset.label_set, classes=(dataclasses.replace(first, name="#8429f6"), *rest))).save()
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    assert "1 classes" in at.info[0].value and "8429f6" in at.info[0].value
+
+
+def test_a_long_list_of_images_is_searched(workspace, open_page, read) -> None:
+    dataset = workspace.datasets.open("tiny")
+    many = [dataclasses.replace(s, id=f"{s.id}-{n:04d}") for s in dataset.samples for n in range(250)]
+    dataclasses.replace(dataset, samples=tuple(many)).save()
+    at = open_page("dataset", dataset="tiny", sample="test/scene_2-0249")
+    assert len(at.selectbox(key="sample").options) == 2001 and at.selectbox(key="sample").value == "test/scene_2-0249"
+    read.check(at.text_input(key="named").set_value("-0007").run())
+    assert len(at.selectbox(key="sample").options) == 12

@@ -1,5 +1,6 @@
-"""Editing classes: names, colours, order, which are ignored; and the saved merges."""
+"""Editing classes: names, colours, order, which are ignored."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
 from segcore.palette import default_colors
 from segcore.ui import pictures, state
+from segcore.ui.dataset_tabs import label_maps
 
 
 def show(dataset: Dataset, statistics: ClassStatistics) -> None:
@@ -22,6 +24,13 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     """
     st.caption("Change names, colours and order in the cells. Ignored pixels are neither trained on nor scored.")
     labels = dataset.label_set
+    unnamed = provisional(labels)
+    if unnamed:
+        st.info(
+            f"{len(unnamed)} classes were found in the masks and declared nowhere: their names are their colours, "
+            f"{state.plain(', '.join(unnamed[:12]))}. Browse below by class to see what each is, then write its name or set it to ignored.",
+            icon=":material/edit:",
+        )
     total = max(1, int(statistics.pixels.sum()))
     rows = [
         {
@@ -71,7 +80,12 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             help="Colours that stay apart for colour-blind eyes too, distinct up to 150 classes.",
         ):
             _save(dataset, safe)
-    _maps(dataset)
+    label_maps.show(dataset)
+
+
+def provisional(labels: LabelSet) -> list[str]:
+    """Return the names that are nothing but a colour, as an import gives them where nothing declares the class."""
+    return [name for name in labels.class_names if re.fullmatch(r"#[0-9a-fA-F]{6}", name)]
 
 
 def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
@@ -125,25 +139,3 @@ def _save(dataset: Dataset, label_set: LabelSet) -> None:
         state.workspace().datasets.relabel(dataset.name, label_set, progress)
     st.toast("The classes are saved.")
     st.rerun()
-
-
-def _maps(dataset: Dataset) -> None:
-    try:
-        maps = dataset.label_maps()
-    except SegcoreError as error:
-        st.warning(str(error), icon=":material/warning:")
-        return
-    if not maps:
-        return
-    st.subheader("Label maps", anchor=False)
-    st.caption("Saved merges, made on the page Compress labels and chosen on the train page.")
-    names = dataset.label_set.class_names
-    for name, label_map in maps.items():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            fits = label_map.num_classes == len(names)
-            merged = ["+".join(names[i] for i in group) for group in label_map.groups if len(group) > 1] if fits else ["no longer fits"]
-            st.markdown(f"**{state.plain(name)}**: {label_map.num_groups} labels; {state.plain('; '.join(merged) or 'nothing merged')}")
-            if st.button("Undo last version", key=f"undo_{name}", type="tertiary", icon=":material/undo:"):
-                with state.errors_shown():
-                    dataset.undo_label_map(name)
-                st.rerun()

@@ -10,7 +10,7 @@ from segcore.data.dataset import Dataset
 from segcore.data.health import Finding
 from segcore.errors import SegcoreError
 from segcore.ui import pictures, state
-from segcore.ui.measuring import measured, stamp, table_behind
+from segcore.ui.measuring import LISTED, measured, stamp, table_behind
 
 LEVELS = {
     "problem": ("red", ":material/error:"),
@@ -21,7 +21,11 @@ MENDING_SPLITS = {"sequences": "grouped", "duplicates": "grouped", "classes": "s
 """Checks whose findings other splits mend, and the method that does."""
 
 SPLITS_TAB = "Splits"
+ABOUT_LABELS = ("bare_masks", "classes")
+"""Checks whose pictures carry the mask."""
+
 _CARDS = 12
+_SMALL = 60
 _PICTURES = 4
 
 
@@ -50,7 +54,10 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         for level, (color, icon) in LEVELS.items():
             if counts[level]:
                 st.badge(f"{counts[level]} {level}{'s' if counts[level] > 1 else ''}", color=color, icon=icon)  # type: ignore[arg-type]
-        rows = [{"level": f.level, "what": f.what, "mend": f.mend, "samples": ", ".join(f.samples)} for f in findings]
+        rows = [
+            {"level": f.level, "what": f.what, "mend": f.mend, "samples": len(f.samples), "first": ", ".join(f.samples[:LISTED])}
+            for f in findings
+        ]
         table_behind(rows, f"{name}-health")
     shown = [f for f in findings if f.check != "left_out"][:_CARDS]
     for number, finding in enumerate(shown):
@@ -58,8 +65,21 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
     left_out = [f for f in findings if f.check == "left_out"]
     if left_out:
         st.markdown("**What the import left out or decided**")
+        shown_rows = [
+            {
+                "picture": _small(dataset, f.samples[0], stamp(dataset)) if f.samples and n < _SMALL else None,
+                "what": f.what,
+                "what to do": f.mend,
+            }
+            for n, f in enumerate(left_out[:LISTED])
+        ]
+        pictured = any(row["picture"] for row in shown_rows)
         st.dataframe(
-            [{"what": f.what, "what to do": f.mend} for f in left_out], hide_index=True, alt="What the import left out or decided"
+            shown_rows if pictured else [{k: v for k, v in row.items() if k != "picture"} for row in shown_rows],
+            hide_index=True,
+            row_height=56 if pictured else None,
+            column_config={"picture": st.column_config.ImageColumn("", width="small")} if pictured else None,
+            alt="What the import left out or decided",
         )
     rest = len(findings) - len(shown) - len(left_out)
     if rest:
@@ -74,21 +94,45 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
             st.markdown(f"**{state.plain(_sentence(finding.what))}**")
         st.markdown(f"To mend it: {state.plain(finding.mend)}.")
         if finding.samples:
-            chosen = _spread(finding)
-            columns = st.columns(_PICTURES)
-            for column, sample in zip(columns, chosen, strict=False):
-                picture = _thumbnail(dataset, sample, stamp(dataset))
-                if picture is not None:
-                    split = dataset.sample(sample).split
-                    column.image(picture, caption=state.plain(f"{sample} ({split})" if split else sample), width="stretch", alt=sample)
-            if len(finding.samples) > len(chosen):
+            if finding.pairs:
+                _side_by_side(dataset, finding)
+            else:
+                _pictures(dataset, finding)
+            if len(finding.samples) > _PICTURES:
                 with st.popover(f"All {len(finding.samples):,} samples", type="tertiary", icon=":material/list:"):
-                    rows = [{"sample": s, "split": dataset.sample(s).split} for s in finding.samples]
+                    rows = [{"sample": s, "split": dataset.sample(s).split} for s in finding.samples[:LISTED]]
                     st.dataframe(rows, hide_index=True, alt="Samples of the finding", key=f"samples_{number}")
+                    if len(finding.samples) > LISTED:
+                        st.caption(f"The first {LISTED:,}; the table of all findings holds the rest.")
         method = MENDING_SPLITS.get(finding.check)
         if method and finding.level != "note":
             label = f"Make {method} splits"
             st.button(label, key=f"mend_{number}", icon=":material/call_split:", on_click=_go, args=(tab_key, method))
+
+
+def _pictures(dataset: Dataset, finding: Finding) -> None:
+    """Some samples of a finding; where it is about labels, each with its mask laid over it."""
+    columns = st.columns(_PICTURES)
+    for column, sample in zip(columns, _spread(finding), strict=False):
+        picture = _thumbnail(dataset, sample, finding.check in ABOUT_LABELS, stamp(dataset))
+        if picture is not None:
+            column.image(picture, caption=_named(dataset, sample), width="stretch", alt=sample)
+
+
+def _side_by_side(dataset: Dataset, finding: Finding) -> None:
+    """Pairs of samples, each pair in a frame of its own."""
+    frames = st.columns(_PICTURES // 2, gap="medium")
+    for frame, pair in zip(frames, finding.pairs, strict=False):
+        with frame.container(border=True):
+            for column, sample in zip(st.columns(2, gap="small"), pair, strict=True):
+                picture = _thumbnail(dataset, sample, False, stamp(dataset))
+                if picture is not None:
+                    column.image(picture, caption=_named(dataset, sample), width="stretch", alt=sample)
+
+
+def _named(dataset: Dataset, sample: str) -> str:
+    split = dataset.sample(sample).split
+    return state.plain(f"{sample} ({split})" if split else sample)
 
 
 def _go(tab_key: str, method: str) -> None:
@@ -109,8 +153,16 @@ def _spread(finding: Finding) -> Sequence[str]:
 
 
 @st.cache_data(max_entries=400, max_size="50MB", show_spinner=False)
-def _thumbnail(_dataset: Dataset, sample: str, stamp: str) -> npt.NDArray[np.uint8] | None:
+def _thumbnail(_dataset: Dataset, sample: str, mask: bool, stamp: str) -> npt.NDArray[np.uint8] | None:
     try:
-        return pictures.thumbnail(_dataset, sample, 260, mask=False)
+        return pictures.thumbnail(_dataset, sample, 320, mask=mask)
     except SegcoreError:
         return None  # the finding itself says that it cannot be read
+
+
+@st.cache_data(max_entries=200, max_size="20MB", show_spinner=False)
+def _small(_dataset: Dataset, sample: str, stamp: str) -> str | None:
+    try:
+        return pictures.data_url(pictures.thumbnail(_dataset, sample, 96))
+    except SegcoreError:
+        return None
