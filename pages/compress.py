@@ -120,6 +120,7 @@ ADVICE = {
     "merge": ("green", ":material/merge:"),
     "ensemble": ("blue", ":material/groups:"),
     "collect": ("orange", ":material/add_a_photo:"),
+    "train": ("orange", ":material/model_training:"),
 }
 for verdict in study["verdicts"][:6]:
     color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))

@@ -232,6 +232,8 @@ def score_maps(
 
 def _rows(found: dict[str, Floats], maps: Sequence[LabelMap], priors: Mapping[str, Floats], prior: str) -> list[MapScore]:
     """Turn measures, whose first entry is the identity, into rows for the others."""
+    bits = [name for name in found if name == "information" or name.startswith("entropy ")]
+    found = found | {name: np.where(found[name] > 1e-12, found[name], np.where(np.isnan(found[name]), np.nan, 0.0)) for name in bits}
     base = {name: values[0] for name, values in found.items()}
     now = {name: values[1:] for name, values in found.items()}
     retained = {name: scores.ratio(now[f"entropy {name}"], np.full(len(maps), base[f"entropy {name}"])) for name in priors}

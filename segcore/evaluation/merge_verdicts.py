@@ -19,10 +19,14 @@ FEW_IMAGES = 10
 SHARED_CONFUSION = 0.6
 """From this share of members on, a confusion belongs to the labels and not to one member."""
 
+LEARNED = 0.05
+"""A label that is found on a smaller share of its own pixels was not learned: its errors say nothing about its meaning."""
+
 ACTIONS: dict[str, str] = {
     "merge": "Duplicates: merge the labels, or relabel by a sharper rule.",
     "ensemble": "Model noise: only some members confuse them, so average members instead of merging.",
     "collect": "Lacks data: too few images to tell, so collect or label more.",
+    "train": "Not learned: no sign of duplicates yet; train longer or weigh classes, and ask again.",
     "keep": "Distinct enough: the merge sells more than it buys.",
 }
 """What a verdict may advise."""
@@ -145,6 +149,7 @@ def judge_pairs(
             (names[pair[0]], names[pair[1]]),
             interval=ends[i],
             stability=stability[i],
+            recalls=(_recall(counts, pair[0]), _recall(counts, pair[1])),
             agreement=None if member_counts is None or len(member_counts) < 2 else member_agreement(member_counts, pair).share,
             images=None if seen is None else int(min(seen[pair[0]], seen[pair[1]])),
             lost={name: _lost(priors[name], pair) for name in priors},
@@ -152,6 +157,12 @@ def judge_pairs(
         )
         for i, (row, pair) in enumerate(zip(rows, pairs, strict=True))
     ]
+
+
+def _recall(counts: npt.NDArray[Any], label: int) -> float:
+    """Share of a label's own pixels that are answered by it; NaN where it has none."""
+    pixels = float(counts[label].sum())
+    return float(counts[label, label]) / pixels if pixels else float("nan")
 
 
 def _lost(weights: Floats, pair: tuple[int, int]) -> float:
@@ -170,6 +181,7 @@ def _judge(
     *,
     interval: tuple[float, float] | None,
     stability: float | None,
+    recalls: tuple[float, float],
     agreement: float | None,
     images: int | None,
     lost: dict[str, float],
@@ -184,7 +196,12 @@ def _judge(
     scarce = images is not None and images < FEW_IMAGES
     doubtful = interval is not None and interval[0] <= 0 < row.lift and rises and pays
     likely = interval is None and rises and pays and row.lift > 0
-    action = "ensemble" if private else "collect" if scarce or doubtful else "merge" if green or likely else "keep"
+    poor = int(np.argmin(np.nan_to_num(recalls, nan=1.0)))
+    unlearned = recalls[poor] < LEARNED and (green or likely or doubtful)
+    action = (
+        "ensemble" if private else "collect" if scarce else "train" if unlearned
+        else "collect" if doubtful else "merge" if green or likely else "keep"
+    )  # fmt: skip
     green = green and action == "merge"
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
     facts = [f"Merging {names[0]} and {names[1]} adds {gain:.2f} points of accuracy for {sold:.2f} % of the detail"]
@@ -198,6 +215,8 @@ def _judge(
         facts.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
     if agreement is not None:
         facts.append(f"{100 * agreement:.0f} % of the members confuse them alike")
+    if recalls[poor] < LEARNED:
+        facts.append(f"{names[poor]} is found on {100 * recalls[poor]:.1f} % of its own pixels only")
     if scarce:
         facts.append(f"the rarer label is in {images} images only")
     return MergeVerdict(
