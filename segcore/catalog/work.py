@@ -96,9 +96,11 @@ TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {
 }
 
 BACKENDS: dict[str, Choice] = {
-    "auto": Choice("Fastest that agrees", "OpenVINO on a CPU where it is installed and agrees with TensorFlow on the first images, else TensorFlow."),
+    "auto": Choice(
+        "Fastest that agrees", "OpenVINO in bfloat16 where the CPU has it and it agrees with TensorFlow on the first images, else TensorFlow."
+    ),
     "tensorflow": Choice("TensorFlow", "What the network was trained with; uses a GPU where there is one."),
-    "openvino": Choice("OpenVINO", "About twice as fast on recent CPUs; needs the package openvino."),
+    "openvino": Choice("OpenVINO", "In bfloat16 where the CPU has it and enough pixels agree, else float32; needs the package openvino."),
 }
 
 EXPORT_FORMATS: dict[str, Choice] = {

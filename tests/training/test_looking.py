@@ -142,14 +142,22 @@ def test_a_backend_that_disagrees_is_not_taken(pointwise, monkeypatch):
         with pytest.raises(SegcoreError, match="pip install openvino"):
             backends.choose(frozen, "openvino", images, 3)
         pytest.skip("OPENVINO NOT TESTED: it is not installed (the extra fast)")
-    chosen = backends.choose(frozen, "auto", images, 3)
-    assert chosen.name == "openvino" and chosen.agreement >= backends.AGREEMENT
     expected = backends.tensorflow_answer(frozen)(images)
-    assert np.mean(chosen.answer(images).argmax(-1) == expected.argmax(-1)) == chosen.agreement
     np.testing.assert_allclose(backends.openvino_answer(frozen, "float32")(images), expected, atol=1e-5)
-    monkeypatch.setattr(backends, "openvino_answer", lambda frozen, precision: lambda images: expected[..., ::-1])
+    asked = backends.choose(frozen, "openvino", images, 3)
+    assert asked.name == "openvino" and asked.agreement >= backends.AGREEMENT
+    assert np.mean(asked.answer(images).argmax(-1) == expected.argmax(-1)) == asked.agreement
+    monkeypatch.setattr(backends, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(backends, "openvino_answer", lambda frozen, precision: lambda images: expected)
+    taken = backends.choose(frozen, "auto", images, 3)
+    assert (taken.name, taken.precision, taken.agreement) == ("openvino", "bfloat16", 1.0)
+    wrong = expected.copy()
+    wrong[0, :2] = wrong[0, :2, :, ::-1]  # under two percent of the pixels
+    monkeypatch.setattr(backends, "openvino_answer", lambda frozen, precision: lambda images: wrong)
     refused = backends.choose(frozen, "auto", images, 3)
     assert refused.name == "tensorflow" and "TensorFlow's class" in refused.note
+    monkeypatch.setattr(backends, "has_bfloat16", lambda: False)
+    assert backends.choose(frozen, "auto", images, 3).name == "tensorflow"
     assert backends.choose(frozen, "tensorflow", images, 3).agreement is None
     with pytest.raises(SegcoreError, match="did you mean 'openvino'"):
         backends.choose(frozen, "openvin", images, 3)
