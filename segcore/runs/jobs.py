@@ -63,9 +63,11 @@ def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> 
     """Wait for processes that have said how their run ended and are about to leave."""
     end = time.monotonic() + ENDING_SECONDS
     for run_id in run_ids:
-        while (job := queue.job(run_id)) and job.state == "started" and RunFolder(runs_folder(workspace) / run_id).status().has_ended:
-            if not job_is_alive(workspace, job):
+        while (job := queue.job(run_id)) and job.state != "waiting" and RunFolder(runs_folder(workspace) / run_id).status().has_ended:
+            if job.state == "started" and not job_is_alive(workspace, job):
                 settle(queue, workspace, job)
+            elif job.state == "claimed" and not dispatcher_is_alive(queue):
+                queue.put_back(run_id, job.token or "")  # it was killed between saying how the run ended and closing its row
             elif time.monotonic() > end:
                 raise SegcoreError(f"Expected a run that has ended, received {run_id!r}, whose process {job.pid} is leaving: try again.")
             else:
@@ -92,7 +94,7 @@ def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[s
     if job is None and status.is_active and status_is_alive(status):
         raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, whose process {status.pid} lives: stop it first.")
     request = ASIDE if kind == "tune" else LIGHT if kind in LIGHT_KINDS else str(config.get("device", "auto"))
-    if not queue.add(run_id, kind, request, after, priority):
+    if not queue.add(run_id, kind, request, after, priority) and not status.has_ended:
         return False
     run.write_status(
         state="queued", cause="", after=tuple(after), pid=None, process_created=None, heartbeat=None, finished=None, message="", device="",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import psutil
 
 from segcore.runs import disk, jobs, processes
 from segcore.runs.listing import list_runs
+from segcore.runs.queue import Queue
 from segcore.runs.status import read_status
 from segcore.runs.store import RunFolder
 
@@ -29,18 +31,16 @@ def test_kills_at_random_moments(workspace, fake_state):
     root = jobs.runs_folder(workspace.folder)
     root.mkdir(parents=True)
     (workspace.folder / "fake.json").write_text(json.dumps({"steps": STEPS, "pause": PAUSE}))
-    targets = rng.permutation(["worker"] * (KILLS * 55 // 100) + ["dispatcher"] * (KILLS * 25 // 100) + ["app"] * (KILLS * 20 // 100))
+    targets = rng.permutation(["worker"] * (KILLS * 60 // 100) + ["dispatcher"] * (KILLS * 22 // 100) + ["app"] * (KILLS * 18 // 100))
     app, seen = _start_app(workspace.folder), set()
     deadline = time.monotonic() + 3 * KILLS + 60
     for number, target in enumerate(targets):
         time.sleep(float(rng.uniform(0, 0.15)))
         begun = _steps(root)
-        while number % 4 == 0 and _steps(root) == begun and time.monotonic() < deadline:
-            time.sleep(0.05)  # let some get on between the kills, however slow the machine is
+        while number % 4 == 0 and _steps(root) == begun:  # let some get on between the kills, however slow the machine is
+            _check_app(app, workspace, deadline)
         while not _kill(workspace, str(target), app, rng):
-            assert time.monotonic() < deadline, workspace.states()
-            assert app.poll() is None, _read(workspace.folder / "trouble.txt")
-            time.sleep(0.05)
+            _check_app(app, workspace, deadline)
         seen |= _check_files(root)
         if target == "app":
             app.wait()
@@ -75,6 +75,13 @@ def _lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def _check_app(app, workspace, deadline):
+    """Wait a moment; the app must not have ended by itself."""
+    assert app.poll() is None, _read(workspace.folder / "trouble.txt")
+    assert time.monotonic() < deadline, workspace.states()
+    time.sleep(0.05)
+
+
 def _steps(root):
     return sum(summary.status.epoch or 0 for summary in list_runs(root))
 
@@ -92,14 +99,13 @@ def _kill(workspace, target, app, rng):
 
 
 def _some_worker(workspace, rng):
-    """A worker, or a process that is about to become one, of this workspace: both name its folder in their command line."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if str(workspace.folder) in line and ("fake_worker" in line or "segcore.runs.launch" in line):
-            found.append(_born(process.pid))
-    found = sorted(pair for pair in found if pair)
-    return found[int(rng.integers(len(found)))] if found else None
+    """A worker of this workspace, or a process that is about to become one."""
+    with Queue(workspace.folder) as queue:
+        found = {job.pid for job in queue.jobs() if job.state == "started" and processes.is_alive(job.pid, job.process_created)}
+    with suppress(psutil.Error):
+        found |= {child.pid for child in psutil.Process(workspace.dispatcher() or 0).children()}
+    pairs = sorted(pair for pair in map(_born, found) if pair)
+    return pairs[int(rng.integers(len(pairs)))] if pairs else None
 
 
 def _born(pid):
