@@ -97,7 +97,7 @@ TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {
 
 BACKENDS: dict[str, Choice] = {
     "auto": Choice(
-        "Fastest that agrees", "OpenVINO in bfloat16 where the CPU has it and it agrees with TensorFlow on the first images, else TensorFlow."
+        "Fastest that agrees", "OpenVINO in bfloat16 where the CPU has it and the first images agree with TensorFlow, else TensorFlow."
     ),
     "tensorflow": Choice("TensorFlow", "What the network was trained with; uses a GPU where there is one."),
     "openvino": Choice("OpenVINO", "In bfloat16 where the CPU has it and enough pixels agree, else float32; needs the package openvino."),
