@@ -14,7 +14,7 @@ from segcore.data.scanning import Progress, scan
 from segcore.errors import SegcoreError
 
 WINDOWS = 4
-MOST = 400
+MOST = 200
 """Masks that are read at most, spread over the split: enough for shares to within about a per cent."""
 
 

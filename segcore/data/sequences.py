@@ -153,7 +153,9 @@ def shared_sequences(samples: tuple[Sample, ...], sequences: list[Sequence]) -> 
 
 
 def neighbours(samples: tuple[Sample, ...], shared: SharedSequence, most: int) -> tuple[tuple[str, str], ...]:
-    """Return frames of the judged split, each with the frame of the other split that is nearest in time; the closest pairs first.
+    """Return frames of the judged split beside the frames of the other split that are nearest in time; the closest pairs first.
+
+    No frame of the other split stands in two pairs, so that pairs are of different places.
 
     Args:
         samples: The samples of the data set.
@@ -168,4 +170,7 @@ def neighbours(samples: tuple[Sample, ...], shared: SharedSequence, most: int) -
     for number, sample_id in own:
         nearest = int(abs(numbers - number).argmin())
         pairs.append((abs(int(numbers[nearest]) - number), sample_id, theirs[nearest][1]))
-    return tuple((sample_id, other) for _, sample_id, other in sorted(pairs, key=lambda pair: pair[0])[:most])
+    chosen: dict[str, str] = {}
+    for _, sample_id, other in sorted(pairs, key=lambda pair: pair[0]):
+        chosen.setdefault(other, sample_id)
+    return tuple((sample_id, other) for other, sample_id in chosen.items())[:most]

@@ -59,20 +59,31 @@ def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
     )
     if found is None:
         return
-    reached = found.distances()
+    reached = {share: shares.distances() for share, shares in found.items()}
+    whole = found[0.5].whole.tolist()
     st.markdown(
-        f"Windows of half the height and width, round a class: the distance of the pixels from equal shares goes from "
-        f"**{reached['whole']:.4f}** to **{reached['round_class']:.4f}** (windows anywhere: {reached['anywhere']:.4f})."
+        f"Measured on {found[0.5].masks:,} masks, four windows each: the distance of the pixels from equal shares is "
+        f"**{reached[0.5]['whole']:.4f}** in whole images. The smaller the window, the more a class at its centre weighs."
     )
-    series = {
-        "whole images": found.whole.tolist(),
-        "windows anywhere": found.anywhere.tolist(),
-        "round a class": found.round_class.tolist(),
-    }
-    st.plotly_chart(charts.before_after(names, series), key="windows", config=state.CHART, alt="Shares of the pixels in windows")
-    rows = [{"class": n, **{k: round(v[c], 6) for k, v in series.items()}} for c, n in enumerate(names)]
-    table_behind(rows, f"{name}-windows")
-    st.caption(f"Measured on {found.masks:,} masks, four windows each.")
+    rows = [
+        {"side of the window": f"1/{round(1 / share)}", "anywhere": d["anywhere"], "round a class": d["round_class"]}
+        for share, d in reached.items()
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "side of the window": st.column_config.TextColumn(help="Over the side of the image."),
+            "anywhere": st.column_config.NumberColumn(format="%.4f", help="Distance from equal shares in windows cut anywhere."),
+            "round a class": st.column_config.NumberColumn(format="%.4f", help="In windows round a pixel of a class drawn by lot."),
+        },
+        alt="Distance of the pixels from equal shares by size and kind of window",
+    )
+    small = {f"windows of 1/{round(1 / share)}": found[share].round_class.tolist() for share in (0.25, 0.125)}
+    series = {"whole images": whole, **small}
+    figure = charts.before_after(names, series)
+    st.plotly_chart(figure, key="windows", config=state.CHART, alt="Shares of the pixels in windows round classes")
+    table_behind([{"class": n, **{k: round(v[c], 6) for k, v in series.items()}} for c, n in enumerate(names)], f"{name}-windows")
 
 
 def rules(rows: list[dict[str, Any]], name: str) -> None:

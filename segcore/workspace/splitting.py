@@ -10,6 +10,9 @@ from segcore.data.splits import make_folds, split_report
 from segcore.workspace.datasets import DatasetShelf, Progress
 from segcore.workspace.runs import RunShelf
 
+WINDOW_SHARES = (0.5, 0.25, 0.125)
+"""Sides of measured windows over those of the image."""
+
 
 class SplitShelf:
     """Looks at the splits of data sets and changes them."""
@@ -75,13 +78,15 @@ class SplitShelf:
             rows.append({"name": fold_name(name, number), "splits": sizes, "report": report})
         return {"dataset": name, "method": method, "seed": seed, "folds": rows}
 
-    def crops(self, name: str, split: str, progress: Progress | None = None) -> CropShares:
-        """Measure what windows of half a side do to the shares of the pixels; see :func:`segcore.data.crop_shares.measure_crops`.
+    def crops(self, name: str, split: str, progress: Progress | None = None) -> dict[float, CropShares]:
+        """Measure what windows of half, a quarter and an eighth of a side do to the shares of the pixels.
+
+        See :func:`segcore.data.crop_shares.measure_crops`; the keys are those parts of a side.
 
         Raises:
             SegcoreError: There is no such data set or split, or a mask cannot be read.
         """
-        return measure_crops(self._datasets.open(name), split, progress=progress)
+        return {share: measure_crops(self._datasets.open(name), split, share, progress=progress) for share in WINDOW_SHARES}
 
     def folds_of(self, name: str) -> list[str]:
         """Return the names of the folds written of a data set, the first fold first; none where the first is gone."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from segcore.data.imbalance import label_imbalance
@@ -51,11 +52,23 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         )
         st.page_link("pages/balance.py", label="Make it fairer: plan which images to repeat", icon=":material/balance:")
     entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
-    ratio = {mode: _written(imbalance[mode]["mean_ir"], 4) for mode in ("pixel", "count")}
-    st.caption(
-        f"Mean imbalance ratio {ratio['pixel']} by pixel, {ratio['count']} by image; entropy {entropies[0]:.3f} and {entropies[1]:.3f} "
-        f"bits; SCUMBLE {_written(imbalance['scumble'], 6)} (how far rare and frequent classes share images, 0 to 1)."
+    even = np.log2(max(2, label_set.num_classes))
+    ratio_help = "Mean over the classes that occur of how much more frequent the most frequent class is. 1 is balanced (Charte et al., 2015)."
+    entropy_help = f"How spread the shares are, in bits: {even:.3f} when all classes are alike, 0 when there is one only."
+    shown = (
+        ("Mean imbalance ratio, by pixel", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
+        ("Mean imbalance ratio, by image", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
+        ("Entropy, by pixel", f"{entropies[0]:.3f} bits", entropy_help),
+        ("Entropy, by image", f"{entropies[1]:.3f} bits", entropy_help),
+        (
+            "SCUMBLE",
+            _written(imbalance["scumble"], 4),
+            "How far rare and frequent classes share images, 0 to 1: where it is high, repeating images of rare classes repeats the "
+            "frequent ones too (Charte et al., 2014).",
+        ),
     )
+    for column, (label, value, help) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, value, help=help)
 
 
 def _finite(value: float) -> float | None:
