@@ -9,6 +9,9 @@ from segcore.ui import charts, copies, data_charts, remedies, state
 from segcore.ui.balance_form import Request, ask, compare_rules, make_plan, repeated_images, saved_plans
 from segcore.ui.measuring import LISTED, stamp, table_behind
 
+COMPARED = 5000
+"""Up to so many images the rules for repeating are compared without being asked."""
+
 workspace = state.workspace()
 state.header("Balance", "Is it fair to every class? Which images to repeat in every epoch, and what no repeating can reach.")
 
@@ -69,7 +72,8 @@ with right:
 
 with st.expander("What else could help", icon=":material/healing:", expanded=helpless):
     remedies.show(dataset, part, request.split, stem)
-    remedies.rules(compare_rules(workspace, stamp(dataset), request), stem)
+    if part.num_samples <= COMPARED or st.button("Compare rules for repeating", icon=":material/compare_arrows:"):
+        remedies.rules(compare_rules(workspace, stamp(dataset), request), stem)
 
 repeated = repeated_images(workspace, stamp(dataset), request, plan)
 st.subheader("Which images repeat, and why", anchor=False)
