@@ -53,11 +53,11 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         st.page_link("pages/balance.py", label="Make it fairer: plan which images to repeat", icon=":material/balance:")
     entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
     even = np.log2(max(2, label_set.num_classes))
-    ratio_help = "How much more frequent the most frequent class is, averaged over the classes; 1 is balanced (Charte et al., 2015)."
+    ratio_help = "Mean imbalance ratio: how much more frequent the most frequent class is, averaged; 1 is balanced (Charte et al., 2015)."
     entropy_help = f"How spread the shares are, in bits: {even:.3f} when all classes are alike, 0 when there is one only."
     shown = (
-        ("Mean imbalance ratio, by pixel", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
-        ("Mean imbalance ratio, by image", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
+        ("MeanIR, by pixel", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
+        ("MeanIR, by image", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
         ("Entropy, by pixel", f"{entropies[0]:.3f} bits", entropy_help),
         ("Entropy, by image", f"{entropies[1]:.3f} bits", entropy_help),
         (
