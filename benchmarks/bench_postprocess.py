@@ -33,8 +33,9 @@ from segcore.light_worker.crf_search import crf_search_run  # noqa: E402
 from segcore.light_worker.evaluation import evaluate_run  # noqa: E402
 from segcore.light_worker.pool import open_pool  # noqa: E402
 from segcore.light_worker.subsets import subsets_run  # noqa: E402
-from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available, kept_classes  # noqa: E402
+from segcore.postprocess.dense_crf import DenseCRF, is_available, kept_classes  # noqa: E402
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities  # noqa: E402
+from segcore.postprocess.parameters import CRFParameters  # noqa: E402
 from segcore.postprocess.weightings import count_subsets  # noqa: E402
 from segcore.runs.store import RunFolder  # noqa: E402
 

@@ -13,8 +13,8 @@ from segcore.data.writing import ArraySample, write_dataset
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou
 from segcore.labels import LabelClass, LabelSet
-from segcore.postprocess.dense_crf import CRFParameters
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
+from segcore.postprocess.parameters import CRFParameters
 from segcore.runs import processes
 from segcore.runs.store import RunFolder
 from segcore.workspace import Workspace

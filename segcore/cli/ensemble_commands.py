@@ -8,7 +8,7 @@ from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.config import CRFSearchConfig
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles import DRAWS
 
 

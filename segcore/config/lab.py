@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES
 from segcore.config.checks import check_name, check_range
 from segcore.errors import SegcoreError
-from segcore.postprocess.dense_crf import CRFParameters
 from segcore.postprocess.ensemble import check_weights
+from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.weightings import MAX_MEMBERS
 
 

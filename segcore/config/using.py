@@ -7,9 +7,8 @@ from segcore.catalog import BACKENDS, ENSEMBLE_RULES, TEST_TIME_AUGMENTATIONS
 from segcore.config.checks import check_name, check_range
 from segcore.config.lab import check_members
 from segcore.errors import SegcoreError
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.dense_crf import CRFParameters
 from segcore.postprocess.ensemble import check_weights
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 
 _NAME = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 

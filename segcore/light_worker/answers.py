@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from segcore.config import from_json
 from segcore.errors import SegcoreError
-from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available
+from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import resize_probabilities
+from segcore.postprocess.parameters import CRFParameters
 from segcore.runs.answerer import Answer, Arrays, Handler
 
 

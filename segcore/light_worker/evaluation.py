@@ -18,6 +18,7 @@ from segcore.evaluation.scores import mean_iou
 from segcore.light_worker.members import Members, find_members
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import BEAT_SECONDS, SAVE_SECONDS, Stopped
+from segcore.postprocess.components import apply_filter
 from segcore.postprocess.dense_crf import DenseCRF, require_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.runs.store import RunFolder
@@ -85,7 +86,7 @@ def count_sample(task: SampleTask) -> SampleCounts:
     if crf is not None:
         masks["crf"] = _stored(task, "crf", lambda: DenseCRF(crf).refine(probabilities, task.dataset.read_image(sample)).argmax(axis=-1))
     if plain is not None:
-        masks["filter"] = _stored(task, "filter", lambda: plain.apply(probabilities))
+        masks["filter"] = _stored(task, "filter", lambda: apply_filter(plain, probabilities))
     if sample.mask is None:
         return SampleCounts(sample.id, {})
     true = task.members.truth(sample)

@@ -13,11 +13,12 @@ from segcore.evaluation.calibration import sample_pixels
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.refinement import Outcome
 from segcore.light_worker.members import Members
-from segcore.postprocess.components import MaskFilter
+from segcore.postprocess.components import apply_filter
 from segcore.postprocess.crf_gain import count_changes
 from segcore.postprocess.crf_search import Choice
 from segcore.postprocess.dense_crf import DenseCRF
 from segcore.postprocess.ensemble import combine_to_size
+from segcore.postprocess.parameters import MaskFilter
 
 FIT_PIXELS = 2000
 """Temperature is fitted on so many pixels of each image."""
@@ -78,7 +79,7 @@ def count_steps(task: SearchTask) -> Counts:
         if step is None:
             mask = before
         elif isinstance(step, MaskFilter):
-            mask = step.apply(probabilities)
+            mask = apply_filter(step, probabilities)
         else:
             mask = DenseCRF(step).refine(probabilities, image).argmax(axis=-1)
         mask = mask.astype(labels.mask_dtype)

@@ -1,15 +1,13 @@
 """Plain alternatives to the CRF: remove small components, smooth by median or majority. No picture, no parameters to search."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
-from segcore.catalog import MASK_FILTERS
-from segcore.errors import SegcoreError, unknown
+from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import normalise
+from segcore.postprocess.parameters import MaskFilter, check_width
 
 FloatArray = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.integer]
@@ -17,40 +15,12 @@ Mask = npt.NDArray[np.integer]
 _MAX_ROUNDS = 20
 
 
-@dataclass(frozen=True)
-class MaskFilter:
-    """One of the plain alternatives with its size.
-
-    Attributes:
-        kind: A name in ``catalog.MASK_FILTERS``.
-        size: Of "components" the least number of pixels that a region keeps; of the others the odd side of the window in pixels.
-    """
-
-    kind: str
-    size: int
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown kind and a size that it does not take."""
-        if self.kind not in MASK_FILTERS:
-            raise unknown("filter", self.kind, MASK_FILTERS)
-        if self.kind == "median" and self.size not in (1, 3, 5):
-            raise SegcoreError(f"Expected a median window of 1, 3 or 5 pixels, received {self.size}: choose one of these.")
-        if self.kind == "majority":
-            _check_width(self.size, 3)
-        if self.size < 0:
-            raise SegcoreError(f"Expected at least 0 pixels, received {self.size}: change it.")
-
-    def apply(self, probabilities: FloatArray) -> npt.NDArray[np.integer]:
-        """Return the filtered prediction, (H, W, C) float32 probabilities to (H, W) integer indices."""
-        if self.kind == "median":
-            return median_filter(probabilities, self.size).argmax(axis=-1)
-        winner = probabilities.argmax(axis=-1)
-        return remove_small_components(winner, self.size) if self.kind == "components" else majority_filter(winner, self.size)
-
-    def describe(self) -> str:
-        """Return its name and size in words."""
-        unit = "px and more stay" if self.kind == "components" else f"x {self.size} px"
-        return f"{MASK_FILTERS[self.kind].title}, {self.size} {unit}"
+def apply_filter(chosen: MaskFilter, probabilities: FloatArray) -> npt.NDArray[np.integer]:
+    """Return the filtered prediction, (H, W, C) float32 probabilities to (H, W) integer indices."""
+    if chosen.kind == "median":
+        return median_filter(probabilities, chosen.size).argmax(axis=-1)
+    winner = probabilities.argmax(axis=-1)
+    return remove_small_components(winner, chosen.size) if chosen.kind == "components" else majority_filter(winner, chosen.size)
 
 
 def small_components(mask: Mask, min_pixels: int) -> npt.NDArray[np.bool_]:
@@ -113,7 +83,7 @@ def majority_filter(mask: Mask, width: int) -> Mask:
     Raises:
         SegcoreError: The width is even or not positive.
     """
-    _check_width(width, 3)
+    check_width(width, 3)
     best = np.zeros(mask.shape, np.float32)
     result = mask.copy()
     for index in np.unique(mask):
@@ -149,8 +119,3 @@ def median_filter(probabilities: FloatArray, width: int) -> FloatArray:
     lost = out.sum(axis=-1) <= 0  # every class may have a median of 0: such pixels stay as they were
     out[lost] = probabilities[lost]
     return normalise(out)
-
-
-def _check_width(width: int, example: int) -> None:
-    if width < 1 or width % 2 == 0:
-        raise SegcoreError(f"Expected an odd window width of at least 1 pixel, received {width}: take {example} or {width + 1}.")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError, unknown
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters
 
 Counts = npt.NDArray[np.int64]
 Choice = CRFParameters | None

@@ -11,8 +11,6 @@ symmetrically (divided by the square roots of both ends' sums), a departure from
 the image's size. It holds the interpreter's lock: call it in a worker process only.
 """
 
-import math
-from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -21,6 +19,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_planes
+from segcore.postprocess.parameters import CRFParameters
 
 try:
     from pydensecrf import densecrf
@@ -29,79 +28,9 @@ except ImportError:  # no wheels exist; the rest of Segscope works without it
 
 FloatArray = npt.NDArray[np.float32]
 
-REFERENCE_DIAGONAL = 600.0
-"""Diagonal in pixels (that of 360 x 480) at which relative widths count as they are written."""
-
 MIN_PROBABILITY = 1e-5
 """Floor of probabilities before the logarithm. A class at 0 would cost infinite energy, and a saturated softmax could then never be
 overruled by its neighbours; 1e-5 bounds the cost at 11.5 nats, about what both default kernels together (weights 3 + 10) can outvote."""
-
-_RANGES = {
-    "spatial_width": (0.1, 1000.0),
-    "spatial_weight": (0.0, 1000.0),
-    "bilateral_width": (0.1, 10_000.0),
-    "color_width": (0.1, 1000.0),
-    "bilateral_weight": (0.0, 1000.0),
-    "iterations": (0, 100),
-    "temperature": (0.05, 20.0),
-    "drop_below": (0.0, 1.0),
-}
-
-
-@dataclass(frozen=True)
-class CRFParameters:
-    """What the dense CRF is told; the defaults are those of pydensecrf's example.
-
-    Attributes:
-        spatial_width: theta_gamma, standard deviation in pixels of the smoothness kernel.
-        spatial_weight: w2, weight of the smoothness kernel; 0 leaves it out.
-        bilateral_width: theta_alpha, standard deviation in pixels of the appearance kernel's position.
-        color_width: theta_beta, standard deviation of the appearance kernel's colour, in steps of 0..255.
-        bilateral_weight: w1, weight of the appearance kernel; 0 leaves it out.
-        iterations: Mean-field steps; 0 returns the (tempered) input.
-        relative: Whether both widths in pixels are meant for an image of 600 px diagonal (360 x 480) and grow with the image's own.
-        temperature: T; probabilities are first raised to 1 / T and renormalised, which equals softmax(logits / T).
-            Above 1 it softens an over-confident network so that neighbours can overrule it.
-        drop_below: Classes that reach this probability nowhere in the image are left out of the inference and get probability 0: the
-            result is the mean field of the kept classes. The most probable class is always kept. 0 keeps all.
-    """
-
-    spatial_width: float = 3.0
-    spatial_weight: float = 3.0
-    bilateral_width: float = 80.0
-    color_width: float = 13.0
-    bilateral_weight: float = 10.0
-    iterations: int = 5
-    relative: bool = False
-    temperature: float = 1.0
-    drop_below: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and low <= value <= high):
-                raise SegcoreError(
-                    f"Expected the CRF's {name} between {low:g} and {high:g}, received {value!r}: choose a value in that range."
-                )
-        if self.iterations != int(self.iterations):
-            raise SegcoreError(f"Expected a whole number of CRF iterations, received {self.iterations!r}: take {round(self.iterations)}.")
-
-    def for_size(self, height: int, width: int) -> "CRFParameters":
-        """Return the same parameters with both widths in pixels of an image of this size (``relative`` resolved to False)."""
-        if not self.relative:
-            return self
-        return replace(self.scaled(math.hypot(height, width) / REFERENCE_DIAGONAL), relative=False)
-
-    def scaled(self, factor: float) -> "CRFParameters":
-        """Return the parameters for the same image resized by ``factor``: widths in pixels change, colours and weights do not."""
-        low = _RANGES["spatial_width"][0]
-        return replace(
-            self,
-            spatial_width=min(max(self.spatial_width * factor, low), _RANGES["spatial_width"][1]),
-            bilateral_width=min(max(self.bilateral_width * factor, low), _RANGES["bilateral_width"][1]),
-        )
-
 
 def is_available() -> bool:
     """Return whether pydensecrf is installed, so that :meth:`DenseCRF.refine` can run."""

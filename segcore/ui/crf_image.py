@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from segcore.catalog import MASK_FILTERS
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.components import apply_filter
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.ui import scenes, state, viewer
 from segcore.ui.ensemble_choice import Choice
 from segcore.ui.viewer import Panel, TopClasses, pack
@@ -47,7 +47,7 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
             key = f"{choice}:{split}:{sample}:{_stamp(workspace, choice, split)}"
             full = bool(st.session_state.get("crf_full"))
             if isinstance(step, MaskFilter):
-                mask, title = step.apply(scene.probabilities).astype(scene.label_set.mask_dtype), step.describe()
+                mask, title = apply_filter(step, scene.probabilities).astype(scene.label_set.mask_dtype), step.describe()
             else:
                 mask, _ = _refined(workspace, scene, key, step, not full)
                 title = "CRF mask" if full else "CRF mask, preview"

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
-from segcore.postprocess.components import MaskFilter
+from segcore.postprocess.parameters import MaskFilter
 from segcore.ui import crf_image, ensemble_charts, following, scenes, state
 from segcore.ui.ensemble_choice import Choice
 

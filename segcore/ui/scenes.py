@@ -11,7 +11,7 @@ from segcore.config import EvaluateConfig, ImportedConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression import merge_probabilities
 from segcore.labels import LabelMap, LabelSet
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 

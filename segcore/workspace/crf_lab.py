@@ -15,10 +15,10 @@ from segcore.evaluation.comparison import compare_reports
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import iou, mean_iou, mean_present
 from segcore.labels import LabelSet
-from segcore.postprocess.components import MaskFilter
 from segcore.postprocess.crf_gain import verdict
-from segcore.postprocess.dense_crf import CRFParameters, require_available
+from segcore.postprocess.dense_crf import require_available
 from segcore.postprocess.ensemble import combine_to_size
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.answerer import Answerer
 from segcore.runs.store import RunFolder
 from segcore.workspace.ensembles import EnsembleShelf

@@ -15,7 +15,8 @@ from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.data.synthetic import make_synthetic
 from segcore.errors import SegcoreError
 from segcore.places import front
-from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.postprocess.dense_crf import is_available
+from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
 

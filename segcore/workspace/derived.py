@@ -10,9 +10,8 @@ from pathlib import Path
 
 from segcore.config import EvaluateConfig, PredictConfig, PredictOptions, RunConfig, TrainConfig, shared_labels, to_json
 from segcore.errors import SegcoreError
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.dense_crf import CRFParameters
 from segcore.postprocess.ensemble import check_weights
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs import jobs
 from segcore.runs.listing import list_runs
 from segcore.runs.store import RunFolder

@@ -8,8 +8,7 @@ from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison import compare_reports
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.listing import list_runs
 from segcore.runs.status import Status
 from segcore.runs.store import RunFolder

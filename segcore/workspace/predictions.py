@@ -24,7 +24,7 @@ import numpy.typing as npt
 from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, shared_labels, to_json
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.pixels import PixelSummary, summarise
 from segcore.runs import disk
 from segcore.runs.answerer import Answerer

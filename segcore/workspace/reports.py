@@ -21,6 +21,7 @@ from segcore.evaluation.report import Report
 from segcore.evaluation.report_page import Picture, build_page
 from segcore.evaluation.slices import SIZE_EDGES, brightness, count_by_size
 from segcore.labels import LabelSet
+from segcore.postprocess.components import apply_filter
 from segcore.runs.disk import replacing
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
@@ -248,7 +249,7 @@ class ReportShelf:
         if stage == "crf" and isinstance(config, EvaluateConfig):
             return self._scenes.crf_mask(run, split, sample, config.crf)
         if stage == "filter" and isinstance(config, EvaluateConfig) and config.filter:
-            return config.filter.apply(self._scenes.probabilities(run, split, sample))
+            return apply_filter(config.filter, self._scenes.probabilities(run, split, sample))
         return self._scenes.prediction(run, split, sample)
 
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:

@@ -11,8 +11,9 @@ from segcore.config import EvaluateConfig, ImportedConfig, PredictConfig, TrainC
 from segcore.data.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.postprocess.dense_crf import CRFParameters, require_available
+from segcore.postprocess.dense_crf import require_available
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
+from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.submodels import combine_submodels
 from segcore.postprocess.uncertainty import entropy, measure_uncertainty
 from segcore.runs.answerer import Answerer

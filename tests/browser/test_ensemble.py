@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available
+from segcore.postprocess.dense_crf import DenseCRF, is_available
+from segcore.postprocess.parameters import CRFParameters
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")]
 

@@ -16,8 +16,8 @@ from segcore.light_worker.pool import open_pool
 from segcore.light_worker.progress import Stopped
 from segcore.light_worker.steps import count_steps, plain_filters
 from segcore.light_worker.subsets import subsets_run, tally_samples
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.postprocess.dense_crf import is_available
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.store import RunFolder
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")

@@ -22,8 +22,9 @@ from segcore.light_worker.answers import HANDLERS
 from segcore.light_worker.evaluation import Stopped, count_sample, evaluate_run, plan_tasks
 from segcore.light_worker.pool import map_ahead, open_pool
 from segcore.postprocess import dense_crf
-from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available
+from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import combine_to_size
+from segcore.postprocess.parameters import CRFParameters
 from segcore.runs.answerer import Answerer
 from segcore.runs.store import RunFolder
 

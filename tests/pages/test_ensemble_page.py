@@ -7,7 +7,8 @@ import pytest
 from segcore.config import CRFSearchConfig
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.subsets import subsets_run
-from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.postprocess.dense_crf import is_available
+from segcore.postprocess.parameters import CRFParameters
 
 
 def finish(folder, work) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.postprocess.crf_search import SEARCH_RANGES, draw_candidates, grid_candidates, search_parameters
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters
 
 
 def _quality(choice):

@@ -15,7 +15,8 @@ import pytest
 from segcore.config import EvaluateConfig, config_from_json, to_json
 from segcore.errors import SegcoreError
 from segcore.postprocess import dense_crf
-from segcore.postprocess.dense_crf import CRFParameters, DenseCRF, is_available, kept_classes, temper
+from segcore.postprocess.dense_crf import DenseCRF, is_available, kept_classes, temper
+from segcore.postprocess.parameters import CRFParameters
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
 

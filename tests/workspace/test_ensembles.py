@@ -13,8 +13,8 @@ from segcore.errors import SegcoreError
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.subsets import subsets_run
-from segcore.postprocess.components import MaskFilter
-from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.postprocess.dense_crf import is_available
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.store import RunFolder
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")

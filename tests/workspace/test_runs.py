@@ -7,7 +7,7 @@ import pytest
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.postprocess.dense_crf import CRFParameters
+from segcore.postprocess.parameters import CRFParameters
 from segcore.runs import jobs
 
 CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40)
@@ -170,7 +170,7 @@ def test_members_share_their_labels_and_are_training_runs(trained, made_up, star
     dataset = trained.workspace.datasets.open("tiny")
     dataset.save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
     made_up.train("merged-1", label_map="merged")
-    with pytest.raises(SegcoreError, match="one data set and label map"):
+    with pytest.raises(SegcoreError, match="trained with one label map"):
         trained.workspace.runs.ensemble([trained.members[0], "merged-1"], "train")
     for run in (trained.ensemble, f"{trained.members[0]}--test"):
         with pytest.raises(SegcoreError, match="training run"):

@@ -6,8 +6,9 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.labels import LabelMap
-from segcore.postprocess.dense_crf import CRFParameters, is_available
+from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.ensemble import resize_probabilities
+from segcore.postprocess.parameters import CRFParameters
 from segcore.runs.answerer import Answerer
 
 
