@@ -3,17 +3,22 @@
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: app test quick lint demo-assets benchmark clean
+.PHONY: app test slow quick lint demo-assets benchmark clean
 
 app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
 	@$(BIN)/python -m segcore app --port $(PORT)
 
-test: ## everything: linter, types, layering, unit, page and browser tests
+test: ## linter, types, layering, unit, page and browser tests; a quarter of an hour at most on two cores
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
+
+slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
+	@bash .ci/prepare test
+	@$(BIN)/python -m pytest -m slow $(PYTEST)
+	@SEGSCOPE_KILLS=100 $(BIN)/python -m pytest tests/runs/test_faults.py
 
 quick: ## the half that needs neither TensorFlow nor a browser
 	@bash .ci/prepare test

@@ -81,6 +81,7 @@ def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspac
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_training_run_is_started_watched_and_looked_at(page: Page, url: str, workspace: Workspace) -> None:
     workspace.demo.open()
     page.goto(f"{url}/train?dataset=demo")

@@ -33,6 +33,7 @@ def chosen_point(page: Page) -> tuple[float, float]:
     return float(x), float(y)
 
 
+@pytest.mark.slow
 def test_labels_are_merged_retrained_and_compared(page: Page, start_app: Callable[..., str], trained) -> None:
     workspace, run = trained.workspace, trained.members[0]
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})

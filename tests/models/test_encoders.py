@@ -23,7 +23,11 @@ def _one_of_each_pattern() -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("name", _one_of_each_pattern())
+LARGE = {"efficientnet_v2_m", "efficientnet_v2_l", "inception_resnet_v2"}
+PATTERNS = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in _one_of_each_pattern()]
+
+
+@pytest.mark.parametrize("name", PATTERNS)
 def test_features_stand_at_their_strides(name):
     encoder, features = build_encoder(name, keras.Input((*SIZE, 3), name="image"))
     assert [s for s in features.taps if s > 1] == list(STRIDES)

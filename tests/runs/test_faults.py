@@ -20,7 +20,7 @@ from segcore.runs.queue import Queue
 from segcore.runs.status import read_status
 from segcore.runs.store import RunFolder
 
-KILLS = int(os.environ.get("SEGSCOPE_KILLS", "100"))
+KILLS = int(os.environ.get("SEGSCOPE_KILLS", "25"))
 STEPS, PAUSE = 8, 0.03
 APP = Path(__file__).with_name("fake_app.py")
 

@@ -74,6 +74,7 @@ def ended(run):
     return lambda: run.status().has_ended
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(workspace, start):
     """SIGKILL at a random moment after the first epoch; Adam, averaging, augmentation and mixing all have a memory or draw."""
     recipe = {"epochs": 7, "patience": 0, "average": 0.8, "cut_mix": 0.5, "augmentation": "light", "batch_norm": "reestimate"}

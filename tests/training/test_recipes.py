@@ -146,6 +146,7 @@ def test_half_precision_learns(precision):
         assert float(learner.optimizer.dynamic_scale) >= 1 and int(learner.optimizer.inner_optimizer.iterations) >= 4
 
 
+@pytest.mark.slow
 def test_xla_computes_the_same(learner):
     plain, compiled = make_learner(seed=4), make_learner(seed=4, jit=True)
     batch = make_batch(6)
@@ -208,6 +209,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     np.testing.assert_array_equal(variable.numpy(), np.arange(50_000))
 
 
+@pytest.mark.slow
 def test_a_run_freezes_then_tunes(new_run, dataset, learner, tmp_path):
     """The first epoch keeps the encoder of the weights file; the second changes it."""
     file = tmp_path / "trained.weights.h5"

@@ -78,6 +78,7 @@ def test_the_kept_network_has_the_best_score(whole, dataset):
     assert mean_iou == pytest.approx(max(r["val_mean_iou"] for r in whole.metrics()), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_cut_three_times_ends_as_one_that_was_not(whole, new_run, dataset, monkeypatch):
     """Stopped in a training step, then while validating, then killed between checkpoint and history."""
     run = new_run("cut", epochs=3, average=0.8)

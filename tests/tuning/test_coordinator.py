@@ -8,7 +8,7 @@ import pytest
 
 from segcore.config import Range, SearchSpace, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs.jobs import DIED
+from segcore.runs.settling import DIED
 from segcore.runs.store import RunFolder
 from segcore.tuning.coordinator import HOPELESS
 

@@ -29,6 +29,7 @@ def wait(condition, seconds: float = 90.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) -> None:
     base = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=6, learning_rate=1e-2), (32, 32), device="cpu")
     config = TuneConfig("tiny", base, SearchSpace(learning_rate=Range(1e-4, 1e-2)), trials=3, sampler="grid", pruner="none")
