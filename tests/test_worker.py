@@ -58,6 +58,7 @@ def wait_until(condition, process, run, seconds=240):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_killed_and_a_stopped_run_go_on(workspace):
     """SIGKILL leaves a whole history; SIGTERM ends at a step with a checkpoint; what follows goes on from there."""
     run = new_run(workspace, "long", epochs=100_000)

@@ -47,6 +47,7 @@ def ended(workspace: Workspace) -> Iterator[None]:
         jobs.stop(workspace.folder, job.run)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ended")
 def test_two_runs_are_launched_and_outlive_browser_and_server(
     new_page: Callable[..., Page], start_app: Callable[..., str], workspace: Workspace

@@ -28,6 +28,7 @@ def trials(count: int) -> list[dict]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_study_is_watched_and_its_best_trial_taken_along(page: Page, start_app: Callable[..., str], workspace, made_up) -> None:
     for n in (1, 2, 3):
         made_up.write(f"tiny-tune-seen-{n}", BASE)

@@ -74,6 +74,7 @@ def test_by_hand_starts_from_the_path(trained, open_page, read) -> None:
     assert read.metrics(at) == before
 
 
+@pytest.mark.slow
 def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> None:
     at = page(trained, open_page)
     at.multiselect(key="apart_pick").set_value([8, 3]).run()
@@ -133,6 +134,7 @@ def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -
     assert maps.value == "merged-3"
 
 
+@pytest.mark.slow
 def test_steps_by_hand_are_undone_and_done_again(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hand")
     assert at.button(key="merge_undo").disabled and at.button(key="merge_redo").disabled
@@ -169,6 +171,7 @@ def test_a_hierarchy_file_is_a_merge(trained, open_page, read) -> None:
     assert "did you mean 'field'" in read.check(at.run()).error[0].value
 
 
+@pytest.mark.slow
 def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hand")
     at.multiselect(key="importance_pick").set_value([8, 11]).run()

@@ -133,6 +133,7 @@ def cluster(workspace, tmp_path):
     made.close()
 
 
+@pytest.mark.slow
 def test_runs_start_log_and_stop_and_one_whose_worker_is_killed_goes_on_elsewhere(workspace, cluster, fake_state):
     set_cluster(workspace.folder, cluster.address)
     client = Cluster(cluster.address)

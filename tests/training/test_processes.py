@@ -109,6 +109,7 @@ def free_ports(count):
     return ports
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(workspace, start):
     """The first epochs agree to rounding; what rounding does later is told in ``test_strategy.py``."""
     recipe = {"optimizer": "sgd", "learning_rate": 0.003, "epochs": 2, "augmentation": "light"}

@@ -53,6 +53,7 @@ print(json.dumps(curves))
 """
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does():
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", TWIN], capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
