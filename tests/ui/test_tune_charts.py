@@ -58,9 +58,12 @@ def test_parallel_lines_go_through_powers_choices_and_scores() -> None:
 
 @pytest.mark.parametrize("rows", [[], [trial(1, "running", None)], [trial(1, "complete", 0.3)]], ids=["none", "no score", "one"])
 def test_few_trials_are_drawn_without_a_fault(rows) -> None:
-    tune_charts.history(rows, 3)
-    tune_charts.epochs(rows, None)
-    tune_charts.parallel(rows, ["loss", "learning_rate"])
+    finished = sum(row["state"] == "complete" for row in rows)
+    best = [trace for trace in tune_charts.history(rows, 3).data if trace.name == "best so far"]
+    assert len(best) == finished  # none or one here: a line stands only where something was finished
+    assert len(tune_charts.epochs(rows, None).data) <= len(rows)
+    drawn = [trace.name for trace in tune_charts.parallel(rows, ["loss", "learning_rate"]).data]
+    assert [name for name in drawn if name] == [f"trial {row['trial']}" for row in rows if row["state"] == "complete"]
 
 
 def test_the_largest_share_is_at_the_top() -> None:
