@@ -29,6 +29,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SLOW = 60_000
+"""Milliseconds that anything may take on a busy machine."""
 OWN = ("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:", "about:")
 
 
@@ -92,6 +94,7 @@ def browser() -> Iterator[sync_api.Browser]:
         if os.environ.get("SEGSCOPE_REQUIRE_BROWSER"):
             pytest.fail(message)
         pytest.skip(message)
+    sync_api.expect.set_options(timeout=SLOW)
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield chromium
@@ -107,7 +110,7 @@ def new_page(browser: sync_api.Browser) -> Iterator[Callable[..., sync_api.Page]
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(SLOW)
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
         page.on("request", lambda request: None if request.url.startswith(OWN) else problems.append(f"a request to {request.url}"))
         page.on("websocket", lambda socket: None if socket.url.startswith(OWN) else problems.append(f"a socket to {socket.url}"))
@@ -122,3 +125,39 @@ def new_page(browser: sync_api.Browser) -> Iterator[Callable[..., sync_api.Page]
 @pytest.fixture
 def page(new_page: Callable[..., sync_api.Page]) -> sync_api.Page:
     return new_page()
+
+
+@pytest.fixture
+def settle() -> Callable[[sync_api.Page], None]:
+    """Wait until the page's script has run to its end; what stands there is then what the next click meets."""
+
+    def wait(page: sync_api.Page) -> None:
+        page.wait_for_timeout(300)  # a rerun that was just asked for has begun
+        page.wait_for_function("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+
+    return wait
+
+
+@pytest.fixture
+def choose(settle: Callable[[sync_api.Page], None]) -> Callable[..., None]:
+    """Choose an option of a box by its name. A rerun that comes between opening and choosing closes the list, so it is opened again."""
+
+    def pick(page: sync_api.Page, box: str, option: str) -> None:
+        field, wanted = page.get_by_role("combobox", name=box), page.get_by_role("option", name=option, exact=True)
+        end = time.monotonic() + SLOW / 1000
+        while True:
+            settle(page)
+            try:
+                field.scroll_into_view_if_needed()
+                field.click(timeout=5_000)
+                field.fill(option, timeout=5_000)
+                wanted.click(timeout=5_000)
+                sync_api.expect(field).to_have_value(option, timeout=5_000)
+                sync_api.expect(wanted).to_have_count(0, timeout=5_000)
+                return
+            except (sync_api.TimeoutError, AssertionError):
+                if time.monotonic() > end:
+                    raise
+                page.keyboard.press("Escape")
+
+    return pick

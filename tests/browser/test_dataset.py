@@ -33,22 +33,30 @@ def write_source(folder: Path) -> Path:
     return folder
 
 
-def test_from_a_folder_to_a_plan_on_the_train_page(page: Page, start_app: Callable[..., str], tmp_path: Path) -> None:
+def test_from_a_folder_to_a_plan_on_the_train_page(
+    page: Page, start_app: Callable[..., str], settle: Callable[[Page], None], choose: Callable[..., None], tmp_path: Path
+) -> None:
     source = write_source(tmp_path / "village")
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(tmp_path / "workspace")})
     page.goto(f"{url}/dataset")
     path = page.get_by_role("textbox", name="Folder or archive")
     path.fill(str(source))
     path.press("Enter")
+    expect(page.get_by_role("button", name="Look first")).to_be_visible()  # the path has arrived
+    settle(page)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("Imported 20 samples as village")).to_be_visible(timeout=30_000)
-    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=40_000)  # shares of the pixels, and images that hold the class
+    expect(page.get_by_text("Imported 20 samples as village")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)  # shares of the pixels, and images that hold the class
 
+    settle(page)
     page.get_by_role("tab", name="Splits").click()
     page.get_by_role("button", name="Propose").click()
+    expect(page.get_by_role("button", name="Keep these splits")).to_be_visible()
+    settle(page)
     page.get_by_role("button", name="Keep these splits").click()
-    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_visible()
     datasets = Workspace(tmp_path / "workspace").datasets
+    settle(page)
     village = datasets.open("village")
     assert {s: len(village.select(s)) for s in village.splits} == {"train": 14, "validation": 3, "test": 3}
 
@@ -56,20 +64,18 @@ def test_from_a_folder_to_a_plan_on_the_train_page(page: Page, start_app: Callab
     plan = datasets.plan_balance("village", "train")
     assert plan.after < plan.before  # repeating helps here
     for value in (plan.before, plan.after):
-        expect(page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.4f}").first).to_be_visible(timeout=30_000)
+        expect(page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.4f}").first).to_be_visible()
+    settle(page)
     name = page.get_by_role("textbox", name="Name of the plan")
     name.fill("fairer")
     name.press("Enter")
+    settle(page)
     page.get_by_role("button", name="Save the plan").click()
-    expect(page.get_by_text("Saved fairer")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Saved fairer")).to_be_visible()
     assert BalancePlan.from_json(datasets.open("village").load_plan("fairer")) == plan
 
     page.get_by_role("link", name="Train", exact=True).click()
-    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    settle(page)
     page.get_by_text("Recipe, splits and device").click()
-    choice = page.get_by_role("combobox", name="Balance plan")
-    choice.scroll_into_view_if_needed()
-    choice.click()
-    choice.fill("fairer")
-    page.get_by_role("option", name="fairer").click()
-    expect(choice).to_have_value("fairer", timeout=30_000)
+    choose(page, "Balance plan", "fairer")
