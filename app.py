@@ -28,5 +28,6 @@ navigation = st.navigation(
         ],
     }
 )
+frame.layout()
 frame.sidebar()
 navigation.run()
