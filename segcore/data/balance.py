@@ -171,7 +171,8 @@ def _search(
     if floor is not None and search.value - floor.value > _NEAR:
         led = Search(contributions, distance, alone.copy())
         whole = np.floor(floor.repeats + 1e-6).astype(np.int64)
-        led_path = [start, *led.grow(whole, most, max(1, int(whole.sum() - count) // 100), singles=0)]
+        block = max(1, int(whole.sum() - count) // 100)
+        led_path = [start, *led.grow(whole, most, block, singles=0 if block > 1 else None)]
         led.jump(whole)
         led_path += [(led.copies, led.value), *led.grow(caps, most, singles=200)]
         led.swap(caps)

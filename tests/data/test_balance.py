@@ -82,6 +82,15 @@ def test_a_large_split_is_led_by_the_floor(monkeypatch):
     assert budgeted.copies <= 20 and budgeted.after >= budgeted.floor
 
 
+def test_a_plan_led_by_the_floor_still_shows_its_way():
+    counts = (np.random.default_rng(0).random((12, 4)) ** 4 * 100).astype(int) + 1
+    alone, led = plan_balance(counts, max_repeats=5, with_floor=False), plan_balance(counts, max_repeats=5)
+    assert led.after < alone.after - 0.01, "the floor's fractional plan leads here"
+    copies, distances = zip(*led.path, strict=True)
+    assert copies[:4] == (0, 1, 2, 3) and copies[-1] == led.copies and distances[-1] == led.after
+    assert list(distances[:4]) == sorted(distances[:4], reverse=True)
+
+
 def test_refusals():
     for arguments in (
         {"mode": "pixels"},
