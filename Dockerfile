@@ -16,6 +16,7 @@ COPY pyproject.toml setup.py README.md LICENSE app.py ./
 COPY .streamlit ./.streamlit
 COPY pages ./pages
 COPY assets ./assets
+COPY docs ./docs
 COPY segcore ./segcore
 RUN pip install --no-cache-dir ".[crf]" && rm -rf /src/build
 RUN useradd --create-home segscope && mkdir /workspace && chown segscope /workspace

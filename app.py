@@ -26,6 +26,7 @@ navigation = st.navigation(
             st.Page("pages/ensemble.py", title="Ensemble", icon=":material/join:"),
             st.Page("pages/compress.py", title="Compress labels", icon=":material/compress:"),
         ],
+        "Help": [st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:")],
     }
 )
 frame.layout()

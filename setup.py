@@ -11,13 +11,14 @@ FRONT = "segcore.front"
 NEEDED = [line for line in Path("requirements.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
 
 setup(
-    packages=[*find_namespace_packages(include=["segcore", "segcore.*"]), FRONT, f"{FRONT}.pages", f"{FRONT}.assets"],
-    package_dir={FRONT: ".", f"{FRONT}.pages": "pages", f"{FRONT}.assets": "assets"},
+    packages=[*find_namespace_packages(include=["segcore", "segcore.*"]), FRONT, f"{FRONT}.pages", f"{FRONT}.assets", f"{FRONT}.docs"],
+    package_dir={FRONT: ".", f"{FRONT}.pages": "pages", f"{FRONT}.assets": "assets", f"{FRONT}.docs": "docs"},
     package_data={
         "segcore": ["*.json"],
         "segcore.ui.viewer": ["*.js", "*.css"],
         FRONT: [".streamlit/config.toml"],
         f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],
+        f"{FRONT}.docs": ["**/*.md", "images/*"],
     },
     install_requires=[line for line in NEEDED if not line.startswith("pydensecrf2")],
 )

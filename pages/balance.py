@@ -5,7 +5,7 @@ import shlex
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from segcore.ui import charts, copies, data_charts, remedies, state
+from segcore.ui import charts, copies, data_charts, manual, remedies, state
 from segcore.ui.balance_form import Request, ask, compare_rules, make_plan, repeated_images, saved_plans
 from segcore.ui.measuring import LISTED, stamp, table_behind
 
@@ -33,12 +33,22 @@ label_set = dataset.label_set
 
 def card(column: DeltaGenerator, label: str, value: str, help: str, change: str | None = None) -> None:
     """Draw one figure; cards in a row are equally high."""
-    column.metric(label, value, change, delta_color="inverse", border=True, height="stretch", help=help)
+    column.metric(
+        label, value, change, delta_color="inverse", border=True, height="stretch", help=manual.see(help, "data-measures#balance-plans")
+    )
 
 
 cards = st.columns(5)
-card(cards[0], "Before", f"{plan.before:.4f}", "Distance of the classes' shares from the target (earth-mover): 0 is met, 1 far off.")
-card(cards[1], "After", f"{plan.after:.4f}", "The distance with the copies.", f"{plan.after - plan.before:+.4f}")
+card(
+    cards[0], "Before", f"{plan.before:.4f}", "Half the sum of |share - target share| over the classes (earth-mover): 0 is met, 1 far off."
+)
+card(
+    cards[1],
+    "After",
+    f"{plan.after:.4f}",
+    "The same distance with every image counted as often as the plan repeats it.",
+    f"{plan.after - plan.before:+.4f}",
+)
 floor = "What no plan with this cap and budget can beat, not even with fractions of images: found by linear programming."
 card(cards[2], "Floor", "–" if plan.floor is None else f"{plan.floor:.4f}", floor)
 card(cards[3], "Copies", f"{plan.copies:,}", f"Beside the {len(plan.repeats):,} images; an epoch takes longer by as much.")
@@ -48,9 +58,7 @@ helpless = plan.helpless
 if request.rule != "nearest" and plan.after >= plan.before:
     told = "This rule looks at images, not at this distance, and does not lower it here. Choose copies nearest to the target instead."
     st.warning(told, icon=":material/trending_flat:")
-(st.warning if helpless else st.info)(
-    state.plain(plan.verdict()), icon=":material/block:" if helpless else ":material/lightbulb:"
-)
+(st.warning if helpless else st.info)(state.plain(plan.verdict()), icon=":material/block:" if helpless else ":material/lightbulb:")
 
 left, right = st.columns(2, gap="large")
 stem = f"{name}-{request.split}-{request.mode}"

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import exporting, importing, scenes, state, viewer
+from segcore.ui import exporting, importing, manual, scenes, state, viewer
 from segcore.ui.dataset_tabs import balance, classes, health, images, places, splits
 
 TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
@@ -41,23 +41,41 @@ def written(value: float | None) -> str:
 
 
 cards = st.columns(5)
-cards[0].metric("Images", f"{summary['num_samples']:,}", border=True, help="Of the chosen split, with masks.")
-cards[1].metric("Classes", dataset.label_set.num_classes, border=True, help="Scored classes; ignored ones are not counted.")
+cards[0].metric(
+    "Images",
+    f"{summary['num_samples']:,}",
+    border=True,
+    help=manual.see("Of the chosen split, with masks.", "data-measures#shares-and-distance"),
+)
+cards[1].metric(
+    "Classes",
+    dataset.label_set.num_classes,
+    border=True,
+    help=manual.see("Scored classes; ignored ones are not counted.", "data-measures#shares-and-distance"),
+)
 cards[2].metric(
-    "Ignored pixels", state.percent(summary["ignored_share"]), border=True, help="Pixels that are neither trained on nor scored."
+    "Ignored pixels",
+    state.percent(summary["ignored_share"]),
+    border=True,
+    help=manual.see("Pixels that are neither trained on nor scored / all pixels.", "data-measures#shares-and-distance"),
 )
 cards[3].metric(
     "Distance, by pixel",
     written(imbalance["pixel"]["earth_mover_distance"]),
     border=True,
-    help="Earth-mover distance between the classes' shares of the pixels and equal shares: the share of pixels that would have to "
-    "change class. 0 is balanced.",
+    help=manual.see(
+        "Earth-mover distance between the classes' shares of the pixels and equal shares: the share of pixels that would have to "
+        "change class. 0 is balanced.",
+        "data-measures#shares-and-distance",
+    ),
 )
 cards[4].metric(
     "Distance, by image",
     written(imbalance["count"]["earth_mover_distance"]),
     border=True,
-    help="The same for shares of (image, class) pairs: in how many images each class occurs.",
+    help=manual.see(
+        "The same for shares of (image, class) pairs: in how many images each class occurs.", "data-measures#shares-and-distance"
+    ),
 )
 
 unnamed = classes.provisional(dataset.label_set)

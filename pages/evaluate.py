@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from segcore.ui import against, borders, calibrated, charts, confused, parts, predictions, robust, scored, state, suspected
+from segcore.ui import against, borders, calibrated, charts, confused, manual, parts, predictions, robust, scored, state, suspected
 
 workspace = state.workspace()
 state.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
@@ -51,30 +51,38 @@ cards[0].metric(
     state.percent(result["mean_iou"]),
     border=True,
     height="stretch",
-    help="Intersection over union of each class over the whole split, averaged over the classes that occur.",
+    help=manual.see(
+        "IoU of a class: right pixels / (true + predicted - right) pixels, over the whole split; averaged over classes.",
+        "metrics#scores",
+    ),
 )
 cards[1].metric(
     "95 % interval, %",
     "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
     border=True,
     height="stretch",
-    help=f"Percentile bootstrap of the mean IoU: {units[by]} are drawn again with replacement, 1,000 times. One image has none; "
-    "below about 20 it is too narrow.",
+    help=manual.see(
+        f"Percentile bootstrap of the mean IoU: {units[by]} are drawn again with replacement, 1,000 times. One image has none; "
+        "below about 20 it is too narrow.",
+        "metrics#how-sure",
+    ),
 )
 cards[2].metric(
     "Pixel accuracy",
     state.percent(result["pixel_accuracy"]),
     border=True,
     height="stretch",
-    help="Share of the scored pixels that are right.",
+    help=manual.see("Right pixels / scored pixels.", "metrics#scores"),
 )
-cards[3].metric("Images", result["num_samples"], border=True, height="stretch", help=result["statement"])
+cards[3].metric(
+    "Images", result["num_samples"], border=True, height="stretch", help=manual.see(result["statement"], "metrics#what-is-counted")
+)
 cards[4].metric(
     "Ignored pixels",
     state.percent(result["ignored_share"]),
     border=True,
     height="stretch",
-    help="Pixels without a scored true class.",
+    help=manual.see("Pixels whose truth is no scored class / all pixels.", "metrics#what-is-counted"),
 )
 
 classes = result["classes"]

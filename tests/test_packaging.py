@@ -32,7 +32,17 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
     for name in tracked(
-        "segcore", "pages", "assets", ".streamlit", "app.py", "*.toml", "setup.py", "README.md", "LICENSE", "requirements.txt"
+        "segcore",
+        "pages",
+        "assets",
+        "docs",
+        ".streamlit",
+        "app.py",
+        "pyproject.toml",
+        "setup.py",
+        "README.md",
+        "LICENSE",
+        "requirements.txt",
     ):
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +60,7 @@ def test_the_wheel_holds_every_file(site) -> None:
     if not tracked("segcore"):
         pytest.skip("NOT COMPARED: this copy is no git checkout, so which files belong to it is unknown")
     inside = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
-    wanted = tracked("segcore") | {f"segcore/front/{name}" for name in tracked("app.py", "pages", "assets", ".streamlit")}
+    wanted = tracked("segcore") | {f"segcore/front/{name}" for name in tracked("app.py", "pages", "assets", "docs", ".streamlit")}
     assert wanted - inside == set()
     strangers = {name for name in inside - wanted if not name.startswith("segscope-") and name != "segcore/front/setup.py"}
     assert strangers == set()
@@ -103,7 +113,18 @@ def test_the_containers_instructions_hold() -> None:
         if word == "RUN" and "-r " in line:
             assert line.split("-r ")[1].split()[0] in copied, "installed from a file that was not copied before"
     # what the installation reads was copied before it runs
-    assert copied >= {"requirements.txt", "pyproject.toml", "setup.py", "README.md", "LICENSE", "app.py", "pages", "assets", "segcore"}
+    assert copied >= {
+        "requirements.txt",
+        "pyproject.toml",
+        "setup.py",
+        "README.md",
+        "LICENSE",
+        "app.py",
+        "pages",
+        "assets",
+        "docs",
+        "segcore",
+    }
     extras = {extra for word, line in found if word == "RUN" for extra in re.findall(r'"\.\[(\w+)\]"', line)}
     assert extras <= set(PROJECT["project"]["optional-dependencies"])
     tensorflow = next(line for line in NEEDED if line.startswith("tensorflow"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.ui import predictions, score_charts, scored, state
+from segcore.ui import manual, predictions, score_charts, scored, state
 
 LISTED = 100
 """Images that a table lists."""
@@ -74,21 +74,24 @@ def _cards(found: dict[str, Any]) -> None:
         "–" if found["difference"] is None else f"{100 * found['difference']:+.2f} points",
         border=True,
         height="stretch",
-        help="Over the whole split, in points of percent.",
+        help=manual.see("Mean IoU of A minus mean IoU of B, each over the whole split, in points of percent.", "metrics#how-sure"),
     )
     cards[1].metric(
         "95 % interval",
         "–" if low is None else f"{100 * low:+.1f} to {100 * high:+.1f}",
         border=True,
         height="stretch",
-        help=f"The same images are drawn again for both, 1,000 times, from {found['units']}. Below about 20 it is too narrow.",
+        help=manual.see(
+            f"The same images are drawn again for both, 1,000 times, from {found['units']}. Below about 20 it is too narrow.",
+            "metrics#how-sure",
+        ),
     )
     cards[2].metric(
         "p value",
         "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
         border=True,
         height="stretch",
-        help="How often exchanging A and B at random, image by image, gives at least this difference.",
+        help=manual.see("How often exchanging A and B at random, image by image, gives at least this difference.", "metrics#how-sure"),
     )
     wins = found["wins"]
     cards[3].metric(
@@ -96,7 +99,9 @@ def _cards(found: dict[str, Any]) -> None:
         f"{wins['a']} : {wins['b']}",
         border=True,
         height="stretch",
-        help=f"Images in which A, and in which B has the higher mean IoU; in {wins['neither']} neither has.",
+        help=manual.see(
+            f"Images in which A, and in which B has the higher mean IoU; in {wins['neither']} neither has.", "metrics#how-sure"
+        ),
     )
 
 

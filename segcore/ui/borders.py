@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.evaluation.report import Report
-from segcore.ui import measure_charts, passes, state
+from segcore.ui import manual, measure_charts, passes, state
 from segcore.workspace.measures import Measured
 
 LABEL = "Measure borders and confidence"
@@ -42,15 +42,18 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         state.percent(borders["mean_boundary"]),
         border=True,
         height="stretch",
-        help="Of each class only the pixels within 2 % of the image's diagonal of its own contour, in truth and in prediction: their "
-        "intersection over their union, added up over images, averaged over classes (Cheng et al., 2021).",
+        help=manual.see(
+            "Of each class only the pixels within 2 % of the image's diagonal of its own contour, in truth and in prediction: their "
+            "intersection over their union, added up over images, averaged over classes (Cheng et al., 2021).",
+            "metrics#near-borders-and-probabilities",
+        ),
     )
     cards[1].metric(
         "95 % interval, %",
         "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
         border=True,
         height="stretch",
-        help="Percentile bootstrap over the same units as the page's intervals, 500 resamples.",
+        help=manual.see("Percentile bootstrap over the same units as the page's intervals, 500 resamples.", "metrics#how-sure"),
     )
     below = None if None in (borders["mean_boundary"], whole["mean_iou"]) else 100 * (borders["mean_boundary"] - whole["mean_iou"])
     cards[2].metric(
@@ -58,7 +61,10 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         "–" if below is None else f"{below:+.1f} points",
         border=True,
         height="stretch",
-        help="Mean boundary IoU minus mean IoU. Far below 0: things are found, but their outlines are not.",
+        help=manual.see(
+            "Mean boundary IoU minus mean IoU. Far below 0: things are found, but their outlines are not.",
+            "metrics#near-borders-and-probabilities",
+        ),
     )
     narrow = borders["trimap"][1]
     cards[3].metric(
@@ -66,7 +72,10 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         state.percent(narrow["pixel_accuracy"]),
         border=True,
         height="stretch",
-        help="Share of right pixels among those nearer than that to a border between two true classes.",
+        help=manual.see(
+            "Share of right pixels among those nearer than that to a border between two true classes.",
+            "metrics#near-borders-and-probabilities",
+        ),
     )
     one, two = st.columns(2, gap="large")
     with one:

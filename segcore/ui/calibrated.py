@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.evaluation.report import Report
-from segcore.ui import borders, measure_charts, passes, state
+from segcore.ui import borders, manual, measure_charts, passes, state
 
 FIT = "validation"
 
@@ -48,7 +48,15 @@ def show(report: Report, run: str, split: str) -> None:
         if scaled is not None:
             change = f"{100 * (scaled[key] - own[key]):+.2f} points" if share else f"{scaled[key] - own[key]:+.4f}"
         value = state.percent(own[key]) if share else f"{own[key]:.4f}"
-        card.metric(title, value, change, delta_color="inverse", border=True, height="stretch", help=help)
+        card.metric(
+            title,
+            value,
+            change,
+            delta_color="inverse",
+            border=True,
+            height="stretch",
+            help=manual.see(help, "metrics#near-borders-and-probabilities"),
+        )
     if scaled is not None and temperature is not None:
         kind = "too unsure: sharpened" if temperature < 1 else "too sure: softened"
         st.caption(

@@ -9,7 +9,7 @@ import streamlit as st
 from segcore.catalog import MASK_FILTERS
 from segcore.postprocess.components import apply_filter
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.ui import scenes, state, viewer
+from segcore.ui import manual, scenes, state, viewer
 from segcore.ui.ensemble_choice import Choice
 from segcore.ui.viewer import Panel, TopClasses, pack
 from segcore.ui.viewer import Scene as ViewerScene
@@ -142,11 +142,27 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
     before, after = scene.score(scene.probabilities.argmax(-1).astype(scene.label_set.mask_dtype)), scene.score(mask)
     cards = st.columns(4)
     for card, (name, key) in zip(cards[::2], (("Mean IoU", "mean_iou"), ("Boundary IoU", "boundary_iou")), strict=True):
-        card.metric(f"{name} before", _percent(before[key]), border=True, height="stretch", help="Of this image alone.")
+        card.metric(
+            f"{name} before",
+            _percent(before[key]),
+            border=True,
+            height="stretch",
+            help=manual.see(
+                "Of this image alone: right over (true + predicted - right) pixels, averaged over its classes.",
+                "metrics#scores",
+            ),
+        )
     for card, key in zip(cards[1::2], ("mean_iou", "boundary_iou"), strict=True):
         change = 100 * (after[key] - before[key])
         shown = None if np.isnan(change) else f"{change:+.2f} points"
-        card.metric("after", _percent(after[key]), shown, border=True, height="stretch", help=title)
+        card.metric(
+            "after",
+            _percent(after[key]),
+            shown,
+            border=True,
+            height="stretch",
+            help=manual.see(f"The same after: {title}.", "metrics#scores"),
+        )
     changes = after["iou"] - before["iou"]
     order = [i for i in np.argsort(-np.abs(np.nan_to_num(changes))) if not np.isnan(changes[i]) and abs(changes[i]) >= 0.0005][:6]
     if order:

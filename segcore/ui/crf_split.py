@@ -7,7 +7,7 @@ import streamlit as st
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
 from segcore.postprocess.parameters import MaskFilter
-from segcore.ui import crf_image, ensemble_charts, following, scenes, state
+from segcore.ui import crf_image, ensemble_charts, following, manual, scenes, state
 from segcore.ui.ensemble_choice import Choice
 
 
@@ -74,11 +74,29 @@ def _verdict(found: dict[str, Any]) -> None:
             None if gain["difference"] is None else f"{100 * gain['difference']:+.2f} points",
             border=True,
             height="stretch",
-            help=f"Off: {state.percent(off[key])}. " + ("" if low is None else f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}."),
+            help=manual.see(
+                f"Off: {state.percent(off[key])}. " + ("" if low is None else f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}."),
+                "metrics#ensembles-and-the-crf",
+            ),
         )
-    cards[2].metric("Preferred", "off" if found["best"] is None else "best CRF", border=True, height="stretch", help="By the objective.")
+    cards[2].metric(
+        "Preferred",
+        "off" if found["best"] is None else "best CRF",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Off, unless a candidate scores higher by the objective on the images that all saw.", "metrics#ensembles-and-the-crf"
+        ),
+    )
     cards[3].metric(
-        "Temperature", f"{found['temperature']:.2f}", border=True, height="stretch", help="Above 1: the combination was over-confident."
+        "Temperature",
+        f"{found['temperature']:.2f}",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "What the logits are divided by, fitted to the least log loss. Above 1: the combination was over-confident.",
+            "metrics#near-borders-and-probabilities",
+        ),
     )
     for sentence in found["verdict"]:
         (st.success if "helps" in sentence else st.error if "harms" in sentence else st.info)(sentence, icon=":material/gavel:")

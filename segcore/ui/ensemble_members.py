@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
-from segcore.ui import following, state, viewer
+from segcore.ui import following, manual, state, viewer
 from segcore.ui.ensemble_choice import Choice
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
@@ -97,8 +97,25 @@ def _result(choice: Choice, run: str, split: str) -> None:
     comparison = found["comparison"]
     low, high = comparison["interval"]
     cards = st.columns(4)
-    cards[0].metric("Ensemble, mean IoU", state.percent(found["ensemble"]), border=True, height="stretch", help=f"{run} on {split}")
-    cards[1].metric("95 % interval, %", _ends(found["interval"]), border=True, height="stretch", help="Images drawn anew, 1,000 times.")
+    cards[0].metric(
+        "Ensemble, mean IoU",
+        state.percent(found["ensemble"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"{state.plain(run)} on {split}: IoU of each class, right over (true + predicted - right) pixels, averaged over classes.",
+            "metrics#ensembles-and-the-crf",
+        ),
+    )
+    cards[1].metric(
+        "95 % interval, %",
+        _ends(found["interval"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Images drawn again with replacement, 1,000 times: 2.5th to 97.5th percentile of the mean IoU.", "metrics#how-sure"
+        ),
+    )
     cards[2].metric(
         "Over the best member",
         _points(comparison["difference"]),
@@ -107,11 +124,20 @@ def _result(choice: Choice, run: str, split: str) -> None:
         delta_arrow="off",
         border=True,
         height="stretch",
-        help=f"Paired by image, against {found['best']}.",
+        help=manual.see(
+            f"Mean IoU of the ensemble minus that of {state.plain(found['best'])}; below it the 95 % interval, paired by image.",
+            "metrics#ensembles-and-the-crf",
+        ),
     )
     mean = found["mean_member"]
     gain = None if mean is None or found["ensemble"] is None else found["ensemble"] - mean
-    cards[3].metric("Over the mean member", _points(gain), border=True, height="stretch")
+    cards[3].metric(
+        "Over the mean member",
+        _points(gain),
+        border=True,
+        height="stretch",
+        help=manual.see("Mean IoU of the ensemble minus the mean of its members' mean IoU.", "metrics#ensembles-and-the-crf"),
+    )
     if low is not None and low <= 0 <= high:
         st.warning("The gain over the best member is inside the noise of these images: the interval holds 0.", icon=":material/warning:")
     with st.container(horizontal=True):

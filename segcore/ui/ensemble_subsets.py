@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.ui import ensemble_charts, following, state
+from segcore.ui import ensemble_charts, following, manual, state
 from segcore.ui.ensemble_choice import Choice, take_weights
 from segcore.workspace.ensembles import DRAWS
 
@@ -68,12 +68,23 @@ def _cards(found: dict[str, Any]) -> None:
         delta_arrow="off",
         border=True,
         height="stretch",
-        help=f"Members {numbers}, with the 95 % interval over images.",
+        help=manual.see(
+            f"Members {numbers}: the subset whose averaged probabilities give the highest mean IoU; below it its 95 % interval.",
+            "metrics#ensembles-and-the-crf",
+        ),
     )
     shown = (
-        ("Best over best single", "best_over_single", "Paired by image; the best single member is one of the subsets."),
-        ("Best over all together", "best_over_all", "What leaving members out gains."),
-        ("All over the mean member", "all_over_mean_member", "What averaging gains, with nothing chosen."),
+        (
+            "Best over best single",
+            "best_over_single",
+            "Mean IoU of the best subset minus that of the best member, which is itself a subset; paired by image.",
+        ),
+        ("Best over all together", "best_over_all", "Mean IoU of the best subset minus that of all: what leaving members out gains."),
+        (
+            "All over the mean member",
+            "all_over_mean_member",
+            "Mean IoU of all minus the mean of the members': what averaging gains, with nothing chosen.",
+        ),
     )
     for card, (title, key, help) in zip(cards[1:], shown, strict=True):
         gain = found["gains"][key]
@@ -86,7 +97,7 @@ def _cards(found: dict[str, Any]) -> None:
             delta_arrow="off",
             border=True,
             height="stretch",
-            help=help,
+            help=manual.see(help, "metrics#ensembles-and-the-crf"),
         )
     share = found["chosen_share"]
     if share is not None:

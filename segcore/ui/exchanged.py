@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.evaluation.exchange import Exchange
-from segcore.ui import exchange_charts, scored, state
+from segcore.ui import exchange_charts, manual, scored, state
 from segcore.workspace import Workspace
 
 LISTED = 60
@@ -91,7 +91,7 @@ def _cards(found: Exchange) -> None:
         ],
         strict=True,
     ):
-        card.metric(label, value, border=True, height="stretch", help=help)
+        card.metric(label, value, border=True, height="stretch", help=manual.see(help, "metrics#ensembles-and-the-crf"))
 
 
 def _clicked() -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.ui import starting, state
+from segcore.ui import manual, starting, state
 from segcore.ui.measuring import stamp
 from segcore.ui.run_table import size
 from segcore.workspace import Workspace
@@ -53,14 +53,25 @@ def before(config: TrainConfig, runs: int) -> None:
         return
     with st.container(border=True, key="before"):
         cards = st.columns(4)
-        cards[0].metric("Parameters", f"{estimate.parameters / 1e6:.1f} M", help="Of the network, estimated from its two parts.")
+        cards[0].metric(
+            "Parameters",
+            f"{estimate.parameters / 1e6:.1f} M",
+            help=manual.see("Weights of encoder and decoder together, from a table; estimated.", "data-measures#what-a-run-will-take"),
+        )
         cards[1].metric(
             "Memory, about",
             f"{estimate.memory / GIB:.1f} GiB",
-            help="Parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured.",
+            help=manual.see(
+                "Parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured.",
+                "data-measures#what-a-run-will-take",
+            ),
         )
-        cards[2].metric("Disk, about", size(estimate.disk * runs), help=f"For {runs} run(s): best weights, checkpoint, masks by epoch.")
-        cards[3].metric("An epoch, about", _epoch(config, pace), help=_pace_help(pace))
+        cards[2].metric(
+            "Disk, about",
+            size(estimate.disk * runs),
+            help=manual.see(f"For {runs} run(s): best weights, checkpoint, masks by epoch.", "data-measures#what-a-run-will-take"),
+        )
+        cards[3].metric("An epoch, about", _epoch(config, pace), help=manual.see(_pace_help(pace), "data-measures#what-a-run-will-take"))
         for sentence in conflicts:
             st.markdown(f":orange[:material/warning:] {state.plain(sentence)}")
         if not conflicts:

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.labels import LabelSet
-from segcore.ui import merge_answers, merge_charts, state
+from segcore.ui import manual, merge_answers, merge_charts, state
 from segcore.ui.merge_answers import Groups, Importance
 
 MEASURES = (
@@ -46,13 +46,13 @@ def cards(found: Mapping[str, Any]) -> None:
             "Accuracy",
             state.percent(after["accuracy"]),
             _points(after["accuracy"], before["accuracy"]),
-            "It can only rise by merging, so it proves nothing alone.",
+            "Right pixels / all pixels, on the merged labels. It can only rise by merging, so it proves nothing alone.",
         ),
         (
             "Mean IoU",
             state.percent(after["mean_iou"]),
             _points(after["mean_iou"], before["mean_iou"]),
-            "Its change is what the two cards beside it add up to.",
+            "IoU averaged over the merged labels. Its change is what the two cards beside it add up to.",
         ),
         (
             "Resolved, points",
@@ -66,7 +66,12 @@ def cards(found: Mapping[str, Any]) -> None:
             None,
             "The part of the change in mean IoU that comes from averaging fewer, larger labels. It proves nothing.",
         ),
-        ("Kappa", _number(after["kappa"]), change[0], "Agreement beyond chance: 0 for chance, 1 for perfect."),
+        (
+            "Kappa",
+            _number(after["kappa"]),
+            change[0],
+            "(accuracy - chance) / (1 - chance), chance from the shares of truth and prediction: 0 for chance, 1 for perfect.",
+        ),
         (
             "Lift over random",
             _number(after["lift"]),
@@ -99,7 +104,16 @@ def cards(found: Mapping[str, Any]) -> None:
     for column, (title, value, delta, help) in zip(columns, entries, strict=True):
         span = title == "Lift over random"  # what stands below it is an interval, no change
         color, arrow = ("off", "off") if span else ("normal", "auto")
-        column.metric(title, value, delta, color, border=True, height="stretch", help=help, delta_arrow=arrow)  # type: ignore[arg-type]
+        column.metric(
+            title,
+            value,
+            delta,
+            color,
+            border=True,
+            height="stretch",
+            help=manual.see(help, "label-compression#what-each-number-tells"),
+            delta_arrow=arrow,
+        )  # type: ignore[arg-type]
     again = chosen_again(found)
     st.caption(f"Entropy kept: {told}." + (f" {again}" if again else ""))
 

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.evaluation.report import Report
-from segcore.ui import score_charts, scored, state
+from segcore.ui import manual, score_charts, scored, state
 
 KINDS = {
     "class": "class held",
@@ -98,8 +98,11 @@ def repetitions(run: str, split: str) -> None:
             f"{100 * one['mean']:.1f} ± {100 * (one['deviation'] or 0):.1f} %",
             border=True,
             height="stretch",
-            help=f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from {state.percent(one['range'][0])} to "
-            f"{state.percent(one['range'][1])}.",
+            help=manual.see(
+                f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from {state.percent(one['range'][0])} to "
+                f"{state.percent(one['range'][1])}.",
+                "metrics#how-sure",
+            ),
         )
     low, high = iou["interval"]
     cards[2].metric(
@@ -107,7 +110,7 @@ def repetitions(run: str, split: str) -> None:
         "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
         border=True,
         height="stretch",
-        help="Student's t over runs: mean plus or minus t times deviation over the root of their number.",
+        help=manual.see("Student's t over runs: mean plus or minus t times deviation over the root of their number.", "metrics#how-sure"),
     )
     agreement = spread.agreement
     cards[3].metric(
@@ -115,9 +118,12 @@ def repetitions(run: str, split: str) -> None:
         "–" if np.isnan(agreement) else f"{100 * agreement:.0f} %",
         border=True,
         height="stretch",
-        help="Over all confused pairs of classes: the least share of pixels that any run confuses, divided by the mean share. 100 %: "
-        "every run confuses the same classes equally often, which speaks for the labels or the images. 0 %: none is shared, which "
-        "averaging mends.",
+        help=manual.see(
+            "Over all confused pairs of classes: the least share of pixels that any run confuses, divided by the mean share. 100 %: "
+            "every run confuses the same classes equally often, which speaks for the labels or the images. 0 %: none is shared, which "
+            "averaging mends.",
+            "metrics#how-sure",
+        ),
     )
     names = workspace.scores.label_set(chosen[0]).class_names
     chart, table = st.columns([3, 2], gap="large")

@@ -8,7 +8,7 @@ from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig
 from segcore.data.corruptions import SEVERITIES
 from segcore.evaluation.report import Report
-from segcore.ui import following, measure_charts, state
+from segcore.ui import following, manual, measure_charts, state
 from segcore.workspace import Workspace
 
 TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
@@ -85,7 +85,10 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
         state.percent(clean["mean_iou"]),
         border=True,
         height="stretch",
-        help=f"Of the same {found['num_samples']} images without corruption, over these images together.",
+        help=manual.see(
+            f"Of the same {found['num_samples']} images without corruption, over these images together.",
+            "metrics#near-borders-and-probabilities",
+        ),
     )
     for card, part in zip(cards[1:], parts, strict=True):
         drop = part["drop"]
@@ -95,8 +98,11 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
             None if drop is None else f"{-100 * drop:+.1f} points",
             border=True,
             height="stretch",
-            help="Mean IoU averaged over the five severities, and its difference to the images as they are. "
-            + CORRUPTIONS[part["corruption"]].summary,
+            help=manual.see(
+                "Mean IoU averaged over the five severities, and its difference to the images as they are. "
+                + CORRUPTIONS[part["corruption"]].summary,
+                "metrics#near-borders-and-probabilities",
+            ),
         )
     one, two = st.columns([3, 2], gap="large")
     with one:

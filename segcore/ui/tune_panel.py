@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
-from segcore.ui import state, tune_charts
+from segcore.ui import manual, state, tune_charts
 from segcore.ui.run_panel import ACTIVE, BADGES
 from segcore.ui.tune_words import TRIAL_STATES, choice, setting, settings
 from segcore.workspace.tuning import Study
@@ -80,7 +80,10 @@ def _numbers(study: Study) -> None:
         gain,
         border=True,
         height="stretch",
-        help="Trial 1 has the settings that the study began with, where they lie in its space.",
+        help=manual.see(
+            "The highest that any trial reached. Trial 1 has the settings that the study began with, where they lie in its space.",
+            "data-measures#searching-settings",
+        ),
     )
     two.metric(
         "Trials ended",
@@ -90,9 +93,22 @@ def _numbers(study: Study) -> None:
         delta_arrow="off",
         border=True,
         height="stretch",
+        help=manual.see("Trials that finished, were ended early or failed, of those planned.", "data-measures#searching-settings"),
     )
-    three.metric("Ended early", study.count("pruned"), border=True, height="stretch", help="Poor trials that gave their time to others.")
-    four.metric("Failed", study.count("failed"), border=True, height="stretch", help="The table says why; the study goes on without them.")
+    three.metric(
+        "Ended early",
+        study.count("pruned"),
+        border=True,
+        height="stretch",
+        help=manual.see("Poor trials that gave their time to others.", "data-measures#searching-settings"),
+    )
+    four.metric(
+        "Failed",
+        study.count("failed"),
+        border=True,
+        height="stretch",
+        help=manual.see("The table says why; the study goes on without them.", "data-measures#searching-settings"),
+    )
     if best:
         st.markdown(f"**Trial {best['trial']}** is the best so far: {state.plain(settings(best['values'], study.config.space.names))}.")
 

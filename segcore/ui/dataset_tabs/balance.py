@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.data.imbalance import label_imbalance
 from segcore.data.statistics import ClassStatistics
-from segcore.ui import charts, state
+from segcore.ui import charts, manual, state
 from segcore.ui.measuring import table_behind
 
 
@@ -68,7 +68,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         ),
     )
     for column, (label, value, help) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, help=help)
+        column.metric(label, value, help=manual.see(help, "data-measures#imbalance"))
 
 
 def _finite(value: float) -> float | None:

@@ -8,7 +8,7 @@ from segcore.catalog import BALANCE_MODES
 from segcore.data.dataset import Dataset
 from segcore.data.shift import Shift
 from segcore.data.splits import GROUPINGS
-from segcore.ui import data_charts, state
+from segcore.ui import data_charts, manual, state
 from segcore.ui.dataset_tabs import split_maker
 from segcore.ui.measuring import stamp, table_behind
 from segcore.workspace import Workspace
@@ -84,14 +84,24 @@ def _shift(dataset: Dataset, name: str) -> None:
         found = _measure(state.workspace(), dataset.name, stamp(dataset), first, second, str(mode), str(group_by))
     cards = st.columns(3)
     cards[0].metric(
-        "Distance", f"{found.distance:.4f}", border=True, help="Total variation of the class shares: 0 is the same, 1 nothing shared."
+        "Distance",
+        f"{found.distance:.4f}",
+        border=True,
+        help=manual.see(
+            "Half the sum of |share here - share there| over the classes: 0 is the same, 1 nothing shared.", "data-measures#splits"
+        ),
     )
-    cards[1].metric("By chance", f"{found.expected:.4f}", border=True, help="Mean distance when the samples are dealt out at random.")
+    cards[1].metric(
+        "By chance",
+        f"{found.expected:.4f}",
+        border=True,
+        help=manual.see("Mean distance when the samples are dealt out at random.", "data-measures#splits"),
+    )
     cards[2].metric(
         "p-value",
         f"{found.p_value:.3f}",
         border=True,
-        help="Share of 999 random deals that differ at least as much. Small: more than chance.",
+        help=manual.see("Share of 999 random deals that differ at least as much. Small: more than chance.", "data-measures#splits"),
     )
     st.markdown(_verdict(found))
     names = dataset.label_set.class_names

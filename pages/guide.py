@@ -1,0 +1,21 @@
+"""How is it used, and what does it mean? The documentation, offline."""
+
+import streamlit as st
+
+from segcore.ui import manual, state
+
+titles = manual.pages()
+state.workspace()
+asked = str(st.query_params.get("doc", manual.FIRST))
+heading = st.container()
+contents, text = st.columns([1, 3], gap="large")
+with contents:
+    names = list(titles)
+    start = names.index(asked if asked in titles else manual.FIRST)
+    page = str(st.radio("Pages", names, start, format_func=titles.__getitem__, key="manual"))
+    st.page_link("pages/home.py", label="To the start page", icon=":material/home:")
+st.query_params["doc"] = page
+with heading:
+    state.header(titles[page], "How is it used, and what does it mean? These pages lie in docs/ and need no network.")
+with text:
+    manual.show(page)

@@ -1,0 +1,96 @@
+"""The documentation inside the app: pages of ``docs/``, and the tooltips that lead to them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from segcore.places import front
+
+FOLDER = front() / "docs"
+FIRST = "guide"
+_PICTURE = re.compile(r"<picture>(.*?)</picture>", re.S)
+_LINK = re.compile(r"\[([^\]\n]*)\]\((?!https?:)([A-Za-z0-9_./-]+)\.md(#[A-Za-z0-9_-]+)?\)")
+_CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a page, as a light and as a dark file, with what it shows."""
+
+    light: Path
+    dark: Path
+    alt: str
+
+
+def see(words: str, place: str) -> str:
+    """Return a tooltip: a statistic's formula in words, and the way to where the docs say more.
+
+    Args:
+        words: The formula in words.
+        place: Page and section, "metrics#scores".
+    """
+    page, _, section = place.partition("#")
+    return f"{words}\n\n[In the docs](guide?doc={page}{'#' + section if section else ''})"
+
+
+def pages() -> dict[str, str]:
+    """Return the title of every page by its name, the guide first, then how-tos, then the rest."""
+    names = [path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.md")]
+    order = sorted(names, key=lambda name: (name != FIRST, not name.startswith("how-to/"), name))
+    return {name: _title(FOLDER / f"{name}.md") for name in order}
+
+
+def parts(name: str) -> list[str | Picture]:
+    """Return a page below its title as Markdown and pictures in turn; links to other pages are made links inside the app.
+
+    Args:
+        name: One of :func:`pages`.
+    """
+    file = FOLDER / f"{name}.md"
+    found: list[str | Picture] = []
+    _, _, text = file.read_text(encoding="utf-8").partition("\n")
+    for number, piece in enumerate(_PICTURE.split(text)):
+        if number % 2:
+            found.append(_picture(piece, file.parent))
+        elif piece.strip():
+            found.append(_linked(piece, file.parent))
+    return found
+
+
+def show(name: str) -> None:
+    """Draw a page; its pictures are those of the theme that is on."""
+    dark = st.context.theme.type == "dark"
+    for part in parts(name):
+        if isinstance(part, str):
+            st.markdown(part)
+        else:
+            st.image(str(part.dark if dark else part.light), width="stretch", alt=part.alt)
+
+
+def _title(file: Path) -> str:
+    with file.open(encoding="utf-8") as lines:
+        return lines.readline().lstrip("#").strip()
+
+
+def _picture(piece: str, folder: Path) -> Picture:
+    def found(pattern: str) -> str:
+        match = re.search(pattern, piece)
+        return match.group(1) if match else ""
+
+    return Picture(folder / found(r'<img[^>]*src="([^"]+)"'), folder / found(r'srcset="([^"]+)"'), found(r'alt="([^"]*)"'))
+
+
+def _linked(text: str, folder: Path) -> str:
+    """Links between pages become links of the app, those out of the folder plain words; outside code a dollar sign is no formula."""
+
+    def link(match: re.Match[str]) -> str:
+        words, name, section = match.groups()
+        target = (folder / f"{name}.md").resolve()
+        if not target.is_relative_to(FOLDER.resolve()):
+            return words
+        return f"[{words}](guide?doc={target.relative_to(FOLDER.resolve()).with_suffix('').as_posix()}{section or ''})"
+
+    pieces = _CODE.split(text)
+    return "".join(piece if n % 2 else _LINK.sub(link, piece).replace("$", r"\$") for n, piece in enumerate(pieces))
