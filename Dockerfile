@@ -17,6 +17,7 @@ COPY .streamlit ./.streamlit
 COPY pages ./pages
 COPY assets ./assets
 COPY docs ./docs
+COPY studies ./studies
 COPY segcore ./segcore
 RUN pip install --no-cache-dir ".[crf]" && rm -rf /src/build
 RUN useradd --create-home segscope && mkdir /workspace && chown segscope /workspace

@@ -8,17 +8,19 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 FRONT = "segcore.front"
+PARTS = ("pages", "assets", "docs", "studies")
 NEEDED = [line for line in Path("requirements.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
 
 setup(
-    packages=[*find_namespace_packages(include=["segcore", "segcore.*"]), FRONT, f"{FRONT}.pages", f"{FRONT}.assets", f"{FRONT}.docs"],
-    package_dir={FRONT: ".", f"{FRONT}.pages": "pages", f"{FRONT}.assets": "assets", f"{FRONT}.docs": "docs"},
+    packages=[*find_namespace_packages(include=["segcore", "segcore.*"]), FRONT, *(f"{FRONT}.{part}" for part in PARTS)],
+    package_dir={FRONT: ".", **{f"{FRONT}.{part}": part for part in PARTS}},
     package_data={
         "segcore": ["*.json"],
         "segcore.ui.viewer": ["*.js", "*.css"],
         FRONT: [".streamlit/config.toml"],
         f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],
         f"{FRONT}.docs": ["**/*.md", "images/*"],
+        f"{FRONT}.studies": ["*.json"],
     },
     install_requires=[line for line in NEEDED if not line.startswith("pydensecrf2")],
 )

@@ -36,6 +36,7 @@ def site(tmp_path_factory) -> Path:
         "pages",
         "assets",
         "docs",
+        "studies",
         ".streamlit",
         "app.py",
         "pyproject.toml",
@@ -60,7 +61,7 @@ def test_the_wheel_holds_every_file(site) -> None:
     if not tracked("segcore"):
         pytest.skip("NOT COMPARED: this copy is no git checkout, so which files belong to it is unknown")
     inside = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
-    wanted = tracked("segcore") | {f"segcore/front/{name}" for name in tracked("app.py", "pages", "assets", "docs", ".streamlit")}
+    wanted = tracked("segcore") | {f"segcore/front/{name}" for name in tracked("app.py", "pages", "assets", "docs", "studies", ".streamlit")}
     assert wanted - inside == set()
     strangers = {name for name in inside - wanted if not name.startswith("segscope-") and name != "segcore/front/setup.py"}
     assert strangers == set()
@@ -123,6 +124,7 @@ def test_the_containers_instructions_hold() -> None:
         "pages",
         "assets",
         "docs",
+        "studies",
         "segcore",
     }
     extras = {extra for word, line in found if word == "RUN" for extra in re.findall(r'"\.\[(\w+)\]"', line)}

@@ -12,6 +12,7 @@ from segcore.cli.measure_commands import MEASURE_COMMANDS
 from segcore.cli.prediction_commands import PREDICTION_COMMANDS
 from segcore.cli.run_commands import RUN_COMMANDS
 from segcore.cli.score_commands import SCORE_COMMANDS
+from segcore.cli.study_command import STUDY_COMMANDS
 from segcore.cli.tune_commands import TUNE_COMMANDS
 from segcore.errors import SegcoreError
 from segcore.places import front
@@ -55,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     **DATA_COMMANDS,
     **RUN_COMMANDS,
     **TUNE_COMMANDS,
+    **STUDY_COMMANDS,
     **SCORE_COMMANDS,
     **MEASURE_COMMANDS,
     **PREDICTION_COMMANDS,

@@ -11,8 +11,8 @@ from segcore.ui.measuring import stamp
 from segcore.ui.run_table import size
 from segcore.workspace import Workspace
 from segcore.workspace.launching import Pace
-from segcore.workspace.studies import FIELDS, combine, read_values
 from segcore.workspace.suggestions import Suggestion
+from segcore.workspace.variations import FIELDS, combine, read_values
 
 GIB = 1 << 30
 COMMON = ("learning_rate", "loss", "architecture", "encoder", "augmentation", "batch_size", "size", "optimizer", "schedule", "seed")

@@ -23,6 +23,7 @@ from segcore.workspace.measures import MeasureShelf
 from segcore.workspace.merges import MergeShelf
 from segcore.workspace.predictions import PredictionShelf
 from segcore.workspace.rankings import RankingShelf
+from segcore.workspace.recipe_studies import RecipeStudyShelf
 from segcore.workspace.reports import ReportShelf
 from segcore.workspace.robustness import RobustnessShelf
 from segcore.workspace.runs import RunShelf
@@ -65,6 +66,7 @@ class Workspace:
         crf: Whether a CRF helps: one image, a whole split, another split.
         predictions: The user's own images, seen by a trained network or an ensemble.
         studies: Settings searched by trials, each a training run of its own.
+        recipe_studies: Recipes that were chosen beforehand, compared with a base over several seeds.
         demo: The synthetic set that comes with Segscope.
     """
 
@@ -109,4 +111,5 @@ class Workspace:
         self.crf = CRFShelf(self.runs, self.scores, self.scenes, self.ensembles)
         self.predictions = PredictionShelf(self.folder / "predictions", self.datasets, self.runs)
         self.studies = StudyShelf(self.folder, self.datasets, self.runs)
+        self.recipe_studies = RecipeStudyShelf(self.folder, self.datasets, self.runs, self.scores)
         self.demo = Demo(self.datasets, self.runs)

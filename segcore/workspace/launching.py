@@ -17,8 +17,8 @@ from segcore.workspace.conflicts import Facts, find_conflicts
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
-from segcore.workspace.studies import combine
 from segcore.workspace.suggestions import Suggestion, suggest_config
+from segcore.workspace.variations import combine
 
 LOOKED_AT = 20
 """Finished runs of the same network and size whose pace is looked up."""
@@ -132,7 +132,7 @@ class LaunchShelf:
 
         Args:
             config: What all have in common.
-            choices: Values by name of a field (see :data:`segcore.workspace.studies.FIELDS`).
+            choices: Values by name of a field (see :data:`segcore.workspace.variations.FIELDS`).
             members: Runs for each combination, which differ in seed only.
             tag: A tag for all of them; "" for none.
 

@@ -11,8 +11,8 @@ from segcore.errors import SegcoreError
 from segcore.runs.devices import Device
 from segcore.workspace.conflicts import Facts, find_conflicts
 from segcore.workspace.costs import FRAMEWORK, estimate, network_cost, training_bytes
-from segcore.workspace.studies import FIELDS, combine, read_values
 from segcore.workspace.suggestions import fit_batch, fit_size, suggest_config
+from segcore.workspace.variations import FIELDS, combine, read_values
 
 GIB = 1 << 30
 CPU = Device("cpu", "A processor", 4, 16 * GIB, 4 * GIB, 0.1, None)

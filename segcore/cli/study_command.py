@@ -1,0 +1,125 @@
+"""The command ``study``: recipes that differ from a base in one thing each, run with several seeds and set side by side."""
+
+import argparse
+import csv
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.tables import table
+from segcore.errors import SegcoreError
+from segcore.workspace import Workspace
+from segcore.workspace.recipe_studies import Plan, RecipeStudyShelf
+from segcore.workspace.study_rows import CELLS, markdown_table, row_cells
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    known = ", ".join(RecipeStudyShelf.shipped())
+    add("study", metavar="FILE", help=f"a study file, one that comes with Segscope ({known}), or one that was started here, by its name")
+    add("--dataset", action="append", default=[], metavar="NAME", help="data set to run it on; repeat it for folds of one")
+    add("--weights", action="append", default=[], metavar="NAME=PATH", help="a weights file that recipes name as {NAME}")
+    add("--seeds", default="", metavar="0,1,2", help="seeds instead of the file's; more seeds extend a study")
+    add("--rows", default="", metavar="A,B", help="start only these rows, the base, and what they are compared with")
+    add("--show", action="store_true", help="start nothing: print how it stands")
+    add("--wait", action="store_true", help="return when all has ended; without it the runs go on by themselves")
+    add("--csv", metavar="FILE", help="also write the table, ';' between cells")
+    add("--out", metavar="FILE", help="also write the table as Markdown")
+
+
+def parse_weights(words: list[str]) -> dict[str, str]:
+    """Read NAME=PATH words.
+
+    Raises:
+        SegcoreError: A word has no "=" or nothing on one side of it.
+    """
+    found = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if not name or not path:
+            raise SegcoreError(f"Expected a weights file as NAME=PATH, received {word!r}: for example squeezenet=weights/squeezenet.npz.")
+        found[name] = path
+    return found
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read whole numbers of 0 or more between commas.
+
+    Raises:
+        SegcoreError: One is none.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts):
+        raise SegcoreError(f"Expected seeds as whole numbers between commas, received {text!r}: write for example 0,1,2.")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def _plan(workspace: Workspace, options: Options) -> Plan:
+    shelf = workspace.recipe_studies
+    if options.study in shelf.names() and not options.dataset and not Path(options.study).exists():
+        kept = shelf.open(options.study)
+        study, datasets, weights = kept.study, list(kept.datasets), kept.weights
+    else:
+        study, datasets, weights = shelf.read(options.study), options.dataset, {}
+    if options.seeds:
+        study = dataclasses.replace(study, seeds=parse_seeds(options.seeds))
+    return shelf.plan(study, datasets, {**weights, **parse_weights(options.weights)})
+
+
+def _study(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    shelf, plan = workspace.recipe_studies, _plan(workspace, options)
+    queued = [] if options.show else shelf.start(plan, [name.strip() for name in options.rows.split(",") if name.strip()])
+    pending = shelf.pending(plan)
+    while options.wait and pending:
+        try:
+            workspace.runs.wait(pending, progress=ProgressLine("Study"))
+        except SegcoreError:
+            pending = []  # the table names what failed; the rest is there
+        else:
+            pending = shelf.pending(plan)
+    found = shelf.table(plan)
+    files = []
+    if options.csv:
+        files.append(Path(options.csv))
+        workspace.reports.write(files[-1], csv_table([row.to_json() for row in found.rows]))
+    if options.out:
+        files.append(Path(options.out))
+        workspace.reports.write(files[-1], markdown_table(found.rows))
+    return {**found.to_json(), "queued": queued, "pending": shelf.pending(plan), "files": [str(file) for file in files]}
+
+
+def csv_table(rows: list[dict[str, Any]]) -> str:
+    """Return a table's rows as text, ';' between cells, lists joined by blanks."""
+    told = io.StringIO()
+    writer = csv.writer(told, delimiter=";", lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow(["" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v for v in row.values()])
+    return told.getvalue()
+
+
+def _flat(values: list[Any]) -> list[str]:
+    return [":".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v) for v in values]
+
+
+def _show(result: dict[str, Any]) -> str:
+    lines = [table(CELLS, [row_cells(row) for row in result["rows"]]), ""]
+    causes = [f"{row['row']}: {row['cause']}" for row in result["rows"] if row["cause"]]
+    lines += [*causes, *([""] if causes else [])]
+    lines += [line for line in (result["protocol"], *result["sentences"]) if line]
+    if result["queued"]:
+        lines.append(f"Queued {len(result['queued'])} runs.")
+    if result["pending"]:
+        lines.append(
+            f"{len(result['pending'])} runs wait or work; see them by: segscope runs; the table again by the same command with --show."
+        )
+    lines += [f"Wrote {file}" for file in result["files"]]
+    return "\n".join(lines)
+
+
+STUDY_COMMANDS: dict[str, Command] = {
+    "study": Command("run recipes that differ in one thing each with several seeds, and say which help", _arguments, _study, _show),
+}

@@ -1,0 +1,288 @@
+"""A study of recipes: one base and rows that differ from it in one thing each, run with several seeds and compared.
+
+Apart from :mod:`segcore.config.tuning`, whose studies search settings: here every row was chosen beforehand, and all are run.
+"""
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from segcore.catalog import BALANCE_MODES, BALANCE_RULES, ENSEMBLE_RULES, SUBMODEL_RULES
+from segcore.config.checks import check_name, check_range
+from segcore.config.mapping import from_json, to_json
+from segcore.config.training import TrainConfig
+from segcore.errors import SegcoreError, unknown
+from segcore.postprocess.parameters import CRFParameters
+
+FORMAT = 1
+BASE = "base"
+"""What the base is called among the rows."""
+
+CLAIMS = {"": "nothing is said", "helps": "it did work", "hurts": "the base did work against it", "no gain": "it did not work"}
+AGAINST_MEMBERS = {"mean": "the mean of its members", "best": "its best member, chosen by validation"}
+MOST_RUNS = 500
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_FILE = re.compile(r"\{([A-Za-z0-9_-]+)\}")
+_OWN = ("dataset", "seed", "member", "group", "kind", "balance_plan", "submodels")
+"""Fields of a training run that the study fills in itself."""
+
+
+@dataclass(frozen=True)
+class BalanceChoice:
+    """A balance plan that the study makes of the training split and saves with the data set.
+
+    Attributes:
+        mode: A name in ``catalog.BALANCE_MODES``.
+        max_repeats: Most times that an image stands there.
+        rule: A name in ``catalog.BALANCE_RULES``.
+        keep_images: Whether epochs become fewer so that as many images are seen in all as without the plan.
+    """
+
+    mode: str = "count"
+    max_repeats: int = 5
+    rule: str = "nearest"
+    keep_images: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse names that are in no table."""
+        check_name("balance mode", self.mode, BALANCE_MODES)
+        check_name("rule for repeating images", self.rule, BALANCE_RULES)
+        check_range("a number of repeats", self.max_repeats, 2, 100)
+
+
+@dataclass(frozen=True)
+class CombineChoice:
+    """What is done to the base's networks afterwards; nothing is trained for it.
+
+    Attributes:
+        rule: A name in ``catalog.ENSEMBLE_RULES``, where members are combined.
+        crf: Parameters of the dense CRF, or None for none. Without ``against`` each of the base's networks is refined alone.
+        against: "mean" or "best": the row's seeds are the members of one ensemble, compared with their mean or best one.
+    """
+
+    rule: str = "mean"
+    crf: CRFParameters | None = None
+    against: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a choice that changes nothing."""
+        check_name("ensemble rule", self.rule, ENSEMBLE_RULES)
+        if self.against:
+            check_name("member to compare an ensemble with", self.against, dict(AGAINST_MEMBERS))
+        elif self.crf is None:
+            raise SegcoreError("Expected an ensemble or a CRF, received neither: give against (mean or best), or crf.")
+
+
+@dataclass(frozen=True)
+class SubmodelChoice:
+    """One network for each part of the classes, which are parted by how many pixels they have.
+
+    Attributes:
+        rule: A name in ``catalog.SUBMODEL_RULES``.
+        parts: How many groups of classes.
+    """
+
+    rule: str = "one_vs_rest"
+    parts: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown rule and a single part."""
+        check_name("rule for submodels", self.rule, SUBMODEL_RULES)
+        check_range("a number of parts", self.parts, 2, 50)
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One recipe.
+
+    Attributes:
+        name: What it is called in the table; unlike all others.
+        heading: The question that it belongs to, a heading of the table.
+        changes: What it differs in from the base: fields of a training run by dotted name, ``{"recipe.loss": "dice_focal"}``.
+        balance: A balance plan, or None.
+        combine: What is done to the base's networks, or None.
+        submodels: Networks for parts of the classes, or None.
+        against: Name of the row that it is compared with; "" for the base.
+        seeds: Its own seeds; empty for the study's.
+        claim: What was said about it before: a key of :data:`CLAIMS`.
+        said: The same in the words of whoever said it.
+        note: What a reader of the table should know.
+    """
+
+    name: str
+    heading: str = ""
+    changes: dict = field(default_factory=dict)  # type: ignore[type-arg]
+    balance: BalanceChoice | None = None
+    combine: CombineChoice | None = None
+    submodels: SubmodelChoice | None = None
+    against: str = ""
+    seeds: tuple[int, ...] = ()
+    claim: str = ""
+    said: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a row that differs in nothing, or in several kinds of things."""
+        kinds = [kind for kind in ("changes", "balance", "combine", "submodels") if getattr(self, kind)]
+        if len(kinds) != 1:
+            told = " and ".join(kinds) or "nothing"
+            raise SegcoreError(
+                f"Expected the row {self.name!r} to differ in one of changes, balance, combine and submodels, received {told}: "
+                "make a row for each."
+            )
+        check_name("claim", self.claim, dict(CLAIMS))
+        if self.against and self.combine:
+            raise SegcoreError(f"Expected the row {self.name!r} to be compared with the base, which it combines: leave out against.")
+        for key in self.changes:
+            if key in _OWN:
+                raise SegcoreError(f"Expected another key than {key!r} in the row {self.name!r}: the study fills that in itself.")
+
+
+@dataclass(frozen=True)
+class RecipeStudy:
+    """A study of recipes; ``docs/studies.md`` says how one is written.
+
+    Attributes:
+        name: Letters, digits, ".", "_" and "-"; runs that it starts carry it as a tag.
+        title: A heading for people; "" takes the name.
+        about: What a reader should know about the whole.
+        base: Fields of a training run without its data set and seed, as far as they are not the usual ones.
+        rows: The recipes, in the order in which they are run: those of most worth first.
+        seeds: Seeds of every recipe.
+        base_seeds: Seeds of the base; empty for all that a row needs.
+        report_on: The split that is scored in the end. The training's validation split chooses epochs and best members.
+        group_by: What the images are drawn by for the intervals: "" for one by one, "folder" or "prefix" for whole groups.
+        resamples: How many times the images are drawn.
+        level: Nominal coverage of the intervals.
+        files: What each weights file is that a recipe names as ``{name}``.
+    """
+
+    name: str
+    rows: tuple[StudyRow, ...]
+    base: dict = field(default_factory=dict)  # type: ignore[type-arg]
+    seeds: tuple[int, ...] = (0, 1)
+    base_seeds: tuple[int, ...] = ()
+    title: str = ""
+    about: str = ""
+    report_on: str = "test"
+    group_by: str = ""
+    resamples: int = 2000
+    level: float = 0.95
+    files: dict = field(default_factory=dict)  # type: ignore[type-arg]
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        """Refuse names that stand twice, rows that do not fit the base, and a report on what was chosen by."""
+        if self.format != FORMAT:
+            raise SegcoreError(f"Expected a study in format {FORMAT}, received {self.format!r}: update Segscope.")
+        if not _NAME.fullmatch(self.name):
+            raise SegcoreError(f"Expected a name of letters, digits, '.', '_' and '-' for a study, received {self.name!r}: choose another.")
+        names = [BASE, *(row.name for row in self.rows)]
+        if len(set(names)) < len(names) or not self.rows:
+            raise SegcoreError(
+                f"Expected rows with names of their own, none of them {BASE!r}, received {names[1:]}: rename the repeated one."
+            )
+        if not self.seeds:
+            raise SegcoreError("Expected at least one seed, received none: give some, two or more to tell a difference from chance.")
+        check_range("a number of resamples", self.resamples, 100, 100_000)
+        check_range("a coverage", self.level, 0.5, 0.999)
+        for key in self.base:
+            if key in _OWN:
+                raise SegcoreError(f"Expected another key than {key!r} in the base: the study fills that in itself.")
+        anything = {name: f"{name}.npz" for name in self.file_names}
+        for row in self.rows:
+            config = self.config(row, "-", 0, anything)
+            if row.against and row.against not in names[1:]:
+                raise unknown("row to compare with", row.against, names[1:])
+            if row.against and self.row(row.against).combine:  # type: ignore[union-attr]
+                raise SegcoreError(
+                    f"Expected the row {row.name!r} to be compared with a row that is trained, received {row.against!r}: name another."
+                )
+            if self.report_on in (config.train_split, config.validation_split):
+                raise SegcoreError(
+                    f"Expected a report on a split that nothing is learned from or chosen by, received {self.report_on!r}: "
+                    "name the test split."
+                )
+
+    @property
+    def file_names(self) -> list[str]:
+        """Names of the weights files that recipes ask for, in order."""
+        texts = [str(self._weights(None)), *(str(self._weights(row)) for row in self.rows)]
+        return list(dict.fromkeys(name for text in texts for name in _FILE.findall(text)))
+
+    def _weights(self, row: StudyRow | None) -> Any:
+        base = self.base.get("model", {}).get("weights", "") if isinstance(self.base.get("model", {}), dict) else ""
+        return row.changes.get("model.weights", base) if row else base
+
+    def row(self, name: str) -> StudyRow | None:
+        """Return a row by its name; None for the base.
+
+        Raises:
+            SegcoreError: There is no such row.
+        """
+        if name in ("", BASE):
+            return None
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise unknown("row", name, [row.name for row in self.rows])
+
+    def missing_file(self, row: StudyRow | None, weights: Mapping[str, str]) -> str:
+        """Return the name of the weights file that a recipe needs and was not given; "" where it needs none."""
+        return next((name for name in _FILE.findall(str(self._weights(row))) if name not in weights), "")
+
+    def seeds_of(self, row: StudyRow | None) -> tuple[int, ...]:
+        """Return the seeds of a row; of the base (None) all that it is compared with or combined for."""
+        if row is not None:
+            return row.seeds or self.seeds
+        return tuple(dict.fromkeys([*self.base_seeds, *self.seeds, *(seed for row in self.rows for seed in row.seeds)]))
+
+    def config(self, row: StudyRow | None, dataset: str, seed: int, weights: Mapping[str, str]) -> TrainConfig:
+        """Return what is trained for a row with a seed, before a balance plan or parts of the classes are filled in.
+
+        Args:
+            row: The row; None for the base.
+            dataset: Name of a data set.
+            seed: Seed of the run.
+            weights: Weights files by the name that recipes call them.
+
+        Raises:
+            SegcoreError: A key or value is refused, or a weights file was not given.
+        """
+        missing = self.missing_file(row, weights)
+        if missing:
+            told = self.files.get(missing, "")
+            what = f"the weights file {missing!r}" + (f" ({told})" if told else "")
+            raise SegcoreError(f"Expected {what}, received none: give it by --weights {missing}=PATH.")
+        data: dict[str, Any] = {"dataset": dataset, **copy.deepcopy(self.base), "seed": seed}
+        for key, value in (row.changes if row else {}).items():
+            *outer, last = str(key).split(".")
+            place = data
+            for part in outer:
+                place = place.setdefault(part, {})
+                if not isinstance(place, dict):
+                    raise SegcoreError(f"Expected a field of a training run, received {key!r}: write for example recipe.loss.")
+            place[last] = value
+        text = str(data.get("model", {}).get("weights", ""))
+        if _FILE.search(text):
+            data["model"]["weights"] = _FILE.sub(lambda found: weights[found[1]], text)
+        return from_json(TrainConfig, data)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what :func:`study_from_json` reads."""
+        return to_json(self)
+
+
+def study_from_json(data: Any) -> RecipeStudy:
+    """Build a study from its mapping.
+
+    Raises:
+        SegcoreError: It is no mapping, a key is unknown, or a value is refused.
+    """
+    rows = data.get("rows") if isinstance(data, dict) else None
+    if not isinstance(rows, list):
+        raise SegcoreError("Expected a study as a mapping with a list of rows, received something else: see docs/studies.md.")
+    return from_json(RecipeStudy, {**data, "rows": [from_json(StudyRow, row) for row in rows]})

@@ -1,0 +1,252 @@
+"""The shelf of studies of recipes: read a file, start what is missing, see how far it is and what it found.
+
+A study that was started is kept as ``<workspace>/studies/<name>.json``: its file, its data sets and its weights files, so that the page
+and a later call go on with it. Apart from :mod:`segcore.workspace.tuning`, whose studies search settings.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segcore.config.recipe_study import BASE, MOST_RUNS, RecipeStudy, study_from_json
+from segcore.data.splits import GROUPINGS
+from segcore.errors import SegcoreError, unknown
+from segcore.places import front
+from segcore.runs import disk
+from segcore.runs.names import check_run_id, is_run_id
+from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.runs import RunShelf
+from segcore.workspace.scores import ScoreShelf
+from segcore.workspace.study_results import StudyResults
+from segcore.workspace.study_rows import RowResult
+from segcore.workspace.study_runs import Cell, RunBook, StudyRuns
+
+FORMAT = 1
+SHIPPED = front() / "studies"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study with what it is run on.
+
+    Attributes:
+        study: The study.
+        datasets: Names of the data sets.
+        weights: Weights files by the name that recipes call them.
+    """
+
+    study: RecipeStudy
+    datasets: tuple[str, ...]
+    weights: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a study has found so far.
+
+    Attributes:
+        plan: The study, and what it is run on.
+        rows: One line for the base and each row.
+        protocol: In words how all were scored; "" before the first score.
+        units: How many images or groups the intervals draw from, by data set.
+        sentences: What a reader must know to read the table: what varies, how sure, what is left out.
+    """
+
+    plan: Plan
+    rows: tuple[RowResult, ...]
+    protocol: str
+    units: dict[str, int]
+    sentences: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return {
+            "study": self.plan.study.to_json(),
+            "datasets": list(self.plan.datasets),
+            "report_on": self.plan.study.report_on,
+            "protocol": self.protocol,
+            "units": self.units,
+            "sentences": list(self.sentences),
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+
+class RecipeStudyShelf:
+    """The studies of recipes of a workspace.
+
+    Args:
+        workspace: Its folder.
+        datasets: Its data sets.
+        runs: Its runs.
+        scores: Its scores.
+    """
+
+    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf) -> None:
+        self.folder = workspace / "studies"
+        self._datasets = datasets
+        self._runs = runs
+        self._scores = scores
+
+    @staticmethod
+    def shipped() -> list[str]:
+        """Return the names of the studies that come with Segscope."""
+        return sorted(path.stem for path in SHIPPED.glob("*.json"))
+
+    def names(self) -> list[str]:
+        """Return the names of the studies that were started here, sorted."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path.stem for path in self.folder.glob("*.json") if is_run_id(path.stem))
+
+    @staticmethod
+    def read(file: str | Path) -> RecipeStudy:
+        """Read a study from a file, or one that comes with Segscope by its name.
+
+        Raises:
+            SegcoreError: There is no such file, it is no JSON, or a key or value is refused.
+        """
+        path = Path(file)
+        if not path.exists() and (SHIPPED / f"{path.name}.json").exists():
+            path = SHIPPED / f"{path.name}.json"
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            known = ", ".join(RecipeStudyShelf.shipped())
+            raise SegcoreError(
+                f"Expected a study in {str(file)!r}, could not read it ({error.strerror}): give its path, or one of {known}."
+            ) from error
+        except ValueError as error:
+            raise SegcoreError(f"Expected a study as JSON in {str(file)!r}, received something else: see docs/studies.md.") from error
+        return study_from_json(data)
+
+    def plan(self, study: RecipeStudy, datasets: Sequence[str], weights: Mapping[str, str] | None = None) -> Plan:
+        """Set a study on data sets.
+
+        Raises:
+            SegcoreError: No data set, one is absent, lacks a split or has other classes than the first, a weights file is absent or asked
+                for by no recipe, the base lacks its own, or there would be too many runs.
+        """
+        if not datasets:
+            raise SegcoreError(f"Expected a data set for the study {study.name!r}, received none: name one by --dataset NAME.")
+        if study.group_by and study.group_by not in GROUPINGS:
+            raise unknown("grouping", study.group_by, GROUPINGS)
+        named = tuple(dict.fromkeys(datasets))
+        opened = [self._datasets.open(name) for name in named]
+        base = study.config(None, named[0], 0, {**dict.fromkeys(study.file_names, "file.npz"), **(weights or {})})
+        for dataset in opened:
+            for split in (base.train_split, base.validation_split, study.report_on):
+                dataset.select(split)
+            if dataset.label_set.class_names != opened[0].label_set.class_names:
+                raise SegcoreError(
+                    f"Expected data sets with the same classes, received {named[0]!r} and {dataset.name!r}, whose classes differ: "
+                    "study them one at a time."
+                )
+        given: dict[str, str] = {}
+        for name, text in (weights or {}).items():
+            if name not in study.file_names:
+                raise unknown("weights file of this study", name, study.file_names)
+            if not Path(text).is_file():
+                raise SegcoreError(f"Expected the weights file {name!r} at {text}, found none: correct the path.")
+            given[name] = os.path.realpath(text)
+        study.config(None, named[0], 0, given)
+        count = len(named) * sum(len(study.seeds_of(row)) for row in (None, *study.rows))
+        if count > MOST_RUNS:
+            raise SegcoreError(f"Expected at most {MOST_RUNS} runs for a study, received {count}: take fewer seeds, rows or data sets.")
+        return Plan(study, named, given)
+
+    def save(self, plan: Plan) -> None:
+        """Keep a study with what it is run on, under its name; an earlier one of that name is replaced.
+
+        Raises:
+            SegcoreError: The workspace cannot be written.
+        """
+        data = {"format": FORMAT, "study": plan.study.to_json(), "datasets": list(plan.datasets), "weights": plan.weights}
+        disk.write_json(self.folder / f"{check_run_id(plan.study.name)}.json", data)
+
+    def open(self, name: str) -> Plan:
+        """Return a study that was started here.
+
+        Raises:
+            SegcoreError: There is none of that name, or it is damaged, refused or newer.
+        """
+        if name not in self.names():
+            raise unknown("study", name, self.names())
+        data = disk.read_json(self.folder / f"{name}.json")
+        if not isinstance(data.get("format"), int) or data["format"] > FORMAT:
+            raise SegcoreError(f"Expected the study {name!r} in format {FORMAT} or older: a newer version wrote it; update to open it.")
+        try:
+            weights = {str(name): str(path) for name, path in data["weights"].items()}
+            return Plan(study_from_json(data["study"]), tuple(map(str, data["datasets"])), weights)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SegcoreError(f"Expected a study in {self.folder / name}.json, found another thing: start it again.") from error
+
+    def start(self, plan: Plan, only: Sequence[str] = ()) -> list[str]:
+        """Keep a study and queue everything that it lacks, in the order of its rows; return the ids of what was queued.
+
+        Trainings of the workspace that learned the same are taken over, wherever they came from. Called again after a kill, with more
+        seeds, rows or data sets, it queues what is missing then.
+
+        Args:
+            plan: The study.
+            only: Names of the rows to run, with what they are compared with; empty for all.
+
+        Raises:
+            SegcoreError: A row is unknown, a config is refused, or the workspace cannot be written.
+        """
+        wanted = {BASE, *only, *(row.against for name in only if (row := plan.study.row(name)) and row.against)}
+        self._runs.refresh()
+        work = self._work(plan)
+        self.save(plan)
+        queued: list[str] = []
+        for recipe in work.rows():
+            if not only or (recipe.name if recipe else BASE) in wanted:
+                book = RunBook(self._datasets, self._runs)  # anew: what one row started the next may share
+                queued += work.start(work.cells(recipe, book))
+        return queued
+
+    def _work(self, plan: Plan) -> StudyRuns:
+        return StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
+
+    def cells(self, plan: Plan) -> dict[str, list[Cell]]:
+        """Return the cells of each row as they stand; see :meth:`segcore.workspace.study_runs.StudyRuns.cells`."""
+        work, book = self._work(plan), RunBook(self._datasets, self._runs)
+        return {row.name if row else BASE: work.cells(row, book) for row in work.rows()}
+
+    def pending(self, plan: Plan) -> list[str]:
+        """Return the runs of a study that wait or work."""
+        ids = dict.fromkeys(run for cells in self.cells(plan).values() for cell in cells for run in (*cell.runs, cell.scored) if run)
+        return [r["run"] for r in self._runs.rows() if r["run"] in ids and r["state"] in ("queued", "starting", "running", "stopping")]
+
+    def table(self, plan: Plan) -> Table:
+        """Return what a study has found so far.
+
+        Raises:
+            SegcoreError: A data set is absent, or counts on disk are damaged.
+        """
+        found = StudyResults(plan.study, self._datasets, self._runs, self._scores)
+        rows = found.rows(self.cells(plan))
+        return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(explain(plan, rows, found.units)))
+
+
+def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int]) -> list[str]:
+    """Say what varies between the pairs, what the intervals cover, and what is not known."""
+    study = plan.study
+    if len(plan.datasets) > 1:
+        told = [f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies within a row is both."]
+    else:
+        told = [f"A pair is a seed: the data set {plan.datasets[0]} and its splits are the same for all."]
+    what = f"groups ({study.group_by})" if study.group_by else "images"
+    drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
+    if drawn:
+        told.append(
+            f"Each interval ({100 * study.level:g} %) draws {what} of split {study.report_on} with replacement ({drawn}; the same draw for "
+            f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of the pairs about their row's mean, "
+            "pooled over the rows that were trained where a row has fewer than six pairs of its own."
+        )
+    if any(row.covers == "images" and row.verdict for row in rows):
+        told.append("An ensemble is compared with its very members: its interval covers images, not other members.")
+    told.append("Time is that of training on this machine beside whatever else it did; parameters are estimated from the catalogue.")
+    return told

@@ -1,0 +1,131 @@
+"""One line of the table of a study of recipes, and what a recipe is called in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segcore.config import to_json
+from segcore.config.recipe_study import BASE, CLAIMS, StudyRow
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """One line of a study's table. Scores are mean IoU over the set, 0..1; None for what is not known.
+
+    Attributes:
+        row: Name of the row; "base" for the base.
+        heading: The question that it belongs to.
+        differs: What it differs in, in words.
+        against: What it is compared with.
+        state: "finished", "partly" (some pairs), "running", "waiting", "failed", "not run", "needs a file", or "refused".
+        cause: Why, where it is not finished; one sentence.
+        pairs: Data set and seed of each pair that counts; the seed is "" for an ensemble.
+        runs: Ids of the runs whose counts were used.
+        scores: Score of each pair.
+        score: Their mean, with its interval.
+        interval: (low, high) of the score.
+        difference: Mean over pairs of the score minus that of what it is compared with.
+        difference_interval: (low, high) of it.
+        covers: What the interval of the difference covers: "images and seeds", "images", or "".
+        verdict: "helps", "hurts", "cannot tell", or "".
+        claim: What was said before: "helps", "hurts", "no gain" or "".
+        said: The same in words.
+        agreement: "agrees", "contradicts", "cannot tell", or "".
+        seconds: Training, mean over pairs.
+        memory: Bytes at the peak of training, of the process or of its GPUs.
+        parameters: Of the networks together, estimated.
+        note: What a reader should know.
+    """
+
+    row: str
+    heading: str
+    differs: str
+    against: str
+    state: str
+    cause: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
+    runs: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    score: float | None = None
+    interval: tuple[float | None, float | None] = (None, None)
+    difference: float | None = None
+    difference_interval: tuple[float | None, float | None] = (None, None)
+    covers: str = ""
+    verdict: str = ""
+    claim: str = ""
+    said: str = ""
+    agreement: str = ""
+    seconds: float | None = None
+    memory: int | None = None
+    parameters: int | None = None
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return to_json(self)
+
+
+def describe_other(row: StudyRow | None) -> str:
+    """Say in words what a row is compared with."""
+    if row is None:
+        return ""
+    if row.combine and row.combine.against:
+        return "mean member" if row.combine.against == "mean" else "best member by validation"
+    return row.against or BASE
+
+
+def describe_row(row: StudyRow | None) -> str:
+    """Say in words what a row differs in."""
+    if row is None:
+        return ""
+    if row.balance:
+        same = ", as many images seen" if row.balance.keep_images else ""
+        return f"balanced by {row.balance.mode}, at most {row.balance.max_repeats} repeats{same}"
+    if row.combine:
+        return ("ensemble, " + row.combine.rule if row.combine.against else "") + (" dense CRF" if row.combine.crf else "")
+    if row.submodels:
+        return f"{row.submodels.parts} networks, one a part of the classes ({row.submodels.rule.replace('_', ' ')})"
+    return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in row.changes.items())
+
+
+CELLS = ("row", "state", "pairs", "mean IoU", "against", "points", "verdict", "was said", "that", "train s", "memory", "parameters")
+"""What a person sees of a line."""
+
+
+def row_cells(row: Mapping[str, Any]) -> list[str]:
+    """Return the cells of one line of :meth:`RowResult.to_json`, in the order of :data:`CELLS`; points are hundredths of mean IoU."""
+    memory, parameters, seconds = row["memory"], row["parameters"], row["seconds"]
+    return [
+        row["row"],
+        row["state"],
+        str(len(row["pairs"]) or ""),
+        _with_ends(row["score"], row["interval"], "{:.1f}"),
+        row["against"] if row["difference"] is not None else "",
+        _with_ends(row["difference"], row["difference_interval"], "{:+.1f}"),
+        row["verdict"],
+        CLAIMS[row["claim"]] if row["claim"] else "",
+        row["agreement"],
+        "" if seconds is None else f"{seconds:.0f}",
+        "" if memory is None else f"{memory / 2**30:.1f} GiB",
+        "" if parameters is None else f"{parameters / 1e6:.1f} M",
+    ]
+
+
+def _with_ends(value: float | None, interval: Sequence[float | None], form: str) -> str:
+    if value is None:
+        return ""
+    low, high = interval
+    ends = "" if low is None or high is None else f" ({form.format(100 * low)} to {form.format(100 * high)})"
+    return form.format(100 * value) + ends
+
+
+def markdown_table(rows: Sequence[RowResult]) -> str:
+    """Return the table as Markdown, a heading where the question changes."""
+    lines = ["| " + " | ".join(CELLS) + " |", "|" + " --- |" * len(CELLS)]
+    heading = ""
+    for row in rows:
+        if row.heading and row.heading != heading:
+            heading = row.heading
+            lines.append(f"| **{heading}** |" + " |" * (len(CELLS) - 1))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row_cells(row.to_json())) + " |")
+    return "\n".join(lines) + "\n"

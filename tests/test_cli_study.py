@@ -1,0 +1,69 @@
+"""The study command: what it starts, the table in its forms, and what it refuses."""
+
+import json
+
+import pytest
+
+from segcore.cli import main
+from segcore.cli.study_command import parse_seeds, parse_weights
+from segcore.errors import SegcoreError
+
+STUDY = {
+    "name": "small",
+    "base": {"model": {"encoder": "tiny", "weights": "none"}, "recipe": {"epochs": 2, "batch_size": 2}, "size": [32, 64]},
+    "seeds": [0],
+    "rows": [
+        {"name": "cross-entropy", "heading": "Loss", "changes": {"recipe.loss": "cross_entropy"}, "claim": "hurts"},
+        {"name": "own file", "changes": {"model.weights": "{own}"}},
+    ],
+}
+
+
+@pytest.fixture
+def shell(trained, capsys, tmp_path, started):
+    """Run a command in the workspace of ``trained``, beside a study file ``small.json``: exit code, standard output and error."""
+    (tmp_path / "small.json").write_text(json.dumps(STUDY))
+
+    def run(*words: object):
+        code = 0
+        try:
+            main([*map(str, words), "--workspace", str(trained.workspace.folder)])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_study_takes_over_what_is_there_and_writes_its_table(trained, shell, tmp_path):
+    code, out, _ = shell(
+        "study", tmp_path / "small.json", "--dataset", "tiny", "--json", "--csv", tmp_path / "t.csv", "--out", tmp_path / "t.md"
+    )
+    found = json.loads(out)
+    assert code == 0 and len(found["queued"]) == 2 == len(found["pending"])  # the base is one of ``trained``
+    base, row, other = found["rows"]
+    assert base["score"] == trained.workspace.scores.report(trained.members[0], "test").to_json()["mean_iou"]
+    assert (base["state"], row["state"], other["state"]) == ("finished", "waiting", "needs a file")
+    assert (tmp_path / "t.csv").read_text().splitlines()[0].startswith("row;heading;differs;against;state")
+    assert "| **Loss** |" in (tmp_path / "t.md").read_text()
+    code, out, _ = shell("study", "small", "--show")  # by its name, from the workspace
+    assert code == 0 and "needs a file" in out and "--weights own=PATH" in out and "Queued" not in out
+
+
+def test_what_a_person_can_mend_is_one_sentence(shell, tmp_path):
+    for words, sentence in (
+        (("small.json", "--dataset", "tiny"), "one of deck, deck-cpu"),
+        ((tmp_path / "small.json",), "--dataset NAME"),
+        ((tmp_path / "small.json", "--dataset", "tiny", "--weights", "own=gone.npz"), "correct the path"),
+        ((tmp_path / "small.json", "--dataset", "tiny", "--rows", "dice"), "Unknown row"),
+    ):
+        code, out, told = shell("study", *words)
+        assert (code, out) == (2, "") and sentence in told and told.count("\n") == 1
+
+
+def test_words_of_the_command_line():
+    assert parse_weights(["a=b=c.npz"]) == {"a": "b=c.npz"} and parse_seeds("2, 0,2") == (2, 0)
+    with pytest.raises(SegcoreError, match="NAME=PATH"):
+        parse_weights(["a.npz"])
+    with pytest.raises(SegcoreError, match="whole numbers"):
+        parse_seeds("0,-1")
