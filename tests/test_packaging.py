@@ -61,7 +61,8 @@ def test_the_wheel_holds_every_file(site) -> None:
     if not tracked("segcore"):
         pytest.skip("NOT COMPARED: this copy is no git checkout, so which files belong to it is unknown")
     inside = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
-    wanted = tracked("segcore") | {f"segcore/front/{name}" for name in tracked("app.py", "pages", "assets", "docs", "studies", ".streamlit")}
+    front = tracked("app.py", "pages", "assets", "docs", "studies", ".streamlit")
+    wanted = tracked("segcore") | {f"segcore/front/{name}" for name in front}
     assert wanted - inside == set()
     strangers = {name for name in inside - wanted if not name.startswith("segscope-") and name != "segcore/front/setup.py"}
     assert strangers == set()
