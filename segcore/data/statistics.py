@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset import Dataset
 from segcore.data.image_files import open_image, write_bytes
 from segcore.data.imbalance import earth_mover_distance, entropy_bits, label_imbalance, mean_imbalance, scumble, shares_of
+from segcore.data.mask_runs import count_values
 from segcore.data.png_decoding import decode_grey
 from segcore.data.scanning import Progress, scan
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
 
 FILE_NAME = "statistics.npz"
-_EXACT_FLOAT = 1 << 24  # OpenCV's histogram is float32
 
 
 def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
@@ -43,10 +42,8 @@ def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
         SegcoreError: The file is missing or damaged, or holds a value too large.
     """
     indices = decode_grey(path)
-    if indices is not None and indices.dtype == np.uint8 and indices.size < _EXACT_FLOAT:
-        counts = cv2.calcHist([indices], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-    elif indices is not None:
-        counts = np.bincount(indices.ravel())
+    if indices is not None:
+        counts = count_values(indices)
     else:
         with open_image(path) as image:
             eight_bits = image.mode in ("L", "P")  # Pillow's own histogram makes no array

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.image_files import open_image, read_indices
+from segcore.data.mask_runs import runs_of
 from segcore.data.png_decoding import decode_grey, decode_rgb
 from segcore.errors import SegcoreError
 from segcore.labels import Color
@@ -171,20 +172,6 @@ def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
     lookup = np.full(size, UNKNOWN, np.uint16)
     lookup[list(indices)] = list(indices.values())
     return lookup
-
-
-def runs_of(codes: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
-    """Break a mask into runs of one code, row after row: masks hold few, so what is done to runs costs next to nothing.
-
-    Args:
-        codes: (H, W) integers, at least one.
-
-    Returns:
-        The code of each run, (R,) of the same kind, and its pixels, (R,).
-    """
-    flat = codes.reshape(-1)
-    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
-    return flat.take(ends), np.diff(ends, prepend=-1)
 
 
 def look_up(table: npt.NDArray[Any], codes: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from segcore.data.dataset import Sample
 from segcore.data.image_files import image_size, verify_image
-from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, mode_of, read_colors, read_ids, runs_of
+from segcore.data.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, mode_of, read_colors, read_ids
 from segcore.data.importers.labelling import Labelling, label_colors, label_declared_ids, label_found_ids
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import Layout, Pair
+from segcore.data.mask_runs import runs_of
 from segcore.data.scanning import Progress, scan
 from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError

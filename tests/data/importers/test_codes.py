@@ -19,27 +19,15 @@ from segcore.data.importers.codes import (
     pack_colors,
     read_colors,
     read_ids,
-    runs_of,
 )
 from segcore.data.png_decoding import decode_grey, decode_rgb
 
-SHAPES = [(1, 1), (1, 7), (7, 1), (13, 29)]
 
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("values", [1, 2, 900])
-def test_runs_put_together_again_are_the_mask(shape, values):
-    codes = np.random.default_rng(0).integers(0, values, shape).astype(np.uint32)
-    found, lengths = runs_of(codes)
-    np.testing.assert_array_equal(np.repeat(found, lengths).reshape(shape), codes)
-    assert (lengths > 0).all() and (found[1:] != found[:-1]).all()
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (13, 29)])
+def test_looking_up_equals_indexing(shape):
+    codes = np.random.default_rng(0).integers(0, 900, shape).astype(np.uint32)
     table = np.random.default_rng(1).integers(0, 99, 1000).astype(np.uint16)
     np.testing.assert_array_equal(look_up(table, codes), table[codes])
-
-
-def test_runs_by_hand():
-    found, lengths = runs_of(np.array([[5, 5, 2], [2, 2, 5]], np.uint8))
-    assert (found.tolist(), lengths.tolist()) == ([5, 2, 5], [2, 3, 1])
 
 
 def test_a_survey_counts_as_numpy_does_from_many_threads():
