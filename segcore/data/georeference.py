@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.image_files import MAX_PIXELS
+from segcore.data.png_header import MAX_PIXELS
 from segcore.errors import SegcoreError
 
 FILE_NAME = "georeference.json"

@@ -30,10 +30,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from segcore.data.png_header import MAX_PIXELS, read_png_header
 from segcore.errors import SegcoreError
-
-MAX_PIXELS = 100_000_000
-"""Largest height times width that is decoded."""
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pnm"})
 """File name endings that are looked at when a folder is searched for images."""
@@ -112,6 +110,9 @@ def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iter
 
 def image_size(path: Path) -> tuple[int, int]:
     """Return (height, width) of an image as :func:`read_image` would give it, from its header alone."""
+    header = read_png_header(path)
+    if header is not None:
+        return header.height, header.width
     with open_image(path) as image:
         width, height = image.size
         turned = _orientation(image) in (5, 6, 7, 8)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.image_files import MAX_PIXELS
+from segcore.data.png_header import MAX_PIXELS
 
 _GREY, _RGB, _RGBA = 0, 2, 6
 
@@ -43,9 +43,13 @@ def decode_rgb(path: Path) -> npt.NDArray[np.uint8] | None:
 def _read(path: Path, kinds: set[tuple[int, int]]) -> tuple[npt.NDArray[np.uint8] | None, tuple[int, int]]:
     """Read a file if it is a PNG of one of the kinds (bits, colour type) and of a size that is decoded; and that size."""
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            start = file.read(32)
+            width, height = int.from_bytes(start[16:20], "big"), int.from_bytes(start[20:24], "big")
+            fits = start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) > 26 and (start[24], start[25]) in kinds
+            if not fits or width * height > MAX_PIXELS:
+                return None, (height, width)
+            file.seek(0)
+            return np.frombuffer(file.read(), np.uint8), (height, width)
     except OSError:
         return None, (0, 0)
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    fits = data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) > 26 and (data[24], data[25]) in kinds and width * height <= MAX_PIXELS
-    return (np.frombuffer(data, np.uint8) if fits else None), (height, width)

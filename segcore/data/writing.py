@@ -67,6 +67,7 @@ class DatasetWriter:
         self.partial = Staging(self.folder).partial
         self._reserved = staging is not None
         self._held = ExitStack()
+        self._made: set[str] = set()
         if self.folder.exists():
             raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
 
@@ -140,7 +141,10 @@ class DatasetWriter:
 
     def _place(self, relative: str) -> Path:
         target = self.partial / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
+        parent = relative.rpartition("/")[0]
+        if parent not in self._made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(parent)
         return target
 
     def _check_mask(self, sample_id: str, mask: npt.NDArray[Any], height: int, width: int) -> None:

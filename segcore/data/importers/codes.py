@@ -11,6 +11,7 @@ import numpy.typing as npt
 from segcore.data.image_files import open_image, read_indices
 from segcore.data.mask_runs import runs_of
 from segcore.data.png_decoding import decode_grey, decode_rgb
+from segcore.data.png_header import read_png_header
 from segcore.errors import SegcoreError
 from segcore.labels import Color
 
@@ -36,6 +37,9 @@ def code_color(code: int) -> Color:
 
 def mode_of(path: Path) -> str:
     """Return Pillow's mode of a mask ("L", "P", "RGB", "I;16"), from its header."""
+    header = read_png_header(path)
+    if header is not None:
+        return header.mode
     with open_image(path) as image:
         return image.mode
 

@@ -14,6 +14,7 @@ from segcore.data.importers.labelling import Labelling, label_colors, label_decl
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import Layout, Pair
 from segcore.data.mask_runs import runs_of
+from segcore.data.png_decoding import decode_rgb
 from segcore.data.scanning import Progress, scan
 from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError
@@ -52,13 +53,13 @@ def _same_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> Non
         )
 
 
-def choose_by(layout: Layout) -> str:
+def choose_by(layout: Layout, progress: Progress | None = None) -> str:
     """Tell whether masks hold ids or colours: by their mode, and by what the declared classes fit."""
     if layout.draw is not None or layout.by != "auto":
         return "index" if layout.by == "auto" else layout.by
     files = [pair.mask for pair in layout.pairs if pair.mask is not None]
     modes: dict[str, list[Path]] = {}
-    for mode, file in zip(scan(_mode_or_none, files), files, strict=True):
+    for mode, file in zip(scan(_mode_or_none, files, None, progress, "telling ids from colours"), files, strict=True):
         modes.setdefault(mode, []).append(file)
     colored = [f for mode, group in modes.items() if mode in ("RGB", "RGBA", "CMYK", "YCbCr") for f in group]
     has_colors = any(row.color is not None for row in layout.declared)
@@ -109,7 +110,7 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
     Raises:
         SegcoreError: No mask can be read, or the declared classes contradict themselves.
     """
-    by = choose_by(layout)
+    by = choose_by(layout, progress)
     if by == "index" and layout.declared:
         return label_declared_ids(layout.declared)
     survey = Survey(COLOR_CODES if by == "color" else ID_CODES)
@@ -161,7 +162,8 @@ def convert(
     def bring_in(pair: Pair) -> Sample | Problem:
         try:
             mask = to_indices(layout, labelling, pair)
-            verify_image(pair.image)
+            if decode_rgb(pair.image) is None:
+                verify_image(pair.image)
             return writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=copy or writer.is_staged(pair.image))
         except SegcoreError as error:
             return Problem.of(pair.id, error)

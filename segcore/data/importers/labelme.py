@@ -31,8 +31,9 @@ class Shapes:
 
 def matches(source: Source) -> bool:
     """Whether a JSON beside an image of the same stem begins as LabelMe's do."""
-    stems = {path.with_suffix("") for path in source.images}
-    beside = [name for name in source.files if name.endswith(".json") and PurePosixPath(name).with_suffix("") in stems]
+    written = [name for name in source.files if name.endswith(".json")]
+    stems = {path.with_suffix("") for path in source.images} if written else set()
+    beside = [name for name in written if PurePosixPath(name).with_suffix("") in stems]
     return any(_begins_with_shapes(source.root / name) for name in beside[:3])
 
 

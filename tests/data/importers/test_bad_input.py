@@ -178,4 +178,4 @@ def test_by_reference_the_images_stay_and_the_source_is_untouched(source):
 def test_progress_is_told(source):
     told = []
     import_dataset(source, source.parent / "set", "set", progress=lambda *step: told.append(step))
-    assert told == [(3, 3, "importing")]
+    assert told == [(3, 3, "telling ids from colours"), (3, 3, "importing")]
