@@ -1,6 +1,7 @@
 """The background process of one run that needs a network: ``python -m segcore.worker RUN_FOLDER``.
 
 With ``--task N`` it helps to train a run that machine 0 of several leads; without it, it is machine 0.
+With ``--measure`` it makes a few steps of a training, says how fast they were, and keeps nothing else of them.
 With ``--serve`` it answers the app's questions about networks instead (predict this image), and ends when its input does.
 
 The folder lies in ``<workspace>/runs/``, its data set in ``<workspace>/datasets/``. Standard output
@@ -22,6 +23,7 @@ from segcore.data.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.answerer import Answer, Arrays, Handler, serve
 from segcore.runs.store import RunFolder, note_environment
+from segcore.training.measuring import measure
 from segcore.training.predict import predict
 from segcore.training.progress import STOPPED, Stopped
 from segcore.training.robustness import measure_robustness
@@ -51,11 +53,12 @@ def _measure_robustness(run: RunFolder, dataset: Dataset) -> None:
 WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {"train": _train, "predict": _predict, "robustness": _measure_robustness}
 
 
-def work(folder: Path) -> int:
+def work(folder: Path, measures: bool = False) -> int:
     """Do what a run's config says and leave its end in its status.
 
     Args:
         folder: The run's folder.
+        measures: Whether only a few of its steps are made, to see how fast it will be.
 
     Returns:
         The exit code: 0 finished or stopped, 1 failed.
@@ -68,7 +71,7 @@ def work(folder: Path) -> int:
             raise unknown("kind of run for this worker", config.kind, WORK)
         dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
         note_environment(run.folder, dataset.fingerprint)
-        WORK[config.kind](run, dataset)
+        (measure if measures else WORK[config.kind])(run, dataset)
     except Stopped:
         return _end(run, "interrupted", STOPPED)
     except SegcoreError as error:
@@ -141,10 +144,11 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if len(arguments) == 3 and arguments[1] == "--task" and arguments[2].isdigit():
         return join(Path(arguments[0]).resolve(), int(arguments[2]))
-    if len(arguments) != 1:
-        print("Usage: python -m segcore.worker RUN_FOLDER [--task N], or --serve", file=sys.stderr)
+    measures = list(arguments[1:]) == ["--measure"]
+    if len(arguments) != 1 + measures:
+        print("Usage: python -m segcore.worker RUN_FOLDER [--task N | --measure], or --serve", file=sys.stderr)
         return 2
-    return work(Path(arguments[0]).resolve())
+    return work(Path(arguments[0]).resolve(), measures)
 
 
 if __name__ == "__main__":

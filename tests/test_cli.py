@@ -1,6 +1,7 @@
 """The shell door: one JSON document on standard output, one sentence and exit code 2 for a mistake."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from PIL import Image
 from segcore.cli import main
 from segcore.cli.commands import COMMANDS
 from segcore.cli.tables import table
+from segcore.config import TrainConfig
+from segcore.runs import measuring
+from segcore.runs.store import RunFolder
 
 CLASSES = "id,name,color,ignore\n0,field,#e69f00,false\n1,road,#808080,false\n2,void,#000000,true\n"
 
@@ -197,3 +201,23 @@ def test_a_name_of_older_libraries_is_a_pair(shell, source: Path, tmp_path: Path
     shell("import", source, "--name", "tiny")
     assert shell("train", "tiny", *words, "--weights", "none", "--size", "96x128") == {"runs": ["one"]}
     assert (launched[0].model.architecture, launched[0].model.encoder) == pair
+
+
+def test_a_pace_is_measured_instead_of_a_start(shell, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell("import", source, "--name", "tiny")
+    told = {"format": 1, "seconds_per_epoch": 30.0, "images_per_second": 2.5, "steps": 6, "memory": 3 << 29, "device": "CPU"}
+
+    def start(folder: Path, key: str, config: TrainConfig) -> None:
+        run = RunFolder.create(measuring.paces_folder(folder), key, config)
+        run.write_json("pace", {**told, "measured": 1e9})
+        run.write_json("beside", {"runs": ["a", "b"]})
+        run.write_status(state="finished")
+
+    monkeypatch.setattr(measuring, "start", start)
+    words = ("train", "tiny", "--encoder", "tiny", "--weights", "none", "--size", "32x32", "--epochs", 8, "--measure")
+    assert shell(*words)["pace"]["epoch_seconds"] == 30.0
+    shutil.rmtree(next(source.parent.glob("workspace/paces/*")))
+    said = shell(*words, json_wanted=False)
+    assert "An epoch takes 30.0 s with its validation, 8 epochs 4.0 min." in said
+    assert "2.5 images/s, 1.5 GiB at most; 6 steps, CPU." in said and "Runs at work meanwhile: 2;" in said
+    assert shell("runs")["runs"] == []

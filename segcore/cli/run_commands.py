@@ -1,6 +1,7 @@
 """Commands about runs: train, predict, runs, stop, resume."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -71,6 +72,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--deterministic", action="store_true", help="bit-identical repeats")
     add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
     add("--wait", action="store_true", help="return when the runs have ended; without it they go on by themselves")
+    add("--measure", action="store_true", help="start nothing: make a few steps and say how long an epoch takes, and how much memory")
 
 
 def _some(table_of_names: dict[str, Any]) -> str:
@@ -127,6 +129,10 @@ def train_config(options: Options) -> TrainConfig:
 def _train(options: Options) -> dict[str, Any]:
     config = train_config(options)
     workspace = workspace_of(options)
+    if options.measure:
+        workspace.launch.measure(config)
+        pace = workspace.launch.wait_for_measure(config, progress=ProgressLine("Measuring"))
+        return {"pace": dataclasses.asdict(pace), "epochs": config.recipe.epochs}
     runs = workspace.runs.train(config, members=options.members)
     if options.wait:
         workspace.runs.wait(runs, progress=ProgressLine("Training"))
@@ -134,6 +140,14 @@ def _train(options: Options) -> dict[str, Any]:
 
 
 def _show_train(result: dict[str, Any]) -> str:
+    if "pace" in result:
+        pace, epochs, seconds = result["pace"], result["epochs"], result["pace"]["epoch_seconds"]
+        told = [
+            f"An epoch takes {seconds:.1f} s with its validation, {epochs} epochs {epochs * seconds / 60:.1f} min.",
+            f"{pace['images_per_second']:.1f} images/s, {pace['memory'] / 2**30:.1f} GiB at most; {pace['steps']} steps, {pace['device']}.",
+        ]
+        beside = len(pace["beside"])
+        return "\n".join(told + [f"Runs at work meanwhile: {beside}; alone it is faster."] * bool(beside))
     return "Runs: " + ", ".join(result["runs"]) + "\nWatch them with: segscope runs"
 
 

@@ -1,6 +1,8 @@
 """How many images fit into memory at once: from the sizes of a network's activations while they live."""
 
 import math
+import resource
+import sys
 from collections import Counter
 from typing import Any
 
@@ -72,3 +74,12 @@ def _free_bytes(kind: str) -> int:
 
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 """What is raised where it did not fit after all."""
+
+
+def peak_bytes() -> int:
+    """Return the most bytes that were in use so far: of the GPU that used most, or without one of this process."""
+    gpus = [gpu.name.replace("/physical_device:", "") for gpu in tf.config.get_visible_devices("GPU")]
+    if gpus:
+        return max(int(tf.config.experimental.get_memory_info(gpu)["peak"]) for gpu in gpus)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

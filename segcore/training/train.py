@@ -53,10 +53,10 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
         raise SegcoreError(f"Expected a training run, received a run of kind {config.kind!r}: choose a training run.")
     fields = {"epochs": config.recipe.epochs, "message": "Preparing", "diverged": False}
     with Progress(run, silent=task > 0, **fields) as progress, together(config.hosts):
-        _Training(run, config, dataset, progress, task).go()
+        Training(run, config, dataset, progress, task).go()
 
 
-class _Training:
+class Training:
     """One call of :func:`train`: the parts that its epochs share."""
 
     def __init__(self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress, task: int) -> None:

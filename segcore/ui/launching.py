@@ -6,15 +6,17 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.ui import manual, starting, state
+from segcore.ui import manual, pacing, starting, state
 from segcore.ui.measuring import stamp
 from segcore.ui.run_table import size
 from segcore.workspace import Workspace
-from segcore.workspace.launching import Pace
+from segcore.workspace.costs import Estimate
+from segcore.workspace.paces import Pace
 from segcore.workspace.suggestions import Suggestion
 from segcore.workspace.variations import FIELDS, combine, read_values
 
 GIB = 1 << 30
+DOCS = "data-measures#what-a-run-will-take"
 COMMON = ("learning_rate", "loss", "architecture", "encoder", "augmentation", "batch_size", "size", "optimizer", "schedule", "seed")
 
 
@@ -53,41 +55,64 @@ def before(config: TrainConfig, runs: int) -> None:
         return
     with st.container(border=True, key="before"):
         cards = st.columns(4)
-        cards[0].metric(
-            "Parameters",
-            f"{estimate.parameters / 1e6:.1f} M",
-            help=manual.see("Weights of encoder and decoder together, from a table; estimated.", "data-measures#what-a-run-will-take"),
-        )
-        cards[1].metric(
-            "Memory, about",
-            f"{estimate.memory / GIB:.1f} GiB",
-            help=manual.see(
-                "Parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured.",
-                "data-measures#what-a-run-will-take",
-            ),
-        )
-        cards[2].metric(
-            "Disk, about",
-            size(estimate.disk * runs),
-            help=manual.see(f"For {runs} run(s): best weights, checkpoint, masks by epoch.", "data-measures#what-a-run-will-take"),
-        )
-        cards[3].metric("An epoch, about", _epoch(config, pace), help=manual.see(_pace_help(pace), "data-measures#what-a-run-will-take"))
+        told = "Weights of encoder and decoder together, from a table; estimated."
+        cards[0].metric("Parameters", f"{estimate.parameters / 1e6:.1f} M", help=manual.see(told, DOCS))
+        title = "Memory, at most" if _is_measured(pace) else "Memory, about"
+        cards[1].metric(title, _memory(estimate, pace), help=manual.see(_memory_help(pace), DOCS))
+        told = f"For {runs} run(s): best weights, checkpoint, masks by epoch."
+        cards[2].metric("Disk, about", size(estimate.disk * runs), help=manual.see(told, DOCS))
+        seconds = _epoch_seconds(config, pace)
+        rough = "~ " if pace is not None and not pace.is_measured else ""
+        title = "An epoch" if _is_measured(pace) else "An epoch, about"
+        shown = rough + _short(seconds) if seconds is not None else "not known"
+        cards[3].metric(title, shown, help=manual.see(_pace_help(pace), DOCS))
+        with st.container(horizontal=True, vertical_alignment="center", key="pace_row"):
+            pacing.offer(config, pace)
+            if seconds is not None:
+                st.caption(f"{_whole(config, runs, seconds, rough)} {pacing.told(pace)}")
         for sentence in conflicts:
             st.markdown(f":orange[:material/warning:] {state.plain(sentence)}")
         if not conflicts:
             st.caption(":material/check: Nothing speaks against it.")
 
 
-def _epoch(config: TrainConfig, pace: Pace | None) -> str:
-    if pace is None:
-        return "not known"
-    images = len(state.workspace().datasets.open(config.dataset).select(config.train_split))
-    return ("" if pace.is_measured else "~ ") + state.duration(images / pace.images_per_second)
+def _is_measured(pace: Pace | None) -> bool:
+    return pace is not None and pace.memory is not None
+
+
+def _memory(estimate: Estimate, pace: Pace | None) -> str:
+    return f"{(pace.memory if pace is not None and pace.memory is not None else estimate.memory) / GIB:.1f} GiB"
+
+
+def _memory_help(pace: Pace | None) -> str:
+    if _is_measured(pace):
+        return "Measured over a few steps: of the whole process, or of the GPU that used most."
+    return "Parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured."
+
+
+def _epoch_seconds(config: TrainConfig, pace: Pace | None) -> float | None:
+    if pace is None or pace.epoch_seconds is not None:
+        return None if pace is None else pace.epoch_seconds
+    return len(state.workspace().datasets.open(config.dataset).select(config.train_split)) / pace.images_per_second
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else state.duration(seconds)
+
+
+def _whole(config: TrainConfig, runs: int, seconds: float, rough: str) -> str:
+    """Say how long all of it takes, one run after another."""
+    epochs = config.recipe.epochs
+    times = f"{epochs:,} epochs" + (f" x {runs} runs, one after another" if runs > 1 else "")
+    early = ", less where it stops early" if config.recipe.patience else ""
+    return f"{times}: {rough or 'about '}{state.duration(seconds * epochs * runs)}{early}."
 
 
 def _pace_help(pace: Pace | None) -> str:
     if pace is None:
-        return "No run has ended here yet; the first one will tell."
+        return "No run has ended here yet. Measure a few steps, or let the first run tell."
+    if pace.epoch_seconds is not None:
+        return f"Measured: {pace.images_per_second:.1f} images a second, with the balance plan's repeats and validation."
     if not pace.is_measured:
         return f"A rough guess from {pace.run}, another network, by the operations of the two; it may be off by a factor of three."
     return f"At {pace.images_per_second:.1f} images a second, as {pace.run} had; repeats of a balance plan and validation come on top."

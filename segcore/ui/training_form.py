@@ -9,6 +9,7 @@ from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODER
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.ui import starting, state
+from segcore.ui.device_choice import pick_device
 from segcore.ui.training_details import details, pick
 
 
@@ -63,10 +64,6 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 help="Epochs without a better validation mean IoU; 0: never stop.",
                 key=key("patience"),
             )
-            devices = state.workspace().queue.device_choices()
-            devices = list(dict.fromkeys(["auto", *devices, begun.device]))
-            where = "auto: the first GPU, else the CPU; cluster: a machine of the cluster."
-            device = st.selectbox("Device", devices, index=devices.index(begun.device), help=where, key=key("device"))
             seed = st.number_input("Seed", 0, 2**31 - 1, begun.seed, key=key("seed"))
         splits = [s for s in opened.splits if s]
         with one:
@@ -100,6 +97,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 help="Repeat images that hold rare labels.",
                 key=key("balance_plan"),
             )
+        device = pick_device(begun.device)
     more = details(weights, begun)
     try:
         config = dataclasses.replace(

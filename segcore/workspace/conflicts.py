@@ -22,6 +22,7 @@ class Facts:
         absent_classes: Classes that no image of the training split holds.
         plan_split: Split that the chosen balance plan was made for; "" for any, or without a plan.
         repeated: Images of an epoch with the plan; None without one.
+        cluster: Address of the cluster that runs may be handed to; "" for none.
     """
 
     splits: dict[str, int]
@@ -31,6 +32,7 @@ class Facts:
     absent_classes: tuple[str, ...] = ()
     plan_split: str = ""
     repeated: int | None = None
+    cluster: str = ""
 
 
 def find_conflicts(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int = 1) -> list[str]:
@@ -78,11 +80,16 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
     gpus = [device for device in facts.devices if device.id != "cpu"]
     wanted = [part.strip() for part in config.device.split(",")] if config.device != "auto" else [(gpus or [known["cpu"]])[0].id]
     elsewhere = config.device.partition(":")[0] == "cluster"
+    if elsewhere and not facts.cluster:
+        found.append("No cluster is named in this workspace: the run would fail. Give the address of its scheduler, or choose auto.")
     wanted = [] if elsewhere else wanted
     absent = [name for name in wanted if name not in known]
     if absent:
         found.append(f"This machine has no {', '.join(absent)}: choose one of {', '.join(known)}, or auto.")
     used = [known[name] for name in wanted if name in known]
+    if len(wanted) > 1 and config.recipe.batch_size % len(wanted):
+        near = max(1, config.recipe.batch_size // len(wanted)) * len(wanted)
+        found.append(f"A batch of {config.recipe.batch_size} does not divide among {len(wanted)} devices: take {near}.")
     share = estimate.memory / max(len(used), 1)
     for device in used:
         if share > device.memory:

@@ -2,50 +2,23 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from segcore.config import TrainConfig, config_from_json, to_json
+from segcore.config import TrainConfig
 from segcore.data.plans import BalancePlan
 from segcore.data.statistics import load_statistics
 from segcore.errors import SegcoreError
-from segcore.runs.listing import list_runs
-from segcore.runs.store import RunFolder
+from segcore.runs.settings import cluster_address
 from segcore.workspace.conflicts import Facts, find_conflicts
 from segcore.workspace.costs import Estimate, estimate
-from segcore.workspace.datasets import DatasetShelf
-from segcore.workspace.runs import RunShelf
+from segcore.workspace.paces import PaceShelf
 from segcore.workspace.suggestions import Suggestion, suggest_config
 from segcore.workspace.variations import combine
 
-LOOKED_AT = 20
-"""Finished runs of the same network and size whose pace is looked up."""
 
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast a run will be.
-
-    Attributes:
-        images_per_second: Images learned from in a second.
-        run: Id of the run that tells it.
-        is_measured: Whether that run had the same network, size, batch and precision; else it is a rough guess.
-    """
-
-    images_per_second: float
-    run: str
-    is_measured: bool
-
-
-class LaunchShelf:
+class LaunchShelf(PaceShelf):
     """What is asked before a run starts."""
-
-    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf) -> None:
-        self._workspace = workspace
-        self._datasets = datasets
-        self._runs = runs
 
     def suggest(self, dataset: str) -> Suggestion:
         """Suggest what to train on a data set; counts its classes if that was not done yet.
@@ -92,9 +65,9 @@ class LaunchShelf:
             plan = BalancePlan.from_json(opened.load_plan(config.balance_plan))
             plan_split = plan.split
             repeated = len(plan.expand([s.id for s in samples if s.mask is not None])) if plan_split in ("", config.train_split) else None
-        return Facts(
-            splits, size, self._runs.devices(), shutil.disk_usage(self._workspace).free, self._absent(config), plan_split, repeated
-        )
+        free = shutil.disk_usage(self._workspace).free
+        cluster = cluster_address(self._workspace)
+        return Facts(splits, size, self._runs.devices(), free, self._absent(config), plan_split, repeated, cluster)
 
     def _absent(self, config: TrainConfig) -> tuple[str, ...]:
         """Classes without a pixel in the training split; empty where the masks were not counted yet, which takes a while."""
@@ -103,29 +76,6 @@ class LaunchShelf:
             return ()
         pixels = counted.select(config.train_split).pixels
         return tuple(name for name, count in zip(counted.label_set.class_names, pixels, strict=True) if count == 0)
-
-    def pace(self, config: TrainConfig) -> Pace | None:
-        """Return how fast a run will be, by runs that ended here; None where there is none to go by.
-
-        The latest run of the same network, size, batch and precision tells it; else the latest run of any network does, by the
-        operations of the two for an image, which is a rough guess: networks differ in how well they use a machine.
-        """
-        wanted = to_json(config)
-        ended = [run for run in list_runs(self._runs.folder) if run.kind == "train" and run.status.state == "finished"]
-        alike = [run for run in ended if _alike(run.config, wanted)]
-        for run in [*alike[:LOOKED_AT], *ended[:LOOKED_AT]]:
-            paces = [p for line in RunFolder(run.folder).metrics() if isinstance(p := line.get("images_per_second"), float) and p > 0]
-            if not paces:
-                continue
-            if run in alike:
-                return Pace(median(paces), run.id, True)
-            try:
-                other = config_from_json(run.config)
-            except SegcoreError:
-                continue
-            if isinstance(other, TrainConfig):
-                return Pace(median(paces) * estimate(other, 2).operations / estimate(config, 2).operations, run.id, False)
-        return None
 
     def launch(self, config: TrainConfig, choices: Mapping[str, Sequence[Any]], members: int = 1, tag: str = "") -> list[str]:
         """Queue a training run, or an ensemble, for every combination of values, and return the ids.
@@ -146,13 +96,3 @@ class LaunchShelf:
         for run in runs if tag else ():
             self._runs.open(run).write_notes(tags=[tag])
         return runs
-
-
-def _alike(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    model, other = stored.get("model") or {}, wanted["model"]
-    recipe, same = stored.get("recipe") or {}, wanted["recipe"]
-    return (
-        all(model.get(key) == other[key] for key in ("architecture", "encoder"))
-        and stored.get("size") == wanted["size"]
-        and all(recipe.get(key) == same[key] for key in ("batch_size", "precision"))
-    )

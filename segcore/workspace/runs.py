@@ -73,9 +73,27 @@ class RunShelf(DerivedRuns):
         Raises:
             SegcoreError: The data set, a split, the label map or the balance plan does not exist, or the number is out of range.
         """
-        dataset = self._datasets.open(config.dataset)
         if not 1 <= members <= 100:
             raise SegcoreError(f"Expected 1 to 100 members, received {members}: choose a number in that range.")
+        dataset = self.check(config)
+        group = self._new_id(f"{config.dataset}-{config.model.architecture}-{config.model.encoder}")
+        runs: list[str] = []
+        parts = _label_maps(dataset, config)
+        for number in range(members * len(parts)):
+            run, part = f"{group}-{number + 1}", parts[number % len(parts)]
+            member_config = dataclasses.replace(config, member=number, group=group, seed=config.seed + number, label_map=part)
+            RunFolder.create(self.folder, run, member_config).write_status(epochs=config.recipe.epochs)
+            runs.append(run)
+        jobs.submit(self._workspace, runs)
+        return runs
+
+    def check(self, config: TrainConfig) -> Dataset:
+        """Return the data set of a config, after a look whether all that it names is there.
+
+        Raises:
+            SegcoreError: The data set, a split, the label map or the balance plan does not exist.
+        """
+        dataset = self._datasets.open(config.dataset)
         if not dataset.splits or dataset.splits == [""]:
             raise SegcoreError(
                 f"Expected splits in the data set {config.dataset!r}, found none: make them first (segscope split {config.dataset})."
@@ -87,16 +105,7 @@ class RunShelf(DerivedRuns):
             dataset.load_label_map(config.label_map)
         if config.balance_plan:
             dataset.load_plan(config.balance_plan)
-        group = self._new_id(f"{config.dataset}-{config.model.architecture}-{config.model.encoder}")
-        runs: list[str] = []
-        parts = _label_maps(dataset, config)
-        for number in range(members * len(parts)):
-            run, part = f"{group}-{number + 1}", parts[number % len(parts)]
-            member_config = dataclasses.replace(config, member=number, group=group, seed=config.seed + number, label_map=part)
-            RunFolder.create(self.folder, run, member_config).write_status(epochs=config.recipe.epochs)
-            runs.append(run)
-        jobs.submit(self._workspace, runs)
-        return runs
+        return dataset
 
     def refresh(self) -> None:
         """Notice workers that died, and start what waits."""

@@ -55,7 +55,7 @@ def suggest_config(
     images = int(summary["num_samples"])
     imbalance = summary["imbalance"]["pixel"]["mean_ir"] or 1.0
     model = ModelConfig("unet", "resnet50" if on_gpu else "mobilenet_v2", "imagenet")
-    where = f"{device.name}, {device.memory / GIB:.0f} GiB" if on_gpu else f"no GPU here, {device.cores} processor cores"
+    where = f"{device.name}, {device.memory / GIB:.0f} GiB" if on_gpu else f"No GPU here, {device.cores} processor cores"
     reasons.append(
         (
             "Network",

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+import time
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from segcore.cli import build_parser
 from segcore.cli.run_commands import train_config
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.labels import LabelMap
-from segcore.runs import jobs
+from segcore.runs import jobs, measuring
+from segcore.runs.devices import Device
+from segcore.runs.store import RunFolder
 from segcore.ui.training_form import command_line
 
 
@@ -233,3 +236,55 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(workspace, started, op
     rows = workspace.runs.rows()
     assert [row["tags"] for row in rows] == [["rates"]] * 2
     assert sorted(workspace.runs.open(row["run"]).config.recipe.learning_rate for row in rows) == [1e-4, 1e-3]
+
+
+def test_devices_are_shown_and_any_of_them_chosen(workspace, started, open_page, read, monkeypatch) -> None:
+    cards = [Device(f"gpu:{i}", f"Card {i}", 0, 24 << 30, 6 << 30, 0.25, 61.0) for i in range(2)]
+    here = [Device("cpu", "A processor", 8, 16 << 30, 4 << 30, None, None), *cards]
+    monkeypatch.setattr("segcore.workspace.runs.list_devices", lambda: here)
+    at = open_page("train")
+    told = " ".join(m.value for m in [*at.markdown, *at.caption])
+    assert "**8 cores**" in told and "Card 1" in told and told.count("25 % busy · 61 °C") == 2
+    read.check(at.button_group(key="device").set_value("gpu").run())
+    read.check(at.button_group(key="gpus").set_value(["gpu:0", "gpu:1"]).run())
+    assert parsed(next(c.value for c in at.code))[0].device == "gpu:0,gpu:1"
+    read.check(field(at.number_input, "Batch size").set_value(7).run())
+    assert "does not divide among 2 devices" in " ".join(m.value for m in at.markdown)
+    read.check(at.button_group(key="device").set_value("cluster").run())
+    assert "No cluster is named in this workspace" in " ".join(m.value for m in at.markdown)
+    at.text_input(key="cluster_address").set_value("10.0.0.5").run()
+    read.check(at.button(key="cluster_keep").click().run())
+    assert "tcp://10.0.0.5:8786" in at.error[0].value
+    read.check(field(at.selectbox, "GPUs for a run").set_value("cluster:2").run())
+    assert parsed(next(c.value for c in at.code))[0].device == "cluster:2"
+    read.check(at.button_group(key="device").set_value("auto").run())
+    assert parsed(next(c.value for c in at.code))[0].device == "auto"
+
+
+def test_time_and_memory_are_measured_on_request(workspace, started, open_page, read, monkeypatch) -> None:
+    begun = []
+
+    def start(folder, key, config):
+        run = RunFolder.create(measuring.paces_folder(folder), key, config)
+        begun.append(run)
+        return run.write_status(state="starting", started=time.time())
+
+    monkeypatch.setattr(measuring, "start", start)
+    at = open_page("train")
+    field(at.selectbox, "Encoder").set_value("tiny").run()
+    read.check(field(at.number_input, "Epochs").set_value(20).run())
+    assert field(at.metric, "An epoch, about").value == "not known"
+    read.check(at.button(key="measure").click().run())
+    (run,) = begun
+    assert run.config.recipe.epochs == 20 and at.button(key="stop_measure")
+    told = {"format": 1, "images_per_second": 2.0, "steps": 6, "memory": 3 << 30, "device": "CPU", "measured": time.time()}
+    run.write_json("pace", {**told, "seconds_per_epoch": 7.5})
+    run.write_json("beside", {"runs": ["a"]})
+    run.write_status(state="finished")
+    read.check(at.run())
+    assert field(at.metric, "An epoch").value == "7.5 s" and field(at.metric, "Memory, at most").value == "3.0 GiB"
+    told = " ".join(c.value for c in at.caption)
+    assert "20 epochs: about 2 min, less where it stops early. Measured just now over 6 steps on CPU while 1 of your runs" in told
+    run.write_status(state="failed", cause="The memory did not suffice.")
+    read.check(at.run())
+    assert "The memory did not suffice" in " ".join(c.value for c in at.caption)
