@@ -17,6 +17,7 @@ navigation = st.navigation(
         "Learn": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
+            st.Page("pages/study.py", title="Study", icon=":material/science:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         ],
         "Look and judge": [

@@ -1,9 +1,7 @@
 """The command ``study``: recipes that differ from a base in one thing each, run with several seeds and set side by side."""
 
 import argparse
-import csv
 import dataclasses
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,9 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
-from segcore.workspace.recipe_studies import Plan, RecipeStudyShelf
-from segcore.workspace.study_rows import CELLS, markdown_table, row_cells
+from segcore.workspace.recipe_studies import RecipeStudyShelf
+from segcore.workspace.study_rows import CELLS, csv_table, markdown_table, row_cells
+from segcore.workspace.study_table import Plan, study_page
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--show", action="store_true", help="start nothing: print how it stands")
     add("--wait", action="store_true", help="return when all has ended; without it the runs go on by themselves")
     add("--csv", metavar="FILE", help="also write the table, ';' between cells")
+    add("--html", metavar="FILE", help="also write one page with charts that opens offline")
     add("--out", metavar="FILE", help="also write the table as Markdown")
 
 
@@ -72,37 +72,27 @@ def _study(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     shelf, plan = workspace.recipe_studies, _plan(workspace, options)
     queued = [] if options.show else shelf.start(plan, [name.strip() for name in options.rows.split(",") if name.strip()])
-    pending = shelf.pending(plan)
+    pending = shelf.progress(plan).pending
     while options.wait and pending:
         try:
             workspace.runs.wait(pending, progress=ProgressLine("Study"))
         except SegcoreError:
-            pending = []  # the table names what failed; the rest is there
+            pending = ()  # the table names what failed; the rest is there
         else:
-            pending = shelf.pending(plan)
+            pending = shelf.progress(plan).pending
     found = shelf.table(plan)
     files = []
     if options.csv:
         files.append(Path(options.csv))
         workspace.reports.write(files[-1], csv_table([row.to_json() for row in found.rows]))
+    if options.html:
+        files.append(Path(options.html))
+        facts = workspace.reports.facts([run for row in found.rows for run in row.runs][:1])
+        workspace.reports.write(files[-1], study_page(found, facts))
     if options.out:
         files.append(Path(options.out))
         workspace.reports.write(files[-1], markdown_table(found.rows))
-    return {**found.to_json(), "queued": queued, "pending": shelf.pending(plan), "files": [str(file) for file in files]}
-
-
-def csv_table(rows: list[dict[str, Any]]) -> str:
-    """Return a table's rows as text, ';' between cells, lists joined by blanks."""
-    told = io.StringIO()
-    writer = csv.writer(told, delimiter=";", lineterminator="\n")
-    writer.writerow(rows[0])
-    for row in rows:
-        writer.writerow(["" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v for v in row.values()])
-    return told.getvalue()
-
-
-def _flat(values: list[Any]) -> list[str]:
-    return [":".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v) for v in values]
+    return {**found.to_json(), "queued": queued, "pending": list(shelf.progress(plan).pending), "files": [str(file) for file in files]}
 
 
 def _show(result: dict[str, Any]) -> str:

@@ -256,7 +256,7 @@ class RecipeStudy:
         if missing:
             told = self.files.get(missing, "")
             what = f"the weights file {missing!r}" + (f" ({told})" if told else "")
-            raise SegcoreError(f"Expected {what}, received none: give it by --weights {missing}=PATH.")
+            raise SegcoreError(f"Expected {what}, received none: give its path (in the shell --weights {missing}=PATH).")
         data: dict[str, Any] = {"dataset": dataset, **copy.deepcopy(self.base), "seed": seed}
         for key, value in (row.changes if row else {}).items():
             *outer, last = str(key).split(".")

@@ -61,6 +61,42 @@ def line_chart(title: str, lines: Mapping[str, Line], x_title: str, x_ticks: Map
     return f"<figure class='chart'>{picture}<figcaption>{' &nbsp; '.join(legend)}</figcaption></figure>"
 
 
+def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]], x_title: str) -> str:
+    """Draw one value a row with its interval, and the line at 0; what lies wholly on one side of it stands out.
+
+    Args:
+        title: What is drawn, for those who cannot see it.
+        rows: (name, value, low, high), the first on top; ends that are no numbers are not drawn.
+        x_title: What the axis says.
+    """
+    known = [row for row in rows if math.isfinite(row[1])]
+    if not known:
+        return ""
+    ends = [0.0, *(end for row in known for end in row[1:] if math.isfinite(end))]
+    low, high = min(ends), max(max(ends), min(ends) + 1e-9)
+    left, width, step = 270, 720, 22
+    height = step * len(known) + BOTTOM + TOP
+
+    def across(value: float) -> float:
+        return left + (value - low) / (high - low) * (width - left - 24)
+
+    zero = f"{across(0):.1f}"
+    drawn = [f"<path d='M{zero} {TOP}V{height - BOTTOM}' stroke='currentColor' opacity='.5'/>"]
+    for tick in (low, 0.0, high):
+        drawn.append(f"<text x='{across(tick):.1f}' y='{height - BOTTOM + 14}' text-anchor='middle'>{tick:+.1f}</text>")
+    drawn.append(f"<text x='{(left + width) / 2:.0f}' y='{height - 4}' text-anchor='middle'>{html.escape(x_title)}</text>")
+    for number, (name, value, bottom, top) in enumerate(known):
+        y = TOP + step * (number + 0.5)
+        color = COLORS[0] if bottom > 0 else COLORS[1] if top < 0 else "currentColor"
+        drawn.append(f"<text x='{left - 10}' y='{y:.1f}' dy='4' text-anchor='end'>{html.escape(name)}</text>")
+        if math.isfinite(bottom) and math.isfinite(top):
+            drawn.append(f"<path d='M{across(bottom):.1f} {y:.1f}H{across(top):.1f}' stroke='{color}' stroke-width='2'/>")
+        drawn.append(f"<circle cx='{across(value):.1f}' cy='{y:.1f}' r='4' fill='{color}'/>")
+    label = html.escape(title, quote=True)
+    picture = f"<svg viewBox='0 0 {width} {height}' width='{width}' role='img' aria-label='{label}'>{''.join(drawn)}</svg>"
+    return f"<figure class='chart whole'>{picture}</figure>"
+
+
 def depth_sections(depth: Mapping[str, Any], class_names: Sequence[str]) -> str:
     """Write the sections of what was measured besides counts; what is absent is left out.
 

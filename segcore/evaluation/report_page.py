@@ -32,6 +32,7 @@ td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}.soft{color:
 .heat td{border:0;min-width:2.2rem;text-align:center;font-size:.8rem}.heat td:first-child{text-align:left}
 figure{display:inline-block;margin:0 1rem 1rem 0;max-width:320px}
 .chart{max-width:480px}.chart svg{max-width:100%;height:auto;font-size:11px;fill:currentColor}
+.whole{max-width:100%}
 figure img{max-width:100%;image-rendering:pixelated}figcaption{font-size:.85rem;color:var(--soft)}pre{white-space:pre-wrap;font-size:.8rem}
 .key{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid var(--line)}
 """
@@ -79,9 +80,9 @@ def build_page(
     """
     if not reports:
         raise SegcoreError("Expected at least one report for the page, received none: evaluate a run first.")
-    body = [f"<h1>{_text(title)}</h1>"]
+    body = [f"<h1>{html_text(title)}</h1>"]
     if facts:
-        body.append(_table(["", ""], [[_text(k), _text(v)] for k, v in facts.items()]))
+        body.append(html_table(["", ""], [[html_text(k), html_text(v)] for k, v in facts.items()]))
     if len(reports) > 1:
         body.append(_comparison(reports))
     for name, report in reports.items():
@@ -93,25 +94,37 @@ def build_page(
     if pictures:
         body.append("<h2>Pictures</h2>" + "".join(_figure(picture) for picture in pictures))
     if config:
-        body.append(f"<h2>Config</h2><pre>{_text(json.dumps(config, indent=1, ensure_ascii=False, default=str))}</pre>")
+        body.append(f"<h2>Config</h2><pre>{html_text(json.dumps(config, indent=1, ensure_ascii=False, default=str))}</pre>")
+    return whole_page(title, body)
+
+
+def whole_page(title: str, body: Sequence[str]) -> str:
+    """Return a complete HTML document of some parts that are HTML already; its policy lets nothing be fetched and no script run.
+
+    Args:
+        title: Its title, plain text.
+        body: The parts, in order.
+    """
     policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-    head = f"<meta charset='utf-8'>{policy}<meta name='viewport' content='width=device-width'><title>{_text(title)}</title>"
+    head = f"<meta charset='utf-8'>{policy}<meta name='viewport' content='width=device-width'><title>{html_text(title)}</title>"
     return f"<!doctype html><html lang='en'><head>{head}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
 
 
-def _text(value: object) -> str:
+def html_text(value: object) -> str:
+    """Return anything as text that is safe inside HTML."""
     return html.escape(str(value))
 
 
 def _title(name: str) -> str:
-    return _text(name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice").replace("mcc", "MCC"))
+    return html_text(name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice").replace("mcc", "MCC"))
 
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "&ndash;" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """Return a table of cells that are HTML already; ``kind`` is its class."""
     top = "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>" if any(head) else ""
     lines = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<div class='wide'><table class='{kind}'>{top}{lines}</table></div>"
@@ -119,7 +132,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -
 
 def _figure(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode("ascii")
-    caption = _text(picture.caption)
+    caption = html_text(picture.caption)
     return f"<figure><img alt='{caption}' src='data:image/png;base64,{data}'><figcaption>{caption}</figcaption></figure>"
 
 
@@ -128,19 +141,20 @@ def _one(name: str, report: Report) -> str:
     data = report.to_json()
     low, high = data["interval"]["mean_iou"]
     parts = [
-        f"<h2>{_text(name)}</h2><p class='soft'>{_text(data['statement'])}</p>",
+        f"<h2>{html_text(name)}</h2><p class='soft'>{html_text(data['statement'])}</p>",
         f"<p><b>Mean IoU {_number(data['mean_iou'])}</b> ({_number(low)} to {_number(high)} at {report.level:.0%}, resampling "
         f"{data['protocol']['resampled']}); pixel accuracy {_number(data['pixel_accuracy'])}.</p>",
-        _table(
+        html_table(
             ["score", "over the set", "mean over images"],
             [[_title(k), _number(v), _number(data["mean_over_images"][k])] for k, v in data["scores"].items()],
         ),
         "<h3>Classes</h3>",
-        _table(
+        html_table(
             ["class", "IoU", "", "Dice", "precision", "recall", "true pixels"],
             [
                 [
-                    f"<span class='key' style='background:{color_to_hex(report.label_set.classes[i].color)}'></span>{_text(row['name'])}",
+                    f"<span class='key' style='background:{color_to_hex(report.label_set.classes[i].color)}'></span>"
+                    f"{html_text(row['name'])}",
                     _number(row["iou"]),
                     _bar(row["iou"], row["interval"]),
                     _number(row["dice"]),
@@ -154,9 +168,9 @@ def _one(name: str, report: Report) -> str:
         "<h3>Confusion: share of each true class, in percent</h3>",
         _confusion(report),
         "<h3>Hardest images</h3>",
-        _table(
+        html_table(
             ["image", "mean IoU", "pixel accuracy"],
-            [[_text(row["id"]), _number(row["mean_iou"]), _number(row["pixel_accuracy"])] for row in data["images"][:12]],
+            [[html_text(row["id"]), _number(row["mean_iou"]), _number(row["pixel_accuracy"])] for row in data["images"][:12]],
         ),
     ]
     return "".join(parts)
@@ -178,15 +192,18 @@ def _confusion(report: Report) -> str:
     names, share = report.label_set.class_names, matrix.normalized("row")
     if len(names) <= MAX_CELLS:
         rows = [
-            [_text(name), *(f"<div style='background:rgba(var(--heat),{v / 2:.2f})'>{100 * v:.0f}</div>" for v in np.nan_to_num(share[i]))]
+            [
+                html_text(name),
+                *(f"<div style='background:rgba(var(--heat),{v / 2:.2f})'>{100 * v:.0f}</div>" for v in np.nan_to_num(share[i])),
+            ]
             for i, name in enumerate(names)
         ]
-        return _table(["true \\ predicted", *(_text(n[:8]) for n in names)], rows, "heat")
+        return html_table(["true \\ predicted", *(html_text(n[:8]) for n in names)], rows, "heat")
     wrong = np.where(np.eye(len(names), dtype=bool), 0, matrix.counts)
     largest = [divmod(int(i), len(names)) for i in np.argsort(-wrong, axis=None, kind="stable")[:30] if wrong.flat[i]]
-    return _table(
+    return html_table(
         ["true", "predicted as", "pixels", "of the true class"],
-        [[_text(names[a]), _text(names[b]), f"{int(wrong[a, b]):,}", f"{100 * share[a, b]:.1f} %"] for a, b in largest],
+        [[html_text(names[a]), html_text(names[b]), f"{int(wrong[a, b]):,}", f"{100 * share[a, b]:.1f} %"] for a, b in largest],
     )
 
 
@@ -201,14 +218,14 @@ def _comparison(reports: Mapping[str, Report]) -> str:
         reasons = first.protocol.differences(report.protocol)
         if report.sample_ids != first.sample_ids and not reasons:
             reasons = ["Not comparable: other images, or another order."]
-        warnings += [f"{_text(name)} and {_text(first_name)}. {_text(reason)}" for reason in reasons]
+        warnings += [f"{html_text(name)} and {html_text(first_name)}. {html_text(reason)}" for reason in reasons]
         if report is not first and not reasons:
             found = paired_difference(report.counts, first.counts, scores.mean_iou, groups=first.groups)
             difference = f"{found.difference:+.3f} ({_number(found.low)} to {_number(found.high)})"
             p_value = _number(found.p_value)
-        rows.append([_text(name), _number(mean), difference, p_value])
+        rows.append([html_text(name), _number(mean), difference, p_value])
     told = "".join(f"<p class='warn'>{warning}</p>" for warning in warnings)
-    return f"<h2>Side by side</h2>{told}" + _table(["run", "mean IoU", f"against {_text(first_name)}", "p"], rows)
+    return f"<h2>Side by side</h2>{told}" + html_table(["run", "mean IoU", f"against {html_text(first_name)}", "p"], rows)
 
 
 def _compression(study: Mapping[str, Any], report: Report) -> str:
@@ -216,12 +233,12 @@ def _compression(study: Mapping[str, Any], report: Report) -> str:
     names = {c.id: c.name for c in report.label_set.classes}
 
     def merged(row: Mapping[str, Any]) -> str:
-        joined = [" + ".join(_text(names.get(i, i)) for i in group) for group in row["groups"] if len(group) > 1]
+        joined = [" + ".join(html_text(names.get(i, i)) for i in group) for group in row["groups"] if len(group) > 1]
         return "; ".join(joined) or "no merge"
 
     shown = ("accuracy", "mean_iou", "retained_entropy", "honest_accuracy", "lift")
     rows = [[merged(row), str(row["num_groups"]), *(_number(row[key]) for key in shown)] for row in study["path"]]
-    told = [f"<b>{_text(v['action'])}</b>{' (green)' if v['green'] else ''}: {_text(v['reason'])}" for v in study["verdicts"]]
+    told = [f"<b>{html_text(v['action'])}</b>{' (green)' if v['green'] else ''}: {html_text(v['reason'])}" for v in study["verdicts"]]
     verdicts = "".join(f"<li>{line}</li>" for line in told)
-    head = ["merged", "labels", "accuracy", "mean IoU", f"detail kept ({_text(study['prior'])})", "honest accuracy", "lift"]
-    return f"<h2>What if labels were merged?</h2>{_table(head, rows)}<ul>{verdicts}</ul>"
+    head = ["merged", "labels", "accuracy", "mean IoU", f"detail kept ({html_text(study['prior'])})", "honest accuracy", "lift"]
+    return f"<h2>What if labels were merged?</h2>{html_table(head, rows)}<ul>{verdicts}</ul>"

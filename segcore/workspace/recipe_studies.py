@@ -7,7 +7,6 @@ and a later call go on with it. Apart from :mod:`segcore.workspace.tuning`, whos
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,60 +17,15 @@ from segcore.places import front
 from segcore.runs import disk
 from segcore.runs.names import check_run_id, is_run_id
 from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.run_ids import prediction_id
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scores import ScoreShelf
-from segcore.workspace.study_results import StudyResults
-from segcore.workspace.study_rows import RowResult
+from segcore.workspace.study_results import Drawn, StudyResults
 from segcore.workspace.study_runs import Cell, RunBook, StudyRuns
+from segcore.workspace.study_table import Plan, Progress, Table, explain
 
 FORMAT = 1
 SHIPPED = front() / "studies"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A study with what it is run on.
-
-    Attributes:
-        study: The study.
-        datasets: Names of the data sets.
-        weights: Weights files by the name that recipes call them.
-    """
-
-    study: RecipeStudy
-    datasets: tuple[str, ...]
-    weights: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """What a study has found so far.
-
-    Attributes:
-        plan: The study, and what it is run on.
-        rows: One line for the base and each row.
-        protocol: In words how all were scored; "" before the first score.
-        units: How many images or groups the intervals draw from, by data set.
-        sentences: What a reader must know to read the table: what varies, how sure, what is left out.
-    """
-
-    plan: Plan
-    rows: tuple[RowResult, ...]
-    protocol: str
-    units: dict[str, int]
-    sentences: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready mapping."""
-        return {
-            "study": self.plan.study.to_json(),
-            "datasets": list(self.plan.datasets),
-            "report_on": self.plan.study.report_on,
-            "protocol": self.protocol,
-            "units": self.units,
-            "sentences": list(self.sentences),
-            "rows": [row.to_json() for row in self.rows],
-        }
 
 
 class RecipeStudyShelf:
@@ -89,6 +43,7 @@ class RecipeStudyShelf:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
+        self._drawn: dict[tuple[Any, ...], Drawn] = {}
 
     @staticmethod
     def shipped() -> list[str]:
@@ -130,7 +85,7 @@ class RecipeStudyShelf:
                 for by no recipe, the base lacks its own, or there would be too many runs.
         """
         if not datasets:
-            raise SegcoreError(f"Expected a data set for the study {study.name!r}, received none: name one by --dataset NAME.")
+            raise SegcoreError(f"Expected a data set for the study {study.name!r}, received none: choose one (--dataset NAME).")
         if study.group_by and study.group_by not in GROUPINGS:
             raise unknown("grouping", study.group_by, GROUPINGS)
         named = tuple(dict.fromkeys(datasets))
@@ -215,10 +170,25 @@ class RecipeStudyShelf:
         work, book = self._work(plan), RunBook(self._datasets, self._runs)
         return {row.name if row else BASE: work.cells(row, book) for row in work.rows()}
 
-    def pending(self, plan: Plan) -> list[str]:
-        """Return the runs of a study that wait or work."""
-        ids = dict.fromkeys(run for cells in self.cells(plan).values() for cell in cells for run in (*cell.runs, cell.scored) if run)
-        return [r["run"] for r in self._runs.rows() if r["run"] in ids and r["state"] in ("queued", "starting", "running", "stopping")]
+    def progress(self, plan: Plan) -> Progress:
+        """Return how far a study is, as the folders of its runs say.
+
+        Raises:
+            SegcoreError: A data set is absent, or a config is refused.
+        """
+        whole = [cell for cells in self.cells(plan).values() for cell in cells if not cell.missing]
+        states = {row["run"]: row["state"] for row in self._runs.rows()}
+        wanted = {repr(config) for cell in whole for config, run in zip(cell.wanted, cell.runs, strict=True) if not run}
+        ids = dict.fromkeys(
+            run for cell in whole for run in (*cell.runs, *(prediction_id(r, plan.study.report_on) for r in cell.runs), cell.scored)
+        )
+        return Progress(
+            sum(states.get(cell.scored) == "finished" for cell in whole),
+            len(whole),
+            len(wanted),
+            tuple(run for run in ids if states.get(run) in ("queued", "starting", "running", "stopping")),
+            tuple(run for run in ids if states.get(run) in ("interrupted", "failed")),
+        )
 
     def table(self, plan: Plan) -> Table:
         """Return what a study has found so far.
@@ -226,27 +196,6 @@ class RecipeStudyShelf:
         Raises:
             SegcoreError: A data set is absent, or counts on disk are damaged.
         """
-        found = StudyResults(plan.study, self._datasets, self._runs, self._scores)
+        found = StudyResults(plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn)
         rows = found.rows(self.cells(plan))
         return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(explain(plan, rows, found.units)))
-
-
-def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int]) -> list[str]:
-    """Say what varies between the pairs, what the intervals cover, and what is not known."""
-    study = plan.study
-    if len(plan.datasets) > 1:
-        told = [f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies within a row is both."]
-    else:
-        told = [f"A pair is a seed: the data set {plan.datasets[0]} and its splits are the same for all."]
-    what = f"groups ({study.group_by})" if study.group_by else "images"
-    drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
-    if drawn:
-        told.append(
-            f"Each interval ({100 * study.level:g} %) draws {what} of split {study.report_on} with replacement ({drawn}; the same draw for "
-            f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of the pairs about their row's mean, "
-            "pooled over the rows that were trained where a row has fewer than six pairs of its own."
-        )
-    if any(row.covers == "images" and row.verdict for row in rows):
-        told.append("An ensemble is compared with its very members: its interval covers images, not other members.")
-    told.append("Time is that of training on this machine beside whatever else it did; parameters are estimated from the catalogue.")
-    return told

@@ -36,6 +36,9 @@ from segcore.workspace.study_runs import Cell
 
 ENDED_BADLY = ("failed", "interrupted")
 
+Drawn = tuple[DrawnScore, Terms, str]
+"""The score of a run, on which terms it was made, and these in words."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
@@ -66,6 +69,7 @@ class StudyResults:
         scored: Its scores.
         protocol: In words how the rows were scored; filled in by :meth:`rows`.
         units: How many images or groups the intervals draw from, by data set.
+        drawn: Scores that were drawn before, by all that they depend on; added to.
     """
 
     study: RecipeStudy
@@ -74,7 +78,7 @@ class StudyResults:
     scored: ScoreShelf
     protocol: str = ""
     units: dict[str, int] = field(default_factory=dict)
-    _drawn: dict[tuple[str, str], tuple[DrawnScore, Terms]] = field(default_factory=dict)
+    drawn: dict[tuple[Any, ...], Drawn] = field(default_factory=dict)
 
     def rows(self, cells: Mapping[str, Sequence[Cell]]) -> list[RowResult]:
         """Return one line for the base and each row, in the study's order.
@@ -121,31 +125,31 @@ class StudyResults:
         validated = {run: self.runs.open(run).status().mean_iou or 0.0 for run in cell.runs}
         return [max(validated, key=lambda run: validated[run])]
 
-    def _score(self, run: str, stage: str) -> tuple[DrawnScore, Terms] | None:
+    def _score(self, run: str, stage: str) -> Drawn | None:
         """Return the score of a run on the report's split, None while it has none."""
         split = self.study.report_on
         if not run or not self.scored.has_counts(run, split, stage):
             return None
-        key = (self.scored.holder(run, split, stage).id, stage)
-        if key not in self._drawn:
-            self._drawn[key] = self._draw(run, split, stage)
-        return self._drawn[key]
+        study = self.study
+        key = (self.scored.stamp(run, split, stage), stage, split, study.group_by, study.resamples, self._looking(run, split))
+        if key not in self.drawn:
+            self.drawn[key] = self._draw(run, split, stage)
+        found = self.drawn[key]
+        self.units[found[1].protocol.dataset] = found[0].units
+        self.protocol = self.protocol or found[2]
+        return found
 
-    def _draw(self, run: str, split: str, stage: str) -> tuple[DrawnScore, Terms]:
+    def _draw(self, run: str, split: str, stage: str) -> Drawn:
         ids, counts = self.scored.counts(run, split, stage)
-        config = self.runs.open(run).config
-        dataset = self.datasets.open(config.dataset)
+        dataset = self.datasets.open(self.runs.open(run).config.dataset)
         samples = [dataset.sample(name) for name in ids]
         by = GROUPINGS.get(self.study.group_by)
-        units = [by(sample) for sample in samples] if by else ids
-        drawn = draw_score(counts, units, self.study.resamples)
-        self.units[dataset.name] = drawn.units
+        drawn = draw_score(counts, [by(sample) for sample in samples] if by else ids, self.study.resamples)
         order = np.argsort(np.asarray(ids), kind="stable")
         sizes = [(samples[i].height, samples[i].width) for i in order]
         label_set = self.scored.label_set(run)
         report = evaluate(counts[order], [ids[i] for i in order], label_set, split, sizes=sizes, dataset=dataset.name, resamples=1)
-        self.protocol = self.protocol or report.protocol.sentence()
-        return drawn, Terms(report.protocol, self._size(run), self._looking(run, split))
+        return drawn, Terms(report.protocol, self._size(run), self._looking(run, split)), report.protocol.sentence()
 
     def _size(self, run: str) -> tuple[int, int]:
         config = self.runs.open(run).config
@@ -179,7 +183,7 @@ class StudyResults:
         if not sound:
             return line
         reached = [p.ours.observed for p in sound]
-        own = pooled_spread([reached]) if row and row.combine else spread_of(reached, levels)
+        own = Spread(0.0, 0) if sound[0].cell.seed < 0 and len(sound) < 2 else spread_of(reached, levels)
         score = estimate(reached, [p.ours.draws for p in sound], own, self.study.level)
         line = dataclasses.replace(
             line,

@@ -1,5 +1,7 @@
 """One line of the table of a study of recipes, and what a recipe is called in words."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,8 +90,11 @@ def describe_row(row: StudyRow | None) -> str:
     return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in row.changes.items())
 
 
-CELLS = ("row", "state", "pairs", "mean IoU", "against", "points", "verdict", "was said", "that", "train s", "memory", "parameters")
+CELLS = ("row", "state", "pairs", "mean IoU", "against", "points", "verdict", "was said", "borne out", "train s", "memory", "parameters")
 """What a person sees of a line."""
+
+
+BORNE_OUT = {"agrees": "yes", "contradicts": "no: contradicts", "cannot tell": "cannot tell", "": ""}
 
 
 def row_cells(row: Mapping[str, Any]) -> list[str]:
@@ -104,7 +109,7 @@ def row_cells(row: Mapping[str, Any]) -> list[str]:
         _with_ends(row["difference"], row["difference_interval"], "{:+.1f}"),
         row["verdict"],
         CLAIMS[row["claim"]] if row["claim"] else "",
-        row["agreement"],
+        BORNE_OUT[row["agreement"]],
         "" if seconds is None else f"{seconds:.0f}",
         "" if memory is None else f"{memory / 2**30:.1f} GiB",
         "" if parameters is None else f"{parameters / 1e6:.1f} M",
@@ -129,3 +134,17 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
             lines.append(f"| **{heading}** |" + " |" * (len(CELLS) - 1))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row_cells(row.to_json())) + " |")
     return "\n".join(lines) + "\n"
+
+
+def csv_table(rows: list[dict[str, Any]]) -> str:
+    """Return a table's rows as text, ';' between cells, lists joined by blanks."""
+    told = io.StringIO()
+    writer = csv.writer(told, delimiter=";", lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow(["" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v for v in row.values()])
+    return told.getvalue()
+
+
+def _flat(values: list[Any]) -> list[str]:
+    return [":".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v) for v in values]

@@ -1,0 +1,106 @@
+"""A study of recipes set on data sets: how far it is, and its table with what a reader must know."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segcore.config.recipe_study import RecipeStudy
+from segcore.evaluation.study_page import build_study_page
+from segcore.workspace.study_rows import CELLS, RowResult, row_cells
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study with what it is run on.
+
+    Attributes:
+        study: The study.
+        datasets: Names of the data sets.
+        weights: Weights files by the name that recipes call them.
+    """
+
+    study: RecipeStudy
+    datasets: tuple[str, ...]
+    weights: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a study has found so far.
+
+    Attributes:
+        plan: The study, and what it is run on.
+        rows: One line for the base and each row.
+        protocol: In words how all were scored; "" before the first score.
+        units: How many images or groups the intervals draw from, by data set.
+        sentences: What a reader must know to read the table: what varies, how sure, what is left out.
+    """
+
+    plan: Plan
+    rows: tuple[RowResult, ...]
+    protocol: str
+    units: dict[str, int]
+    sentences: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return {
+            "study": self.plan.study.to_json(),
+            "datasets": list(self.plan.datasets),
+            "report_on": self.plan.study.report_on,
+            "protocol": self.protocol,
+            "units": self.units,
+            "sentences": list(self.sentences),
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Attributes:
+        done: Cells (a row, a data set, a seed) that have their score.
+        total: All cells but those whose weights file was not given.
+        to_train: Trainings that no run of the workspace has learned or is learning.
+        pending: Ids of its runs that wait or work.
+        broken: Ids of its runs that failed or were interrupted.
+    """
+
+    done: int
+    total: int
+    to_train: int
+    pending: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def study_page(table: Table, facts: Mapping[str, str]) -> str:
+    """Return a study as one HTML page that opens offline.
+
+    Args:
+        table: What it has found so far.
+        facts: Versions and devices, as :meth:`segcore.workspace.reports.ReportShelf.facts` tells them.
+    """
+    found = table.to_json()
+    return build_study_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
+
+
+def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int]) -> list[str]:
+    """Say what varies between the pairs, what the intervals cover, and what is not known."""
+    study = plan.study
+    if len(plan.datasets) > 1:
+        told = [f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies within a row is both."]
+    else:
+        told = [f"A pair is a seed: the data set {plan.datasets[0]} and its splits are the same for all."]
+    what = f"groups ({study.group_by})" if study.group_by else "images"
+    drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
+    if drawn:
+        told.append(
+            f"Each interval ({100 * study.level:g} %) draws {what} of split {study.report_on} with replacement ({drawn}; the same draw for "
+            f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of the pairs about their row's mean, "
+            "pooled over the rows that were trained where a row has fewer than six pairs of its own."
+        )
+    if any(row.covers == "images" and row.verdict for row in rows):
+        told.append("An ensemble is compared with its very members: its interval covers images, not other members.")
+    told.append("Time is that of training on this machine beside whatever else it did; parameters are estimated from the catalogue.")
+    return told

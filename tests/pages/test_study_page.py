@@ -1,0 +1,62 @@
+"""Which recipe helps: the form, a study that has found something, and what it offers to take away."""
+
+import dataclasses
+import json
+
+import pytest
+
+from segcore.config.recipe_study import study_from_json
+
+STUDY = {
+    "name": "small",
+    "base": {"model": {"encoder": "tiny", "weights": "none"}, "recipe": {"epochs": 2, "batch_size": 2}, "size": [32, 64]},
+    "seeds": [0],
+    "rows": [{"name": "ensemble", "combine": {"against": "mean"}, "seeds": [0, 1], "claim": "helps", "said": "It did."}],
+}
+
+
+@pytest.fixture
+def kept(trained):
+    """``trained`` as a study: two seeds of the base, their ensemble under way."""
+    shelf = trained.workspace.recipe_studies
+    second = trained.workspace.runs.open(trained.members[1])
+    config = dataclasses.replace(second.config, seed=1)
+    data = json.loads((second.folder / "config.json").read_text())
+    (second.folder / "config.json").write_text(json.dumps({**data, "config": {**data["config"], "seed": config.seed}}))
+    plan = shelf.plan(study_from_json(STUDY), ["tiny"])
+    shelf.start(plan)
+    return plan
+
+
+def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
+    at = open_page("study")
+    at.selectbox(key="study_file").set_value("deck").run()
+    assert at.multiselect(key="study_datasets_deck").value == ["tiny"]
+    at.multiselect(key="study_seeds_deck").set_value([0]).run()
+    at.multiselect(key="study_rows_deck").set_value(["random encoder"]).run()
+    (start,) = [b for b in at.button if b.label == "Start the study"]
+    read.check(start.click().run())
+    assert workspace.recipe_studies.names() == ["deck"]
+    assert {workspace.runs.open(r).config.model.weights for r in workspace.runs.ids() if r[-2] == "-" and "--" not in r} == {
+        "imagenet",
+        "none",
+    }
+    assert at.selectbox(key="recipe_study").value == "deck"
+
+
+def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -> None:
+    at = open_page("study")
+    at.selectbox(key="study_file").set_value("deck-cpu").run()
+    assert any("SqueezeNet 1.1" in info.value for info in at.info)
+    assert not [b for b in at.button if b.label == "Start the study"]
+
+
+def test_a_study_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
+    at = open_page("study", recipe_study="small")
+    found = {m.label: m.value for m in at.metric}
+    assert found["Base, mean IoU"] != "–" and found["Rows that help"] == "0"
+    (table,) = at.dataframe
+    assert list(table.value["row"]) == ["base", "ensemble"] and table.value["verdict"][1] == "waiting"
+    assert [b.label for b in at.button if b.label in ("Stop", "Continue")] == ["Stop"]
+    at.button(key="study_stop").click().run()
+    assert [b.label for b in at.button if b.label in ("Stop", "Continue")] == ["Continue"]
