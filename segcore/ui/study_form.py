@@ -32,7 +32,7 @@ def show() -> None:
             key=f"study_datasets_{study.name}",
             help="Several, such as folds of one, are pooled: a pair is then a data set and a seed. They must have the same classes.",
         )
-        weights = {}
+        weights: dict[str, str] = {}
         for name in study.file_names:
             path = st.text_input(
                 f"Weights file: {study.files.get(name, name)}",

@@ -32,8 +32,8 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     at = open_page("study")
     at.selectbox(key="study_file").set_value("deck").run()
     assert at.multiselect(key="study_datasets_deck").value == ["tiny"]
-    at.multiselect(key="study_seeds_deck").set_value([0]).run()
-    at.multiselect(key="study_rows_deck").set_value(["random encoder"]).run()
+    at.multiselect(key="study_seeds_deck").set_value([0])
+    at.multiselect(key="study_rows_deck").set_value(["random encoder"])
     (start,) = [b for b in at.button if b.label == "Start the study"]
     read.check(start.click().run())
     assert workspace.recipe_studies.names() == ["deck"]
