@@ -28,6 +28,7 @@ request: Request = ask(dataset, statistics.select)
 with state.errors_shown():
     part = statistics.select(request.split)
     plan = make_plan(workspace, stamp(dataset), request)
+workspace.steps.note("balance", name)
 label_set = dataset.label_set
 
 

@@ -38,6 +38,7 @@ if bring.open:
 if not predictions.offer(runs, split):
     st.stop()
 if pictures.open:
+    workspace.steps.note("look", dataset.name)
     with pictures:
         look.show(runs, split)
 if scores.open:

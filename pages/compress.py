@@ -58,6 +58,7 @@ with chooser:
 with state.errors_shown():
     found = merge_answers.merge(run, split, groups, str(prior), importance, apart)
 merge_views.cards(found)
+workspace.steps.note("merge", dataset.name)
 
 trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
     [

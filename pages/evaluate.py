@@ -41,6 +41,7 @@ with state.errors_shown():
             )
         )
     report = scored.report(run, split, stage, by)
+workspace.steps.note("judge", dataset.name)
 result = report.to_json()
 label_set = report.label_set
 low, high = result["interval"]["mean_iou"]
@@ -84,6 +85,15 @@ cards[4].metric(
     height="stretch",
     help=manual.see("Pixels whose truth is no scored class / all pixels.", "metrics#what-is-counted"),
 )
+
+
+
+def report_page() -> bytes:
+    """The report as one HTML file, written when it is asked for."""
+    written = workspace.reports.page([run], split).encode()
+    workspace.steps.note("report", dataset.name)
+    return written
+
 
 classes = result["classes"]
 titles = ["Classes", "Confusion", "Images, hardest first", "A against B", "Parts of the split"]
@@ -130,7 +140,7 @@ with tab_classes:
         )
         st.download_button(
             "Download the report",
-            lambda: workspace.reports.page([run], split).encode(),
+            report_page,
             f"{run}-{split}-report.html",
             "text/html",
             icon=":material/description:",

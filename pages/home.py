@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import state
+from segcore.ui import checklist, state
 
 workspace = state.workspace()
 state.header("Segscope", "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your own images.")
@@ -56,31 +56,8 @@ with st.container(border=True):
 
 with state.errors_shown():
     rows = workspace.datasets.rows()
-datasets = [d for d in rows if d["name"] != "demo"]
-runs = [r for r in workspace.runs.rows() if r["dataset"] != "demo"]
-trained = [r for r in runs if r["kind"] == "train"]
-scored = [r for r in runs if r["kind"] in ("predict", "evaluate") and r["state"] == "finished"]
 
-STEPS = [
-    (
-        "Bring your images",
-        "Import a folder or archive of images and masks; what does not fit is listed.",
-        "pages/dataset.py",
-        bool(datasets),
-    ),
-    ("Train", "Choose a network and a recipe; it runs in the background and survives the browser.", "pages/train.py", bool(trained)),
-    ("Watch", "Live curves, log, stop and resume.", "pages/runs.py", any(r["state"] == "finished" for r in trained)),
-    ("Look", "Image, true mask, predicted mask and CRF mask, all zooming together.", "pages/compare.py", bool(scored)),
-    ("Judge", "Scores of every class with intervals, and where classes are mistaken for each other.", "pages/evaluate.py", bool(scored)),
-    ("Merge", "What if two labels were one? Accuracy gained against information lost.", "pages/compress.py", bool(scored)),
-]
-
-st.subheader("Your own data", anchor=False)
-for title, sentence, page, done in STEPS:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        mark = ":material/check_circle:" if done else ":material/radio_button_unchecked:"
-        st.page_link(page, label=f"**{title}**", icon=mark, width=190)
-        st.caption(sentence)
+checklist.show()
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -16,4 +16,5 @@ run_queue.under_way(rows)
 chosen = run_table.table(rows)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     run = state.choose_from("Run", [r["run"] for r in rows], "run")
+workspace.steps.note("watch", next(r["dataset"] for r in rows if r["run"] == run))
 run_panel.details(run, chosen)

@@ -30,6 +30,7 @@ from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
 from segcore.workspace.splitting import SplitShelf
+from segcore.workspace.steps import StepShelf
 from segcore.workspace.tiers import TierShelf
 from segcore.workspace.tuning import StudyShelf
 from segcore.workspace.version import open_version
@@ -68,6 +69,7 @@ class Workspace:
         studies: Settings searched by trials, each a training run of its own.
         recipe_studies: Recipes that were chosen beforehand, compared with a base over several seeds.
         demo: The synthetic set that comes with Segscope.
+        steps: Which steps from the demo to a report were done; the start page ticks them.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -113,3 +115,4 @@ class Workspace:
         self.studies = StudyShelf(self.folder, self.datasets, self.runs)
         self.recipe_studies = RecipeStudyShelf(self.folder, self.datasets, self.runs, self.scores)
         self.demo = Demo(self.datasets, self.runs)
+        self.steps = StepShelf(self.folder, self.datasets, self.runs, self.demo)

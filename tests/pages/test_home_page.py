@@ -14,17 +14,35 @@ def done(at) -> dict[str, bool]:
     }
 
 
+STEPS = ["Demo", "Your data", "Health", "Balance", "Train", "Watch", "Look", "Judge", "Merge", "Report"]
+
+
 def test_no_step_is_done_in_an_empty_workspace(empty_workspace, open_page) -> None:
-    steps = ["Bring your images", "Train", "Watch", "Look", "Judge", "Merge"]
-    assert done(open_page("home")) == dict.fromkeys(steps, False)
+    at = open_page("home")
+    assert done(at) == dict.fromkeys(STEPS, False)
+    marked = [link.proto.label.strip("*") for link in at.get("page_link") if "arrow_circle_right" in link.proto.icon]
+    assert marked == ["Demo"]
 
 
-def test_data_runs_and_scores_tick_their_steps(trained, open_page) -> None:
-    assert all(done(open_page("home")).values())
+def test_data_and_runs_tick_their_steps(trained, open_page) -> None:
+    assert [title for title, ticked in done(open_page("home")).items() if ticked] == ["Your data", "Train"]
 
 
-def test_data_alone_ticks_one_step(workspace, open_page) -> None:
-    assert [title for title, ticked in done(open_page("home")).items() if ticked] == ["Bring your images"]
+def test_pages_tick_what_they_show(trained, open_page, read) -> None:
+    run = trained.ensemble
+    open_page("dataset", dataset="tiny", show="Health")
+    open_page("balance", dataset="tiny")
+    open_page("runs", run=trained.members[0])
+    open_page("compare", run=run)
+    open_page("compress", run=run, split="test")
+    evaluated = open_page("evaluate", run=run)
+    assert [title for title, ticked in done(open_page("home")).items() if not ticked] == ["Demo", "Report"]
+    trained.workspace.steps.note("report", "tiny")  # the button's function does, when the browser fetches the file
+    home = open_page("home")
+    assert done(home)["Report"] and not evaluated.error
+    links = {link.proto.label.strip("*"): link.proto for link in home.get("page_link")}
+    assert links["Judge"].page == "evaluate" and f"run={trained.workspace.runs.ids()[0]}" in links["Judge"].query_string
+    assert "show=Health" in links["Health"].query_string and "dataset=tiny" in links["Health"].query_string
 
 
 def test_tables_are_the_workspaces_rows(trained, open_page) -> None:

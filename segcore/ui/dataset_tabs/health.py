@@ -46,6 +46,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
             "and classes that a split lacks."
         )
         return
+    state.workspace().steps.note("health", dataset.name)
     counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
     if not findings:
         st.success("Every check passed: nothing to mend.", icon=":material/check_circle:")
