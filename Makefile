@@ -3,7 +3,7 @@
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: app test slow quick lint demo-assets benchmark clean
+.PHONY: app test slow quick lint demo-assets screenshots benchmark clean
 
 app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
@@ -33,6 +33,10 @@ lint:
 demo-assets: ## make assets/demo again: the synthetic set's five members and their probabilities
 	@bash .ci/prepare app
 	@work=$$(mktemp -d) && $(BIN)/python -m segcore demo --rebuild assets/demo --workspace "$$work" && rm -rf "$$work"
+
+screenshots: ## take the guide's pictures anew: docs/images, light and dark, from the running app
+	@bash .ci/prepare test
+	@$(BIN)/python benchmarks/screenshots.py
 
 benchmark: ## measure against the named peers, print ratios
 	@bash .ci/prepare test

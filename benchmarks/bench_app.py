@@ -9,21 +9,14 @@ images seen before (warm) and not (cold). Needs Chromium and the test requiremen
 
 import os
 import platform
-import shutil
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from driven_app import browser, served
+from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parents[1]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 IMAGES = 8
 
 # Click, then wait until the viewer has painted another image; milliseconds.
@@ -47,22 +40,6 @@ NEXT = """async () => {
 }"""
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def wait_until_up(url: str) -> float:
-    start = time.perf_counter()
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                return time.perf_counter() - start
-        except OSError:
-            time.sleep(0.02)
-
-
 def measure(page: Page, url: str) -> None:
     start = time.perf_counter()
     page.goto(url)
@@ -82,27 +59,10 @@ def measure(page: Page, url: str) -> None:
 
 
 def main() -> None:
-    chromium = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        sys.exit("Install chromium, or name one in $CHROME.")
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port), "--server.headless", "true"]
-        environment = {**os.environ, "SEGCORE_WORKSPACE": folder}
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            print(f"server up                 {wait_until_up(url):6.2f} s after its start")
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
-                measure(browser.new_page(viewport={"width": 1440, "height": 1000}), url)
-                browser.close()
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (url, seconds), browser() as chromium:
+        print(f"server up                 {seconds:6.2f} s after its start")
+        measure(chromium.new_page(viewport={"width": 1440, "height": 1000}), url)
 
 
 if __name__ == "__main__":

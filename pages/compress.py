@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import merge_answers, merge_charts, merge_pictures, merge_tiers, merge_views, merging, predictions, state
+from segcore.ui import merge_answers, merge_charts, merge_hand, merge_pictures, merge_tiers, merge_views, merging, predictions, state
 
 workspace = state.workspace()
 state.header(
@@ -125,8 +125,10 @@ ADVICE = {
 }
 for verdict in study["verdicts"][:6]:
     color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
-    mark, reason = st.columns([1, 8])
+    mark, reason, attempt = st.columns([2, 14, 2], vertical_alignment="center")
     mark.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
     first, second = verdict["pair"]
     reason.markdown(f"**{state.plain(by_id[first])} + {state.plain(by_id[second])}**: {state.plain(verdict['reason'])}")
+    key = f"try_{first}_{second}"
+    attempt.button("Try it", key=key, on_click=merge_hand.take, args=((first, second),), help="Merge these two alone: see the cards above.")
 st.caption(f"From the counts of {run} on {split}. Choose a merge on validation, report it on test.")

@@ -14,7 +14,7 @@ workspace = state.workspace()
 state.header("Data set", "What do I have? Images and masks, classes by pixel and by image, and what does not fit.")
 
 names = workspace.datasets.names()
-with st.expander("Import images and masks", icon=":material/upload:", expanded=not names):
+with st.expander("Import images and masks", icon=":material/upload:", expanded=not state.own_datasets()):
     importing.form()
 if not names:
     st.stop()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from segcore.ui import state
-from segcore.workspace.demo import NAME as DEMO
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def show() -> None:
     workspace = state.workspace()
     with state.errors_shown():
         done = workspace.steps.done()
-        names = [name for name in workspace.datasets.names() if name != DEMO]
+        names = state.own_datasets()
         own = [r for r in workspace.runs.rows() if r["dataset"] in names and r["state"] == "finished" and r["kind"] in state.SCORED]
         demo = workspace.demo.open()["ensemble"] if done["demo"] else None
     following = next((step for step, ticked in done.items() if not ticked), None)

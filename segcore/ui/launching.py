@@ -17,6 +17,8 @@ from segcore.workspace.variations import FIELDS, combine, read_values
 
 GIB = 1 << 30
 DOCS = "data-measures#what-a-run-will-take"
+MEMBERS = 5
+"""How many members one click starts."""
 COMMON = ("learning_rate", "loss", "architecture", "encoder", "augmentation", "batch_size", "size", "optimizer", "schedule", "seed")
 
 
@@ -33,9 +35,16 @@ def suggestion(dataset: str) -> None:
             name, value = st.columns([1, 4], gap="small", vertical_alignment="top")
             name.markdown(f":gray[{what}]")
             value.markdown(f"**{state.plain(chosen)}** :gray[{state.plain(why)}]")
-        if st.button("Take this plan", icon=":material/check:", key="take_plan", type="primary" if starting.is_default() else "secondary"):
-            starting.begin(plan.config)
-            st.rerun()
+        with st.container(horizontal=True):
+            kind: Any = "primary" if starting.is_default() else "secondary"
+            if st.button("Take this plan", icon=":material/check:", key="take_plan", type=kind):
+                starting.begin(plan.config)
+                st.rerun()
+            told = "Starts now: runs that differ in their seed only. Their mean probability is an ensemble."
+            if st.button(f"Start {MEMBERS} members of it", icon=":material/groups:", key="start_members", help=told):
+                with state.errors_shown():
+                    runs = state.workspace().runs.train(plan.config, members=MEMBERS)
+                st.switch_page("pages/runs.py", query_params={"run": runs[0]})
 
 
 @st.cache_data(max_entries=20, ttl=60, show_spinner="Counting classes ...")

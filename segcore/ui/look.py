@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from segcore.catalog import IMAGE_ORDERS
 from segcore.errors import SegcoreError
 from segcore.ui import contact_sheet, predictions, scenes, state, viewer, walk
 from segcore.ui.walk import Walk
@@ -34,6 +35,8 @@ def show(runs: Sequence[str], split: str) -> None:
     if not found.images:
         st.info("No image of this split was predicted by all chosen models and passes the filters.", icon=":material/info:")
         st.stop()
+    if st.session_state.pop("from_first", False):
+        st.session_state["sample_moved"] = found.images[0]
     with controls:
         panels = _choose_panels(runs)
     with picker:
@@ -55,7 +58,11 @@ def show(runs: Sequence[str], split: str) -> None:
         result = viewer.show(partial(make, sample), key=KEY, state=st.query_params.get("view"), place=place)
     if result.share:
         st.query_params["view"] = result.share
-    _take_away(found, runs, split, panels, merge)
+    with st.container(horizontal=True):
+        _take_away(found, runs, split, panels, merge)
+        if "crf_gain" in workspace.rankings.offered(runs[0], split, None):
+            told = "Orders the images by what the CRF changes of their mean IoU, the largest loss first, and goes to that one."
+            st.button("Where the CRF hurts most", key="crf_hurts", icon=":material/trending_down:", help=told, on_click=_to_crf_losses)
     with state.errors_shown():
         predictions.caption(runs, split)
     if len(found.images) > 1:
@@ -71,6 +78,11 @@ def _go(images: Sequence[str], image: str) -> None:
         st.session_state["sample_moved"] = image
         if before in images:
             st.session_state[f"{KEY}.direction"] = -1 if (images.index(before) - images.index(image)) % len(images) == 1 else 1
+
+
+def _to_crf_losses() -> None:
+    st.session_state["sort"] = IMAGE_ORDERS["crf_gain"].title
+    st.session_state["from_first"] = True
 
 
 def _choose_panels(runs: Sequence[str]) -> tuple[str, ...]:

@@ -50,6 +50,13 @@ def choose(run: str, names: Mapping[int, str], colors: Mapping[int, str], apart:
     return tuple(tuple(group) for group in groups)
 
 
+def take(pair: Sequence[int]) -> None:
+    """Merge these labels and no others, by hand; a callback of buttons elsewhere on the page."""
+    _current()
+    _set([list(pair)])
+    st.session_state["way"] = "by hand"
+
+
 def complete(merges: Sequence[Sequence[int]], names: Mapping[int, str]) -> Merges:
     """Return every group in the order of the classes, also those of one label."""
     place = {i: position for position, i in enumerate(names)}

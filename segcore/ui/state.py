@@ -13,6 +13,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
 from segcore.workspace import Workspace
+from segcore.workspace.demo import NAME as DEMO
 
 SCORED = ("train", "evaluate", "imported")
 """Kinds of runs that have counts of a split, or may get them."""
@@ -66,6 +67,11 @@ def empty(sentence: str, page: str, label: str) -> None:
         st.markdown(sentence)
         st.page_link(page, label=label, icon=":material/arrow_forward:")
     st.stop()
+
+
+def own_datasets() -> list[str]:
+    """Return the names of the user's data sets: all but the demo's."""
+    return [name for name in workspace().datasets.names() if name != DEMO]
 
 
 def choose_dataset() -> str:

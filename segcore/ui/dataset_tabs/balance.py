@@ -50,6 +50,12 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             irlbl_pixel=st.column_config.NumberColumn(format="%.2f", help="Pixels of the most frequent class over pixels of this one."),
             irlbl_count=st.column_config.NumberColumn(format="%.2f", help="Images with the most frequent class over images with this one."),
         )
+        held = [c for c in classes if c["images"]]
+        if held:
+            rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
+            told = f"In {rarest['images']:,} images, the fewest of all classes; browse them below."
+            label = f"Images of the rarest class, {state.plain(rarest['name'])}"
+            st.button(label, key="rarest", type="tertiary", icon=":material/search:", help=told, on_click=_browse, args=(rarest["name"],))
         st.page_link("pages/balance.py", label="Make it fairer: plan which images to repeat", icon=":material/balance:")
     entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
     even = np.log2(max(2, label_set.num_classes))
@@ -69,6 +75,10 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
     )
     for column, (label, value, help) in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(label, value, help=manual.see(help, "data-measures#imbalance"))
+
+
+def _browse(name: str) -> None:
+    st.session_state["holding"] = name
 
 
 def _finite(value: float) -> float | None:

@@ -1,0 +1,152 @@
+"""Five things a newcomer wants, each walked in a real Chromium from the start page: clicks, fields typed into, seconds.
+
+    python benchmarks/bench_tasks.py [--folder FOLDER] [--shots FOLDER]
+
+Works in a temporary workspace with the demo open; no training is done, runs only wait in the queue. ``--folder`` is what the first
+task imports (without it twenty small scenes are made); ``--shots`` keeps a picture of each task's end. A click counts once, choosing a
+field to type into counts as one, and what is typed is counted beside it. Seconds are those of a script that does not think.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from driven_app import browser, served, settle
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from segcore.workspace import Workspace
+
+SECONDS = 120_000
+"""How long one step may take, in milliseconds."""
+
+
+class Walk:
+    """A page that counts what is done to it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.clicks = 0
+        self.typed = 0
+
+    def click(self, what: Locator) -> None:
+        what.first.click()
+        self.clicks += 1
+        settle(self.page)
+
+    def type(self, field: Locator, text: str) -> None:
+        field.first.click()
+        field.first.fill(text)
+        field.first.press("Enter")
+        self.clicks += 1
+        self.typed += 1
+        settle(self.page)
+
+    def see(self, what: Locator) -> None:
+        expect(what.first).to_be_visible(timeout=SECONDS)
+
+
+def import_my_folder(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Your data"))
+    walk.type(page.get_by_role("textbox", name="Folder or archive"), str(folder))
+    walk.click(page.get_by_role("button", name="Import", exact=True))
+    walk.see(page.get_by_text("Imported "))
+
+
+def find_the_images_of_the_rarest_class(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Data set", exact=True))
+    walk.click(page.get_by_role("button", name="Images of the rarest class"))
+    walk.see(page.locator("[data-painted]"))
+    walk.see(page.get_by_role("combobox", name="Images that hold"))
+
+
+def launch_five_members(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Train", exact=True))
+    splits, start = (page.get_by_role("button", name=name) for name in ("Make splits", "Start 5 members of it"))
+    walk.see(splits.or_(start))
+    if splits.count():  # the folder came without
+        walk.click(splits)
+    walk.click(start)
+    page.wait_for_url("**/runs?**", timeout=SECONDS)
+    settle(page)
+    walk.see(page.get_by_text("queued"))
+
+
+def find_where_the_crf_hurts(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Look at the masks"))
+    walk.see(page.locator("[data-painted]"))
+    walk.click(page.get_by_role("button", name="Where the CRF hurts most"))
+    walk.see(page.get_by_role("button", name="CRF gain"))
+    walk.see(page.locator("[data-painted]"))
+
+
+def decide_whether_to_merge_two_labels(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Merge labels"))
+    walk.see(page.get_by_text("Pairs worth a thought"))
+    walk.click(page.get_by_role("button", name="Try it"))
+    walk.see(page.get_by_text("Lift over random"))
+
+
+TASKS: list[Callable[[Walk, Path], None]] = [
+    import_my_folder,
+    find_the_images_of_the_rarest_class,
+    launch_five_members,
+    find_where_the_crf_hurts,
+    decide_whether_to_merge_two_labels,
+]
+
+
+def make_folder(folder: Path) -> Path:
+    """Twenty scenes of 32 x 48 pixels in three classes, with a ``classes.csv``."""
+    rng = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    (folder / "classes.csv").write_text("id,name\n0,ground\n1,tree\n2,pole\n")
+    for number in range(20):
+        mask = np.zeros((32, 48), np.uint8)
+        mask[:, : 8 + number % 5] = 1
+        mask[:, 30:36] = 2 * (number % 5 == 0)
+        image = (60 * mask[..., None] + rng.integers(0, 60, (32, 48, 3))).astype(np.uint8)
+        Image.fromarray(image).save(folder / "images" / f"scene_{number:02d}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"scene_{number:02d}.png")
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--shots", type=Path)
+    options = parser.parse_args()
+    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{'task':38s} {'clicks':>6s} {'typed':>6s} {'seconds':>8s}")
+    with tempfile.TemporaryDirectory() as made:
+        folder = options.folder or make_folder(Path(made) / "village")
+        Workspace(Path(made) / "workspace").demo.open()
+        with served(Path(made) / "workspace", SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
+            for number, task in enumerate(TASKS):
+                page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+                page.set_default_timeout(SECONDS)
+                page.goto(url)
+                settle(page)
+                walk, start = Walk(page), time.perf_counter()
+                task(walk, folder.resolve())
+                seconds = time.perf_counter() - start
+                print(f"{task.__name__.replace('_', ' '):38s} {walk.clicks:6d} {walk.typed:6d} {seconds:8.1f}", flush=True)
+                if options.shots:
+                    options.shots.mkdir(parents=True, exist_ok=True)
+                    page.screenshot(path=options.shots / f"task-{number + 1}.png", full_page=True)
+                page.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The pictures of the user guide, taken from the running app: ``docs/images/``, each light and dark.
+
+    make screenshots            # or: python benchmarks/screenshots.py [--only NAME] [--out FOLDER]
+
+Opens the demo in a temporary workspace, starts the app on it and walks it in Chromium. Pictures are WebP files of about 100 KB; those
+that the list below does not name are removed. Taken from the demo only, so they are alike on every machine.
+"""
+
+import argparse
+import io
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+from driven_app import ROOT, browser, served, settle
+from PIL import Image
+from playwright.sync_api import Page
+
+from segcore.workspace import Workspace
+
+SIZE = {"width": 1360, "height": 1120}
+QUALITY = 84
+SECONDS = 120_000
+"""How long a page may take, in milliseconds."""
+
+
+FAULTY = "fields"
+"""Name of a small data set with faults, for the picture of the health check."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture: the page and its query, what must be seen before it is taken, and the words that are scrolled to the top."""
+
+    page: str
+    query: dict[str, str] = field(default_factory=dict)
+    seen: str = ""
+    top: str = ""
+
+
+def shots(workspace: Workspace) -> dict[str, Shot]:
+    """Return the pictures in the order of the guide."""
+    demo = workspace.demo.open()
+    run = {"run": demo["ensemble"], "split": "test"}
+    data = {"dataset": demo["dataset"]}
+    chart, painted = ".js-plotly-plot .main-svg >> visible=true", "[data-painted]"
+    return {
+        "start": Shot(""),
+        "data": Shot("dataset", data, chart),
+        "health": Shot("dataset", {"dataset": FAULTY, "show": "Health"}, "text=To mend it"),
+        "balance": Shot("balance", data, chart),
+        "train": Shot("train", data),
+        "watch": Shot("runs", {"run": demo["runs"][0]}, chart, "demo-unet-tiny"),
+        "look": Shot("compare", run, painted),
+        "judge": Shot("evaluate", run, chart),
+        "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, "Percent of"),
+        "ensemble": Shot("ensemble", {**data, "tab": "CRF"}, painted),
+        "merge": Shot("compress", {"run": demo["ensemble"], "split": "validation"}, chart),
+        "pairs": Shot("compress", {"run": demo["ensemble"], "split": "validation"}, "text=Pairs worth a thought", "Pairs worth a thought"),
+    }
+
+
+def import_faulty(workspace: Workspace, source: Path) -> None:
+    """Import some of the demo's scenes with one of them twice, in two splits, one that is cut off, and one whose mask is empty."""
+    demo = workspace.datasets.open("demo")
+    for split in ("train", "test"):
+        images, masks = (source / kind / split for kind in ("images", "masks"))
+        images.mkdir(parents=True)
+        masks.mkdir(parents=True)
+        for sample in demo.select(split)[:12]:
+            shutil.copy(demo.folder / sample.image, images)
+            shutil.copy(demo.folder / sample.mask, masks)
+    copied = demo.select("train")[0]
+    shutil.copy(demo.folder / copied.image, source / "images" / "test" / "field-7.jpg")
+    shutil.copy(demo.folder / copied.mask, source / "masks" / "test" / "field-7.png")
+    cut = next((source / "images" / "train").iterdir())
+    cut.write_bytes(cut.read_bytes()[:2000])
+    empty = sorted((source / "masks" / "train").iterdir())[5]
+    Image.fromarray(np.full(np.asarray(Image.open(empty)).shape, 255, np.uint8)).save(empty)
+    rows = [f"{c.id},{c.name}" for c in demo.label_set.classes]
+    (source / "classes.csv").write_text("\n".join(["id,name", *rows]) + "\n")
+    workspace.datasets.import_(source, FAULTY)
+
+
+def take(page: Page, url: str, shot: Shot) -> bytes:
+    """Open a page, wait until it stands still, and return a PNG of it."""
+    page.goto(f"{url}/{shot.page}?{urlencode(shot.query)}")
+    settle(page, SECONDS)
+    if shot.seen:
+        page.locator(shot.seen).first.wait_for(timeout=SECONDS)
+    settle(page, SECONDS)
+    if shot.top:
+        page.get_by_text(shot.top).first.evaluate("(found) => found.scrollIntoView({ block: 'start' })")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(900)  # charts and panels fade in
+    return page.screenshot()
+
+
+def report(page: Page, workspace: Workspace, folder: Path) -> bytes:
+    """Write the report that a reviewer is handed, and return a PNG of its beginning."""
+    file = folder / "report.html"
+    file.write_text(workspace.reports.page([workspace.demo.open()["ensemble"]], "test"), encoding="utf-8")
+    page.goto(file.as_uri())
+    page.wait_for_timeout(500)
+    return page.screenshot()
+
+
+def keep(png: bytes, file: Path) -> int:
+    """Write a picture as WebP and return its size in bytes."""
+    Image.open(io.BytesIO(png)).convert("RGB").save(file, "WEBP", quality=QUALITY, method=6)
+    return file.stat().st_size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--only", help="take this picture alone")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    start, total = time.perf_counter(), 0
+    with tempfile.TemporaryDirectory(prefix="segscope-") as made:
+        workspace = Workspace(Path(made) / "workspace")
+        listed = shots(workspace)
+        import_faulty(workspace, Path(made) / FAULTY)
+        names = [*listed, "report"]
+        with served(workspace.folder, SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
+            for scheme in ("light", "dark"):
+                page = chromium.new_context(viewport=SIZE, color_scheme=scheme).new_page()
+                page.set_default_timeout(SECONDS)
+                for name in [n for n in names if options.only in (None, n)]:
+                    png = report(page, workspace, Path(made)) if name == "report" else take(page, url, listed[name])
+                    size = keep(png, options.out / f"{name}-{scheme}.webp")
+                    total += size
+                    print(f"{name}-{scheme}.webp  {size / 1000:.0f} KB", flush=True)
+    for stale in set(options.out.glob("*.webp")) - {options.out / f"{n}-{s}.webp" for n in names for s in ("light", "dark")}:
+        stale.unlink()
+    print(f"{total / 1e6:.2f} MB in {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
