@@ -12,6 +12,25 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "segcore" / "ui").rglob("*.py")])
 
 
+def constants(tree: ast.Module) -> dict[str, str]:
+    """Texts that a file gives a name to."""
+    named = [n for n in tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant) and isinstance(n.value.value, str)]
+    return {ast.unparse(n.targets[0]): n.value.value for n in named}
+
+
+def places() -> set[tuple[str, str]]:
+    """Where a tooltip stands, and the place of the docs that it leads to."""
+    found = set()
+    for file in SOURCES:
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "manual.see":
+                place = node.args[1]
+                text = place.value if isinstance(place, ast.Constant) else constants(tree)[ast.unparse(place)]
+                found.add((f"{file.relative_to(ROOT)}:{node.lineno}", text))
+    return found
+
+
 def calls(name: str) -> list[tuple[str, ast.Call]]:
     """Calls of a method in pages and their parts, with where they stand."""
     found = []
@@ -37,9 +56,8 @@ def test_every_statistic_has_a_tooltip_that_leads_to_the_docs() -> None:
 
 
 def test_every_place_that_a_tooltip_names_exists() -> None:
-    places = {(where, call.args[1].value) for where, call in calls("see")}
-    assert len({place for _, place in places}) > 8
-    for where, place in places:
+    assert len({place for _, place in places()}) > 8
+    for where, place in places():
         page, _, section = place.partition("#")
         assert section in anchors(page), f"{where}: {place}"
 
