@@ -81,8 +81,8 @@ def import_faulty(workspace: Workspace, source: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:2000])
     empty = sorted((source / "masks" / "train").iterdir())[5]
     Image.fromarray(np.full(np.asarray(Image.open(empty)).shape, 255, np.uint8)).save(empty)
-    rows = [f"{c.id},{c.name}" for c in demo.label_set.classes]
-    (source / "classes.csv").write_text("\n".join(["id,name", *rows]) + "\n")
+    rows = [f"{c.id},{c.name},no" for c in demo.label_set.classes] + [f"{c.id},{c.name},yes" for c in demo.label_set.ignored]
+    (source / "classes.csv").write_text("\n".join(["id,name,ignore", *rows]) + "\n")
     workspace.datasets.import_(source, FAULTY)
 
 
