@@ -11,7 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
 from segcore.workspace.recipe_studies import RecipeStudyShelf
 from segcore.workspace.study_rows import CELLS, csv_table, markdown_table, row_cells
-from segcore.workspace.study_table import Plan, study_page
+from segcore.workspace.study_table import Plan, set_beside, study_page
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--rows", default="", metavar="A,B", help="start only these rows, the base, and what they are compared with")
     add("--show", action="store_true", help="start nothing: print how it stands")
     add("--wait", action="store_true", help="return when all has ended; without it the runs go on by themselves")
+    add("--beside", action="append", default=[], metavar="NAME", help="set the same study on other data, started before, beside it")
     add("--csv", metavar="FILE", help="also write the table, ';' between cells")
     add("--html", metavar="FILE", help="also write one page with charts that opens offline")
     add("--out", metavar="FILE", help="also write the table as Markdown")
@@ -57,12 +58,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def _plan(workspace: Workspace, options: Options) -> Plan:
+    """Return the study that the options name, with what was kept of it; what is given anew goes first."""
     shelf = workspace.recipe_studies
-    if options.study in shelf.names() and not options.dataset and not Path(options.study).exists():
-        kept = shelf.open(options.study)
-        study, datasets, weights = kept.study, list(kept.datasets), kept.weights
+    kept = "" if options.dataset or Path(options.study).exists() else shelf.find(options.study)
+    if kept:
+        plan = shelf.open(kept)
+        study, datasets, weights = plan.study, list(plan.datasets), plan.weights
     else:
         study, datasets, weights = shelf.read(options.study), options.dataset, {}
+        before = Plan(study, tuple(dict.fromkeys(datasets)), {}).name
+        weights = shelf.open(before).weights if before in shelf.names() else {}
     if options.seeds:
         study = dataclasses.replace(study, seeds=parse_seeds(options.seeds))
     return shelf.plan(study, datasets, {**weights, **parse_weights(options.weights)})
@@ -92,7 +97,15 @@ def _study(options: Options) -> dict[str, Any]:
     if options.out:
         files.append(Path(options.out))
         workspace.reports.write(files[-1], markdown_table(found.rows))
-    return {**found.to_json(), "queued": queued, "pending": list(shelf.progress(plan).pending), "files": [str(file) for file in files]}
+    others = [shelf.table(shelf.open(shelf.find(name) or name)) for name in options.beside]
+    beside = {"beside": set_beside([found, *others])} if others else {}
+    return {
+        **found.to_json(),
+        **beside,
+        "queued": queued,
+        "pending": list(shelf.progress(plan).pending),
+        "files": [str(file) for file in files],
+    }
 
 
 def _show(result: dict[str, Any]) -> str:
@@ -100,6 +113,9 @@ def _show(result: dict[str, Any]) -> str:
     causes = [f"{row['row']}: {row['cause']}" for row in result["rows"] if row["cause"]]
     lines += [*causes, *([""] if causes else [])]
     lines += [line for line in (result["protocol"], *result["sentences"]) if line]
+    if "beside" in result:
+        names = list(result["beside"][0]["on"])
+        lines += ["", table(["points", *names], [[row["row"], *(_told(row["on"][name]) for name in names)] for row in result["beside"]])]
     if result["queued"]:
         lines.append(f"Queued {len(result['queued'])} runs.")
     if result["pending"]:
@@ -108,6 +124,12 @@ def _show(result: dict[str, Any]) -> str:
         )
     lines += [f"Wrote {file}" for file in result["files"]]
     return "\n".join(lines)
+
+
+def _told(found: dict[str, Any]) -> str:
+    if found["points"] is None or found["interval"][0] is None:
+        return str(found["verdict"])
+    return "{:+.1f} ({:+.1f} to {:+.1f}), {}".format(found["points"], *found["interval"], found["verdict"])
 
 
 STUDY_COMMANDS: dict[str, Command] = {

@@ -39,7 +39,7 @@ def build_study_page(
     told = [f"<li><b>{html_text(row['row'])}</b>: {html_text(text)}</li>" for row in rows for text in (row["cause"], row["note"]) if text]
     body.append(f"<ul>{''.join(told)}</ul>" if told else "")
     body.append("<h2>How sure</h2>" + "".join(f"<p>{html_text(sentence)}</p>" for sentence in found["sentences"]))
-    body.append("<h2>Each pair</h2>" + html_table(["row", "data set", "seed", "mean IoU, %", "run"], _pairs(rows)))
+    body.append("<h2>Each pair</h2>" + html_table(["row", "data set", "seed", "mean IoU, %", "points", "run"], _pairs(rows)))
     if facts:
         body.append("<h2>Made with</h2>" + html_table(["", ""], [[html_text(k), html_text(v)] for k, v in facts.items()]))
     body.append(f"<h2>The study's file</h2><pre>{html_text(json.dumps(_said(study), indent=1, ensure_ascii=False))}</pre>")
@@ -78,8 +78,9 @@ def _points(value: float, ends: Sequence[float | None]) -> tuple[float, float, f
 
 
 def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    return [
-        [html_text(row["row"]), html_text(dataset), html_text(seed), f"{100 * score:.2f}", html_text(run)]
-        for row in rows
-        for (dataset, seed), score, run in zip(row["pairs"], row["scores"], row["runs"], strict=True)
-    ]
+    lines = []
+    for row in rows:
+        for number, ((dataset, seed), score, run) in enumerate(zip(row["pairs"], row["scores"], row["runs"], strict=True)):
+            gain = f"{100 * row['gains'][number]:+.2f}" if row["gains"] else ""
+            lines.append([html_text(row["row"]), html_text(dataset), html_text(seed), f"{100 * score:.2f}", gain, html_text(run)])
+    return lines

@@ -69,7 +69,7 @@ def show() -> None:
     if st.button("Start the study", icon=":material/play_arrow:", type="primary", key="study_start"):
         with state.errors_shown():
             queued = workspace.recipe_studies.start(plan, rows)
-        st.session_state["recipe_study"] = study.name
+        st.session_state["recipe_study"] = plan.name
         st.toast(f"{len(queued)} runs wait in the queue" if queued else "Nothing is missing: all its runs are there or under way")
         st.rerun()
 
@@ -77,7 +77,7 @@ def show() -> None:
 def _study() -> RecipeStudy | None:
     """Let the user choose a study that comes along, one of this workspace, or a file; None while there is none."""
     shelf = state.workspace().recipe_studies
-    started = [name for name in shelf.names() if name not in shelf.shipped()]
+    started = [name for name in shelf.names() if name.split("--")[0] not in shelf.shipped()]
     options = [*shelf.shipped(), *started, OWN]
     chosen = state.choose_from("Which", options, "study_file", help="docs/studies.md says how one is written; any of them is a start.")
     if chosen != OWN:
@@ -102,12 +102,13 @@ def _study() -> RecipeStudy | None:
 
 
 def _kept(name: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the data sets and weights files that a study of that name was last started with."""
+    """Return the data sets and weights files that a study of that name was started with, those of the first of several."""
     shelf = state.workspace().recipe_studies
-    if name not in shelf.names():
-        return (), {}
-    try:
-        plan = shelf.open(name)
-    except SegcoreError:
-        return (), {}
-    return plan.datasets, plan.weights
+    for kept in shelf.names():
+        if kept.split("--")[0] == name:
+            try:
+                plan = shelf.open(kept)
+            except SegcoreError:
+                continue
+            return plan.datasets, plan.weights
+    return (), {}

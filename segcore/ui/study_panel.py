@@ -8,7 +8,7 @@ from segcore.errors import SegcoreError
 from segcore.ui import manual, state, study_charts
 from segcore.ui.ensemble_charts import gains
 from segcore.workspace.study_rows import BORNE_OUT, csv_table, markdown_table
-from segcore.workspace.study_table import Plan, Progress, Table, study_page
+from segcore.workspace.study_table import Plan, Progress, Table, set_beside, study_page
 
 POLL_SECONDS = 5
 VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· cannot tell", "": ""}
@@ -30,6 +30,7 @@ def show(name: str) -> None:
     _numbers(table)
     _charts(table)
     _table(table)
+    _beside(table)
     _downloads(plan, table)
 
 
@@ -135,6 +136,34 @@ def _table(table: Table) -> None:
     with st.expander("How sure is this?", icon=":material/help:"):
         for sentence in table.sentences:
             st.markdown(f"- {state.plain(sentence)}")
+
+
+def _beside(table: Table) -> None:
+    """Set the same study on other data beside this one."""
+    shelf = state.workspace().recipe_studies
+    own = table.plan.study.name
+    others = [name for name in shelf.names() if name != table.plan.name and name.split("--")[0] == own]
+    if not others:
+        return
+    chosen = st.multiselect("Beside the same study on other data", others, key=f"study_beside_{table.plan.name}", placeholder="none")
+    if not chosen:
+        return
+    with state.errors_shown():
+        lines = set_beside([table, *(shelf.table(shelf.open(name)) for name in chosen)])
+    st.dataframe(
+        [
+            {"row": line["row"]}
+            | {
+                f"{name}, {what}": found[key]
+                for name, found in line["on"].items()
+                for what, key in (("points", "points"), ("verdict", "verdict"))
+            }
+            for line in lines
+        ],
+        hide_index=True,
+        column_config={f"{name}, points": st.column_config.NumberColumn(format="%+.1f") for name in (table.plan.name, *chosen)},
+        alt="Differences of each row on each data set",
+    )
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The shelf of studies of recipes: read a file, start what is missing, see how far it is and what it found.
 
-A study that was started is kept as ``<workspace>/studies/<name>.json``: its file, its data sets and its weights files, so that the page
-and a later call go on with it. Apart from :mod:`segcore.workspace.tuning`, whose studies search settings.
+A study that was started is kept as ``<workspace>/studies/<name>--<data sets>.json``: its file, its data sets and its weights files, so that
+the page and a later call go on with it. Apart from :mod:`segcore.workspace.tuning`, whose studies search settings.
 """
 
 import json
@@ -113,13 +113,26 @@ class RecipeStudyShelf:
         return Plan(study, named, given)
 
     def save(self, plan: Plan) -> None:
-        """Keep a study with what it is run on, under its name; an earlier one of that name is replaced.
+        """Keep a study with what it is run on; an earlier one of that name on the same data sets is replaced.
 
         Raises:
             SegcoreError: The workspace cannot be written.
         """
         data = {"format": FORMAT, "study": plan.study.to_json(), "datasets": list(plan.datasets), "weights": plan.weights}
-        disk.write_json(self.folder / f"{check_run_id(plan.study.name)}.json", data)
+        disk.write_json(self.folder / f"{check_run_id(plan.name)}.json", data)
+
+    def find(self, name: str) -> str:
+        """Return the full name of a study that was started here, whose data sets may be left out where there is one only; "" for none.
+
+        Raises:
+            SegcoreError: It was started on several data sets.
+        """
+        found = [kept for kept in self.names() if kept == name or kept.startswith(f"{name}--")]
+        if name in found or not found:
+            return name if found else ""
+        if len(found) > 1:
+            raise SegcoreError(f"Expected one study {name!r}, found {', '.join(found)}: give the whole name.")
+        return found[0]
 
     def open(self, name: str) -> Plan:
         """Return a study that was started here.
@@ -198,4 +211,15 @@ class RecipeStudyShelf:
         """
         found = StudyResults(plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn)
         rows = found.rows(self.cells(plan))
-        return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(explain(plan, rows, found.units)))
+        told = explain(plan, rows, found.units, self._groups(plan))
+        return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(told))
+
+    def _groups(self, plan: Plan) -> dict[str, int]:
+        """Return how many drives or folders the scored images come from, by data set, where there are ten images or more in each."""
+        found = {}
+        for name in plan.datasets:
+            samples = self._datasets.open(name).select(plan.study.report_on)
+            count = max(len({group(sample) for sample in samples}) for group in GROUPINGS.values())
+            if 10 * count <= len(samples):
+                found[name] = count
+        return found

@@ -206,6 +206,7 @@ class StudyResults:
             cause = cause or "One pair only: its interval knows nothing of other seeds; add seeds."
         return dataclasses.replace(
             line,
+            gains=tuple(gains),
             difference=plain(found.value),
             difference_interval=(plain(found.low), plain(found.high)),
             covers="images and seeds" if found.freedom else "images",

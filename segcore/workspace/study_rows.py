@@ -24,6 +24,7 @@ class RowResult:
         pairs: Data set and seed of each pair that counts; the seed is "" for an ensemble.
         runs: Ids of the runs whose counts were used.
         scores: Score of each pair.
+        gains: Difference of each pair from what it is compared with.
         score: Their mean, with its interval.
         interval: (low, high) of the score.
         difference: Mean over pairs of the score minus that of what it is compared with.
@@ -48,6 +49,7 @@ class RowResult:
     pairs: tuple[tuple[str, str], ...] = ()
     runs: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
+    gains: tuple[float, ...] = ()
     score: float | None = None
     interval: tuple[float | None, float | None] = (None, None)
     difference: float | None = None

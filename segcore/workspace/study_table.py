@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segcore.config.recipe_study import RecipeStudy
+from segcore.errors import SegcoreError
 from segcore.evaluation.study_page import build_study_page
 from segcore.workspace.study_rows import CELLS, RowResult, row_cells
 
@@ -22,6 +23,11 @@ class Plan:
     study: RecipeStudy
     datasets: tuple[str, ...]
     weights: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """What it is kept as: the study's name and its data sets, "deck-cpu--camvid"."""
+        return "--".join((self.study.name, *self.datasets))[:200]
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,45 @@ class Progress:
     broken: tuple[str, ...]
 
 
+def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    """Set the rows of one study on other data sets side by side, each against its own base.
+
+    Args:
+        tables: Two or more tables of the same recipes.
+
+    Returns:
+        For each row of the first ``row`` and ``on``: by the name that each table is kept as, its ``points`` (difference in hundredths of
+        mean IoU or None), ``interval`` (of it) and ``verdict``.
+
+    Raises:
+        SegcoreError: The studies train their base otherwise, or a row that they share is another recipe.
+    """
+    first = tables[0].plan
+    for other in (table.plan for table in tables[1:]):
+        if other.study.base != first.study.base:
+            raise SegcoreError(
+                f"Expected studies of one base, received {first.name!r} and {other.name!r}, whose bases differ: run one on both."
+            )
+        for row in other.study.rows:
+            mine = next((r for r in first.study.rows if r.name == row.name), row)
+            if (mine.changes, mine.balance, mine.combine, mine.submodels, mine.against) != (
+                row.changes, row.balance, row.combine, row.submodels, row.against
+            ):  # fmt: skip
+                raise SegcoreError(f"Expected one recipe for the row {row.name!r}, received two: rename it in one of the studies.")
+    found: list[dict[str, Any]] = []
+    for line in tables[0].rows[1:]:
+        on = {table.plan.name: _beside(next((r for r in table.rows if r.row == line.row), None)) for table in tables}
+        found.append({"row": line.row, "on": on})
+    return found
+
+
+def _beside(row: RowResult | None) -> dict[str, Any]:
+    if row is None or row.difference is None:
+        return {"points": None, "interval": [None, None], "verdict": "" if row is None else row.state}
+    ends = [None if end is None else 100 * end for end in row.difference_interval]
+    return {"points": 100 * row.difference, "interval": ends, "verdict": row.verdict}
+
+
 def study_page(table: Table, facts: Mapping[str, str]) -> str:
     """Return a study as one HTML page that opens offline.
 
@@ -85,8 +130,15 @@ def study_page(table: Table, facts: Mapping[str, str]) -> str:
     return build_study_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
 
 
-def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int]) -> list[str]:
-    """Say what varies between the pairs, what the intervals cover, and what is not known."""
+def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int], groups: Mapping[str, int]) -> list[str]:
+    """Say what varies between the pairs, what the intervals cover, and what is not known.
+
+    Args:
+        plan: The study.
+        rows: Its lines.
+        units: How many images or groups the intervals draw from, by data set.
+        groups: How many groups (drives, tiles) the images of the report's split come from, by data set, where they are fewer.
+    """
     study = plan.study
     if len(plan.datasets) > 1:
         told = [f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies within a row is both."]
@@ -99,6 +151,11 @@ def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int]) -> 
             f"Each interval ({100 * study.level:g} %) draws {what} of split {study.report_on} with replacement ({drawn}; the same draw for "
             f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of the pairs about their row's mean, "
             "pooled over the rows that were trained where a row has fewer than six pairs of its own."
+        )
+    if groups and drawn and not study.group_by:
+        alike = ", ".join(f"{count} of {name}" for name, count in groups.items())
+        told.append(
+            f"The images come from few drives or folders ({alike}), and those of one are alike: an interval over new ones would be wider."
         )
     if any(row.covers == "images" and row.verdict for row in rows):
         told.append("An ensemble is compared with its very members: its interval covers images, not other members.")

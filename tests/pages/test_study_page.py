@@ -36,12 +36,12 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     at.multiselect(key="study_rows_deck").set_value(["random encoder"])
     (start,) = [b for b in at.button if b.label == "Start the study"]
     read.check(start.click().run())
-    assert workspace.recipe_studies.names() == ["deck"]
+    assert workspace.recipe_studies.names() == ["deck--tiny"]
     assert {workspace.runs.open(r).config.model.weights for r in workspace.runs.ids() if r[-2] == "-" and "--" not in r} == {
         "imagenet",
         "none",
     }
-    assert at.selectbox(key="recipe_study").value == "deck"
+    assert at.selectbox(key="recipe_study").value == "deck--tiny"
 
 
 def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -> None:
@@ -52,7 +52,7 @@ def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -
 
 
 def test_a_study_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
-    at = open_page("study", recipe_study="small")
+    at = open_page("study", recipe_study="small--tiny")
     found = {m.label: m.value for m in at.metric}
     assert found["Base, mean IoU"] != "–" and found["Rows that help"] == "0"
     (table,) = at.dataframe

@@ -10,6 +10,7 @@ from segcore.config.recipe_study import study_from_json
 from segcore.errors import SegcoreError
 from segcore.runs.environment import note_environment
 from segcore.workspace.run_ids import prediction_id
+from segcore.workspace.study_table import explain, set_beside
 
 BASE = {"model": {"encoder": "tiny", "weights": "none"}, "recipe": {"epochs": 2, "batch_size": 2}, "size": [32, 64]}
 ROWS = [{"name": "cross-entropy", "changes": {"recipe.loss": "cross_entropy"}, "claim": "hurts", "heading": "Loss"}]
@@ -20,13 +21,17 @@ def make(workspace, *rows, datasets=("tiny",), weights=None, **fields):
     return workspace.recipe_studies.plan(study, datasets, weights)
 
 
-def fill(made_up, plan, right, label="", seeds=(0, 1), options=None):
+def fill(made_up, plan, right, label="", seeds=(0, 1), options=None, on="tiny"):
     """Write finished trainings of the base ("") or a row, whose every pixel is right but for a share of the first class."""
-    dataset = made_up.workspace.datasets.open("tiny")
+    dataset = made_up.workspace.datasets.open(on)
     row = plan.study.row(label)
     for seed, share in zip(seeds, right, strict=True):
-        config = plan.study.config(row, "tiny", seed, plan.weights)
-        run = made_up.write(f"by-hand-{label or 'base'}-{seed}", dataclasses.replace(config, group="mine", member=3), mean_iou=share)
+        config = plan.study.config(row, on, seed, plan.weights)
+        run = made_up.write(
+            f"by-hand-{label or 'base'}-{seed}" + ("" if on == "tiny" else on),
+            dataclasses.replace(config, group="mine", member=3),
+            mean_iou=share,
+        )
         run.append_metrics({"epoch": 1, "seconds": 10.0 + seed})
         counts, ids = [], []
         for number, sample in enumerate(dataset.select("test")):
@@ -36,7 +41,7 @@ def fill(made_up, plan, right, label="", seeds=(0, 1), options=None):
             one[0, 0], one[0, 1] = true[0] - wrong, wrong
             counts.append(one)
             ids.append(sample.id)
-        predicted = PredictConfig("tiny", run.id, "test", options=options or PredictOptions())
+        predicted = PredictConfig(on, run.id, "test", options=options or PredictOptions())
         made_up.write(prediction_id(run.id, "test"), predicted).write_counts("test", "prediction", ids, np.stack(counts))
 
 
@@ -84,7 +89,7 @@ def test_a_study_goes_on_after_a_kill_and_grows_by_seeds(workspace, started):
     for run in first[:2]:
         workspace.runs.stop(run)
     assert shelf.table(make(workspace)).rows[0].state == "failed"
-    again = shelf.start(shelf.open("small"))  # as it was kept
+    again = shelf.start(shelf.open("small--tiny"))  # as it was kept
     assert again == first[:1] and workspace.runs.open(first[1]).status().state == "queued"
     more = shelf.start(make(workspace, seeds=[0, 1, 2]))
     assert [c.seed for r, c in trainings(workspace).items() if r in more] == [2, 2]
@@ -178,3 +183,50 @@ def test_what_a_study_cannot_be_run_on_is_refused(workspace):
     assert workspace.recipe_studies.table(make(workspace, *rows)).rows[1].state == "needs a file"
     with pytest.raises(SegcoreError, match="one of deck"):
         workspace.recipe_studies.read("dekc.json")
+
+
+def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
+    workspace.splits.make_folds("tiny", 2, "random", 0, hold_out="test")
+    folds = ("tiny-fold-1", "tiny-fold-2")
+    plan = make(workspace, datasets=folds)
+    for number, fold in enumerate(folds):
+        fill(made_up, plan, (0.95 - 0.05 * number, 0.93), on=fold)
+        fill(made_up, plan, (0.50, 0.52), "cross-entropy", on=fold)
+    table = workspace.recipe_studies.table(plan)
+    base, row = table.rows
+    assert row.pairs == (("tiny-fold-1", "0"), ("tiny-fold-1", "1"), ("tiny-fold-2", "0"), ("tiny-fold-2", "1"))
+    assert row.difference == pytest.approx(np.mean(row.gains)) and row.gains == pytest.approx(np.subtract(row.scores, base.scores))
+    assert (row.verdict, row.agreement) == ("hurts", "agrees") and table.units == {"tiny-fold-1": 3, "tiny-fold-2": 3}
+    assert "data set (tiny-fold-1, tiny-fold-2) and a seed" in table.sentences[0]
+
+
+def test_one_study_on_two_data_sets_is_set_side_by_side(workspace, made_up):
+    workspace.splits.make_folds("tiny", 2, "random", 0, hold_out="test")
+    shelf, tables = workspace.recipe_studies, []
+    for name in ("tiny", "tiny-fold-1"):
+        plan = make(workspace, datasets=[name])
+        fill(made_up, plan, (0.9, 0.8), on=name)
+        fill(made_up, plan, (0.6, 0.5), "cross-entropy", on=name)
+        shelf.save(plan)
+        tables.append(shelf.table(shelf.open(plan.name)))
+    assert (
+        shelf.names() == ["small--tiny", "small--tiny-fold-1"] and shelf.find("small--tiny") == "small--tiny" and shelf.find("smal") == ""
+    )
+    with pytest.raises(SegcoreError, match="whole name"):
+        shelf.find("small")
+    (line,) = set_beside(tables)
+    assert [found["points"] for found in line["on"].values()] == [100 * table.rows[1].difference for table in tables]
+    larger = {**BASE, "size": [64, 64]}
+    other = shelf.table(shelf.plan(study_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"]))
+    with pytest.raises(SegcoreError, match="bases differ"):
+        set_beside([tables[0], other])
+    dice = [{**ROWS[0], "changes": {"recipe.loss": "dice"}}]
+    with pytest.raises(SegcoreError, match="one recipe for the row 'cross-entropy'"):
+        set_beside([tables[0], shelf.table(make(workspace, *dice))])
+
+
+def test_frames_of_few_drives_are_named(workspace):
+    plan = make(workspace)
+    told = explain(plan, (), {"tiny": 233}, {"tiny": 2})
+    assert "few drives or folders (2 of tiny)" in told[2] and "233 of tiny" in told[1]
+    assert not any("few drives" in sentence for sentence in explain(plan, (), {"tiny": 3}, {}))
