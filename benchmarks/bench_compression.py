@@ -13,11 +13,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clock import median_time
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
@@ -37,16 +37,6 @@ from segcore.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = 101
 """As many as CamVid's validation split holds."""
-
-
-def median_time(work: Callable[[], Any], runs: int = 5) -> float:
-    work()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def random_counts(classes: int) -> np.ndarray:

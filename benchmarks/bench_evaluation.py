@@ -8,8 +8,6 @@ Peers that are not installed are left out. Each time is the median of several ru
 import argparse
 import importlib
 import json
-import statistics
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from clock import median_time
 from PIL import Image
 
 from segcore.evaluation import scores
@@ -30,16 +29,6 @@ from segcore.evaluation.dendrogram import build_dendrogram
 from segcore.evaluation.priors import label_priors
 from segcore.evaluation.report import evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
-
-
-def median_time(work: Callable[[], Any], runs: int = 5) -> float:
-    work()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def masks(classes: int, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
