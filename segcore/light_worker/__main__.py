@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 import traceback
@@ -19,27 +18,16 @@ from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_
 from segcore.light_worker.progress import Stopped
 from segcore.light_worker.subsets import subsets_run
 from segcore.runs.answerer import serve
+from segcore.runs.stopping import StopSignal, fail
 from segcore.runs.store import RunFolder
 
 WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
 """What carries out a kind of run."""
 
 
-class _Stop:
-    """Whether the process was asked to end; becomes true on SIGTERM or SIGINT."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-
-
 def work(run: RunFolder, workers: int) -> int:
     """Carry out one run and leave its status as finished, interrupted or failed; return the exit code."""
-    stop = _Stop()
+    stop = StopSignal()
     process = psutil.Process()
     try:
         carry_out = WORK.get(run.config.kind, evaluate_run)
@@ -54,24 +42,18 @@ def work(run: RunFolder, workers: int) -> int:
         run.beat(state="interrupted", cause="Stopped by request; resume it to go on.", seconds_left=None, finished=time.time())
         return 0
     except SegcoreError as error:
-        return _fail(run, str(error))
+        return fail(run, str(error))
     except (MemoryError, BrokenProcessPool):
-        return _fail(run, f"The memory was probably not enough for {workers} processes: set SEGCORE_LIGHT_WORKERS=1, then resume the run.")
+        return fail(run, f"The memory was probably not enough for {workers} processes: set SEGCORE_LIGHT_WORKERS=1, then resume the run.")
     except Exception as error:
         traceback.print_exc()
-        return _fail(run, f"{type(error).__name__}: {error} (the log says where)")
+        return fail(run, f"{type(error).__name__}: {error} (the log says where)")
     run.beat(state="finished", cause="", progress=1.0, message="", seconds_left=0.0, finished=time.time())
     return 0
 
 
-def _must_stop(run: RunFolder, stop: _Stop) -> bool:
+def _must_stop(run: RunFolder, stop: StopSignal) -> bool:
     return stop.asked or run.status().state == "stopping"
-
-
-def _fail(run: RunFolder, cause: str) -> int:
-    print(cause, file=sys.stderr, flush=True)
-    run.beat(state="failed", cause=cause, seconds_left=None, finished=time.time())
-    return 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

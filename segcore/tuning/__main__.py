@@ -1,6 +1,5 @@
 """``python -m segcore.tuning RUN_FOLDER``."""
 
-import signal
 import sys
 import time
 import traceback
@@ -12,6 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.runs import processes
 from segcore.runs.devices import list_devices
 from segcore.runs.jobs import STOPPED
+from segcore.runs.stopping import StopSignal, fail
 from segcore.runs.store import RunFolder
 from segcore.tuning.book import Book
 from segcore.tuning.coordinator import Coordinator
@@ -22,21 +22,9 @@ BEAT_SECONDS = 2.0
 REFRESH_SECONDS = 5.0
 
 
-class _Stop:
-    """Whether the process was asked to end; becomes true on SIGTERM or SIGINT."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-
-
 def work(run: RunFolder) -> int:
     """Work on a study until its last trial has ended or it is stopped; return the exit code, 1 for failed."""
-    stop = _Stop()
+    stop = StopSignal()
     try:
         pid, created = processes.identity()
         started = run.status().started or time.time()
@@ -55,15 +43,15 @@ def work(run: RunFolder) -> int:
         if coordinator.told["best"] is None:
             raise SegcoreError("No trial came to its end: see the causes of the trials, mend the commonest, and start a new study.")
     except SegcoreError as error:
-        return _fail(run, str(error))
+        return fail(run, str(error))
     except Exception as error:
         traceback.print_exc()
-        return _fail(run, f"{type(error).__name__}: {error} (the log says where)")
+        return fail(run, f"{type(error).__name__}: {error} (the log says where)")
     run.beat(state="finished", cause="", progress=1.0, seconds_left=0.0, finished=time.time())
     return 0
 
 
-def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: _Stop) -> bool:
+def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: StopSignal) -> bool:
     """Take turns; return whether the study came to its end, rather than being stopped."""
     beaten = refreshed = 0.0
     while True:
@@ -80,12 +68,6 @@ def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: _
             refreshed = time.monotonic()
             trainer.refresh()
         time.sleep(TICK_SECONDS)
-
-
-def _fail(run: RunFolder, cause: str) -> int:
-    print(cause, file=sys.stderr, flush=True)
-    run.beat(state="failed", cause=cause, seconds_left=None, finished=time.time())
-    return 1
 
 
 def main(arguments: Sequence[str]) -> int:
