@@ -63,7 +63,7 @@ def carry_out(folder: str, token: str, gpus: int) -> int:
     with _lend(gpus) as numbers:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(numbers) or "-1"}
         arguments = ["-m", "segcore.runs.attend", folder, token, ",".join(numbers)]
-        return processes.start_tethered(arguments, RunFolder(folder).log_path, environment).wait()
+        return processes.start_detached(arguments, RunFolder(folder).log_path, environment, tethered=True).wait()
 
 
 @contextmanager

@@ -83,13 +83,16 @@ def python_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
-def start_detached(arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None) -> subprocess.Popen:
+def start_detached(
+    arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None, *, tethered: bool = False
+) -> subprocess.Popen:
     """Start ``python <arguments>`` in a session of its own: closing the app or the shell does not end it.
 
     Args:
         arguments: What follows the interpreter ("-m", "segcore.worker", ...).
         log: File that its output is appended to.
         extra: Environment variables besides this process's own.
+        tethered: Whether its standard input is a pipe, which the system closes when this process dies.
 
     Raises:
         SegcoreError: The log cannot be written or no process can be started.
@@ -98,24 +101,7 @@ def start_detached(arguments: Sequence[str], log: Path, extra: Mapping[str, str]
         with open(log, "ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-P", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                close_fds=True,
-                env=python_environment(extra),
-            )
-    except OSError as error:
-        raise disk_error("start a process that writes to", log, error) from error
-
-
-def start_tethered(arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None) -> subprocess.Popen:
-    """As :func:`start_detached`, with a pipe as its standard input, which the system closes when this process dies."""
-    try:
-        with open(log, "ab") as output:
-            return subprocess.Popen(
-                [sys.executable, "-P", *arguments],
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if tethered else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -65,7 +65,7 @@ def guardian(workspace):
     started = []
 
     def start(run, token):
-        process = processes.start_tethered(["-m", "segcore.runs.attend", str(run.folder), token], run.log_path)
+        process = processes.start_detached(["-m", "segcore.runs.attend", str(run.folder), token], run.log_path, tethered=True)
         started.append(process)
         return process
 
