@@ -30,6 +30,51 @@ def lay_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
     return figure
 
 
+def signed_intervals(
+    names: Sequence[str], values: Sequence[float | None], intervals: Sequence[Sequence[float | None]], kinds: Sequence[str], title: str
+) -> go.Figure:
+    """Draw differences in points with their intervals; what is surely above or below 0 stands out.
+
+    Args:
+        names: One a row, the first on top.
+        values: Differences -1..1, None where undefined.
+        intervals: (low, high) of each.
+        kinds: What is said of a row whose interval is above 0, below 0, and on both sides.
+        title: What the axis says.
+    """
+    figure = go.Figure()
+    known = [i for i, v in enumerate(values) if v is not None]
+    for number, (kind, color) in enumerate(zip(kinds, (ACCENT, WARM, QUIET), strict=True)):
+        own = [i for i in known if _side(intervals[i]) == number]
+        if not own:
+            continue
+        shown = np.array([100 * float(values[i] or 0.0) for i in own])
+        ends = np.array([[shown[k] if e is None else 100 * e for e in intervals[i]] for k, i in enumerate(own)])
+        figure.add_trace(
+            go.Scatter(
+                x=shown,
+                y=[names[i] for i in own],
+                mode="markers",
+                name=kind,
+                marker={"color": color, "size": 9},
+                error_x={"array": ends[:, 1] - shown, "arrayminus": shown - ends[:, 0], "color": color, "thickness": 2, "width": 0},
+                customdata=ends,
+                hovertemplate="%{y}: %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})<extra>" + kind + "</extra>",
+            )
+        )
+    figure.add_vline(x=0, line={"width": 1, "color": "rgba(128,128,128,.8)"})
+    order = {"categoryorder": "array", "categoryarray": [names[i] for i in known[::-1]], "automargin": True}
+    lay_out(figure, 120 + 27 * len(known), xaxis={"title": {"text": title}}, yaxis=order)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    return figure
+
+
+def _side(ends: Sequence[float | None]) -> int:
+    """0 where the whole interval is above 0, 1 where it is below, else 2."""
+    low, high = ends
+    return 2 if low is None or high is None or low <= 0 <= high else 0 if low > 0 else 1
+
+
 def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[float], unit: str) -> go.Figure:
     """Draw one bar a class, in the class's colour, largest at the top.
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from segcore.ui.charts import ACCENT, QUIET, WARM, lay_out
+from segcore.ui.charts import ACCENT, QUIET, WARM, lay_out, signed_intervals
 
 _ZERO = {"width": 1, "color": "rgba(128,128,128,.8)"}
 
@@ -62,37 +62,7 @@ def gains(names: Sequence[str], values: Sequence[float | None], intervals: Seque
         intervals: (low, high) of each.
         title: What the axis says.
     """
-    figure = go.Figure()
-    known = [i for i, v in enumerate(values) if v is not None]
-    kinds = (("gains", ACCENT), ("loses", WARM), ("inside the noise", QUIET))
-    for number, (kind, color) in enumerate(kinds):
-        own = [i for i in known if _side(intervals[i]) == number]
-        if not own:
-            continue
-        shown = np.array([100 * float(values[i] or 0.0) for i in own])
-        ends = np.array([[shown[k] if e is None else 100 * e for e in intervals[i]] for k, i in enumerate(own)])
-        figure.add_trace(
-            go.Scatter(
-                x=shown,
-                y=[names[i] for i in own],
-                mode="markers",
-                name=kind,
-                marker={"color": color, "size": 9},
-                error_x={"array": ends[:, 1] - shown, "arrayminus": shown - ends[:, 0], "color": color, "thickness": 2, "width": 0},
-                customdata=ends,
-                hovertemplate="%{y}: %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})<extra></extra>",
-            )
-        )
-    figure.add_vline(x=0, line=_ZERO)
-    order = {"categoryorder": "array", "categoryarray": [names[i] for i in known[::-1]], "automargin": True}
-    lay_out(figure, 120 + 27 * len(known), xaxis={"title": {"text": title}}, yaxis=order)
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
-    return figure
-
-
-def _side(ends: Sequence[float | None]) -> int:
-    low, high = ends
-    return 2 if low is None or high is None or low <= 0 <= high else 0 if low > 0 else 1
+    return signed_intervals(names, values, intervals, ("gains", "loses", "inside the noise"), title)
 
 
 def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:

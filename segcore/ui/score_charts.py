@@ -76,41 +76,8 @@ def differences(names: Sequence[str], values: Sequence[float | None], intervals:
         intervals: (low, high) of each.
         unit: What was subtracted.
     """
-    figure = go.Figure()
-    known = [i for i, v in enumerate(values) if v is not None]
-    kinds = (("A is better", ACCENT), ("B is better", WARM), ("not told apart", QUIET))
-    for number, (title, color) in enumerate(kinds):
-        own = [i for i in known if _side(intervals[i]) == number]
-        if not own:
-            continue
-        shown = np.array([100 * float(values[i] or 0.0) for i in own])
-        ends = np.array([[shown[k] if e is None else 100 * e for e in intervals[i]] for k, i in enumerate(own)])
-        figure.add_trace(
-            go.Scatter(
-                x=shown,
-                y=[names[i] for i in own],
-                mode="markers",
-                name=title,
-                marker={"color": color, "size": 9},
-                error_x={"array": ends[:, 1] - shown, "arrayminus": shown - ends[:, 0], "color": color, "thickness": 2, "width": 0},
-                customdata=ends,
-                hovertemplate="%{y}: %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})<extra>" + title + "</extra>",
-            )
-        )
-    figure.add_vline(x=0, line={"width": 1, "color": "rgba(128,128,128,.8)"})
-    return _finish(
-        figure,
-        110 + 26 * len(known),
-        xaxis={"title": {"text": f"{unit} of A minus B, points"}},
-        yaxis={"categoryorder": "array", "categoryarray": [names[i] for i in known[::-1]], "automargin": True},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-    )
-
-
-def _side(ends: Pair) -> int:
-    """0 where the whole interval is above 0, 1 where it is below, else 2."""
-    low, high = ends
-    return 2 if low is None or high is None or low <= 0 <= high else 0 if low > 0 else 1
+    kinds = ("A is better", "B is better", "not told apart")
+    return charts.signed_intervals(names, values, intervals, kinds, f"{unit} of A minus B, points")
 
 
 def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
