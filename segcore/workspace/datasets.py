@@ -223,7 +223,7 @@ class DatasetShelf:
         """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.relabel.relabel`.
 
         Raises:
-            SegcoreError: There is no such data set, or a class is new, lost, or comes back from being ignored.
+            SegcoreError: There is no such data set, or a class is new or lost, or no mask knows where it is.
         """
         return relabel(self.open(name), label_set, progress=progress)
 

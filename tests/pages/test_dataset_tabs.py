@@ -102,6 +102,16 @@ def test_colours_that_stay_apart_are_a_click_away(workspace, open_page) -> None:
     assert button(at, "Colour-blind-safe colours").disabled
 
 
+def test_a_colour_is_picked_and_kept(workspace, open_page) -> None:
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    name = workspace.datasets.open("tiny").label_set.class_names[1]
+    at.selectbox(key="color_of").select(name).run()
+    at.color_picker[0].pick("#123456").run()
+    at.button(key="use_color").click().run()
+    assert not at.exception
+    assert [c.color for c in workspace.datasets.open("tiny").label_set.classes if c.name == name] == [(0x12, 0x34, 0x56)]
+
+
 def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, tmp_path) -> None:
     at = open_page("dataset", dataset="tiny")
     at.text_input(key="export_folder").set_value(str(tmp_path / "out")).run()

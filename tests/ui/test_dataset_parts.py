@@ -41,6 +41,15 @@ def test_names_colours_and_ignored_classes() -> None:
     assert [c.name for c in edited.ignored] == ["void", "c"]
 
 
+def test_a_class_comes_back_from_being_ignored_where_it_is_put() -> None:
+    back = LabelClass(20, "e", (9, 0, 0))
+    labels = LabelSet(LABELS.classes, (*LABELS.ignored, back))
+    row = {"order": 5, "id": 20, "name": "e", "color": "#090000", "ignored": True}
+    assert edited_labels(labels, [*rows(), row]) == labels
+    assert edited_labels(labels, [*rows(), row | {"ignored": False}]) == LabelSet((*LABELS.classes, back), LABELS.ignored)
+    assert "".join(edited_labels(labels, [*rows(), row | {"ignored": False, "order": 2}]).class_names) == "aebcd"
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from segcore.data.dataset import Dataset
+from segcore.data.relabel import returnable
 from segcore.data.statistics import ClassStatistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
@@ -22,8 +23,16 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         dataset: The data set.
         statistics: Counts of the whole data set.
     """
-    st.caption("Change names, colours and order in the cells. Ignored pixels are neither trained on nor scored.")
+    st.caption(
+        "Change names, colours and order in the cells. Ignored pixels are neither trained on nor scored; a class that was ignored here can "
+        "be scored again."
+    )
     labels = dataset.label_set
+    try:
+        back = returnable(dataset)
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        back = ()
     unnamed = provisional(labels)
     if unnamed:
         st.info(
@@ -39,10 +48,10 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             "": pictures.swatch(color_to_hex(known.color)),
             "name": known.name,
             "color": color_to_hex(known.color),
-            "ignored": False,
-            "share": int(statistics.pixels[index]) / total,
+            "ignored": index >= labels.num_classes,
+            "share": int(statistics.pixels[index]) / total if index < labels.num_classes else None,
         }
-        for index, known in enumerate(labels.classes)
+        for index, known in enumerate(labels.classes + back)
     ]
     edited = st.data_editor(
         rows,
@@ -60,8 +69,9 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         },
         alt="The classes, to be edited",
     )
-    if labels.ignored:
-        st.caption("Ignored for good: " + ", ".join(f"{state.plain(c.name)} (id {c.id})" for c in labels.ignored) + ".")
+    for_good = [c for c in labels.ignored if c not in back]
+    if for_good:
+        st.caption("Ignored since the import: " + ", ".join(f"{state.plain(c.name)} (id {c.id})" for c in for_good) + ".")
     try:
         wished = edited_labels(labels, edited)
     except SegcoreError as error:
@@ -80,6 +90,7 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             help="Colours that stay apart for colour-blind eyes too, distinct up to 150 classes.",
         ):
             _save(dataset, safe)
+        _pick_color(dataset)
     label_maps.show(dataset)
 
 
@@ -93,7 +104,11 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
 
     Args:
         labels: The label set as it is.
-        edited: Its classes in their order, each with ``order`` (from 1), ``id``, ``name``, ``color`` and ``ignored``.
+        edited: Its classes in their order, then those ignored classes that may be scored again, each with ``order`` (from 1), ``id``,
+            ``name``, ``color`` and ``ignored``.
+
+    Returns:
+        The label set; classes that were ignored and are not in the table stay so.
 
     Raises:
         SegcoreError: A name stands twice, a colour cannot be read, or every class is ignored.
@@ -104,11 +119,12 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
     ]
     if not all(known.name for _, _, known, _ in made):
         raise SegcoreError("Expected a name for every class, received an empty one: write one.")
-    before = {known.id: position for position, known in enumerate(labels.classes)}
+    before = {known.id: position for position, (_, _, known, _) in enumerate(made)}
     # a class that was moved to a place comes before the one that stood there, or after it when moved down
     made.sort(key=lambda m: (m[0], -1 if m[0] - 1 < before[m[2].id] else int(m[0] - 1 > before[m[2].id])))
     kept = tuple(known for _, _, known, ignored in made if not ignored)
-    return LabelSet(kept, (*labels.ignored, *(known for _, _, known, ignored in made if ignored)))
+    others = tuple(c for c in labels.ignored if c.id not in before)
+    return LabelSet(kept, (*others, *(known for _, _, known, ignored in made if ignored)))
 
 
 def _recoloured(labels: LabelSet) -> LabelSet:
@@ -116,12 +132,25 @@ def _recoloured(labels: LabelSet) -> LabelSet:
     return LabelSet(tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)), labels.ignored)
 
 
+def _pick_color(dataset: Dataset) -> None:
+    """A palette to pick the colour of one class from; kept at once."""
+    labels = dataset.label_set
+    with st.popover("Pick a colour", icon=":material/colorize:"):
+        name = st.selectbox("Class", labels.class_names, key="color_of")
+        index = labels.class_names.index(name)
+        before = color_to_hex(labels.classes[index].color)
+        picked = st.color_picker("Colour", before, key=f"color_{name}_{before}")
+        if st.button("Use this colour", key="use_color", disabled=picked == before):
+            changed = replace(labels.classes[index], color=hex_to_color(picked))
+            _save(dataset, replace(labels, classes=(*labels.classes[:index], changed, *labels.classes[index + 1 :])))
+
+
 def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
     gone = [c.name for c in before.classes if c.id not in after.class_ids]
     runs = [r["run"] for r in state.workspace().runs.rows() if r["dataset"] == dataset.name]
     told = f"Every mask of {state.plain(dataset.name)} is rewritten."
     if gone:
-        told += f" Where {state.plain(', '.join(gone))} was is forgotten; only a new import brings it back."
+        told += f" Where {state.plain(', '.join(gone))} was is kept aside, so that it can be scored again."
     if runs:
         told += f" {len(runs)} runs were made with the classes of today and would no longer fit: better import again under another name."
     told += " Balance plans and label maps made before may no longer fit."
