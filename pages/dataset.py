@@ -16,6 +16,7 @@ state.header("Data set", "What do I have? Images and masks, classes by pixel and
 names = workspace.datasets.names()
 with st.expander("Import images and masks", icon=":material/upload:", expanded=not state.own_datasets()):
     importing.form()
+importing.outcome()
 if not names:
     st.stop()
 

@@ -3,7 +3,8 @@
 While a data set ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a file
 that the maker holds locked; ``.X.partial``, what becomes the data set; ``.X.unpacked``, an archive's files.
 The system lets go of a lock when its process ends in whatever way, so a lock that can be had marks
-leftovers of the dead.
+leftovers of the dead. They are removed, but for a ``.X.partial`` that holds a journal: the next import of the
+same goes on with it, and after :data:`KEPT_DAYS` days it is removed too.
 """
 
 import fcntl
@@ -17,6 +18,10 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError
 
+JOURNAL = "journal.jsonl"
+"""Name of the journal in a folder in the making, see :mod:`segcore.data.journal`."""
+
+KEPT_DAYS = 7
 LOCK_SUFFIX = ".importing"
 PATIENCE = 20
 """Tries, a twentieth of a second apart, before a name counts as taken: clearing what the dead left takes a moment."""
@@ -47,6 +52,11 @@ class Staging:
         """The file whose lock is the reservation."""
         return self.folder.with_name(f".{self.folder.name}{LOCK_SUFFIX}")
 
+    @property
+    def journal(self) -> Path:
+        """What a maker that can go on with :attr:`partial` keeps in it."""
+        return self.partial / JOURNAL
+
     def clear(self) -> None:
         """Remove both folders."""
         shutil.rmtree(self.partial, ignore_errors=True)
@@ -54,14 +64,16 @@ class Staging:
 
 
 @contextmanager
-def reserve(folder: Path) -> Iterator[Staging]:
+def reserve(folder: Path, resumable: bool = False) -> Iterator[Staging]:
     """Hold a place for a folder in the making; what the dead left here, under this or another name, is removed first.
 
     Args:
         folder: The place; its parent is made where it is absent.
+        resumable: Whether the maker keeps a journal and can go on with what an interrupted one left in :attr:`Staging.partial`.
 
     Yields:
-        The hidden folders, neither of which exists yet; what is left of them is removed afterwards.
+        The hidden folders. Neither exists yet, unless resumable; what is left of them is removed afterwards, unless resumable and
+        interrupted (by ``KeyboardInterrupt`` and the like, not by an error).
 
     Raises:
         SegcoreError: Another process or thread is making a folder of this name, or the parent cannot be written to.
@@ -76,21 +88,55 @@ def reserve(folder: Path) -> Iterator[Staging]:
         ) from error
     if handle is None:
         raise SegcoreError(f"Another import is writing {staging.folder.name!r} at this moment: wait for it, or choose another name.")
+    keep = False
     try:
         sweep(staging.folder.parent)
-        staging.clear()
+        shutil.rmtree(staging.unpacked, ignore_errors=True)
+        if not resumable:
+            staging.clear()
         yield staging
+    except BaseException as error:
+        keep = resumable and not isinstance(error, Exception) and staging.journal.is_file()
+        raise
     finally:
-        staging.clear()
-        staging.lock.unlink(missing_ok=True)
+        if keep:
+            shutil.rmtree(staging.unpacked, ignore_errors=True)
+        else:
+            staging.clear()
+            staging.lock.unlink(missing_ok=True)
         os.close(handle)
 
 
+def broken_off(parent: Path) -> list[str]:
+    """Return the names whose making broke off and can go on, sorted."""
+    names = []
+    for lock in parent.glob(f".*{LOCK_SUFFIX}"):
+        staging = Staging(parent / lock.name.removeprefix(".").removesuffix(LOCK_SUFFIX))
+        try:
+            handle = _lock(lock) if staging.journal.is_file() else None
+        except OSError:
+            continue
+        if handle is not None:
+            os.close(handle)
+            names.append(staging.folder.name)
+    return sorted(names)
+
+
+def throw_away(folder: Path) -> None:
+    """Remove what was left when the making of a folder broke off.
+
+    Raises:
+        SegcoreError: Somebody is making it at this moment.
+    """
+    with reserve(folder):
+        pass
+
+
 def sweep(parent: Path) -> list[str]:
-    """Remove what processes that have died left half made in a folder.
+    """Remove what processes that have died left half made in a folder, but for what can go on and is not old.
 
     Returns:
-        The names that they were making.
+        The names that they were making and that are gone.
     """
     swept = []
     for lock in sorted(parent.glob(f".*{LOCK_SUFFIX}")):
@@ -101,11 +147,22 @@ def sweep(parent: Path) -> list[str]:
             continue
         if handle is None:
             continue
-        Staging(parent / name).clear()
-        lock.unlink(missing_ok=True)
+        staging = Staging(parent / name)
+        if _can_go_on(staging):
+            shutil.rmtree(staging.unpacked, ignore_errors=True)
+        else:
+            staging.clear()
+            lock.unlink(missing_ok=True)
+            swept.append(name)
         os.close(handle)
-        swept.append(name)
     return swept
+
+
+def _can_go_on(staging: Staging) -> bool:
+    try:
+        return time.time() - staging.journal.stat().st_mtime < KEPT_DAYS * 86400
+    except OSError:
+        return False
 
 
 def _lock_patiently(path: Path) -> int | None:

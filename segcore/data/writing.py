@@ -1,5 +1,6 @@
 """How a data set folder comes to be: written beside its place, then renamed into it whole."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterable
@@ -14,8 +15,9 @@ import numpy.typing as npt
 
 from segcore.data.dataset import Dataset, Sample, check_sample_id, digest_mask
 from segcore.data.image_files import encode_png, image_size
+from segcore.data.journal import Journal
 from segcore.data.shelf import check_name
-from segcore.data.staging import Staging, reserve
+from segcore.data.staging import JOURNAL, Staging, reserve
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 
@@ -42,12 +44,14 @@ class ArraySample:
 class DatasetWriter:
     """Writes a data set into ``.<folder>.partial`` and renames it when all went well.
 
-    Use as a context manager: leaving it by an exception removes what was written; leaving it
-    normally after :meth:`finish` leaves the whole data set in place. :meth:`add` may be called
-    from several threads.
+    Use as a context manager: leaving it by an exception removes what was written (an interruption
+    keeps it where there is a key); leaving it normally after :meth:`finish` leaves the whole data
+    set in place. :meth:`add` may be called from several threads.
     """
 
-    def __init__(self, folder: Path, name: str, label_set: LabelSet, source: str = "", staging: Staging | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, label_set: LabelSet, source: str = "", staging: Staging | None = None, key: str = ""
+    ) -> None:
         """Prepare to write.
 
         Args:
@@ -56,6 +60,7 @@ class DatasetWriter:
             label_set: Its classes.
             source: Where it comes from, for display.
             staging: The reservation of ``folder`` where the caller holds one; None to make it.
+            key: What is written and from what, to go on with what a writer of the same key left (see ``reserve``); "" to begin anew.
 
         Raises:
             SegcoreError: The name is not allowed, or the folder exists.
@@ -68,6 +73,8 @@ class DatasetWriter:
         self._reserved = staging is not None
         self._held = ExitStack()
         self._made: set[str] = set()
+        self._key = key
+        self._journal: Journal | None = None
         if self.folder.exists():
             raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
 
@@ -79,14 +86,24 @@ class DatasetWriter:
         """
         if not self._reserved:
             self._held.enter_context(reserve(self.folder))
+        if self._key:
+            self._journal = Journal(self.partial, self._key)
         for part in ("images", "masks"):
-            (self.partial / part).mkdir(parents=True)
+            (self.partial / part).mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Remove the temporary folder if it is still there."""
-        shutil.rmtree(self.partial, ignore_errors=True)
+        """Remove the temporary folder if it is still there, unless it can be gone on with."""
+        if self._journal is not None:
+            self._journal.close()
+        if self._journal is None or kind is None or issubclass(kind, Exception):
+            shutil.rmtree(self.partial, ignore_errors=True)
         self._held.close()
+
+    def known(self, sample_id: str, split: str = "", group: str = "") -> Sample | None:
+        """Return a sample that a writer of the same key has written already, or None."""
+        sample = None if self._journal is None else self._journal.known(sample_id)
+        return None if sample is None else dataclasses.replace(sample, split=split, group=group)
 
     def add(
         self,
@@ -129,11 +146,14 @@ class DatasetWriter:
         else:
             image_place = f"images/{sample_id}.png"
             self._place(image_place).write_bytes(encode_png(image))
-        if mask is None:
-            return Sample(sample_id, image_place, None, split, height, width, group)
-        mask_place = f"masks/{sample_id}.png"
-        self._place(mask_place).write_bytes(mask_bytes or encode_png(mask))
-        return Sample(sample_id, image_place, mask_place, split, height, width, group, digest_mask(mask))
+        mask_place, digest = None, ""
+        if mask is not None:
+            mask_place, digest = f"masks/{sample_id}.png", digest_mask(mask)
+            self._place(mask_place).write_bytes(mask_bytes or encode_png(mask))
+        sample = Sample(sample_id, image_place, mask_place, split, height, width, group, digest)
+        if self._journal is not None:
+            self._journal.note(sample)
+        return sample
 
     def is_staged(self, file: Path) -> bool:
         """Whether a file lies in the reservation and is gone afterwards, so that it must be copied."""
@@ -176,6 +196,9 @@ class DatasetWriter:
         if not kept:
             raise SegcoreError("Expected at least one sample, received none: check the source.")
         Dataset(self.partial, self.name, self.label_set, kept, self.source).save()
+        if self._journal is not None:
+            self._journal.close()
+            (self.partial / JOURNAL).unlink()
         try:
             self.partial.rename(self.folder)
         except OSError as error:

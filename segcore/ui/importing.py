@@ -13,12 +13,14 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segcore.data.importers import Pairing, Preview, parse_bands
-from segcore.data.staging import reserve
+from segcore.data.journal import kept
+from segcore.data.staging import Staging, broken_off, reserve, throw_away
 from segcore.ui import pictures, state
 
 
 def form() -> None:
     """Draw the form; on success go on with the new data set."""
+    _broken_off()
     kind = st.segmented_control("From", ["Folder on this machine", "Upload an archive"], default="Folder on this machine", required=True)
     if kind == "Upload an archive":
         kinds = ["zip", "tar", "gz", "tgz", "bz2", "xz", "parquet"]
@@ -47,10 +49,36 @@ def form() -> None:
     if looked:
         with state.errors_shown(), st.spinner("Looking at a few samples ..."), _source(upload, path) as source:
             _show_preview(state.workspace().datasets.preview(source, pairing=Pairing(suffix, match), bands=parse_bands(bands)))
-        return
+
+
+def _broken_off() -> None:
+    """Tell of imports that were interrupted, each with a way to be rid of it."""
+    shelf = state.workspace().datasets.folder
+    for name in broken_off(shelf):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":material/pause_circle: The import of **{state.plain(name)}** broke off after {kept(Staging(shelf / name).partial):,} "
+                "samples. Import the same files under the same name, and it goes on from there."
+            )
+            if st.button("Throw away", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"):
+                with state.errors_shown():
+                    throw_away(shelf / name)
+                st.rerun()
+
+
+def outcome() -> None:
+    """Say what the last import brought, until it is put away."""
     report = st.session_state.get("import_report")
-    if report:
-        _show(report)
+    if not report:
+        return
+    splits = ", ".join(f"{split or 'no split'} {count:,}" for split, count in report["splits"].items()) or "no splits"
+    st.success(f"Imported {report['num_samples']:,} samples as {state.plain(report['name'])} ({splits}).", icon=":material/check_circle:")
+    if report["problems"]:
+        with st.expander(f"{len(report['problems'])} things did not fit or were decided for you", icon=":material/info:"):
+            _list_problems(report["problems"])
+    if st.button("Put away", type="tertiary", icon=":material/close:", key="import_seen"):
+        del st.session_state["import_report"]
+        st.rerun()
 
 
 def _ask_rules() -> tuple[str, str, str]:
@@ -124,21 +152,15 @@ def _show_preview(seen: Preview) -> None:
         width="content",
         alt="The classes found",
     )
-    _list_problems([p.to_json() for p in seen.problems])
+    if seen.problems:
+        st.caption(f"{len(seen.problems)} things did not fit or were decided for you:")
+        _list_problems([p.to_json() for p in seen.problems])
     st.caption("From up to 32 samples; the import reads all. Names, colours and ignored classes can be changed afterwards.")
 
 
-def _show(report: dict[str, Any]) -> None:
-    splits = ", ".join(f"{split or 'no split'} {count}" for split, count in report["splits"].items()) or "no splits"
-    st.success(f"Imported {report['num_samples']} samples as {report['name']} ({splits}).", icon=":material/check_circle:")
-    _list_problems(report["problems"])
-
-
 def _list_problems(problems: list[dict[str, str]]) -> None:
-    if problems:
-        st.caption(f"{len(problems)} things did not fit or were decided for you:")
-        st.dataframe(
-            [{"sample": p["sample"] or "whole set", "what": p["what"], "what to do": p["mend"]} for p in problems],
-            hide_index=True,
-            alt="What did not fit",
-        )
+    st.dataframe(
+        [{"sample": p["sample"] or "whole set", "what": p["what"], "what to do": p["mend"]} for p in problems],
+        hide_index=True,
+        alt="What did not fit",
+    )

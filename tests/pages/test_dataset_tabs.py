@@ -102,6 +102,21 @@ def test_colours_that_stay_apart_are_a_click_away(workspace, open_page) -> None:
     assert button(at, "Colour-blind-safe colours").disabled
 
 
+def test_an_import_that_broke_off_is_told_and_thrown_away(workspace, open_page, tmp_path) -> None:
+    def stop(done, total, what):
+        if what == "importing":
+            raise KeyboardInterrupt
+
+    source = workspace.datasets.export("tiny", tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        workspace.datasets.import_(source, "halfway", progress=stop)
+    at = open_page("dataset", dataset="tiny")
+    assert any("**halfway** broke off" in m.value for m in at.markdown)
+    at.button(key="throw_away_halfway").click().run()
+    assert not at.exception and not any("broke off" in m.value for m in at.markdown)
+    assert not list(workspace.datasets.folder.glob(".halfway*"))
+
+
 def test_a_colour_is_picked_and_kept(workspace, open_page) -> None:
     at = open_page("dataset", dataset="tiny", show="Classes")
     name = workspace.datasets.open("tiny").label_set.class_names[1]

@@ -17,7 +17,7 @@ from segcore.data.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.georeference import georeferences_to_json
 from segcore.data.image_files import read_image
 from segcore.data.importers import ade20k, coco, labelme, paired_folders, parquet, pascal_voc, road_scenes
-from segcore.data.importers.conversion import agree_on_labels, convert, spread, to_indices
+from segcore.data.importers.conversion import agree_on_labels, convert, key_of, spread, to_indices
 from segcore.data.importers.pairing import Pairing
 from segcore.data.importers.rasters import convert_rasters, parse_bands
 from segcore.data.importers.report import ImportReport, Problem
@@ -149,7 +149,9 @@ def import_dataset(
         What came in and what did not.
 
     Raises:
-        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound; nothing is left behind then.
+        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound; nothing is left behind then. An import
+            that is interrupted or killed leaves what it has brought in, and the next one of the same files under the same name goes on
+            with it; after a week any import removes it.
     """
     destination = Path(destination)
     check_name(name)
@@ -157,7 +159,7 @@ def import_dataset(
     if destination.exists():
         raise taken
     source = Path(source)
-    with reserve(destination) as staging:
+    with reserve(destination, resumable=True) as staging:
         if destination.exists():
             raise taken
         try:
@@ -175,7 +177,8 @@ def _import_into(
     layout = recognise(found, staging, None, progress, pairing)
     layout, places = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
     labelling = agree_on_labels(layout, progress)
-    with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging) as writer:
+    key = key_of(source, layout, labelling, staging.unpacked, copy)
+    with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging, key) as writer:
         samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
         if not samples:
             raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")

@@ -1,5 +1,6 @@
 """The import itself: look at the masks, agree on labels, write every sound sample. Threads; memory stays flat."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -153,13 +154,16 @@ def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[
 def convert(
     layout: Layout, labelling: Labelling, writer: DatasetWriter, *, copy: bool, progress: Progress | None = None
 ) -> tuple[list[Sample], list[Problem]]:
-    """Write every sound sample.
+    """Write every sound sample; those that an import of the same files left when it was interrupted are taken as they are.
 
     Returns:
         The samples written, in the order of the source, and a problem for each that was left out.
     """
 
     def bring_in(pair: Pair) -> Sample | Problem:
+        known = writer.known(pair.id, pair.split, pair.group)
+        if known is not None:
+            return known
         try:
             mask = to_indices(layout, labelling, pair)
             if decode_rgb(pair.image) is None:
@@ -170,3 +174,40 @@ def convert(
 
     results = list(scan(bring_in, layout.pairs, None, progress, "importing"))
     return [r for r in results if isinstance(r, Sample)], [r for r in results if isinstance(r, Problem)]
+
+
+def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, copy: bool) -> str:
+    """Return what tells two imports apart: their files, and how these become samples.
+
+    Args:
+        source: What is imported.
+        layout: Its samples.
+        labelling: What its masks mean.
+        staged: The folder of files that were unpacked for this import: of these only names and sizes count, of all others the time too.
+        copy: Whether images are copied.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
+    digest = hashlib.sha256(repr((str(source.resolve()), copy, layout.title, labelling.by)).encode())
+    digest.update(repr(labelling.label_set).encode())
+    digest.update(labelling.lookup.data)
+    whole = [source] if source.is_file() else []
+    seen: dict[Path, str] = {}
+    for file in (*whole, *(f for pair in layout.pairs for f in (pair.image, pair.mask) if f is not None)):
+        if file not in seen:
+            seen[file] = _stamp(file, staged)
+    digest.update("".join(seen[file] for file in whole).encode())
+    for pair in layout.pairs:
+        digest.update(f"{pair.id}\n{seen[pair.image]}{seen.get(pair.mask, '') if pair.mask else ''}".encode())
+    return digest.hexdigest()
+
+
+def _stamp(file: Path, staged: Path) -> str:
+    try:
+        about = file.stat()
+    except OSError:
+        return f"{file} is gone\n"
+    if file.is_relative_to(staged):
+        return f"{file.relative_to(staged)} {about.st_size}\n"
+    return f"{file} {about.st_size} {about.st_mtime_ns}\n"
