@@ -4,10 +4,13 @@ All runs share the draws of images. Of P pairs (a data set and a seed each, the 
 
     d = mean over pairs of (score of the row - score of the other)
 
-and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn with replacement, s the standard deviation of
-single pairs about their row's mean, and t a draw of Student's distribution with as many degrees of freedom as s has. The interval is
-the percentiles of that. So images that were drawn by chance and seeds that fell by chance are both in it. A row of fewer than
-:data:`OWN_PAIRS` pairs has no s of its own worth its name; then s is pooled over all rows that were trained.
+and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn with replacement, s the standard deviation of the
+difference of a single pair, and t a draw of Student's distribution with as many degrees of freedom as s has. The interval is the
+percentiles of that. So images that were drawn by chance and seeds that fell by chance are both in it.
+
+From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say little, so s is then ``sqrt(2)`` times the standard deviation of
+a run's score about the mean of its row on its data set, pooled over the rows that were trained. It is taken from scores and not from
+differences because all rows share the base's runs: differences would count the base's own luck once a row, as if it were new each time.
 """
 
 import zlib
@@ -88,6 +91,11 @@ def pooled_spread(rows: Sequence[Sequence[float]]) -> Spread:
 def spread_of(values: Sequence[float], pool: Spread) -> Spread:
     """Return the spread that a row's interval is made with: its own from :data:`OWN_PAIRS` pairs on, else the pooled one."""
     return pooled_spread([values]) if len(values) >= OWN_PAIRS or not pool.freedom else pool
+
+
+def spread_of_difference(score: Spread) -> Spread:
+    """Return the spread of the difference of two scores that fall apart from each other, each with the spread ``score``."""
+    return Spread(float(np.sqrt(2)) * score.deviation, score.freedom)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]], 
     zero = f"{across(0):.1f}"
     drawn = [f"<path d='M{zero} {TOP}V{height - BOTTOM}' stroke='currentColor' opacity='.5'/>"]
     for tick in (low, 0.0, high):
-        drawn.append(f"<text x='{across(tick):.1f}' y='{height - BOTTOM + 14}' text-anchor='middle'>{tick:+.1f}</text>")
+        drawn.append(f"<text x='{across(tick):.1f}' y='{height - BOTTOM + 14}' text-anchor='middle'>{f'{tick:+.1f}' if tick else 0}</text>")
     drawn.append(f"<text x='{(left + width) / 2:.0f}' y='{height - 4}' text-anchor='middle'>{html.escape(x_title)}</text>")
     for number, (name, value, bottom, top) in enumerate(known):
         y = TOP + step * (number + 0.5)

@@ -32,7 +32,7 @@ td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}.soft{color:
 .heat td{border:0;min-width:2.2rem;text-align:center;font-size:.8rem}.heat td:first-child{text-align:left}
 figure{display:inline-block;margin:0 1rem 1rem 0;max-width:320px}
 .chart{max-width:480px}.chart svg{max-width:100%;height:auto;font-size:11px;fill:currentColor}
-.whole{max-width:100%}
+.whole{max-width:100%}.tight td{white-space:nowrap}
 figure img{max-width:100%;image-rendering:pixelated}figcaption{font-size:.85rem;color:var(--soft)}pre{white-space:pre-wrap;font-size:.8rem}
 .key{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid var(--line)}
 """

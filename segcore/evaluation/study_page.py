@@ -35,7 +35,7 @@ def build_study_page(
     body.append("<h2>By how much each recipe differs</h2>")
     gains = [(row["row"], *_points(row["difference"], row["difference_interval"])) for row in rows if row["difference"] is not None]
     body.append(interval_chart("Differences with their intervals", gains, "points of mean IoU against what it is compared with"))
-    body.append("<h2>All rows</h2>" + html_table(columns, [[html_text(cell) for cell in row] for row in cells]))
+    body.append("<h2>All rows</h2>" + html_table(columns, [[html_text(cell) for cell in row] for row in cells], "tight"))
     told = [f"<li><b>{html_text(row['row'])}</b>: {html_text(text)}</li>" for row in rows for text in (row["cause"], row["note"]) if text]
     body.append(f"<ul>{''.join(told)}</ul>" if told else "")
     body.append("<h2>How sure</h2>" + "".join(f"<p>{html_text(sentence)}</p>" for sentence in found["sentences"]))

@@ -22,6 +22,7 @@ from segcore.evaluation.recipe_verdicts import (
     judge_difference,
     pooled_spread,
     spread_of,
+    spread_of_difference,
     unlike_terms,
 )
 from segcore.evaluation.report import evaluate, plain
@@ -91,10 +92,8 @@ class StudyResults:
         """
         recipes: list[StudyRow | None] = [None, *self.study.rows]
         pairs = {_name(row): self._pairs(row, cells) for row in recipes}
-        trained = [row for row in self.study.rows if not row.combine]
-        pool = pooled_spread([[p.gain for p in pairs[row.name] if not p.reasons] for row in trained])
-        levels = pooled_spread([[p.ours.observed for p in pairs[_name(row)]] for row in recipes if row is None or not row.combine])
-        return [self._line(row, cells[_name(row)], pairs[_name(row)], pool, levels) for row in recipes]
+        pool = pooled_spread(_repeated([pair for row in recipes if row is None or not row.combine for pair in pairs[_name(row)]]))
+        return [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
 
     def _pairs(self, row: StudyRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
         """Return what has ended of a row; of others than the base where what it is compared with has ended too."""
@@ -163,13 +162,15 @@ class StudyResults:
         members = config.members if isinstance(config, EvaluateConfig) else (config.run if isinstance(config, PredictConfig) else run,)
         told = set()
         for member in members:
+            if not self.scored.has_counts(member, split):
+                continue
             made = self.scored.holder(member, split).config
             if isinstance(made, PredictConfig):
                 views = "" if made.options.tta == "none" else f", views {made.options.tta}"
                 told.add(("in tiles" if made.options.tile else "whole") + views)
         return " and ".join(sorted(told)) or "whole"
 
-    def _line(self, row: StudyRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread, levels: Spread) -> RowResult:
+    def _line(self, row: StudyRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread) -> RowResult:
         name = _name(row)
         against = describe_other(row)
         heading, claim, said, note = (row.heading, row.claim, row.said, row.note) if row else ("", "", "", "")
@@ -183,7 +184,7 @@ class StudyResults:
         if not sound:
             return line
         reached = [p.ours.observed for p in sound]
-        own = Spread(0.0, 0) if sound[0].cell.seed < 0 and len(sound) < 2 else spread_of(reached, levels)
+        own = Spread(0.0, 0) if sound[0].cell.seed < 0 and len(sound) < 2 else spread_of(reached, pool)
         score = estimate(reached, [p.ours.draws for p in sound], own, self.study.level)
         line = dataclasses.replace(
             line,
@@ -197,7 +198,7 @@ class StudyResults:
 
     def _judged(self, line: RowResult, row: StudyRow, pairs: Sequence[_Pair], pool: Spread) -> RowResult:
         gains = [p.gain for p in pairs]
-        spread = pooled_spread([gains]) if row.combine else spread_of(gains, pool)
+        spread = pooled_spread([gains]) if row.combine else spread_of(gains, spread_of_difference(pool))
         found: Estimate = estimate(gains, [p.gains for p in pairs], spread, self.study.level)
         fixed = bool(row.combine and row.combine.against)  # these very members: what is asked is what their combination brings
         verdict = judge_difference(found.low, found.high) if found.freedom or fixed else "cannot tell"
@@ -256,6 +257,17 @@ class StudyResults:
             "memory": max((m for m in memory if m), default=None),
             "parameters": parameters or None,
         }
+
+
+def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
+    """Return the scores of runs that differ in their seed only, one list a recipe and data set; a run that two rows share counts once."""
+    found: dict[tuple[str, str], list[float]] = {}
+    seen: set[str] = set()
+    for pair in pairs:
+        if pair.cell.scored not in seen:
+            seen.add(pair.cell.scored)
+            found.setdefault((pair.cell.row, pair.cell.dataset), []).append(pair.ours.observed)
+    return list(found.values())
 
 
 def training_seconds(run: RunFolder) -> float | None:

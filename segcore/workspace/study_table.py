@@ -149,8 +149,8 @@ def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int], gro
     if drawn:
         told.append(
             f"Each interval ({100 * study.level:g} %) draws {what} of split {study.report_on} with replacement ({drawn}; the same draw for "
-            f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of the pairs about their row's mean, "
-            "pooled over the rows that were trained where a row has fewer than six pairs of its own."
+            f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of a row's own pairs from six on, else "
+            "that of runs that differ in their seed only, pooled over the rows that were trained."
         )
     if groups and drawn and not study.group_by:
         alike = ", ".join(f"{count} of {name}" for name, count in groups.items())

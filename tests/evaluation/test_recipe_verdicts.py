@@ -12,6 +12,7 @@ from segcore.evaluation.recipe_verdicts import (
     judge_difference,
     pooled_spread,
     spread_of,
+    spread_of_difference,
     unlike_terms,
 )
 from segcore.evaluation.report import Protocol
@@ -26,6 +27,7 @@ def test_the_spread_is_pooled_about_each_rows_own_mean():
     assert pooled_spread([[1.0], []]) == Spread(0.0, 0)
     assert spread_of([1.0, 2.0], pool) == pool
     assert spread_of([1.0, 3.0] * 3, pool) == pooled_spread([[1.0, 3.0] * 3])
+    assert spread_of_difference(Spread(3.0, 5)) == Spread(pytest.approx(18**0.5), 5)  # 9 + 9
 
 
 def test_an_interval_over_seeds_alone_is_students():

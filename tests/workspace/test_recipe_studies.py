@@ -121,6 +121,17 @@ def test_the_table_says_by_how_much_how_sure_and_whether_that_was_said(workspace
     assert table.units == {"tiny": 3} and "split test" in table.protocol and "at 32 x 48" in table.protocol
 
 
+def test_the_spread_over_seeds_is_pooled_from_scores_of_which_each_counts_once(workspace, made_up):
+    twice = [*ROWS, {**ROWS[0], "name": "the same"}]
+    plan = make(workspace, *twice, seeds=[0, 1])
+    fill(made_up, plan, (0.95, 0.85))
+    fill(made_up, plan, (0.60, 0.62), "cross-entropy")
+    _, row, same = workspace.recipe_studies.table(plan).rows
+    assert (row.scores, row.gains, row.difference_interval) == (same.scores, same.gains, same.difference_interval)
+    single = workspace.recipe_studies.table(make(workspace)).rows[1]
+    assert single.difference_interval == row.difference_interval  # the row that shares its runs adds no evidence
+
+
 def test_one_seed_cannot_tell(workspace, made_up):
     plan = make(workspace, seeds=[0])
     fill(made_up, plan, (0.95,), seeds=(0,))
