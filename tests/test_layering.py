@@ -35,7 +35,8 @@ FLOORS: dict[str, set[str]] = {
     "segcore.__main__": {"segcore.cli"},
     "segcore.ui": BELOW_DOORS | {"segcore.workspace"},
     "segcore.worker": BELOW_DOORS | {"segcore.workspace", "segcore.runs.store", "segcore.runs.answerer", "segcore.training"},
-    "segcore.light_worker": BELOW_DOORS | {"segcore.runs.store", "segcore.runs.answerer", "segcore.runs.stopping"},
+    "segcore.light_worker": BELOW_DOORS
+    | {"segcore.runs.store", "segcore.runs.answerer", "segcore.runs.executors", "segcore.runs.stopping"},
     "segcore.api": BELOW_DOORS | {"segcore.workspace", "segcore.runs", "segcore.training"},
     "app": {"segcore.ui"},
     "pages": {"segcore.ui"},

@@ -5,12 +5,17 @@ order from (seed, epoch, position). So a copy can be looked at before any traini
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.dataset import Dataset
 from segcore.data.transforms import Augmentation, draw
 from segcore.errors import SegcoreError
+
+PREVIEW_SIDE = 480
+"""Longer side of a previewed copy, pixels."""
 
 _ORDER, _DRAW = 1, 2
 
@@ -69,3 +74,33 @@ def draws_of(
         raise SegcoreError(f"Expected a sample that is learned from, received {sample_id!r}: choose one of the plan's split.")
     positions = np.flatnonzero(np.isin(epoch_order(len(sample_ids), seed, epoch), wanted)).tolist()
     return [(position, draw_at(preset, seed, epoch, position, size)) for position in positions]
+
+
+def preview_copies(
+    dataset: Dataset, sample_ids: Sequence[str], sample: str, preset: str, seed: int, epoch: int
+) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
+    """Return the copies of one sample as an epoch sees them, no larger than :data:`PREVIEW_SIDE`.
+
+    Args:
+        dataset: The data set.
+        sample_ids: As in :func:`draws_of`.
+        sample: Id of the sample.
+        preset: A name in ``catalog.AUGMENTATIONS``.
+        seed: Seed of the run.
+        epoch: Which epoch, from 0.
+
+    Returns:
+        (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) of each copy, in the order of the epoch.
+
+    Raises:
+        SegcoreError: As :func:`draws_of`, or a file cannot be read.
+    """
+    stored = dataset.sample(sample)
+    scale = min(1.0, PREVIEW_SIDE / max(stored.height, stored.width))
+    size = (max(1, round(stored.height * scale)), max(1, round(stored.width * scale)))
+    image, mask = dataset.read(stored)
+    made = []
+    for _, drawn in draws_of(sample_ids, sample, preset, seed, epoch, size):
+        seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
+        made.append((seen, labels, drawn.to_json()["parameters"]))
+    return made

@@ -43,12 +43,13 @@ def scan(
     """
     chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
     own = ThreadPoolExecutor(os.cpu_count() or 1) if executor is None else nullcontext(executor)
+    most = 4 * max(os.cpu_count() or 1, getattr(executor, "width", 0))  # a cluster's executor says how wide it is
     done = 0
     with own as pool:
         pending: deque[Future[list[Result]]] = deque()
         try:
             while chunks or pending:
-                while chunks and len(pending) < 4 * (os.cpu_count() or 1):
+                while chunks and len(pending) < most:
                     pending.append(pool.submit(_run_chunk, work, chunks.pop(0)))
                 results = pending.popleft().result()
                 done += len(results)

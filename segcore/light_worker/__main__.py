@@ -5,8 +5,10 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 import psutil
 
@@ -18,6 +20,7 @@ from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_
 from segcore.light_worker.progress import Stopped
 from segcore.light_worker.subsets import subsets_run
 from segcore.runs.answerer import serve
+from segcore.runs.executors import cluster_executor
 from segcore.runs.stopping import StopSignal, fail
 from segcore.runs.store import RunFolder
 
@@ -25,19 +28,22 @@ WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_sear
 """What carries out a kind of run."""
 
 
-def work(run: RunFolder, workers: int) -> int:
-    """Carry out one run and leave its status as finished, interrupted or failed; return the exit code."""
+def work(run: RunFolder, asked: int = 0) -> int:
+    """Carry out one run and leave its status as finished, interrupted or failed; return the exit code.
+
+    Args:
+        run: The run.
+        asked: Processes on this machine; 0 for the workspace's cluster where one is named, else one a processor.
+    """
+    workers = asked or min(count_processors(), MAX_WORKERS)
     stop = StopSignal()
     process = psutil.Process()
     try:
         carry_out = WORK.get(run.config.kind, evaluate_run)
         started = run.status().started or time.time()
         run.beat(state="running", pid=process.pid, process_created=process.create_time(), started=started, cause="", message="Starting")
-        if workers > 1:
-            with open_pool(workers) as pool:
-                carry_out(run, pool, lambda: _must_stop(run, stop), ahead=2 * workers)
-        else:
-            carry_out(run, None, lambda: _must_stop(run, stop))
+        with _hands(run, asked, workers) as (executor, width):
+            carry_out(run, executor, lambda: _must_stop(run, stop), ahead=2 * width)
     except Stopped:
         run.beat(state="interrupted", cause="Stopped by request; resume it to go on.", seconds_left=None, finished=time.time())
         return 0
@@ -52,6 +58,20 @@ def work(run: RunFolder, workers: int) -> int:
     return 0
 
 
+@contextmanager
+def _hands(run: RunFolder, asked: int, workers: int) -> Iterator[tuple[Executor | None, int]]:
+    """Who works on the samples, and how many at a time: the cluster, a pool of processes, or this process alone."""
+    with cluster_executor(run.folder.parent.parent, wanted=not asked) as lent:
+        if lent is not None:
+            print(f"Working on {lent.width} threads of the cluster", flush=True)
+            yield lent, lent.width
+        elif workers > 1:
+            with open_pool(workers) as pool:
+                yield pool, workers
+        else:
+            yield None, 2
+
+
 def _must_stop(run: RunFolder, stop: StopSignal) -> bool:
     return stop.asked or run.status().state == "stopping"
 
@@ -61,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m segcore.light_worker", description="Evaluate a run, or answer small questions.")
     parser.add_argument("run", nargs="?", help="folder of an evaluate run")
     parser.add_argument("--serve", action="store_true", help="answer questions on standard input until it closes")
-    parser.add_argument("--workers", type=int, default=None, help="processes (default: one a processor, at most 8)")
+    parser.add_argument("--workers", type=int, default=None, help="processes here (default: the cluster, else one a processor, at most 8)")
     options = parser.parse_args(arguments)
     if options.serve == bool(options.run):
         parser.error("give either a run folder or --serve")
@@ -74,8 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Expected the folder of a run, found none at {options.run}: check the path.", file=sys.stderr)
         return 2
     asked = os.environ.get("SEGCORE_LIGHT_WORKERS", "")
-    workers = options.workers or (int(asked) if asked.isdigit() else 0) or min(count_processors(), MAX_WORKERS)
-    return work(run, max(1, workers))
+    return work(run, max(0, options.workers or 0) or (int(asked) if asked.isdigit() else 0))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ GPUs as the resource ``GPU`` (``dask worker ADDRESS --resources GPU=2``); a run 
 """
 
 import importlib
+import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,18 @@ class Cluster:
         asked = gpus_asked(request)
         return int(any(w["gpus"] for w in workers)) if asked is None else asked
 
+    def hands(self, folder: Path | str) -> tuple[Executor, int]:
+        """Return an executor over the threads that no run holds, on machines that see a folder, and how many threads these are.
+
+        Dask repeats elsewhere what was under way on a machine that is lost.
+        """
+        with self._sentences():
+            seeing = self._client.run(os.path.isdir, str(folder), on_error="ignore")
+            runs = {address: sum(str(key).startswith(_PREFIX) for key in keys) for address, keys in self._client.processing().items()}
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            free = free_threads({address: int(worker["nthreads"]) for address, worker in workers.items()}, runs, seeing)
+            return self._client.get_executor(workers=list(free), pure=False), sum(free.values())
+
     def start(self, folder: Path, token: str, request: str) -> None:
         """Hand a run over; the scheduler keeps the task whatever becomes of this process."""
         workers = self.workers()
@@ -221,6 +235,12 @@ def ending_said(code: int) -> tuple[str, str] | None:
             "The machine that got it does not see the workspace: give all machines of the cluster that folder under the same path.",
         )
     return None
+
+
+def free_threads(threads: Mapping[str, int], runs: Mapping[str, int], seeing: Mapping[str, bool]) -> dict[str, int]:
+    """Return how many threads of each worker no run holds, of those that see the workspace and have one."""
+    free = {address: count - runs.get(address, 0) for address, count in threads.items() if seeing.get(address)}
+    return {address: count for address, count in free.items() if count > 0}
 
 
 def _announces_cpus(workers: list[dict[str, Any]]) -> bool:

@@ -1,7 +1,9 @@
 """The shelf of data sets: import, open, look at, split, relabel, balance, export."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from segcore.data.appearance import ImageStatistics, collect_appearance
 from segcore.data.balance import explain_repeats, plan_balance
-from segcore.data.copies import draws_of
+from segcore.data.copies import preview_copies
 from segcore.data.dataset import Dataset
 from segcore.data.exporters import export_dataset
 from segcore.data.health import Finding, check_health
@@ -26,10 +28,11 @@ from segcore.data.splits import GROUPINGS, make_splits, split_report
 from segcore.data.statistics import ClassStatistics, collect_statistics, load_statistics
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
+from segcore.runs.executors import cluster_executor
 
 Progress = Callable[[int, int, str], None]
-PREVIEW_SIDE = 480
-"""Longer side of a previewed copy, pixels."""
+WORTH_A_CLUSTER = 512
+"""Samples; fewer are read here sooner than a cluster is asked."""
 
 
 class DatasetShelf:
@@ -116,9 +119,11 @@ class DatasetShelf:
         Raises:
             SegcoreError: There is no such data set, or a mask cannot be read.
         """
-        dataset = self.open(name)
-        kept = load_statistics(dataset)
-        return kept if kept is not None else collect_statistics(dataset, progress=progress)
+        kept = load_statistics(self.open(name))
+        if kept is not None:
+            return kept
+        with self._hands(name) as (dataset, executor):
+            return collect_statistics(dataset, executor, progress)
 
     def holding(self, name: str, split: str | None, label: str | None) -> list[str]:
         """Return the ids of the samples of a split that hold a class, those with most of it first; None holds any.
@@ -140,7 +145,8 @@ class DatasetShelf:
         Raises:
             SegcoreError: There is no such data set or split, or a mask cannot be read.
         """
-        return collect_instances(self.open(name), split, progress=progress)
+        with self._hands(name) as (dataset, executor):
+            return collect_instances(dataset, split, executor=executor, progress=progress)
 
     def appearance(self, name: str, split: str | None = None, progress: Progress | None = None) -> ImageStatistics:
         """Read the images of a split and describe their sizes, brightness and colours.
@@ -148,7 +154,8 @@ class DatasetShelf:
         Raises:
             SegcoreError: There is no such data set or split, or an image cannot be read.
         """
-        return collect_appearance(self.open(name), split, progress=progress)
+        with self._hands(name) as (dataset, executor):
+            return collect_appearance(dataset, split, executor, progress)
 
     def health(self, name: str, progress: Progress | None = None) -> list[Finding]:
         """Return what is wrong with a data set, or could be, problems first.
@@ -156,7 +163,9 @@ class DatasetShelf:
         Raises:
             SegcoreError: There is no such data set, or a mask cannot be read.
         """
-        return check_health(self.open(name), self.statistics(name), progress=progress)
+        counted = self.statistics(name)
+        with self._hands(name) as (dataset, executor):
+            return check_health(dataset, counted, executor, progress)
 
     def shift(self, name: str, first: str, second: str, mode: str = "pixel", group_by: str = "", seed: int = 0) -> Shift:
         """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.shift.measure_shift`.
@@ -269,25 +278,20 @@ class DatasetShelf:
     ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
         """Return the copies of a sample as training sees them in an epoch: image and mask under one draw each.
 
-        The draws are those of a run with that seed that learns from the plan's split; sizes are limited to 480 pixels here.
-
-        Returns:
-            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) of each copy, in the order of the epoch.
+        The draws are those of a run with that seed that learns from the plan's split; see :func:`segcore.data.copies.preview_copies`.
 
         Raises:
             SegcoreError: There is no such data set, sample or augmentation, or a file cannot be read.
         """
         dataset = self.open(name)
-        stored = dataset.sample(sample)
         ids = plan.expand([s.id for s in dataset.select(plan.split) if s.mask is not None])
-        scale = min(1.0, PREVIEW_SIDE / max(stored.height, stored.width))
-        size = (max(1, round(stored.height * scale)), max(1, round(stored.width * scale)))
-        image, mask = dataset.read(stored)
-        made = []
-        for _, drawn in draws_of(ids, sample, preset, seed, epoch, size):
-            seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
-            made.append((seen, labels, drawn.to_json()["parameters"]))
-        return made
+        return preview_copies(dataset, ids, sample, preset, seed, epoch)
+
+    @contextmanager
+    def _hands(self, name: str) -> Iterator[tuple[Dataset, Executor | None]]:
+        """A data set and who reads its files: the workspace's cluster where one is named and the set is large, else this machine."""
+        with cluster_executor(self.folder.parent, wanted=len((dataset := self.open(name)).samples) >= WORTH_A_CLUSTER) as executor:
+            yield dataset, executor
 
 
 @lru_cache(maxsize=32)

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -92,45 +90,10 @@ def test_of_two_attempts_one_works_and_an_attempt_begins_once(workspace, guardia
     assert (run.status().state, run.status().cause) == ("interrupted", attend.LOST_CAUSE) and not attend.is_worked_on(run.folder)
 
 
-class LocalCluster:
-    """A scheduler and two workers, each a process that a test can kill."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.environment = processes.python_environment({"DASK_DISTRIBUTED__WORKER__DAEMON": "False"})
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
-        line = next(line for line in self.scheduler.stderr if "Scheduler at:" in line)
-        self.address = line.split("Scheduler at:")[1].strip()
-        self._read_away(self.scheduler)
-        self.workers = {name: self._worker(name) for name in ("east", "west")}
-
-    def _worker(self, name):
-        options = ["--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--resources", "CPU=1"]
-        process = self._start("worker", self.address, *options, "--local-directory", str(self.folder))
-        self._read_away(process)
-        return process
-
-    def _start(self, *words):
-        command = [sys.executable, "-m", "dask", *words]
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self.environment
-        )
-
-    def _read_away(self, process):
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-
-    def close(self):
-        for process in (*self.workers.values(), self.scheduler):
-            process.kill()
-            process.wait()
-
-
 @pytest.fixture
-def cluster(workspace, tmp_path):
-    pytest.importorskip("distributed", reason="NO CLUSTER: pip install 'segscope[cluster]' to test runs on many machines")
-    made = LocalCluster(tmp_path)
-    yield made
-    made.close()
+def cluster(workspace, local_cluster):
+    """Begun after the workspace, whose fake worker its machines then know."""
+    return local_cluster
 
 
 @pytest.mark.slow
