@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import exporting, importing, manual, scenes, state, viewer
+from segcore.ui import exporting, importing, manual, scenes, state, tagging, viewer
 from segcore.ui.dataset_tabs import balance, classes, health, images, places, splits
 
 TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
@@ -107,6 +107,8 @@ samples = workspace.datasets.holding(name, split, None if wanted == "any class" 
 if not samples:
     st.caption("No image of this split holds that class.")
     st.stop()
+with holding, state.errors_shown():
+    samples = tagging.choose(name, samples, "tagged")
 with position:
     if len(samples) > LISTED:
         found = st.text_input("Name holds", key="named", placeholder=f"part of a name, among {len(samples):,}").strip()
@@ -123,3 +125,4 @@ with state.errors_shown():
 result = viewer.show(scene, key="browse")
 if result.step:
     state.step(samples, "sample", result.step)
+tagging.edit(name, sample)

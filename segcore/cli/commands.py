@@ -13,6 +13,7 @@ from segcore.cli.prediction_commands import PREDICTION_COMMANDS
 from segcore.cli.run_commands import RUN_COMMANDS
 from segcore.cli.score_commands import SCORE_COMMANDS
 from segcore.cli.study_command import STUDY_COMMANDS
+from segcore.cli.tag_commands import TAG_COMMANDS
 from segcore.cli.tune_commands import TUNE_COMMANDS
 from segcore.errors import SegcoreError
 from segcore.places import front
@@ -54,6 +55,7 @@ def _app(options: Options) -> None:
 COMMANDS: dict[str, Command] = {
     "app": Command("open the workbench in the browser", _app_arguments, _app, lambda result: ""),
     **DATA_COMMANDS,
+    **TAG_COMMANDS,
     **RUN_COMMANDS,
     **TUNE_COMMANDS,
     **STUDY_COMMANDS,

@@ -13,7 +13,7 @@ from pathlib import Path
 from segcore.data.dataset import Dataset
 from segcore.errors import SegcoreError
 
-_CACHES = ("statistics.npz", "hashes.npz", "import.json", "georeference.json", "label_maps")
+_CACHES = ("statistics.npz", "hashes.npz", "import.json", "georeference.json", "label_maps", "tags.json")
 """What holds for the same pixels under any split."""
 
 

@@ -32,7 +32,13 @@ class Slice:
 
 def slice_by_tag(tags: Sequence[str], kind: str = "tag") -> list[Slice]:
     """One slice for each tag (folder, drive, weather), in order of first appearance; images with an empty tag are left out."""
-    return [Slice(f"{kind} = {tag}", tuple(i for i, t in enumerate(tags) if t == tag)) for tag in dict.fromkeys(tags) if tag]
+    return slice_by_tags([(tag,) if tag else () for tag in tags], kind)
+
+
+def slice_by_tags(tags: Sequence[Sequence[str]], kind: str = "tag") -> list[Slice]:
+    """One slice for each tag where an image may carry several or none, in order of first appearance; slices may overlap."""
+    known = dict.fromkeys(tag for own in tags for tag in own)
+    return [Slice(f"{kind} = {tag}", tuple(i for i, own in enumerate(tags) if tag in own)) for tag in known]
 
 
 def slice_by_class(counts: npt.NDArray[Any], class_names: Sequence[str]) -> list[Slice]:

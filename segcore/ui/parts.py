@@ -8,6 +8,7 @@ from segcore.ui import manual, score_charts, scored, state
 
 KINDS = {
     "class": "class held",
+    "tag": "tag",
     "folder": "group or folder",
     "prefix": "name beginning",
     "brightness": "brightness",
@@ -16,10 +17,12 @@ KINDS = {
 
 
 def show(report: Report, run: str, split: str, stage: str) -> None:
-    """Show the scores of images that share something: a class, a group, a brightness; or recall by the size of things."""
+    """Show the scores of images that share something: a class, a tag, a group, a brightness; or recall by the size of things."""
     with state.errors_shown():
-        known = scored.groupings(run, split, stage)
-    kinds = [title for kind, title in KINDS.items() if kind not in scored.UNITS or kind in known]
+        known: set[str] = set(scored.groupings(run, split, stage))
+        if any(scored.tags(run, split, stage)):
+            known.add("tag")
+    kinds = [title for kind, title in KINDS.items() if kind not in (*scored.UNITS, "tag") or kind in known]
     title = st.segmented_control(
         "Parts by", kinds, default=kinds[0], key="part", required=True, help="Brightness and size read every image once."
     )
@@ -46,7 +49,10 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
             },
             alt="Scores of each part",
         )
-    st.caption("A part may lack classes that others have; its mean leaves them out, so compare with care.")
+    told = "A part may lack classes that others have; its mean leaves them out, so compare with care."
+    if "tag" not in known:
+        told += " Give images tags (night, rain) on the data set page, under Browse, to score those apart too."
+    st.caption(told)
 
 
 def _sizes(report: Report, run: str, split: str, stage: str) -> None:

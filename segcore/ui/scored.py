@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.evaluation.dendrogram import build_dendrogram
 from segcore.evaluation.report import Report
-from segcore.evaluation.slices import score_slices, slice_by_class, slice_by_tag, slice_by_value
+from segcore.evaluation.slices import score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
 from segcore.ui import state
 from segcore.ui.scenes import short_name
 from segcore.workspace import Workspace
@@ -98,11 +98,26 @@ def similar_order(run: str, split: str, stage: str = "") -> list[int]:
     return _similar_order(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
 
 
+def tags(run: str, split: str, stage: str) -> list[tuple[str, ...]]:
+    """Return the tags of each scored image, none where it has none.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or the tags are damaged.
+    """
+    workspace = state.workspace()
+    known = workspace.tags.of(workspace.scenes.dataset_of(run).name)
+    return [known.get(name, ()) for name in workspace.scores.counts(run, split, stage)[0]]
+
+
 @st.cache_data(max_entries=64, show_spinner="Scoring the parts")
-def _parts(_workspace: Workspace, run: str, split: str, stage: str, kind: str, stamp: str) -> list[dict[str, Any]]:
+def _parts(
+    _workspace: Workspace, run: str, split: str, stage: str, kind: str, stamp: str, tags: list[tuple[str, ...]]
+) -> list[dict[str, Any]]:
     counts = _workspace.scores.counts(run, split, stage)[1]
     if kind == "class":
         parts = slice_by_class(counts, _workspace.scores.label_set(run).class_names)
+    elif kind == "tag":
+        parts = slice_by_tags(tags)
     elif kind in UNITS:
         parts = slice_by_tag(_workspace.reports.grouping(run, split, stage, kind), "group" if kind == "folder" else "name")
     else:
@@ -111,13 +126,14 @@ def _parts(_workspace: Workspace, run: str, split: str, stage: str, kind: str, s
 
 
 def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
-    """Return the scores of parts of a split: images that hold a "class", of one "folder" or "prefix", or of like "brightness".
+    """Return the scores of parts of a split: images with a "class" or a "tag", of one "folder" or "prefix", or of like "brightness".
 
     Raises:
         SegcoreError: The run has no counts of that split yet, or an image cannot be read.
     """
     workspace = state.workspace()
-    return _parts(workspace, run, split, stage, kind, workspace.scores.stamp(run, split, stage))
+    carried = tags(run, split, stage) if kind == "tag" else []
+    return _parts(workspace, run, split, stage, kind, workspace.scores.stamp(run, split, stage), carried)
 
 
 @st.cache_data(max_entries=64, show_spinner="Measuring the things in every mask")

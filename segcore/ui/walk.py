@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from segcore.catalog import IMAGE_ORDERS
-from segcore.ui import state
+from segcore.ui import state, tagging
 from segcore.workspace import Workspace
 
 Ordered = tuple[list[str], list[float | None]]
@@ -76,6 +76,8 @@ def choose(runs: Sequence[str], split: str) -> Walk:
         images, values = _kept(images, values, [needed <= set(present.get(image, ())) for image in images])
     if text:
         images, values = _kept(images, values, [text in image.lower() for image in images])
+    tagged = set(tagging.choose(workspace.scenes.dataset_of(run).name, images, "tagged"))
+    images, values = _kept(images, values, [image in tagged for image in images])
     title = "mean IoU" if by == "order" else IMAGE_ORDERS[by].title if by != "class_iou" else f"IoU of {names[label]}"
     return Walk(images, values, title, "points" if by in ("crf_gain", "difference") else "percent")
 
@@ -86,7 +88,7 @@ def _kept(images: list[str], values: list[float | None], kept: Sequence[bool]) -
 
 def menu_label() -> str:
     """Return what the menu of order and filters says while it is closed."""
-    filtered = bool(st.session_state.get("holds")) + bool(st.session_state.get("find"))
+    filtered = any(st.session_state.get(key) for key in ("holds", "find")) or st.session_state.get("tagged", tagging.ANY) != tagging.ANY
     order = st.session_state.get("sort") or st.query_params.get("sort") or IMAGE_ORDERS["order"].title
     return f"{order}, filtered" if filtered else str(order)
 

@@ -31,6 +31,7 @@ from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
 from segcore.workspace.splitting import SplitShelf
 from segcore.workspace.steps import StepShelf
+from segcore.workspace.tags import TagShelf
 from segcore.workspace.tiers import TierShelf
 from segcore.workspace.tuning import StudyShelf
 from segcore.workspace.version import open_version
@@ -46,6 +47,7 @@ class Workspace:
     Attributes:
         folder: Its absolute path; made on first use.
         datasets: What lies in it to learn from.
+        tags: What is said about single images.
         splits: What the splits of a data set hold, the way back, and folds.
         runs: What was trained, predicted and evaluated, and what is under way.
         queue: The order in which runs go, and what is held back.
@@ -92,6 +94,7 @@ class Workspace:
         open_version(self.folder)
         self.datasets = DatasetShelf(self.folder / "datasets")
         self.runs = RunShelf(self.folder, self.datasets)
+        self.tags = TagShelf(self.datasets)
         self.splits = SplitShelf(self.datasets, self.runs)
         self.queue = QueueShelf(self.folder)
         self.keeping = KeepingShelf(self.folder, self.runs)

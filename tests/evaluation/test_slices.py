@@ -3,7 +3,7 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation import scores
-from segcore.evaluation.slices import brightness, count_by_size, score_slices, slice_by_class, slice_by_tag, slice_by_value
+from segcore.evaluation.slices import brightness, count_by_size, score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
 
 COUNTS = np.random.default_rng(1).integers(0, 30, (6, 3, 3)) + 40 * np.eye(3, dtype=int)
 
@@ -11,6 +11,11 @@ COUNTS = np.random.default_rng(1).integers(0, 30, (6, 3, 3)) + 40 * np.eye(3, dt
 def test_tags_keep_their_order_and_cover_their_images():
     found = slice_by_tag(["b", "a", "b", "", "a", "b"], "drive")
     assert [(s.name, s.positions) for s in found] == [("drive = b", (0, 2, 5)), ("drive = a", (1, 4))]
+
+
+def test_an_image_with_several_tags_counts_in_each():
+    found = slice_by_tags([("rain", "night"), (), ("night",), ("fog",)])
+    assert [(s.name, s.positions) for s in found] == [("tag = rain", (0,)), ("tag = night", (0, 2)), ("tag = fog", (3,))]
 
 
 def test_class_slices_hold_the_images_with_the_class():
