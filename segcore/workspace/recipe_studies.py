@@ -166,7 +166,7 @@ class RecipeStudyShelf:
         """
         wanted = {BASE, *only, *(row.against for name in only if (row := plan.study.row(name)) and row.against)}
         self._runs.refresh()
-        work = self._work(plan)
+        work = StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs, makes=True)
         self.save(plan)
         queued: list[str] = []
         for recipe in work.rows():
@@ -175,12 +175,10 @@ class RecipeStudyShelf:
                 queued += work.start(work.cells(recipe, book))
         return queued
 
-    def _work(self, plan: Plan) -> StudyRuns:
-        return StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
-
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:
         """Return the cells of each row as they stand; see :meth:`segcore.workspace.study_runs.StudyRuns.cells`."""
-        work, book = self._work(plan), RunBook(self._datasets, self._runs)
+        work = StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
+        book = RunBook(self._datasets, self._runs)
         return {row.name if row else BASE: work.cells(row, book) for row in work.rows()}
 
     def progress(self, plan: Plan) -> Progress:
@@ -198,7 +196,7 @@ class RecipeStudyShelf:
         return Progress(
             sum(states.get(cell.scored) == "finished" for cell in whole),
             len(whole),
-            len(wanted),
+            len(wanted) + sum(cell.unmade for cell in whole),
             tuple(run for run in ids if states.get(run) in ("queued", "starting", "running", "stopping")),
             tuple(run for run in ids if states.get(run) in ("interrupted", "failed")),
         )

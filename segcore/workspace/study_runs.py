@@ -12,6 +12,7 @@ import numpy as np
 
 from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig, config_from_json, to_json
 from segcore.config.recipe_study import BASE, BalanceChoice, RecipeStudy, StudyRow, SubmodelChoice
+from segcore.data.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps
@@ -40,6 +41,7 @@ class Cell:
         scored: Id of the run whose counts are its score; "" while that cannot be named.
         stage: Which stage of that run.
         missing: Name of the weights file that it needs and was not given; "" for none.
+        unmade: How many networks it needs of which no more is known, because the plan or the parts they learn from are not made yet.
     """
 
     row: str
@@ -50,6 +52,7 @@ class Cell:
     scored: str = ""
     stage: str = ""
     missing: str = ""
+    unmade: int = 0
 
 
 class RunBook:
@@ -114,23 +117,31 @@ class StudyRuns:
         weights: Weights files by the name that recipes call them.
         shelf: The data sets of the workspace.
         runs: Its runs.
+        makes: Whether balance plans and label maps that rows need are made; else such rows are left open, and nothing is written.
     """
 
     def __init__(
-        self, study: RecipeStudy, datasets: Sequence[str], weights: Mapping[str, str], shelf: DatasetShelf, runs: RunShelf
+        self,
+        study: RecipeStudy,
+        datasets: Sequence[str],
+        weights: Mapping[str, str],
+        shelf: DatasetShelf,
+        runs: RunShelf,
+        makes: bool = False,
     ) -> None:
         self.study = study
         self.datasets = tuple(datasets)
         self._weights = dict(weights)
         self._shelf = shelf
         self._runs = runs
+        self._makes = makes
 
     def rows(self) -> list[StudyRow | None]:
         """Return the base (None) and then the rows, in the order in which they are run."""
         return [None, *self.study.rows]
 
     def cells(self, row: StudyRow | None, book: RunBook) -> list[Cell]:
-        """Return the cells of a row as they stand, by data set and then by seed; plans and label maps that it needs are made.
+        """Return the cells of a row as they stand, by data set and then by seed.
 
         Raises:
             SegcoreError: A data set or split does not exist, or a config is refused.
@@ -148,6 +159,8 @@ class StudyRuns:
         return made
 
     def _cell(self, row: StudyRow | None, dataset: str, seed: int, wanted: Sequence[TrainConfig], book: RunBook) -> Cell:
+        if not wanted:
+            return Cell(row.name if row else BASE, dataset, seed, unmade=row.submodels.parts if row and row.submodels else 1)
         runs = tuple(book.find(config) for config in wanted)
         scored, stage = "", ""
         if all(runs):
@@ -162,28 +175,32 @@ class StudyRuns:
         return EvaluateConfig(dataset, tuple(runs), self.study.report_on) if len(runs) > 1 else None
 
     def _wanted(self, row: StudyRow | None, dataset: str, seed: int) -> list[TrainConfig]:
-        """Return the configs that a row trains on a data set with a seed."""
+        """Return the configs that a row trains on a data set with a seed; none where what they learn from is not made yet."""
         config = self.study.config(None if row and row.combine else row, dataset, seed, self._weights)
         if row and row.balance:
-            config = self._balanced(config, row.balance)
+            return self._balanced(config, row.balance)
         return self._parts(config, row.submodels) if row and row.submodels else [config]
 
-    def _balanced(self, config: TrainConfig, choice: BalanceChoice) -> TrainConfig:
+    def _balanced(self, config: TrainConfig, choice: BalanceChoice) -> list[TrainConfig]:
         opened = self._shelf.open(config.dataset)
         asked = hashlib.sha256(repr((choice, config.train_split, opened.fingerprint)).encode()).hexdigest()[:6]
         name = f"study-{choice.mode}-{choice.max_repeats}-{asked}"
         if name not in opened.plans():
+            if not self._makes:
+                return []
             plan = self._shelf.plan_balance(config.dataset, config.train_split, choice.mode, choice.max_repeats, rule=choice.rule)
             self._shelf.save_plan(config.dataset, name, plan)
         recipe = config.recipe
         if choice.keep_images:
             repeats = self._shelf.open(config.dataset).load_plan(name)["repeats"].values()
             recipe = dataclasses.replace(recipe, epochs=max(1, round(recipe.epochs * len(repeats) / sum(repeats))))
-        return dataclasses.replace(config, balance_plan=name, recipe=recipe)
+        return [dataclasses.replace(config, balance_plan=name, recipe=recipe)]
 
     def _parts(self, config: TrainConfig, choice: SubmodelChoice) -> list[TrainConfig]:
         """Return one config for each part, as :meth:`segcore.workspace.runs.RunShelf.train` launches them."""
         opened = self._shelf.open(config.dataset)
+        if not self._makes and load_statistics(opened) is None:
+            return []
         pixels = self._shelf.statistics(config.dataset).select(config.train_split).counts.sum(0)
         order = np.argsort(-pixels, kind="stable")
         if len(order) <= choice.parts:
@@ -193,7 +210,7 @@ class StudyRuns:
         whole = LabelMap(groups, f"study-parts-{choice.parts}-{digest}")
         parts = part_maps(whole)
         for one in (whole, *parts):
-            if one.name not in opened.label_maps():
+            if self._makes and one.name not in opened.label_maps():
                 opened.save_label_map(one)
         names = [part.name for part in parts] + ([whole.name] if choice.rule == "routed" and needs_router(whole) else [])
         shared = dataclasses.replace(config, submodels=choice.rule)

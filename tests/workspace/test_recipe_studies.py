@@ -171,6 +171,9 @@ def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, s
     ]
     shelf = workspace.recipe_studies
     plan = make(workspace, *rows, seeds=[0])
+    assert shelf.progress(plan).to_train == 4 and [row.state for row in shelf.table(plan).rows] == ["not run"] * 3
+    dataset = workspace.datasets.open("tiny")
+    assert not dataset.plans() and not dataset.label_maps()  # looking makes nothing
     queued = shelf.start(plan)
     dataset = workspace.datasets.open("tiny")
     (name,) = dataset.plans()
