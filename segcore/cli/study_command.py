@@ -76,15 +76,17 @@ def _plan(workspace: Workspace, options: Options) -> Plan:
 def _study(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     shelf, plan = workspace.recipe_studies, _plan(workspace, options)
-    queued = [] if options.show else shelf.start(plan, [name.strip() for name in options.rows.split(",") if name.strip()])
+    rows = [name.strip() for name in options.rows.split(",") if name.strip()]
+    queued = [] if options.show else shelf.start(plan, rows)
     pending = shelf.progress(plan).pending
     while options.wait and pending:
         try:
             workspace.runs.wait(pending, progress=ProgressLine("Study"))
         except SegcoreError:
-            pending = ()  # the table names what failed; the rest is there
-        else:
-            pending = shelf.progress(plan).pending
+            break  # the table names what failed; the rest is there
+        if not options.show:
+            queued += shelf.start(plan, rows)  # what could not be asked for before the trainings had ended
+        pending = shelf.progress(plan).pending
     found = shelf.table(plan)
     files = []
     if options.csv:

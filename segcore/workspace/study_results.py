@@ -100,7 +100,7 @@ class StudyResults:
         others = {(c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]}
         found = []
         for cell in cells[_name(row)]:
-            mine = self._score(cell.scored, cell.stage)
+            mine = self._score(cell.scored, cell.stage) if self._is_fresh(cell) else None
             if mine is None:
                 continue
             if row is None:
@@ -113,6 +113,13 @@ class StudyResults:
             reasons = [reason for t in known for reason in unlike_terms(mine[1], t[1], "size" in row.changes)]
             found.append(_Pair(cell, mine[0], tuple(t[0] for t in known), tuple(dict.fromkeys(reasons))))
         return found
+
+    def _is_fresh(self, cell: Cell) -> bool:
+        """Whether a cell's score was made after its trainings ended: one of a training that was resumed since is not its score."""
+        trained = [RunFolder(self.runs.folder / run).status() for run in cell.runs if run]
+        scored = RunFolder(self.runs.folder / cell.scored).status() if cell.scored else None
+        ended = [status.finished or 0.0 for status in trained if status.state == "finished"]
+        return len(ended) == len(trained) and (scored is None or (scored.started or 0.0) >= max(ended, default=0.0))
 
     def _compared(self, row: StudyRow, cell: Cell, others: Mapping[tuple[str, int], Cell]) -> list[str]:
         """Return the runs whose mean score a cell is compared with."""

@@ -214,6 +214,17 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
     assert "data set (tiny-fold-1, tiny-fold-2) and a seed" in table.sentences[0]
 
 
+def test_the_prediction_of_a_training_that_was_resumed_since_is_not_its_score(workspace, made_up):
+    plan = make(workspace, seeds=[0])
+    fill(made_up, plan, (0.9,), seeds=(0,))
+    shelf, run = workspace.recipe_studies, workspace.runs.open("by-hand-base-0")
+    assert shelf.table(plan).rows[0].score is not None
+    run.write_status(state="interrupted")
+    assert shelf.table(plan).rows[0].score is None
+    run.write_status(state="finished", finished=run.status().finished + 100)
+    assert shelf.table(plan).rows[0].score is None
+
+
 def test_one_study_on_two_data_sets_is_set_side_by_side(workspace, made_up):
     workspace.splits.make_folds("tiny", 2, "random", 0, hold_out="test")
     shelf, tables = workspace.recipe_studies, []
