@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import launching, starting, state, training_form
+from segcore.ui import augmentation_preview, launching, starting, state, training_form
 
 workspace = state.workspace()
 state.header("Train", "What shall learn it? Five choices are enough; the rest unfolds. The run goes on when the browser closes.")
@@ -22,6 +22,7 @@ with state.errors_shown():
 with ways:
     starting.choices(config)
 if config is not None:
+    augmentation_preview.preview(config)
     launching.before(config, members)
 if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=config is None) and config is not None:
     with state.errors_shown():

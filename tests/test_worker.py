@@ -14,6 +14,7 @@ from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, PredictOp
 from segcore.data.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
+from segcore.runs.settling import STOPPED
 from segcore.runs.store import RunFolder
 from segcore.worker import main, work
 from segcore.workspace import Workspace
@@ -75,7 +76,7 @@ def test_a_killed_and_a_stopped_run_go_on(workspace):
     process.send_signal(signal.SIGTERM)
     assert process.wait(120) == 0, run.log_tail()
     status = run.status()
-    assert (status.state, status.cause) == ("interrupted", "stopped by the user") and status.finished is not None
+    assert (status.state, status.cause) == ("interrupted", STOPPED) and status.finished is not None
     records = run.metrics()
     assert records[: len(killed)] == killed and [r["epoch"] for r in records] == list(range(1, len(records) + 1))
     assert f"Going on after epoch {len(killed)}" in run.log_tail(10_000) and "checkpoint written" in run.log_tail()

@@ -45,7 +45,7 @@ def work(run: RunFolder, asked: int = 0) -> int:
         with _hands(run, asked, workers) as (executor, width):
             carry_out(run, executor, lambda: _must_stop(run, stop), ahead=2 * width)
     except Stopped:
-        run.beat(state="interrupted", cause="Stopped by request; resume it to go on.", seconds_left=None, finished=time.time())
+        run.beat(state="interrupted", cause="Stopped on request: resume it to go on.", seconds_left=None, finished=time.time())
         return 0
     except SegcoreError as error:
         return fail(run, str(error))

@@ -10,7 +10,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.store import RunFolder, UsageRecorder
 
 BEAT_SECONDS = 1.0
-STOPPED = "stopped by the user"
+STOPPED = "Stopped on request: resume it to go on."
 
 
 class Stopped(Exception):

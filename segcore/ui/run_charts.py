@@ -10,6 +10,8 @@ from segcore.ui.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 GIB = 1 << 30
+WHOLE_TICKS = 12
+"""Up to so many epochs each has a tick of its own: there is no epoch 1.5."""
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:
@@ -102,10 +104,11 @@ def class_curves(
 
 
 def _framed(figure: go.Figure, logarithmic: bool, by_time: bool, height: int = 300) -> go.Figure:
+    ticks = {} if by_time or max((max(trace.x) for trace in figure.data), default=0) > WHOLE_TICKS else {"dtick": 1}
     return lay_out(
         figure,
         height,
-        xaxis={"title": {"text": "minutes" if by_time else "epoch"}},
+        xaxis={"title": {"text": "minutes" if by_time else "epoch"}, **ticks},
         yaxis={"type": "log" if logarithmic else "linear"},
         hovermode="x unified",
     )
@@ -150,7 +153,8 @@ def temperature(records: Sequence[Mapping[str, Any]]) -> go.Figure | None:
 
 
 def _over_time(figure: go.Figure, unit: str) -> go.Figure:
-    stops = [{"dtickrange": [None, 86_400_000], "value": "%H:%M"}, {"dtickrange": [86_400_000, None], "value": "%d %b"}]
+    units = ((None, 59_999, "%H:%M:%S"), (60_000, 86_400_000, "%H:%M"), (86_400_000, None, "%d %b"))
+    stops = [{"dtickrange": [least, most], "value": form} for least, most, form in units]
     axes = {"xaxis": {"tickformatstops": stops}, "yaxis": {"title": {"text": unit}, "rangemode": "tozero"}}
     return lay_out(figure, 260, **axes, hovermode="x unified")
 

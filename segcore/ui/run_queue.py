@@ -1,6 +1,6 @@
 """The runs page's card of what works and what waits: how far it is, and which goes next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,10 +15,15 @@ SHOWN = 10
 
 
 def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw the card; it follows by itself, and draws the whole page again when a run begins, ends or is added."""
-    busy = [r["run"] for r in rows if r["state"] in ACTIVE or r["state"] == "queued"]
-    st.session_state["busy_runs"] = sorted(busy)
+    """Draw the card; it follows by itself, and draws the whole page again when a run is added or its state changes."""
+    busy = _busy(rows)
+    st.session_state["busy_runs"] = busy
     st.fragment(_card, run_every=2 if busy else 10)()
+
+
+def _busy(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What works or waits, each with its state: where that changes, the table below tells an old story."""
+    return sorted((r["run"], r["state"]) for r in rows if r["state"] in ACTIVE or r["state"] == "queued")
 
 
 def _card() -> None:
@@ -31,7 +36,7 @@ def _card() -> None:
         return
     active = [r for r in rows.values() if r["state"] in ACTIVE]
     queued = [r for r in rows.values() if r["state"] == "queued"]
-    if sorted(r["run"] for r in [*active, *queued]) != st.session_state.get("busy_runs"):
+    if _busy(rows.values()) != st.session_state.get("busy_runs"):
         st.rerun()
     if not active and not queued:
         return

@@ -96,10 +96,12 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 COLUMNS = {
     "star": st.column_config.TextColumn("", width=28, help="Starred"),
+    "state": st.column_config.TextColumn(width=104),
     "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
     "mean IoU": st.column_config.NumberColumn(format="percent", help="Best on the validation split (training), or of the predicted split"),
-    "started": st.column_config.DatetimeColumn(format="distance"),
+    "started": st.column_config.DatetimeColumn(format="distance", width=112),
     "tags": st.column_config.ListColumn(),
+    "cause": st.column_config.TextColumn(width="medium"),
 }
 
 

@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from segcore.config import TrainConfig
+from segcore.data.copies import preview_copies
 from segcore.data.plans import BalancePlan
 from segcore.data.statistics import load_statistics
 from segcore.errors import SegcoreError
@@ -15,6 +19,9 @@ from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.paces import PaceShelf
 from segcore.workspace.suggestions import Suggestion, suggest_config
 from segcore.workspace.variations import combine
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
 
 
 class LaunchShelf(PaceShelf):
@@ -54,6 +61,21 @@ class LaunchShelf(PaceShelf):
             SegcoreError: There is no such data set, label map or plan.
         """
         return find_conflicts(config, self._facts(config), self.estimate(config), runs)
+
+    def augmented(self, config: TrainConfig, sample: str, epochs: int) -> list[tuple[Image, Mask, dict[str, Any]]]:
+        """Return a sample as each of the first epochs of a config will see it, under the draws of its seed.
+
+        Returns:
+            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) an epoch, no larger than 480 pixels.
+
+        Raises:
+            SegcoreError: There is no such data set, split, plan or sample, or a file cannot be read.
+        """
+        opened = self._datasets.open(config.dataset)
+        ids = [s.id for s in opened.select(config.train_split) if s.mask is not None]
+        if config.balance_plan:
+            ids = BalancePlan.from_json(opened.load_plan(config.balance_plan)).expand(ids)
+        return [preview_copies(opened, ids, sample, config.recipe.augmentation, config.seed, epoch)[0] for epoch in range(epochs)]
 
     def _facts(self, config: TrainConfig) -> Facts:
         opened = self._datasets.open(config.dataset)

@@ -288,3 +288,12 @@ def test_time_and_memory_are_measured_on_request(workspace, started, open_page, 
     run.write_status(state="failed", cause="The memory did not suffice.")
     read.check(at.run())
     assert "The memory did not suffice" in " ".join(c.value for c in at.caption)
+
+
+def test_the_augmentation_is_looked_at_before_it_is_learned_from(workspace, started, open_page, read) -> None:
+    at = open_page("train")
+    assert not [s for s in at.selectbox if s.label == "Image"]  # nothing is read until it is unfolded
+    at.session_state["augmentation_preview"] = True
+    read.check(at.run())
+    assert len(field(at.selectbox, "Image").options) == 6
+    assert "run with seed 0" in " ".join(c.value for c in at.caption)

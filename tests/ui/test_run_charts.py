@@ -79,3 +79,11 @@ def test_load_and_memory_of_processor_and_gpus() -> None:
     assert run_charts.temperature(records[:1]) is None
     for figure in (run_charts.load(records), run_charts.load([]), run_charts.memory(records)):
         assert "NaN" not in figure.to_json() and json.loads(figure.to_json())["layout"]
+
+
+def test_few_epochs_have_whole_ticks_and_many_or_minutes_do_not() -> None:
+    def tick(epochs: int, by_time: bool = False) -> float | None:
+        lines = [{"epoch": e, "loss": 1.0, "seconds": 60.0} for e in range(1, epochs + 1)]
+        return run_charts.curves({"run": lines}, ["loss"], by_time=by_time).layout.xaxis.dtick
+
+    assert (tick(2), tick(12), tick(13), tick(2, by_time=True)) == (1, 1, None, None)

@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.catalog.costs import DECODER_COSTS, ENCODER_COSTS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.data.copies import draws_of
 from segcore.errors import SegcoreError
 from segcore.runs.devices import Device
 from segcore.workspace.conflicts import Facts, find_conflicts
@@ -231,3 +233,19 @@ def test_configs_have_names(trained) -> None:
         shelf.load("newer")
     shelf.delete("mine")
     assert shelf.names() == ["newer"]
+
+
+def test_an_augmentation_is_seen_as_the_epochs_of_that_seed_will(workspace) -> None:
+    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(augmentation="strong"), (32, 64), seed=7)
+    dataset = workspace.datasets.open("tiny")
+    ids = [sample.id for sample in dataset.select("train")]
+    sample = ids[2]
+    image, mask = dataset.read(dataset.sample(sample))
+    for epoch, (seen, labels, told) in enumerate(workspace.launch.augmented(config, sample, 3)):
+        ((_, drawn),) = draws_of(ids, sample, "strong", 7, epoch, image.shape[:2])
+        wanted = drawn.apply(image, mask, dataset.label_set.ignore_index)
+        assert np.array_equal(seen, wanted[0]) and np.array_equal(labels, wanted[1]) and told == drawn.to_json()["parameters"]
+    plain = dataclasses.replace(config, recipe=RecipeConfig(augmentation="none"))
+    assert all(np.array_equal(seen, image) for seen, _, _ in workspace.launch.augmented(plain, sample, 2))
+    with pytest.raises(SegcoreError, match="learned from"):
+        workspace.launch.augmented(config, "test/scene_0", 1)
