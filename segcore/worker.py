@@ -47,7 +47,7 @@ def _predict(run: RunFolder, dataset: Dataset) -> None:
 def _measure_robustness(run: RunFolder, dataset: Dataset) -> None:
     config = run.config
     if isinstance(config, RobustnessConfig):
-        measure_robustness(run, RunFolder.open(run.folder.parent / config.run), dataset)
+        measure_robustness(run, [RunFolder.open(run.folder.parent / name) for name in config.members or (config.run,)], dataset)
 
 
 WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {"train": _train, "predict": _predict, "robustness": _measure_robustness}

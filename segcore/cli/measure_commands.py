@@ -59,7 +59,7 @@ def _show_measure(result: dict[str, Any]) -> str:
 
 
 def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="id of a training run")
+    parser.add_argument("run", help="id of a training run or an ensemble")
     parser.add_argument("--split", default="test")
     parser.add_argument(
         "--corruption", action="append", metavar="NAME", help=f"one of {', '.join(CORRUPTIONS)}; repeat for several, all by default"

@@ -1,5 +1,6 @@
-"""A robustness run: a trained network's counts on some images of a split, as they are and under each corruption and severity."""
+"""A robustness run: counts of a network or an ensemble on images of a split, as they are and under each corruption and severity."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -16,6 +17,7 @@ from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.robustness import CLEAN, stage_name
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder
+from segcore.training.combining import combine_networks, submodel_rule
 from segcore.training.pipeline import load_ahead
 from segcore.training.predict import preprocessing_of, read_labels
 from segcore.training.predictor import Predictor
@@ -40,12 +42,12 @@ def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
     return [masked[i] for i in np.linspace(0, len(masked) - 1, number).round().astype(int)]
 
 
-def measure_robustness(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
-    """Count a network's answers on clean and corrupted images; a step that was counted before the run was cut is not counted again.
+def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Dataset) -> None:
+    """Count what a network, or several combined, say of clean and corrupted images; steps counted before the run was cut stay.
 
     Args:
         run: A run whose config is a :class:`RobustnessConfig`.
-        source: The training run that it names.
+        sources: The training run that it names, or the members of the ensemble.
         dataset: The data set that it names.
 
     Raises:
@@ -56,14 +58,15 @@ def measure_robustness(run: RunFolder, source: RunFolder, dataset: Dataset) -> N
     if not isinstance(config, RobustnessConfig):
         raise SegcoreError(f"Expected a robustness run, received a run of kind {config.kind!r}: choose a robustness run.")
     samples = choose_samples(dataset.select(config.split), config.images)
-    labels, label_map = read_labels(source)
+    labels, label_map = (dataset.label_set, None) if submodel_rule(sources) else read_labels(sources[0])
     steps = [("", 0), *((name, severity) for name in config.corruptions for severity in SEVERITIES)]
     ids = [sample.id for sample in samples]
-    with Progress(run, message="Loading the network") as progress:
+    with Progress(run, message="Loading the networks" if len(sources) > 1 else "Loading the network") as progress:
         reader = SampleReader(dataset, (1, 1), label_map)
         progress.log(f"Device: {describe(configure(config.device))}")
-        predictor = Predictor(source.model_path, 0, "auto", len(samples))
-        preparation = preprocessing_of(source)
+        networks = [Predictor(source.model_path, 0, "auto", len(samples)) for source in sources]
+        preparations = [preprocessing_of(source) for source in sources]
+        together = min(network.batch_size for network in networks)
         with ThreadPoolExecutor(2, "counters") as pool:
             for done, (name, severity) in enumerate(steps):
                 stage = stage_name(name, severity) if name else CLEAN
@@ -72,24 +75,30 @@ def measure_robustness(run: RunFolder, source: RunFolder, dataset: Dataset) -> N
                 if stage in run.stages(config.split) and run.read_counts(config.split, stage)[0] == ids:
                     continue
 
-                def load(position: int, name: str = name, severity: int = severity) -> npt.NDArray[np.uint8]:
+                def load(position: int, name: str = name, severity: int = severity) -> list[npt.NDArray[np.uint8]]:
                     image = dataset.read_image(samples[position])
                     if name:
                         image = corrupt(image, name, severity, samples[position].id, config.seed)
-                    return resize_image(prepare(image, preparation), predictor.size)
+                    prepared = {p: prepare(image, p) for p in set(preparations)}
+                    return [resize_image(prepared[p], network.size) for p, network in zip(preparations, networks, strict=True)]
 
-                def count(sample: Sample, probabilities: npt.NDArray[np.float32]) -> Counts:
+                def count(sample: Sample, answers: tuple[npt.NDArray[np.float32], ...]) -> Counts:
+                    probabilities = answers[0]
+                    if len(sources) > 1:
+                        probabilities = combine_networks(answers, sources, config.rule, config.weights or None)
                     size = (sample.height, sample.width)
                     predicted = resize_probabilities(probabilities, size).argmax(axis=-1).astype(labels.mask_dtype)
                     return count_confusion(reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index)
 
                 counts: list[Counts] = []
-                with closing(load_ahead(load, 0, len(samples), predictor.batch_size)) as images:
+                with closing(load_ahead(load, 0, len(samples), together)) as images:
                     while len(counts) < len(samples):
                         if progress.stop_asked:
                             raise Stopped
-                        batch = list(islice(images, predictor.batch_size))
-                        counts.extend(pool.map(count, samples[len(counts) : len(counts) + len(batch)], predictor(np.stack(batch))))
+                        batch = list(islice(images, together))
+                        seen = zip(networks, zip(*batch, strict=True), strict=True)
+                        answers = zip(*(network(np.stack(own)) for network, own in seen), strict=True)
+                        counts.extend(pool.map(count, samples[len(counts) : len(counts) + len(batch)], answers))
                         progress.update(progress=(done + len(counts) / len(samples)) / len(steps))
                 run.write_counts(config.split, stage, ids, np.stack(counts))
         progress.update(progress=1.0, seconds_left=0.0, message=f"{len(steps) - 1} corruptions of {len(samples)} images")

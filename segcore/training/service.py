@@ -5,23 +5,21 @@ Networks stay loaded while they are asked for: the first answer waits for loadin
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from segcore.config import PredictOptions, TrainConfig, from_json, shared_labels
+from segcore.config import PredictOptions, from_json
 from segcore.data.image_files import read_image
 from segcore.data.preprocessing import prepare
 from segcore.errors import SegcoreError
-from segcore.labels import LabelMap
-from segcore.postprocess.ensemble import combine, resize_probabilities
-from segcore.postprocess.submodels import combine_submodels
+from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder
+from segcore.training.combining import combine_networks
 from segcore.training.export import export
-from segcore.training.looking import Probabilities, look
-from segcore.training.predict import preprocessing_of, read_labels
+from segcore.training.looking import look
+from segcore.training.predict import preprocessing_of
 from segcore.training.predictor import Predictor
 from segcore.training.reader import resize_image
 
@@ -84,7 +82,7 @@ class Service:
         else:
             grid = networks[0].size if not options.tile else (image.shape[0], image.shape[1])
             on_grid = (a if a.shape[:2] == grid else resize_probabilities(a, grid) for a in answers)
-            probabilities = _combine(on_grid, _runs(request), str(request.get("rule") or "mean"), request.get("weights") or None)
+            probabilities = combine_networks(on_grid, _runs(request), str(request.get("rule") or "mean"), request.get("weights") or None)
         seconds = time.monotonic() - began
         RunFolder(str(request["folder"])).write_probabilities(SPLIT, str(request["id"]), probabilities, (image.shape[0], image.shape[1]))
         said = sorted({n.chosen.title for n in networks if n.chosen})
@@ -116,16 +114,6 @@ def _runs(request: dict[str, Any]) -> list[RunFolder]:
     if not runs:
         raise SegcoreError("Expected at least one network, received none: choose a finished run.")
     return runs
-
-
-def _combine(answers: Iterable[Probabilities], runs: list[RunFolder], rule: str, weights: list[float] | None) -> Probabilities:
-    """Combine members; submodels, which answer only together, by the rule that they were trained for."""
-    parted = shared_labels([config for run in runs if isinstance(config := run.config, TrainConfig)])[1]
-    if not parted:
-        return combine(answers, rule, weights)
-    members = list(answers)
-    maps = [read_labels(run)[1] or LabelMap.identity(member.shape[-1]) for run, member in zip(runs, members, strict=True)]
-    return combine_submodels(members, maps, parted)
 
 
 def _options(request: dict[str, Any]) -> PredictOptions:

@@ -1,5 +1,9 @@
 """How good near borders: boundary IoU of each class and the trimap curve."""
 
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from segcore.evaluation.report import Report
@@ -34,7 +38,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     if report.groups is not None:
         of = dict(zip(report.sample_ids, report.groups, strict=True))
         groups = [of[name] for name in found.measures.sample_ids]
-    borders, whole = found.measures.borders(groups), report.to_json()
+    borders, whole = found.measures.borders(groups), _whole(report, found.measures.sample_ids)
     low, high = borders["interval"]
     cards = st.columns(4)
     cards[0].metric(
@@ -94,3 +98,13 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         figure = measure_charts.trimap_curve(borders["trimap"], whole, names, chosen)
         st.plotly_chart(figure, key="trimap", config=state.CHART, alt="Scores within a width of the true borders")
     st.caption(f"From {borders['num_samples']} of {len(report.sample_ids)} images, those whose masks can be made from what is on disk.")
+
+
+def _whole(report: Report, measured: Sequence[str]) -> dict[str, Any]:
+    """Scores of the measured images alone: what is near borders is held against the same images, not against the whole split."""
+    if len(measured) == len(report.sample_ids):
+        return report.to_json()
+    places = {name: i for i, name in enumerate(report.sample_ids)}
+    kept = [places[name] for name in measured]
+    ids, groups = tuple(report.sample_ids[i] for i in kept), None if report.groups is None else tuple(report.groups[i] for i in kept)
+    return dataclasses.replace(report, counts=report.counts[kept], sample_ids=ids, groups=groups).to_json()

@@ -89,7 +89,7 @@ def show(report: Report, run: str, split: str) -> None:
                 {
                     "predicted class": names[k],
                     "ECE": own["classes"][k]["ece"],
-                    "ECE, scaled": scaled["classes"][k]["ece"] if scaled else None,
+                    **({"ECE, scaled": scaled["classes"][k]["ece"]} if scaled else {}),
                     "pixels": own["classes"][k]["pixels"],
                 }
                 for k in sorted(classes, key=lambda k: -(own["classes"][k]["ece"] or 0.0))

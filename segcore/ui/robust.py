@@ -20,7 +20,7 @@ def _found(_workspace: Workspace, name: str, stamp: str) -> dict[str, Any]:
 
 
 def show(report: Report, run: str, split: str) -> None:
-    """Show the robustness of a training run, or of one member of an ensemble; offer to count it where that was not done."""
+    """Show the robustness of a training run, of an ensemble or one of its members; offer to count it where that was not done."""
     workspace = state.workspace()
     with state.errors_shown():
         config = workspace.runs.open(run).config
@@ -29,7 +29,10 @@ def show(report: Report, run: str, split: str) -> None:
         return
     if isinstance(config, EvaluateConfig):
         run = state.choose_from(
-            "Member", list(config.members), "robust_member", help="Corrupted images are shown to one network at a time."
+            "Network",
+            [run, *config.members],
+            "robust_member",
+            help="The ensemble combines what its members say of each corrupted image, before a CRF; or look at one member.",
         )
     with state.errors_shown():
         known = workspace.robustness.started(run, split)

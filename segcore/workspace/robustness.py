@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from segcore.catalog import CORRUPTIONS
-from segcore.config import RobustnessConfig, TrainConfig
+from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
 from segcore.data.corruptions import SEVERITIES, corrupt
 from segcore.errors import SegcoreError
 from segcore.evaluation.robustness import CLEAN, stage_name, summarise
@@ -16,7 +16,7 @@ from segcore.workspace.scores import ScoreShelf
 
 
 class RobustnessShelf:
-    """Robustness runs of a workspace: one a training run, split and question."""
+    """Robustness runs of a workspace: one a network or ensemble, split and question."""
 
     def __init__(self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
         self._runs = runs
@@ -24,36 +24,45 @@ class RobustnessShelf:
         self._scenes = scenes
 
     def start(self, run: str, split: str, corruptions: Sequence[str] = tuple(CORRUPTIONS), images: int = 32, seed: int = 0) -> str:
-        """Make sure that a network is counted under corruptions, or that this is under way; return the id of the run that does it.
+        """Make sure that a network or an ensemble is counted under corruptions, or that this is under way; return the run that does it.
+
+        Of an ensemble the members' answers to each corrupted image are combined by its rule; its CRF or filter takes no part.
 
         Args:
-            run: Id of a finished training run.
+            run: Id of a finished training run, or of an ensemble.
             split: Name of a split.
             corruptions: Names in ``catalog.CORRUPTIONS``.
             images: How many images, spread evenly over the split; 0 takes all.
             seed: Of the noise.
 
         Raises:
-            SegcoreError: The run is no finished training run, the split does not exist, or a value is refused.
+            SegcoreError: The run is neither, a member is not finished, the split does not exist, or a value is refused.
         """
         self._scenes.dataset_of(run).select(split)
         config = self._config(run, split, corruptions, images, seed)
-        source = self._runs.open(run)
-        if not source.model_path.exists():
-            raise SegcoreError(f"Expected a finished training run, but {run!r} is {source.status().state}: wait for it, or resume it.")
+        changed = 0.0
+        for member in config.members or (run,):
+            source = self._runs.open(member)
+            if not source.model_path.exists():
+                raise SegcoreError(f"Expected a finished training run, but {member!r} is {source.status().state}: wait, or resume it.")
+            changed = max(changed, source.status().finished or 0.0)
         name = robustness_id(config)
-        self._runs.ensure(name, config, source.status().finished or 0.0)
+        self._runs.ensure(name, config, changed)
         return name
 
     def _config(self, run: str, split: str, corruptions: Sequence[str], images: int, seed: int) -> RobustnessConfig:
-        config = self._runs.open(run).config
-        if not isinstance(config, TrainConfig):
-            raise SegcoreError(f"Expected a training run, received {run!r} of kind {config.kind}: name one of its members.")
-        return RobustnessConfig(config.dataset, run, split, tuple(corruptions), images, seed, config.device)
+        config, asked = self._runs.open(run).config, (split, tuple(corruptions), images, seed)
+        if isinstance(config, TrainConfig):
+            return RobustnessConfig(config.dataset, run, *asked, config.device)
+        if not isinstance(config, EvaluateConfig):
+            raise SegcoreError(f"Expected a training run or an ensemble, received {run!r} of kind {config.kind}: choose another.")
+        device = next((own.device for m in config.members if isinstance(own := self._runs.open(m).config, TrainConfig)), "auto")
+        return RobustnessConfig(config.dataset, run, *asked, device, config.members, config.rule, config.weights)
 
     def started(self, run: str, split: str) -> list[str]:
-        """Return the ids of the robustness runs of a training run over a split, newest first."""
-        rows = [r["run"] for r in self._runs.rows() if r["kind"] == "robustness" and r["run"].startswith(f"{run}--")]
+        """Return the ids of the robustness runs of a training run or an ensemble over a split, newest first."""
+        stem = run.rsplit("--", 1)[0] if isinstance(self._runs.open(run).config, EvaluateConfig) else run
+        rows = [r["run"] for r in self._runs.rows() if r["kind"] == "robustness" and r["run"].startswith(f"{stem}--")]
         return [name for name in rows if self._asked(self._runs.open(name)).split == split]
 
     def found(self, name: str) -> dict[str, Any]:

@@ -34,9 +34,10 @@ def crf_search_id(config: CRFSearchConfig) -> str:
 
 
 def robustness_id(config: RobustnessConfig) -> str:
-    """Return the id of a run over corrupted images."""
+    """Return the id of a run over corrupted images; an ensemble, which has a run a split, is named without its split."""
     asked = (config.corruptions, config.images, config.seed)
-    return f"{config.run}--{config.split}-robustness-{_digest(asked)}"
+    stem = config.run.rsplit("--", 1)[0] if config.members else config.run
+    return f"{stem}--{config.split}-robustness-{_digest(asked)}"
 
 
 def _stem(members: tuple[str, ...]) -> str:

@@ -52,9 +52,12 @@ def test_the_confusion_matrix_has_true_rows(trained, open_page, read, normalise)
     read.check(at.button_group(key="normalise").set_value(normalise).run())
     counts = trained.workspace.scores.counts(trained.members[0], "test")[1].sum(0)
     total = {"row": counts.sum(1, keepdims=True), "column": counts.sum(0, keepdims=True), "all": counts.sum()}[normalise]
-    drawn = read.figure(at, "confusion")["data"][0]
-    assert drawn["x"] == drawn["y"] == ["field", "forest", "road", "roof"]
-    assert drawn["text"] == [[f"{v:.0f}" if v >= 0.5 else "" for v in row] for row in 100 * counts / total]
+    drawn, *written = read.figure(at, "confusion")["data"][:3]
+    names = ["field", "forest", "road", "roof"]
+    assert drawn["x"] == drawn["y"] == names
+    shares = 100 * counts / total
+    expected = {(y, x): f"{shares[t, p]:.0f}" for t, y in enumerate(names) for p, x in enumerate(names) if shares[t, p] >= 0.5}
+    assert {(y, x): text for trace in written for y, x, text in zip(trace["y"], trace["x"], trace["text"], strict=True)} == expected
 
 
 def test_a_class_without_a_score_is_a_dash_and_no_nought(trained, made_up, open_page, read) -> None:

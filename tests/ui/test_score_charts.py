@@ -22,7 +22,7 @@ def test_charts_are_drawn_without_an_app() -> None:
 @pytest.mark.parametrize("order", [None, [2, 0, 1]])
 def test_a_clicked_cell_names_its_classes_in_any_order(order) -> None:
     figure = score_charts.confusion_matrix(COUNTS, NAMES, "row", order, cell=(1, 0))
-    heat, points = figure.data
+    heat, *_, points = figure.data
     for x, y, (share, pixels, true, predicted) in zip(points.x, points.y, points.customdata, strict=True):
         assert (y, x) == (NAMES[int(true)], NAMES[int(predicted)])
         assert pixels == COUNTS[int(true), int(predicted)]
