@@ -7,6 +7,7 @@ from typing import Any
 
 from keras import layers
 
+from segcore.models.batch_norm import FusedBatchNorm
 from segcore.models.features import Features
 from segcore.models.layers import ResizeLike
 
@@ -21,7 +22,7 @@ tens of thousands of steps; one epoch over a few hundred images is about fifty, 
 
 def batch_norm(x: Any, name: str) -> Any:
     """Batch normalisation with the house's momentum and ResNet's epsilon."""
-    return layers.BatchNormalization(momentum=MOMENTUM, epsilon=1e-5, name=name)(x)
+    return FusedBatchNorm(momentum=MOMENTUM, epsilon=1e-5, name=name)(x)
 
 
 def conv(x: Any, filters: int, name: str, kernel: int = 3, strides: int = 1, dilation: int = 1, relu: bool = True) -> Any:

@@ -11,6 +11,7 @@ import keras
 from keras import applications as keras_apps
 
 from segcore.errors import unknown
+from segcore.models.batch_norm import fuse
 from segcore.models.blocks import MOMENTUM, conv
 from segcore.models.efficientnet_lite import build_efficientnet_lite0
 from segcore.models.features import STRIDES, Features
@@ -166,8 +167,8 @@ RECIPES: dict[str, Recipe] = {
 def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.Model, Features]:
     """Build an encoder on an input, preprocessing included.
 
-    Every batch normalisation gets :data:`~segcore.models.blocks.MOMENTUM`. Decoders may rely on strides 2, 4, 8, 16
-    and 32. Where an encoder has no features at one of them, a gap at 2 is filled by two 3x3 convolutions over the
+    Every batch normalisation gets :data:`~segcore.models.blocks.MOMENTUM` and computes in one operation. Decoders may rely on
+    strides 2, 4, 8, 16 and 32. Where an encoder has no features at one of them, a gap at 2 is filled by two 3x3 convolutions over the
     image (the first strided; 32 filters), a gap at 32 by one strided 3x3 convolution over stride 16 (as wide as
     that is, 512 at most).
 
@@ -195,6 +196,7 @@ def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.
     for layer in encoder.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM
+            fuse(layer)
     decoder_image = ImageScaling(*PLUS_MINUS_ONE, name="decoder_image")(image)
     taps = {stride: _tap(encoder, tap) for stride, tap in recipe.taps.items()}
     return encoder, Features(decoder_image, _fill_gaps(decoder_image, taps))
