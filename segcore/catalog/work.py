@@ -97,7 +97,9 @@ TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {
 
 BACKENDS: dict[str, Choice] = {
     "auto": Choice(
-        "Fastest that agrees", "OpenVINO in bfloat16 where the CPU has it and the first images agree with TensorFlow, else TensorFlow."
+        "Fastest that agrees",
+        "In bfloat16, wholly by OpenVINO or in the coarse layers by TensorFlow, where the CPU has it and the first images agree; "
+        "else TensorFlow.",
     ),
     "tensorflow": Choice("TensorFlow", "What the network was trained with; uses a GPU where there is one."),
     "openvino": Choice("OpenVINO", "In bfloat16 where the CPU has it and enough pixels agree, else float32; needs the package openvino."),

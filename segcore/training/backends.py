@@ -1,11 +1,12 @@
 """Who computes a trained network's probabilities: TensorFlow, or OpenVINO on a CPU.
 
 Both start from one frozen graph: images (B, h, w, 3) uint8 to probabilities (B, h, w, C) float32, weights as constants, so that batch
-normalisation folds into the convolutions. OpenVINO computes in bfloat16 where the processor has it, which is about twice as fast and
-moves probabilities in the third digit; so it is held against TensorFlow on the first images before it is trusted.
+normalisation folds into the convolutions. Where the processor has bfloat16, OpenVINO computes all of it so, TensorFlow the coarse
+layers only (``coarse.py``). Either is faster and moves probabilities, by more or by less; so each is held against TensorFlow's float32
+on the first images before it is trusted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from segcore.catalog import BACKENDS
 from segcore.errors import SegcoreError, unknown
+from segcore.training.coarse import STRIDES, WORTH, has_bfloat16, operations, round_coarse
 from segcore.training.optional import is_installed, require
 from segcore.training.strategy import on_gpu, rewrite_graphs
 
@@ -35,7 +37,8 @@ class Backend:
 
     Attributes:
         name: "tensorflow" or "openvino".
-        precision: "float32" or "bfloat16"; what the network itself was saved with, for TensorFlow.
+        precision: "float32", "bfloat16", or "bfloat16 from stride 8 on"; what the network itself was saved with, where TensorFlow
+            computes all of it.
         agreement: Share of the pixels of the first images with TensorFlow's class, 0..1; None where nothing was compared.
         note: Why another one was not taken, or "".
         answer: The function.
@@ -127,25 +130,20 @@ def _graph(frozen: Any) -> Any:
     return graph
 
 
-def has_bfloat16() -> bool:
-    """Whether OpenVINO says that the CPU computes in bfloat16."""
-    core = require("openvino").Core()
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
 def choose(frozen: Any, wanted: str, images: Images, count: int, precision: str = "float32") -> Backend:
     """Choose who computes.
 
-    "auto" takes OpenVINO on a CPU where it is installed and computes in bfloat16, as long as at least :data:`AGREEMENT` of the
-    pixels of ``images`` get the class that TensorFlow gives them; else TensorFlow, whose frozen graph was measured to be no slower
-    than OpenVINO in float32. "openvino" falls back to float32 instead.
+    "auto" takes, on a CPU that has bfloat16, the first of these that gives at least :data:`AGREEMENT` of the pixels of ``images``
+    TensorFlow's class: OpenVINO in bfloat16 where it is installed; TensorFlow with the layers from stride 4, 8, 16 on in bfloat16,
+    where the network is large enough for that to pay; else TensorFlow, whose frozen graph was measured to be no slower than
+    OpenVINO in float32. "openvino" falls back to OpenVINO in float32 instead.
 
     Args:
         frozen: From :func:`freeze`.
         wanted: A name in ``catalog.BACKENDS``.
         images: (B, h, w, 3) uint8, the first images to predict.
         count: How many of the B are real; the rest are blank.
-        precision: What the network itself computes in, for the record.
+        precision: What the network itself computes in; one that computes in half precision already is left as it is.
 
     Raises:
         SegcoreError: The name is unknown, or OpenVINO was asked for and is not installed or cannot take the network.
@@ -153,27 +151,39 @@ def choose(frozen: Any, wanted: str, images: Images, count: int, precision: str 
     if wanted not in BACKENDS:
         raise unknown("backend", wanted, BACKENDS)
     plain = tensorflow_answer(frozen)
-    if wanted == "tensorflow":
+    if wanted == "tensorflow" or (wanted == "auto" and (on_gpu() or precision != "float32")):
         return Backend("tensorflow", precision, None, "", plain)
-    if wanted == "auto" and (on_gpu() or not is_installed("openvino")):
-        return Backend("tensorflow", precision, None, "" if on_gpu() else "OpenVINO, which is faster on a CPU, is not installed", plain)
+    notes = []
     expected = plain(images)[:count].argmax(-1)
-    note = ""
-    for candidate in [*(["bfloat16"] if has_bfloat16() else []), *(["float32"] if wanted == "openvino" else [])]:
+    for name, kind, build in _candidates(frozen, wanted):
         try:
-            answer = openvino_answer(frozen, candidate)
+            answer = build()
             agreement = float(np.mean(answer(images)[:count].argmax(-1) == expected))
-        except (SegcoreError, RuntimeError) as error:
-            if candidate == "float32":
+        except (SegcoreError, RuntimeError, tf.errors.OpError) as error:
+            if kind == "float32":
                 raise SegcoreError(_first_line(error)) from error
-            note = f"OpenVINO failed ({_first_line(error)})"
+            notes.append(f"{BACKENDS[name].title} in {kind} failed ({_first_line(error)})")
             continue
-        if agreement >= AGREEMENT:
-            return Backend("openvino", candidate, agreement, note, answer)
-        note = f"OpenVINO in {candidate} gave only {100 * agreement:.2f} % of the pixels TensorFlow's class"
-        if candidate == "float32":
-            return Backend("openvino", candidate, agreement, "", answer)
-    return Backend("tensorflow", precision, None, note, plain)
+        if agreement >= AGREEMENT or kind == "float32":
+            return Backend(name, kind, agreement, "; ".join(notes) if kind != "float32" else "", answer)
+        notes.append(f"{BACKENDS[name].title} in {kind} gave only {100 * agreement:.2f} % of the pixels TensorFlow's class")
+    if not is_installed("openvino"):
+        notes.append("OpenVINO, which is faster on a CPU, is not installed")
+    return Backend("tensorflow", precision, None, "; ".join(notes), plain)
+
+
+def _candidates(frozen: Any, wanted: str) -> Iterator[tuple[str, str, Callable[[], Answer]]]:
+    """Name, precision and builder of each way worth trying, the fastest first."""
+    half = has_bfloat16()
+    if half and (wanted == "openvino" or is_installed("openvino")):
+        yield "openvino", "bfloat16", partial(openvino_answer, frozen, "bfloat16")
+    if wanted == "openvino":
+        yield "openvino", "float32", partial(openvino_answer, frozen, "float32")
+    elif half and operations(frozen) >= WORTH:
+        for stride in STRIDES:
+            rounded = round_coarse(frozen, stride)
+            if rounded is not None:
+                yield "tensorflow", f"bfloat16 from stride {stride} on", partial(tensorflow_answer, rounded)
 
 
 def _first_line(error: BaseException) -> str:
