@@ -19,6 +19,7 @@ from segcore.runs.store import RunFolder
 from segcore.runs.trash import move_to_trash
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.derived import DerivedRuns
+from segcore.workspace.refusals import refuse
 from segcore.workspace.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.run_ids import prediction_id as prediction_id
 
@@ -71,7 +72,8 @@ class RunShelf(DerivedRuns):
             members: How many, 1 to 100.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist, or the number is out of range.
+            SegcoreError: The data set, a split, the label map or the balance plan does not exist, the number is out of range, or the
+                run could only fail (see :mod:`segcore.workspace.refusals`).
         """
         if not 1 <= members <= 100:
             raise SegcoreError(f"Expected 1 to 100 members, received {members}: choose a number in that range.")
@@ -91,7 +93,7 @@ class RunShelf(DerivedRuns):
         """Return the data set of a config, after a look whether all that it names is there.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist.
+            SegcoreError: The data set, a split, the label map or the balance plan does not exist, or the run could only fail.
         """
         dataset = self._datasets.open(config.dataset)
         if not dataset.splits or dataset.splits == [""]:
@@ -101,10 +103,12 @@ class RunShelf(DerivedRuns):
         for split in (config.train_split, config.validation_split):
             if split:
                 dataset.select(split)
+        labels = dataset.label_set
         if config.label_map:
-            dataset.load_label_map(config.label_map)
+            labels = dataset.load_label_map(config.label_map).merge_label_set(labels)
         if config.balance_plan:
             dataset.load_plan(config.balance_plan)
+        refuse(config, labels.num_classes, self.devices())
         return dataset
 
     def refresh(self) -> None:
