@@ -14,6 +14,7 @@ from segcore.api.params import Settings, settings
 from segcore.api.waiting import ProgressLine
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
+from segcore.training.predictor import load_network
 from segcore.workspace import Workspace
 
 
@@ -35,7 +36,7 @@ class TrainedModel:
 
     def network(self, member: int = 0) -> keras.Model:
         """Load a member's best network: (B, H, W, 3) float32 RGB 0..255 in, logits (B, H, W, C) out."""
-        return keras.models.load_model(self.workspace.runs.open(self.runs[member]).model_path, compile=False)
+        return load_network(self.workspace.runs.open(self.runs[member]).model_path)
 
 
 def train_model(params: Mapping[str, Any], loss_func: Loss | str | None = None, reduce_map: bool = False) -> TrainedModel:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from segcore.catalog import ENSEMBLE_RULES
+from segcore.catalog import ENSEMBLE_RULES, resolve
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig, from_json
 from segcore.errors import SegcoreError, unknown
 from segcore.workspace import Workspace
@@ -127,4 +127,12 @@ def _split(params: Any) -> tuple[Params, TrainConfig]:
     if own.rule not in ENSEMBLE_RULES:
         raise unknown("ensemble rule", own.rule, ENSEMBLE_RULES)
     model = {k: str(v) if isinstance(v, Path) else v for k, v in part(MODEL).items()}
+    if "architecture" in model:
+        pair = resolve(str(model["architecture"]), str(model.get("encoder", ModelConfig.encoder)))
+        if model.get("encoder", pair[1]) != pair[1]:
+            raise SegcoreError(
+                f"Expected the architecture {model['architecture']!r} without an encoder, for it means {pair[0]!r} with {pair[1]!r}, "
+                f"received the encoder {model['encoder']!r}: leave one of the two out."
+            )
+        model["architecture"], model["encoder"] = pair
     return own, from_json(TrainConfig, {"dataset": own.dataset, "model": model, "recipe": part(RECIPE), **part(RUN)})

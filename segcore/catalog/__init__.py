@@ -5,7 +5,7 @@ live in ``models/build.py`` and ``training/`` and a test ties the two together. 
 """
 
 from segcore.catalog.choice import Choice
-from segcore.catalog.networks import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, Architecture, Encoder
+from segcore.catalog.networks import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, Architecture, Encoder, resolve
 from segcore.catalog.recipe import (
     AUGMENTATIONS,
     BATCH_NORMS,
@@ -71,4 +71,5 @@ __all__ = [
     "Choice",
     "Encoder",
     "loss_terms",
+    "resolve",
 ]

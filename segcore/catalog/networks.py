@@ -150,3 +150,11 @@ CLASSIC_NAMES: dict[str, tuple[str, str]] = {
     "fcn_32_mobilenet": ("fcn_32s", "mobilenet_v1"),
 }
 """Names of older libraries to the (architecture, encoder) that they mean."""
+
+
+def resolve(architecture: str, encoder: str) -> tuple[str, str]:
+    """Return the (architecture, encoder) that a name means: a classic one says both, any other leaves the encoder as given.
+
+    Names that are both ("unet", "segnet") mean the architecture.
+    """
+    return (architecture, encoder) if architecture in ARCHITECTURES else CLASSIC_NAMES.get(architecture, (architecture, encoder))

@@ -11,7 +11,6 @@ from segcore.catalog import (
     AUGMENTATIONS,
     BATCH_NORMS,
     CLASS_WEIGHTS,
-    CLASSIC_NAMES,
     ENCODERS,
     LOSSES,
     OPTIMIZERS,
@@ -20,6 +19,7 @@ from segcore.catalog import (
     RUN_EXPORTS,
     SCHEDULES,
     SUBMODEL_RULES,
+    resolve,
 )
 from segcore.cli.command import Command, Options, ProgressLine, parse_size, workspace_of
 from segcore.cli.predict_commands import PREDICT_COMMANDS
@@ -86,9 +86,7 @@ def train_config(options: Options) -> TrainConfig:
     Raises:
         SegcoreError: A choice is unknown or out of range.
     """
-    architecture, encoder = options.architecture, options.encoder
-    if architecture not in ARCHITECTURES:  # "unet" and others are both an architecture and an older name: the architecture wins
-        architecture, encoder = CLASSIC_NAMES.get(architecture, (architecture, encoder))
+    architecture, encoder = resolve(options.architecture, options.encoder)
     return TrainConfig(
         dataset=options.dataset,
         model=ModelConfig(architecture, encoder, options.weights, options.preprocessing),

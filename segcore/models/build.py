@@ -1,6 +1,7 @@
 """The one door to the networks: from a config to a Keras model."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -102,6 +103,21 @@ def build_and_report(config: ModelConfig, num_classes: int, size: tuple[int, int
     filled = set(variables_of(encoder)) if config.weights == "imagenet" else set()
     names = variables_of(model)
     return model, WeightReport(config.weights, tuple(n for n in names if n in filled), tuple(n for n in names if n not in filled))
+
+
+def load_network(path: str | Path) -> keras.Model:
+    """Read a network that was saved as ``.keras``; importing this module is what makes the layers of ours known to Keras.
+
+    Raises:
+        SegcoreError: There is none, or it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SegcoreError(f"Expected a trained network in {path}, found none: wait for the run's first epoch or choose another run.")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise SegcoreError(f"The network {path} cannot be read ({error}): train it again.") from error
 
 
 def is_encoder_layer(layer: keras.layers.Layer) -> bool:

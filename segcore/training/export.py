@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from segcore.catalog import EXPORT_FORMATS
 from segcore.errors import SegcoreError, unknown
+from segcore.models.build import load_network
 from segcore.training.optional import require
 
 Images = npt.NDArray[np.float32]
@@ -87,7 +88,7 @@ def _write_keras(model: keras.Model, path: Path) -> None:
 
 
 def _read_keras(path: Path, images: Images) -> Logits:
-    return np.asarray(keras.models.load_model(path, compile=False)(images, training=False))
+    return np.asarray(load_network(path)(images, training=False))
 
 
 def _write_saved_model(model: keras.Model, path: Path) -> None:
@@ -166,9 +167,7 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
     out = out if not form.suffix or out.suffix == form.suffix else out.with_name(out.name + form.suffix)
     if out.exists():
         raise SegcoreError(f"Expected a new place for the network, received {out}, which exists: choose another.")
-    if not model_path.is_file():
-        raise SegcoreError(f"Expected a trained network in {model_path}, found none: wait for the run's first epoch or choose another run.")
-    model = keras.models.load_model(model_path, compile=False)
+    model = load_network(model_path)
     _, height, width, _ = model.input_shape
     images = np.random.default_rng(0).uniform(0, 255, (CHECKED_IMAGES, height, width, 3)).astype(np.float32)
     expected = _softmax(np.asarray(model(images, training=False)))

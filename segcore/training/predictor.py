@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from segcore.errors import SegcoreError
+from segcore.models.build import load_network
 from segcore.training.backends import Backend, choose, freeze
 from segcore.training.memory import OUT_OF_MEMORY, find_batch_size
 
@@ -37,12 +37,7 @@ class Predictor:
     """
 
     def __init__(self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096) -> None:
-        if not path.is_file():
-            raise SegcoreError(f"Expected a trained network in {path}, found none: wait for the run's first epoch or choose another run.")
-        try:
-            self.model = keras.models.load_model(path, compile=False)
-        except (ValueError, OSError, TypeError, KeyError) as error:
-            raise SegcoreError(f"The network {path} cannot be read ({error}): train it again.") from error
+        self.model = load_network(path)
         self.backend = backend
         self.batch_size = min(batch_size or find_batch_size(self.model), most)
         _, height, width, _ = self.model.input_shape

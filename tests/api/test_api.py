@@ -12,12 +12,15 @@ import pytest
 
 import segcore.api
 from segcore import worker
+from segcore.api import learning
 from segcore.api.balancing import latest_plan
 from segcore.api.params import KEYS, settings
-from segcore.catalog import LOSSES, loss_terms
+from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, LOSSES, loss_terms
+from segcore.config import ModelConfig
 from segcore.data.balance import earth_mover_distance
 from segcore.errors import SegcoreError
 from segcore.light_worker.__main__ import work as light_work
+from segcore.models.build import load_network
 from segcore.runs.store import RunFolder
 from segcore.workspace.runs import jobs
 
@@ -161,6 +164,25 @@ def test_params_come_from_files_and_wrong_keys_are_named(params, tmp_path) -> No
         segcore.api.mlos({"workspace": params["workspace"]})
     with pytest.raises(SegcoreError, match="ensemble rule 'means': did you mean 'mean'"):
         segcore.api.mlos({**params, "rule": "means"})
+
+
+def test_a_classic_name_says_architecture_and_encoder(params) -> None:
+    def model(**given):
+        return settings({k: v for k, v in params.items() if k != "encoder"} | given).config.model
+
+    for name, (architecture, encoder) in CLASSIC_NAMES.items():
+        found = model(architecture=name, weights="none", size=[64, 64])
+        wanted = (name, ModelConfig.encoder) if name in ARCHITECTURES else (architecture, encoder)
+        assert (found.architecture, found.encoder) == wanted
+    with pytest.raises(SegcoreError, match="leave one of the two out"):
+        model(architecture="vgg_unet", encoder="tiny")
+    with pytest.raises(SegcoreError, match="did you mean 'unet'"):
+        model(architecture="unett")
+
+
+def test_a_network_is_read_by_what_knows_its_layers() -> None:
+    """Without the import a fresh notebook, in which nothing was trained, would know no layer of ours."""
+    assert learning.load_network is load_network
 
 
 def test_every_key_is_documented() -> None:
