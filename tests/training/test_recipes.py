@@ -144,6 +144,12 @@ def test_half_precision_learns(precision):
     assert sum(not np.array_equal(a, b) for a, b in zip(before, values(learner.variables), strict=True)) == len(before)
     if precision == "mixed_float16":
         assert float(learner.optimizer.dynamic_scale) >= 1 and int(learner.optimizer.inner_optimizer.iterations) >= 4
+        learner.optimizer.dynamic_scale.assign(2.0**127)  # gradients overflow: the step is left out, the scale halved
+        before, done = values(learner.variables), int(learner.optimizer.inner_optimizer.iterations)
+        loss, _ = learner.train(batch, RATE)
+        assert math.isfinite(float(loss)) and float(learner.optimizer.dynamic_scale) == 2.0**126
+        assert int(learner.optimizer.inner_optimizer.iterations) == done
+        assert all(np.array_equal(a, b) for a, b in zip(before, values(learner.variables), strict=True))
 
 
 @pytest.mark.slow
