@@ -87,3 +87,21 @@ def test_only_keras_own_layer_is_changed():
     other = keras.layers.LayerNormalization()
     fuse(other)
     assert type(other) is keras.layers.LayerNormalization
+
+
+def test_xla_computes_the_same():
+    x = tf.constant(np.random.default_rng(6).normal(1, 3, (2, 4, 3, 5)), tf.float32)
+    weights = tf.constant(np.random.default_rng(1).normal(size=x.shape), tf.float32)
+    _, fused = pair()
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(fused(x, training=True) * weights)
+        return tape.gradient(loss, [x, *fused.trainable_variables])
+
+    kept = fused.get_weights()
+    expected = step(x)
+    fused.set_weights(kept)
+    for one, two in zip(tf.function(step, autograph=False, jit_compile=True)(x), expected, strict=True):
+        np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-4)

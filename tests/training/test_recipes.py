@@ -156,9 +156,9 @@ def test_half_precision_learns(precision):
 def test_xla_computes_the_same(learner):
     plain, compiled = make_learner(seed=4), make_learner(seed=4, jit=True)
     batch = make_batch(6)
-    for _ in range(2):
+    for rounding in (1e-3, 5e-3):  # Adam's first step is as long for a gradient that is nothing but rounding
         (one, counts), (two, same) = (x.train(batch, RATE) for x in (plain, compiled))
-        assert float(two) == pytest.approx(float(one), rel=1e-3)
+        assert float(two) == pytest.approx(float(one), rel=rounding)
         assert np.asarray(same).sum() == np.asarray(counts).sum() == 4 * 32 * 32
 
 
