@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"segscope: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("segscope: interrupted; runs that were started go on (see: segscope runs).", file=sys.stderr)
+        told = "runs that were started go on (see: segscope runs), an import goes on when it is asked for again"
+        print(f"segscope: interrupted; {told}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
