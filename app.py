@@ -28,7 +28,8 @@ navigation = st.navigation(
             st.Page("pages/compress.py", title="Compress labels", icon=":material/compress:"),
         ],
         "Help": [st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:")],
-    }
+    },
+    expanded=True,
 )
 frame.layout()
 frame.sidebar()

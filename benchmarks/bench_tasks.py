@@ -48,7 +48,7 @@ class Walk:
         settle(self.page)
 
     def see(self, what: Locator) -> None:
-        expect(what.first).to_be_visible(timeout=SECONDS)
+        expect(what.filter(visible=True).first).to_be_visible(timeout=SECONDS)
 
 
 def import_my_folder(walk: Walk, folder: Path) -> None:
@@ -126,6 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--shots", type=Path)
+    parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER", help="walk these tasks alone, counted from 1")
     options = parser.parse_args()
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"{'task':38s} {'clicks':>6s} {'typed':>6s} {'seconds':>8s}")
@@ -134,6 +135,8 @@ def main() -> None:
         Workspace(Path(made) / "workspace").demo.open()
         with served(Path(made) / "workspace", SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
             for number, task in enumerate(TASKS):
+                if options.only and number + 1 not in options.only:
+                    continue
                 page = chromium.new_page(viewport={"width": 1440, "height": 1000})
                 page.set_default_timeout(SECONDS)
                 page.goto(url)

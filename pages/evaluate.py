@@ -87,7 +87,6 @@ cards[4].metric(
 )
 
 
-
 def report_page() -> bytes:
     """The report as one HTML file, written when it is asked for."""
     written = workspace.reports.page([run], split).encode()
@@ -168,7 +167,10 @@ with tab_images:
         on_select="rerun",
         selection_mode="single-row",
         key="hardest",
-        column_config={"mean IoU": share(format="percent"), "pixel accuracy": share(format="percent")},
+        column_config={
+            "mean IoU": share(format="percent", help=manual.MEAN_IOU),
+            "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
+        },
         alt="Images with their scores, hardest first",
     )
     rows = event["selection"]["rows"]

@@ -137,7 +137,11 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="against_table",
-        column_config={"A": share(format="percent"), "B": share(format="percent"), "A minus B": share(format="percent")},
+        column_config={
+            "A": share(format="percent", help=manual.MEAN_IOU),
+            "B": share(format="percent", help=manual.MEAN_IOU),
+            "A minus B": share(format="percent", help="Mean IoU of A in this image minus that of B."),
+        },
         alt="Images that A wins by most first",
     )
     st.caption("Above the line A wins. Click a point or a row to see both side by side.")

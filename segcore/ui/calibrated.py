@@ -99,7 +99,7 @@ def show(report: Report, run: str, split: str) -> None:
             column_config={
                 "ECE": st.column_config.NumberColumn(format="percent", help="Calibration error among the pixels predicted as this class"),
                 "ECE, scaled": st.column_config.NumberColumn(format="percent", help="The same after the temperature"),
-                "pixels": st.column_config.NumberColumn(format="localized"),
+                "pixels": st.column_config.NumberColumn(format="localized", help="Pixels predicted as this class"),
             },
             alt="Calibration error of each predicted class",
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.errors import SegcoreError
-from segcore.ui import against, charts, scored, state
+from segcore.ui import against, charts, manual, scored, state
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -41,12 +41,15 @@ def show(runs: Sequence[str], split: str) -> None:
             row["interval"] = "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
             row["p value"] = other["p_value"]
         rows.append(row)
-    share, points = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn
+    points = st.column_config.NumberColumn
+    drawn = "2.5th and 97.5th percentile of the mean IoU, images drawn again with replacement 1,000 times."
     st.dataframe(
         rows,
         hide_index=True,
         column_config={
-            **dict.fromkeys(("mean IoU", "from", "to", "pixel accuracy"), share),
+            "mean IoU": points(format="percent", help=manual.MEAN_IOU),
+            **dict.fromkeys(("from", "to"), points(format="percent", help=drawn)),
+            "pixel accuracy": points(format="percent", help=manual.PIXEL_ACCURACY),
             "first minus this": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
             "interval": st.column_config.TextColumn(help="95 % of it: the same images are drawn again for both, 1,000 times."),
             "p value": points(

@@ -103,7 +103,7 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
         selection_mode="single-row",
         key=f"cell_images_{true}_{predicted}",
         column_config={
-            "pixels": st.column_config.NumberColumn(format="localized"),
+            "pixels": st.column_config.NumberColumn(format="localized", help="Pixels of the chosen cell in that image."),
             "of the class": st.column_config.NumberColumn(format="percent", help="Share of the true class's pixels in that image"),
         },
         alt="Images with most pixels of the chosen cell",

@@ -148,10 +148,10 @@ def _beside(found: dict[str, Any], choice: Choice) -> None:
         rows,
         hide_index=True,
         column_config={
-            "mean IoU": share(format="percent"),
-            "boundary IoU": share(format="percent"),
+            "mean IoU": share(format="percent", help=manual.MEAN_IOU),
+            "boundary IoU": share(format="percent", help="The same of pixels near the contours only."),
             "gain": st.column_config.TextColumn("gain of mean IoU, points", help="With its 95 % interval, paired by image"),
-            "boundary gain": st.column_config.TextColumn("gain of boundary IoU, points"),
+            "boundary gain": st.column_config.TextColumn("gain of boundary IoU, points", help="With its 95 % interval, paired by image"),
         },
         alt="The CRF beside plain filters",
     )

@@ -52,7 +52,7 @@ def _table(choice: Choice, splits: list[str]) -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={s: st.column_config.NumberColumn(f"mean IoU, {s}", format="percent") for s in splits},
+        column_config={s: st.column_config.NumberColumn(f"mean IoU, {s}", format="percent", help=manual.MEAN_IOU) for s in splits},
         alt="The members with their scores",
     )
     active = [f"{m}--{s}" for s in splits for m in choice.members if (p := workspace.ensembles.predicted(m, s)) and p.is_active]

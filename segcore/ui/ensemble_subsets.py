@@ -148,8 +148,8 @@ def _table(found: dict[str, Any]) -> None:
         key="subset_table",
         column_config={
             **{str(m + 1): st.column_config.CheckboxColumn(help=name, width="small") for m, name in enumerate(found["members"])},
-            "mean IoU": share(format="percent"),
-            "pixel accuracy": share(format="percent"),
+            "mean IoU": share(format="percent", help=manual.MEAN_IOU),
+            "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
         },
         alt="Subsets, best first",
     )

@@ -103,7 +103,8 @@ def cards(found: Mapping[str, Any]) -> None:
     columns = [*st.columns(5), *st.columns(5)]
     for column, (title, value, delta, help) in zip(columns, entries, strict=True):
         span = title == "Lift over random"  # what stands below it is an interval, no change
-        color, arrow = ("off", "off") if span else ("normal", "auto")
+        color: Any = "off" if span else "normal"
+        arrow: Any = "off" if span else "auto"
         column.metric(
             title,
             value,
@@ -113,7 +114,7 @@ def cards(found: Mapping[str, Any]) -> None:
             height="stretch",
             help=manual.see(help, "label-compression#what-each-number-tells"),
             delta_arrow=arrow,
-        )  # type: ignore[arg-type]
+        )
     again = chosen_again(found)
     st.caption(f"Entropy kept: {told}." + (f" {again}" if again else ""))
 

@@ -94,8 +94,8 @@ def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> 
         hide_index=True,
         column_config={
             "": st.column_config.ImageColumn(width="small"),
-            "share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
-            "pixels": st.column_config.NumberColumn(format="localized"),
+            "share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", help="Pixels of the class / all pixels."),
+            "pixels": st.column_config.NumberColumn(format="localized", help="Predicted pixels of the class."),
         },
         alt="Share of each class in this image",
     )  # fmt: skip

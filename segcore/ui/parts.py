@@ -45,7 +45,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
             hide_index=True,
             column_config={
                 "mean IoU": st.column_config.NumberColumn(format="percent", help="Over the classes that occur in this part"),
-                "pixel accuracy": st.column_config.NumberColumn(format="percent"),
+                "pixel accuracy": st.column_config.NumberColumn(format="percent", help=manual.PIXEL_ACCURACY),
             },
             alt="Scores of each part",
         )
@@ -151,10 +151,10 @@ def repetitions(run: str, split: str) -> None:
             ],
             hide_index=True,
             column_config={
-                "mean": share(format="%.4f"),
+                "mean": share(format="%.4f", help="Sum over runs / number of runs"),
                 "deviation": share(format="%.4f", help="Standard deviation over runs (n - 1)"),
-                "least": share(format="%.4f"),
-                "most": share(format="%.4f"),
+                "least": share(format="%.4f", help="Of any run"),
+                "most": share(format="%.4f", help="Of any run"),
             },
             alt="Spread of each score over the runs",
         )

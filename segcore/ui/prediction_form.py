@@ -33,7 +33,9 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     with state.errors_shown():
         splits = [s for s in workspace.datasets.open(dataset).splits if s]
     if not splits:
-        st.info("This data set has no splits yet: make them on the data set page first.", icon=":material/info:")
+        st.info("This data set has no splits yet: make them first.", icon=":material/info:")
+        query = {"dataset": dataset, "show": "Splits"}
+        st.page_link("pages/dataset.py", label="Make splits", icon=":material/call_split:", query_params=query)
         return
     start = split if split in splits else "test" if "test" in splits else splits[0]
     chosen = str(two.selectbox("Split", splits, index=splits.index(start), key="foreign_split"))

@@ -91,7 +91,7 @@ def _pairs(pairs: Any, names: list[str]) -> None:
         [{"labelled": names[a], "perhaps": names[b], "pixels": int(pairs[a, b])} for a, b in order],
         hide_index=True,
         height=420,
-        column_config={"pixels": st.column_config.NumberColumn(format="localized")},
+        column_config={"pixels": st.column_config.NumberColumn(format="localized", help="Pixels of all images that are suspected so.")},
         alt="Pairs of given and suggested label",
     )
 

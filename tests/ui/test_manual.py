@@ -105,3 +105,10 @@ def test_a_page_is_text_and_pictures_in_turn(tmp_path, monkeypatch) -> None:
     assert picture.light.resolve() == tmp_path / "images" / "a-light.webp"
     assert picture.dark.resolve() == tmp_path / "images" / "a-dark.webp" and picture.alt == "A picture"
     assert after.strip() == "The end."
+
+
+def test_the_pictures_are_those_that_the_docs_show_and_they_are_small() -> None:
+    shown = {f.resolve() for page in manual.pages() for p in manual.parts(page) if isinstance(p, manual.Picture) for f in (p.light, p.dark)}
+    there = {f.resolve() for f in (manual.FOLDER / "images").iterdir()}
+    assert shown == there
+    assert sum(f.stat().st_size for f in there) < 6e6

@@ -73,10 +73,10 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             rows,
             hide_index=True,
             column_config={
-                "pieces": st.column_config.NumberColumn(format="localized"),
-                "largest": st.column_config.NumberColumn(format="localized"),
-                "per image that holds it": st.column_config.NumberColumn(format="%.1f"),
-                "median pixels": st.column_config.NumberColumn(format="%.0f"),
+                "pieces": st.column_config.NumberColumn(format="localized", help="Connected regions of the class in all images."),
+                "largest": st.column_config.NumberColumn(format="localized", help="Pixels of the largest piece."),
+                "per image that holds it": st.column_config.NumberColumn(format="%.1f", help="Pieces / images with any."),
+                "median pixels": st.column_config.NumberColumn(format="%.0f", help="Half of the pieces are smaller."),
             },
             alt="Instances of each class",
         )
