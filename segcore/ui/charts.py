@@ -135,6 +135,13 @@ def class_scores(names: Sequence[str], colors: Sequence[str], scores: Mapping[st
     return lay_out(figure, 320, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group", showlegend=len(scores) > 1)
 
 
+_STRONG = 0.45
+"""Where the colour of a cell of a confusion matrix goes from a tint to full, as a share of the largest root."""
+
+_CELLS = [[0, "rgba(11,110,117,0)"], [_STRONG, "rgba(11,110,117,.28)"], [_STRONG, "rgba(11,110,117,.75)"], [1, "#0b6e75"]]
+"""No colour between the two that neither white nor the page's own colour can be read on."""
+
+
 def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: str = "row") -> go.Figure:
     """Draw a confusion matrix as a heat map, rows true, columns predicted.
 
@@ -157,7 +164,8 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
             x=list(names),
             y=list(names),
             customdata=np.dstack([share, counts]),
-            colorscale=[[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]],
+            colorscale=_CELLS,
+            zmin=0,
             showscale=False,
             xgap=1,
             ygap=1,
@@ -178,8 +186,9 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
 
 def _write_shares(figure: go.Figure, share: npt.NDArray[np.float64], names: Sequence[str]) -> None:
     """Write (C, C) percentages into their cells: white on full ones, else in the page's own colour, light or dark."""
+    full = np.sqrt(share) >= _STRONG * np.sqrt(share.max())
     for strong, font in ((False, None), (True, {"color": "white"})):
-        cells = [(t, p) for t, p in zip(*np.nonzero(share >= 0.5), strict=True) if (share[t, p] >= 40) == strong]
+        cells = list(zip(*np.nonzero((share >= 0.5) & (full == strong)), strict=True))
         figure.add_trace(
             go.Scatter(
                 x=[names[p] for _, p in cells],
