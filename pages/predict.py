@@ -62,6 +62,7 @@ found = batch.image(image)
 st.caption(
     f"{state.plain(found.name)}, {found.width} x {found.height} pixels"
     + (f"; {facts['backend']}, {facts['seconds']:.2f} s" if facts["backend"] else "")
+    + (f"; {found.stretched}" if found.stretched else "")
     + f". The newest {own_images.KEPT} uploads are kept in the workspace."
 )
 

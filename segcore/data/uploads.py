@@ -11,11 +11,13 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.georeference import RASTER_SUFFIXES, Georeference, is_available, read_georeference
+from segcore.data.bands import HIGH, LOW, limits_of, picked_bands, read_sound, to_bytes
+from segcore.data.georeference import RASTER_SUFFIXES, Georeference, georeference_of, is_available, open_raster
 from segcore.data.image_files import FORMATS, IMAGE_SUFFIXES, open_stream, to_rgb
 from segcore.errors import SegcoreError
 
@@ -23,6 +25,9 @@ MAX_FILES = 100
 MAX_BYTES = 64_000_000
 MAX_PIXELS = 40_000_000
 """Largest upload, in bytes as sent and in pixels once decoded."""
+
+MAX_RASTER_BYTES = 1_000_000_000
+"""Largest TIFF of other than three bytes a pixel, all its bands decoded."""
 
 _SUFFIXES: dict[bytes, tuple[str, ...]] = {
     b"\x89PNG\r\n\x1a\n": (".png",),
@@ -64,12 +69,14 @@ class Accepted:
         name: The sender's name without folders.
         image: (H, W, 3) uint8 RGB.
         georeference: Where on Earth it lies, where it is a GeoTIFF that says so and rasterio is installed; else None.
+        stretched: What of its values became 0 to 255, in words, where it held other than bytes; else "".
     """
 
     id: str
     name: str
     image: npt.NDArray[np.uint8]
     georeference: Georeference | None = None
+    stretched: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,14 +115,13 @@ def judge(uploads: Iterable[Upload], limit: int = MAX_FILES) -> Iterator[Accepte
                     f"Expected at most {MAX_BYTES // 1_000_000} MB, received {shown} with {upload.size / 1e6:.0f} MB: make it smaller."
                 )
             data = upload.read()
-            image = decode(data, upload.name)
-            lies = _georeference(data, upload.name)
+            image, lies, stretched = _opened(data, upload.name)
         except SegcoreError as error:
             yield Refused(shown, str(error))
             continue
         id = _free(_stem(upload.name), taken)
         taken.add(id.casefold())
-        yield Accepted(id, PurePosixPath(upload.name).name, image, lies)
+        yield Accepted(id, PurePosixPath(upload.name).name, image, lies, stretched)
 
 
 def check_name(name: str) -> None:
@@ -146,6 +152,17 @@ def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         SegcoreError: The content is no image, another one than the name says, something else besides, too large, or damaged.
     """
+    check_content(data, name)
+    with open_stream(io.BytesIO(data), _shown(PurePosixPath(name).name), MAX_PIXELS) as image:
+        return to_rgb(image)
+
+
+def check_content(data: bytes, name: str) -> None:
+    """Refuse bytes that are no image, another one than the name says, or something else besides.
+
+    Raises:
+        SegcoreError: They are.
+    """
     shown, suffix = _shown(PurePosixPath(name).name), PurePosixPath(name).suffix.lower()
     magic = next((magic for magic, _ in FORMATS if data.startswith(magic)), None)
     if magic is None:
@@ -157,21 +174,60 @@ def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     second = _second_nature(data)
     if second:
         raise SegcoreError(f"Expected an image and nothing else, received {shown}, which is {second} too: open it and save it anew.")
-    with open_stream(io.BytesIO(data), shown, MAX_PIXELS) as image:
-        return to_rgb(image)
 
 
-def _georeference(data: bytes, name: str) -> Georeference | None:
-    """Where a TIFF lies, as far as it says so in a form that can be read; a picture without a place is welcome too."""
+def _opened(data: bytes, name: str) -> tuple[npt.NDArray[np.uint8], Georeference | None, str]:
+    """An image's pixels, where it lies if it is a TIFF that says so in a form that can be read, and how its values became bytes."""
     if PurePosixPath(name).suffix.lower() not in RASTER_SUFFIXES or not is_available():
-        return None
+        return decode(data, name), None, ""
+    check_content(data, name)
+    lies, refused = None, ""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.tif"
         path.write_bytes(data)
         try:
-            return read_georeference(path)
+            with open_raster(path) as raster:
+                lies = georeference_of(raster)
+                if raster.count not in (1, 3, 4) or set(raster.dtypes) != {"uint8"}:
+                    refused = _unfit(raster, _shown(PurePosixPath(name).name))
+                    if not refused:
+                        image, said = _stretched(raster)
+                        return image, lies, said
         except SegcoreError:
-            return None
+            pass  # perhaps still a picture; if not, that is said under the sender's name
+    if refused:
+        raise SegcoreError(refused)
+    return decode(data, name), lies, ""
+
+
+def _unfit(raster: Any, shown: str) -> str:
+    """Why a raster's bands are no picture, or too much to decode; or ""."""
+    if any("complex" in kind for kind in raster.dtypes):
+        return f"Expected bands of real numbers, received {shown} with complex ones: take their absolute values."
+    pixels, size = raster.width * raster.height, max(np.dtype(d).itemsize for d in raster.dtypes)
+    if pixels > MAX_PIXELS:
+        return (
+            f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {shown} with {raster.width} x {raster.height}: "
+            "cut it into tiles."
+        )
+    if pixels * raster.count * size > MAX_RASTER_BYTES:
+        return (
+            f"Expected at most {MAX_RASTER_BYTES // 1_000_000} MB of bands, received {shown} with "
+            f"{pixels * raster.count * size / 1e6:.0f} MB: keep three bands, or cut it into tiles."
+        )
+    return ""
+
+
+def _stretched(raster: Any) -> tuple[npt.NDArray[np.uint8], str]:
+    """Bands of an open raster as (H, W, 3) uint8, and in words what became of them."""
+    picked = picked_bands(raster, (), "")
+    bands = f"band{'s' * (len(picked) > 1)} {', '.join(map(str, picked))} of {raster.count}"
+    if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
+        return to_bytes(raster.read(list(picked)), raster.nodata, None), f"{bands} shown"
+    limits = limits_of(read_sound(raster, picked))
+    shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
+    said = f"{bands} hold{'s' * (len(picked) == 1)} no bytes: {shown}, percentiles {LOW:g} and {HIGH:g}, became 0 to 255"
+    return to_bytes(raster.read(list(picked)), raster.nodata, limits), said
 
 
 def _second_nature(data: bytes) -> str:

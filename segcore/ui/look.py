@@ -30,7 +30,7 @@ def show(runs: Sequence[str], split: str) -> None:
         controls, menu, picker = st.columns([10, 3, 4], vertical_alignment="bottom")
         with menu.popover(walk.menu_label(), icon=":material/sort:", width="stretch", help="Order, filters, labels"):
             found = walk.choose(runs, split)
-            merge = _choose_labels(runs[0])
+            merge, beside = _choose_labels(runs[0])
         dataset = workspace.scenes.dataset_of(runs[0])
     if not found.images:
         st.info("No image of this split was predicted by all chosen models and passes the filters.", icon=":material/info:")
@@ -38,7 +38,8 @@ def show(runs: Sequence[str], split: str) -> None:
     if st.session_state.pop("from_first", False):
         st.session_state["sample_moved"] = found.images[0]
     with controls:
-        panels = _choose_panels(runs)
+        panels = _choose_panels(runs, beside)
+        merge = merge or beside
     with picker:
         sample = state.choose_image(found.images, "sample", f"Image, {len(found.images)} predicted")
     make = partial(scenes.packed_scene, workspace, tuple(runs), split, panels=panels, stamp=scenes.stamp(workspace, runs), merge=merge)
@@ -85,10 +86,10 @@ def _to_crf_losses() -> None:
     st.session_state["from_first"] = True
 
 
-def _choose_panels(runs: Sequence[str]) -> tuple[str, ...]:
-    """Let the user choose the panels; the link keeps them."""
+def _choose_panels(runs: Sequence[str], beside: str) -> tuple[str, ...]:
+    """Let the user choose the panels, with merged ones beside them where a merge is named; the link keeps them."""
     workspace = state.workspace()
-    offered = scenes.offered_panels(workspace, runs)
+    offered = scenes.offered_panels(workspace, runs, bool(beside))
     default = [p for p in scenes.DEFAULT_PANELS if p in offered]
     chosen = st.pills(
         "Panels",
@@ -107,18 +108,25 @@ def _choose_panels(runs: Sequence[str]) -> tuple[str, ...]:
     if missing:
         st.warning(missing, icon=":material/info:")
         panels = tuple(p for p in panels if p != "crf")
-    return panels
+    return scenes.with_merged(panels)
 
 
-def _choose_labels(run: str) -> str:
-    """Let the user look at all masks through a merge that was saved with the data set; return its name, or ""."""
+def _choose_labels(run: str) -> tuple[str, str]:
+    """Let the user look at all masks through a merge that was saved with the data set, or choose one for panels beside the others.
+
+    Returns:
+        The merge that all masks go through, and the one of the merged panels; at most one of them is a name, the others are "".
+    """
     workspace = state.workspace()
-    maps = [] if workspace.scenes.label_map_of(run) else workspace.scenes.dataset_of(run).label_maps()
+    maps = [] if workspace.scenes.label_map_of(run) else list(workspace.scenes.dataset_of(run).label_maps())
     if not maps:
-        return ""
+        return "", ""
     own = "as they are"
     chosen = state.choose_from("Labels", [own, *maps], "labels", help="Shows all masks through a merge saved with the data set.")
-    return "" if chosen == own else chosen
+    if chosen != own:
+        return chosen, ""
+    help = "What the panels of merged labels show, beside the masks as they are."
+    return "", maps[0] if len(maps) == 1 else state.choose_from("Merged labels are", maps, "beside_labels", help=help)
 
 
 def _take_away(found: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str) -> None:

@@ -12,6 +12,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.compression import merge_probabilities
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.parameters import CRFParameters
+from segcore.ui.merge_beside import Beside
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 
@@ -20,6 +21,7 @@ PANELS: dict[str, str] = {
     "truth": "True mask",
     "prediction": "Predicted mask",
     "crf": "CRF mask",
+    "merged": "Merged labels",
     "error": "Error",
     "confidence": "Confidence",
     "entropy": "Entropy",
@@ -27,7 +29,13 @@ PANELS: dict[str, str] = {
     "difference": "Fixed and broken",
 }
 DEFAULT_PANELS = ("image", "truth", "prediction", "crf")
-PER_RUN = ("prediction", "crf", "error", "confidence", "entropy", "disagreement")
+PER_RUN = ("prediction", "merged_prediction", "crf", "merged_crf", "error", "confidence", "entropy", "disagreement")
+MERGED: dict[str, str] = {
+    "merged_truth": "True mask, merged",
+    "merged_prediction": "Predicted mask, merged",
+    "merged_crf": "CRF mask, merged",
+}
+"""Panels that show a mask through a merge of labels beside the mask as it is; see :func:`with_merged`."""
 
 THUMBNAIL = (112, 78)
 """Width and height of a filmstrip's pictures."""
@@ -73,9 +81,10 @@ def packed_scene(
         runs: Ids of training runs, evaluations or imports.
         split: The split that holds the sample.
         sample: Sample id.
-        panels: Names in :data:`PANELS`.
+        panels: Names in :data:`PANELS` or :data:`MERGED`.
         stamp: When the runs were finished: another value reads them again.
-        merge: Name of a label map of the data set to show all masks through, or "".
+        merge: Name of a label map of the data set, or "". Where ``panels`` names some of :data:`MERGED`, those are shown through it;
+            else all masks are.
 
     Raises:
         SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
@@ -119,6 +128,11 @@ def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: s
     if judged:
         truth = maker.merged(shelf.truth(dataset.name, sample, own))
         (made if "truth" in panels else hidden).append(Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels))
+        if maker.beside:  # it is what the other merged panels are held against, and itself held against nothing
+            maker.merged_truth = len(made)
+            merged = maker.beside.merged(shelf.truth(dataset.name, sample, own))
+            shown = "merged_truth" in panels
+            made.append(Panel(MERGED["merged_truth"], "mask", mask=merged, versus=len(made), hidden=not shown))
     else:
         maker.without("error")
     for run in runs:
@@ -129,7 +143,7 @@ def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: s
         for run in runs[1:]:
             title = f"{PANELS['difference']} · {short_name(run)}"
             made.append(Panel(title, "difference", mask=maker.prediction(run), versus=first))
-    if not made:
+    if all(panel.hidden for panel in made):
         made.append(Panel(PANELS["image"], "image"))
     everything = [*made, *hidden]
     position = next((i for i, p in enumerate(everything) if p.title == PANELS["truth"]), None)
@@ -143,20 +157,25 @@ def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: s
 
 
 class _PanelMaker:
-    """Makes the panels of one sample, through a label map where one is given."""
+    """Makes the panels of one sample; all through a label map, or some of them beside the others, where one is given."""
 
     def __init__(
         self, workspace: Workspace, split: str, sample: str, panels: Sequence[str], label_set: LabelSet, merge: LabelMap | None
     ) -> None:
         self._workspace, self._split, self._sample, self._panels = workspace, split, sample, panels
-        self._own, self._merge = label_set, merge
-        self.label_set = merge.merge_label_set(label_set) if merge else label_set
+        beside = merge is not None and any(panel in MERGED for panel in panels)
+        self._own, self._merge = label_set, None if beside else merge
+        self.beside = Beside(label_set, merge) if merge is not None and beside else None
+        self.merged_truth: int | None = None
+        self.label_set = self.beside.label_set if self.beside else merge.merge_label_set(label_set) if merge else label_set
 
     def without(self, panel: str) -> None:
         """Leave out a kind of panel."""
         self._panels = [p for p in self._panels if p != panel]
 
     def merged(self, mask: np.ndarray) -> np.ndarray:
+        if self.beside:
+            return self.beside.plain(mask)
         return self._merge.apply(mask, self._own) if self._merge else mask
 
     def prediction(self, run: str) -> np.ndarray:
@@ -167,24 +186,32 @@ class _PanelMaker:
         shelf, where = self._workspace.scenes, (run, self._split, self._sample)
 
         def title(panel: str) -> str:
-            return f"{PANELS[panel]} · {name}" if name else PANELS[panel]
+            words = PANELS.get(panel) or MERGED[panel]
+            return f"{words} · {name}" if name else words
 
         made: dict[str, Panel] = {}
         probabilities = shelf.probabilities(*where) if shelf.has_probabilities(*where) else None
         if probabilities is None:
-            mask, confidence, top = self.prediction(run), None, None
+            first = shelf.prediction(*where)
+            mask, confidence, top = self.merged(first), None, None
         else:
-            mask = self.merged(probabilities.argmax(axis=-1).astype(self._own.mask_dtype))
+            first = probabilities.argmax(axis=-1).astype(self._own.mask_dtype)
+            mask = self.merged(first)
             if self._merge:
                 probabilities = merge_probabilities(probabilities, self._merge)
             confidence = probabilities.max(axis=-1)
             top = TopClasses.of(probabilities[::2, ::2])
         made["prediction"] = Panel(title("prediction"), "mask", mask=mask, scalar=confidence, top=top)
         made["error"] = Panel(title("error"), "error", mask=mask)
+        if self.beside:
+            made["merged_prediction"] = self._merged_prediction(title("merged_prediction"), self.beside, first, probabilities)
         if probabilities is not None and confidence is not None:
             made["confidence"] = Panel(title("confidence"), "scalar", scalar=confidence)
-            if "crf" in self._panels:
-                made["crf"] = Panel(title("crf"), "mask", mask=self.merged(crf_mask(self._workspace, *where)))
+            if "crf" in self._panels or "merged_crf" in self._panels:
+                refined = crf_mask(self._workspace, *where)
+                made["crf"] = Panel(title("crf"), "mask", mask=self.merged(refined))
+                if self.beside:
+                    made["merged_crf"] = Panel(title("merged_crf"), "mask", mask=self.beside.merged(refined), versus=self.merged_truth)
             if "entropy" in self._panels:
                 limit = np.log(probabilities.shape[-1])
                 entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
@@ -195,15 +222,27 @@ class _PanelMaker:
                 made["disagreement"] = Panel(title("disagreement"), "scalar", scalar=apart)
         return [made[panel] for panel in PER_RUN if panel in self._panels and panel in made]
 
+    def _merged_prediction(self, title: str, beside: Beside, first: np.ndarray, probabilities: np.ndarray | None) -> Panel:
+        """A prediction (H, W) in the own labels, merged; its probabilities (H, W, C) are summed over each group."""
+        mask = beside.merged(first)
+        if probabilities is None:
+            return Panel(title, "mask", mask=mask, versus=self.merged_truth)
+        summed = merge_probabilities(probabilities, beside.merge)
+        top = TopClasses.of(summed[::2, ::2])
+        placed = TopClasses(beside.places[top.labels], top.probabilities)
+        return Panel(title, "mask", mask=mask, scalar=np.minimum(summed.max(axis=-1), 1), top=placed, versus=self.merged_truth)
 
-def offered_panels(workspace: Workspace, runs: Sequence[str]) -> list[str]:
-    """Return the names in :data:`PANELS` that runs can fill.
+
+def offered_panels(workspace: Workspace, runs: Sequence[str], merge: bool = False) -> list[str]:
+    """Return the names in :data:`PANELS` that runs can fill; "merged" where there is a merge to show beside.
 
     Raises:
         SegcoreError: There is no such run.
     """
     configs = [workspace.runs.open(run).config for run in runs]
     left_out = set()
+    if not merge:
+        left_out.add("merged")
     if all(isinstance(c, ImportedConfig) for c in configs):
         left_out |= {"crf", "confidence", "entropy"}
     if not any(isinstance(c, EvaluateConfig) and len(c.members) > 1 for c in configs):
@@ -211,6 +250,14 @@ def offered_panels(workspace: Workspace, runs: Sequence[str]) -> list[str]:
     if len(runs) < 2:
         left_out.add("difference")
     return [panel for panel in PANELS if panel not in left_out]
+
+
+def with_merged(panels: Sequence[str]) -> tuple[str, ...]:
+    """Ask for a merged panel of each mask, where "merged" is among the chosen panels; of truth and prediction where no mask is."""
+    if "merged" not in panels:
+        return tuple(panels)
+    masks = [panel for panel in ("truth", "prediction", "crf") if panel in panels] or ["truth", "prediction"]
+    return (*(panel for panel in panels if panel != "merged"), *(f"merged_{panel}" for panel in masks))
 
 
 def crf_mask(workspace: Workspace, run: str, split: str, sample: str) -> np.ndarray:

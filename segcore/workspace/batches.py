@@ -34,13 +34,23 @@ MOST_BATCHES = 12
 
 @dataclass(frozen=True)
 class BatchImage:
-    """One image of a batch: its id, the sender's name for it, its height and width, and where on Earth it lies, if it says so."""
+    """One image of a batch.
+
+    Attributes:
+        id: Its name here.
+        name: The sender's name for it.
+        height: In pixels.
+        width: In pixels.
+        georeference: Where on Earth it lies, if it says so.
+        stretched: What of its values became 0 to 255, in words, where it held other than bytes.
+    """
 
     id: str
     name: str
     height: int
     width: int
     georeference: Georeference | None = None
+    stretched: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ class BatchShelf:
                     disk.write_bytes(folder / "images" / f"{found.id}.png", encode_png(found.image))
                     height, width = found.image.shape[:2]
                     row = {"id": found.id, "name": found.name, "height": height, "width": width}
+                    row |= {"stretched": found.stretched} if found.stretched else {}
                     images.append(row | ({"georeference": dataclasses.asdict(found.georeference)} if found.georeference else {}))
                 else:
                     refused.append([found.name, found.why])
@@ -169,4 +180,4 @@ class BatchShelf:
 
 def _image(row: dict[str, Any]) -> BatchImage:
     lies = Georeference.from_json(row["georeference"]) if row.get("georeference") else None
-    return BatchImage(str(row["id"]), str(row["name"]), int(row["height"]), int(row["width"]), lies)
+    return BatchImage(str(row["id"]), str(row["name"]), int(row["height"]), int(row["width"]), lies, str(row.get("stretched", "")))

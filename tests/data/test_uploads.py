@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from segcore.data import uploads
@@ -107,3 +108,58 @@ def test_images_of_a_folder(tmp_path) -> None:
     for path in (tmp_path / "none", tmp_path / "missing"):
         with pytest.raises(SegcoreError, match="Expected"):
             uploads_of(path)
+
+
+def geotiff(values: np.ndarray, nodata: float | None = None) -> bytes:
+    """A GeoTIFF of (B, H, W) values of any kind."""
+    bands, height, width = values.shape
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(2, 0, 400_000, 0, -2, 5_800_000), "nodata": nodata}
+    with rasterio.io.MemoryFile() as memory:
+        with memory.open(driver="GTiff", height=height, width=width, count=bands, dtype=values.dtype.name, **place) as raster:
+            raster.write(values)
+        return memory.read()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
+def test_bands_beyond_bytes_are_stretched_between_percentiles_and_that_is_told(dtype) -> None:
+    """A ramp of 0..1000 has its percentiles 2 and 98 at 20 and 980, whatever it is scaled by."""
+    ramp = np.arange(1001).reshape(7, 143).astype(np.float64)
+    scale = np.array([1, 2, 0.5 if dtype is np.float32 else 3, 7])
+    values = (ramp * scale[:, None, None]).astype(dtype)
+    (found,) = judge([sent("field.tif", geotiff(values))])
+    assert isinstance(found, Accepted) and found.georeference is not None
+    expected = np.rint(np.clip((ramp - 20) * 255 / 960, 0, 255))
+    for channel in range(3):  # the fourth band is not shown
+        np.testing.assert_allclose(found.image[..., channel], expected, atol=1)
+    assert found.stretched.startswith("bands 1, 2, 3 of 4 hold no bytes: 20 to 980; 40 to 1960; ")
+    assert found.stretched.endswith("became 0 to 255")
+
+
+def test_nodata_and_what_is_no_number_take_no_part_in_the_stretch() -> None:
+    values = np.linspace(0.25, 0.75, 10_000, dtype=np.float32).reshape(1, 100, 100)
+    values[0, :5], values[0, 5], values[0, 6, 0] = -9999, np.nan, np.inf
+    (found,) = judge([sent("height.tiff", geotiff(values, -9999))])
+    assert isinstance(found, Accepted)
+    assert (found.image[:6] == 0).all() and found.image[6, 0, 0] == 255
+    sound = values[0, 7:]
+    low, high = np.percentile(np.append(values[0, 6, 1:], sound), (2, 98))
+    np.testing.assert_allclose(found.image[7:, :, 1], np.clip((sound - low) / (high - low), 0, 1) * 255, atol=1)
+
+
+def test_many_bands_of_bytes_show_the_first_three_as_they_are() -> None:
+    values = np.random.default_rng(1).integers(0, 256, (6, 5, 4)).astype(np.uint8)
+    (found,) = judge([sent("many.tif", geotiff(values))])
+    assert isinstance(found, Accepted) and found.stretched == "bands 1, 2, 3 of 6 shown"
+    np.testing.assert_array_equal(found.image, np.moveaxis(values[:3], 0, -1))
+    (plain,) = judge([sent("plain.tif", geotiff(values[:3]))])
+    assert isinstance(plain, Accepted) and plain.stretched == "" and plain.georeference is not None
+    np.testing.assert_array_equal(plain.image, found.image)
+
+
+def test_bands_that_are_too_much_or_broken_are_refused_under_the_senders_name(monkeypatch) -> None:
+    sound = geotiff(np.arange(3 * 64 * 64, dtype=np.uint16).reshape(3, 64, 64))
+    complex_ = geotiff(np.ones((1, 4, 4), np.complex64))
+    monkeypatch.setattr(uploads, "MAX_RASTER_BYTES", 24_000)
+    found = list(judge([sent("big.tif", sound), sent("cut.tif", sound[:3000]), sent("wave.tif", complex_)]))
+    assert all(isinstance(f, Refused) and f.why.count("\n") == 0 for f in found)
+    assert "of bands, received big.tif" in found[0].why and "cut.tif" in found[1].why and "real numbers" in found[2].why

@@ -142,6 +142,41 @@ def test_masks_are_shown_through_a_saved_merge(trained) -> None:
     np.testing.assert_allclose(shown.panels[2].scalar, summed.max(-1), atol=1e-6)
 
 
+def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, read) -> None:
+    workspace, sample = trained.workspace, trained.samples["test"][0]
+    merge = LabelMap(((0, 1), (2,), (3,)), "green")
+    dataset = workspace.datasets.open("tiny")
+    dataset.save_label_map(merge)
+    chosen = ["truth", "prediction", *scenes.MERGED]
+    shown = scenes.model_scene(workspace, [trained.ensemble], "test", sample, chosen, "green")
+    panels = {panel.title: panel for panel in shown.panels}
+    assert shown.label_set.class_names == ["field", "forest", "road", "roof", "field + forest"]
+    truth, prediction = workspace.scenes.truth("tiny", sample), workspace.scenes.prediction(trained.ensemble, "test", sample)
+    places = np.array([4, 2, 3])
+    refined = scenes.crf_mask(workspace, trained.ensemble, "test", sample)
+    for title, mask in (("True mask", truth), ("Predicted mask", prediction), ("CRF mask", refined)):
+        merged = merge.apply(mask, dataset.label_set)
+        expected = np.where(merged == 255, 255, places[np.minimum(merged, 2)])
+        np.testing.assert_array_equal(panels[f"{title}, merged"].mask, expected)
+        if title in panels:
+            np.testing.assert_array_equal(panels[title].mask, mask)
+    # each is judged against the truth in its own labels
+    at = [p.title for p in shown.panels].index("True mask, merged")
+    assert [panels[f"{t}, merged"].versus for t in ("True mask", "Predicted mask", "CRF mask")] == [at] * 3
+    assert panels["Predicted mask"].versus is None and shown.truth == 0
+    top = panels["Predicted mask, merged"].top
+    assert set(np.unique(top.labels)) <= {2, 3, 4}
+    np.testing.assert_allclose(top.probabilities.sum(-1), 1, atol=1e-5)
+
+    page = open_page("compare", run=trained.ensemble, split="test")
+    read.check(page.button_group(key="panels").set_value(["prediction", "merged"]).run())
+    header = read.scene(page, "compare")
+    assert [p["title"] for p in header["panels"] if "hidden" not in p] == ["Predicted mask", "Predicted mask, merged"]
+    assert header["classes"][-1] == "field + forest"
+    read.check(page.selectbox(key="labels").set_value("green").run())  # all through the merge: nothing stands beside
+    assert read.scene(page, "compare")["classes"] == ["field + forest", "road", "roof"]
+
+
 def test_a_difference_is_of_the_first_model_and_what_is_held_against_may_be_hidden(trained) -> None:
     a, b = trained.members
     scene = scenes.model_scene(trained.workspace, [a, b], "test", trained.samples["test"][0], ["difference"])

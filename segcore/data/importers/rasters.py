@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.bands import Limits, limits_of, picked_bands, read_sound, to_bytes
 from segcore.data.georeference import RASTER_SUFFIXES, Georeference, georeference_of, is_available, load_rasterio, open_raster
 from segcore.data.image_files import encode_png, open_image, write_bytes
 from segcore.data.importers.report import Problem
@@ -15,11 +16,7 @@ from segcore.data.importers.source import Layout, Pair
 from segcore.data.scanning import Progress, scan
 from segcore.errors import SegcoreError
 
-DEFAULT_BANDS = (1, 2, 3)
 PROBES = 16
-PROBE_SIDE = 512
-LOW, HIGH = 2.0, 98.0
-"""Percentiles of each band that become 0 and 255 where the values are no bytes."""
 
 _GEO_TAGS = (33550, 34264, 34735)
 
@@ -79,7 +76,7 @@ def convert_rasters(
                 lies = georeference_of(raster)
                 if not bands and raster.count in (1, 3) and set(raster.dtypes) == {"uint8"}:
                     return _Converted(pair, lies)
-                pixels = _to_bytes(raster.read(list(_picked(raster, bands, pair.image))), raster.nodata, limits)
+                pixels = to_bytes(raster.read(list(picked_bands(raster, bands, pair.image.name))), raster.nodata, limits)
         except SegcoreError as error:
             return _Converted(pair, problem=Problem.of(pair.id, error))
         place = folder / f"{pair.id}.png"
@@ -100,53 +97,23 @@ def convert_rasters(
     return made, {row.pair.id: row.georeference for row in done if row.georeference}
 
 
-def _picked(raster: Any, bands: Sequence[int], file: Path) -> Sequence[int]:
-    chosen = bands or (DEFAULT_BANDS if raster.count >= 3 else (1,))
-    if max(chosen) > raster.count:
-        raise SegcoreError(f"Expected band {max(chosen)} in {file.name}, it has {raster.count}: name others.")
-    return chosen
-
-
-def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> list[tuple[float, float]] | None:
+def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:
     """Percentiles of each picked band over a few images of the set; None where all are bytes."""
     values: list[list[npt.NDArray[Any]]] = []
     for file in files[:: max(1, len(files) // PROBES)][:PROBES]:
         try:
             with open_raster(file) as raster:
-                picked = _picked(raster, bands, file)
+                picked = picked_bands(raster, bands, file.name)
                 if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
                     continue
-                shape = (len(picked), min(raster.height, PROBE_SIDE), min(raster.width, PROBE_SIDE))
-                sound = [_sound(band, raster.nodata) for band in raster.read(list(picked), out_shape=shape)]
+                sound = read_sound(raster, picked)
         except SegcoreError:
             continue
         values = values or [[] for _ in sound]
         for all_of_band, band in zip(values, sound, strict=False):
             all_of_band.append(band)
     joined = [np.concatenate(band) for band in values]
-    if not joined:
-        return None
-    return [tuple(np.percentile(band, (LOW, HIGH)).tolist()) if len(band) else (0.0, 1.0) for band in joined]
-
-
-def _sound(band: npt.NDArray[Any], nodata: float | None) -> npt.NDArray[Any]:
-    flat = band[np.isfinite(band)]
-    return flat if nodata is None else flat[flat != nodata]
-
-
-def _to_bytes(values: npt.NDArray[Any], nodata: float | None, limits: list[tuple[float, float]] | None) -> npt.NDArray[np.uint8]:
-    """(B, H, W) of any kind to (H, W, 3) uint8; what is no number, or stands for nothing, becomes 0."""
-    if values.dtype == np.uint8:
-        bytes_ = values
-    else:
-        bytes_ = np.zeros(values.shape, np.uint8)
-        for position, band in enumerate(values):
-            low, high = (limits or [(0.0, 1.0)])[min(position, len(limits or [0]) - 1)]
-            scaled = (band.astype(np.float32) - low) * (255.0 / max(high - low, 1e-12))
-            scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)
-            bytes_[position] = np.where(band == nodata, 0, np.rint(scaled)) if nodata is not None else np.rint(scaled)
-    spread = bytes_ if len(bytes_) == 3 else np.repeat(bytes_[:1], 3, axis=0)
-    return np.ascontiguousarray(np.moveaxis(spread, 0, -1))
+    return limits_of(joined) if joined else None
 
 
 def _told_without(files: Sequence[Path]) -> list[Problem]:

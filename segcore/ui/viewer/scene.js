@@ -124,9 +124,12 @@ class Scene {
     return plane.levels[0].values[row * plane.width + column];
   }
 
-  // Classes that occur in any mask, biggest first by the truth (or else the first mask): [[index, share]].
+  // Classes that occur in any mask, biggest first by the truth (or else the first mask): [[index, share]]. Labels that only
+  // some panels have are measured by what those are held against.
   get presentClasses() {
-    const reference = (this.truthPanel ?? this.panels.find((panel) => panel.mask))?.counts ?? new Map();
+    const first = this.truthPanel ?? this.panels.find((panel) => panel.mask);
+    const others = this.panels.filter((panel) => panel.mask && panel.versus === panel.index);
+    const reference = new Map([...others, ...(first ? [first] : [])].flatMap((panel) => [...panel.counts]));
     const pixels = this.width * this.height;
     const present = new Set(this.panels.flatMap((panel) => [...panel.counts.keys()]));
     present.delete(this.ignore);

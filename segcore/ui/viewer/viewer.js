@@ -113,7 +113,7 @@ class Viewer {
   // Truth and the first mask beside it, or else the first two panels.
   proposePair() {
     const { shown, truth } = this.scene;
-    const masks = shown.filter((panel) => panel.kind !== "image" && panel.index !== truth).map((panel) => panel.index);
+    const masks = shown.filter((panel) => panel.kind !== "image" && panel.index !== truth && panel.index !== panel.versus).map((panel) => panel.index);
     const first = truth !== null && !this.scene.panels[truth].hidden && masks.length ? [truth, masks[0]] : shown.map((panel) => panel.index);
     this.state.pair = [first[0], first[1] ?? first[0]];
     this.state.paired = false;
