@@ -16,15 +16,15 @@ if not candidates:
         "There is no finished run to look at. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page"
     )
 
-one, two, three = st.columns([3, 3, 2], vertical_alignment="bottom")
-with one:
+row = st.container(horizontal=True, vertical_alignment="bottom")
+with row.container():
     run = state.choose_from("Model or ensemble", candidates, "run")
 with state.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
-with two:
+with row.container():
     siblings = [r for r in state.finished_runs(state.SCORED, dataset.name) if r != run]
     others = st.multiselect("Beside it", siblings, key="beside", bind="query-params", placeholder="further models", max_selections=5)
-with three:
+with row:
     split = state.choose_split([s for s in dataset.splits if s])
 runs = (run, *others)
 

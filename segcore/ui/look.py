@@ -13,6 +13,8 @@ from segcore.ui.walk import Walk
 
 KEY = "compare"
 SHEET_ROWS = 12
+PICKER = 400
+"""Width of the order's menu and the choice of an image, in CSS pixels."""
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -27,8 +29,10 @@ def show(runs: Sequence[str], split: str) -> None:
         if not workspace.scenes.predicted_samples(runs[0], split):
             st.info("No image of this split was predicted by all chosen models.", icon=":material/info:")
             st.stop()
-        controls, menu, picker = st.columns([10, 3, 4], vertical_alignment="bottom")
-        with menu.popover(walk.menu_label(), icon=":material/sort:", width="stretch", help="Order, filters, labels"):
+        row = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
+        controls = row.container(width="content")
+        right = row.container(horizontal=True, vertical_alignment="bottom", width=PICKER)
+        with right.popover(walk.menu_label(), icon=":material/sort:", help="Order, filters, labels"):
             found = walk.choose(runs, split)
             merge, beside = _choose_labels(runs[0])
         dataset = workspace.scenes.dataset_of(runs[0])
@@ -40,7 +44,7 @@ def show(runs: Sequence[str], split: str) -> None:
     with controls:
         panels = _choose_panels(runs, beside)
         merge = merge or beside
-    with picker:
+    with right:
         sample = state.choose_image(found.images, "sample", f"Image, {len(found.images)} predicted")
     make = partial(scenes.packed_scene, workspace, tuple(runs), split, panels=panels, stamp=scenes.stamp(workspace, runs), merge=merge)
     context = scenes.context(runs, split, panels, scenes.stamp(workspace, runs), merge, dataset.fingerprint)

@@ -5,6 +5,7 @@ import http.client
 import io
 import os
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,3 +170,29 @@ def test_the_app_listens_on_this_machine_only() -> None:
     assert 'address = "127.0.0.1"' in settings
     assert "gatherUsageStats = false" in settings
     assert os.environ.get("STREAMLIT_SERVER_ADDRESS") in (None, "127.0.0.1")
+
+
+def test_an_own_image_is_predicted_and_taken_away(new_page: Callable[..., Page], url: str, workspace: Workspace, tmp_path: Path) -> None:
+    """Upload a picture that the demo's network knows, see its mask, and find that very mask in the zip."""
+    demo = workspace.demo.open()
+    run, sample = demo["runs"][0], workspace.datasets.open("demo").select("test")[0].id
+    Image.fromarray(workspace.scenes.image("demo", sample)).save(tmp_path / "mine.png")
+    page = new_page()
+    page.set_default_timeout(180_000)  # the network is loaded by a process of its own
+    page.goto(f"{url}/predict?run={run}")
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.png")
+    page.locator("[data-painted]").first.wait_for()
+    wait_idle(page)
+    for panel in range(3):
+        assert shown_pixels(page, panel)[..., :3].std() > 10, f"panel {panel} is blank"
+    page.get_by_role("button", name="Make the zip").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download").last.click()
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        (name,) = [n for n in archive.namelist() if n.startswith("masks/")]
+        mask = np.asarray(Image.open(io.BytesIO(archive.read(name))))
+    ids = np.array(workspace.datasets.open("demo").label_set.class_ids)
+    for x, y in ((20, 30), (100, 90), (200, 150)):
+        assert ids[page.evaluate(f"() => window.__segviewer.probe({x}, {y})")[1]["index"]] == mask[y, x]
+    stored = workspace.scenes.probabilities(run, "test", sample).argmax(-1)
+    assert (ids[stored] == mask).mean() > 0.995  # the split was predicted in another process, perhaps by another backend

@@ -92,6 +92,12 @@ def test_what_lies_somewhere_comes_out_lying_there(own_images, tmp_path):
     with rasterio.open(tmp_path / "out.tif") as raster:
         np.testing.assert_array_equal(raster.read(1), np.array(labels.class_ids)[MASK])
         assert raster.crs.to_epsg() == 32633 and raster.transform == place["transform"]
+    wide = place | {"height": 3, "width": 5, "count": 1, "dtype": "uint16"}
+    with rasterio.open(tmp_path / "wide.tif", "w", driver="GTiff", **wide) as raster:
+        raster.write(1000 * MASK.astype(np.uint16), 1)
+    batch = shelf.open(shelf.accept_folder(tmp_path / "wide.tif").id)
+    assert batch.images[0].stretched.startswith("band 1 of 1 holds no bytes: 0 to 3000")
+    np.testing.assert_array_equal(shelf.image(batch, "wide")[..., 0], 85 * MASK)
 
 
 def test_still_pictures_of_a_mask(own_images):

@@ -82,7 +82,7 @@ class Toolbar {
       iconButton("save", "Save PNG", () => savePicture(viewer)),
       iconButton("link", "Copy link", () => viewer.copyLink()),
       this.keysButton());
-    this.node.append(this.steps, this.overlay, this.modes, el("span", { class: "space" }), zoom, out);
+    this.node.append(this.steps, this.overlay, el("span", { class: "group tail" }, this.modes, el("span", { class: "space" }), zoom, out));
   }
 
   toggle(text, title, onclick, isOn) {

@@ -31,14 +31,28 @@ class Layer {
     this.tiles = new Map();
     this.version = 0;
     this.signature = "";
+    this.hatches = null;
+    this.hatchVersion = 0;
+    this.hatchPictures = new Map(); // kind -> the hatching as it was last painted; see Painter
   }
 
-  // Give the layer a look; tiles are recoloured (in place) only when it differs from the last one.
+  // Give the layer a look; tiles are recoloured (in place) only when it differs from the last one, and hatched anew only
+  // where its hatching does.
   dress(signature, makeLook) {
     if (signature === this.signature) return this;
     this.signature = signature;
     this.version++;
-    Object.assign(this, { hatches: null }, makeLook()); // { colors: Uint32Array, hatches: Uint8Array | null }
+    const { colors, hatches } = { hatches: null, ...makeLook() }; // Uint32Array, Uint8Array or null
+    if (!sameNumbers(hatches, this.hatches)) this.hatchVersion++;
+    Object.assign(this, { colors, hatches });
+    return this;
+  }
+
+  // Put other numbers of the same size into the layer; its canvases stay.
+  fill(plane) {
+    this.plane = plane;
+    this.version++;
+    this.hatchVersion++;
     return this;
   }
 
@@ -56,7 +70,7 @@ class Layer {
 
   emptyTile(number, column, row) {
     const { width, height } = this.plane.level(number);
-    const tile = { number, left: column * TILE, top: row * TILE, hatched: [], version: -1 };
+    const tile = { number, left: column * TILE, top: row * TILE, hatched: [], spare: new Map(), version: -1, hatchVersion: -1 };
     tile.width = Math.min(TILE, width - tile.left);
     tile.height = Math.min(TILE, height - tile.top);
     tile.canvas = new OffscreenCanvas(tile.width, tile.height);
@@ -69,15 +83,24 @@ class Layer {
     if (outlined) fillOutlines(level, tile, this.colors);
     else fillColors(level, tile, this.colors);
     flush(tile.canvas, tile);
+    if (outlined || tile.hatchVersion === this.hatchVersion) return;
+    tile.hatchVersion = this.hatchVersion;
     tile.hatched = [];
-    if (!this.hatches || outlined) return;
-    for (const kind of [HATCH.void, HATCH.extra, HATCH.missed]) {
-      if (!fillHatched(level, tile, this.hatches, kind)) continue;
-      const canvas = new OffscreenCanvas(tile.width, tile.height);
-      flush(canvas, tile);
-      tile.hatched.push({ kind, canvas });
+    for (const [kind, box] of this.hatches ? findHatched(level, tile, this.hatches) : []) {
+      const spare = tile.spare.get(kind);
+      const canvas = spare ?? new OffscreenCanvas(tile.width, tile.height);
+      if (spare) canvas.getContext("2d").clearRect(0, 0, tile.width, tile.height);
+      else tile.spare.set(kind, canvas);
+      fillHatched(level, tile, this.hatches, kind, box);
+      canvas.getContext("2d").putImageData(BUFFER, 0, 0, box[0], box[1], box[2] - box[0], box[3] - box[1]);
+      tile.hatched.push({ kind, canvas, box });
     }
   }
+}
+
+function sameNumbers(one, other) {
+  if (!one || !other) return !one === !other;
+  return one.length === other.length && one.every((value, i) => value === other[i]);
 }
 
 // One buffer for all colouring; rows are TILE apart whatever the tile's width.
@@ -116,19 +139,33 @@ function fillOutlines({ values, width, height }, tile, colors) {
   }
 }
 
-// Whether a tile has pixels hatched in this way; if so the buffer holds them.
-function fillHatched({ values, width }, tile, hatches, kind) {
-  let any = false;
+// The kinds of hatching in a tile, each with the box [left, top, right, bottom] of its pixels.
+function findHatched({ values, width }, tile, hatches) {
+  const boxes = new Map();
   for (let y = 0; y < tile.height; y++) {
-    let from = (tile.top + y) * width + tile.left;
-    let to = y * TILE;
-    for (const end = to + tile.width; to < end; ) {
-      const hit = hatches[values[from++]] === kind;
-      any ||= hit;
-      WORDS[to++] = hit ? 0xff000000 : 0;
+    const from = (tile.top + y) * width + tile.left;
+    for (let x = 0; x < tile.width; x++) {
+      const kind = hatches[values[from + x]];
+      if (kind === HATCH.none) continue;
+      const box = boxes.get(kind);
+      if (!box) {
+        boxes.set(kind, [x, y, x + 1, y + 1]);
+        continue;
+      }
+      if (x < box[0]) box[0] = x;
+      if (x >= box[2]) box[2] = x + 1;
+      box[3] = y + 1;
     }
   }
-  return any;
+  return boxes;
+}
+
+// Put the pixels of one kind within a box into the buffer.
+function fillHatched({ values, width }, tile, hatches, kind, [left, top, right, bottom]) {
+  for (let y = top; y < bottom; y++) {
+    const from = (tile.top + y) * width + tile.left;
+    for (let x = left, to = y * TILE + left; x < right; x++, to++) WORDS[to] = hatches[values[from + x]] === kind ? 0xff000000 : 0;
+  }
 }
 
 // Which layer lies over a panel in a state; "spot" is the class that is being looked for, or null.
@@ -181,10 +218,11 @@ class Wardrobe {
     const { scene } = this;
     const flavour = state.solo !== null ? "solo" : panel.kind === "mask" ? "mask" : panel.kind;
     const name = `${flavour} ${panel.index}`;
-    const layer = this.layers.get(name);
-    if (layer && layer.solo !== state.solo && (flavour === "solo" || panel.kind === "difference")) this.layers.delete(name);
     const codes = { solo: soloCodes, mask: wrongOnly, error: rightOrWrong, difference: fixedOrBroken };
-    const made = this.layer(name, () => codes[panel.kind === "difference" ? "difference" : flavour](scene, panel, state.solo));
+    const judge = () => codes[panel.kind === "difference" ? "difference" : flavour](scene, panel, state.solo);
+    const known = this.layers.get(name);
+    const made = this.layer(name, judge);
+    if (known && made.solo !== state.solo && (flavour === "solo" || panel.kind === "difference")) made.fill(judge());
     made.solo = state.solo;
     const look = () => (flavour === "mask" ? this.wrongLook(state) : codeLook());
     return made.dress(flavour === "mask" ? this.signature(state) : "codes", look);

@@ -3,6 +3,7 @@
 
 const CRISP = 2; // from this scale on, image pixels are drawn as squares
 const FINE_OUTLINES = 2.5; // from this scale on, outlines are lines of constant width, not rows of pixels
+const KEPT_HATCH = 4e6; // pixels of a canvas whose hatching is kept for the next repaint
 
 // The level of detail whose pixels are about as big as the screen's, never coarser.
 const levelFor = (scale, plane) => {
@@ -14,7 +15,6 @@ class Painter {
   constructor(scene) {
     this.scene = scene;
     this.wardrobe = new Wardrobe(scene);
-    this.scratch = null;
     this.patterns = new Map();
   }
 
@@ -81,31 +81,56 @@ class Painter {
     for (const kind of hatched) this.paintHatch(context, frame, layer, kind);
   }
 
-  // Lines of constant width on screen, wherever the layer's pixels are of this kind.
+  // Lines of constant width on screen, wherever the layer's pixels are of this kind; painted once for a place and zoom.
   paintHatch(context, frame, layer, kind) {
     const { width, height } = context.canvas;
-    if (this.scratch?.width !== width || this.scratch.height !== height) this.scratch = new OffscreenCanvas(width, height);
-    const scratch = this.scratch.getContext("2d");
+    const key = [frame.scale, frame.left, frame.top, frame.ratio, width, height, layer.hatchVersion].join(" ");
+    let picture = layer.hatchPictures.get(kind);
+    if (picture?.key !== key) {
+      const fits = picture?.canvas.width === width && picture.canvas.height === height;
+      picture = { key, canvas: fits ? picture.canvas : new OffscreenCanvas(width, height) };
+      picture.box = this.drawHatch(picture.canvas, frame, layer, kind);
+      if (width * height <= KEPT_HATCH) layer.hatchPictures.set(kind, picture); // an export's is not needed again
+    }
+    if (picture.box) context.drawImage(picture.canvas, ...picture.box, ...picture.box);
+  }
+
+  // Draws the hatching into a canvas; returns [left, top, width, height] of what it may have touched, or null.
+  drawHatch(canvas, frame, layer, kind) {
+    const { width, height } = canvas;
+    const scratch = canvas.getContext("2d");
     scratch.globalCompositeOperation = "source-over";
     scratch.clearRect(0, 0, width, height);
     let box = [width, height, 0, 0];
     this.eachTile(scratch, frame, layer, false, (tile, x, y, wide, high) => {
       const plane = tile.hatched.find((entry) => entry.kind === kind);
       if (!plane) return;
+      const [across, down] = [wide / tile.width, high / tile.height];
+      const part = [
+        Math.floor(x + plane.box[0] * across) - 1,
+        Math.floor(y + plane.box[1] * down) - 1,
+        Math.ceil(x + plane.box[2] * across) + 1,
+        Math.ceil(y + plane.box[3] * down) + 1,
+      ];
+      scratch.save();
+      scratch.beginPath();
+      scratch.rect(part[0], part[1], part[2] - part[0], part[3] - part[1]);
+      scratch.clip(); // most hatched places are small
       scratch.drawImage(plane.canvas, x, y, wide, high);
-      box = [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x + wide), Math.max(box[3], y + high)];
+      scratch.restore();
+      box = [Math.min(box[0], part[0]), Math.min(box[1], part[1]), Math.max(box[2], part[2]), Math.max(box[3], part[3])];
     });
     const left = Math.max(0, box[0]);
     const top = Math.max(0, box[1]);
     const wide = Math.min(width, box[2]) - left;
     const high = Math.min(height, box[3]) - top;
-    if (wide <= 0 || high <= 0) return;
+    if (wide <= 0 || high <= 0) return null;
     const pattern = this.pattern(kind, frame.ratio);
     pattern.setTransform(new DOMMatrix().translate(frame.left, frame.top)); // it moves with the image
     scratch.globalCompositeOperation = "source-in";
     scratch.fillStyle = pattern;
     scratch.fillRect(left, top, wide, high);
-    context.drawImage(this.scratch, left, top, wide, high, left, top, wide, high);
+    return [left, top, wide, high];
   }
 
   pattern(kind, ratio) {

@@ -31,11 +31,15 @@ function soloCodes(scene, panel, solo) {
   const shown = panel.mask.levels[0].values;
   const truth = numbersOf(scene, panel.versus);
   const { ignore } = scene;
-  return verdictPlane(scene, (i) => {
-    if (truth[i] === ignore) return VERDICT.void;
-    if (shown[i] === solo) return truth[i] === solo ? VERDICT.hit : VERDICT.extra;
-    return truth[i] === solo ? VERDICT.missed : VERDICT.nothing;
-  });
+  const { hit, extra, missed, nothing, void: left } = VERDICT;
+  const out = new Uint8Array(scene.width * scene.height);
+  for (let i = 0; i < out.length; i++) { // a plain loop: every step through the classes waits for it
+    const right = truth[i];
+    if (right === ignore) out[i] = left;
+    else if (shown[i] === solo) out[i] = right === solo ? hit : extra;
+    else out[i] = right === solo ? missed : nothing;
+  }
+  return new Pyramid(out, scene.width, scene.height);
 }
 
 // The second mask (the panel's own) against the first; without a truth only where they differ.
