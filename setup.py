@@ -19,7 +19,7 @@ setup(
         "segcore.ui.viewer": ["*.js", "*.css"],
         FRONT: [".streamlit/config.toml"],
         f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],
-        f"{FRONT}.docs": ["**/*.md", "images/*"],
+        f"{FRONT}.docs": ["**/*.md", "*.ipynb", "images/*"],
         f"{FRONT}.studies": ["*.json"],
     },
     install_requires=[line for line in NEEDED if not line.startswith("pydensecrf2")],
