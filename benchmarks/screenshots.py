@@ -97,6 +97,7 @@ def take(page: Page, url: str, shot: Shot) -> bytes:
     if shot.top:
         page.get_by_text(shot.top).first.evaluate("(found) => found.scrollIntoView({ block: 'start' })")
     page.mouse.move(5, 5)
+    page.evaluate("() => document.querySelectorAll('[data-testid=stSidebar] code').forEach((path) => { path.textContent = 'workspace'; })")
     page.wait_for_timeout(900)  # charts and panels fade in
     return page.screenshot()
 
@@ -129,10 +130,10 @@ def main() -> None:
         import_faulty(workspace, Path(made) / FAULTY)
         names = [*listed, "report"]
         with served(workspace.folder, SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
-            for scheme in ("light", "dark"):
-                page = chromium.new_context(viewport=SIZE, color_scheme=scheme).new_page()
-                page.set_default_timeout(SECONDS)
-                for name in [n for n in names if not options.only or n in options.only]:
+            pages = {scheme: chromium.new_context(viewport=SIZE, color_scheme=scheme).new_page() for scheme in ("light", "dark")}
+            for name in [n for n in names if not options.only or n in options.only]:
+                for scheme, page in pages.items():
+                    page.set_default_timeout(SECONDS)
                     try:
                         png = report(page, workspace, Path(made)) if name == "report" else take(page, url, listed[name])
                     except Error as error:
