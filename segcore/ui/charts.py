@@ -135,10 +135,10 @@ def class_scores(names: Sequence[str], colors: Sequence[str], scores: Mapping[st
     return lay_out(figure, 320, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group", showlegend=len(scores) > 1)
 
 
-_STRONG = 0.45
-"""Where the colour of a cell of a confusion matrix goes from a tint to full, as a share of the largest root."""
+STRONG = 0.45
+"""Where the colour of a heat map's cells goes from a tint to full, as a share of the largest."""
 
-_CELLS = [[0, "rgba(11,110,117,0)"], [_STRONG, "rgba(11,110,117,.28)"], [_STRONG, "rgba(11,110,117,.75)"], [1, "#0b6e75"]]
+CELLS = [[0, "rgba(11,110,117,0)"], [STRONG, "rgba(11,110,117,.28)"], [STRONG, "rgba(11,110,117,.75)"], [1, "#0b6e75"]]
 """No colour between the two that neither white nor the page's own colour can be read on."""
 
 
@@ -164,7 +164,7 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
             x=list(names),
             y=list(names),
             customdata=np.dstack([share, counts]),
-            colorscale=_CELLS,
+            colorscale=CELLS,
             zmin=0,
             showscale=False,
             xgap=1,
@@ -173,7 +173,7 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
         )
     )
     if len(names) <= 24:
-        _write_shares(figure, share, names)
+        write_shares(figure, share, names)
     height = 120 + 30 * len(names) if len(names) <= 24 else 840
     quiet = {"showgrid": False, "zeroline": False, "automargin": True}
     return lay_out(
@@ -184,21 +184,38 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
     )
 
 
-def _write_shares(figure: go.Figure, share: npt.NDArray[np.float64], names: Sequence[str]) -> None:
-    """Write (C, C) percentages into their cells: white on full ones, else in the page's own colour, light or dark."""
-    full = np.sqrt(share) >= _STRONG * np.sqrt(share.max())
+def write_shares(figure: go.Figure, share: npt.NDArray[np.float64], names: Sequence[Any], **subplot: int) -> None:
+    """Write (C, C) percentages into the cells of a confusion matrix; below half a percent nothing is written."""
+    texts = [[f"{v:.0f}" if v >= 0.5 else "" for v in row] for row in share]
+    write_in_cells(figure, names, names, texts, np.sqrt(share) >= STRONG * np.sqrt(share.max()), **subplot)
+
+
+def write_in_cells(
+    figure: go.Figure, x: Sequence[Any], y: Sequence[Any], texts: Sequence[Sequence[str]], full: npt.NDArray[np.bool_], **subplot: int
+) -> None:
+    """Write texts into the cells of a heat map: white on full colours, else in the page's own colour, light or dark.
+
+    Args:
+        figure: The figure; gets two traces.
+        x: K names or places of columns.
+        y: R names or places of rows.
+        texts: R rows of K texts; empty ones are left out.
+        full: (R, K) whether a cell has a full colour.
+        subplot: "row" and "col" of the heat map in a figure of several.
+    """
     for strong, font in ((False, None), (True, {"color": "white"})):
-        cells = list(zip(*np.nonzero((share >= 0.5) & (full == strong)), strict=True))
+        cells = [(r, k) for r in range(len(y)) for k in range(len(x)) if texts[r][k] and full[r, k] == strong]
         figure.add_trace(
             go.Scatter(
-                x=[names[p] for _, p in cells],
-                y=[names[t] for t, _ in cells],
-                text=[f"{share[cell]:.0f}" for cell in cells],
+                x=[x[k] for _, k in cells],
+                y=[y[r] for r, _ in cells],
+                text=[texts[r][k] for r, k in cells],
                 mode="text",
                 textfont=font,
                 hoverinfo="skip",
                 showlegend=False,
-            )
+            ),
+            **subplot,
         )
 
 

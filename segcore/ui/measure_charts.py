@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from segcore.evaluation.pixel_measures import worth_drawing
-from segcore.ui.charts import ACCENT, QUIET, WARM, cycle_color
+from segcore.ui.charts import ACCENT, QUIET, STRONG, WARM, cycle_color, write_in_cells
 
 Row = Mapping[str, Any]
 
@@ -166,6 +166,18 @@ def corruption_curves(curves: Sequence[Row], clean: float | None, titles: Mappin
     return _finish(figure, 400, xaxis=ticks, yaxis={"title": {"text": "mean IoU, %"}, "rangemode": "tozero"})
 
 
+_CHANGES = [
+    [0, "rgba(0,114,178,.95)"],
+    [(1 - STRONG) / 2, "rgba(0,114,178,.8)"],
+    [(1 - STRONG) / 2, "rgba(0,114,178,.28)"],
+    [0.5, "rgba(128,128,128,.06)"],
+    [(1 + STRONG) / 2, "rgba(213,94,0,.28)"],
+    [(1 + STRONG) / 2, "rgba(213,94,0,.8)"],
+    [1, "rgba(213,94,0,.95)"],
+]
+"""Blue for gains, orange for losses; full colours begin where texts turn white."""
+
+
 def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str, str]) -> go.Figure:
     """Draw how many points of IoU each class loses under each corruption, on average over its severities.
 
@@ -181,13 +193,16 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
             z=[[None if np.isnan(v) else float(v) for v in row] for row in values],
             x=[titles[part["corruption"]] for part in parts],
             y=list(names),
-            text=[["" if np.isnan(v) else f"{v:.0f}" for v in row] for row in values],
-            texttemplate="%{text}",
-            colorscale=[[0, "rgba(0,114,178,.75)"], [0.5, "rgba(128,128,128,.06)"], [1, "rgba(213,94,0,.85)"]],
+            colorscale=_CHANGES,
             zmin=-most,
             zmax=most,
             showscale=False,
             hovertemplate="%{y} under %{x}: %{z:.2f} points of IoU lost<extra></extra>",
         )
     )
-    return _finish(figure, max(220, 90 + 24 * len(names)), yaxis={"autorange": "reversed", "automargin": True}, xaxis={"side": "top"})
+    columns = [titles[part["corruption"]] for part in parts]
+    texts = [["" if np.isnan(v) else f"{v:.0f}" for v in row] for row in values]
+    write_in_cells(figure, columns, names, texts, np.abs(values) >= STRONG * most)
+    quiet = {"showgrid": False, "zeroline": False}
+    rows = {"autorange": "reversed", "automargin": True, **quiet}
+    return _finish(figure, max(220, 90 + 24 * len(names)), yaxis=rows, xaxis={"side": "top", **quiet})

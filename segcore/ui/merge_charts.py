@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from segcore.ui import charts
-from segcore.ui.charts import ACCENT, QUIET, WARM
+from segcore.ui.charts import ACCENT, CELLS, QUIET, WARM, write_shares
 
 Groups = Sequence[Sequence[int]]
 """Groups of class indices, each class in one."""
@@ -104,10 +104,9 @@ def tree_and_matrix(
             z=np.sqrt(share),
             x=places,
             y=places,
-            text=[[f"{v:.0f}" if v >= 0.5 else "" for v in row] for row in share],
-            texttemplate="%{text}" if len(names) <= 24 else None,
             customdata=[[[t, p, s] for p, s in zip(labels, row, strict=True)] for t, row in zip(labels, share, strict=True)],
-            colorscale=[[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, ACCENT]],
+            colorscale=CELLS,
+            zmin=0,
             showscale=False,
             xgap=1,
             ygap=1,
@@ -116,6 +115,8 @@ def tree_and_matrix(
         1,
         2,
     )
+    if len(names) <= 24:
+        write_shares(figure, share, places, row=1, col=2)
     for group in groups:
         for rows_at, columns_at in _boxes(sorted(int(place[i]) for i in group)):
             ends = {"x0": columns_at[0] - 0.5, "x1": columns_at[1] + 0.5, "y0": rows_at[0] - 0.5, "y1": rows_at[1] + 0.5}

@@ -108,7 +108,7 @@ def test_joints_inside_a_chosen_group_stand_out() -> None:
     joints = [(j.left, j.right, j.height_bits) for j in tree.joints]
     for number, inside in ((3, 0), (2, 1), (1, 2)):
         groups = tree.cut(number).groups
-        chosen, rest, heat = merge_charts.tree_and_matrix(joints, tree.order, COUNTS, NAMES, groups).data
+        chosen, rest, heat, *_ = merge_charts.tree_and_matrix(joints, tree.order, COUNTS, NAMES, groups).data
         assert (list(chosen.x).count(None), list(rest.x).count(None)) == (inside, 2 - inside)
     assert [c[0][0] for c in heat.customdata] == [NAMES[i] for i in tree.order]
 
