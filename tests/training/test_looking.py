@@ -16,9 +16,10 @@ from segcore.models.blocks import batch_norm, resize_like, transpose_conv
 from segcore.models.layers import ImageScaling
 from segcore.runs.store import RunFolder
 from segcore.training import backends, export, memory
+from segcore.training.combining import combine_networks
 from segcore.training.looking import look
 from segcore.training.predictor import Predictor
-from segcore.training.service import SPLIT, Service, _combine
+from segcore.training.service import SPLIT, Service
 
 pytestmark = pytest.mark.tensorflow
 SIZE = (32, 64)
@@ -240,4 +241,4 @@ def test_submodels_are_combined_by_their_own_rule(tmp_path):
         said.append(np.where(np.arange(2) == groups.group_of[part], share, 1 - share) * np.ones((2, 2, 1), np.float32))
         labels = LabelSet((LabelClass(0, "one", (0, 0, 0)), LabelClass(1, "rest", (9, 9, 9))))
         runs[-1].write_json("labels", {"label_set": labels.to_json(), "label_map": groups.to_json()})
-    np.testing.assert_allclose(_combine(said, runs, "mean", None), np.full((2, 2, 3), [0.6, 0.3, 0.1]), atol=1e-6)
+    np.testing.assert_allclose(combine_networks(said, runs, "mean", None), np.full((2, 2, 3), [0.6, 0.3, 0.1]), atol=1e-6)
