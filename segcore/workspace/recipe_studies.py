@@ -165,14 +165,17 @@ class RecipeStudyShelf:
             SegcoreError: A row is unknown, a config is refused, or the workspace cannot be written.
         """
         wanted = {BASE, *only, *(row.against for name in only if (row := plan.study.row(name)) and row.against)}
+        seeds = {seed for row in plan.study.rows if row.name in wanted for seed in plan.study.seeds_of(row)}
         self._runs.refresh()
         work = StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs, makes=True)
         self.save(plan)
         queued: list[str] = []
         for recipe in work.rows():
-            if not only or (recipe.name if recipe else BASE) in wanted:
-                book = RunBook(self._datasets, self._runs)  # anew: what one row started the next may share
-                queued += work.start(work.cells(recipe, book))
+            if only and (recipe.name if recipe else BASE) not in wanted:
+                continue
+            book = RunBook(self._datasets, self._runs)  # anew: what one row started the next may share
+            cells = work.cells(recipe, book)
+            queued += work.start(cells if recipe or not only else [cell for cell in cells if cell.seed in seeds])
         return queued
 
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:

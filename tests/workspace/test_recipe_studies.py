@@ -100,9 +100,12 @@ def test_only_some_rows_are_started_with_what_they_are_compared_with(workspace, 
         *ROWS,
         {"name": "dice", "changes": {"recipe.loss": "dice"}},
         {"name": "focal", "changes": {"recipe.loss": "focal"}, "against": "dice"},
+        {"name": "mean of three", "combine": {"rule": "mean", "against": "mean"}, "seeds": [0, 1, 2]},
     ]
     workspace.recipe_studies.start(make(workspace, *rows, seeds=[0]), ["focal"])
-    assert {c.recipe.loss for c in trainings(workspace).values()} == {"jaccard_distance", "dice", "focal"}
+    assert sorted(c.recipe.loss for c in trainings(workspace).values()) == ["dice", "focal", "jaccard_distance"]
+    workspace.recipe_studies.start(make(workspace, *rows, seeds=[0]), ["mean of three"])
+    assert sorted(c.seed for c in trainings(workspace).values() if c.recipe.loss == "jaccard_distance") == [0, 1, 2]
     with pytest.raises(SegcoreError, match="cross-entropy"):
         workspace.recipe_studies.start(make(workspace, *rows), ["cross entropy"])
 
