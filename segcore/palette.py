@@ -7,7 +7,9 @@ of their Euclidean distances in CAM02-UCS (Luo, Cui, Li 2006) in four views: nor
 So the first n colours are the best n that this walk finds, for every n.
 """
 
-from segcore.labels import Color, hex_to_color
+from dataclasses import replace
+
+from segcore.labels import Color, LabelSet, hex_to_color
 
 # fmt: off
 PALETTE: tuple[str, ...] = (
@@ -45,3 +47,9 @@ def default_colors(n: int) -> list[Color]:
         shade = min(position // len(PALETTE), 7)
         colors.append((red >> shade, green >> shade, blue >> shade))
     return colors
+
+
+def recolored(labels: LabelSet) -> LabelSet:
+    """Return the label set with the default colours for its scored classes; ignored ones keep theirs."""
+    colors = default_colors(labels.num_classes)
+    return LabelSet(tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)), labels.ignored)

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from segcore.cli.class_commands import CLASS_COMMANDS
 from segcore.cli.command import Command, Options
 from segcore.cli.data_commands import DATA_COMMANDS
 from segcore.cli.ensemble_commands import ENSEMBLE_COMMANDS
@@ -55,6 +56,7 @@ def _app(options: Options) -> None:
 COMMANDS: dict[str, Command] = {
     "app": Command("open the workbench in the browser", _app_arguments, _app, lambda result: ""),
     **DATA_COMMANDS,
+    **CLASS_COMMANDS,
     **TAG_COMMANDS,
     **RUN_COMMANDS,
     **TUNE_COMMANDS,

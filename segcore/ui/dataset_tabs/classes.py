@@ -11,7 +11,7 @@ from segcore.data.relabel import returnable
 from segcore.data.statistics import ClassStatistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
-from segcore.palette import default_colors
+from segcore.palette import recolored
 from segcore.ui import pictures, state
 from segcore.ui.dataset_tabs import label_maps
 
@@ -82,7 +82,7 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     with st.container(horizontal=True):
         if st.button("Save the classes", type="primary", icon=":material/save:", disabled=wished == labels or not agreed):
             _save(dataset, wished)
-        safe = _recoloured(labels)
+        safe = recolored(labels)
         if st.button(
             "Colour-blind-safe colours",
             icon=":material/palette:",
@@ -125,11 +125,6 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
     kept = tuple(known for _, _, known, ignored in made if not ignored)
     others = tuple(c for c in labels.ignored if c.id not in before)
     return LabelSet(kept, (*others, *(known for _, _, known, ignored in made if ignored)))
-
-
-def _recoloured(labels: LabelSet) -> LabelSet:
-    colors = default_colors(labels.num_classes)
-    return LabelSet(tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)), labels.ignored)
 
 
 def _pick_color(dataset: Dataset) -> None:

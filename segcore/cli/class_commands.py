@@ -1,0 +1,85 @@
+"""The command about the classes of a data set: names, colours, which are ignored."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from segcore.cli.command import Command, Options, workspace_of
+from segcore.cli.tables import table
+from segcore.data.relabel import returnable
+from segcore.errors import SegcoreError
+from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
+from segcore.palette import recolored
+
+
+def _classes_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of a data set in the workspace")
+    parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="give a class another name; repeat for several")
+    parser.add_argument("--color", action="append", default=[], metavar="NAME=#RRGGBB", help="give a class another colour")
+    parser.add_argument("--safe-colors", action="store_true", help="colours that colour-blind eyes tell apart, for all classes")
+    parser.add_argument("--ignore", action="append", default=[], metavar="NAME", help="neither train on this class nor score it")
+    parser.add_argument("--score", action="append", default=[], metavar="NAME", help="take up again a class that was ignored")
+    parser.add_argument("--yes", action="store_true", help="rewrite the masks though runs were made with the classes of today")
+
+
+def _classes(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    dataset = workspace.datasets.open(options.dataset)
+    labels = dataset.label_set
+    colors = _pairs(options.color, "--color NAME=#RRGGBB")
+    names = _pairs(options.rename, "--rename OLD=NEW")
+    wished = recolored(labels) if options.safe_colors else labels
+    for name in options.score:
+        back = _named(returnable(dataset), name, "a class that can be scored again")
+        wished = LabelSet((*wished.classes, back), tuple(c for c in wished.ignored if c.id != back.id))
+    for name in options.ignore:
+        gone = _named(wished.classes, name, "a class that is scored")
+        wished = LabelSet(tuple(c for c in wished.classes if c.id != gone.id), (*wished.ignored, gone))
+    every = wished.classes + wished.ignored
+    changed = {c.id: c for c in every}
+    for name, color in colors.items():
+        known = _named(every, name, "a class")
+        changed[known.id] = replace(changed[known.id], color=hex_to_color(color))
+    for name, new in names.items():
+        known = _named(every, name, "a class")
+        changed[known.id] = replace(changed[known.id], name=new)
+    wished = LabelSet(tuple(changed[c.id] for c in wished.classes), tuple(changed[c.id] for c in wished.ignored))
+    runs = [row["run"] for row in workspace.runs.rows() if row["dataset"] == options.dataset]
+    if runs and wished.class_ids != labels.class_ids and not options.yes:
+        raise SegcoreError(
+            f"Expected a data set without runs, but {len(runs)} were made with the classes of today and would no longer fit: "
+            "import it again under another name, or add --yes."
+        )
+    if wished != labels:
+        dataset = workspace.datasets.relabel(options.dataset, wished)
+    return {"dataset": options.dataset, "changed": wished != labels, **dataset.label_set.to_json()}
+
+
+def _pairs(given: Sequence[str], form: str) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping; a name may hold ``=``, a value not."""
+    pairs = {}
+    for text in given:
+        name, sign, value = text.rpartition("=")
+        if not (sign and name.strip() and value.strip()):
+            raise SegcoreError(f"Expected {form}, received {text!r}: write the class, an equals sign and what it gets.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _named(classes: Sequence[LabelClass], name: str, what: str) -> LabelClass:
+    for known in classes:
+        if name in (known.name, str(known.id), color_to_hex(known.color)):
+            return known
+    raise SegcoreError(f"Expected {what}, received {name!r}: name one of {', '.join(c.name for c in classes) or 'none that there are'}.")
+
+
+def _show_classes(result: dict[str, Any]) -> str:
+    rows = [[c["id"], c["name"], c["color"], ""] for c in result["classes"]]
+    rows += [[c["id"], c["name"], c["color"], "ignored"] for c in result["ignored"]]
+    return table(["id", "class", "colour", ""], rows)
+
+
+CLASS_COMMANDS: dict[str, Command] = {
+    "classes": Command("list the classes; rename, recolour or ignore some", _classes_arguments, _classes, _show_classes)
+}
