@@ -5,7 +5,8 @@ import json
 import pytest
 
 from segcore.cli import main
-from segcore.cli.study_command import parse_seeds, parse_weights
+from segcore.cli.command import parse_pairs
+from segcore.cli.study_command import parse_seeds
 from segcore.errors import SegcoreError
 
 STUDY = {
@@ -50,20 +51,29 @@ def test_a_study_takes_over_what_is_there_and_writes_its_table(trained, shell, t
     assert code == 0 and "needs a file" in out and "--weights own=PATH" in out and "Queued" not in out
 
 
+def test_a_base_with_another_value_is_a_study_of_its_own(shell, tmp_path):
+    words = ("--dataset", "tiny", "--base", "epochs=3", "--base", "size=32x32", "--show", "--json")
+    code, out, _ = shell("study", tmp_path / "small.json", *words)
+    found = json.loads(out)
+    assert code == 0 and found["study"]["name"] == "small-epochs-3-size-32x32" and found["rows"][0]["state"] == "not run"
+
+
 def test_what_a_person_can_mend_is_one_sentence(shell, tmp_path):
     for words, sentence in (
         (("small.json", "--dataset", "tiny"), "one of deck, deck-cpu"),
         ((tmp_path / "small.json",), "--dataset NAME"),
         ((tmp_path / "small.json", "--dataset", "tiny", "--weights", "own=gone.npz"), "correct the path"),
         ((tmp_path / "small.json", "--dataset", "tiny", "--rows", "dice"), "Unknown row"),
+        ((tmp_path / "small.json", "--dataset", "tiny", "--base", "epochs=two"), "Expected int for epochs"),
+        ((tmp_path / "small.json", "--dataset", "tiny", "--base", "epochs=2,3"), "one value of epochs"),
     ):
         code, out, told = shell("study", *words)
         assert (code, out) == (2, "") and sentence in told and told.count("\n") == 1
 
 
 def test_words_of_the_command_line():
-    assert parse_weights(["a=b=c.npz"]) == {"a": "b=c.npz"} and parse_seeds("2, 0,2") == (2, 0)
+    assert parse_pairs(["a=b=c.npz"], "", "") == {"a": "b=c.npz"} and parse_seeds("2, 0,2") == (2, 0)
     with pytest.raises(SegcoreError, match="NAME=PATH"):
-        parse_weights(["a.npz"])
+        parse_pairs(["a.npz"], "a file as NAME=PATH", "a=a.npz")
     with pytest.raises(SegcoreError, match="whole numbers"):
         parse_seeds("0,-1")

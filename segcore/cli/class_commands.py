@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from segcore.cli.command import Command, Options, workspace_of
+from segcore.cli.command import Command, Options, parse_pairs, workspace_of
 from segcore.cli.tables import table
 from segcore.data.relabel import returnable
 from segcore.errors import SegcoreError
@@ -27,8 +27,8 @@ def _classes(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     dataset = workspace.datasets.open(options.dataset)
     labels = dataset.label_set
-    colors = _pairs(options.color, "--color NAME=#RRGGBB")
-    names = _pairs(options.rename, "--rename OLD=NEW")
+    colors = parse_pairs(options.color, "--color NAME=#RRGGBB", "road=#804080")
+    names = parse_pairs(options.rename, "--rename OLD=NEW", "'#8429f6=land'")
     wished = recolored(labels) if options.safe_colors else labels
     for name in options.score:
         back = _named(returnable(dataset), name, "a class that can be scored again")
@@ -54,17 +54,6 @@ def _classes(options: Options) -> dict[str, Any]:
     if wished != labels:
         dataset = workspace.datasets.relabel(options.dataset, wished)
     return {"dataset": options.dataset, "changed": wished != labels, **dataset.label_set.to_json()}
-
-
-def _pairs(given: Sequence[str], form: str) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a mapping; a name may hold ``=``, a value not."""
-    pairs = {}
-    for text in given:
-        name, sign, value = text.rpartition("=")
-        if not (sign and name.strip() and value.strip()):
-            raise SegcoreError(f"Expected {form}, received {text!r}: write the class, an equals sign and what it gets.")
-        pairs[name.strip()] = value.strip()
-    return pairs
 
 
 def _named(classes: Sequence[LabelClass], name: str, what: str) -> LabelClass:

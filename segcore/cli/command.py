@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,21 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(p.strip().isdigit() for p in parts):
         raise SegcoreError(f"Expected a size as HEIGHTxWIDTH (for example 96x128), received {text!r}: write two whole numbers.")
     return int(parts[0]), int(parts[1])
+
+
+def parse_pairs(words: Sequence[str], what: str, example: str) -> dict[str, str]:
+    """Read NAME=VALUE words, such as an option that may be repeated gathers.
+
+    Raises:
+        SegcoreError: A word has no "=" or nothing on one side of it.
+    """
+    found = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not (name.strip() and value.strip()):
+            raise SegcoreError(f"Expected {what}, received {word!r}: for example {example}.")
+        found[name.strip()] = value.strip()
+    return found
 
 
 class ProgressLine:

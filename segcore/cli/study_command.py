@@ -5,13 +5,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.command import Command, Options, ProgressLine, parse_pairs, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
 from segcore.workspace.recipe_studies import RecipeStudyShelf
 from segcore.workspace.study_rows import CELLS, csv_table, markdown_table, row_cells
 from segcore.workspace.study_table import Plan, set_beside, study_page
+from segcore.workspace.variations import rebase
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset", action="append", default=[], metavar="NAME", help="data set to run it on; repeat it for folds of one")
     add("--weights", action="append", default=[], metavar="NAME=PATH", help="a weights file that recipes name as {NAME}")
     add("--seeds", default="", metavar="0,1,2", help="seeds instead of the file's; more seeds extend a study")
+    add("--base", action="append", default=[], metavar="FIELD=VALUE", help="another value in the base of a file: epochs=60, size=192x256")
     add("--rows", default="", metavar="A,B", help="start only these rows, the base, and what they are compared with")
     add("--show", action="store_true", help="start nothing: print how it stands")
     add("--wait", action="store_true", help="return when all has ended; without it the runs go on by themselves")
@@ -28,21 +30,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--csv", metavar="FILE", help="also write the table, ';' between cells")
     add("--html", metavar="FILE", help="also write one page with charts that opens offline")
     add("--out", metavar="FILE", help="also write the table as Markdown")
-
-
-def parse_weights(words: list[str]) -> dict[str, str]:
-    """Read NAME=PATH words.
-
-    Raises:
-        SegcoreError: A word has no "=" or nothing on one side of it.
-    """
-    found = {}
-    for word in words:
-        name, _, path = word.partition("=")
-        if not name or not path:
-            raise SegcoreError(f"Expected a weights file as NAME=PATH, received {word!r}: for example squeezenet=weights/squeezenet.npz.")
-        found[name] = path
-    return found
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -60,17 +47,19 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 def _plan(workspace: Workspace, options: Options) -> Plan:
     """Return the study that the options name, with what was kept of it; what is given anew goes first."""
     shelf = workspace.recipe_studies
-    kept = "" if options.dataset or Path(options.study).exists() else shelf.find(options.study)
+    base = parse_pairs(options.base, "a field of the base as FIELD=VALUE", "epochs=60")
+    kept = "" if options.dataset or base or Path(options.study).exists() else shelf.find(options.study)
     if kept:
         plan = shelf.open(kept)
         study, datasets, weights = plan.study, list(plan.datasets), plan.weights
     else:
-        study, datasets, weights = shelf.read(options.study), options.dataset, {}
+        study, datasets, weights = rebase(shelf.read(options.study), base), options.dataset, {}
         before = Plan(study, tuple(dict.fromkeys(datasets)), {}).name
         weights = shelf.open(before).weights if before in shelf.names() else {}
     if options.seeds:
         study = dataclasses.replace(study, seeds=parse_seeds(options.seeds))
-    return shelf.plan(study, datasets, {**weights, **parse_weights(options.weights)})
+    given = parse_pairs(options.weights, "a weights file as NAME=PATH", "squeezenet=weights/squeezenet.npz")
+    return shelf.plan(study, datasets, {**weights, **given})
 
 
 def _study(options: Options) -> dict[str, Any]:

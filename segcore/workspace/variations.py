@@ -1,12 +1,14 @@
-"""Many runs from one config: every combination of some values of some fields."""
+"""Many runs from one config: every combination of some values of some fields; and a study whose base has other values."""
 
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig, config_from_json, to_json
+from segcore.config.recipe_study import RecipeStudy, study_from_json
 from segcore.errors import SegcoreError, unknown
 
 MOST_RUNS = 500
@@ -80,12 +82,37 @@ def combine(config: TrainConfig, choices: Mapping[str, Sequence[Any]]) -> list[T
 def _with(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     data = to_json(config)
     for name, value in changes.items():
-        *outer, last = FIELDS[name]
-        place = data
-        for part in outer:
-            place = place[part]
-        place[last] = list(value) if isinstance(value, tuple) else value
+        _put(data, name, value)
     made = config_from_json(data)
     if not isinstance(made, TrainConfig):
         raise SegcoreError("Expected the config of a training run: give one.")
     return made
+
+
+def _put(data: dict[str, Any], name: str, value: Any) -> None:
+    """Write a value where its field stands in the mapping of a config, which may leave out what is as usual."""
+    *outer, last = FIELDS[name]
+    for part in outer:
+        data = data.setdefault(part, {})
+    data[last] = list(value) if isinstance(value, tuple) else value
+
+
+def rebase(study: RecipeStudy, words: Mapping[str, str]) -> RecipeStudy:
+    """Return a study whose base differs in some fields, under a name that tells them: ``deck-cpu-epochs-60``.
+
+    Args:
+        study: The study as its file has it.
+        words: One value as a person writes it, by name of a field in :data:`FIELDS`.
+
+    Raises:
+        SegcoreError: A field is unknown, has more than one value, or a value is refused.
+    """
+    data = study.to_json()
+    for name, text in words.items():
+        values = read_values(name, text)
+        if len(values) > 1:
+            raise SegcoreError(f"Expected one value of {name} for the base, received {text!r}: a study has one base.")
+        _put(data["base"], name, values[0])
+        told = re.sub(r"[^a-z0-9]+", "-", f"{name}-{text}".lower()).strip("-")
+        data["name"] = f"{data['name']}-{told}"
+    return study_from_json(data)
