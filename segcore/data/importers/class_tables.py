@@ -107,7 +107,10 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
     colored = at["color"] is not None or None not in channels
     if at["name"] is None or (at["id"] is None and not colored):
         received = ", ".join(header)[:80]
-        raise SegcoreError(f"Expected the columns id and name (or name and color) in {file}, received {received!r}: add them.")
+        raise SegcoreError(
+            f"Expected the columns id and name (or name and color) in {file}, received {received!r}: add them, or rename the file if it "
+            "lists no classes."
+        )
     for number, row in enumerate(rows, start=2):
         if not any(cell.strip() for cell in row):
             continue

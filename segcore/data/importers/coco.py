@@ -13,7 +13,7 @@ import numpy.typing as npt
 from segcore.data.image_files import image_size
 from segcore.data.importers.class_tables import DeclaredClass, parse_color
 from segcore.data.importers.codes import read_colors
-from segcore.data.importers.paired_folders import read_place, sample_id, unique_ids
+from segcore.data.importers.paired_folders import read_place, sample_id, split_roles, unique_ids
 from segcore.data.importers.polygons import BACKGROUND, decode_runs, draw_polygon
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import SPLIT_NAMES, Layout, Pair, Source
@@ -22,6 +22,8 @@ from segcore.labels import Color
 
 _FILES = r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
 PEEK_BYTES = 4096
+MAX_OTHERS = 12
+"""JSON files of other names that are looked into."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Drawing:
 
 
 def matches(source: Source) -> bool:
-    """Whether a JSON is named as COCO's are, or lies in a folder ``annotations``, and begins with one of COCO's keys."""
+    """Whether a JSON begins with one of COCO's keys: one named as COCO's are, one in a folder ``annotations``, else any other."""
     return any(_begins_like_coco(source.root / name) for name in _tables(source)[:3])
 
 
@@ -44,9 +46,22 @@ def _begins_like_coco(file: Path) -> bool:
 
 
 def _tables(source: Source) -> list[str]:
-    found = source.named(_FILES) or source.named(r"(.*/)?annotations/[^/]+\.json")
+    found = source.named(_FILES) or source.named(r"(.*/)?annotations/[^/]+\.json") or _others(source)
     panoptic = [name for name in found if "panoptic" in PurePosixPath(name).name.lower()]
     return panoptic or [name for name in found if not re.search(r"(captions|person_keypoints)_", name)]
+
+
+def _others(source: Source) -> list[str]:
+    """JSON files of any name that hold COCO's lists (``result.json``, ``train.json``), where there are only a few and no masks."""
+    named = source.named(r".*\.json")
+    if len(named) > MAX_OTHERS or split_roles(source)[1]:
+        return []
+    return [name for name in named if _begins_like_coco(source.root / name) and _holds_lists(source.root / name)]
+
+
+def _holds_lists(file: Path) -> bool:
+    text = file.read_bytes()
+    return all(key in text for key in (b'"images"', b'"annotations"', b'"categories"'))
 
 
 def read(source: Source) -> Layout:

@@ -26,6 +26,9 @@ In = TypeVar("In")
 PROBES = 16
 """Masks that are looked at to tell ids from colours."""
 
+VOID_ID, WIDE_VOID_ID = 255, 65535
+"""What masks of 8 and of 16 bits hold where nothing is labelled."""
+
 
 def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
     """Read or draw one mask as codes, (H, W): ids or 0xRRGGBB.
@@ -113,7 +116,7 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
     """
     by = choose_by(layout, progress)
     if by == "index" and layout.declared:
-        return label_declared_ids(layout.declared)
+        return label_declared_ids(layout.declared, _holds_void(layout), layout.declared_in)
     survey = Survey(COLOR_CODES if by == "color" else ID_CODES)
 
     def look(pair: Pair) -> Problem | None:
@@ -127,6 +130,22 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
     if not survey.pixels:
         raise SegcoreError(f"Expected at least one sound mask, found none; the first problem is {problems[0].sentence}")
     return label_colors(layout.declared, layout.declared_in, survey) if by == "color" else label_found_ids(survey)
+
+
+def _holds_void(layout: Layout) -> bool:
+    """Whether some masks hold 255, or 65535, where every class has another id: nobody calls a class so."""
+    ids = {row.id for row in layout.declared}
+    if layout.draw is not None or None in ids or max(i or 0 for i in ids) >= VOID_ID:
+        return False
+    ids |= {VOID_ID, WIDE_VOID_ID}
+    for pair in spread([pair for pair in layout.pairs if pair.mask is not None], 2 * PROBES):
+        try:
+            found = set(np.unique(runs_of(read_codes(layout, pair, "index"))[0]).tolist())
+        except SegcoreError:
+            continue
+        if found <= ids and found & {VOID_ID, WIDE_VOID_ID}:
+            return True
+    return False
 
 
 def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[Any]:

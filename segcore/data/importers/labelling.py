@@ -17,6 +17,12 @@ MAX_FOUND_COLORS = 64
 """More undeclared colours than this are taken for blurred edges, not for classes."""
 
 MIN_COLOR_SHARE = 1e-3
+MAX_GREY_STEPS = 17
+MIN_EDGE_GREYS = 16
+MIN_GREY_SHARE = 0.01
+MAX_EDGE_SHARE = 0.15
+"""More than 16 ids with under 1 % of the pixels each and at most 15 % together, between even greys, are smoothed edges."""
+
 VOID_NAMES = frozenset(("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "unlabelled area"))
 
 
@@ -64,37 +70,74 @@ def with_ids(rows: Sequence[DeclaredClass]) -> list[DeclaredClass]:
     return numbered
 
 
-def label_declared_ids(declared: Sequence[DeclaredClass]) -> Labelling:
+def label_declared_ids(declared: Sequence[DeclaredClass], void: bool = False, declared_in: str = "") -> Labelling:
     """Label masks of ids by their declared classes; an undeclared id is a mistake in that mask.
 
     A table of bare names leaves room for the usual void, 255 (65535 in masks of 16 bits).
+
+    Args:
+        declared: The classes.
+        void: Whether masks hold 255 (65535), which the table does not declare: then it is void, as everywhere.
+        declared_in: File that declares them, for messages.
 
     Raises:
         SegcoreError: The table declares nothing that is scored.
     """
     rows = with_ids(declared)
     codes = [[row.id or 0] for row in rows]
-    if all(row.id is None for row in declared) and len(rows) < 255:
-        rows.append(DeclaredClass("void", 255, (0, 0, 0), True))
+    bare = all(row.id is None for row in declared) and len(rows) < 255
+    problems = []
+    if bare or void:
+        name = next(n for n in ("void", "void 255", "void (255)") if n not in {row.name for row in rows})
+        rows.append(DeclaredClass(name, 255, (0, 0, 0), True))
         codes.append([255, 65535])
-    return _finish(rows, codes, "index", ())
+    if void and not bare:
+        what = f"the masks hold 255, which {declared_in or 'the label set'} does not declare; it is taken for void and ignored"
+        problems.append(Problem("", what, "declare it as a class if it is one"))
+    return _finish(rows, codes, "index", problems)
 
 
 def label_found_ids(survey: Survey) -> Labelling:
-    """Label masks of ids that nobody declared: every id found is a class, 255 (65535) is void unless the masks are binary."""
+    """Label masks of ids that nobody declared: every id found is a class, 255 (65535) is void.
+
+    Where the ids are even steps of grey from 0 to 255, as in binary masks, 255 is a class; where few pixels lie between such
+    steps, they are smoothed edges and are ignored.
+    """
     found = sorted(survey.pixels)
-    binary = found == [0, 255]
-    rows = [DeclaredClass(f"class {code}", code, None, False) for code in found]
-    if len(found) > 1 and not binary:
-        rows = [replace(row, name="void", color=(0, 0, 0), ignore=True) if row.id == _void_of(found) else row for row in rows]
-    noted = [Problem("", f"the source declares no classes; its masks hold the ids {_listed(found)}", "name them on the data set page")]
-    if binary:
-        noted.append(Problem("", "the masks hold only 0 and 255; both are taken for classes", "declare 255 as ignored if it is void"))
-    return _finish(rows, [[code] for code in found], "index", noted)
+    kept = _without_smoothing(found, survey)
+    grey = _are_even_greys(kept)
+    void = -1 if grey else 65535 if found[-1] == 65535 else 255 if found[-1] == 255 else -1
+    rows = [DeclaredClass(f"class {code}", code, None, False) for code in kept]
+    if len(kept) > 1:
+        rows = [replace(row, name="void", color=(0, 0, 0), ignore=True) if row.id == void else row for row in rows]
+    noted = [Problem("", f"the source declares no classes; its masks hold the ids {_listed(kept)}", "name them on the data set page")]
+    if grey:
+        held = "only 0 and 255; both" if len(kept) == 2 else f"even steps of grey, {_listed(kept)}; all"
+        noted.append(Problem("", f"the masks hold {held} are taken for classes", "declare 255 as ignored if it is void"))
+    codes = [[code] for code in kept]
+    edges = [code for code in found if code not in kept]
+    if edges:
+        share = sum(survey.pixels[code] for code in edges) / survey.total
+        what = f"{len(edges)} rare greys between ({share:.2%} of the pixels) belong to no class, as smoothed edges do; they are ignored"
+        noted.append(Problem("", what, "save the masks without smoothing"))
+        rows.append(DeclaredClass("smoothed edges", max(kept) + 1, (0, 0, 0), True))
+        codes.append(edges)
+    return _finish(rows, codes, "index", noted)
 
 
-def _void_of(found: Sequence[int]) -> int:
-    return 65535 if found[-1] == 65535 else 255 if found[-1] == 255 else -1
+def _are_even_greys(codes: Sequence[int]) -> bool:
+    """Whether ids are 0 to 255 in two or more steps of one size, as grey pictures of masks are."""
+    steps = len(codes) - 1
+    return 1 <= steps <= MAX_GREY_STEPS and codes[-1] == 255 and all(abs(code - 255 * i / steps) <= 1 for i, code in enumerate(codes))
+
+
+def _without_smoothing(found: Sequence[int], survey: Survey) -> Sequence[int]:
+    """Return the even greys among many ids whose others are rare and lie all between them; else all ids."""
+    common = [code for code in found if survey.pixels[code] >= MIN_GREY_SHARE * survey.total]
+    rare = [code for code in found if code not in common]
+    spread = len(rare) > MIN_EDGE_GREYS and max(rare, default=0) > 200
+    few = sum(survey.pixels[code] for code in rare) <= MAX_EDGE_SHARE * survey.total
+    return common if spread and few and _are_even_greys(common) else found
 
 
 def label_colors(declared: Sequence[DeclaredClass], declared_in: str, survey: Survey) -> Labelling:

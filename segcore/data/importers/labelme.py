@@ -1,6 +1,7 @@
-"""LabelMe: one JSON of shapes beside each image."""
+"""LabelMe: one JSON of shapes for each image, beside it or in a folder of its own."""
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,11 +31,10 @@ class Shapes:
 
 
 def matches(source: Source) -> bool:
-    """Whether a JSON beside an image of the same stem begins as LabelMe's do."""
-    written = [name for name in source.files if name.endswith(".json")]
-    stems = {path.with_suffix("") for path in source.images} if written else set()
-    beside = [name for name in written if PurePosixPath(name).with_suffix("") in stems]
-    return any(_begins_with_shapes(source.root / name) for name in beside[:3])
+    """Whether a JSON of the same stem as an image, beside it or in another folder, begins as LabelMe's do."""
+    written = [PurePosixPath(name) for name in source.files if name.lower().endswith(".json")]
+    stems = {path.stem for path in source.images} if written else set()
+    return any(_begins_with_shapes(source.root / name) for name in [name for name in written if name.stem in stems][:3])
 
 
 def _begins_with_shapes(file: Path) -> bool:
@@ -49,13 +49,17 @@ def read(source: Source) -> Layout:
         SegcoreError: No JSON can be read.
     """
     images = {path.with_suffix(""): path for path in source.images}
+    elsewhere: dict[str, list[PurePosixPath]] = defaultdict(list)
+    for path in source.images:
+        elsewhere[path.stem].append(path)
     problems: list[Problem] = []
     found: list[tuple[PurePosixPath, PurePosixPath, tuple[dict[str, Any], ...]]] = []
     for name in source.files:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".json":
             continue
-        image = images.get(path.with_suffix(""))
+        same = elsewhere[path.stem]  # in a folder of its own beside that of the JSON
+        image = images.get(path.with_suffix("")) or (same[0] if len(same) == 1 else None)
         try:
             shapes = json.loads((source.root / name).read_bytes())["shapes"]
             shapes = tuple({k: s.get(k) for k in ("label", "points", "shape_type")} for s in shapes)
@@ -63,7 +67,7 @@ def read(source: Source) -> Layout:
             problems.append(Problem(name, f"this JSON holds no LabelMe shapes ({error!r})", "save it again in LabelMe, or remove it"))
             continue
         if image is None:
-            problems.append(Problem(name, "this annotation has no image beside it", "add the image under the same name"))
+            problems.append(Problem(name, "this annotation has no image", "add the image under the same name"))
             continue
         found.append((path, image, shapes))
     annotated = {image for _, image, _ in found}

@@ -1,7 +1,8 @@
 """Images and masks in folders of any nesting, paired by their names.
 
 ``images/train/a.jpg`` + ``masks/train/a.png``; ``Tile 1/images/a.jpg`` + ``Tile 1/masks/a.png``;
-``train/a.png`` + ``trainannot/a.png``; ``a_sat.jpg`` + ``a_mask.png`` in one folder; ``a.jpg`` + ``a.png``.
+``train/a.png`` + ``trainannot/a.png``; ``images_png/1.png`` + ``masks_png/1.png``; ``a_sat.jpg`` + ``a_mask.png`` in one folder;
+``image1.png`` + ``mask1.png``; ``a.jpg`` + ``a.png``.
 """
 
 import re
@@ -25,7 +26,10 @@ IMAGE_WORDS = frozenset((
     "originals", "frames", "leftimg8bit",
 ))
 # fmt: on
-MASK_AFFIX = r"mask|masks|label|labels|labelids|gt|seg|segmentation|annotation|groundtruth|l"
+FORMAT_WORDS = frozenset(("png", "jpg", "jpeg", "tif", "tiff", "gif", "bmp", "webp", "8bit", "16bit"))
+"""What stands in a folder's name beside one of the words above and tells no two folders apart: ``masks_png``."""
+
+MASK_AFFIX = r"masks?|labels?|label(?:train)?ids|gts?|seg|segmentations?|anno|annot|annotations?|(?:ground[_ -]?)?truth|targets?|semantic|l"
 IMAGE_AFFIX = r"image|img|rgb|sat|leftimg8bit"
 
 
@@ -48,34 +52,38 @@ def read_place(path: PurePosixPath) -> Place:
     """Read role and split from the folders of a path."""
     role, split, rest = "", "", []
     for part in path.parts[:-1]:
-        part_role, part_split, known = _read_folder(part)
+        part_role, part_split, left = _read_folder(part)
         role, split = part_role or role, part_split or split
-        if not known:
-            rest.append(part)
+        if left:
+            rest.append(left)
     return Place(path, role, split, tuple(rest))
 
 
-def _read_folder(part: str) -> tuple[str, str, bool]:
-    """Return (role, split, whether every word of the folder's name was one of ours)."""
+def _read_folder(part: str) -> tuple[str, str, str]:
+    """Return (role, split, what of the folder's name says neither); a name with a word that is none of ours is wholly left."""
     words = re.split(r"[_\-. ]+", part.lower())
     if words == ["ground", "truth"]:
-        return "mask", "", True
+        return "mask", "", ""
     if len(words) == 1 and words[0] not in SPLIT_NAMES:
         for alias in sorted(SPLIT_NAMES, key=len, reverse=True):
             tail = words[0].removeprefix(alias)
             if tail != words[0] and tail in MASK_WORDS | IMAGE_WORDS:
                 words = [alias, tail]
                 break
-    if not all(w in MASK_WORDS or w in IMAGE_WORDS or w in SPLIT_NAMES for w in words):
-        return "", "", False
+    said = MASK_WORDS | IMAGE_WORDS | SPLIT_NAMES.keys()
+    numbers = [w for w in words if w.isdigit()]  # "images_2" and "masks_2" belong together, and are not "images_1"
+    if not said & set(words) or not all(w in said or w in FORMAT_WORDS or w.isdigit() for w in words):
+        return "", "", part
     role = "mask" if MASK_WORDS & set(words) else "image" if IMAGE_WORDS & set(words) else ""
-    return role, next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), ""), True
+    if numbers and not role:
+        return "", "", part
+    return role, next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), ""), "_".join(numbers)
 
 
 def bare_stem(stem: str, affixes: str) -> str:
-    """Take one affix ("_mask", "img_") off a stem; the stem itself where there is none."""
+    """Take one affix ("_mask", "img_", "mask" before a number) off a stem; the stem itself where there is none."""
     behind = re.fullmatch(rf"(.+?)[_\-. ](?:{affixes})", stem, re.IGNORECASE)
-    before = re.fullmatch(rf"(?:{affixes})[_\-. ](.+)", stem, re.IGNORECASE)
+    before = re.fullmatch(rf"(?:{affixes})(?:[_\-. ](?=.)|(?=\d))(.+)", stem, re.IGNORECASE)
     found = behind or before
     return found[1] if found else stem
 
@@ -129,11 +137,12 @@ def split_roles(source: Source, pairing: Pairing | None = None) -> tuple[list[Pl
     others = [p for p in places if p.role != "mask"]
     if masks:
         return others, masks
-    keys = {(*p.key[:-1], bare_stem(p.path.stem, IMAGE_AFFIX)): p for p in others if bare_stem(p.path.stem, MASK_AFFIX) == p.path.stem}
+    photos = [p for p in others if bare_stem(p.path.stem, MASK_AFFIX) == p.path.stem]
+    keys = {(*p.key[:-1], stem) for p in photos for stem in (p.path.stem, bare_stem(p.path.stem, IMAGE_AFFIX))}
     masks = [p for p in others if (bare := bare_stem(p.path.stem, MASK_AFFIX)) != p.path.stem and (*p.key[:-1], bare) in keys]
     if not masks:  # a.jpg + a.png
-        photos = {p.key for p in others if p.path.suffix.lower() in (".jpg", ".jpeg")}
-        masks = [p for p in others if p.path.suffix.lower() not in (".jpg", ".jpeg") and p.key in photos]
+        stems = {p.key for p in others if p.path.suffix.lower() in (".jpg", ".jpeg")}
+        masks = [p for p in others if p.path.suffix.lower() not in (".jpg", ".jpeg") and p.key in stems]
     taken = {p.path for p in masks}
     return [p for p in others if p.path not in taken], masks
 
@@ -243,6 +252,11 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         images, masks, found = pair_by_rule(images, masks, pairing, problems)
     else:
         found = pair_places(images, masks)
+    if not found:
+        raise SegcoreError(
+            f"Expected each mask under its image's name, none of the {len(masks)} masks, such as {masks[0].path}, belongs to one of the "
+            f"{len(images)} images, such as {images[0].path}: rename them, or say by a pattern what their names share."
+        )
     pairs = []
     for image in images:
         mask = found.get(image.path)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segcore.data.archives import FREE_BYTES, MAX_RATIO
-from segcore.data.importers.paired_folders import IMAGE_WORDS, MASK_WORDS, find_class_table, sample_id
+from segcore.data.importers.paired_folders import IMAGE_WORDS, MASK_WORDS, find_class_table, sample_id, split_roles
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.data.scanning import Progress
@@ -44,8 +44,8 @@ class Columns:
 
 
 def matches(source: Source) -> bool:
-    """Whether a Parquet file lies there, and no image beside it."""
-    return bool(_tables(source)) and not source.images
+    """Whether a Parquet file lies there, and no masks beside it; a picture or two for the README may."""
+    return bool(_tables(source)) and not (source.images and split_roles(source)[1])
 
 
 def _tables(source: Source) -> list[str]:

@@ -6,7 +6,7 @@ CVAT's "segmentation mask" export has the same folders, with colours declared in
 from pathlib import PurePosixPath
 
 from segcore.data.importers.class_tables import read_class_table
-from segcore.data.importers.paired_folders import find_class_table, unique_ids
+from segcore.data.importers.paired_folders import find_class_table, sample_id, unique_ids
 from segcore.data.importers.report import Problem
 from segcore.data.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.data.importers.standard_classes import PASCAL_VOC
@@ -52,25 +52,38 @@ def read_cvat(source: Source) -> Layout:
 
 
 def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
-    masks = {p.stem: p for p in source.images if "SegmentationClass" in p.parts}
-    images = {p.stem: p for p in source.images if not {"SegmentationClass", "SegmentationObject"} & set(p.parts)}
+    masks = {_name_below(p): p for p in source.images if "SegmentationClass" in p.parts}
+    images = {_name_below(p): p for p in source.images if not {"SegmentationClass", "SegmentationObject"} & set(p.parts)}
     if not images:
         raise SegcoreError(
             f"Expected images in a folder 'JPEGImages' of {source.root}, found only masks: export or copy the images there too."
         )
+    # The lists in Main are those of detection, which name thousands of images without masks.
+    lists = source.named(r"(.*/)?ImageSets/Segmentation/.+\.txt") or source.named(r"(.*/)?ImageSets/Main/.+\.txt")
     splits: dict[str, str] = {}
-    for name in source.named(r"(.*/)?ImageSets/(Segmentation|Main)/[^/]+\.txt"):
+    for name in lists:
         split = SPLIT_NAMES.get(PurePosixPath(name).stem.lower(), "")
         for line in (source.root / name).read_text("utf-8", errors="replace").split("\n"):
-            if line.strip():
-                stem = PurePosixPath(line.strip()).name
+            if stem := line.strip():
+                stem = stem if stem in images or stem in masks else PurePosixPath(stem).name
                 splits[stem] = split or splits.get(stem, "")
     wanted = [stem for stem in images if stem in masks or stem in splits]  # VOC holds thousands of images without masks
     files = {stem: source.root / path for stem, path in masks.items()}
-    pairs = [Pair(stem, source.root / images[stem], files.get(stem), splits.get(stem, "")) for stem in wanted]
+    pairs = [Pair(_id_of(stem), source.root / images[stem], files.get(stem), splits.get(stem, "")) for stem in wanted]
     problems = [
         Problem(str(path), "this mask has no image", "add the image under the same name, or remove the mask")
         for stem, path in masks.items()
         if stem not in images
     ]
     return unique_ids(pairs, problems), problems
+
+
+def _name_below(path: PurePosixPath) -> str:
+    """What image and mask share: the path below the folder that says what they are, without ending; CVAT keeps folders there."""
+    at = next((n for n, part in enumerate(path.parts) if part in ("JPEGImages", "SegmentationClass")), len(path.parts) - 2)
+    return PurePosixPath(*path.parts[at + 1 :]).with_suffix("").as_posix()
+
+
+def _id_of(name: str) -> str:
+    path = PurePosixPath(name)
+    return sample_id(path.parts[:-1], path.name)
