@@ -29,6 +29,6 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> SegcoreError:
     if near:
         return SegcoreError(f"Unknown {kind} {name!r}: did you mean {near[0]!r}?")
     if not names:
-        return SegcoreError(f"Unknown {kind} {name!r}: there is none yet.")
+        return SegcoreError(f"Unknown {kind} {name!r}: there is none yet, make one first.")
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return SegcoreError(f"Unknown {kind} {name!r}: expected one of {shown}.")

@@ -35,7 +35,7 @@ def _import(options: Options) -> dict[str, Any]:
 
 
 def _show_import(result: dict[str, Any]) -> str:
-    splits = ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items())
+    splits = ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items()) or "no splits yet"
     lines = [f"Imported {result['num_samples']} samples as {result['name']!r} ({splits})."]
     classes = result["label_set"]["classes"]
     lines.append(f"{len(classes)} classes: " + ", ".join(c["name"] for c in classes))

@@ -131,7 +131,8 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
                 if progress:
                     progress(done, len(entries), "unpacking")
     except _BROKEN as error:
-        raise SegcoreError(f"{archive.name} cannot be unpacked ({error}): pack the data anew as a plain zip or tar.") from error
+        told = getattr(error, "strerror", None) or error  # not the path on this machine, which says nothing to the sender
+        raise SegcoreError(f"{archive.name} cannot be unpacked ({told}): pack the data anew as a plain zip or tar.") from error
 
 
 def _write(entry: Entry, stream: IO[bytes], target: Path, archive: str) -> None:

@@ -3,7 +3,8 @@
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,17 @@ def _open_source(source: Path, staging: Staging, progress: Progress | None = Non
     return Source.scan(staging.unpacked)
 
 
+@contextmanager
+def _as_sent(source: Path, staging: Staging) -> Iterator[None]:
+    """Name in errors what the user gave, an archive, and not the folder where its files lie meanwhile."""
+    try:
+        yield
+    except SegcoreError as error:
+        if str(staging.unpacked) not in str(error):
+            raise
+        raise SegcoreError(str(error).replace(str(staging.unpacked), source.name)) from error
+
+
 def _in_order(totals: Mapping[str, int]) -> dict[str, int]:
     first = [s for s in SPLITS if s in totals]
     return {s: totals[s] for s in [*first, *sorted(set(totals) - {*first, ""})]}
@@ -163,7 +175,8 @@ def import_dataset(
         if destination.exists():
             raise taken
         try:
-            return _import_into(staging, source, name, copy, pairing, bands, progress)
+            with _as_sent(source, staging):
+                return _import_into(staging, source, name, copy, pairing, bands, progress)
         except OSError as error:
             raise SegcoreError(
                 f"The import into {destination.parent} broke off ({error.strerror or error}): make room or mend that, then import again."
@@ -208,7 +221,7 @@ def preview(source: Path, count: int = 4, pairing: Pairing | None = None, bands:
         SegcoreError: The form is not recognised, or none of the samples looked at is sound.
     """
     source = Path(source)
-    with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging:
+    with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging, _as_sent(source, staging):
         layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
         looked_at, _ = convert_rasters(replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))), staging.unpacked / ".bands", bands)
         labelling = agree_on_labels(looked_at)

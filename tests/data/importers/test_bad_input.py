@@ -3,6 +3,7 @@
 import re
 import struct
 import warnings
+import zipfile
 import zlib
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from segcore.data.dataset import Dataset
 from segcore.data.image_files import encode_png, write_bytes
-from segcore.data.importers import import_dataset
+from segcore.data.importers import import_dataset, preview
 from segcore.errors import SegcoreError
 
 CSV = "id,name,color,ignore\n0,sky,#0000ff,false\n4,road,#555555,\n9,void,#000000,true\n"
@@ -179,3 +180,12 @@ def test_progress_is_told(source):
     told = []
     import_dataset(source, source.parent / "set", "set", progress=lambda *step: told.append(step))
     assert told == [(3, 3, "telling ids from colours"), (3, 3, "importing")]
+
+
+def test_an_archive_without_pairs_is_named_as_it_was_sent(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as packed:
+        packed.writestr("images/a.png", encode_png(np.zeros((3, 4, 3), np.uint8)))
+    for look in (lambda: preview(tmp_path / "mine.zip"), lambda: import_dataset(tmp_path / "mine.zip", tmp_path / "out", "out")):
+        with pytest.raises(SegcoreError, match=r"images in mine\.zip.*found none") as told:
+            look()
+        assert str(tmp_path) not in str(told.value)
