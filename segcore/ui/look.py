@@ -43,7 +43,8 @@ def show(runs: Sequence[str], split: str) -> None:
         st.session_state["sample_moved"] = found.images[0]
     with controls:
         panels = _choose_panels(runs, beside)
-        merge = merge or beside
+        if any(panel in scenes.MERGED for panel in panels):  # without a merged panel every mask stands as it is
+            merge = merge or beside
     with right:
         sample = state.choose_image(found.images, "sample", f"Image, {len(found.images)} predicted")
     make = partial(scenes.packed_scene, workspace, tuple(runs), split, panels=panels, stamp=scenes.stamp(workspace, runs), merge=merge)

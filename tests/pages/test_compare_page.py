@@ -169,6 +169,7 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
     np.testing.assert_allclose(top.probabilities.sum(-1), 1, atol=1e-5)
 
     page = open_page("compare", run=trained.ensemble, split="test")
+    assert read.scene(page, "compare")["classes"] == ["field", "forest", "road", "roof"]  # a saved merge changes nothing unasked
     read.check(page.button_group(key="panels").set_value(["prediction", "merged"]).run())
     header = read.scene(page, "compare")
     assert [p["title"] for p in header["panels"] if "hidden" not in p] == ["Predicted mask", "Predicted mask, merged"]
