@@ -5,7 +5,7 @@ import shlex
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from segcore.ui import charts, copies, data_charts, manual, remedies, state
+from segcore.ui import charts, copies, data_charts, manual, remedies, state, tables
 from segcore.ui.balance_form import Request, ask, compare_rules, make_plan, repeated_images, saved_plans
 from segcore.ui.measuring import LISTED, stamp, table_behind
 
@@ -105,7 +105,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 with state.errors_shown():
     saved = saved_plans(dataset)
 if saved:
-    st.dataframe(saved, hide_index=True, alt="Balance plans saved with this data set")
+    tables.draw(saved, alt="Balance plans saved with this data set")
     st.caption("A plan of the same name is replaced. On the train page: Recipe, splits and device, Balance plan.")
 with st.expander("The same from the shell", icon=":material/terminal:"):
     words = ["python", "-m", "segcore", "balance", name, *request.arguments(), "--save", plan_name or suggested]

@@ -18,11 +18,12 @@ if not candidates:
 
 row = st.container(horizontal=True, vertical_alignment="bottom")
 with row.container():
-    run = state.choose_from("Model or ensemble", candidates, "run")
+    run = state.choose_model("Model or ensemble", candidates, "run")
 with state.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
 with row.container():
-    siblings = [r for r in state.finished_runs(state.SCORED, dataset.name) if r != run]
+    stands_for = state.once_a_question(state.finished_runs(state.SCORED, dataset.name))
+    siblings = [r for r in dict.fromkeys(stands_for.values()) if r != run]
     others = st.multiselect("Beside it", siblings, key="beside", bind="query-params", placeholder="further models", max_selections=5)
 with row:
     split = state.choose_split([s for s in dataset.splits if s])

@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from segcore.ui import against, borders, calibrated, charts, confused, manual, parts, predictions, robust, scored, state, suspected
+from segcore.ui import against, borders, calibrated, charts, confused, manual, parts, predictions, robust, scored, state, suspected, tables
 
 workspace = state.workspace()
 state.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
@@ -105,7 +105,7 @@ with tab_classes:
         st.plotly_chart(figure, key="class_iou", config=state.CHART, alt="IoU of each class")
     share = st.column_config.NumberColumn
     with table:
-        st.dataframe(
+        tables.draw(
             [
                 {
                     "class": c["name"],
@@ -117,7 +117,6 @@ with tab_classes:
                 }
                 for c in classes
             ],
-            hide_index=True,
             height=38 + 35 * min(len(classes), 14),
             column_config={
                 "IoU": share(format="percent", help="Pixels right / pixels that are truly or predictedly of the class"),
@@ -161,9 +160,8 @@ with tab_confusion, state.errors_shown():
 with tab_images:
     st.caption("Click a row to look at that image.")
     images = result["images"]
-    event = st.dataframe(
+    event = tables.draw(
         [{"image": i["id"], "mean IoU": i["mean_iou"], "pixel accuracy": i["pixel_accuracy"]} for i in images],
-        hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         key="hardest",

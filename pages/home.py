@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import checklist, state
+from segcore.ui import checklist, run_table, state, tables
 
 workspace = state.workspace()
 state.header("Segscope", "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your own images.")
@@ -63,24 +63,27 @@ left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Data sets", anchor=False)
     if rows:
-        st.dataframe(
+        tables.draw(
             [{"data set": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]} for d in rows],
-            hide_index=True,
             alt="The data sets of this workspace",
         )
     else:
         st.caption("None yet.")
 with right:
     st.subheader("Latest runs", anchor=False)
-    recent = workspace.runs.rows()[:8]
+    runs = workspace.runs.rows()
+    waiting = sum(r["state"] == "queued" for r in runs)
+    begun = sorted((r for r in runs if r["state"] != "queued"), key=lambda r: -(r["finished"] or r["started"] or r["created"] or 0.0))
+    recent = sorted(begun, key=lambda r: r["state"] not in run_table.WORKING)[:8]
     if recent:
-        st.dataframe(
-            [{"run": r["run"], "state": r["state"], "mean IoU": r["mean_iou"]} for r in recent],
-            hide_index=True,
+        tables.draw(
+            [{"run": r["run"], "state": run_table.state_title(r["state"]), "mean IoU": r["mean_iou"]} for r in recent],
             column_config={
                 "mean IoU": st.column_config.NumberColumn(format="percent", help="Best validation mean IoU, or the final score")
             },
             alt="The latest runs of this workspace",
         )
-    else:
+    elif not waiting:
         st.caption("None yet.")
+    if waiting:
+        st.page_link("pages/runs.py", label=f"{waiting} wait in the queue", icon=":material/hourglass_top:")

@@ -17,7 +17,7 @@ if not candidates:
 
 left, right = st.columns([3, 1], vertical_alignment="bottom")
 with left:
-    run = state.choose_from("Model or ensemble", candidates, "run")
+    run = state.choose_model("Model or ensemble", candidates, "run")
 with right, st.popover("Options", icon=":material/tune:", width="stretch"):
     options = predict_options.form("own")
 said = predict_options.sentence(options)

@@ -14,6 +14,8 @@ if not rows:
 
 run_queue.under_way(rows)
 chosen = run_table.table(rows)
+if "run" not in st.session_state and "run" not in st.query_params:
+    st.session_state["run"] = run_table.of_most_interest(rows)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     run = state.choose_from("Run", [r["run"] for r in rows], "run")
 workspace.steps.note("watch", next(r["dataset"] for r in rows if r["run"] == run))

@@ -12,8 +12,10 @@ state.header(
 names = workspace.recipe_studies.names()
 if not workspace.datasets.names():
     state.empty("There is no data set yet. Import your own images and masks, or open the demo.", "pages/home.py", "Go to the start page")
-with st.expander("New study, or more of one", icon=":material/add:", expanded=not names, key="new_recipe_study"):
-    study_form.show()
+form = st.expander("New study, or more of one", icon=":material/add:", expanded=not names, key="new_recipe_study", on_change="rerun")
+if form.open:  # what it tells costs a look at every run
+    with form:
+        study_form.show()
 if names:
     study_panel.show(state.choose_from("Study", names, "recipe_study"))
 else:

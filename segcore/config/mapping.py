@@ -1,6 +1,7 @@
 """Configs to JSON and back; a wrong key or value is refused by name."""
 
 import dataclasses
+from functools import lru_cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -30,7 +31,7 @@ def from_json(cls: type[T], data: dict[str, Any]) -> T:
     """
     if not isinstance(data, dict):
         raise SegcoreError(f"Expected a mapping for {cls.__name__}, received {data!r}: write it as {{...}}.")
-    hints = get_type_hints(cls)
+    hints = _hints_of(cls)  # type: ignore[arg-type]
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in data:
         if key not in names:
@@ -40,6 +41,12 @@ def from_json(cls: type[T], data: dict[str, Any]) -> T:
         return cls(**values)
     except TypeError as error:
         raise SegcoreError(f"{cls.__name__} lacks a key: {error}.") from error
+
+
+@lru_cache(maxsize=256)
+def _hints_of(cls: type) -> dict[str, Any]:
+    """Return the types of a dataclass's fields; resolving them is most of what reading a config costs."""
+    return get_type_hints(cls)
 
 
 def _convert(where: str, hint: Any, value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What one prediction mends and what it breaks against another, pixel by pixel."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,29 @@ class Exchange:
     def net(self) -> Counts:
         """(C, C) fixed minus broken pixels over all images: how many fewer mistakes of each kind B makes where one is right."""
         return self.fixed.sum(0) - self.broken.sum(0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as a JSON-ready mapping; of the counts only those that are not 0, as [image, true, other, pixels]."""
+        cells = {"fixed": self.fixed, "broken": self.broken}
+        sparse = {name: [[*map(int, at), int(counts[tuple(at)])] for at in np.argwhere(counts)] for name, counts in cells.items()}
+        return {"images": list(self.sample_ids), "classes": int(self.fixed.shape[-1]), "scored": self.scored, **sparse}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Exchange":
+        """Return what :meth:`to_json` wrote.
+
+        Raises:
+            SegcoreError: It is another thing.
+        """
+        try:
+            shape = (len(data["images"]), data["classes"], data["classes"])
+            counts = {name: np.zeros(shape, np.int64) for name in ("fixed", "broken")}
+            for name, found in counts.items():
+                told = np.array(data[name], np.int64).reshape(-1, 4)
+                found[tuple(told[:, :3].T)] = told[:, 3]
+            return Exchange(tuple(data["images"]), counts["fixed"], counts["broken"], int(data["scored"]))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise SegcoreError("Expected what one run mends of another, found another thing: it is counted again.") from error
 
     def hardest(self, true: int, other: int, what: str = "net") -> list[tuple[str, int]]:
         """Return (id, pixels) of the images in which a pair of classes changes most, largest change first, images without it left out.

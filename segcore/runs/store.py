@@ -20,6 +20,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ __all__ = [
     "note_environment",
     "replacing",
 ]
+
+
+@lru_cache(maxsize=4096)
+def _config_of(folder: Path, stamp: tuple[int, int, int]) -> RunConfig:
+    """Read a run's config; the file's stamp is part of the key, so that it is read again once it is another."""
+    return config_from_json(read_config(folder))
 
 
 class RunFolder(RunResults):
@@ -107,7 +114,11 @@ class RunFolder(RunResults):
         Raises:
             SegcoreError: It is absent, damaged, refused, or written by a newer version.
         """
-        return config_from_json(read_config(self.folder))
+        try:
+            found = (self.folder / "config.json").stat()
+        except OSError:
+            return config_from_json(read_config(self.folder))  # which says what is missing
+        return _config_of(self.folder, (found.st_ino, found.st_mtime_ns, found.st_size))
 
     def status(self) -> Status:
         """How the run is going; never raises (see :func:`read_status`)."""

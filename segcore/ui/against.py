@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.ui import manual, predictions, score_charts, scored, state
+from segcore.ui import manual, predictions, score_charts, scored, state, tables
 
 LISTED = 100
 """Images that a table lists."""
@@ -115,6 +115,10 @@ def _verdict(found: dict[str, Any]) -> str:
     return "**These images do not tell which is better**: the interval holds 0."
 
 
+def _in_points(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
 def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
     images = found["images"]
     names = [i["id"] for i in images]
@@ -130,9 +134,8 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
     points = event["selection"]["points"]
     listed = images if len(images) <= LISTED else [*images[: LISTED // 2], *images[-LISTED // 2 :]]
     share = st.column_config.NumberColumn
-    table = st.dataframe(
-        [{"image": i["id"], "A": i["a"], "B": i["b"], "A minus B": i["difference"]} for i in listed],
-        hide_index=True,
+    table = tables.draw(
+        [{"image": i["id"], "A": i["a"], "B": i["b"], "A minus B": _in_points(i["difference"])} for i in listed],
         height=250,
         on_select="rerun",
         selection_mode="single-row",
@@ -140,7 +143,7 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
         column_config={
             "A": share(format="percent", help=manual.MEAN_IOU),
             "B": share(format="percent", help=manual.MEAN_IOU),
-            "A minus B": share(format="percent", help="Mean IoU of A in this image minus that of B."),
+            "A minus B": share(format="%+.2f", help="Mean IoU of A in this image minus that of B, in points of percent."),
         },
         alt="Images that A wins by most first",
     )

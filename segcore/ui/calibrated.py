@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.evaluation.report import Report
-from segcore.ui import borders, manual, measure_charts, passes, state
+from segcore.ui import borders, manual, measure_charts, passes, state, tables
 
 FIT = "validation"
 
@@ -84,7 +84,7 @@ def show(report: Report, run: str, split: str) -> None:
         st.markdown("**Risk and coverage**", help="If only the surest pixels were answered, how many of those would be wrong?")
         curves = {"as it is": (own["coverage"], own["risk"])}
         st.plotly_chart(measure_charts.risk_coverage(curves), key="risk", config=state.CHART, alt="Risk and coverage")
-        st.dataframe(
+        tables.draw(
             [
                 {
                     "predicted class": names[k],
@@ -94,7 +94,6 @@ def show(report: Report, run: str, split: str) -> None:
                 }
                 for k in sorted(classes, key=lambda k: -(own["classes"][k]["ece"] or 0.0))
             ],
-            hide_index=True,
             height=210,
             column_config={
                 "ECE": st.column_config.NumberColumn(format="percent", help="Calibration error among the pixels predicted as this class"),

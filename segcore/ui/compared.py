@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.errors import SegcoreError
-from segcore.ui import against, charts, manual, scored, state
+from segcore.ui import against, charts, manual, scored, state, tables
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -31,7 +31,7 @@ def show(runs: Sequence[str], split: str) -> None:
         low, high = told["interval"]["mean_iou"]
         other = found.get(name)
         row = {"model": name, "images": told["num_samples"], "mean IoU": told["mean_iou"], "from": low, "to": high}
-        row |= {"pixel accuracy": told["pixel_accuracy"], "first minus this": None, "interval": "", "p value": None}
+        row |= {"pixel accuracy": told["pixel_accuracy"], "first minus this": None, "interval": "", "p value": ""}
         if other and other["reasons"]:
             reasons.append(f"{name}: {' '.join(other['reasons'])}")
             row["interval"] = "not comparable"
@@ -39,21 +39,21 @@ def show(runs: Sequence[str], split: str) -> None:
             row["first minus this"] = 100 * other["difference"]
             ends = other["interval"]
             row["interval"] = "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
-            row["p value"] = other["p_value"]
+            p = other["p_value"]
+            row["p value"] = "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
         rows.append(row)
     points = st.column_config.NumberColumn
     drawn = "2.5th and 97.5th percentile of the mean IoU, images drawn again with replacement 1,000 times."
-    st.dataframe(
+    tables.draw(
         rows,
-        hide_index=True,
         column_config={
             "mean IoU": points(format="percent", help=manual.MEAN_IOU),
             **dict.fromkeys(("from", "to"), points(format="percent", help=drawn)),
             "pixel accuracy": points(format="percent", help=manual.PIXEL_ACCURACY),
             "first minus this": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
             "interval": st.column_config.TextColumn(help="95 % of it: the same images are drawn again for both, 1,000 times."),
-            "p value": points(
-                format="%.3f", help="How often exchanging the two at random, image by image, gives at least this difference."
+            "p value": st.column_config.TextColumn(
+                help="How often exchanging the two at random, image by image, gives at least this difference."
             ),
         },
         alt="Scores of each model",

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.evaluation.report import Report
-from segcore.ui import score_charts, scored, state
+from segcore.ui import score_charts, scored, state, tables
 
 ORDERS = ("as in the data set", "alike together")
 
@@ -96,9 +96,8 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
         + ("" if true == predicted else f" for {state.plain(names[predicted])}")
         + f", in {int((pixels > 0).sum())} of {len(pixels)} images. Click a row, or a cell of the matrix."
     )
-    event = st.dataframe(
+    event = tables.draw(
         [{"image": report.sample_ids[i], "pixels": int(pixels[i]), "of the class": pixels[i] / of_class[i]} for i in order],
-        hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         key=f"cell_images_{true}_{predicted}",

@@ -10,7 +10,7 @@ from segcore.catalog import AUGMENTATIONS
 from segcore.data.dataset import Dataset
 from segcore.data.plans import BalancePlan
 from segcore.errors import SegcoreError
-from segcore.ui import pictures, state
+from segcore.ui import pictures, state, tables
 from segcore.ui.measuring import LISTED, stamp
 from segcore.workspace import Workspace
 
@@ -38,9 +38,8 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
         }
         for number, row in enumerate(rows[:LISTED])
     ]
-    st.dataframe(
+    tables.draw(
         shown,
-        hide_index=True,
         row_height=64,
         height=420,
         column_config={

@@ -7,7 +7,7 @@ import streamlit as st
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
 from segcore.postprocess.parameters import MaskFilter
-from segcore.ui import crf_image, ensemble_charts, following, manual, scenes, state
+from segcore.ui import crf_image, ensemble_charts, following, manual, scenes, state, tables
 from segcore.ui.ensemble_choice import Choice
 
 
@@ -144,9 +144,8 @@ def _beside(found: dict[str, Any], choice: Choice) -> None:
         layered = state.workspace().crf.layered(choice.dataset, found["split"])
     rows += [{"after the network": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]} for r in layered]
     share = st.column_config.NumberColumn
-    st.dataframe(
+    tables.draw(
         rows,
-        hide_index=True,
         column_config={
             "mean IoU": share(format="percent", help=manual.MEAN_IOU),
             "boundary IoU": share(format="percent", help="The same of pixels near the contours only."),

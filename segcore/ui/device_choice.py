@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.errors import SegcoreError
-from segcore.ui import state
+from segcore.ui import state, tables
 from segcore.ui.starting import key
 
 GIB = 1 << 30
@@ -95,9 +95,8 @@ def _cluster() -> None:
         st.error(str(error), icon=":material/error:")
         return
     if workers:
-        st.dataframe(
+        tables.draw(
             [{"worker": w["name"], "machine": w["host"], "GPUs": w["gpus"], "threads": w["threads"]} for w in workers],
-            hide_index=True,
             alt="Workers of the cluster",
         )
     else:

@@ -36,7 +36,7 @@ def choose() -> Choice:
             "pages/home.py",
             "Go to the start page",
         )
-    one, two, three = st.columns([2, 5, 2], vertical_alignment="top")
+    one, two = st.columns([5, 3])
     with one:
         dataset = state.choose_from("Data set", names, "dataset")
     candidates = workspace.ensembles.candidates(dataset)
@@ -45,9 +45,8 @@ def choose() -> Choice:
     if not set(st.session_state.get("members", ())) <= set(candidates):
         del st.session_state["members"]
     start = list(groups[0].members) if groups else candidates[-1:]
+    chosen = st.multiselect("Members", candidates, default=start, key="members", bind="query-params", persist_state="session", wrap=True)
     with two:
-        chosen = st.multiselect("Members", candidates, default=start, key="members", bind="query-params", persist_state="session")
-    with three:
         rule = st.selectbox(
             "Rule",
             list(ENSEMBLE_RULES),

@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
-from segcore.ui import following, manual, state, viewer
+from segcore.ui import following, manual, state, tables, viewer
 from segcore.ui.ensemble_choice import Choice
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
@@ -49,9 +49,8 @@ def _table(choice: Choice, splits: list[str]) -> None:
             there = len(workspace.crf.stored(choice.members, split))
         if there < total:
             lacking[split] = total - there
-    st.dataframe(
+    tables.draw(
         rows,
-        hide_index=True,
         column_config={s: st.column_config.NumberColumn(f"mean IoU, {s}", format="percent", help=manual.MEAN_IOU) for s in splits},
         alt="The members with their scores",
     )
@@ -78,7 +77,7 @@ def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
         st.warning(str(error), icon=":material/warning:")
         return None, split
     count = len(choice.members)
-    label = f"Combine {count} members on {split}" if not name else f"Save and combine on {split}"
+    label = f"Combine {count} member{'' if count == 1 else 's'} on {split}" if not name else f"Save and combine on {split}"
     if st.button(label, type="primary" if not run else "secondary", icon=":material/join:", key="combine", width="stretch"):
         with state.errors_shown():
             workspace.ensembles.combine(choice.members, split, **arguments)

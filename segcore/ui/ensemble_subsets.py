@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.ui import ensemble_charts, following, manual, state
+from segcore.ui import ensemble_charts, following, manual, state, tables
 from segcore.ui.ensemble_choice import Choice, take_weights
 from segcore.workspace.ensembles import DRAWS
 
@@ -139,9 +139,8 @@ def _table(found: dict[str, Any]) -> None:
         for s in ranked
     ]
     share = st.column_config.NumberColumn
-    event = st.dataframe(
+    event = tables.draw(
         rows,
-        hide_index=True,
         height=250,
         on_select="rerun",
         selection_mode="single-row",

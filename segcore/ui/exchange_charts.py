@@ -6,7 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-SCALE = [[0.0, "#d55e00"], [0.5, "rgba(128,128,128,0.06)"], [1.0, "#009e73"]]
+STRONG = 0.45
+"""Where a cell's colour goes from a tint, on which the page's own ink is read, to full, on which white is."""
+
+SCALE = [
+    [0.0, "#b34700"],
+    [(1 - STRONG) / 2, "rgba(179,71,0,.8)"],
+    [(1 - STRONG) / 2, "rgba(179,71,0,.28)"],
+    [0.5, "rgba(128,128,128,.06)"],
+    [(1 + STRONG) / 2, "rgba(0,115,79,.28)"],
+    [(1 + STRONG) / 2, "rgba(0,115,79,.8)"],
+    [1.0, "#00734f"],
+]
 MAX_WRITTEN = 24
 """Up to so many classes the pixels stand in the cells."""
 
@@ -27,38 +38,34 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
     figure = go.Figure(
         go.Heatmap(z=shade, x=places, y=places, colorscale=SCALE, zmin=-1, zmax=1, showscale=False, xgap=2, ygap=2, hoverinfo="skip")
     )
-    cells = [(t, o) for t in places for o in places if pixels[t, o]]
-    words = [f"{_short(int(signed[t, o]))}" if size <= MAX_WRITTEN else "" for t, o in cells]
-    figure.add_trace(
-        go.Scatter(
-            x=[o for _, o in cells],
-            y=[t for t, _ in cells],
-            text=words,
-            mode="markers+text" if size <= MAX_WRITTEN else "markers",
-            textfont={"size": 11, "color": [_ink(shade[t, o]) for t, o in cells]},
-            marker={"symbol": "square", "size": 24, "opacity": 0},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-            customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
-            hovertemplate="true %{customdata[3]}, taken for %{customdata[4]}<br>%{customdata[2]:+,} pixels<extra></extra>",
-            showlegend=False,
+    filled = [(t, o) for t in places for o in places if pixels[t, o]]
+    for strong in (False, True):
+        cells = [(t, o) for t, o in filled if bool(abs(shade[t, o]) > STRONG) is strong]
+        figure.add_trace(
+            go.Scatter(
+                x=[o for _, o in cells],
+                y=[t for t, _ in cells],
+                text=[_short(int(signed[t, o])) if size <= MAX_WRITTEN else "" for t, o in cells],
+                mode="markers+text" if size <= MAX_WRITTEN else "markers",
+                textfont={"size": 11, **({"color": "#ffffff"} if strong else {})},
+                marker={"symbol": "square", "size": 24, "opacity": 0},
+                selected={"marker": {"opacity": 0}},
+                unselected={"marker": {"opacity": 0}},
+                customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
+                hovertemplate="true %{customdata[3]}, taken for %{customdata[4]}<br>%{customdata[2]:+,} pixels<extra></extra>",
+                showlegend=False,
+            )
         )
-    )
     ticks = {
         "tickvals": places,
         "ticktext": [name if len(name) < 19 else name[:17] + "…" for name in names],
         "showgrid": False,
         "zeroline": False,
     }
-    figure.update_xaxes(side="top", title="taken for", tickangle=-45, **ticks)
+    figure.update_xaxes(side="top", title="taken for", tickangle=-45, ticklabeloverflow="allow", **ticks)
     figure.update_yaxes(autorange="reversed", title="true", **ticks)
-    figure.update_layout(height=min(760, 150 + 34 * size), margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    figure.update_layout(height=min(760, 150 + 34 * size), margin={"l": 8, "r": 56, "t": 8, "b": 8})
     return figure
-
-
-def _ink(shade: float) -> str:
-    """Colour of the words in a cell: white where it is strongly coloured, else a grey seen on light and dark."""
-    return "#ffffff" if abs(shade) > 0.55 else "#7d8590"
 
 
 def _short(value: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.evaluation.exchange import Exchange
-from segcore.ui import exchange_charts, manual, scored, state
+from segcore.ui import exchange_charts, manual, scored, state, tables
 from segcore.workspace import Workspace
 
 LISTED = 60
@@ -116,9 +116,8 @@ def _images(found: Exchange, labels: list[str], what: str, pair: tuple[str, str]
         values = {"fixed": found.fixed, "broken": found.broken}.get(what, found.fixed - found.broken).sum((1, 2))
         order = np.argsort(-np.abs(values), kind="stable")
         rows = [(found.sample_ids[i], int(values[i])) for i in order if values[i]]
-    event = st.dataframe(
+    event = tables.draw(
         [{"image": name, "pixels": pixels} for name, pixels in rows[:LISTED]],
-        hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         key=f"exchange_images_{cell}_{what}",

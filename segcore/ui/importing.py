@@ -15,7 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from segcore.data.importers import Pairing, Preview, parse_bands
 from segcore.data.journal import kept
 from segcore.data.staging import Staging, broken_off, reserve, throw_away
-from segcore.ui import pictures, state
+from segcore.ui import pictures, state, tables
 
 
 def form() -> None:
@@ -144,10 +144,9 @@ def _show_preview(seen: Preview) -> None:
         column.image(pictures.shrink(image, 480), width="stretch", alt=f"Image {sample}")
         column.image(pictures.shrink(pictures.paint(mask, seen.label_set), 480), caption=state.plain(sample), width="stretch", alt="Mask")
     colors = state.hex_colors(seen.label_set)
-    st.dataframe(
+    tables.draw(
         [{"": pictures.swatch(h), "class": c.name, "id": c.id} for c, h in zip(seen.label_set.classes, colors, strict=True)]
         + [{"": None, "class": f"{c.name} (ignored)", "id": c.id} for c in seen.label_set.ignored],
-        hide_index=True,
         column_config={"": st.column_config.ImageColumn(width="small")},
         width="content",
         alt="The classes found",
@@ -159,8 +158,7 @@ def _show_preview(seen: Preview) -> None:
 
 
 def _list_problems(problems: list[dict[str, str]]) -> None:
-    st.dataframe(
+    tables.draw(
         [{"sample": p["sample"] or "whole set", "what": p["what"], "what to do": p["mend"]} for p in problems],
-        hide_index=True,
         alt="What did not fit",
     )

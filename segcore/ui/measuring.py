@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from segcore.data.dataset import Dataset
-from segcore.ui import state
+from segcore.ui import state, tables
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
@@ -52,8 +52,15 @@ def measured(
     if key not in results:
         samples = dataset.select(split)
         pixels = sum(sample.height * sample.width for sample in samples)
-        if not cheap and pixels > AT_ONCE and not st.button(
-            label, key=f"measure_{what}", icon=":material/play_arrow:", help=f"Reads {len(samples):,} files once; kept until they change."
+        if (
+            not cheap
+            and pixels > AT_ONCE
+            and not st.button(
+                label,
+                key=f"measure_{what}",
+                icon=":material/play_arrow:",
+                help=f"Reads {len(samples):,} files once; kept until they change.",
+            )
         ):
             return None
         bar = st.progress(0.0, text="Reading ...")
@@ -80,7 +87,7 @@ def table_behind(rows: Sequence[Mapping[str, Any]], file_name: str, **columns: A
         columns: Streamlit column settings by column name.
     """
     with st.popover("Table", icon=":material/table:", type="tertiary"):
-        st.dataframe(list(rows[:LISTED]), hide_index=True, column_config=columns or None, alt=f"Table {file_name}")
+        tables.draw(list(rows[:LISTED]), column_config=columns or None, alt=f"Table {file_name}")
         if len(rows) > LISTED:
             st.caption(f"The first {LISTED:,} of {len(rows):,} rows; the file holds all.")
         st.download_button(

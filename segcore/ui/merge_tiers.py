@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.ui import merge_answers, merge_charts, state
+from segcore.ui import merge_answers, merge_charts, state, tables
 from segcore.ui.merge_answers import Groups
 
 TITLES = {"merged": "T0 merged: predicted", "summed": "T1 probabilities summed", "retrained": "T2 retrained: realised"}
@@ -159,7 +159,7 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
             "All tiers are scored on the merged labels of the same images, so their differences are fair; intervals draw images anew and "
             "keep each image's pair together (95 %). A gain over the unmerged model is partly composition: the average of fewer labels."
         )
-    st.dataframe(rows, hide_index=True, column_config={title: number for _, title in SCORES}, alt="Scores of each tier")
+    tables.draw(rows, column_config={title: number for _, title in SCORES}, alt="Scores of each tier")
     if len(found["tiers"]) > 1:
         columns: dict[str, Sequence[float | None]] = {}
         for tier in found["tiers"]:
@@ -168,7 +168,7 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
             columns[TITLES[tier["tier"]]] = tier["group_iou"]
         table = [{"label": title, **{name: values[k] for name, values in columns.items()}} for k, title in enumerate(titles)]
         percent = st.column_config.NumberColumn(format="percent")
-        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(columns, percent), alt="IoU of each group by tier")
+        tables.draw(table, column_config=dict.fromkeys(columns, percent), alt="IoU of each group by tier")
 
 
 def _row(title: str, tier: Mapping[str, Any], *, promised: bool = False) -> dict[str, Any]:

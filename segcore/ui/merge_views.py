@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.labels import LabelSet
-from segcore.ui import manual, merge_answers, merge_charts, state
+from segcore.ui import manual, merge_answers, merge_charts, state, tables
 from segcore.ui.merge_answers import Groups, Importance
 
 MEASURES = (
@@ -127,9 +127,8 @@ def table(found: Mapping[str, Any]) -> None:
         told = "" if low is None else f"{low:+.3f} to {high:+.3f}"
         rows.append({"what": title, "before": found["before"][key], "after": found["after"][key], "change, 95 %": told})
     number = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(
+    tables.draw(
         rows,
-        hide_index=True,
         height=38 + 35 * len(rows),
         column_config={"before": number, "after": number},
         alt="Before and after the merge",
@@ -208,7 +207,7 @@ def reported(run: str, split: str, splits: Sequence[str], groups: Groups, prior:
     for title, end in (("lift, lower bound", 0), ("lift, upper bound", 1)):
         rows.append({"what": title, first: chosen["lift_interval"][end], second: told["lift_interval"][end]})
     number = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(rows, hide_index=True, height=38 + 35 * len(rows), column_config={first: number, second: number}, alt="Both splits")
+    tables.draw(rows, height=38 + 35 * len(rows), column_config={first: number, second: number}, alt="Both splits")
     low = told["lift_interval"][0]
     if low is not None and low > 0:
         st.markdown(f"**It holds on {state.plain(other)}**: there the whole interval of the lift lies above 0 as well.")

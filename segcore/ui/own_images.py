@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.data.uploads import MAX_BYTES, MAX_FILES, Upload
 from segcore.errors import SegcoreError
-from segcore.ui import state
+from segcore.ui import state, tables
 from segcore.workspace.batches import MOST_BATCHES, Batch, Progress
 
 KEY = "batch"
@@ -86,6 +86,4 @@ def refused(batch: Batch) -> None:
         return
     count = len(batch.refused)
     with st.expander(f"{count} of {count + len(batch.images)} files were not taken", icon=":material/block:", expanded=count <= 3):
-        st.dataframe(
-            [{"file": name, "why": why} for name, why in batch.refused], hide_index=True, alt="Files that were not taken, with the reasons"
-        )
+        tables.draw([{"file": name, "why": why} for name, why in batch.refused], alt="Files that were not taken, with the reasons")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from segcore.config import PredictOptions
 from segcore.errors import SegcoreError
-from segcore.ui import pictures, state
+from segcore.ui import pictures, state, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 from segcore.workspace.batches import Batch
@@ -89,9 +89,8 @@ def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> 
         mask = shelf.summary(run, batch, image, options).mask
     colors = state.hex_colors(labels)
     rows = shares(mask, labels)
-    st.dataframe(
+    tables.draw(
         [{"": pictures.swatch(colors[r["index"]]), "class": r["name"], **{k: r[k] for k in ("share", "pixels", "id")}} for r in rows],
-        hide_index=True,
         column_config={
             "": st.column_config.ImageColumn(width="small"),
             "share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", help="Pixels of the class / all pixels."),

@@ -1,19 +1,31 @@
 """Scores of parts of a split, and the spread over seeds, folds or members."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from segcore.evaluation.report import Report
-from segcore.ui import manual, score_charts, scored, state
+from segcore.ui import manual, score_charts, scored, state, tables
+from segcore.ui.run_names import short_name
 
 KINDS = {
     "class": "class held",
     "tag": "tag",
     "folder": "group or folder",
-    "prefix": "name beginning",
+    "prefix": "group of like names",
     "brightness": "brightness",
     "size": "size of things",
 }
+
+SCORES = {
+    "mean_iou": "mean IoU",
+    "mean_dice": "mean Dice",
+    "frequency_weighted_iou": "IoU by pixels",
+    "kappa": "Cohen's kappa",
+    "mcc": "MCC",
+}
+"""Scores in words, where their names say it otherwise."""
 
 
 def show(report: Report, run: str, split: str, stage: str) -> None:
@@ -37,12 +49,11 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         figure = score_charts.part_scores(rows, report.to_json()["mean_iou"])
         st.plotly_chart(figure, key="parts", config=state.CHART, alt="Mean IoU of each part of the split, with its interval")
     with table:
-        st.dataframe(
+        tables.draw(
             [
                 {"part": r["name"], "images": r["num_samples"], "mean IoU": r["mean_iou"], "pixel accuracy": r["pixel_accuracy"]}
                 for r in rows
             ],
-            hide_index=True,
             column_config={
                 "mean IoU": st.column_config.NumberColumn(format="percent", help="Over the classes that occur in this part"),
                 "pixel accuracy": st.column_config.NumberColumn(format="percent", help=manual.PIXEL_ACCURACY),
@@ -53,6 +64,12 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     if "tag" not in known:
         told += " Give images tags (night, rain) on the data set page, under Browse, to score those apart too."
     st.caption(told)
+
+
+def _told_apart(runs: Sequence[str]) -> list[str]:
+    """Return names that fit into a legend, or the runs' own where these would be alike."""
+    short = [short_name(run) for run in runs]
+    return short if len(set(short)) == len(short) else list(runs)
 
 
 def _sizes(report: Report, run: str, split: str, stage: str) -> None:
@@ -132,16 +149,16 @@ def repetitions(run: str, split: str) -> None:
         ),
     )
     names = workspace.scores.label_set(chosen[0]).class_names
-    chart, table = st.columns([3, 2], gap="large")
+    chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = score_charts.member_spread(names, chosen, spread.class_iou)
+        figure = score_charts.member_spread(names, _told_apart(chosen), spread.class_iou)
         st.plotly_chart(figure, key="members", config=state.CHART, alt="IoU of each class by each run")
     share = st.column_config.NumberColumn
     with table:
-        st.dataframe(
+        tables.draw(
             [
                 {
-                    "score": name.replace("_", " "),
+                    "score": SCORES.get(name, name.replace("_", " ")),
                     "mean": s["mean"],
                     "deviation": s["deviation"],
                     "least": s["range"][0],
@@ -149,12 +166,11 @@ def repetitions(run: str, split: str) -> None:
                 }
                 for name, s in scores.items()
             ],
-            hide_index=True,
             column_config={
-                "mean": share(format="%.4f", help="Sum over runs / number of runs"),
-                "deviation": share(format="%.4f", help="Standard deviation over runs (n - 1)"),
-                "least": share(format="%.4f", help="Of any run"),
-                "most": share(format="%.4f", help="Of any run"),
+                "mean": share(format="%.3f", width=64, help="Sum over runs / number of runs; 1 is perfect"),
+                "deviation": share(format="%.3f", width=78, help="Standard deviation over runs (n - 1)"),
+                "least": share(format="%.3f", width=64, help="Of any run"),
+                "most": share(format="%.3f", width=64, help="Of any run"),
             },
             alt="Spread of each score over the runs",
         )

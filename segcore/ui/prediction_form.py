@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segcore.catalog import MASK_VALUES
-from segcore.ui import state
+from segcore.ui import state, tables
 
 MAX_UPLOAD = 500
 """Megabytes of an upload; larger sets are read from a folder."""
@@ -101,7 +101,7 @@ def _tell(report: dict[str, Any]) -> None:
     if rows:
         counts = f"{len(report['refused'])} refused, {len(report['missing'])} missing, {len(report['extra'])} extra"
         st.caption(counts)
-        st.dataframe(rows, hide_index=True, alt=f"What does not fit: {counts}")
+        tables.draw(rows, alt=f"What does not fit: {counts}")
 
 
 def _value_help() -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from segcore.config import PredictOptions
 from segcore.ui import predict_options, state
+from segcore.ui.run_names import called
 
 
 def offer(runs: Sequence[str], split: str) -> bool:
@@ -32,7 +33,9 @@ def offer(runs: Sequence[str], split: str) -> bool:
             for row in needed:
                 if row["state"] in ("failed", "interrupted"):
                     st.error(f"{row['run']}: {row['cause'] or row['state']}", icon=":material/error:")
-            st.markdown(f"The split **{split}** has not been predicted yet by {', '.join(f'`{r}`' for r in missing)}.")
+            st.markdown(
+                f"The split **{split}** has not been predicted yet by {', '.join(f'**{state.plain(called(r))}**' for r in missing)}."
+            )
             with st.container(horizontal=True):
                 pressed = st.button(f"Predict {split}", type="primary", icon=":material/play_arrow:", key="predict_split")
                 with st.popover("Options", icon=":material/tune:"):
@@ -69,5 +72,6 @@ def caption(runs: Sequence[str], split: str) -> None:
         low, high = report["interval"]["mean_iou"]
         left = getattr(state.workspace().runs.open(run).config, "left_out", 0)
         short = f", {left} images left out" if left else ""
-        parts.append(f"{run}: mean IoU {state.percent(report['mean_iou'])} ({state.percent(low)} to {state.percent(high)}{short})")
+        score = f"mean IoU {state.percent(report['mean_iou'])} ({state.percent(low)} to {state.percent(high)}{short})"
+        parts.append(f"{state.plain(called(run))}: {score}")
     st.caption(f"On {split}, {report['num_samples']} images, each at its own size, 95 % interval over images. " + " · ".join(parts))

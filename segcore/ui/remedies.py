@@ -9,7 +9,7 @@ from segcore.data.dataset import Dataset
 from segcore.data.statistics import ClassStatistics
 from segcore.data.transforms import PRESETS
 from segcore.data.weights import RULES, class_weights
-from segcore.ui import charts, state
+from segcore.ui import charts, state, tables
 from segcore.ui.measuring import measured, table_behind
 
 
@@ -29,9 +29,8 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
         st.caption("Errors on rare classes cost more; no image is repeated. Chosen on the train page under Recipe, as Class weights.")
         by_title = {CLASS_WEIGHTS[rule].title: class_weights(part.counts, rule, normalise=True) for rule in RULES}
         rows = [{"class": n, **{title: round(float(w[c]), 4) for title, w in by_title.items()}} for c, n in enumerate(names)]
-        st.dataframe(
+        tables.draw(
             rows,
-            hide_index=True,
             column_config={
                 CLASS_WEIGHTS[rule].title: st.column_config.NumberColumn(format="%.2f", help=CLASS_WEIGHTS[rule].summary) for rule in RULES
             },
@@ -69,9 +68,8 @@ def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
         {"side of the window": f"1/{round(1 / share)}", "anywhere": d["anywhere"], "round a class": d["round_class"]}
         for share, d in reached.items()
     ]
-    st.dataframe(
+    tables.draw(
         rows,
-        hide_index=True,
         column_config={
             "side of the window": st.column_config.TextColumn(help="Over the side of the image."),
             "anywhere": st.column_config.NumberColumn(format="%.4f", help="Distance from equal shares in windows cut anywhere."),
@@ -95,9 +93,8 @@ def rules(rows: list[dict[str, Any]], name: str) -> None:
     """
     st.markdown("**Rules for repeating images**")
     st.caption("With their usual amounts, under the same target and cap. LVIS and ML-ROS look at images only, never at pixels.")
-    st.dataframe(
+    tables.draw(
         rows,
-        hide_index=True,
         column_config={
             "after": st.column_config.NumberColumn("distance after", format="%.4f", help="Distance from the target with the copies."),
             "effective sample size": st.column_config.NumberColumn(format="%.0f", help="(sum of repeats)² / sum of squares (Kish, 1965)."),

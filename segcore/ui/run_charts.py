@@ -9,6 +9,9 @@ import plotly.graph_objects as go
 from segcore.ui.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
 
 DASHES = ("solid", "dash", "dot", "dashdot")
+TITLES = {"loss": "training", "mean_iou": "training", "val_loss": "validation", "val_mean_iou": "validation"}
+"""What a quantity is called in a chart that says above it of what."""
+
 GIB = 1 << 30
 WHOLE_TICKS = 12
 """Up to so many epochs each has a tick of its own: there is no epoch 1.5."""
@@ -67,7 +70,8 @@ def curves(
             if not points:
                 continue
             x, y = zip(*points, strict=True)
-            name = key if len(histories) == 1 else f"{run} · {key}"
+            title = TITLES.get(key, key.replace("_", " "))
+            name = title if len(histories) == 1 else f"{run} · {title}"
             color = cycle_color(number if len(histories) == 1 else position)
             line = {"dash": DASHES[number % len(DASHES)], "width": 2, "color": color}
             if smoothing:
@@ -76,6 +80,8 @@ def curves(
             mode = "lines+markers" if len(x) < 40 and not smoothing and len(histories) == 1 else "lines"
             shown = len(histories) == 1 or number == 0  # one entry a run: with many runs the legend would be larger than the chart
             figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode=mode, line=line, legendgroup=run, showlegend=shown))
+    if all(key.endswith("iou") for key in keys):
+        figure.update_yaxes(tickformat=".0%")
     return _framed(figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0))
 
 
@@ -100,6 +106,7 @@ def class_curves(
         if points:
             x, y = zip(*points, strict=True)
             figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode="lines", line={"color": color, "width": 2}))
+    figure.update_yaxes(tickformat=".0%")
     return _framed(figure, False, by_time, 380)
 
 

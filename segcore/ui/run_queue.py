@@ -7,9 +7,9 @@ import streamlit as st
 
 from segcore.errors import SegcoreError
 from segcore.ui import state
+from segcore.ui.run_table import WORKING
 from segcore.workspace.waiting import Waiting
 
-ACTIVE = ("starting", "running", "stopping")
 SHOWN = 10
 """Waiting runs that are drawn one by one."""
 
@@ -23,7 +23,7 @@ def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _busy(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What works or waits, each with its state: where that changes, the table below tells an old story."""
-    return sorted((r["run"], r["state"]) for r in rows if r["state"] in ACTIVE or r["state"] == "queued")
+    return sorted((r["run"], r["state"]) for r in rows if r["state"] in WORKING or r["state"] == "queued")
 
 
 def _card() -> None:
@@ -34,7 +34,7 @@ def _card() -> None:
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    active = [r for r in rows.values() if r["state"] in ACTIVE]
+    active = [r for r in rows.values() if r["state"] in WORKING]
     queued = [r for r in rows.values() if r["state"] == "queued"]
     if _busy(rows.values()) != st.session_state.get("busy_runs"):
         st.rerun()
@@ -78,7 +78,7 @@ def _open(run: str) -> None:
 def _waiting(job: Waiting, place: int, count: int) -> None:
     queue, run = state.workspace().queue, job.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        why = ":material/pause: held back" if job.held else f"after {', '.join(job.after)}" if job.after else _waits_for(job.request)
+        why = ":material/pause: held back" if job.held else _waits_for_runs(run, job.after) if job.after else _waits_for(job.request)
         priority = f" · priority {job.priority}" if job.priority else ""
         st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
         changes = {
@@ -95,12 +95,20 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
             ),
             "cancel": (":material/close:", "Take it out of the queue", True, lambda: state.workspace().runs.stop(run)),
         }
+        buttons = st.container(horizontal=True, width="content")
         for name, (icon, help, enabled, act) in changes.items():
             label = f"{help}: {run}"
-            if st.button("", key=f"{name}_{run}", icon=icon, help=label, disabled=not enabled, type="tertiary"):
+            if buttons.button("", key=f"{name}_{run}", icon=icon, help=label, disabled=not enabled, type="tertiary"):
                 with state.errors_shown():
                     act()
                 st.rerun()
+
+
+def _waits_for_runs(run: str, after: Sequence[str]) -> str:
+    """Say in few words which runs come first: those that a run is named for need no name again."""
+    if len(after) == 1:
+        return "after its training" if run.startswith(f"{after[0]}--") else f"after {after[0]}"
+    return f"after {len(after)} others"
 
 
 def _waits_for(request: str) -> str:

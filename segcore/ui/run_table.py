@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.catalog import RUN_KINDS, RUN_STATES
-from segcore.ui import state
+from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
+from segcore.ui import state, tables
 
 Row = Mapping[str, Any]
 ROW_PIXELS = 35
+WORKING = ("starting", "running", "stopping")
+"""States of a run whose process lives."""
 
 
 def state_title(name: str) -> str:
@@ -22,6 +24,14 @@ def state_title(name: str) -> str:
 def kind_title(name: str) -> str:
     """Return how a kind of run is called; one that this version does not know keeps its own name."""
     return RUN_KINDS[name].title if name in RUN_KINDS else name or "Damaged"
+
+
+def network_title(network: str) -> str:
+    """Return how a network is called, of the names that a row of runs has; what this version does not know keeps its own name."""
+    architecture, _, encoder = network.partition(" · ")
+    if architecture not in ARCHITECTURES or encoder not in ENCODERS:
+        return network
+    return f"{ARCHITECTURES[architecture].title} · {ENCODERS[encoder].title}"
 
 
 def matching(
@@ -76,9 +86,8 @@ def table(rows: Sequence[Row]) -> list[str]:
         if chosen and st.session_state.get("run") not in chosen:
             st.session_state["run"] = chosen[-1]
 
-    event = st.dataframe(
+    event = tables.draw(
         [_line(row) for row in shown],
-        hide_index=True,
         height=min(420, 38 + ROW_PIXELS * max(len(shown), 1)),
         column_config=COLUMNS,
         key=key,
@@ -92,6 +101,17 @@ def table(rows: Sequence[Row]) -> list[str]:
         st.caption("No run fits these filters.")
     _actions({row["run"]: row for row in shown}, chosen)
     return chosen
+
+
+def of_most_interest(rows: Sequence[Row]) -> str:
+    """Return the run that is looked at first: what works, else the training that ended last, else the newest.
+
+    Args:
+        rows: One or more rows of the workspace, newest first.
+    """
+    working = [row for row in rows if row["state"] in WORKING]
+    ended = sorted((row for row in rows if row["finished"]), key=lambda row: (row["kind"] == "train", row["finished"]), reverse=True)
+    return str(next(iter([*working, *ended, *rows]))["run"])
 
 
 COLUMNS = {
@@ -115,7 +135,7 @@ def _line(row: Row) -> dict[str, Any]:
         "mean IoU": row["mean_iou"],
         "epoch": f"{row['epoch'] or 0} of {row['epochs']}" if row["epochs"] else "",
         "tags": row["tags"],
-        "network": row["network"],
+        "network": network_title(row["network"]),
         "data set": row["dataset"],
         "started": datetime.fromtimestamp(row["started"]) if row["started"] else None,
         "took": state.duration(took) if took and took > 0 else "",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from segcore.labels import LabelSet
-from segcore.ui import pictures, run_charts, state
+from segcore.ui import pictures, run_charts, state, tables
 from segcore.workspace import Workspace
 
 Picture = npt.NDArray[np.uint8]
@@ -140,9 +140,7 @@ def made_with(run: str) -> None:
         if git.get("changed"):
             st.caption("Changed files: " + ", ".join(f"`{name}`" for name in git["changed"][:12]))
     with right:
-        st.dataframe(
-            [{"package": name, "version": version} for name, version in noted.get("packages", {}).items()], hide_index=True, alt="Packages"
-        )
+        tables.draw([{"package": name, "version": version} for name, version in noted.get("packages", {}).items()], alt="Packages")
 
 
 def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> dict[str, str]:

@@ -13,6 +13,7 @@ from segcore.evaluation.compression import merge_probabilities
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.parameters import CRFParameters
 from segcore.ui.merge_beside import Beside
+from segcore.ui.run_names import short_name
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 
@@ -278,9 +279,3 @@ def crf_missing(workspace: Workspace) -> str:
     except SegcoreError as error:
         return str(error)
     return ""
-
-
-def short_name(run: str) -> str:
-    """Return the part of a run's id that tells it from its siblings."""
-    parts = run.split("--")[0].split("-")
-    return "-".join(parts[-3 if parts[-2:-1] == ["crf"] else -2 :])

@@ -9,7 +9,7 @@ from segcore.evaluation.dendrogram import build_dendrogram
 from segcore.evaluation.report import Report
 from segcore.evaluation.slices import score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
 from segcore.ui import state
-from segcore.ui.scenes import short_name
+from segcore.ui.run_names import short_name
 from segcore.workspace import Workspace
 
 
@@ -35,7 +35,7 @@ def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
     return _report(workspace, run, split, stage, by, workspace.scores.stamp(run, split, stage))
 
 
-UNITS = {"folder": "folders or drives", "prefix": "name beginnings"}
+UNITS = {"folder": "folders or drives", "prefix": "groups of like names"}
 """What intervals and parts may be over besides images, by the name in ``segcore.data.splits.GROUPINGS``."""
 
 

@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
+from segcore.ui.run_names import called
 from segcore.workspace import Workspace
 from segcore.workspace.demo import NAME as DEMO
 
@@ -87,11 +88,22 @@ def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = 
     names = finished_runs(kinds)
     if not names:
         empty("There is no finished run yet. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page")
+    return choose_model(label, names, key)
+
+
+def choose_model(label: str, names: Sequence[str], key: str) -> str:
+    """Let the user choose one of some runs, each by what it is called; an ensemble, which has a run a split, stands once."""
     shown = once_a_question(names)
-    asked = st.session_state.get(key, st.query_params.get(key))
-    if asked in shown and shown[asked] != asked:
+    asked = st.query_params.get(key)
+    if asked in shown:  # a link names the run; from then on the address holds what it is called
         st.session_state[key] = shown[asked]
-    return choose_from(label, list(dict.fromkeys(shown.values())), key)
+        if called(asked) != asked:
+            del st.query_params[key]
+    elif st.session_state.get(key) in shown:
+        st.session_state[key] = shown[st.session_state[key]]
+    options = list(dict.fromkeys(shown.values()))
+    _drop_unknown(key, options)
+    return str(st.selectbox(label, options, format_func=called, key=key, bind="query-params", persist_state="session"))
 
 
 def once_a_question(names: Sequence[str]) -> dict[str, str]:

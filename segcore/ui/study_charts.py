@@ -1,5 +1,6 @@
 """Plotly figures of a study of recipes; no app in here."""
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -36,7 +37,16 @@ def score_and_cost(rows: Sequence[RowResult]) -> go.Figure:
     return lay_out(
         figure,
         min(max(300, height), 460),
-        xaxis={"title": {"text": "training, seconds"}, "type": "log"},
+        xaxis={"title": {"text": "training, seconds"}, "type": "log", "tickvals": _ticks([row.seconds or 1.0 for row in known])},
         yaxis={"title": {"text": "mean IoU, %"}},
         showlegend=False,
     )
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Return round numbers over the span of positive values of a logarithmic axis; 2 and 5 only where there is room."""
+    if not values:
+        return []
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    return [step * 10.0**power for power in range(low, high + 1) for step in steps]

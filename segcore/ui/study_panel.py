@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from segcore.errors import SegcoreError
-from segcore.ui import manual, state, study_charts
+from segcore.ui import manual, state, study_charts, tables
 from segcore.ui.ensemble_charts import gains
 from segcore.workspace.study_rows import BORNE_OUT, csv_table, markdown_table
 from segcore.workspace.study_table import Plan, Progress, Table, set_beside, study_page
@@ -19,10 +19,12 @@ def show(name: str) -> None:
     shelf = state.workspace().recipe_studies
     with state.errors_shown():
         plan = shelf.open(name)
-        progress = shelf.progress(plan)
+        cells = shelf.cells(plan)
+        progress = shelf.progress(plan, cells)
+    st.session_state["study_progress_read"] = progress
     st.fragment(_progress, run_every=POLL_SECONDS if progress.pending else None)(plan, progress)
     with state.errors_shown(), st.spinner("Scoring"):
-        table = shelf.table(plan)
+        table = shelf.table(plan, cells)
     known = [row for row in table.rows if row.score is not None]
     if not known:
         st.info("No row has its score yet: the base comes first.", icon=":material/hourglass_top:")
@@ -36,7 +38,7 @@ def show(name: str) -> None:
 
 def _progress(plan: Plan, before: Progress) -> None:
     """Show how far the study is; draws the page anew when a score was added."""
-    now = state.workspace().recipe_studies.progress(plan)
+    now = st.session_state.pop("study_progress_read", None) or state.workspace().recipe_studies.progress(plan)
     if (now.done, bool(now.pending), now.broken) != (before.done, bool(before.pending), before.broken):
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="study_progress"):
@@ -116,15 +118,13 @@ def _charts(table: Table) -> None:
 
 
 def _table(table: Table) -> None:
-    st.dataframe(
+    tables.draw(
         [_cells(row.to_json()) for row in table.rows],
-        hide_index=True,
         height=min(900, 38 + 35 * len(table.rows)),
         column_config={
-            "mean IoU": st.column_config.NumberColumn(format="%.1f %%", help="Mean over the pairs"),
+            "mean IoU": st.column_config.NumberColumn(format=tables.PERCENT, help="Mean over the pairs"),
             "points": st.column_config.NumberColumn(format="%+.1f", help="Difference from what it is compared with"),
-            "against": st.column_config.TextColumn(width="small"),
-            "was said": st.column_config.TextColumn(width="medium"),
+            "row": st.column_config.TextColumn(pinned=True),
             "interval": st.column_config.TextColumn(help="Of the difference, over images and seeds; of an ensemble over images"),
             "training, s": st.column_config.NumberColumn(format="%.0f"),
             "memory, GiB": st.column_config.NumberColumn(format="%.1f", help="The most that was seen while training"),
@@ -150,7 +150,7 @@ def _beside(table: Table) -> None:
         return
     with state.errors_shown():
         lines = set_beside([table, *(shelf.table(shelf.open(name)) for name in chosen)])
-    st.dataframe(
+    tables.draw(
         [
             {"row": line["row"]}
             | {
@@ -160,7 +160,6 @@ def _beside(table: Table) -> None:
             }
             for line in lines
         ],
-        hide_index=True,
         column_config={f"{name}, points": st.column_config.NumberColumn(format="%+.1f") for name in (table.plan.name, *chosen)},
         alt="Differences of each row on each data set",
     )
@@ -172,12 +171,12 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "row": row["row"],
         "verdict": VERDICTS[row["verdict"]] or ("" if row["state"] == "finished" else row["state"]),
+        "mean IoU": None if row["score"] is None else 100 * row["score"],
         "points": 100 * row["difference"] if known else None,
         "interval": f"{100 * low:+.1f} to {100 * high:+.1f}" if known and low is not None and high is not None else "",
         "against": row["against"] if known else "",
         "was said": row["said"],
         "borne out": BORNE_OUT[row["agreement"]],
-        "mean IoU": None if row["score"] is None else 100 * row["score"],
         "pairs": len(row["pairs"]) or None,
         "training, s": row["seconds"],
         "memory, GiB": None if row["memory"] is None else row["memory"] / 2**30,

@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.evaluation.confused_pixels import densest_box, outline
 from segcore.evaluation.report import Report
-from segcore.ui import borders, passes, scored, state
+from segcore.ui import borders, passes, scored, state, tables
 
 LISTED = 200
 SIDE = 160
@@ -52,7 +52,7 @@ def show(report: Report, run: str, split: str) -> None:
     with table:
         images, pairs = st.tabs(["Images", "Pairs of labels"])
         with images:
-            event = st.dataframe(
+            event = tables.draw(
                 [
                     {
                         "image": i["id"],
@@ -64,7 +64,6 @@ def show(report: Report, run: str, split: str) -> None:
                     }
                     for i in listed
                 ],
-                hide_index=True,
                 height=420,
                 on_select="rerun",
                 selection_mode="single-row",
@@ -87,9 +86,8 @@ def show(report: Report, run: str, split: str) -> None:
 
 def _pairs(pairs: Any, names: list[str]) -> None:
     order = [divmod(int(i), len(names)) for i in np.argsort(-pairs, axis=None, kind="stable")[:LISTED] if pairs.flat[i]]
-    st.dataframe(
+    tables.draw(
         [{"labelled": names[a], "perhaps": names[b], "pixels": int(pairs[a, b])} for a, b in order],
-        hide_index=True,
         height=420,
         column_config={"pixels": st.column_config.NumberColumn(format="localized", help="Pixels of all images that are suspected so.")},
         alt="Pairs of given and suggested label",

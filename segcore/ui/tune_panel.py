@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
-from segcore.ui import manual, state, tune_charts
+from segcore.ui import manual, state, tables, tune_charts
 from segcore.ui.run_panel import ACTIVE, BADGES
 from segcore.ui.tune_words import TRIAL_STATES, choice, setting, settings
 from segcore.workspace.tuning import Study
@@ -156,9 +156,8 @@ def _charts(study: Study) -> None:
 
 def _table(study: Study) -> None:
     best = study.best
-    st.dataframe(
+    tables.draw(
         [_cells(row, study, best is not None and row["trial"] == best["trial"]) for row in study.trials],
-        hide_index=True,
         height=min(420, 38 + 35 * len(study.trials)),
         column_config={
             "mean IoU": st.column_config.NumberColumn(

@@ -1,5 +1,7 @@
 """The shelf of ensembles: who may be a member, what every subset scores, and saving one under a name."""
 
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,9 @@ from segcore.workspace.scores import ScoreShelf
 
 DRAWS = 200
 """Weightings that are tried when weights are searched."""
+
+_ANY_SEED: dict[str, Any] = {"seed": 0, "member": 0, "group": "", "device": "auto", "hosts": ()}
+"""Fields in which members of one recipe may differ: their seed, and where they were trained."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +55,28 @@ class EnsembleShelf:
     def groups(self, dataset: str) -> list[Group]:
         """Return the groups of two or more finished members on a data set, newest first.
 
+        Members were launched together, or one by one with other seeds, as a study of recipes does. The parts of submodels know other
+        labels each and are no group.
+
         Raises:
             SegcoreError: The config of a run cannot be read.
         """
-        found: dict[str, list[str]] = {}
-        titles: dict[str, str] = {}
-        for run in self.candidates(dataset):
-            config = self._runs.open(run).config
-            if isinstance(config, TrainConfig) and config.group:
-                found.setdefault(config.group, []).append(run)
-                titles[config.group] = f"{ENCODERS[config.model.encoder].title} {ARCHITECTURES[config.model.architecture].title}"
-        return [Group(name, titles[name], tuple(runs)) for name, runs in reversed(found.items()) if len(runs) > 1]
+        configs = {run: self._runs.open(run).config for run in self.candidates(dataset)}
+        trained = {run: config for run, config in configs.items() if isinstance(config, TrainConfig)}
+        together = Counter(config.group for config in trained.values() if config.group)
+        found: dict[tuple[str, TrainConfig], dict[int, str]] = {}
+        for run, config in trained.items():
+            launched = config.group if together[config.group] > 1 else ""
+            found.setdefault((launched, dataclasses.replace(config, **_ANY_SEED)), {}).setdefault(config.seed, run)
+        return [
+            Group(
+                launched or next(iter(runs.values())),
+                f"{ENCODERS[config.model.encoder].title} {ARCHITECTURES[config.model.architecture].title}",
+                tuple(runs.values()),
+            )
+            for (launched, config), runs in reversed(found.items())
+            if len(runs) > 1
+        ]
 
     def predicted(self, run: str, split: str) -> Status | None:
         """Return how a member's prediction of a split is going, or None where it was never asked for."""

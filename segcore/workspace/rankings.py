@@ -1,6 +1,8 @@
 """The shelf of rankings: images of a split in the order of any score, and what one run mends of another."""
 
+import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from segcore.workspace.scores import ScoreShelf
 
 Progress = Callable[[int, int, str], None]
 Floats = npt.NDArray[np.float64]
+
+KEPT_CELLS = 1_000_000
+"""So many counts of an exchange are kept as JSON at most, some 15 MB."""
 
 
 class RankingShelf:
@@ -144,7 +149,7 @@ class RankingShelf:
     def exchange(
         self, run: str, other: str, split: str, stage: str = "", other_stage: str = "", progress: Progress | None = None
     ) -> Exchange:
-        """Count what B mends and breaks of A, over the images that both can show; reads every probability.
+        """Count what B mends and breaks of A, over the images that both can show; reads every probability, once, and keeps the answer.
 
         Raises:
             SegcoreError: The runs are of unlike data sets or classes, or a file cannot be read.
@@ -153,6 +158,15 @@ class RankingShelf:
         mine, theirs = self._scores.label_set(run), self._scores.label_set(other)
         if dataset.name != self._scenes.dataset_of(other).name or mine.class_names != theirs.class_names:
             raise SegcoreError(f"Expected runs over one data set and its classes, received {run!r} and {other!r}: choose such runs.")
+        stamps = f"{self._scores.stamp(run, split, stage)} {self._scores.stamp(other, split, other_stage)} {dataset.fingerprint}"
+        asked = hashlib.sha256(repr((run, stage, other, other_stage)).encode()).hexdigest()[:12]
+        holder, document = self._holder(run, split), f"exchange-{split}-{asked}"
+        try:
+            kept = holder.read_json(document)
+            if kept.get("made_from") == stamps:
+                return Exchange.from_json(kept)
+        except SegcoreError:
+            pass
         known = {s.id for s in self._scenes.predicted_samples(other, split)}
         samples = [s for s in self._scenes.predicted_samples(run, split) if s.id in known and s.mask is not None]
         label_map, size = self._scenes.label_map_of(run), mine.num_classes
@@ -166,7 +180,11 @@ class RankingShelf:
             if progress:
                 progress(number, len(samples), sample.id)
         both = np.array(pairs, np.int64).reshape(len(pairs), 2, size, size)
-        return Exchange(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
+        found = Exchange(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
+        if np.count_nonzero(both) <= KEPT_CELLS:
+            with suppress(SegcoreError):  # a workspace that cannot be written can still be looked at
+                holder.write_json(document, {"made_from": stamps, **found.to_json()})
+        return found
 
     def mask(self, run: str, split: str, sample: str, stage: str = "") -> npt.NDArray[Any]:
         """Return the mask that a run's stage gives, (H, W) indices.

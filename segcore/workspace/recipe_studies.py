@@ -184,13 +184,17 @@ class RecipeStudyShelf:
         book = RunBook(self._datasets, self._runs)
         return {row.name if row else BASE: work.cells(row, book) for row in work.rows()}
 
-    def progress(self, plan: Plan) -> Progress:
+    def progress(self, plan: Plan, cells: Mapping[str, Sequence[Cell]] | None = None) -> Progress:
         """Return how far a study is, as the folders of its runs say.
+
+        Args:
+            plan: The study.
+            cells: Its cells where they were just read (:meth:`cells`); None reads them.
 
         Raises:
             SegcoreError: A data set is absent, or a config is refused.
         """
-        whole = [cell for cells in self.cells(plan).values() for cell in cells if not cell.missing]
+        whole = [cell for row in (cells or self.cells(plan)).values() for cell in row if not cell.missing]
         states = {row["run"]: row["state"] for row in self._runs.rows()}
         wanted = {repr(config) for cell in whole for config, run in zip(cell.wanted, cell.runs, strict=True) if not run}
         ids = dict.fromkeys(
@@ -204,14 +208,18 @@ class RecipeStudyShelf:
             tuple(run for run in ids if states.get(run) in ("interrupted", "failed")),
         )
 
-    def table(self, plan: Plan) -> Table:
+    def table(self, plan: Plan, cells: Mapping[str, Sequence[Cell]] | None = None) -> Table:
         """Return what a study has found so far.
+
+        Args:
+            plan: The study.
+            cells: Its cells where they were just read (:meth:`cells`); None reads them.
 
         Raises:
             SegcoreError: A data set is absent, or counts on disk are damaged.
         """
         found = StudyResults(plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn)
-        rows = found.rows(self.cells(plan))
+        rows = found.rows(cells or self.cells(plan))
         told = explain(plan, rows, found.units, self._groups(plan))
         return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(told))
 

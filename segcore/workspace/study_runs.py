@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,17 +96,21 @@ class RunBook:
 
 def _key_of(config: Mapping[str, Any]) -> str:
     """Return a text that two configs share where they learn the same; "" for one that cannot be read."""
+    text, weights = _read_once(json.dumps(config, sort_keys=True))
+    return text if weights in ("", "none", "imagenet") else f"{text} {os.path.realpath(weights)}"
+
+
+@lru_cache(maxsize=4096)
+def _read_once(config: str) -> tuple[str, str]:
+    """Return what a config as JSON learns, as a text without its weights, and these; a study asks for each of its configs many times."""
     try:
-        whole = config_from_json(dict(config))
+        data = to_json(config_from_json(json.loads(config)))
     except SegcoreError:
-        return ""
-    data = to_json(whole)
+        return "", ""
     for name in PERSONAL:
         data.pop(name, None)
-    weights = data.get("model", {}).get("weights", "")
-    if weights not in ("none", "imagenet"):
-        data["model"]["weights"] = os.path.realpath(weights)
-    return json.dumps(data, sort_keys=True)
+    weights = str(data.get("model", {}).pop("weights", ""))
+    return json.dumps({**data, "weights": weights if weights in ("", "none", "imagenet") else "file"}, sort_keys=True), weights
 
 
 class StudyRuns:

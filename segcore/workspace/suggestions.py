@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.devices import Device
 from segcore.workspace.costs import training_bytes
@@ -78,17 +78,17 @@ def suggest_config(
     )
     loss, weights, why = _loss(summary, imbalance)
     reasons.append(
-        ("Loss", loss.replace("_", " ") + (f", classes weighted by {weights.replace('_', ' ')}" if weights != "none" else ""), why)
+        ("Loss", LOSSES[loss].title + (f", classes weighted by {CLASS_WEIGHTS[weights].title.lower()}" if weights != "none" else ""), why)
     )
     plan, advice = _balance(summary, plans)
-    reasons.append(("Balance", plan or "as it is", advice))
+    reasons.append(("Balance", plan or "As it is", advice))
     augmentation = "strong" if images < FEW else "light"
     reasons.append(
         (
             "Augmentation",
-            augmentation,
+            AUGMENTATIONS[augmentation].title,
             f"{images} images are {'few: each should look different every time' if images < FEW else 'enough for small changes'}. "
-            "For views from above choose “aerial”, for street views “road”.",
+            "For views from above choose “Aerial”, for street views “Road”.",
         )
     )
     epochs = max(20, min(100, math.ceil(SEEN / max(images, 1))))

@@ -1,5 +1,7 @@
 """What B mends and breaks of A: by hand, by a slow twin, and as a difference of right pixels."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,12 @@ def test_the_images_of_a_pair_come_by_size_of_change() -> None:
     assert found.hardest(0, 1) == [("y", -9), ("x", 4)]
     assert found.hardest(0, 1, "fixed") == [("x", 4)]
     assert found.net.tolist() == [[0, -5], [5, 0]]
+    again = Exchange.from_json(json.loads(json.dumps(found.to_json())))
+    assert (again.sample_ids, again.scored) == (found.sample_ids, 100)
+    np.testing.assert_array_equal(again.fixed, fixed)
+    np.testing.assert_array_equal(again.broken, broken)
+    with pytest.raises(SegcoreError, match="counted again"):
+        Exchange.from_json({"images": ["x"], "classes": 2, "scored": 1, "fixed": [[7, 0, 1, 4]], "broken": []})
 
 
 def test_masks_of_unlike_sizes_are_refused() -> None:

@@ -9,6 +9,7 @@ from segcore.labels import LabelMap
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import is_available
 from segcore.ui import scenes
+from segcore.ui.run_names import short_name
 from segcore.ui.viewer import Panel
 
 
@@ -50,7 +51,7 @@ def test_models_stand_beside_each_other(trained, open_page, read) -> None:
     at = open_page("compare", run=trained.ensemble, split="test")
     read.check(at.multiselect(key="beside").set_value(list(trained.members)).run())
     read.check(at.button_group(key="panels").set_value(["truth", "prediction", "error"]).run())
-    names = [scenes.short_name(run) for run in (trained.ensemble, *trained.members)]
+    names = [short_name(run) for run in (trained.ensemble, *trained.members)]
     assert len(set(names)) == 3
     expected = [f"{panel} · {name}" for name in names for panel in ("Predicted mask", "Error")]
     assert titles(read.scene(at, "compare")) == ["True mask", *expected]
@@ -197,7 +198,7 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(trained, 
     exchange = trained.workspace.rankings.exchange(a, b, "test")
     shown = read.metrics(at)
     assert (shown["Fixed"], shown["Broken"]) == (f"{exchange.fixed.sum():,}", f"{exchange.broken.sum():,}")
-    cells = {tuple(c[:2]): c[2] for c in read.figure(at, "exchange_matrix")["data"][1]["customdata"]}
+    cells = {tuple(c[:2]): c[2] for written in read.figure(at, "exchange_matrix")["data"][1:] for c in written["customdata"]}
     assert cells == {(int(t), int(o)): int(exchange.net[t, o]) for t, o in np.argwhere(exchange.net)}
 
 

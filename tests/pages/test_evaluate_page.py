@@ -20,7 +20,7 @@ def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> 
     assert f"{100 * low:.1f}" in interval and f"{100 * high:.1f}" in interval
     classes, images = at.dataframe[0].value, at.dataframe[1].value
     for column, key in (("class", "name"), ("IoU", "iou"), ("Dice", "dice"), ("precision", "precision"), ("recall", "recall")):
-        assert list(classes[column]) == [c[key] for c in report["classes"]]
+        assert list(classes[column]) == [c[key] if column == "class" else 100 * c[key] for c in report["classes"]]
     assert list(classes["pixels"]) == [c["support"] for c in report["classes"]]
     assert list(images["image"]) == [i["id"] for i in report["images"]]
     assert list(images["mean IoU"]) == sorted(images["mean IoU"])

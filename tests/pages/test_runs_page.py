@@ -16,7 +16,7 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
     assert list(table["run"]) == [r["run"] for r in rows]
     assert list(table["data set"]) == ["tiny"] * len(rows)
     assert set(table["state"]) == {"Finished"}
-    np.testing.assert_allclose(table["mean IoU"], [r["mean_iou"] for r in rows])
+    np.testing.assert_allclose(table["mean IoU"], [100 * r["mean_iou"] for r in rows])
     read.check(at.button_group(key="kinds").set_value(["evaluate"]).run())
     assert list(at.dataframe[0].value["run"]) == [trained.ensemble]
 
@@ -24,10 +24,10 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
 def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -> None:
     at = open_page("runs", run=trained.members[0])
     loss = {trace["name"]: trace for trace in read.figure(at, "curve_loss")["data"]}
-    assert loss["loss"]["x"] == [1, 2] and loss["loss"]["y"] == [0.9, 0.5]
-    assert loss["val_loss"]["y"] == [1.0, 0.6]
+    assert loss["training"]["x"] == [1, 2] and loss["training"]["y"] == [0.9, 0.5]
+    assert loss["validation"]["y"] == [1.0, 0.6]
     scores = {trace["name"]: trace for trace in read.figure(at, "curve_iou")["data"]}
-    np.testing.assert_allclose(scores["val_mean_iou"]["y"], [0.8 - 0.9, 0.8 - 0.5])
+    np.testing.assert_allclose(scores["validation"]["y"], [0.8 - 0.9, 0.8 - 0.5])
     read.check(at.button_group(key="run_tab_train").set_value("Log").run())
     assert any("was made up" in code.value for code in at.code)
     read.check(at.text_input(key="log_search").set_value("made (up|down)").run())

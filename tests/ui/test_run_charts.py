@@ -17,18 +17,18 @@ HISTORY = [
 def test_curves_of_one_run_leave_out_what_is_not_known() -> None:
     figure = run_charts.curves({"run": HISTORY}, ["loss", "val_loss", "absent"])
     assert {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data} == {
-        "loss": ([1, 2], [0.9, 0.5]),
-        "val_loss": ([2], [0.7]),
+        "training": ([1, 2], [0.9, 0.5]),
+        "validation": ([2], [0.7]),
     }
     assert len({trace.line.dash for trace in figure.data}) == 2
 
 
 def test_curves_of_several_runs_have_a_colour_a_run_and_a_dash_a_quantity() -> None:
-    figure = run_charts.curves({"a": HISTORY, "b": HISTORY}, ["loss", "mean_iou"], logarithmic=True)
+    figure = run_charts.curves({"a": HISTORY, "b": HISTORY}, ["loss", "val_loss"], logarithmic=True)
     by_name = {trace.name: trace.line for trace in figure.data}
-    assert set(by_name) == {"a · loss", "a · mean_iou", "b · loss", "b · mean_iou"}
-    assert by_name["a · loss"].color == by_name["a · mean_iou"].color != by_name["b · loss"].color
-    assert by_name["a · loss"].dash == by_name["b · loss"].dash != by_name["a · mean_iou"].dash
+    assert set(by_name) == {"a · training", "a · validation", "b · training", "b · validation"}
+    assert by_name["a · training"].color == by_name["a · validation"].color != by_name["b · training"].color
+    assert by_name["a · training"].dash == by_name["b · training"].dash != by_name["a · validation"].dash
     assert figure.layout.yaxis.type == "log"
     assert not run_charts.curves({}, ["loss"]).data
 

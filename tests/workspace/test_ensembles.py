@@ -148,7 +148,12 @@ def test_a_result_of_older_predictions_is_called_stale(trained, carry_out) -> No
 def test_groups_are_members_that_were_launched_together(trained, made_up) -> None:
     shelf = trained.workspace.ensembles
     assert shelf.candidates("tiny") == list(trained.members)
-    assert shelf.groups("tiny") == []  # these two were launched one by one
+    assert shelf.groups("tiny") == []  # these two were launched one by one, with one seed
+    folder = trained.workspace.runs.open(trained.members[1]).folder
+    written = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**written, "config": {**written["config"], "seed": 1}}))
+    (group,) = shelf.groups("tiny")
+    assert group.members == trained.members and group.name == trained.members[0]
     with pytest.raises(SegcoreError, match="subsets"):
         shelf.subsets(trained.ensemble)
     with pytest.raises(SegcoreError, match="CRF search"):

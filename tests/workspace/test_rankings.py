@@ -64,6 +64,20 @@ def test_the_exchange_is_the_difference_of_the_confusions(trained) -> None:
         assert (found.fixed.sum(0) <= workspace.scores.counts(a, "test")[1].sum(0)).all()
 
 
+def test_an_exchange_is_counted_once_until_a_run_is_made_anew(trained, monkeypatch) -> None:
+    shelf, (a, b) = trained.workspace.rankings, trained.members
+    found = shelf.exchange(a, b, "test")
+    counted = []
+    monkeypatch.setattr(shelf, "mask", lambda *where: counted.append(where) or trained.workspace.scenes.prediction(*where[:3]))
+    again = shelf.exchange(a, b, "test")
+    assert not counted and again.sample_ids == found.sample_ids and again.scored == found.scored
+    np.testing.assert_array_equal(again.fixed, found.fixed)
+    np.testing.assert_array_equal(again.broken, found.broken)
+    trained.workspace.runs.open(f"{b}--test").write_status(finished=2e9)
+    np.testing.assert_array_equal(shelf.exchange(a, b, "test").net, found.net)
+    assert counted
+
+
 def test_what_is_not_there_is_not_offered_and_refused(trained) -> None:
     shelf = trained.workspace.rankings
     assert "difference" not in shelf.offered(trained.members[0], "test")

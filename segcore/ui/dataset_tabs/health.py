@@ -9,7 +9,7 @@ import streamlit as st
 from segcore.data.dataset import Dataset
 from segcore.data.health import Finding
 from segcore.errors import SegcoreError
-from segcore.ui import pictures, state
+from segcore.ui import pictures, state, tables
 from segcore.ui.measuring import LISTED, measured, stamp, table_behind
 
 LEVELS = {
@@ -75,9 +75,8 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
             for n, f in enumerate(left_out[:LISTED])
         ]
         pictured = any(row["picture"] for row in shown_rows)
-        st.dataframe(
+        tables.draw(
             shown_rows if pictured else [{k: v for k, v in row.items() if k != "picture"} for row in shown_rows],
-            hide_index=True,
             row_height=56 if pictured else None,
             column_config={"picture": st.column_config.ImageColumn("", width="small")} if pictured else None,
             alt="What the import left out or decided",
@@ -102,7 +101,7 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
             if len(finding.samples) > _PICTURES:
                 with st.popover(f"All {len(finding.samples):,} samples", type="tertiary", icon=":material/list:"):
                     rows = [{"sample": s, "split": dataset.sample(s).split} for s in finding.samples[:LISTED]]
-                    st.dataframe(rows, hide_index=True, alt="Samples of the finding", key=f"samples_{number}")
+                    tables.draw(rows, alt="Samples of the finding", key=f"samples_{number}")
                     if len(finding.samples) > LISTED:
                         st.caption(f"The first {LISTED:,}; the table of all findings holds the rest.")
         method = MENDING_SPLITS.get(finding.check)

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.data.dataset import Dataset
-from segcore.ui import data_charts, state
+from segcore.ui import data_charts, state, tables
 from segcore.ui.measuring import measured, table_behind
 
 
@@ -51,7 +51,7 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
                     **{f"{c} deviation": round(float(d), 2) for c, d in zip(("red", "green", "blue"), deviations, strict=True)},
                 }
             )
-        st.dataframe(rows, hide_index=True, alt="Mean and standard deviation of each channel by split, 0 to 255")
+        tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
     with right:
         st.subheader("Brightness", anchor=False)
         shades = {part or "all": found.brightness[of == part].tolist() for part in splits}

@@ -6,7 +6,7 @@ import streamlit as st
 from segcore.data.dataset import Dataset
 from segcore.data.instances import SIZE_EDGES
 from segcore.data.statistics import ClassStatistics
-from segcore.ui import data_charts, state
+from segcore.ui import data_charts, state, tables
 from segcore.ui.measuring import measured, table_behind
 
 
@@ -69,9 +69,8 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             }
             for c in range(len(names))
         ]
-        st.dataframe(
+        tables.draw(
             rows,
-            hide_index=True,
             column_config={
                 "pieces": st.column_config.NumberColumn(format="localized", help="Connected regions of the class in all images."),
                 "largest": st.column_config.NumberColumn(format="localized", help="Pixels of the largest piece."),

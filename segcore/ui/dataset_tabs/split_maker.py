@@ -8,7 +8,7 @@ import streamlit as st
 
 from segcore.data.dataset import Dataset
 from segcore.data.splits import GROUPINGS, METHODS
-from segcore.ui import data_charts, state
+from segcore.ui import data_charts, state, tables
 from segcore.ui.measuring import stamp, table_behind
 from segcore.workspace import Workspace
 
@@ -148,9 +148,8 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
     """
     names = dataset.label_set.class_names
     table = [{"split": r["split"], "images": r["num_samples"], "share": r["share"], "distance from the whole": r["shift"]} for r in rows]
-    st.dataframe(
+    tables.draw(
         table,
-        hide_index=True,
         column_config={
             "images": st.column_config.NumberColumn(format="localized"),
             "share": st.column_config.NumberColumn(format="percent", help="Of all samples that have a split."),
@@ -173,9 +172,8 @@ def _folds(dataset: Dataset, name: str) -> None:
     for row in rows:
         best[row["fold"]] = max(best.get(row["fold"], 0.0), row["mean_iou"] or 0.0)
     told = [{"fold": f, "runs": sum(r["fold"] == f for r in rows), "best mean IoU": best.get(f)} for f in folds]
-    st.dataframe(
+    tables.draw(
         told,
-        hide_index=True,
         column_config={
             "best mean IoU": st.column_config.NumberColumn(format="percent", help="Of the fold's runs, on its validation split.")
         },

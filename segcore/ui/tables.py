@@ -1,0 +1,36 @@
+"""Tables as every page draws them: shares as percentages with two digits, a dash where nothing is known, no row cut in half."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+PERCENT = "%.2f %%"
+"""How a share stands in a table: as on the cards, with as many digits in every row."""
+
+WHOLE = 16
+"""Up to so many rows a table is as high as they are; longer ones scroll."""
+
+
+def draw(rows: Sequence[Mapping[str, Any]], *, column_config: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    """Draw rows as a table and return what is selected in it.
+
+    Args:
+        rows: One mapping a row; None where a value is not known.
+        column_config: Streamlit column settings by column name. A number column of the format "percent" holds shares 0..1.
+        options: Further arguments of ``st.dataframe``.
+    """
+    columns = dict(column_config or {})
+    shares = [name for name, column in columns.items() if _is_share(column)]
+    for name in shares:
+        columns[name] = {**columns[name], "type_config": {**columns[name]["type_config"], "format": PERCENT}}
+    shown = [{k: 100 * v if k in shares and v is not None else v for k, v in row.items()} for row in rows] if shares else list(rows)
+    defaults: dict[str, Any] = {"hide_index": True, "placeholder": "–"}
+    if 10 < len(shown) <= WHOLE:
+        defaults["height"] = "content"
+    return st.dataframe(shown, column_config=columns or None, **{**defaults, **options})
+
+
+def _is_share(column: Any) -> bool:
+    kind = (column.get("type_config") if isinstance(column, dict) else None) or {}
+    return bool(kind.get("type") == "number" and kind.get("format") == "percent")
