@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,15 @@ class TrainState:
         self.step = 0
         self.seconds = 0.0
         self.scores = EpochScores(self.num_classes)
+
+    @property
+    def best_mean_iou(self) -> float | None:
+        """Mean IoU of the best epoch, on validation where there is one; None before the first, or where it is no number."""
+        if not self.history:
+            return None
+        record = self.history[-1 - self.epochs_since_best]
+        value = record.get("val_mean_iou", record["mean_iou"])
+        return None if value is None or math.isnan(value) else value
 
 
 _PLAIN = [f.name for f in dataclasses.fields(TrainState) if f.name != "scores"]

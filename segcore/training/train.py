@@ -277,7 +277,6 @@ class Training:
                 with replacing(self.run.model_path) as path:
                     self.learner.model.save(path)
             state.best_score, state.epochs_since_best = score, 0
-            self.progress.update(mean_iou=None if math.isnan(scores.mean_iou) else scores.mean_iou)
         else:
             state.epochs_since_best += 1
             state.plateau = plateau_factor(self.recipe, state.epochs_since_best, state.plateau)
@@ -290,8 +289,8 @@ class Training:
             save_checkpoint(self.run.checkpoints, self.state, self._variables)
 
     def _show(self, record: dict[str, Any] | None = None) -> None:
-        """Put the epochs done into the status, and a finished epoch's record into the log."""
-        self.progress.update(epoch=self.state.epoch)
+        """Put the epochs done and the best of them into the status, and a finished epoch's record into the log."""
+        self.progress.update(epoch=self.state.epoch, mean_iou=self.state.best_mean_iou)
         if record:
             self.progress.log(tell(record, self.recipe.epochs))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from segcore.config import TrainConfig
 from segcore.data.dataset import Dataset
+from segcore.data.plans import BalancePlan
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps
@@ -107,7 +108,12 @@ class RunShelf(DerivedRuns):
         if config.label_map:
             labels = dataset.load_label_map(config.label_map).merge_label_set(labels)
         if config.balance_plan:
-            dataset.load_plan(config.balance_plan)
+            split = BalancePlan.from_json(dataset.load_plan(config.balance_plan)).split
+            if split not in ("", config.train_split):
+                raise SegcoreError(
+                    f"Expected a balance plan for the split {config.train_split!r}, received {config.balance_plan!r}, which is one for "
+                    f"{split!r}: make one for this split."
+                )
         refuse(config, labels.num_classes, self.devices())
         return dataset
 

@@ -149,6 +149,9 @@ def test_training_stops_early_and_keeps_the_best(new_run, dataset, scripted):
     assert run.status().mean_iou == pytest.approx(0.6 / 1.4)
     rates = [r["learning_rate"] for r in records]
     assert rates[:6] == [0.01] * 6 and rates[6] == 0.005  # two epochs after the best, the rate is halved
+    (run.folder / "status.json").write_text('{"state": "fini', "utf-8")
+    train(run, dataset)  # nothing is left to train: what was best is told from the checkpoint
+    assert run.status().mean_iou == pytest.approx(0.6 / 1.4) and len(run.metrics()) == 7
 
 
 def test_other_recipes_and_a_label_map(new_run, dataset):

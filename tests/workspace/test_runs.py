@@ -48,6 +48,14 @@ def test_what_cannot_be_trained_is_refused_before_it_is_queued(workspace, starte
     assert workspace.runs.ids() == [] and waiting(workspace) == [] and started == []
 
 
+def test_a_plan_for_another_split_is_refused_before_it_is_queued(workspace, started) -> None:
+    plan = workspace.datasets.plan_balance("tiny", split="validation")
+    workspace.datasets.save_plan("tiny", "of_validation", plan)
+    with pytest.raises(SegcoreError, match=r"for the split 'train', received 'of_validation', which is one for 'validation'"):
+        workspace.runs.train(dataclasses.replace(CONFIG, balance_plan="of_validation"))
+    assert waiting(workspace) == [] and started == []
+
+
 def test_without_a_validation_split_all_is_well(workspace, started) -> None:
     (run,) = workspace.runs.train(dataclasses.replace(CONFIG, validation_split=""))
     assert workspace.runs.open(run).config.validation_split == ""
