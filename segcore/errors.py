@@ -1,7 +1,19 @@
-"""The one exception a user can mend, and how an unknown name is answered."""
+"""The one exception a user can mend, how an unknown name is answered, and what a disk says."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+
+_MENDS = {
+    errno.ENOSPC: "the disk is full: free some space, then try again",
+    errno.EDQUOT: "the disk quota is used up: free some space, then try again",
+    errno.EROFS: "the disk is read-only: choose a workspace that can be written",
+    errno.EACCES: "permission is denied: choose a workspace that you may write to, or change its permissions",
+    errno.EPERM: "permission is denied: choose a workspace that you may write to, or change its permissions",
+    errno.EMFILE: "too many files are open: close some runs or raise the limit (ulimit -n)",
+    errno.EIO: "the disk reported a fault: check it before going on",
+}
 
 
 class SegcoreError(Exception):
@@ -32,3 +44,15 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> SegcoreError:
         return SegcoreError(f"Unknown {kind} {name!r}: there is none yet, make one first.")
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return SegcoreError(f"Unknown {kind} {name!r}: expected one of {shown}.")
+
+
+def disk_error(what: str, path: Path | str, error: OSError) -> SegcoreError:
+    """Turn an operating system error into one sentence with a mend.
+
+    Args:
+        what: What was tried, as a verb ("write", "read").
+        path: The file or folder it was tried on.
+        error: What the system said.
+    """
+    reason = _MENDS.get(error.errno or 0, error.strerror or str(error))
+    return SegcoreError(f"Could not {what} {path}: {reason}.")

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.image_files import read_image, read_indices, write_bytes
+from segcore.data.documents import write_document
+from segcore.data.image_files import read_image, read_indices
 from segcore.data.shelf import Shelf, check_name
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap, LabelSet
@@ -122,7 +123,7 @@ class Dataset:
         head = {"version": VERSION, "name": self.name, "source": self.source, "label_set": self.label_set.to_json()}
         rows = ",\n".join(json.dumps(vars(sample), ensure_ascii=False) for sample in self.samples)  # one a line: quick, and easy to compare
         text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}") + f',\n "samples": [\n{rows}\n ]\n}}'
-        write_bytes(self.folder / "dataset.json", text.encode())
+        write_document(self.folder / "dataset.json", text.encode())
         return self
 
     @cached_property

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
     try:
         shutil.copyfile(source, target)
     except OSError as error:
+        if os.access(source, os.R_OK):
+            raise  # it is the target that takes no more, and the door says so
         raise SegcoreError(f"The image {source} cannot be copied ({error.strerror}): put it back or import the data set again.") from error
     return target
 

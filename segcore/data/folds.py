@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from segcore.data.dataset import Dataset
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 
 _CACHES = ("statistics.npz", "hashes.npz", "import.json", "georeference.json", "label_maps", "tags.json")
 """What holds for the same pixels under any split."""
@@ -35,7 +35,7 @@ def write_folds(dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: P
         The data sets, the first fold first.
 
     Raises:
-        SegcoreError: One of that name exists, or a file of the data set is gone.
+        SegcoreError: One of that name exists, or a file of the data set is gone, or the folder cannot be written.
     """
     targets = [root / fold_name(dataset.name, number) for number in range(1, len(assigned) + 1)]
     taken = [target.name for target in targets if target.exists()]
@@ -53,8 +53,10 @@ def write_folds(dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: P
             made.append(dataclasses.replace(view, folder=target))
         for draft, target in zip(drafts, targets, strict=True):
             draft.replace(target)
-    except OSError as error:
+    except FileNotFoundError as error:
         raise SegcoreError(f"Expected every file of {dataset.name!r}, but {error.filename} cannot be read: import it again.") from error
+    except OSError as error:
+        raise disk_error("write", root, error) from error
     finally:
         for draft in drafts:
             shutil.rmtree(draft, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -80,7 +81,8 @@ def hash_images(
     readable = np.array([h is not None for h in found])
     buffer = BytesIO()
     np.savez_compressed(buffer, key=np.array(key), hashes=hashes, readable=readable)
-    write_bytes(file, buffer.getvalue())
+    with suppress(OSError):  # kept for speed only: a folder that may be read but not written can be looked at all the same
+        write_bytes(file, buffer.getvalue())
     return hashes, readable
 
 

@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 
 from segcore.data.dataset import Dataset, Sample, digest_mask
-from segcore.data.image_files import encode_png, write_bytes
+from segcore.data.documents import write_document
+from segcore.data.image_files import encode_png
 from segcore.data.scanning import Progress, scan
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
@@ -73,7 +74,7 @@ def relabel(dataset: Dataset, label_set: LabelSet, executor: Executor | None = N
         samples = tuple(scan(partial(_rewrite, origin, table, new_folder), origin.samples, executor, progress, "rewriting masks"))
         if len(position) < origin.label_set.num_classes:
             note = {"folder": _folder_of(origin), "class_ids": origin.label_set.class_ids}
-            write_bytes(dataset.folder / ORIGIN, json.dumps(note).encode())
+            write_document(dataset.folder / ORIGIN, json.dumps(note).encode())
             kept.add(_folder_of(origin))
         saved = dataclasses.replace(dataset, label_set=after, samples=samples).save()
     except BaseException:
@@ -117,5 +118,5 @@ def _rewrite(dataset: Dataset, table: np.ndarray, folder: str, sample: Sample) -
         return sample
     mask = table[dataset.read_mask(sample)]
     place = f"{folder}/{_below(sample.mask)}"
-    write_bytes(dataset.folder / place, encode_png(mask))
+    write_document(dataset.folder / place, encode_png(mask))
     return dataclasses.replace(sample, mask=place, mask_digest=digest_mask(mask))

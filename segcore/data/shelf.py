@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segcore.data.image_files import write_bytes
-from segcore.errors import SegcoreError, unknown
+from segcore.data.documents import write_document
+from segcore.errors import SegcoreError, disk_error, unknown
 
 NAME_RULE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
@@ -59,11 +59,19 @@ class Shelf:
         """Write a mapping under a name, replacing the one before.
 
         Raises:
-            SegcoreError: The name cannot be a file name.
+            SegcoreError: The name cannot be a file name, or the folder cannot be written.
         """
         check_name(name, self.kind)
-        write_bytes(self.folder / f"{name}.json", json.dumps(data, indent=1).encode())
+        write_document(self.folder / f"{name}.json", json.dumps(data, indent=1).encode())
 
     def remove(self, name: str) -> None:
-        """Take the mapping of that name off the shelf."""
-        (self.folder / f"{name}.json").unlink(missing_ok=True)
+        """Take the mapping of that name off the shelf.
+
+        Raises:
+            SegcoreError: The folder cannot be written.
+        """
+        file = self.folder / f"{name}.json"
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error("remove", file, error) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segcore.data.dataset import SPLITS, Dataset
-from segcore.data.image_files import write_bytes
+from segcore.data.documents import write_document
 from segcore.errors import SegcoreError
 
 FILE_NAME = "splits.json"
@@ -100,4 +100,4 @@ def undo_splits(dataset: Dataset) -> Dataset:
 
 def _write(dataset: Dataset, how: str, earlier: list[PastSplits]) -> None:
     data: dict[str, Any] = {"version": VERSION, "how": how, "earlier": [{"how": p.how, "samples": p.samples} for p in earlier]}
-    write_bytes(dataset.folder / FILE_NAME, json.dumps(data, ensure_ascii=False).encode())
+    write_document(dataset.folder / FILE_NAME, json.dumps(data, ensure_ascii=False).encode())

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 
 JOURNAL = "journal.jsonl"
 """Name of the journal in a folder in the making, see :mod:`segcore.data.journal`."""
@@ -130,6 +130,18 @@ def throw_away(folder: Path) -> None:
     """
     with reserve(folder):
         pass
+
+
+def remove_whole(folder: Path) -> None:
+    """Remove a folder that was made here.
+
+    Raises:
+        SegcoreError: The system forbids it.
+    """
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise disk_error("remove", folder, error) from error
 
 
 def sweep(parent: Path) -> list[str]:

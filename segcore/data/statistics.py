@@ -6,6 +6,7 @@ added samples never make what is known be counted again.
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -246,7 +247,8 @@ def _write_cache(file: Path, digests: Sequence[str], table: npt.NDArray[np.int64
     keys = np.array([list(bytes.fromhex(d)) for d in digests], np.uint8).reshape(len(digests), -1)
     buffer = BytesIO()
     np.savez_compressed(buffer, digests=keys, counts=table)
-    write_bytes(file, buffer.getvalue())
+    with suppress(OSError):  # kept for speed only: a folder that may be read but not written can be looked at all the same
+        write_bytes(file, buffer.getvalue())
 
 
 def _read_cache(file: Path, num_classes: int) -> dict[str, npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from segcore.data.dataset import Dataset
-from segcore.data.image_files import write_bytes
+from segcore.data.documents import write_document
 from segcore.errors import SegcoreError, unknown
 
 FILE_NAME = "tags.json"
@@ -72,7 +72,7 @@ def write_tags(dataset: Dataset, tags: Mapping[str, Iterable[str]]) -> Tags:
         raise SegcoreError(f"Expected at most {MAX_TAGS} tags an image, received {len(cleaned[crowded])} for {crowded!r}: remove some.")
     kept = {name: own for name, own in cleaned.items() if own}
     document = {"version": VERSION, "samples": {name: list(own) for name, own in kept.items()}}
-    write_bytes(dataset.folder / FILE_NAME, json.dumps(document, indent=1, ensure_ascii=False).encode())
+    write_document(dataset.folder / FILE_NAME, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return kept
 
 

@@ -20,9 +20,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 from segcore.runs import processes
-from segcore.runs.disk import disk_error, read_json, write_json
+from segcore.runs.disk import read_json, write_json
 from segcore.runs.hosts import this_host
 from segcore.runs.launch import CALLED_OFF, worker_command
 from segcore.runs.listing import read_config

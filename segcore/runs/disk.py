@@ -1,6 +1,5 @@
 """How this wing writes to disk: whole files or none, one writer at a time, errors as sentences."""
 
-import errno
 import fcntl
 import itertools
 import json
@@ -13,33 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 
 _serial = itertools.count()
 
-_MENDS = {
-    errno.ENOSPC: "the disk is full: free some space, then try again",
-    errno.EDQUOT: "the disk quota is used up: free some space, then try again",
-    errno.EROFS: "the disk is read-only: choose a workspace that can be written",
-    errno.EACCES: "permission is denied: choose a workspace that you may write to, or change its permissions",
-    errno.EPERM: "permission is denied: choose a workspace that you may write to, or change its permissions",
-    errno.EMFILE: "too many files are open: close some runs or raise the limit (ulimit -n)",
-    errno.EIO: "the disk reported a fault: check it before going on",
-}
-
 _NETWORK_DRIVES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph", "fuse.ceph", "lustre", "beegfs")
-
-
-def disk_error(what: str, path: Path | str, error: OSError) -> SegcoreError:
-    """Turn an operating system error into one sentence with a mend.
-
-    Args:
-        what: What was tried, as a verb ("write", "read").
-        path: The file or folder it was tried on.
-        error: What the system said.
-    """
-    reason = _MENDS.get(error.errno or 0, error.strerror or str(error))
-    return SegcoreError(f"Could not {what} {path}: {reason}.")
 
 
 @contextmanager

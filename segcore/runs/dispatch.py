@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 from segcore.runs import hosts, processes
 from segcore.runs.cluster import is_cluster_request
 from segcore.runs.devices import list_devices
-from segcore.runs.disk import disk_error
 from segcore.runs.jobs import ASIDE, LIGHT, dispatcher_is_alive, has_work, pass_on_stop, signed_on
 from segcore.runs.queue import Job, Queue
 from segcore.runs.remote import RemoteHands

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from segcore.runs.disk import disk_error, plain
+from segcore.errors import disk_error
+from segcore.runs.disk import plain
 
 _TAIL_BYTES = 1 << 18
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import TrainConfig
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 from segcore.runs import hosts, processes
 from segcore.runs.cluster import is_cluster_request
 from segcore.runs.devices import list_devices
-from segcore.runs.disk import disk_error
 from segcore.runs.jobs import NO_WORK_VARIABLE, waiting
 from segcore.runs.launch import worker_command
 from segcore.runs.queue import Job

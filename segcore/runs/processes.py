@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from segcore.runs.disk import disk_error
+from segcore.errors import disk_error
 
 _SAME_BIRTH = 5.0  # seconds; the system derives it from the wall clock, which may be set meanwhile
 _ROOT = Path(__file__).resolve().parents[2]

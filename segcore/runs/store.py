@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import RunConfig, config_from_json, to_json
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, disk_error
 from segcore.runs import disk
 from segcore.runs.disk import replacing
 from segcore.runs.environment import note_environment
@@ -91,7 +91,7 @@ class RunFolder(RunResults):
             draft.write_status(state="queued", cause="", created=time.time())
             draft.folder.rename(run.folder)
         except OSError as error:
-            raise disk.disk_error("write", run.folder, error) from error
+            raise disk_error("write", run.folder, error) from error
         finally:
             shutil.rmtree(draft.folder, ignore_errors=True)
         return run
@@ -193,7 +193,7 @@ class RunFolder(RunResults):
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise disk.disk_error("write", folder, error) from error
+            raise disk_error("write", folder, error) from error
         return folder
 
     def write_json(self, name: str, data: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segcore.errors import SegcoreError, unknown
+from segcore.errors import SegcoreError, disk_error, unknown
 from segcore.runs import disk
 from segcore.runs.names import check_run_id, is_run_id
 
@@ -69,7 +69,7 @@ def move_to_trash(workspace: Path | str, runs: Sequence[str], now: float | None 
         for run in moved:
             (folder / run).rename(root / run)
         shutil.rmtree(folder, ignore_errors=True)
-        raise disk.disk_error("delete", root / deletion.runs[len(moved)], error) from error
+        raise disk_error("delete", root / deletion.runs[len(moved)], error) from error
     return deletion
 
 
@@ -109,7 +109,7 @@ def restore(workspace: Path | str, deletion: str) -> list[str]:
         for run in known[deletion].runs:
             (folder / run).rename(root / run)
     except OSError as error:
-        raise disk.disk_error("restore", folder, error) from error
+        raise disk_error("restore", folder, error) from error
     shutil.rmtree(folder, ignore_errors=True)
     return list(known[deletion].runs)
 
@@ -127,7 +127,7 @@ def empty_trash(workspace: Path | str, older_than_days: float = 0.0, now: float 
             try:
                 shutil.rmtree(trash_folder(workspace) / deletion.id)
             except OSError as error:
-                raise disk.disk_error("remove", trash_folder(workspace) / deletion.id, error) from error
+                raise disk_error("remove", trash_folder(workspace) / deletion.id, error) from error
             given_up += 1
     return given_up
 

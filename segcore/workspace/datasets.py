@@ -1,6 +1,5 @@
 """The shelf of data sets: import, open, look at, split, relabel, balance, export."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from segcore.data.resampling import plan_by_rule
 from segcore.data.shift import Shift, measure_shift
 from segcore.data.split_history import change_splits
 from segcore.data.splits import GROUPINGS, make_splits, split_report
+from segcore.data.staging import remove_whole
 from segcore.data.statistics import ClassStatistics, collect_statistics, load_statistics
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
@@ -109,9 +109,9 @@ class DatasetShelf:
         """Remove a data set's folder; originals imported by reference stay.
 
         Raises:
-            SegcoreError: There is none of that name.
+            SegcoreError: There is none of that name, or it cannot be removed.
         """
-        shutil.rmtree(self.open(name).folder)
+        remove_whole(self.open(name).folder)
 
     def statistics(self, name: str, progress: Progress | None = None) -> ClassStatistics:
         """Return the class statistics of a data set, counted once and kept beside it.

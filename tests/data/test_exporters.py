@@ -1,8 +1,11 @@
 """What is exported in any form comes in again as it was."""
 
+import errno
+
 import numpy as np
 import pytest
 
+from segcore.data import exporters
 from segcore.data.dataset import Dataset
 from segcore.data.exporters import FORMS, export_dataset
 from segcore.data.importers import import_dataset
@@ -64,5 +67,17 @@ def test_mistakes_leave_nothing(tmp_path):
         export_dataset(dataset, tmp_path / "set")
     dataset.image_path(dataset.samples[1]).unlink()
     with pytest.raises(SegcoreError, match="cannot be copied"):
+        export_dataset(dataset, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_full_disk_is_not_told_as_a_damaged_data_set(tmp_path, monkeypatch):
+    dataset = make(tmp_path / "set", LABEL_SETS["none ignored"])
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(exporters.shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space left"):
         export_dataset(dataset, tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
