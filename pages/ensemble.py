@@ -20,7 +20,7 @@ if subsets.open:
 if crf.open:
     with crf:
         with state.errors_shown():
-            splits = [s for s in workspace.datasets.open(choice.dataset).splits if s]
+            splits = workspace.ensembles.splits(choice.members)
         with state.errors_shown():  # validation, where settings are chosen, unless another alone was predicted
             shown = next((s for s in ("validation", *splits) if s in splits and workspace.crf.stored(choice.members, s)), "validation")
         split = state.choose_split(splits, default=shown, key="crf_lab_split")

@@ -45,7 +45,7 @@ def train_model(params: Mapping[str, Any], loss_func: Loss | str | None = None, 
     A balance plan that :func:`mlos` wrote is used (see ``balance_plan``); the best epoch is chosen on the validation split.
 
     Args:
-        params: The params; ``members`` says how many networks, each with its own seed.
+        params: The params; ``members`` says how many networks, each with its own seed, ``members_by`` how they differ besides.
         loss_func: A loss (``jaccard_distance``, ``dice + 0.5 * focal``) or its name; None takes ``loss`` of the params.
         reduce_map: Whether to learn a reduced label set: ``merge`` of the params, saved as the label map ``label_map``, or that map.
 

@@ -32,7 +32,7 @@ class Params:
         budget: Most copies that a balance plan may add, or None.
         target: What a balance plan aims at: "uniform" or "tempered".
         written: Name of the data set that ``write_segment_data`` makes; "" for the data set's name and "-written".
-        members: How many members ``train_model`` trains; they differ in seed.
+        members: How many members ``train_model`` trains; each has its own seed, and ``members_by`` says how they differ besides.
         rule: How members are combined: a name in ``catalog.ENSEMBLE_RULES``.
         merge: Groups of class names that ``reduce_map=True`` merges, saved as the label map ``label_map`` (or "reduced").
     """

@@ -84,7 +84,7 @@ def _predict(own: Params, validation: str, model: TrainedModel, test: bool, ense
     waited = run if ensemble else runs.predict(run, split)
     with ProgressLine(f"Predicting {split}") as progress:
         runs.wait([waited], progress)
-    samples = model.workspace.datasets.open(own.dataset).select(split)
+    samples = model.workspace.scenes.dataset_of(run).select(split)  # of a member by fold its own
     return Predictions(run, split, tuple(sample.id for sample in samples), model.workspace)
 
 

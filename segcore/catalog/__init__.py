@@ -5,7 +5,7 @@ live in ``models/build.py`` and ``training/`` and a test ties the two together. 
 """
 
 from segcore.catalog.choice import Choice
-from segcore.catalog.networks import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, Architecture, Encoder, resolve
+from segcore.catalog.networks import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, MEMBER_ARCHITECTURES, Architecture, Encoder, resolve
 from segcore.catalog.recipe import (
     AUGMENTATIONS,
     BATCH_NORMS,
@@ -29,6 +29,7 @@ from segcore.catalog.work import (
     IMAGE_ORDERS,
     MASK_FILTERS,
     MASK_VALUES,
+    MEMBERS_BY,
     RUN_EXPORTS,
     RUN_KINDS,
     RUN_STATES,
@@ -54,6 +55,8 @@ __all__ = [
     "LOSSES",
     "MASK_FILTERS",
     "MASK_VALUES",
+    "MEMBERS_BY",
+    "MEMBER_ARCHITECTURES",
     "OPTIMIZERS",
     "PRECISIONS",
     "PREPROCESSING",

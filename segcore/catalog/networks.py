@@ -74,6 +74,20 @@ ARCHITECTURES: dict[str, Architecture] = {
     "hrnet_head": Architecture("HRNet head", "Joins all scales as they are.", "Sun et al.: HRNet v2, 2019", 2019),
 }
 
+MEMBER_ARCHITECTURES: tuple[str, ...] = (
+    "unet",
+    "deeplab_v3_plus",
+    "fpn",
+    "linknet",
+    "pspnet",
+    "upernet",
+    "pan",
+    "fcn_8s",
+    "unet_plus_plus",
+    "refinenet",
+)
+"""Whose turn it is where members differ by architecture: unlike ways from coarse features back to pixels, the cheaper ones first."""
+
 ENCODERS: dict[str, Encoder] = {
     "resnet50": Encoder("ResNet50", "Residual network with 50 layers; the reference encoder.", _RESNET, 2016, 32, True, 23.6),
     "resnet101": Encoder("ResNet101", "Twice the depth of ResNet50.", _RESNET, 2016, 32, True, 42.7),

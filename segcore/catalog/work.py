@@ -17,6 +17,15 @@ ENSEMBLE_RULES: dict[str, Choice] = {
     ),
 }
 
+MEMBERS_BY: dict[str, Choice] = {
+    "seed": Choice("Seed", "The same network on the same images; other first weights, order and augmentation."),
+    "fold": Choice(
+        "Fold", "Each member validates on another part of train and validation and learns from the rest; test stays out of all."
+    ),
+    "architecture": Choice("Architecture", "The chosen decoder first, then others from a fixed list, all over the chosen encoder."),
+}
+"""What tells the members of an ensemble apart; each has its own seed besides."""
+
 MASK_FILTERS: dict[str, Choice] = {
     "components": Choice("Small components", "Connected regions below a number of pixels go to their nearest larger neighbour."),
     "median": Choice("Median filter", "The median of each class's probability over a small window."),

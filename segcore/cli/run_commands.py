@@ -13,6 +13,7 @@ from segcore.catalog import (
     CLASS_WEIGHTS,
     ENCODERS,
     LOSSES,
+    MEMBERS_BY,
     OPTIMIZERS,
     PRECISIONS,
     PREPROCESSING,
@@ -71,6 +72,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=run.seed)
     add("--deterministic", action="store_true", help="bit-identical repeats")
     add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
+    add("--members-by", default=run.members_by, help=f"how members differ besides: one of {_some(MEMBERS_BY)} (default {run.members_by})")
     add("--wait", action="store_true", help="return when the runs have ended; without it they go on by themselves")
     add("--measure", action="store_true", help="start nothing: make a few steps and say how long an epoch takes, and how much memory")
 
@@ -120,6 +122,7 @@ def train_config(options: Options) -> TrainConfig:
         balance_plan=options.balance_plan,
         deterministic=options.deterministic,
         submodels=options.submodels,
+        members_by=options.members_by,
         hosts=tuple(host.strip() for host in options.hosts.split(",") if host.strip()),
     )
 

@@ -26,7 +26,7 @@ MOST_RUNS = 500
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _FILE = re.compile(r"\{([A-Za-z0-9_-]+)\}")
-_OWN = ("dataset", "seed", "member", "group", "kind", "balance_plan", "submodels")
+_OWN = ("dataset", "seed", "member", "group", "kind", "balance_plan", "submodels", "members_by")
 """Fields of a training run that the study fills in itself."""
 
 

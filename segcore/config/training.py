@@ -9,6 +9,7 @@ from segcore.catalog import (
     BATCH_NORMS,
     CLASS_WEIGHTS,
     ENCODERS,
+    MEMBERS_BY,
     OPTIMIZERS,
     PRECISIONS,
     PREPROCESSING,
@@ -145,6 +146,7 @@ class TrainConfig:
         submodels: A name in ``catalog.SUBMODEL_RULES`` where this is one of several networks for parts of the labels, which are
             combined by that rule; "" for one network for all. Launched with it, one run a group of the label map is made (one a
             class without a map), each with a label map of its own.
+        members_by: A name in ``catalog.MEMBERS_BY``: what tells the members launched together apart.
     """
 
     dataset: str
@@ -162,6 +164,7 @@ class TrainConfig:
     deterministic: bool = False
     hosts: tuple[str, ...] = ()
     submodels: str = ""
+    members_by: str = "seed"
     kind: str = "train"
 
     def __post_init__(self) -> None:
@@ -183,6 +186,7 @@ class TrainConfig:
             )
         if self.recipe.jit and (self.hosts or "," in self.device):
             raise SegcoreError("Expected one device with XLA, received several: turn XLA off, or choose one device.")
+        check_name("difference of members", self.members_by, MEMBERS_BY)
         if self.submodels:
             check_name("rule for submodels", self.submodels, SUBMODEL_RULES)
         self._check_hosts()

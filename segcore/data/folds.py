@@ -6,6 +6,7 @@ removing the data set they came from leaves them whole.
 
 import dataclasses
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,31 @@ from segcore.errors import SegcoreError, disk_error
 _CACHES = ("statistics.npz", "hashes.npz", "import.json", "georeference.json", "label_maps", "tags.json")
 """What holds for the same pixels under any split."""
 
+_SOURCE = re.compile(r"fold (\d+) of \d+ of (.+?)(?: \(.*\))?")
+
 
 def fold_name(name: str, number: int) -> str:
     """Name of the data set that holds a fold: "camvid-fold-1"."""
     return f"{name}-fold-{number}"
+
+
+def parent_of(dataset: Dataset) -> str:
+    """Return the name of the data set that one is a fold of; "" where it is none."""
+    found = _SOURCE.fullmatch(dataset.source)
+    return found[2] if found and dataset.name == fold_name(found[2], int(found[1])) else ""
+
+
+def folds_of(name: str, root: Path) -> list[str]:
+    """Return the names of the folds written of a data set, the first fold first; none where the first is gone.
+
+    Args:
+        name: Name of the data set.
+        root: The folder in which data sets lie.
+    """
+    found: list[str] = []
+    while (root / fold_name(name, len(found) + 1) / "dataset.json").is_file():
+        found.append(fold_name(name, len(found) + 1))
+    return found
 
 
 def write_folds(dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: Path, how: str = "") -> list[Dataset]:

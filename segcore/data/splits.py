@@ -65,7 +65,7 @@ def make_splits(
     if any(share < 0 for share in shares.values()) or not np.isclose(sum(shares.values()), 1, atol=1e-6):
         raise SegcoreError(f"Expected shares of 0 or more that sum to 1, received {shares}: correct them.")
     shares = {split: share for split, share in shares.items() if share > 0}
-    groups = _groups(dataset, group_by) if method == "grouped" else [[i] for i in range(len(dataset.samples))]
+    groups = groups_of(dataset, group_by) if method == "grouped" else [[i] for i in range(len(dataset.samples))]
     if len(groups) < len(shares):
         what = "groups" if method == "grouped" else "samples"
         raise SegcoreError(f"Expected at least {len(shares)} {what} for as many splits, received {len(groups)}: ask for fewer splits.")
@@ -147,7 +147,16 @@ def split_report(dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArra
     return rows
 
 
-def _groups(dataset: Dataset, group_by: str) -> list[list[int]]:
+def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
+    """Return the samples that are held together, as positions in the data set's order.
+
+    Args:
+        dataset: The data set.
+        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else name prefixes.
+
+    Raises:
+        SegcoreError: There is no such grouping.
+    """
     if group_by and group_by not in GROUPINGS:
         raise unknown("grouping", group_by, GROUPINGS)
     chosen = group_by or ("folder" if len({group_by_folder(s) for s in dataset.samples}) > 1 else "prefix")

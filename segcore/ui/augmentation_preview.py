@@ -27,7 +27,7 @@ def preview(config: TrainConfig) -> None:
     with told:
         if not told.open or not samples:
             return
-        sample = str(st.selectbox("Image", samples, key="augmented_image"))
+        sample = str(st.selectbox("Image", samples, key="augmented_image", help="Of the split that is learned from."))
         plan = str(dataset.load_plan(config.balance_plan)) if config.balance_plan else ""
         try:
             made = _made(state.workspace(), config, sample, stamp(dataset) + plan)

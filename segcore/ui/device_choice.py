@@ -33,12 +33,21 @@ def pick_device(begun: str) -> str:
         chosen = begun if start == kind and kind in ("gpu", "cluster") else str(kind)
         if kind == "gpu":
             named = [gpu for gpu in _names(begun) if gpu in gpus] or gpus[:1]
-            picked = st.pills("GPUs", gpus, selection_mode="multi", default=named, key=key("gpus")) or gpus[:1]
+            told = "One or more; each batch is divided among them."
+            picked = st.pills("GPUs", gpus, selection_mode="multi", default=named, key=key("gpus"), help=told) or gpus[:1]
             chosen = ",".join(gpu for gpu in gpus if gpu in picked)
         if kind == "cluster":
             shares = list(dict.fromkeys([*SHARES, chosen]))
             chosen = str(
-                st.selectbox("GPUs for a run", shares, shares.index(chosen), lambda s: SHARES.get(s, s), key=key("cluster_gpus"), width=220)
+                st.selectbox(
+                    "GPUs for a run",
+                    shares,
+                    shares.index(chosen),
+                    lambda s: SHARES.get(s, s),
+                    key=key("cluster_gpus"),
+                    width=220,
+                    help="What a run asks of the cluster; it waits until one worker has that much free.",
+                )
             )
     if kind == "cluster":
         _cluster()
@@ -78,7 +87,14 @@ def _cluster() -> None:
         st.warning(str(error), icon=":material/warning:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        address = st.text_input("Address of its scheduler", known, key="cluster_address", placeholder="tcp://10.0.0.5:8786", width=320)
+        address = st.text_input(
+            "Address of its scheduler",
+            known,
+            key="cluster_address",
+            placeholder="tcp://10.0.0.5:8786",
+            width=320,
+            help="As dask scheduler prints it when it starts; kept for all runs of this workspace.",
+        )
         asked = st.button("Keep and ask its workers", key="cluster_keep", icon=":material/lan:", disabled=not address.strip())
     if not asked:
         st.caption(

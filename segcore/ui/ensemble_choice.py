@@ -13,7 +13,7 @@ class Choice:
     """What was chosen.
 
     Attributes:
-        dataset: Name of the data set.
+        dataset: Name of the data set on which they are scored: of one fold alone the fold, of unlike folds what they are folds of.
         members: Ids of training runs, in the order in which they were made.
         rule: A name in ``catalog.ENSEMBLE_RULES``.
         weights: One a member; empty for equal ones.
@@ -29,7 +29,7 @@ def choose() -> Choice:
     """Let the user choose; ends the page with a way on where there is nothing to choose from."""
     workspace = state.workspace()
     known = {r["dataset"] for r in workspace.runs.rows() if r["kind"] == "train" and r["state"] == "finished"}
-    names = [n for n in workspace.datasets.names() if n in known]
+    names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
     if not names:
         state.empty(
             "There is no finished training run yet. Train some, or open the demo, which brings five.",
@@ -68,7 +68,7 @@ def choose() -> Choice:
     members = tuple(c for c in candidates if c in chosen)
     weights = _weights(members) if rule == "weighted" else ()
     with state.errors_shown():
-        workspace.runs.dataset_of(members)
+        dataset = workspace.runs.dataset_of(members)
     return Choice(dataset, members, str(rule), weights)
 
 

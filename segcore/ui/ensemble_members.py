@@ -20,8 +20,7 @@ def show(choice: Choice) -> None:
     """Draw the tab."""
     workspace = state.workspace()
     with state.errors_shown():
-        dataset = workspace.datasets.open(choice.dataset)
-    splits = [s for s in dataset.splits if s]
+        splits = workspace.ensembles.splits(choice.members)
     left, right = st.columns([5, 4], gap="medium")
     with left, st.container(border=True, height="stretch"):
         _table(choice, [s for s in SPLITS if s in splits])

@@ -16,7 +16,7 @@ def show(choice: Choice) -> None:
         st.info("Choose two to ten members to compare their subsets.", icon=":material/info:")
         return
     with state.errors_shown():
-        splits = [s for s in workspace.datasets.open(choice.dataset).splits if s]
+        splits = workspace.ensembles.splits(choice.members)
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
     with one:
         split = state.choose_split(splits, default="validation", key="subsets_split")

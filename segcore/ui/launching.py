@@ -59,6 +59,7 @@ def before(config: TrainConfig, runs: int) -> None:
         estimate = launch.estimate(config)
         conflicts = launch.conflicts(config, runs)
         pace = launch.pace(config)
+        lineup = launch.members(config, runs) if runs > 1 else ""
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
         return
@@ -79,6 +80,8 @@ def before(config: TrainConfig, runs: int) -> None:
             pacing.offer(config, pace)
             if seconds is not None:
                 st.caption(f"{_whole(config, runs, seconds, rough)} {pacing.told(pace)}")
+        if lineup:
+            st.caption(f":material/groups: {runs} members. {state.plain(lineup)}")
         for sentence in conflicts:
             st.markdown(f":orange[:material/warning:] {state.plain(sentence)}")
         if not conflicts:
@@ -132,7 +135,8 @@ def vary(config: TrainConfig, members: int) -> None:
     with st.expander("Launch a study: many runs at once", icon=":material/grid_view:"):
         st.caption("Choose fields and list their values; every combination becomes a run like the one above, tagged and queued.")
         names = [*COMMON, *(name for name in FIELDS if name not in COMMON)]
-        chosen = st.multiselect("Fields", names, key="vary_fields", max_selections=4, format_func=lambda n: n.replace("_", " "))
+        told = "What shall differ between the runs; up to four."
+        chosen = st.multiselect("Fields", names, key="vary_fields", max_selections=4, format_func=lambda n: n.replace("_", " "), help=told)
         choices: dict[str, list[Any]] = {}
         for name in chosen:
             current = _current(config, name)

@@ -68,7 +68,7 @@ def _saved(config: TrainConfig | None) -> None:
     shelf = state.workspace().configs
     names = shelf.names()
     if names:
-        chosen = st.selectbox("Saved config", names, key="saved_config")
+        chosen = st.selectbox("Saved config", names, key="saved_config", help="Kept with the workspace under the name that it was given.")
         with st.container(horizontal=True):
             if st.button("Load", type="primary", key="load_config"):
                 with state.errors_shown():
@@ -81,7 +81,8 @@ def _saved(config: TrainConfig | None) -> None:
     else:
         st.caption("Nothing was saved yet.")
     if config is not None:
-        name = st.text_input("Save these choices as", key="save_as", placeholder="unet-for-roads")
+        told = "A name of letters, digits, dots and dashes; a config of that name is replaced."
+        name = st.text_input("Save these choices as", key="save_as", placeholder="unet-for-roads", help=told)
         if st.button("Save", key="save_these", disabled=not name):
             try:
                 shelf.save(name, config)

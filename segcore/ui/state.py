@@ -80,7 +80,7 @@ def choose_dataset() -> str:
     names = workspace().datasets.names()
     if not names:
         empty("There is no data set yet. Import your own images and masks, or open the demo.", "pages/home.py", "Go to the start page")
-    return choose_from("Data set", names, "dataset")
+    return choose_from("Data set", names, "dataset", help="One of this workspace; the dataset page imports more.")
 
 
 def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = "run") -> str:

@@ -26,10 +26,12 @@ class Details:
     run: dict[str, Any]
 
 
-def pick(label: str, table: Mapping[str, Choice], default: str, key: str) -> str:
+def pick(label: str, table: Mapping[str, Choice], default: str, key: str, help: str) -> str:
     """Draw a select box over a table of the catalogue, with the chosen entry's one-line explanation below it."""
     names = list(dict.fromkeys([*table, default]))  # a sum of losses stands in no table
-    chosen = st.selectbox(label, names, index=names.index(default), format_func=lambda n: table[n].title if n in table else n, key=key)
+    chosen = st.selectbox(
+        label, names, index=names.index(default), format_func=lambda n: table[n].title if n in table else n, key=key, help=help
+    )
     if chosen not in table:
         return str(chosen)
     entry = table[chosen]
@@ -49,7 +51,13 @@ def details(weights: str, begun: TrainConfig) -> Details:
     with st.expander("Fine-tuning, evaluation, speed", icon=":material/settings:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            preprocessing = pick("Preprocessing", PREPROCESSING, begun.model.preprocessing, keyed("preprocessing"))
+            preprocessing = pick(
+                "Preprocessing",
+                PREPROCESSING,
+                begun.model.preprocessing,
+                keyed("preprocessing"),
+                "What is done to each image before the network sees it, here and wherever it is used.",
+            )
             recipe["freeze_epochs"] = int(
                 st.number_input(
                     "Frozen epochs",
@@ -73,13 +81,20 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 )
             )
         with two:
-            recipe["batch_norm"] = pick("Batch normalisation", BATCH_NORMS, usual.batch_norm, keyed("batch_norm"))
+            recipe["batch_norm"] = pick(
+                "Batch normalisation",
+                BATCH_NORMS,
+                usual.batch_norm,
+                keyed("batch_norm"),
+                "Where evaluation takes the means of batch normalisation from.",
+            )
             recipe["monitor"] = st.selectbox(
                 "Best epoch by",
                 ["mean_iou", "loss"],
                 index=["mean_iou", "loss"].index(usual.monitor),
                 format_func={"mean_iou": "mean IoU", "loss": "loss"}.__getitem__,
                 key=keyed("monitor"),
+                help="The validation score that chooses the epoch whose weights are kept, and that patience watches.",
             )
             recipe["average"] = float(
                 st.number_input(
@@ -137,7 +152,14 @@ def details(weights: str, begun: TrainConfig) -> Details:
         with one:
             titles = {"": "One network for all labels", **{name: entry.title for name, entry in SUBMODEL_RULES.items()}}
             rules = list(titles)
-            submodels = st.selectbox("Submodels", rules, rules.index(begun.submodels), titles.__getitem__, key=keyed("submodels"))
+            submodels = st.selectbox(
+                "Submodels",
+                rules,
+                rules.index(begun.submodels),
+                titles.__getitem__,
+                key=keyed("submodels"),
+                help="One network for all labels, or one a group of the label map, combined where they are scored.",
+            )
             st.caption(
                 SUBMODEL_RULES[submodels].summary if submodels else "Or one network a group of the label map, one a class without a map."
             )

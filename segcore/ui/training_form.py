@@ -5,11 +5,12 @@ import shlex
 
 import streamlit as st
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, MEMBERS_BY, OPTIMIZERS, PRECISIONS, SCHEDULES
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.ui import starting, state
 from segcore.ui.device_choice import pick_device
+from segcore.ui.network_choice import choose_size, choose_weights
 from segcore.ui.training_details import details, pick
 
 
@@ -20,28 +21,44 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
     model, recipe, key = begun.model, begun.recipe, starting.key
     left, middle, right = st.columns(3, gap="large")
     with left:
-        architecture = pick("Architecture", ARCHITECTURES, model.architecture, key("architecture"))
-        encoder = pick("Encoder", ENCODERS, model.encoder, key("encoder"))
+        architecture = pick(
+            "Architecture",
+            ARCHITECTURES,
+            model.architecture,
+            key("architecture"),
+            "The whole network: how coarse features become a class for every pixel.",
+        )
+        encoder = pick(
+            "Encoder", ENCODERS, model.encoder, key("encoder"), "The part that reads the image; it may begin with trained weights."
+        )
     with middle:
-        weights = _weights(encoder, model)
-        height, width = _size(opened.samples[0].height, opened.samples[0].width, architecture, encoder)
+        weights = choose_weights(encoder, model)
+        height, width = choose_size(opened.samples[0].height, opened.samples[0].width, architecture, encoder)
     with right:
         epochs = st.number_input(
             "Epochs", 1, 100_000, recipe.epochs, help="Passes over the training split; early stopping may end sooner.", key=key("epochs")
         )
-        members = st.number_input(
-            "Members", 1, 100, 1, help="Runs that differ in their seed only; their mean probability is an ensemble.", key=key("members")
-        )
+        members, members_by = _members(begun)
     with st.expander("Recipe, splits and device", icon=":material/tune:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            loss = pick("Loss", LOSSES, recipe.loss, key("loss"))
-            class_weights = pick("Class weights", CLASS_WEIGHTS, recipe.class_weights, key("class_weights"))
-            augmentation = pick("Augmentation", AUGMENTATIONS, recipe.augmentation, key("augmentation"))
+            loss = pick("Loss", LOSSES, recipe.loss, key("loss"), "What training makes small; ignored pixels never count.")
+            class_weights = pick(
+                "Class weights", CLASS_WEIGHTS, recipe.class_weights, key("class_weights"), "How much the loss heeds each class."
+            )
+            augmentation = pick(
+                "Augmentation",
+                AUGMENTATIONS,
+                recipe.augmentation,
+                key("augmentation"),
+                "Random changes to image and mask alike, drawn anew each epoch.",
+            )
             batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.", key=key("batch_size"))
         with two:
-            optimizer = pick("Optimizer", OPTIMIZERS, recipe.optimizer, key("optimizer"))
-            schedule = pick("Learning-rate schedule", SCHEDULES, recipe.schedule, key("schedule"))
+            optimizer = pick("Optimizer", OPTIMIZERS, recipe.optimizer, key("optimizer"), "How a gradient becomes a step.")
+            schedule = pick(
+                "Learning-rate schedule", SCHEDULES, recipe.schedule, key("schedule"), "How the learning rate changes over the epochs."
+            )
             rate = st.number_input(
                 "Learning rate",
                 1e-8,
@@ -55,7 +72,13 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             warmup = st.number_input(
                 "Warm-up epochs", 0.0, 1000.0, recipe.warmup_epochs, help="The learning rate first climbs from 0.", key=key("warmup")
             )
-            precision = pick("Precision", PRECISIONS, recipe.precision, key("precision"))
+            precision = pick(
+                "Precision",
+                PRECISIONS,
+                recipe.precision,
+                key("precision"),
+                "The numbers that a step is computed in; weights stay in float32.",
+            )
             patience = st.number_input(
                 "Patience",
                 0,
@@ -64,10 +87,23 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 help="Epochs without a better validation mean IoU; 0: never stop.",
                 key=key("patience"),
             )
-            seed = st.number_input("Seed", 0, 2**31 - 1, begun.seed, key=key("seed"))
+            seed = st.number_input(
+                "Seed",
+                0,
+                2**31 - 1,
+                begun.seed,
+                help="Draws first weights, order and augmentation; member m gets seed + m.",
+                key=key("seed"),
+            )
         splits = [s for s in opened.splits if s]
         with one:
-            train_split = st.selectbox("Learn from", splits, index=_index(splits, begun.train_split), key=key("train_split"))
+            train_split = st.selectbox(
+                "Learn from",
+                splits,
+                index=_index(splits, begun.train_split),
+                key=key("train_split"),
+                help="The split whose images are trained on.",
+            )
         with two:
             choices = ["", *splits]
             validation = st.selectbox(
@@ -76,6 +112,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 index=_index(choices, begun.validation_split),
                 format_func=lambda s: s or "none",
                 key=key("validation_split"),
+                help="The split that is scored after each epoch; the weights of the best one are kept. None: the training images choose.",
             )
         with three:
             maps = ["", *opened.label_maps()]
@@ -126,6 +163,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             device=device,
             label_map=label_map,
             balance_plan=plan,
+            members_by=members_by,
             **more.run,
         )
     except SegcoreError as error:
@@ -134,64 +172,32 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
     return config, int(members)
 
 
-def _index(options: list[str], wanted: str) -> int:
-    return options.index(wanted) if wanted in options else 0
-
-
-def _weights(encoder: str, begun: ModelConfig) -> str:
-    options = (["imagenet"] if ENCODERS[encoder].imagenet else []) + ["none", "file"]
-    titles = {"imagenet": "ImageNet (downloaded once)", "none": "Random", "file": "From a file"}
-    file = begun.weights if begun.weights not in titles and begun.encoder == encoder else ""
-    start = "file" if file else begun.weights
-    key = starting.key(f"weights_{encoder}")
-    chosen = st.selectbox("Encoder weights", options, index=_index(options, start), format_func=lambda o: titles[o], key=key)
-    if chosen == "imagenet":
-        st.caption("Keras downloads them on first use. Without internet choose random weights, or a file.")
-    if chosen != "file":
-        return str(chosen)
-    return (
-        st.text_input(
-            "Weights file",
-            file,
-            placeholder="/weights/encoder.npz",
-            help="A .npz of layer/variable arrays, a .keras or a .weights.h5 file.",
-            key=starting.key(f"weights_file_{encoder}"),
-        )
-        or "none"
-    )
-
-
-def _size(rows: int, columns: int, architecture: str, encoder: str) -> tuple[int, int]:
-    """Draw two number boxes, first set to the image's own size, at most 256 rows, rounded to what the network takes."""
-    stride = ModelConfig(architecture, encoder, "none").stride
-    scale = min(1.0, 256 / rows)
-    start = [max(stride, round(side * scale / stride) * stride) for side in (rows, columns)]
-    begun = starting.begun()
-    if begun is not None and all(side % stride == 0 for side in begun.size):
-        start = list(begun.size)
+def _members(begun: TrainConfig) -> tuple[int, str]:
+    """Draw how many runs are started and what tells them apart."""
     one, two = st.columns(2)
     with one:
-        height = st.number_input(
-            "Height",
-            stride,
-            8192,
-            start[0],
-            step=stride,
-            help="Images are resized to this many rows.",
-            key=starting.key(f"height_{stride}"),
+        members = st.number_input(
+            "Members", 1, 100, 1, help="Runs started together; their mean probability is an ensemble.", key=starting.key("members")
         )
     with two:
-        width = st.number_input(
-            "Width",
-            stride,
-            8192,
-            start[1],
-            step=stride,
-            help="Images are resized to this many columns.",
-            key=starting.key(f"width_{stride}"),
+        told = " ".join(f"{entry.title}: {entry.summary}" for entry in MEMBERS_BY.values())
+        names = list(MEMBERS_BY)
+        chosen = st.selectbox(
+            "Differ by",
+            names,
+            names.index(begun.members_by),
+            lambda name: MEMBERS_BY[name].title,
+            key=starting.key("members_by"),
+            disabled=members < 2,
+            help=f"What tells the members of an ensemble apart. {told}",
         )
-    st.caption(f"Multiples of {stride}. The images have {rows} x {columns} pixels; scores are taken at that size.")
-    return int(height), int(width)
+    if members > 1:
+        st.caption(MEMBERS_BY[chosen].summary)
+    return int(members), chosen if members > 1 else "seed"
+
+
+def _index(options: list[str], wanted: str) -> int:
+    return options.index(wanted) if wanted in options else 0
 
 
 def offer_splits(dataset: str) -> None:
@@ -200,8 +206,8 @@ def offer_splits(dataset: str) -> None:
         st.markdown("This data set came without splits. Training needs at least **train**, and **validation** to choose the best epoch.")
         one, two, three = st.columns(3)
         method = one.selectbox("Method", ["stratified", "random", "grouped"], help="Grouped keeps the samples of one folder together.")
-        validation = two.number_input("Validation, %", 0, 45, 15)
-        test = three.number_input("Test, %", 0, 45, 15)
+        validation = two.number_input("Validation, %", 0, 45, 15, help="Share of the samples that chooses the best epoch.")
+        test = three.number_input("Test, %", 0, 45, 15, help="Share of the samples that is kept for the final scores.")
         if st.button("Make splits", type="primary"):
             fractions = {"train": 1 - (validation + test) / 100, "validation": validation / 100, "test": test / 100}
             with state.errors_shown():
@@ -224,6 +230,7 @@ def command_line(config: TrainConfig, members: int) -> str:
         "submodels": "" if config.group else config.submodels,  # of a launched part it would ask for parts of a part
         "seed": config.seed,
         "members": members,
+        "members_by": config.members_by,
         "deterministic": config.deterministic,
     }
     words = ["python", "-m", "segcore", "train", config.dataset]

@@ -88,4 +88,6 @@ def impersonal(config: TrainConfig) -> TrainConfig:
     """Return a config without what said which run it was; its seed is that of the first member again."""
     # A part of submodels has a label map of its own: begun like it, one such network is trained.
     submodels = "" if config.group else config.submodels
-    return dataclasses.replace(config, member=0, group="", submodels=submodels, seed=max(0, config.seed - config.member))
+    members_by = "seed" if config.group else config.members_by
+    seed = max(0, config.seed - config.member)
+    return dataclasses.replace(config, member=0, group="", submodels=submodels, members_by=members_by, seed=seed)

@@ -134,7 +134,7 @@ class CRFShelf:
             SegcoreError: Members do not fit together, the split does not exist, or pydensecrf is missing.
         """
         require_available()
-        self._runs.dataset_of(config.members)
+        self._runs.check_split(config.members, config.split)
         predictions = self._ensembles.predict_missing(config.members, [config.split])
         run = crf_search_id(config)
         self._runs.ensure(run, config, self._runs.newest(predictions), after=predictions)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.config import EvaluateConfig, PredictConfig, PredictOptions, RunConfig, TrainConfig, shared_labels, to_json
+from segcore.data.folds import folds_of, parent_of
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
@@ -126,7 +127,7 @@ class DerivedRuns(ABC):
         return config.members if isinstance(config, EvaluateConfig) else (run,)
 
     def dataset_of(self, members: Sequence[str]) -> str:
-        """Return the data set that some training runs have in common.
+        """Return the data set that some training runs have in common; of unlike folds of one data set that one.
 
         Raises:
             SegcoreError: There is none, one is no finished training run, or they are of unlike data sets or label maps.
@@ -134,13 +135,53 @@ class DerivedRuns(ABC):
         configs = [self._trained(run)[1] for run in members]
         datasets = {config.dataset for config in configs}
         if len(datasets) > 1:
+            datasets = {parent_of(self._datasets.open(name)) or name for name in datasets}
+        if len(datasets) > 1:
             raise SegcoreError(f"Expected members of one data set, received {sorted(datasets)}: combine runs that share it.")
         if configs:
             shared_labels(configs)
         return datasets.pop() if datasets else ""
 
+    def kin(self, dataset: str) -> list[str]:
+        """Return the name of a data set and those of its folds: their runs can be members of one ensemble."""
+        return [dataset, *folds_of(dataset, self._datasets.folder)]
+
+    def splits_of(self, dataset: str) -> list[str]:
+        """Return the names of a data set's splits.
+
+        Raises:
+            SegcoreError: There is no such data set.
+        """
+        return [split for split in self._datasets.open(dataset).splits if split]
+
+    def check_split(self, members: Sequence[str], split: str) -> None:
+        """Refuse a split on which members of unlike folds cannot be scored together, because some have learned from its images.
+
+        Raises:
+            SegcoreError: A member has learned from images of the split, or knows the split with other images; or as :meth:`dataset_of`.
+        """
+        name = self.dataset_of(members)
+        images = {sample.id for sample in self._datasets.open(name).select(split)}
+        for member in members:
+            config = self._trained(member)[1]
+            if config.dataset == name:
+                continue
+            own = self._datasets.open(config.dataset).samples
+            learned = sum(s.id in images and s.split in (config.train_split, config.validation_split) for s in own)
+            if learned:
+                raise SegcoreError(
+                    f"Expected a split that no member has learned from, received {split!r}: {member} of {config.dataset} saw {learned} of "
+                    f"its {len(images)} images in training; combine members by fold on 'test'."
+                )
+            if {s.id for s in own if s.split == split} != images:
+                raise SegcoreError(
+                    f"Expected the same images in {split!r} of {name} and {config.dataset}, received others: the splits of {name} were "
+                    "changed after the folds were made; take that back, or train the members again."
+                )
+
     def _evaluate(self, config: EvaluateConfig) -> str:
         run, split = evaluation_id(config), config.split
+        self.check_split(config.members, split)
         self._check_name(config)
         predictions = [self.predict(member, split) for member in config.members]
         newest = self.newest(predictions)
@@ -184,6 +225,7 @@ class DerivedRuns(ABC):
         """
         config = self.open(run).config
         if isinstance(config, EvaluateConfig):
+            self.check_split(config.members, split)
             for member in config.members:
                 self.predict(member, split, options)
             return self._evaluate(dataclasses.replace(config, split=split))

@@ -27,11 +27,11 @@ _ANY_SEED: dict[str, Any] = {"seed": 0, "member": 0, "group": "", "device": "aut
 
 @dataclass(frozen=True)
 class Group:
-    """Finished training runs that differ in their seed only.
+    """Finished training runs that are members of one ensemble: of one recipe, they differ by seed, fold or architecture.
 
     Attributes:
         name: What they were launched as.
-        title: Architecture and encoder in words.
+        title: Encoder and architecture in words, and how the members differ.
         members: Their ids, in the order in which they were launched.
     """
 
@@ -48,9 +48,10 @@ class EnsembleShelf:
         self._scores = scores
 
     def candidates(self, dataset: str) -> list[str]:
-        """Return the ids of the finished training runs on a data set, in the order in which they were made."""
+        """Return the ids of the finished training runs on a data set or its folds, in the order in which they were made."""
         rows = self._runs.rows()
-        return [r["run"] for r in reversed(rows) if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] == dataset]
+        known = self._runs.kin(dataset)
+        return [r["run"] for r in reversed(rows) if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in known]
 
     def groups(self, dataset: str) -> list[Group]:
         """Return the groups of two or more finished members on a data set, newest first.
@@ -67,16 +68,35 @@ class EnsembleShelf:
         found: dict[tuple[str, TrainConfig], dict[int, str]] = {}
         for run, config in trained.items():
             launched = config.group if together[config.group] > 1 else ""
-            found.setdefault((launched, dataclasses.replace(config, **_ANY_SEED)), {}).setdefault(config.seed, run)
+            alike = dataclasses.replace(config, **_ANY_SEED)
+            if launched and config.members_by == "fold":
+                alike = dataclasses.replace(alike, dataset=dataset)
+            if launched and config.members_by == "architecture":
+                alike = dataclasses.replace(alike, model=dataclasses.replace(config.model, architecture="unet"))
+            found.setdefault((launched, alike), {}).setdefault(config.seed, run)
         return [
-            Group(
-                launched or next(iter(runs.values())),
-                f"{ENCODERS[config.model.encoder].title} {ARCHITECTURES[config.model.architecture].title}",
-                tuple(runs.values()),
-            )
-            for (launched, config), runs in reversed(found.items())
+            Group(launched or next(iter(runs.values())), _title(trained[next(iter(runs.values()))]), tuple(runs.values()))
+            for (launched, _), runs in reversed(found.items())
             if len(runs) > 1
         ]
+
+    def splits(self, members: Sequence[str]) -> list[str]:
+        """Return the splits on which members may be scored together: of members by fold those that none has learned from.
+
+        Raises:
+            SegcoreError: Members do not fit together, or share no such split.
+        """
+        found: list[str] = []
+        refused: SegcoreError | None = None
+        for split in self._runs.splits_of(self._runs.dataset_of(members)):
+            try:
+                self._runs.check_split(members, split)
+                found.append(split)
+            except SegcoreError as error:
+                refused = error
+        if not found and refused:
+            raise refused
+        return found
 
     def predicted(self, run: str, split: str) -> Status | None:
         """Return how a member's prediction of a split is going, or None where it was never asked for."""
@@ -103,6 +123,7 @@ class EnsembleShelf:
         Raises:
             SegcoreError: Members do not fit together, are too few or too many, or the split does not exist.
         """
+        self._runs.check_split(members, split)
         config = SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed)
         predictions = self.predict_missing(members, [split])
         run = subsets_id(config)
@@ -210,3 +231,10 @@ class EnsembleShelf:
             "mean_member": sum(known) / len(known) if known else None,
             "comparison": compare_reports(report, members[best]).to_json(),
         }
+
+
+def _title(config: TrainConfig) -> str:
+    encoder = ENCODERS[config.model.encoder].title
+    if config.members_by == "architecture":
+        return f"{encoder}, several architectures"
+    return f"{encoder} {ARCHITECTURES[config.model.architecture].title}" + (", by fold" if config.members_by == "fold" else "")

@@ -16,6 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.settings import cluster_address
 from segcore.workspace.conflicts import Facts, find_conflicts
 from segcore.workspace.costs import Estimate, estimate
+from segcore.workspace.members import tell
 from segcore.workspace.paces import PaceShelf
 from segcore.workspace.suggestions import Suggestion, suggest_config
 from segcore.workspace.variations import combine
@@ -39,6 +40,14 @@ class LaunchShelf(PaceShelf):
         samples = opened.select(split)
         size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
         return suggest_config(dataset, summary, size, self._runs.devices(), list(opened.plans()))
+
+    def members(self, config: TrainConfig, members: int) -> str:
+        """Say what the members of an ensemble will be; see :func:`segcore.workspace.members.tell`.
+
+        Raises:
+            SegcoreError: They cannot be told apart so.
+        """
+        return tell(config, members, self._datasets)
 
     def estimate(self, config: TrainConfig) -> Estimate:
         """Return what a run will take.

@@ -23,7 +23,7 @@ LOOKED_AT = 20
 """Finished runs of the same network and size whose pace is looked up."""
 SAME_PACE = ("epochs", "learning_rate", "schedule", "patience", "warmup_epochs", "monitor", "freeze_epochs", "weight_decay")
 """Settings of a recipe that change nothing about the time of a step."""
-SAME_RUN = ("seed", "member", "group", "submodels")
+SAME_RUN = ("seed", "member", "group", "members_by", "submodels")
 LOOK_SECONDS = 0.3
 
 

@@ -1,6 +1,7 @@
 """What is refused before a run is queued, because it could only fail there: each with its mend."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
@@ -21,7 +22,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
         devices: What the machine has; a run for a cluster or for several machines is not held against it.
 
     Raises:
-        SegcoreError: There is one class only, or the batch does not fit into the memory of the device.
+        SegcoreError: There is one class only, the weights file is not there, or the batch does not fit into the device's memory.
     """
     if num_classes < 2:
         raise SegcoreError(
@@ -30,6 +31,11 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
         )
     if config.hosts or config.device.partition(":")[0] == "cluster":
         return
+    weights = config.model.weights
+    if weights not in ("none", "imagenet") and not Path(weights).expanduser().is_file():
+        raise SegcoreError(
+            f"Expected weights 'none', 'imagenet' or the path of a file, received {weights!r}, which is no file here: check the path."
+        )
     known = {device.id: device for device in devices}
     first = next((device.id for device in devices if device.id != "cpu"), "cpu")
     names = [first] if config.device == "auto" else [part.strip() for part in config.device.split(",")]

@@ -163,9 +163,8 @@ class ReportShelf:
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
             found = list(config.members)
-        elif isinstance(config, TrainConfig) and config.group:
-            rows = self._runs.rows()
-            found = [r["run"] for r in rows if r["kind"] == "train" and r["group"] == config.group and r["dataset"] == config.dataset]
+        elif isinstance(config, TrainConfig) and config.group and config.members_by != "architecture":  # another network repeats nothing
+            found = [r["run"] for r in self._runs.rows() if r["kind"] == "train" and r["group"] == config.group]
         else:
             found = [run]
         return sorted(name for name in found if self._scores.has_counts(name, split))

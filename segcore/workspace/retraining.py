@@ -60,15 +60,16 @@ class Retraining:
             dataset.select(split)
         digest = hashlib.sha256(repr(label_map.groups).encode()).hexdigest()[:6]
         name = f"merged-{label_map.num_groups}-{digest}"
-        if name not in dataset.label_maps():
-            dataset.save_label_map(dataclasses.replace(label_map, name=name))
         members = config.members if isinstance(config, EvaluateConfig) else (config.run if isinstance(config, PredictConfig) else run,)
         trained = []
         for member in members:
             source = self._runs.open(member).config
             if not isinstance(source, TrainConfig):
                 raise SegcoreError(f"Expected a training run to clone, received {member!r} of kind {source.kind}: choose another run.")
-            (made,) = self._runs.train(dataclasses.replace(source, label_map=name))
+            for learned in (dataset, self._datasets.open(source.dataset)):  # of members by fold each has a data set of its own
+                if name not in learned.label_maps():
+                    learned.save_label_map(dataclasses.replace(label_map, name=name))
+            (made,) = self._runs.train(dataclasses.replace(source, label_map=name, members_by="seed"))
             self._runs.open(made).write_json(LINK, {"run": member, "asked_of": run, "label_map": name})
             trained.append(made)
         queued = [*trained]

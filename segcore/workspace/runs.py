@@ -20,6 +20,7 @@ from segcore.runs.store import RunFolder
 from segcore.runs.trash import move_to_trash
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.derived import DerivedRuns
+from segcore.workspace.members import line_up
 from segcore.workspace.refusals import refuse
 from segcore.workspace.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.run_ids import prediction_id as prediction_id
@@ -65,26 +66,31 @@ class RunShelf(DerivedRuns):
         return [_row(summary) for summary in jobs.refresh(self._workspace)]
 
     def train(self, config: TrainConfig, members: int = 1) -> list[str]:
-        """Queue one or more training runs that differ in seed only, and return their ids; of submodels one run a part each.
+        """Queue one or more training runs and return their ids; of submodels one run a part each.
 
         Args:
-            config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed + m``. With ``submodels`` the
-                parts of its label map are saved with the data set, and each run gets one of them.
+            config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed + m``. ``members_by`` says how
+                members differ besides: by fold each gets a data set of its own, which is written if need be, by architecture a
+                decoder. With ``submodels`` the parts of its label map are saved with the data set, and each run gets one of them.
             members: How many, 1 to 100.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist, the number is out of range, or the
-                run could only fail (see :mod:`segcore.workspace.refusals`).
+            SegcoreError: The data set, a split, the label map or the balance plan does not exist, the number is out of range, members
+                cannot differ so, or a run could only fail (see :mod:`segcore.workspace.refusals`). Nothing is queued then.
         """
         if not 1 <= members <= 100:
             raise SegcoreError(f"Expected 1 to 100 members, received {members}: choose a number in that range.")
-        dataset = self.check(config)
-        group = self._new_id(f"{config.dataset}-{config.model.architecture}-{config.model.encoder}")
+        self.check(config)
+        lined_up = line_up(config, members, self._datasets)
+        checked = {one: self.check(one) for one in dict.fromkeys(lined_up)}  # those that differ by seed are one config still
+        parts = {one: _label_maps(dataset, one) for one, dataset in checked.items()}
+        network = "architectures" if config.members_by == "architecture" else config.model.architecture
+        folds = "-folds" if config.members_by == "fold" else ""
+        group = self._new_id(f"{config.dataset}{folds}-{network}-{config.model.encoder}")
         runs: list[str] = []
-        parts = _label_maps(dataset, config)
-        for number in range(members * len(parts)):
-            run, part = f"{group}-{number + 1}", parts[number % len(parts)]
-            member_config = dataclasses.replace(config, member=number, group=group, seed=config.seed + number, label_map=part)
+        for number, (one, part) in enumerate((member, part) for member in lined_up for part in parts[member]):
+            run = f"{group}-{number + 1}"
+            member_config = dataclasses.replace(one, member=number, group=group, seed=config.seed + number, label_map=part)
             RunFolder.create(self.folder, run, member_config).write_status(epochs=config.recipe.epochs)
             runs.append(run)
         jobs.submit(self._workspace, runs)

@@ -20,6 +20,7 @@ from segcore.config import (
     shared_labels,
 )
 from segcore.data.dataset import Dataset
+from segcore.data.folds import parent_of
 from segcore.data.mask_folders import pair_mask_folders
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression_study import compress
@@ -172,7 +173,15 @@ class ScoreShelf:
         ids, counts = self.counts(run, split, stage)
         dataset = self._datasets.open(self._runs.open(run).config.dataset)
         sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
-        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, groups=groups, dataset=dataset.name)
+        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, groups=groups, dataset=self._shared_name(dataset, split))
+
+    def _shared_name(self, dataset: Dataset, split: str) -> str:
+        """The data set's name; of a fold that of its parent where both know the split with the same images, for then scores compare."""
+        parent = parent_of(dataset)
+        if not parent or parent not in self._datasets.names():
+            return dataset.name
+        own, whole = ({s.id for s in d.samples if s.split == split} for d in (dataset, self._datasets.open(parent)))
+        return parent if own == whole else dataset.name
 
     def evaluate_folders(self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None) -> Report:
         """Score a folder of predicted masks from any tool against a folder of true ones.

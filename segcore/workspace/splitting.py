@@ -4,7 +4,7 @@ from typing import Any
 
 from segcore.data.crop_shares import CropShares, measure_crops
 from segcore.data.dataset import Dataset
-from segcore.data.folds import fold_name, write_folds
+from segcore.data.folds import fold_name, folds_of, write_folds
 from segcore.data.split_history import PastSplits, read_split_history, undo_splits
 from segcore.data.splits import make_folds, split_report
 from segcore.workspace.datasets import DatasetShelf, Progress
@@ -90,11 +90,7 @@ class SplitShelf:
 
     def folds_of(self, name: str) -> list[str]:
         """Return the names of the folds written of a data set, the first fold first; none where the first is gone."""
-        known = set(self._datasets.names())
-        found: list[str] = []
-        while fold_name(name, len(found) + 1) in known:
-            found.append(fold_name(name, len(found) + 1))
-        return found
+        return folds_of(name, self._datasets.folder)
 
     def fold_scores(self, name: str) -> list[dict[str, Any]]:
         """Return what was learned on each fold of a data set: ``fold, run, mean_iou`` of every finished training, fold by fold."""

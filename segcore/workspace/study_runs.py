@@ -25,7 +25,7 @@ from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.run_ids import evaluation_id, prediction_id
 from segcore.workspace.runs import RunShelf
 
-PERSONAL = ("member", "group", "device", "hosts")
+PERSONAL = ("member", "group", "members_by", "device", "hosts")
 """Fields that say where and with whom a run worked, not what it learned."""
 
 
