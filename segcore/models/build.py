@@ -120,6 +120,37 @@ def load_network(path: str | Path) -> keras.Model:
         raise SegcoreError(f"The network {path} cannot be read ({error}): train it again.") from error
 
 
+_HALF = ("bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
+
+
+def half_precision(model: keras.Model) -> str:
+    """Return "bfloat16" or "float16" where a network's convolutions compute in it, else ""."""
+    types = {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} - {"float32"}
+    return sorted(types)[0] if types else ""
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Return a network that computes in float32 throughout; one that does already is returned itself.
+
+    Under a mixed policy the weights are float32 all along, so nothing is lost: the answers are those of the same weights without
+    the rounding on the way.
+    """
+    if not half_precision(model):
+        return model
+    plain: keras.Model = keras.saving.deserialize_keras_object(_without_half(keras.saving.serialize_keras_object(model)))
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def _without_half(part: Any) -> Any:
+    """Copy a serialised network with every policy of half precision replaced."""
+    if isinstance(part, dict):
+        return {key: _without_half(value) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return type(part)(map(_without_half, part))
+    return "float32" if isinstance(part, str) and part in _HALF else part
+
+
 def is_encoder_layer(layer: keras.layers.Layer) -> bool:
     """Tell whether a layer of a built (or loaded) network belongs to its encoder: all but those named decoder and logits."""
     return not layer.name.startswith(("decoder", "logits"))

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from segcore.catalog import EXPORT_FORMATS
 from segcore.errors import SegcoreError, unknown
-from segcore.models.build import load_network
+from segcore.models.build import half_precision, in_float32, load_network
 from segcore.training.optional import require
 
 Images = npt.NDArray[np.float32]
@@ -40,6 +40,7 @@ class Exported:
         reader: What read it back.
         size: (height, width) of its input.
         bytes: Size on disk.
+        trained_in: "bfloat16" or "float16" where the network computes in it and the written form does not; "" else.
     """
 
     path: Path
@@ -48,10 +49,12 @@ class Exported:
     reader: str
     size: tuple[int, int]
     bytes: int
+    trained_in: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it for the shell and the pages, with a sentence for people."""
         title, (height, width) = EXPORT_FORMATS[self.form].title, self.size
+        half = f" Trained in {self.trained_in}, it computes in float32 there." if self.trained_in else ""
         return {
             "path": str(self.path),
             "form": self.form,
@@ -60,7 +63,7 @@ class Exported:
             "size": [height, width],
             "sentence": f"{title} for images of {height} x {width} in {self.path}: read back by "
             f"{self.reader}, its probabilities differ from the network's by at most "
-            f"{self.difference:.1e} on {CHECKED_IMAGES} random images.",
+            f"{self.difference:.1e} on {CHECKED_IMAGES} random images.{half}",
         }
 
 
@@ -74,6 +77,7 @@ class Form:
         read: Reads a path and answers images.
         reader: Name of what reads.
         also: Endings of further files that are written beside it.
+        takes_half: Whether it holds networks that compute in half precision; others are written as they compute in float32.
     """
 
     suffix: str
@@ -81,6 +85,7 @@ class Form:
     read: Callable[[Path, Images], Logits]
     reader: str
     also: tuple[str, ...] = ()
+    takes_half: bool = False
 
 
 def _write_keras(model: keras.Model, path: Path) -> None:
@@ -140,7 +145,7 @@ def _read_litert(path: Path, images: Images) -> Logits:
 
 
 FORMS: dict[str, Form] = {
-    "keras": Form(".keras", _write_keras, _read_keras, "Keras"),
+    "keras": Form(".keras", _write_keras, _read_keras, "Keras", takes_half=True),
     "saved_model": Form("", _write_saved_model, _read_saved_model, "TensorFlow"),
     "onnx": Form(".onnx", _write_onnx, _read_onnx, "ONNX Runtime"),
     "openvino": Form(".xml", _write_openvino, _read_openvino, "OpenVINO", (".bin",)),
@@ -167,7 +172,8 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
     out = out if not form.suffix or out.suffix == form.suffix else out.with_name(out.name + form.suffix)
     if out.exists():
         raise SegcoreError(f"Expected a new place for the network, received {out}, which exists: choose another.")
-    model = load_network(model_path)
+    loaded = load_network(model_path)
+    model = loaded if form.takes_half else in_float32(loaded)
     _, height, width, _ = model.input_shape
     images = np.random.default_rng(0).uniform(0, 255, (CHECKED_IMAGES, height, width, 3)).astype(np.float32)
     expected = _softmax(np.asarray(model(images, training=False)))
@@ -196,7 +202,15 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
         for suffix in form.also:
             _remove(partial.with_suffix(suffix))
     files = [out, *(out.with_suffix(s) for s in form.also)] if out.is_file() else [p for p in out.rglob("*") if p.is_file()]
-    return Exported(out, to, difference, form.reader, (height, width), sum(f.stat().st_size for f in files))
+    return Exported(
+        out,
+        to,
+        difference,
+        form.reader,
+        (height, width),
+        sum(f.stat().st_size for f in files),
+        "" if model is loaded else half_precision(loaded),
+    )
 
 
 def _softmax(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -1,15 +1,15 @@
 """A trained network as a function from images to probabilities; the one place where softmax is taken is ``backends.py``."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from segcore.models.build import load_network
+from segcore.models.build import half_precision, in_float32, load_network
 from segcore.training.backends import Backend, choose, freeze
 from segcore.training.memory import OUT_OF_MEMORY, find_batch_size
 
@@ -37,7 +37,9 @@ class Predictor:
     """
 
     def __init__(self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096) -> None:
-        self.model = load_network(path)
+        loaded = load_network(path)
+        self.model = in_float32(loaded) if backend == "openvino" else loaded  # it takes float32 alone, and rounds by itself
+        self._note = "" if self.model is loaded else f"trained in {half_precision(loaded)}, given to OpenVINO in float32"
         self.backend = backend
         self.batch_size = min(batch_size or find_batch_size(self.model), most)
         _, height, width, _ = self.model.input_shape
@@ -73,7 +75,8 @@ class Predictor:
         if count < self.batch_size:
             images = np.concatenate([images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)])
         if self.chosen is None:
-            self.chosen = choose(self._frozen, self.backend, images, count, _precision(self.model))
+            chosen = choose(self._frozen, self.backend, images, count, half_precision(self.model) or "float32")
+            self.chosen = replace(chosen, note="; ".join(filter(None, (chosen.note, self._note))))
         return self.chosen.answer(images)[:count]
 
     def stream(self, images: Iterable[Images]) -> Iterator[Probabilities]:
@@ -81,9 +84,3 @@ class Predictor:
         rest = iter(images)
         while batch := list(islice(rest, self.batch_size)):
             yield from self(np.stack(batch))
-
-
-def _precision(model: keras.Model) -> str:
-    """The type that the network's convolutions compute in."""
-    types = {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} - {"float32"}
-    return sorted(types)[0] if types else "float32"

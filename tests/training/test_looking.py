@@ -13,6 +13,7 @@ from segcore.config import ModelConfig, PredictOptions, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.models.blocks import batch_norm, resize_like, transpose_conv
+from segcore.models.build import half_precision, in_float32, load_network
 from segcore.models.layers import ImageScaling
 from segcore.runs.store import RunFolder
 from segcore.training import backends, export, memory
@@ -198,6 +199,52 @@ def test_a_network_is_written_and_read_back(network_path, tmp_path, form):
     assert f"{told.difference:.1e}" in told.to_json()["sentence"]
     with pytest.raises(SegcoreError, match="which exists"):
         export.export(network_path, form, tmp_path / "deep" / "out")
+
+
+@pytest.fixture(scope="module", params=["mixed_bfloat16"])
+def half_path(tmp_path_factory, request):
+    """A network trained in half precision, with a layer that takes its type from another."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    try:
+        image = keras.Input((*SIZE, 3), name="image")
+        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(ImageScaling((127.5,) * 3, (127.5,) * 3)(image))
+        path = tmp_path_factory.mktemp("half") / "model.keras"
+        keras.Model(image, keras.layers.Conv2D(3, 1, dtype="float32")(resize_like(x, image, "resize"))).save(path)
+    finally:
+        keras.config.set_dtype_policy(before)
+    return path
+
+
+def test_half_precision_is_undone_with_the_same_weights(half_path):
+    half = load_network(half_path)
+    plain = in_float32(half)
+    assert half_precision(half) in ("bfloat16", "float16") and half_precision(plain) == ""
+    assert {layer.compute_dtype for layer in plain.layers} == {"float32"} and in_float32(plain) is plain
+    images = np.random.default_rng(0).uniform(0, 255, (2, *SIZE, 3)).astype(np.float32)
+    for ours, theirs in zip(plain.get_weights(), half.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(plain(images), np.asarray(half(images), np.float32), atol=0.05)
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMATS)
+def test_a_network_of_half_precision_takes_every_form(half_path, tmp_path, form):
+    absent = missing(*NEEDS.get(form, ()))
+    if absent:
+        pytest.skip(f"FORM NOT TESTED: {form} needs {', '.join(absent)} (the extra export)")
+    told = export.export(half_path, form, tmp_path / "out")
+    assert told.difference < 1e-4
+    assert ("it computes in float32 there" in told.to_json()["sentence"]) == (form != "keras")
+
+
+def test_openvino_takes_a_network_of_half_precision(half_path):
+    if missing("openvino"):
+        pytest.skip("OPENVINO NOT TESTED: it is not installed (the extra fast)")
+    images = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), np.uint8)
+    asked = Predictor(half_path, 2, "openvino")
+    found = asked(images)
+    assert asked.chosen.name == "openvino" and "float16, given to OpenVINO in float32" in asked.chosen.note
+    np.testing.assert_allclose(found, Predictor(half_path, 2, "tensorflow")(images), atol=0.03)
 
 
 def test_a_form_that_answers_otherwise_is_not_kept(network_path, tmp_path, monkeypatch):

@@ -56,3 +56,13 @@ def test_a_single_class_is_nothing_to_learn(workspace, started) -> None:
         workspace.runs.train(config)
     assert workspace.runs.ids() == []
     assert len(workspace.runs.train(dataclasses.replace(config, label_map=""))) == 1
+
+
+def test_a_weights_file_that_is_not_there_is_refused_before_the_run(tmp_path) -> None:
+    file = tmp_path / "encoder.npz"
+    config = dataclasses.replace(CONFIG, model=ModelConfig("unet", "resnet50", str(file)))
+    with pytest.raises(SegcoreError, match="no file here: check the path"):
+        refuse(config, 12, [device(memory=1000)])
+    refuse(dataclasses.replace(config, device="cluster"), 12, [device(memory=1000)])  # it may lie there
+    file.write_bytes(b"")
+    refuse(config, 12, [device(memory=1000)])
