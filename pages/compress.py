@@ -2,7 +2,18 @@
 
 import streamlit as st
 
-from segcore.ui import merge_answers, merge_charts, merge_hand, merge_pictures, merge_tiers, merge_views, merging, predictions, state
+from segcore.ui import (
+    merge_answers,
+    merge_charts,
+    merge_hand,
+    merge_pictures,
+    merge_tiers,
+    merge_views,
+    merging,
+    predictions,
+    run_names,
+    state,
+)
 
 workspace = state.workspace()
 state.header(
@@ -70,7 +81,8 @@ trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
         "Predicted and realised",
         "Chosen and reported",
     ],
-    key="view",
+    key="merge_tab",
+    bind="query-params",
     on_change="rerun",
 )
 with trade_off:
@@ -125,10 +137,10 @@ ADVICE = {
 }
 for verdict in study["verdicts"][:6]:
     color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
-    mark, reason, attempt = st.columns([2, 14, 2], vertical_alignment="center")
+    mark, reason, attempt = st.columns([3, 14, 3], vertical_alignment="center")
     mark.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
     first, second = verdict["pair"]
     reason.markdown(f"**{state.plain(by_id[first])} + {state.plain(by_id[second])}**: {state.plain(verdict['reason'])}")
     key = f"try_{first}_{second}"
     attempt.button("Try it", key=key, on_click=merge_hand.take, args=((first, second),), help="Merge these two alone: see the cards above.")
-st.caption(f"From the counts of {run} on {split}. Choose a merge on validation, report it on test.")
+st.caption(f"From the counts of {state.plain(run_names.called(run))} on {split}. Choose a merge on validation, report it on test.")

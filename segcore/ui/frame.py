@@ -7,12 +7,24 @@ from segcore.ui import state
 LAYOUT = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4rem 3rem 4rem; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 2rem; } }
+@media (max-width: 1300px) {
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stMetric"]
+  ) {
+    min-width: 11.5rem;
+  }
+  [data-testid="stMetricValue"] { font-size: 1.7rem; }
+  [data-testid="stColumn"]:has(> [data-testid="stVerticalBlock"] > :only-child > [data-testid="stButtonGroup"]) { min-width: 14rem; }
+  [data-testid="stColumn"]:has([data-testid="stDataFrame"]) { min-width: min(24rem, 100%); }
+  [data-testid="stButtonGroup"] [role="radiogroup"], [data-testid="stButtonGroup"] [role="group"] { flex-wrap: wrap; }
+}
 </style>"""
-"""Less air round the pages than Streamlit leaves: pictures and charts are what they are opened for."""
+"""Less air round the pages than Streamlit leaves: pictures and charts are what they are opened for. In a narrow window figures, tables and
+choices go to a further row before they are cut."""
 
 
 def layout() -> None:
-    """Set how wide the margins of all pages are; no theme option does."""
+    """Set how wide the margins of all pages are, and what gives way in a narrow window; no theme option does."""
     st.html(LAYOUT)
 
 

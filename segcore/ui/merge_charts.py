@@ -260,7 +260,7 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
                 hovertemplate="%{x}: %{y:+.2f} points<extra>" + titles[tier["tier"]] + "</extra>",
             )
         )
-    legend = {"orientation": "h", "y": -0.15, "yanchor": "top", "x": 0}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend)
     figure.update_yaxes(title={"text": "gained over the unmerged model, points"}, zeroline=True)
     return figure

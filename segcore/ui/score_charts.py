@@ -189,6 +189,6 @@ def member_spread(names: Sequence[str], members: Sequence[str], class_iou: npt.N
             )
         )
     figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", zorder=-1))
-    legend = {"orientation": "h", "y": -0.2, "x": 0}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     order = {"categoryorder": "array", "categoryarray": list(names), "automargin": True}
     return _finish(figure, 360, xaxis=order, yaxis={"title": {"text": "IoU, %"}}, legend=legend)

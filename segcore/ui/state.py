@@ -95,10 +95,9 @@ def choose_model(label: str, names: Sequence[str], key: str) -> str:
     """Let the user choose one of some runs, each by what it is called; an ensemble, which has a run a split, stands once."""
     shown = once_a_question(names)
     asked = st.query_params.get(key)
-    if asked in shown:  # a link names the run; from then on the address holds what it is called
+    if asked in shown and called(asked) != asked:  # a link names the run; from then on the address holds what it is called
         st.session_state[key] = shown[asked]
-        if called(asked) != asked:
-            del st.query_params[key]
+        del st.query_params[key]
     elif st.session_state.get(key) in shown:
         st.session_state[key] = shown[st.session_state[key]]
     options = list(dict.fromkeys(shown.values()))

@@ -62,7 +62,7 @@ def history(trials: Trials, planned: int) -> go.Figure:
         yaxis={"title": {"text": "validation mean IoU, %"}},
         showlegend=True,
     )
-    return figure.update_layout(legend={"y": -0.32})
+    return figure
 
 
 def epochs(trials: Trials, best: int | None) -> go.Figure:

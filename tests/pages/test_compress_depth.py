@@ -102,7 +102,7 @@ def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) ->
 
 def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
     at = page(trained, open_page)
-    at.session_state["view"] = "Chosen and reported"
+    at.session_state["merge_tab"] = "Chosen and reported"
     read.check(at.slider(key="labels").set_value(3).run())
     study = trained.workspace.scores.compress(trained.members[0], "validation")
     (groups,) = [r["groups"] for r in study["path"] if r["num_groups"] == 3]
@@ -117,7 +117,7 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
 @pytest.mark.parametrize(("view", "keys"), [("Tree and confusion", ["tree"]), ("Labels to groups", ["flow", "iou_after"])])
 def test_each_view_is_drawn(trained, open_page, read, view, keys) -> None:
     at = page(trained, open_page)
-    at.session_state["view"] = view
+    at.session_state["merge_tab"] = view
     read.check(at.run())
     for key in keys:
         assert read.figure(at, key)["data"]
@@ -188,7 +188,7 @@ def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
 
 def test_examples_show_the_pixels_that_a_pair_is_confused_in(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hand")
-    at.session_state["view"] = "Example pixels"
+    at.session_state["merge_tab"] = "Example pixels"
     by_hand(at, read, [3, 5])
     counts = trained.workspace.scores.counts(trained.members[0], "validation")[1]
     told = [c.value for c in at.caption if "px of" in c.value]
@@ -200,7 +200,7 @@ def test_examples_show_the_pixels_that_a_pair_is_confused_in(trained, open_page,
 
 def test_merged_masks_are_shown_under_the_merged_labels(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hand")
-    at.session_state["view"] = "Merged masks"
+    at.session_state["merge_tab"] = "Merged masks"
     by_hand(at, read, [3, 5])
     shown = read.scene(at, "merged")
     assert [p["title"] for p in shown["panels"]][:3] == ["Image", "True, merged", "Predicted, merged"]
@@ -210,7 +210,7 @@ def test_merged_masks_are_shown_under_the_merged_labels(trained, open_page, read
 def test_predicted_and_realised_stand_side_by_side(trained, made_up, started, open_page, read) -> None:
     run, workspace = trained.members[0], trained.workspace
     at = page(trained, open_page, way="by hand")
-    at.session_state["view"] = "Predicted and realised"
+    at.session_state["merge_tab"] = "Predicted and realised"
     by_hand(at, read, [3, 5])
     assert "chosen on validation and scored on test" in " ".join(c.value for c in at.caption)
     read.check(at.button(key="sum").click().run())
