@@ -51,6 +51,8 @@ FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
 
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
 _EXIF_ORIENTATION = 0x0112
+TWELVE_BITS = 4095
+"""The greatest value of 12 bits: a grey image of 16 that stays below is read as one of 12."""
 
 
 @contextmanager
@@ -132,7 +134,9 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """Read an image as RGB, upright by its EXIF note; grey is repeated, transparency is dropped, 16 bits become 8.
+    """Read an image as RGB, upright by its EXIF note; grey is repeated, transparency is dropped.
+
+    Of 16 bits the upper 8 are taken; of the lower 12, where none is above 4095, as many cameras and microscopes write them.
 
     Args:
         path: The file.
@@ -160,8 +164,9 @@ def _to_eight_bits(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if grey.dtype.kind == "f":
         top = 1.0 if float(np.nanmax(grey)) <= 1.0 else 255.0
         return np.nan_to_num(np.clip(grey / top, 0, 1) * 255).astype(np.uint8)
-    if int(grey.max(initial=0)) > 255:
-        return (np.clip(grey, 0, 65535) >> 8).astype(np.uint8)
+    top = int(grey.max(initial=0))
+    if top > 255:
+        return (np.clip(grey, 0, 65535) >> (8 if top > TWELVE_BITS else 4)).astype(np.uint8)
     return grey.astype(np.uint8)
 
 

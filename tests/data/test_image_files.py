@@ -62,6 +62,12 @@ def test_the_format_is_known_by_content_not_by_name(tmp_path):
         pass
 
 
+@pytest.mark.parametrize(("top", "expected"), [(4095, 255), (4096, 16), (65535, 255)])
+def test_twelve_bits_in_sixteen_are_not_read_as_darkness(tmp_path, top, expected):
+    Image.fromarray(np.array([[0, top]], np.uint16)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, expected]
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_indices_survive(tmp_path, dtype):
     mask = np.array([[0, 1, 255], [7, 65535 if dtype is np.uint16 else 9, 3]], dtype)
