@@ -13,7 +13,7 @@ test: ## linter, types, layering, unit, page and browser tests; a quarter of an 
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
 	@bash .ci/prepare test

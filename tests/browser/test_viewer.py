@@ -27,6 +27,8 @@ def viewer_url(start_app) -> str:
 def open_viewer(page: Page, url: str, query: str = "", index: int = 0) -> None:
     page.goto(f"{url}/?index={index}&{query}")
     wait_painted(page, harness.read_frame(index)[0])
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()  # nothing is put in anew under the test
+    settle(page)
 
 
 def wait_painted(page: Page, name: str) -> None:
@@ -409,6 +411,8 @@ def test_many_classes_can_be_searched(page, viewer_url) -> None:
     open_viewer(page, viewer_url, "classes=150")
     field = page.get_by_label("Find a class")
     field.press_sequentially("tree e")  # the app's own one-letter shortcuts do not see these keys
+    expect(field).to_have_value("tree e")
+    expect(page.locator(".chip:visible .name").first).to_contain_text(re.compile("tree e", re.IGNORECASE))
     visible = page.locator(".chip:visible .name").all_inner_texts()
     assert visible
     assert all("tree e" in name.lower() for name in visible)
