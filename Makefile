@@ -38,9 +38,9 @@ screenshots: ## take the guide's pictures anew: docs/images, light and dark, fro
 	@bash .ci/prepare test
 	@$(BIN)/python benchmarks/screenshots.py
 
-benchmark: ## measure against the named peers, print ratios
+benchmark: ## measure against the named peers, print ratios; one of them: make benchmark ONLY=viewer
 	@bash .ci/prepare test
-	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in benchmarks/bench_$(or $(ONLY),*).py; do echo "== $$b"; PYTHONPATH=. $(BIN)/python $$b || exit 1; done
 
 clean: ## remove the environment and caches; never a workspace
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
