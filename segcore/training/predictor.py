@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from segcore.models.build import half_precision, in_float32, load_network
 from segcore.training.backends import Backend, choose, freeze
-from segcore.training.memory import OUT_OF_MEMORY, find_batch_size
+from segcore.training.memory import OUT_OF_MEMORY, find_batch_size, give_back
 
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -47,6 +47,7 @@ class Predictor:
         self.num_classes = int(self.model.output_shape[-1])
         self.chosen: Backend | None = None
         self._frozen: Any = freeze(self.model, self.batch_size)
+        give_back()
 
     def __call__(self, images: Images) -> Probabilities:
         """Return probabilities (n, h, w, C) float32, rows sum to 1, of images (n, h, w, 3) uint8 RGB, any n.
@@ -64,8 +65,7 @@ class Predictor:
                 if self.batch_size == 1:
                     raise
                 self.batch_size //= 2
-                self._frozen = freeze(self.model, self.batch_size)
-                self.chosen = None
+                self.chosen = self._frozen = None
                 continue
             first += len(part)
         return np.concatenate(done) if len(done) != 1 else done[0]
@@ -75,8 +75,13 @@ class Predictor:
         if count < self.batch_size:
             images = np.concatenate([images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)])
         if self.chosen is None:
-            chosen = choose(self._frozen, self.backend, images, count, half_precision(self.model) or "float32")
+            frozen, self._frozen = self._frozen or freeze(self.model, self.batch_size), None
+            chosen = choose(frozen, self.backend, images, count, half_precision(self.model) or "float32")
             self.chosen = replace(chosen, note="; ".join(filter(None, (chosen.note, self._note))))
+            del frozen  # who answers keeps the graph that it needs
+            found = self.chosen.answer(images)
+            give_back()  # what was tried and not taken, and what the first call needed, is a gigabyte or two for a large network
+            return found[:count]
         return self.chosen.answer(images)[:count]
 
     def stream(self, images: Iterable[Images]) -> Iterator[Probabilities]:

@@ -120,6 +120,7 @@ def test_where_memory_does_not_suffice_batches_are_halved(pointwise_path, monkey
     monkeypatch.setattr(Predictor, "_answer", answer)
     found = predictor(images)
     assert tried == [8, 4, 2, 2, 2] and predictor.batch_size == 2
+    assert predictor._frozen is None  # the graph is held once, by who answers
     np.testing.assert_allclose(found, [plain(predictor, i) for i in images], atol=1e-5)
     monkeypatch.setattr(Predictor, "_answer", lambda self, images: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
