@@ -67,7 +67,7 @@ def main() -> None:
         page.query_params["run"] = "many-0001"
         print(f"page, first               {timed(lambda: page.switch_page('pages/runs.py').run())}")
         print(f"page, again               {timed(page.run, 5)} median of 5")
-        assert not page.exception and count in [len(shown.value) for shown in page.dataframe]
+        assert not page.exception and len(page.dataframe[0].value) >= count  # the demo may add its members
 
 
 if __name__ == "__main__":
