@@ -33,19 +33,38 @@ def settled_at(page: Page, index: int) -> None:
     expect(page.get_by_text(re.compile("^at "))).to_have_text(f"at {index}")
 
 
+def hold_back(page):
+    """Put a gate on the socket from the server: returns functions that close it and that open it again, all messages in their order."""
+    closed, held = [], []
+
+    def connect(socket) -> None:
+        socket.connect_to_server().on_message(lambda message: held.append((socket, message)) if closed else socket.send(message))
+
+    def open_again() -> None:
+        closed.clear()
+        for socket, message in held:
+            socket.send(message)
+
+    page.route_web_socket(re.compile("_stcore/stream"), connect)
+    return lambda: closed.append(True), open_again
+
+
 def test_the_next_image_is_there_before_the_page_answers(page, viewer_url) -> None:
+    close, open_again = hold_back(page)
     page.goto(f"{viewer_url}/?strip=1")
     settled_at(page, 0)
     page.wait_for_function(AHEAD, arg="1")
     page.locator("canvas").first.focus()
+    close()
     at_once = page.evaluate("""async () => {
         const frame = () => new Promise((done) => requestAnimationFrame(done));
         const before = window.__segviewer.id;
         window.__segviewer.viewer.step(1);
-        for (let i = 0; i < 12 && window.__segviewer.id === before; i++) await frame();
+        for (let i = 0; i < 60 && window.__segviewer.id === before; i++) await frame();
         return [window.__segviewer.id, document.querySelector("[data-testid=stText]").textContent];
     }""")
     assert at_once == [harness.read_frame(1)[0], "at 0"]
+    open_again()
     settled_at(page, 1)
     facts = page.evaluate("() => window.__segviewer.probe(200, 100)")
     scene = harness.make_scene(1, 4)
