@@ -45,8 +45,9 @@ def _classes(options: Options) -> dict[str, Any]:
         known = _named(every, name, "a class")
         changed[known.id] = replace(changed[known.id], name=new)
     wished = LabelSet(tuple(changed[c.id] for c in wished.classes), tuple(changed[c.id] for c in wished.ignored))
-    runs = [row["run"] for row in workspace.runs.rows() if row["dataset"] == options.dataset]
-    if runs and wished.class_ids != labels.class_ids and not options.yes:
+    rewrites = wished.class_ids != labels.class_ids and not options.yes
+    runs = [row["run"] for row in workspace.runs.rows() if row["dataset"] == options.dataset] if rewrites else []
+    if runs:
         raise SegcoreError(
             f"Expected a data set without runs, but {len(runs)} were made with the classes of today and would no longer fit: "
             "import it again under another name, or add --yes."

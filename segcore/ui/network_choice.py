@@ -47,26 +47,10 @@ def choose_size(rows: int, columns: int, architecture: str, encoder: str) -> tup
     begun = starting.begun()
     if begun is not None and all(side % stride == 0 for side in begun.size):
         start = list(begun.size)
-    one, two = st.columns(2)
-    with one:
-        height = st.number_input(
-            "Height",
-            stride,
-            8192,
-            start[0],
-            step=stride,
-            help="Images are resized to this many rows.",
-            key=starting.key(f"height_{stride}"),
-        )
-    with two:
-        width = st.number_input(
-            "Width",
-            stride,
-            8192,
-            start[1],
-            step=stride,
-            help="Images are resized to this many columns.",
-            key=starting.key(f"width_{stride}"),
-        )
+    sides = []
+    for column, title, lines, side in zip(st.columns(2), ("Height", "Width"), ("rows", "columns"), start, strict=True):
+        told, key = f"Images are resized to this many {lines}.", starting.key(f"{title.lower()}_{stride}")
+        with column:
+            sides.append(int(st.number_input(title, stride, 8192, side, step=stride, help=told, key=key)))
     st.caption(f"Multiples of {stride}. The images have {rows} x {columns} pixels; scores are taken at that size.")
-    return int(height), int(width)
+    return sides[0], sides[1]

@@ -48,11 +48,14 @@ def test_one_at_a_time_and_the_later_one_wins(worked):
 def test_a_measure_that_is_killed_is_noticed_and_made_anew(worked):
     measuring.start(worked.folder, "one", CONFIG)
     worked.wait(lambda: state(worked, "one") == "running")
-    os.kill(measuring.look(worked.folder, "one").pid, signal.SIGKILL)
+    killed = measuring.look(worked.folder, "one").pid
+    os.kill(killed, signal.SIGKILL)
     worked.wait(lambda: state(worked, "one") == "failed")
     (worked.folder / "fake.json").write_text(json.dumps({"steps": 1, "pause": 0}))
+    assert measuring.read_pace(worked.folder, "one") is None
     measuring.start(worked.folder, "one", CONFIG)
     worked.wait(lambda: state(worked, "one") == "finished")
+    assert measuring.look(worked.folder, "one").pid != killed
 
 
 def test_what_cannot_be_measured_here_is_refused(workspace, monkeypatch):

@@ -45,6 +45,8 @@ def test_several_devices_share_a_batch_and_the_smallest_counts() -> None:
 
 @pytest.mark.parametrize("change", [{"device": "cluster"}, {"device": "gpu:7"}, {"hosts": ("a:1", "b:2")}])
 def test_memory_elsewhere_is_not_known_here(change) -> None:
+    with pytest.raises(SegcoreError, match="received 16 images"):
+        refuse(CONFIG, 12, [device(memory=1)])  # what is asked of this machine
     refuse(dataclasses.replace(CONFIG, **change), 12, [device(memory=1)])
 
 
