@@ -6,6 +6,7 @@ import streamlit as st
 
 from segcore.catalog import RUN_STATES
 from segcore.ui import state
+from segcore.ui.run_names import called
 
 
 def follow(runs: Sequence[str], what: str, key: str) -> bool:
@@ -27,10 +28,16 @@ def follow(runs: Sequence[str], what: str, key: str) -> bool:
             st.fragment(_panel, run_every=1)(active, what, key)
         return False
     ended = [r for r in known if r["state"] != "finished"]
+    if len(ended) > 1 and st.button(f"Resume all {len(ended)}", icon=":material/play_arrow:", key=f"{key}_resume_all"):
+        with state.errors_shown():
+            for row in ended:
+                workspace.runs.resume(row["run"])
+        st.rerun()
     for row in ended:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             title = RUN_STATES[row["state"]].title
-            st.markdown(f"**{title}.** {state.plain(row['cause'] or '')}")
+            name = f"{state.plain(called(row['run']))}: " if len(ended) > 1 else ""
+            st.markdown(f"{name}**{title}.** {state.plain(row['cause'] or '')}")
             if st.button("Resume", icon=":material/play_arrow:", key=f"{key}_resume_{row['run']}"):
                 with state.errors_shown():
                     workspace.runs.resume(row["run"])

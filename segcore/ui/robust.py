@@ -28,7 +28,7 @@ def show(report: Report, run: str, split: str) -> None:
         st.info("This run came from another tool: its network is not here to look at corrupted images.", icon=":material/info:")
         return
     if isinstance(config, EvaluateConfig):
-        run = state.choose_from(
+        run = state.choose_model(
             "Network",
             [run, *config.members],
             "robust_member",

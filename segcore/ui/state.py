@@ -91,7 +91,7 @@ def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = 
     return choose_model(label, names, key)
 
 
-def choose_model(label: str, names: Sequence[str], key: str) -> str:
+def choose_model(label: str, names: Sequence[str], key: str, *, help: str | None = None) -> str:
     """Let the user choose one of some runs, each by what it is called; an ensemble, which has a run a split, stands once."""
     shown = once_a_question(names)
     asked = st.query_params.get(key)
@@ -102,7 +102,7 @@ def choose_model(label: str, names: Sequence[str], key: str) -> str:
         st.session_state[key] = shown[st.session_state[key]]
     options = list(dict.fromkeys(shown.values()))
     _drop_unknown(key, options)
-    return str(st.selectbox(label, options, format_func=called, key=key, bind="query-params", persist_state="session"))
+    return str(st.selectbox(label, options, format_func=called, key=key, bind="query-params", persist_state="session", help=help))
 
 
 def once_a_question(names: Sequence[str]) -> dict[str, str]:

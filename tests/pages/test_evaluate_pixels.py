@@ -5,6 +5,8 @@ import pytest
 
 from segcore.evaluation.robustness import stage_name
 from segcore.runs.store import RunFolder
+from segcore.ui.run_names import called
+from segcore.ui.state import plain
 
 
 def tab(open_page, title: str, run: str):
@@ -29,6 +31,24 @@ def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None
     scaled = measures.scaled(run, "test", temperature)
     (metric,) = [m for m in at.metric if m.label == "ECE"]
     assert metric.delta == f"{100 * (scaled['ece'] - confidence['ece']):+.2f} points"
+
+
+def test_members_that_were_stopped_are_named_and_resumed_together(trained, started, open_page, read) -> None:
+    runs = [trained.workspace.runs.open(f"{member}--test") for member in trained.members]
+    for run in runs:
+        run.write_status(state="interrupted", cause="Stopped on request.")
+    at = tab(open_page, "Confidence", trained.ensemble)
+    for member in trained.members:
+        assert any(plain(member) in m.value and plain("Stopped on request.") in m.value for m in at.markdown)
+    (together,) = [b for b in at.button if b.label == "Resume all 2"]
+    read.check(together.click().run())
+    assert [run.status().state for run in runs] == ["queued", "queued"]
+
+
+def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(trained, open_page) -> None:
+    at = tab(open_page, "Robustness", trained.ensemble)
+    (network,) = [box for box in at.selectbox if box.label == "Network"]
+    assert network.options == [called(trained.ensemble), *trained.members] and called(trained.ensemble) != trained.ensemble
 
 
 def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -> None:
