@@ -128,9 +128,7 @@ def compression() -> dict[str, float]:
         "optimum for every number of groups, 14 classes": median_time(lambda: exact_maps(fourteen, label_priors(fourteen)["pixel"]), 3),
         "greedy path and dendrogram, 150 classes": median_time(lambda: (greedy_path(many, weights), build_dendrogram(many)), 3),
         "whole study, 150 classes": median_time(lambda: compress(many).to_json(), 1),
-        "seven scores of 1000 matrices, 11 classes": median_time(
-            lambda: [function(thousand) for function in scores.SET_SCORES.values()]
-        ),
+        "seven scores of 1000 matrices, 11 classes": median_time(lambda: [function(thousand) for function in scores.SET_SCORES.values()]),
     }
 
 

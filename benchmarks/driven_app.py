@@ -64,7 +64,7 @@ def browser() -> Iterator[Browser]:
 
 
 def settle(page: Page, milliseconds: int = 120_000) -> None:
-    """Wait until the page's script has run and nothing of it is a placeholder any more."""
+    """Wait until the page's script has run and all that it draws stands there."""
     page.wait_for_timeout(300)
     page.wait_for_function(
         """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'

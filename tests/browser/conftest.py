@@ -87,6 +87,12 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 
 @pytest.fixture(scope="session")
+def viewer_url(start_app: Callable[..., str]) -> str:
+    """The address of a page with nothing but the viewer."""
+    return start_app(Path(__file__).parent / "harness_viewer.py")
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[sync_api.Browser]:
     path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:

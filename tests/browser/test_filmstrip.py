@@ -1,26 +1,16 @@
 """Walking through images in a real browser: at once, in step with the page, and with text as text."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import harness_viewer as harness
+
 pytestmark = pytest.mark.browser
 
-HARNESS = Path(__file__).parent / "harness_viewer.py"
-spec = importlib.util.spec_from_file_location("harness_viewer", HARNESS)
-harness = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(harness)
-
 AHEAD = "(image) => [...window.__segviewer.viewer.album.scenes.keys()].some((name) => name.endsWith(`\\n${image}`))"
-
-
-@pytest.fixture(scope="session")
-def viewer_url(start_app) -> str:
-    return start_app(HARNESS)
 
 
 def painted(page: Page, index: int) -> None:

@@ -20,7 +20,7 @@ from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.light_worker import evaluation
 from segcore.light_worker.answers import HANDLERS
 from segcore.light_worker.evaluation import Stopped, count_sample, evaluate_run, plan_tasks
-from segcore.light_worker.pool import map_ahead, open_pool
+from segcore.light_worker.pool import open_pool
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import combine_to_size
@@ -210,25 +210,6 @@ def test_members_of_another_number_of_classes_are_refused(tmp_path):
     members = _write_members(tmp_path, dataset, classes=3)
     with pytest.raises(SegcoreError, match="Expected 4 classes"):
         evaluate_run(_create(tmp_path, members=members))
-
-
-def _double(x):
-    return 2 * x
-
-
-def test_a_map_keeps_the_order_and_never_runs_far_ahead():
-    given = []
-
-    def tasks():
-        for number in range(20):
-            given.append(number)
-            yield number
-
-    with open_pool(2) as pool:
-        results = map_ahead(_double, tasks(), pool, ahead=3)
-        assert next(results) == 0
-        assert len(given) <= 4
-        assert list(results) == [2 * n for n in range(1, 20)]
 
 
 def _process(folder, *arguments):

@@ -13,7 +13,6 @@ from segcore.data.image_files import encode_palette_png, encode_png, write_bytes
 from segcore.data.importers import READERS, import_dataset, preview
 from segcore.data.importers.source import Source
 from segcore.data.importers.standard_classes import CAMVID_32, CITYSCAPES_IDS, CITYSCAPES_TRAIN_IDS, PASCAL_VOC, voc_color
-from segcore.errors import SegcoreError
 
 HEIGHT, WIDTH = 12, 16
 
@@ -279,34 +278,3 @@ def test_colours_may_be_palette_and_rgb_mixed_and_undeclared(tmp_path):
     dataset = Dataset.open(tmp_path / "out")
     for sample, (_, names) in zip(dataset.samples, SCENES.values(), strict=True):
         np.testing.assert_array_equal(dataset.read_mask(sample), numbers(names, {"a": 0, "b": 1, "c": 2}))
-
-
-def test_smoothed_edges_are_ignored_and_told(tmp_path):
-    rng = np.random.default_rng(1)
-    mask = np.zeros((200, 300, 3), np.uint8)
-    mask[:, 150:] = (250, 0, 0)
-    mask[rng.integers(0, 200, 150), rng.integers(0, 300, 150)] = rng.integers(1, 200, (150, 3))
-    write_bytes(tmp_path / "in/images/a.png", encode_png(np.zeros((200, 300, 3), np.uint8)))
-    write_bytes(tmp_path / "in/masks/a.png", encode_png(mask))
-    write_bytes(tmp_path / "in/classes.json", b'{"dark": "#000000", "red": [250, 0, 0]}')
-    report = import_dataset(tmp_path / "in", tmp_path / "out", "out")
-    assert report.label_set.class_names == ["dark", "red"]
-    assert "smoothed edges" in report.problems[0].what
-    dataset = Dataset.open(tmp_path / "out")
-    assert 100 < (dataset.read_mask(dataset.samples[0]) == 255).sum() <= 150
-
-
-def test_photographs_as_masks_are_refused(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
-    write_bytes(tmp_path / "in/images/a.png", encode_png(noise))
-    write_bytes(tmp_path / "in/masks/a.png", encode_png(noise))
-    with pytest.raises(SegcoreError, match="is this a photograph"):
-        import_dataset(tmp_path / "in", tmp_path / "out", "out")
-
-
-def test_jpeg_masks_are_refused(tmp_path):
-    write_bytes(tmp_path / "in/images/a.png", image())
-    (tmp_path / "in/masks").mkdir()
-    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "in/masks/a.jpg")
-    with pytest.raises(SegcoreError, match="export it as PNG"):
-        import_dataset(tmp_path / "in", tmp_path / "out", "out")
