@@ -22,7 +22,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from segcore.config import ModelConfig, PredictConfig, TrainConfig
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.evaluation.chosen_map import study_map
 from segcore.evaluation.compression import score_maps
 from segcore.evaluation.compression_front import all_partitions, find_front

@@ -19,16 +19,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segcore.data.balance import plan_balance
-from segcore.data.dataset import Dataset, Sample
-from segcore.data.importers import import_dataset
-from segcore.data.importers.codes import COLOR_CODES, Survey, build_lookup, color_code, look_up, pack_colors, read_colors
-from segcore.data.png_decoding import decode_rgb
-from segcore.data.scanning import scan
-from segcore.data.statistics import collect_statistics, count_mask, load_statistics
+from segcore.data.augmentation.transforms import PRESETS, draw
+from segcore.data.balance.planner import plan_balance
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.png import decode_rgb
+from segcore.data.files.scanning import scan
+from segcore.data.formats.importers import import_dataset
+from segcore.data.formats.importers.codes import COLOR_CODES, Survey, build_lookup, color_code, look_up, pack_colors, read_colors
+from segcore.data.statistics.statistics import collect_statistics, count_mask, load_statistics
 from segcore.data.synthetic import SIZE, make_synthetic
 from segcore.data.synthetic.scene import draw_scene
-from segcore.data.transforms import PRESETS, draw
 from segcore.labels import LabelClass, LabelSet
 
 

@@ -31,7 +31,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig  # noqa: E402
-from segcore.data.dataset import Dataset  # noqa: E402
+from segcore.data.dataset.dataset import Dataset  # noqa: E402
 from segcore.data.synthetic import make_synthetic  # noqa: E402
 from segcore.models.build import build_model  # noqa: E402
 from segcore.postprocess.ensemble import combine, combine_to_size  # noqa: E402

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for the script beside this one, which stands outside the package
 
 from segcore.config import ModelConfig, PredictConfig, TrainConfig  # noqa: E402
-from segcore.data.dataset import Dataset, Sample  # noqa: E402
+from segcore.data.dataset.dataset import Dataset, Sample  # noqa: E402
 from segcore.labels import LabelClass, LabelSet  # noqa: E402
 from segcore.postprocess.ensemble import resize_probabilities  # noqa: E402
 from segcore.runs.store import RunFolder  # noqa: E402

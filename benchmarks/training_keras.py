@@ -14,8 +14,8 @@ import tensorflow as tf
 from training_task import BATCH, CLASSES, HEIGHT, WIDTH, batch_of, measure
 
 from segcore.config import ModelConfig, RecipeConfig
-from segcore.data.dataset import Dataset
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.models.build import build_model
 from segcore.training.learner import Learner

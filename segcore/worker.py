@@ -19,7 +19,7 @@ from typing import Any
 import tensorflow as tf
 
 from segcore.config import PredictConfig, RobustnessConfig, TrainConfig
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.answerer import Answer, Arrays, Handler, serve
 from segcore.runs.store import RunFolder, note_environment

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, RecipeConfig, TrainConfig
-from segcore.data.image_files import read_image
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
+from segcore.data.files.images import read_image
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou
 from segcore.labels import LabelClass, LabelSet

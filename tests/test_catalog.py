@@ -11,7 +11,7 @@ import pytest
 from segcore import catalog
 from segcore.catalog import Architecture, Choice, Encoder, loss_terms
 from segcore.config import CONFIGS, EvaluateConfig, ModelConfig, RecipeConfig
-from segcore.data.transforms import PRESETS
+from segcore.data.augmentation.transforms import PRESETS
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import RULES
 from segcore.runs.status import STATES

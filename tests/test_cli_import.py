@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segcore.cli import main
-from segcore.data.image_files import encode_png, write_bytes
+from segcore.data.files.images import encode_png, write_bytes
 
 
 @pytest.fixture

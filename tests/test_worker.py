@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, PredictOptions, RecipeConfig, TrainConfig
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.settling import STOPPED

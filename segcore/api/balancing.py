@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from segcore.api.params import Settings, settings
-from segcore.data.copies import draws_of
-from segcore.data.dataset import Dataset, Sample
-from segcore.data.plans import BalancePlan
-from segcore.data.writing import DatasetWriter
+from segcore.data.augmentation.repeats import draws_of
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.dataset.writing import DatasetWriter
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.training.reader import resize_image, resize_mask
@@ -22,7 +22,7 @@ def mlos(params: Mapping[str, Any], mode: str = "Pixel", write_balance: bool = F
     """Multi-label oversampling: choose how often each training image repeats so that the labels come nearer to balance.
 
     Minimises the earth-mover distance between the distribution of labels and the target over integer repeats; see
-    :func:`segcore.data.balance.plan_balance` for the formula, the search and the floor.
+    :func:`segcore.data.balance.planner.plan_balance` for the formula, the search and the floor.
 
     Args:
         params: The params.

@@ -7,7 +7,7 @@ from typing import Any
 
 from segcore.cli.command import Command, Options, parse_pairs, workspace_of
 from segcore.cli.tables import table
-from segcore.data.relabel import returnable
+from segcore.data.dataset.relabel import returnable
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
 from segcore.palette import recolored

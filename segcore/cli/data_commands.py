@@ -7,10 +7,10 @@ from typing import Any
 from segcore.catalog import BALANCE_MODES, BALANCE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
-from segcore.data.balance import parse_target
-from segcore.data.exporters import FORMS
-from segcore.data.importers import Pairing, parse_bands
-from segcore.data.shelf import check_name
+from segcore.data.balance.planner import parse_target
+from segcore.data.dataset.documents import check_name
+from segcore.data.formats.exporters import FORMS
+from segcore.data.formats.importers import Pairing, parse_bands
 
 
 def _import_arguments(parser: argparse.ArgumentParser) -> None:

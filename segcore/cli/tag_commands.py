@@ -6,7 +6,7 @@ from typing import Any
 
 from segcore.cli.command import Command, Options, workspace_of
 from segcore.cli.tables import table
-from segcore.data.tags import format_tags
+from segcore.data.dataset.tags import format_tags
 from segcore.errors import SegcoreError
 
 

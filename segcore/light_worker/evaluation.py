@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import EvaluateConfig
-from segcore.data.dataset import Dataset, Sample
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou

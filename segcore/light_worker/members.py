@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import TrainConfig, shared_labels
-from segcore.data.dataset import Dataset, Sample
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.submodels import combine_submodels

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import CRFSearchConfig
-from segcore.data.dataset import Sample
+from segcore.data.dataset.dataset import Sample
 from segcore.evaluation import scores
 from segcore.evaluation.boundary import border_distances, boundary_iou, count_boundary
 from segcore.evaluation.calibration import sample_pixels

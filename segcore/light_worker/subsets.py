@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import SubsetsConfig, to_json
-from segcore.data.dataset import Sample
+from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.subset_scores import Tallies, study_subsets
 from segcore.light_worker.members import Members, find_members, scored_samples

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segcore.data.dataset import Sample
-from segcore.data.transforms import cut_mix as mix
-from segcore.data.transforms import draw
+from segcore.data.augmentation.transforms import cut_mix as mix
+from segcore.data.augmentation.transforms import draw
+from segcore.data.dataset.dataset import Sample
 from segcore.training.reader import Image, Mask, SampleReader, resize_image, resize_mask
 
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data import weights
+from segcore.data.balance import class_weights as balance_class_weights
 from segcore.errors import unknown
 
 Counts = npt.NDArray[np.int64]
 
 
 def class_weights(name: str, counts: Counts) -> list[float] | None:
-    """Return one weight a class, scaled to a mean of 1 over the classes that occur; the formulas stand in ``data/weights.py``.
+    """Return one weight a class, scaled to a mean of 1 over the classes that occur; the formulas stand in ``data/balance/class_weights.py``.
 
     Args:
         name: A name in ``catalog.CLASS_WEIGHTS``.
@@ -27,11 +27,11 @@ def class_weights(name: str, counts: Counts) -> list[float] | None:
     """
     if name == "none":
         return None
-    if name not in weights.RULES:
-        raise unknown("class weighting", name, ["none", *weights.RULES])
+    if name not in balance_class_weights.RULES:
+        raise unknown("class weighting", name, ["none", *balance_class_weights.RULES])
     if not counts.any():
         return None
-    found = weights.class_weights(counts, name, normalise=True)
+    found = balance_class_weights.class_weights(counts, name, normalise=True)
     return [float(w) if w > 0 else 1.0 for w in found]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from segcore.data.dataset import Sample
+from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.runs.store import RunFolder, evolution_stage, keeps_epoch
 from segcore.training.reader import SampleReader

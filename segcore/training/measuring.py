@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from segcore.config import TrainConfig
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.runs.store import RunFolder
 from segcore.training.learner import Outcome

@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from segcore.data.dataset import Dataset, Sample
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.training.augmented import augmented
 from segcore.training.reader import Image, Mask, SampleReader, cache_budget, resize_image, resize_mask

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import PredictConfig, PredictOptions, TrainConfig
-from segcore.data.dataset import Dataset, Sample
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation import scores
 from segcore.evaluation.confusion import count_confusion

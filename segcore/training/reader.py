@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset import Dataset, Sample
-from segcore.data.preprocessing import prepare
+from segcore.data.augmentation.preprocessing import prepare
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.labels import LabelMap, LabelSet
 
 CACHE_BYTES = 2 << 30

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import RobustnessConfig
-from segcore.data.corruptions import SEVERITIES, corrupt
-from segcore.data.dataset import Dataset, Sample
-from segcore.data.preprocessing import prepare
+from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
+from segcore.data.augmentation.preprocessing import prepare
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.robustness import CLEAN, stage_name

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 from segcore.config import PredictOptions, from_json
-from segcore.data.image_files import read_image
-from segcore.data.preprocessing import prepare
+from segcore.data.augmentation.preprocessing import prepare
+from segcore.data.files.images import read_image
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from segcore.config import TrainConfig
-from segcore.data.dataset import Dataset, Sample
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
 from segcore.runs.store import RunFolder, replacing

@@ -7,11 +7,11 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import BALANCE_MODES, BALANCE_RULES
-from segcore.data.balance import MAX_REPEATS
-from segcore.data.dataset import Dataset
-from segcore.data.imbalance import shares_of
-from segcore.data.plans import BalancePlan
-from segcore.data.statistics import ClassStatistics
+from segcore.data.balance.planner import MAX_REPEATS
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.statistics.imbalance import shares_of
+from segcore.data.statistics.statistics import ClassStatistics
 from segcore.errors import SegcoreError
 from segcore.ui import state
 from segcore.workspace import Workspace

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from segcore.catalog import AUGMENTATIONS
-from segcore.data.dataset import Dataset
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.ui import pictures, state, tables
 from segcore.ui.measuring import LISTED, stamp

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from segcore.data.exporters import FORMS
+from segcore.data.formats.exporters import FORMS
 from segcore.ui import state
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from segcore.data.importers import Pairing, Preview, parse_bands
-from segcore.data.journal import kept
-from segcore.data.staging import Staging, broken_off, reserve, throw_away
+from segcore.data.dataset.journal import kept
+from segcore.data.dataset.staging import Staging, broken_off, reserve, throw_away
+from segcore.data.formats.importers import Pairing, Preview, parse_bands
 from segcore.ui import pictures, state, tables
 
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.ui import state, tables
 
 Result = TypeVar("Result")

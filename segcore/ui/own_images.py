@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from segcore.data.uploads import MAX_BYTES, MAX_FILES, Upload
+from segcore.data.files.uploads import MAX_BYTES, MAX_FILES, Upload
 from segcore.errors import SegcoreError
 from segcore.ui import state, tables
 from segcore.workspace.batches import MOST_BATCHES, Batch, Progress

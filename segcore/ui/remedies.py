@@ -5,10 +5,10 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import AUGMENTATIONS, CLASS_WEIGHTS
-from segcore.data.dataset import Dataset
-from segcore.data.statistics import ClassStatistics
-from segcore.data.transforms import PRESETS
-from segcore.data.weights import RULES, class_weights
+from segcore.data.augmentation.transforms import PRESETS
+from segcore.data.balance.class_weights import RULES, class_weights
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.statistics.statistics import ClassStatistics
 from segcore.ui import charts, state, tables
 from segcore.ui.measuring import measured, table_behind
 

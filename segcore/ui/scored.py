@@ -26,7 +26,7 @@ def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
         run: Id of the run.
         split: Name of the split.
         stage: What was scored.
-        by: A name in ``segcore.data.splits.GROUPINGS``: intervals draw whole groups; "" draws images.
+        by: A name in ``segcore.data.splits.splits.GROUPINGS``: intervals draw whole groups; "" draws images.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
@@ -36,7 +36,7 @@ def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
 
 
 UNITS = {"folder": "folders or drives", "prefix": "groups of like names"}
-"""What intervals and parts may be over besides images, by the name in ``segcore.data.splits.GROUPINGS``."""
+"""What intervals and parts may be over besides images, by the name in ``segcore.data.splits.splits.GROUPINGS``."""
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from segcore.data.tags import format_tags
+from segcore.data.dataset.tags import format_tags
 from segcore.ui import state
 
 ANY = "any tag"

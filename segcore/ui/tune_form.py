@@ -10,7 +10,7 @@ import streamlit as st
 from segcore.catalog import ARCHITECTURES, ENCODERS, PRUNERS, SAMPLERS, TUNE_PRESETS
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig, to_json
 from segcore.config.tuning import PRESETS
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.ui import state, training_form
 from segcore.ui.tune_words import TABLES, choice, setting

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.georeference import Georeference
-from segcore.data.image_files import encode_png, read_image
-from segcore.data.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
+from segcore.data.files.georeference import Georeference
+from segcore.data.files.images import encode_png, read_image
+from segcore.data.files.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
 from segcore.errors import SegcoreError
 from segcore.runs import disk
 from segcore.runs.names import is_run_id

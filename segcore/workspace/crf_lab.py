@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import CRFSearchConfig, TrainConfig, from_json
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation.boundary import boundary_iou, count_boundary
 from segcore.evaluation.comparison import compare_reports

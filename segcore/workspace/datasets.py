@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.appearance import ImageStatistics, collect_appearance
-from segcore.data.balance import explain_repeats, plan_balance
-from segcore.data.copies import preview_copies
-from segcore.data.dataset import Dataset
-from segcore.data.exporters import export_dataset
-from segcore.data.health import Finding, check_health
-from segcore.data.importers import ImportReport, Preview, check_name, import_dataset, preview
-from segcore.data.instances import InstanceStatistics, collect_instances
-from segcore.data.plans import BalancePlan
-from segcore.data.relabel import relabel
-from segcore.data.resampling import plan_by_rule
-from segcore.data.shift import Shift, measure_shift
-from segcore.data.split_history import change_splits
-from segcore.data.splits import GROUPINGS, make_splits, split_report
-from segcore.data.staging import remove_whole
-from segcore.data.statistics import ClassStatistics, collect_statistics, load_statistics
+from segcore.data.augmentation.repeats import preview_copies
+from segcore.data.balance.planner import explain_repeats, plan_balance
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.balance.rules import plan_by_rule
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.relabel import relabel
+from segcore.data.dataset.split_history import change_splits
+from segcore.data.dataset.staging import remove_whole
+from segcore.data.formats.exporters import export_dataset
+from segcore.data.formats.importers import ImportReport, Preview, check_name, import_dataset, preview
+from segcore.data.health.health import Finding, check_health
+from segcore.data.splits.shift import Shift, measure_shift
+from segcore.data.splits.splits import GROUPINGS, make_splits, split_report
+from segcore.data.statistics.appearance import ImageStatistics, collect_appearance
+from segcore.data.statistics.instances import InstanceStatistics, collect_instances
+from segcore.data.statistics.statistics import ClassStatistics, collect_statistics, load_statistics
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
 from segcore.runs.executors import cluster_executor
@@ -73,7 +73,7 @@ class DatasetShelf:
     def import_(
         self, source: Path, name: str | None = None, *, copy: bool = True, progress: Progress | None = None, **how: Any
     ) -> ImportReport:
-        """Import a folder or archive; ``how`` (pairing, bands) as :func:`segcore.data.importers.import_dataset` takes it.
+        """Import a folder or archive; ``how`` (pairing, bands) as :func:`segcore.data.formats.importers.import_dataset` takes it.
 
         Raises:
             SegcoreError: The name is unsafe or taken, or nothing sound was found; nothing is left behind then.
@@ -83,7 +83,7 @@ class DatasetShelf:
         return import_dataset(source, self.folder / chosen, chosen, copy=copy, progress=progress, **how)
 
     def preview(self, source: Path, count: int = 3, **how: Any) -> Preview:
-        """Look at what an import would bring, without importing; ``how`` as :func:`segcore.data.importers.preview` takes it.
+        """Look at what an import would bring, without importing; ``how`` as :func:`segcore.data.formats.importers.preview` takes it.
 
         Raises:
             SegcoreError: Nothing sound was found.
@@ -91,7 +91,7 @@ class DatasetShelf:
         return preview(source, count, **how)
 
     def export(self, name: str, destination: Path, form: str = "index", progress: Progress | None = None) -> Path:
-        """Write a data set into a new folder for other tools; see :func:`segcore.data.exporters.export_dataset`.
+        """Write a data set into a new folder for other tools; see :func:`segcore.data.formats.exporters.export_dataset`.
 
         Raises:
             SegcoreError: There is no such data set or form, the folder exists, or a file cannot be read or written.
@@ -168,7 +168,7 @@ class DatasetShelf:
             return check_health(dataset, counted, executor, progress)
 
     def shift(self, name: str, first: str, second: str, mode: str = "pixel", group_by: str = "", seed: int = 0) -> Shift:
-        """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.shift.measure_shift`.
+        """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.splits.shift.measure_shift`.
 
         Args:
             name: Name of the data set.
@@ -201,7 +201,7 @@ class DatasetShelf:
             save: Whether to keep them; False only tells what they would be.
 
         Returns:
-            ``dataset, method, seed, splits`` {split: samples} and ``report``, see :func:`segcore.data.splits.split_report`.
+            ``dataset, method, seed, splits`` {split: samples} and ``report``, see :func:`segcore.data.splits.splits.split_report`.
 
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
@@ -229,7 +229,7 @@ class DatasetShelf:
         return np.array([rows.get(s.id, nothing) for s in self.open(name).samples])
 
     def relabel(self, name: str, label_set: LabelSet, progress: Progress | None = None) -> Dataset:
-        """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.relabel.relabel`.
+        """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.dataset.relabel.relabel`.
 
         Raises:
             SegcoreError: There is no such data set, or a class is new or lost, or no mask knows where it is.
@@ -242,8 +242,8 @@ class DatasetShelf:
     ) -> BalancePlan:  # fmt: skip
         """Choose repeats that bring the classes of a split nearer to a target.
 
-        ``how`` goes on to :func:`segcore.data.balance.plan_balance` (temper, ground), or for a ``rule`` of ``catalog.BALANCE_RULES``
-        other than "nearest" to :func:`segcore.data.resampling.plan_by_rule` (also amount, seed).
+        ``how`` goes on to :func:`segcore.data.balance.planner.plan_balance` (temper, ground), or for a ``rule`` of ``catalog.BALANCE_RULES``
+        other than "nearest" to :func:`segcore.data.balance.rules.plan_by_rule` (also amount, seed).
 
         Raises:
             SegcoreError: There is no such data set or split, or an argument is out of range.
@@ -278,7 +278,7 @@ class DatasetShelf:
     ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
         """Return the copies of a sample as training sees them in an epoch: image and mask under one draw each.
 
-        The draws are those of a run with that seed that learns from the plan's split; see :func:`segcore.data.copies.preview_copies`.
+        The draws are those of a run with that seed that learns from the plan's split; see :func:`segcore.data.augmentation.repeats.preview_copies`.
 
         Raises:
             SegcoreError: There is no such data set, sample or augmentation, or a file cannot be read.

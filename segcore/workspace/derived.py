@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.config import EvaluateConfig, PredictConfig, PredictOptions, RunConfig, TrainConfig, shared_labels, to_json
-from segcore.data.folds import folds_of, parent_of
+from segcore.data.splits.folds import folds_of, parent_of
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import ImportedConfig
-from segcore.data.archives import is_archive, unpack
-from segcore.data.dataset import Dataset, Sample
-from segcore.data.predictions import Prediction, match_predictions, read_prediction
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.archives import is_archive, unpack
+from segcore.data.formats.foreign_predictions import Prediction, match_predictions, read_prediction
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou
@@ -93,7 +93,7 @@ class ImportShelf:
 
         Args:
             dataset: Name of a data set.
-            source: Folder, zip or tar of masks or arrays (see :mod:`segcore.data.predictions`).
+            source: Folder, zip or tar of masks or arrays (see :mod:`segcore.data.formats.foreign_predictions`).
             name: Id of the new run.
             split: Split whose samples they are matched to.
             values: A name in ``catalog.MASK_VALUES``.

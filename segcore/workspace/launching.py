@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import TrainConfig
-from segcore.data.copies import preview_copies
-from segcore.data.plans import BalancePlan
-from segcore.data.statistics import load_statistics
+from segcore.data.augmentation.repeats import preview_copies
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.runs.settings import cluster_address
 from segcore.workspace.conflicts import Facts, find_conflicts

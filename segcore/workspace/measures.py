@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset import Sample
+from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.calibration import Calibration, apply_temperature
 from segcore.evaluation.label_errors import LabelErrors, Suspicion

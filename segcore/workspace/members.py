@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, MEMBER_ARCHITECTURES
 from segcore.config import TrainConfig
-from segcore.data.member_folds import MemberFolds, find_member_folds
+from segcore.data.splits.member_folds import MemberFolds, find_member_folds
 from segcore.errors import SegcoreError
 from segcore.workspace.datasets import DatasetShelf
 
@@ -67,7 +67,7 @@ def find_folds(config: TrainConfig, members: int, datasets: DatasetShelf) -> Mem
 
     Raises:
         SegcoreError: The config learns from or validates on other splits than the folds', or as
-            :func:`segcore.data.member_folds.find_member_folds`.
+            :func:`segcore.data.splits.member_folds.find_member_folds`.
     """
     if (config.train_split, config.validation_split) != ("train", "validation"):
         raise SegcoreError(

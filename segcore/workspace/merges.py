@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.shelf import Shelf
+from segcore.data.dataset.documents import Shelf
 from segcore.evaluation.chosen_map import study_map
 from segcore.evaluation.compression_search import forbidden_pairs
 from segcore.evaluation.hierarchy import read_hierarchy

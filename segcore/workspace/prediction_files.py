@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import PredictOptions
-from segcore.data.georeference import Georeference, write_geotiff
-from segcore.data.image_files import encode_palette_png, encode_png
+from segcore.data.files.georeference import Georeference, write_geotiff
+from segcore.data.files.images import encode_palette_png, encode_png
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet, color_to_hex
 from segcore.runs import disk

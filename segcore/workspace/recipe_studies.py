@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config.recipe_study import BASE, MOST_RUNS, RecipeStudy, study_from_json
-from segcore.data.splits import GROUPINGS
+from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.places import front
 from segcore.runs import disk

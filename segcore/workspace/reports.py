@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from segcore import __version__
 from segcore.config import EvaluateConfig, TrainConfig, to_json
-from segcore.data.image_files import encode_png
-from segcore.data.splits import GROUPINGS
+from segcore.data.files.images import encode_png
+from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.comparison import Comparison, compare_reports
 from segcore.evaluation.reliability import Reliability, reliability
@@ -188,7 +188,7 @@ class ReportShelf:
             run: Id of a run.
             split: Name of a split.
             stage: What was scored.
-            by: A name in :data:`segcore.data.splits.GROUPINGS`: "folder" (or the recorded group) or "prefix" (the name before its
+            by: A name in :data:`segcore.data.splits.splits.GROUPINGS`: "folder" (or the recorded group) or "prefix" (the name before its
                 number: a drive); "" takes the first of them that parts the images.
 
         Returns:

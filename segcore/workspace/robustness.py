@@ -5,7 +5,7 @@ from typing import Any
 
 from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
-from segcore.data.corruptions import SEVERITIES, corrupt
+from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
 from segcore.errors import SegcoreError
 from segcore.evaluation.robustness import CLEAN, stage_name, summarise
 from segcore.runs.store import RunFolder

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import TrainConfig
-from segcore.data.dataset import Dataset
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps

@@ -19,9 +19,9 @@ from segcore.config import (
     TuneConfig,
     shared_labels,
 )
-from segcore.data.dataset import Dataset
-from segcore.data.folds import parent_of
-from segcore.data.mask_folders import pair_mask_folders
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.formats.mask_folders import pair_mask_folders
+from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression_study import compress
 from segcore.evaluation.confusion import count_confusion

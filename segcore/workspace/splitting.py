@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from segcore.data.crop_shares import CropShares, measure_crops
-from segcore.data.dataset import Dataset
-from segcore.data.folds import fold_name, folds_of, write_folds
-from segcore.data.split_history import PastSplits, read_split_history, undo_splits
-from segcore.data.splits import make_folds, split_report
+from segcore.data.balance.crop_shares import CropShares, measure_crops
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.split_history import PastSplits, read_split_history, undo_splits
+from segcore.data.splits.folds import fold_name, folds_of, write_folds
+from segcore.data.splits.splits import make_folds, split_report
 from segcore.workspace.datasets import DatasetShelf, Progress
 from segcore.workspace.runs import RunShelf
 
@@ -22,7 +22,7 @@ class SplitShelf:
         self._runs = runs
 
     def report(self, name: str) -> list[dict[str, Any]]:
-        """Return what the splits of today hold, one mapping each; see :func:`segcore.data.splits.split_report`.
+        """Return what the splits of today hold, one mapping each; see :func:`segcore.data.splits.splits.split_report`.
 
         Raises:
             SegcoreError: There is no such data set, or a mask cannot be read.
@@ -81,7 +81,7 @@ class SplitShelf:
     def crops(self, name: str, split: str, progress: Progress | None = None) -> dict[float, CropShares]:
         """Measure what windows of half, a quarter and an eighth of a side do to the shares of the pixels.
 
-        See :func:`segcore.data.crop_shares.measure_crops`; the keys are those parts of a side.
+        See :func:`segcore.data.balance.crop_shares.measure_crops`; the keys are those parts of a side.
 
         Raises:
             SegcoreError: There is no such data set or split, or a mask cannot be read.

@@ -9,7 +9,7 @@ import numpy as np
 
 from segcore.config import EvaluateConfig, PredictConfig
 from segcore.config.recipe_study import BASE, RecipeStudy, StudyRow
-from segcore.data.splits import GROUPINGS
+from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
 from segcore.evaluation.recipe_verdicts import (
     DrawnScore,

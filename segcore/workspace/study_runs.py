@@ -13,7 +13,7 @@ import numpy as np
 
 from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig, config_from_json, to_json
 from segcore.config.recipe_study import BASE, BalanceChoice, RecipeStudy, StudyRow, SubmodelChoice
-from segcore.data.statistics import load_statistics
+from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from segcore.data.tags import Tags, change_tags, matching, parse_tags, read_tags, write_tags
+from segcore.data.dataset.tags import Tags, change_tags, matching, parse_tags, read_tags, write_tags
 from segcore.workspace.datasets import DatasetShelf
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import EvaluateConfig, PredictConfig
-from segcore.data.dataset import Sample
+from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression import merge_probabilities
 from segcore.evaluation.confusion import count_confusion

@@ -17,7 +17,7 @@ from segcore.api.balancing import latest_plan
 from segcore.api.params import KEYS, settings
 from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, LOSSES, loss_terms
 from segcore.config import ModelConfig
-from segcore.data.balance import earth_mover_distance
+from segcore.data.balance.planner import earth_mover_distance
 from segcore.errors import SegcoreError
 from segcore.light_worker.__main__ import work as light_work
 from segcore.models.build import load_network

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
 from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.browser

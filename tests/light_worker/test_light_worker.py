@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, TrainConfig
-from segcore.data.dataset import Dataset, Sample, digest_mask
+from segcore.data.dataset.dataset import Dataset, Sample, digest_mask
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.evaluation.scores import mean_iou

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
 
 
 def test_the_cards_and_charts_are_the_plans(workspace, open_page, read) -> None:

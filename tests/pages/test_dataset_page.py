@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from segcore.config import ModelConfig, PredictConfig, PredictOptions, RecipeConfig, TrainConfig
-from segcore.data.dataset import Dataset
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.store import RunFolder
 from segcore.training.train import train

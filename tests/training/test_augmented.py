@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from segcore.catalog import PREPROCESSING
-from segcore.data.dataset import Dataset
-from segcore.data.photometry import clahe
-from segcore.data.preprocessing import CLAHE_CLIP, STEPS, prepare
-from segcore.data.transforms import draw
-from segcore.data.writing import ArraySample, write_dataset
+from segcore.data.augmentation.photometry import clahe
+from segcore.data.augmentation.preprocessing import CLAHE_CLIP, STEPS, prepare
+from segcore.data.augmentation.transforms import draw
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.training.augmented import augmented

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from segcore.data.dataset import Dataset
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.training.pipeline import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segcore.config import RobustnessConfig
-from segcore.data.corruptions import corrupt
+from segcore.data.augmentation.corruptions import corrupt
 from segcore.errors import SegcoreError
 from segcore.evaluation.confusion import count_confusion
 from segcore.postprocess.ensemble import resize_probabilities

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from segcore.data.balance import plan_balance
+from segcore.data.balance.planner import plan_balance
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.store import RunFolder

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segcore.data.instances import SIZE_EDGES
+from segcore.data.statistics.instances import SIZE_EDGES
 from segcore.ui import data_charts
 
 NAMES = ["a", "b"]

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from segcore.data.imbalance import earth_mover_distance, shares_of
-from segcore.data.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.statistics.imbalance import earth_mover_distance, shares_of
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 

@@ -8,7 +8,7 @@ import pytest
 from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.catalog.costs import DECODER_COSTS, ENCODER_COSTS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.data.copies import draws_of
+from segcore.data.augmentation.repeats import draws_of
 from segcore.errors import SegcoreError
 from segcore.runs.devices import Device
 from segcore.workspace.conflicts import Facts, find_conflicts

@@ -9,8 +9,8 @@ from PIL import Image
 
 from segcore.cli import main
 from segcore.config import EvaluateConfig, PredictConfig, PredictOptions
-from segcore.data import georeference
-from segcore.data.uploads import Upload
+from segcore.data.files import georeference
+from segcore.data.files.uploads import Upload
 from segcore.errors import SegcoreError
 from segcore.workspace import batches
 from segcore.workspace.prediction_files import PARTS, index_png, overlay_jpeg, palette_png, result_files

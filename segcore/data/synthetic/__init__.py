@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset import SPLITS, Dataset
+from segcore.data.dataset.dataset import SPLITS, Dataset
+from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.synthetic.scene import draw_scene
-from segcore.data.writing import DatasetWriter
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelClass, LabelSet
 

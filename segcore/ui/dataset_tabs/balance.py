@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from segcore.data.imbalance import label_imbalance
-from segcore.data.statistics import ClassStatistics
+from segcore.data.statistics.imbalance import label_imbalance
+from segcore.data.statistics.statistics import ClassStatistics
 from segcore.ui import charts, manual, state
 from segcore.ui.measuring import table_behind
 

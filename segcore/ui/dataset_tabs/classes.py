@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.data.dataset import Dataset
-from segcore.data.relabel import returnable
-from segcore.data.statistics import ClassStatistics
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.relabel import returnable
+from segcore.data.statistics.statistics import ClassStatistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
 from segcore.palette import recolored

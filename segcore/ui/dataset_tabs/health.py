@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from segcore.data.dataset import Dataset
-from segcore.data.health import Finding
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.health.health import Finding
 from segcore.errors import SegcoreError
 from segcore.ui import pictures, state, tables
 from segcore.ui.measuring import LISTED, measured, stamp, table_behind

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.ui import data_charts, state, tables
 from segcore.ui.measuring import measured, table_behind
 

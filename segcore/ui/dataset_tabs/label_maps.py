@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.data.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.ui import state

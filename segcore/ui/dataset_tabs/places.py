@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from segcore.data.dataset import Dataset
-from segcore.data.instances import SIZE_EDGES
-from segcore.data.statistics import ClassStatistics
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.statistics.instances import SIZE_EDGES
+from segcore.data.statistics.statistics import ClassStatistics
 from segcore.ui import data_charts, state, tables
 from segcore.ui.measuring import measured, table_behind
 

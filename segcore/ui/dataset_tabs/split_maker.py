@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.data.dataset import Dataset
-from segcore.data.splits import GROUPINGS, METHODS
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.splits.splits import GROUPINGS, METHODS
 from segcore.ui import data_charts, state, tables
 from segcore.ui.measuring import stamp, table_behind
 from segcore.workspace import Workspace

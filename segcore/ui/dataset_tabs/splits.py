@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import BALANCE_MODES
-from segcore.data.dataset import Dataset
-from segcore.data.shift import Shift
-from segcore.data.splits import GROUPINGS
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.splits.shift import Shift
+from segcore.data.splits.splits import GROUPINGS
 from segcore.ui import data_charts, manual, state
 from segcore.ui.dataset_tabs import split_maker
 from segcore.ui.measuring import stamp, table_behind

@@ -1,0 +1,167 @@
+"""Oversampling rules from the literature, as balance plans: LVIS repeat factors and ML-ROS."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.catalog import BALANCE_MODES, BALANCE_RULES
+from segcore.data.balance.planner import MAX_REPEATS, build_target
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.balance.search import find_floor
+from segcore.data.statistics.imbalance import Floats, Ground, build_distance, label_imbalance, shares_of
+from segcore.errors import SegcoreError, unknown
+
+Repeats = npt.NDArray[np.int64]
+
+
+def repeat_factors(counts: npt.NDArray[Any], threshold: float = 0.5) -> Floats:
+    """Repeat factor of each image: r_i = max over its classes of max(1, sqrt(t / f_c)), f_c = share of images with c.
+
+    Gupta, Dollar, Girshick: LVIS, CVPR 2019.
+
+    Args:
+        counts: (N, C) pixels of each class in each image.
+        threshold: t, the share of images below which a class is rare; above 0, at most 1.
+
+    Returns:
+        (N,) float64, 1 or more; an image without labels keeps 1.
+
+    Raises:
+        SegcoreError: The threshold is out of range.
+    """
+    if not 0 < threshold <= 1:
+        raise SegcoreError(f"Expected a threshold above 0 and at most 1, received {threshold}: choose a share of the images.")
+    present = np.asarray(counts) > 0
+    frequency = np.maximum(present.mean(0), 1e-300)
+    by_class = np.maximum(1.0, np.sqrt(threshold / frequency))
+    return np.where(present, by_class, 1.0).max(1)
+
+
+def round_factors(factors: Floats, rng: np.random.Generator) -> Repeats:
+    """Turn repeat factors into whole repeats that have them as their mean: the fractional part is a chance.
+
+    Args:
+        factors: (N,) float64, 1 or more.
+        rng: Source of randomness.
+
+    Returns:
+        (N,) int64.
+    """
+    whole = np.floor(factors)
+    return (whole + (rng.random(len(factors)) < factors - whole)).astype(np.int64)
+
+
+def clone_minority(counts: npt.NDArray[Any], share: float, rng: np.random.Generator) -> Repeats:
+    """Multi-label random oversampling, ML-ROS: clone random images of the labels that are rarer than usual.
+
+    A label is in the minority while its IRLbl exceeds the MeanIR of the split without copies. By turns
+    each such label clones one random image that holds it, until ``share`` more images are there or no
+    label is left. Charte et al., Neurocomputing 2015.
+
+    Args:
+        counts: (N, C) pixels of each class in each image.
+        share: Copies to add, as a share of N; 0 or more.
+        rng: Source of randomness.
+
+    Returns:
+        (N,) int64 repeats, 1 or more.
+
+    Raises:
+        SegcoreError: The share is negative.
+    """
+    if share < 0:
+        raise SegcoreError(f"Expected a share of 0 or more, received {share}: choose another.")
+    present = np.asarray(counts) > 0
+    images = present.sum(0)
+    mean = float(np.nanmean(label_imbalance(images))) if images.any() else 1.0
+    repeats = np.ones(len(present), np.int64)
+    left = round(share * len(present))
+    minority = [int(c) for c in np.flatnonzero(np.nan_to_num(label_imbalance(images), nan=0.0) > mean)]
+    holders = {c: np.flatnonzero(present[:, c]) for c in minority}
+    while left > 0 and minority:
+        for c in list(minority):
+            if left == 0:
+                break
+            image = int(rng.choice(holders[c]))
+            repeats[image] += 1
+            images = images + present[image]
+            left -= 1
+            if label_imbalance(images)[c] <= mean:
+                minority.remove(c)
+    return repeats
+
+
+def plan_by_rule(
+    rule: str,
+    counts: npt.NDArray[Any],
+    mode: str = "pixel",
+    target: str | Sequence[float] = "uniform",
+    max_repeats: int = 5,
+    *,
+    amount: float | None = None,
+    seed: int = 0,
+    sample_ids: Sequence[str] | None = None,
+    split: str = "",
+    ground: Ground = "nominal",
+    temper: float = 0.5,
+) -> BalancePlan:
+    """Repeat images by a rule from the literature, and judge that as a balance plan: the rules themselves look at no distance.
+
+    Args:
+        rule: "lvis" or "ml_ros".
+        counts: (N, C) pixels of each class in each image of one split.
+        mode: What the plan is judged by, "pixel" or "count".
+        target: What it is judged against, as :func:`segcore.data.balance.planner.plan_balance` takes it.
+        max_repeats: Largest repeats of an image; what a rule asks beyond is cut off.
+        amount: Of "lvis" the threshold t (default 0.5), of "ml_ros" the share of copies (default 0.25).
+        seed: Seed of the rule's lots.
+        sample_ids: Ids of the N images; None for "0", "1", ...
+        split: Name of the split, for the record.
+        ground: As :func:`segcore.data.balance.planner.plan_balance` takes it.
+        temper: Exponent of the target "tempered".
+
+    Returns:
+        The plan; its floor is that of any plan with the same cap and at most as many copies.
+
+    Raises:
+        SegcoreError: The rule or the mode is unknown, an argument is out of range, or nothing is labelled.
+    """
+    if rule not in BALANCE_RULES or rule == "nearest":
+        raise unknown("balance rule", rule, [name for name in BALANCE_RULES if name != "nearest"])
+    if mode not in BALANCE_MODES:
+        raise unknown("balance mode", mode, BALANCE_MODES)
+    if not 1 <= max_repeats <= MAX_REPEATS:
+        raise SegcoreError(f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received {max_repeats}: choose another.")
+    table = np.asarray(counts)
+    if table.ndim != 2 or not table.any():
+        raise SegcoreError("Expected counts of at least one labelled pixel, received none: choose a split that has labelled masks.")
+    rng = np.random.default_rng(seed)
+    if rule == "lvis":
+        repeats = round_factors(repeat_factors(table, 0.5 if amount is None else amount), rng)
+    else:
+        repeats = clone_minority(table, 0.25 if amount is None else amount, rng)
+    repeats = np.minimum(repeats, max_repeats)
+    held = (table > 0).astype(np.float64) if mode == "count" else table.astype(np.float64)
+    before, after = shares_of(held.sum(0)), shares_of(repeats @ held)
+    distance = build_distance(build_target(target, before, temper), ground)
+    start, end = (float(value) for value in distance.values(np.stack([before, after])))
+    copies = int(repeats.sum()) - len(repeats)
+    ids = [str(i) for i in range(len(table))] if sample_ids is None else list(sample_ids)
+    return BalancePlan(
+        mode,
+        split,
+        tuple(distance.target.tolist()),
+        ground if isinstance(ground, str) else "custom",
+        max_repeats,
+        copies,
+        dict(zip(ids, repeats.tolist(), strict=True)),
+        tuple(before.tolist()),
+        tuple(after.tolist()),
+        start,
+        end,
+        min(end, find_floor(held, distance, max_repeats, copies, start).value),
+        ((0, start), (copies, end)) if copies else ((0, start),),
+        float((table > 0).sum(1).mean()),
+    )

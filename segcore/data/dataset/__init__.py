@@ -1,0 +1,1 @@
+"""The dataset on disk: reading, writing, tags, relabelling, the history of splits."""

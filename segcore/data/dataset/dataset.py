@@ -1,0 +1,295 @@
+"""A data set on disk: its label set, its samples, and how their pixels are read.
+
+A data set folder holds ``dataset.json`` (what this module reads and writes), ``masks/`` (always
+index PNGs, whatever the source was), ``images/`` unless the images were imported by reference,
+``plans/<plan>.json``, ``label_maps/<map>.json``, and caches that other modules key by
+:attr:`Dataset.fingerprint`.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.documents import Shelf, check_name, write_document
+from segcore.data.files.images import read_image, read_indices
+from segcore.errors import SegcoreError, unknown
+from segcore.labels import LabelMap, LabelSet
+
+VERSION = 1
+SPLITS = ("train", "validation", "test")
+"""The usual splits, in the order they are shown."""
+
+def check_sample_id(sample_id: str) -> str:
+    """Return the id if it can be a relative path without surprises ("Tile 1/image_001").
+
+    Raises:
+        SegcoreError: It is empty, absolute, holds "..", a hidden part, a backslash or a control character.
+    """
+    parts = sample_id.split("/")
+    if any(not part or part.startswith(".") or part != part.strip() for part in parts) or re.search(r"[\\\x00-\x1f\x7f:]", sample_id):
+        raise SegcoreError(f"Expected a sample id that is a plain relative path, received {sample_id!r}: rename that file.")
+    return sample_id
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its mask.
+
+    Attributes:
+        id: Unique in the data set; may hold "/" ("Tile 1/image_001"), never "..".
+        image: Path of the image: relative to the data set folder, or absolute when imported by reference.
+        mask: Path of the index PNG relative to the data set folder, or None for an image without a mask.
+        split: "train", "validation", "test", another name, or "" when the data set has no splits.
+        height: Rows of the image and of the mask.
+        width: Columns of the image and of the mask.
+        group: What it must not be parted from in a split (a drive, a tile), or "".
+        mask_digest: SHA-256 of the mask's indices and shape, "" without a mask.
+    """
+
+    id: str
+    image: str
+    mask: str | None
+    split: str
+    height: int
+    width: int
+    group: str = ""
+    mask_digest: str = ""
+
+
+def digest_mask(mask: npt.NDArray[Any]) -> str:
+    """Return the SHA-256 of a mask's shape, dtype and indices, (H, W) integers, as hexadecimal text."""
+    digest = hashlib.sha256(f"{mask.shape} {mask.dtype.name} ".encode())
+    digest.update(np.ascontiguousarray(mask).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A label set and samples in a folder.
+
+    Attributes:
+        folder: Where it lies.
+        name: What the user calls it.
+        label_set: Its classes.
+        samples: Its samples, in a fixed order; ``source`` says where they came from, for display.
+    """
+
+    folder: Path
+    name: str
+    label_set: LabelSet
+    samples: tuple[Sample, ...]
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse ids that stand twice or are no plain relative paths."""
+        if len(self._by_id) != len(self.samples):
+            raise SegcoreError(f"Expected each sample id once, received {len(self.samples) - len(self._by_id)} twice: rename them.")
+        for sample_id in self._by_id:
+            check_sample_id(sample_id)
+
+    @staticmethod
+    def open(folder: Path | str) -> "Dataset":
+        """Open a data set folder.
+
+        Raises:
+            SegcoreError: There is none, it is damaged, or a newer Segscope wrote it.
+        """
+        folder = Path(folder)
+        file = folder / "dataset.json"
+        if not file.is_file():
+            raise SegcoreError(f"Expected a data set in {folder}, found no dataset.json: import one or check the name.")
+        try:
+            data = json.loads(file.read_bytes())
+            version = int(data["version"])
+            if version > VERSION:
+                raise SegcoreError(f"{file} was written by a newer Segscope (format {version}, this one reads {VERSION}): update Segscope.")
+            samples = tuple(Sample(**row) for row in data["samples"])
+            return Dataset(folder, str(data["name"]), LabelSet.from_json(data["label_set"]), samples, str(data.get("source", "")))
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            raise SegcoreError(f"{file} is damaged ({error}): import the data set again.") from error
+
+    def save(self) -> "Dataset":
+        """Write ``dataset.json`` and return the data set itself."""
+        head = {"version": VERSION, "name": self.name, "source": self.source, "label_set": self.label_set.to_json()}
+        rows = ",\n".join(json.dumps(vars(sample), ensure_ascii=False) for sample in self.samples)  # one a line: quick, and easy to compare
+        text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}") + f',\n "samples": [\n{rows}\n ]\n}}'
+        write_document(self.folder / "dataset.json", text.encode())
+        return self
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the label set and every sample's id, split, size, group and mask digest."""
+        digest = hashlib.sha256(json.dumps(self.label_set.to_json(), sort_keys=True).encode())
+        for sample in self.samples:
+            row = [sample.id, sample.split, sample.height, sample.width, sample.group, sample.mask_digest]
+            digest.update(json.dumps(row).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Names of the splits that hold a sample: train, validation, test, then others by name; "" is not listed."""
+        found = {sample.split for sample in self.samples} - {""}
+        return [s for s in SPLITS if s in found] + sorted(found - set(SPLITS))
+
+    def select(self, split: str | None = None) -> list[Sample]:
+        """Return the samples of a split, in order; None for all.
+
+        Raises:
+            SegcoreError: The data set has no such split.
+        """
+        if split is None:
+            return list(self.samples)
+        if split not in self.splits:
+            raise unknown("split", split, self.splits)
+        return [sample for sample in self.samples if sample.split == split]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Sample]:
+        return {sample.id: sample for sample in self.samples}
+
+    def sample(self, sample_id: str) -> Sample:
+        """Return the sample with that id.
+
+        Raises:
+            SegcoreError: There is none.
+        """
+        if sample_id not in self._by_id:
+            raise unknown("sample", sample_id, self._by_id)
+        return self._by_id[sample_id]
+
+    def image_path(self, sample: Sample) -> Path:
+        """Where the sample's image lies."""
+        return self.folder / sample.image
+
+    def mask_path(self, sample: Sample) -> Path:
+        """Where the sample's index PNG lies.
+
+        Raises:
+            SegcoreError: The sample has no mask.
+        """
+        if sample.mask is None:
+            raise SegcoreError(f"Expected a mask for sample {sample.id!r}, it has none: choose a sample with a mask.")
+        return self.folder / sample.mask
+
+    def read_image(self, sample: Sample) -> npt.NDArray[np.uint8]:
+        """Read an image: (H, W, 3) uint8 RGB 0..255, C-contiguous and writable.
+
+        Raises:
+            SegcoreError: The file is gone or damaged, or has another size than when it was imported.
+        """
+        return self._sized(read_image(self.image_path(sample)), sample, "image")
+
+    def read_mask(self, sample: Sample) -> npt.NDArray[Any]:
+        """Read a mask: (H, W) class indices of ``label_set.mask_dtype``, or ``ignore_index``; C-contiguous and writable.
+
+        Raises:
+            SegcoreError: There is none, or the file is gone or damaged, or has another size than when it was imported.
+        """
+        mask = read_indices(self.mask_path(sample)).astype(self.label_set.mask_dtype, copy=False)
+        return self._sized(mask, sample, "mask")
+
+    def read(self, sample: Sample) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+        """Read image and mask of a sample, as :meth:`read_image` and :meth:`read_mask`."""
+        return self.read_image(sample), self.read_mask(sample)
+
+    @staticmethod
+    def _sized(pixels: npt.NDArray[Any], sample: Sample, what: str) -> npt.NDArray[Any]:
+        if pixels.shape[:2] != (sample.height, sample.width):
+            raise SegcoreError(
+                f"Expected the {what} of {sample.id!r} with {sample.height} x {sample.width} pixels (height x width), received "
+                f"{pixels.shape[0]} x {pixels.shape[1]}: it was changed after the import; import the data set again."
+            )
+        return pixels
+
+    def with_splits(self, splits: Mapping[str, str]) -> "Dataset":
+        """Return the data set with other splits; call :meth:`save` to keep them.
+
+        Args:
+            splits: Sample id to split name; samples not named keep no split ("").
+
+        Raises:
+            SegcoreError: A sample or a split name is not allowed.
+        """
+        for sample_id, split in splits.items():
+            self.sample(sample_id)
+            if split:
+                check_name(split, "split")
+        samples = tuple(dataclasses.replace(s, split=splits.get(s.id, "")) for s in self.samples)
+        return dataclasses.replace(self, samples=samples)
+
+    def with_label_set(self, label_set: LabelSet) -> "Dataset":
+        """Return the data set with renamed or recoloured classes, same number and order; call :meth:`save` to keep them.
+
+        Raises:
+            SegcoreError: The number of classes differs (use a label map to merge).
+        """
+        if label_set.num_classes != self.label_set.num_classes:
+            raise SegcoreError(
+                f"Expected {self.label_set.num_classes} classes, received {label_set.num_classes}: rename or recolour here, "
+                "and merge or drop classes with a label map."
+            )
+        return dataclasses.replace(self, label_set=label_set)
+
+    def label_maps(self) -> dict[str, LabelMap]:
+        """Return every saved label map's newest version, by name."""
+        return {name: self.load_label_map(name) for name in self._maps.names()}
+
+    def save_label_map(self, label_map: LabelMap) -> None:
+        """Save a label map as the newest version of its name; older versions stay for :meth:`undo_label_map`.
+
+        Raises:
+            SegcoreError: Its name cannot be a file name, or it is over another number of classes.
+        """
+        label_map.merge_label_set(self.label_set)
+        older = self._maps.read(label_map.name)["versions"] if label_map.name in self._maps.names() else []
+        self._maps.write(label_map.name, {"versions": [*older, label_map.to_json()]})
+
+    def load_label_map(self, name: str) -> LabelMap:
+        """Return the newest version of a saved label map.
+
+        Raises:
+            SegcoreError: There is none of that name.
+        """
+        return LabelMap.from_json(self._maps.read(name)["versions"][-1])
+
+    def undo_label_map(self, name: str) -> LabelMap | None:
+        """Drop the newest version of a label map; return the one before, or None when the map is now gone."""
+        older = self._maps.read(name)["versions"][:-1]
+        if older:
+            self._maps.write(name, {"versions": older})
+            return LabelMap.from_json(older[-1])
+        self._maps.remove(name)
+        return None
+
+    def plans(self) -> dict[str, dict[str, Any]]:
+        """Return every saved balance plan as its JSON mapping, by name."""
+        return {name: self._plans.read(name) for name in self._plans.names()}
+
+    def save_plan(self, name: str, plan: dict[str, Any]) -> None:
+        """Save a balance plan (the mapping that ``BalancePlan.to_json`` returns) under a name."""
+        self._plans.write(name, plan)
+
+    def load_plan(self, name: str) -> dict[str, Any]:
+        """Return a saved balance plan's mapping (for ``BalancePlan.from_json``).
+
+        Raises:
+            SegcoreError: There is none of that name.
+        """
+        return self._plans.read(name)
+
+    @property
+    def _maps(self) -> Shelf:
+        return Shelf(self.folder / "label_maps", "label map")
+
+    @property
+    def _plans(self) -> Shelf:
+        return Shelf(self.folder / "plans", "plan")

@@ -1,0 +1,93 @@
+"""The small files of a data set, which tell what it is and what was decided about it: written whole, or an error that can be mended.
+
+Small named JSON files that lie beside a data set: its balance plans and label maps; and what a name may be.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segcore.data.files.images import write_bytes
+from segcore.errors import SegcoreError, disk_error, unknown
+
+
+def write_document(path: Path, data: bytes) -> None:
+    """Write a file whole: to a temporary name in the same folder, then renamed.
+
+    Raises:
+        SegcoreError: The folder cannot be written or the disk is full; an older file stays as it was.
+    """
+    try:
+        write_bytes(path, data)
+    except OSError as error:
+        raise disk_error("write", path, error) from error
+
+
+NAME_RULE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+def check_name(name: str, kind: str = "data set") -> str:
+    """Return the name if it can be a file name everywhere.
+
+    Raises:
+        SegcoreError: It holds other characters, starts with a dot, or is longer than 64.
+    """
+    if not NAME_RULE.fullmatch(name):
+        raise SegcoreError(
+            f"Expected a {kind} name of 1 to 64 letters, digits, '-', '_' or '.' (no '.' first), received {name!r}: choose another."
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A folder of named JSON mappings.
+
+    Attributes:
+        folder: Where they lie; made when the first is written.
+        kind: What one of them is, in the singular, for messages.
+    """
+
+    folder: Path
+    kind: str
+
+    def names(self) -> list[str]:
+        """Return the names on the shelf, sorted."""
+        return sorted(p.stem for p in self.folder.glob("*.json"))
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return the mapping of that name.
+
+        Raises:
+            SegcoreError: There is none, or it is damaged.
+        """
+        if name not in self.names():
+            raise unknown(self.kind, name, self.names())
+        try:
+            data: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_bytes())
+        except ValueError as error:
+            raise SegcoreError(f"The {self.kind} {name!r} is damaged ({error}): make it again.") from error
+        return data
+
+    def write(self, name: str, data: dict[str, Any]) -> None:
+        """Write a mapping under a name, replacing the one before.
+
+        Raises:
+            SegcoreError: The name cannot be a file name, or the folder cannot be written.
+        """
+        check_name(name, self.kind)
+        write_document(self.folder / f"{name}.json", json.dumps(data, indent=1).encode())
+
+    def remove(self, name: str) -> None:
+        """Take the mapping of that name off the shelf.
+
+        Raises:
+            SegcoreError: The folder cannot be written.
+        """
+        file = self.folder / f"{name}.json"
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error("remove", file, error) from error

@@ -1,0 +1,1 @@
+"""Image files, archives and uploads: everything that reads or checks bytes from outside."""

@@ -1,0 +1,173 @@
+"""Where on Earth an image lies: read from a GeoTIFF, kept beside the data set, written back with a prediction.
+
+Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and no file beside the one named.
+"""
+
+import importlib
+import json
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.files.png import MAX_PIXELS
+from segcore.errors import SegcoreError
+
+FILE_NAME = "georeference.json"
+RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """Where an image lies.
+
+    Attributes:
+        crs: Its coordinate reference system as WKT.
+        transform: (a, b, c, d, e, f): pixel (column, row) lies at x = a column + b row + c, y = d column + e row + f.
+    """
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Georeference":
+        """Read what ``asdict`` gave.
+
+        Raises:
+            SegcoreError: It is something else.
+        """
+        try:
+            a, b, c, d, e, f = (float(v) for v in data["transform"])
+            return Georeference(str(data["crs"]), (a, b, c, d, e, f))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SegcoreError(f"Expected a georeference with crs and transform, received {str(data)[:80]}: import again.") from error
+
+
+@lru_cache(maxsize=1)
+def load_rasterio() -> Any:
+    """Return the module rasterio.
+
+    Raises:
+        SegcoreError: It is not installed.
+    """
+    try:
+        rasterio = importlib.import_module("rasterio")
+    except ImportError as error:
+        raise SegcoreError("Expected rasterio, which reads and writes GeoTIFF, found none: pip install 'rasterio>=1.4,<2'.") from error
+    warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
+    return rasterio
+
+
+def is_available() -> bool:
+    """Whether GeoTIFFs can be read and written here."""
+    try:
+        load_rasterio()
+    except SegcoreError:
+        return False
+    return True
+
+
+@contextmanager
+def open_raster(path: Path) -> Iterator[Any]:
+    """Open a GeoTIFF.
+
+    Args:
+        path: The file.
+
+    Yields:
+        A rasterio data set, to be read.
+
+    Raises:
+        SegcoreError: rasterio is absent, or the file is absent, no TIFF, damaged or too large to decode.
+    """
+    rasterio = load_rasterio()
+    try:
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull), rasterio.open(path, driver="GTiff") as raster:
+            if raster.width * raster.height > MAX_PIXELS:
+                raise SegcoreError(
+                    f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {path.name} with {raster.width} x "
+                    f"{raster.height}: cut it into tiles."
+                )
+            yield raster
+    except (rasterio.errors.RasterioError, ValueError, OSError) as error:
+        raise SegcoreError(f"{path.name} cannot be read as GeoTIFF, it is damaged or breaks off: replace or remove it.") from error
+
+
+def georeference_of(raster: Any) -> Georeference | None:
+    """Return the georeference of an open raster; None where it has no coordinate reference system."""
+    return Georeference(raster.crs.to_wkt(), tuple(raster.transform)[:6]) if raster.crs else None
+
+
+def read_georeference(path: Path) -> Georeference | None:
+    """Read where a GeoTIFF lies; None where it does not say.
+
+    Raises:
+        SegcoreError: As :func:`open_raster`.
+    """
+    with open_raster(path) as raster:
+        return georeference_of(raster)
+
+
+def write_geotiff(
+    path: Path, values: npt.NDArray[Any], georeference: Georeference, colors: npt.NDArray[np.uint8] | None = None, nodata: int | None = None
+) -> None:
+    """Write a mask or prediction as a GeoTIFF of one band, packed without loss.
+
+    Args:
+        path: The file; replaced whole where it exists.
+        values: (H, W) uint8 or uint16 ids or indices.
+        georeference: Where it lies: that of its image.
+        colors: (256, 3) uint8, colour of each value of a uint8 mask, or None.
+        nodata: The value that stands for nothing (the ignored index), or None.
+
+    Raises:
+        SegcoreError: rasterio is absent, the array is of another kind, or the file cannot be written.
+    """
+    if values.ndim != 2 or values.dtype not in (np.uint8, np.uint16):
+        raise SegcoreError(f"Expected an (H, W) uint8 or uint16 mask, received {values.shape} {values.dtype}: convert it.")
+    rasterio = load_rasterio()
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial.tif")
+    profile = {
+        "driver": "GTiff", "height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": values.dtype.name,
+        "crs": georeference.crs, "transform": rasterio.Affine(*georeference.transform), "nodata": nodata, "compress": "deflate",
+    }  # fmt: skip
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with rasterio.open(partial, "w", **profile) as raster:
+            raster.write(values, 1)
+            if colors is not None and values.dtype == np.uint8:
+                raster.write_colormap(1, {value: tuple(int(c) for c in color) for value, color in enumerate(colors)})
+        partial.replace(path)
+    except (rasterio.errors.RasterioError, ValueError, OSError) as error:
+        raise SegcoreError(f"{path.name} cannot be written as GeoTIFF ({error}): choose another place.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_georeferences(folder: Path) -> dict[str, Georeference]:
+    """Return the georeference of each sample of a data set folder that has one, by sample id.
+
+    Raises:
+        SegcoreError: The file is damaged.
+    """
+    file = folder / FILE_NAME
+    if not file.is_file():
+        return {}
+    try:
+        rows = json.loads(file.read_bytes())["samples"]
+        return {str(sample): Georeference.from_json(row) for sample, row in rows.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SegcoreError(f"{file} is damaged ({error}): import the data set again.") from error
+
+
+def georeferences_to_json(found: Mapping[str, Georeference]) -> dict[str, Any]:
+    """Return what :func:`load_georeferences` reads from :data:`FILE_NAME`."""
+    return {"samples": {sample: asdict(georeference) for sample, georeference in found.items()}}

@@ -1,0 +1,257 @@
+"""Image and mask files: opened safely, read to arrays, written whole.
+
+The format is known by the file's first bytes, never by its name, and only the formats of
+:data:`FORMATS` are opened. The size is read from the header and refused before a pixel is
+decoded, so a small file that would unpack to gigabytes costs nothing.
+"""
+
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from segcore.data.files.png import MAX_PIXELS, read_png_header
+from segcore.errors import SegcoreError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pnm"})
+"""File name endings that are looked at when a folder is searched for images."""
+
+# First bytes -> Pillow's class. Its own `Image.open` is not used: it prints a warning for large headers.
+FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
+    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (b"BM", BmpImagePlugin.BmpImageFile),
+    (b"II*\x00", TiffImagePlugin.TiffImageFile),
+    (b"MM\x00*", TiffImagePlugin.TiffImageFile),
+    (b"RIFF", WebPImagePlugin.WebPImageFile),
+    (b"GIF8", GifImagePlugin.GifImageFile),
+    (b"P5", PpmImagePlugin.PpmImageFile),
+    (b"P6", PpmImagePlugin.PpmImageFile),
+)
+
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
+_EXIF_ORIENTATION = 0x0112
+TWELVE_BITS = 4095
+"""The greatest value of 12 bits: a grey image of 16 that stays below is read as one of 12."""
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, check its header, and hand it over undecoded.
+
+    Args:
+        path: The file.
+
+    Yields:
+        A Pillow image whose pixels are not decoded yet; closed afterwards.
+
+    Raises:
+        SegcoreError: The file is missing, of no known format, too large to decode, or breaks off.
+    """
+    try:
+        with open(path, "rb") as file, open_stream(file, path.name) as image:
+            yield image
+    except FileNotFoundError as error:
+        raise SegcoreError(f"Expected the image {path}, found no such file: put it back or import the data set again.") from error
+    except OSError as error:
+        raise SegcoreError(f"{path.name} cannot be decoded, it is damaged or breaks off: replace or remove it.") from error
+
+
+@contextmanager
+def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Do as :func:`open_image` with an open file, whose name is only for messages.
+
+    Args:
+        file: At its beginning.
+        name: What it is called.
+        max_pixels: Largest height times width.
+
+    Yields:
+        A Pillow image whose pixels are not decoded yet.
+
+    Raises:
+        SegcoreError: As :func:`open_image`.
+    """
+    try:
+        start = file.read(16)
+        make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
+        if make is None:
+            raise SegcoreError(f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {name}: convert or remove it.")
+        file.seek(0)
+        image = make(file, name)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise SegcoreError(
+                f"Expected an image of at most {max_pixels // 1_000_000} megapixels, received {name} with {width} x {height}: "
+                "cut it into tiles."
+            )
+        yield image
+    except _BROKEN as error:
+        raise SegcoreError(f"{name} cannot be decoded, it is damaged or breaks off: replace or remove it.") from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of an image as :func:`read_image` would give it, from its header alone."""
+    header = read_png_header(path)
+    if header is not None:
+        return header.height, header.width
+    with open_image(path) as image:
+        width, height = image.size
+        turned = _orientation(image) in (5, 6, 7, 8)
+    return (width, height) if turned else (height, width)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8. In a PNG only a note before the pixels counts: Pillow would decode them to look for a later one."""
+    if isinstance(image, PngImagePlugin.PngImageFile) and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF note says; the image itself where it says nothing."""
+    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
+def read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """Read an image as RGB, upright by its EXIF note; grey is repeated, transparency is dropped.
+
+    Of 16 bits the upper 8 are taken; of the lower 12, where none is above 4095, as many cameras and microscopes write them.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (H, W, 3) uint8 RGB, 0..255, C-contiguous and writable.
+
+    Raises:
+        SegcoreError: As :func:`open_image`.
+    """
+    with open_image(path) as image:
+        return to_rgb(image)
+
+
+def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Decode an opened image to (H, W, 3) uint8 RGB, as :func:`read_image` says; call it while the image is open."""
+    turned = upright(image)
+    if turned.mode.startswith("I") or turned.mode == "F":
+        grey = _to_eight_bits(np.asarray(turned))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.array(turned.convert("RGB"), np.uint8, order="C")
+
+
+def _to_eight_bits(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if grey.dtype.kind == "f":
+        top = 1.0 if float(np.nanmax(grey)) <= 1.0 else 255.0
+        return np.nan_to_num(np.clip(grey / top, 0, 1) * 255).astype(np.uint8)
+    top = int(grey.max(initial=0))
+    if top > 255:
+        return (np.clip(grey, 0, 65535) >> (8 if top > TWELVE_BITS else 4)).astype(np.uint8)
+    return grey.astype(np.uint8)
+
+
+def read_indices(path: Path) -> npt.NDArray[Any]:
+    """Read a single-channel mask without touching its values.
+
+    Args:
+        path: A mask of one channel, 8 or 16 bits; a palette image gives its palette indices.
+
+    Returns:
+        (H, W) uint8 or uint16, C-contiguous and writable.
+
+    Raises:
+        SegcoreError: The file has several channels, or as :func:`open_image`.
+    """
+    with open_image(path) as image:
+        if image.mode not in ("L", "P", "1", "I", "I;16", "I;16B"):
+            raise SegcoreError(f"Expected a mask with one channel, received {path.name} with mode {image.mode}: save it as class indices.")
+        values = np.asarray(image)
+        if values.dtype == np.bool_ or values.dtype == np.uint8:
+            return np.array(values, np.uint8, order="C")
+        if int(values.min(initial=0)) < 0 or int(values.max(initial=0)) > 65535:
+            raise SegcoreError(f"Expected mask values of 0 to 65535, received others in {path.name}: save it with 16 bits.")
+        return np.array(values, np.uint16, order="C")
+
+
+def encode_png(pixels: npt.NDArray[Any]) -> bytes:
+    """Encode (H, W) uint8 or uint16, or (H, W, 3) uint8 RGB, as a PNG.
+
+    Raises:
+        SegcoreError: The array is of another kind.
+    """
+    fits = (pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16)) or (
+        pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype == np.uint8
+    )
+    if not fits:
+        raise SegcoreError(
+            f"Expected an (H, W) uint8 or uint16 mask or an (H, W, 3) uint8 image, received {pixels.shape} {pixels.dtype}: convert it."
+        )
+    mask = pixels.ndim == 2
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 4]
+    if mask and pixels.dtype == np.uint8:  # indices pack as well without filters, at half the time of writing and two thirds of reading
+        options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    ok, data = cv2.imencode(".png", np.ascontiguousarray(pixels if mask else pixels[:, :, ::-1]), options)
+    if not ok:
+        raise SegcoreError(f"An array of shape {pixels.shape} could not be written as PNG: check its size.")
+    return data.tobytes()
+
+
+def encode_palette_png(indices: npt.NDArray[np.uint8], colors: npt.NDArray[np.uint8]) -> bytes:
+    """Encode indices with a colour table, the form of Pascal VOC.
+
+    Args:
+        indices: (H, W) uint8.
+        colors: (256, 3) uint8, the colour of each index.
+
+    Returns:
+        The bytes of a palette PNG.
+    """
+    image = Image.fromarray(indices, mode="P")
+    image.putpalette(np.ascontiguousarray(colors, np.uint8).tobytes())
+    buffer = BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole: to a temporary name in the same folder, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def verify_image(path: Path) -> None:
+    """Decode an image to see whether it is whole; a JPEG at an eighth of its size, which is faster.
+
+    Raises:
+        SegcoreError: As :func:`open_image`.
+    """
+    with open_image(path) as image:
+        image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
+        image.load()

@@ -1,0 +1,274 @@
+"""Images from strangers: judged before a pixel is decoded, and kept as nothing but pixels.
+
+What is accepted is decoded and written anew as a PNG, so whatever else a file carried (a second file behind the picture, a script in
+its notes, a colour profile) goes no further. Each refused file has one sentence; the others are processed.
+"""
+
+import io
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.files.bands import HIGH, LOW, limits_of, picked_bands, read_sound, to_bytes
+from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference, georeference_of, is_available, open_raster
+from segcore.data.files.images import FORMATS, IMAGE_SUFFIXES, open_stream, to_rgb
+from segcore.errors import SegcoreError
+
+MAX_FILES = 100
+MAX_BYTES = 64_000_000
+MAX_PIXELS = 40_000_000
+"""Largest upload, in bytes as sent and in pixels once decoded."""
+
+MAX_RASTER_BYTES = 1_000_000_000
+"""Largest TIFF of other than three bytes a pixel, all its bands decoded."""
+
+_SUFFIXES: dict[bytes, tuple[str, ...]] = {
+    b"\x89PNG\r\n\x1a\n": (".png",),
+    b"\xff\xd8\xff": (".jpg", ".jpeg"),
+    b"BM": (".bmp",),
+    b"II*\x00": (".tif", ".tiff"),
+    b"MM\x00*": (".tif", ".tiff"),
+    b"RIFF": (".webp",),
+    b"GIF8": (".gif",),
+    b"P5": (".pgm", ".pnm", ".ppm"),
+    b"P6": (".ppm", ".pnm"),
+}
+"""First bytes, as in ``image_files.FORMATS``, and the endings that go with them."""
+
+_MARKUP = re.compile(rb"<script|<!doctype html|<html[\s>]|<\?php[\s]|<svg[\s>]+xmlns", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came.
+
+    Attributes:
+        name: What the sender calls it; not to be trusted.
+        read: Reads its bytes.
+        size: Their number, known before they are read.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+    size: int
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An image that came in.
+
+    Attributes:
+        id: Safe as a file name without ending; unique among those accepted together.
+        name: The sender's name without folders.
+        image: (H, W, 3) uint8 RGB.
+        georeference: Where on Earth it lies, where it is a GeoTIFF that says so and rasterio is installed; else None.
+        stretched: What of its values became 0 to 255, in words, where it held other than bytes; else "".
+    """
+
+    id: str
+    name: str
+    image: npt.NDArray[np.uint8]
+    georeference: Georeference | None = None
+    stretched: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that did not.
+
+    Attributes:
+        name: The sender's name, cut to a readable length.
+        why: One sentence.
+    """
+
+    name: str
+    why: str
+
+
+def judge(uploads: Iterable[Upload], limit: int = MAX_FILES) -> Iterator[Accepted | Refused]:
+    """Judge files one at a time; at most one is in memory.
+
+    Args:
+        uploads: The files.
+        limit: How many are looked at; each further one is refused.
+
+    Yields:
+        For each file, in order, what became of it.
+    """
+    taken: set[str] = set()
+    for position, upload in enumerate(uploads):
+        shown = _shown(upload.name)
+        if position >= limit:
+            yield Refused(shown, f"Expected at most {limit} images at a time, received more: send {shown} with the next ones.")
+            continue
+        try:
+            check_name(upload.name)
+            if upload.size > MAX_BYTES:
+                raise SegcoreError(
+                    f"Expected at most {MAX_BYTES // 1_000_000} MB, received {shown} with {upload.size / 1e6:.0f} MB: make it smaller."
+                )
+            data = upload.read()
+            image, lies, stretched = _opened(data, upload.name)
+        except SegcoreError as error:
+            yield Refused(shown, str(error))
+            continue
+        id = _free(_stem(upload.name), taken)
+        taken.add(id.casefold())
+        yield Accepted(id, PurePosixPath(upload.name).name, image, lies, stretched)
+
+
+def check_name(name: str) -> None:
+    """Refuse the name of a file that leads out of a folder or hides something.
+
+    Raises:
+        SegcoreError: It is absolute, climbs, holds a backslash, a drive or a control character, is hidden or too long, or is not named
+            like an image.
+    """
+    path = PurePosixPath(name)
+    hostile = re.search(r"[\x00-\x1f\x7f\\:]", name) or path.is_absolute() or ".." in path.parts or len(name) > 255
+    if hostile or not path.name or path.name.startswith("."):
+        raise SegcoreError(f"Expected a plain file name, received {_shown(name)!r}: rename the file.")
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise SegcoreError(f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {_shown(path.name)}: convert or remove it.")
+
+
+def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """Decode an image that is nothing but an image.
+
+    Args:
+        data: The file's bytes.
+        name: The file's name, checked.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        SegcoreError: The content is no image, another one than the name says, something else besides, too large, or damaged.
+    """
+    check_content(data, name)
+    with open_stream(io.BytesIO(data), _shown(PurePosixPath(name).name), MAX_PIXELS) as image:
+        return to_rgb(image)
+
+
+def check_content(data: bytes, name: str) -> None:
+    """Refuse bytes that are no image, another one than the name says, or something else besides.
+
+    Raises:
+        SegcoreError: They are.
+    """
+    shown, suffix = _shown(PurePosixPath(name).name), PurePosixPath(name).suffix.lower()
+    magic = next((magic for magic, _ in FORMATS if data.startswith(magic)), None)
+    if magic is None:
+        raise SegcoreError(
+            f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {shown} with other content: convert or remove it."
+        )
+    if suffix not in _SUFFIXES[magic]:
+        raise SegcoreError(f"Expected {shown} to be what its ending says, received a file of the kind {_SUFFIXES[magic][0]}: rename it.")
+    second = _second_nature(data)
+    if second:
+        raise SegcoreError(f"Expected an image and nothing else, received {shown}, which is {second} too: open it and save it anew.")
+
+
+def _opened(data: bytes, name: str) -> tuple[npt.NDArray[np.uint8], Georeference | None, str]:
+    """An image's pixels, where it lies if it is a TIFF that says so in a form that can be read, and how its values became bytes."""
+    if PurePosixPath(name).suffix.lower() not in RASTER_SUFFIXES or not is_available():
+        return decode(data, name), None, ""
+    check_content(data, name)
+    lies, refused = None, ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image.tif"
+        path.write_bytes(data)
+        try:
+            with open_raster(path) as raster:
+                lies = georeference_of(raster)
+                if raster.count not in (1, 3, 4) or set(raster.dtypes) != {"uint8"}:
+                    refused = _unfit(raster, _shown(PurePosixPath(name).name))
+                    if not refused:
+                        image, said = _stretched(raster)
+                        return image, lies, said
+        except SegcoreError:
+            pass  # perhaps still a picture; if not, that is said under the sender's name
+    if refused:
+        raise SegcoreError(refused)
+    return decode(data, name), lies, ""
+
+
+def _unfit(raster: Any, shown: str) -> str:
+    """Why a raster's bands are no picture, or too much to decode; or ""."""
+    if any("complex" in kind for kind in raster.dtypes):
+        return f"Expected bands of real numbers, received {shown} with complex ones: take their absolute values."
+    pixels, size = raster.width * raster.height, max(np.dtype(d).itemsize for d in raster.dtypes)
+    if pixels > MAX_PIXELS:
+        return (
+            f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {shown} with {raster.width} x {raster.height}: "
+            "cut it into tiles."
+        )
+    if pixels * raster.count * size > MAX_RASTER_BYTES:
+        return (
+            f"Expected at most {MAX_RASTER_BYTES // 1_000_000} MB of bands, received {shown} with "
+            f"{pixels * raster.count * size / 1e6:.0f} MB: keep three bands, or cut it into tiles."
+        )
+    return ""
+
+
+def _stretched(raster: Any) -> tuple[npt.NDArray[np.uint8], str]:
+    """Bands of an open raster as (H, W, 3) uint8, and in words what became of them."""
+    picked = picked_bands(raster, (), "")
+    bands = f"band{'s' * (len(picked) > 1)} {', '.join(map(str, picked))} of {raster.count}"
+    if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
+        return to_bytes(raster.read(list(picked)), raster.nodata, None), f"{bands} shown"
+    limits = limits_of(read_sound(raster, picked))
+    shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
+    said = f"{bands} hold{'s' * (len(picked) == 1)} no bytes: {shown}, percentiles {LOW:g} and {HIGH:g}, became 0 to 255"
+    return to_bytes(raster.read(list(picked)), raster.nodata, limits), said
+
+
+def _second_nature(data: bytes) -> str:
+    """What a file is besides an image, or ""."""
+    if b"PK\x05\x06" in data[-66_000:] and zipfile.is_zipfile(io.BytesIO(data)):
+        return "an archive"
+    if b"%PDF-" in data[:1024]:
+        return "a PDF document"
+    return "a web page or script" if _MARKUP.search(data) else ""
+
+
+def uploads_of(path: Path) -> list[Upload]:
+    """Return the images of a folder of this machine (not those in folders below it), or the one that a path names.
+
+    Raises:
+        SegcoreError: There is no such file or folder, or it holds no image.
+    """
+    if not path.exists():
+        raise SegcoreError(f"Expected a folder of images or one image, found nothing at {path}: check the path.")
+    try:
+        files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        found = [Upload(file.name, file.read_bytes, file.stat().st_size) for file in files]
+    except OSError as error:
+        raise SegcoreError(f"The folder {path} cannot be read ({error.strerror}): choose another.") from error
+    if not found:
+        raise SegcoreError(f"Expected images in {path}, found none: choose the folder that holds them.")
+    return found
+
+
+def _stem(name: str) -> str:
+    """A file name's stem with everything but letters, digits, "-" and "_" made a "_"."""
+    return re.sub(r"[^\w-]+", "_", PurePosixPath(name).stem, flags=re.ASCII).strip("_-")[:60] or "image"
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    serial, free = 2, stem
+    while free.casefold() in taken:
+        free, serial = f"{stem}-{serial}", serial + 1
+    return free
+
+
+def _shown(name: str) -> str:
+    """A name short enough for a sentence, without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f]", "?", name if len(name) <= 80 else f"{name[:60]}...{name[-15:]}")

@@ -1,0 +1,1 @@
+"""Formats of other tools: importers, exporters, folders of masks, predictions made elsewhere."""

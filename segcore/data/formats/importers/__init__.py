@@ -1,0 +1,238 @@
+"""People's files become data sets: one reader for each form, asked in the order of a table."""
+
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.dataset import SPLITS
+from segcore.data.dataset.documents import check_name
+from segcore.data.dataset.staging import Staging, reserve
+from segcore.data.dataset.writing import DatasetWriter
+from segcore.data.files.archives import unpack
+from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
+from segcore.data.files.georeference import georeferences_to_json
+from segcore.data.files.images import read_image
+from segcore.data.files.scanning import Progress
+from segcore.data.formats.importers import ade20k, coco, labelme, paired_folders, parquet, pascal_voc, road_scenes
+from segcore.data.formats.importers.conversion import agree_on_labels, convert, key_of, spread, to_indices
+from segcore.data.formats.importers.pairing import Pairing
+from segcore.data.formats.importers.rasters import convert_rasters, parse_bands
+from segcore.data.formats.importers.report import ImportReport, Problem
+from segcore.data.formats.importers.source import Layout, Reader, Source
+from segcore.errors import SegcoreError
+from segcore.labels import LabelSet
+
+LOOKED_AT = 32
+"""Samples from which a preview tells the classes."""
+
+__all__ = [
+    "READERS", "ImportReport", "Pairing", "Preview", "Problem", "check_name", "import_dataset", "parse_bands", "preview", "recognise",
+]  # fmt: skip
+
+READERS: dict[str, Reader] = {
+    "cityscapes": Reader("Cityscapes", road_scenes.matches_cityscapes, road_scenes.read_cityscapes),
+    "cvat": Reader("CVAT segmentation masks", pascal_voc.matches_cvat, pascal_voc.read_cvat),
+    "pascal_voc": Reader("Pascal VOC", pascal_voc.matches, pascal_voc.read),
+    "ade20k": Reader("ADE20K", ade20k.matches, ade20k.read),
+    "camvid": Reader("CamVid colours", road_scenes.matches_camvid, road_scenes.read_camvid),
+    "roboflow": Reader("Roboflow masks", paired_folders.matches_roboflow, paired_folders.read_roboflow),
+    "coco": Reader("COCO", coco.matches, coco.read),
+    "labelme": Reader("LabelMe", labelme.matches, labelme.read),
+    "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
+    "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
+}
+"""Every form of data set, most particular first: the first reader that matches is taken."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would bring, from a look at a few samples.
+
+    Attributes:
+        layout: Which form was recognised.
+        num_pairs: Images found.
+        splits: Images of each split.
+        label_set: The classes, as far as a look at ``samples`` and the declaration tells.
+        samples: (id, image (H, W, 3) uint8 RGB, mask (H, W) class indices) of a few.
+        problems: What does not fit so far.
+    """
+
+    layout: str
+    num_pairs: int
+    splits: dict[str, int]
+    label_set: LabelSet
+    samples: tuple[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]], ...]
+    problems: tuple[Problem, ...]
+
+
+def recognise(
+    source: Source,
+    staging: Staging | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+    pairing: Pairing | None = None,
+) -> Layout:
+    """Read a source with the first reader that knows its form.
+
+    Args:
+        source: The files.
+        staging: Where a reader may write samples that lie inside tables.
+        limit: How many samples of such tables are wanted, None for all.
+        progress: Called with (done, total, what) while they are written.
+        pairing: The user's own rule for names; where there is one, the source is read as paired folders.
+
+    Raises:
+        SegcoreError: No reader does, or the reader finds no sample.
+    """
+    if pairing:
+        return paired_folders.read(source, pairing)
+    for reader in READERS.values():
+        if not reader.matches(source):
+            continue
+        if reader.unpack is not None and staging is not None:
+            staging.unpacked.mkdir(mode=0o700, exist_ok=True)
+            source = reader.unpack(source, staging.unpacked / ".tables", limit, progress)
+        layout = reader.read(source)
+        if not layout.pairs:
+            raise SegcoreError(f"Expected images with masks in {source.root}, found none that fit together: check the file names.")
+        return layout
+    raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
+
+
+def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
+    """List a folder or a lone table, or unpack an archive into the reserved folder and list that."""
+    if not source.is_file():
+        return Source.scan(source)
+    if source.suffix.lower() == ".parquet":
+        return Source(source.parent, (source.name,))
+    staging.unpacked.mkdir(mode=0o700)
+    unpack(source, staging.unpacked, progress)
+    return Source.scan(staging.unpacked)
+
+
+@contextmanager
+def _as_sent(source: Path, staging: Staging) -> Iterator[None]:
+    """Name in errors what the user gave, an archive, and not the folder where its files lie meanwhile."""
+    try:
+        yield
+    except SegcoreError as error:
+        if str(staging.unpacked) not in str(error):
+            raise
+        raise SegcoreError(str(error).replace(str(staging.unpacked), source.name)) from error
+
+
+def _in_order(totals: Mapping[str, int]) -> dict[str, int]:
+    first = [s for s in SPLITS if s in totals]
+    return {s: totals[s] for s in [*first, *sorted(set(totals) - {*first, ""})]}
+
+
+def import_dataset(
+    source: Path,
+    destination: Path,
+    name: str,
+    *,
+    copy: bool = True,
+    pairing: Pairing | None = None,
+    bands: Sequence[int] = (),
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
+
+    What is sound comes in, the rest is reported; no split is made where the source has none.
+
+    Args:
+        source: A folder, a zip or tar archive, or a Parquet table.
+        destination: Folder of the new data set; must not exist.
+        name: Name of the data set.
+        copy: Whether images are copied in; else they stay where they are (those of an archive are always copied).
+        pairing: Which mask belongs to which image, where their names follow a rule of their own.
+        bands: Bands of GeoTIFFs that become red, green and blue, from 1; see :func:`rasters.convert_rasters`.
+        progress: Called with (done, total, what).
+
+    Returns:
+        What came in and what did not.
+
+    Raises:
+        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound; nothing is left behind then. An import
+            that is interrupted or killed leaves what it has brought in, and the next one of the same files under the same name goes on
+            with it; after a week any import removes it.
+    """
+    destination = Path(destination)
+    check_name(name)
+    taken = SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
+    if destination.exists():
+        raise taken
+    source = Path(source)
+    with reserve(destination, resumable=True) as staging:
+        if destination.exists():
+            raise taken
+        try:
+            with _as_sent(source, staging):
+                return _import_into(staging, source, name, copy, pairing, bands, progress)
+        except OSError as error:
+            raise SegcoreError(
+                f"The import into {destination.parent} broke off ({error.strerror or error}): make room or mend that, then import again."
+            ) from error
+
+
+def _import_into(
+    staging: Staging, source: Path, name: str, copy: bool, pairing: Pairing | None, bands: Sequence[int], progress: Progress | None
+) -> ImportReport:
+    found = _open_source(source, staging, progress)
+    layout = recognise(found, staging, None, progress, pairing)
+    layout, places = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
+    labelling = agree_on_labels(layout, progress)
+    key = key_of(source, layout, labelling, staging.unpacked, copy)
+    with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging, key) as writer:
+        samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
+        if not samples:
+            raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
+        told = (*layout.problems, *labelling.problems, *problems)
+        splits = _in_order(Counter(s.split for s in samples))
+        report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
+        writer.note("import.json", report.to_json())
+        if places:
+            writer.note(GEOREFERENCE, georeferences_to_json({s.id: places[s.id] for s in samples if s.id in places}))
+        writer.finish(samples)
+    return report
+
+
+def preview(source: Path, count: int = 4, pairing: Pairing | None = None, bands: Sequence[int] = ()) -> Preview:
+    """Look at a source without importing it: its form, its splits, its classes, a few samples.
+
+    Args:
+        source: A folder, a zip or tar archive, or a Parquet table.
+        count: Samples to show.
+        pairing: Which mask belongs to which image, where their names follow a rule of their own.
+        bands: Bands of GeoTIFFs that become red, green and blue.
+
+    Returns:
+        What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where none are declared.
+
+    Raises:
+        SegcoreError: The form is not recognised, or none of the samples looked at is sound.
+    """
+    source = Path(source)
+    with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging, _as_sent(source, staging):
+        layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
+        looked_at, _ = convert_rasters(replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))), staging.unpacked / ".bands", bands)
+        labelling = agree_on_labels(looked_at)
+        samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
+        problems = [*looked_at.problems, *labelling.problems]
+        for pair in looked_at.pairs:
+            if len(samples) == count:
+                break
+            try:
+                samples.append((pair.id, read_image(pair.image), to_indices(looked_at, labelling, pair)))
+            except SegcoreError as error:
+                problems.append(Problem.of(pair.id, error))
+    totals = layout.totals or Counter(p.split for p in layout.pairs)
+    return Preview(layout.title, sum(totals.values()), _in_order(totals), labelling.label_set, tuple(samples), tuple(problems))

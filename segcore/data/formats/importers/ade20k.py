@@ -1,0 +1,34 @@
+"""ADE20K scene parsing (SceneParse150): ``images/``, ``annotations/``, ``objectInfo150.txt``; 0 is unlabelled."""
+
+from dataclasses import replace
+
+from segcore.data.formats.importers import paired_folders
+from segcore.data.formats.importers.class_tables import DeclaredClass
+from segcore.data.formats.importers.source import Layout, Source
+from segcore.errors import SegcoreError
+
+
+def matches(source: Source) -> bool:
+    """Whether ``objectInfo150.txt`` lies there."""
+    return bool(source.named(r"(.*/)?objectInfo150\.txt"))
+
+
+def read(source: Source) -> Layout:
+    """Read ADE20K: classes 1..150 from ``objectInfo150.txt``; the first of each class's names is kept.
+
+    Raises:
+        SegcoreError: The table cannot be understood, or images or masks are missing.
+    """
+    table = source.named(r"(.*/)?objectInfo150\.txt")[0]
+    declared = [DeclaredClass("other", 0, (0, 0, 0), True)]
+    names: set[str] = {"other"}
+    for line in (source.root / table).read_text("utf-8", errors="replace").splitlines():
+        cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
+        if not cells or not cells[0].isdigit():
+            continue
+        name = cells[-1].split(",")[0].strip()
+        declared.append(DeclaredClass(name if name not in names else f"{name} {cells[0]}", int(cells[0])))
+        names.add(name)
+    if len(declared) < 2:
+        raise SegcoreError(f"Expected lines 'Idx Ratio Train Val Name' in {table}, found none: take the file that came with the data.")
+    return replace(paired_folders.read(source), title="ADE20K", declared=tuple(declared), declared_in=table, by="index")

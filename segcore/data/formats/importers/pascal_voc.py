@@ -1,0 +1,89 @@
+"""Pascal VOC: ``JPEGImages/``, ``SegmentationClass/`` (palette PNG, 255 border), ``ImageSets/Segmentation/*.txt``.
+
+CVAT's "segmentation mask" export has the same folders, with colours declared in ``labelmap.txt``.
+"""
+
+from pathlib import PurePosixPath
+
+from segcore.data.formats.importers.class_tables import read_class_table
+from segcore.data.formats.importers.paired_folders import find_class_table, sample_id, unique_ids
+from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
+from segcore.data.formats.importers.standard_classes import PASCAL_VOC
+from segcore.errors import SegcoreError
+
+
+def matches(source: Source) -> bool:
+    """Whether there is a folder ``SegmentationClass``, and ``JPEGImages`` or ``ImageSets`` beside it."""
+    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(source.named(r"(.*/)?(JPEGImages|ImageSets)/.*"))
+
+
+def matches_cvat(source: Source) -> bool:
+    """Whether CVAT wrote it: ``labelmap.txt`` beside ``SegmentationClass``."""
+    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(source.named(r"(.*/)?labelmap\.txt"))
+
+
+def read(source: Source) -> Layout:
+    """Read Pascal VOC; without a class table its own 20 classes and background are assumed, and the report says so.
+
+    Raises:
+        SegcoreError: There are no images.
+    """
+    pairs, problems = _pairs(source)
+    declared, declared_in = find_class_table(source)
+    declared = tuple(row for row in declared if row.name != "__ignore__")
+    if not declared:
+        problems.append(
+            Problem("", "the source declares no classes; background and the 20 of Pascal VOC are assumed", "add classes.csv if they differ")
+        )
+    by = "auto" if any(row.color for row in declared) else "index"
+    return Layout("Pascal VOC", tuple(pairs), declared or PASCAL_VOC, declared_in or "Pascal VOC", tuple(problems), by=by)
+
+
+def read_cvat(source: Source) -> Layout:
+    """Read CVAT's export of segmentation masks: the colours of ``labelmap.txt``.
+
+    Raises:
+        SegcoreError: There are no images, or ``labelmap.txt`` cannot be understood.
+    """
+    pairs, problems = _pairs(source)
+    table = source.named(r"(.*/)?labelmap\.txt")[0]
+    return Layout("CVAT segmentation masks", tuple(pairs), read_class_table(source.root / table), table, tuple(problems), by="color")
+
+
+def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
+    masks = {_name_below(p): p for p in source.images if "SegmentationClass" in p.parts}
+    images = {_name_below(p): p for p in source.images if not {"SegmentationClass", "SegmentationObject"} & set(p.parts)}
+    if not images:
+        raise SegcoreError(
+            f"Expected images in a folder 'JPEGImages' of {source.root}, found only masks: export or copy the images there too."
+        )
+    # The lists in Main are those of detection, which name thousands of images without masks.
+    lists = source.named(r"(.*/)?ImageSets/Segmentation/.+\.txt") or source.named(r"(.*/)?ImageSets/Main/.+\.txt")
+    splits: dict[str, str] = {}
+    for name in lists:
+        split = SPLIT_NAMES.get(PurePosixPath(name).stem.lower(), "")
+        for line in (source.root / name).read_text("utf-8", errors="replace").split("\n"):
+            if stem := line.strip():
+                stem = stem if stem in images or stem in masks else PurePosixPath(stem).name
+                splits[stem] = split or splits.get(stem, "")
+    wanted = [stem for stem in images if stem in masks or stem in splits]  # VOC holds thousands of images without masks
+    files = {stem: source.root / path for stem, path in masks.items()}
+    pairs = [Pair(_id_of(stem), source.root / images[stem], files.get(stem), splits.get(stem, "")) for stem in wanted]
+    problems = [
+        Problem(str(path), "this mask has no image", "add the image under the same name, or remove the mask")
+        for stem, path in masks.items()
+        if stem not in images
+    ]
+    return unique_ids(pairs, problems), problems
+
+
+def _name_below(path: PurePosixPath) -> str:
+    """What image and mask share: the path below the folder that says what they are, without ending; CVAT keeps folders there."""
+    at = next((n for n, part in enumerate(path.parts) if part in ("JPEGImages", "SegmentationClass")), len(path.parts) - 2)
+    return PurePosixPath(*path.parts[at + 1 :]).with_suffix("").as_posix()
+
+
+def _id_of(name: str) -> str:
+    path = PurePosixPath(name)
+    return sample_id(path.parts[:-1], path.name)

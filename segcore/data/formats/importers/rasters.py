@@ -1,0 +1,130 @@
+"""GeoTIFF images: three bands are picked, stretched to 8 bits alike over the whole set, and their georeference is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.files.bands import Limits, limits_of, picked_bands, read_sound, to_bytes
+from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference, georeference_of, is_available, load_rasterio, open_raster
+from segcore.data.files.images import encode_png, open_image, write_bytes
+from segcore.data.files.scanning import Progress, scan
+from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.source import Layout, Pair
+from segcore.errors import SegcoreError
+
+PROBES = 16
+
+_GEO_TAGS = (33550, 34264, 34735)
+
+
+def parse_bands(text: str) -> tuple[int, ...]:
+    """Read bands as people write them: "4,3,2", or "1" for one that is shown grey; "" for the usual ones.
+
+    Raises:
+        SegcoreError: These are not one or three numbers from 1 on.
+    """
+    if not text.strip():
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) not in (1, 3) or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 9999 for part in parts):
+        raise SegcoreError(f"Expected one or three bands counted from 1, like 4,3,2, received {text[:60]!r}: name red, green and blue.")
+    return tuple(int(part) for part in parts)
+
+
+@dataclass(frozen=True)
+class _Converted:
+    pair: Pair
+    georeference: Georeference | None = None
+    problem: Problem | None = None
+
+
+def convert_rasters(
+    layout: Layout, folder: Path, bands: Sequence[int] = (), progress: Progress | None = None
+) -> tuple[Layout, dict[str, Georeference]]:
+    """Turn TIFF images of other than three bytes a pixel into PNGs, and read where each lies.
+
+    Args:
+        layout: What a reader found.
+        folder: Where the PNGs are written.
+        bands: The bands that become red, green and blue, from 1; one for grey; () for the first three (the first, of one or two).
+        progress: Called with (done, total, what).
+
+    Returns:
+        The layout with those images replaced, and the georeference of each sample that has one.
+
+    Raises:
+        SegcoreError: Bands were asked for and rasterio is absent, or no image has them.
+    """
+    files = [pair.image for pair in layout.pairs if pair.image.suffix.lower() in RASTER_SUFFIXES]
+    if bands:
+        load_rasterio()
+    if not files:
+        return layout, {}
+    if not is_available():
+        return replace(layout, problems=(*layout.problems, *_told_without(files))), {}
+    limits = _choose_limits(files, bands)
+
+    def work(pair: Pair) -> _Converted:
+        if pair.image.suffix.lower() not in RASTER_SUFFIXES:
+            return _Converted(pair)
+        try:
+            with open_raster(pair.image) as raster:
+                lies = georeference_of(raster)
+                if not bands and raster.count in (1, 3) and set(raster.dtypes) == {"uint8"}:
+                    return _Converted(pair, lies)
+                pixels = to_bytes(raster.read(list(picked_bands(raster, bands, pair.image.name))), raster.nodata, limits)
+        except SegcoreError as error:
+            return _Converted(pair, problem=Problem.of(pair.id, error))
+        place = folder / f"{pair.id}.png"
+        write_bytes(place, encode_png(pixels))
+        return _Converted(replace(pair, image=place), lies)
+
+    done = list(scan(work, layout.pairs, None, progress, "reading bands"))
+    bad = [row.problem for row in done if row.problem]
+    kept = tuple(row.pair for row in done if not row.problem)
+    if not kept:
+        raise SegcoreError(f"Expected at least one sound image, found none; the first problem is {bad[0].sentence}")
+    told = list(bad)
+    if limits is not None:
+        shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
+        what = f"the images hold no bytes; in all of them {shown} of the bands became 0 to 255"
+        told.insert(0, Problem("", what, "convert them to bytes yourself to have it otherwise"))
+    made = replace(layout, pairs=kept, problems=(*layout.problems, *told))
+    return made, {row.pair.id: row.georeference for row in done if row.georeference}
+
+
+def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:
+    """Percentiles of each picked band over a few images of the set; None where all are bytes."""
+    values: list[list[npt.NDArray[Any]]] = []
+    for file in files[:: max(1, len(files) // PROBES)][:PROBES]:
+        try:
+            with open_raster(file) as raster:
+                picked = picked_bands(raster, bands, file.name)
+                if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
+                    continue
+                sound = read_sound(raster, picked)
+        except SegcoreError:
+            continue
+        values = values or [[] for _ in sound]
+        for all_of_band, band in zip(values, sound, strict=False):
+            all_of_band.append(band)
+    joined = [np.concatenate(band) for band in values]
+    return limits_of(joined) if joined else None
+
+
+def _told_without(files: Sequence[Path]) -> list[Problem]:
+    """What a user without rasterio must know about these TIFFs."""
+    for file in files[:PROBES]:
+        try:
+            with open_image(file) as image:
+                lies = any(tag in getattr(image, "tag_v2", {}) for tag in _GEO_TAGS)
+        except SegcoreError:
+            return [Problem("", f"{file.name} is a TIFF of bands that need rasterio", "pip install 'rasterio>=1.4,<2', then import again")]
+        if lies:
+            what = "the images are GeoTIFFs, where they lie is not kept without rasterio"
+            return [Problem("", what, "pip install 'rasterio>=1.4,<2', then import again")]
+    return []

@@ -1,0 +1,78 @@
+"""Road scenes in their publishers' folders: Cityscapes, and CamVid with its 32 colours."""
+
+import re
+from pathlib import PurePosixPath
+
+from segcore.data.formats.importers.paired_folders import find_class_table, read_place, unique_ids
+from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
+from segcore.data.formats.importers.standard_classes import CAMVID_32, CITYSCAPES_IDS, CITYSCAPES_TRAIN_IDS
+from segcore.errors import SegcoreError
+
+_CITYSCAPES_MASK = r"(?:.*/)?gt(?:Fine|Coarse)/([^/]+)/([^/]+)/(.+)_gt(?:Fine|Coarse)_(labelIds|labelTrainIds)\.png"
+_CAMVID_MASK = r"(?:.*/)?([^/]+)_L\.png"
+_CAMVID_DRIVES = r"(.*/)?(0001TP|0006R0|0016E5|Seq05VD)_\w+_L\.png"
+
+
+def matches_cityscapes(source: Source) -> bool:
+    """Whether there are ``gtFine/<split>/<city>/*_labelIds.png`` or ``*_labelTrainIds.png``."""
+    return bool(source.named(_CITYSCAPES_MASK))
+
+
+def read_cityscapes(source: Source) -> Layout:
+    """Read Cityscapes: ``leftImg8bit`` and ``gtFine``; 19 classes are scored. Cities are the groups.
+
+    ``labelTrainIds`` are taken where every image has them, else ``labelIds``.
+
+    Raises:
+        SegcoreError: There are no images in ``leftImg8bit``.
+    """
+    rule = re.compile(_CITYSCAPES_MASK, re.IGNORECASE)
+    masks: dict[str, dict[str, str]] = {"labelids": {}, "labeltrainids": {}}
+    for name in source.files:
+        if found := rule.fullmatch(name):
+            masks[found[4].lower()][found[3]] = name
+    images = {p.stem.removesuffix("_leftImg8bit"): p for p in source.images if p.stem.endswith("_leftImg8bit")}
+    if not images:
+        raise SegcoreError(f"Expected images '*_leftImg8bit.png' in {source.root}, found only masks: unpack leftImg8bit beside gtFine.")
+    by_train_ids = all(stem in masks["labeltrainids"] for stem in images)
+    chosen = masks["labeltrainids" if by_train_ids else "labelids"]
+    problems: list[Problem] = []
+    pairs = []
+    for stem, path in images.items():
+        city = path.parent.name
+        split = SPLIT_NAMES.get(path.parent.parent.name.lower(), path.parent.parent.name)
+        pairs.append(Pair(f"{city}/{stem}", source.root / path, source.root / chosen[stem] if stem in chosen else None, split, city))
+    declared = CITYSCAPES_TRAIN_IDS if by_train_ids else CITYSCAPES_IDS
+    return Layout("Cityscapes", tuple(unique_ids(pairs, problems)), declared, "Cityscapes", tuple(problems), by="index")
+
+
+def matches_camvid(source: Source) -> bool:
+    """Whether there are CamVid's colour masks: ``LabeledApproved_full``, or its drives' names with ``_L.png``."""
+    return bool(source.named(r"(.*/)?LabeledApproved_full/.*_L\.png") or source.named(_CAMVID_DRIVES))
+
+
+def read_camvid(source: Source) -> Layout:
+    """Read CamVid with its 32 colours: masks ``NAME_L.png``, images ``NAME.png``; Void is ignored; drives are the groups.
+
+    Raises:
+        SegcoreError: A class table beside it cannot be understood.
+    """
+    rule = re.compile(_CAMVID_MASK, re.IGNORECASE)
+    masks: dict[str, str] = {}
+    for name in source.files:
+        if found := rule.fullmatch(name):
+            masks[found[1]] = name
+    problems: list[Problem] = []
+    pairs = []
+    for path in source.images:
+        if rule.fullmatch(str(path)):
+            continue
+        mask = masks.get(path.stem)
+        split = read_place(path).split or (read_place(PurePosixPath(mask)).split if mask else "")
+        pairs.append(Pair(path.stem, source.root / path, source.root / mask if mask else None, split, path.stem.split("_")[0]))
+    declared, declared_in = find_class_table(source)
+    void = {row.color for row in CAMVID_32 if row.ignore}
+    rows = tuple(row if row.color not in void else type(row)(row.name, row.id, row.color, True) for row in declared)
+    kept = tuple(unique_ids(pairs, problems))
+    return Layout("CamVid colours", kept, rows or CAMVID_32, declared_in or "CamVid", tuple(problems), by="color")

@@ -1,0 +1,1 @@
+"""Dataset health: empty masks, leaks between splits, near-duplicates, video sequences."""

@@ -1,0 +1,264 @@
+"""What is wrong with a data set, or could be: each finding with its samples and a mend."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.scanning import Progress
+from segcore.data.health.image_hashes import Hashes, hash_images, near_groups
+from segcore.data.health.sequences import SharedSequence, find_sequences, neighbours, shared_sequences
+from segcore.data.statistics.statistics import ClassStatistics
+
+NEAR_BITS = 6
+"""Images whose 64-bit difference hashes differ in at most this many bits are near-duplicates.
+
+On CamVid no two frames of different drives are within 6 bits; 983 pairs of one drive are.
+"""
+
+SINGLE_CLASS_SHARE = 0.995
+
+PAIRS = 6
+"""Pairs that a finding shows at most."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the user should know.
+
+    Attributes:
+        check: Name of the check in :data:`CHECKS`.
+        level: "problem" (scores would be wrong), "warning" (look at it) or "note".
+        samples: Ids of the samples it concerns; those that belong together stand together.
+        what: One sentence: what was found.
+        mend: What to do about it.
+        pairs: Some pairs of these samples (or one of them and its neighbour) to be seen side by side.
+    """
+
+    check: str
+    level: str
+    samples: tuple[str, ...]
+    what: str
+    mend: str
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``{"check", "level", "samples", "what", "mend", "pairs"}``."""
+        told = {"check": self.check, "level": self.level, "samples": list(self.samples), "what": self.what, "mend": self.mend}
+        return told | {"pairs": [list(pair) for pair in self.pairs]}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the checks look at.
+
+    Attributes:
+        dataset: The data set.
+        statistics: Its class counts, a row for each of the N samples; zeros for one without a mask.
+        hashes: (N,) uint64 difference hashes of the images.
+        readable: (N,) bool: which images could be read.
+    """
+
+    dataset: Dataset
+    statistics: ClassStatistics
+    hashes: Hashes
+    readable: npt.NDArray[np.bool_]
+
+    def ids(self, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+        """Ids of the chosen samples, (N,) bool."""
+        return tuple(sample.id for sample, take in zip(self.dataset.samples, chosen, strict=True) if take)
+
+
+def check_health(
+    dataset: Dataset, statistics: ClassStatistics, executor: Executor | None = None, progress: Progress | None = None
+) -> list[Finding]:
+    """Run every check of :data:`CHECKS`.
+
+    Args:
+        dataset: The data set.
+        statistics: Its class counts, as ``collect_statistics`` gives them.
+        executor: As :func:`segcore.data.files.scanning.scan`.
+        progress: Called with (done, total, what) while images are hashed (once for a data set).
+
+    Returns:
+        The findings, problems first.
+    """
+    hashes, readable = hash_images(dataset, executor, progress)
+    evidence = Evidence(dataset, _of_every_sample(dataset, statistics), hashes, readable)
+    findings = [finding for check in CHECKS.values() for finding in check(evidence)]
+    return sorted(findings, key=lambda f: ("problem", "warning", "note").index(f.level))
+
+
+def _of_every_sample(dataset: Dataset, statistics: ClassStatistics) -> ClassStatistics:
+    """Statistics with a row for every sample in the data set's order, zeros for those without a mask."""
+    rows = {sample_id: row for row, sample_id in enumerate(statistics.sample_ids)}
+    nowhere = len(rows)
+    order = np.array([rows.get(sample.id, nowhere) for sample in dataset.samples], np.intp)
+    counts = np.concatenate([statistics.counts, np.zeros((1, dataset.label_set.num_classes), np.int64)])[order]
+    ignored = np.append(statistics.ignored, 0)[order]
+    ids, splits = tuple(s.id for s in dataset.samples), tuple(s.split for s in dataset.samples)
+    return replace(statistics, sample_ids=ids, splits=splits, counts=counts, ignored=ignored)
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def find_left_out(evidence: Evidence) -> list[Finding]:
+    """What the import left out or had to assume: orphans, sizes that differ, undeclared ids, corrupt files."""
+    file = evidence.dataset.folder / "import.json"
+    if not file.is_file():
+        return []
+    problems = json.loads(file.read_bytes())["problems"]
+    known = {sample.id for sample in evidence.dataset.samples}
+    return [
+        Finding(
+            "left_out",
+            "warning",
+            (p["sample"],) if p["sample"] in known else (),
+            f"{p['sample']}: {p['what']}" if p["sample"] else p["what"],
+            p["mend"],
+        )
+        for p in problems
+    ]
+
+
+def find_unreadable(evidence: Evidence) -> list[Finding]:
+    """Images that cannot be read any more."""
+    ids = evidence.ids(~evidence.readable)
+    what = f"{_some(len(ids), 'image')} that cannot be read: moved, removed or damaged after the import"
+    return [Finding("unreadable", "problem", ids, what, "put them back, or import again")] if ids else []
+
+
+def find_bare_masks(evidence: Evidence) -> list[Finding]:
+    """Masks that hold no labelled pixel, or hardly more than one class."""
+    counts = evidence.statistics.counts
+    total = counts.sum(1)
+    has_mask = np.array([sample.mask is not None for sample in evidence.dataset.samples])
+    empty = has_mask & (total == 0)
+    single = (total > 0) & (counts.max(1) >= SINGLE_CLASS_SHARE * total)
+    found = []
+    if empty.any():
+        what = f"{_some(int(empty.sum()), 'mask')} without a labelled pixel"
+        found.append(Finding("bare_masks", "warning", evidence.ids(empty), what, "label them or leave them out, they teach nothing"))
+    if single.any():
+        what = f"{_some(int(single.sum()), 'mask')} with one class only (at least {SINGLE_CLASS_SHARE:.1%} of the labelled pixels)"
+        found.append(Finding("bare_masks", "note", evidence.ids(single), what, "look whether their labels are complete"))
+    if not has_mask.all():
+        what = f"{_some(int((~has_mask).sum()), 'image')} without a mask"
+        found.append(Finding("bare_masks", "note", evidence.ids(~has_mask), what, "they can be predicted, not trained on or scored"))
+    return found
+
+
+def find_duplicates(evidence: Evidence) -> list[Finding]:
+    """Images that are the same, byte for byte or to the eye; across splits that is a leak."""
+    samples = evidence.dataset.samples
+    exact = [group for group in _same_bytes(evidence) if len(group) > 1]
+    bits = np.bitwise_count(evidence.hashes)
+    textured = np.flatnonzero(evidence.readable & (bits >= NEAR_BITS) & (bits <= 64 - NEAR_BITS))
+    near: dict[int, list[int]] = defaultdict(list)
+    if len(textured):
+        for index, group in zip(textured.tolist(), near_groups(evidence.hashes[textured], NEAR_BITS).tolist(), strict=True):
+            near[group].append(index)
+    known = {frozenset(group) for group in exact}
+    similar = [group for group in near.values() if len(group) > 1 and frozenset(group) not in known]
+    found = []
+    for kind, groups in (("the same, byte for byte", exact), (f"nearly the same (at most {NEAR_BITS} of 64 hash bits differ)", similar)):
+        leaking = [g for g in groups if len({samples[i].split for i in g} - {""}) > 1]
+        quiet = [g for g in groups if g not in leaking]
+        for level, chosen, where, mend in (
+            ("problem", leaking, " and stand in different splits", "keep each group in one split: scores on the others are too good"),
+            ("warning" if kind.startswith("the same") else "note", quiet, "", "keep each group in one split, or drop the copies"),
+        ):
+            ids = tuple(samples[i].id for group in chosen for i in group)
+            if ids:
+                what = f"{len(ids)} images in {_some(len(chosen), 'group')} are {kind}{where}"
+                pairs = tuple(_two_of([samples[i] for i in group]) for group in chosen[:PAIRS])
+                found.append(Finding("duplicates", level, ids, what, mend, pairs))
+    return found
+
+
+def _two_of(group: list[Sample]) -> tuple[str, str]:
+    """The first sample of a group and another one, of another split where there is one."""
+    first = group[0]
+    return first.id, next((s.id for s in group[1:] if s.split != first.split), group[1].id)
+
+
+def _same_bytes(evidence: Evidence) -> list[list[int]]:
+    by_hash: dict[int, list[int]] = defaultdict(list)
+    for index, value in enumerate(evidence.hashes.tolist()):
+        if evidence.readable[index]:
+            by_hash[value].append(index)
+    by_bytes: dict[str, list[int]] = defaultdict(list)
+    for group in by_hash.values():
+        for index in group if len(group) > 1 else ():
+            path = evidence.dataset.image_path(evidence.dataset.samples[index])
+            by_bytes[hashlib.sha256(path.read_bytes()).hexdigest()].append(index)
+    return list(by_bytes.values())
+
+
+def find_shared_sequences(evidence: Evidence) -> list[Finding]:
+    """Videos that stand on both sides of a split boundary: neighbours in time are near-copies."""
+    samples = evidence.dataset.samples
+    sequences = find_sequences(samples, evidence.hashes, evidence.readable)
+    shared = shared_sequences(samples, sequences)
+    mend = "split by whole sequences (method 'grouped', by prefix): scores on such neighbours are too good"
+    found = []
+    for one in shared:
+        level, what = "problem" if one.num_between else "warning", _tell(one, len(evidence.dataset.select(one.split)))
+        found.append(Finding("sequences", level, one.ids, what, mend, neighbours(samples, one, PAIRS)))
+    return found
+
+
+def _tell(shared: SharedSequence, split_size: int) -> str:
+    every = {0: "", 1: ", every frame", 2: ", every second frame"}.get(shared.step, f", mostly every {shared.step}th frame")
+    told = (
+        f"{len(shared.ids)} of the {split_size} samples of {shared.split} are frames {shared.first} to {shared.last}{every} of the video "
+        f"{shared.sequence.name!r}, which also gives {shared.num_other} samples of {shared.other}"
+    )
+    if shared.before is not None and shared.after is not None:
+        told += f"; they lie inside it, between the {shared.other} frames {shared.before} and {shared.after}"
+    elif shared.num_between:
+        told += f"; {shared.num_between} of them lie between frames of {shared.other}"
+    return told
+
+
+def find_missing_classes(evidence: Evidence) -> list[Finding]:
+    """Classes that no sample holds, or that one split holds and another lacks."""
+    names, splits = evidence.dataset.label_set.class_names, evidence.dataset.splits
+    images = {split: evidence.statistics.select(split).images for split in splits}
+    everywhere = evidence.statistics.images
+    found = []
+    absent = [n for n, count in zip(names, everywhere, strict=True) if not count]
+    if absent:
+        what = f"no mask holds {', '.join(absent)}"
+        found.append(Finding("classes", "warning", (), what, "a network cannot learn them; check the declared ids, or leave them out"))
+    for index, name in enumerate(names):
+        having = [split for split in splits if images[split][index]]
+        lacking = [split for split in splits if not images[split][index]]
+        if not having or not lacking:
+            continue
+        ids = tuple(s.id for s, n in zip(evidence.dataset.samples, evidence.statistics.counts[:, index], strict=True) if n)[:50]
+        only = "only " if len(having) == 1 else ""
+        what = f"{name!r} is {only}in {' and '.join(having)}, not in {' nor '.join(lacking)}"
+        level = "problem" if "train" in lacking else "warning"
+        found.append(Finding("classes", level, ids, what, "make new splits by the method 'stratified'"))
+    return found
+
+
+CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
+    "left_out": find_left_out,
+    "unreadable": find_unreadable,
+    "bare_masks": find_bare_masks,
+    "duplicates": find_duplicates,
+    "sequences": find_shared_sequences,
+    "classes": find_missing_classes,
+}
+"""Every check, in the order its findings are listed."""

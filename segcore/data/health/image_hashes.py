@@ -1,0 +1,113 @@
+"""Perceptual hashes of images: near-duplicates differ in few bits."""
+
+import hashlib
+from concurrent.futures import Executor
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.files.images import open_image, upright, write_bytes
+from segcore.data.files.scanning import Progress, scan
+from segcore.errors import SegcoreError
+
+BITS = 64
+BLOCK = 1024
+Hashes = npt.NDArray[np.uint64]
+
+
+def hash_image(path: Path) -> int:
+    """Return the difference hash of an image: is each cell of an 8 x 9 grey thumbnail darker than its right neighbour?
+
+    After Krawetz, "Kind of like that", 2013 (dHash). The thumbnail is the mean of each cell's pixels; a
+    JPEG is decoded at an eighth of its size.
+
+    Args:
+        path: The image file.
+
+    Returns:
+        64 bits.
+
+    Raises:
+        SegcoreError: The image cannot be read.
+    """
+    with open_image(path) as image:
+        image.draft("L", (72, 64))
+        turned = upright(image)
+        grey = np.asarray(turned.convert("L") if not turned.mode.startswith("I") else turned, np.float32)
+    cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
+    bits = cells[:, :-1] < cells[:, 1:]
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _hash_or_none(folder: Path, image: str) -> int | None:
+    try:
+        return hash_image(folder / image)
+    except SegcoreError:
+        return None
+
+
+def hash_images(
+    dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None
+) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """Hash every image of a data set, once; kept beside it in ``hashes.npz``, keyed by the image files' names.
+
+    Args:
+        dataset: The data set.
+        executor: As :func:`segcore.data.files.scanning.scan`.
+        progress: As :func:`segcore.data.files.scanning.scan`.
+
+    Returns:
+        (N,) uint64 in the data set's order, and (N,) bool: whether the image could be read.
+    """
+    file = dataset.folder / "hashes.npz"
+    key = hashlib.sha256("\n".join(sample.image for sample in dataset.samples).encode()).hexdigest()
+    if file.is_file():
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                if str(kept["key"]) == key:
+                    return kept["hashes"], kept["readable"]
+        except (OSError, ValueError, KeyError, EOFError):
+            file.unlink(missing_ok=True)
+    found = list(scan(partial(_hash_or_none, dataset.folder), [s.image for s in dataset.samples], executor, progress, "hashing images"))
+    hashes = np.array([0 if h is None else h for h in found], np.uint64)
+    readable = np.array([h is not None for h in found])
+    buffer = BytesIO()
+    np.savez_compressed(buffer, key=np.array(key), hashes=hashes, readable=readable)
+    with suppress(OSError):  # kept for speed only: a folder that may be read but not written can be looked at all the same
+        write_bytes(file, buffer.getvalue())
+    return hashes, readable
+
+
+def distances(one: Hashes, other: Hashes) -> npt.NDArray[np.uint8]:
+    """Count differing bits: (A,) and (B,) uint64 give (A, B) uint8, 0..64."""
+    return np.bitwise_count(one[:, None] ^ other[None, :])
+
+
+def near_groups(hashes: Hashes, bits: int) -> npt.NDArray[np.int64]:
+    """Group images whose hashes hang together by steps of a few bits, block by block.
+
+    Args:
+        hashes: (N,) uint64.
+        bits: Largest distance of a step.
+
+    Returns:
+        (N,) int64: number of each image's group, from 0.
+    """
+    unique, inverse = np.unique(hashes, return_inverse=True)
+    rows, columns = [], []
+    for start in range(0, len(unique), BLOCK):
+        i, j = np.nonzero(distances(unique[start : start + BLOCK], unique[start:]) <= bits)
+        rows.append(i + start)
+        columns.append(j + start)
+    links = np.concatenate(rows), np.concatenate(columns)
+    graph = coo_matrix((np.ones(len(links[0]), np.int8), links), shape=(len(unique), len(unique)))
+    labels = connected_components(graph, directed=False)[1]
+    return labels[inverse].astype(np.int64)

@@ -1,0 +1,250 @@
+"""Who trains, who validates, who tests: splits made at random, balanced by label, or whole groups at a time."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.dataset import SPLITS, Dataset, Sample
+from segcore.errors import SegcoreError, unknown
+
+Assigned = dict[str, str]
+TRIES = 3000
+PARTNERS = 256
+
+
+def group_by_folder(sample: Sample) -> str:
+    """The folder part of a sample's id ("Tile 1"), or its recorded group."""
+    return sample.group or sample.id.rpartition("/")[0]
+
+
+def group_by_prefix(sample: Sample) -> str:
+    """The name before the last number: the drive of a video frame ("0016E5" of "0016E5_07959")."""
+    folder, _, stem = sample.id.rpartition("/")
+    found = re.fullmatch(r"(.*?)[_\-. ]*(?:frame)?[_\-. ]*\d+", stem)
+    return f"{folder}/{found[1] if found else stem}".strip("/")
+
+
+GROUPINGS: dict[str, Callable[[Sample], str]] = {"folder": group_by_folder, "prefix": group_by_prefix}
+"""What may hold samples together."""
+
+
+def make_splits(
+    dataset: Dataset,
+    method: str = "random",
+    fractions: Mapping[str, float] | None = None,
+    seed: int = 0,
+    *,
+    counts: npt.NDArray[Any] | None = None,
+    group_by: str = "",
+) -> Assigned:
+    """Assign every sample to one split.
+
+    Args:
+        dataset: The data set; its present splits are not looked at.
+        method: A name in :data:`METHODS`: "random", "stratified" (every split gets its share of every class's pixels and images),
+            or "grouped" (samples of one folder or name prefix stay together; shares of classes are kept where groups allow).
+        fractions: Split to share; must sum to 1. None for train .7, validation .15, test .15.
+        seed: Seed of the draw; the same seed gives the same splits.
+        counts: (N, C) pixels of each class by sample, in the data set's order; needed by "stratified", used by "grouped".
+        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else name prefixes.
+
+    Returns:
+        Sample id to split, for :meth:`Dataset.with_splits`.
+
+    Raises:
+        SegcoreError: An unknown method, fractions that do not sum to 1, counts that do not fit, or too few samples or groups.
+    """
+    if method not in METHODS:
+        raise unknown("split method", method, METHODS)
+    shares = dict(fractions or {"train": 0.7, "validation": 0.15, "test": 0.15})
+    if any(share < 0 for share in shares.values()) or not np.isclose(sum(shares.values()), 1, atol=1e-6):
+        raise SegcoreError(f"Expected shares of 0 or more that sum to 1, received {shares}: correct them.")
+    shares = {split: share for split, share in shares.items() if share > 0}
+    groups = groups_of(dataset, group_by) if method == "grouped" else [[i] for i in range(len(dataset.samples))]
+    if len(groups) < len(shares):
+        what = "groups" if method == "grouped" else "samples"
+        raise SegcoreError(f"Expected at least {len(shares)} {what} for as many splits, received {len(groups)}: ask for fewer splits.")
+    if method == "stratified" and counts is None:
+        raise SegcoreError("Expected class counts for stratified splits, received none: collect the statistics first.")
+    features = _features(len(dataset.samples), None if method == "random" else counts)
+    of_group = _assign(groups, features, np.array(list(shares.values())), np.random.default_rng(seed))
+    names = list(shares)
+    return {dataset.samples[i].id: names[of_group[g]] for g, group in enumerate(groups) for i in group}
+
+
+def make_folds(
+    dataset: Dataset,
+    folds: int,
+    method: str = "random",
+    seed: int = 0,
+    *,
+    counts: npt.NDArray[Any] | None = None,
+    group_by: str = "",
+    hold_out: str = "",
+) -> list[Assigned]:
+    """Part a data set into k folds; in fold i the i-th part is "validation" and the rest "train".
+
+    Args:
+        dataset: The data set.
+        folds: k, 2 or more.
+        method: As in :func:`make_splits`.
+        seed: Seed of the draw.
+        counts: As in :func:`make_splits`.
+        group_by: As in :func:`make_splits`.
+        hold_out: A split of today ("test") whose samples stay in it in every fold; "" parts all samples.
+
+    Returns:
+        k assignments; every sample that is not held out is validated exactly once.
+
+    Raises:
+        SegcoreError: Fewer than 2 folds, no such split to hold out, or as :func:`make_splits`.
+    """
+    if folds < 2:
+        raise SegcoreError(f"Expected 2 folds or more, received {folds}: choose 5, say.")
+    held = {sample.id: hold_out for sample in dataset.select(hold_out)} if hold_out else {}
+    free = np.array([sample.id not in held for sample in dataset.samples])
+    rest = replace(dataset, samples=tuple(s for s, take in zip(dataset.samples, free, strict=True) if take))
+    counts = counts[free] if counts is not None and len(counts) == len(free) else counts
+    parts = {f"fold {i}": 1 / folds for i in range(folds)}
+    part_of = make_splits(rest, method, parts, seed, counts=counts, group_by=group_by)
+    return [{**{s: "validation" if part == chosen else "train" for s, part in part_of.items()}, **held} for chosen in parts]
+
+
+def split_report(dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArray[Any]) -> list[dict[str, Any]]:
+    """Say how alike the splits are.
+
+    Args:
+        dataset: The data set.
+        splits: Sample id to split.
+        counts: (N, C) pixels of each class by sample, in the data set's order.
+
+    Returns:
+        For each split: ``split, num_samples, share, pixel_share`` (C floats), ``images`` (C ints), and ``shift``, the total
+        variation 1/2 sum_c |p_c - q_c| between its class shares and the whole set's, 0..1.
+    """
+    whole = counts.sum(0) / max(1, counts.sum())
+    rows = []
+    present = set(splits.values())
+    for split in [s for s in SPLITS if s in present] + sorted(present - set(SPLITS)):
+        chosen = np.array([splits.get(s.id) == split for s in dataset.samples])
+        pixels = counts[chosen].sum(0)
+        shares = pixels / max(1, pixels.sum())
+        rows.append(
+            {
+                "split": split,
+                "num_samples": int(chosen.sum()),
+                "share": float(chosen.mean()),
+                "pixel_share": shares.tolist(),
+                "images": (counts[chosen] > 0).sum(0).tolist(),
+                "shift": float(abs(shares - whole).sum() / 2),
+            }
+        )
+    return rows
+
+
+def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
+    """Return the samples that are held together, as positions in the data set's order.
+
+    Args:
+        dataset: The data set.
+        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else name prefixes.
+
+    Raises:
+        SegcoreError: There is no such grouping.
+    """
+    if group_by and group_by not in GROUPINGS:
+        raise unknown("grouping", group_by, GROUPINGS)
+    chosen = group_by or ("folder" if len({group_by_folder(s) for s in dataset.samples}) > 1 else "prefix")
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(dataset.samples):
+        groups[GROUPINGS[chosen](sample)].append(index)
+    return list(groups.values())
+
+
+def _features(num_samples: int, counts: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
+    """What every split shall get its share of, (N, F), each column summing to 1: samples, images of a class, pixels of a class."""
+    columns = [np.ones((num_samples, 1))]
+    if counts is not None:
+        if counts.shape[0] != num_samples:
+            raise SegcoreError(f"Expected class counts for {num_samples} samples, received {len(counts)}: collect the statistics again.")
+        columns += [(counts > 0).astype(float), counts.astype(float)]
+    features = np.concatenate(columns, axis=1)
+    return features[:, features.any(0)] / features.sum(0)[features.any(0)]
+
+
+def _assign(
+    groups: Sequence[Sequence[int]], features: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Place groups one by one where they are missed most, hardest first; then mend by single moves and swaps.
+
+    After Sechidis, Tsoumakas, Vlahavas: On the stratification of multi-label data, ECML PKDD 2011, with a
+    squared distance to the wished shares in place of their label-by-label rule, so that pixels and whole groups fit in as well.
+    The number of samples weighs as much as all classes together.
+
+    Returns:
+        (G,) split index of each group; every split gets at least one group.
+    """
+    weight = np.full(features.shape[1], 1 / max(1, features.shape[1] - 1))
+    weight[0] = 4.0 if features.shape[1] > 1 else 1.0
+    mass = np.stack([features[list(group)].sum(0) for group in groups]) * np.sqrt(weight)  # (G, F)
+    want = shares[:, None] * mass.sum(0)  # (S, F)
+    shuffled = rng.permutation(len(groups))
+    order = shuffled[np.argsort(-mass[shuffled].max(1), kind="stable")]
+    have = np.zeros_like(want)
+    sizes = np.zeros(len(shares), np.int64)
+    of_group = np.empty(len(groups), np.int64)
+    for position, group in enumerate(order):
+        gain = (want - have) @ mass[group]
+        if len(order) - position <= (sizes == 0).sum():
+            gain[sizes > 0] = -np.inf
+        best = int(np.argmax(gain))
+        of_group[group] = best
+        have[best] += mass[group]
+        sizes[best] += 1
+    _mend(of_group, mass, have - want, sizes, rng)
+    return of_group
+
+
+def _mend(
+    of_group: npt.NDArray[np.int64],
+    mass: npt.NDArray[np.float64],
+    excess: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> None:
+    """Move or swap groups, in place, while that lowers the squared excess (S, F); a few thousand tries of a few hundred partners."""
+    for group in rng.permutation(len(of_group))[:TRIES]:
+        own = of_group[group]
+        move = 2 * (excess - excess[own]) @ mass[group] + 2 * mass[group] @ mass[group]  # change of the squared excess, (S,)
+        move[own] = 0
+        target = int(np.argmin(move))
+        if move[target] < -1e-12 and sizes[own] > 1:
+            excess[own] -= mass[group]
+            excess[target] += mass[group]
+            sizes[own] -= 1
+            sizes[target] += 1
+            of_group[group] = target
+            continue
+        partners = rng.permutation(len(of_group))[:PARTNERS]
+        difference = mass[partners] - mass[group]  # what the own split gains by each swap
+        others = of_group[partners]
+        swap = 2 * ((excess[own] - excess[others]) * difference).sum(1) + 2 * (difference**2).sum(1)
+        swap[others == own] = 0
+        best = int(np.argmin(swap))
+        if swap[best] < -1e-12:
+            excess[own] += difference[best]
+            excess[others[best]] -= difference[best]
+            of_group[group], of_group[partners[best]] = others[best], own
+
+
+METHODS: dict[str, str] = {
+    "random": "Every sample by lot.",
+    "stratified": "By lot, but every split gets its share of every class.",
+    "grouped": "Whole folders, tiles or drives at a time, so that neighbours never stand on both sides.",
+}
+"""The ways to make splits."""

@@ -1,0 +1,1 @@
+"""What a dataset holds: pixels per class, imbalance, instances, brightness."""

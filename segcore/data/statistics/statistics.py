@@ -1,0 +1,264 @@
+"""Pixels of every class in every sample, counted once and kept beside the data set.
+
+The cache ``statistics.npz`` is keyed by the content of each mask, so that new splits, new names or
+added samples never make what is known be counted again.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.files.images import open_image, write_bytes
+from segcore.data.files.png import decode_grey
+from segcore.data.files.scanning import Progress, scan
+from segcore.data.statistics.imbalance import earth_mover_distance, entropy_bits, label_imbalance, mean_imbalance, scumble, shares_of
+from segcore.data.statistics.mask_runs import count_values
+from segcore.errors import SegcoreError, unknown
+from segcore.labels import LabelSet
+
+FILE_NAME = "statistics.npz"
+
+
+def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
+    """Count how often each value stands in an index PNG.
+
+    Args:
+        path: A mask of one channel, 8 or 16 bits.
+        num_values: Length of the result; 256 or 65536.
+
+    Returns:
+        (num_values,) int64.
+
+    Raises:
+        SegcoreError: The file is missing or damaged, or holds a value too large.
+    """
+    indices = decode_grey(path)
+    if indices is not None:
+        counts = count_values(indices)
+    else:
+        with open_image(path) as image:
+            eight_bits = image.mode in ("L", "P")  # Pillow's own histogram makes no array
+            counts = np.array(image.histogram(), np.int64) if eight_bits else np.bincount(np.asarray(image).ravel())
+    if len(counts) > num_values:
+        if counts[num_values:].any():
+            raise SegcoreError(f"Expected mask values below {num_values}, received {len(counts) - 1} in {path.name}: import it again.")
+        counts = counts[:num_values]
+    found = np.zeros(num_values, np.int64)
+    found[: len(counts)] = counts
+    return found
+
+
+def _count_row(num_classes: int, ignore_index: int, path: Path) -> tuple[npt.NDArray[np.int64], int]:
+    counts = count_mask(path, ignore_index + 1)
+    if counts[num_classes:ignore_index].any():
+        strange = num_classes + int(np.flatnonzero(counts[num_classes:ignore_index])[0])
+        raise SegcoreError(
+            f"Expected mask indices below {num_classes} or {ignore_index}, received {strange} in {path.name}: "
+            "the mask was changed after the import; import the data set again."
+        )
+    return counts[:num_classes], int(counts[ignore_index])
+
+
+@dataclass(frozen=True)
+class ClassStatistics:
+    """Pixel counts of the samples that have a mask.
+
+    Attributes:
+        dataset: Name of the data set.
+        fingerprint: Fingerprint of the data set that was counted.
+        label_set: Its classes.
+        sample_ids: Ids of the N samples.
+        splits: Split of each, "" for none.
+        counts: (N, C) int64, pixels of each class.
+        ignored: (N,) int64, ignored pixels.
+    """
+
+    dataset: str
+    fingerprint: str
+    label_set: LabelSet
+    sample_ids: tuple[str, ...]
+    splits: tuple[str, ...]
+    counts: npt.NDArray[np.int64]
+    ignored: npt.NDArray[np.int64]
+
+    @property
+    def num_samples(self) -> int:
+        """N."""
+        return len(self.sample_ids)
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Whether the sample holds the class, (N, C) bool."""
+        return self.counts > 0
+
+    @property
+    def pixels(self) -> npt.NDArray[np.int64]:
+        """Pixels of each class over all samples, (C,) int64."""
+        return self.counts.sum(0)
+
+    @property
+    def images(self) -> npt.NDArray[np.int64]:
+        """Samples that hold each class, (C,) int64."""
+        return self.present.sum(0)
+
+    def totals(self, mode: str) -> npt.NDArray[np.int64]:
+        """Return :attr:`pixels` for "pixel", :attr:`images` for "count".
+
+        Raises:
+            SegcoreError: The mode is another.
+        """
+        tables = {"pixel": self.pixels, "count": self.images}
+        if mode not in tables:
+            raise unknown("balance mode", mode, tables)
+        return tables[mode]
+
+    def select(self, split: str | None) -> "ClassStatistics":
+        """Return the rows of one split; None for all.
+
+        Raises:
+            SegcoreError: No sample is in that split.
+        """
+        if split is None:
+            return self
+        if split not in self.splits:
+            raise unknown("split", split, {s for s in self.splits if s})
+        return self._rows(np.flatnonzero(np.array(self.splits) == split))
+
+    def _rows(self, rows: npt.NDArray[np.intp]) -> "ClassStatistics":
+        ids, splits = tuple(self.sample_ids[i] for i in rows), tuple(self.splits[i] for i in rows)
+        return ClassStatistics(self.dataset, self.fingerprint, self.label_set, ids, splits, self.counts[rows], self.ignored[rows])
+
+    def cooccurrence(self) -> npt.NDArray[np.int64]:
+        """Samples that hold both classes, (C, C) int64, symmetric; the diagonal is :attr:`images`."""
+        present = self.present.astype(np.int64)
+        return present.T @ present
+
+    def rarest_first(self, label: int | str) -> list[str]:
+        """Return the ids of the samples that hold a class, the one with the largest share of it first."""
+        index = self.label_set.index_of(label)
+        area = self.counts[:, index] / np.maximum(self.counts.sum(1) + self.ignored, 1)
+        order = np.argsort(-area, kind="stable")
+        return [self.sample_ids[i] for i in order if area[i] > 0]
+
+    def measures(self, mode: str) -> dict[str, Any]:
+        """Return imbalance by pixel or by count: shares, IRLbl of each class, their mean, entropy, distance from uniform.
+
+        Raises:
+            SegcoreError: The mode is unknown.
+        """
+        totals = self.totals(mode)
+        shares = shares_of(totals)
+        return {
+            "shares": shares.tolist(),
+            "irlbl": [_number(v) for v in label_imbalance(totals)],
+            "mean_ir": _number(mean_imbalance(totals)),
+            "entropy_bits": entropy_bits(shares),
+            "earth_mover_distance": _number(earth_mover_distance(shares)),
+        }
+
+    def summary(self, split: str | None = None) -> dict[str, Any]:
+        """Return what the ``stats`` command prints, ready for JSON.
+
+        Keys: ``dataset``, ``split`` (None for all), ``num_samples``, ``ignored_share`` (of all pixels),
+        ``classes`` (``id, name, pixels, pixel_share, images``; shares are of labelled pixels) and ``imbalance``
+        (``pixel`` and ``count``, each ``earth_mover_distance`` from uniform and ``mean_ir``; ``scumble``). A figure that does
+        not exist (nothing was labelled) is None.
+
+        Raises:
+            SegcoreError: No sample is in that split.
+        """
+        part = self.select(split)
+        pixels, images, shares = part.pixels, part.images, shares_of(part.pixels)
+        labelled, ignored = int(pixels.sum()), int(part.ignored.sum())
+        imbalance: dict[str, Any] = {
+            mode: {key: part.measures(mode)[key] for key in ("earth_mover_distance", "mean_ir")} for mode in ("pixel", "count")
+        }
+        return {
+            "dataset": self.dataset,
+            "split": split,
+            "num_samples": part.num_samples,
+            "ignored_share": ignored / (labelled + ignored) if labelled + ignored else None,
+            "classes": [
+                {"id": c.id, "name": c.name, "pixels": int(pixels[i]), "pixel_share": float(shares[i]), "images": int(images[i])}
+                for i, c in enumerate(self.label_set.classes)
+            ],
+            "imbalance": {**imbalance, "scumble": scumble(part.present)},
+        }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def collect_statistics(dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None) -> ClassStatistics:
+    """Return the pixel counts of a data set; masks that the cache knows are not read.
+
+    Args:
+        dataset: The data set; samples without a mask are left out.
+        executor: Where masks are counted; None for threads, one a core.
+        progress: Called as ``progress(done, total, what)`` while masks are counted.
+
+    Returns:
+        One row a sample; also saved as ``statistics.npz`` when anything was counted.
+
+    Raises:
+        SegcoreError: A mask is missing or damaged, or holds an index of no class.
+    """
+    label_set = dataset.label_set
+    samples = [sample for sample in dataset.samples if sample.mask is not None]
+    known = _read_cache(dataset.folder / FILE_NAME, label_set.num_classes)
+    missing = [sample for sample in samples if sample.mask_digest not in known]
+    work = partial(_count_row, label_set.num_classes, label_set.ignore_index)
+    paths = [dataset.mask_path(sample) for sample in missing]
+    for sample, (row, ignored) in zip(missing, scan(work, paths, executor, progress, "masks counted"), strict=True):
+        known[sample.mask_digest] = np.append(row, ignored)
+    table = np.array([known[sample.mask_digest] for sample in samples], np.int64).reshape(len(samples), label_set.num_classes + 1)
+    if missing:
+        _write_cache(dataset.folder / FILE_NAME, [sample.mask_digest for sample in samples], table)
+    return ClassStatistics(
+        dataset.name,
+        dataset.fingerprint,
+        label_set,
+        tuple(sample.id for sample in samples),
+        tuple(sample.split for sample in samples),
+        table[:, :-1],
+        table[:, -1],
+    )
+
+
+def load_statistics(dataset: Dataset) -> ClassStatistics | None:
+    """Return the saved pixel counts of a data set, or None when a mask is not counted yet; reads no mask."""
+    known = _read_cache(dataset.folder / FILE_NAME, dataset.label_set.num_classes)
+    complete = all(sample.mask_digest in known for sample in dataset.samples if sample.mask is not None)
+    return collect_statistics(dataset) if complete else None
+
+
+def _write_cache(file: Path, digests: Sequence[str], table: npt.NDArray[np.int64]) -> None:
+    keys = np.array([list(bytes.fromhex(d)) for d in digests], np.uint8).reshape(len(digests), -1)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, digests=keys, counts=table)
+    with suppress(OSError):  # kept for speed only: a folder that may be read but not written can be looked at all the same
+        write_bytes(file, buffer.getvalue())
+
+
+def _read_cache(file: Path, num_classes: int) -> dict[str, npt.NDArray[np.int64]]:
+    """Read the rows (C + 1 counts, the last one ignored pixels) by mask digest; a missing or foreign file knows none."""
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            keys, table = data["digests"], data["counts"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return {}
+    if table.ndim != 2 or table.shape[1] != num_classes + 1 or len(keys) != len(table):
+        return {}
+    text, width = keys.tobytes().hex(), 2 * keys.shape[1]
+    return {text[i * width : (i + 1) * width]: row for i, row in enumerate(table)}
