@@ -23,13 +23,13 @@ from streamlit.testing.v1 import AppTest
 
 from segcore.config import ModelConfig, PredictConfig, TrainConfig
 from segcore.data.dataset.writing import ArraySample, write_dataset
-from segcore.evaluation.chosen_map import study_map
-from segcore.evaluation.compression import score_maps
-from segcore.evaluation.compression_front import all_partitions, find_front
-from segcore.evaluation.compression_search import greedy_path
-from segcore.evaluation.dendrogram import build_dendrogram
-from segcore.evaluation.merge_tiers import compare_tiers
-from segcore.evaluation.priors import label_priors
+from segcore.evaluation.compression.chosen_map import study_map
+from segcore.evaluation.compression.compression import score_maps
+from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.evaluation.compression.front import all_partitions, find_front
+from segcore.evaluation.compression.information import label_priors
+from segcore.evaluation.compression.search import greedy_path
+from segcore.evaluation.compression.tiers import compare_tiers
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.runs.store import RunFolder
 from segcore.workspace import Workspace

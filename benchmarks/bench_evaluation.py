@@ -18,16 +18,16 @@ import numpy as np
 from clock import median_time
 from PIL import Image
 
-from segcore.evaluation import scores
-from segcore.evaluation.compression import score_maps
-from segcore.evaluation.compression_exact import exact_maps
-from segcore.evaluation.compression_front import all_partitions, find_front
-from segcore.evaluation.compression_search import greedy_path
-from segcore.evaluation.compression_study import compress
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.dendrogram import build_dendrogram
-from segcore.evaluation.priors import label_priors
-from segcore.evaluation.report import evaluate
+from segcore.evaluation.compression.compression import score_maps
+from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.evaluation.compression.exact import exact_maps
+from segcore.evaluation.compression.front import all_partitions, find_front
+from segcore.evaluation.compression.information import label_priors
+from segcore.evaluation.compression.search import greedy_path
+from segcore.evaluation.compression.what_if import compress
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.metrics.report import evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 
 

@@ -15,8 +15,8 @@ import pytest
 from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, RecipeConfig, TrainConfig
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.files.images import read_image
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.scores import mean_iou
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import mean_iou
 from segcore.labels import LabelClass, LabelSet
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
 from segcore.postprocess.parameters import CRFParameters

@@ -13,9 +13,9 @@ import numpy as np
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig, to_json
 from segcore.errors import SegcoreError
-from segcore.evaluation import refinement
-from segcore.evaluation.calibration import fit_temperature
-from segcore.evaluation.refinement import Outcome
+from segcore.evaluation.comparison import crf_effect
+from segcore.evaluation.comparison.crf_effect import Outcome
+from segcore.evaluation.metrics.calibration import fit_temperature
 from segcore.light_worker.members import find_members, scored_samples
 from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
@@ -160,7 +160,7 @@ def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
     whole = [c for c in ranked if len(c.samples) == images]
     best = next(c.parameters for c in whole if c.parameters is not None)
     after = search.outcome(best)
-    judged = refinement.judge(off, after)
+    judged = crf_effect.judge(off, after)
     said = []
     for name in ("mean_iou", "boundary_iou"):
         gain = judged["gain"][name]
@@ -178,18 +178,18 @@ def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
         "num_samples": images,
         "made_from": search.members.made_from(),
         "temperature": search.temperature,
-        "off": refinement.judge(off, off),
+        "off": crf_effect.judge(off, off),
         "best": None if whole[0].parameters is None else dataclasses.asdict(best),
         "crf": {
             "parameters": dataclasses.asdict(best),
             **judged,
-            "classes": refinement.by_class(off, after, search.members.label_set.class_names),
-            "distances": refinement.by_distance(after, DISTANCES),
+            "classes": crf_effect.by_class(off, after, search.members.label_set.class_names),
+            "distances": crf_effect.by_distance(after, DISTANCES),
         },
         "verdict": said or ["One image tells nothing about others: search on a split of more."],
         "candidates": [_row(search, candidate) for candidate in ranked],
         "alternatives": [
-            {"kind": step.kind, "size": step.size, "title": step.describe(), **refinement.judge(off, search.outcome(step))}
+            {"kind": step.kind, "size": step.size, "title": step.describe(), **crf_effect.judge(off, search.outcome(step))}
             for step in search.filters
         ],
     }

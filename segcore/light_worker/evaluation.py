@@ -13,8 +13,8 @@ import numpy.typing as npt
 from segcore.config import EvaluateConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.scores import mean_iou
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import mean_iou
 from segcore.light_worker.members import Members, find_members
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import BEAT_SECONDS, SAVE_SECONDS, Stopped

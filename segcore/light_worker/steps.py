@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from segcore.config import CRFSearchConfig
 from segcore.data.dataset.dataset import Sample
-from segcore.evaluation import scores
-from segcore.evaluation.boundary import border_distances, boundary_iou, count_boundary
-from segcore.evaluation.calibration import sample_pixels
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.refinement import Outcome
+from segcore.evaluation.comparison.crf_effect import Outcome
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.metrics.boundary import border_distances, boundary_iou, count_boundary
+from segcore.evaluation.metrics.calibration import sample_pixels
 from segcore.light_worker.members import Members
 from segcore.postprocess.components import apply_filter
 from segcore.postprocess.crf_gain import count_changes

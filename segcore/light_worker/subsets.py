@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segcore.config import SubsetsConfig, to_json
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation.subset_scores import Tallies, study_subsets
+from segcore.evaluation.comparison.subsets import Tallies, study_subsets
 from segcore.light_worker.members import Members, find_members, scored_samples
 from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from segcore.evaluation import scores
+from segcore.evaluation.counts import scores
 
 
 def batch_confusion(labels: Any, logits: Any, num_classes: int, ignore_index: int) -> Any:

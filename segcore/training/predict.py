@@ -16,8 +16,8 @@ import numpy.typing as npt
 from segcore.config import PredictConfig, PredictOptions, TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation import scores
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder

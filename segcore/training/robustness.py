@@ -13,8 +13,8 @@ from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
 from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.robustness import CLEAN, stage_name
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.metrics.robustness import CLEAN, stage_name
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder
 from segcore.training.combining import combine_networks, submodel_rule

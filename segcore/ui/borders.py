@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.evaluation.report import Report
+from segcore.evaluation.metrics.report import Report
 from segcore.ui import manual, measure_charts, passes, state
 from segcore.workspace.measures import Measured
 

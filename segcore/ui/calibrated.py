@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from segcore.evaluation.report import Report
+from segcore.evaluation.metrics.report import Report
 from segcore.ui import borders, manual, measure_charts, passes, state, tables
 
 FIT = "validation"

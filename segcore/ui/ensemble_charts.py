@@ -15,7 +15,7 @@ def subset_scores(document: Mapping[str, Any]) -> go.Figure:
     """Draw the mean IoU of every subset over the number of its members; the best of each number are joined.
 
     Args:
-        document: What :func:`segcore.evaluation.subset_scores.study_subsets` gives; a clicked point carries the subset's position.
+        document: What :func:`segcore.evaluation.comparison.subsets.study_subsets` gives; a clicked point carries the subset's position.
     """
     rows = [(k, s) for k, s in enumerate(document["subsets"]) if s["mean_iou"] is not None]
     best = {m for m in range(len(document["members"])) if document["members"][m] in document["best"]["members"]}
@@ -69,7 +69,7 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Draw the shares of pixels fixed (upwards) and broken (downwards) in each band of distance to a true boundary, and what is left.
 
     Args:
-        rows: What :func:`segcore.evaluation.refinement.by_distance` gives.
+        rows: What :func:`segcore.evaluation.comparison.crf_effect.by_distance` gives.
     """
     known = [r for r in rows if r["pixels"]]
     names = [f"{r['from']:g} to {r['to']:g} px" if r["to"] is not None else f"beyond {r['from']:g} px" for r in known]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from segcore.evaluation.exchange import Exchange
+from segcore.evaluation.counts.fixed_broken import Exchange
 from segcore.ui import exchange_charts, manual, scored, state, tables
 from segcore.workspace import Workspace
 

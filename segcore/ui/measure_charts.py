@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from segcore.evaluation.pixel_measures import worth_drawing
+from segcore.evaluation.metrics.pixel_metrics import worth_drawing
 from segcore.ui.charts import ACCENT, QUIET, STRONG, WARM, cycle_color, write_in_cells
 
 Row = Mapping[str, Any]
@@ -30,7 +30,7 @@ def trimap_curve(rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: 
     """Draw the scores of the pixels within a width of a true border, and of all pixels as dotted lines.
 
     Args:
-        rows: ``trimap`` of :meth:`segcore.evaluation.pixel_measures.PixelMeasures.borders`.
+        rows: ``trimap`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.borders`.
         whole: ``mean_iou`` and ``pixel_accuracy`` of all pixels, 0..1.
         names: C class names.
         chosen: Class indices to draw a line of its own for.
@@ -83,7 +83,7 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
     """Draw reliability diagrams: share of right pixels against confidence, with how many pixels lie in each bin below.
 
     Args:
-        series: Bins by name, as ``bins`` of :meth:`segcore.evaluation.pixel_measures.PixelMeasures.confidence`.
+        series: Bins by name, as ``bins`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.04)
     figure.add_trace(
@@ -131,7 +131,7 @@ def corruption_curves(curves: Sequence[Row], clean: float | None, titles: Mappin
     """Draw mean IoU against the severity of each corruption, from the images as they are (0) on, with the drop's interval as a band.
 
     Args:
-        curves: ``curves`` of :func:`segcore.evaluation.robustness.summarise`.
+        curves: ``curves`` of :func:`segcore.evaluation.metrics.robustness.summarise`.
         clean: Mean IoU of the images as they are, 0..1.
         titles: Display name of each corruption.
     """
@@ -182,7 +182,7 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
     """Draw how many points of IoU each class loses under each corruption, on average over its severities.
 
     Args:
-        parts: ``corruptions`` of :func:`segcore.evaluation.robustness.summarise`.
+        parts: ``corruptions`` of :func:`segcore.evaluation.metrics.robustness.summarise`.
         names: C class names.
         titles: Display name of each corruption.
     """

@@ -57,7 +57,7 @@ def _merge(
 
 
 def merge(run: str, split: str, groups: Groups, prior: str, importance: Importance = (), apart: Groups = ()) -> dict[str, Any]:
-    """Return every score of one merge on a split; see :class:`segcore.evaluation.chosen_map.MapStudy`.
+    """Return every score of one merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.

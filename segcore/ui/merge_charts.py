@@ -230,7 +230,7 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
     """Draw what each tier gained over the unmerged model, in points, with intervals: predicted against realised.
 
     Args:
-        tiers: Mappings of :class:`segcore.evaluation.merge_tiers.Tier`.
+        tiers: Mappings of :class:`segcore.evaluation.compression.tiers.Tier`.
         titles: What each tier is called.
     """
     colors = {"merged": QUIET, "summed": ACCENT, "retrained": WARM}

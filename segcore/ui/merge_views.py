@@ -24,7 +24,7 @@ MEASURES = (
     ("itca", "ITCA, nats"),
     ("expected_accuracy", "accuracy, random merge"),
 )
-"""What the table shows, by key of a :class:`segcore.evaluation.compression.MapScore`."""
+"""What the table shows, by key of a :class:`segcore.evaluation.compression.compression.MapScore`."""
 
 
 def _number(value: float | None) -> str:
@@ -36,7 +36,7 @@ def _points(after: float | None, before: float | None) -> str | None:
 
 
 def cards(found: Mapping[str, Any]) -> None:
-    """Draw the scores of a merge; see :class:`segcore.evaluation.chosen_map.MapStudy`."""
+    """Draw the scores of a merge; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`."""
     before, after, beaten = found["before"], found["after"], found["random_percentile"]["accuracy"]
     low, high = found["lift_interval"]
     told = ", ".join(f"{state.percent(share)} by {prior}" for prior, share in after["retained"].items())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from segcore.evaluation.report import Report
+from segcore.evaluation.metrics.report import Report
 from segcore.ui import manual, score_charts, scored, state, tables
 from segcore.ui.run_names import short_name
 

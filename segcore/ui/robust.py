@@ -7,7 +7,7 @@ import streamlit as st
 from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig
 from segcore.data.augmentation.corruptions import SEVERITIES
-from segcore.evaluation.report import Report
+from segcore.evaluation.metrics.report import Report
 from segcore.ui import following, manual, measure_charts, state
 from segcore.workspace import Workspace
 

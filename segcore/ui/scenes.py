@@ -9,7 +9,7 @@ import streamlit as st
 
 from segcore.config import EvaluateConfig, ImportedConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression import merge_probabilities
+from segcore.evaluation.compression.compression import merge_probabilities
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.parameters import CRFParameters
 from segcore.ui.merge_beside import Beside

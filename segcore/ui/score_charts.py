@@ -115,7 +115,7 @@ def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Fi
     """Draw the mean IoU of each part of a split with its interval; a dotted line marks the whole.
 
     Args:
-        rows: What :func:`segcore.evaluation.slices.score_slices` gives.
+        rows: What :func:`segcore.evaluation.metrics.slices.score_slices` gives.
         whole: Mean IoU of the whole split, 0..1.
     """
     known = [row for row in rows if row["mean_iou"] is not None]
@@ -143,7 +143,7 @@ def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Fi
 
     Args:
         names: C class names.
-        counts: (C, 3, 3) right pixels, true pixels and things, from :func:`segcore.evaluation.slices.count_by_size`.
+        counts: (C, 3, 3) right pixels, true pixels and things, from :func:`segcore.evaluation.metrics.slices.count_by_size`.
     """
     figure = go.Figure()
     for place, (title, color) in enumerate(zip(SIZES, (WARM, QUIET, ACCENT), strict=True)):

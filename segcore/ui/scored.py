@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.evaluation.dendrogram import build_dendrogram
-from segcore.evaluation.report import Report
-from segcore.evaluation.slices import score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
+from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.slices import score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
 from segcore.ui import state
 from segcore.ui.run_names import short_name
 from segcore.workspace import Workspace
@@ -73,7 +73,7 @@ def _comparison(_workspace: Workspace, run: str, other: str, split: str, stages:
 
 
 def comparison(run: str, other: str, split: str, stage: str = "", other_stage: str = "") -> dict[str, Any]:
-    """Return how two runs compare on a split; see :class:`segcore.evaluation.comparison.Comparison`.
+    """Return how two runs compare on a split; see :class:`segcore.evaluation.comparison.comparison.Comparison`.
 
     Raises:
         SegcoreError: One has no counts of that split yet.

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from segcore.evaluation.confused_pixels import densest_box, outline
-from segcore.evaluation.report import Report
+from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.pages.confused_pixels import densest_box, outline
 from segcore.ui import borders, passes, scored, state, tables
 
 LISTED = 200

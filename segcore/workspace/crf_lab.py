@@ -10,10 +10,10 @@ import numpy.typing as npt
 from segcore.config import CRFSearchConfig, TrainConfig, from_json
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.evaluation.boundary import boundary_iou, count_boundary
-from segcore.evaluation.comparison import compare_reports
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.scores import iou, mean_iou, mean_present
+from segcore.evaluation.comparison.comparison import compare_reports
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import iou, mean_iou, mean_present
+from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary
 from segcore.labels import LabelSet
 from segcore.postprocess.crf_gain import verdict
 from segcore.postprocess.dense_crf import require_available

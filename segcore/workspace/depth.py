@@ -12,7 +12,7 @@ FIT = "validation"
 
 
 def depth_of(measures: MeasureShelf, robustness: RobustnessShelf, run: str, split: str, stage: str) -> dict[str, Any]:
-    """Return the keys of :func:`segcore.evaluation.report_charts.depth_sections` that were measured already; {} where nothing was.
+    """Return the keys of :func:`segcore.evaluation.pages.report_charts.depth_sections` that were measured already; {} where nothing was.
 
     Args:
         measures: The shelf of pixel measures.

@@ -9,7 +9,7 @@ from typing import Any
 from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison import compare_reports
+from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.listing import list_runs
 from segcore.runs.status import Status
@@ -212,7 +212,7 @@ class EnsembleShelf:
 
         Returns:
             ``{"ensemble": mean IoU, "interval": [low, high], "members": [{"run", "mean_iou"}], "best": run, "mean_member": mean IoU,
-            "comparison": ensemble against the best member (:class:`segcore.evaluation.comparison.Comparison`)}``.
+            "comparison": ensemble against the best member (:class:`segcore.evaluation.comparison.comparison.Comparison`)}``.
 
         Raises:
             SegcoreError: The ensemble or a member has no counts of the split.

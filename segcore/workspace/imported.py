@@ -18,8 +18,8 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.archives import is_archive, unpack
 from segcore.data.formats.foreign_predictions import Prediction, match_predictions, read_prediction
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.scores import mean_iou
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import mean_iou
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder
 from segcore.workspace.datasets import DatasetShelf

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation.calibration import Calibration, apply_temperature
-from segcore.evaluation.label_errors import LabelErrors, Suspicion
-from segcore.evaluation.pixel_measures import FITTED_PIXELS, PixelMeasures
-from segcore.evaluation.report import plain
+from segcore.evaluation.metrics.calibration import Calibration, apply_temperature
+from segcore.evaluation.metrics.label_errors import LabelErrors, Suspicion
+from segcore.evaluation.metrics.pixel_metrics import FITTED_PIXELS, PixelMeasures
+from segcore.evaluation.metrics.report import plain
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
 
@@ -118,7 +118,7 @@ class MeasureShelf:
             progress: Called with (done, total, what).
 
         Returns:
-            As :meth:`segcore.evaluation.pixel_measures.PixelMeasures.confidence`.
+            As :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
 
         Raises:
             SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.confused_pixels import confused, densest_box, outline
+from segcore.evaluation.pages.confused_pixels import confused, densest_box, outline
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf
 

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.documents import Shelf
-from segcore.evaluation.chosen_map import study_map
-from segcore.evaluation.compression_search import forbidden_pairs
-from segcore.evaluation.hierarchy import read_hierarchy
-from segcore.evaluation.priors import importance_weights
-from segcore.evaluation.random_merge import null_band
+from segcore.evaluation.compression.chosen_map import study_map
+from segcore.evaluation.compression.hierarchy import read_hierarchy
+from segcore.evaluation.compression.information import importance_weights
+from segcore.evaluation.compression.null_model import null_band
+from segcore.evaluation.compression.search import forbidden_pairs
 from segcore.labels import LabelMap, LabelSet
 from segcore.workspace.merge_examples import Example, confused_pairs, find_examples
 from segcore.workspace.reports import ReportShelf
@@ -51,7 +51,7 @@ class MergeShelf:
         importance: Mapping[str, float] | None = None,
         forbidden: Groups = (),
     ) -> dict[str, Any]:
-        """Return every score of a merge on a split; see :class:`segcore.evaluation.chosen_map.MapStudy`.
+        """Return every score of a merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
 
         Args:
             run: Id of a run.
@@ -97,7 +97,7 @@ class MergeShelf:
         return found
 
     def hierarchy(self, run: str, data: bytes) -> list[dict[str, Any]]:
-        """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.hierarchy.read_hierarchy`.
+        """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.compression.hierarchy.read_hierarchy`.
 
         Returns:
             From fine to coarse ``{"groups": groups of class ids, "titles": what the file calls them}``.

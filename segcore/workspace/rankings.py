@@ -11,8 +11,8 @@ import numpy.typing as npt
 from segcore.catalog import IMAGE_ORDERS
 from segcore.config import EvaluateConfig
 from segcore.errors import SegcoreError, unknown
-from segcore.evaluation import scores
-from segcore.evaluation.exchange import Exchange, count_exchange
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.fixed_broken import Exchange, count_exchange
 from segcore.runs.store import RunFolder
 from segcore.workspace.runs import RunShelf, prediction_id
 from segcore.workspace.scenes import SceneShelf

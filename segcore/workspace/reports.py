@@ -15,11 +15,11 @@ from segcore.config import EvaluateConfig, TrainConfig, to_json
 from segcore.data.files.images import encode_png
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
-from segcore.evaluation.comparison import Comparison, compare_reports
-from segcore.evaluation.reliability import Reliability, reliability
-from segcore.evaluation.report import Report
-from segcore.evaluation.report_page import Picture, build_page
-from segcore.evaluation.slices import SIZE_EDGES, brightness, count_by_size
+from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.slices import SIZE_EDGES, brightness, count_by_size
+from segcore.evaluation.metrics.spread import Reliability, reliability
+from segcore.evaluation.pages.report_page import Picture, build_page
 from segcore.labels import LabelSet
 from segcore.postprocess.components import apply_filter
 from segcore.runs.disk import replacing
@@ -226,7 +226,7 @@ class ReportShelf:
         """Count the pixels that are found, by the size of the true thing they belong to; reads every mask and probability on disk.
 
         Returns:
-            (C, 3, 3) int64 as :func:`segcore.evaluation.slices.count_by_size` gives, and how many images were looked at
+            (C, 3, 3) int64 as :func:`segcore.evaluation.metrics.slices.count_by_size` gives, and how many images were looked at
             (those whose probabilities are on disk).
 
         Raises:

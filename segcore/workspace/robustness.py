@@ -7,7 +7,7 @@ from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
 from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
 from segcore.errors import SegcoreError
-from segcore.evaluation.robustness import CLEAN, stage_name, summarise
+from segcore.evaluation.metrics.robustness import CLEAN, stage_name, summarise
 from segcore.runs.store import RunFolder
 from segcore.workspace.run_ids import robustness_id
 from segcore.workspace.runs import RunShelf
@@ -69,7 +69,7 @@ class RobustnessShelf:
         """Return what a finished robustness run counted.
 
         Returns:
-            ``run, split, corruptions, images, seed, class_names`` and what :func:`segcore.evaluation.robustness.summarise` gives.
+            ``run, split, corruptions, images, seed, class_names`` and what :func:`segcore.evaluation.metrics.robustness.summarise` gives.
 
         Raises:
             SegcoreError: It is no robustness run, or not finished.

@@ -23,11 +23,11 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.formats.mask_folders import pair_mask_folders
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression_study import compress
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.confusion_table import read_confusion_csv
-from segcore.evaluation.priors import importance_weights
-from segcore.evaluation.report import Report, evaluate
+from segcore.evaluation.compression.information import importance_weights
+from segcore.evaluation.compression.what_if import compress
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.confusion_table import read_confusion_csv
+from segcore.evaluation.metrics.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
 from segcore.runs.store import RunFolder

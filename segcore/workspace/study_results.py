@@ -11,7 +11,7 @@ from segcore.config import EvaluateConfig, PredictConfig
 from segcore.config.recipe_study import BASE, RecipeStudy, StudyRow
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
-from segcore.evaluation.recipe_verdicts import (
+from segcore.evaluation.comparison.ablation_verdicts import (
     DrawnScore,
     Estimate,
     Spread,
@@ -25,7 +25,7 @@ from segcore.evaluation.recipe_verdicts import (
     spread_of_difference,
     unlike_terms,
 )
-from segcore.evaluation.report import evaluate, plain
+from segcore.evaluation.metrics.report import evaluate, plain
 from segcore.runs.store import RunFolder
 from segcore.runs.usage import read_usage
 from segcore.workspace.costs import estimate as estimate_cost

@@ -6,7 +6,7 @@ from typing import Any
 
 from segcore.config.recipe_study import RecipeStudy
 from segcore.errors import SegcoreError
-from segcore.evaluation.study_page import build_study_page
+from segcore.evaluation.pages.ablation_page import build_study_page
 from segcore.workspace.study_rows import CELLS, RowResult, row_cells
 
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from segcore.config import EvaluateConfig, PredictConfig
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression import merge_probabilities
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.merge_tiers import compare_tiers
+from segcore.evaluation.compression.compression import merge_probabilities
+from segcore.evaluation.compression.tiers import compare_tiers
+from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import RULES, combine_to_size
 from segcore.runs.store import RunFolder
@@ -43,7 +43,7 @@ class TierShelf:
         self._retraining = Retraining(datasets, runs, scores, scenes)
 
     def compare(self, run: str, split: str, groups: Groups, retrained: str = "") -> dict[str, Any]:
-        """Return the tiers that exist for a merge, side by side; see :func:`segcore.evaluation.merge_tiers.compare_tiers`.
+        """Return the tiers that exist for a merge, side by side; see :func:`segcore.evaluation.compression.tiers.compare_tiers`.
 
         Args:
             run: Id of the run whose labels are merged.

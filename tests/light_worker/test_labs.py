@@ -7,8 +7,8 @@ import pytest
 
 from segcore.config import CRFSearchConfig, EvaluateConfig, SubsetsConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.bootstrap import paired_difference
-from segcore.evaluation.scores import mean_iou
+from segcore.evaluation.counts.bootstrap import paired_difference
+from segcore.evaluation.counts.scores import mean_iou
 from segcore.light_worker import crf_search, subsets
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.evaluation import evaluate_run

@@ -14,8 +14,8 @@ import pytest
 from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample, digest_mask
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.scores import mean_iou
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import mean_iou
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.light_worker import evaluation
 from segcore.light_worker.answers import HANDLERS

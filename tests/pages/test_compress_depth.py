@@ -2,8 +2,8 @@
 
 import pytest
 
-from segcore.evaluation.compression import fold
-from segcore.evaluation.dendrogram import build_dendrogram
+from segcore.evaluation.compression.compression import fold
+from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.ui import merge_board, merging
 
 IDS = [3, 5, 8, 11]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from segcore.evaluation.dendrogram import build_dendrogram
-from segcore.evaluation.slices import score_slices, slice_by_class
+from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.evaluation.metrics.slices import score_slices, slice_by_class
 from segcore.ui import score_charts
 
 

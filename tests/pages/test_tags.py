@@ -1,6 +1,6 @@
 """Tags of images on the pages: given beside the image, filtered by, and scored apart."""
 
-from segcore.evaluation.slices import score_slices, slice_by_tags
+from segcore.evaluation.metrics.slices import score_slices, slice_by_tags
 
 
 def test_a_tag_is_given_beside_the_image_and_filters_the_list(workspace, open_page, read) -> None:

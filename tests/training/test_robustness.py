@@ -9,7 +9,7 @@ import pytest
 from segcore.config import RobustnessConfig
 from segcore.data.augmentation.corruptions import corrupt
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.counts.confusion import count_confusion
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.store import RunFolder
 from segcore.training.pipeline import resize_image

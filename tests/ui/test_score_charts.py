@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from segcore.evaluation.dendrogram import build_dendrogram
+from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.ui import merge_charts, score_charts
 
 NAMES = ["field", "forest", "road"]

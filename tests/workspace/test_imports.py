@@ -9,7 +9,7 @@ from PIL import Image
 
 from segcore import cli
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.counts.confusion import count_confusion
 
 
 @pytest.fixture

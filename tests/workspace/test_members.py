@@ -10,8 +10,8 @@ from segcore.catalog import MEMBER_ARCHITECTURES
 from segcore.cli import main
 from segcore.config import CRFSearchConfig, ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
-from segcore.evaluation.scores import mean_iou
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import mean_iou
 from segcore.labels import LabelMap
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.postprocess.dense_crf import is_available

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation import scores
+from segcore.evaluation.counts import scores
 
 
 def test_each_order_puts_first_what_is_to_be_looked_at_first(trained) -> None:

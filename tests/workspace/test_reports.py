@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.counts.confusion import count_confusion
 from segcore.workspace.reports import colored
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.ensemble import resize_probabilities

@@ -5,7 +5,7 @@ import pytest
 
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.postprocess.ensemble import resize_probabilities

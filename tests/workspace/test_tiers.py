@@ -7,8 +7,8 @@ import pytest
 
 from segcore.config import EvaluateConfig, PredictConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression import fold
-from segcore.evaluation.confusion import count_confusion
+from segcore.evaluation.compression.compression import fold
+from segcore.evaluation.counts.confusion import count_confusion
 
 GROUPS = [[3, 5], [8], [11]]
 TO_GROUP = np.array([0, 0, 1, 2])

@@ -1,0 +1,188 @@
+"""Whether a recipe beats another: scores of several runs over the same images, with intervals that cover images and seeds.
+
+All runs share the draws of images. Of P pairs (a data set and a seed each, the row's run and the one it is compared with) the difference is
+
+    d = mean over pairs of (score of the row - score of the other)
+
+and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn with replacement, s the standard deviation of the
+difference of a single pair, and t a draw of Student's distribution with as many degrees of freedom as s has. The interval is the
+percentiles of that. So images that were drawn by chance and seeds that fell by chance are both in it.
+
+From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say little, so s is then ``sqrt(2)`` times the standard deviation of
+a run's score about the mean of its row on its data set, pooled over the rows that were trained. It is taken from scores and not from
+differences because all rows share the base's runs: differences would count the base's own luck once a row, as if it were new each time.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.bootstrap import draw_weights, group_counts, resample
+from segcore.evaluation.metrics.report import Protocol
+
+Floats = npt.NDArray[np.float64]
+
+OWN_PAIRS = 6
+"""Pairs from which on a row's spread is taken from itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnScore:
+    """The mean IoU of one run, over its images and over resamples of them.
+
+    Attributes:
+        observed: Over the set, 0..1; counts of all images added up.
+        draws: (R,) over each resample; NaN with fewer than two units.
+        units: How many images or groups were drawn from.
+    """
+
+    observed: float
+    draws: Floats
+    units: int
+
+
+def draw_score(counts: npt.NDArray[Any], units: Sequence[str], resamples: int, seed: int = 0) -> DrawnScore:
+    """Score a run; runs over the same units, in any order, share their draws.
+
+    Args:
+        counts: (N, C, C) pixel counts, rows true, one matrix for each image.
+        units: What each image is drawn by: its own id, or its group's name; length N.
+        resamples: R.
+        seed: Of the draws.
+    """
+    order = np.argsort(np.asarray(units), kind="stable")
+    grouped = group_counts(counts[order], [units[i] for i in order])
+    observed = float(scores.mean_iou(grouped.sum(0)))
+    if len(grouped) < 2:
+        return DrawnScore(observed, np.full(resamples, np.nan), len(grouped))
+    names = "\n".join(sorted(set(units)))
+    weights = draw_weights(len(grouped), resamples, np.random.default_rng([seed, zlib.crc32(names.encode())]))
+    return DrawnScore(observed, np.concatenate([scores.mean_iou(block) for block in resample(grouped, weights)]), len(grouped))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far single pairs lie from their row's mean.
+
+    Attributes:
+        deviation: Standard deviation s; 0 where there are no degrees of freedom.
+        freedom: Degrees of freedom of s.
+    """
+
+    deviation: float
+    freedom: int
+
+
+def pooled_spread(rows: Sequence[Sequence[float]]) -> Spread:
+    """Return the standard deviation of values about their row's mean, pooled over rows.
+
+    ``sqrt(sum over rows of sum (x - mean)**2 / sum over rows of (n - 1))``.
+    """
+    squares = sum(float(((np.asarray(row) - np.mean(row)) ** 2).sum()) for row in rows if len(row) > 1)
+    freedom = sum(len(row) - 1 for row in rows if len(row) > 1)
+    return Spread(float(np.sqrt(squares / freedom)) if freedom else 0.0, freedom)
+
+
+def spread_of(values: Sequence[float], pool: Spread) -> Spread:
+    """Return the spread that a row's interval is made with: its own from :data:`OWN_PAIRS` pairs on, else the pooled one."""
+    return pooled_spread([values]) if len(values) >= OWN_PAIRS or not pool.freedom else pool
+
+
+def spread_of_difference(score: Spread) -> Spread:
+    """Return the spread of the difference of two scores that fall apart from each other, each with the spread ``score``."""
+    return Spread(float(np.sqrt(2)) * score.deviation, score.freedom)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over pairs with its interval; NaN where undefined.
+
+    Attributes:
+        value: The mean over pairs.
+        low: Lower end.
+        high: Upper end.
+        pairs: How many pairs.
+        freedom: Degrees of freedom of the spread over seeds; 0 where the interval covers images only.
+    """
+
+    value: float
+    low: float
+    high: float
+    pairs: int
+    freedom: int
+
+
+def estimate(observed: Sequence[float], draws: Sequence[Floats], spread: Spread, level: float = 0.95, seed: int = 0) -> Estimate:
+    """Return the mean of P values with an interval over images and seeds.
+
+    Args:
+        observed: A score, or a difference, of each pair.
+        draws: (R,) of each pair over resampled images.
+        spread: Of single pairs; with no degrees of freedom the interval covers images only.
+        level: Nominal coverage.
+        seed: Of the Student draws.
+    """
+    value, drawn = float(np.mean(observed)), np.mean(np.stack(draws), 0)
+    if spread.freedom:
+        noise = np.random.default_rng(seed).standard_t(spread.freedom, len(drawn))
+        drawn = drawn + spread.deviation / np.sqrt(len(observed)) * noise
+    if np.isnan(drawn).all():
+        return Estimate(value, float("nan"), float("nan"), len(observed), spread.freedom)
+    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, float(low), float(high), len(observed), spread.freedom)
+
+
+def judge_difference(low: float, high: float) -> str:
+    """Return "helps" where a whole interval lies above 0, "hurts" where it lies below, else "cannot tell"."""
+    return "helps" if low > 0 else "hurts" if high < 0 else "cannot tell"
+
+
+def compare_claim(verdict: str, claim: str) -> str:
+    """Return whether a verdict agrees with what was said before: "agrees", "contradicts", "cannot tell", or "" where nothing was said.
+
+    Args:
+        verdict: As :func:`judge_difference` gives it.
+        claim: "helps", "hurts", "no gain" (it does not help: hurting agrees, helping contradicts), or "".
+    """
+    if not claim or not verdict:
+        return ""
+    if verdict == "cannot tell":
+        return verdict
+    return "agrees" if verdict == ("hurts" if claim == "no gain" else claim) else "contradicts"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What two runs must share before their scores are set against each other.
+
+    Attributes:
+        protocol: Which images, classes and pixels were scored.
+        size: (height, width) that the network was trained at and looks at.
+        looking: How it looked at an image: whole or in tiles, and in how many views.
+    """
+
+    protocol: Protocol
+    size: tuple[int, int]
+    looking: str
+
+
+def unlike_terms(ours: Terms, theirs: Terms, sizes_differ: bool = False) -> list[str]:
+    """Return one sentence for each reason why two runs may not be compared; [] when they may.
+
+    Args:
+        ours: Of the row.
+        theirs: Of what it is compared with.
+        sizes_differ: Whether the training size is the very thing that the row changes.
+    """
+    found = ours.protocol.differences(theirs.protocol)
+    if ours.size != theirs.size and not sizes_differ:
+        mine, other = (f"{height} x {width}" for height, width in (ours.size, theirs.size))
+        found.append(f"Not comparable: other training sizes ({mine} against {other}).")
+    if ours.looking != theirs.looking:
+        found.append(f"Not comparable: images were looked at in other ways ({ours.looking} against {theirs.looking}).")
+    return found

@@ -1,0 +1,109 @@
+"""Everything about one chosen label map on one set of images: what to show beside a merge that somebody made by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation.compression.compression import MapScore, fold, score_maps
+from segcore.evaluation.compression.information import label_priors
+from segcore.evaluation.compression.null_model import percentiles
+from segcore.evaluation.compression.stability import Stability, choice_stability, map_intervals
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.confusion import check_counts
+from segcore.evaluation.metrics.report import plain
+from segcore.labels import LabelMap
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MapStudy:
+    """One label map, judged; made by :func:`study_map`. NaN for what is undefined.
+
+    Attributes:
+        before: Scores with no merge.
+        after: Scores of the map.
+        lift_interval: (low, high) of the lift over resampled images.
+        intervals: (low, high) over resampled images of the change of each score, and of composition and resolved confusion.
+        stability: How often resampled images lead to the same merge.
+        percentile: Share of random maps of the same group sizes that score no better, 0..1, by score.
+        class_iou: (C,) IoU of each label before.
+        group_iou: (K,) IoU of each group after.
+        class_pixels: (C,) true pixels of each label.
+    """
+
+    before: MapScore
+    after: MapScore
+    lift_interval: tuple[float, float]
+    intervals: dict[str, tuple[float, float]]
+    stability: Stability
+    percentile: dict[str, float]
+    class_iou: Floats
+    group_iou: Floats
+    class_pixels: npt.NDArray[np.int64]
+
+    def to_json(self, ids: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return a JSON-ready mapping; groups hold the user's ids when given, else indices; undefined is None."""
+        return {
+            "before": self.before.to_json(ids),
+            "after": self.after.to_json(ids),
+            "lift_interval": [plain(v) for v in self.lift_interval],
+            "intervals": {name: [plain(v) for v in ends] for name, ends in self.intervals.items()},
+            "stability": {"same": plain(self.stability.same), "pairs": plain(self.stability.pairs)},
+            "random_percentile": {name: plain(v) for name, v in self.percentile.items()},
+            "class_iou": [plain(v) for v in self.class_iou],
+            "group_iou": [plain(v) for v in self.group_iou],
+            "class_pixels": self.class_pixels.tolist(),
+        }
+
+
+def study_map(
+    image_counts: npt.NDArray[Any],
+    label_map: LabelMap,
+    *,
+    prior: str = "pixel",
+    importance: npt.NDArray[np.float64] | None = None,
+    forbidden: npt.NDArray[np.bool_] | None = None,
+    groups: Sequence[str] | None = None,
+    resamples: int = 500,
+    draws: int = 1000,
+    seed: int = 0,
+) -> MapStudy:
+    """Judge one label map on the counts of each image.
+
+    Args:
+        image_counts: (N, C, C) pixel counts, one matrix for each image, rows true.
+        label_map: A map over the C classes.
+        prior: What weighs entropy, a name of :data:`segcore.evaluation.compression.information.PRIORS`.
+        importance: (C,) weights for the "importance" prior.
+        forbidden: (C, C) labels that never share a group; asked by the stability of the choice.
+        groups: Group of each image; intervals then draw whole groups.
+        resamples: Resamples of the intervals.
+        draws: Random maps for the percentiles.
+        seed: Seed of both.
+
+    Raises:
+        SegcoreError: Counts that are none, a map over another number of classes, or an unknown prior.
+    """
+    counts = check_counts(image_counts, "counts for each image", images=True)
+    total = counts.sum(0)
+    priors = label_priors(total, counts, importance)
+    before, after = score_maps(total, [LabelMap.identity(len(total)), label_map], priors, prior)
+    intervals = map_intervals(counts, label_map, groups=groups, resamples=resamples, seed=seed)
+    stability = choice_stability(
+        counts, label_map, prior=prior, priors=priors, forbidden=forbidden, groups=groups, resamples=min(resamples, 200), seed=seed
+    )
+    return MapStudy(
+        before,
+        after,
+        intervals.pop("lift"),
+        intervals,
+        stability,
+        percentiles(total, label_map, draws, seed),
+        scores.iou(total),
+        scores.iou(fold(total, label_map)),
+        total.sum(1),
+    )

@@ -1,0 +1,147 @@
+"""How well a merge is supported: over resampled images, and over the members of an ensemble."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation.compression.compression import to_assignments
+from segcore.evaluation.compression.search import pair_costs
+from segcore.evaluation.counts.bootstrap import draw_weights, group_counts, resample
+from segcore.evaluation.counts.scores import ratio
+from segcore.labels import LabelMap
+
+Floats = npt.NDArray[np.float64]
+Pair = tuple[int, int]
+
+
+def lift_intervals(
+    image_counts: npt.NDArray[Any],
+    maps: Sequence[LabelMap],
+    *,
+    groups: Sequence[str] | None = None,
+    resamples: int = 500,
+    level: float = 0.95,
+    seed: int | np.random.Generator = 0,
+) -> Floats:
+    """Percentile interval of the lift over a random merge, images resampled.
+
+    Args:
+        image_counts: (N, C, C) counts of each image.
+        maps: Label maps over the C classes.
+        groups: Draw whole groups of images; length N.
+        resamples: Resamples.
+        level: Nominal coverage, 0..1.
+        seed: Seed or generator.
+
+    Returns:
+        (M, 2) float64 low and high; NaN with fewer than two units, and for the map with one group.
+    """
+    units = group_counts(image_counts, groups)
+    size = units.shape[-1]
+    if len(units) < 2 or not len(maps):
+        return np.full((len(maps), 2), np.nan)
+    groups_of = to_assignments(maps)
+    together = (groups_of[:, :, None] == groups_of[:, None, :]).reshape(len(maps), -1).astype(np.float64)
+    meet = (together.sum(1) - size) / (size * (size - 1)) if size > 1 else np.ones(len(maps))
+    lifts = []
+    for block in resample(units, draw_weights(len(units), resamples, seed)):
+        flat = block.reshape(len(block), -1)
+        total = flat.sum(1)
+        before = ratio(np.trace(block, axis1=1, axis2=2), total)[:, None]
+        after = ratio(flat @ together.T, total[:, None])
+        room = (1 - before) * (1 - meet)
+        lifts.append(ratio(after - before - (1 - before) * meet, np.where(room > 1e-15, room, 0)))
+    values = np.concatenate(lifts)
+    empty = np.asarray(np.isnan(values).all(0))
+    ends = np.nanquantile(np.where(empty, 0.0, values), [(1 - level) / 2, (1 + level) / 2], axis=0).T
+    return np.where(empty[:, None], np.nan, ends)
+
+
+def selection_stability(
+    image_counts: npt.NDArray[Any],
+    pairs: Sequence[Pair],
+    forbidden: npt.NDArray[np.bool_],
+    *,
+    groups: Sequence[str] | None = None,
+    resamples: int = 200,
+    seed: int | np.random.Generator = 0,
+) -> Floats:
+    """How often resampled images choose the same merges, by accuracy gained per bit of pixel entropy.
+
+    Args:
+        image_counts: (N, C, C) counts of each image.
+        pairs: Suggested pairs, best first.
+        forbidden: (C, C) pairs that are no candidates.
+        groups: Draw whole groups of images; length N.
+        resamples: Resamples.
+        seed: Seed or generator.
+
+    Returns:
+        (P,) share of resamples, 0..1, in which the pair at rank k is among the k best pairs; NaN below two units.
+    """
+    units = group_counts(image_counts, groups)
+    if len(units) < 2 or not pairs:
+        return np.full(len(pairs), np.nan)
+    upper = np.triu(~forbidden, 1)
+    first, second = np.array(pairs).T
+    hits = np.zeros(len(pairs))
+    for block in resample(units, draw_weights(len(units), resamples, seed)):
+        rates = pair_rates(block)
+        rates = np.where(upper, rates, -np.inf)
+        mine = rates[:, first, second]
+        better = np.stack([(rates > value[:, None, None]).sum((1, 2)) for value in mine.T], axis=1)
+        hits += ((better <= np.arange(len(pairs))) & (mine > 0)).sum(0)
+    return hits / resamples
+
+
+def pair_rates(counts: npt.NDArray[Any], weights: Floats | None = None) -> Floats:
+    """Accuracy gained for each bit of entropy lost when two labels are merged.
+
+    Args:
+        counts: (..., C, C) pixel counts, rows true.
+        weights: (C,) prior of the entropy; the pixel shares of each matrix by default.
+
+    Returns:
+        (..., C, C) float64, symmetric, unit 1 / bit; 0 where nothing is confused, infinite where a gain costs nothing.
+    """
+    counts = np.asarray(counts, np.float64)
+    total = counts.sum((-1, -2))
+    shared = ratio(counts + np.swapaxes(counts, -1, -2), total[..., None, None])
+    shares = np.nan_to_num(ratio(counts.sum(-1), total[..., None])) if weights is None else weights
+    costs = np.broadcast_to(pair_costs(shares), shared.shape)
+    free = costs <= 1e-15
+    rates = np.nan_to_num(shared) / np.where(free, 1.0, costs)
+    return np.where(free & (shared > 0), np.inf, rates)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike the members of an ensemble confuse one pair of labels.
+
+    Attributes:
+        rates: Confused pixels over true pixels of the pair, one value for each member, 0..1.
+        share: Share of members whose rate is at least half of the highest, 0..1. Near 1: the labels are
+            ambiguous to every member. Near 1 / members: one member's own weakness.
+    """
+
+    rates: tuple[float, ...]
+    share: float
+
+
+def member_agreement(member_counts: npt.NDArray[Any], pair: Pair) -> Agreement:
+    """Compare how often each member confuses a pair.
+
+    Args:
+        member_counts: (R, C, C) total counts of each member on the same images.
+        pair: Two class indices.
+    """
+    counts = np.asarray(member_counts, np.float64)
+    a, b = pair
+    confused = counts[:, a, b] + counts[:, b, a]
+    rates = np.nan_to_num(ratio(confused, counts[:, a].sum(-1) + counts[:, b].sum(-1)))
+    highest = rates.max()
+    share = float((rates >= highest / 2).mean()) if highest > 0 else float("nan")
+    return Agreement(tuple(rates.tolist()), share)

@@ -1,0 +1,199 @@
+"""How sure a chosen merge is: intervals of all it changes, and how often other images would have led to the same choice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation.compression.compression import fold
+from segcore.evaluation.compression.search import pair_costs
+from segcore.evaluation.compression.tiers import TIER_SCORES
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.bootstrap import draw_weights, group_counts, resample
+from segcore.evaluation.counts.scores import ratio
+from segcore.labels import LabelMap
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+MAX_STABLE_CLASSES = 24
+"""With more labels the walk down every resample's path takes too long beside a slider; stability is then unknown."""
+
+
+def map_intervals(
+    image_counts: npt.NDArray[Any],
+    label_map: LabelMap,
+    *,
+    groups: Sequence[str] | None = None,
+    resamples: int = 500,
+    level: float = 0.95,
+    seed: int | np.random.Generator = 0,
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of what a merge changes, images resampled.
+
+    Args:
+        image_counts: (N, C, C) counts of each image.
+        label_map: A map over the C labels.
+        groups: Draw whole groups of images; length N.
+        resamples: Resamples.
+        level: Nominal coverage, 0..1.
+        seed: Seed or generator.
+
+    Returns:
+        (low, high) of the change of each of :data:`segcore.evaluation.compression.tiers.TIER_SCORES`, and of "composition",
+        "resolved_confusion" and "lift"; NaN below two units and where a score is undefined.
+    """
+    units = group_counts(image_counts, groups)
+    names = (*TIER_SCORES, "composition", "resolved_confusion", "lift")
+    if len(units) < 2:
+        return dict.fromkeys(names, (float("nan"), float("nan")))
+    drawn: dict[str, list[Floats]] = {name: [] for name in names}
+    sizes = np.array([len(group) for group in label_map.groups])
+    size = label_map.num_classes
+    meet = float((sizes * (sizes - 1)).sum() / (size * (size - 1))) if size > 1 else 1.0
+    for before in resample(units, draw_weights(len(units), resamples, seed)):
+        after = fold(before, label_map)
+        for name, function in TIER_SCORES.items():
+            drawn[name].append(function(after) - function(before))
+        separate = _separate_iou(before, after, label_map)
+        drawn["composition"].append(separate - scores.mean_iou(before))
+        drawn["resolved_confusion"].append(scores.mean_iou(after) - separate)
+        right = scores.pixel_accuracy(before)
+        room = (1 - right) * (1 - meet)
+        drawn["lift"].append(ratio(drawn["accuracy"][-1] - (1 - right) * meet, np.where(room > 1e-15, room, 0)))
+    return {name: _ends(np.concatenate(values), level) for name, values in drawn.items()}
+
+
+def _separate_iou(before: Floats, after: Floats, label_map: LabelMap) -> Floats:
+    """Mean over groups of sum d / (R + S - sum d): the merged mean IoU with inner confusion still an error, (B,)."""
+    member = np.zeros((label_map.num_classes, label_map.num_groups))
+    member[np.arange(label_map.num_classes), label_map.group_of] = 1
+    inner = np.diagonal(before, axis1=-2, axis2=-1) @ member
+    _, rows, columns = scores.parts(after)
+    return scores.mean_present(ratio(inner, rows + columns - inner))
+
+
+def _ends(values: Floats, level: float) -> tuple[float, float]:
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How often resampled images lead to the same merge.
+
+    Attributes:
+        same: Share of resamples whose greedy path holds exactly this map at its number of groups, 0..1.
+        pairs: Mean share of resamples in which two labels of one group share a group there too, 0..1.
+    """
+
+    same: float
+    pairs: float
+
+
+def choice_stability(
+    image_counts: npt.NDArray[Any],
+    label_map: LabelMap,
+    *,
+    prior: str = "pixel",
+    priors: Mapping[str, Floats] | None = None,
+    forbidden: npt.NDArray[np.bool_] | None = None,
+    groups: Sequence[str] | None = None,
+    resamples: int = 200,
+    seed: int | np.random.Generator = 0,
+) -> Stability:
+    """Choose anew on resampled images: how often does the greedy path to as many groups hold this very map?
+
+    Args:
+        image_counts: (N, C, C) counts of each image.
+        label_map: The chosen map.
+        prior: What weighs entropy; "pixel" and "image" weights are taken from each resample, others from ``priors``.
+        priors: Weights by name for priors that do not follow from the images.
+        forbidden: (C, C) labels that never share a group.
+        groups: Draw whole groups of images; length N.
+        resamples: Resamples.
+        seed: Seed or generator.
+
+    Returns:
+        NaN for both where nothing is merged, below two units, and above :data:`MAX_STABLE_CLASSES` labels.
+    """
+    units, size = group_counts(image_counts, groups), label_map.num_classes
+    if len(units) < 2 or size > MAX_STABLE_CLASSES or label_map.num_groups == size:
+        return Stability(float("nan"), float("nan"))
+    draws = draw_weights(len(units), resamples, seed)
+    seen = _presence(image_counts, groups)
+    first = np.array([label_map.groups[g][0] for g in label_map.group_of])
+    together = np.triu(first[:, None] == first, 1)
+    same, shared, done = 0, 0.0, 0
+    for block in resample(units, draws):
+        part = draws[done : done + len(block)]
+        done += len(block)
+        if prior == "pixel":
+            weights = block.sum(-1)
+        elif prior == "image":
+            weights = (part @ seen).astype(np.float64)
+        else:
+            weights = np.tile((priors or {})[prior], (len(block), 1))
+        weights = np.nan_to_num(ratio(weights, weights.sum(-1, keepdims=True)))
+        found = greedy_groups(block, weights, label_map.num_groups, forbidden)
+        same += int((found == first).all(1).sum())
+        shared += float((found[:, :, None] == found[:, None, :])[:, together].mean(1).sum())
+    return Stability(same / resamples, shared / resamples)
+
+
+def _presence(image_counts: npt.NDArray[Any], groups: Sequence[str] | None) -> Indices:
+    """Images that hold each label, by unit: (G, C)."""
+    seen = (np.asarray(image_counts).sum(2) > 0).astype(np.int64)
+    if groups is None:
+        return seen
+    names = {name: index for index, name in enumerate(dict.fromkeys(groups))}
+    out = np.zeros((len(names), seen.shape[1]), np.int64)
+    np.add.at(out, [names[g] for g in groups], seen)
+    return out
+
+
+def greedy_groups(counts: Floats, weights: Floats, target: int, forbidden: npt.NDArray[np.bool_] | None = None) -> Indices:
+    """Walk the greedy accuracy path of many matrices at once; equals :func:`segcore.evaluation.compression.search.greedy_path` of each.
+
+    Args:
+        counts: (B, C, C) pixel counts, rows true.
+        weights: (B, C) prior of the entropy, rows sum to 1.
+        target: Number of groups to stop at; where forbidden pairs end a path before, it stays there.
+        forbidden: (C, C) labels that never share a group.
+
+    Returns:
+        (B, C) for each label the first label of its group.
+    """
+    size = counts.shape[-1]
+    total = counts.sum((-1, -2))[:, None, None]
+    shared = np.nan_to_num(ratio(counts + np.swapaxes(counts, -1, -2), total))
+    weights, every = weights.copy(), np.arange(len(counts))
+    apart = np.tile(np.zeros((size, size), bool) if forbidden is None else forbidden, (len(counts), 1, 1))
+    alive = np.ones((len(counts), size), bool)
+    groups = np.tile(np.arange(size), (len(counts), 1))
+    upper = np.triu(np.ones((size, size), bool), 1)
+    for _ in range(size - target):
+        costs = pair_costs(weights)
+        allowed = upper & alive[:, :, None] & alive[:, None, :] & ~apart
+        free = costs <= 1e-15
+        rank = np.where(free, np.where(shared > 1e-15, np.inf, 0.0), shared / np.where(free, 1.0, costs))
+        rank = np.where(allowed, rank, -np.inf)
+        best = rank.max((1, 2), keepdims=True)
+        slack = np.where(np.isfinite(best), 1e-12 * np.abs(np.where(np.isfinite(best), best, 0.0)), 0.0)
+        pick = np.where(allowed & (rank >= best - slack), costs, np.inf).reshape(len(counts), -1).argmin(1)
+        go = every[allowed.any((1, 2))]
+        a, b = pick[go] // size, pick[go] % size
+        shared[go, a] += shared[go, b]
+        shared[go, :, a] += shared[go, :, b]
+        apart[go, a] |= apart[go, b]
+        apart[go, :, a] |= apart[go, :, b]
+        weights[go, a] += weights[go, b]
+        weights[go, b] = 0.0
+        alive[go, b] = False
+        groups[go] = np.where(groups[go] == b[:, None], a[:, None], groups[go])
+    return groups

@@ -1,0 +1,102 @@
+"""A confusion matrix as a CSV table: rows true, columns predicted, with or without names."""
+
+import csv
+import io
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
+
+_MAX_BYTES = 64 << 20
+
+
+def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
+    """Read a CSV of pixel counts.
+
+    A first row of names and a first column of names are both optional; so is a name in the corner.
+    Cells are split at ``,``, ``;`` or tab, whichever the first row holds most of.
+
+    Args:
+        path: The file; UTF-8 text.
+
+    Returns:
+        The checked matrix, with class names where the table has them.
+
+    Raises:
+        SegcoreError: No such file, or a table that is not square, or a cell that is no pixel count.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise SegcoreError(f"Expected a confusion matrix as CSV in {path.name}, received more than 64 MB: is this the right file?")
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SegcoreError(f"Expected a CSV of pixel counts at {path}, received {type(problem).__name__}: check the file.") from None
+    first = text.lstrip().splitlines()[0] if text.strip() else ""
+    separator = max(",;\t", key=first.count)
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        raise SegcoreError(f"Expected rows of pixel counts in {path.name}, received an empty table: write one row for each true class.")
+    names, rows = _split_names(rows)
+    if any(len(row) != len(rows) for row in rows) or not rows:
+        widths = sorted({len(row) for row in rows})
+        received = " or ".join(str(w) for w in widths)
+        raise SegcoreError(
+            f"Expected a square confusion matrix in {path.name}, received {len(rows)} rows of {received or 0} columns: "
+            "write one row and one column for each class."
+        )
+    counts = [[_number(cell, path.name) for cell in row] for row in rows]
+    return ConfusionMatrix(check_counts(counts, f"confusion matrix in {path.name}"), tuple(names))
+
+
+def _split_names(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Take a row and a column of names off the counts: (names or [], rows of counts as text).
+
+    Text in the first row is a header, unless the table is square already (then it is a broken count).
+    Names that are numbers (class ids) are known by standing both in the first row and the first column,
+    or under an empty corner.
+    """
+    width = max(len(row) for row in rows)
+    both = len(rows) > 1 and not _is_number(rows[0][0]) and rows[0][1:] == [row[0] for row in rows[1:]]
+    text = not all(_is_number(cell) for cell in rows[0][1:])
+    if len(rows) == 2 and len(rows[1]) == 1:
+        text = not _is_number(rows[0][0])
+    header = both or (text and not (len(rows) == width and _is_number(rows[0][0])))
+    body = rows[1:] if header else rows
+    if not body:
+        return [], rows
+    wide = len(body[0]) == len(body) + 1
+    named = any(not _is_number(row[0]) for row in body) and len(body[0]) != len(body)
+    column = both or named or (header and wide and (not rows[0][0] or len(rows[0]) < len(body[0])))
+    counts = [row[1:] for row in body] if column else body
+    names = [row[0] for row in body] if column else []
+    if header:
+        names = rows[0][-len(counts) :] if len(rows[0]) >= len(counts) else names
+    return (names if len(names) == len(counts) else []), counts
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cell: str, name: str) -> float:
+    if not _is_number(cell):
+        raise SegcoreError(f"Expected a pixel count in every cell of {name}, received {cell!r}: write whole numbers.")
+    return float(cell)
+
+
+def write_confusion_csv(matrix: ConfusionMatrix, separator: str = ",") -> str:
+    """Return the table as text, with names where the matrix has them; :func:`read_confusion_csv` reads it back."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    names = matrix.class_names
+    if names:
+        writer.writerow(["true / predicted", *names])
+    for index, row in enumerate(matrix.counts.tolist()):
+        writer.writerow([names[index], *row] if names else row)
+    return out.getvalue()

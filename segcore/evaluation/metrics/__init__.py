@@ -1,0 +1,1 @@
+"""Metrics beyond the confusion matrix, and the report that gathers them."""

@@ -1,0 +1,212 @@
+"""What only the pixels can tell: near borders, about confidence, about labels; gathered image by image in constant memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.bootstrap import draw_weights
+from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary, count_trimap
+from segcore.evaluation.metrics.calibration import Calibration, Reliability, fit_temperature, sample_pixels
+from segcore.evaluation.metrics.label_errors import LabelErrors
+from segcore.evaluation.metrics.report import plain
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+TRIMAP_WIDTHS = (1, 2, 4, 8, 16, 32)
+"""Band widths of the trimap curve, pixels."""
+
+FITTED_PIXELS = 200_000
+"""About so many pixels are drawn to fit a temperature."""
+
+BINS = 15
+
+
+class PixelMeasures:
+    """Counts of one pass over the images of a split.
+
+    Args:
+        num_classes: C.
+        ignore_index: The mask value that is not scored.
+
+    Attributes:
+        sample_ids: Ids of the N images seen.
+        boundary: N arrays (C, 2) int64: intersection and union of boundary regions.
+        trimap: (W, C, C) int64 confusion within each of :data:`TRIMAP_WIDTHS` of a true border.
+        calibration: Confidence and correctness; nothing where only masks were given.
+        labels: Each class's own level of confidence, for label errors.
+        drawn: Pixels to fit a temperature: (n, C) float32 probabilities and (n,) true indices each.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int) -> None:
+        self.ignore_index = ignore_index
+        self.sample_ids: list[str] = []
+        self.boundary: list[npt.NDArray[np.int64]] = []
+        self.trimap = np.zeros((len(TRIMAP_WIDTHS), num_classes, num_classes), np.int64)
+        self.calibration = Calibration(num_classes)
+        self.labels = LabelErrors(num_classes, ignore_index)
+        self.drawn: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]] = []
+
+    def observe(
+        self,
+        sample: str,
+        mask: npt.NDArray[Any],
+        predicted: npt.NDArray[Any],
+        probabilities: npt.NDArray[np.float32] | None = None,
+        draw: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Add one image.
+
+        Args:
+            sample: Its id.
+            mask: (H, W) true indices 0..C-1, or the ignored value.
+            predicted: (H, W) indices 0..C-1.
+            probabilities: (H, W, C) float32, or None where only masks exist.
+            draw: How many of its pixels are kept to fit a temperature.
+            seed: Of the draw.
+
+        Raises:
+            SegcoreError: Sizes or classes that do not fit.
+        """
+        number = len(self.calibration.pixels)
+        self.sample_ids.append(sample)
+        self.boundary.append(count_boundary(mask, predicted, number, self.ignore_index))
+        self.trimap += count_trimap(mask, predicted, number, self.ignore_index, TRIMAP_WIDTHS)
+        if probabilities is None:
+            return
+        self.calibration.observe(probabilities, mask, self.ignore_index)
+        self.labels.observe(probabilities, mask)
+        if draw:
+            self.drawn.append(sample_pixels(probabilities, mask, self.ignore_index, draw, seed))
+
+    def add(self, other: "PixelMeasures") -> None:
+        """Take over what another one has seen: images may be looked at apart and put together in order."""
+        self.sample_ids += other.sample_ids
+        self.boundary += other.boundary
+        self.trimap += other.trimap
+        self.calibration.add(other.calibration)
+        self.labels.add(other.labels)
+        self.drawn += other.drawn
+
+    def temperature(self) -> float:
+        """Return the temperature with the least surprise on the drawn pixels; NaN where none was drawn."""
+        kept = [pair for pair in self.drawn if len(pair[1])]
+        if not kept:
+            return float("nan")
+        return fit_temperature(np.concatenate([p for p, _ in kept]), np.concatenate([y for _, y in kept]))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all but the drawn pixels, of which the fitted temperature is kept, as arrays; :meth:`from_arrays` reads them."""
+        c = self.calibration
+        return {
+            "sample_ids": np.array(self.sample_ids, dtype=np.str_),
+            "boundary": np.array(self.boundary, np.int64).reshape(len(self.boundary), len(c.pixels), 2),
+            "trimap": self.trimap,
+            "pixels": c.pixels,
+            "right": c.right,
+            "confidence": c.confidence,
+            "sums": np.array([c.surprise, c.squared]),
+            "label_pixels": self.labels.pixels,
+            "label_confidence": self.labels.confidence,
+            "temperature": np.array(self.temperature()),
+        }
+
+    @staticmethod
+    def from_arrays(arrays: Arrays, ignore_index: int) -> tuple["PixelMeasures", float]:
+        """Rebuild what :meth:`to_arrays` returned, and the temperature that was fitted."""
+        made = PixelMeasures(len(arrays["pixels"]), ignore_index)
+        made.sample_ids = [str(name) for name in arrays["sample_ids"]]
+        made.boundary = list(arrays["boundary"])
+        made.trimap = arrays["trimap"]
+        c = made.calibration
+        c.pixels, c.right, c.confidence = arrays["pixels"], arrays["right"], arrays["confidence"]
+        c.surprise, c.squared = (float(v) for v in arrays["sums"])
+        made.labels.pixels, made.labels.confidence = arrays["label_pixels"], arrays["label_confidence"]
+        return made, float(arrays["temperature"])
+
+    def borders(self, groups: Sequence[str] | None = None, resamples: int = 500, seed: int = 0) -> dict[str, Any]:
+        """Score the borders, ready for JSON.
+
+        Args:
+            groups: Group of each image; the interval then draws whole groups.
+            resamples: Resamples of the interval.
+            seed: Seed of the draws.
+
+        Returns:
+            ``num_samples``, ``boundary`` (C values), ``mean_boundary``, its ``interval``, and ``trimap``: rows of
+            ``width, pixels, mean_iou, pixel_accuracy, iou`` (C values), each band containing the narrower ones.
+        """
+        units = np.array(self.boundary, np.float64).reshape(len(self.boundary), -1)
+        shape = (-1, len(self.trimap[0]), 2)
+        if groups is not None:
+            names = {name: i for i, name in enumerate(dict.fromkeys(groups))}
+            summed = np.zeros((len(names), units.shape[1]))
+            np.add.at(summed, [names[g] for g in groups], units)
+            units = summed
+        ends: list[float | None] = [None, None]
+        if len(units) > 1:
+            drawn = (draw_weights(len(units), resamples, seed) @ units).reshape(shape)
+            values = scores.mean_present(boundary_iou(drawn))
+            if not np.isnan(values).all():
+                ends = [float(v) for v in np.nanquantile(values, [0.025, 0.975])]
+        own = boundary_iou(units.sum(0).reshape(shape)[0])
+        return {
+            "num_samples": len(self.sample_ids),
+            "boundary": [plain(v) for v in own],
+            "mean_boundary": plain(float(scores.mean_present(own))),
+            "interval": ends,
+            "trimap": [
+                {
+                    "width": width,
+                    "pixels": int(band.sum()),
+                    "mean_iou": plain(float(scores.mean_iou(band))),
+                    "pixel_accuracy": plain(float(scores.pixel_accuracy(band))),
+                    "iou": [plain(v) for v in scores.iou(band)],
+                }
+                for width, band in zip(TRIMAP_WIDTHS, self.trimap, strict=True)
+            ],
+        }
+
+    def confidence(self, bins: int = BINS) -> dict[str, Any] | None:
+        """Score the probabilities, ready for JSON; None where only masks were given.
+
+        Returns:
+            ``ece``, ``mce`` (largest gap of a bin that holds at least a thousandth of the pixels),
+            ``brier, log_loss, aurc, pixel_accuracy, mean_confidence``, ``bins`` (rows of the reliability diagram), ``classes``
+            (``ece, pixels`` and ``bins`` by predicted class), ``coverage`` and ``risk`` (the curve, thinned to 100 points).
+        """
+        c = self.calibration
+        if not c.total:
+            return None
+        whole, own = c.reliability(bins), c.reliability(bins, by_class=True)
+        coverage, risk = c.risk_coverage()
+        gaps = np.abs(whole.confidence - whole.accuracy)[1000 * whole.pixels >= c.total]
+        keep = np.unique(np.searchsorted(coverage, np.linspace(max(coverage[0], 0.01), 1, 100)).clip(0, len(coverage) - 1))
+        return {
+            "ece": plain(float(whole.ece)),
+            "mce": plain(float(gaps.max())),
+            "brier": plain(c.brier),
+            "log_loss": plain(c.log_loss),
+            "aurc": plain(c.risk_area()),
+            "pixel_accuracy": plain(c.right.sum() / c.total),
+            "mean_confidence": plain(c.confidence.sum() / c.total),
+            "bins": _rows(whole, ...),
+            "classes": [{"ece": plain(own.ece[k]), "pixels": int(c.pixels[k].sum()), "bins": _rows(own, k)} for k in range(len(c.pixels))],
+            "coverage": coverage[keep].tolist(),
+            "risk": [plain(v) for v in risk[keep]],
+        }
+
+
+def worth_drawing(bins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the bins of a reliability diagram that hold at least a ten-thousandth of its pixels: a few pixels are no share."""
+    total = sum(row["pixels"] for row in bins)
+    return [row for row in bins if 10_000 * row["pixels"] >= total]
+
+
+def _rows(found: Reliability, which: Any) -> list[dict[str, Any]]:
+    """The bins of one diagram that hold pixels."""
+    columns = zip(found.edges[:-1], found.confidence[which], found.accuracy[which], found.pixels[which], strict=True)
+    return [{"from": float(e), "confidence": float(c), "accuracy": float(a), "pixels": int(n)} for e, c, a, n in columns if n]

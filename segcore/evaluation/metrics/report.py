@@ -1,0 +1,245 @@
+"""The report of one evaluation: what was measured, by which protocol, how sure it is."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import SegcoreError
+from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.bootstrap import bootstrap
+from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
+from segcore.labels import LabelSet
+
+ABSENT_CLASS_POLICY = "A class absent from truth and prediction has no score and is left out of means."
+COLUMNS = ("id", "name", "support", "iou", "dice", "precision", "recall", "iou_low", "iou_high")
+
+
+def plain(value: float) -> float | None:
+    """Return a JSON-ready number: None for NaN and infinity."""
+    return float(value) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What two reports must share before their scores may be compared.
+
+    Attributes:
+        dataset: Name or fingerprint of the data set; "" when unknown.
+        split: Which split was scored.
+        num_samples: How many images.
+        size: (height, width) at which was counted, the mask's own size; None when images differ or it is unknown.
+        ignore_index: The mask value that was not scored.
+        class_names: The scored classes in index order.
+        absent_class: What happens to a class that is in neither truth nor prediction.
+        truth: Sum of true pixels of each class, in index order.
+    """
+
+    dataset: str
+    split: str
+    num_samples: int
+    size: tuple[int, int] | None
+    ignore_index: int
+    class_names: tuple[str, ...]
+    absent_class: str = ABSENT_CLASS_POLICY
+    truth: tuple[int, ...] = ()
+
+    def sentence(self) -> str:
+        """State the protocol in words."""
+        where = f"{self.size[0]} x {self.size[1]} pixels" if self.size else "each mask's own size"
+        source = f" of {self.dataset}" if self.dataset else ""
+        return (
+            f"Counted on {self.num_samples} images of split {self.split or 'all'}{source} at {where}; "
+            f"mask value {self.ignore_index} is not scored; {len(self.class_names)} classes. {self.absent_class}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping that :meth:`from_json` reads."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "Protocol":
+        """Rebuild what :meth:`to_json` returned; other keys are passed over."""
+        kept = {key: data[key] for key in Protocol.__dataclass_fields__ if key in data}
+        frozen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+        return Protocol(**frozen)
+
+    def differences(self, other: "Protocol") -> list[str]:
+        """Return one sentence for each reason why scores under the two protocols are not comparable; [] when they are."""
+        words = {
+            "dataset": "data sets",
+            "split": "splits",
+            "num_samples": "numbers of images",
+            "size": "sizes",
+            "ignore_index": "ignored values",
+            "class_names": "classes",
+            "absent_class": "absent-class policies",
+        }
+        mine, theirs = asdict(self), asdict(other)
+        found = [
+            f"Not comparable: other {word} ({mine[key]} against {theirs[key]})." for key, word in words.items() if mine[key] != theirs[key]
+        ]
+        if not found and self.truth and other.truth and self.truth != other.truth:
+            found.append("Not comparable: the true masks hold other pixels.")
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All scores of one set of images; made by :func:`evaluate`.
+
+    Attributes:
+        protocol: What was measured, and how.
+        label_set: The classes.
+        sample_ids: Ids of the images, length N.
+        counts: (N, C, C) int64 pixel counts for each image, rows true, columns predicted.
+        ignored_share: Ignored pixels / all pixels, 0..1; NaN when sizes are unknown.
+        intervals: (low, high) by name: "mean_iou" and "pixel_accuracy" 0-d, "iou" (C,).
+        level: Nominal coverage of the intervals.
+        groups: Group of each image when groups were drawn, else None.
+    """
+
+    protocol: Protocol
+    label_set: LabelSet
+    sample_ids: tuple[str, ...]
+    counts: npt.NDArray[np.int64]
+    ignored_share: float
+    intervals: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
+    level: float
+    groups: tuple[str, ...] | None = None
+
+    @property
+    def confusion(self) -> ConfusionMatrix:
+        """The counts of all images together."""
+        return ConfusionMatrix(self.counts.sum(0), tuple(self.label_set.class_names))
+
+    def image_scores(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Each score of :data:`segcore.evaluation.counts.scores.SET_SCORES` for each image, (N,) float64."""
+        return {name: function(self.counts) for name, function in scores.SET_SCORES.items()}
+
+    def hardest(self, name: str = "mean_iou") -> list[int]:
+        """Positions of the images from the lowest to the highest score; images without a score come last."""
+        values = scores.SET_SCORES[name](self.counts)
+        return [int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")]
+
+    def influence(self) -> npt.NDArray[np.float64]:
+        """How much each image pulls a class down: IoU of the set without the image minus IoU with it, (N, C)."""
+        total = self.counts.sum(0)
+        d, r, s = scores.parts(self.counts)
+        all_d, all_r, all_s = scores.parts(total)
+        without = scores.ratio(all_d - d, (all_r - r) + (all_s - s) - (all_d - d))
+        return without - scores.iou(total)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON-ready mapping; what is undefined is None.
+
+        ``mean_iou`` and all scores are over the set (counts of all images added up);
+        ``mean_over_images`` holds the means of the images' own scores. ``images`` is hardest first.
+        """
+        total = self.confusion.counts
+        table = {name: function(total) for name, function in scores.CLASS_SCORES.items()}
+        images = {name: values for name, values in self.image_scores().items() if name in ("mean_iou", "pixel_accuracy")}
+        low, high = self.intervals["iou"]
+        support = self.confusion.support
+        image_support = self.counts.sum((1, 2))
+        return {
+            "split": self.protocol.split,
+            "num_samples": len(self.sample_ids),
+            "size": list(self.protocol.size) if self.protocol.size else None,
+            "ignored_share": plain(self.ignored_share),
+            "mean_iou": plain(float(scores.mean_iou(total))),
+            "pixel_accuracy": plain(float(scores.pixel_accuracy(total))),
+            "classes": [
+                {
+                    "id": c.id,
+                    "name": c.name,
+                    **{name: plain(table[name][i]) for name in ("iou", "dice", "precision", "recall", "specificity")},
+                    "support": int(support[i]),
+                    "interval": [plain(low[i]), plain(high[i])],
+                }
+                for i, c in enumerate(self.label_set.classes)
+            ],
+            "confusion": total.tolist(),
+            "interval": {name: [plain(float(v)) for v in self.intervals[name]] for name in ("mean_iou", "pixel_accuracy")},
+            "scores": {name: plain(float(function(total))) for name, function in scores.SET_SCORES.items()},
+            "mean_over_images": {name: plain(float(scores.mean_present(v))) for name, v in self.image_scores().items()},
+            "protocol": {**self.protocol.to_json(), "level": self.level, "resampled": "images" if self.groups is None else "groups"},
+            "statement": self.protocol.sentence(),
+            "images": [
+                {"id": self.sample_ids[i], **{name: plain(v[i]) for name, v in images.items()}, "support": int(image_support[i])}
+                for i in self.hardest()
+            ],
+        }
+
+    def label_scores(self) -> str:
+        """Return the per-class table as CSV text, ``;`` between cells, an empty cell for what is undefined."""
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=";", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in self.to_json()["classes"]:
+            cells = [row[name] for name in COLUMNS[:7]] + row["interval"]
+            writer.writerow(["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in cells])
+        return out.getvalue()
+
+
+def evaluate(
+    counts: npt.NDArray[Any],
+    sample_ids: Sequence[str],
+    label_set: LabelSet,
+    split: str = "",
+    *,
+    sizes: Sequence[tuple[int, int]] | None = None,
+    groups: Sequence[str] | None = None,
+    dataset: str = "",
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int | np.random.Generator = 0,
+) -> Report:
+    """Score a set of images from their confusion counts.
+
+    Args:
+        counts: (N, C, C) pixel counts at the masks' own size, one matrix for each image; rows true.
+        sample_ids: Ids of the images, length N.
+        label_set: The C classes.
+        split: Name of the split, for the report.
+        sizes: (height, width) of each mask, length N; gives the ignored share and the size of the report.
+        groups: Group of each image; intervals then draw whole groups.
+        dataset: Name or fingerprint, for the protocol.
+        resamples: Resamples for the intervals.
+        level: Nominal coverage of the intervals.
+        seed: Seed or generator of the resamples.
+
+    Raises:
+        SegcoreError: Counts that are none, or lengths or classes that do not fit.
+    """
+    counts = check_counts(counts, "counts", images=True)
+    if counts.shape[-1] != label_set.num_classes:
+        raise SegcoreError(
+            f"Expected counts over {label_set.num_classes} classes, received {counts.shape[-1]}: choose the label set of the run."
+        )
+    for what, given in (("sample ids", sample_ids), ("sizes", sizes), ("groups", groups)):
+        if given is not None and len(given) != len(counts):
+            raise SegcoreError(f"Expected {what} for {len(counts)} images, received {len(given)}: give one for each image.")
+    if not len(counts):
+        raise SegcoreError(f"Expected at least one image in split {split!r}, received none: choose a split that has masks.")
+    pixels = sum(int(h) * int(w) for h, w in sizes) if sizes else 0
+    ignored = (pixels - int(counts.sum())) / pixels if pixels else float("nan")
+    if ignored < 0:
+        raise SegcoreError(f"Expected at most {pixels} scored pixels, received {int(counts.sum())}: give each mask's own size.")
+    distinct = {(int(h), int(w)) for h, w in sizes} if sizes else set()
+    protocol = Protocol(
+        dataset,
+        split,
+        len(counts),
+        distinct.pop() if len(distinct) == 1 else None,
+        label_set.ignore_index,
+        tuple(label_set.class_names),
+        truth=tuple(counts.sum((0, 2)).tolist()),
+    )
+    wanted = {"mean_iou": scores.mean_iou, "pixel_accuracy": scores.pixel_accuracy, "iou": scores.iou}
+    found = bootstrap(counts, wanted, groups=groups, resamples=resamples, level=level, seed=seed)
+    return Report(protocol, label_set, tuple(sample_ids), counts, ignored, found, level, tuple(groups) if groups is not None else None)

@@ -1,0 +1,107 @@
+"""Verdicts over images and seeds, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from segcore.evaluation.comparison.ablation_verdicts import (
+    Spread,
+    Terms,
+    compare_claim,
+    draw_score,
+    estimate,
+    judge_difference,
+    pooled_spread,
+    spread_of,
+    spread_of_difference,
+    unlike_terms,
+)
+from segcore.evaluation.metrics.report import Protocol
+
+PROTOCOL = Protocol("camvid", "test", 3, (360, 480), 255, ("road", "sky"), truth=(10, 20))
+
+
+def test_the_spread_is_pooled_about_each_rows_own_mean():
+    # about 2: 1 + 1; about 3: 1 + 1 + 4; a single value has no spread
+    pool = pooled_spread([[1.0, 3.0], [2.0, 2.0, 5.0], [9.0]])
+    assert pool.deviation == pytest.approx((8 / 3) ** 0.5) and pool.freedom == 3
+    assert pooled_spread([[1.0], []]) == Spread(0.0, 0)
+    assert spread_of([1.0, 2.0], pool) == pool
+    assert spread_of([1.0, 3.0] * 3, pool) == pooled_spread([[1.0, 3.0] * 3])
+    assert spread_of_difference(Spread(3.0, 5)) == Spread(pytest.approx(18**0.5), 5)  # 9 + 9
+
+
+def test_an_interval_over_seeds_alone_is_students():
+    still = [np.full(40_000, 0.02), np.full(40_000, 0.04)]
+    found = estimate([0.02, 0.04], still, Spread(0.01, 3))
+    # 0.03 -+ t(3, 97.5 %) * 0.01 / sqrt(2) = 0.03 -+ 3.1824 * 0.0070711
+    assert found.value == pytest.approx(0.03)
+    assert (found.low, found.high) == (pytest.approx(0.0075, abs=6e-4), pytest.approx(0.0525, abs=6e-4))
+
+
+def test_images_and_seeds_add_up():
+    rng = np.random.default_rng(1)
+    images = rng.normal(0.05, 0.01, 40_000)
+    alone = estimate([0.05], [images], Spread(0.0, 0))
+    both = estimate([0.05], [images], Spread(0.01, 1000))
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * 0.01, rel=0.02) and alone.freedom == 0
+    assert both.high - both.low == pytest.approx(2 * 1.96 * 0.01 * 2**0.5, rel=0.02)
+
+
+def test_the_same_images_are_drawn_for_every_run_in_any_order():
+    rng = np.random.default_rng(3)
+    counts = rng.integers(1, 50, (8, 3, 3))
+    names = [f"drive/{i}" for i in range(8)]
+    mine = draw_score(counts, names, 200)
+    turned = draw_score(counts[::-1], names[::-1], 200)
+    other = draw_score(counts, [f"tile/{i}" for i in range(8)], 200)
+    assert np.array_equal(mine.draws, turned.draws) and mine.observed == turned.observed
+    assert not np.array_equal(mine.draws, other.draws)  # other images fall by their own chance
+    grouped = draw_score(counts, ["a"] * 4 + ["b"] * 4, 200)
+    assert grouped.units == 2 and len(np.unique(grouped.draws)) == 3  # aa, ab, bb
+    assert np.isnan(draw_score(counts, ["a"] * 8, 200).draws).all()
+
+
+def test_a_score_is_that_of_all_counts_together():
+    counts = np.array([[[3, 1], [0, 4]], [[1, 1], [2, 0]]])
+    # road: 4 right, 6 true, 6 predicted -> 4 / 8; sky: 4 right, 6 true, 6 predicted -> 4 / 8
+    assert draw_score(counts, ["a", "b"], 100).observed == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(0.001, 0.02, "helps"), (-0.02, -0.001, "hurts"), (-0.01, 0.02, "cannot tell"), (0.0, 0.1, "cannot tell")]
+)
+def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, verdict):
+    assert judge_difference(low, high) == verdict
+
+
+def test_no_interval_no_verdict():
+    assert judge_difference(float("nan"), float("nan")) == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "claim", "found"),
+    [
+        ("helps", "helps", "agrees"),
+        ("hurts", "helps", "contradicts"),
+        ("hurts", "hurts", "agrees"),
+        ("helps", "hurts", "contradicts"),
+        ("hurts", "no gain", "agrees"),
+        ("helps", "no gain", "contradicts"),
+        ("cannot tell", "helps", "cannot tell"),
+        ("helps", "", ""),
+        ("", "helps", ""),
+    ],
+)
+def test_what_was_said_is_set_beside_the_verdict(verdict, claim, found):
+    assert compare_claim(verdict, claim) == found
+
+
+def test_runs_on_unlike_terms_are_not_compared():
+    terms = Terms(PROTOCOL, (96, 128), "whole")
+    assert unlike_terms(terms, terms) == []
+    other = Protocol("camvid", "validation", 3, (360, 480), 255, ("road", "sky"))
+    assert "other splits (test against validation)" in unlike_terms(terms, Terms(other, (96, 128), "whole"))[0]
+    larger = Terms(PROTOCOL, (192, 256), "whole")
+    assert unlike_terms(terms, larger) == ["Not comparable: other training sizes (96 x 128 against 192 x 256)."]
+    assert unlike_terms(terms, larger, sizes_differ=True) == []
+    assert "looked at in other ways" in unlike_terms(terms, Terms(PROTOCOL, (96, 128), "in tiles"))[0]

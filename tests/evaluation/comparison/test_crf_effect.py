@@ -1,0 +1,61 @@
+"""What a step changed: the same intervals as the paired bootstrap, and bands worked by hand."""
+
+import numpy as np
+import pytest
+
+from segcore.evaluation.comparison.crf_effect import Outcome, by_class, by_distance, difference, judge
+from segcore.evaluation.counts.bootstrap import paired_difference
+from segcore.evaluation.counts.scores import mean_iou
+
+
+def outcome(confusion, changes=None) -> Outcome:
+    images, size = confusion.shape[:2]
+    return Outcome(
+        confusion, np.ones((images, size, 2), np.int64), np.zeros((images, 2, size, 4), np.int64) if changes is None else changes
+    )
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(5)
+    before = rng.integers(0, 50, (15, 3, 3))
+    after = before.copy()
+    moved = rng.integers(0, 1 + before[:, 0, 1])
+    after[:, 0, 1] -= moved
+    after[:, 0, 0] += moved
+    return before, after
+
+
+def test_a_difference_has_the_interval_of_the_paired_bootstrap(pair) -> None:
+    before, after = pair
+    wanted = paired_difference(after, before, mean_iou)
+    found = difference(before, after, mean_iou)
+    assert found["difference"] == pytest.approx(wanted.difference)
+    assert found["interval"] == pytest.approx([wanted.low, wanted.high], abs=1e-12)
+    assert judge(outcome(before), outcome(after))["gain"]["mean_iou"] == found
+
+
+def test_no_step_changes_nothing(pair) -> None:
+    same = outcome(pair[0])
+    assert judge(same, same)["gain"]["mean_iou"] == {"difference": 0, "interval": [0, 0]}
+    assert all(c["difference"] == 0 and c["before"] == c["after"] for c in by_class(same, same, "abc"))
+
+
+def test_bands_by_hand() -> None:
+    changes = np.zeros((2, 2, 1, 4), np.int64)
+    changes[:, 0, 0] = [[50, 30, 10, 10], [60, 20, 20, 0]]  # right, fixed, broken, wrong
+    changes[:, 1, 0] = [[90, 0, 5, 5], [100, 0, 0, 0]]
+    near, far = by_distance(outcome(np.ones((2, 1, 1), np.int64), changes), [3.0])
+    assert (near["from"], near["to"], far["from"], far["to"]) == (0, 3, 3, None)
+    assert (near["pixels"], near["fixed"], near["broken"]) == (200, 50 / 200, 30 / 200)
+    assert near["difference"] == pytest.approx(20 / 200)
+    assert near["interval"] == pytest.approx([0.0, 0.2])  # either image alone, and every resample between
+    assert far["difference"] == pytest.approx(-5 / 200) and far["interval"][1] == 0
+
+
+def test_a_class_that_never_occurs_is_left_undefined() -> None:
+    counts = np.zeros((4, 2, 2), np.int64)
+    counts[:, 0, 0] = 7
+    rows = by_class(outcome(counts), outcome(counts), ["there", "absent"])
+    assert rows[1]["before"] is None and rows[1]["difference"] is None and rows[1]["interval"] == [None, None]
+    assert judge(outcome(counts[:1]), outcome(counts[:1]))["gain"]["mean_iou"]["interval"] == [None, None]

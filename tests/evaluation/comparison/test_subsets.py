@@ -1,0 +1,115 @@
+"""Every subset judged at once: the same numbers as one at a time, and words that say what is noise."""
+
+import numpy as np
+import pytest
+
+from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.subsets import Tallies, study_subsets
+from segcore.evaluation.counts.bootstrap import interval, paired_difference
+from segcore.evaluation.counts.scores import mean_iou, pixel_accuracy
+from segcore.postprocess.weightings import marginal_shares, marginal_values, subset_weights
+
+NAMES = ("a", "b", "c")
+
+
+@pytest.fixture
+def counts():
+    """(12, 7, 4, 4): seven ensembles of the same 12 images, with the same true pixels; one class is never there."""
+    rng = np.random.default_rng(3)
+    out = np.zeros((12, 7, 4, 4), np.int64)
+    for image in range(12):
+        true = rng.integers(0, 60, 3)
+        for k in range(7):
+            for c in range(3):
+                chance = np.full(3, (1 - 0.1 * k) / 6 + 0.02)
+                chance[c] = 1
+                out[image, k, c, :3] = rng.multinomial(true[c], chance / chance.sum())
+    return out
+
+
+def test_scores_are_those_of_the_whole_matrices(counts) -> None:
+    tallies = Tallies.of(counts)
+    np.testing.assert_allclose(tallies.mean_iou(), mean_iou(counts.sum(0)), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(tallies.pixel_accuracy(), pixel_accuracy(counts.sum(0)), rtol=0, atol=1e-15)
+
+
+def study(counts, split="validation", table=None):
+    table = subset_weights(3) if table is None else table
+    return study_subsets(Tallies.of(counts), table, NAMES, marginal_shares(3), split)
+
+
+def test_intervals_are_those_of_one_ensemble_at_a_time(counts) -> None:
+    found = study(counts)
+    scores = mean_iou(counts.sum(0))
+    best, single = int(scores.argmax()), int(max((0, 1, 3), key=lambda k: scores[k]))
+    assert found["best"]["mean_iou"] == pytest.approx(scores[best])
+    one = interval(counts[:, best], mean_iou)
+    assert found["best"]["interval"] == pytest.approx([one.low, one.high], abs=1e-12)
+    pair = paired_difference(counts[:, best], counts[:, single], mean_iou)
+    gain = found["gains"]["best_over_single"]
+    assert gain["difference"] == pytest.approx(pair.difference, abs=1e-12)
+    assert gain["interval"] == pytest.approx([pair.low, pair.high], abs=1e-12)
+
+
+def test_values_are_the_marginal_ones_and_their_intervals_hold_them(counts) -> None:
+    found = study(counts)
+    gains, losses = marginal_values(mean_iou(counts.sum(0)))
+    assert [v["gain"] for v in found["values"]] == pytest.approx(gains)
+    assert [v["leaving"]["difference"] for v in found["values"]] == pytest.approx(losses)
+    assert all(v["gain_interval"][0] < v["gain"] < v["gain_interval"][1] for v in found["values"])
+
+
+def test_equal_subsets_are_told_apart_by_their_size_and_nothing_is_gained() -> None:
+    one = np.array([[30, 10], [5, 55]])
+    found = study(np.tile(one, (6, 7, 1, 1)))
+    assert found["best"]["members"] == ["a"]  # of equals the fewest members, then the first
+    assert all(g == {"difference": 0, "interval": [0, 0]} for g in found["gains"].values())
+    assert found["chosen_share"] == 1 and found["unseen"]["best_over_all"] == 0
+    assert "A single member is best" in found["sentences"][0]
+
+
+def test_a_gain_inside_the_noise_is_said_to_be_so(counts) -> None:
+    better = counts.copy()
+    better[:, :6] = counts[:, :1]  # only the whole ensemble is better than its members, everywhere
+    told = study(better)["sentences"]
+    assert not any("noise" in s for s in told if s.startswith("The best subset (3 members)"))
+    noisy = np.tile(np.array([[50, 50], [0, 50]]), (12, 7, 1, 1))
+    noisy[:6, 6, 0] = [60, 40]  # half the images gain a little more than the other half lose
+    noisy[6:, 6, 0] = [42, 58]
+    told = study(noisy)["sentences"]
+    assert "The best subset (3 members)" in told[0] and "inside the noise" in told[0]
+
+
+def test_choosing_on_the_test_split_is_called_selection(counts) -> None:
+    assert any("test split is selection" in s for s in study(counts, "test")["sentences"])
+    assert any("report it on a split where nothing was chosen" in s for s in study(counts)["sentences"])
+
+
+def test_what_is_chosen_by_luck_gains_nothing_on_images_left_out() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.integers(40, 60, (40, 7))  # seven ensembles that differ by chance only
+    counts = np.zeros((40, 7, 2, 2), np.int64)
+    counts[..., 0, 0], counts[..., 0, 1], counts[..., 1, 1] = right, 100 - right, 50
+    found = study(counts)
+    gain = found["gains"]["best_over_all"]["difference"]
+    assert found["unseen"]["best_over_all"] < gain
+
+
+def test_weights_are_judged_against_equal_ones(counts) -> None:
+    table = np.vstack([subset_weights(3), [[1, 2, 1], [0.2, 0.3, 0.5]]])
+    more = np.concatenate([counts, counts[:, :1], counts[:, 6:]], axis=1)
+    found = study(more, table=table)["weights"]
+    assert found["tried"] == 2
+    assert found["weights"] == [0.2, 0.3, 0.5]
+    assert found["over_equal"]["difference"] == 0  # counted as the whole ensemble was
+
+
+def test_one_image_has_no_interval(counts) -> None:
+    found = study(counts[:1])
+    assert found["best"]["interval"] == [None, None] and found["chosen_share"] is None
+    assert "from one image" in found["sentences"][0] or "single member" in found["sentences"][0]
+
+
+def test_a_table_without_every_subset_is_refused(counts) -> None:
+    with pytest.raises(SegcoreError, match="7 subsets"):
+        study(counts[:, :6], table=subset_weights(3)[:6])

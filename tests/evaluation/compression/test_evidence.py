@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from segcore.evaluation.compression.compression import score_maps
+from segcore.evaluation.compression.evidence import lift_intervals, member_agreement, pair_rates, selection_stability
+from segcore.evaluation.compression.search import forbidden_pairs
+from segcore.labels import LabelMap
+
+TOY = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
+FREE = forbidden_pairs(4)
+rng = np.random.default_rng(0)
+IMAGES = np.stack([rng.multinomial(400, TOY.ravel() / 200).reshape(4, 4) for _ in range(40)])
+
+
+def test_interval_holds_the_lift_of_the_whole_set():
+    maps = [LabelMap.merging(4, [pair]) for pair in [(2, 3), (0, 1), (0, 3)]]
+    ends = lift_intervals(IMAGES, maps, seed=1)
+    rows = score_maps(IMAGES.sum(0), maps)
+    for (low, high), row in zip(ends, rows, strict=True):
+        assert low - 1e-12 <= row.lift <= high + 1e-12
+    assert ends[0, 0] > 0
+    assert ends[2, 1] < 0
+
+
+def test_identical_images_give_the_lift_itself():
+    maps = [LabelMap.merging(4, [(2, 3)]), LabelMap(((0, 1, 2, 3),)), LabelMap.identity(4)]
+    ends = lift_intervals(np.stack([TOY] * 5), maps)
+    np.testing.assert_allclose(ends[0], score_maps(TOY, maps)[0].lift)
+    assert np.isnan(ends[1]).all()
+    np.testing.assert_allclose(ends[2], 0, atol=1e-12)
+
+
+def test_one_unit_has_no_interval_nor_stability():
+    assert np.isnan(lift_intervals(IMAGES[:1], [LabelMap.identity(4)])).all()
+    assert np.isnan(lift_intervals(IMAGES, [LabelMap.identity(4)], groups=["a"] * 40)).all()
+    assert np.isnan(selection_stability(IMAGES[:1], [(0, 1)], FREE)).all()
+
+
+def test_stable_pairs_are_chosen_by_most_resamples():
+    found = selection_stability(IMAGES, [(2, 3), (0, 1)], FREE, seed=2)
+    assert found[0] > 0.9
+    assert found[1] > 0.9
+    assert selection_stability(IMAGES, [(0, 3)], FREE, seed=2)[0] == 0
+
+
+def test_a_coin_flip_between_pairs_is_told():
+    # two pairs of equal mass; which is confused more depends on the images drawn
+    one, other = np.diag([50, 50, 50, 50]), np.diag([50, 50, 50, 50])
+    one[0, 1] = 10
+    other[2, 3] = 10
+    images = np.stack([one, other] * 10)
+    found = selection_stability(images, [(0, 1), (2, 3)], FREE, resamples=400)
+    assert 0.3 < found[0] < 0.75
+    assert found[1] == 1
+
+
+def test_pair_rates_are_gain_over_cost():
+    rates = pair_rates(TOY)
+    row = score_maps(TOY, [LabelMap.merging(4, [(2, 3)])])[0]
+    assert rates[2, 3] == rates[3, 2] == pytest.approx(0.09 / row.lost_bits)
+    assert rates[0, 3] == 0
+    assert pair_rates(np.array([[5, 1], [0, 0]]))[0, 1] == np.inf
+    np.testing.assert_allclose(pair_rates(np.stack([TOY, TOY.T]))[0], rates)
+
+
+def test_agreement_of_members():
+    alike = member_agreement(np.stack([TOY] * 3), (0, 1))
+    assert alike.share == 1
+    assert alike.rates == (0.18,) * 3
+    clean = np.diag([60, 40, 80, 20])
+    assert member_agreement(np.stack([TOY, clean, clean, clean]), (0, 1)).share == 0.25
+    assert np.isnan(member_agreement(np.stack([clean, clean]), (0, 1)).share)

@@ -1,0 +1,103 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from segcore.errors import SegcoreError
+from segcore.evaluation.compression.what_if import compress
+from segcore.evaluation.metrics.report import evaluate
+from segcore.evaluation.pages.report_page import Picture, build_page
+from segcore.labels import LabelClass, LabelSet
+
+
+def labels(n=3):
+    return LabelSet(tuple(LabelClass(i * 5, f"<b>class & {i}</b>", (i, 200, 3)) for i in range(n)))
+
+
+def report(split="test", seed=0, n=3):
+    truth = np.random.default_rng(1).integers(50, 90, (5, n))
+    wrong = np.random.default_rng(seed).integers(0, 20, (5, n))
+    counts = np.zeros((5, n, n), int)
+    for i in range(n):
+        counts[:, i, i] = truth[:, i] - wrong[:, i]
+        counts[:, i, (i + 1) % n] = wrong[:, i]
+    return evaluate(counts, [f"<i>{k}" for k in range(5)], labels(n), split, resamples=50)
+
+
+class Checker(HTMLParser):
+    """Every tag that opens closes, in order."""
+
+    VOID = ("meta", "img", "path", "rect")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.broken = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.broken.append(tag)
+
+
+def test_page_is_whole_and_fetches_nothing():
+    study = compress(report().counts.sum(0), class_ids=[0, 5, 10]).to_json()
+    page = build_page(
+        {"run <1>": report()},
+        title="A & B",
+        facts={"numpy": "2"},
+        config={"loss": "<x>"},
+        pictures=[Picture("hard 'one'", b"\x89PNG")],
+        compression=study,
+    )
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert checker.broken == []
+    assert not any(tag in ("script", "link", "iframe") for tag, _ in checker.seen)
+    assert all(value.startswith("data:") for tag, attrs in checker.seen for key, value in attrs.items() if key in ("src", "href"))
+    assert not re.search(r"https?://", page)
+    assert "iVBORw0KGgo" not in page
+    assert "data:image/png;base64,iVBORw==" in page
+
+
+def test_every_name_from_outside_is_escaped():
+    page = build_page({"run <1>": report()}, config={"loss": "<x>"})
+    for raw in ("<b>class", "<i>0", "run <1>", "<x>"):
+        assert raw not in page
+    assert "&lt;b&gt;class &amp; 0&lt;/b&gt;" in page
+
+
+def test_scores_and_protocol_are_on_the_page():
+    made = report()
+    page = build_page({"one": made})
+    assert f"Mean IoU {made.to_json()['mean_iou']:.3f}" in page
+    assert "split test" in page
+    assert "left out of means" in page
+
+
+def test_runs_are_compared_only_when_they_may_be():
+    page = build_page({"one": report(), "two": report(seed=3)})
+    assert "not comparable" not in page
+    assert "against one" in page
+    page = build_page({"one": report(), "two": report("validation", 3)})
+    assert "not comparable" in page
+    assert "other splits (test against validation)" in page
+
+
+def test_many_classes_list_the_largest_confusions():
+    page = build_page({"one": report(n=45)})
+    assert "predicted as" in page
+    assert page.count("class='heat'") == 0
+
+
+def test_no_report_is_refused():
+    with pytest.raises(SegcoreError, match="at least one report"):
+        build_page({})
