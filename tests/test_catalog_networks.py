@@ -7,7 +7,7 @@ import pytest
 from segcore import catalog
 from segcore.config import RecipeConfig
 from segcore.models.build import DECODERS
-from segcore.models.encoders import RECIPES
+from segcore.models.encoders.encoders import RECIPES
 from segcore.runs.launch import WORKERS
 from segcore.training.class_weights import class_weights
 from segcore.training.losses import build_loss

@@ -8,28 +8,28 @@ import keras
 
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError, unknown
-from segcore.models.bisenet import build_bisenet, build_fast_scnn, build_lraspp
-from segcore.models.blocks import resize_like
-from segcore.models.crf import build_unet_crf
-from segcore.models.danet import build_danet, build_ocrnet
-from segcore.models.deeplab import build_deeplab_v3, build_deeplab_v3_plus
-from segcore.models.encoders import build_encoder
-from segcore.models.fcn import build_fcn_8s, build_fcn_16s, build_fcn_32s
-from segcore.models.features import Features
-from segcore.models.fpn import build_fpn, build_upernet
-from segcore.models.gcn import build_gcn
-from segcore.models.layers import ImageStandardising
-from segcore.models.linknet import build_linknet
-from segcore.models.pan import build_pan
-from segcore.models.pspnet import build_pspnet
-from segcore.models.refinenet import build_refinenet
-from segcore.models.segformer import build_hrnet_head, build_segformer
-from segcore.models.segnet import build_segnet
-from segcore.models.spacenet4 import build_unet_spacenet4
-from segcore.models.unet import build_unet, build_unet_attention, build_unet_residual, build_unet_upsample
-from segcore.models.unet_3_plus import build_unet_3_plus
-from segcore.models.unet_plus_plus import build_unet_plus_plus
-from segcore.models.weights import WeightReport, load_weights, variables_of
+from segcore.models.decoders.bisenet import build_bisenet, build_fast_scnn, build_lraspp
+from segcore.models.decoders.conv_crf import build_unet_crf
+from segcore.models.decoders.danet import build_danet, build_ocrnet
+from segcore.models.decoders.deeplab import build_deeplab_v3, build_deeplab_v3_plus
+from segcore.models.decoders.fcn import build_fcn_8s, build_fcn_16s, build_fcn_32s
+from segcore.models.decoders.fpn import build_fpn, build_upernet
+from segcore.models.decoders.gcn import build_gcn
+from segcore.models.decoders.linknet import build_linknet
+from segcore.models.decoders.pan import build_pan
+from segcore.models.decoders.pspnet import build_pspnet
+from segcore.models.decoders.refinenet import build_refinenet
+from segcore.models.decoders.segformer import build_hrnet_head, build_segformer
+from segcore.models.decoders.segnet import build_segnet
+from segcore.models.decoders.spacenet4 import build_unet_spacenet4
+from segcore.models.decoders.unet import build_unet, build_unet_attention, build_unet_residual, build_unet_upsample
+from segcore.models.decoders.unet_3_plus import build_unet_3_plus
+from segcore.models.decoders.unet_plus_plus import build_unet_plus_plus
+from segcore.models.encoders.encoders import build_encoder
+from segcore.models.layers.blocks import resize_like
+from segcore.models.layers.features import Features
+from segcore.models.layers.layers import ImageStandardising
+from segcore.models.weights.weights import WeightReport, load_weights, variables_of
 
 DECODERS: dict[str, Callable[[Features, int], Any]] = {
     "unet": build_unet,

@@ -9,7 +9,7 @@ from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError
 from segcore.models.build import DECODERS, build_and_report, build_model, is_encoder_layer
-from segcore.models.encoders import RECIPES
+from segcore.models.encoders.encoders import RECIPES
 
 pytestmark = pytest.mark.tensorflow
 

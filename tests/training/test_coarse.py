@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from segcore.models.blocks import conv, logits, resize_like
+from segcore.models.layers.blocks import conv, logits, resize_like
 from segcore.training import backends, coarse
 from segcore.training.coarse import has_bfloat16, operations, round_coarse
 

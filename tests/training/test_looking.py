@@ -12,9 +12,9 @@ from segcore.catalog import EXPORT_FORMATS
 from segcore.config import ModelConfig, PredictOptions, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelMap, LabelSet
-from segcore.models.blocks import batch_norm, resize_like, transpose_conv
 from segcore.models.build import half_precision, in_float32, load_network
-from segcore.models.layers import ImageScaling
+from segcore.models.layers.blocks import batch_norm, resize_like, transpose_conv
+from segcore.models.layers.layers import ImageScaling
 from segcore.runs.store import RunFolder
 from segcore.training import backends, export, memory
 from segcore.training.combining import combine_networks

@@ -1,0 +1,1 @@
+"""Reading pretrained weights from npz, HDF5 and PyTorch files."""
