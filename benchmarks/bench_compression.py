@@ -31,7 +31,7 @@ from segcore.evaluation.compression.information import label_priors
 from segcore.evaluation.compression.search import greedy_path
 from segcore.evaluation.compression.tiers import compare_tiers
 from segcore.labels import LabelClass, LabelMap, LabelSet
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

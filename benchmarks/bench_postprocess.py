@@ -36,7 +36,7 @@ from segcore.postprocess.dense_crf import DenseCRF, is_available, kept_classes  
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities  # noqa: E402
 from segcore.postprocess.parameters import CRFParameters  # noqa: E402
 from segcore.postprocess.weightings import count_subsets  # noqa: E402
-from segcore.runs.store import RunFolder  # noqa: E402
+from segcore.runs.folder.run_folder import RunFolder  # noqa: E402
 
 MEMBERS = 5
 SPLIT = 233

@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.data.synthetic import make_synthetic
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

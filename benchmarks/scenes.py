@@ -15,7 +15,7 @@ from segcore.config import ModelConfig, PredictConfig, TrainConfig  # noqa: E402
 from segcore.data.dataset.dataset import Dataset, Sample  # noqa: E402
 from segcore.labels import LabelClass, LabelSet  # noqa: E402
 from segcore.postprocess.ensemble import resize_probabilities  # noqa: E402
-from segcore.runs.store import RunFolder  # noqa: E402
+from segcore.runs.folder.run_folder import RunFolder  # noqa: E402
 
 GRID = (192, 256)
 CLASSES = 12

@@ -21,8 +21,8 @@ import tensorflow as tf
 from segcore.config import PredictConfig, RobustnessConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
-from segcore.runs.answerer import Answer, Arrays, Handler, serve
-from segcore.runs.store import RunFolder, note_environment
+from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler, serve
+from segcore.runs.folder.run_folder import RunFolder, note_environment
 from segcore.training.measuring import measure
 from segcore.training.predict import predict
 from segcore.training.progress import STOPPED, Stopped

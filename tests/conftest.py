@@ -20,8 +20,8 @@ from segcore.evaluation.counts.scores import mean_iou
 from segcore.labels import LabelClass, LabelSet
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs import processes
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import processes
 from segcore.workspace import Workspace
 from segcore.workspace.runs import evaluation_id, prediction_id
 

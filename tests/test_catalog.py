@@ -14,7 +14,7 @@ from segcore.config import CONFIGS, EvaluateConfig, ModelConfig, RecipeConfig
 from segcore.data.augmentation.transforms import PRESETS
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import RULES
-from segcore.runs.status import STATES
+from segcore.runs.folder.status import STATES
 from segcore.ui.run_panel import BADGES
 
 ROOT = Path(__file__).resolve().parent.parent

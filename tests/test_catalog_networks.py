@@ -8,7 +8,7 @@ from segcore import catalog
 from segcore.config import RecipeConfig
 from segcore.models.build import DECODERS
 from segcore.models.encoders.encoders import RECIPES
-from segcore.runs.launch import WORKERS
+from segcore.runs.dispatch.worker_entry import WORKERS
 from segcore.training.class_weights import class_weights
 from segcore.training.losses import build_loss
 from segcore.training.optimizers import build_optimizer

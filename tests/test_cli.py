@@ -14,8 +14,8 @@ from segcore.cli import main
 from segcore.cli.commands import COMMANDS
 from segcore.cli.tables import table
 from segcore.config import TrainConfig
-from segcore.runs import measuring
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch import throughput_probe
+from segcore.runs.folder.run_folder import RunFolder
 
 CLASSES = "id,name,color,ignore\n0,field,#e69f00,false\n1,road,#808080,false\n2,void,#000000,true\n"
 
@@ -208,12 +208,12 @@ def test_a_pace_is_measured_instead_of_a_start(shell, source: Path, monkeypatch:
     told = {"format": 1, "seconds_per_epoch": 30.0, "images_per_second": 2.5, "steps": 6, "memory": 3 << 29, "device": "CPU"}
 
     def start(folder: Path, key: str, config: TrainConfig) -> None:
-        run = RunFolder.create(measuring.paces_folder(folder), key, config)
+        run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
         run.write_json("pace", {**told, "measured": 1e9})
         run.write_json("beside", {"runs": ["a", "b"]})
         run.write_status(state="finished")
 
-    monkeypatch.setattr(measuring, "start", start)
+    monkeypatch.setattr(throughput_probe, "start", start)
     words = ("train", "tiny", "--encoder", "tiny", "--weights", "none", "--size", "32x32", "--epochs", 8, "--measure")
     assert shell(*words)["pace"]["epoch_seconds"] == 30.0
     shutil.rmtree(next(source.parent.glob("workspace/paces/*")))

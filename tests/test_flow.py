@@ -11,7 +11,7 @@ import pytest
 
 from segcore.cli import main
 from segcore.postprocess.dense_crf import is_available
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 pytestmark = pytest.mark.tensorflow
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from segcore.cli import main
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 PATIENCE_SECONDS = 600
 STUDY = {

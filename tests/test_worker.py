@@ -14,8 +14,8 @@ from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, PredictOp
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
-from segcore.runs.settling import STOPPED
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.crash_recovery import STOPPED
 from segcore.worker import main, work
 from segcore.workspace import Workspace
 

@@ -19,10 +19,10 @@ from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_memory, open_pool
 from segcore.light_worker.progress import Stopped
 from segcore.light_worker.subsets import subsets_run
-from segcore.runs.answerer import serve
-from segcore.runs.executors import cluster_executor
-from segcore.runs.stopping import StopSignal, fail
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch.executors import cluster_executor
+from segcore.runs.dispatch.warm_process import serve
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import StopSignal, fail
 
 WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
 """What carries out a kind of run."""

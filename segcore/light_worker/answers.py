@@ -11,7 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs.answerer import Answer, Arrays, Handler
+from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler
 
 
 def answer_ping(request: dict[str, Any], arrays: Arrays) -> Answer:

@@ -24,7 +24,7 @@ from segcore.light_worker.steps import Counts, SearchTask, Step, count_steps, dr
 from segcore.postprocess.crf_gain import DISTANCES, verdict
 from segcore.postprocess.crf_search import Candidate, Choice, draw_candidates, search_parameters
 from segcore.postprocess.dense_crf import require_available
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 DOCUMENT = "crf_search"
 ROUNDS = 3

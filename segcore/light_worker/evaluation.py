@@ -21,7 +21,7 @@ from segcore.light_worker.progress import BEAT_SECONDS, SAVE_SECONDS, Stopped
 from segcore.postprocess.components import apply_filter
 from segcore.postprocess.dense_crf import DenseCRF, require_available
 from segcore.postprocess.ensemble import combine_to_size
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 Matrix = npt.NDArray[np.int64]
 

@@ -12,7 +12,7 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.submodels import combine_submodels
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from segcore.runs.store import RunFolder, replacing
+from segcore.runs.folder.run_folder import RunFolder, replacing
 
 Arrays = dict[str, npt.NDArray[np.int64]]
 

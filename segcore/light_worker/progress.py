@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 BEAT_SECONDS = 1.0
 SAVE_SECONDS = 10.0

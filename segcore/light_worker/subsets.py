@@ -18,7 +18,7 @@ from segcore.light_worker.partial import clear_partial, load_partial, save_parti
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Pace
 from segcore.postprocess.weightings import count_weightings, draw_weights, marginal_shares, subset_weights
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 DOCUMENT = "subsets"
 AT_ONCE = 4

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import SegcoreError
-from segcore.runs.store import RunFolder, replacing
+from segcore.runs.folder.run_folder import RunFolder, replacing
 from segcore.training.metrics import EpochScores
 
 VERSION = 1

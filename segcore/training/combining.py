@@ -9,7 +9,7 @@ from segcore.config import TrainConfig, shared_labels
 from segcore.labels import LabelMap
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.submodels import combine_submodels
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.predict import read_labels
 
 Probabilities = npt.NDArray[np.float32]

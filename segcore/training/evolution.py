@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.runs.store import RunFolder, evolution_stage, keeps_epoch
+from segcore.runs.folder.run_folder import RunFolder, evolution_stage, keeps_epoch
 from segcore.training.reader import SampleReader
 
 SAMPLES = 4

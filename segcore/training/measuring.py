@@ -12,7 +12,7 @@ from typing import Any
 from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.learner import Outcome
 from segcore.training.memory import peak_bytes
 from segcore.training.metrics import EpochScores

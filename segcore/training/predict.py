@@ -20,7 +20,7 @@ from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.looking import look
 from segcore.training.pipeline import load_ahead
 from segcore.training.predictor import Predictor

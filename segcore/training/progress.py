@@ -7,7 +7,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from segcore.errors import SegcoreError
-from segcore.runs.store import RunFolder, UsageRecorder
+from segcore.runs.folder.run_folder import RunFolder, UsageRecorder
 
 BEAT_SECONDS = 1.0
 STOPPED = "Stopped on request: resume it to go on."

@@ -16,7 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.metrics.robustness import CLEAN, stage_name
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.combining import combine_networks, submodel_rule
 from segcore.training.pipeline import load_ahead
 from segcore.training.predict import preprocessing_of, read_labels

@@ -15,7 +15,7 @@ from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.files.images import read_image
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.combining import combine_networks
 from segcore.training.export import export
 from segcore.training.looking import look

@@ -15,7 +15,7 @@ from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
-from segcore.runs.store import RunFolder, replacing
+from segcore.runs.folder.run_folder import RunFolder, replacing
 from segcore.training.checkpoint import TrainState, diverged, learning_rate_factor, load_checkpoint, save_checkpoint
 from segcore.training.class_weights import class_weights, count_classes
 from segcore.training.evolution import Evolution

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
-from segcore.runs import processes
-from segcore.runs.devices import list_devices
-from segcore.runs.jobs import STOPPED
-from segcore.runs.stopping import StopSignal, fail
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import processes
+from segcore.runs.machine.devices import list_devices
+from segcore.runs.queue.jobs import STOPPED
+from segcore.runs.queue.stopping import StopSignal, fail
 from segcore.tuning.book import Book
 from segcore.tuning.coordinator import Coordinator
 from segcore.tuning.trainer import QueueTrainer

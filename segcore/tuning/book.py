@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
-from segcore.runs.disk import locked
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.disk import locked
 from segcore.tuning.proposals import build_pruner, build_sampler, fixed_values, propose, rounded
 
 FORMAT = 1

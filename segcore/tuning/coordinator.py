@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from segcore.config import TrainConfig, TuneConfig
 from segcore.config.tuning import trial_config
 from segcore.errors import SegcoreError
-from segcore.runs.settling import DIED
+from segcore.runs.queue.crash_recovery import DIED
 from segcore.tuning.book import Book
 from segcore.tuning.trainer import Sight
 

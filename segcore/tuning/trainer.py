@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segcore.config import TrainConfig
-from segcore.runs import jobs
-from segcore.runs.store import RunFolder, Status
+from segcore.runs.folder.run_folder import RunFolder, Status
+from segcore.runs.queue import jobs
 
 
 @dataclass(frozen=True)

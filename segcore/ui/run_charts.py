@@ -125,7 +125,7 @@ def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Draw how busy the processor and the run's GPUs were, in %.
 
     Args:
-        records: As :func:`segcore.runs.usage.read_usage` returns them.
+        records: As :func:`segcore.runs.folder.usage.read_usage` returns them.
     """
     figure = go.Figure()
     when = [datetime.fromtimestamp(r["time"]) for r in records]

@@ -21,8 +21,8 @@ from segcore.data.files.georeference import Georeference
 from segcore.data.files.images import encode_png, read_image
 from segcore.data.files.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
 from segcore.errors import SegcoreError
-from segcore.runs import disk
-from segcore.runs.names import is_run_id
+from segcore.runs.folder.names import is_run_id
+from segcore.runs.machine import disk
 
 Progress = Callable[[int, int, str], None]
 Image = npt.NDArray[np.uint8]

@@ -6,8 +6,8 @@ from typing import Any
 
 from segcore.config import TrainConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, unknown
-from segcore.runs import disk
-from segcore.runs.names import check_run_id, is_run_id
+from segcore.runs.folder.names import check_run_id, is_run_id
+from segcore.runs.machine import disk
 from segcore.workspace.runs import RunShelf
 
 FORMAT = 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segcore.config import TrainConfig
-from segcore.runs.devices import Device
+from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import Estimate
 
 GIB = 1 << 30

@@ -19,8 +19,8 @@ from segcore.postprocess.crf_gain import verdict
 from segcore.postprocess.dense_crf import require_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.runs.answerer import Answerer
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles import EnsembleShelf
 from segcore.workspace.run_ids import crf_search_id, prediction_id
 from segcore.workspace.runs import RunShelf

@@ -28,7 +28,7 @@ from segcore.data.statistics.instances import InstanceStatistics, collect_instan
 from segcore.data.statistics.statistics import ClassStatistics, collect_statistics, load_statistics
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
-from segcore.runs.executors import cluster_executor
+from segcore.runs.dispatch.executors import cluster_executor
 
 Progress = Callable[[int, int, str], None]
 WORTH_A_CLUSTER = 512

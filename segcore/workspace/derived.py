@@ -13,9 +13,9 @@ from segcore.data.splits.folds import folds_of, parent_of
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.runs import jobs
-from segcore.runs.listing import list_runs
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.run_ids import evaluation_id, prediction_id
 

@@ -11,9 +11,9 @@ from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.runs.listing import list_runs
-from segcore.runs.status import Status
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
 from segcore.workspace.run_ids import evaluation_id, prediction_id, subsets_id
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scores import ScoreShelf

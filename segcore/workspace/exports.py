@@ -11,8 +11,8 @@ from typing import Any
 from segcore.catalog import RUN_EXPORTS
 from segcore.config import to_json
 from segcore.errors import SegcoreError, unknown
-from segcore.runs import disk
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import disk
 from segcore.workspace.event_file import encode_events
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.watching import WatchShelf

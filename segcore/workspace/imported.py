@@ -21,7 +21,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import mean_iou
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
 

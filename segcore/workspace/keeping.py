@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from segcore.errors import SegcoreError
-from segcore.runs import trash
-from segcore.runs.notes import Notes
+from segcore.runs.folder import trash
+from segcore.runs.folder.annotations import Notes
 from segcore.workspace.runs import RunShelf
 
 

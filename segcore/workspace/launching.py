@@ -13,7 +13,7 @@ from segcore.data.augmentation.repeats import preview_copies
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
-from segcore.runs.settings import cluster_address
+from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.conflicts import Facts, find_conflicts
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.members import tell

@@ -11,10 +11,11 @@ from typing import Any
 
 from segcore.config import TrainConfig, config_from_json, to_json
 from segcore.errors import SegcoreError
-from segcore.runs import hosts, measuring
-from segcore.runs.listing import list_runs
-from segcore.runs.status import Status
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch import throughput_probe
+from segcore.runs.folder import hosts
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
 from segcore.workspace.costs import estimate
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
@@ -69,7 +70,7 @@ class PaceShelf:
             SegcoreError: There is no such data set, split, label map or plan, or nothing can be measured on this machine now.
         """
         self._runs.check(config)
-        measuring.start(self._workspace, self._key(config), config)
+        throughput_probe.start(self._workspace, self._key(config), config)
 
     def measuring(self, config: TrainConfig) -> Status | None:
         """Return how the measure of a config goes or ended; None where it was not measured.
@@ -77,7 +78,7 @@ class PaceShelf:
         Raises:
             SegcoreError: There is no such data set.
         """
-        return measuring.look(self._workspace, self._key(config))
+        return throughput_probe.look(self._workspace, self._key(config))
 
     def stop_measure(self, config: TrainConfig) -> None:
         """End the measure of a config.
@@ -85,7 +86,7 @@ class PaceShelf:
         Raises:
             SegcoreError: There is no such data set.
         """
-        measuring.stop(self._workspace, self._key(config))
+        throughput_probe.stop(self._workspace, self._key(config))
 
     def wait_for_measure(self, config: TrainConfig, progress: Callable[[int, int, str], None] | None = None) -> Pace:
         """Return what a measure that is under way finds.
@@ -132,7 +133,7 @@ class PaceShelf:
         return None
 
     def _measured(self, config: TrainConfig) -> Pace | None:
-        found = measuring.read_pace(self._workspace, self._key(config))
+        found = throughput_probe.read_pace(self._workspace, self._key(config))
         if found is None or found.get("format") != 1:
             return None
         try:

@@ -16,7 +16,7 @@ from segcore.data.files.georeference import Georeference, write_geotiff
 from segcore.data.files.images import encode_palette_png, encode_png
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet, color_to_hex
-from segcore.runs import disk
+from segcore.runs.machine import disk
 from segcore.workspace.batches import Batch, Progress
 from segcore.workspace.predictions import PredictionShelf, shares
 

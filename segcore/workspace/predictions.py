@@ -26,9 +26,9 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.pixels import PixelSummary, summarise
-from segcore.runs import disk
-from segcore.runs.answerer import Answerer
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import disk
 from segcore.workspace.batches import Batch, BatchShelf, Progress
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf

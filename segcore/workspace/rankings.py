@@ -13,7 +13,7 @@ from segcore.config import EvaluateConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.fixed_broken import Exchange, count_exchange
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.runs import RunShelf, prediction_id
 from segcore.workspace.scenes import SceneShelf
 from segcore.workspace.scores import ScoreShelf

@@ -14,8 +14,8 @@ from segcore.config.recipe_study import BASE, MOST_RUNS, RecipeStudy, study_from
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.places import front
-from segcore.runs import disk
-from segcore.runs.names import check_run_id, is_run_id
+from segcore.runs.folder.names import check_run_id, is_run_id
+from segcore.runs.machine import disk
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.run_ids import prediction_id
 from segcore.workspace.runs import RunShelf

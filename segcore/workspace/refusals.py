@@ -5,7 +5,7 @@ from pathlib import Path
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs.devices import Device
+from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import training_bytes
 
 GIB = 1 << 30

@@ -22,7 +22,7 @@ from segcore.evaluation.metrics.spread import Reliability, reliability
 from segcore.evaluation.pages.report_page import Picture, build_page
 from segcore.labels import LabelSet
 from segcore.postprocess.components import apply_filter
-from segcore.runs.disk import replacing
+from segcore.runs.machine.disk import replacing
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import SceneShelf

@@ -10,9 +10,9 @@ import numpy as np
 from segcore.config import EvaluateConfig, PredictConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.runs import jobs
-from segcore.runs.listing import list_runs
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf, evaluation_id, prediction_id
 from segcore.workspace.scenes import SceneShelf

@@ -8,7 +8,7 @@ from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
 from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.robustness import CLEAN, stage_name, summarise
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.run_ids import robustness_id
 from segcore.workspace.runs import RunShelf
 from segcore.workspace.scenes import Image, SceneShelf

@@ -13,11 +13,11 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps
-from segcore.runs import jobs
-from segcore.runs.devices import Device, list_devices
-from segcore.runs.listing import RunSummary, list_runs
-from segcore.runs.store import RunFolder
-from segcore.runs.trash import move_to_trash
+from segcore.runs.folder.listing import RunSummary, list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.trash import move_to_trash
+from segcore.runs.machine.devices import Device, list_devices
+from segcore.runs.queue import jobs
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.derived import DerivedRuns
 from segcore.workspace.members import line_up

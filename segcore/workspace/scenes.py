@@ -16,8 +16,8 @@ from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.submodels import combine_submodels
 from segcore.postprocess.uncertainty import entropy, measure_uncertainty
-from segcore.runs.answerer import Answerer
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf, prediction_id
 

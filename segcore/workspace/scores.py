@@ -30,7 +30,7 @@ from segcore.evaluation.counts.confusion_table import read_confusion_csv
 from segcore.evaluation.metrics.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf, prediction_id
 

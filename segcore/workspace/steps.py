@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.runs.disk import read_json, write_json
+from segcore.runs.machine.disk import read_json, write_json
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.demo import NAME as DEMO
 from segcore.workspace.demo import Demo

@@ -26,8 +26,8 @@ from segcore.evaluation.comparison.ablation_verdicts import (
     unlike_terms,
 )
 from segcore.evaluation.metrics.report import evaluate, plain
-from segcore.runs.store import RunFolder
-from segcore.runs.usage import read_usage
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.usage import read_usage
 from segcore.workspace.costs import estimate as estimate_cost
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf

@@ -17,10 +17,10 @@ from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps
-from segcore.runs import jobs
-from segcore.runs.environment import read_environment
-from segcore.runs.listing import RunSummary, list_runs
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.environment import read_environment
+from segcore.runs.folder.listing import RunSummary, list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.run_ids import evaluation_id, prediction_id
 from segcore.workspace.runs import RunShelf

@@ -10,7 +10,7 @@ from typing import Any
 
 from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.runs.devices import Device
+from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import training_bytes
 
 GIB = 1 << 30
@@ -46,7 +46,7 @@ def suggest_config(
         dataset: Name of the data set.
         summary: ``ClassStatistics.summary`` of the training split.
         size: (height, width) of its images, pixels; of most of them where they differ.
-        devices: What the machine has, as :func:`segcore.runs.devices.list_devices` says.
+        devices: What the machine has, as :func:`segcore.runs.machine.devices.list_devices` says.
         plans: Names of the balance plans that are saved with the data set.
     """
     reasons: list[tuple[str, str, str]] = []

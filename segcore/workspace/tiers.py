@@ -17,7 +17,7 @@ from segcore.evaluation.compression.tiers import compare_tiers
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import RULES, combine_to_size
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.merges import Groups, MergeShelf
 from segcore.workspace.retraining import Retraining

@@ -8,10 +8,10 @@ from typing import Any
 
 from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
-from segcore.runs import jobs
-from segcore.runs.listing import list_runs
-from segcore.runs.status import Status
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
+from segcore.runs.queue import jobs
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
 

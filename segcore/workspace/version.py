@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.runs.disk import locked, read_json, write_json
-from segcore.runs.hosts import this_host
-from segcore.runs.listing import list_runs
-from segcore.runs.queue import Queue
-from segcore.runs.settling import runs_folder
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.hosts import this_host
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.disk import locked, read_json, write_json
+from segcore.runs.queue.crash_recovery import runs_folder
+from segcore.runs.queue.queue import Queue
 
 FORMAT = 1
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segcore.runs import jobs, order
-from segcore.runs.cluster import Cluster
-from segcore.runs.devices import list_devices
-from segcore.runs.dispatch import Dispatcher, holder
-from segcore.runs.hosts import CLUSTER
-from segcore.runs.queue import Queue
-from segcore.runs.settings import cluster_address, set_cluster
+from segcore.runs.dispatch.dask import Cluster
+from segcore.runs.dispatch.dispatcher import Dispatcher, holder
+from segcore.runs.folder.hosts import CLUSTER
+from segcore.runs.machine.devices import list_devices
+from segcore.runs.machine.settings import cluster_address, set_cluster
+from segcore.runs.queue import jobs
+from segcore.runs.queue.queue import Queue
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class QueueShelf:
         """
         if not (self._workspace / "queue.sqlite").exists():
             return []
-        held = order.held(self._workspace)
+        held = jobs.held(self._workspace)
         return [
             Waiting(job.run, job.kind, job.state != "waiting", job.priority, job.run in held, job.after, job.request)
             for job in jobs.waiting(self._workspace)
@@ -117,7 +117,7 @@ class QueueShelf:
         return [*(device.id for device in list_devices()), *([CLUSTER] if self.cluster else [])]
 
     def cluster_workers(self) -> list[dict[str, Any]]:
-        """Ask the cluster for its workers; see :meth:`segcore.runs.cluster.Cluster.workers`.
+        """Ask the cluster for its workers; see :meth:`segcore.runs.dispatch.dask.Cluster.workers`.
 
         Raises:
             SegcoreError: The package for it is absent, or it does not answer.
@@ -134,7 +134,7 @@ class QueueShelf:
         Raises:
             SegcoreError: The workspace cannot be written.
         """
-        order.hold(self._workspace, run, held)
+        jobs.hold(self._workspace, run, held)
 
     def move(self, run: str, by: int) -> None:
         """Let a waiting run go some places earlier (negative) or later.
@@ -142,7 +142,7 @@ class QueueShelf:
         Raises:
             SegcoreError: The workspace cannot be written.
         """
-        order.move(self._workspace, run, by)
+        jobs.move(self._workspace, run, by)
 
     def set_priority(self, run: str, priority: int) -> None:
         """Change the priority of a waiting run; higher goes first.
@@ -150,4 +150,4 @@ class QueueShelf:
         Raises:
             SegcoreError: The workspace cannot be written.
         """
-        order.set_priority(self._workspace, run, priority)
+        jobs.set_priority(self._workspace, run, priority)

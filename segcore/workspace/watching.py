@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
-from segcore.runs.environment import read_environment
-from segcore.runs.evolution import evolution_stage, read_evolution
-from segcore.runs.store import RunFolder
-from segcore.runs.usage import read_usage
+from segcore.runs.folder.environment import read_environment
+from segcore.runs.folder.mask_history import evolution_stage, read_evolution
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.usage import read_usage
 from segcore.workspace.datasets import DatasetShelf
 from segcore.workspace.runs import RunShelf
 
@@ -48,7 +48,7 @@ class WatchShelf:
         return [_flat(line, names) for line in history]
 
     def usage(self, run: str) -> list[dict[str, Any]]:
-        """Return the load of a run's devices over time; see :func:`segcore.runs.usage.read_usage`.
+        """Return the load of a run's devices over time; see :func:`segcore.runs.folder.usage.read_usage`.
 
         Raises:
             SegcoreError: There is no such run.
@@ -56,7 +56,7 @@ class WatchShelf:
         return read_usage(self._runs.open(run).folder)
 
     def starts(self, run: str) -> list[dict[str, Any]]:
-        """Return what a run was made with at each of its starts; see :func:`segcore.runs.environment.collect_environment`.
+        """Return what a run was made with at each of its starts; see :func:`segcore.runs.folder.environment.collect_environment`.
 
         Raises:
             SegcoreError: There is no such run.

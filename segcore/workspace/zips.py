@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from segcore.runs import disk
+from segcore.runs.machine import disk
 
 
 def write_archive(path: Path, files: Iterable[tuple[str, bytes]]) -> Path:

@@ -21,7 +21,7 @@ from segcore.data.balance.planner import earth_mover_distance
 from segcore.errors import SegcoreError
 from segcore.light_worker.__main__ import work as light_work
 from segcore.models.build import load_network
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.runs import jobs
 
 pytestmark = pytest.mark.tensorflow

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.runs import jobs
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
 from segcore.workspace import Workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.tensorflow]

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
-from segcore.runs import processes
+from segcore.runs.machine import processes
 
 pytestmark = pytest.mark.browser
 

@@ -14,11 +14,11 @@ from segcore.errors import SegcoreError
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.pool import map_ahead
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs import processes
-from segcore.runs.cluster import Cluster
-from segcore.runs.executors import ClusterExecutor, cluster_executor
-from segcore.runs.settings import set_cluster
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch.dask import Cluster
+from segcore.runs.dispatch.executors import ClusterExecutor, cluster_executor
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import processes
+from segcore.runs.machine.settings import set_cluster
 from segcore.workspace import datasets
 
 pytestmark = pytest.mark.slow

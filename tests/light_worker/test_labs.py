@@ -18,7 +18,7 @@ from segcore.light_worker.steps import count_steps, plain_filters
 from segcore.light_worker.subsets import subsets_run, tally_samples
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
 SMALL = CRFParameters(bilateral_width=10, iterations=2)

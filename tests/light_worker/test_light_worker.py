@@ -25,8 +25,8 @@ from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs.answerer import Answerer
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.evaluation.metrics.robustness import stage_name
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.ui.run_names import called
 from segcore.ui.state import plain
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.runs import disk
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import disk
 
 COUNT = 1000
 

@@ -7,8 +7,8 @@ import pytest
 from segcore.catalog import MEMBERS_BY
 from segcore.config import ModelConfig, TrainConfig
 from segcore.labels import LabelMap
-from segcore.runs import jobs
-from segcore.runs.devices import Device
+from segcore.runs.machine.devices import Device
+from segcore.runs.queue import jobs
 
 BY_FOLD = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), size=(32, 64), members_by="fold")
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.runs.environment import note_environment
-from segcore.runs.store import evolution_stage
+from segcore.runs.folder.environment import note_environment
+from segcore.runs.folder.run_folder import evolution_stage
 from segcore.ui import run_queue
 
 

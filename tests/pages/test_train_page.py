@@ -12,9 +12,10 @@ from segcore.cli import build_parser
 from segcore.cli.run_commands import train_config
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.labels import LabelMap
-from segcore.runs import jobs, measuring
-from segcore.runs.devices import Device
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch import throughput_probe
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.devices import Device
+from segcore.runs.queue import jobs
 from segcore.ui.training_form import command_line
 
 
@@ -265,11 +266,11 @@ def test_time_and_memory_are_measured_on_request(workspace, started, open_page, 
     begun = []
 
     def start(folder, key, config):
-        run = RunFolder.create(measuring.paces_folder(folder), key, config)
+        run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
         begun.append(run)
         return run.write_status(state="starting", started=time.time())
 
-    monkeypatch.setattr(measuring, "start", start)
+    monkeypatch.setattr(throughput_probe, "start", start)
     at = open_page("train")
     field(at.selectbox, "Encoder").set_value("tiny").run()
     read.check(field(at.number_input, "Epochs").set_value(20).run())

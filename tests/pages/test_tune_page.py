@@ -6,7 +6,7 @@ import pytest
 
 from segcore.cli import build_parser
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.ui.tune_form import command_line
 
 BASE = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64))

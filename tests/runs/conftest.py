@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from segcore.config import EvaluateConfig, TrainConfig
-from segcore.runs import jobs
-from segcore.runs.listing import list_runs
-from segcore.runs.queue import Queue
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
+from segcore.runs.queue.queue import Queue
 
 
 class Workspace:

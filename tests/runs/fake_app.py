@@ -12,13 +12,13 @@ from pathlib import Path
 
 from segcore.config import EvaluateConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs import jobs, settling
-from segcore.runs.history import append_record
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.history import append_record
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import crash_recovery, jobs
 
 
 def main(workspace: Path) -> int:
-    settling.ORPHAN_SECONDS = 2.0
+    crash_recovery.ORPHAN_SECONDS = 2.0
     while True:
         runs = jobs.refresh(workspace)
         open_ones = [run for run in runs if run.status.state != "finished"]

@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from segcore.runs.disk import read_json, write_json
-from segcore.runs.history import append_record
-from segcore.runs.status import change_status
+from segcore.runs.folder.history import append_record
+from segcore.runs.folder.status import change_status
+from segcore.runs.machine.disk import read_json, write_json
 
 START = "0"
 

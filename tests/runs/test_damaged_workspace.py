@@ -9,9 +9,9 @@ import pytest
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs import jobs
-from segcore.runs.queue import Queue
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
+from segcore.runs.queue.queue import Queue
 
 
 def test_damaged_status_can_be_resumed(workspace):

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from segcore.runs import disk, jobs, processes
-from segcore.runs.listing import list_runs
-from segcore.runs.queue import Queue
-from segcore.runs.status import read_status
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import read_status
+from segcore.runs.machine import disk, processes
+from segcore.runs.queue import jobs
+from segcore.runs.queue.queue import Queue
 
 KILLS = int(os.environ.get("SEGSCOPE_KILLS", "25"))
 STEPS, PAUSE = 8, 0.03
@@ -135,7 +136,7 @@ def test_two_dispatchers_at_once_start_each_run_once(workspace):
     with jobs.Queue(workspace.folder) as queue:
         queue.set_setting("paused", None)
     started = [
-        processes.start_detached(["-m", "segcore.runs.dispatch", str(workspace.folder)], workspace.folder / "dispatcher.log")
+        processes.start_detached(["-m", "segcore.runs.dispatch.dispatcher", str(workspace.folder)], workspace.folder / "dispatcher.log")
         for _ in range(4)
     ]
     workspace.wait(lambda: set(workspace.states().values()) == {"finished"})

@@ -12,7 +12,7 @@ from segcore.config import ModelConfig, PredictConfig, PredictOptions, RecipeCon
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.train import train
 
 LABELS = LabelSet(

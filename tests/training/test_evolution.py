@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from segcore.errors import SegcoreError
-from segcore.runs.evolution import evolution_stage, read_evolution
-from segcore.runs.usage import read_usage
+from segcore.runs.folder.mask_history import evolution_stage, read_evolution
+from segcore.runs.folder.usage import read_usage
 from segcore.training.evolution import SAMPLES, Evolution, spread
 from segcore.training.reader import SampleReader
 from segcore.workspace.event_file import encode_events

@@ -15,7 +15,7 @@ from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.models.build import half_precision, in_float32, load_network
 from segcore.models.layers.blocks import batch_norm, resize_like, transpose_conv
 from segcore.models.layers.layers import ImageScaling
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training import backends, export, memory
 from segcore.training.combining import combine_networks
 from segcore.training.looking import look

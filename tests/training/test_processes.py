@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 pytestmark = pytest.mark.tensorflow
 

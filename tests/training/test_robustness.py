@@ -11,7 +11,7 @@ from segcore.data.augmentation.corruptions import corrupt
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.pipeline import resize_image
 from segcore.training.predictor import Predictor
 from segcore.training.robustness import choose_samples, measure_robustness

@@ -12,7 +12,7 @@ import pytest
 from segcore.data.balance.planner import plan_balance
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.learner import Learner
 from segcore.training.pipeline import SampleReader, ordered_batches, with_masks
 from segcore.training.predictor import Predictor

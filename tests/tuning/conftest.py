@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig, to_json
-from segcore.runs.jobs import STOPPED
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.jobs import STOPPED
 from segcore.tuning.book import Book
 from segcore.tuning.coordinator import Coordinator
 from segcore.tuning.trainer import Sight

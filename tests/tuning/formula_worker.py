@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from segcore.runs.history import append_record, read_records
-from segcore.runs.status import change_status
+from segcore.runs.folder.history import append_record, read_records
+from segcore.runs.folder.status import change_status
 
 SECONDS = 0.15
 

@@ -8,8 +8,8 @@ import pytest
 
 from segcore.config import Range, SearchSpace, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs.settling import DIED
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.crash_recovery import DIED
 from segcore.tuning.coordinator import HOPELESS
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace import Workspace
 
 

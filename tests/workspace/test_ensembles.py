@@ -15,7 +15,7 @@ from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.subsets import subsets_run
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
 WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}

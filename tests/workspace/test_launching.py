@@ -10,7 +10,7 @@ from segcore.catalog.costs import DECODER_COSTS, ENCODER_COSTS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.data.augmentation.repeats import draws_of
 from segcore.errors import SegcoreError
-from segcore.runs.devices import Device
+from segcore.runs.machine.devices import Device
 from segcore.workspace.conflicts import Facts, find_conflicts
 from segcore.workspace.costs import FRAMEWORK, estimate, network_cost, training_bytes
 from segcore.workspace.suggestions import fit_batch, fit_size, suggest_config

@@ -16,7 +16,7 @@ from segcore.labels import LabelMap
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs import jobs
+from segcore.runs.queue import jobs
 
 CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40)
 BY_FOLD = dataclasses.replace(CONFIG, members_by="fold")

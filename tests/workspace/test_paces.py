@@ -6,8 +6,8 @@ import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs import measuring
-from segcore.runs.store import RunFolder
+from segcore.runs.dispatch import throughput_probe
+from segcore.runs.folder.run_folder import RunFolder
 
 CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64))
 TOLD = {
@@ -21,12 +21,12 @@ def measured(workspace, monkeypatch):
     """Measures end at once, with the same answer."""
 
     def start(folder, key, config):
-        run = RunFolder.create(measuring.paces_folder(folder), key, config)
+        run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
         run.write_json("pace", TOLD)
         run.write_json("beside", {"runs": ["other"]})
         return run.write_status(state="finished")
 
-    monkeypatch.setattr(measuring, "start", start)
+    monkeypatch.setattr(throughput_probe, "start", start)
     return workspace.launch
 
 
@@ -64,7 +64,7 @@ def test_what_fails_says_why(measured, workspace, monkeypatch):
     with pytest.raises(SegcoreError, match="label map"):
         measured.measure(dataclasses.replace(CONFIG, label_map="absent"))
     measured.measure(CONFIG)
-    (folder,) = measuring.paces_folder(workspace.folder).iterdir()
+    (folder,) = throughput_probe.paces_folder(workspace.folder).iterdir()
     RunFolder(folder).write_json("pace", {**TOLD, "format": 2})
     with pytest.raises(SegcoreError, match="without an answer"):
         measured.wait_for_measure(CONFIG)

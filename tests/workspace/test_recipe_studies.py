@@ -8,7 +8,7 @@ import pytest
 from segcore.config import PredictConfig, PredictOptions, TrainConfig
 from segcore.config.recipe_study import study_from_json
 from segcore.errors import SegcoreError
-from segcore.runs.environment import note_environment
+from segcore.runs.folder.environment import note_environment
 from segcore.workspace.run_ids import prediction_id
 from segcore.workspace.study_table import explain, set_beside
 

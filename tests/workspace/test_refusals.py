@@ -7,7 +7,7 @@ import pytest
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.runs.devices import Device
+from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import training_bytes
 from segcore.workspace.refusals import DOUBT, GIB, refuse
 

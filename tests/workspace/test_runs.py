@@ -8,7 +8,7 @@ from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs import jobs
+from segcore.runs.queue import jobs
 
 CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40)
 
@@ -26,7 +26,7 @@ def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
         assert workspace.runs.open(run).config == dataclasses.replace(CONFIG, seed=40 + member, member=member, group=group)
     assert waiting(workspace) == runs
     assert {row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()} == dict.fromkeys(runs, ("queued", 3))
-    assert all(command[:2] == ["-m", "segcore.runs.dispatch"] for command in started) and started
+    assert all(command[:2] == ["-m", "segcore.runs.dispatch.dispatcher"] for command in started) and started
     assert workspace.runs.train(CONFIG)[0].rsplit("-", 1)[0] != group
 
 

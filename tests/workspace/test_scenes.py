@@ -9,7 +9,7 @@ from segcore.labels import LabelMap
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs.answerer import Answerer
+from segcore.runs.dispatch.warm_process import Answerer
 
 
 def test_image_and_truth_are_those_of_the_data_set(trained) -> None:

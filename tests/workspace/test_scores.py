@@ -8,7 +8,7 @@ from PIL import Image
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.run_folder import RunFolder
 
 EVALUATE_KEYS = {"split", "num_samples", "size", "ignored_share", "mean_iou", "pixel_accuracy", "classes", "confusion", "interval"}
 COMPRESS_KEYS = {

@@ -9,7 +9,7 @@ from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.postprocess.ensemble import resize_probabilities
-from segcore.runs import jobs
+from segcore.runs.queue import jobs
 
 SIZES = LabelMap(((0, 1), (2, 3)), "sizes")
 MODEL = ModelConfig("unet", "tiny", "none")

@@ -11,9 +11,9 @@ import pytest
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.runs.hosts import this_host
-from segcore.runs.queue import Queue
-from segcore.runs.store import RunFolder
+from segcore.runs.folder.hosts import this_host
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.queue import Queue
 from segcore.workspace import Workspace, version
 
 OLD_QUEUE = """

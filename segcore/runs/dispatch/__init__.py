@@ -1,0 +1,1 @@
+"""From the queue to a process: the dispatcher, executors, clusters, warm processes."""

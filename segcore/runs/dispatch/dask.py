@@ -1,0 +1,247 @@
+"""Runs on many machines: the dispatcher hands a run to a Dask cluster as one task, which starts the ordinary worker there.
+
+The cluster only chooses the machine and reports the end; the queue stays with the dispatcher, and stops, progress and results go
+through the run's folder (see ``attend.py``), which all machines must see under the same path. A worker of the cluster announces its
+GPUs as the resource ``GPU`` (``dask worker ADDRESS --resources GPU=2``); a run asks for as many as it trains on.
+"""
+
+import importlib
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from segcore.errors import SegcoreError
+from segcore.runs.dispatch.guardian import LOST, LOST_CAUSE, NOT_SEEN
+from segcore.runs.folder.hosts import CLUSTER
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import processes
+from segcore.runs.machine.devices import list_devices
+from segcore.runs.queue.queue import Job
+
+CONNECT_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+SURE_LOOKS = 3
+_PREFIX = "segscope-"
+_lent: set[str] = set()
+_lending = threading.Lock()
+
+
+def is_cluster_request(request: str) -> bool:
+    """Whether a config asks for the cluster: "cluster", "cluster:2" (GPUs) or "cluster:cpu"."""
+    return request.partition(":")[0] == CLUSTER
+
+
+def gpus_asked(request: str) -> int | None:
+    """How many GPUs a request names; None for "cluster", which takes one where the cluster has any.
+
+    Raises:
+        SegcoreError: It is written in another form.
+    """
+    found = re.fullmatch(r"cluster(?::(cpu|\d{1,2}))?", request)
+    if not found:
+        raise SegcoreError(f"Expected a cluster as 'cluster', 'cluster:2' or 'cluster:cpu', received {request!r}: write it in that form.")
+    return None if found[1] is None else 0 if found[1] == "cpu" else int(found[1])
+
+
+def carry_out(folder: str, token: str, gpus: int) -> int:
+    """The task, on a machine of the cluster: start the run's guardian with GPUs that no other run has, and wait for its end.
+
+    Args:
+        folder: The run's folder.
+        token: Of this attempt.
+        gpus: How many GPUs the run gets of those that this machine's worker announced.
+
+    Returns:
+        The guardian's exit code.
+    """
+    if not Path(folder, "config.json").is_file():
+        return NOT_SEEN
+    with _lend(gpus) as numbers:
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(numbers) or "-1"}
+        arguments = ["-m", "segcore.runs.dispatch.guardian", folder, token, ",".join(numbers)]
+        return processes.start_detached(arguments, RunFolder(folder).log_path, environment, tethered=True).wait()
+
+
+@contextmanager
+def _lend(gpus: int) -> Iterator[list[str]]:
+    """Lend numbers of GPUs of this machine that its other runs do not have."""
+    with _lending:
+        free = [device.id[4:] for device in list_devices() if device.id.startswith("gpu:") and device.id[4:] not in _lent] if gpus else []
+        numbers = free[:gpus]
+        _lent.update(numbers)
+    try:
+        yield numbers
+    finally:
+        with _lending:
+            _lent.difference_update(numbers)
+
+
+class Cluster:
+    """A dispatcher's connection to a Dask scheduler. What it handed over outlives it: its successor asks for the same tasks.
+
+    Args:
+        address: Of the scheduler, such as "tcp://10.0.0.5:8786".
+
+    Raises:
+        SegcoreError: In the constructor and every method: the package is absent, or the scheduler does not answer.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        try:
+            self._dask = importlib.import_module("distributed")
+        except ImportError as error:
+            raise SegcoreError("Expected the package distributed for a cluster, found none: pip install 'segscope[cluster]'.") from error
+        with self._sentences():
+            self._client = self._dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="segscope")
+        self._futures: dict[str, Any] = {}
+        self._places: dict[str, str] = {}
+        self._absent: dict[str, int] = {}
+        self._looked = 0.0
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except SegcoreError:
+            raise
+        except Exception as error:  # Dask hands on whatever its network layer met
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise SegcoreError(f"Could not reach the cluster at {self.address} ({reason}): start it, or correct the address.") from error
+
+    @property
+    def answers(self) -> bool:
+        """Whether the scheduler is there; a connection that was lost is not taken up again."""
+        return bool(self._client.status == "running")
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Who is there: ``name``, ``host``, ``threads``, ``gpus`` and ``cpus`` (None where not announced) of each worker."""
+        with self._sentences():
+            found = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return [
+            {
+                "name": str(worker.get("name", "")),
+                "host": str(worker.get("host", "")),
+                "threads": int(worker.get("nthreads", 1)),
+                "gpus": int(worker.get("resources", {}).get("GPU", 0)),
+                "cpus": int(worker["resources"]["CPU"]) if "CPU" in worker.get("resources", {}) else None,
+            }
+            for worker in found
+        ]
+
+    def fits(self, request: str, others: list[str]) -> bool:
+        """Whether the cluster has room for a run beside those that were handed over.
+
+        Args:
+            request: What it asks for.
+            others: What the runs that were handed over ask for.
+        """
+        workers = self.workers()
+        counts = [self._gpus(asked, workers) for asked in others]
+        gpus = self._gpus(request, workers)
+        if gpus:
+            return max((w["gpus"] for w in workers), default=0) >= gpus and sum(w["gpus"] for w in workers) >= gpus + sum(counts)
+        room = sum(w["cpus"] or 0 for w in workers) if _announces_cpus(workers) else len(workers)
+        return room > counts.count(0)
+
+    @staticmethod
+    def _gpus(request: str, workers: list[dict[str, Any]]) -> int:
+        asked = gpus_asked(request)
+        return int(any(w["gpus"] for w in workers)) if asked is None else asked
+
+    def hands(self, folder: Path | str) -> tuple[Executor, int]:
+        """Return an executor over the threads that no run holds, on machines that see a folder, and how many threads these are.
+
+        Dask repeats elsewhere what was under way on a machine that is lost.
+        """
+        with self._sentences():
+            seeing = self._client.run(os.path.isdir, str(folder), on_error="ignore")
+            runs = {address: sum(str(key).startswith(_PREFIX) for key in keys) for address, keys in self._client.processing().items()}
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            free = free_threads({address: int(worker["nthreads"]) for address, worker in workers.items()}, runs, seeing)
+            return self._client.get_executor(workers=list(free), pure=False), sum(free.values())
+
+    def start(self, folder: Path, token: str, request: str) -> None:
+        """Hand a run over; the scheduler keeps the task whatever becomes of this process."""
+        workers = self.workers()
+        gpus = self._gpus(request, workers)
+        resources = {"GPU": gpus} if gpus else {"CPU": 1} if _announces_cpus(workers) else None
+        with self._sentences():
+            future = self._client.submit(
+                carry_out, str(folder), token, gpus, key=f"{_PREFIX}{folder.name}-{token}", resources=resources, retries=0, pure=False
+            )
+            self._client.publish_dataset(future, name=_PREFIX + token)
+        self._futures[token] = future
+
+    def ending(self, job: Job) -> int | None:
+        """The exit code of a run that was handed over; None while it waits or works there, LOST where its machine was lost."""
+        token = job.token or ""
+        with self._sentences():
+            if token not in self._futures:
+                self._futures[token] = self._client.get_dataset(_PREFIX + token, default=None)
+            future = self._futures[token]
+            if future is None:
+                return LOST
+            if not future.done():
+                return LOST if self._has_moved(token, future.key) else None
+            if future.status != "finished":
+                return LOST
+            code = int(future.result(timeout=CONNECT_SECONDS))
+        return code if code <= 128 else 128 - code
+
+    def _has_moved(self, token: str, key: str) -> bool:
+        """Whether the cluster took a task from the machine that had it: that machine is gone, and the run with it."""
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked = time.monotonic()
+            now = {task: worker for worker, tasks in self._client.processing().items() for task in tasks}
+            for other, future in self._futures.items():
+                if future is None:
+                    continue
+                place = now.get(future.key)
+                self._absent[other] = self._absent.get(other, 0) + 1 if other in self._places and place is None else 0
+                if place is not None and self._places.setdefault(other, place) != place:
+                    self._absent[other] = SURE_LOOKS
+        return self._absent.get(token, 0) >= SURE_LOOKS  # a task that has just ended is also nowhere for a moment
+
+    def forget(self, token: str) -> None:
+        """Take a task off the scheduler's books."""
+        future = self._futures.pop(token, None)
+        self._places.pop(token, None)
+        self._absent.pop(token, None)
+        with self._sentences():
+            self._client.unpublish_dataset(_PREFIX + token)
+            if future is not None:
+                future.cancel()
+
+    def close(self) -> None:
+        """Leave; what was handed over goes on."""
+        with self._sentences():
+            self._client.close(timeout=CONNECT_SECONDS)
+
+
+def ending_said(code: int) -> tuple[str, str] | None:
+    """State and cause that an exit code of the task stands for, where it is not the worker's own."""
+    if code == LOST:
+        return "interrupted", LOST_CAUSE
+    if code == NOT_SEEN:
+        return (
+            "failed",
+            "The machine that got it does not see the workspace: give all machines of the cluster that folder under the same path.",
+        )
+    return None
+
+
+def free_threads(threads: Mapping[str, int], runs: Mapping[str, int], seeing: Mapping[str, bool]) -> dict[str, int]:
+    """Return how many threads of each worker no run holds, of those that see the workspace and have one."""
+    free = {address: count - runs.get(address, 0) for address, count in threads.items() if seeing.get(address)}
+    return {address: count for address, count in free.items() if count > 0}
+
+
+def _announces_cpus(workers: list[dict[str, Any]]) -> bool:
+    return any(worker["cpus"] is not None for worker in workers)

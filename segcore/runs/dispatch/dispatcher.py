@@ -1,0 +1,277 @@
+"""The dispatcher: ``python -m segcore.runs.dispatch.dispatcher WORKSPACE`` starts one run a device, in order, and ends with the last one.
+
+Of all that are started in a workspace one holds the lock and works; the kernel frees the lock when it dies. It may be killed at any
+moment: the next one goes on from the queue, and workers do not notice.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from segcore.errors import SegcoreError, disk_error
+from segcore.runs.dispatch.dask import is_cluster_request
+from segcore.runs.dispatch.remote_runs import RemoteHands
+from segcore.runs.folder import hosts
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import processes
+from segcore.runs.machine.devices import list_devices
+from segcore.runs.queue.crash_recovery import job_is_alive, runs_folder, settle
+from segcore.runs.queue.jobs import ASIDE, LIGHT, dispatcher_is_alive, has_work, pass_on_stop, signed_on
+from segcore.runs.queue.queue import Job, Queue
+
+TICK_SECONDS = 0.2
+TROUBLE_SECONDS = 2.0
+LOCK_SECONDS = 15.0
+SIGN_SECONDS = 10.0
+
+
+class Dispatcher:
+    """Advances the queue of one workspace.
+
+    Args:
+        workspace: Folder of the workspace.
+        devices: Ids of what runs may be given ("cpu", "gpu:0"); by default what this machine has.
+        tell: Is given a line of text when a run starts or ends.
+
+    Attributes:
+        workspace: The folder.
+        devices: Ids of what it gives out.
+    """
+
+    def __init__(
+        self, workspace: Path | str, devices: Sequence[str] | None = None, tell: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.workspace = Path(workspace).resolve()
+        self.devices = [device.id for device in list_devices()] if devices is None else list(devices)
+        self._children: dict[str, subprocess.Popen] = {}
+        self._remote = RemoteHands(self.workspace)
+        self._tell = tell
+        self._ended = threading.Event()
+        self._seen = 0.0
+
+    def end(self) -> None:
+        """Let :meth:`work` return soon; runs that work go on. May be called from a signal handler."""
+        self._ended.set()
+
+    def work(self, forever: bool = False) -> bool:
+        """Start runs until the queue is empty, or with ``forever`` until :meth:`end`; False where another dispatcher works.
+
+        Raises:
+            SegcoreError: The workspace cannot be written.
+        """
+        try:
+            handle = os.open(self.workspace / "queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise disk_error("write", self.workspace / "queue.lock", error) from error
+        try:
+            with Queue(self.workspace) as queue:
+                if not self._lock(handle, queue):
+                    return False
+                self._take_over(queue)
+                while self._tick(queue, forever):
+                    pass
+                return True
+        finally:
+            self._remote.close()
+            os.close(handle)
+
+    def _lock(self, handle: int, queue: Queue) -> bool:
+        """Wait for the lock while its holder is one that has just signed off or died."""
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if dispatcher_is_alive(queue) or time.monotonic() > end:
+                    return False
+                time.sleep(0.05)
+
+    def _take_over(self, queue: Queue) -> None:
+        """Sign on, and strike out the attempts of a dead predecessor that never showed up."""
+        with queue.writing():
+            self._sign(queue)
+            for job in queue.jobs():
+                if job.state == "claimed":
+                    self._remote.call_off(job)
+                    queue.put_back(job.run, job.token or "")
+
+    def _sign(self, queue: Queue) -> None:
+        """Write down who works here, and now and then that it still does: other machines cannot look for the process."""
+        if time.time() - self._seen > SIGN_SECONDS:
+            self._seen = time.time()
+            pid, created = processes.identity()
+            queue.set_setting("dispatcher", f"{pid} {created} {hosts.this_host()} {self._seen}")
+
+    def _tick(self, queue: Queue, forever: bool) -> bool:
+        """Settle what ended, start what can go; False after signing off because nothing is left to do."""
+        try:
+            self._sign(queue)
+            self._settle(queue)
+            self._pass_on_stops(queue)
+            if queue.setting("paused") is None and not self._ended.is_set():
+                self._start(queue)
+            with queue.writing():  # a run handed in after this sees no dispatcher and starts one
+                if self._ended.is_set() or (not forever and not has_work(queue)):
+                    queue.set_setting("dispatcher", None)
+                    return False
+            self._ended.wait(TICK_SECONDS)
+        except SegcoreError as error:
+            print(error, file=sys.stderr, flush=True)
+            self._ended.wait(TROUBLE_SECONDS)
+            if self._ended.is_set():
+                return False
+        return True
+
+    def _settle(self, queue: Queue) -> None:
+        for job in queue.jobs():
+            if job.state == "waiting":
+                continue
+            if job.host == hosts.CLUSTER:
+                if (ended := self._remote.ending(job)) is not None:
+                    settle(queue, self.workspace, job, *ended)
+                    self._remote.forget(job)
+                    self._say_end(job)
+                continue
+            child = self._children.get(job.token or "")
+            code = child.poll() if child else None
+            if child and code is None:
+                continue
+            # A claimed job whose child ended never showed its token; one without a child came from a dead predecessor.
+            if child or (job.state == "started" and not job_is_alive(self.workspace, job)):
+                settle(queue, self.workspace, job, code)
+                self._say_end(job)
+            if child:
+                del self._children[job.token or ""]
+        for token in [token for token, child in self._children.items() if child.poll() is not None]:
+            if not any(job.token == token for job in queue.jobs()):
+                del self._children[token]
+
+    def _say_end(self, job: Job) -> None:
+        status = RunFolder(runs_folder(self.workspace) / job.run).status()
+        self._tell(f"{job.run}: {status.state}" + (f" ({status.cause})" if status.cause else ""))
+
+    def _pass_on_stops(self, queue: Queue) -> None:
+        """Tell processes that someone on another machine asked them to stop."""
+        for job in queue.jobs():
+            if job.state != "started" or job.stops <= job.told:
+                continue
+            if job.host == hosts.CLUSTER:
+                self._remote.stop(job)
+                queue.mark_told(job.run, job.token or "", job.stops)
+            else:
+                pass_on_stop(queue, job, job.stops)
+
+    def _start(self, queue: Queue) -> None:
+        jobs = queue.jobs()
+        taken, held = {device for job in jobs if job.state != "waiting" for device in job.devices}, queue.held()
+        for job in jobs:
+            if job.state != "waiting" or job.run in held or not self._may_go(queue, job):
+                continue
+            if job.request == ASIDE:
+                self._launch(queue, job, [])
+                continue
+            try:
+                if is_cluster_request(job.request):
+                    if self._remote.start(queue, job):
+                        self._tell(f"{job.run}: handed to the cluster")
+                    continue
+                devices, reserved = self._choose(job.request, taken)
+            except SegcoreError as error:
+                self._give_up(queue, job, "failed", str(error))
+                continue
+            taken.update(devices or reserved)
+            if devices:
+                self._launch(queue, job, devices)
+
+    def _may_go(self, queue: Queue, job: Job) -> bool:
+        """Whether all that a run waits for is finished; where one of them ended otherwise, the run ends with it."""
+        for other in job.after:
+            run = RunFolder(runs_folder(self.workspace) / other)
+            status = run.status()
+            if status.state == "finished":
+                continue
+            if status.state == "queued" or status.is_active:
+                return False
+            if queue.job(other) is None:
+                verb = "failed" if status.state == "failed" else "was interrupted"
+                cause = f"It waited for {other!r}, which {verb}: resume that run and this one goes again after it."
+                self._give_up(queue, job, status.state, cause)
+            return False
+        return True
+
+    def _give_up(self, queue: Queue, job: Job, state: str, cause: str) -> None:
+        run = RunFolder(runs_folder(self.workspace) / job.run)
+        with queue.writing():
+            if queue.remove(job.run, None) and run.folder.is_dir():
+                run.write_status(state=state, cause=cause, finished=time.time())
+
+    def _choose(self, request: str, taken: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Return (devices to start on, devices to keep free for it); the first is empty while it must wait."""
+        taken = set(taken)
+        gpus = [device for device in self.devices if device.startswith("gpu:")]
+        if request == LIGHT:
+            wanted = [LIGHT]
+        elif request == "auto":
+            if not gpus:
+                wanted = ["cpu"]
+            else:
+                free = [gpu for gpu in gpus if gpu not in taken]
+                return free[:1], []
+        else:
+            wanted = [part.strip() for part in request.split(",")]
+            missing = [device for device in wanted if device != "cpu" and device not in gpus]
+            if missing:
+                found = ", ".join(["cpu", *gpus])
+                raise SegcoreError(f"Expected a device among {found}, received {', '.join(missing)}: choose one of these, or 'auto'.")
+        return ([], wanted) if taken.intersection(wanted) else (wanted, [])
+
+    def _launch(self, queue: Queue, job: Job, devices: list[str]) -> None:
+        run = RunFolder(runs_folder(self.workspace) / job.run)
+        if not run.folder.is_dir():
+            queue.remove(job.run, None)
+            return
+        token = queue.claim(job.run, devices)
+        if token is None:
+            return
+        try:
+            run.clear_temporary()
+            gpus = [device.removeprefix("gpu:") for device in devices if device.startswith("gpu:")]
+            environment = {
+                "TF_CPP_MIN_LOG_LEVEL": "2",
+                "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+                "CUDA_VISIBLE_DEVICES": ",".join(gpus) or "-1",
+            }
+            arguments = ["-m", "segcore.runs.dispatch.worker_entry", str(self.workspace), job.run, token]
+            self._children[token] = processes.start_detached(arguments, run.log_path, environment)
+            self._tell(f"{job.run}: started" + (f" on {', '.join(devices)}" if devices else ""))
+        except BaseException:
+            queue.put_back(job.run, token)
+            raise
+
+
+def holder(workspace: Path | str) -> str:
+    """Say who works on the queue of a workspace, "process 4711 of gpubox"; "" where nobody does."""
+    with Queue(workspace) as queue:
+        pid, _, host, _ = signed_on(queue)
+        return f"process {pid} of {host or hosts.this_host()}" if pid and dispatcher_is_alive(queue) else ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the dispatcher of one workspace until its queue is empty."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Dispatcher(arguments[0]).work()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SegcoreError as error:
+        sys.exit(f"{error}")

@@ -1,0 +1,169 @@
+"""The guardian of a run on a machine that a cluster chose: ``python -m segcore.runs.dispatch.guardian RUN_FOLDER TOKEN [GPUS]``.
+
+It shares the run's folder with the dispatcher, not its queue. What it must know stands in two files of that folder:
+
+    attempt.json   written by the dispatcher: the token of the attempt that counts, and how often it was asked to stop
+    work.lock      locked as long as a worker of the run lives, on whatever machine, for the worker inherits the lock; holds the
+                   token of the attempt that began last
+
+So of two attempts one works, an attempt begins once, and a stop needs nothing but the folder. Its standard input is a pipe from the
+cluster's worker: when that dies, the system closes the pipe, and the run is asked to save and end.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from segcore.errors import SegcoreError, disk_error
+from segcore.runs.dispatch.worker_entry import CALLED_OFF, worker_command
+from segcore.runs.folder.hosts import this_host
+from segcore.runs.folder.listing import read_config
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import ACTIVE
+from segcore.runs.machine import processes
+from segcore.runs.machine.disk import read_json, write_json
+from segcore.runs.queue.crash_recovery import STOPPED
+
+LOST = 76
+NOT_SEEN = 77
+POLL_SECONDS = 0.2
+GRACE_SECONDS = 60.0
+LOST_CAUSE = "The cluster's worker that had it was lost: resume it to go on elsewhere from its last checkpoint."
+
+
+def write_attempt(folder: Path, token: str, stops: int = 0) -> None:
+    """Say which attempt of a run counts ("" for none), and how often it was asked to stop.
+
+    Raises:
+        SegcoreError: The folder cannot be written.
+    """
+    write_json(folder / "attempt.json", {"format": 1, "token": token, "stops": stops})
+
+
+def stops_asked(folder: Path, token: str) -> int:
+    """How often an attempt was asked to stop; one that does not count any more is asked once."""
+    try:
+        attempt = read_json(folder / "attempt.json")
+    except SegcoreError:
+        return 0
+    return int(attempt.get("stops") or 0) if attempt.get("token") == token else 1
+
+
+def is_worked_on(folder: Path) -> bool:
+    """Whether a worker of the run, started by a guardian, still lives on any machine that shares the folder."""
+    try:
+        handle = os.open(folder / "work.lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+class _Attempt:
+    """One attempt, from the lock to the end of the worker."""
+
+    def __init__(self, folder: Path, token: str, gpus: str) -> None:
+        self._run = RunFolder(folder)
+        self._folder, self._token, self._gpus = folder, token, gpus
+        self._is_lost = False
+
+    def work(self) -> int:
+        try:
+            lock = os.open(self._folder / "work.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise disk_error("write", self._folder / "work.lock", error) from error
+        if os.pread(lock, 64, 0).decode() == self._token:
+            return LOST  # the cluster tried again by itself
+        while not self._locks(lock):
+            if self._stops():
+                return CALLED_OFF
+            time.sleep(POLL_SECONDS)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, self._token.encode(), 0)
+        if self._stops():
+            return CALLED_OFF
+        code = self._attend(self._start(lock))
+        if self._is_lost:
+            self._run.write_status(only_if=("queued", *ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE)
+            return LOST
+        return code if code >= 0 else 128 - code
+
+    def _locks(self, lock: int) -> bool:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _stops(self) -> int:
+        """How often it was asked to stop; the loss of the cluster's worker is one request."""
+        readable, _, _ = select.select([0], [], [], 0)
+        if readable and not os.read(0, 1):
+            self._is_lost = True
+        return max(int(self._is_lost), stops_asked(self._folder, self._token))
+
+    def _start(self, lock: int) -> subprocess.Popen:
+        self._run.clear_temporary()
+        now = time.time()
+        device = ",".join(f"gpu:{number}" for number in self._gpus.split(",") if number) or "cpu"
+        self._run.write_status(
+            state="starting", pid=None, process_created=None, host=this_host(), device=device, started=now, heartbeat=now
+        )
+        command = worker_command(str(read_config(self._folder)["kind"]), self._folder)
+        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(lock,), start_new_session=True)
+        pid, created = processes.identity(worker.pid)
+        self._run.write_status(pid=pid, process_created=created)
+        return worker
+
+    def _attend(self, worker: subprocess.Popen) -> int:
+        told, since = 0, 0.0
+        while (code := worker.poll()) is None:
+            stops = self._stops()
+            if stops == 1 and told and self._must_end() and time.monotonic() - since > GRACE_SECONDS:
+                stops = 2
+            if stops > told:
+                told, since = stops, time.monotonic()
+                if stops == 1:
+                    os.kill(worker.pid, signal.SIGTERM)
+                else:
+                    os.killpg(worker.pid, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
+        processes.end_group(worker.pid)
+        return code
+
+    def _must_end(self) -> bool:
+        """Whether nobody waits for this attempt any more."""
+        try:
+            return self._is_lost or read_json(self._folder / "attempt.json").get("token") != self._token
+        except SegcoreError:
+            return self._is_lost
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Work on a run until it ends; return its worker's exit code, 128 and more for a signal, or LOST, CALLED_OFF, NOT_SEEN."""
+    folder = Path(arguments[0])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not (folder / "config.json").is_file():
+        return NOT_SEEN
+    code = _Attempt(folder, arguments[1], arguments[2] if len(arguments) > 2 else "").work()
+    if code == CALLED_OFF:
+        RunFolder(folder).write_status(only_if=ACTIVE, state="interrupted", cause=STOPPED)
+    return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SegcoreError as error:
+        sys.exit(f"{error}")

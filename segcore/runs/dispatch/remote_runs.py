@@ -1,0 +1,140 @@
+"""What the dispatcher does about runs of a cluster: hand them over, ask how they go, pass on stops. Trouble there stops nothing here."""
+
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.runs.dispatch.dask import Cluster, ending_said, gpus_asked, is_cluster_request
+from segcore.runs.dispatch.guardian import GRACE_SECONDS, LOST, is_worked_on, write_attempt
+from segcore.runs.folder.hosts import CLUSTER
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.settings import cluster_address
+from segcore.runs.queue.crash_recovery import runs_folder
+from segcore.runs.queue.queue import Job, Queue
+
+RETRY_SECONDS = 15.0
+WAITING = "Waiting for a free worker of the cluster"
+
+
+class RemoteHands:
+    """The dispatcher's dealings with the cluster of its workspace; connects when the first run asks for it.
+
+    Args:
+        workspace: Folder of the workspace.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+        self._cluster: Cluster | None = None
+        self._retry = 0.0
+        self._trouble = ""
+        self._lost: dict[str, float] = {}
+
+    def start(self, queue: Queue, job: Job) -> bool:
+        """Hand a waiting run over where the cluster has room; whether it did.
+
+        Raises:
+            SegcoreError: No cluster is set up, or the run asks for it in a form that is not known; it can never start.
+        """
+        gpus_asked(job.request)
+        if not cluster_address(self._workspace):
+            raise SegcoreError(
+                "Expected the address of a cluster for this run, found none: name it by `segscope cluster ADDRESS`, or choose 'auto'."
+            )
+        folder = runs_folder(self._workspace) / job.run
+        cluster = self._connect()
+        if cluster is None:
+            self._say(folder, self._trouble)
+            return False
+        others = [other.request for other in queue.jobs() if other.host == CLUSTER]
+        try:
+            if not cluster.fits(job.request, others):
+                self._say(folder, WAITING)
+                return False
+            if (token := queue.claim(job.run, [])) is None:
+                return False
+            try:
+                write_attempt(folder, token)
+                cluster.start(folder, token, job.request)
+            except BaseException:
+                self.call_off(job)
+                queue.put_back(job.run, token)
+                raise
+        except SegcoreError as error:
+            self._drop(error)
+            return False
+        self._say(folder, "Handed to the cluster")
+        return queue.confirm(job.run, token, None, None, CLUSTER)
+
+    def ending(self, job: Job) -> tuple[int | None, tuple[str, str] | None] | None:
+        """How a run that was handed over ended, as :func:`segcore.runs.queue.crash_recovery.settle` takes it; None while it did not or nobody knows."""
+        cluster = self._connect()
+        if cluster is None:
+            return None
+        try:
+            code = cluster.ending(job)
+        except SegcoreError as error:
+            self._drop(error)
+            return None
+        if code is None:
+            return None
+        folder, token = runs_folder(self._workspace) / job.run, job.token or ""
+        if code == LOST:  # its process saves and ends, for it has noticed too
+            write_attempt(folder, "")
+            since = self._lost.setdefault(token, time.monotonic())
+            if is_worked_on(folder) and time.monotonic() - since < 2 * GRACE_SECONDS:
+                return None
+            self._lost.pop(token, None)
+        return code, ending_said(code)
+
+    def stop(self, job: Job) -> None:
+        """Pass on a request to stop through the run's folder; a run that has not begun is taken off the cluster."""
+        folder = runs_folder(self._workspace) / job.run
+        write_attempt(folder, job.token or "", job.stops)
+        if not is_worked_on(folder):
+            self.forget(job)
+
+    def call_off(self, job: Job) -> None:
+        """Let no process of an attempt go on that was not written down as started."""
+        folder = runs_folder(self._workspace) / job.run
+        if is_cluster_request(job.request) and folder.is_dir():
+            write_attempt(folder, "")
+
+    def forget(self, job: Job) -> None:
+        """Take a run off the cluster's books."""
+        if self._cluster is not None:
+            with suppress(SegcoreError):
+                self._cluster.forget(job.token or "")
+
+    def close(self) -> None:
+        """Leave the cluster; what works there goes on."""
+        if self._cluster is not None:
+            with suppress(SegcoreError):
+                self._cluster.close()
+            self._cluster = None
+
+    def _connect(self) -> Cluster | None:
+        if self._cluster is not None and not self._cluster.answers:
+            self._drop(SegcoreError(f"The cluster at {self._cluster.address} went away: start its scheduler."))
+        if self._cluster is None and time.monotonic() >= self._retry:
+            try:
+                self._cluster = Cluster(cluster_address(self._workspace))
+                self._trouble = ""
+            except SegcoreError as error:
+                self._drop(error)
+        return self._cluster
+
+    def _drop(self, error: SegcoreError) -> None:
+        if str(error) != self._trouble:
+            print(error, file=sys.stderr, flush=True)
+        self._trouble = str(error)
+        self._retry = time.monotonic() + RETRY_SECONDS
+        self.close()
+
+    @staticmethod
+    def _say(folder: Path, message: str) -> None:
+        run = RunFolder(folder)
+        if run.status().message != message:
+            run.write_status(only_if=("queued",), message=message)

@@ -1,0 +1,108 @@
+"""What a run was made with: machine, packages, state of the code, content of the data. Noted at each of its starts."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from segcore.errors import SegcoreError
+from segcore.runs.machine import disk
+from segcore.runs.machine.devices import list_devices
+
+KEPT_STARTS = 20
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "opencv-python-headless", "Pillow", "h5py", "pydensecrf2", "streamlit")
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def collect_environment(fingerprint: str = "") -> dict[str, Any]:
+    """Return what a run is made with at this moment, ready for JSON.
+
+    Keys: ``time``, ``fingerprint`` (of the data set), ``command``, ``python``, ``platform``, ``host``, ``cores``, ``memory`` (bytes),
+    ``devices`` (id, name, memory), ``packages`` {name: version}, ``git`` (commit, branch, changed files; None where the code is in
+    no checkout), ``variables`` (those that change what TensorFlow computes or where).
+
+    Args:
+        fingerprint: Of the data set that the run works on.
+    """
+    seen = ("CUDA_VISIBLE_DEVICES", "TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "OMP_NUM_THREADS", "XLA_FLAGS", "TF_XLA_FLAGS")
+    return {
+        "time": time.time(),
+        "fingerprint": fingerprint,
+        "command": [Path(sys.executable).name, *sys.argv],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "cores": os.cpu_count() or 1,
+        "memory": psutil.virtual_memory().total,
+        "devices": [{"id": d.id, "name": d.name, "memory": d.memory} for d in list_devices()],
+        "packages": package_versions(PACKAGES),
+        "git": git_state(_ROOT),
+        "variables": {name: os.environ[name] for name in seen if name in os.environ},
+    }
+
+
+def package_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those packages that are installed; none of them is imported."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return ``{"commit", "branch", "changed"}`` of the checkout that a folder is the root of; None where it is none.
+
+    ``changed`` lists files that differ from the commit, at most fifty.
+    """
+    if not (folder / ".git").exists():
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changed = (_git(folder, "status", "--porcelain", "--untracked-files=no") or "").splitlines()
+    return {
+        "commit": commit.strip(),
+        "branch": (_git(folder, "rev-parse", "--abbrev-ref", "HEAD") or "").strip(),
+        "changed": [line[3:] for line in changed[:50]],
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True, env=environment,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def note_environment(run_folder: Path, fingerprint: str = "") -> None:
+    """Add what a run is made with to its ``environment.json``, as its latest start.
+
+    Raises:
+        SegcoreError: The folder cannot be written.
+    """
+    path = run_folder / "environment.json"
+    starts = [*read_environment(run_folder), collect_environment(fingerprint)]
+    disk.write_json(path, {"format": 1, "starts": starts[-KEPT_STARTS:]})
+
+
+def read_environment(run_folder: Path) -> list[dict[str, Any]]:
+    """Return what a run was made with at each of its starts, the first one first; empty where that was not noted."""
+    try:
+        starts = disk.read_json(run_folder / "environment.json").get("starts")
+    except SegcoreError:
+        return []
+    return [start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else []

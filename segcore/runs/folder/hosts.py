@@ -1,0 +1,36 @@
+"""Which machine a process works on, and whether it lives as far as can be told from here."""
+
+import os
+import platform
+import time
+
+from segcore.runs.folder.status import SILENT_SECONDS
+from segcore.runs.machine import processes
+
+CLUSTER = "cluster"
+"""Stands for the machine of a run that was handed to a cluster, which chooses it."""
+HOST_VARIABLE = "SEGSCOPE_HOST"
+
+
+def this_host() -> str:
+    """The name of this machine: ``$SEGSCOPE_HOST``, for machines whose own changes (containers), else the system's."""
+    return "_".join((os.environ.get(HOST_VARIABLE) or platform.node()).split())
+
+
+def is_here(host: str) -> bool:
+    """Whether a process that was noted with this machine's name is one of this machine; no name means it is."""
+    return host in ("", this_host())
+
+
+def is_alive(host: str, pid: int | None, created: float | None, heard: float | None) -> bool:
+    """Whether a process still works: on this machine by its id and birth, on another by what was heard of it.
+
+    Args:
+        host: The machine that it was noted with.
+        pid: Its process id there.
+        created: When it began, seconds since 1970.
+        heard: When it last wrote, seconds since 1970.
+    """
+    if is_here(host):
+        return processes.is_alive(pid, created)
+    return heard is not None and time.time() - heard < SILENT_SECONDS

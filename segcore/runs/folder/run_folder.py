@@ -1,0 +1,225 @@
+"""Where a run lives: its folder, and everything that is read from it or written to it.
+
+    runs/<run>/
+        config.json                               what the run is (see ``segcore.config``)
+        status.json  status.lock                  how it is going (see ``status.py``)
+        notes.json                                what people say about it: tags, a note, a star (see ``notes.py``)
+        log.txt                                   what its process said
+        environment.json  usage.jsonl             train, predict: what it was made with; how busy it keeps its devices
+        metrics.jsonl                             train: one line an epoch
+        model.keras  checkpoints/                 train: best weights; what a resumed run goes on from
+        probabilities/<split>/<sample>.prob       predict: compact on disk, (h, w, C) in memory (see ``probabilities.py``)
+        masks/<split>/<stage>/<sample>.mask       predicted masks of a stage ("crf"; train: "epoch-000012")
+        counts/<split>/<stage>.npz                one (C, C) confusion matrix an image, rows true, columns predicted
+        report.json ...                           any other JSON document, by name
+
+Every file but the two logs is written under a temporary name and renamed, so a reader never meets half a file.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Collection
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from segcore.config import RunConfig, config_from_json, to_json
+from segcore.errors import SegcoreError, disk_error
+from segcore.runs.folder.annotations import Notes, change_notes, read_notes
+from segcore.runs.folder.environment import note_environment
+from segcore.runs.folder.history import append_record, read_records, read_tail
+from segcore.runs.folder.listing import RunSummary, list_runs, read_config
+from segcore.runs.folder.mask_history import evolution_stage, keeps_epoch
+from segcore.runs.folder.names import check_run_id
+from segcore.runs.folder.results import RunResults
+from segcore.runs.folder.status import FORMAT, Status, change_status, read_status
+from segcore.runs.folder.usage import UsageRecorder
+from segcore.runs.machine import disk
+from segcore.runs.machine.disk import replacing
+
+__all__ = [
+    "RunFolder",
+    "RunSummary",
+    "Status",
+    "UsageRecorder",
+    "evolution_stage",
+    "keeps_epoch",
+    "list_runs",
+    "note_environment",
+    "replacing",
+]
+
+
+@lru_cache(maxsize=4096)
+def _config_of(folder: Path, stamp: tuple[int, int, int]) -> RunConfig:
+    """Read a run's config; the file's stamp is part of the key, so that it is read again once it is another."""
+    return config_from_json(read_config(folder))
+
+
+class RunFolder(RunResults):
+    """One run on disk; cheap to make, holds nothing open and remembers nothing.
+
+    Attributes:
+        folder: The run's folder.
+        id: Its name, unique in the workspace.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.id = self.folder.name
+
+    @staticmethod
+    def create(root: Path | str, id: str, config: RunConfig) -> "RunFolder":
+        """Make the folder of a new run, queued, whole or not at all.
+
+        Args:
+            root: Folder of all runs of a workspace.
+            id: Name of the run: letters, digits, ".", "_" and "-", beginning with a letter or digit.
+            config: What the run is.
+
+        Raises:
+            SegcoreError: The id is unsafe or taken, or the folder cannot be written.
+        """
+        check_run_id(id)
+        run = RunFolder(Path(root) / id)
+        draft = RunFolder(Path(root) / f".{id}.{os.getpid()}.tmp")
+        if run.folder.exists():
+            raise SegcoreError(f"Expected a new run id, received {id!r}, which exists: choose another name or delete that run.")
+        try:
+            disk.write_json(draft.folder / "config.json", {"format": FORMAT, "id": id, "config": to_json(config)})
+            draft.write_status(state="queued", cause="", created=time.time())
+            draft.folder.rename(run.folder)
+        except OSError as error:
+            raise disk_error("write", run.folder, error) from error
+        finally:
+            shutil.rmtree(draft.folder, ignore_errors=True)
+        return run
+
+    @staticmethod
+    def open(folder: Path | str) -> "RunFolder":
+        """Return an existing run after a look at its config.
+
+        Raises:
+            SegcoreError: There is no run, its config is damaged, or a newer version wrote it.
+        """
+        run = RunFolder(folder)
+        _ = run.config
+        return run
+
+    @property
+    def config(self) -> RunConfig:
+        """What the run is, read from ``config.json``.
+
+        Raises:
+            SegcoreError: It is absent, damaged, refused, or written by a newer version.
+        """
+        try:
+            found = (self.folder / "config.json").stat()
+        except OSError:
+            return config_from_json(read_config(self.folder))  # which says what is missing
+        return _config_of(self.folder, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+    def status(self) -> Status:
+        """How the run is going; never raises (see :func:`read_status`)."""
+        return read_status(self.folder / "status.json")
+
+    def write_status(self, *, only_if: Collection[str] | None = None, **changes: Any) -> Status:
+        """Change some fields of the status and return the whole (see :func:`change_status`).
+
+        Raises:
+            SegcoreError: A field or state is unknown, or the folder cannot be written.
+        """
+        try:
+            return change_status(self.folder / "status.json", changes, only_if)
+        except SegcoreError:
+            if not self.folder.is_dir():
+                raise SegcoreError(f"Expected the run {self.id!r}, found no folder {self.folder}: it was deleted.") from None
+            raise
+
+    def beat(self, **changes: Any) -> Status:
+        """Change the status as :meth:`write_status` does, with a fresh heartbeat; the worker calls it every few seconds."""
+        return self.write_status(heartbeat=time.time(), **changes)
+
+    def notes(self) -> Notes:
+        """What people say about the run; never raises (see :func:`segcore.runs.folder.annotations.read_notes`)."""
+        return read_notes(self.folder / "notes.json")
+
+    def write_notes(self, **changes: Any) -> Notes:
+        """Change tags, text, star or archived and return the whole.
+
+        Raises:
+            SegcoreError: A field is unknown, a value is refused, or the folder cannot be written.
+        """
+        return change_notes(self.folder / "notes.json", changes)
+
+    def append_metrics(self, metrics: dict[str, Any]) -> None:
+        """Append one line to ``metrics.jsonl``; NaN and infinity are kept as null.
+
+        Raises:
+            SegcoreError: The file cannot be written.
+        """
+        append_record(self.folder / "metrics.jsonl", metrics)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Read the history, in order; half a line or a damaged one is left out.
+
+        A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed run repeats the
+        epoch in which it was cut.
+        """
+        return read_records(self.folder / "metrics.jsonl")
+
+    @property
+    def log_path(self) -> Path:
+        """The file that the worker's standard output and error go to."""
+        return self.folder / "log.txt"
+
+    def log_tail(self, lines: int = 100) -> str:
+        """Return the last lines of the log, reading at most its last 256 KiB; "" while there is none.
+
+        Of a line that was drawn over and over (a progress bar) only the last state is kept.
+        """
+        return read_tail(self.log_path, lines)
+
+    @property
+    def model_path(self) -> Path:
+        """Where the best weights are, ``model.keras``; write it through :func:`replacing`."""
+        return self.folder / "model.keras"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what a resumed run goes on from, made on first use."""
+        folder = self.folder / "checkpoints"
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise disk_error("write", folder, error) from error
+        return folder
+
+    def write_json(self, name: str, data: dict[str, Any]) -> None:
+        """Write a document of the run ("report") as ``<name>.json``; values as in :func:`segcore.runs.machine.disk.plain`.
+
+        Raises:
+            SegcoreError: The name is unsafe or the folder cannot be written.
+        """
+        disk.write_json(self._document(name), data)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a document that :meth:`write_json` wrote.
+
+        Raises:
+            SegcoreError: It is absent or damaged.
+        """
+        return disk.read_json(self._document(name))
+
+    def _document(self, name: str) -> Path:
+        check_run_id(name)
+        if name in ("config", "status", "notes"):
+            raise SegcoreError(f"Expected another name than {name!r}, which a run keeps for itself: choose another.")
+        return self.folder / f"{name}.json"
+
+    def clear_temporary(self) -> None:
+        """Remove what a killed worker was in the middle of writing; call it only while no worker lives."""
+        for path in self.folder.rglob(".*"):
+            if disk.is_temporary(path.name) and path.is_file():
+                path.unlink(missing_ok=True)

@@ -1,0 +1,294 @@
+"""Work in the background: hand runs to the queue, stop, resume, and see who is still alive.
+
+No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``), of which one at a time lives in a workspace and
+which ends with the last run. What is known of a run is in its folder; the queue holds only what waits or works.
+
+Which waiting run goes next: by place, by priority, or held back.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.runs.folder import hosts
+from segcore.runs.folder.listing import RunSummary, list_runs, read_config
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import ACTIVE, Status
+from segcore.runs.machine import processes
+from segcore.runs.queue.crash_recovery import STOPPED, job_is_alive, runs_folder, settle, settle_orphans, status_is_alive
+from segcore.runs.queue.queue import Job, Queue
+
+LIGHT = "light"
+LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
+"""Kinds of runs that need no network and no device."""
+ASIDE = "aside"
+"""Request of a run that only hands in others and watches them: it takes no device, which they need."""
+ENDING_SECONDS = 10.0
+DISPATCHER_SECONDS = 60.0
+"""A dispatcher on another machine that has not written for so long is taken for dead."""
+NO_WORK_VARIABLE = "SEGSCOPE_NO_WORK"
+
+
+def submit(workspace: Path | str, run_ids: Sequence[str], after: Mapping[str, Iterable[str]] | None = None, priority: int = 0) -> list[str]:
+    """Queue existing runs and see to it that a dispatcher works on them.
+
+    Args:
+        workspace: Folder of the workspace.
+        run_ids: Ids of runs that exist and neither wait nor work; they go in this order.
+        after: For a run, the ids of those that must finish first.
+        priority: Higher goes first.
+
+    Returns:
+        The ids that were queued; a run that waits already is left as it is and not named.
+
+    Raises:
+        SegcoreError: A run is absent, works already, or waits for itself, or the workspace cannot be written.
+    """
+    needs = {run: tuple(dict.fromkeys((after or {}).get(run, ()))) for run in run_ids}
+    return _submit(workspace, needs, priority)
+
+
+def _submit(workspace: Path | str, needs: Mapping[str, Sequence[str]], priority: int) -> list[str]:
+    _check_needs(workspace, needs)
+    with Queue(workspace) as queue:
+        _await_ends(queue, workspace, needs)
+        with queue.writing():
+            queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], priority)]
+    ensure_dispatcher(workspace)
+    return queued
+
+
+def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> None:
+    """Wait for processes that have said how their run ended and are about to leave."""
+    end = time.monotonic() + ENDING_SECONDS
+    for run_id in run_ids:
+        while (job := queue.job(run_id)) and job.state != "waiting" and RunFolder(runs_folder(workspace) / run_id).status().has_ended:
+            if job.state == "started" and not job_is_alive(workspace, job):
+                settle(queue, workspace, job)
+            elif job.state == "claimed" and not dispatcher_is_alive(queue):
+                queue.put_back(run_id, job.token or "")  # it was killed between saying how the run ended and closing its row
+            elif time.monotonic() > end:
+                raise SegcoreError(f"Expected a run that has ended, received {run_id!r}, whose process {job.pid} is leaving: try again.")
+            else:
+                time.sleep(0.02)
+
+
+def _check_needs(workspace: Path | str, needs: Mapping[str, Iterable[str]]) -> None:
+    for run, others in needs.items():
+        for other in (run, *others):
+            RunFolder.open(runs_folder(workspace) / other)
+    try:
+        TopologicalSorter({run: tuple(others) for run, others in needs.items()}).prepare()
+    except CycleError as error:
+        raise SegcoreError(f"Expected runs that can go one after another, received a circle: {' -> '.join(error.args[1])}.") from error
+
+
+def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[str], priority: int) -> bool:
+    run = RunFolder(runs_folder(workspace) / run_id)
+    config = read_config(run.folder)
+    kind = str(config["kind"])
+    job, status = queue.job(run_id), run.status()
+    if job is not None and job.state != "waiting":
+        raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, which is {status.state}: stop it first.")
+    if job is None and status.is_active and status_is_alive(status):
+        raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, whose process {status.pid} lives: stop it first.")
+    request = ASIDE if kind == "tune" else LIGHT if kind in LIGHT_KINDS else str(config.get("device", "auto"))
+    if not queue.add(run_id, kind, request, after, priority) and not status.has_ended:
+        return False
+    run.write_status(
+        state="queued", cause="", after=tuple(after), pid=None, process_created=None, heartbeat=None, finished=None, message="", device="",
+        seconds_left=None,
+    )  # fmt: skip
+    return True
+
+
+def ensure_dispatcher(workspace: Path | str) -> bool:
+    """Start a dispatcher where runs are in the queue and none lives; returns whether one was started.
+
+    With ``$SEGSCOPE_NO_WORK`` none is started here: the runs wait for another machine's.
+
+    Raises:
+        SegcoreError: The queue cannot be read or no process can be started.
+    """
+    workspace = Path(workspace).resolve()
+    if os.environ.get(NO_WORK_VARIABLE) or not (workspace / "queue.sqlite").exists():
+        return False
+    with Queue(workspace) as queue:
+        if dispatcher_is_alive(queue) or not has_work(queue):
+            return False
+    process = processes.start_detached(["-m", "segcore.runs.dispatch.dispatcher", str(workspace)], workspace / "dispatcher.log")
+    processes.forget(process)
+    return True
+
+
+def has_work(queue: Queue) -> bool:
+    """Whether a dispatcher is needed: a run works, or waits and neither it nor the whole queue is held back."""
+    paused, held = queue.setting("paused") is not None, queue.held()
+    return any(job.state != "waiting" or not (paused or job.run in held) for job in queue.jobs())
+
+
+def dispatcher_is_alive(queue: Queue) -> bool:
+    """Whether the dispatcher that wrote itself down still works, here or on another machine."""
+    pid, created, host, seen = signed_on(queue)
+    if hosts.is_here(host):
+        return processes.is_alive(pid, created)
+    return time.time() - seen < DISPATCHER_SECONDS
+
+
+def signed_on(queue: Queue) -> tuple[int | None, float, str, float]:
+    """Return process id, birth, machine and last sign of life of the dispatcher that wrote itself down; None where none did."""
+    words = (queue.setting("dispatcher") or "").split(" ")
+    if not words[0]:
+        return None, 0.0, "", 0.0
+    return int(words[0]), float(words[1]), words[2] if len(words) > 2 else "", float(words[3]) if len(words) > 3 else 0.0
+
+
+def pause(workspace: Path | str, paused: bool = True) -> None:
+    """Hold back the runs that wait, or let them go on; runs that work are not touched.
+
+    Raises:
+        SegcoreError: The workspace cannot be written.
+    """
+    with Queue(workspace) as queue:
+        queue.set_setting("paused", "yes" if paused else None)
+    ensure_dispatcher(workspace)
+
+
+def is_paused(workspace: Path | str) -> bool:
+    """Whether the queue holds back the runs that wait."""
+    with Queue(workspace) as queue:
+        return queue.setting("paused") is not None
+
+
+def waiting(workspace: Path | str) -> list[Job]:
+    """The rows of the queue in the order in which they go, those that work among them."""
+    with Queue(workspace) as queue:
+        return queue.jobs()
+
+
+def reorder(workspace: Path | str, run_ids: Sequence[str]) -> None:
+    """Let these waiting runs go in the given order."""
+    with Queue(workspace) as queue:
+        queue.reorder(run_ids)
+
+
+def stop(workspace: Path | str, run_id: str) -> Status:
+    """Stop a run: one that waits is interrupted at once, one that works is asked to save and end, the second time it is killed.
+
+    Returns:
+        The status after it: "interrupted", "stopping", or unchanged where the run had ended.
+
+    Raises:
+        SegcoreError: There is no such run, or the workspace cannot be written.
+    """
+    run = RunFolder.open(runs_folder(workspace) / run_id)
+    with Queue(workspace) as queue, queue.writing():
+        job = queue.job(run_id)
+        if job is None:
+            return run.write_status(only_if=("queued",), state="interrupted", cause=STOPPED, finished=time.time())
+        if job.state != "started":  # a process that was started but has not shown its token yet is turned away
+            queue.remove(run_id, job.token)
+            return run.write_status(state="interrupted", cause=STOPPED, finished=time.time())
+        stops = queue.count_stop(run_id, job.token or "")
+        status = run.write_status(only_if=("queued", *ACTIVE), state="stopping")
+        pass_on_stop(queue, job, stops)
+    ensure_dispatcher(workspace)
+    return status
+
+
+def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
+    """Tell the process of a run that it shall stop, where it is one of this machine; elsewhere the dispatcher there does."""
+    if hosts.is_here(job.host):
+        processes.send_signal(job.pid, job.process_created, signal.SIGTERM if stops == 1 else signal.SIGKILL, group=stops > 1)
+        queue.mark_told(job.run, job.token or "", stops)
+
+
+def resume(workspace: Path | str, run_id: str) -> list[str]:
+    """Queue a run again that failed or was interrupted, with those that belong to it.
+
+    Runs that it waits for and that ended early go again before it; runs that gave up because they waited for it go again after it.
+
+    Returns:
+        The ids that were queued.
+
+    Raises:
+        SegcoreError: The run is absent, finished, waits or works already, or the workspace cannot be written.
+    """
+    summaries = {run.id: run for run in refresh(workspace)}
+    RunFolder.open(runs_folder(workspace) / run_id)
+    state = summaries[run_id].status.state
+    if state not in ("failed", "interrupted"):
+        raise SegcoreError(f"Expected a run that failed or was interrupted, received {run_id!r}, which is {state}: start a new one.")
+    again: dict[str, None] = {}
+    _collect(run_id, summaries, again)
+    needs = {run: summaries[run].status.after for run in again}
+    return _submit(workspace, needs, 0)
+
+
+def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, None]) -> None:
+    status = summaries[run_id].status
+    if run_id in again or status.state not in ("failed", "interrupted"):
+        return
+    for other in status.after:
+        if other in summaries:
+            _collect(other, summaries, again)
+    again[run_id] = None
+    for summary in summaries.values():
+        if run_id in summary.status.after and summary.status.started is None:
+            _collect(summary.id, summaries, again)
+
+
+def refresh(workspace: Path | str) -> list[RunSummary]:
+    """Notice dead workers and a dead dispatcher, put things right, and return all runs, newest first.
+
+    In a workspace that this user may only read, nothing is put right and the runs are returned as they stand.
+
+    Raises:
+        SegcoreError: Something had to be put right and the workspace cannot be written.
+    """
+    workspace = Path(workspace)
+    if not os.access(workspace, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        return list_runs(runs_folder(workspace))
+    jobs: dict[str, Job] = {}
+    if (workspace / "queue.sqlite").exists():
+        with Queue(workspace) as queue:
+            jobs = {job.run: job for job in queue.jobs()}
+            if jobs and not dispatcher_is_alive(queue):
+                for job in jobs.values():
+                    if job.state == "started" and job.host != hosts.CLUSTER and not job_is_alive(workspace, job):
+                        settle(queue, workspace, job)
+    summaries = list_runs(runs_folder(workspace))
+    if settle_orphans(summaries, jobs):
+        summaries = list_runs(runs_folder(workspace))
+    if jobs:
+        ensure_dispatcher(workspace)
+    return summaries
+
+
+def move(workspace: Path | str, run_id: str, by: int) -> None:
+    """Let a waiting run go some places earlier (negative) or later."""
+    with Queue(workspace) as queue:
+        queue.move(run_id, by)
+
+
+def set_priority(workspace: Path | str, run_id: str, priority: int) -> None:
+    """Change the priority of a run in the queue; higher goes first, before every place."""
+    with Queue(workspace) as queue:
+        queue.set_priority(run_id, priority)
+
+
+def hold(workspace: Path | str, run_id: str, held: bool = True) -> None:
+    """Hold back one waiting run, or let it go; runs that work are not touched."""
+    with Queue(workspace) as queue:
+        queue.hold(run_id, held)
+    ensure_dispatcher(workspace)
+
+
+def held(workspace: Path | str) -> set[str]:
+    """Ids of the waiting runs that are held back one by one."""
+    with Queue(workspace) as queue:
+        return queue.held()

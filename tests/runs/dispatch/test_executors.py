@@ -1,0 +1,91 @@
+"""Who carries out heavy maps where no cluster helps, and what is said of it; on a cluster: ``tests/light_worker/test_cluster_maps.py``."""
+
+from concurrent.futures import CancelledError
+
+import pytest
+
+from segcore.errors import SegcoreError
+from segcore.runs.dispatch import executors
+from segcore.runs.dispatch.dask import free_threads
+from segcore.runs.dispatch.executors import cluster_executor
+from segcore.runs.machine.settings import set_cluster
+
+
+class FakeCluster:
+    """A cluster that lends so many threads."""
+
+    address = "tcp://10.0.0.5:8786"
+    width = 3
+
+    def __init__(self, address):
+        self.closed = False
+        FakeCluster.last = self
+
+    def hands(self, folder):
+        return FakeExecutor(), self.width
+
+    def close(self):
+        self.closed = True
+
+
+class FakeExecutor:
+    def submit(self, function, *arguments, **named):
+        return function(*arguments, **named)
+
+    def shutdown(self, wait=True):
+        FakeCluster.last.waited = wait
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    monkeypatch.delenv("SEGSCOPE_CLUSTER", raising=False)
+    monkeypatch.setattr(executors, "Cluster", FakeCluster)
+    set_cluster(tmp_path, FakeCluster.address)
+    return tmp_path
+
+
+def test_without_a_cluster_or_where_it_is_not_wanted_the_caller_works_alone(tmp_path, named):
+    told = []
+    with cluster_executor(tmp_path / "other", told.append) as executor:
+        assert executor is None
+    with cluster_executor(named, told.append, wanted=False) as executor:
+        assert executor is None
+    assert told == []
+
+
+def test_a_cluster_lends_its_threads_and_is_left(named):
+    with cluster_executor(named) as executor:
+        assert executor.width == 3 and executor.submit(max, 2, 5) == 5
+    assert FakeCluster.last.closed and FakeCluster.last.waited is False
+
+
+def test_one_without_a_free_worker_or_an_answer_is_told_of_and_passed_over(named, monkeypatch):
+    told = []
+    monkeypatch.setattr(FakeCluster, "width", 0)
+    with cluster_executor(named, told.append) as executor:
+        assert executor is None and FakeCluster.last.closed is False
+    assert "is free and sees" in told.pop() and FakeCluster.last.closed
+
+    def refuse(address):
+        raise SegcoreError("Could not reach the cluster.")
+
+    monkeypatch.setattr(executors, "Cluster", refuse)
+    with cluster_executor(named, told.append) as executor:
+        assert executor is None
+    assert told == ["Could not reach the cluster. This machine works alone meanwhile."]
+
+
+def test_what_is_lost_on_the_way_is_a_sentence_and_other_errors_stay_what_they_are(named):
+    killed = type("KilledWorker", (Exception,), {})
+    for raised, expected in ((CancelledError(), "went away"), (killed(), "out of memory"), (SegcoreError("A mask is gone."), "A mask")):
+        with pytest.raises(SegcoreError, match=expected), cluster_executor(named):
+            raise raised
+        assert FakeCluster.last.closed
+    with pytest.raises(ZeroDivisionError), cluster_executor(named):
+        raise ZeroDivisionError
+
+
+def test_threads_that_runs_hold_and_machines_that_see_nothing_are_left_alone():
+    threads = {"a": 2, "b": 1, "c": 4, "d": 4}
+    assert free_threads(threads, {"a": 1, "b": 1}, {"a": True, "b": True, "c": False}) == {"a": 1}
+    assert free_threads(threads, {}, dict.fromkeys(threads, True)) == threads
