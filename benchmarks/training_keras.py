@@ -18,11 +18,11 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.models.build import build_model
-from segcore.training.learner import Learner
-from segcore.training.losses import build_loss
-from segcore.training.optimizers import build_optimizer
-from segcore.training.pipeline import Batch, training_batches, with_masks
-from segcore.training.reader import SampleReader
+from segcore.training.input.pipeline import Batch, training_batches, with_masks
+from segcore.training.input.reader import SampleReader
+from segcore.training.loop.learner import Learner
+from segcore.training.loop.optimizers import build_optimizer
+from segcore.training.losses.losses import build_loss
 from segcore.training.strategy import rewrite_graphs
 
 

@@ -23,13 +23,13 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler, serve
 from segcore.runs.folder.run_folder import RunFolder, note_environment
-from segcore.training.measuring import measure
-from segcore.training.predict import predict
-from segcore.training.progress import STOPPED, Stopped
-from segcore.training.robustness import measure_robustness
-from segcore.training.service import Service
+from segcore.training.inference.predict import predict
+from segcore.training.inference.robustness import measure_robustness
+from segcore.training.inference.service import Service
+from segcore.training.loop.progress import STOPPED, Stopped
+from segcore.training.loop.train import train
 from segcore.training.strategy import configure
-from segcore.training.train import train
+from segcore.training.throughput_probe import measure
 
 OUT_OF_MEMORY = "The memory did not suffice: choose a smaller batch or image size, or a smaller network."
 

@@ -9,10 +9,10 @@ from segcore.config import RecipeConfig
 from segcore.models.build import DECODERS
 from segcore.models.encoders.encoders import RECIPES
 from segcore.runs.dispatch.worker_entry import WORKERS
-from segcore.training.class_weights import class_weights
-from segcore.training.losses import build_loss
-from segcore.training.optimizers import build_optimizer
-from segcore.training.schedules import learning_rate
+from segcore.training.loop.optimizers import build_optimizer
+from segcore.training.loop.schedules import learning_rate
+from segcore.training.losses.class_weights import class_weights
+from segcore.training.losses.losses import build_loss
 from segcore.worker import WORK
 
 pytestmark = pytest.mark.tensorflow

@@ -13,7 +13,7 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
-from segcore.training.reader import resize_image, resize_mask
+from segcore.training.input.reader import resize_image, resize_mask
 
 WRITTEN = "written from "
 

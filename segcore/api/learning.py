@@ -14,7 +14,7 @@ from segcore.api.params import Settings, settings
 from segcore.api.waiting import ProgressLine
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
-from segcore.training.predictor import load_network
+from segcore.training.inference.predictor import load_network
 from segcore.workspace import Workspace
 
 

@@ -8,12 +8,12 @@ import tensorflow as tf
 from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, resolve
 from segcore.config import ModelConfig, PredictOptions, RecipeConfig
 from segcore.models.build import build_model
-from segcore.training.learner import Learner
-from segcore.training.looking import look
-from segcore.training.losses import build_loss
-from segcore.training.optimizers import build_optimizer
-from segcore.training.pipeline import Batch
-from segcore.training.predictor import Predictor
+from segcore.training.inference.predictor import Predictor
+from segcore.training.inference.views import look
+from segcore.training.input.pipeline import Batch
+from segcore.training.loop.learner import Learner
+from segcore.training.loop.optimizers import build_optimizer
+from segcore.training.losses.losses import build_loss
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,7 +13,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.training.train import train
+from segcore.training.loop.train import train
 
 LABELS = LabelSet(
     (LabelClass(10, "ground", (90, 140, 60)), LabelClass(20, "roof", (200, 60, 50)), LabelClass(30, "water", (40, 80, 200))),

@@ -12,14 +12,14 @@ import tensorflow as tf
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model, is_encoder_layer
-from segcore.training.checkpoint import TrainState, load_checkpoint, save_checkpoint
-from segcore.training.learner import Learner
-from segcore.training.losses import build_loss
-from segcore.training.normalisation import fit_momentum, fitting_momentum, normalisations
-from segcore.training.optimizers import build_optimizer
-from segcore.training.pipeline import Batch
+from segcore.training.input.pipeline import Batch
+from segcore.training.loop.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from segcore.training.loop.learner import Learner
+from segcore.training.loop.normalisation import fit_momentum, fitting_momentum, normalisations
+from segcore.training.loop.optimizers import build_optimizer
+from segcore.training.loop.train import train
+from segcore.training.losses.losses import build_loss
 from segcore.training.strategy import rewrite_graphs
-from segcore.training.train import train
 
 pytestmark = pytest.mark.tensorflow
 

@@ -26,11 +26,11 @@ import keras, numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from segcore.config import ModelConfig, RecipeConfig
 from segcore.models.build import build_model
-from segcore.training.learner import Learner
-from segcore.training.losses import build_loss
-from segcore.training.optimizers import build_optimizer
-from segcore.training.normalisation import synchronise
-from segcore.training.pipeline import Batch
+from segcore.training.loop.learner import Learner
+from segcore.training.losses.losses import build_loss
+from segcore.training.loop.optimizers import build_optimizer
+from segcore.training.loop.normalisation import synchronise
+from segcore.training.input.pipeline import Batch
 
 curves = []
 for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):

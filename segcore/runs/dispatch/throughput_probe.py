@@ -2,7 +2,7 @@
 
     paces/<key>/
         config.json  status.json  log.txt    as of a run, which it is not: it stands in no list, and what it learns is thrown away
-        pace.json                            what was measured, see ``segcore/training/measuring.py``
+        pace.json                            what was measured, see ``segcore/training/throughput_probe.py``
         beside.json                          runs that were at work when it began, for they slow it down
 
 Where runs work on another machine, or on several, nothing can be measured from here.

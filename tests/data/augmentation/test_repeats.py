@@ -6,7 +6,7 @@ import pytest
 from segcore.catalog import AUGMENTATIONS
 from segcore.data.augmentation.repeats import draws_of, epoch_order
 from segcore.errors import SegcoreError
-from segcore.training.pipeline import SampleReader, training_batches
+from segcore.training.input.pipeline import SampleReader, training_batches
 
 IDS = [f"train/scene_{i}" for i in (0, 1, 1, 1, 2, 3, 4, 4, 5)]
 

@@ -1,0 +1,1 @@
+"""Prediction: inference views, backends, combining members, the prediction service."""

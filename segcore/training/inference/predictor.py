@@ -1,0 +1,91 @@
+"""A trained network as a function from images to probabilities; the one place where softmax is taken is ``backends.py``."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.models.build import half_precision, in_float32, load_network
+from segcore.training.inference.backends import Backend, choose, freeze
+from segcore.training.inference.memory import OUT_OF_MEMORY, find_batch_size, give_back
+
+Images = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+
+class Predictor:
+    """Loads ``model.keras`` and answers batches of one size, so that its graph is built once.
+
+    Args:
+        path: The saved network.
+        batch_size: Images a call, smaller calls are filled up with blank images; 0 finds it from the memory.
+        backend: A name in ``catalog.BACKENDS``; which one it came to is decided by the first call and is in ``chosen``.
+        most: Upper bound of the batch size.
+
+    Attributes:
+        size: (height, width) that images must have.
+        num_classes: C.
+        batch_size: B; halved where memory does not suffice after all.
+        chosen: Who computes, after the first call.
+
+    Raises:
+        SegcoreError: There is no network, or it cannot be read.
+    """
+
+    def __init__(self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096) -> None:
+        loaded = load_network(path)
+        self.model = in_float32(loaded) if backend == "openvino" else loaded  # it takes float32 alone, and rounds by itself
+        self._note = "" if self.model is loaded else f"trained in {half_precision(loaded)}, given to OpenVINO in float32"
+        self.backend = backend
+        self.batch_size = min(batch_size or find_batch_size(self.model), most)
+        _, height, width, _ = self.model.input_shape
+        self.size: tuple[int, int] = (height, width)
+        self.num_classes = int(self.model.output_shape[-1])
+        self.chosen: Backend | None = None
+        self._frozen: Any = freeze(self.model, self.batch_size)
+        give_back()
+
+    def __call__(self, images: Images) -> Probabilities:
+        """Return probabilities (n, h, w, C) float32, rows sum to 1, of images (n, h, w, 3) uint8 RGB, any n.
+
+        Raises:
+            SegcoreError: The backend that was asked for is not installed, or cannot take the network.
+        """
+        done: list[Probabilities] = []
+        first = 0
+        while first < len(images):
+            part = images[first : first + self.batch_size]
+            try:
+                done.append(self._answer(part))
+            except OUT_OF_MEMORY:
+                if self.batch_size == 1:
+                    raise
+                self.batch_size //= 2
+                self.chosen = self._frozen = None
+                continue
+            first += len(part)
+        return np.concatenate(done) if len(done) != 1 else done[0]
+
+    def _answer(self, images: Images) -> Probabilities:
+        count = len(images)
+        if count < self.batch_size:
+            images = np.concatenate([images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)])
+        if self.chosen is None:
+            frozen, self._frozen = self._frozen or freeze(self.model, self.batch_size), None
+            chosen = choose(frozen, self.backend, images, count, half_precision(self.model) or "float32")
+            self.chosen = replace(chosen, note="; ".join(filter(None, (chosen.note, self._note))))
+            del frozen  # who answers keeps the graph that it needs
+            found = self.chosen.answer(images)
+            give_back()  # what was tried and not taken, and what the first call needed, is a gigabyte or two for a large network
+            return found[:count]
+        return self.chosen.answer(images)[:count]
+
+    def stream(self, images: Iterable[Images]) -> Iterator[Probabilities]:
+        """Yield the probabilities (h, w, C) of each of some images (h, w, 3), a batch at a time."""
+        rest = iter(images)
+        while batch := list(islice(rest, self.batch_size)):
+            yield from self(np.stack(batch))

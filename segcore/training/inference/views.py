@@ -1,0 +1,79 @@
+"""How a network looks at one image: whole or in tiles, once or in several views."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from segcore.config import PredictOptions
+from segcore.errors import SegcoreError
+from segcore.postprocess.ensemble import normalise, resize_probabilities
+from segcore.postprocess.tiles import through_tiles
+from segcore.postprocess.views import View, views_of
+from segcore.training.input.pipeline import resize_image
+
+Image = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+Stream = Callable[[Iterable[Image]], Iterator[Probabilities]]
+"""From images (h, w, 3) of the network's size to probabilities (h, w, C) each, in order; see ``Predictor.stream``."""
+
+BYTES_A_VALUE = 24
+"""What one probability takes while an image is put together and packed: float32 sums, a view, and the coder's arrays."""
+
+
+def look(image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream) -> Probabilities:
+    """Return the probabilities of one image.
+
+    Whole, the image is resized to the network's size; in tiles it stays as it is. Each view of the test-time augmentation is a
+    turned, mirrored or scaled copy of that, which is itself cut into tiles where it is larger than the network's input.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, any size.
+        size: (h, w) of the network's input.
+        num_classes: C.
+        options: How to look.
+        stream: The network.
+
+    Returns:
+        (h, w, C) float32, or (H, W, C) in tiles; rows sum to 1.
+
+    Raises:
+        SegcoreError: The memory does not suffice for an image of that size.
+    """
+    grid = (image.shape[0], image.shape[1]) if options.tile else size
+    check_memory(grid, num_classes)
+    views = views_of(options.tta)
+    total: Probabilities | None = None
+    for view in views:
+        seen = _see(image, view, grid, size, options.overlap, stream)
+        if len(views) == 1:
+            return seen
+        total = seen if total is None else np.add(total, seen, out=total)
+    if total is None:
+        raise SegcoreError("Expected at least one view, received none: choose another test-time augmentation.")
+    return normalise(total)
+
+
+def _see(image: Image, view: View, grid: tuple[int, int], size: tuple[int, int], overlap: float, stream: Stream) -> Probabilities:
+    turned = view.grid(grid)
+    work = resize_image(view.apply(image), view.scaled(turned))
+    answer = through_tiles(work, size, overlap, stream)
+    if answer.shape[:2] != turned:
+        answer = resize_probabilities(answer, turned)
+    return view.undo(answer)
+
+
+def check_memory(grid: tuple[int, int], num_classes: int) -> None:
+    """Refuse an image whose probabilities would not fit into the free memory.
+
+    Raises:
+        SegcoreError: They would not.
+    """
+    needed = grid[0] * grid[1] * num_classes * BYTES_A_VALUE
+    free = psutil.virtual_memory().available
+    if needed > 0.8 * free:
+        raise SegcoreError(
+            f"Expected an image whose tiles fit into memory, received {grid[0]} x {grid[1]} with {num_classes} classes, which need "
+            f"{needed / 1e9:.1f} of {free / 1e9:.1f} GB: predict it whole, or cut it into parts."
+        )

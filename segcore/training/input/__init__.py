@@ -1,0 +1,1 @@
+"""The input pipeline: from samples on disk to batches."""

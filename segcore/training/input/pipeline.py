@@ -1,0 +1,246 @@
+"""From samples on disk to batches: decode, resize, augment, in threads, in an order that a seed fixes.
+
+A plain generator over a thread pool rather than ``tf.data``: decoding and resizing release the
+interpreter's lock, nothing is traced, a resumed run starts in the middle of an epoch at no cost,
+and every array is the same on every machine.
+
+One training pair as a draw of chance sees it: cut at the sample's own resolution, moved, recoloured, mixed.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from segcore.data.augmentation.transforms import cut_mix as mix
+from segcore.data.augmentation.transforms import draw
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.errors import SegcoreError
+from segcore.training.input.reader import Image, Mask, SampleReader, cache_budget, resize_image, resize_mask
+
+__all__ = [
+    "Batch",
+    "SampleReader",
+    "cache_budget",
+    "load_ahead",
+    "ordered_batches",
+    "planned_samples",
+    "resize_image",
+    "resize_mask",
+    "training_batches",
+    "with_masks",
+]
+
+PREFETCHED_BATCHES = 2
+_ORDER, _DRAW = 1, 2
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Arrays of one step, always of the full batch size so that the network's graph is built once.
+
+    Attributes:
+        images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of several machines each
+            holds an equal slice of the B.
+        masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise.
+        count: How many of the B are samples of their own; the rest are repeats (training) or blank and ignored.
+    """
+
+    images: Image
+    masks: Mask
+    count: int
+
+
+def training_batches(
+    reader: SampleReader,
+    samples: Sequence[Sample],
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    augmentation: str = "none",
+    cut_mix: float = 0.0,
+    start: int = 0,
+    part: int = 0,
+    parts: int = 1,
+) -> Generator[Batch, None, None]:
+    """Yield one epoch in a shuffled order, augmented; the last batch is filled up from the epoch's beginning.
+
+    Order and augmentation are drawn from (seed, epoch) and (seed, epoch, position), so an epoch
+    can be entered at any batch and be the same.
+
+    Args:
+        reader: Reads and keeps samples.
+        samples: What to learn from; a sample may stand there several times, and is augmented anew each time.
+        batch_size: B.
+        seed: Seed of the run.
+        epoch: Which epoch, from 0.
+        augmentation: A name in ``catalog.AUGMENTATIONS``.
+        cut_mix: Share of the images that get a rectangle of another.
+        start: First batch to yield.
+        part: Which of ``parts`` equal slices of each batch to load, from 0; the others are some other machine's.
+        parts: How many slices there are; they divide the batch size.
+
+    Raises:
+        SegcoreError: A file is gone or damaged, or the augmentation is unknown.
+    """
+    order = np.random.default_rng((_ORDER, seed, epoch)).permutation(len(samples))
+
+    def load(position: int) -> tuple[Image, Mask]:
+        if augmentation == "none" and not cut_mix:
+            return reader.read(samples[order[position % len(order)]])
+        rng = np.random.default_rng((_DRAW, seed, epoch, position))
+        return augmented(reader, samples, order[position % len(order)], augmentation, rng, cut_mix)
+
+    steps, mine = -(-len(order) // batch_size), batch_size // parts
+    places = _places(batch_size, part, parts)
+    with closing(load_ahead(lambda i: load(places(i)), start * mine, steps * mine, mine)) as pairs:
+        for step in range(start, steps):
+            images, masks = zip(*islice(pairs, mine), strict=True)
+            yield Batch(np.stack(images), np.stack(masks), min(batch_size, len(order) - step * batch_size))
+
+
+def ordered_batches(
+    reader: SampleReader, samples: Sequence[Sample], batch_size: int, part: int = 0, parts: int = 1
+) -> Generator[Batch, None, None]:
+    """Yield samples in order as they are; the last batch is filled up with blank images whose mask is all ignored.
+
+    Args:
+        reader: Reads and keeps samples.
+        samples: What to yield.
+        batch_size: B.
+        part: As in :func:`training_batches`.
+        parts: As in :func:`training_batches`.
+
+    Raises:
+        SegcoreError: A file is gone or damaged.
+    """
+    labels = reader.label_set
+    blank = np.zeros((*reader.size, 3), np.uint8), np.full(reader.size, labels.ignore_index, labels.mask_dtype)
+
+    def load(position: int) -> tuple[Image, Mask]:
+        return reader.read(samples[position]) if position < len(samples) else blank
+
+    steps, mine = -(-len(samples) // batch_size), batch_size // parts
+    places = _places(batch_size, part, parts)
+    with closing(load_ahead(lambda i: load(places(i)), 0, steps * mine, mine)) as pairs:
+        for step in range(steps):
+            images, masks = zip(*islice(pairs, mine), strict=True)
+            yield Batch(np.stack(images), np.stack(masks), min(batch_size, len(samples) - step * batch_size))
+
+
+def _places(batch_size: int, part: int, parts: int) -> Callable[[int], int]:
+    """Return the map from the n-th item that one machine loads to that item's place in the epoch."""
+    mine = batch_size // parts
+    return lambda i: i // mine * batch_size + part * mine + i % mine
+
+
+def load_ahead(load: Callable[[int], Item], first: int, end: int, batch_size: int) -> Generator[Item, None, None]:
+    """Yield ``load(first)`` to ``load(end - 1)`` in order, loaded by threads a few batches ahead.
+
+    Args:
+        load: Position to item; runs in several threads at once.
+        first: First position.
+        end: One past the last position.
+        batch_size: Items that are taken together; three times as many are held at most.
+
+    Raises:
+        SegcoreError: As ``load`` does.
+    """
+    positions = iter(range(first, end))
+    ahead: deque[Future[Item]] = deque()
+    pool = ThreadPoolExecutor(max(2, min(16, os.cpu_count() or 2)), "samples")
+    try:
+        while True:
+            wanted = (PREFETCHED_BATCHES + 1) * batch_size - len(ahead)
+            ahead.extend(pool.submit(load, position) for _, position in zip(range(wanted), positions, strict=False))
+            if not ahead:
+                return
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def with_masks(dataset: Dataset, split: str) -> list[Sample]:
+    """Return the samples of a split that have a mask.
+
+    Raises:
+        SegcoreError: The split is unknown, or none of its samples has a mask.
+    """
+    samples = [sample for sample in dataset.select(split) if sample.mask is not None]
+    if not samples:
+        raise SegcoreError(f"Expected masks in the split {split!r} of {dataset.name}, found none: choose a split with masks, or add them.")
+    return samples
+
+
+def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample]:
+    """Return the samples of a split that have a mask, each as often as a saved balance plan repeats it.
+
+    Args:
+        dataset: Where the samples and the plan lie.
+        split: Name of the split.
+        plan: Name of the plan; "" repeats nothing.
+
+    Raises:
+        SegcoreError: The split has no masks, or the plan is unknown, damaged, or for another split.
+    """
+    samples = with_masks(dataset, split)
+    if not plan:
+        return samples
+    balance = BalancePlan.from_json(dataset.load_plan(plan))
+    if balance.split not in ("", split):
+        raise SegcoreError(f"Expected a balance plan for the split {split!r}, received one for {balance.split!r}: make one for this split.")
+    by_id = {sample.id: sample for sample in samples}
+    return [by_id[name] for name in balance.expand(list(by_id))]
+
+
+def augmented(
+    reader: SampleReader, samples: Sequence[Sample], index: int, augmentation: str, rng: np.random.Generator, cut_mix: float = 0.0
+) -> tuple[Image, Mask]:
+    """Return one sample, augmented, and with the given chance a rectangle of another one in it.
+
+    Args:
+        reader: Reads and keeps samples.
+        samples: What is learned from.
+        index: Which of them.
+        augmentation: A name in ``catalog.AUGMENTATIONS``.
+        rng: Source of all randomness; the same state gives the same pair.
+        cut_mix: Chance of a rectangle of another sample, 0..1 (Yun et al., ICCV 2019).
+
+    Returns:
+        Image (h, w, 3) uint8 and mask (h, w) at the reader's size; not to be written to.
+
+    Raises:
+        SegcoreError: A file is gone or damaged, or the augmentation is unknown.
+    """
+    first = _drawn(reader, samples[index], augmentation, rng)
+    if cut_mix and rng.random() < cut_mix:
+        other = samples[int(rng.integers(len(samples)))]
+        return mix(first, _drawn(reader, other, augmentation, rng), rng)
+    return first
+
+
+def _drawn(reader: SampleReader, sample: Sample, augmentation: str, rng: np.random.Generator) -> tuple[Image, Mask]:
+    """Draw an augmentation and apply it.
+
+    A window is cut out of the sample as it lies on disk where that is finer than the network's size: cut out of the resized
+    one it would have to be enlarged again, and a rare thing of a few pixels would be a blur.
+    """
+    ignore = reader.label_set.ignore_index
+    drawn = draw(augmentation, rng, reader.size)
+    if drawn.crops and (sample.height > reader.size[0] or sample.width > reader.size[1]):
+        image, mask = reader.read_image(sample), reader.read_mask(sample)
+        window = drawn.window(mask, ignore)
+        if window is not None:
+            pair = resize_image(window.cut(image), reader.size), resize_mask(window.cut(mask), reader.size)
+            return drawn.without_crop().apply(*pair, ignore)
+    return drawn.apply(*reader.read(sample), ignore)

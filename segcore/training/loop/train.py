@@ -1,0 +1,297 @@
+"""A training run, from its config to ``model.keras``; stopped and killed runs go on where they were."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Generator
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+import keras
+import numpy as np
+
+from segcore.config import TrainConfig
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.errors import SegcoreError
+from segcore.models.build import build_model
+from segcore.runs.folder.run_folder import RunFolder, replacing
+from segcore.training.input.pipeline import Batch, ordered_batches, planned_samples, training_batches, with_masks
+from segcore.training.input.reader import SampleReader
+from segcore.training.loop.checkpoint import TrainState, diverged, learning_rate_factor, load_checkpoint, save_checkpoint
+from segcore.training.loop.learner import Learner, Outcome, check_batch_size
+from segcore.training.loop.mask_history import Evolution
+from segcore.training.loop.metrics import EpochScores
+from segcore.training.loop.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
+from segcore.training.loop.optimizers import averaged_weights, build_optimizer
+from segcore.training.loop.progress import Pace, Progress, Stopped, tell
+from segcore.training.loop.schedules import learning_rate, plateau_factor
+from segcore.training.losses.class_weights import class_weights, count_classes
+from segcore.training.losses.losses import build_loss
+from segcore.training.strategy import configure, describe, joining, on_gpu, rewrite_graphs, together
+
+
+def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
+    """Train a network as the run's config says, from its last checkpoint if there is one.
+
+    Writes one line an epoch to the history (``epoch, loss, mean_iou, val_loss, val_mean_iou,
+    learning_rate, seconds, images_per_second, class_iou``), a checkpoint after it, and the network
+    of the best epoch. The same config and seed give the same data in the same order, interrupted or not.
+
+    Args:
+        run: A run whose config is a :class:`TrainConfig`.
+        dataset: The data set that the config names.
+        task: Which of the config's hosts this process is; all but the first write nothing.
+
+    Raises:
+        SegcoreError: Something that the user can mend.
+        Stopped: The run was asked to stop; its checkpoint is written.
+    """
+    config = run.config
+    if not isinstance(config, TrainConfig):
+        raise SegcoreError(f"Expected a training run, received a run of kind {config.kind!r}: choose a training run.")
+    fields = {"epochs": config.recipe.epochs, "message": "Preparing", "diverged": False}
+    with Progress(run, silent=task > 0, **fields) as progress, together(config.hosts):
+        Training(run, config, dataset, progress, task).go()
+
+
+class Training:
+    """One call of :func:`train`: the parts that its epochs share."""
+
+    def __init__(self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress, task: int) -> None:
+        self.run = run
+        self.task = task
+        self.config = config
+        self.recipe = config.recipe
+        self.progress = progress
+        if config.hosts:
+            progress.say(f"Waiting for {len(config.hosts)} machines; on number N run: {joining(run.folder)}")
+        strategy = configure(config.device, self.recipe.precision, config.deterministic, config.hosts, task)
+        rewrite_graphs(on_gpu())
+        progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
+        check_batch_size(self.recipe.batch_size, strategy)
+        label_map = dataset.load_label_map(config.label_map) if config.label_map else None
+        self.reader = SampleReader(dataset, config.size, label_map, preprocessing=config.model.preprocessing)
+        self.samples = planned_samples(dataset, config.train_split, config.balance_plan)
+        if config.balance_plan:
+            progress.log(f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch")
+        self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
+        self.evolution = Evolution(run, self.reader, config.validation_split, self.validation if task == 0 else [])
+        self.steps = -(-len(self.samples) // self.recipe.batch_size)
+        if task == 0:
+            run.write_json("labels", self.reader.labels())
+        self._slower = learning_rate_factor(run)
+        progress.say("Building the network")
+        keras.utils.set_random_seed(config.seed)
+        with strategy.scope():
+            model = build_model(config.model, self.reader.label_set.num_classes, config.size)
+            self.learner = Learner(model, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit)
+        fit_momentum(model, self.steps, self.recipe.epochs)
+        if strategy.num_replicas_in_sync > 1:
+            synchronise(model)
+        self._traced: set[str] = set()
+        self._pace = Pace(self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size))
+        self.state = self._resume(dataset.fingerprint)
+
+    def _build_loss(self) -> Any:
+        labels, weights = self.reader.label_set, None
+        if self.recipe.class_weights != "none":
+            self.progress.say("Counting classes")
+            masks = (self.reader.read_mask(sample) for sample in self.samples)
+            weights = class_weights(self.recipe.class_weights, count_classes(masks, labels.num_classes))
+        return build_loss(self.recipe.loss, labels.num_classes, labels.ignore_index, weights)
+
+    @property
+    def _variables(self) -> list[Any]:
+        return [*self.learner.model.variables, *self.learner.optimizer.variables]
+
+    def _resume(self, fingerprint: str) -> TrainState:
+        state = load_checkpoint(self.run.checkpoints, self._variables)
+        if state is None:
+            return TrainState(self.reader.label_set.num_classes, fingerprint)
+        if state.fingerprint != fingerprint:
+            raise SegcoreError("Expected the data set that the run began with, found a changed one: start a new run.")
+        written = {record.get("epoch") for record in self.run.metrics()}
+        for record in state.history:  # a kill may have come between checkpoint and history
+            if record["epoch"] not in written and self.task == 0:
+                self.run.append_metrics(record)
+        self.progress.log(f"Going on after epoch {state.epoch}, step {state.step}")
+        return state
+
+    def go(self) -> None:
+        """Run epochs until all are done or early stopping ends the run."""
+        self._show()
+        while self.state.epoch < self.recipe.epochs and not self._is_stale():
+            began = time.monotonic()
+            self._freeze()
+            try:
+                record = self._run_epoch(began)
+            except Stopped:
+                self._check_weights()
+                self.state.seconds += time.monotonic() - began
+                self._save()
+                self.progress.log(f"Stopped in epoch {self.state.epoch + 1}, step {self.state.step} of {self.steps}; checkpoint written")
+                raise
+            self.state.end_epoch(record)
+            self._save()
+            if self.task == 0:
+                self.run.append_metrics(record)
+            self._show(record)
+        if self._is_stale():
+            self.progress.log(f"No better epoch in {self.recipe.patience}: stopped early")
+        self.progress.update(progress=1.0, seconds_left=0.0, message=f"Epochs trained: {self.state.epoch}")
+
+    def _run_epoch(self, began: float) -> dict[str, Any]:
+        """Train the rest of an epoch, validate, keep the network if it is the best; return the epoch's record."""
+        per_second = self._train_epoch()
+        self._check_weights()
+        scores = self.state.scores
+        record = {
+            "epoch": self.state.epoch + 1,
+            "loss": scores.loss,
+            "mean_iou": scores.mean_iou,
+            "learning_rate": self._rate(self.steps - 1),
+            "images_per_second": per_second,
+        }
+        with averaged_weights(self.learner.optimizer, self.learner.variables):
+            if self.recipe.batch_norm == "reestimate":
+                self._reestimate()
+            if self.validation:
+                scores = self._validate()
+                self.evolution.keep(self.learner.model, self.state.epoch + 1)
+                record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
+            self._judge(scores)
+        return record | {"class_iou": scores.class_iou, "seconds": self.state.seconds + time.monotonic() - began}
+
+    def _batches(self, start: int) -> Generator[Batch, None, None]:
+        """This epoch's batches from one of them on, or this machine's part of each; ends where a stop is asked for."""
+        recipe = self.recipe
+        batches = training_batches(
+            self.reader,
+            self.samples,
+            recipe.batch_size,
+            seed=self.config.seed,
+            epoch=self.state.epoch,
+            augmentation=recipe.augmentation,
+            cut_mix=recipe.cut_mix,
+            start=start,
+            part=self.task,
+            parts=self.learner.parts,
+        )
+        with closing(batches):
+            for batch in batches:
+                if self.learner.agree(self.progress.stop_asked):
+                    raise Stopped
+                yield batch
+
+    def _freeze(self) -> None:
+        """Freeze the encoder in the first epochs; train all from then on, the optimizer beginning anew."""
+        if self.state.epoch < self.recipe.freeze_epochs:
+            self.learner.freeze(True)
+        elif self.learner.frozen:
+            self.progress.log("The encoder is trained from here on")
+            self._traced.clear()
+        if self.recipe.freeze_epochs == self.state.epoch > 0 and self.state.step == 0:
+            self.learner.thaw()
+
+    def _reestimate(self) -> None:
+        """Take the means of batch normalisation anew over the first batches of this epoch."""
+        self.progress.update(message="Estimating the means of batch normalisation")
+        with closing(self._batches(0)) as batches:
+            self.learner.reestimate(islice(batches, REESTIMATION_BATCHES))
+
+    def _train_epoch(self) -> float:
+        """Train the rest of an epoch; return the images a second after this process's first step."""
+        state = self.state
+        clock, images = time.monotonic(), 0
+        pending: deque[Outcome] = deque()
+        try:
+            for batch in self._batches(state.step):
+                first = self._announce("train", "Building the graph")
+                pending.append(self.learner.train(batch, self._rate(state.step)))
+                self._settle(pending, state.scores, keep=0 if first else 1)
+                state.step += 1
+                images += batch.count
+                if first:
+                    self.progress.log(f"First step after {time.monotonic() - clock:.1f} s")
+                    clock, images = time.monotonic(), 0
+                self._estimate(state.step)
+        finally:
+            self._settle(pending, state.scores)
+        seconds = time.monotonic() - clock
+        return images / seconds if images and seconds > 0 else math.nan
+
+    def _validate(self) -> EpochScores:
+        """Score the validation split at the network's size, without learning."""
+        scores = EpochScores(self.state.num_classes)
+        pending: deque[Outcome] = deque()
+        batches = ordered_batches(self.reader, self.validation, self.recipe.batch_size, self.task, self.learner.parts)
+        with closing(batches):
+            for step, batch in enumerate(batches):
+                if self.learner.agree(self.progress.stop_asked):
+                    raise Stopped
+                self._announce("validate", "Building the graph for validation")
+                pending.append(self.learner.validate(batch))
+                self._settle(pending, scores, keep=1)
+                self._estimate(self.steps, step + 1)
+        self._settle(pending, scores)
+        return scores
+
+    def _announce(self, phase: str, message: str) -> bool:
+        """Say that a graph is being built when a phase begins for the first time; return whether it does."""
+        if phase in self._traced:
+            self.progress.update(message=f"Epoch {self.state.epoch + 1} of {self.recipe.epochs}")
+            return False
+        self._traced.add(phase)
+        self.progress.say(message)
+        return True
+
+    def _rate(self, step: int) -> float:
+        return self._slower * self.state.plateau * learning_rate(self.recipe, self.state.epoch + step / self.steps)
+
+    def _settle(self, pending: deque[Outcome], scores: EpochScores, keep: int = 0) -> None:
+        """Fetch outcomes from the device; the newest may stay there so that it never waits for us."""
+        while len(pending) > keep:
+            loss, confusion = (np.asarray(value) for value in pending.popleft())
+            if not np.isfinite(loss):
+                raise self._diverged(f"a finite loss, received {float(loss)}")
+            scores.add(float(loss), confusion)
+
+    def _check_weights(self) -> None:
+        """Refuse to go on with weights that are not numbers any more: the last checkpoint stays the last good one."""
+        if not all(np.isfinite(variable.numpy()).all() for variable in self.learner.variables):
+            raise self._diverged("finite weights, received some that are not")
+
+    def _diverged(self, expected: str) -> SegcoreError:
+        self.progress.update(diverged=True)
+        return SegcoreError(f"Expected {expected} {diverged(self.state, self.steps)}")
+
+    def _judge(self, scores: EpochScores) -> None:
+        """Keep the network if this is the best epoch so far; else count the epochs since."""
+        state = self.state
+        score = -scores.loss if self.recipe.monitor == "loss" else scores.mean_iou
+        score = -math.inf if math.isnan(score) else score
+        if state.best_score is None or score > state.best_score:
+            if self.task == 0:
+                with replacing(self.run.model_path) as path:
+                    self.learner.model.save(path)
+            state.best_score, state.epochs_since_best = score, 0
+        else:
+            state.epochs_since_best += 1
+            state.plateau = plateau_factor(self.recipe, state.epochs_since_best, state.plateau)
+
+    def _is_stale(self) -> bool:
+        return 0 < self.recipe.patience <= self.state.epochs_since_best
+
+    def _save(self) -> None:
+        if self.task == 0:
+            save_checkpoint(self.run.checkpoints, self.state, self._variables)
+
+    def _show(self, record: dict[str, Any] | None = None) -> None:
+        """Put the epochs done and the best of them into the status, and a finished epoch's record into the log."""
+        self.progress.update(epoch=self.state.epoch, mean_iou=self.state.best_mean_iou)
+        if record:
+            self.progress.log(tell(record, self.recipe.epochs))
+
+    def _estimate(self, steps: int, validated: int = 0) -> None:
+        self.progress.update(**self._pace.at(self.state.epoch, steps, validated))

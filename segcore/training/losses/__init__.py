@@ -1,0 +1,1 @@
+"""Losses, by pixel and by region, and their class weights."""
