@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui import frame
+from segcore.ui.shared import frame
 
 st.set_page_config(page_title="Segscope", page_icon="assets/icon.png", layout="wide")
 st.logo("assets/logo.svg", icon_image="assets/icon.png", size="large")

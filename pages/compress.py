@@ -2,33 +2,26 @@
 
 import streamlit as st
 
-from segcore.ui import (
-    merge_answers,
-    merge_charts,
-    merge_hand,
-    merge_pictures,
-    merge_tiers,
-    merge_views,
-    merging,
-    predictions,
-    run_names,
-    state,
-)
+from segcore.ui.compress import charts, manual_merge, queries, summary
+from segcore.ui.compress import chooser as compress_chooser
+from segcore.ui.compress import examples as compress_examples
+from segcore.ui.compress import tiers as compress_tiers
+from segcore.ui.shared import run_names, session, split_predictions
 
-workspace = state.workspace()
-state.header(
+workspace = session.workspace()
+session.header(
     "Compress labels",
     "What if two labels were one? The accuracy gained by merging, against the information lost. Nothing is predicted again.",
 )
 
 one, two, three = st.columns([6, 4, 6], vertical_alignment="bottom")
 with one:
-    run = state.choose_run()
-with state.errors_shown():
+    run = session.choose_run()
+with session.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
 splits = [s for s in dataset.splits if s]
 with two:
-    split = state.choose_split(splits, default="validation")
+    split = session.choose_split(splits, default="validation")
 with three:
     prior = st.segmented_control(
         "Information counts",
@@ -40,10 +33,10 @@ with three:
         help="What a label is worth: its share of the pixels, of the images it occurs in, the same for all, or what you say "
         "under Importance. By pixel, merging rare labels looks free.",
     )
-if not predictions.offer((run,), split):
+if not split_predictions.offer((run,), split):
     st.stop()
 
-with state.errors_shown():
+with session.errors_shown():
     label_set = workspace.scores.label_set(run)
 by_id = {c.id: c.name for c in label_set.classes}
 if label_set.num_classes < 2:
@@ -60,15 +53,15 @@ with limits:
         step=0.05,
         help="Points of accuracy that you demand for each point of entropy sold. The advice below advises no merge that pays less.",
     )
-    apart = merging.apart_pairs(by_id)
-    importance = merging.importance(by_id)
-with state.errors_shown():
-    study = merge_answers.study(run, split, str(prior), importance, apart, float(rate))
+    apart = compress_chooser.apart_pairs(by_id)
+    importance = compress_chooser.importance(by_id)
+with session.errors_shown():
+    study = queries.study(run, split, str(prior), importance, apart, float(rate))
 with chooser:
-    groups = merging.choose(run, study, by_id, dict(zip(by_id, state.hex_colors(label_set), strict=True)), apart)
-with state.errors_shown():
-    found = merge_answers.merge(run, split, groups, str(prior), importance, apart)
-merge_views.cards(found)
+    groups = compress_chooser.choose(run, study, by_id, dict(zip(by_id, session.hex_colors(label_set), strict=True)), apart)
+with session.errors_shown():
+    found = queries.merge(run, split, groups, str(prior), importance, apart)
+summary.cards(found)
 workspace.steps.note("merge", dataset.name)
 
 trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
@@ -88,43 +81,43 @@ trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
 with trade_off:
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = merge_charts.trade_off(study["path"], study["front"], study["null_band"], found["after"])
-        st.plotly_chart(figure, key="curve", config=state.CHART, alt="Accuracy and mean IoU against the entropy kept")
+        figure = charts.trade_off(study["path"], study["front"], study["null_band"], found["after"])
+        st.plotly_chart(figure, key="curve", config=session.CHART, alt="Accuracy and mean IoU against the entropy kept")
         certified = "Every partition was compared." if study["front_certified"] else "Found by search: others may be as good."
         st.caption(f"{study['front_compared']:,} merges compared. {certified}")
     with table:
         merged = [group for group in groups if len(group) > 1]
         st.markdown("**Merged labels**" if merged else "**No labels are merged**")
         for group in merged:
-            st.markdown("- " + " + ".join(state.plain(by_id[i]) for i in group))
-        merge_views.table(found)
+            st.markdown("- " + " + ".join(session.plain(by_id[i]) for i in group))
+        summary.table(found)
 if tree.open:
-    with tree, state.errors_shown():
-        merge_views.tree(study, label_set, workspace.scores.counts(run, split)[1].sum(0), groups)
+    with tree, session.errors_shown():
+        summary.tree(study, label_set, workspace.scores.counts(run, split)[1].sum(0), groups)
 if flow.open:
     with flow:
-        merge_views.flow(study, label_set, found, groups)
+        summary.flow(study, label_set, found, groups)
 if examples.open:
     with examples:
-        merge_pictures.examples(run, split, groups, by_id)
+        compress_examples.examples(run, split, groups, by_id)
 if view.open:
     with view:
-        merge_pictures.view(run, split, groups)
+        compress_examples.view(run, split, groups)
 if tiers.open:
     with tiers:
-        merge_tiers.show(run, split, splits, groups, by_id)
+        compress_tiers.show(run, split, splits, groups, by_id)
 if reported.open:
     with reported:
-        merge_views.reported(run, split, splits, groups, str(prior), importance)
+        summary.reported(run, split, splits, groups, str(prior), importance)
 
 with st.popover("Save as a label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")
     saved = st.button("Save", key="save_map", icon=":material/save:")
     trained = st.button("Save and train with these labels", key="train_map", icon=":material/model_training:")
     if saved or trained:
-        with state.errors_shown():
+        with session.errors_shown():
             workspace.scores.save_label_map(run, groups, name)
-        st.toast(f"Saved {state.plain(name)}: choose it on the train page.")
+        st.toast(f"Saved {session.plain(name)}: choose it on the train page.")
         if trained:
             st.switch_page("pages/train.py", query_params={"dataset": dataset.name, "label_map": name})
 
@@ -140,7 +133,7 @@ for verdict in study["verdicts"][:6]:
     mark, reason, attempt = st.columns([3, 14, 3], vertical_alignment="center")
     mark.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
     first, second = verdict["pair"]
-    reason.markdown(f"**{state.plain(by_id[first])} + {state.plain(by_id[second])}**: {state.plain(verdict['reason'])}")
+    reason.markdown(f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**: {session.plain(verdict['reason'])}")
     key = f"try_{first}_{second}"
-    attempt.button("Try it", key=key, on_click=merge_hand.take, args=((first, second),), help="Merge these two alone: see the cards above.")
-st.caption(f"From the counts of {state.plain(run_names.called(run))} on {split}. Choose a merge on validation, report it on test.")
+    attempt.button("Try it", key=key, on_click=manual_merge.take, args=((first, second),), help="Merge these two alone: see the cards above.")
+st.caption(f"From the counts of {session.plain(run_names.called(run))} on {split}. Choose a merge on validation, report it on test.")

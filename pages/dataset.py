@@ -2,35 +2,37 @@
 
 import streamlit as st
 
-from segcore.ui import exporting, importing, manual, scenes, state, tagging, viewer
-from segcore.ui.dataset_tabs import balance, classes, health, images, places, splits
+from segcore.ui import viewer
+from segcore.ui.compare import panels
+from segcore.ui.dataset import balance_tab, classes_tab, export_form, health_tab, images_tab, import_form, locations_tab, splits_tab
+from segcore.ui.shared import manual, session, tags
 
 TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
 
 LISTED = 2000
 """Images that a list offers at most."""
 
-workspace = state.workspace()
-state.header("Data set", "What do I have? Images and masks, classes by pixel and by image, and what does not fit.")
+workspace = session.workspace()
+session.header("Data set", "What do I have? Images and masks, classes by pixel and by image, and what does not fit.")
 
 names = workspace.datasets.names()
-with st.expander("Import images and masks", icon=":material/upload:", expanded=not state.own_datasets()):
-    importing.form()
-importing.outcome()
+with st.expander("Import images and masks", icon=":material/upload:", expanded=not session.own_datasets()):
+    import_form.form()
+import_form.outcome()
 if not names:
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    name = state.choose_dataset()
+    name = session.choose_dataset()
     with st.popover("Export", icon=":material/download:"):
-        exporting.form(name)
-with state.errors_shown():
+        export_form.form(name)
+with session.errors_shown():
     dataset = workspace.datasets.open(name)
     with st.spinner("Counting pixels ...", show_time=True):
         statistics = workspace.datasets.statistics(name)
-choice = state.choose_split(["all", *dataset.splits], default="all", key="part") if dataset.splits else "all"
+choice = session.choose_split(["all", *dataset.splits], default="all", key="part") if dataset.splits else "all"
 split = None if choice == "all" else choice
-with state.errors_shown():
+with session.errors_shown():
     part = statistics.select(split)
 summary = part.summary()
 imbalance = summary["imbalance"]
@@ -56,7 +58,7 @@ cards[1].metric(
 )
 cards[2].metric(
     "Ignored pixels",
-    state.percent(summary["ignored_share"]),
+    session.percent(summary["ignored_share"]),
     border=True,
     help=manual.see("Pixels that are neither trained on nor scored / all pixels.", "data-measures#shares-and-distance"),
 )
@@ -79,7 +81,7 @@ cards[4].metric(
     ),
 )
 
-unnamed = classes.provisional(dataset.label_set)
+unnamed = classes_tab.provisional(dataset.label_set)
 if unnamed:
     st.caption(f":material/edit: {len(unnamed)} classes carry a colour in place of a name: name them in the tab Classes.")
 
@@ -87,28 +89,28 @@ tabs = dict(zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-p
 stem = f"{name}-{choice}"
 with next((tab for tab in tabs.values() if tab.open), tabs["Balance"]):
     if tabs["Co-occurrence and places"].open:
-        places.show(dataset, part, split, stem)
+        locations_tab.show(dataset, part, split, stem)
     elif tabs["Images"].open:
-        images.show(dataset, split, stem)
+        images_tab.show(dataset, split, stem)
     elif tabs["Health"].open:
-        health.show(dataset, name, "show")
+        health_tab.show(dataset, name, "show")
     elif tabs["Splits"].open:
-        splits.show(dataset, name)
+        splits_tab.show(dataset, name)
     elif tabs["Classes"].open:
-        classes.show(dataset, statistics)
+        classes_tab.show(dataset, statistics)
     else:
-        balance.show(part, summary, stem)
+        balance_tab.show(part, summary, stem)
 
 st.subheader("Browse", anchor=False)
 holding, position = st.columns([2, 3], vertical_alignment="bottom")
 with holding:
-    wanted = state.choose_from("Images that hold", ["any class", *dataset.label_set.class_names], "holding")
+    wanted = session.choose_from("Images that hold", ["any class", *dataset.label_set.class_names], "holding")
 samples = workspace.datasets.holding(name, split, None if wanted == "any class" else wanted)
 if not samples:
     st.caption("No image of this split holds that class.")
     st.stop()
-with holding, state.errors_shown():
-    samples = tagging.choose(name, samples, "tagged")
+with holding, session.errors_shown():
+    samples = tags.choose(name, samples, "tagged")
 with position:
     if len(samples) > LISTED:
         found = st.text_input("Name holds", key="named", placeholder=f"part of a name, among {len(samples):,}").strip()
@@ -119,10 +121,10 @@ with position:
         if not samples:
             st.caption("No image of that name.")
             st.stop()
-    sample = state.choose_image(samples, "sample", f"Image ({len(samples):,})")
-with state.errors_shown():
-    scene = scenes.truth_scene(workspace, name, sample)
+    sample = session.choose_image(samples, "sample", f"Image ({len(samples):,})")
+with session.errors_shown():
+    scene = panels.truth_scene(workspace, name, sample)
 result = viewer.show(scene, key="browse")
 if result.step:
-    state.step(samples, "sample", result.step)
-tagging.edit(name, sample)
+    session.step(samples, "sample", result.step)
+tags.edit(name, sample)

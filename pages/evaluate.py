@@ -4,28 +4,29 @@ import json
 
 import streamlit as st
 
-from segcore.ui import against, borders, calibrated, charts, confused, manual, parts, predictions, robust, scored, state, suspected, tables
+from segcore.ui.evaluate import ab_comparison, boundary, calibration, confusion, label_errors, robustness, slices
+from segcore.ui.shared import cached_scores, charts, manual, session, split_predictions, tables
 
-workspace = state.workspace()
-state.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
+workspace = session.workspace()
+session.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
 
 one, two = st.columns([3, 2], vertical_alignment="bottom")
 with one:
-    run = state.choose_run()
-with state.errors_shown():
+    run = session.choose_run()
+with session.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
 with two:
-    split = state.choose_split([s for s in dataset.splits if s])
-if not predictions.offer((run,), split):
+    split = session.choose_split([s for s in dataset.splits if s])
+if not split_predictions.offer((run,), split):
     st.stop()
 
-with state.errors_shown():
+with session.errors_shown():
     stages = workspace.scores.stages(run, split)
     stage = stages[0]
     if len(stages) > 1:
         stage = st.segmented_control("Scored", stages, default=stages[0], key="stage", bind="query-params", required=True)
     stage = str(stage)
-    units = {"": "images", **{by: f"{number} {scored.UNITS[by]}" for by, number in scored.groupings(run, split, stage).items()}}
+    units = {"": "images", **{by: f"{number} {cached_scores.UNITS[by]}" for by, number in cached_scores.groupings(run, split, stage).items()}}
     by = ""
     if len(units) > 1:
         by = str(
@@ -40,7 +41,7 @@ with state.errors_shown():
                 "with all their images (clustered bootstrap) is the honest answer where new data will come from new drives.",
             )
         )
-    report = scored.report(run, split, stage, by)
+    report = cached_scores.report(run, split, stage, by)
 workspace.steps.note("judge", dataset.name)
 result = report.to_json()
 label_set = report.label_set
@@ -49,7 +50,7 @@ low, high = result["interval"]["mean_iou"]
 cards = st.columns(5)
 cards[0].metric(
     "Mean IoU",
-    state.percent(result["mean_iou"]),
+    session.percent(result["mean_iou"]),
     border=True,
     height="stretch",
     help=manual.see(
@@ -70,7 +71,7 @@ cards[1].metric(
 )
 cards[2].metric(
     "Pixel accuracy",
-    state.percent(result["pixel_accuracy"]),
+    session.percent(result["pixel_accuracy"]),
     border=True,
     height="stretch",
     help=manual.see("Right pixels / scored pixels.", "metrics#scores"),
@@ -80,7 +81,7 @@ cards[3].metric(
 )
 cards[4].metric(
     "Ignored pixels",
-    state.percent(result["ignored_share"]),
+    session.percent(result["ignored_share"]),
     border=True,
     height="stretch",
     help=manual.see("Pixels whose truth is no scored class / all pixels.", "metrics#what-is-counted"),
@@ -101,8 +102,8 @@ tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.ta
 with tab_classes:
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = charts.class_scores(label_set.class_names, state.hex_colors(label_set), {run: [c["iou"] for c in classes]})
-        st.plotly_chart(figure, key="class_iou", config=state.CHART, alt="IoU of each class")
+        figure = charts.class_scores(label_set.class_names, session.hex_colors(label_set), {run: [c["iou"] for c in classes]})
+        st.plotly_chart(figure, key="class_iou", config=session.CHART, alt="IoU of each class")
     share = st.column_config.NumberColumn
     with table:
         tables.draw(
@@ -155,8 +156,8 @@ with tab_classes:
             on_click="ignore",
             help="The same as the report, for programs.",
         )
-with tab_confusion, state.errors_shown():
-    confused.show(report, run, split, stage, picking=bool(tab_confusion.open))
+with tab_confusion, session.errors_shown():
+    confusion.show(report, run, split, stage, picking=bool(tab_confusion.open))
 with tab_images:
     st.caption("Click a row to look at that image.")
     images = result["images"]
@@ -173,25 +174,25 @@ with tab_images:
     )
     rows = event["selection"]["rows"]
     if rows:
-        scored.look_at(run, split, images[rows[0]]["id"])
+        cached_scores.look_at(run, split, images[rows[0]]["id"])
 if tab_against.open:
     with tab_against:
-        against.show(run, split, stage)
+        ab_comparison.show(run, split, stage)
 if tab_parts.open:
     with tab_parts:
-        parts.show(report, run, split, stage)
+        slices.show(report, run, split, stage)
 for tab, title in zip(further, titles[5:], strict=True):
     if not tab.open:
         continue
     with tab:
         if title == "Borders":
-            borders.show(report, run, split, stage)
+            boundary.show(report, run, split, stage)
         elif title == "Confidence":
-            calibrated.show(report, run, split)
+            calibration.show(report, run, split)
         elif title == "Label errors":
-            suspected.show(report, run, split)
+            label_errors.show(report, run, split)
         elif title == "Robustness":
-            robust.show(report, run, split)
+            robustness.show(report, run, split)
         else:
-            parts.repetitions(run, split)
+            slices.repetitions(run, split)
 st.caption(result["statement"])

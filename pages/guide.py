@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from segcore.ui import manual, state
+from segcore.ui.shared import manual, session
 
 titles = manual.pages()
-state.workspace()
+session.workspace()
 asked = str(st.query_params.get("doc", manual.FIRST))
 heading = st.container()
 contents, text = st.columns([1, 3], gap="large")
@@ -16,6 +16,6 @@ with contents:
     st.page_link("pages/home.py", label="To the start page", icon=":material/home:")
 st.query_params["doc"] = page
 with heading:
-    state.header(titles[page], "How is it used, and what does it mean? These pages lie in docs/ and need no network.")
+    session.header(titles[page], "How is it used, and what does it mean? These pages lie in docs/ and need no network.")
 with text:
     manual.show(page)

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from segcore.ui import checklist, run_table, state, tables
+from segcore.ui.home import checklist
+from segcore.ui.runs import table
+from segcore.ui.shared import session, tables
 
-workspace = state.workspace()
-state.header("Segscope", "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your own images.")
+workspace = session.workspace()
+session.header("Segscope", "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your own images.")
 
 
 def open_demo() -> None:
@@ -15,14 +17,14 @@ def open_demo() -> None:
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / total, text=f"Drawing scene {done} of {total}")
 
-    with state.errors_shown():
+    with session.errors_shown():
         demo = workspace.demo.open(progress)
     st.switch_page("pages/compare.py", query_params={"run": demo["ensemble"]})
 
 
 def train_further() -> None:
     """Queue one more member of the demo's ensemble and go to watch it."""
-    with state.errors_shown():
+    with session.errors_shown():
         (run,) = workspace.demo.train_further()
     st.switch_page("pages/runs.py", query_params={"run": run})
 
@@ -30,7 +32,7 @@ def train_further() -> None:
 with st.container(border=True):
     text, action = st.columns([3, 1], vertical_alignment="center", gap="large")
     if workspace.demo.is_open():
-        with state.errors_shown():
+        with session.errors_shown():
             demo = workspace.demo.open()
         text.markdown(
             "**The demo is open**: a synthetic land-cover set with two pairs of near-duplicate labels, "
@@ -54,7 +56,7 @@ with st.container(border=True):
         if action.button("Open the demo", type="primary", icon=":material/play_arrow:", width="stretch"):
             open_demo()
 
-with state.errors_shown():
+with session.errors_shown():
     rows = workspace.datasets.rows()
 
 checklist.show()
@@ -74,10 +76,10 @@ with right:
     runs = workspace.runs.rows()
     waiting = sum(r["state"] == "queued" for r in runs)
     begun = sorted((r for r in runs if r["state"] != "queued"), key=lambda r: -(r["finished"] or r["started"] or r["created"] or 0.0))
-    recent = sorted(begun, key=lambda r: r["state"] not in run_table.WORKING)[:8]
+    recent = sorted(begun, key=lambda r: r["state"] not in table.WORKING)[:8]
     if recent:
         tables.draw(
-            [{"run": r["run"], "state": run_table.state_title(r["state"]), "mean IoU": r["mean_iou"]} for r in recent],
+            [{"run": r["run"], "state": table.state_title(r["state"]), "mean IoU": r["mean_iou"]} for r in recent],
             column_config={
                 "mean IoU": st.column_config.NumberColumn(format="percent", help="Best validation mean IoU, or the final score")
             },

@@ -2,14 +2,17 @@
 
 import streamlit as st
 
-from segcore.ui import own_images, own_results, predict_options, scenes, state, viewer
+from segcore.ui import viewer
+from segcore.ui.compare import panels as compare_panels
+from segcore.ui.predict import inputs, results
+from segcore.ui.shared import prediction_options, session
 
-workspace = state.workspace()
-state.header("Predict", "What about my own image? Upload one or many; they stay on this machine.")
+workspace = session.workspace()
+session.header("Predict", "What about my own image? Upload one or many; they stay on this machine.")
 
-candidates = [r for r in state.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)]
+candidates = [r for r in session.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)]
 if not candidates:
-    state.empty(
+    session.empty(
         "There is no trained network to predict with. Train one, or open the demo, which brings five.",
         "pages/home.py",
         "Go to the start page",
@@ -17,59 +20,59 @@ if not candidates:
 
 left, right = st.columns([3, 1], vertical_alignment="bottom")
 with left:
-    run = state.choose_model("Model or ensemble", candidates, "run")
+    run = session.choose_model("Model or ensemble", candidates, "run")
 with right, st.popover("Options", icon=":material/tune:", width="stretch"):
-    options = predict_options.form("own")
-said = predict_options.sentence(options)
+    options = prediction_options.form("own")
+said = prediction_options.sentence(options)
 if said:
     st.caption(f"With {said}.")
 
-batch = own_images.choose()
+batch = inputs.choose()
 if batch is None:
     st.stop()
-own_images.refused(batch)
+inputs.refused(batch)
 
 controls, picker = st.columns([5, 3], vertical_alignment="bottom")
 with controls:
     shown = st.pills(
         "Panels",
-        list(own_results.PANELS),
+        list(results.PANELS),
         selection_mode="multi",
-        default=list(own_results.DEFAULT_PANELS),
-        format_func=lambda p: own_results.PANELS[p],
+        default=list(results.DEFAULT_PANELS),
+        format_func=lambda p: results.PANELS[p],
         key="own_panels",
         persist_state="session",
     )
 names = {image.id: image.name for image in batch.images}
 with picker:
-    image = state.choose_image(list(names), "own_image", f"Image, {len(names)} taken")
-facts = own_results.ensure(run, batch, image, options)
+    image = session.choose_image(list(names), "own_image", f"Image, {len(names)} taken")
+facts = results.ensure(run, batch, image, options)
 
-panels = tuple(p for p in own_results.PANELS if p in (shown or own_results.DEFAULT_PANELS))
-missing = scenes.crf_missing(workspace) if "crf" in panels else ""
+panels = tuple(p for p in results.PANELS if p in (shown or results.DEFAULT_PANELS))
+missing = compare_panels.crf_missing(workspace) if "crf" in panels else ""
 if missing:
     st.warning(missing, icon=":material/info:")
-    panels = tuple(p for p in panels if p != "crf") or own_results.DEFAULT_PANELS
-with state.errors_shown():
+    panels = tuple(p for p in panels if p != "crf") or results.DEFAULT_PANELS
+with session.errors_shown():
     place = workspace.predictions.answer_folder(run, batch, options).id
-    scene = own_results.packed_scene(workspace, run, batch.id, image, options, panels, place)
+    scene = results.packed_scene(workspace, run, batch.id, image, options, panels, place)
 result = viewer.show(scene, key="own", state=st.query_params.get("view"), listen=("step",))
 if result.share:
     st.query_params["view"] = result.share
 if result.step:
-    state.step(list(names), "own_image", result.step)
+    session.step(list(names), "own_image", result.step)
 found = batch.image(image)
 st.caption(
-    f"{state.plain(found.name)}, {found.width} x {found.height} pixels"
+    f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
     + (f"; {facts['backend']}, {facts['seconds']:.2f} s" if facts["backend"] else "")
     + (f"; {found.stretched}" if found.stretched else "")
-    + f". The newest {own_images.KEPT} uploads are kept in the workspace."
+    + f". The newest {inputs.KEPT} uploads are kept in the workspace."
 )
 
 one, all_of_them = st.columns(2, gap="large")
 with one:
     st.markdown("**Classes in this image**")
-    own_results.show_shares(run, batch, image, options)
+    results.show_shares(run, batch, image, options)
 with all_of_them:
     st.markdown("**Take away**")
-    own_results.take_away(run, batch, options)
+    results.take_away(run, batch, options)

@@ -2,24 +2,27 @@
 
 import streamlit as st
 
-from segcore.ui import state, training_form, tune_form, tune_panel
+from segcore.ui.shared import session
+from segcore.ui.train import form
+from segcore.ui.tune import form as tune_form
+from segcore.ui.tune import results
 
-workspace = state.workspace()
-state.header(
+workspace = session.workspace()
+session.header(
     "Tune",
     "Which settings are best? A study tries many, each by a training run of its own, and spends its time on those that promise most.",
 )
 
-name = state.choose_dataset()
-with state.errors_shown():
+name = session.choose_dataset()
+with session.errors_shown():
     dataset = workspace.datasets.open(name)
     studies = workspace.studies.ids(name)
 if not [s for s in dataset.splits if s]:
-    training_form.offer_splits(name)
+    form.offer_splits(name)
     st.stop()
 
 with st.expander("New study", icon=":material/add:", expanded=not studies, key="new_study"):
-    with state.errors_shown():
+    with session.errors_shown():
         config = tune_form.form(dataset, name)
     with st.container(horizontal=True):
         begin = st.button("Start the study", type="primary", icon=":material/play_arrow:", disabled=config is None)
@@ -30,13 +33,13 @@ with st.expander("New study", icon=":material/add:", expanded=not studies, key="
                 st.caption("space.json")
                 st.code(space, language="json")
     if begin and config is not None:
-        with state.errors_shown():
+        with session.errors_shown():
             run = workspace.studies.start(config)
         st.session_state["study"] = run
         st.toast("The study waits in the queue")
         st.rerun()
 
 if studies:
-    tune_panel.show(state.choose_from("Study", studies, "study"))
+    results.show(session.choose_from("Study", studies, "study"))
 else:
     st.caption("No study of this data set yet: the one above needs three choices.")

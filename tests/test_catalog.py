@@ -15,7 +15,7 @@ from segcore.data.augmentation.transforms import PRESETS
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import RULES
 from segcore.runs.folder.status import STATES
-from segcore.ui.run_panel import BADGES
+from segcore.ui.runs.detail import BADGES
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = {

@@ -8,8 +8,8 @@ from segcore.config import EvaluateConfig
 from segcore.labels import LabelMap
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import is_available
-from segcore.ui import scenes
-from segcore.ui.run_names import short_name
+from segcore.ui.compare import panels as compare_panels
+from segcore.ui.shared.run_names import short_name
 from segcore.ui.viewer import Panel
 
 
@@ -18,7 +18,7 @@ def titles(header: dict) -> list[str]:
 
 
 def panels_of(workspace, *arguments) -> dict[str, Panel]:
-    return {panel.title: panel for panel in scenes.model_scene(workspace, *arguments).panels}
+    return {panel.title: panel for panel in compare_panels.model_scene(workspace, *arguments).panels}
 
 
 def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
@@ -33,7 +33,7 @@ def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
 
 def test_the_panels_hold_the_workspaces_arrays(trained) -> None:
     shelf, sample = trained.workspace.scenes, "test/scene_2"
-    shown = panels_of(trained.workspace, [trained.ensemble], "test", sample, list(scenes.PANELS))
+    shown = panels_of(trained.workspace, [trained.ensemble], "test", sample, list(compare_panels.PANELS))
     probabilities = shelf.probabilities(trained.ensemble, "test", sample)
     prediction = probabilities.argmax(-1)
     np.testing.assert_array_equal(shown["True mask"].mask, shelf.truth("tiny", sample))
@@ -132,7 +132,7 @@ def test_masks_are_shown_through_a_saved_merge(trained) -> None:
     merge = LabelMap(((0, 1), (2,), (3,)), "green")
     dataset = workspace.datasets.open("tiny")
     dataset.save_label_map(merge)
-    shown = scenes.model_scene(workspace, [trained.ensemble], "test", sample, ["truth", "prediction", "confidence"], "green")
+    shown = compare_panels.model_scene(workspace, [trained.ensemble], "test", sample, ["truth", "prediction", "confidence"], "green")
     prediction = workspace.scenes.prediction(trained.ensemble, "test", sample)
     truth = workspace.scenes.truth("tiny", sample)
     np.testing.assert_array_equal(shown.panels[0].mask, merge.apply(truth, dataset.label_set))
@@ -148,13 +148,13 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
     merge = LabelMap(((0, 1), (2,), (3,)), "green")
     dataset = workspace.datasets.open("tiny")
     dataset.save_label_map(merge)
-    chosen = ["truth", "prediction", *scenes.MERGED]
-    shown = scenes.model_scene(workspace, [trained.ensemble], "test", sample, chosen, "green")
+    chosen = ["truth", "prediction", *compare_panels.MERGED]
+    shown = compare_panels.model_scene(workspace, [trained.ensemble], "test", sample, chosen, "green")
     panels = {panel.title: panel for panel in shown.panels}
     assert shown.label_set.class_names == ["field", "forest", "road", "roof", "field + forest"]
     truth, prediction = workspace.scenes.truth("tiny", sample), workspace.scenes.prediction(trained.ensemble, "test", sample)
     places = np.array([4, 2, 3])
-    refined = scenes.crf_mask(workspace, trained.ensemble, "test", sample)
+    refined = compare_panels.crf_mask(workspace, trained.ensemble, "test", sample)
     for title, mask in (("True mask", truth), ("Predicted mask", prediction), ("CRF mask", refined)):
         merged = merge.apply(mask, dataset.label_set)
         expected = np.where(merged == 255, 255, places[np.minimum(merged, 2)])
@@ -181,7 +181,7 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
 
 def test_a_difference_is_of_the_first_model_and_what_is_held_against_may_be_hidden(trained) -> None:
     a, b = trained.members
-    scene = scenes.model_scene(trained.workspace, [a, b], "test", trained.samples["test"][0], ["difference"])
+    scene = compare_panels.model_scene(trained.workspace, [a, b], "test", trained.samples["test"][0], ["difference"])
     (shown,) = [panel for panel in scene.panels if not panel.hidden]
     np.testing.assert_array_equal(shown.mask, trained.workspace.scenes.prediction(b, "test", trained.samples["test"][0]))
     first = trained.workspace.scenes.prediction(a, "test", trained.samples["test"][0])

@@ -4,7 +4,7 @@ import pytest
 
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.dendrogram import build_dendrogram
-from segcore.ui import merge_board, merging
+from segcore.ui.compress import board, chooser
 
 IDS = [3, 5, 8, 11]
 
@@ -36,7 +36,7 @@ def shows(at, read, trained, groups: list[list[int]], split: str = "validation")
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
 def test_the_page_cuts_the_tree_as_the_tree_does(trained, number) -> None:
     tree = build_dendrogram(trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0))
-    groups = merging.cut(tree.to_json(IDS)["joints"], IDS, number)
+    groups = chooser.cut(tree.to_json(IDS)["joints"], IDS, number)
     assert groups == [[IDS[i] for i in group] for group in tree.cut(number).groups]
 
 
@@ -246,4 +246,4 @@ def test_predicted_and_realised_stand_side_by_side(trained, made_up, started, op
     ],
 )
 def test_what_a_browser_sends_is_checked(moved, wanted) -> None:
-    assert merge_board.checked(moved, dict(zip(IDS, "abcd", strict=True))) == wanted
+    assert board.checked(moved, dict(zip(IDS, "abcd", strict=True))) == wanted

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from segcore.ui import measuring
+from segcore.ui.shared import dataset_scans
 
 TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
 
@@ -45,7 +45,7 @@ def test_places_are_of_the_chosen_class_and_split(workspace, open_page, read) ->
 
 
 def test_a_large_data_set_is_measured_when_asked_and_once(open_page, monkeypatch) -> None:
-    monkeypatch.setattr(measuring, "AT_ONCE", 0)
+    monkeypatch.setattr(dataset_scans, "AT_ONCE", 0)
     at = open_page("dataset", dataset="tiny", show="Health")
     assert not [d for d in at.dataframe if "mend" in d.value.columns]
     button(at, "Check the data set").click().run()

@@ -5,7 +5,7 @@ import pytest
 
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.metrics.slices import score_slices, slice_by_class
-from segcore.ui import score_charts
+from segcore.ui.evaluate import charts
 
 
 def tab(open_page, title: str, run: str, **query: str):
@@ -80,7 +80,7 @@ def test_parts_are_the_slices_of_the_counts(trained, open_page, read) -> None:
     read.check(at.button_group(key="part").set_value("brightness").run())
     assert next(d.value for d in at.dataframe if "part" in d.value)["images"].sum() == 3
     read.check(at.button_group(key="part").set_value("size of things").run())
-    assert len(read.figure(at, "sizes")["data"]) == len(score_charts.SIZES)
+    assert len(read.figure(at, "sizes")["data"]) == len(charts.SIZES)
 
 
 def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> None:

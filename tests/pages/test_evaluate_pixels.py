@@ -5,8 +5,8 @@ import pytest
 
 from segcore.evaluation.metrics.robustness import stage_name
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.ui.run_names import called
-from segcore.ui.state import plain
+from segcore.ui.shared.run_names import called
+from segcore.ui.shared.session import plain
 
 
 def tab(open_page, title: str, run: str):

@@ -5,7 +5,7 @@ import numpy as np
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.environment import note_environment
 from segcore.runs.folder.run_folder import evolution_stage
-from segcore.ui import run_queue
+from segcore.ui.runs import queue
 
 
 def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
@@ -153,5 +153,5 @@ def test_a_damaged_run_is_in_the_table_whatever_kinds_are_shown(trained, open_pa
 
 def test_the_card_notices_a_run_that_only_changed_its_state() -> None:
     rows = [{"run": "b", "state": "queued"}, {"run": "a", "state": "running"}, {"run": "c", "state": "finished"}]
-    assert run_queue._busy(rows) == [("a", "running"), ("b", "queued")]
-    assert run_queue._busy([{**rows[0], "state": "starting"}, *rows[1:]]) != run_queue._busy(rows)
+    assert queue._busy(rows) == [("a", "running"), ("b", "queued")]
+    assert queue._busy([{**rows[0], "state": "starting"}, *rows[1:]]) != queue._busy(rows)

@@ -16,7 +16,7 @@ from segcore.runs.dispatch import throughput_probe
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.devices import Device
 from segcore.runs.queue import jobs
-from segcore.ui.training_form import command_line
+from segcore.ui.train.form import command_line
 
 
 def parsed(line: str) -> tuple[TrainConfig, int]:

@@ -7,7 +7,7 @@ import pytest
 from segcore.cli import build_parser
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.ui.tune_form import command_line
+from segcore.ui.tune.form import command_line
 
 BASE = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64))
 SPACE = SearchSpace(loss=("jaccard_distance", "dice"), learning_rate=Range(1e-4, 1e-2))

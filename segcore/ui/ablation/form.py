@@ -1,0 +1,114 @@
+"""The form that starts a study of recipes: which study, on which data sets, with which weights files and seeds."""
+
+import dataclasses
+import json
+
+import streamlit as st
+
+from segcore.config.recipe_study import RecipeStudy, study_from_json
+from segcore.errors import SegcoreError
+from segcore.ui.shared import session
+
+OWN = "a file of your own"
+
+
+def show() -> None:
+    """Draw the form; starts the study where that is asked for."""
+    study = _study()
+    if study is None:
+        return
+    if study.about:
+        st.caption(study.about)
+    workspace, kept = session.workspace(), _kept(study.name)
+    known = workspace.datasets.names()
+    elsewhere = st.session_state.get("dataset")
+    usual = [name for name in kept[0] if name in known] or ([elsewhere] if elsewhere in known else known[:1])
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        datasets = st.multiselect(
+            "Data sets",
+            known,
+            default=usual,
+            key=f"study_datasets_{study.name}",
+            help="Several, such as folds of one, are pooled: a pair is then a data set and a seed. They must have the same classes.",
+        )
+        weights: dict[str, str] = {}
+        for name in study.file_names:
+            path = st.text_input(
+                f"Weights file: {study.files.get(name, name)}",
+                value=kept[1].get(name, ""),
+                placeholder="its path on this machine; empty leaves out the rows that need it",
+                key=f"study_weights_{study.name}_{name}",
+            ).strip()
+            weights |= {name: path} if path else {}
+    with right:
+        seeds = st.multiselect(
+            "Seeds",
+            range(max(10, *study.seeds, 0) + 1),
+            default=list(study.seeds),
+            key=f"study_seeds_{study.name}",
+            help="Of every recipe. Two tell a difference from chance only where it is large; more can be added later.",
+        )
+        rows = st.multiselect(
+            "Rows",
+            [row.name for row in study.rows],
+            key=f"study_rows_{study.name}",
+            placeholder="all",
+            help="Some rows only, with the base and what they are compared with; all where none is chosen.",
+        )
+    try:
+        plan = workspace.recipe_studies.plan(dataclasses.replace(study, seeds=tuple(seeds)), datasets, weights)
+        progress = workspace.recipe_studies.progress(plan)
+    except SegcoreError as error:
+        st.info(str(error), icon=":material/info:")
+        return
+    st.caption(
+        f"{len(study.rows)} rows beside the base. For all of them {progress.to_train} networks have yet to be trained; "
+        "trainings that are there already are taken over."
+    )
+    if st.button("Start the study", icon=":material/play_arrow:", type="primary", key="study_start"):
+        with session.errors_shown():
+            queued = workspace.recipe_studies.start(plan, rows)
+        st.session_state["recipe_study"] = plan.name
+        st.toast(f"{len(queued)} runs wait in the queue" if queued else "Nothing is missing: all its runs are there or under way")
+        st.rerun()
+
+
+def _study() -> RecipeStudy | None:
+    """Let the user choose a study that comes along, one of this workspace, or a file; None while there is none."""
+    shelf = session.workspace().recipe_studies
+    started = [name for name in shelf.names() if name.split("--")[0] not in shelf.shipped()]
+    options = [*shelf.shipped(), *started, OWN]
+    chosen = session.choose_from("Which", options, "study_file", help="docs/studies.md says how one is written; any of them is a start.")
+    if chosen != OWN:
+        with session.errors_shown():
+            study = shelf.open(chosen).study if chosen in started else shelf.read(chosen)
+        st.download_button(
+            "Its file, to change",
+            json.dumps(study.to_json(), indent=1),
+            file_name=f"{study.name}.json",
+            icon=":material/download:",
+            key="study_download",
+        )
+        return study
+    given = st.file_uploader("Study file", type="json", key="study_upload")
+    if given is None:
+        return None
+    with session.errors_shown():
+        try:
+            return study_from_json(json.loads(given.getvalue()))
+        except ValueError as error:
+            raise SegcoreError("Expected a study as JSON, received something else: see docs/studies.md.") from error
+
+
+def _kept(name: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the data sets and weights files that a study of that name was started with, those of the first of several."""
+    shelf = session.workspace().recipe_studies
+    for kept in shelf.names():
+        if kept.split("--")[0] == name:
+            try:
+                plan = shelf.open(kept)
+            except SegcoreError:
+                continue
+            return plan.datasets, plan.weights
+    return (), {}

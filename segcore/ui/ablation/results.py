@@ -1,0 +1,201 @@
+"""A study of recipes as it stands: how far it is, what was said and what was found, by how much, at what cost."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.ui.ablation import charts
+from segcore.ui.ensemble.charts import gains
+from segcore.ui.shared import manual, session, tables
+from segcore.workspace.study_rows import BORNE_OUT, csv_table, markdown_table
+from segcore.workspace.study_table import Plan, Progress, Table, set_beside, study_page
+
+POLL_SECONDS = 5
+VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· cannot tell", "": ""}
+
+
+def show(name: str) -> None:
+    """Draw a study; it follows by itself while its runs are under way."""
+    shelf = session.workspace().recipe_studies
+    with session.errors_shown():
+        plan = shelf.open(name)
+        cells = shelf.cells(plan)
+        progress = shelf.progress(plan, cells)
+    st.session_state["study_progress_read"] = progress
+    st.fragment(_progress, run_every=POLL_SECONDS if progress.pending else None)(plan, progress)
+    with session.errors_shown(), st.spinner("Scoring"):
+        table = shelf.table(plan, cells)
+    known = [row for row in table.rows if row.score is not None]
+    if not known:
+        st.info("No row has its score yet: the base comes first.", icon=":material/hourglass_top:")
+        return
+    _numbers(table)
+    _charts(table)
+    _table(table)
+    _beside(table)
+    _downloads(plan, table)
+
+
+def _progress(plan: Plan, before: Progress) -> None:
+    """Show how far the study is; draws the page anew when a score was added."""
+    now = st.session_state.pop("study_progress_read", None) or session.workspace().recipe_studies.progress(plan)
+    if (now.done, bool(now.pending), now.broken) != (before.done, bool(before.pending), before.broken):
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", key="study_progress"):
+        waits = f", {len(now.pending)} runs wait or work" if now.pending else ""
+        st.progress(now.done / max(now.total, 1), text=f"{now.done} of {now.total} scores{waits}")
+        if now.pending:
+            if st.button("Stop", icon=":material/stop:", key="study_stop", help="What has ended is kept; the study goes on by Continue."):
+                with session.errors_shown():
+                    for run in now.pending:
+                        session.workspace().runs.stop(run)
+                st.rerun()
+        elif now.done < now.total and st.button(
+            "Continue", icon=":material/resume:", key="study_go_on", help="Queues what is missing; runs that failed are tried again."
+        ):
+            with session.errors_shown():
+                session.workspace().recipe_studies.start(plan)
+            st.rerun()
+    for run in now.broken[:3]:
+        cause = session.workspace().runs.open(run).status().cause
+        st.warning(f"{session.plain(run)}: {session.plain(cause)}", icon=":material/warning:")
+
+
+def _numbers(table: Table) -> None:
+    base = table.rows[0]
+    judged = [row for row in table.rows if row.verdict]
+    one, two, three, four = st.columns(4)
+    low, high = base.interval
+    sure = "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+    one.metric(
+        "Base, mean IoU",
+        session.percent(base.score),
+        sure or None,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Mean over the base's runs of the mean IoU over the set, from the counts of all images added up. Below: its interval over "
+            "images and seeds.",
+            "studies#reading-the-table",
+        ),
+    )
+    for column, verdict, title in (
+        (two, "helps", "Rows that help"),
+        (three, "hurts", "Rows that hurt"),
+        (four, "cannot tell", "Cannot tell"),
+    ):
+        column.metric(
+            title,
+            sum(row.verdict == verdict for row in judged),
+            border=True,
+            height="stretch",
+            help=manual.see(
+                "By the interval of the difference: all of it above 0, all below, or 0 inside it.", "studies#reading-the-table"
+            ),
+        )
+    against = [row.row for row in judged if row.agreement == "contradicts"]
+    if against:
+        st.warning(f"Contradicts what was said: {session.plain(', '.join(against))}.", icon=":material/priority_high:")
+    st.caption(f"{table.protocol} Data: {', '.join(table.plan.datasets)}.")
+
+
+def _charts(table: Table) -> None:
+    rows = [row for row in table.rows if row.difference is not None]
+    left, right = st.columns([3, 2], gap="large")
+    if rows:
+        with left:
+            st.markdown("**By how much each differs**", help="Against the base, or what the table names; lines are the intervals.")
+            names = [f"{row.row}" for row in rows]
+            figure = gains(names, [row.difference for row in rows], [row.difference_interval for row in rows], "points of mean IoU")
+            st.plotly_chart(figure, key="study_gains", config=session.CHART, alt="Difference of each row with its interval")
+    if any(row.seconds for row in table.rows):
+        with right:
+            st.markdown("**Score and cost**", help="Training alone, on this machine beside whatever else it did.")
+            figure = charts.score_and_cost(table.rows)
+            st.plotly_chart(figure, key="study_costs", config=session.CHART, alt="Mean IoU of each row over its training time")
+
+
+def _table(table: Table) -> None:
+    tables.draw(
+        [_cells(row.to_json()) for row in table.rows],
+        height=min(900, 38 + 35 * len(table.rows)),
+        column_config={
+            "mean IoU": st.column_config.NumberColumn(format=tables.PERCENT, help="Mean over the pairs"),
+            "points": st.column_config.NumberColumn(format="%+.1f", help="Difference from what it is compared with"),
+            "row": st.column_config.TextColumn(pinned=True),
+            "interval": st.column_config.TextColumn(help="Of the difference, over images and seeds; of an ensemble over images"),
+            "training, s": st.column_config.NumberColumn(format="%.0f"),
+            "memory, GiB": st.column_config.NumberColumn(format="%.1f", help="The most that was seen while training"),
+            "parameters, M": st.column_config.NumberColumn(format="%.1f", help="Estimated from the catalogue"),
+            "note": st.column_config.TextColumn(width="large"),
+        },
+        alt="All rows of the study",
+    )
+    with st.expander("How sure is this?", icon=":material/help:"):
+        for sentence in table.sentences:
+            st.markdown(f"- {session.plain(sentence)}")
+
+
+def _beside(table: Table) -> None:
+    """Set the same study on other data beside this one."""
+    shelf = session.workspace().recipe_studies
+    own = table.plan.study.name
+    others = [name for name in shelf.names() if name != table.plan.name and name.split("--")[0] == own]
+    if not others:
+        return
+    chosen = st.multiselect("Beside the same study on other data", others, key=f"study_beside_{table.plan.name}", placeholder="none")
+    if not chosen:
+        return
+    with session.errors_shown():
+        lines = set_beside([table, *(shelf.table(shelf.open(name)) for name in chosen)])
+    tables.draw(
+        [
+            {"row": line["row"]}
+            | {
+                f"{name}, {what}": found[key]
+                for name, found in line["on"].items()
+                for what, key in (("points", "points"), ("verdict", "verdict"))
+            }
+            for line in lines
+        ],
+        column_config={f"{name}, points": st.column_config.NumberColumn(format="%+.1f") for name in (table.plan.name, *chosen)},
+        alt="Differences of each row on each data set",
+    )
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    low, high = row["difference_interval"]
+    known = row["difference"] is not None
+    return {
+        "row": row["row"],
+        "verdict": VERDICTS[row["verdict"]] or ("" if row["state"] == "finished" else row["state"]),
+        "mean IoU": None if row["score"] is None else 100 * row["score"],
+        "points": 100 * row["difference"] if known else None,
+        "interval": f"{100 * low:+.1f} to {100 * high:+.1f}" if known and low is not None and high is not None else "",
+        "against": row["against"] if known else "",
+        "was said": row["said"],
+        "borne out": BORNE_OUT[row["agreement"]],
+        "pairs": len(row["pairs"]) or None,
+        "training, s": row["seconds"],
+        "memory, GiB": None if row["memory"] is None else row["memory"] / 2**30,
+        "parameters, M": None if row["parameters"] is None else row["parameters"] / 1e6,
+        "note": " ".join(part for part in (row["cause"], row["note"]) if part),
+    }
+
+
+def _downloads(plan: Plan, table: Table) -> None:
+    workspace, name = session.workspace(), plan.study.name
+    try:
+        facts = workspace.reports.facts([run for row in table.rows for run in row.runs][:1])
+    except SegcoreError:
+        facts = {}
+    with st.container(horizontal=True, key="study_files"):
+        for label, text, suffix, kind in (
+            ("Report (HTML)", study_page(table, facts), "html", "text/html"),
+            ("Table (CSV)", csv_table([row.to_json() for row in table.rows]), "csv", "text/csv"),
+            ("Table (Markdown)", markdown_table(table.rows), "md", "text/markdown"),
+        ):
+            st.download_button(label, text, file_name=f"{name}.{suffix}", mime=kind, icon=":material/download:", key=f"study_{suffix}")

@@ -1,0 +1,287 @@
+"""What is asked of a balance plan: the form, the plan itself (made once for each question), and the plans kept."""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from segcore.catalog import BALANCE_MODES, BALANCE_RULES
+from segcore.data.balance.planner import MAX_REPEATS
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.statistics.imbalance import shares_of
+from segcore.data.statistics.statistics import ClassStatistics
+from segcore.errors import SegcoreError
+from segcore.ui.shared import session
+from segcore.workspace import Workspace
+
+GROUNDS = {"nominal": "All alike", "ordered": "By order"}
+TARGETS = {"uniform": "Every class alike", "tempered": "Only nearer", "custom": "My own"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question to the planner.
+
+    Attributes:
+        dataset: Name of the data set.
+        split: Its split.
+        mode: A name in ``catalog.BALANCE_MODES``.
+        max_repeats: Most times that an image stands there.
+        budget: Most copies in all; None for no limit.
+        target: "uniform", "tempered", or a share for each class.
+        temper: Exponent of "tempered".
+        ground: "nominal" or "ordered".
+        rule: A name in ``catalog.BALANCE_RULES``.
+        amount: How much a rule other than "nearest" repeats.
+        seed: Seed of its lots.
+    """
+
+    dataset: str
+    split: str
+    mode: str
+    max_repeats: int
+    budget: int | None
+    target: str | tuple[float, ...]
+    temper: float
+    ground: str = "nominal"
+    rule: str = "nearest"
+    amount: float | None = None
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """A text that is another for another question."""
+        return "-".join(map(str, astuple(self)))
+
+    def how(self) -> dict[str, Any]:
+        """Return the planner's named arguments."""
+        lots = {} if self.rule == "nearest" else {"amount": self.amount, "seed": self.seed}
+        return {"target": self.target, "temper": self.temper, "ground": self.ground, "rule": self.rule, **lots}
+
+    def arguments(self) -> list[str]:
+        """Return the options of the shell's ``balance`` that ask the same."""
+        words = ["--split", self.split, "--mode", self.mode, "--max-repeats", str(self.max_repeats)]
+        if self.rule != "nearest":
+            words += ["--rule", self.rule, "--amount", f"{self.amount:g}", "--seed", str(self.seed)]
+        elif self.budget is not None:
+            words += ["--budget", str(self.budget)]
+        if self.target == "tempered":
+            words += ["--target", "tempered", "--temper", f"{self.temper:g}"]
+        elif self.target != "uniform":
+            words += ["--target", ",".join(f"{value:g}" for value in self.target)]
+        if self.ground != "nominal":
+            words += ["--ground", self.ground]
+        return words
+
+
+def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
+    """Draw the form over a data set with splits and return what is asked.
+
+    Args:
+        dataset: The data set.
+        part: Returns the class counts of a split, to start a target of one's own from.
+    """
+    split = session.choose_split(dataset.splits, default="train", key="plan_split")
+    one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
+    with one:
+        mode = str(
+            st.segmented_control(
+                "Balance",
+                list(BALANCE_MODES),
+                default="pixel",
+                format_func=lambda m: BALANCE_MODES[m].title,
+                required=True,
+                key="mode",
+                bind="query-params",
+                help="  \n".join(f"{choice.title}: {choice.summary}" for choice in BALANCE_MODES.values()),
+            )
+        )
+    with two:
+        target = str(
+            st.segmented_control(
+                "Target",
+                list(TARGETS),
+                default="uniform",
+                format_func=TARGETS.__getitem__,
+                required=True,
+                key="target",
+                help="Every class alike: equal shares. Only nearer: shares to a power below 1, so that rare classes gain and stay rarer. "
+                "My own: a share for each class.",
+            )
+        )
+    with three:
+        cap = st.number_input("Cap", 1, MAX_REPEATS, 5, key="cap", help="Most times that an image stands in an epoch, itself counted.")
+    ruled = st.session_state.get("rule", "nearest") != "nearest"
+    with four:
+        told = "Most copies in all; empty: no limit."
+        budget = st.number_input("Budget", 0, None, None, key="budget", placeholder="no limit", disabled=ruled, help=told)
+    wished: str | tuple[float, ...] = target
+    temper = 0.5
+    if target == "tempered":
+        temper = float(
+            st.slider("Power", 0.0, 1.0, 0.5, 0.05, key="temper", help="0: the classes that occur alike; 1: the shares as they are.")
+        )
+    elif target == "custom":
+        wished = _own_target(dataset, part(split), mode)
+    rule, amount, seed, ground = _rule(dataset)
+    limit = None if budget is None or rule != "nearest" else int(budget)
+    return Request(dataset.name, split, mode, int(cap), limit, wished, temper, ground, rule, amount, seed)
+
+
+def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[float, ...]:
+    """Let the user write a share for each class; they start as they are."""
+    shares = shares_of(part.totals(mode))
+    names = dataset.label_set.class_names
+    rows: list[dict[str, Any]] = [
+        {"class": n, "now": float(s), "wished": round(100 * float(s), 2)} for n, s in zip(names, shares, strict=True)
+    ]
+    edited = st.data_editor(
+        rows,
+        hide_index=True,
+        key=f"own_target_{mode}_{dataset.fingerprint[:12]}",
+        disabled=["class", "now"],
+        height=min(420, 40 + 36 * len(rows)),
+        column_config={
+            "now": st.column_config.NumberColumn(format="percent", help="Share of the split as it is."),
+            "wished": st.column_config.NumberColumn(min_value=0, required=True, format="%.2f", help="Divided by the sum of the column."),
+        },
+        alt="The share wished for each class",
+    )
+    wished = tuple(float(row["wished"] or 0) for row in edited)
+    total = sum(wished)
+    if not total:
+        st.error("Expected at least one share above 0, received none: write one.", icon=":material/error:")
+        st.stop()
+    if abs(total - 100) > 0.5:
+        st.caption(f"They sum to {total:.2f} and are divided by that.")
+    return wished
+
+
+def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
+    """Ask by which rule images repeat, how much and with which lots, and what moving between classes costs."""
+    one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
+    with one:
+        rule = str(
+            st.selectbox(
+                "Copies are chosen by",
+                list(BALANCE_RULES),
+                format_func=lambda r: BALANCE_RULES[r].title,
+                key="rule",
+                bind="query-params",
+                help="  \n".join(f"{choice.title}: {choice.summary}" for choice in BALANCE_RULES.values()),
+            )
+        )
+    with two:
+        ground = str(
+            st.segmented_control(
+                "Distance between classes",
+                list(GROUNDS),
+                default="nominal",
+                format_func=GROUNDS.__getitem__,
+                required=True,
+                key="ground",
+                help="All alike: any two classes are equally far apart (half the sum of the differences). By order: classes are steps of a "
+                "scale, as of damage or depth, and moving a share costs the steps between, in the order of the tab Classes.",
+            )
+        )
+    if rule == "nearest":
+        return rule, None, 0, ground
+    with three:
+        if rule == "lvis":
+            told = "Classes in less than this share of the images are rare."
+            amount = float(st.number_input("Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=told))
+        else:
+            amount = float(st.number_input("Copies", 0.0, 10.0, 0.25, 0.05, key="clone_share", help="As a share of the images."))
+    with four:
+        seed = int(st.number_input("Seed", 0, 2**31 - 1, 0, key="rule_seed", help="Of the rule's lots; the same seed, the same copies."))
+    return rule, amount, seed, ground
+
+
+def make_plan(workspace: Workspace, stamp: str, request: Request) -> BalancePlan:
+    """Return the plan that answers a request; made once while the data set stays.
+
+    Args:
+        workspace: Where the data set lies.
+        stamp: A text that changes with the data set.
+        request: What is asked.
+
+    Raises:
+        SegcoreError: The split has no masks.
+    """
+    return _plan(workspace, stamp, request.key, request)
+
+
+@st.cache_data(max_entries=40, show_spinner="Choosing copies and the floor ...")
+def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> BalancePlan:
+    return _workspace.datasets.plan_balance(
+        _request.dataset,
+        _request.split,
+        _request.mode,
+        _request.max_repeats,
+        _request.budget,
+        **_request.how(),
+    )
+
+
+def repeated_images(workspace: Workspace, stamp: str, request: Request, plan: BalancePlan) -> list[dict[str, Any]]:
+    """Return which images a plan repeats and what they bring, most repeats first; found once while the data set stays.
+
+    Args:
+        workspace: Where the data set lies.
+        stamp: A text that changes with the data set.
+        request: What was asked.
+        plan: Its answer.
+    """
+    return _repeated(workspace, stamp, request.key, request.dataset, plan)
+
+
+def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[dict[str, Any]]:
+    """Return what each rule of ``catalog.BALANCE_RULES`` reaches with its usual amount, under the same target and cap.
+
+    Args:
+        workspace: Where the data set lies.
+        stamp: A text that changes with the data set.
+        request: What is asked; its rule is left aside.
+    """
+    rows = []
+    for rule, choice in BALANCE_RULES.items():
+        amount = {"lvis": 0.5, "ml_ros": 0.25}.get(rule)
+        plan = make_plan(workspace, stamp, replace(request, rule=rule, amount=amount, seed=0, budget=None))
+        size = round(plan.effective_sample_size, 1)
+        rows.append({"rule": choice.title, "after": round(plan.after, 4), "copies": plan.copies, "effective sample size": size})
+    return rows
+
+
+@st.cache_data(max_entries=40, show_spinner=False)
+def _repeated(_workspace: Workspace, stamp: str, key: str, dataset: str, _plan: BalancePlan) -> list[dict[str, Any]]:
+    return _workspace.datasets.repeated(dataset, _plan)
+
+
+def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return a table row for each plan saved with a data set; one that is no plan says so.
+
+    Raises:
+        SegcoreError: A plan's file cannot be read; the sentence names it.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, data in dataset.plans().items():
+        try:
+            plan = BalancePlan.from_json(data)
+        except SegcoreError:
+            rows.append({"plan": name, "for": "damaged: make it again"})
+            continue
+        rows.append(
+            {
+                "plan": name,
+                "for": f"{plan.split}, {BALANCE_MODES[plan.mode].title.lower()}" if plan.mode in BALANCE_MODES else plan.split,
+                "cap": plan.max_repeats,
+                "budget": plan.budget,
+                "before": round(plan.before, 4),
+                "after": round(plan.after, 4),
+                "floor": None if plan.floor is None else round(plan.floor, 4),
+                "copies": plan.copies,
+            }
+        )
+    return rows

@@ -1,0 +1,116 @@
+"""Which images a plan repeats and why, and the very copies that training will see."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from segcore.catalog import AUGMENTATIONS
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.dataset.dataset import Dataset
+from segcore.errors import SegcoreError
+from segcore.ui.shared import pictures, session, tables
+from segcore.ui.shared.dataset_scans import LISTED, stamp
+from segcore.workspace import Workspace
+
+SHOWN_COPIES = 5
+PICTURED = 60
+"""Rows of the table that carry a picture."""
+
+Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, Any]]]
+
+
+def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
+    """Draw the repeated images, most repeats first, with a picture and the classes that they bring.
+
+    Args:
+        dataset: The data set.
+        rows: As ``datasets.repeated`` returns them.
+        name: Start of the names of files to download.
+    """
+    shown = [
+        {
+            "picture": _small(dataset, row["sample"], stamp(dataset)) if number < PICTURED else None,
+            "image": row["sample"],
+            "stands there": row["repeats"],
+            "brings": ", ".join(row["brings"]),
+        }
+        for number, row in enumerate(rows[:LISTED])
+    ]
+    tables.draw(
+        shown,
+        row_height=64,
+        height=420,
+        column_config={
+            "picture": st.column_config.ImageColumn("", width="small"),
+            "stands there": st.column_config.NumberColumn(format="%d times", help="In every epoch, itself counted."),
+            "brings": st.column_config.TextColumn(help="Classes that the split has too little of, and this image more than most."),
+        },
+        alt="Images that repeat, and why",
+    )
+    told = [{"sample": r["sample"], "repeats": r["repeats"], "brings": ", ".join(r["brings"])} for r in rows]
+    if len(rows) > LISTED:
+        st.caption(f"The first {LISTED:,} of {len(rows):,} images; the file holds all.")
+    st.download_button(
+        "Download CSV",
+        lambda: session.csv_bytes(told),
+        f"{name}-repeats.csv",
+        "text/csv",
+        key="csv_repeats",
+        icon=":material/download:",
+    )
+
+
+@st.cache_data(max_entries=600, max_size="20MB", show_spinner=False)
+def _small(_dataset: Dataset, sample: str, stamp: str) -> str | None:
+    try:
+        return pictures.data_url(pictures.thumbnail(_dataset, sample, 112))
+    except SegcoreError:
+        return None  # its health says so
+
+
+def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[str]) -> None:
+    """Draw a few copies of one repeated sample as an epoch sees them.
+
+    Args:
+        dataset: The data set.
+        plan: The plan.
+        plan_key: A text that is another for another plan.
+        samples: Samples that can be chosen.
+    """
+    one, two, three, four = st.columns([4, 3, 2, 2], vertical_alignment="bottom")
+    with one:
+        sample = session.choose_from("Image", samples, "copies_of")
+    with two:
+        presets = list(AUGMENTATIONS)
+        preset = str(
+            st.selectbox("Augmentation", presets, index=presets.index("light"), format_func=lambda p: AUGMENTATIONS[p].title, key="preset")
+        )
+    with three:
+        seed = int(st.number_input("Seed of the run", 0, 2**31 - 1, 0, key="copies_seed"))
+    with four:
+        epoch = int(st.number_input("Epoch", 1, 100_000, 1, key="copies_epoch"))
+    st.caption(AUGMENTATIONS[preset].summary)
+    with session.errors_shown():
+        made = _copies(session.workspace(), plan, dataset.name, stamp(dataset), plan_key, sample, preset, seed, epoch - 1)
+    columns = st.columns(min(len(made), SHOWN_COPIES), gap="small")
+    for number, (column, (image, mask, drawn)) in enumerate(zip(columns, made, strict=False), 1):
+        column.image(image, width="stretch", alt=f"Copy {number} of {sample}")
+        words = ", ".join(name.replace("_", " ") for name in drawn) or "as it is"
+        column.image(mask, caption=f"{number} of {len(made)}: {words}", width="stretch", alt=f"Mask of copy {number}")
+    if len(made) == 1:
+        st.caption("This image stands there once.")
+    st.caption(
+        "Image and mask under one draw, in the order of the epoch, as a run with this seed, plan and augmentation learns from them. "
+        "What comes from outside the image, or was cut out, is ignored (dark)."
+    )
+
+
+@st.cache_data(max_entries=60, max_size="120MB", show_spinner="Drawing copies ...")
+def _copies(
+    _workspace: Workspace, _plan: BalancePlan, dataset: str, stamp: str, plan_key: str, sample: str, preset: str, seed: int, epoch: int
+) -> Pictures:
+    label_set = _workspace.datasets.open(dataset).label_set
+    copies = _workspace.datasets.copies(dataset, _plan, sample, preset, seed, epoch)
+    return [(image, pictures.paint(mask, label_set), drawn) for image, mask, drawn in copies[:SHOWN_COPIES]]

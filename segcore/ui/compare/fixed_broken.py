@@ -1,0 +1,132 @@
+"""What model B mends and what it breaks of model A: pixels by pair of classes, and the images where it happens."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import streamlit as st
+
+from segcore.evaluation.counts.fixed_broken import Exchange
+from segcore.ui.compare import fixed_broken_chart
+from segcore.ui.shared import cached_scores, manual, session, tables
+from segcore.workspace import Workspace
+
+LISTED = 60
+
+
+Progress = Callable[[int, int, str], None]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _counted(
+    _workspace: Workspace, a: str, b: str, split: str, stages: tuple[str, str], stamps: tuple[str, str], _progress: Progress
+) -> Exchange:
+    return _workspace.rankings.exchange(a, b, split, *stages, progress=_progress)
+
+
+def show(runs: Sequence[str], split: str) -> None:
+    """Draw the matrix of fixed and broken pixels of two models, and the images behind a cell.
+
+    Args:
+        runs: Ids of runs over one data set, which have counts of the split.
+        split: Name of the split.
+    """
+    workspace = session.workspace()
+    with session.errors_shown():
+        stages = cached_scores.named(runs, split)
+    names = list(stages)
+    if len(names) < 2:
+        st.info("Choose a further model beside it: then it is counted what each mends and breaks of the other.", icon=":material/info:")
+        return
+    one, two, three = st.columns([3, 3, 3], vertical_alignment="bottom")
+    with one:
+        first = session.choose_from("A", names, "exchange_a")
+    with two:
+        second = session.choose_from("B", [n for n in names if n != first], "exchange_b")
+    with three:
+        what = str(st.segmented_control("Pixels", ["net", "fixed", "broken"], default="net", key="exchange_what", required=True))
+    (a, stage_a), (b, stage_b) = stages[first], stages[second]
+    with session.errors_shown():
+        stamps = workspace.scores.stamp(a, split, stage_a), workspace.scores.stamp(b, split, stage_b)
+        bar = st.empty()
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.progress(done / max(1, total), text=f"Comparing the masks, once: {done} of {total}")
+
+        found = _counted(workspace, a, b, split, (stage_a, stage_b), stamps, progress)
+        bar.empty()
+        labels = workspace.scores.label_set(a).class_names
+    if not found.sample_ids:
+        st.info("No image of this split has masks of both on disk.", icon=":material/info:")
+        return
+    _cards(found)
+    matrix, images = st.columns([3, 2], gap="large")
+    with matrix:
+        figure = fixed_broken_chart.matrix({"net": found.net, "fixed": found.fixed.sum(0), "broken": found.broken.sum(0)}[what], labels, what)
+        st.plotly_chart(
+            figure,
+            key="exchange_matrix",
+            on_select=_clicked,
+            selection_mode="points",
+            config=session.CHART,
+            alt="Pixels fixed less pixels broken, by true class and the class it was mistaken for",
+        )
+        st.caption(
+            "Rows are the true class, columns the class that the wrong one of the two gave. Green: B mends more than it breaks. "
+            "Pixels that both have right, or both wrong, are not in here."
+        )
+    with images:
+        _images(found, labels, what, (a, b), split)
+
+
+def _cards(found: Exchange) -> None:
+    fixed, broken = int(found.fixed.sum()), int(found.broken.sum())
+    gains = (found.fixed - found.broken).sum((1, 2))
+    cards = st.columns(4)
+    for card, (label, value, help) in zip(
+        cards,
+        [
+            ("Fixed", f"{fixed:,}", "Pixels that A has wrong and B right."),
+            ("Broken", f"{broken:,}", "Pixels that A has right and B wrong."),
+            ("Net", f"{100 * (fixed - broken) / max(1, found.scored):+.2f} points", "Fixed less broken, of all scored pixels."),
+            ("Images B : A", f"{(gains > 0).sum()} : {(gains < 0).sum()}", "Images in which B mends more than it breaks, and the reverse."),
+        ],
+        strict=True,
+    ):
+        card.metric(label, value, border=True, height="stretch", help=manual.see(help, "metrics#ensembles-and-the-crf"))
+
+
+def _clicked() -> None:
+    points = st.session_state["exchange_matrix"]["selection"]["points"]
+    if points and points[0].get("customdata"):
+        true, other = points[0]["customdata"][:2]
+        st.session_state["exchange_cell"] = (int(true), int(other))
+
+
+def _images(found: Exchange, labels: list[str], what: str, pair: tuple[str, str], split: str) -> None:
+    """List the images of a cell, or without one those that change most; a click shows both models there."""
+    cell = st.session_state.get("exchange_cell")
+    if cell and max(cell) < len(labels):
+        true, other = cell
+        rows = found.hardest(true, other, what)
+        st.markdown(f"**{session.plain(labels[true])}** taken for **{session.plain(labels[other])}**")
+        if st.button("All pairs", icon=":material/close:", type="tertiary"):
+            del st.session_state["exchange_cell"]
+            st.rerun()
+    else:
+        st.markdown("**Images that change most**")
+        values = {"fixed": found.fixed, "broken": found.broken}.get(what, found.fixed - found.broken).sum((1, 2))
+        order = np.argsort(-np.abs(values), kind="stable")
+        rows = [(found.sample_ids[i], int(values[i])) for i in order if values[i]]
+    event = tables.draw(
+        [{"image": name, "pixels": pixels} for name, pixels in rows[:LISTED]],
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"exchange_images_{cell}_{what}",
+        column_config={"pixels": st.column_config.NumberColumn(format="localized", help="Fixed less broken, or what is chosen above.")},
+        alt="Images with most changed pixels",
+    )
+    st.caption("Click a pair in the matrix for its images, and an image to look at both.")
+    chosen = event["selection"]["rows"]
+    if chosen:
+        name = rows[chosen[0]][0]
+        cached_scores.look_at(pair[0], split, name, beside=pair[1] if pair[1] != pair[0] else None)

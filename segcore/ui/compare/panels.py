@@ -1,0 +1,281 @@
+"""What the viewer shows, put together from the workspace: image, truth, predictions, CRF, maps."""
+
+import hashlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from segcore.config import EvaluateConfig, ImportedConfig
+from segcore.errors import SegcoreError
+from segcore.evaluation.compression.compression import merge_probabilities
+from segcore.labels import LabelMap, LabelSet
+from segcore.postprocess.parameters import CRFParameters
+from segcore.ui.compare.merged_panels import Beside
+from segcore.ui.shared.run_names import short_name
+from segcore.ui.viewer import Panel, Scene, TopClasses, pack
+from segcore.workspace import Workspace
+
+PANELS: dict[str, str] = {
+    "image": "Image",
+    "truth": "True mask",
+    "prediction": "Predicted mask",
+    "crf": "CRF mask",
+    "merged": "Merged labels",
+    "error": "Error",
+    "confidence": "Confidence",
+    "entropy": "Entropy",
+    "disagreement": "Disagreement",
+    "difference": "Fixed and broken",
+}
+DEFAULT_PANELS = ("image", "truth", "prediction", "crf")
+PER_RUN = ("prediction", "merged_prediction", "crf", "merged_crf", "error", "confidence", "entropy", "disagreement")
+MERGED: dict[str, str] = {
+    "merged_truth": "True mask, merged",
+    "merged_prediction": "Predicted mask, merged",
+    "merged_crf": "CRF mask, merged",
+}
+"""Panels that show a mask through a merge of labels beside the mask as it is; see :func:`with_merged`."""
+
+THUMBNAIL = (112, 78)
+"""Width and height of a filmstrip's pictures."""
+
+
+def truth_scene(workspace: Workspace, dataset: str, sample: str) -> Scene:
+    """Return the scene of an image beside its true mask.
+
+    Raises:
+        SegcoreError: There is no such sample, or a file cannot be read.
+    """
+    label_set = workspace.datasets.open(dataset).label_set
+    image = workspace.scenes.image(dataset, sample)
+    truth = workspace.scenes.truth(dataset, sample)
+    panels = (Panel("Image", "image"), Panel("True mask", "mask", mask=truth))
+    return Scene(id=f"{dataset}:{sample}", image=image, panels=panels, label_set=label_set, truth=1)
+
+
+def stamp(workspace: Workspace, runs: Sequence[str]) -> tuple[float, ...]:
+    """Return when runs were finished: what is shown of them is another when one of these is."""
+    return tuple(workspace.runs.open(run).status().finished or 0.0 for run in runs)
+
+
+def context(*parts: object) -> str:
+    """Return a short text that is equal only for equal parts."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=9).hexdigest()
+
+
+@st.cache_data(max_entries=64, max_size="200MB", show_spinner=False)
+def packed_scene(
+    _workspace: Workspace,
+    runs: tuple[str, ...],
+    split: str,
+    sample: str,
+    panels: tuple[str, ...],
+    stamp: tuple[float, ...],
+    merge: str = "",
+) -> bytes:
+    """Return the packed scene of a sample as seen by one or more runs; cached by names and ``stamp``.
+
+    Args:
+        _workspace: Where the runs lie (not part of the cache's key).
+        runs: Ids of training runs, evaluations or imports.
+        split: The split that holds the sample.
+        sample: Sample id.
+        panels: Names in :data:`PANELS` or :data:`MERGED`.
+        stamp: When the runs were finished: another value reads them again.
+        merge: Name of a label map of the data set, or "". Where ``panels`` names some of :data:`MERGED`, those are shown through it;
+            else all masks are.
+
+    Raises:
+        SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
+    """
+    return pack(model_scene(_workspace, runs, split, sample, panels, merge))
+
+
+@st.cache_data(max_entries=4000, max_size="30MB", show_spinner=False)
+def thumbnail(_workspace: Workspace, dataset: str, fingerprint: str, sample: str) -> bytes:
+    """Return a small WebP of an image, some hundred bytes; nothing where the image cannot be read."""
+    try:
+        image = _workspace.scenes.image(dataset, sample)
+    except SegcoreError:
+        return b""
+    width, height = THUMBNAIL
+    scale = max(width / image.shape[1], height / image.shape[0])
+    small = cv2.resize(
+        image, (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))), interpolation=cv2.INTER_AREA
+    )
+    left, top = (small.shape[1] - width) // 2, (small.shape[0] - height) // 2
+    cut = np.ascontiguousarray(small[top : top + height, left : left + width, ::-1])
+    return bytes(cv2.imencode(".webp", cut, [cv2.IMWRITE_WEBP_QUALITY, 62])[1].tobytes())
+
+
+def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: str, panels: Sequence[str], merge: str = "") -> Scene:
+    """Return the scene of a sample as seen by one or more runs; see :func:`packed_scene`.
+
+    Raises:
+        SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
+    """
+    shelf = workspace.scenes
+    dataset = shelf.dataset_of(runs[0])
+    own = shelf.label_map_of(runs[0])
+    label_set = own.merge_label_set(dataset.label_set) if own else dataset.label_set
+    maker = _PanelMaker(workspace, split, sample, panels, label_set, dataset.load_label_map(merge) if merge else None)
+    made: list[Panel] = []
+    if "image" in panels:
+        made.append(Panel(PANELS["image"], "image"))
+    hidden: list[Panel] = []
+    judged = dataset.sample(sample).mask is not None
+    if judged:
+        truth = maker.merged(shelf.truth(dataset.name, sample, own))
+        (made if "truth" in panels else hidden).append(Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels))
+        if maker.beside:  # it is what the other merged panels are held against, and itself held against nothing
+            maker.merged_truth = len(made)
+            merged = maker.beside.merged(shelf.truth(dataset.name, sample, own))
+            shown = "merged_truth" in panels
+            made.append(Panel(MERGED["merged_truth"], "mask", mask=merged, versus=len(made), hidden=not shown))
+    else:
+        maker.without("error")
+    for run in runs:
+        made += maker.of_run(run, short_name(run) if len(runs) > 1 else "")
+    if "difference" in panels and len(runs) > 1:
+        hidden.append(Panel(f"{PANELS['prediction']} · {short_name(runs[0])}", "mask", mask=maker.prediction(runs[0]), hidden=True))
+        first = len(made) + len(runs) - 1 + len(hidden) - 1
+        for run in runs[1:]:
+            title = f"{PANELS['difference']} · {short_name(run)}"
+            made.append(Panel(title, "difference", mask=maker.prediction(run), versus=first))
+    if all(panel.hidden for panel in made):
+        made.append(Panel(PANELS["image"], "image"))
+    everything = [*made, *hidden]
+    position = next((i for i, p in enumerate(everything) if p.title == PANELS["truth"]), None)
+    return Scene(
+        id=f"{'+'.join(runs)}:{split}:{sample}",
+        image=shelf.image(dataset.name, sample),
+        panels=tuple(everything),
+        label_set=maker.label_set,
+        truth=position,
+    )
+
+
+class _PanelMaker:
+    """Makes the panels of one sample; all through a label map, or some of them beside the others, where one is given."""
+
+    def __init__(
+        self, workspace: Workspace, split: str, sample: str, panels: Sequence[str], label_set: LabelSet, merge: LabelMap | None
+    ) -> None:
+        self._workspace, self._split, self._sample, self._panels = workspace, split, sample, panels
+        beside = merge is not None and any(panel in MERGED for panel in panels)
+        self._own, self._merge = label_set, None if beside else merge
+        self.beside = Beside(label_set, merge) if merge is not None and beside else None
+        self.merged_truth: int | None = None
+        self.label_set = self.beside.label_set if self.beside else merge.merge_label_set(label_set) if merge else label_set
+
+    def without(self, panel: str) -> None:
+        """Leave out a kind of panel."""
+        self._panels = [p for p in self._panels if p != panel]
+
+    def merged(self, mask: np.ndarray) -> np.ndarray:
+        if self.beside:
+            return self.beside.plain(mask)
+        return self._merge.apply(mask, self._own) if self._merge else mask
+
+    def prediction(self, run: str) -> np.ndarray:
+        return self.merged(self._workspace.scenes.prediction(run, self._split, self._sample))
+
+    def of_run(self, run: str, name: str) -> list[Panel]:
+        """The panels of one run; what it has not (entropy of an import of masks) is left out."""
+        shelf, where = self._workspace.scenes, (run, self._split, self._sample)
+
+        def title(panel: str) -> str:
+            words = PANELS.get(panel) or MERGED[panel]
+            return f"{words} · {name}" if name else words
+
+        made: dict[str, Panel] = {}
+        probabilities = shelf.probabilities(*where) if shelf.has_probabilities(*where) else None
+        if probabilities is None:
+            first = shelf.prediction(*where)
+            mask, confidence, top = self.merged(first), None, None
+        else:
+            first = probabilities.argmax(axis=-1).astype(self._own.mask_dtype)
+            mask = self.merged(first)
+            if self._merge:
+                probabilities = merge_probabilities(probabilities, self._merge)
+            confidence = probabilities.max(axis=-1)
+            top = TopClasses.of(probabilities[::2, ::2])
+        made["prediction"] = Panel(title("prediction"), "mask", mask=mask, scalar=confidence, top=top)
+        made["error"] = Panel(title("error"), "error", mask=mask)
+        if self.beside:
+            made["merged_prediction"] = self._merged_prediction(title("merged_prediction"), self.beside, first, probabilities)
+        if probabilities is not None and confidence is not None:
+            made["confidence"] = Panel(title("confidence"), "scalar", scalar=confidence)
+            if "crf" in self._panels or "merged_crf" in self._panels:
+                refined = crf_mask(self._workspace, *where)
+                made["crf"] = Panel(title("crf"), "mask", mask=self.merged(refined))
+                if self.beside:
+                    made["merged_crf"] = Panel(title("merged_crf"), "mask", mask=self.beside.merged(refined), versus=self.merged_truth)
+            if "entropy" in self._panels:
+                limit = np.log(probabilities.shape[-1])
+                entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
+                made["entropy"] = Panel(title("entropy"), "scalar", scalar=np.clip(entropy, 0, 1).astype(np.float32))
+        if "disagreement" in self._panels:
+            apart = shelf.disagreement(*where)
+            if apart is not None:
+                made["disagreement"] = Panel(title("disagreement"), "scalar", scalar=apart)
+        return [made[panel] for panel in PER_RUN if panel in self._panels and panel in made]
+
+    def _merged_prediction(self, title: str, beside: Beside, first: np.ndarray, probabilities: np.ndarray | None) -> Panel:
+        """A prediction (H, W) in the own labels, merged; its probabilities (H, W, C) are summed over each group."""
+        mask = beside.merged(first)
+        if probabilities is None:
+            return Panel(title, "mask", mask=mask, versus=self.merged_truth)
+        summed = merge_probabilities(probabilities, beside.merge)
+        top = TopClasses.of(summed[::2, ::2])
+        placed = TopClasses(beside.places[top.labels], top.probabilities)
+        return Panel(title, "mask", mask=mask, scalar=np.minimum(summed.max(axis=-1), 1), top=placed, versus=self.merged_truth)
+
+
+def offered_panels(workspace: Workspace, runs: Sequence[str], merge: bool = False) -> list[str]:
+    """Return the names in :data:`PANELS` that runs can fill; "merged" where there is a merge to show beside.
+
+    Raises:
+        SegcoreError: There is no such run.
+    """
+    configs = [workspace.runs.open(run).config for run in runs]
+    left_out = set()
+    if not merge:
+        left_out.add("merged")
+    if all(isinstance(c, ImportedConfig) for c in configs):
+        left_out |= {"crf", "confidence", "entropy"}
+    if not any(isinstance(c, EvaluateConfig) and len(c.members) > 1 for c in configs):
+        left_out.add("disagreement")
+    if len(runs) < 2:
+        left_out.add("difference")
+    return [panel for panel in PANELS if panel not in left_out]
+
+
+def with_merged(panels: Sequence[str]) -> tuple[str, ...]:
+    """Ask for a merged panel of each mask, where "merged" is among the chosen panels; of truth and prediction where no mask is."""
+    if "merged" not in panels:
+        return tuple(panels)
+    masks = [panel for panel in ("truth", "prediction", "crf") if panel in panels] or ["truth", "prediction"]
+    return (*(panel for panel in panels if panel != "merged"), *(f"merged_{panel}" for panel in masks))
+
+
+def crf_mask(workspace: Workspace, run: str, split: str, sample: str) -> np.ndarray:
+    """Return a run's mask after the dense CRF: with the run's own parameters where it has some, else the defaults.
+
+    Raises:
+        SegcoreError: There are no probabilities, or pydensecrf is missing.
+    """
+    config = workspace.runs.open(run).config
+    parameters = config.crf if isinstance(config, EvaluateConfig) and config.crf else CRFParameters()
+    return workspace.scenes.crf_mask(run, split, sample, parameters)
+
+
+def crf_missing(workspace: Workspace) -> str:
+    """Return the sentence that says why the CRF cannot run here, or "" when it can."""
+    try:
+        workspace.scenes.require_crf()
+    except SegcoreError as error:
+        return str(error)
+    return ""

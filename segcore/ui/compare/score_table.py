@@ -1,0 +1,83 @@
+"""Scores of several models side by side, and each against the first with what chance explains."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.ui.evaluate import ab_comparison
+from segcore.ui.shared import cached_scores, charts, manual, session, tables
+
+
+def show(runs: Sequence[str], split: str) -> None:
+    """Draw a row of scores for each model, the classes side by side, and how the first compares with another.
+
+    Args:
+        runs: Ids of runs over one data set, which have counts of the split.
+        split: Name of the split.
+    """
+    with session.errors_shown():
+        named = cached_scores.named(runs, split)
+        columns = list(named.values())
+        reports = {name: cached_scores.report(run, split, stage) for name, (run, stage) in named.items()}
+        found = {}
+        for name, (run, stage) in list(named.items())[1:]:
+            try:
+                found[name] = cached_scores.comparison(*(columns[0][0], run, split), columns[0][1], stage)
+            except SegcoreError as error:
+                found[name] = {"reasons": [str(error)]}
+    rows, reasons = [], []
+    for name, report in reports.items():
+        told = report.to_json()
+        low, high = told["interval"]["mean_iou"]
+        other = found.get(name)
+        row = {"model": name, "images": told["num_samples"], "mean IoU": told["mean_iou"], "from": low, "to": high}
+        row |= {"pixel accuracy": told["pixel_accuracy"], "first minus this": None, "interval": "", "p value": ""}
+        if other and other["reasons"]:
+            reasons.append(f"{name}: {' '.join(other['reasons'])}")
+            row["interval"] = "not comparable"
+        elif other and other["difference"] is not None:
+            row["first minus this"] = 100 * other["difference"]
+            ends = other["interval"]
+            row["interval"] = "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
+            p = other["p_value"]
+            row["p value"] = "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+        rows.append(row)
+    points = st.column_config.NumberColumn
+    drawn = "2.5th and 97.5th percentile of the mean IoU, images drawn again with replacement 1,000 times."
+    tables.draw(
+        rows,
+        column_config={
+            "mean IoU": points(format="percent", help=manual.MEAN_IOU),
+            **dict.fromkeys(("from", "to"), points(format="percent", help=drawn)),
+            "pixel accuracy": points(format="percent", help=manual.PIXEL_ACCURACY),
+            "first minus this": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
+            "interval": st.column_config.TextColumn(help="95 % of it: the same images are drawn again for both, 1,000 times."),
+            "p value": st.column_config.TextColumn(
+                help="How often exchanging the two at random, image by image, gives at least this difference."
+            ),
+        },
+        alt="Scores of each model",
+    )
+    for reason in reasons:
+        st.warning(session.plain(reason), icon=":material/warning:")
+    first = next(iter(reports.values())).label_set
+    series = {
+        name: [c["iou"] for c in r.to_json()["classes"]] for name, r in reports.items() if r.label_set.class_names == first.class_names
+    }
+    figure = charts.class_scores(first.class_names, session.hex_colors(first), series)
+    st.plotly_chart(figure, key="compared_classes", config=session.CHART, alt="IoU of each class by each model")
+    if len(columns) < 2:
+        st.caption("Choose a further model beside it to compare.")
+        return
+    names = list(named)
+    st.subheader("A against B", anchor=False)
+    one, two = st.columns(2)
+    with one:
+        first_name = session.choose_from("A", names, "pair_a")
+    with two:
+        second_name = session.choose_from("B", [n for n in names if n != first_name], "pair_b")
+    a, b = named[first_name], named[second_name]
+    with session.errors_shown():
+        both = cached_scores.comparison(a[0], b[0], split, a[1], b[1])
+    ab_comparison.result(both, a[0], b[0], split)

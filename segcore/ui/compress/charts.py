@@ -1,0 +1,266 @@
+"""Plotly figures about merging labels: the trade-off, the tree beside the matrix, labels to groups, before and after; no app in here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from segcore.ui.shared import charts
+from segcore.ui.shared.charts import ACCENT, CELLS, QUIET, WARM, write_shares
+
+Groups = Sequence[Sequence[int]]
+"""Groups of class indices, each class in one."""
+
+_FAINT = "rgba(128,128,128,.18)"
+
+
+def trade_off(
+    path: Sequence[Mapping[str, Any]],
+    front: Sequence[Mapping[str, Any]],
+    band: Sequence[Sequence[float] | None],
+    chosen: Mapping[str, Any],
+) -> go.Figure:
+    """Draw accuracy against the entropy kept: the path, what no other merge beats, where random merges lie, and the chosen one.
+
+    Args:
+        path: Rows of the path.
+        front: Rows of the front.
+        band: [low, high] accuracy of random maps for each row of the path, or None.
+        chosen: Scores of the chosen map.
+    """
+    on_path = next((row["num_groups"] for row in path if row["groups"] == chosen["groups"]), 0)
+    figure = charts.compression_curve(path, on_path, front)
+    rows = [(100 * row["retained_entropy"], 100 * ends[0], 100 * ends[1]) for row, ends in zip(path, band, strict=True) if ends is not None]
+    traces = []
+    if rows:
+        x, low, high = zip(*rows, strict=True)
+        traces.append(
+            go.Scatter(
+                x=[*x, *x[::-1]],
+                y=[*high, *low[::-1]],
+                fill="toself",
+                fillcolor=_FAINT,
+                line={"width": 0},
+                mode="lines",
+                name="95 % of random merges",
+                hoverinfo="skip",
+            )
+        )
+    made = go.Figure([*traces, *figure.data], figure.layout)
+    made.add_trace(
+        go.Scatter(
+            x=[100 * chosen["retained_entropy"]] if chosen["retained_entropy"] is not None else [],
+            y=[100 * chosen["accuracy"]],
+            mode="markers",
+            name="chosen",
+            marker={"symbol": "star", "size": 17, "color": WARM, "line": {"width": 1, "color": "white"}},
+            hovertemplate="chosen: accuracy %{y:.2f} % at %{x:.1f} % of the entropy<extra></extra>",
+        )
+    )
+    return made
+
+
+def tree_and_matrix(
+    joints: Sequence[tuple[Sequence[int], Sequence[int], float]],
+    order: Sequence[int],
+    counts: npt.NDArray[np.int64],
+    names: Sequence[str],
+    groups: Groups,
+) -> go.Figure:
+    """Draw the tree of labels beside the confusion matrix in the tree's order; joints inside a chosen group stand out.
+
+    Args:
+        joints: (left, right, height in bits) with class indices, in the order they are made.
+        order: Leaves from top to bottom.
+        counts: (C, C) pixels, rows true.
+        names: C class names.
+        groups: The chosen groups.
+    """
+    place = {leaf: float(row) for row, leaf in enumerate(order)}
+    group_of = {index: number for number, group in enumerate(groups) for index in group}
+    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.3, 0.7], horizontal_spacing=0.01)
+    nodes: dict[tuple[int, ...], tuple[float, float]] = {(leaf,): (place[leaf], 0.0) for leaf in order}
+    lines: dict[bool, tuple[list[float | None], list[float | None]]] = {True: ([], []), False: ([], [])}
+    for left, right, height in joints:
+        (y1, x1), (y2, x2) = nodes[tuple(sorted(left))], nodes[tuple(sorted(right))]
+        members = tuple(sorted([*left, *right]))
+        nodes[members] = ((y1 + y2) / 2, height)
+        xs, ys = lines[len({group_of[i] for i in members}) == 1]
+        xs += [x1, height, height, x2, None]
+        ys += [y1, y1, y2, y2, None]
+    for inside, (xs, ys) in lines.items():
+        line = {"color": WARM if inside else QUIET, "width": 3 if inside else 1.5}
+        figure.add_trace(go.Scatter(x=xs, y=ys, mode="lines", line=line, showlegend=False, hoverinfo="skip"), 1, 1)
+    ordered = counts[np.ix_(order, order)]
+    rows = ordered.sum(1, keepdims=True)
+    share = 100 * np.divide(ordered, rows, out=np.zeros(ordered.shape), where=rows > 0)
+    labels = [names[i] for i in order]
+    places = list(range(len(order)))
+    figure.add_trace(
+        go.Heatmap(
+            z=np.sqrt(share),
+            x=places,
+            y=places,
+            customdata=[[[t, p, s] for p, s in zip(labels, row, strict=True)] for t, row in zip(labels, share, strict=True)],
+            colorscale=CELLS,
+            zmin=0,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            hovertemplate="true %{customdata[0]}, predicted %{customdata[1]}: %{customdata[2]:.2f} %<extra></extra>",
+        ),
+        1,
+        2,
+    )
+    if len(names) <= 24:
+        write_shares(figure, share, places, row=1, col=2)
+    for group in groups:
+        for rows_at, columns_at in _boxes(sorted(int(place[i]) for i in group)):
+            ends = {"x0": columns_at[0] - 0.5, "x1": columns_at[1] + 0.5, "y0": rows_at[0] - 0.5, "y1": rows_at[1] + 0.5}
+            figure.add_shape(type="rect", line={"color": WARM, "width": 2}, row=1, col=2, **ends)
+    ticks = {"tickvals": places, "ticktext": labels}
+    figure.update_xaxes(title={"text": "information lost, bits"}, autorange="reversed", rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(**ticks, side="top", tickangle=-40, showgrid=False, row=1, col=2)
+    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, row=1, col=1)
+    figure.update_yaxes(**ticks, side="right", showticklabels=True, showgrid=False, row=1, col=2)
+    figure.update_yaxes(range=[len(order) - 0.5, -0.5])
+    height = 150 + 30 * len(names) if len(names) <= 24 else 860
+    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    return figure
+
+
+def _boxes(places: Sequence[int]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Frames around the cells of a group: its runs of neighbouring rows by its runs of columns, as (first, last) pairs."""
+    if len(places) < 2:
+        return []
+    runs: list[tuple[int, int]] = []
+    for place in places:
+        if runs and runs[-1][1] == place - 1:
+            runs[-1] = (runs[-1][0], place)
+        else:
+            runs.append((place, place))
+    return [(rows, columns) for rows in runs for columns in runs]
+
+
+def sankey(names: Sequence[str], colors: Sequence[str], weights: Sequence[float | None], groups: Groups) -> go.Figure:
+    """Draw which label goes to which group, as wide as it weighs.
+
+    Args:
+        names: C class names.
+        colors: C colours as ``#rrggbb``.
+        weights: C shares 0..1 under the chosen prior.
+        groups: The chosen groups.
+    """
+    size = len(names)
+    known = [float(w or 0.0) for w in weights]
+    sources = [i for group in groups for i in group]
+    targets = [size + number for number, group in enumerate(groups) for _ in group]
+    figure = go.Figure(
+        go.Sankey(
+            arrangement="snap",
+            node={
+                "label": [*names, *(" + ".join(names[i] for i in group) for group in groups)],
+                "color": [*colors, *(colors[group[0]] for group in groups)],
+                "pad": 10,
+                "thickness": 16,
+                "hovertemplate": "%{label}<extra></extra>",
+            },
+            link={
+                "source": sources,
+                "target": targets,
+                "value": [max(100 * known[i], 0.2) for i in sources],
+                "color": [_pale(colors[i]) for i in sources],
+                "customdata": [100 * known[i] for i in sources],
+                "hovertemplate": "%{source.label}: %{customdata:.2f} % of the weight<extra></extra>",
+            },
+        )
+    )
+    figure.update_layout(height=max(320, 90 + 30 * size), margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    return figure
+
+
+def _pale(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},.35)"
+
+
+def before_and_after(names: Sequence[str], before: Sequence[float | None], after: Sequence[float | None], groups: Groups) -> go.Figure:
+    """Draw the IoU of each group as a bar, and of its labels before the merge as points.
+
+    Args:
+        names: C class names.
+        before: C IoU 0..1 of the labels, None where undefined.
+        after: K IoU 0..1 of the groups, None where undefined.
+        groups: K groups.
+    """
+    titles = [" + ".join(names[i] for i in group) for group in groups]
+    figure = go.Figure(
+        go.Bar(
+            x=titles,
+            y=[None if v is None else 100 * v for v in after],
+            name="after",
+            marker={"color": [ACCENT if len(group) > 1 else QUIET for group in groups]},
+            hovertemplate="%{x}: IoU %{y:.2f} %<extra>after</extra>",
+        )
+    )
+    known = [(k, i) for k, group in enumerate(groups) for i in group if before[i] is not None]
+    if known:
+        x, y, own = zip(*((titles[k], 100 * float(before[i] or 0.0), names[i]) for k, i in known), strict=True)
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                customdata=[[name] for name in own],
+                mode="markers",
+                name="each label before",
+                marker={"color": WARM, "size": 9, "line": {"width": 1, "color": "white"}},
+                hovertemplate="%{customdata[0]}: IoU %{y:.2f} %<extra>before</extra>",
+            )
+        )
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    yaxis = {"title": {"text": "IoU, %"}, "range": [0, 100]}
+    figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis=yaxis, legend=legend)
+    return figure
+
+
+def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.Figure:
+    """Draw what each tier gained over the unmerged model, in points, with intervals: predicted against realised.
+
+    Args:
+        tiers: Mappings of :class:`segcore.evaluation.compression.tiers.Tier`.
+        titles: What each tier is called.
+    """
+    colors = {"merged": QUIET, "summed": ACCENT, "retrained": WARM}
+    shown = (("mean_iou", "mean IoU"), ("accuracy", "accuracy"), ("honest_accuracy", "honest accuracy"))
+    figure = go.Figure()
+    for tier in tiers:
+        rows = [(title, tier["gain"][key]) for key, title in shown if tier["gain"][key]["difference"] is not None]
+        if tier["images"] < tiers[0]["images"]:  # what was predicted for these very images
+            beyond = {title: tier["beyond"][key]["difference"] for key, title in shown}
+            figure.add_trace(
+                go.Bar(
+                    x=[title for title, _ in rows],
+                    y=[100 * (row["difference"] - beyond[title]) for title, row in rows],
+                    name=f"{titles['merged']}, the same {tier['images']} images",
+                    marker={"color": QUIET, "pattern": {"shape": "/"}},
+                    hovertemplate="%{x}: %{y:+.2f} points<extra>predicted for the same images</extra>",
+                )
+            )
+        ends = [(r["difference"], *(r["difference"] if v is None else v for v in r["interval"])) for _, r in rows]
+        figure.add_trace(
+            go.Bar(
+                x=[title for title, _ in rows],
+                y=[100 * at for at, _, _ in ends],
+                name=f"{titles[tier['tier']]}, {tier['images']} images",
+                marker={"color": colors[tier["tier"]]},
+                error_y={"array": [100 * (high - at) for at, _, high in ends], "arrayminus": [100 * (at - low) for at, low, _ in ends]},
+                hovertemplate="%{x}: %{y:+.2f} points<extra>" + titles[tier["tier"]] + "</extra>",
+            )
+        )
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend)
+    figure.update_yaxes(title={"text": "gained over the unmerged model, points"}, zeroline=True)
+    return figure

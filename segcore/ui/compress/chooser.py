@@ -1,0 +1,146 @@
+"""Choosing which labels to merge: along the path, by a cut of the tree, by a hierarchy file, or by hand; and on what terms."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from segcore.ui.compress import manual_merge
+from segcore.ui.compress.queries import Groups, Importance
+from segcore.ui.shared import session
+
+WAYS = ("along the path", "by the tree", "by hierarchy", "by hand")
+
+
+def apart_pairs(names: Mapping[int, str]) -> Groups:
+    """Let the user name pairs of labels that never meet, and return them as pairs of class ids."""
+    pairs: list[tuple[int, int]] = st.session_state.setdefault("apart", [])
+    kept = [pair for pair in pairs if set(pair) <= set(names)]
+    with st.popover(f"Never merge ({len(kept)})", icon=":material/block:", width="stretch"):
+        st.multiselect("Two labels that stay apart", list(names), format_func=names.__getitem__, key="apart_pick", max_selections=2)
+        st.button("Keep them apart", key="apart_add", on_click=_keep_apart, disabled=len(st.session_state["apart_pick"]) != 2)
+        for pair in kept:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(" and ".join(session.plain(names[i]) for i in pair))
+                st.button("Allow", key=f"allow_{pair[0]}_{pair[1]}", on_click=pairs.remove, args=(pair,), icon=":material/undo:")
+    return tuple(kept)
+
+
+def _keep_apart() -> None:
+    first, second = sorted(st.session_state["apart_pick"])
+    if (first, second) not in st.session_state["apart"]:
+        st.session_state["apart"].append((first, second))
+    st.session_state["apart_pick"] = []
+
+
+def importance(names: Mapping[int, str]) -> Importance:
+    """Let the user weigh labels, and return the weights by class id of those that do not weigh 1."""
+    weights: dict[int, float] = st.session_state.setdefault("importance", {})
+    kept = {i: weight for i, weight in weights.items() if i in names}
+    with st.popover(f"Importance ({len(kept)})", icon=":material/balance:", width="stretch"):
+        st.caption("What a label is worth to you, beside 1 for those you do not name. Choose importance above for it to count.")
+        picked = st.multiselect("Labels", list(names), format_func=names.__getitem__, key="importance_pick")
+        st.number_input("Weight", 0.0, 1000.0, 5.0, step=1.0, key="importance_weight")
+        st.button("Weigh them", key="importance_add", on_click=_weigh, disabled=not picked)
+        for i, weight in kept.items():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{session.plain(names[i])} {weight:g}")
+                st.button("Back to 1", key=f"importance_drop_{i}", on_click=_forget, args=(i,), icon=":material/undo:")
+    return tuple(sorted(kept.items()))
+
+
+def _weigh() -> None:
+    for i in st.session_state["importance_pick"]:
+        st.session_state["importance"][i] = float(st.session_state["importance_weight"])
+    st.session_state["importance_pick"] = []
+
+
+def _forget(label: int) -> None:
+    del st.session_state["importance"][label]
+
+
+def choose(run: str, study: Mapping[str, Any], names: Mapping[int, str], colors: Mapping[int, str], apart: Groups) -> Groups:
+    """Let the user choose the groups.
+
+    Args:
+        run: Id of the run whose labels are merged.
+        study: What :func:`segcore.ui.compress.queries.study` returned.
+        names: Class names by id.
+        colors: Their colours as ``#rrggbb``.
+        apart: Pairs of class ids that never meet.
+    """
+    way = st.segmented_control(
+        "Merge",
+        WAYS,
+        default=WAYS[0],
+        key="way",
+        bind="query-params",
+        required=True,
+        help="The path joins what gains most accuracy for each bit lost. The tree joins labels that are answered alike. "
+        "A hierarchy is a file that says which parent a class has. By hand you choose, and may start from any of these.",
+    )
+    if way == WAYS[0]:
+        rows = {row["num_groups"]: row["groups"] for row in study["path"]}
+        groups = rows[_slider(min(rows), max(rows), "labels", "Along the greedy path: from no merge down to the fewest labels.")]
+    elif way == WAYS[1]:
+        joints = study["dendrogram"]["joints"]
+        fewest = len(names) - len(joints)
+        number = _slider(fewest, len(names), "tree_labels", "Where the tree is cut: labels that join below the cut are one.")
+        groups = cut(joints, list(names), number)
+    elif way == WAYS[2]:
+        groups = _by_hierarchy(run, names)
+    else:
+        return manual_merge.choose(run, names, colors, apart)
+    st.session_state["start"] = groups
+    manual_merge.warn_apart(groups, names, apart)
+    return tuple(tuple(group) for group in groups)
+
+
+def _slider(fewest: int, most: int, key: str, help: str) -> int:
+    if fewest == most:
+        st.caption("The pairs that stay apart leave nothing to merge.")
+        return most
+    if not fewest <= st.session_state.get(key, most) <= most:  # chosen on a longer path
+        del st.session_state[key]
+    return int(st.slider("Number of labels", fewest, most, max(fewest, most - 2), key=key, bind="query-params", help=help))
+
+
+def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) -> list[list[int]]:
+    """Return the groups of a tree that is cut to so many labels, each in ascending order of position.
+
+    Args:
+        joints: The tree's joints in the order they are made, as a dendrogram's JSON holds them.
+        ids: Class ids in index order.
+        number: How many groups.
+    """
+    place = {name: index for index, name in enumerate(ids)}
+    groups = {frozenset([i]) for i in ids}
+    for joint in joints[: len(ids) - number]:
+        left, right = (frozenset(part) for part in joint["groups"])
+        groups = (groups - {left, right}) | {left | right}
+    return sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda group: place[group[0]])
+
+
+def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
+    """Read a hierarchy and let the user choose one of its levels."""
+    uploaded = st.file_uploader(
+        "Hierarchy: class,parent,grandparent in each row, or JSON",
+        type=["csv", "json", "txt"],
+        key="hierarchy",
+        max_upload_size=2,
+        help='CSV rows like "road,flat,ground", or JSON like {"road": ["flat", "ground"]} or {"ground": {"flat": ["road", "pavement"]}}. '
+        "Classes by name or id; those left out stay alone.",
+    )
+    if uploaded is not None:
+        st.session_state["hierarchy_data"] = uploaded.getvalue()
+    data: bytes | None = st.session_state.get("hierarchy_data")
+    if data is None:
+        return [[i] for i in names]
+    with session.errors_shown():
+        levels = session.workspace().merges.hierarchy(run, data)
+    titles = {n: f"{len(level['groups'])} labels: {', '.join(level['titles'][:6])}" for n, level in enumerate(levels)}
+    if st.session_state.get("level") not in (None, *titles):
+        del st.session_state["level"]
+    level = st.selectbox("Level, from fine to coarse", list(titles), format_func=titles.__getitem__, key="level")
+    groups: list[list[int]] = levels[level]["groups"]
+    return groups

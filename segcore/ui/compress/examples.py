@@ -1,0 +1,74 @@
+"""Pictures of a merge: example pixels of each merged pair, and whole images under the merged labels in the viewer."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from segcore.ui import viewer
+from segcore.ui.compress import queries
+from segcore.ui.compress.queries import Groups
+from segcore.ui.shared import cached_scores, session
+
+PER_ROW = 4
+
+
+def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> None:
+    """Draw cut-outs of the pixels that merged labels are confused in.
+
+    Args:
+        run: Id of the run whose labels are merged.
+        split: Name of a split.
+        groups: Groups of class ids.
+        names: Class names by id.
+    """
+    with session.errors_shown():
+        pairs = session.workspace().merges.confused_pairs(run, split, groups)
+    if not pairs:
+        st.info("No two labels that are merged are confused with each other: this merge resolves nothing.", icon=":material/info:")
+        return
+    titles = {(a, b): f"{names[a]} and {names[b]}: {pixels:,} pixels" for a, b, pixels in pairs}
+    if st.session_state.get("example_pair") not in (None, *titles):
+        del st.session_state["example_pair"]
+    pair = st.selectbox("Merged pair, most confused first", list(titles), format_func=titles.__getitem__, key="example_pair")
+    with session.errors_shown():
+        found, images = queries.examples(run, split, pair)
+    first, second = (session.plain(names[i]) for i in pair)
+    if not found:
+        st.info(f"{images} images confuse them, but none of those has its probabilities on disk.", icon=":material/info:")
+        return
+    st.caption(
+        f"{images} images of {session.plain(split)} confuse {first} and {second}; those with most such pixels. An orange line goes round "
+        f"{first} that is taken for {second}, a cyan one round {second} that is taken for {first}."
+    )
+    for start in range(0, len(found), PER_ROW):
+        for column, (sample, picture, forward, backward) in zip(st.columns(PER_ROW), found[start : start + PER_ROW], strict=False):
+            with column:
+                st.image(picture, width="stretch")
+                st.caption(f"{session.plain(sample)}: {forward:,} px of {first} taken for {second}, {backward:,} the other way.")
+                if st.button("Look at it", key=f"example_{sample}", icon=":material/visibility:"):
+                    cached_scores.look_at(run, split, sample)
+
+
+def view(run: str, split: str, groups: Groups) -> None:
+    """Show whole images under the merged labels: truth, prediction, errors, summed probabilities, the retrained model.
+
+    Args:
+        run: Id of the run whose labels are merged.
+        split: Name of a split.
+        groups: Groups of class ids.
+    """
+    workspace = session.workspace()
+    with session.errors_shown():
+        samples = [s.id for s in workspace.scenes.predicted_samples(run, split) if s.mask is not None]
+        if not samples:
+            st.info(f"No probabilities of {session.plain(split)} are on disk, so nothing of it can be shown.", icon=":material/info:")
+            return
+        sample = session.choose_image(samples, "merged_sample", f"Image, {len(samples)} predicted")
+        done = [row["run"] for row in workspace.tiers.retrained(run, groups, split) if row["counted"]]
+        shown = {s.id for s in workspace.scenes.predicted_samples(done[0], split)} if done else set()
+        retrained = done[0] if sample in shown else ""
+        stamps = " ".join(workspace.scores.stamp(r, split) for r in (run, retrained) if r)
+        scene = queries.merged_scene(workspace, run, split, sample, groups, retrained, stamps)
+    result = viewer.show(scene, key="merged", listen=("step",))
+    if result.step:
+        session.step(samples, "merged_sample", result.step)

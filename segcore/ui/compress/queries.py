@@ -1,0 +1,138 @@
+"""What the compress page asks of the workspace, computed once: the study of a run, one merge, its tiers, its examples."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.labels import LabelMap, LabelSet
+from segcore.ui.shared import session
+from segcore.ui.viewer import Panel, Scene, pack
+from segcore.workspace import Workspace
+
+Groups = tuple[tuple[int, ...], ...]
+"""Groups of the user's class ids; labels that stand in none stay as they are."""
+
+Importance = tuple[tuple[int, float], ...]
+"""Weight by class id, of those that do not weigh 1."""
+
+
+def _weights(prior: str, importance: Importance) -> dict[str, float] | None:
+    return {str(i): weight for i, weight in importance} if prior == "importance" or importance else None
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing merges")
+def _study(
+    _workspace: Workspace, run: str, split: str, prior: str, importance: Importance, apart: Groups, rate: float, stamp: str
+) -> dict[str, Any]:
+    pairs = [(str(a), str(b)) for a, b in apart]
+    weights = _weights(prior, importance)
+    study = _workspace.scores.compress(run, split, prior=prior, importance=weights, forbidden=pairs, exchange_rate=rate)
+    study["null_band"] = _workspace.merges.null_band(run, split, [row["groups"] for row in study["path"]])
+    return study
+
+
+def study(run: str, split: str, prior: str, importance: Importance = (), apart: Groups = (), rate: float = 0.1) -> dict[str, Any]:
+    """Return the label-compression what-if of a run, with "null_band": [low, high] accuracy of random maps for each row of the path.
+
+    Args:
+        run: Id of a run.
+        split: Name of a split.
+        prior: What weighs entropy.
+        importance: Weights for the "importance" prior.
+        apart: Pairs of class ids that never meet.
+        rate: The exchange rate of the verdicts.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _study(workspace, run, split, prior, importance, apart, rate, workspace.scores.stamp(run, split))
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _merge(
+    _workspace: Workspace, run: str, split: str, groups: Groups, prior: str, importance: Importance, apart: Groups, stamp: str
+) -> dict[str, Any]:
+    return _workspace.merges.judge(run, split, groups, prior, importance=_weights(prior, importance), forbidden=apart)
+
+
+def merge(run: str, split: str, groups: Groups, prior: str, importance: Importance = (), apart: Groups = ()) -> dict[str, Any]:
+    """Return every score of one merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _merge(workspace, run, split, groups, prior, importance, apart, workspace.scores.stamp(run, split))
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _tiers(_workspace: Workspace, run: str, split: str, groups: Groups, retrained: str, stamps: str) -> dict[str, Any]:
+    return _workspace.tiers.compare(run, split, groups, retrained)
+
+
+def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any]:
+    """Return the tiers of a merge side by side; see :meth:`segcore.workspace.tiers.TierShelf.compare`.
+
+    Raises:
+        SegcoreError: There are no counts, or two tiers do not fit together.
+    """
+    workspace = session.workspace()
+    stamps = f"{workspace.scores.stamp(run, split)} {workspace.tiers.is_summed(run, split, groups)}"
+    if retrained:
+        stamps += workspace.scores.stamp(retrained, split)
+    return _tiers(workspace, run, split, groups, retrained, stamps)
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking for examples")
+def _examples(
+    _workspace: Workspace, run: str, split: str, pair: tuple[int, int], stamp: str
+) -> tuple[list[tuple[str, Any, int, int]], int]:
+    found, images = _workspace.merges.examples(run, split, pair)
+    return [(e.sample, e.picture, e.forward, e.backward) for e in found], images
+
+
+def examples(run: str, split: str, pair: tuple[int, int]) -> tuple[list[tuple[str, Any, int, int]], int]:
+    """Return (sample, picture, forward, backward) of a pair's examples and how many images confuse it.
+
+    Raises:
+        SegcoreError: The run has no counts of that split, or a file cannot be read.
+    """
+    workspace = session.workspace()
+    return _examples(workspace, run, split, pair, workspace.scores.stamp(run, split))
+
+
+@st.cache_data(max_entries=32, max_size="100MB", show_spinner=False)
+def merged_scene(_workspace: Workspace, run: str, split: str, sample: str, groups: Groups, retrained: str, stamps: str) -> bytes:
+    """Return the packed scene of a sample under a merge: image, truth, the merged prediction, its errors, summed, retrained.
+
+    Args:
+        _workspace: Where the runs lie (not part of the cache's key).
+        run: Id of the run whose labels are merged.
+        split: The split that holds the sample.
+        sample: Sample id.
+        groups: Groups of class ids.
+        retrained: Id of a run that was trained with this merge, or "".
+        stamps: When the runs were finished.
+
+    Raises:
+        SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
+    """
+    scenes, label_set = _workspace.scenes, _workspace.scores.label_set(run)
+    label_map: LabelMap = _workspace.merges.label_map(run, groups)
+    merged: LabelSet = label_map.merge_label_set(label_set)
+    dataset, before = scenes.dataset_of(run), scenes.label_map_of(run)
+    probabilities = scenes.probabilities(run, split, sample)
+    truth = label_map.apply(scenes.truth(dataset.name, sample, before), label_set)
+    plain = label_map.apply(probabilities.argmax(-1), label_set)
+    panels = [
+        Panel("Image", "image"),
+        Panel("True, merged", "mask", mask=truth),
+        Panel("Predicted, merged", "mask", mask=plain),
+        Panel("Error, merged", "error", mask=plain),
+        Panel("Probabilities summed", "mask", mask=_workspace.tiers.summed_mask(probabilities, label_map)),
+    ]
+    if retrained:
+        panels.append(Panel("Retrained", "mask", mask=scenes.probabilities(retrained, split, sample).argmax(-1)))
+    image = scenes.image(dataset.name, sample)
+    return pack(Scene(f"{run}:{split}:{sample}:{label_map.groups}", image, tuple(panels), merged, truth=1))

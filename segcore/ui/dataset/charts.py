@@ -1,0 +1,251 @@
+"""Plotly figures about data sets: what stands together and where, sizes, splits, balance plans; no app in here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
+
+INK = [[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]]
+"""From nothing to the accent colour; readable on light and dark pages."""
+
+_WRITTEN = 24
+"""Up to so many classes the cells of a matrix carry their numbers."""
+
+
+def distance_path(path: Sequence[tuple[int, float]], floor: float | None) -> go.Figure:
+    """Draw the distance from the target as copies are added, and the floor that no plan can beat.
+
+    Args:
+        path: (copies, distance), copies ascending.
+        floor: The floor, or None.
+    """
+    copies, distances = zip(*path, strict=True)
+    figure = go.Figure(
+        go.Scatter(
+            x=copies,
+            y=distances,
+            mode="lines" if len(path) > 40 else "lines+markers",
+            line={"color": ACCENT, "width": 2},
+            name="distance",
+            hovertemplate="%{x:,} copies: %{y:.4f}<extra></extra>",
+        )
+    )
+    if floor is not None:
+        figure.add_hline(
+            y=floor, line={"color": WARM, "dash": "dash"}, annotation={"text": f"floor {floor:.4f}"}, annotation_position="bottom right"
+        )
+    low = min(*distances, floor if floor is not None else distances[0], distances[0])
+    room = 0.12 * (distances[0] - low) or 0.05
+    return lay_out(
+        figure,
+        320,
+        xaxis={"title": {"text": "copies added"}},
+        yaxis={"title": {"text": "distance from the target"}, "range": [max(0, low - 2 * room), distances[0] + room]},
+        showlegend=False,
+    )
+
+
+def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figure:
+    """Draw which classes share images: of the images with the row's class, how many hold the column's.
+
+    Args:
+        counts: (C, C) images that hold both classes; the diagonal counts images of the class.
+        names: C class names.
+    """
+    images = np.diag(counts)[:, None]
+    share = 100 * np.divide(counts, images, out=np.zeros(counts.shape), where=images > 0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=list(names),
+            y=list(names),
+            zmin=0,
+            zmax=100,
+            text=[[f"{v:.0f}" for v in row] for row in share],
+            texttemplate="%{text}" if len(names) <= _WRITTEN else None,
+            customdata=np.dstack([counts, np.broadcast_to(images, counts.shape)]),
+            colorscale=INK,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            hovertemplate="of %{customdata[1]:,} images with %{y}, %{customdata[0]:,} (%{z:.1f} %) hold %{x}<extra></extra>",
+        )
+    )
+    return lay_out(
+        figure,
+        130 + 28 * len(names) if len(names) <= _WRITTEN else 840,
+        xaxis={"title": {"text": "also hold"}, "side": "top", "tickangle": -40, "automargin": True},
+        yaxis={"title": {"text": "images with"}, "autorange": "reversed", "automargin": True},
+    )
+
+
+def class_places(heat: npt.NDArray[np.float64], name: str) -> go.Figure:
+    """Draw where in the image a class lies.
+
+    Args:
+        heat: (rows, columns) share of the labelled pixels there that are of the class, 0..1.
+        name: The class.
+    """
+    rows, columns = heat.shape
+    figure = go.Figure(
+        go.Heatmap(
+            z=100 * heat,
+            x=100 * (np.arange(columns) + 0.5) / columns,
+            y=100 * (np.arange(rows) + 0.5) / rows,
+            zmin=0,
+            colorscale=INK,
+            colorbar={"title": {"text": "%"}, "thickness": 12},
+            hovertemplate=f"{name}: %{{z:.1f}} % of the pixels at %{{x:.0f}} % from the left, %{{y:.0f}} % from the top<extra></extra>",
+        )
+    )
+    return lay_out(
+        figure,
+        360,
+        xaxis={"title": {"text": "% from the left"}, "showgrid": False},
+        yaxis={"title": {"text": "% from the top"}, "autorange": "reversed", "showgrid": False},
+    )
+
+
+def instance_sizes(histogram: npt.NDArray[np.int64], edges: npt.NDArray[np.float64], names: Sequence[str]) -> go.Figure:
+    """Draw how large the connected components of each class are: a row a class, a column for each doubling.
+
+    Args:
+        histogram: (C, B) components by size.
+        edges: (B + 1,) edges in pixels, ascending.
+        names: C class names.
+    """
+    used = np.flatnonzero(histogram.any(0))
+    last = int(used[-1]) + 1 if len(used) else 1
+    counts = histogram[:, :last]
+    total = counts.sum(1, keepdims=True)
+    share = 100 * np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    low = [f"{int(edge):,}" for edge in edges[:last]]
+    high = [f"{int(edge) - 1:,}" for edge in edges[1 : last + 1]]
+    spans = [a if a == b else f"{a} to {b}" for a, b in zip(low, high, strict=True)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=low,
+            y=list(names),
+            customdata=np.dstack([counts, np.broadcast_to(np.array(spans, object), counts.shape)]),
+            colorscale=INK,
+            colorbar={"title": {"text": "%"}, "thickness": 12},
+            xgap=1,
+            ygap=1,
+            hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]} pixels (%{z:.1f} %)<extra></extra>",
+        )
+    )
+    return lay_out(
+        figure,
+        max(360, 90 + 22 * len(names)),
+        xaxis={"title": {"text": "pixels, from"}, "type": "category"},
+        yaxis={"autorange": "reversed", "automargin": True},
+    )
+
+
+def shift_bars(names: Sequence[str], differences: Sequence[float], first: str, second: str) -> go.Figure:
+    """Draw by how many percentage points the share of each class differs between two splits, the largest at the top.
+
+    Args:
+        names: C class names.
+        differences: C shares in ``second`` minus shares in ``first``.
+        first: Name of one split.
+        second: Name of the other.
+    """
+    order = np.argsort(np.abs(differences), kind="stable")
+    values = [100 * differences[i] for i in order]
+    reach = max((abs(v) for v in values), default=0) or 1
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[names[i] for i in order],
+            orientation="h",
+            marker={"color": [ACCENT if v >= 0 else WARM for v in values]},
+            text=[f"{v:+.2f}" for v in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:+.2f} percentage points<extra></extra>",
+        )
+    )
+    return lay_out(
+        figure,
+        80 + 26 * len(names),
+        xaxis={"title": {"text": f"percentage points, {second} less {first}"}, "range": [-1.25 * reach, 1.25 * reach]},
+        yaxis={"automargin": True},
+    )
+
+
+def split_shares(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Draw the share of every class in each split as grouped bars.
+
+    Args:
+        names: C class names.
+        rows: Rows of ``splits.split_report``: ``split`` and ``pixel_share``.
+    """
+    figure = go.Figure()
+    for position, row in enumerate(rows):
+        figure.add_trace(
+            go.Bar(
+                x=list(names),
+                y=[100 * v for v in row["pixel_share"]],
+                name=row["split"],
+                marker={"color": cycle_color(position)},
+                hovertemplate="%{x}: %{y:.3g} %<extra>" + str(row["split"]) + "</extra>",
+            )
+        )
+    return lay_out(figure, 340, yaxis={"title": {"text": "share of the pixels, %"}}, barmode="group")
+
+
+def brightness(values: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Draw how bright the images of each split are.
+
+    Args:
+        values: Mean luma of each image, 0..255, by split.
+    """
+    figure = go.Figure()
+    edges = np.linspace(0, 255, 33)
+    for position, (split, shades) in enumerate(values.items()):
+        share = 100 * np.histogram(shades, edges)[0] / max(1, len(shades))
+        figure.add_trace(
+            go.Scatter(
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=share,
+                name=split,
+                mode="lines",
+                line={"shape": "hvh", "color": cycle_color(position), "width": 2},
+                hovertemplate="luma %{x:.0f}: %{y:.1f} % of the images<extra>" + split + "</extra>",
+            )
+        )
+    return lay_out(
+        figure, 320, xaxis={"title": {"text": "mean brightness, 0 to 255"}}, yaxis={"title": {"text": "% of the images"}}, showlegend=True
+    )
+
+
+def image_sizes(sizes: Mapping[tuple[int, int], int]) -> go.Figure:
+    """Draw which sizes the images have, one bubble a size.
+
+    Args:
+        sizes: Images by (height, width).
+    """
+    most = max(sizes.values(), default=1)
+    diameters = [10 + 26 * (n / most) ** 0.5 for n in sizes.values()]
+    figure = go.Figure(
+        go.Scatter(
+            x=[width for _, width in sizes],
+            y=[height for height, _ in sizes],
+            mode="markers",
+            marker={"size": diameters, "color": ACCENT, "opacity": 0.7, "line": {"color": QUIET}},
+            customdata=list(sizes.values()),
+            hovertemplate="%{x} x %{y} (width x height): %{customdata:,} images<extra></extra>",
+        )
+    )
+    return lay_out(
+        figure,
+        320,
+        xaxis={"title": {"text": "width, pixels"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "height, pixels"}, "rangemode": "tozero"},
+    )

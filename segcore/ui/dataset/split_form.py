@@ -1,0 +1,192 @@
+"""Making splits: three parts, or k folds that become data sets of their own; looked at before they are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.splits.splits import GROUPINGS, METHODS
+from segcore.ui.dataset import charts
+from segcore.ui.shared import session, tables
+from segcore.ui.shared.dataset_scans import stamp, table_behind
+from segcore.workspace import Workspace
+
+PARTS, FOLDS = "Three parts", "Folds"
+SHIFT = "Half the sum of the differences between its class shares and those of the whole data set (total variation): 0 is alike."
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        dataset: Name of the data set.
+        method: A name in ``splits.METHODS``.
+        group_by: A name in ``splits.GROUPINGS``, or "".
+        seed: Seed of the draw.
+        validation: Per cent of the samples for validation (three parts).
+        test: Per cent for test (three parts).
+        folds: k, 0 for three parts.
+        hold_out: The split that stays in every fold, or "".
+    """
+
+    dataset: str
+    method: str
+    group_by: str
+    seed: int
+    validation: int = 15
+    test: int = 15
+    folds: int = 0
+    hold_out: str = ""
+
+    def make(self, workspace: Workspace, save: bool) -> dict[str, Any]:
+        """Return what ``make_splits`` or ``make_folds`` of the workspace tell, and keep it if so wished."""
+        if self.folds:
+            return workspace.splits.make_folds(
+                self.dataset, self.folds, self.method, self.seed, group_by=self.group_by, hold_out=self.hold_out, save=save
+            )
+        shares = (1 - (self.validation + self.test) / 100, self.validation / 100, self.test / 100)
+        fractions = dict(zip(("train", "validation", "test"), shares, strict=True))
+        return workspace.datasets.make_splits(self.dataset, self.method, fractions, self.seed, group_by=self.group_by, save=save)
+
+
+def show(dataset: Dataset, name: str) -> None:
+    """Draw the form, what it would make, and the folds made before.
+
+    Args:
+        dataset: The data set.
+        name: Start of the names of files to download.
+    """
+    st.subheader("Make splits", anchor=False)
+    wish = _ask(dataset)
+    if wish is not None:
+        _propose(dataset, wish, name)
+    _folds(dataset, name)
+
+
+def _ask(dataset: Dataset) -> Wish | None:
+    kind = st.segmented_control(
+        "Make",
+        [PARTS, FOLDS],
+        default=PARTS,
+        required=True,
+        key="split_kind",
+        help="Three parts: train, validation and test. Folds: each sample validates once, so a score rests on all of them; every fold "
+        "becomes a data set of its own, without taking disk space, and is chosen on the train page like any other.",
+    )
+    folds, validation, test, hold_out = 0, 15, 15, ""
+    with st.form("make_splits", border=True):
+        one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
+        st.session_state.setdefault("split_method", "stratified")
+        method = one.selectbox("Method", list(METHODS), format_func=str.capitalize, key="split_method")
+        group_by = two.selectbox(
+            "Groups",
+            ["", *GROUPINGS],
+            format_func=lambda g: {"": "found by themselves", "folder": "folders", "prefix": "drives (name before the number)"}[g],
+            key="split_groups",
+            help="Only for grouped: what is never parted.",
+        )
+        if kind == FOLDS:
+            folds = int(three.number_input("Folds", 2, 20, 5, key="split_folds"))
+            told = "Today's test split stays the test split of every fold."
+            if "test" in dataset.splits and four.checkbox("Keep test", True, key="split_hold_out", help=told):
+                hold_out = "test"
+        else:
+            validation = int(three.number_input("Validation, %", 0, 90, 15, key="split_validation"))
+            test = int(four.number_input("Test, %", 0, 90, 15, key="split_test"))
+        seed = int(five.number_input("Seed", 0, 2**31 - 1, 0, key="split_seed", help="The same seed gives the same splits."))
+        st.caption("  \n".join(f"**{known.capitalize()}**: {told}" for known, told in METHODS.items()))
+        asked = st.form_submit_button("Propose", icon=":material/call_split:")
+    wish = Wish(dataset.name, str(method), str(group_by), seed, validation, test, folds, hold_out)
+    if asked:
+        st.session_state["proposed_splits"] = wish
+    return wish if st.session_state.get("proposed_splits") == wish else None
+
+
+@st.cache_data(max_entries=20, show_spinner="Making splits ...")
+def _proposal(_workspace: Workspace, stamp: str, key: str, _wish: Wish) -> dict[str, Any]:
+    return _wish.make(_workspace, save=False)
+
+
+def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
+    workspace = session.workspace()
+    with session.errors_shown():
+        told = _proposal(workspace, stamp(dataset), repr(wish), wish)
+    if wish.folds:
+        parts = [next(r for r in fold["report"] if r["split"] == "validation") for fold in told["folds"]]
+        rows = [{**part, "split": fold["name"]} for fold, part in zip(told["folds"], parts, strict=True)]
+        held = f"; {len(dataset.select(wish.hold_out)):,} test samples stay out" if wish.hold_out else ""
+        st.markdown(f"What each of the {wish.folds} folds validates on, and learns from the rest{held}:")
+        report(dataset, rows, f"{name}-proposed-folds", "The proposed folds")
+    else:
+        report(dataset, told["report"], f"{name}-proposed-splits", "The proposed splits")
+        learned = [r["run"] for r in workspace.runs.rows() if r["dataset"] == dataset.name and r["kind"] == "train"]
+        if learned:
+            st.warning(
+                f"{len(learned)} training runs of this data set learned from the splits of today; after this, their scores on the new "
+                "validation and test splits would include images that they have seen.",
+                icon=":material/warning:",
+            )
+    label = f"Write {wish.folds} folds" if wish.folds else "Keep these splits"
+    if st.button(label, type="primary", icon=":material/check:"):
+        with session.errors_shown(), st.spinner("Writing ..."):
+            wish.make(workspace, save=True)
+        del st.session_state["proposed_splits"]
+        st.toast(f"{wish.folds} folds are written as data sets." if wish.folds else "The splits are kept.")
+        st.rerun()
+
+
+def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str) -> None:
+    """Draw how alike some parts of a data set are.
+
+    Args:
+        dataset: The data set.
+        rows: As ``splits.split_report`` returns them.
+        name: Name of the file to download, without ending.
+        alt: What this is, for those who cannot see it.
+    """
+    names = dataset.label_set.class_names
+    table = [{"split": r["split"], "images": r["num_samples"], "share": r["share"], "distance from the whole": r["shift"]} for r in rows]
+    tables.draw(
+        table,
+        column_config={
+            "images": st.column_config.NumberColumn(format="localized"),
+            "share": st.column_config.NumberColumn(format="percent", help="Of all samples that have a split."),
+            "distance from the whole": st.column_config.NumberColumn(format="%.4f", help=SHIFT),
+        },
+        alt=alt,
+    )
+    st.plotly_chart(charts.split_shares(names, rows), key=name, config=session.CHART, alt=f"Share of each class: {alt.lower()}")
+    table_behind([{"class": n, **{r["split"]: r["pixel_share"][c] for r in rows}} for c, n in enumerate(names)], name)
+
+
+def _folds(dataset: Dataset, name: str) -> None:
+    splits = session.workspace().splits
+    folds = splits.folds_of(dataset.name)
+    if not folds:
+        return
+    st.subheader("Folds", anchor=False)
+    rows = splits.fold_scores(dataset.name)
+    best: dict[str, float] = {}
+    for row in rows:
+        best[row["fold"]] = max(best.get(row["fold"], 0.0), row["mean_iou"] or 0.0)
+    told = [{"fold": f, "runs": sum(r["fold"] == f for r in rows), "best mean IoU": best.get(f)} for f in folds]
+    tables.draw(
+        told,
+        column_config={
+            "best mean IoU": st.column_config.NumberColumn(format="percent", help="Of the fold's runs, on its validation split.")
+        },
+        alt="The folds and what was learned on them",
+    )
+    if len(best) == len(folds):
+        mean = sum(best.values()) / len(best)
+        deviation = (sum((v - mean) ** 2 for v in best.values()) / (len(best) - 1)) ** 0.5
+        st.markdown(f"Over the folds: **{100 * mean:.2f} % ± {100 * deviation:.2f}** (mean and standard deviation of the folds' best).")
+    else:
+        st.caption(f"{len(folds) - len(best)} of {len(folds)} folds have no finished run yet; each is a data set on the train page.")
+    with st.container(horizontal=True):
+        st.page_link("pages/train.py", label="Train a fold", icon=":material/model_training:", query_params={"dataset": folds[0]})
+        data = session.csv_bytes(told)
+        st.download_button("Download CSV", data, f"{name}-folds.csv", "text/csv", key="csv_folds", icon=":material/download:")

@@ -1,0 +1,127 @@
+"""How alike the splits are, whether they differ by more than chance, and making others."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.catalog import BALANCE_MODES
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.splits.shift import Shift
+from segcore.data.splits.splits import GROUPINGS
+from segcore.ui.dataset import charts, split_form
+from segcore.ui.shared import manual, session
+from segcore.ui.shared.dataset_scans import stamp, table_behind
+from segcore.workspace import Workspace
+
+
+def show(dataset: Dataset, name: str) -> None:
+    """Draw the tab.
+
+    Args:
+        dataset: The data set.
+        name: Start of the names of files to download.
+    """
+    if len(dataset.splits) > 1:
+        _as_they_are(dataset, name)
+        _shift(dataset, name)
+    elif dataset.splits:
+        st.caption(f"All samples are in {session.plain(dataset.splits[0])}: make splits to have something to validate and test on.")
+    else:
+        st.caption("This data set has no splits yet: make some, so that there is something to learn from and something to judge by.")
+    _way_back(dataset)
+    split_form.show(dataset, name)
+
+
+def _as_they_are(dataset: Dataset, name: str) -> None:
+    st.subheader("The splits as they are", anchor=False)
+    with session.errors_shown():
+        report = _report(session.workspace(), dataset.name, stamp(dataset))
+    split_form.report(dataset, report, f"{name}-splits", "The splits as they are")
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _report(_workspace: Workspace, dataset: str, stamp: str) -> list[dict[str, Any]]:
+    return _workspace.splits.report(dataset)
+
+
+def _way_back(dataset: Dataset) -> None:
+    workspace = session.workspace()
+    with session.errors_shown():
+        how, earlier = workspace.splits.history(dataset.name)
+    if not earlier:
+        return
+    last = ", ".join(f"{session.plain(k)} {v:,}" for k, v in earlier[-1].sizes.items()) or "no splits"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Made here: **{session.plain(how)}**. Before: {session.plain(earlier[-1].how)} ({last}).")
+        if st.button("Undo", key="undo_splits", icon=":material/undo:", help="Gives every sample the split it had before; step by step."):
+            with session.errors_shown():
+                workspace.splits.undo(dataset.name)
+            st.toast("The splits of before are back.")
+            st.rerun()
+
+
+def _shift(dataset: Dataset, name: str) -> None:
+    st.subheader("Do two splits hold the same?", anchor=False)
+    one, two, three, four = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
+    with one:
+        first = session.choose_from("Split", dataset.splits, "shift_first")
+    with two:
+        others = [s for s in dataset.splits if s != first]
+        second = session.choose_from("Against", others, "shift_second")
+    with three:
+        mode = st.segmented_control(
+            "Shares", list(BALANCE_MODES), default="pixel", format_func=lambda m: BALANCE_MODES[m].title, required=True, key="shift_mode"
+        )
+    with four:
+        group_by = st.selectbox(
+            "Deal out by chance",
+            ["", *GROUPINGS],
+            format_func=lambda g: {"": "single images", "folder": "whole folders", "prefix": "whole drives (name before the number)"}[g],
+            key="shift_groups",
+            help="Frames of one drive resemble each other, so dealing single images makes p too small: deal whole drives there.",
+        )
+    with session.errors_shown():
+        found = _measure(session.workspace(), dataset.name, stamp(dataset), first, second, str(mode), str(group_by))
+    cards = st.columns(3)
+    cards[0].metric(
+        "Distance",
+        f"{found.distance:.4f}",
+        border=True,
+        help=manual.see(
+            "Half the sum of |share here - share there| over the classes: 0 is the same, 1 nothing shared.", "data-measures#splits"
+        ),
+    )
+    cards[1].metric(
+        "By chance",
+        f"{found.expected:.4f}",
+        border=True,
+        help=manual.see("Mean distance when the samples are dealt out at random.", "data-measures#splits"),
+    )
+    cards[2].metric(
+        "p-value",
+        f"{found.p_value:.3f}",
+        border=True,
+        help=manual.see("Share of 999 random deals that differ at least as much. Small: more than chance.", "data-measures#splits"),
+    )
+    st.markdown(_verdict(found))
+    names = dataset.label_set.class_names
+    figure = charts.shift_bars(names, found.differences, first, second)
+    st.plotly_chart(figure, key="shift", config=session.CHART, alt=f"Difference of the class shares between {first} and {second}")
+    table_behind(
+        [{"class": n, "difference": d} for n, d in zip(names, found.differences, strict=True)],
+        f"{name}-shift-{first}-{second}",
+        difference=st.column_config.NumberColumn(format="percent"),
+    )
+
+
+def _verdict(found: Shift) -> str:
+    first, second = session.plain(found.first), session.plain(found.second)
+    if found.p_value > 0.05:
+        return f"**{first}** and **{second}** differ no more than random halves would."
+    ratio = found.distance / max(found.expected, 1e-9)
+    return f"**{first}** and **{second}** differ by more than chance: {ratio:.1f} times the distance of a random deal."
+
+
+@st.cache_data(max_entries=100, show_spinner="Dealing the samples out 999 times ...")
+def _measure(_workspace: Workspace, dataset: str, stamp: str, first: str, second: str, mode: str, group_by: str) -> Shift:
+    return _workspace.datasets.shift(dataset, first, second, mode, group_by)

@@ -1,0 +1,195 @@
+"""The CRF on one image at once: sliders, four panels, the scores of this image before and after."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from segcore.catalog import MASK_FILTERS
+from segcore.postprocess.components import apply_filter
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
+from segcore.ui import viewer
+from segcore.ui.compare import panels as compare_panels
+from segcore.ui.ensemble.selection import Choice
+from segcore.ui.shared import manual, session
+from segcore.ui.viewer import Panel, TopClasses, pack
+from segcore.ui.viewer import Scene as ViewerScene
+from segcore.workspace import Workspace
+from segcore.workspace.crf_lab import Scene
+
+SLIDERS: dict[str, tuple[str, float, float, float, str]] = {
+    "temperature": ("Temperature", 0.5, 5.0, 0.05, "Above 1 softens an over-confident network, so that neighbours can overrule it."),
+    "spatial_width": ("Spatial width, px", 0.5, 10.0, 0.5, "Reach of the smoothing that sees no colour."),
+    "spatial_weight": ("Spatial weight", 0.0, 15.0, 0.5, "Strength of the smoothing that sees no colour; 0 leaves it out."),
+    "bilateral_width": ("Colour reach, px", 5.0, 200.0, 1.0, "How far apart pixels of like colour still speak to each other."),
+    "color_width": ("Colour width", 1.0, 60.0, 1.0, "How unlike two colours (0 to 255) may be and still count as alike."),
+    "bilateral_weight": ("Colour weight", 0.0, 25.0, 0.5, "Strength of the pull between pixels of like colour; 0 leaves it out."),
+}
+FILTER_SIZES: dict[str, tuple[int, ...]] = {"components": (10, 30, 100, 300, 1000, 3000), "median": (3, 5), "majority": (3, 5, 7, 9, 13)}
+
+
+def show(choice: Choice, split: str, samples: list[str]) -> None:
+    """Draw the sliders, the panels and the scores of one image."""
+    workspace = session.workspace()
+    missing = compare_panels.crf_missing(workspace)
+    controls, picture = st.columns([2, 7], gap="medium")
+    with controls, st.container(border=True):
+        kinds = ["crf", *MASK_FILTERS] if not missing else list(MASK_FILTERS)
+        kind = st.selectbox(
+            "After the network", kinds, format_func=lambda k: "Dense CRF" if k == "crf" else MASK_FILTERS[k].title, key="after_network"
+        )
+        if missing:
+            st.caption(missing)
+        step = _parameters() if kind == "crf" else _filter(str(kind))
+    with picture:
+        sample = session.choose_image(samples, "crf_sample", f"Image, {len(samples)} predicted by all")
+        with session.errors_shown():
+            scene = _scene(workspace, choice, split, sample, _stamp(workspace, choice, split))
+            key = f"{choice}:{split}:{sample}:{_stamp(workspace, choice, split)}"
+            full = bool(st.session_state.get("crf_full"))
+            if isinstance(step, MaskFilter):
+                mask, title = apply_filter(step, scene.probabilities).astype(scene.label_set.mask_dtype), step.describe()
+            else:
+                mask, _ = _refined(workspace, scene, key, step, not full)
+                title = "CRF mask" if full else "CRF mask, preview"
+        result = viewer.show(
+            _packed(scene, mask, title, bool(st.session_state.get("crf_changes")), f"{key}:{step}:{full}"),
+            key="crf_viewer",
+            listen=("step",),
+        )
+        if scene.truth is not None:
+            _scores(scene, mask, title)
+        if isinstance(step, CRFParameters):
+            _agreement(workspace, scene, key, step, mask, full)
+    if result.step:
+        session.step(samples, "crf_sample", result.step)
+
+
+def take_parameters(parameters: dict[str, Any]) -> None:
+    """Set the sliders; a callback of buttons elsewhere on the page."""
+    st.session_state["after_network"] = "crf"
+    for name, (_, low, high, _, _) in SLIDERS.items():
+        st.session_state[f"crf_{name}"] = float(np.clip(parameters[name], low, high))
+    st.session_state["crf_iterations"] = int(parameters["iterations"])
+    st.session_state["crf_relative"] = bool(parameters["relative"])
+
+
+def _parameters() -> CRFParameters:
+    start = asdict(CRFParameters(relative=True))
+    values: dict[str, Any] = {}
+    for name, (title, low, high, step, help) in SLIDERS.items():
+        st.session_state.setdefault(f"crf_{name}", float(start[name]))
+        values[name] = st.slider(title, low, high, step=step, key=f"crf_{name}", help=help, persist_state="session")
+    st.session_state.setdefault("crf_iterations", start["iterations"])
+    values["iterations"] = st.slider("Iterations", 0, 20, key="crf_iterations", help="Mean-field steps.", persist_state="session")
+    st.session_state.setdefault("crf_relative", True)
+    values["relative"] = st.toggle(
+        "Widths for 600 px of diagonal",
+        key="crf_relative",
+        help="Widths are meant for an image of 360 x 480 and grow with the image's own diagonal.",
+        persist_state="session",
+    )
+    st.toggle("Full resolution", key="crf_full", help="Off: a preview at half the size, several times faster.")
+    st.toggle("Fixed and broken", key="crf_changes", help="A fifth panel: what the step set right and what it set wrong.")
+    st.button("Back to the defaults", on_click=take_parameters, args=(start,), key="crf_defaults", type="tertiary", icon=":material/undo:")
+    return CRFParameters(**values)
+
+
+def _filter(kind: str) -> MaskFilter:
+    unit = "Least pixels of a region" if kind == "components" else "Window, px"
+    sizes = list(FILTER_SIZES[kind])
+    size = st.select_slider(unit, sizes, value=sizes[len(sizes) // 2], key=f"filter_{kind}")
+    st.caption(MASK_FILTERS[kind].summary)
+    return MaskFilter(kind, int(size))
+
+
+def _stamp(workspace: Workspace, choice: Choice, split: str) -> tuple[float, ...]:
+    return tuple(p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split)))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _scene(_workspace: Workspace, choice: Choice, split: str, sample: str, stamp: tuple[float, ...]) -> Scene:
+    """One image with the members' combination; shared by all sessions, so it is only read."""
+    return _workspace.crf.scene(choice.members, split, sample, choice.rule, choice.weights)
+
+
+@st.cache_data(max_entries=64, max_size="60MB", show_spinner=False)
+def _refined(_workspace: Workspace, _scene: Scene, key: str, parameters: CRFParameters, preview: bool) -> tuple[np.ndarray, float]:
+    """The refined mask, and how long it took in seconds."""
+    return _workspace.crf.refine(_scene, parameters, preview)
+
+
+@st.cache_data(max_entries=32, max_size="60MB", show_spinner=False)
+def _packed(_scene: Scene, _mask: np.ndarray, title: str, changes: bool, key: str) -> bytes:
+    """The packed panels: image, true mask, predicted mask, refined mask, and what it fixed and broke."""
+    dtype = _scene.label_set.mask_dtype
+    before = _scene.probabilities.argmax(-1).astype(dtype)
+    panels = [Panel("Image", "image")]
+    if _scene.truth is not None:
+        panels.append(Panel("True mask", "mask", mask=_scene.truth))
+    place = len(panels)
+    top = TopClasses.of(_scene.probabilities[::2, ::2])
+    panels += [
+        Panel("Predicted mask", "mask", mask=before, scalar=_scene.probabilities.max(-1), top=top),
+        Panel(title, "mask", mask=_mask.astype(dtype)),
+    ]
+    truth = 1 if _scene.truth is not None else None
+    if _scene.truth is not None and changes:
+        panels.append(Panel("Fixed and broken", "difference", mask=_mask.astype(dtype), versus=place))
+    return pack(ViewerScene(key, _scene.image, tuple(panels), _scene.label_set, truth))
+
+
+def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
+    before, after = scene.score(scene.probabilities.argmax(-1).astype(scene.label_set.mask_dtype)), scene.score(mask)
+    cards = st.columns(4)
+    for card, (name, key) in zip(cards[::2], (("Mean IoU", "mean_iou"), ("Boundary IoU", "boundary_iou")), strict=True):
+        card.metric(
+            f"{name} before",
+            _percent(before[key]),
+            border=True,
+            height="stretch",
+            help=manual.see(
+                "Of this image alone: right over (true + predicted - right) pixels, averaged over its classes.",
+                "metrics#scores",
+            ),
+        )
+    for card, key in zip(cards[1::2], ("mean_iou", "boundary_iou"), strict=True):
+        change = 100 * (after[key] - before[key])
+        shown = None if np.isnan(change) else f"{change:+.2f} points"
+        card.metric(
+            "after",
+            _percent(after[key]),
+            shown,
+            border=True,
+            height="stretch",
+            help=manual.see(f"The same after: {title}.", "metrics#scores"),
+        )
+    changes = after["iou"] - before["iou"]
+    order = [i for i in np.argsort(-np.abs(np.nan_to_num(changes))) if not np.isnan(changes[i]) and abs(changes[i]) >= 0.0005][:6]
+    if order:
+        names = scene.label_set.class_names
+        st.caption(
+            "Most changed in this image: " + ", ".join(f"{session.plain(names[i])} {100 * changes[i]:+.1f}" for i in order) + " points."
+        )
+
+
+def _percent(value: float) -> str:
+    return session.percent(None if np.isnan(value) else value)
+
+
+def _agreement(workspace: Workspace, scene: Scene, key: str, parameters: CRFParameters, mask: np.ndarray, full: bool) -> None:
+    """Say how far the preview is to be trusted: the full CRF is worked out behind what is shown, and compared with it."""
+    if full:
+        st.caption("The whole CRF at the image's own size.")
+        return
+    place = st.empty()
+    place.caption("A preview at half the size; comparing it with the full one ...")
+    with session.errors_shown():
+        whole, slow = _refined(workspace, scene, key, parameters, False)
+        _, quick = _refined(workspace, scene, key, parameters, True)
+    same = float((whole == mask).mean())
+    place.caption(
+        f"A preview at half the size: measured on this image, {100 * same:.2f} % of the pixels are as in the full CRF, in "
+        f"{1000 * quick:.0f} ms instead of {1000 * slow:.0f} ms."
+    )

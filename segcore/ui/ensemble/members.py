@@ -1,0 +1,203 @@
+"""The members tab: who is there, what they score, combining and saving them, and where they disagree."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.postprocess.ensemble import resize_probabilities
+from segcore.postprocess.uncertainty import measure_uncertainty
+from segcore.ui import viewer
+from segcore.ui.ensemble.selection import Choice
+from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.viewer import Panel, Scene, TopClasses, pack
+from segcore.workspace import Workspace
+
+SPLITS = ("validation", "test")
+
+
+def show(choice: Choice) -> None:
+    """Draw the tab."""
+    workspace = session.workspace()
+    with session.errors_shown():
+        splits = workspace.ensembles.splits(choice.members)
+    left, right = st.columns([5, 4], gap="medium")
+    with left, st.container(border=True, height="stretch"):
+        _table(choice, [s for s in SPLITS if s in splits])
+    with right, st.container(border=True, height="stretch"):
+        run, split = _combine(choice, splits)
+    if run and run_progress.follow([run], "Combining", "combine"):
+        _result(choice, run, split)
+    _disagreement(choice, splits)
+
+
+def _table(choice: Choice, splits: list[str]) -> None:
+    workspace = session.workspace()
+    rows: list[dict[str, Any]] = []
+    lacking = {}
+    for number, member in enumerate(choice.members):
+        row: dict[str, Any] = {"no": number + 1, "member": member}
+        for split in splits:
+            status = workspace.ensembles.predicted(member, split)
+            finished = status is not None and status.state == "finished"
+            row[split] = status.mean_iou if status is not None and finished else None
+        rows.append(row)
+    for split in splits:
+        with session.errors_shown():
+            total = len(workspace.datasets.open(choice.dataset).select(split))
+            there = len(workspace.crf.stored(choice.members, split))
+        if there < total:
+            lacking[split] = total - there
+    tables.draw(
+        rows,
+        column_config={s: st.column_config.NumberColumn(f"mean IoU, {s}", format="percent", help=manual.MEAN_IOU) for s in splits},
+        alt="The members with their scores",
+    )
+    active = [f"{m}--{s}" for s in splits for m in choice.members if (p := workspace.ensembles.predicted(m, s)) and p.is_active]
+    if active:
+        run_progress.follow(active, "Predicting", "predict")
+    elif lacking:
+        said = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
+        st.caption(f"Probabilities on disk are incomplete: {said}. The labs need them.")
+        if st.button("Predict what is missing", icon=":material/play_arrow:", key="predict_missing"):
+            with session.errors_shown():
+                workspace.ensembles.predict_missing(choice.members, list(lacking))
+            st.rerun()
+
+
+def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
+    workspace = session.workspace()
+    split = session.choose_split(splits, key="combine_split")
+    name = st.text_input("Name", key="ensemble_name", placeholder="optional; it then stands wherever a run does", max_chars=60).strip()
+    arguments: dict[str, Any] = {"rule": choice.rule, "weights": choice.weights, "name": name}
+    try:
+        run = workspace.ensembles.combined(choice.members, split, **arguments)
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return None, split
+    count = len(choice.members)
+    label = f"Combine {count} member{'' if count == 1 else 's'} on {split}" if not name else f"Save and combine on {split}"
+    if st.button(label, type="primary" if not run else "secondary", icon=":material/join:", key="combine", width="stretch"):
+        with session.errors_shown():
+            workspace.ensembles.combine(choice.members, split, **arguments)
+        st.rerun()
+    if not run and not name:
+        others = workspace.ensembles.names(choice.members, split)
+        plain = [r for r in others if choice.rule in r and not choice.weights]
+        run = plain[0] if plain else None
+    return run, split
+
+
+def _result(choice: Choice, run: str, split: str) -> None:
+    workspace = session.workspace()
+    with session.errors_shown():
+        found = workspace.ensembles.against_members(run, split)
+    comparison = found["comparison"]
+    low, high = comparison["interval"]
+    cards = st.columns(4)
+    cards[0].metric(
+        "Ensemble, mean IoU",
+        session.percent(found["ensemble"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"{session.plain(run)} on {split}: IoU of each class, right over (true + predicted - right) pixels, averaged over classes.",
+            "metrics#ensembles-and-the-crf",
+        ),
+    )
+    cards[1].metric(
+        "95 % interval, %",
+        _ends(found["interval"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Images drawn again with replacement, 1,000 times: 2.5th to 97.5th percentile of the mean IoU.", "metrics#how-sure"
+        ),
+    )
+    cards[2].metric(
+        "Over the best member",
+        _points(comparison["difference"]),
+        None if low is None else f"{100 * low:+.2f} to {100 * high:+.2f}",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"Mean IoU of the ensemble minus that of {session.plain(found['best'])}; below it the 95 % interval, paired by image.",
+            "metrics#ensembles-and-the-crf",
+        ),
+    )
+    mean = found["mean_member"]
+    gain = None if mean is None or found["ensemble"] is None else found["ensemble"] - mean
+    cards[3].metric(
+        "Over the mean member",
+        _points(gain),
+        border=True,
+        height="stretch",
+        help=manual.see("Mean IoU of the ensemble minus the mean of its members' mean IoU.", "metrics#ensembles-and-the-crf"),
+    )
+    if low is not None and low <= 0 <= high:
+        st.warning("The gain over the best member is inside the noise of these images: the interval holds 0.", icon=":material/warning:")
+    with st.container(horizontal=True):
+        query = {"run": run, "split": split}
+        st.page_link("pages/compare.py", label="Look at it", icon=":material/view_column:", query_params=query)
+        st.page_link("pages/evaluate.py", label="All its scores", icon=":material/fact_check:", query_params=query)
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:+.2f} points"
+
+
+def _ends(interval: list[float | None]) -> str:
+    low, high = interval
+    return "–" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
+
+
+def _disagreement(choice: Choice, splits: list[str]) -> None:
+    workspace = session.workspace()
+    st.subheader("Where they disagree", anchor=False)
+    one, two = st.columns([3, 2], vertical_alignment="bottom")
+    with two:
+        split = session.choose_split(splits, key="apart_split")
+    with session.errors_shown():
+        samples = workspace.crf.stored(choice.members, split)
+    if not samples:
+        st.info(f"No image of {split} was predicted by all members. Predict what is missing above.", icon=":material/info:")
+        return
+    with one:
+        sample = session.choose_image(samples, "apart", f"Image, {len(samples)} predicted by all")
+    stamp = tuple(p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split)))
+    with session.errors_shown():
+        scene, told = _packed(workspace, choice, split, sample, stamp)
+    result = viewer.show(scene, key="apart_viewer", listen=("step",))
+    st.caption(told)
+    if result.step:
+        session.step(samples, "apart", result.step)
+
+
+@st.cache_data(max_entries=32, max_size="100MB", show_spinner=False)
+def _packed(_workspace: Workspace, choice: Choice, split: str, sample: str, stamp: tuple[float, ...]) -> tuple[bytes, str]:
+    """The packed scene of one image as the members see it, and a line about them."""
+    scene = _workspace.crf.scene(choice.members, split, sample, choice.rule, choice.weights)
+    size = scene.image.shape[:2]
+    members = [resize_probabilities(p, (size[0], size[1])) for p in _workspace.crf.member_probabilities(choice.members, split, sample)]
+    apart = measure_uncertainty(members)
+    classes, count = scene.label_set.num_classes, len(members)
+    winner = scene.probabilities.argmax(-1).astype(scene.label_set.mask_dtype)
+    panels = [Panel("Image", "image")]
+    truth = None
+    if scene.truth is not None:
+        truth = 1
+        panels.append(Panel("True mask", "mask", mask=scene.truth))
+    panels.append(
+        Panel("Combined mask", "mask", mask=winner, scalar=scene.probabilities.max(-1), top=TopClasses.of(scene.probabilities[::2, ::2]))
+    )
+    most = np.float32(np.log2(max(2, min(count, classes))))
+    panels.append(Panel("Disagreement", "scalar", scalar=np.clip(apart.disagreement / most, 0, 1)))
+    panels.append(Panel("Entropy", "scalar", scalar=np.clip(apart.total / np.float32(np.log2(max(2, classes))), 0, 1)))
+    told = (
+        f"Disagreement is the part of the entropy that comes from members contradicting each other, as a share of the most that {count} "
+        f"members can reach. In this image {100 * float((apart.dissent > 0).mean()):.1f} % of the pixels are disputed."
+    )
+    return pack(Scene(f"{'+'.join(choice.members)}:{split}:{sample}", scene.image, tuple(panels), scene.label_set, truth)), told

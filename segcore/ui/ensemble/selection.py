@@ -1,0 +1,101 @@
+"""What all tabs of the ensemble page share: the data set, its members, and the rule that makes them one."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from segcore.catalog import ENSEMBLE_RULES
+from segcore.ui.shared import session
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        dataset: Name of the data set on which they are scored: of one fold alone the fold, of unlike folds what they are folds of.
+        members: Ids of training runs, in the order in which they were made.
+        rule: A name in ``catalog.ENSEMBLE_RULES``.
+        weights: One a member; empty for equal ones.
+    """
+
+    dataset: str
+    members: tuple[str, ...]
+    rule: str = "mean"
+    weights: tuple[float, ...] = ()
+
+
+def choose() -> Choice:
+    """Let the user choose; ends the page with a way on where there is nothing to choose from."""
+    workspace = session.workspace()
+    known = {r["dataset"] for r in workspace.runs.rows() if r["kind"] == "train" and r["state"] == "finished"}
+    names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
+    if not names:
+        session.empty(
+            "There is no finished training run yet. Train some, or open the demo, which brings five.",
+            "pages/home.py",
+            "Go to the start page",
+        )
+    one, two = st.columns([5, 3])
+    with one:
+        dataset = session.choose_from("Data set", names, "dataset")
+    candidates = workspace.ensembles.candidates(dataset)
+    with session.errors_shown():
+        groups = workspace.ensembles.groups(dataset)
+    if not set(st.session_state.get("members", ())) <= set(candidates):
+        del st.session_state["members"]
+    start = list(groups[0].members) if groups else candidates[-1:]
+    chosen = st.multiselect("Members", candidates, default=start, key="members", bind="query-params", persist_state="session", wrap=True)
+    with two:
+        rule = st.selectbox(
+            "Rule",
+            list(ENSEMBLE_RULES),
+            format_func=lambda r: ENSEMBLE_RULES[r].title,
+            key="rule",
+            persist_state="session",
+            help=" ".join(f"{c.title}: {c.summary}" for c in ENSEMBLE_RULES.values()),
+        )
+    if len(groups) > 1 or (groups and tuple(chosen) != groups[0].members):
+        with st.container(horizontal=True):
+            for group in groups[:4]:
+                label = f"All {len(group.members)} of {group.name}"
+                st.button(
+                    label, on_click=_take, args=(group.members,), help=group.title, key=f"take_{group.name}", icon=":material/group_add:"
+                )
+    if not chosen:
+        st.info("Choose one or more members.", icon=":material/info:")
+        st.stop()
+    members = tuple(c for c in candidates if c in chosen)
+    weights = _weights(members) if rule == "weighted" else ()
+    with session.errors_shown():
+        dataset = workspace.runs.dataset_of(members)
+    return Choice(dataset, members, str(rule), weights)
+
+
+def _take(members: tuple[str, ...]) -> None:
+    st.session_state["members"] = list(members)
+
+
+def take_weights(members: tuple[str, ...], weights: list[float]) -> None:
+    """Set members, rule and weights; a callback of buttons on other tabs."""
+    st.session_state["members"] = list(members)
+    st.session_state["rule"] = "weighted"
+    for member, weight in zip(members, weights, strict=True):
+        st.session_state[f"weight_{member}"] = float(weight)
+
+
+def _weights(members: tuple[str, ...]) -> tuple[float, ...]:
+    columns = st.columns(min(len(members), 6))
+    found = []
+    for number, member in enumerate(members):
+        key = f"weight_{member}"
+        st.session_state.setdefault(key, 1.0)
+        with columns[number % len(columns)]:
+            label = f"Weight of {number + 1}"
+            found.append(
+                float(st.number_input(label, 0.0, 1000.0, step=0.05, format="%.3f", key=key, help=member, persist_state="session"))
+            )
+    if not sum(found):
+        st.warning("All weights are 0: give at least one member a weight.", icon=":material/warning:")
+        st.stop()
+    return tuple(found)

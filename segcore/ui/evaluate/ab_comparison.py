@@ -1,0 +1,155 @@
+"""A against B: another run on the same images, by how much, how sure, and where each one wins."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.ui.evaluate import charts
+from segcore.ui.shared import cached_scores, manual, session, split_predictions, tables
+
+LISTED = 100
+"""Images that a table lists."""
+
+
+def show(run: str, split: str, stage: str) -> None:
+    """Let the user choose B and show how A, the run of this page, compares with it."""
+    workspace = session.workspace()
+    with session.errors_shown():
+        dataset = workspace.scenes.dataset_of(run)
+        same = workspace.runs.on_split(run, split)  # an ensemble has one run a split
+        known = session.finished_runs(session.SCORED, dataset.name)
+        others = list({workspace.runs.on_split(r, split): r for r in reversed(known)}.values())[::-1]
+        others = [r for r in others if workspace.runs.on_split(r, split) != same]
+        if len(workspace.scores.stages(run, split)) > 1:
+            others.append(run)
+    if not others:
+        st.info("There is no other run on this data set to compare with. Train one more, or combine members.", icon=":material/info:")
+        return
+    one, two = st.columns([3, 2], vertical_alignment="bottom")
+    with one:
+        other = session.choose_from("B, compared with A above", others, "against")
+    if not split_predictions.offer((other,), split):
+        return
+    with session.errors_shown():
+        stages = [s for s in workspace.scores.stages(other, split) if (other, s) != (run, stage)]
+        other_stage = stages[0]
+        if len(stages) > 1:
+            with two:
+                other_stage = str(st.segmented_control("Scored of B", stages, default=stages[0], key="against_stage", required=True))
+        found = cached_scores.comparison(run, other, split, stage, other_stage)
+    result(found, run, other, split)
+
+
+def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
+    """Show how A compares with B: difference, interval, verdict, classes and images; or why they may not be compared.
+
+    Args:
+        found: What :func:`segcore.ui.shared.cached_scores.comparison` returned.
+        run: Id of A.
+        other: Id of B.
+        split: The split of both.
+    """
+    if found["reasons"]:
+        st.warning(" ".join(session.plain(reason) for reason in found["reasons"]), icon=":material/warning:")
+        return
+    _cards(found)
+    st.markdown(_verdict(found))
+    classes, images = st.columns(2, gap="large")
+    with classes:
+        st.markdown("**Classes**")
+        rows = found["classes"]
+        figure = charts.differences([c["name"] for c in rows], [c["difference"] for c in rows], [c["interval"] for c in rows])
+        st.plotly_chart(figure, key="against_classes", config=session.CHART, alt="IoU of A minus B for each class, with its interval")
+        st.caption("Each interval stands alone: of twenty classes that are alike, one will seem to differ.")
+    with images:
+        st.markdown("**Images**")
+        _images(found, run, other, split)
+
+
+def _cards(found: dict[str, Any]) -> None:
+    low, high = found["interval"]
+    p = found["p_value"]
+    cards = st.columns(4)
+    cards[0].metric(
+        "A minus B, mean IoU",
+        "–" if found["difference"] is None else f"{100 * found['difference']:+.2f} points",
+        border=True,
+        height="stretch",
+        help=manual.see("Mean IoU of A minus mean IoU of B, each over the whole split, in points of percent.", "metrics#how-sure"),
+    )
+    cards[1].metric(
+        "95 % interval",
+        "–" if low is None else f"{100 * low:+.1f} to {100 * high:+.1f}",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"The same images are drawn again for both, 1,000 times, from {found['units']}. Below about 20 it is too narrow.",
+            "metrics#how-sure",
+        ),
+    )
+    cards[2].metric(
+        "p value",
+        "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
+        border=True,
+        height="stretch",
+        help=manual.see("How often exchanging A and B at random, image by image, gives at least this difference.", "metrics#how-sure"),
+    )
+    wins = found["wins"]
+    cards[3].metric(
+        "Images won",
+        f"{wins['a']} : {wins['b']}",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"Images in which A, and in which B has the higher mean IoU; in {wins['neither']} neither has.", "metrics#how-sure"
+        ),
+    )
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    if low is None:
+        return "One image tells nothing about others: there is no interval."
+    if low > 0 or high < 0:
+        better, worse = ("A", "B") if low > 0 else ("B", "A")
+        return f"**{better} is better than {worse}** on images like these: the whole interval lies on its side of 0."
+    return "**These images do not tell which is better**: the interval holds 0."
+
+
+def _in_points(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
+    images = found["images"]
+    names = [i["id"] for i in images]
+    figure = charts.image_pairs(names, [i["a"] for i in images], [i["b"] for i in images])
+    event = st.plotly_chart(
+        figure,
+        key="against_images",
+        on_select="rerun",
+        selection_mode="points",
+        config=session.CHART,
+        alt="Mean IoU of each image by A and by B",
+    )
+    points = event["selection"]["points"]
+    listed = images if len(images) <= LISTED else [*images[: LISTED // 2], *images[-LISTED // 2 :]]
+    share = st.column_config.NumberColumn
+    table = tables.draw(
+        [{"image": i["id"], "A": i["a"], "B": i["b"], "A minus B": _in_points(i["difference"])} for i in listed],
+        height=250,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="against_table",
+        column_config={
+            "A": share(format="percent", help=manual.MEAN_IOU),
+            "B": share(format="percent", help=manual.MEAN_IOU),
+            "A minus B": share(format="%+.2f", help="Mean IoU of A in this image minus that of B, in points of percent."),
+        },
+        alt="Images that A wins by most first",
+    )
+    st.caption("Above the line A wins. Click a point or a row to see both side by side.")
+    rows = table["selection"]["rows"]
+    chosen = points[0]["customdata"][0] if points else listed[rows[0]]["id"] if rows else None
+    if chosen is not None:
+        cached_scores.look_at(run, split, chosen, beside=other if other != run else None)

@@ -1,0 +1,111 @@
+"""How good near borders: boundary IoU of each class and the trimap curve."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from segcore.evaluation.metrics.report import Report
+from segcore.ui.evaluate import pixel_charts
+from segcore.ui.shared import background_tasks, manual, session
+from segcore.workspace.measures import Measured
+
+LABEL = "Measure borders and confidence"
+HELP = "Reads the probabilities and masks of the split once; kept on disk until the predictions change."
+
+
+def measured(run: str, split: str, stage: str) -> Measured | None:
+    """Return the pass over a split, or offer to make it, or show how far it is."""
+    workspace = session.workspace()
+    with session.errors_shown():
+        kept = workspace.measures.found(run, split, stage)
+        if kept is not None:
+            return kept
+        small = background_tasks.is_small(run, split)
+        key = f"pixels {run} {split} {workspace.scores.stamp(run, split, stage)} {len(workspace.measures.samples(run, split, stage))}"
+    return background_tasks.passed(key, lambda tell: workspace.measures.measure(run, split, stage, tell), LABEL, HELP, at_once=small)
+
+
+def show(report: Report, run: str, split: str, stage: str) -> None:
+    """Show boundary IoU and the trimap curve of a run over a split."""
+    if not background_tasks.present(run, split, stage, len(report.sample_ids)):
+        return
+    found = measured(run, split, stage)
+    if found is None:
+        return
+    names = report.label_set.class_names
+    groups = None
+    if report.groups is not None:
+        of = dict(zip(report.sample_ids, report.groups, strict=True))
+        groups = [of[name] for name in found.measures.sample_ids]
+    borders, whole = found.measures.borders(groups), _whole(report, found.measures.sample_ids)
+    low, high = borders["interval"]
+    cards = st.columns(4)
+    cards[0].metric(
+        "Mean boundary IoU",
+        session.percent(borders["mean_boundary"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Of each class only the pixels within 2 % of the image's diagonal of its own contour, in truth and in prediction: their "
+            "intersection over their union, added up over images, averaged over classes (Cheng et al., 2021).",
+            "metrics#near-borders-and-probabilities",
+        ),
+    )
+    cards[1].metric(
+        "95 % interval, %",
+        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
+        border=True,
+        height="stretch",
+        help=manual.see("Percentile bootstrap over the same units as the page's intervals, 500 resamples.", "metrics#how-sure"),
+    )
+    below = None if None in (borders["mean_boundary"], whole["mean_iou"]) else 100 * (borders["mean_boundary"] - whole["mean_iou"])
+    cards[2].metric(
+        "Against mean IoU",
+        "–" if below is None else f"{below:+.1f} points",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Mean boundary IoU minus mean IoU. Far below 0: things are found, but their outlines are not.",
+            "metrics#near-borders-and-probabilities",
+        ),
+    )
+    narrow = borders["trimap"][1]
+    cards[3].metric(
+        f"Right within {narrow['width']} px of a border",
+        session.percent(narrow["pixel_accuracy"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            "Share of right pixels among those nearer than that to a border between two true classes.",
+            "metrics#near-borders-and-probabilities",
+        ),
+    )
+    one, two = st.columns(2, gap="large")
+    with one:
+        st.markdown("**Boundary IoU of each class**")
+        figure = pixel_charts.boundary_bars(names, [c["iou"] for c in whole["classes"]], borders["boundary"])
+        st.plotly_chart(figure, key="boundary", config=session.CHART, alt="IoU of each class over its region and over its boundary")
+    with two:
+        st.markdown(
+            "**Trimap curve**",
+            help="The same scores, counted only within a band round the true borders (Kohli et al., 2009). Dotted: over all pixels. "
+            "A curve that rises steeply loses its points at outlines; a flat one loses them inside things.",
+        )
+        chosen = st.multiselect(
+            "Classes", range(len(names)), format_func=lambda i: names[i], key="trimap_classes", placeholder="Add the IoU of classes"
+        )
+        figure = pixel_charts.trimap_curve(borders["trimap"], whole, names, chosen)
+        st.plotly_chart(figure, key="trimap", config=session.CHART, alt="Scores within a width of the true borders")
+    st.caption(f"From {borders['num_samples']} of {len(report.sample_ids)} images, those whose masks can be made from what is on disk.")
+
+
+def _whole(report: Report, measured: Sequence[str]) -> dict[str, Any]:
+    """Scores of the measured images alone: what is near borders is held against the same images, not against the whole split."""
+    if len(measured) == len(report.sample_ids):
+        return report.to_json()
+    places = {name: i for i, name in enumerate(report.sample_ids)}
+    kept = [places[name] for name in measured]
+    ids, groups = tuple(report.sample_ids[i] for i in kept), None if report.groups is None else tuple(report.groups[i] for i in kept)
+    return dataclasses.replace(report, counts=report.counts[kept], sample_ids=ids, groups=groups).to_json()

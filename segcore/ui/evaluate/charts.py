@@ -1,0 +1,194 @@
+"""Plotly figures about scores: confusion to click on, differences with intervals, spreads, parts; no app in here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from segcore.ui.shared import charts
+from segcore.ui.shared.charts import ACCENT, QUIET, WARM
+
+MAX_CLICKABLE = 48
+"""Up to so many classes each cell of a confusion matrix carries a point that can be clicked."""
+
+SIZES = ("small, below 32 x 32", "medium", "large, 96 x 96 and more")
+
+Pair = Sequence[float | None]
+
+
+def _finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hoverlabel={"namelength": -1}, **layout)
+    return figure
+
+
+def confusion_matrix(
+    counts: npt.NDArray[np.int64],
+    names: Sequence[str],
+    normalise: str = "row",
+    order: Sequence[int] | None = None,
+    cell: tuple[int, int] | None = None,
+) -> go.Figure:
+    """Draw a confusion matrix whose cells can be clicked; a clicked point carries [true, predicted] class indices.
+
+    Args:
+        counts: (C, C) pixels, rows true.
+        names: C class names.
+        normalise: "row", "column" or "all", as :func:`segcore.ui.shared.charts.confusion`.
+        order: Class indices from top to bottom; as they are by default.
+        cell: (true, predicted) class indices of the cell to frame.
+    """
+    chosen = list(range(len(names))) if order is None else list(order)
+    figure = charts.confusion(counts[np.ix_(chosen, chosen)], [names[i] for i in chosen], normalise)
+    if len(names) <= MAX_CLICKABLE:
+        cells = [(t, p) for t in chosen for p in chosen]
+        invisible = {"marker": {"opacity": 0}}
+        figure.data[0].hoverinfo = "skip"
+        template = figure.data[0].hovertemplate
+        figure.data[0].hovertemplate = None
+        figure.add_trace(
+            go.Scatter(
+                x=[names[p] for _, p in cells],
+                y=[names[t] for t, _ in cells],
+                customdata=[[*share, t, p] for (t, p), share in zip(cells, figure.data[0].customdata.reshape(-1, 2), strict=True)],
+                mode="markers",
+                marker={"symbol": "square", "size": 22, "opacity": 0},
+                selected=invisible,
+                unselected=invisible,
+                showlegend=False,
+                hovertemplate=template,
+            )
+        )
+    if cell is not None:
+        row, column = chosen.index(cell[0]), chosen.index(cell[1])
+        box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+        figure.add_shape(type="rect", line={"color": WARM, "width": 3}, **box)
+    return figure
+
+
+def differences(names: Sequence[str], values: Sequence[float | None], intervals: Sequence[Pair], unit: str = "IoU") -> go.Figure:
+    """Draw A minus B for each class with its interval, in points; what is surely better or worse stands out.
+
+    Args:
+        names: C class names.
+        values: Differences -1..1, None where undefined.
+        intervals: (low, high) of each.
+        unit: What was subtracted.
+    """
+    kinds = ("A is better", "B is better", "not told apart")
+    return charts.signed_intervals(names, values, intervals, kinds, f"{unit} of A minus B, points")
+
+
+def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
+    """Draw one point an image: its mean IoU by B to the right, by A upwards; above the line A wins.
+
+    Args:
+        names: N sample ids; a clicked point carries its own.
+        a: N values 0..1 of A.
+        b: N values 0..1 of B.
+    """
+    kept = [i for i in range(len(names)) if a[i] is not None and b[i] is not None]
+    x, y = ([100 * float(values[i] or 0.0) for i in kept] for values in (b, a))
+    low, high = (min([*x, *y]) - 2, max([*x, *y]) + 2) if kept else (0, 100)
+    figure = go.Figure(
+        go.Scatter(
+            x=x,
+            y=y,
+            customdata=[[names[i]] for i in kept],
+            mode="markers",
+            marker={"color": [ACCENT if v > u else WARM if u > v else QUIET for u, v in zip(x, y, strict=True)], "size": 9, "opacity": 0.8},
+            hovertemplate="%{customdata[0]}: A %{y:.1f} %, B %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.8)"})
+    return _finish(
+        figure,
+        360,
+        xaxis={"title": {"text": "mean IoU of an image by B, %"}, "range": [low, high]},
+        yaxis={"title": {"text": "by A, %"}, "range": [low, high]},
+        showlegend=False,
+    )
+
+
+def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Figure:
+    """Draw the mean IoU of each part of a split with its interval; a dotted line marks the whole.
+
+    Args:
+        rows: What :func:`segcore.evaluation.metrics.slices.score_slices` gives.
+        whole: Mean IoU of the whole split, 0..1.
+    """
+    known = [row for row in rows if row["mean_iou"] is not None]
+    shown = np.array([100 * row["mean_iou"] for row in known])
+    ends = np.array([[s if e is None else 100 * e for e in row["interval"]] for s, row in zip(shown, known, strict=True)]).reshape(-1, 2)
+    figure = go.Figure(
+        go.Scatter(
+            x=shown,
+            y=[row["name"] for row in known],
+            mode="markers",
+            marker={"color": ACCENT, "size": 10},
+            error_x={"array": ends[:, 1] - shown, "arrayminus": shown - ends[:, 0], "color": ACCENT, "thickness": 2, "width": 0},
+            customdata=np.column_stack([ends, [row["num_samples"] for row in known]]) if known else None,
+            hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]} images<extra></extra>",
+        )
+    )
+    if whole is not None:
+        figure.add_vline(x=100 * whole, line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.9)"}, annotation_text="all")
+    axis = {"automargin": True, "autorange": "reversed"}
+    return _finish(figure, 110 + 28 * len(known), xaxis={"title": {"text": "mean IoU, %"}}, yaxis=axis, showlegend=False)
+
+
+def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Figure:
+    """Draw the share of true pixels that are found, for small, medium and large things of each class.
+
+    Args:
+        names: C class names.
+        counts: (C, 3, 3) right pixels, true pixels and things, from :func:`segcore.evaluation.metrics.slices.count_by_size`.
+    """
+    figure = go.Figure()
+    for place, (title, color) in enumerate(zip(SIZES, (WARM, QUIET, ACCENT), strict=True)):
+        right, true, things = counts[:, place].T.astype(float)
+        share = np.divide(100 * right, true, out=np.full(len(right), np.nan), where=true > 0)
+        figure.add_trace(
+            go.Bar(
+                x=list(names),
+                y=[None if np.isnan(v) else float(v) for v in share],
+                name=title,
+                marker={"color": color},
+                customdata=np.column_stack([things, true]),
+                hovertemplate="%{x}: %{y:.1f} % of %{customdata[1]:,} px in %{customdata[0]:,} things<extra>" + title + "</extra>",
+            )
+        )
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    return _finish(figure, 360, yaxis={"title": {"text": "found, %"}, "range": [0, 100]}, barmode="group", legend=legend)
+
+
+def member_spread(names: Sequence[str], members: Sequence[str], class_iou: npt.NDArray[np.float64]) -> go.Figure:
+    """Draw the IoU of each class by each member as points, with a bar from the worst to the best.
+
+    Args:
+        names: C class names.
+        members: R names.
+        class_iou: (R, C) IoU 0..1, NaN where undefined.
+    """
+    figure = go.Figure()
+    shares = 100 * np.asarray(class_iou, float)
+    known = [(name, column[~np.isnan(column)]) for name, column in zip(names, shares.T, strict=True) if not np.isnan(column).all()]
+    line = {"color": "rgba(128,128,128,.35)", "width": 7}
+    x = [place for name, _ in known for place in (name, name, None)]
+    y = [value for _, column in known for value in (column.min(), column.max(), None)]
+    for row, member in enumerate(members):
+        figure.add_trace(
+            go.Scatter(
+                x=list(names),
+                y=[None if np.isnan(v) else float(v) for v in shares[row]],
+                name=member,
+                mode="markers",
+                marker={"size": 8, "line": {"width": 1, "color": "white"}},
+                hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + member + "</extra>",
+            )
+        )
+    figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", zorder=-1))
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    order = {"categoryorder": "array", "categoryarray": list(names), "automargin": True}
+    return _finish(figure, 360, xaxis=order, yaxis={"title": {"text": "IoU, %"}}, legend=legend)

@@ -1,0 +1,208 @@
+"""Plotly figures of pixel measures: trimap curve, reliability diagram, risk and coverage, curves under corruption; no app in here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from segcore.evaluation.metrics.pixel_metrics import worth_drawing
+from segcore.ui.shared.charts import ACCENT, QUIET, STRONG, WARM, cycle_color, write_in_cells
+
+Row = Mapping[str, Any]
+
+_FAINT = "rgba(128,128,128,.8)"
+
+
+def _finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    settings = {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "hoverlabel": {"namelength": -1}, "legend": legend, **layout}
+    figure.update_layout(height=height, **settings)
+    return figure
+
+
+def _percent(values: Sequence[float | None]) -> list[float | None]:
+    return [None if v is None else 100 * v for v in values]
+
+
+def trimap_curve(rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()) -> go.Figure:
+    """Draw the scores of the pixels within a width of a true border, and of all pixels as dotted lines.
+
+    Args:
+        rows: ``trimap`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.borders`.
+        whole: ``mean_iou`` and ``pixel_accuracy`` of all pixels, 0..1.
+        names: C class names.
+        chosen: Class indices to draw a line of its own for.
+    """
+    figure = go.Figure()
+    widths = [row["width"] for row in rows]
+    lines = [("mean IoU", ACCENT, [row["mean_iou"] for row in rows]), ("pixel accuracy", WARM, [row["pixel_accuracy"] for row in rows])]
+    lines += [(names[c], cycle_color(k + 2), [row["iou"][c] for row in rows]) for k, c in enumerate(chosen)]
+    pixels = [row["pixels"] for row in rows]
+    for name, color, values in lines:
+        figure.add_trace(
+            go.Scatter(
+                x=widths,
+                y=_percent(values),
+                customdata=pixels,
+                name=name,
+                mode="lines+markers",
+                line={"color": color, "width": 2},
+                hovertemplate="within %{x} px: %{y:.2f} % of %{customdata:,} pixels<extra>" + name + "</extra>",
+            )
+        )
+    for key, color in (("mean_iou", ACCENT), ("pixel_accuracy", WARM)):
+        if whole[key] is not None:
+            figure.add_hline(y=100 * whole[key], line={"width": 1, "dash": "dot", "color": color})
+    axis = {
+        "title": {"text": "within so many pixels of a true border"},
+        "type": "log",
+        "tickvals": widths,
+        "ticktext": [str(w) for w in widths],
+    }
+    return _finish(figure, 380, xaxis=axis, yaxis={"title": {"text": "%"}})
+
+
+def boundary_bars(names: Sequence[str], region: Sequence[float | None], boundary: Sequence[float | None]) -> go.Figure:
+    """Draw the IoU of each class over its region and over its boundary, side by side.
+
+    Args:
+        names: C class names.
+        region: C values 0..1 or None.
+        boundary: The same of the boundary.
+    """
+    figure = go.Figure()
+    for title, color, values in (("whole region", QUIET, region), ("boundary", ACCENT, boundary)):
+        hover = "%{x}: %{y:.2f} %<extra>" + title + "</extra>"
+        figure.add_trace(go.Bar(x=list(names), y=_percent(values), name=title, marker={"color": color}, hovertemplate=hover))
+    return _finish(figure, 380, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group")
+
+
+def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
+    """Draw reliability diagrams: share of right pixels against confidence, with how many pixels lie in each bin below.
+
+    Args:
+        series: Bins by name, as ``bins`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
+    """
+    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.04)
+    figure.add_trace(
+        go.Scatter(
+            x=[0, 100], y=[0, 100], mode="lines", line={"width": 1, "dash": "dot", "color": _FAINT}, hoverinfo="skip", showlegend=False
+        ),
+        row=1,
+        col=1,
+    )
+    colors = (ACCENT, WARM, *(cycle_color(k) for k in range(2, 8)))
+    for color, (name, bins) in zip(colors, series.items(), strict=False):
+        bins = worth_drawing(bins)
+        total = sum(row["pixels"] for row in bins)
+        x = [100 * row["confidence"] for row in bins]
+        share = [100 * row["pixels"] / total for row in bins]
+        hover = "sure to %{x:.1f} %, right in %{y:.1f} %, %{customdata:.2f} % of the pixels<extra>" + name + "</extra>"
+        y = [100 * row["accuracy"] for row in bins]
+        line = {"color": color, "width": 2}
+        drawn = go.Scatter(x=x, y=y, name=name, mode="lines+markers", line=line, customdata=share, hovertemplate=hover)
+        figure.add_trace(drawn, row=1, col=1)
+        below = "%{y:.2f} % of the pixels<extra>" + name + "</extra>"
+        figure.add_trace(go.Bar(x=x, y=share, marker={"color": color}, showlegend=False, hovertemplate=below, opacity=0.7), row=2, col=1)
+    figure.update_yaxes(title_text="right, %", range=[0, 102], row=1, col=1)
+    figure.update_yaxes(title_text="pixels, %", row=2, col=1)
+    figure.update_xaxes(title_text="confidence (largest probability), %", row=2, col=1)
+    return _finish(figure, 440, barmode="overlay")
+
+
+def risk_coverage(series: Mapping[str, tuple[Sequence[float], Sequence[float | None]]]) -> go.Figure:
+    """Draw the share of wrong pixels among the most confident ones, against how many are kept.
+
+    Args:
+        series: (coverage, risk), each 0..1, by name.
+    """
+    figure = go.Figure()
+    for color, (name, (coverage, risk)) in zip((ACCENT, WARM), series.items(), strict=False):
+        hover = "of the surest %{x:.1f} %, %{y:.2f} % are wrong<extra>" + name + "</extra>"
+        x, y = [100 * v for v in coverage], _percent(risk)
+        figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": color, "width": 2}, hovertemplate=hover))
+    x_axis = {"title": {"text": "pixels kept, the surest first, %"}, "range": [0, 100]}
+    return _finish(figure, 320, xaxis=x_axis, yaxis={"title": {"text": "wrong, %"}, "rangemode": "tozero"}, showlegend=len(series) > 1)
+
+
+def corruption_curves(curves: Sequence[Row], clean: float | None, titles: Mapping[str, str]) -> go.Figure:
+    """Draw mean IoU against the severity of each corruption, from the images as they are (0) on, with the drop's interval as a band.
+
+    Args:
+        curves: ``curves`` of :func:`segcore.evaluation.metrics.robustness.summarise`.
+        clean: Mean IoU of the images as they are, 0..1.
+        titles: Display name of each corruption.
+    """
+    figure = go.Figure()
+    for position, name in enumerate(dict.fromkeys(row["corruption"] for row in curves)):
+        own = sorted((row for row in curves if row["corruption"] == name), key=lambda row: row["severity"])
+        color = cycle_color(position)
+        x = [0, *(row["severity"] for row in own)]
+        y = _percent([clean, *(row["mean_iou"] for row in own)])
+        known = [row for row in own if clean is not None and None not in row["interval"]]
+        if known and clean is not None:
+            band_x = [row["severity"] for row in known]
+            low, high = ([100 * (clean - row["interval"][k]) for row in known] for k in (1, 0))
+            red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+            figure.add_trace(
+                go.Scatter(
+                    x=[*band_x, *band_x[::-1]],
+                    y=[*low, *high[::-1]],
+                    mode="lines",
+                    fill="toself",
+                    fillcolor=f"rgba({red},{green},{blue},.13)",
+                    line={"width": 0},
+                    hoverinfo="skip",
+                    showlegend=False,
+                )
+            )
+        title = titles[name]
+        hover = title + ", severity %{x}: mean IoU %{y:.2f} %<extra></extra>"
+        line = {"color": color, "width": 2}
+        figure.add_trace(go.Scatter(x=x, y=y, name=title, mode="lines+markers", line=line, hovertemplate=hover))
+    ticks = {"tickvals": [0, 1, 2, 3, 4, 5], "ticktext": ["as it is", "1", "2", "3", "4", "5"], "title": {"text": "severity"}}
+    return _finish(figure, 400, xaxis=ticks, yaxis={"title": {"text": "mean IoU, %"}, "rangemode": "tozero"})
+
+
+_CHANGES = [
+    [0, "rgba(0,114,178,.95)"],
+    [(1 - STRONG) / 2, "rgba(0,114,178,.8)"],
+    [(1 - STRONG) / 2, "rgba(0,114,178,.28)"],
+    [0.5, "rgba(128,128,128,.06)"],
+    [(1 + STRONG) / 2, "rgba(213,94,0,.28)"],
+    [(1 + STRONG) / 2, "rgba(213,94,0,.8)"],
+    [1, "rgba(213,94,0,.95)"],
+]
+"""Blue for gains, orange for losses; full colours begin where texts turn white."""
+
+
+def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str, str]) -> go.Figure:
+    """Draw how many points of IoU each class loses under each corruption, on average over its severities.
+
+    Args:
+        parts: ``corruptions`` of :func:`segcore.evaluation.metrics.robustness.summarise`.
+        names: C class names.
+        titles: Display name of each corruption.
+    """
+    values = np.array([[np.nan if v is None else 100 * v for v in part["class_drop"]] for part in parts], float).T
+    most = max(1.0, float(np.nanmax(np.abs(values))) if values.size and not np.isnan(values).all() else 1.0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[None if np.isnan(v) else float(v) for v in row] for row in values],
+            x=[titles[part["corruption"]] for part in parts],
+            y=list(names),
+            colorscale=_CHANGES,
+            zmin=-most,
+            zmax=most,
+            showscale=False,
+            hovertemplate="%{y} under %{x}: %{z:.2f} points of IoU lost<extra></extra>",
+        )
+    )
+    columns = [titles[part["corruption"]] for part in parts]
+    texts = [["" if np.isnan(v) else f"{v:.0f}" for v in row] for row in values]
+    write_in_cells(figure, columns, names, texts, np.abs(values) >= STRONG * most)
+    quiet = {"showgrid": False, "zeroline": False}
+    rows = {"autorange": "reversed", "automargin": True, **quiet}
+    return _finish(figure, max(220, 90 + 24 * len(names)), yaxis=rows, xaxis={"side": "top", **quiet})

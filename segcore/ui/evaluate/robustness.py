@@ -1,0 +1,161 @@
+"""What noise, blur, darkness and JPEG do to a network's scores: launched by a click, curves and the drop of each class."""
+
+from typing import Any
+
+import streamlit as st
+
+from segcore.catalog import CORRUPTIONS
+from segcore.config import EvaluateConfig
+from segcore.data.augmentation.corruptions import SEVERITIES
+from segcore.evaluation.metrics.report import Report
+from segcore.ui.evaluate import pixel_charts
+from segcore.ui.shared import manual, run_progress, session
+from segcore.workspace import Workspace
+
+TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing the counts")
+def _found(_workspace: Workspace, name: str, stamp: str) -> dict[str, Any]:
+    return _workspace.robustness.found(name)
+
+
+def show(report: Report, run: str, split: str) -> None:
+    """Show the robustness of a training run, of an ensemble or one of its members; offer to count it where that was not done."""
+    workspace = session.workspace()
+    with session.errors_shown():
+        config = workspace.runs.open(run).config
+    if config.kind == "imported":
+        st.info("This run came from another tool: its network is not here to look at corrupted images.", icon=":material/info:")
+        return
+    if isinstance(config, EvaluateConfig):
+        run = session.choose_model(
+            "Network",
+            [run, *config.members],
+            "robust_member",
+            help="The ensemble combines what its members say of each corrupted image, before a CRF; or look at one member.",
+        )
+    with session.errors_shown():
+        known = workspace.robustness.started(run, split)
+    one, two = st.columns([4, 1], vertical_alignment="bottom")
+    with two, st.popover("Ask anew" if known else "Options", icon=":material/tune:", width="stretch"):
+        chosen = st.multiselect("Corruptions", list(TITLES), list(TITLES), format_func=TITLES.__getitem__, key="robust_names")
+        counted = len(report.sample_ids)
+        number = (
+            st.slider(
+                "Images",
+                1,
+                counted,
+                min(32, counted),
+                key="robust_images",
+                help="Spread evenly over the split; each is seen 5 times a corruption.",
+            )
+            if counted > 1
+            else 1
+        )
+        again = (
+            st.button("Count", type="primary", icon=":material/play_arrow:", key="robust_count", disabled=not chosen) if known else False
+        )
+    name = known[0] if known else ""
+    with one:
+        if len(known) == 1:
+            st.caption("Images corrupted at their own size, before the network sees them; the same images at every severity.")
+        elif known:
+            name = session.choose_from("Counted", known, "robust_run")
+        else:
+            st.markdown(
+                f"How do the scores fall under {', '.join(TITLES[n].lower() if n != 'jpeg' else 'JPEG' for n in chosen)}? "
+                f"Five severities each, on {number} images of {session.plain(split)}; counts only, no probabilities are kept."
+            )
+            again = st.button(
+                "Count corrupted images", type="primary", icon=":material/play_arrow:", key="robust_start", disabled=not chosen
+            )
+    if again:
+        with session.errors_shown():
+            workspace.robustness.start(run, split, chosen, 0 if number == counted else number)
+        st.rerun()
+    if not name or not run_progress.follow([name], "Counting", "robust"):
+        return
+    with session.errors_shown():
+        found = _found(workspace, name, workspace.robustness.stamp(name))
+    _result(found, run, split, report)
+
+
+def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None:
+    clean, parts = found["clean"], found["corruptions"]
+    cards = st.columns(1 + len(parts))
+    cards[0].metric(
+        f"Mean IoU, {found['num_samples']} images",
+        session.percent(clean["mean_iou"]),
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"Of the same {found['num_samples']} images without corruption, over these images together.",
+            "metrics#near-borders-and-probabilities",
+        ),
+    )
+    for card, part in zip(cards[1:], parts, strict=True):
+        drop = part["drop"]
+        card.metric(
+            f"Under {TITLES[part['corruption']]}" if part["corruption"] == "jpeg" else f"Under {TITLES[part['corruption']].lower()}",
+            session.percent(part["mean_iou"]),
+            None if drop is None else f"{-100 * drop:+.1f} points",
+            border=True,
+            height="stretch",
+            help=manual.see(
+                "Mean IoU averaged over the five severities, and its difference to the images as they are. "
+                + CORRUPTIONS[part["corruption"]].summary,
+                "metrics#near-borders-and-probabilities",
+            ),
+        )
+    one, two = st.columns([3, 2], gap="large")
+    with one:
+        st.markdown(
+            "**Severity**",
+            help="Mean IoU at each severity; the band is the 95 % interval of the drop, drawing images again with each image's clean and "
+            "corrupted counts together.",
+        )
+        figure = pixel_charts.corruption_curves(found["curves"], clean["mean_iou"], TITLES)
+        st.plotly_chart(figure, key="corruption_curves", config=session.CHART, alt="Mean IoU against the severity of each corruption")
+    with two:
+        st.markdown(
+            "**Points of IoU that each class loses**", help="IoU as they are minus IoU under the corruption, averaged over severities."
+        )
+        figure = pixel_charts.class_drops(parts, found["class_names"], TITLES)
+        st.plotly_chart(figure, key="class_drops", config=session.CHART, alt="Points of IoU that each class loses under each corruption")
+    _examples(found, run, report)
+    st.download_button(
+        "Download CSV",
+        session.csv_bytes(
+            [
+                {
+                    "corruption": "",
+                    "severity": 0,
+                    "mean_iou": clean["mean_iou"],
+                    **dict(zip(found["class_names"], clean["iou"], strict=True)),
+                },
+                *(
+                    {k: row[k] for k in ("corruption", "severity", "mean_iou")} | dict(zip(found["class_names"], row["iou"], strict=True))
+                    for row in found["curves"]
+                ),
+            ]
+        ),
+        f"{run}-{split}-robustness.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _examples(found: dict[str, Any], run: str, report: Report) -> None:
+    """Show one image under a corruption, at all severities."""
+    with st.expander("What the network saw", icon=":material/visibility:"):
+        names = [part["corruption"] for part in found["corruptions"]]
+        which = str(
+            st.segmented_control("Corruption", names, default=names[0], format_func=TITLES.__getitem__, key="robust_seen", required=True)
+        )
+        sample = report.sample_ids[0]
+        with session.errors_shown():
+            pictures = [session.workspace().robustness.example(run, sample, which, s, found["seed"]) for s in (0, *SEVERITIES)]
+        for column, severity, picture in zip(st.columns(len(pictures)), (0, *SEVERITIES), pictures, strict=True):
+            column.image(picture, caption=f"severity {severity}" if severity else session.plain(sample), width="stretch")

@@ -1,0 +1,89 @@
+"""Where the predict page's images come from: uploaded, or a folder of this machine; and what was refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from segcore.data.files.uploads import MAX_BYTES, MAX_FILES, Upload
+from segcore.errors import SegcoreError
+from segcore.ui.shared import session, tables
+from segcore.workspace.batches import MOST_BATCHES, Batch, Progress
+
+KEY = "batch"
+KEPT = MOST_BATCHES
+
+
+def choose() -> Batch | None:
+    """Let the user bring images in; return them, those of the link, or None while there are none."""
+    source = st.segmented_control("Images from", ["Upload", "Folder on this machine"], default="Upload", key="own_source", required=True)
+    if source == "Upload":
+        _upload()
+    else:
+        _folder()
+    return _opened()
+
+
+def _upload() -> None:
+    files = st.file_uploader(
+        f"Images: PNG, JPEG, TIFF, BMP, WebP, GIF or PPM; up to {MAX_FILES} at a time",
+        accept_multiple_files=True,
+        max_upload_size=MAX_BYTES // 1_000_000,
+        key="own_files",
+        help="Only their pixels are kept, in the workspace on this machine.",
+    )
+    told = tuple(file.file_id for file in files)
+    if not files or told == st.session_state.get("own_files_seen"):
+        return
+    st.session_state["own_files_seen"] = told
+    uploads = [Upload(file.name, file.getvalue, file.size) for file in files]
+    _bring_in(lambda progress: session.workspace().predictions.accept(uploads, progress=progress))
+
+
+def _folder() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        path = st.text_input("Folder or image", placeholder="/data/my-images", key="own_folder").strip()
+        pressed = st.button("Take these", disabled=not path, icon=":material/download:", key="own_take")
+    if pressed:
+        _bring_in(lambda progress: session.workspace().predictions.accept_folder(Path(path), progress=progress))
+
+
+def _bring_in(accept: Callable[[Progress], Batch]) -> None:
+    bar = st.progress(0.0, text="Looking at the files ...")
+
+    def progress(done: int, total: int, what: str) -> None:
+        bar.progress(done / max(total, 1), text=f"{done} of {total}: {session.plain(what)}")
+
+    try:
+        batch = accept(progress)
+    except SegcoreError as error:
+        st.error(session.plain(str(error)), icon=":material/error:")
+        return
+    finally:
+        bar.empty()
+    st.query_params[KEY] = batch.id
+    st.session_state.pop("own_image", None)
+
+
+def _opened() -> Batch | None:
+    name = st.query_params.get(KEY) or st.session_state.get(KEY)
+    if not name:
+        return None
+    try:
+        batch = session.workspace().predictions.open(name)
+    except SegcoreError as error:
+        st.info(str(error), icon=":material/info:")
+        st.session_state.pop(KEY, None)
+        st.query_params.pop(KEY, None)
+        return None
+    st.session_state[KEY] = st.query_params[KEY] = name
+    return batch
+
+
+def refused(batch: Batch) -> None:
+    """List the files of a batch that were not taken, with the reason of each."""
+    if not batch.refused:
+        return
+    count = len(batch.refused)
+    with st.expander(f"{count} of {count + len(batch.images)} files were not taken", icon=":material/block:", expanded=count <= 3):
+        tables.draw([{"file": name, "why": why} for name, why in batch.refused], alt="Files that were not taken, with the reasons")

@@ -1,0 +1,154 @@
+"""The predict page's results: one image in the viewer, its shares of classes, and files to take away."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from segcore.config import PredictOptions
+from segcore.errors import SegcoreError
+from segcore.ui.shared import pictures, session, tables
+from segcore.ui.viewer import Panel, Scene, TopClasses, pack
+from segcore.workspace import Workspace
+from segcore.workspace.batches import Batch
+from segcore.workspace.prediction_files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files
+from segcore.workspace.predictions import shares
+from segcore.workspace.zips import write_archive
+
+PANELS: dict[str, str] = {
+    "image": "Image",
+    "prediction": "Predicted mask",
+    "crf": "CRF mask",
+    "confidence": "Confidence",
+    "entropy": "Entropy",
+}
+DEFAULT_PANELS = ("image", "prediction", "confidence")
+
+
+def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> dict[str, Any]:
+    """Predict the image in view unless that was done, saying meanwhile what is waited for; return how it went."""
+    shelf = session.workspace().predictions
+    if not shelf.is_predicted(run, batch, image, options):
+        with session.errors_shown(), st.status("Loading the network; the first time this takes some seconds ...") as status:
+            loaded = shelf.warm(run, options)
+            status.update(label="Predicting ...")
+            shelf.predict(run, batch, image, options)
+            said = (
+                f"Loaded {loaded['loaded']} network(s) in {loaded['seconds']:.0f} s; they stay loaded" if loaded["loaded"] else "Predicted"
+            )
+            status.update(label=said, state="complete")
+    with session.errors_shown():
+        return shelf.predict(run, batch, image, options)
+
+
+@st.cache_data(max_entries=32, max_size="200MB", show_spinner=False)
+def packed_scene(
+    _workspace: Workspace, run: str, batch: str, image: str, options: PredictOptions, panels: tuple[str, ...], place: str
+) -> bytes:
+    """Return the packed scene of a predicted image; ``place`` tells a network that was trained again from the old one.
+
+    Raises:
+        SegcoreError: It was not predicted, or the CRF cannot run.
+    """
+    return pack(own_scene(_workspace, run, batch, image, options, panels))
+
+
+def own_scene(workspace: Workspace, run: str, batch_id: str, image: str, options: PredictOptions, panels: Sequence[str]) -> Scene:
+    """Return the scene of a predicted image: the chosen panels, at the image's own size.
+
+    Raises:
+        SegcoreError: It was not predicted, or the CRF cannot run.
+    """
+    shelf = workspace.predictions
+    batch = shelf.open(batch_id)
+    summary = shelf.summary(run, batch, image, options)
+    made: list[Panel] = []
+    for name in panels:
+        title = PANELS[name]
+        if name == "image":
+            made.append(Panel(title, "image"))
+        elif name == "prediction":
+            probabilities = shelf.probabilities(run, batch, image, options)
+            step = max(1, -(-max(probabilities.shape[:2]) // 512))
+            top = TopClasses.of(np.ascontiguousarray(probabilities[::step, ::step]))
+            made.append(Panel(title, "mask", mask=summary.mask, scalar=summary.confidence, top=top))
+        elif name == "crf":
+            mask, preview = shelf.crf_mask(run, batch, image, options)
+            made.append(Panel(f"{title} (preview)" if preview else title, "mask", mask=mask))
+        else:
+            made.append(Panel(title, "scalar", scalar=getattr(summary, name)))
+    return Scene(f"{run}:{batch_id}:{image}", shelf.image(batch, image), tuple(made), shelf.label_set(run))
+
+
+def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> None:
+    """Draw the table of the classes in one image, and buttons for its masks."""
+    shelf = session.workspace().predictions
+    with session.errors_shown():
+        labels = shelf.label_set(run)
+        mask = shelf.summary(run, batch, image, options).mask
+    colors = session.hex_colors(labels)
+    rows = shares(mask, labels)
+    tables.draw(
+        [{"": pictures.swatch(colors[r["index"]]), "class": r["name"], **{k: r[k] for k in ("share", "pixels", "id")}} for r in rows],
+        column_config={
+            "": st.column_config.ImageColumn(width="small"),
+            "share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", help="Pixels of the class / all pixels."),
+            "pixels": st.column_config.NumberColumn(format="localized", help="Predicted pixels of the class."),
+        },
+        alt="Share of each class in this image",
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        _mask_button("Mask, class ids", lambda: index_png(mask, labels), f"{image}.png", "own_index")
+        _mask_button("Mask in colour", lambda: palette_png(mask, labels), f"{image}-colour.png", "own_palette")
+
+
+def _mask_button(label: str, make: Any, file_name: str, key: str) -> None:
+    try:
+        data = make()
+    except SegcoreError as error:
+        st.caption(str(error))
+        return
+    st.download_button(label, data, file_name, "image/png", key=key, icon=":material/download:", on_click="ignore")
+
+
+def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
+    """Offer to predict what is left of a batch, and then all of it as one zip."""
+    shelf = session.workspace().predictions
+    with session.errors_shown():
+        left = [i for i in batch.images if not shelf.is_predicted(run, batch, i.id, options)]
+    if left:
+        st.markdown(f"{len(batch.images) - len(left)} of {len(batch.images)} images are predicted.")
+        if st.button(f"Predict the other {len(left)}", icon=":material/play_arrow:", key="own_all"):
+            with session.errors_shown(), _Bar() as bar:
+                shelf.predict_all(run, batch, options, bar)
+            st.rerun()
+    parts = st.pills(
+        "In the zip", list(PARTS), selection_mode="multi", default=list(DEFAULT_PARTS), format_func=lambda p: PARTS[p], key="own_parts"
+    )
+    made = st.session_state.get("own_zip")
+    wanted = (run, batch.id, options, tuple(parts), len(left))
+    if made and made[0] == wanted:
+        st.download_button(
+            f"Download {made[1].stat().st_size / 1e6:.1f} MB", made[1].read_bytes, f"{batch.id}.zip", "application/zip",
+            type="primary", icon=":material/download:", key="own_download", on_click="ignore",
+        )  # fmt: skip
+    elif st.button("Make the zip", icon=":material/folder_zip:", key="own_make", help="With classes.csv and shares.csv."):
+        with session.errors_shown(), _Bar() as bar:
+            path = write_archive(batch.folder / "results.zip", result_files(shelf, run, batch, options, parts, bar))
+        st.session_state["own_zip"] = (wanted, path)
+        st.rerun()
+
+
+class _Bar:
+    """A progress bar that is gone afterwards."""
+
+    def __enter__(self) -> "_Bar":
+        self._bar = st.progress(0.0, text="Working ...")
+        return self
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        self._bar.progress(done / max(total, 1), text=f"{done} of {total} {session.plain(what)}")
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.empty()

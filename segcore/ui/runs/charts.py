@@ -1,0 +1,185 @@
+"""Plotly figures of runs as they go: curves over epochs or time, classes, load of devices. No app in here."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import plotly.graph_objects as go
+
+from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+TITLES = {"loss": "training", "mean_iou": "training", "val_loss": "validation", "val_mean_iou": "validation"}
+"""What a quantity is called in a chart that says above it of what."""
+
+GIB = 1 << 30
+WHOLE_TICKS = 12
+"""Up to so many epochs each has a tick of its own: there is no epoch 1.5."""
+
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Return the exponential moving average, corrected for its start so that the first value stays what it is.
+
+        s_t = (w s_(t-1) + (1 - w) x_t),  shown: s_t / (1 - w^t)     (Kingma, Ba: Adam, ICLR 2015, section 3)
+
+    Args:
+        values: T values.
+        weight: w in 0..1 (1 excluded); 0 changes nothing.
+    """
+    shown, average = [], 0.0
+    for step, value in enumerate(values, 1):
+        average = weight * average + (1 - weight) * value
+        shown.append(average / (1 - weight**step))
+    return shown
+
+
+def places(lines: Sequence[Mapping[str, Any]], by_time: bool) -> list[float]:
+    """Return where each line of a history stands on the horizontal axis: its epoch, or the minutes of work until its end."""
+    if not by_time:
+        return [line["epoch"] for line in lines]
+    minutes, total = [], 0.0
+    for line in lines:
+        total += (line.get("seconds") or 0.0) / 60
+        minutes.append(total)
+    return minutes
+
+
+def curves(
+    histories: Mapping[str, Sequence[Mapping[str, Any]]],
+    keys: Sequence[str],
+    *,
+    logarithmic: bool = False,
+    smoothing: float = 0.0,
+    by_time: bool = False,
+) -> go.Figure:
+    """Draw training curves, one colour a run and one dash a quantity; what was smoothed keeps its own values as a faint line.
+
+    Args:
+        histories: Lines of ``metrics.jsonl`` by run id.
+        keys: Quantities to draw, such as "loss" and "val_loss".
+        logarithmic: Whether the vertical axis is logarithmic.
+        smoothing: Weight of :func:`smooth`.
+        by_time: Whether the horizontal axis is minutes of work instead of epochs.
+    """
+    figure = go.Figure()
+    for position, (run, told) in enumerate(histories.items()):
+        lines = [line for line in told if isinstance(line.get("epoch"), int)]
+        where = places(lines, by_time)
+        for number, key in enumerate(keys):
+            points = [(x, line[key]) for x, line in zip(where, lines, strict=True) if line.get(key) is not None]
+            if not points:
+                continue
+            x, y = zip(*points, strict=True)
+            title = TITLES.get(key, key.replace("_", " "))
+            name = title if len(histories) == 1 else f"{run} · {title}"
+            color = cycle_color(number if len(histories) == 1 else position)
+            line = {"dash": DASHES[number % len(DASHES)], "width": 2, "color": color}
+            if smoothing:
+                faint = {"width": 1, "color": color}
+                figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=faint, opacity=0.25, hoverinfo="skip", showlegend=False))
+            mode = "lines+markers" if len(x) < 40 and not smoothing and len(histories) == 1 else "lines"
+            shown = len(histories) == 1 or number == 0  # one entry a run: with many runs the legend would be larger than the chart
+            figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode=mode, line=line, legendgroup=run, showlegend=shown))
+    if all(key.endswith("iou") for key in keys):
+        figure.update_yaxes(tickformat=".0%")
+    return _framed(figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0))
+
+
+def class_curves(
+    lines: Sequence[Mapping[str, Any]], names: Sequence[str], colors: Sequence[str], *, smoothing: float = 0.0, by_time: bool = False
+) -> go.Figure:
+    """Draw the IoU of each class of one run, in the colours of the classes.
+
+    Args:
+        lines: Lines of ``metrics.jsonl``, those with ``class_iou`` (C values 0..1, None for an absent class).
+        names: C class names.
+        colors: C colours as ``#rrggbb``.
+        smoothing: Weight of :func:`smooth`.
+        by_time: Whether the horizontal axis is minutes of work instead of epochs.
+    """
+    figure = go.Figure()
+    told = [line for line in lines if isinstance(line.get("epoch"), int)]
+    where = places(told, by_time)
+    for index, (name, color) in enumerate(zip(names, colors, strict=True)):
+        scores = [(line.get("class_iou") or [])[index : index + 1] for line in told]
+        points = [(x, score[0]) for x, score in zip(where, scores, strict=True) if score and score[0] is not None]
+        if points:
+            x, y = zip(*points, strict=True)
+            figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode="lines", line={"color": color, "width": 2}))
+    figure.update_yaxes(tickformat=".0%")
+    return _framed(figure, False, by_time, 380)
+
+
+def _framed(figure: go.Figure, logarithmic: bool, by_time: bool, height: int = 300) -> go.Figure:
+    ticks = {} if by_time or max((max(trace.x) for trace in figure.data), default=0) > WHOLE_TICKS else {"dtick": 1}
+    return lay_out(
+        figure,
+        height,
+        xaxis={"title": {"text": "minutes" if by_time else "epoch"}, **ticks},
+        yaxis={"type": "log" if logarithmic else "linear"},
+        hovermode="x unified",
+    )
+
+
+def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Draw how busy the processor and the run's GPUs were, in %.
+
+    Args:
+        records: As :func:`segcore.runs.folder.usage.read_usage` returns them.
+    """
+    figure = go.Figure()
+    when = [datetime.fromtimestamp(r["time"]) for r in records]
+    _line(figure, when, [_share(r.get("machine_load")) for r in records], "machine, processor", QUIET, 1)
+    _line(figure, when, [_share(r.get("process_load")) for r in records], "this run, processor", ACCENT)
+    for number, (gpu, values) in enumerate(_gpus(records, "load").items()):
+        _line(figure, when, [_share(v) for v in values], gpu, cycle_color(5 - number))
+    return _over_time(figure, "%")
+
+
+def memory(records: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Draw the memory of the run, the machine and the run's GPUs, in GiB."""
+    figure = go.Figure()
+    when = [datetime.fromtimestamp(r["time"]) for r in records]
+    _line(figure, when, [_gib(r.get("machine_memory")) for r in records], "machine", QUIET, 1)
+    _line(figure, when, [_gib(r.get("process_memory")) for r in records], "this run", ACCENT)
+    for number, (gpu, values) in enumerate(_gpus(records, "memory").items()):
+        _line(figure, when, [_gib(v) for v in values], gpu, cycle_color(5 - number))
+    return _over_time(figure, "GiB")
+
+
+def temperature(records: Sequence[Mapping[str, Any]]) -> go.Figure | None:
+    """Draw the temperature of the run's GPUs; None where none was noted."""
+    series = {gpu: values for gpu, values in _gpus(records, "temperature").items() if any(v is not None for v in values)}
+    if not series:
+        return None
+    figure = go.Figure()
+    when = [datetime.fromtimestamp(r["time"]) for r in records]
+    for values, color, gpu in zip(series.values(), [WARM, *map(cycle_color, range(8))], series, strict=False):
+        _line(figure, when, values, gpu, color)
+    return _over_time(figure, "°C")
+
+
+def _over_time(figure: go.Figure, unit: str) -> go.Figure:
+    units = ((None, 59_999, "%H:%M:%S"), (60_000, 86_400_000, "%H:%M"), (86_400_000, None, "%d %b"))
+    stops = [{"dtickrange": [least, most], "value": form} for least, most, form in units]
+    axes = {"xaxis": {"tickformatstops": stops}, "yaxis": {"title": {"text": unit}, "rangemode": "tozero"}}
+    return lay_out(figure, 260, **axes, hovermode="x unified")
+
+
+def _gpus(records: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Any]]:
+    names = dict.fromkeys(gpu["id"] for record in records for gpu in record.get("gpus") or [])
+    return {
+        name: [next((gpu.get(key) for gpu in record.get("gpus") or [] if gpu["id"] == name), None) for record in records] for name in names
+    }
+
+
+def _share(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _gib(value: float | None) -> float | None:
+    return None if value is None else value / GIB
+
+
+def _line(figure: go.Figure, x: Sequence[Any], y: Sequence[Any], name: str, color: str, width: int = 2) -> None:
+    figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": color, "width": width}))

@@ -1,0 +1,115 @@
+"""The runs page's card of what works and what waits: how far it is, and which goes next."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.ui.runs.table import WORKING
+from segcore.ui.shared import session
+from segcore.workspace.waiting import Waiting
+
+SHOWN = 10
+"""Waiting runs that are drawn one by one."""
+
+
+def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the card; it follows by itself, and draws the whole page again when a run is added or its state changes."""
+    busy = _busy(rows)
+    st.session_state["busy_runs"] = busy
+    st.fragment(_card, run_every=2 if busy else 10)()
+
+
+def _busy(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What works or waits, each with its state: where that changes, the table below tells an old story."""
+    return sorted((r["run"], r["state"]) for r in rows if r["state"] in WORKING or r["state"] == "queued")
+
+
+def _card() -> None:
+    try:
+        rows = {r["run"]: r for r in session.workspace().runs.rows()}
+        waiting = session.workspace().queue.rows()
+        paused = session.workspace().queue.is_paused
+    except SegcoreError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    active = [r for r in rows.values() if r["state"] in WORKING]
+    queued = [r for r in rows.values() if r["state"] == "queued"]
+    if _busy(rows.values()) != st.session_state.get("busy_runs"):
+        st.rerun()
+    if not active and not queued:
+        return
+    jobs = [job for job in waiting if not job.works and rows.get(job.run, {}).get("state") == "queued"]
+    with st.container(border=True, key="under_way"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            words = [f"{len(active)} at work"] if active else []
+            words += [f"{len(queued)} waiting"] if queued else []
+            st.markdown(f"**Under way** · {', '.join(words)}")
+            if st.toggle("Hold the queue", value=paused, key=f"hold_queue_{paused}", help="Nothing that waits is started.") != paused:
+                with session.errors_shown():
+                    session.workspace().queue.pause(not paused)
+                st.rerun()
+        for row in active:
+            _active(row)
+        for place, job in enumerate(jobs[:SHOWN]):
+            _waiting(job, place, len(jobs))
+        if len(jobs) > SHOWN:
+            st.caption(f"and {len(jobs) - SHOWN} more behind them")
+
+
+def _active(row: Mapping[str, Any]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts = [row["run"]]
+        parts += [f"epoch {row['epoch'] or 0} of {row['epochs']}"] if row["epochs"] else []
+        parts += [row["device"]] if row["device"] else []
+        parts += [f"{session.duration(row['seconds_left'])} left"] if row["seconds_left"] and row["state"] == "running" else []
+        parts += [row["message"]] if row["state"] != "running" and row["message"] else []
+        st.progress(min(max(row["progress"], 0.0), 1.0), text=" · ".join(parts))
+        _open(row["run"])
+
+
+def _open(run: str) -> None:
+    if st.button("Watch", key=f"watch_{run}", icon=":material/visibility:", type="tertiary"):
+        st.session_state["run"] = run
+        st.rerun()
+
+
+def _waiting(job: Waiting, place: int, count: int) -> None:
+    queue, run = session.workspace().queue, job.run
+    with st.container(horizontal=True, vertical_alignment="center"):
+        why = ":material/pause: held back" if job.held else _waits_for_runs(run, job.after) if job.after else _waits_for(job.request)
+        priority = f" · priority {job.priority}" if job.priority else ""
+        st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
+        changes = {
+            "first": (":material/vertical_align_top:", "Goes first", place > 0, lambda: queue.move(run, -count)),
+            "up": (":material/arrow_upward:", "One place earlier", place > 0, lambda: queue.move(run, -1)),
+            "down": (":material/arrow_downward:", "One place later", place < count - 1, lambda: queue.move(run, 1)),
+            "plus": (":material/exposure_plus_1:", "Higher priority", True, lambda: queue.set_priority(run, job.priority + 1)),
+            "minus": (":material/exposure_neg_1:", "Lower priority", True, lambda: queue.set_priority(run, job.priority - 1)),
+            "hold": (
+                ":material/play_arrow:" if job.held else ":material/pause:",
+                "Let it go" if job.held else "Hold it back",
+                True,
+                lambda: queue.hold(run, not job.held),
+            ),
+            "cancel": (":material/close:", "Take it out of the queue", True, lambda: session.workspace().runs.stop(run)),
+        }
+        buttons = st.container(horizontal=True, width="content")
+        for name, (icon, help, enabled, act) in changes.items():
+            label = f"{help}: {run}"
+            if buttons.button("", key=f"{name}_{run}", icon=icon, help=label, disabled=not enabled, type="tertiary"):
+                with session.errors_shown():
+                    act()
+                st.rerun()
+
+
+def _waits_for_runs(run: str, after: Sequence[str]) -> str:
+    """Say in few words which runs come first: those that a run is named for need no name again."""
+    if len(after) == 1:
+        return "after its training" if run.startswith(f"{after[0]}--") else f"after {after[0]}"
+    return f"after {len(after)} others"
+
+
+def _waits_for(request: str) -> str:
+    return "waits for a free device" if request in ("auto", "light") else f"waits for {request}"

@@ -1,0 +1,285 @@
+"""The runs page's table: find runs, mark them, put them away, delete them and take that back."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
+from segcore.ui.shared import session, tables
+
+Row = Mapping[str, Any]
+ROW_PIXELS = 35
+WORKING = ("starting", "running", "stopping")
+"""States of a run whose process lives."""
+
+
+def state_title(name: str) -> str:
+    """Return how a state is called; one that this version does not know keeps its own name."""
+    return RUN_STATES[name].title if name in RUN_STATES else name
+
+
+def kind_title(name: str) -> str:
+    """Return how a kind of run is called; one that this version does not know keeps its own name."""
+    return RUN_KINDS[name].title if name in RUN_KINDS else name or "Damaged"
+
+
+def network_title(network: str) -> str:
+    """Return how a network is called, of the names that a row of runs has; what this version does not know keeps its own name."""
+    architecture, _, encoder = network.partition(" · ")
+    if architecture not in ARCHITECTURES or encoder not in ENCODERS:
+        return network
+    return f"{ARCHITECTURES[architecture].title} · {ENCODERS[encoder].title}"
+
+
+def matching(
+    rows: Sequence[Row],
+    *,
+    text: str = "",
+    kinds: Collection[str] = (),
+    states: Collection[str] = (),
+    datasets: Collection[str] = (),
+    tags: Collection[str] = (),
+    starred: bool = False,
+    archived: bool = False,
+) -> list[Row]:
+    """Return the rows that a filter lets through, in their order.
+
+    Args:
+        rows: As ``workspace.runs.rows`` returns them.
+        text: Words that must all occur in the id, network, data set, tags, note, device or cause; case does not matter.
+        kinds: Kinds to show, all where empty; a damaged run, which has no kind, is always shown.
+        states: States to show, all where empty.
+        datasets: Data sets to show, all where empty.
+        tags: Tags that a run must all have.
+        starred: Whether to show starred runs only.
+        archived: Whether to show those that were put away, and only those.
+    """
+    words = text.lower().split()
+
+    def fits(row: Row) -> bool:
+        if row["archived"] != archived or (starred and not row["star"]):
+            return False
+        if (kinds and row["kind"] and row["kind"] not in kinds) or (states and row["state"] not in states):
+            return False
+        if (datasets and row["dataset"] not in datasets) or not set(tags) <= set(row["tags"]):
+            return False
+        if not words:
+            return True
+        told = " ".join([row["run"], row["network"], row["dataset"], *row["tags"], row["note"], row["device"], row["cause"]]).lower()
+        return all(word in told for word in words)
+
+    return [row for row in rows if fits(row)]
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Draw filters, table and what can be done with the chosen rows; return the ids of those."""
+    shown = _filtered(rows)
+    ids = [row["run"] for row in shown]
+    # A choice holds row numbers: another list of runs is another table, so that no other run is ever meant.
+    key = "runs_" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+
+    def follow() -> None:
+        chosen = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
+        if chosen and st.session_state.get("run") not in chosen:
+            st.session_state["run"] = chosen[-1]
+
+    event = tables.draw(
+        [_line(row) for row in shown],
+        height=min(420, 38 + ROW_PIXELS * max(len(shown), 1)),
+        column_config=COLUMNS,
+        key=key,
+        on_select=follow,
+        selection_mode="multi-row",
+        alt="Runs",
+        placeholder="–",
+    )
+    chosen = [ids[i] for i in event["selection"]["rows"] if i < len(ids)]
+    if not shown:
+        st.caption("No run fits these filters.")
+    _actions({row["run"]: row for row in shown}, chosen)
+    return chosen
+
+
+def of_most_interest(rows: Sequence[Row]) -> str:
+    """Return the run that is looked at first: what works, else the training that ended last, else the newest.
+
+    Args:
+        rows: One or more rows of the workspace, newest first.
+    """
+    working = [row for row in rows if row["state"] in WORKING]
+    ended = sorted((row for row in rows if row["finished"]), key=lambda row: (row["kind"] == "train", row["finished"]), reverse=True)
+    return str(next(iter([*working, *ended, *rows]))["run"])
+
+
+COLUMNS = {
+    "star": st.column_config.TextColumn("", width=28, help="Starred"),
+    "state": st.column_config.TextColumn(width=104),
+    "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+    "mean IoU": st.column_config.NumberColumn(format="percent", help="Best on the validation split (training), or of the predicted split"),
+    "started": st.column_config.DatetimeColumn(format="distance", width=112),
+    "tags": st.column_config.ListColumn(),
+    "cause": st.column_config.TextColumn(width="medium"),
+}
+
+
+def _line(row: Row) -> dict[str, Any]:
+    took = row["finished"] - row["started"] if row["finished"] and row["started"] else None
+    return {
+        "star": "★" if row["star"] else "",
+        "run": row["run"],
+        "state": state_title(row["state"]),
+        "done": row["progress"],
+        "mean IoU": row["mean_iou"],
+        "epoch": f"{row['epoch'] or 0} of {row['epochs']}" if row["epochs"] else "",
+        "tags": row["tags"],
+        "network": network_title(row["network"]),
+        "data set": row["dataset"],
+        "started": datetime.fromtimestamp(row["started"]) if row["started"] else None,
+        "took": session.duration(took) if took and took > 0 else "",
+        "device": row["device"],
+        "cause": row["cause"],
+        "note": row["note"].partition("\n")[0],
+    }
+
+
+def _filtered(rows: Sequence[Row]) -> list[Row]:
+    present = {row["kind"] for row in rows}
+    kinds = [*(k for k in RUN_KINDS if k in present), *sorted(k for k in present if k and k not in RUN_KINDS)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = st.text_input(
+            "Search",
+            key="runs_text",
+            placeholder="Search name, network, tag, note",
+            label_visibility="collapsed",
+            width=280,
+            icon=":material/search:",
+        )
+        shown_kinds = st.segmented_control(
+            "Kinds",
+            kinds,
+            selection_mode="multi",
+            default=[k for k in kinds if k in ("train", "tune")] or kinds,
+            format_func=kind_title,
+            key="kinds",
+            label_visibility="collapsed",
+        )
+        with st.popover("Filters", icon=":material/filter_list:", type="tertiary"):
+            states = st.multiselect(
+                "State", [s for s in RUN_STATES if any(r["state"] == s for r in rows)], format_func=state_title, key="runs_states"
+            )
+            datasets = st.multiselect("Data set", sorted({r["dataset"] for r in rows if r["dataset"]}), key="runs_datasets")
+            tags = st.multiselect("Tags", sorted({tag for r in rows for tag in r["tags"]}), key="runs_tags")
+            starred = st.toggle("Starred only", key="runs_starred")
+            archived = st.toggle("Archived runs instead", key="runs_archived")
+    return matching(
+        rows, text=text or "", kinds=shown_kinds, states=states, datasets=datasets, tags=tags, starred=starred, archived=archived
+    )
+
+
+def _actions(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
+    """Draw what can be done with the chosen rows, and the trash."""
+    keeping = session.workspace().keeping
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if chosen:
+            st.caption(f"{len(chosen)} chosen")
+            starred = all(rows[run]["star"] for run in chosen)
+            if st.button("Unstar" if starred else "Star", icon=":material/star:", key="star"):
+                _write(chosen, star=not starred)
+            archived = all(rows[run]["archived"] for run in chosen)
+            words = ("Take out", ":material/unarchive:") if archived else ("Archive", ":material/archive:")
+            if st.button(words[0], icon=words[1], key="archive", help="Archived runs are kept, but out of the usual list."):
+                _write(chosen, archived=not archived)
+            with st.popover("Tag", icon=":material/sell:"):
+                _tag_form(rows, chosen)
+            with st.popover("Delete", icon=":material/delete:"):
+                st.markdown(f"This moves {len(chosen)} runs and their predictions to the trash.")
+                if st.button(f"Delete {len(chosen)} runs", type="primary", key="delete_chosen"):
+                    delete(chosen)
+        else:
+            st.caption("Choose rows to see, star, tag, archive or delete them; several training runs share one chart.")
+        _trash_popover(keeping.trash)
+
+
+def _write(runs: Sequence[str], **changes: Any) -> None:
+    with session.errors_shown():
+        for run in runs:
+            session.workspace().keeping.write(run, **changes)
+    st.rerun()
+
+
+def _tag_form(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
+    known = sorted({tag for row in session.workspace().runs.rows() for tag in row["tags"]})
+    shared = sorted(set.intersection(*(set(rows[run]["tags"]) for run in chosen)))
+    wanted = st.multiselect(
+        "Tags", known, default=shared, accept_new_options=True, key="tags_" + "_".join(chosen)[:200], placeholder="Choose or write"
+    )
+    if st.button("Set tags", type="primary", key="set_tags"):
+        with session.errors_shown():
+            session.workspace().keeping.tag(chosen, add=wanted, remove=set(shared) - set(wanted))
+        st.rerun()
+
+
+def delete(runs: Sequence[str]) -> None:
+    """Move runs to the trash, remember how to take that back, and draw the page again."""
+    with session.errors_shown():
+        made = session.workspace().keeping.delete(runs)
+    st.session_state["undo_delete"] = made
+    st.session_state.pop("run", None)
+    st.rerun()
+
+
+def undo() -> None:
+    """Offer to take the last deletion of this session back."""
+    deletions = st.session_state.get("undo_delete")
+    if not deletions:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(f":material/delete: {len(deletions)} deleted, with what was predicted by them." if len(deletions) > 1 else
+                    ":material/delete: Deleted, with what was predicted by it.")  # fmt: skip
+        if st.button("Undo", icon=":material/undo:", key="undo", type="primary"):
+            st.session_state.pop("undo_delete")
+            with session.errors_shown():
+                back = session.workspace().keeping.restore(deletions)
+            st.session_state["run"] = back[0]
+            st.rerun()
+        if st.button("Dismiss", key="undo_dismiss", type="tertiary"):
+            st.session_state.pop("undo_delete")
+            st.rerun()
+
+
+def _trash_popover(trash: Any) -> None:
+    with st.popover("Trash", icon=":material/delete_sweep:", type="tertiary"):
+        deletions = trash()
+        if not deletions:
+            st.caption("Nothing was deleted.")
+            return
+        keeping = session.workspace().keeping
+        total = sum(d["bytes"] for d in deletions)
+        st.caption(f"{len(deletions)} deletions, {size(total)}. Each is given up {keeping.kept_days:.0f} days after it was made.")
+        for number, deletion in enumerate(deletions[:20]):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                more = f" and {len(deletion['runs']) - 1} more" if len(deletion["runs"]) > 1 else ""
+                when = datetime.fromtimestamp(deletion["deleted"]).strftime("%d %b, %H:%M")
+                st.markdown(f"`{deletion['runs'][0]}`{more} · {size(deletion['bytes'])} · {when}")
+                if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
+                    with session.errors_shown():
+                        keeping.restore([deletion["id"]])
+                    st.session_state.pop("undo_delete", None)
+                    st.rerun()
+        if st.button(f"Empty the trash, frees {size(total)}", key="empty_trash", icon=":material/delete_forever:"):
+            with session.errors_shown():
+                keeping.empty()
+            st.session_state.pop("undo_delete", None)
+            st.rerun()
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for a person: "812 B", "3.4 MB", "12 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,163 @@
+"""What pages about scores share: reports and what follows from them, computed once; the way from a number to its image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.slices import score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
+from segcore.ui.shared import session
+from segcore.ui.shared.run_names import short_name
+from segcore.workspace import Workspace
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _report(_workspace: Workspace, run: str, split: str, stage: str, by: str, stamp: str) -> Report:
+    groups = _workspace.reports.grouping(run, split, stage, by) if by else None
+    return _workspace.scores.report(run, split, stage, groups)
+
+
+def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
+    """Return a run's report; shared by all sessions, so it is only read.
+
+    Args:
+        run: Id of the run.
+        split: Name of the split.
+        stage: What was scored.
+        by: A name in ``segcore.data.splits.splits.GROUPINGS``: intervals draw whole groups; "" draws images.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _report(workspace, run, split, stage, by, workspace.scores.stamp(run, split, stage))
+
+
+UNITS = {"folder": "folders or drives", "prefix": "groups of like names"}
+"""What intervals and parts may be over besides images, by the name in ``segcore.data.splits.splits.GROUPINGS``."""
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _groupings(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> dict[str, int]:
+    found = {by: set(_workspace.reports.grouping(run, split, stage, by)) for by in UNITS}
+    return {by: len(groups) for by, groups in found.items() if groups}
+
+
+def groupings(run: str, split: str, stage: str) -> dict[str, int]:
+    """Return how many groups part the scored images, by the name of the grouping; only those that part them.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _groupings(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
+    """Return everything that was scored of some runs, as (run, stage) by a name that tells it from the others at its beginning.
+
+    Raises:
+        SegcoreError: A run has no counts of that split yet.
+    """
+    stages = {run: session.workspace().scores.stages(run, split) for run in runs}
+    short = {run: short_name(run) for run in runs}
+    short = {run: name if list(short.values()).count(name) == 1 else run for run, name in short.items()}
+    return {short[r] if s in ("prediction", "ensemble") else f"{short[r]}, {s}": (r, s) for r in runs for s in stages[r]}
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _comparison(_workspace: Workspace, run: str, other: str, split: str, stages: tuple[str, str], stamps: str) -> dict[str, Any]:
+    return _workspace.reports.compare(run, other, split, *stages).to_json()
+
+
+def comparison(run: str, other: str, split: str, stage: str = "", other_stage: str = "") -> dict[str, Any]:
+    """Return how two runs compare on a split; see :class:`segcore.evaluation.comparison.comparison.Comparison`.
+
+    Raises:
+        SegcoreError: One has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    stamps = f"{workspace.scores.stamp(run, split, stage)} {workspace.scores.stamp(other, split, other_stage)}"
+    return _comparison(workspace, run, other, split, (stage, other_stage), stamps)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _similar_order(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> list[int]:
+    return build_dendrogram(_workspace.scores.counts(run, split, stage)[1].sum(0)).order
+
+
+def similar_order(run: str, split: str, stage: str = "") -> list[int]:
+    """Return the class indices so that classes which the run answers alike stand together.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _similar_order(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+def tags(run: str, split: str, stage: str) -> list[tuple[str, ...]]:
+    """Return the tags of each scored image, none where it has none.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or the tags are damaged.
+    """
+    workspace = session.workspace()
+    known = workspace.tags.of(workspace.scenes.dataset_of(run).name)
+    return [known.get(name, ()) for name in workspace.scores.counts(run, split, stage)[0]]
+
+
+@st.cache_data(max_entries=64, show_spinner="Scoring the parts")
+def _parts(
+    _workspace: Workspace, run: str, split: str, stage: str, kind: str, stamp: str, tags: list[tuple[str, ...]]
+) -> list[dict[str, Any]]:
+    counts = _workspace.scores.counts(run, split, stage)[1]
+    if kind == "class":
+        parts = slice_by_class(counts, _workspace.scores.label_set(run).class_names)
+    elif kind == "tag":
+        parts = slice_by_tags(tags)
+    elif kind in UNITS:
+        parts = slice_by_tag(_workspace.reports.grouping(run, split, stage, kind), "group" if kind == "folder" else "name")
+    else:
+        parts = slice_by_value(_workspace.reports.brightness(run, split, stage), "brightness")
+    return score_slices(counts, parts)
+
+
+def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
+    """Return the scores of parts of a split: images with a "class" or a "tag", of one "folder" or "prefix", or of like "brightness".
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or an image cannot be read.
+    """
+    workspace = session.workspace()
+    carried = tags(run, split, stage) if kind == "tag" else []
+    return _parts(workspace, run, split, stage, kind, workspace.scores.stamp(run, split, stage), carried)
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring the things in every mask")
+def _sizes(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> tuple[list[list[list[int]]], int]:
+    found, images = _workspace.reports.sizes(run, split, stage)
+    return found.tolist(), images
+
+
+def sizes(run: str, split: str, stage: str = "") -> tuple[list[list[list[int]]], int]:
+    """Return right pixels, true pixels and things, for each class and size of thing, and how many images were looked at.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or a file cannot be read.
+    """
+    workspace = session.workspace()
+    return _sizes(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+def look_at(run: str, split: str, sample: str, beside: str | None = None) -> None:
+    """Go to an image on the compare page, perhaps beside another run; where its probabilities are not on disk, say so instead."""
+    with session.errors_shown():
+        on_disk = {s.id for s in session.workspace().scenes.predicted_samples(run, split)}
+    if sample in on_disk:
+        query = {"run": run, "split": split, "sample": sample, **({"beside": beside} if beside else {})}
+        st.switch_page("pages/compare.py", query_params=query)
+    name = session.plain(sample)
+    st.info(f"{name} was counted, but its probabilities are not on disk, so it cannot be shown.", icon=":material/info:")

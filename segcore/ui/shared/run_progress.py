@@ -1,0 +1,63 @@
+"""Background runs that a page waits for: how far they are, how long still, and how to stop or resume them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from segcore.catalog import RUN_STATES
+from segcore.ui.shared import session
+from segcore.ui.shared.run_names import called
+
+
+def follow(runs: Sequence[str], what: str, key: str) -> bool:
+    """Show runs that are under way or ended early; return whether all are finished.
+
+    Args:
+        runs: Ids; those that do not exist are passed over.
+        what: What is done, such as "Searching".
+        key: Name of this place on its page.
+    """
+    workspace = session.workspace()
+    rows = {r["run"]: r for r in workspace.runs.rows()}
+    known = [rows[run] for run in runs if run in rows]
+    waiting = list(dict.fromkeys(other for r in known for other in r["after"] if other in rows))
+    needed = [rows[name] for name in waiting if rows[name]["state"] != "finished"] + known
+    active = [r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")]
+    if active:
+        with st.container(border=True):
+            st.fragment(_panel, run_every=1)(active, what, key)
+        return False
+    ended = [r for r in known if r["state"] != "finished"]
+    if len(ended) > 1 and st.button(f"Resume all {len(ended)}", icon=":material/play_arrow:", key=f"{key}_resume_all"):
+        with session.errors_shown():
+            for row in ended:
+                workspace.runs.resume(row["run"])
+        st.rerun()
+    for row in ended:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            title = RUN_STATES[row["state"]].title
+            name = f"{session.plain(called(row['run']))}: " if len(ended) > 1 else ""
+            st.markdown(f"{name}**{title}.** {session.plain(row['cause'] or '')}")
+            if st.button("Resume", icon=":material/play_arrow:", key=f"{key}_resume_{row['run']}"):
+                with session.errors_shown():
+                    workspace.runs.resume(row["run"])
+                st.rerun()
+    return bool(known) and not ended
+
+
+def _panel(names: Sequence[str], what: str, key: str) -> None:
+    workspace = session.workspace()
+    workspace.runs.refresh()
+    statuses = {name: workspace.runs.open(name).status() for name in names}
+    if all(s.has_ended for s in statuses.values()):
+        st.rerun()
+    done = sum(1.0 if s.has_ended else s.progress for s in statuses.values()) / len(statuses)
+    left = max((s.seconds_left or 0.0) for s in statuses.values())
+    message = next((s.message for s in statuses.values() if s.is_active and s.message), "waiting for a free device")
+    bar, action = st.columns([6, 1], vertical_alignment="center")
+    bar.progress(min(done, 1.0), text=f"{what}: {message}" + (f", {session.duration(left)} left" if left else ""))
+    if action.button("Stop", icon=":material/stop:", key=f"{key}_stop", width="stretch", help="What is done so far is kept."):
+        for name, status in statuses.items():
+            if not status.has_ended:
+                workspace.runs.stop(name)
+        st.rerun()

@@ -1,0 +1,80 @@
+"""Tags of images: seen and changed beside the image, for many at once by a table, and chosen to filter by."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from segcore.data.dataset.tags import format_tags
+from segcore.ui.shared import session
+
+ANY = "any tag"
+
+
+def choose(dataset: str, images: Sequence[str], key: str) -> list[str]:
+    """Let the user choose a tag where some image has one; return the images that carry it, in their order.
+
+    Args:
+        dataset: Name of the data set.
+        images: Ids to choose from.
+        key: Where the choice is kept, also in the link.
+
+    Raises:
+        SegcoreError: The tags are damaged.
+    """
+    tags = session.workspace().tags.of(dataset)
+    offered = sorted({tag for image in images for tag in tags.get(image, ())})
+    if not offered:
+        return list(images)
+    chosen = session.choose_from("Tagged", [ANY, *offered], key)
+    return list(images) if chosen == ANY else [image for image in images if chosen in tags.get(image, ())]
+
+
+def edit(dataset: str, image: str) -> None:
+    """Show the tags of an image, to be added to and taken away; beside them the tags of all images as a table.
+
+    Args:
+        dataset: Name of the data set.
+        image: Id of the image.
+    """
+    shelf = session.workspace().tags
+    with session.errors_shown():
+        tags, known = shelf.of(dataset), list(shelf.counts(dataset))
+    own = list(tags.get(image, ()))
+    field, table = st.columns([5, 2], vertical_alignment="bottom")
+    with field:
+        chosen = st.multiselect(
+            "Tags of this image",
+            sorted({*known, *own}),
+            own,
+            key=f"tags {dataset} {image} {own}",
+            accept_new_options=True,
+            placeholder="night, rain, blurred: choose one or type a new one",
+            help="By tags you find images again here and on the compare page, and the evaluate page scores each tag's images apart.",
+        )
+    if set(chosen) != set(own):
+        with session.errors_shown():
+            shelf.change(dataset, [image], add=set(chosen) - set(own), remove=set(own) - set(chosen))
+        st.rerun()
+    with table, st.popover("Tags of many images", icon=":material/sell:", width="stretch"):
+        _table(dataset, format_tags(tags), image)
+
+
+def _table(dataset: str, text: str, image: str) -> None:
+    shelf = session.workspace().tags
+    with st.form("tag_many", border=False):
+        pattern = st.text_input("Images", placeholder=f"{image[:4]}*", help="A pattern of names: * stands for anything, ? for one sign.")
+        tag = st.text_input("Tag")
+        give, take = st.columns(2)
+        given = give.form_submit_button("Add", icon=":material/add:", width="stretch")
+        taken = take.form_submit_button("Remove", icon=":material/remove:", width="stretch")
+    if given or taken:
+        with session.errors_shown():
+            found = shelf.matching(dataset, pattern.strip())
+            shelf.change(dataset, found, add=[tag] if given else [], remove=[tag] if taken else [])
+        st.rerun()
+    st.download_button("Download CSV", text.encode(), f"{dataset}-tags.csv", "text/csv", icon=":material/download:", on_click="ignore")
+    sent = st.file_uploader("Or bring a CSV with the columns sample and tags", "csv", key="tags_table")
+    if sent is not None and st.button("Take these tags", icon=":material/upload:"):
+        with session.errors_shown():
+            shelf.read_table(dataset, sent.getvalue().decode("utf-8-sig", "replace"))
+        st.rerun()

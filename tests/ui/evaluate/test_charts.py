@@ -1,0 +1,140 @@
+"""Figures about scores hold the numbers they are given, and know no app."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.ui.compress import charts
+from segcore.ui.evaluate import charts as evaluate_charts
+
+NAMES = ["field", "forest", "road"]
+COUNTS = np.array([[90, 8, 2], [12, 36, 0], [1, 0, 0]])
+
+
+def test_charts_are_drawn_without_an_app() -> None:
+    code = "import sys, segcore.ui.evaluate.charts, segcore.ui.compress.charts; print('streamlit' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("order", [None, [2, 0, 1]])
+def test_a_clicked_cell_names_its_classes_in_any_order(order) -> None:
+    figure = evaluate_charts.confusion_matrix(COUNTS, NAMES, "row", order, cell=(1, 0))
+    heat, *_, points = figure.data
+    for x, y, (share, pixels, true, predicted) in zip(points.x, points.y, points.customdata, strict=True):
+        assert (y, x) == (NAMES[int(true)], NAMES[int(predicted)])
+        assert pixels == COUNTS[int(true), int(predicted)]
+        assert share == pytest.approx(100 * pixels / COUNTS[int(true)].sum())
+    assert list(heat.x) == list(heat.y) == [NAMES[i] for i in order or range(3)]
+    (box,) = figure.layout.shapes
+    assert (heat.y[int(box.y0 + 0.5)], heat.x[int(box.x0 + 0.5)]) == ("forest", "field")
+
+
+def test_many_classes_carry_no_point_a_cell() -> None:
+    size = evaluate_charts.MAX_CLICKABLE + 1
+    figure = evaluate_charts.confusion_matrix(np.eye(size, dtype=np.int64), [f"c{i}" for i in range(size)])
+    assert len(figure.data) == 1
+
+
+def test_differences_are_sorted_by_what_their_interval_says() -> None:
+    figure = evaluate_charts.differences(
+        ["better", "worse", "unsure", "absent", "alone"],
+        [0.1, -0.2, 0.05, None, 0.3],
+        [(0.02, 0.2), (-0.3, -0.1), (-0.1, 0.2), (None, None), (None, None)],
+    )
+    assert {t.name: list(t.y) for t in figure.data} == {
+        "A is better": ["better"],
+        "B is better": ["worse"],
+        "not told apart": ["unsure", "alone"],
+    }
+    better = figure.data[0]
+    assert (better.x[0], better.error_x.array[0], better.error_x.arrayminus[0]) == pytest.approx((10, 10, 8))
+
+
+def test_above_the_line_a_wins() -> None:
+    figure = evaluate_charts.image_pairs(["one", "two", "none"], [0.5, 0.2, None], [0.4, 0.6, 0.1])
+    points = figure.data[0]
+    assert [list(c) for c in points.customdata] == [["one"], ["two"]]
+    assert list(points.y) == pytest.approx([50, 20]) and list(points.x) == pytest.approx([40, 60])
+    assert len(evaluate_charts.image_pairs([], [], []).data[0].x) == 0
+
+
+def test_parts_without_a_score_are_left_out() -> None:
+    rows = [
+        {"name": "dark", "num_samples": 3, "mean_iou": 0.4, "interval": [0.3, 0.5]},
+        {"name": "bright", "num_samples": 1, "mean_iou": 0.6, "interval": [None, None]},
+        {"name": "empty", "num_samples": 1, "mean_iou": None, "interval": [None, None]},
+    ]
+    points = evaluate_charts.part_scores(rows, 0.5).data[0]
+    assert list(points.y) == ["dark", "bright"]
+    assert list(points.error_x.array) == pytest.approx([10, 0]) and list(points.error_x.arrayminus) == pytest.approx([10, 0])
+    assert not evaluate_charts.part_scores([], None).data[0].x.size
+
+
+def test_found_by_size_is_right_over_true() -> None:
+    counts = np.zeros((3, 3, 3), np.int64)
+    counts[0, 0] = [5, 20, 4]
+    counts[1, 2] = [90, 100, 1]
+    small, medium, large = evaluate_charts.recall_by_size(NAMES, counts).data
+    assert list(small.y) == [25, None, None] and list(medium.y) == [None] * 3 and list(large.y) == [None, 90, None]
+
+
+def test_the_spread_reaches_from_the_worst_to_the_best() -> None:
+    iou = np.array([[0.5, np.nan, 0.1], [0.7, np.nan, 0.3]])
+    *members, span = evaluate_charts.member_spread(NAMES, ["a", "b"], iou).data
+    assert list(members[1].y) == pytest.approx([70, None, 30])
+    assert list(span.x) == ["field", "field", None, "road", "road", None]
+    assert [v for v in span.y if v is not None] == pytest.approx([50, 70, 10, 30])
+
+
+def row(groups, accuracy, kept) -> dict:
+    return {"groups": groups, "num_groups": len(groups), "accuracy": accuracy, "mean_iou": accuracy / 2, "retained_entropy": kept}
+
+
+def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
+    path = [row([[0], [1], [2]], 0.8, 1.0), row([[0, 1], [2]], 0.9, 0.4), row([[0, 1, 2]], 1.0, 0.0)]
+    figure = charts.trade_off(path, path, [[0.8, 0.8], None, [1.0, 1.0]], row([[0, 2], [1]], 0.85, 0.7))
+    traces = {t.name: t for t in figure.data}
+    assert (list(traces["chosen"].x), list(traces["chosen"].y)) == (pytest.approx([70]), pytest.approx([85]))
+    assert list(traces["95 % of random merges"].x) == pytest.approx([100, 0, 0, 100])
+    assert list(traces["accuracy"].y) == pytest.approx([80, 90, 100])
+    assert set(traces["accuracy"].marker.size) == {7}  # the chosen merge is not on the path
+
+
+def test_joints_inside_a_chosen_group_stand_out() -> None:
+    tree = build_dendrogram(COUNTS)
+    joints = [(j.left, j.right, j.height_bits) for j in tree.joints]
+    for number, inside in ((3, 0), (2, 1), (1, 2)):
+        groups = tree.cut(number).groups
+        chosen, rest, heat, *_ = charts.tree_and_matrix(joints, tree.order, COUNTS, NAMES, groups).data
+        assert (list(chosen.x).count(None), list(rest.x).count(None)) == (inside, 2 - inside)
+    assert [c[0][0] for c in heat.customdata] == [NAMES[i] for i in tree.order]
+
+
+def test_a_group_is_framed_where_its_labels_meet() -> None:
+    """Rows 0, 2, 3 of a group are the runs 0..0 and 2..3: four frames cover its nine cells."""
+    boxes = charts._boxes([0, 2, 3])
+    cells = {(r, c) for (r0, r1), (c0, c1) in boxes for r in range(r0, r1 + 1) for c in range(c0, c1 + 1)}
+    assert len(boxes) == 4 and cells == {(r, c) for r in (0, 2, 3) for c in (0, 2, 3)}
+    assert charts._boxes([4]) == []
+
+
+def test_every_label_flows_to_its_group() -> None:
+    figure = charts.sankey(NAMES, ["#0072b2", "#e69f00", "#009e73"], [0.6, 0.4, None], [[0, 2], [1]])
+    (flow,) = figure.data
+    label = flow.node.label
+    assert [(label[s], label[t]) for s, t in zip(flow.link.source, flow.link.target, strict=True)] == [
+        ("field", "field + road"),
+        ("road", "field + road"),
+        ("forest", "forest"),
+    ]
+    assert list(flow.link.customdata) == pytest.approx([60, 0, 40])
+
+
+def test_each_label_is_a_point_over_the_bar_of_its_group() -> None:
+    bars, points = charts.before_and_after(NAMES, [0.5, None, 0.2], [0.7, None], [[0, 2], [1]]).data
+    assert list(bars.y) == [70, None]
+    assert list(zip(points.x, points.y, strict=True)) == [("field + road", 50), ("field + road", 20)]

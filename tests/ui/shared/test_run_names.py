@@ -1,0 +1,34 @@
+"""What runs are called on the pages."""
+
+import pytest
+
+from segcore.config import EvaluateConfig
+from segcore.postprocess.parameters import CRFParameters
+from segcore.ui.shared.run_names import called, short_name
+from segcore.workspace.run_ids import evaluation_id
+
+FIVE = tuple(f"road-unet-ab12-{n}" for n in range(1, 6))
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "short"),
+    [
+        (EvaluateConfig("road", FIVE, "test"), "road-unet-ab12, mean of 5 ({})", "mean of 5 ({})"),
+        (
+            EvaluateConfig("road", FIVE, "test", "majority", CRFParameters()),
+            "road-unet-ab12, majority of 5 + CRF ({})",
+            "majority of 5 + CRF ({})",
+        ),
+        (EvaluateConfig("road", FIVE[:1], "test", "mean", CRFParameters()), "road-unet-ab12-1 + CRF ({})", "ab12-1 + CRF ({})"),
+        (EvaluateConfig("road", FIVE, "test", name="five"), "five", "five"),
+    ],
+)
+def test_a_combination_is_called_by_what_it_does(config, name, short) -> None:
+    run = evaluation_id(config)
+    digest = run.removesuffix("--test").rsplit("-", 1)[-1]
+    assert called(run) == name.format(digest)
+    assert short_name(run) == short.format(digest)
+
+
+def test_a_single_run_keeps_its_name() -> None:
+    assert called(FIVE[0]) == FIVE[0] and short_name(FIVE[0]) == "ab12-1"
