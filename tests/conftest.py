@@ -23,7 +23,7 @@ from segcore.postprocess.parameters import CRFParameters
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.workspace import Workspace
-from segcore.workspace.runs import evaluation_id, prediction_id
+from segcore.workspace.runs.runs import evaluation_id, prediction_id
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SEGSCOPE_SHARED", ROOT.parent / "shared"))
@@ -241,7 +241,7 @@ def own_images(trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Sim
         RunFolder(values["folder"]).write_probabilities("images", values["id"], probabilities, image.shape[:2])
         return {"seconds": 0.25, "size": [*image.shape[:2]], "backend": "TensorFlow in float32"}, {}
 
-    monkeypatch.setattr("segcore.workspace.predictions.Answerer.ask", ask)
+    monkeypatch.setattr("segcore.workspace.predictions.predictions.Answerer.ask", ask)
     return SimpleNamespace(**vars(trained), asked=asked, label_set=TINY_LABELS)
 
 

@@ -197,7 +197,7 @@ def test_a_table_lines_numbers_up() -> None:
 )
 def test_a_name_of_older_libraries_is_a_pair(shell, source: Path, tmp_path: Path, monkeypatch, words, pair) -> None:
     launched = []
-    monkeypatch.setattr("segcore.workspace.runs.RunShelf.train", lambda self, config, members=1: launched.append(config) or ["one"])
+    monkeypatch.setattr("segcore.workspace.runs.runs.RunShelf.train", lambda self, config, members=1: launched.append(config) or ["one"])
     shell("import", source, "--name", "tiny")
     assert shell("train", "tiny", *words, "--weights", "none", "--size", "96x128") == {"runs": ["one"]}
     assert (launched[0].model.architecture, launched[0].model.encoder) == pair

@@ -9,7 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import number, percent, table
 from segcore.config import CRFSearchConfig
 from segcore.postprocess.parameters import CRFParameters
-from segcore.workspace.ensembles import DRAWS
+from segcore.workspace.ensembles.ensembles import DRAWS
 
 
 def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:

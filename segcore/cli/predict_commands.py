@@ -8,7 +8,7 @@ from segcore.catalog import BACKENDS, EXPORT_FORMATS, TEST_TIME_AUGMENTATIONS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.config import PredictOptions
 from segcore.errors import SegcoreError
-from segcore.workspace.prediction_files import DEFAULT_PARTS, PARTS, result_files, write_folder
+from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
 
 EVERY_IMAGE = 1_000_000
 

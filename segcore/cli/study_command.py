@@ -9,10 +9,10 @@ from segcore.cli.command import Command, Options, ProgressLine, parse_pairs, wor
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
-from segcore.workspace.recipe_studies import RecipeStudyShelf
-from segcore.workspace.study_rows import CELLS, csv_table, markdown_table, row_cells
-from segcore.workspace.study_table import Plan, set_beside, study_page
-from segcore.workspace.variations import rebase
+from segcore.workspace.ablations.ablations import RecipeStudyShelf
+from segcore.workspace.ablations.rows import CELLS, csv_table, markdown_table, row_cells
+from segcore.workspace.ablations.table import Plan, set_beside, study_page
+from segcore.workspace.launch.grid import rebase
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

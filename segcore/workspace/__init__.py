@@ -9,34 +9,33 @@ from functools import partial
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.workspace.configs import ConfigShelf
-from segcore.workspace.crf_lab import CRFShelf
-from segcore.workspace.datasets import DatasetShelf
+from segcore.workspace.ablations.ablations import RecipeStudyShelf
+from segcore.workspace.checklist import StepShelf
+from segcore.workspace.compression.merges import MergeShelf
+from segcore.workspace.compression.tiers import TierShelf
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.tags import TagShelf
 from segcore.workspace.demo import Demo
-from segcore.workspace.depth import depth_of
-from segcore.workspace.ensembles import EnsembleShelf
-from segcore.workspace.exports import ExportShelf
-from segcore.workspace.imported import ImportShelf
-from segcore.workspace.keeping import KeepingShelf
-from segcore.workspace.launching import LaunchShelf
-from segcore.workspace.measures import MeasureShelf
-from segcore.workspace.merges import MergeShelf
-from segcore.workspace.predictions import PredictionShelf
-from segcore.workspace.rankings import RankingShelf
-from segcore.workspace.recipe_studies import RecipeStudyShelf
-from segcore.workspace.reports import ReportShelf
-from segcore.workspace.robustness import RobustnessShelf
-from segcore.workspace.runs import RunShelf
-from segcore.workspace.scenes import SceneShelf
-from segcore.workspace.scores import ScoreShelf
-from segcore.workspace.splitting import SplitShelf
-from segcore.workspace.steps import StepShelf
-from segcore.workspace.tags import TagShelf
-from segcore.workspace.tiers import TierShelf
-from segcore.workspace.tuning import StudyShelf
+from segcore.workspace.ensembles.crf import CRFShelf
+from segcore.workspace.ensembles.ensembles import EnsembleShelf
+from segcore.workspace.launch.configs import ConfigShelf
+from segcore.workspace.launch.preflight import LaunchShelf
+from segcore.workspace.predictions.imported import ImportShelf
+from segcore.workspace.predictions.predictions import PredictionShelf
+from segcore.workspace.runs.annotations import KeepingShelf
+from segcore.workspace.runs.exports import ExportShelf
+from segcore.workspace.runs.monitor import WatchShelf
+from segcore.workspace.runs.queue import QueueShelf
+from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.scores.pixel_metrics import MeasureShelf
+from segcore.workspace.scores.rankings import RankingShelf
+from segcore.workspace.scores.reports import ReportShelf, depth_of
+from segcore.workspace.scores.robustness import RobustnessShelf
+from segcore.workspace.scores.scenes import SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.searches import StudyShelf
+from segcore.workspace.splits import SplitShelf
 from segcore.workspace.version import open_version
-from segcore.workspace.waiting import QueueShelf
-from segcore.workspace.watching import WatchShelf
 
 __all__ = ["Workspace"]
 

@@ -2,7 +2,7 @@
 
 Numbers come from :mod:`segcore.catalog.costs`, measured once on the networks of the catalogue and put together here. For pairs that
 were not used to make the table, parameters come out within 20 %, activations within 15 % and operations within a third of what was
-measured (``tests/workspace/test_launching.py``).
+measured (``tests/workspace/launch/test_preflight.py``).
 """
 
 from dataclasses import dataclass

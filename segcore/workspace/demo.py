@@ -17,8 +17,8 @@ from segcore.errors import SegcoreError
 from segcore.places import front
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters
-from segcore.workspace.datasets import DatasetShelf
-from segcore.workspace.runs import RunShelf
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf
 
 Progress = Callable[[int, int, str], None]
 

@@ -22,7 +22,7 @@ from segcore.errors import SegcoreError
 from segcore.light_worker.__main__ import work as light_work
 from segcore.models.build import load_network
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.runs import jobs
+from segcore.workspace.runs.runs import jobs
 
 pytestmark = pytest.mark.tensorflow
 

@@ -4,7 +4,7 @@ import pytest
 
 from segcore.config.recipe_study import study_from_json
 from segcore.errors import SegcoreError
-from segcore.workspace.recipe_studies import SHIPPED, RecipeStudyShelf
+from segcore.workspace.ablations.ablations import SHIPPED, RecipeStudyShelf
 
 BASE = {"model": {"encoder": "squeezenet", "weights": "{squeezenet}"}, "recipe": {"epochs": 3}, "size": [96, 128]}
 ROW = {"name": "Dice", "changes": {"recipe.loss": "dice"}}

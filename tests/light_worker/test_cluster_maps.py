@@ -19,7 +19,7 @@ from segcore.runs.dispatch.executors import ClusterExecutor, cluster_executor
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.settings import set_cluster
-from segcore.workspace import datasets
+from segcore.workspace.datasets import datasets
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,7 @@ def choices(at) -> list:
 
 def test_every_choice_of_the_train_page_has_a_line_of_help(workspace, made_up, monkeypatch, open_page, read) -> None:
     gpus = [Device("gpu:0", "One", 2, 1 << 34, 0, 0.0, 40.0), Device("cpu", "A processor", 4, 1 << 36, 0, None, None)]
-    monkeypatch.setattr("segcore.workspace.runs.list_devices", lambda: gpus)
+    monkeypatch.setattr("segcore.workspace.runs.runs.list_devices", lambda: gpus)
     made_up.train("tiny-unet-tiny-made-1")
     workspace.configs.save("kept", BY_FOLD)
     workspace.datasets.open("tiny").save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))

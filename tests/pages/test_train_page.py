@@ -242,7 +242,7 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(workspace, started, op
 def test_devices_are_shown_and_any_of_them_chosen(workspace, started, open_page, read, monkeypatch) -> None:
     cards = [Device(f"gpu:{i}", f"Card {i}", 0, 24 << 30, 6 << 30, 0.25, 61.0) for i in range(2)]
     here = [Device("cpu", "A processor", 8, 16 << 30, 4 << 30, None, None), *cards]
-    monkeypatch.setattr("segcore.workspace.runs.list_devices", lambda: here)
+    monkeypatch.setattr("segcore.workspace.runs.runs.list_devices", lambda: here)
     at = open_page("train")
     told = " ".join(m.value for m in [*at.markdown, *at.caption])
     assert "**8 cores**" in told and "Card 1" in told and told.count("25 % busy · 61 °C") == 2

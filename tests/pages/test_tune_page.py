@@ -100,8 +100,8 @@ def test_a_damaged_study_is_told_in_a_sentence(study, open_page) -> None:
 
 def test_the_command_line_begins_the_same_study(tmp_path, monkeypatch, workspace) -> None:
     begun = []
-    monkeypatch.setattr("segcore.workspace.tuning.StudyShelf.start", lambda self, config: begun.append(config) or "none")
-    monkeypatch.setattr("segcore.workspace.tuning.StudyShelf.open", lambda self, run: type("S", (), {"to_json": lambda self: {}})())
+    monkeypatch.setattr("segcore.workspace.searches.StudyShelf.start", lambda self, config: begun.append(config) or "none")
+    monkeypatch.setattr("segcore.workspace.searches.StudyShelf.open", lambda self, run: type("S", (), {"to_json": lambda self: {}})())
     config = TuneConfig("tiny", BASE, SPACE, trials=7, sampler="random", pruner="none", seed=3)
     command, space = command_line(config)
     monkeypatch.chdir(tmp_path)

@@ -8,8 +8,8 @@ from segcore.errors import SegcoreError
 from segcore.ui.ablation import charts
 from segcore.ui.ensemble.charts import gains
 from segcore.ui.shared import manual, session, tables
-from segcore.workspace.study_rows import BORNE_OUT, csv_table, markdown_table
-from segcore.workspace.study_table import Plan, Progress, Table, set_beside, study_page
+from segcore.workspace.ablations.rows import BORNE_OUT, csv_table, markdown_table
+from segcore.workspace.ablations.table import Plan, Progress, Table, set_beside, study_page
 
 POLL_SECONDS = 5
 VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· cannot tell", "": ""}

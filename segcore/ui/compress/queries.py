@@ -72,7 +72,7 @@ def _tiers(_workspace: Workspace, run: str, split: str, groups: Groups, retraine
 
 
 def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any]:
-    """Return the tiers of a merge side by side; see :meth:`segcore.workspace.tiers.TierShelf.compare`.
+    """Return the tiers of a merge side by side; see :meth:`segcore.workspace.compression.tiers.TierShelf.compare`.
 
     Raises:
         SegcoreError: There are no counts, or two tiers do not fit together.

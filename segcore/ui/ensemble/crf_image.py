@@ -16,7 +16,7 @@ from segcore.ui.shared import manual, session
 from segcore.ui.viewer import Panel, TopClasses, pack
 from segcore.ui.viewer import Scene as ViewerScene
 from segcore.workspace import Workspace
-from segcore.workspace.crf_lab import Scene
+from segcore.workspace.ensembles.crf import Scene
 
 SLIDERS: dict[str, tuple[str, float, float, float, str]] = {
     "temperature": ("Temperature", 0.5, 5.0, 0.05, "Above 1 softens an over-confident network, so that neighbours can overrule it."),

@@ -7,7 +7,7 @@ import streamlit as st
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
 from segcore.ui.shared import manual, run_progress, session, tables
-from segcore.workspace.ensembles import DRAWS
+from segcore.workspace.ensembles.ensembles import DRAWS
 
 
 def show(choice: Choice) -> None:

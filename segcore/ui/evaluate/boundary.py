@@ -9,7 +9,7 @@ import streamlit as st
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import background_tasks, manual, session
-from segcore.workspace.measures import Measured
+from segcore.workspace.scores.pixel_metrics import Measured
 
 LABEL = "Measure borders and confidence"
 HELP = "Reads the probabilities and masks of the split once; kept on disk until the predictions change."

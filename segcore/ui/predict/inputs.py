@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.data.files.uploads import MAX_BYTES, MAX_FILES, Upload
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session, tables
-from segcore.workspace.batches import MOST_BATCHES, Batch, Progress
+from segcore.workspace.predictions.batches import MOST_BATCHES, Batch, Progress
 
 KEY = "batch"
 KEPT = MOST_BATCHES

@@ -11,10 +11,10 @@ from segcore.errors import SegcoreError
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
-from segcore.workspace.batches import Batch
-from segcore.workspace.prediction_files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files
-from segcore.workspace.predictions import shares
-from segcore.workspace.zips import write_archive
+from segcore.workspace.predictions.archives import write_archive
+from segcore.workspace.predictions.batches import Batch
+from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files
+from segcore.workspace.predictions.predictions import shares
 
 PANELS: dict[str, str] = {
     "image": "Image",

@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.errors import SegcoreError
 from segcore.ui.runs.table import WORKING
 from segcore.ui.shared import session
-from segcore.workspace.waiting import Waiting
+from segcore.workspace.runs.queue import Waiting
 
 SHOWN = 10
 """Waiting runs that are drawn one by one."""

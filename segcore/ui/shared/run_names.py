@@ -5,7 +5,7 @@ import re
 from segcore.catalog import ENSEMBLE_RULES
 
 _COMBINED = re.compile(rf"(.+)-({'|'.join(ENSEMBLE_RULES)})(\d+)((?:-crf)?(?:-filter)?)-([0-9a-f]{{6}})")
-"""The id of a combination without its split, as :func:`segcore.workspace.run_ids.evaluation_id` makes it."""
+"""The id of a combination without its split, as :func:`segcore.workspace.runs.run_ids.evaluation_id` makes it."""
 
 
 def called(run: str) -> str:

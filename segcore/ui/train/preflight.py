@@ -16,9 +16,9 @@ from segcore.ui.shared.dataset_scans import stamp
 from segcore.ui.train import presets
 from segcore.workspace import Workspace
 from segcore.workspace.costs import Estimate
-from segcore.workspace.paces import Pace
-from segcore.workspace.suggestions import Suggestion
-from segcore.workspace.variations import FIELDS, combine, read_values
+from segcore.workspace.launch.grid import FIELDS, combine, read_values
+from segcore.workspace.launch.suggestions import Suggestion
+from segcore.workspace.launch.throughput import Pace
 
 GIB = 1 << 30
 DOCS = "data-measures#what-a-run-will-take"

@@ -20,7 +20,7 @@ def history(trials: Trials, planned: int) -> go.Figure:
     """Draw the score of each trial in the order in which they were tried, and the best of the finished ones so far.
 
     Args:
-        trials: Rows of a study (see :class:`segcore.workspace.tuning.Study`); those without a score are left out.
+        trials: Rows of a study (see :class:`segcore.workspace.searches.Study`); those without a score are left out.
         planned: How many there will be.
     """
     figure = go.Figure()

@@ -9,7 +9,7 @@ from segcore.ui.runs.detail import ACTIVE, BADGES
 from segcore.ui.shared import manual, session, tables
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
-from segcore.workspace.tuning import Study
+from segcore.workspace.searches import Study
 
 POLL_SECONDS = 2
 

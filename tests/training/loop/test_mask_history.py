@@ -10,7 +10,7 @@ from segcore.runs.folder.mask_history import evolution_stage, read_evolution
 from segcore.runs.folder.usage import read_usage
 from segcore.training.input.reader import SampleReader
 from segcore.training.loop.mask_history import SAMPLES, Evolution, spread
-from segcore.workspace.event_file import encode_events
+from segcore.workspace.runs.event_file import encode_events
 
 pytestmark = pytest.mark.tensorflow
 

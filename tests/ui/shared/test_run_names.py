@@ -5,7 +5,7 @@ import pytest
 from segcore.config import EvaluateConfig
 from segcore.postprocess.parameters import CRFParameters
 from segcore.ui.shared.run_names import called, short_name
-from segcore.workspace.run_ids import evaluation_id
+from segcore.workspace.runs.run_ids import evaluation_id
 
 FIVE = tuple(f"road-unet-ab12-{n}" for n in range(1, 6))
 

@@ -1,0 +1,1 @@
+"""Ablations: recipes that differ from a base in one thing, their runs and results."""

@@ -1,0 +1,295 @@
+"""What a study of recipes has found so far: one line a row, from the counts of the runs that are there."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from segcore.config import EvaluateConfig, PredictConfig
+from segcore.config.recipe_study import BASE, RecipeStudy, StudyRow
+from segcore.data.splits.splits import GROUPINGS
+from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.ablation_verdicts import (
+    DrawnScore,
+    Estimate,
+    Spread,
+    Terms,
+    compare_claim,
+    draw_score,
+    estimate,
+    judge_difference,
+    pooled_spread,
+    spread_of,
+    spread_of_difference,
+    unlike_terms,
+)
+from segcore.evaluation.metrics.report import evaluate, plain
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.usage import read_usage
+from segcore.workspace.ablations.rows import RowResult, describe_other, describe_row
+from segcore.workspace.ablations.runs import Cell
+from segcore.workspace.costs import estimate as estimate_cost
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+ENDED_BADLY = ("failed", "interrupted")
+
+Drawn = tuple[DrawnScore, Terms, str]
+"""The score of a run, on which terms it was made, and these in words."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """A cell that has ended, and what it is compared with, drawn alike."""
+
+    cell: Cell
+    ours: DrawnScore
+    theirs: tuple[DrawnScore, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def gain(self) -> float:
+        return self.ours.observed - float(np.mean([t.observed for t in self.theirs]))
+
+    @property
+    def gains(self) -> Any:
+        return self.ours.draws - np.mean(np.stack([t.draws for t in self.theirs]), 0)
+
+
+@dataclass
+class StudyResults:
+    """Scores the rows of one study from what is on disk; nothing is trained or predicted.
+
+    Attributes:
+        study: The study.
+        datasets: The data sets of the workspace.
+        runs: Its runs.
+        scored: Its scores.
+        protocol: In words how the rows were scored; filled in by :meth:`rows`.
+        units: How many images or groups the intervals draw from, by data set.
+        drawn: Scores that were drawn before, by all that they depend on; added to.
+    """
+
+    study: RecipeStudy
+    datasets: DatasetShelf
+    runs: RunShelf
+    scored: ScoreShelf
+    protocol: str = ""
+    units: dict[str, int] = field(default_factory=dict)
+    drawn: dict[tuple[Any, ...], Drawn] = field(default_factory=dict)
+
+    def rows(self, cells: Mapping[str, Sequence[Cell]]) -> list[RowResult]:
+        """Return one line for the base and each row, in the study's order.
+
+        Args:
+            cells: The cells of each row by its name, "base" among them.
+
+        Raises:
+            SegcoreError: The data sets have other classes, or counts on disk are damaged.
+        """
+        recipes: list[StudyRow | None] = [None, *self.study.rows]
+        pairs = {_name(row): self._pairs(row, cells) for row in recipes}
+        pool = pooled_spread(_repeated([pair for row in recipes if row is None or not row.combine for pair in pairs[_name(row)]]))
+        return [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
+
+    def _pairs(self, row: StudyRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
+        """Return what has ended of a row; of others than the base where what it is compared with has ended too."""
+        others = {(c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]}
+        found = []
+        for cell in cells[_name(row)]:
+            mine = self._score(cell.scored, cell.stage) if self._is_fresh(cell) else None
+            if mine is None:
+                continue
+            if row is None:
+                found.append(_Pair(cell, mine[0]))
+                continue
+            theirs = [self._score(run, "") for run in self._compared(row, cell, others)]
+            known = [t for t in theirs if t is not None]
+            if not known or len(known) < len(theirs):
+                continue
+            reasons = [reason for t in known for reason in unlike_terms(mine[1], t[1], "size" in row.changes)]
+            found.append(_Pair(cell, mine[0], tuple(t[0] for t in known), tuple(dict.fromkeys(reasons))))
+        return found
+
+    def _is_fresh(self, cell: Cell) -> bool:
+        """Whether a cell's score was made after its trainings ended: one of a training that was resumed since is not its score."""
+        trained = [RunFolder(self.runs.folder / run).status() for run in cell.runs if run]
+        scored = RunFolder(self.runs.folder / cell.scored).status() if cell.scored else None
+        ended = [status.finished or 0.0 for status in trained if status.state == "finished"]
+        return len(ended) == len(trained) and (scored is None or (scored.started or 0.0) >= max(ended, default=0.0))
+
+    def _compared(self, row: StudyRow, cell: Cell, others: Mapping[tuple[str, int], Cell]) -> list[str]:
+        """Return the runs whose mean score a cell is compared with."""
+        if not row.combine or not row.combine.against:
+            other = others.get((cell.dataset, cell.seed))
+            return [other.scored] if other else []
+        if row.combine.against == "mean":
+            return list(cell.runs)
+        validated = {run: self.runs.open(run).status().mean_iou or 0.0 for run in cell.runs}
+        return [max(validated, key=lambda run: validated[run])]
+
+    def _score(self, run: str, stage: str) -> Drawn | None:
+        """Return the score of a run on the report's split, None while it has none."""
+        split = self.study.report_on
+        if not run or not self.scored.has_counts(run, split, stage):
+            return None
+        study = self.study
+        key = (self.scored.stamp(run, split, stage), stage, split, study.group_by, study.resamples, self._looking(run, split))
+        if key not in self.drawn:
+            self.drawn[key] = self._draw(run, split, stage)
+        found = self.drawn[key]
+        self.units[found[1].protocol.dataset] = found[0].units
+        self.protocol = self.protocol or found[2]
+        return found
+
+    def _draw(self, run: str, split: str, stage: str) -> Drawn:
+        ids, counts = self.scored.counts(run, split, stage)
+        dataset = self.datasets.open(self.runs.open(run).config.dataset)
+        samples = [dataset.sample(name) for name in ids]
+        by = GROUPINGS.get(self.study.group_by)
+        drawn = draw_score(counts, [by(sample) for sample in samples] if by else ids, self.study.resamples)
+        order = np.argsort(np.asarray(ids), kind="stable")
+        sizes = [(samples[i].height, samples[i].width) for i in order]
+        label_set = self.scored.label_set(run)
+        report = evaluate(counts[order], [ids[i] for i in order], label_set, split, sizes=sizes, dataset=dataset.name, resamples=1)
+        return drawn, Terms(report.protocol, self._size(run), self._looking(run, split)), report.protocol.sentence()
+
+    def _size(self, run: str) -> tuple[int, int]:
+        config = self.runs.open(run).config
+        first = config.members[0] if isinstance(config, EvaluateConfig) else config.run if isinstance(config, PredictConfig) else run
+        size = getattr(self.runs.open(first).config, "size", (0, 0))
+        return int(size[0]), int(size[1])
+
+    def _looking(self, run: str, split: str) -> str:
+        """Say how a run's predictions of a split looked at the images."""
+        config = self.runs.open(run).config
+        members = config.members if isinstance(config, EvaluateConfig) else (config.run if isinstance(config, PredictConfig) else run,)
+        told = set()
+        for member in members:
+            if not self.scored.has_counts(member, split):
+                continue
+            made = self.scored.holder(member, split).config
+            if isinstance(made, PredictConfig):
+                views = "" if made.options.tta == "none" else f", views {made.options.tta}"
+                told.add(("in tiles" if made.options.tile else "whole") + views)
+        return " and ".join(sorted(told)) or "whole"
+
+    def _line(self, row: StudyRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread) -> RowResult:
+        name = _name(row)
+        against = describe_other(row)
+        heading, claim, said, note = (row.heading, row.claim, row.said, row.note) if row else ("", "", "", "")
+        line = RowResult(name, heading, describe_row(row), against, "not run", claim=claim, said=said, note=note)
+        refused = [reason for pair in pairs for reason in pair.reasons]
+        sound = [pair for pair in pairs if not pair.reasons]
+        state, cause = self._state(cells, len(sound))
+        if refused and not sound:
+            state, cause = "refused", refused[0]
+        line = dataclasses.replace(line, state=state, cause=cause, **self._costs([p.cell for p in sound]))
+        if not sound:
+            return line
+        reached = [p.ours.observed for p in sound]
+        own = Spread(0.0, 0) if sound[0].cell.seed < 0 and len(sound) < 2 else spread_of(reached, pool)
+        score = estimate(reached, [p.ours.draws for p in sound], own, self.study.level)
+        line = dataclasses.replace(
+            line,
+            pairs=tuple((p.cell.dataset, "" if p.cell.seed < 0 else str(p.cell.seed)) for p in sound),
+            runs=tuple(p.cell.scored for p in sound),
+            scores=tuple(reached),
+            score=plain(score.value),
+            interval=(plain(score.low), plain(score.high)),
+        )
+        return line if row is None else self._judged(line, row, sound, pool)
+
+    def _judged(self, line: RowResult, row: StudyRow, pairs: Sequence[_Pair], pool: Spread) -> RowResult:
+        gains = [p.gain for p in pairs]
+        spread = pooled_spread([gains]) if row.combine else spread_of(gains, spread_of_difference(pool))
+        found: Estimate = estimate(gains, [p.gains for p in pairs], spread, self.study.level)
+        fixed = bool(row.combine and row.combine.against)  # these very members: what is asked is what their combination brings
+        verdict = judge_difference(found.low, found.high) if found.freedom or fixed else "cannot tell"
+        cause = line.cause
+        if not found.freedom and not fixed:
+            cause = cause or "One pair only: its interval knows nothing of other seeds; add seeds."
+        return dataclasses.replace(
+            line,
+            gains=tuple(gains),
+            difference=plain(found.value),
+            difference_interval=(plain(found.low), plain(found.high)),
+            covers="images and seeds" if found.freedom else "images",
+            verdict=verdict,
+            agreement=compare_claim(verdict, row.claim),
+            cause=cause,
+        )
+
+    def _state(self, cells: Sequence[Cell], ended: int) -> tuple[str, str]:
+        """Say how far a row is, and why it is no further."""
+        missing = next((cell.missing for cell in cells if cell.missing), "")
+        if missing:
+            told = self.study.files.get(missing, "")
+            return "needs a file", f"Give the weights file {missing!r}{f' ({told})' if told else ''} by --weights {missing}=PATH."
+        if ended == len(cells):
+            return "finished", ""
+        ids = [run for cell in cells for run in (*cell.runs, cell.scored) if run]
+        told = [(run, RunFolder(self.runs.folder / run).status()) for run in dict.fromkeys(ids) if (self.runs.folder / run).exists()]
+        bad = next((f"{run} ended as {s.state}: {s.cause or 'see its log'}" for run, s in told if s.state in ENDED_BADLY), "")
+        if ended:
+            return "partly", bad or f"{ended} of {len(cells)} pairs."
+        if bad:
+            return "failed", bad
+        if any(s.is_active for _, s in told):
+            return "running", ""
+        return ("waiting", "") if any(s.state == "queued" for _, s in told) else ("not run", "")
+
+    def _costs(self, cells: Sequence[Cell]) -> dict[str, Any]:
+        """Return training seconds (mean over cells), bytes at the peak, and parameters of the networks of one cell."""
+        if not cells:
+            return {}
+        seconds, memory = [], []
+        for cell in cells:
+            folders = [RunFolder(self.runs.folder / run) for run in cell.runs]
+            took = [training_seconds(f) for f in folders]
+            if None not in took:
+                seconds.append(sum(s for s in took if s is not None))
+            memory += [peak_memory(f) for f in folders]
+        parameters = 0
+        for config in cells[0].wanted:
+            try:
+                parameters += estimate_cost(config, 2).parameters
+            except (SegcoreError, KeyError):
+                continue
+        return {
+            "seconds": float(np.mean(seconds)) if seconds else None,
+            "memory": max((m for m in memory if m), default=None),
+            "parameters": parameters or None,
+        }
+
+
+def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
+    """Return the scores of runs that differ in their seed only, one list a recipe and data set; a run that two rows share counts once."""
+    found: dict[tuple[str, str], list[float]] = {}
+    seen: set[str] = set()
+    for pair in pairs:
+        if pair.cell.scored not in seen:
+            seen.add(pair.cell.scored)
+            found.setdefault((pair.cell.row, pair.cell.dataset), []).append(pair.ours.observed)
+    return list(found.values())
+
+
+def training_seconds(run: RunFolder) -> float | None:
+    """Return how long a network was trained, pauses left out; None where no epoch has ended."""
+    return next((float(m["seconds"]) for m in reversed(run.metrics()) if isinstance(m.get("seconds"), (int, float))), None)
+
+
+def peak_memory(run: RunFolder) -> int | None:
+    """Return the most bytes that a run was seen to take: of its GPUs where it has some, else of its process; None where not noted."""
+    seen = []
+    for record in read_usage(run.folder):
+        gpus = [g.get("memory") or 0 for g in record.get("gpus") or []]
+        seen.append(int(sum(gpus)) if gpus else int(record.get("process_memory") or 0))
+    return max(seen, default=0) or None
+
+
+def _name(row: StudyRow | None) -> str:
+    return row.name if row else BASE

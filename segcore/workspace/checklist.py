@@ -1,0 +1,62 @@
+"""What has been done in this workspace, from the demo to a report: the start page's list, which ticks itself."""
+
+import contextlib
+from pathlib import Path
+
+from segcore.errors import SegcoreError
+from segcore.runs.machine.disk import read_json, write_json
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.demo import NAME as DEMO
+from segcore.workspace.demo import Demo
+from segcore.workspace.runs.runs import RunShelf
+
+FORMAT = 1
+STEPS = ("demo", "data", "health", "balance", "train", "watch", "look", "judge", "merge", "report")
+NOTED = ("health", "balance", "watch", "look", "judge", "merge", "report")
+"""Steps that leave no other trace: a page notes them when it shows what they ask for."""
+
+
+class StepShelf:
+    """Which steps were done with data of the user's own; the demo's data count for the first step only."""
+
+    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf, demo: Demo) -> None:
+        self._path = workspace / "steps.json"
+        self._datasets = datasets
+        self._runs = runs
+        self._demo = demo
+        self._known: set[str] = set()
+
+    def note(self, step: str, dataset: str) -> None:
+        """Remember that a step was done with a data set; of the demo nothing is remembered.
+
+        A workspace that cannot be written is looked at all the same: then the step is remembered until the program ends.
+
+        Args:
+            step: One of ``NOTED``.
+            dataset: Name of the data set.
+        """
+        if step not in NOTED:
+            raise ValueError(f"Expected one of {NOTED}, received {step!r}.")
+        if dataset == DEMO or step in self._known:
+            return
+        self._known |= {step, *self._read()}
+        with contextlib.suppress(SegcoreError):
+            write_json(self._path, {"format": FORMAT, "done": [s for s in NOTED if s in self._known]})
+
+    def done(self) -> dict[str, bool]:
+        """Return for each of ``STEPS`` whether it was done."""
+        noted = self._known | self._read()
+        facts = {
+            "demo": self._demo.is_open(),
+            "data": any(name != DEMO for name in self._datasets.names()),
+            "train": any(row["kind"] == "train" and row["dataset"] != DEMO for row in self._runs.rows()),
+        }
+        return {step: facts.get(step, step in noted) for step in STEPS}
+
+    def _read(self) -> set[str]:
+        """What the file says; a damaged or newer one says nothing, for no more than ticks are lost."""
+        try:
+            done = read_json(self._path).get("done") if self._path.exists() else None
+        except SegcoreError:
+            return set()
+        return {step for step in done if step in NOTED} if isinstance(done, list) else set()

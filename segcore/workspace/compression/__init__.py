@@ -1,0 +1,1 @@
+"""Label maps: merges, tiers, retraining with merged labels, example images."""

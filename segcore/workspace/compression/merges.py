@@ -1,0 +1,152 @@
+"""The shelf of merges: one label map, chosen by anybody, judged on the counts of a run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.documents import Shelf
+from segcore.evaluation.compression.chosen_map import study_map
+from segcore.evaluation.compression.hierarchy import read_hierarchy
+from segcore.evaluation.compression.information import importance_weights
+from segcore.evaluation.compression.null_model import null_band
+from segcore.evaluation.compression.search import forbidden_pairs
+from segcore.labels import LabelMap, LabelSet
+from segcore.workspace.compression.examples import Example, confused_pairs, find_examples
+from segcore.workspace.scores.reports import ReportShelf
+from segcore.workspace.scores.scenes import SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+Groups = Sequence[Sequence[int]]
+"""Groups of the user's class ids; labels that stand in none stay as they are."""
+
+MAX_BANDS = 40
+"""Maps for which a band of random maps is drawn at most."""
+
+
+class MergeShelf:
+    """What merging labels would do to the scores of a run; nothing is predicted again."""
+
+    def __init__(self, scores: ScoreShelf, reports: ReportShelf, scenes: SceneShelf) -> None:
+        self._scores = scores
+        self._reports = reports
+        self._scenes = scenes
+
+    def label_map(self, run: str, groups: Groups) -> LabelMap:
+        """Return the label map that merges groups of class ids.
+
+        Raises:
+            SegcoreError: There is no such run, an id is unknown, or one stands twice.
+        """
+        return _map(self._scores.label_set(run), groups)
+
+    def judge(
+        self,
+        run: str,
+        split: str,
+        groups: Groups,
+        prior: str = "pixel",
+        *,
+        importance: Mapping[str, float] | None = None,
+        forbidden: Groups = (),
+    ) -> dict[str, Any]:
+        """Return every score of a merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
+
+        Args:
+            run: Id of a run.
+            split: Name of a split.
+            groups: Groups of the user's class ids.
+            prior: What weighs entropy.
+            importance: Weight by class name or id for the "importance" prior; others weigh 1.
+            forbidden: Pairs of class ids that never meet; only the stability of the choice asks.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or an id, a weight or the prior is refused.
+        """
+        label_set = self._scores.label_set(run)
+        names = self._reports.groups(run, split)
+        study = study_map(
+            self._scores.counts(run, split)[1],
+            _map(label_set, groups),
+            prior=prior,
+            importance=None if importance is None else importance_weights(label_set, importance),
+            forbidden=forbidden_pairs(label_set.num_classes, [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden]),
+            groups=names if len(set(names)) > 1 else None,
+        )
+        return study.to_json(label_set.class_ids)
+
+    def saved(self, run: str) -> list[dict[str, Any]]:
+        """Return the saved merges that fit the labels of a run, every version, newest first.
+
+        Returns:
+            For each ``name, version`` (from 1), ``versions`` (of that name) and ``groups`` of class ids.
+
+        Raises:
+            SegcoreError: There is no such run, or a saved map is damaged.
+        """
+        label_set = self._scores.label_set(run)
+        ids, found = label_set.class_ids, []
+        shelf = Shelf(self._scenes.dataset_of(run).folder / "label_maps", "label map")
+        for name in shelf.names():
+            versions = [LabelMap.from_json(data) for data in shelf.read(name)["versions"]]
+            for number, label_map in reversed(list(enumerate(versions, 1))):
+                if label_map.num_classes == len(ids):
+                    groups = [[ids[i] for i in group] for group in label_map.groups]
+                    found.append({"name": name, "version": number, "versions": len(versions), "groups": groups})
+        return found
+
+    def hierarchy(self, run: str, data: bytes) -> list[dict[str, Any]]:
+        """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.compression.hierarchy.read_hierarchy`.
+
+        Returns:
+            From fine to coarse ``{"groups": groups of class ids, "titles": what the file calls them}``.
+
+        Raises:
+            SegcoreError: There is no such run, or the file is refused.
+        """
+        label_set = self._scores.label_set(run)
+        found = read_hierarchy(data, label_set)
+        ids = label_set.class_ids
+        return [
+            {"groups": [[ids[i] for i in group] for group in level.groups], "titles": list(titles)}
+            for level, titles in zip(found.levels, found.titles, strict=True)
+        ]
+
+    def confused_pairs(self, run: str, split: str, groups: Groups) -> list[tuple[int, int, int]]:
+        """Return the pairs inside the groups that are confused at all: (id, id, pixels), most pixels first.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or an id is unknown.
+        """
+        return confused_pairs(self._scores, run, split, [list(group) for group in groups])
+
+    def examples(self, run: str, split: str, pair: tuple[int, int], count: int = 8) -> tuple[list[Example], int]:
+        """Return cut-outs where two labels are confused; see :func:`segcore.workspace.compression.examples.find_examples`.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be read.
+        """
+        return find_examples(self._scores, self._scenes, run, split, pair, count)
+
+    def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[list[float] | None]:
+        """Return where 95 % of random maps of the same group sizes lie in accuracy, [low, high] for each map.
+
+        Beyond :data:`MAX_BANDS` maps, evenly spaced ones have a band and the others None.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or an id is unknown.
+        """
+        label_set = self._scores.label_set(run)
+        places = sorted({round(i) for i in np.linspace(0, len(maps) - 1, min(len(maps), MAX_BANDS))}) if maps else []
+        total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].sum(0)
+        ends = null_band(total, [_map(label_set, maps[i]) for i in places])
+        found: list[list[float] | None] = [None] * len(maps)
+        for place, (low, high) in zip(places, ends, strict=True):
+            if np.isfinite(low):
+                found[place] = [float(low), float(high)]
+        return found
+
+
+def _map(label_set: LabelSet, groups: Groups) -> LabelMap:
+    return LabelMap.merging(label_set.num_classes, [[label_set.index_of(i) for i in group] for group in groups])

@@ -1,0 +1,152 @@
+"""Training anew with merged labels: a clone of a run that differs in its label map only, its predictions, and finding it again."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from segcore.config import EvaluateConfig, PredictConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.labels import LabelMap
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue import jobs
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf, evaluation_id, prediction_id
+from segcore.workspace.scores.scenes import SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+LINK = "retrained_from"
+"""The document of a training run that says from which run and merge it was cloned."""
+
+
+class Retraining:
+    """Clones runs with merged labels."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
+        self._datasets = datasets
+        self._runs = runs
+        self._scores = scores
+        self._scenes = scenes
+
+    def retrain(self, run: str, label_map: LabelMap, splits: Sequence[str]) -> dict[str, Any]:
+        """Train anew with merged labels, all else as it was, and predict; one click.
+
+        The merge is saved with the data set under a name of its own that is never changed. An ensemble is retrained member by
+        member and combined again, so that like is compared with like.
+
+        Args:
+            run: Id of a training run or of an ensemble.
+            label_map: The merge, over the labels of that run.
+            splits: Splits to predict when it has learned.
+
+        Returns:
+            ``label_map`` (its name), ``trained`` (ids of the training runs), ``queued`` (ids of all runs).
+
+        Raises:
+            SegcoreError: Nothing or everything is merged, the run was itself trained with merged labels, or a split does not exist.
+        """
+        config = self._runs.open(run).config
+        if not 1 < label_map.num_groups < label_map.num_classes:
+            raise SegcoreError(
+                f"Expected a merge that leaves 2 to {label_map.num_classes - 1} labels, received {label_map.num_groups}: choose one."
+            )
+        if self._scenes.label_map_of(run) is not None:
+            raise SegcoreError("Expected a run with the data set's own labels, received one with merged labels: retrain from such a run.")
+        dataset = self._datasets.open(config.dataset)
+        for split in splits:
+            dataset.select(split)
+        digest = hashlib.sha256(repr(label_map.groups).encode()).hexdigest()[:6]
+        name = f"merged-{label_map.num_groups}-{digest}"
+        members = config.members if isinstance(config, EvaluateConfig) else (config.run if isinstance(config, PredictConfig) else run,)
+        trained = []
+        for member in members:
+            source = self._runs.open(member).config
+            if not isinstance(source, TrainConfig):
+                raise SegcoreError(f"Expected a training run to clone, received {member!r} of kind {source.kind}: choose another run.")
+            for learned in (dataset, self._datasets.open(source.dataset)):  # of members by fold each has a data set of its own
+                if name not in learned.label_maps():
+                    learned.save_label_map(dataclasses.replace(label_map, name=name))
+            (made,) = self._runs.train(dataclasses.replace(source, label_map=name, members_by="seed"))
+            self._runs.open(made).write_json(LINK, {"run": member, "asked_of": run, "label_map": name})
+            trained.append(made)
+        queued = [*trained]
+        for split in splits:
+            queued += self._predict_after(config, trained, split)
+        return {"label_map": name, "trained": trained, "queued": queued}
+
+    def _predict_after(self, config: Any, trained: list[str], split: str) -> list[str]:
+        """Queue the predictions of runs that still learn, and their combination."""
+        after: dict[str, list[str]] = {}
+        for run in trained:
+            source = self._runs.open(run).config
+            device = source.device if isinstance(source, TrainConfig) else "auto"
+            prediction = PredictConfig(source.dataset, run, split, device=device)
+            made = RunFolder.create(self._runs.folder, prediction_id(run, split), prediction)
+            after[made.id] = [run]
+        if isinstance(config, EvaluateConfig):
+            combined = EvaluateConfig(config.dataset, tuple(trained), split, config.rule, config.crf)
+            after[RunFolder.create(self._runs.folder, evaluation_id(combined), combined).id] = list(after)
+        jobs.submit(self._runs.folder.parent, list(after), after=after)
+        return list(after)
+
+    def found(self, run: str, label_map: LabelMap, split: str) -> list[dict[str, Any]]:
+        """Return the runs that were trained with this very merge, those cloned from this run first.
+
+        Returns:
+            For each ``run, state`` (of its training), ``linked`` (cloned from this run), ``counted`` (has counts of the split),
+            ``progress`` 0..1 and ``cause``.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        config = self._runs.open(run).config
+        if self._scenes.label_map_of(run) is not None:
+            return []
+        dataset = self._datasets.open(config.dataset)
+        names = {name for name, saved in dataset.label_maps().items() if saved.groups == label_map.groups}
+        found: list[dict[str, Any]] = []
+        clones: set[str] = set()
+        stems: set[str] = set()
+        for summary in sorted(list_runs(self._runs.folder), key=lambda s: s.kind != "train"):
+            members = summary.config.get("members") or [summary.id]
+            stem = summary.id.rsplit("--", 1)[0]
+            if summary.dataset != dataset.name or summary.kind not in ("train", "evaluate") or stem in stems:
+                continue
+            if summary.kind == "train":
+                if summary.config.get("label_map", "") not in names or not names:
+                    continue
+                if _source(RunFolder(summary.folder)) in (run, *_members(config)):
+                    clones.add(summary.id)
+                trained = [summary]
+            else:
+                trained = [s for s in list_runs(self._runs.folder) if s.id in members]
+                if not trained or any(s.config.get("label_map", "") not in names for s in trained):
+                    continue
+            stems.add(stem)
+            same_kind = (summary.kind == "evaluate") == isinstance(config, EvaluateConfig)
+            worst = min(trained, key=lambda s: (s.status.state == "finished", s.status.progress))
+            found.append(
+                {
+                    "run": summary.id,
+                    "state": worst.status.state,
+                    "linked": same_kind and all(m in clones for m in members),
+                    "counted": self._scores.has_counts(summary.id, split),
+                    "progress": float(np.mean([s.status.progress for s in trained])),
+                    "cause": worst.status.cause,
+                }
+            )
+        return sorted(found, key=lambda row: (not row["linked"], not row["counted"]))
+
+
+def _members(config: Any) -> tuple[str, ...]:
+    return config.members if isinstance(config, EvaluateConfig) else (config.run,) if isinstance(config, PredictConfig) else ()
+
+
+def _source(run: RunFolder) -> str:
+    try:
+        return str(run.read_json(LINK).get("run", ""))
+    except SegcoreError:
+        return ""

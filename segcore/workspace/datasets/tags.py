@@ -1,0 +1,58 @@
+"""The shelf of tags: what is said about single images of a data set, and how many images carry each tag."""
+
+from collections.abc import Iterable
+
+from segcore.data.dataset.tags import Tags, change_tags, matching, parse_tags, read_tags, write_tags
+from segcore.workspace.datasets.datasets import DatasetShelf
+
+
+class TagShelf:
+    """Tags of the images of data sets."""
+
+    def __init__(self, datasets: DatasetShelf) -> None:
+        self._datasets = datasets
+
+    def of(self, name: str) -> Tags:
+        """Return the tags of each image of a data set; images without one are left out.
+
+        Raises:
+            SegcoreError: There is no such data set, or its tags are damaged.
+        """
+        return read_tags(self._datasets.open(name))
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Return how many images carry each tag, the commonest first.
+
+        Raises:
+            SegcoreError: As :meth:`of`.
+        """
+        found: dict[str, int] = {}
+        for own in self.of(name).values():
+            for tag in own:
+                found[tag] = found.get(tag, 0) + 1
+        return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def change(self, name: str, samples: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Tags:
+        """Give images tags and take others from them; return the tags of all images.
+
+        Raises:
+            SegcoreError: There is no such data set or sample, or a tag is refused.
+        """
+        return change_tags(self._datasets.open(name), samples, add=add, remove=remove)
+
+    def matching(self, name: str, pattern: str) -> list[str]:
+        """Return the ids of the images that a pattern of the shell fits ("0016*").
+
+        Raises:
+            SegcoreError: There is no such data set, or the pattern fits none.
+        """
+        return matching(self._datasets.open(name), pattern)
+
+    def read_table(self, name: str, text: str) -> Tags:
+        """Give the images of a CSV (``sample,tags``) the tags of their rows in the place of their own; other images keep theirs.
+
+        Raises:
+            SegcoreError: There is no such data set or sample, a column is missing, or a tag is refused.
+        """
+        dataset = self._datasets.open(name)
+        return write_tags(dataset, {**read_tags(dataset), **parse_tags(dataset, text)})

@@ -1,0 +1,1 @@
+"""Ensembles of runs, and the CRF on them."""

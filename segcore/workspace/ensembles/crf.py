@@ -1,0 +1,225 @@
+"""The shelf of the CRF lab: one image at once, a whole split in the background, and the chosen parameters on another split."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import CRFSearchConfig, TrainConfig, from_json
+from segcore.data.dataset.dataset import Dataset
+from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.comparison import compare_reports
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.scores import iou, mean_iou, mean_present
+from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary
+from segcore.labels import LabelSet
+from segcore.postprocess.crf_gain import verdict
+from segcore.postprocess.dense_crf import require_available
+from segcore.postprocess.ensemble import combine_to_size
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.ensembles.ensembles import EnsembleShelf
+from segcore.workspace.runs.run_ids import crf_search_id, prediction_id
+from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.scores.scenes import SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+Probabilities = npt.NDArray[np.float32]
+Mask = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One image of the lab.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W) indices of ``label_set``; None where the image has no mask.
+        probabilities: (H, W, C) float32, the members combined.
+        label_set: The classes.
+    """
+
+    image: npt.NDArray[np.uint8]
+    truth: Mask | None
+    probabilities: Probabilities
+    label_set: LabelSet
+
+    def score(self, mask: Mask) -> dict[str, Any]:
+        """Score a prediction of this image: mean IoU, mean boundary IoU, and the IoU of each class (NaN where absent).
+
+        Raises:
+            SegcoreError: The image has no true mask.
+        """
+        if self.truth is None:
+            raise SegcoreError("Expected an image with a true mask to score, received one without: choose another image.")
+        size, ignored = self.label_set.num_classes, self.label_set.ignore_index
+        counts = count_confusion(self.truth, mask, size, ignored)
+        near = count_boundary(self.truth, mask, size, ignored)
+        return {"mean_iou": float(mean_iou(counts)), "boundary_iou": float(mean_present(boundary_iou(near))), "iou": iou(counts)}
+
+
+class CRFShelf:
+    """Questions about the dense CRF after some members."""
+
+    def __init__(self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, ensembles: EnsembleShelf) -> None:
+        self._runs = runs
+        self._scores = scores
+        self._scenes = scenes
+        self._ensembles = ensembles
+        self._answerer: Answerer | None = None
+
+    def stored(self, members: Sequence[str], split: str) -> list[str]:
+        """Return the ids of the samples for which all members' probabilities are on disk, in the data set's order.
+
+        Raises:
+            SegcoreError: A member or the split does not exist.
+        """
+        folders = [RunFolder(self._runs.folder / prediction_id(m, split)) for m in members]
+        return [s.id for s in self._dataset(members).select(split) if all(f.has_probabilities(split, s.id) for f in folders)]
+
+    def member_probabilities(self, members: Sequence[str], split: str, sample: str) -> list[Probabilities]:
+        """Return each member's probabilities of a sample, (h, w, C) float32 at its network's resolution.
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        return [RunFolder(self._runs.folder / prediction_id(m, split)).read_probabilities(split, sample)[0] for m in members]
+
+    def scene(self, members: Sequence[str], split: str, sample: str, rule: str = "mean", weights: Sequence[float] = ()) -> Scene:
+        """Read one image with its truth and the members' combination.
+
+        Raises:
+            SegcoreError: Something is missing or damaged.
+        """
+        dataset, label_map = self._dataset(members), self._scenes.label_map_of(members[0])
+        stored = dataset.sample(sample)
+        return Scene(
+            dataset.read_image(stored),
+            self._scenes.truth(dataset.name, sample, label_map) if stored.mask is not None else None,
+            combine_to_size(self.member_probabilities(members, split, sample), (stored.height, stored.width), rule, weights or None),
+            self._scores.label_set(members[0]),
+        )
+
+    def _dataset(self, members: Sequence[str]) -> Dataset:
+        return self._scenes.dataset_of(members[0])
+
+    def refine(self, scene: Scene, parameters: CRFParameters, preview: bool = False) -> tuple[Mask, float]:
+        """Refine one image in the warm worker; the first answer waits for its start.
+
+        Args:
+            scene: The image.
+            parameters: The CRF.
+            preview: Whether half the size will do; label what comes back a preview.
+
+        Returns:
+            (H, W) indices, and how many seconds the worker took.
+
+        Raises:
+            SegcoreError: pydensecrf is missing, or the worker gave no answer.
+        """
+        require_available()
+        if self._answerer is None:
+            self._answerer = Answerer()
+        arrays: dict[str, npt.NDArray[Any]] = {"probabilities": scene.probabilities, "image": scene.image}
+        answer, results = self._answerer.ask("crf", arrays, parameters=asdict(parameters), preview=preview)
+        return results["mask"], float(answer["seconds"])
+
+    def start(self, config: CRFSearchConfig) -> str:
+        """Make sure that a search is done or under way; return the run's id.
+
+        Raises:
+            SegcoreError: Members do not fit together, the split does not exist, or pydensecrf is missing.
+        """
+        require_available()
+        self._runs.check_split(config.members, config.split)
+        predictions = self._ensembles.predict_missing(config.members, [config.split])
+        run = crf_search_id(config)
+        self._runs.ensure(run, config, self._runs.newest(predictions), after=predictions)
+        return run
+
+    def search_run(self, config: CRFSearchConfig) -> str | None:
+        """Return the id of the run that :meth:`start` makes, where it exists."""
+        run = crf_search_id(config)
+        return run if (self._runs.folder / run).exists() else None
+
+    def searches(self, members: Sequence[str]) -> list[str]:
+        """Return the ids of the searches over exactly these members, newest first."""
+        found = []
+        for row in self._runs.rows():
+            if row["kind"] == "crf_search":
+                try:
+                    config = self._runs.open(row["run"]).config
+                except SegcoreError:
+                    continue
+                if isinstance(config, CRFSearchConfig) and config.members == tuple(members):
+                    found.append(row["run"])
+        return found
+
+    def search(self, run: str) -> dict[str, Any]:
+        """Return what a finished search found; ``docs/formats.md`` lists the keys.
+
+        Raises:
+            SegcoreError: The run has not finished, or is another.
+        """
+        folder = self._runs.open(run)
+        if not isinstance(folder.config, CRFSearchConfig):
+            raise SegcoreError(f"Expected a CRF search, received {run!r} of kind {folder.config.kind}: start a search first.")
+        return {**folder.read_json("crf_search"), "stale": self._ensembles.is_stale(run)}
+
+    def apply(self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = "") -> str:
+        """Put the parameters that a search found on another split, as an evaluate run; return its id.
+
+        The best CRF is applied also where "off" was better, so that the other split may be asked as well.
+
+        Args:
+            run: A finished search.
+            split: The split to be scored.
+            filter: A plain filter to be scored beside the CRF.
+            name: What to call the ensemble; "" for no name.
+
+        Raises:
+            SegcoreError: The search has not finished, or the name is taken.
+        """
+        members, chosen = self._chosen(run)
+        return self._ensembles.combine(members, split, filter=filter, name=name, **chosen)
+
+    def applied(self, run: str, split: str = "test", *, filter: MaskFilter | None = None) -> str | None:
+        """Return the id of the run that :meth:`apply` makes, where it exists.
+
+        Raises:
+            SegcoreError: The search has not finished.
+        """
+        members, chosen = self._chosen(run)
+        return self._ensembles.combined(members, split, filter=filter, **chosen)
+
+    def _chosen(self, run: str) -> tuple[list[str], dict[str, Any]]:
+        found = self.search(run)
+        parameters = from_json(CRFParameters, found["crf"]["parameters"])
+        return found["members"], {"rule": found["rule"], "weights": found["weights"], "crf": parameters}
+
+    def verdict(self, run: str, split: str, stage: str = "crf") -> dict[str, Any]:
+        """Say whether a stage of an evaluate run helps on a split: its comparison with the plain ensemble, and a sentence.
+
+        Returns:
+            ``{"comparison": ..., "sentence": ...}``.
+
+        Raises:
+            SegcoreError: The run has no counts of that stage.
+        """
+        comparison = compare_reports(self._scores.report(run, split, stage), self._scores.report(run, split, "ensemble")).to_json()
+        low, high = comparison["interval"]
+        if low is None:
+            return {"comparison": comparison, "sentence": "One image tells nothing about others: there is no interval."}
+        return {"comparison": comparison, "sentence": verdict("mean IoU", comparison["difference"], low, high)}
+
+    def layered(self, dataset: str, split: str) -> list[dict[str, Any]]:
+        """Return the scores of networks that end in a trained CRF, where they have counts of a split: run and mean IoU."""
+        found = []
+        for run in self._ensembles.candidates(dataset):
+            config = self._runs.open(run).config
+            if isinstance(config, TrainConfig) and config.model.architecture == "unet_crf" and self._scores.has_counts(run, split):
+                found.append({"run": run, "mean_iou": self._scores.report(run, split).to_json()["mean_iou"]})
+        return found

@@ -1,0 +1,240 @@
+"""The shelf of ensembles: who may be a member, what every subset scores, and saving one under a name."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.comparison import compare_reports
+from segcore.postprocess.parameters import CRFParameters, MaskFilter
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
+from segcore.workspace.runs.run_ids import evaluation_id, prediction_id, subsets_id
+from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+DRAWS = 200
+"""Weightings that are tried when weights are searched."""
+
+_ANY_SEED: dict[str, Any] = {"seed": 0, "member": 0, "group": "", "device": "auto", "hosts": ()}
+"""Fields in which members of one recipe may differ: their seed, and where they were trained."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Finished training runs that are members of one ensemble: of one recipe, they differ by seed, fold or architecture.
+
+    Attributes:
+        name: What they were launched as.
+        title: Encoder and architecture in words, and how the members differ.
+        members: Their ids, in the order in which they were launched.
+    """
+
+    name: str
+    title: str
+    members: tuple[str, ...]
+
+
+class EnsembleShelf:
+    """Ensembles of the training runs of a workspace."""
+
+    def __init__(self, runs: RunShelf, scores: ScoreShelf) -> None:
+        self._runs = runs
+        self._scores = scores
+
+    def candidates(self, dataset: str) -> list[str]:
+        """Return the ids of the finished training runs on a data set or its folds, in the order in which they were made."""
+        rows = self._runs.rows()
+        known = self._runs.kin(dataset)
+        return [r["run"] for r in reversed(rows) if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in known]
+
+    def groups(self, dataset: str) -> list[Group]:
+        """Return the groups of two or more finished members on a data set, newest first.
+
+        Members were launched together, or one by one with other seeds, as a study of recipes does. The parts of submodels know other
+        labels each and are no group.
+
+        Raises:
+            SegcoreError: The config of a run cannot be read.
+        """
+        configs = {run: self._runs.open(run).config for run in self.candidates(dataset)}
+        trained = {run: config for run, config in configs.items() if isinstance(config, TrainConfig)}
+        together = Counter(config.group for config in trained.values() if config.group)
+        found: dict[tuple[str, TrainConfig], dict[int, str]] = {}
+        for run, config in trained.items():
+            launched = config.group if together[config.group] > 1 else ""
+            alike = dataclasses.replace(config, **_ANY_SEED)
+            if launched and config.members_by == "fold":
+                alike = dataclasses.replace(alike, dataset=dataset)
+            if launched and config.members_by == "architecture":
+                alike = dataclasses.replace(alike, model=dataclasses.replace(config.model, architecture="unet"))
+            found.setdefault((launched, alike), {}).setdefault(config.seed, run)
+        return [
+            Group(launched or next(iter(runs.values())), _title(trained[next(iter(runs.values()))]), tuple(runs.values()))
+            for (launched, _), runs in reversed(found.items())
+            if len(runs) > 1
+        ]
+
+    def splits(self, members: Sequence[str]) -> list[str]:
+        """Return the splits on which members may be scored together: of members by fold those that none has learned from.
+
+        Raises:
+            SegcoreError: Members do not fit together, or share no such split.
+        """
+        found: list[str] = []
+        refused: SegcoreError | None = None
+        for split in self._runs.splits_of(self._runs.dataset_of(members)):
+            try:
+                self._runs.check_split(members, split)
+                found.append(split)
+            except SegcoreError as error:
+                refused = error
+        if not found and refused:
+            raise refused
+        return found
+
+    def predicted(self, run: str, split: str) -> Status | None:
+        """Return how a member's prediction of a split is going, or None where it was never asked for."""
+        folder = RunFolder(self._runs.folder / prediction_id(run, split))
+        return folder.status() if folder.folder.exists() else None
+
+    def predict_missing(self, members: Sequence[str], splits: Sequence[str]) -> list[str]:
+        """Make sure that all members' probabilities of some splits are on disk or under way; return the predict runs.
+
+        Raises:
+            SegcoreError: A member is no finished training run, or a split does not exist.
+        """
+        return [self._runs.predict_whole(member, split) for split in splits for member in members]
+
+    def score_subsets(self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0) -> str:
+        """Make sure that every subset of some members is scored on a split, or that this is under way; return the run's id.
+
+        Args:
+            members: Ids of two to ten training runs.
+            split: Split to score.
+            draws: How many weightings of all members to try besides; 0 for none.
+            seed: Of the weightings.
+
+        Raises:
+            SegcoreError: Members do not fit together, are too few or too many, or the split does not exist.
+        """
+        self._runs.check_split(members, split)
+        config = SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed)
+        predictions = self.predict_missing(members, [split])
+        run = subsets_id(config)
+        self._runs.ensure(run, config, self._runs.newest(predictions), after=predictions)
+        return run
+
+    def subsets_run(self, members: Sequence[str], split: str, *, draws: int = 0, seed: int = 0) -> str | None:
+        """Return the id of the run that :meth:`score_subsets` makes, where it exists.
+
+        Raises:
+            SegcoreError: As :meth:`score_subsets`.
+        """
+        run = subsets_id(SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed))
+        return run if (self._runs.folder / run).exists() else None
+
+    def subsets(self, run: str) -> dict[str, Any]:
+        """Return what a finished run over subsets found; ``docs/formats.md`` lists the keys.
+
+        Raises:
+            SegcoreError: The run has not finished, or is another.
+        """
+        folder = self._runs.open(run)
+        if not isinstance(folder.config, SubsetsConfig):
+            raise SegcoreError(f"Expected a run over subsets, received {run!r} of kind {folder.config.kind}: score the subsets first.")
+        return {**folder.read_json("subsets"), "stale": self.is_stale(run)}
+
+    def is_stale(self, run: str) -> bool:
+        """Return whether a lab's result was made from other predictions than those on disk now.
+
+        Raises:
+            SegcoreError: The run has no result.
+        """
+        folder = self._runs.open(run)
+        name = "subsets" if isinstance(folder.config, SubsetsConfig) else "crf_search"
+        made_from = folder.read_json(name).get("made_from", {})
+        return any(RunFolder(self._runs.folder / source).status().finished != finished for source, finished in made_from.items())
+
+    def combine(
+        self,
+        members: Sequence[str],
+        split: str,
+        *,
+        rule: str = "mean",
+        weights: Sequence[float] = (),
+        crf: CRFParameters | None = None,
+        filter: MaskFilter | None = None,
+        name: str = "",
+    ) -> str:
+        """Combine members over a split in the background, perhaps under a name; return the id of the evaluate run.
+
+        Raises:
+            SegcoreError: As :meth:`segcore.workspace.runs.runs.RunShelf.ensemble`.
+        """
+        return self._runs.ensemble(members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name)
+
+    def combined(
+        self,
+        members: Sequence[str],
+        split: str,
+        *,
+        rule: str = "mean",
+        weights: Sequence[float] = (),
+        crf: CRFParameters | None = None,
+        filter: MaskFilter | None = None,
+        name: str = "",
+    ) -> str | None:
+        """Return the id of the run that :meth:`combine` makes, where it exists.
+
+        Raises:
+            SegcoreError: The arguments are refused, or a member is no finished training run.
+        """
+        dataset = self._runs.dataset_of(members)
+        run = evaluation_id(EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name))
+        return run if (self._runs.folder / run).exists() else None
+
+    def names(self, members: Sequence[str], split: str) -> list[str]:
+        """Return the ids of all ensembles of exactly these members on a split, newest first."""
+        found = []
+        for summary in list_runs(self._runs.folder):
+            if summary.kind == "evaluate" and summary.config.get("split") == split and summary.config.get("members") == list(members):
+                found.append(summary.id)
+        return found
+
+    def against_members(self, run: str, split: str) -> dict[str, Any]:
+        """Compare an ensemble on a split with its best single member, paired by image.
+
+        Returns:
+            ``{"ensemble": mean IoU, "interval": [low, high], "members": [{"run", "mean_iou"}], "best": run, "mean_member": mean IoU,
+            "comparison": ensemble against the best member (:class:`segcore.evaluation.comparison.comparison.Comparison`)}``.
+
+        Raises:
+            SegcoreError: The ensemble or a member has no counts of the split.
+        """
+        report = self._scores.report(run, split)
+        members = {m: self._scores.report(m, split) for m in self._runs.members(run)}
+        singles = {m: r.to_json()["mean_iou"] for m, r in members.items()}
+        best = max(singles, key=lambda m: -1.0 if singles[m] is None else singles[m])
+        known = [v for v in singles.values() if v is not None]
+        found = report.to_json()
+        return {
+            "ensemble": found["mean_iou"],
+            "interval": found["interval"]["mean_iou"],
+            "members": [{"run": m, "mean_iou": v} for m, v in singles.items()],
+            "best": best,
+            "mean_member": sum(known) / len(known) if known else None,
+            "comparison": compare_reports(report, members[best]).to_json(),
+        }
+
+
+def _title(config: TrainConfig) -> str:
+    encoder = ENCODERS[config.model.encoder].title
+    if config.members_by == "architecture":
+        return f"{encoder}, several architectures"
+    return f"{encoder} {ARCHITECTURES[config.model.architecture].title}" + (", by fold" if config.members_by == "fold" else "")

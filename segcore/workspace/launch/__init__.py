@@ -1,0 +1,1 @@
+"""What the Train page needs before a run starts: configs, conflicts, suggestions, throughput."""

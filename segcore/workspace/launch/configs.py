@@ -1,0 +1,93 @@
+"""The shelf of named configs: what was good once, kept as ``<workspace>/configs/<name>.json`` to train with again."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from segcore.config import TrainConfig, config_from_json, to_json
+from segcore.errors import SegcoreError, unknown
+from segcore.runs.folder.names import check_run_id, is_run_id
+from segcore.runs.machine import disk
+from segcore.workspace.runs.runs import RunShelf
+
+FORMAT = 1
+PERSONAL = ("member", "group")
+"""Fields that say which run it was, not what it was; a saved or cloned config leaves them out."""
+
+
+class ConfigShelf:
+    """Configs of training runs, saved by name, cloned from runs, or written by hand."""
+
+    def __init__(self, workspace: Path, runs: RunShelf) -> None:
+        self.folder = workspace / "configs"
+        self._runs = runs
+
+    def names(self) -> list[str]:
+        """Return the names of all saved configs, sorted."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path.stem for path in self.folder.glob("*.json") if is_run_id(path.stem))
+
+    def save(self, name: str, config: TrainConfig) -> None:
+        """Save a config; one of that name is replaced.
+
+        Raises:
+            SegcoreError: The name is unsafe as a file's, or the workspace cannot be written.
+        """
+        disk.write_json(self.folder / f"{check_run_id(name)}.json", {"format": FORMAT, "config": to_json(impersonal(config))})
+
+    def load(self, name: str) -> TrainConfig:
+        """Return a saved config.
+
+        Raises:
+            SegcoreError: There is none of that name, it is damaged or refused, or a newer version wrote it.
+        """
+        if name not in self.names():
+            raise unknown("saved config", name, self.names())
+        data = disk.read_json(self.folder / f"{name}.json")
+        if not isinstance(data.get("format"), int) or data["format"] > FORMAT:
+            raise SegcoreError(f"Expected the config {name!r} in format {FORMAT} or older: a newer version wrote it; update to open it.")
+        return self.parse(data.get("config"))
+
+    def delete(self, name: str) -> None:
+        """Remove a saved config.
+
+        Raises:
+            SegcoreError: There is none of that name.
+        """
+        if name not in self.names():
+            raise unknown("saved config", name, self.names())
+        (self.folder / f"{name}.json").unlink()
+
+    def clone(self, run: str) -> TrainConfig:
+        """Return the config of a training run, to start another like it.
+
+        Raises:
+            SegcoreError: There is no such run, or it is no training run.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, TrainConfig):
+            raise SegcoreError(f"Expected a training run, received {run!r}, which is of kind {config.kind}: name the run that was trained.")
+        return impersonal(config)
+
+    def parse(self, data: Any) -> TrainConfig:
+        """Return the config that a mapping says, as a file or a person wrote it.
+
+        Raises:
+            SegcoreError: It is no mapping, of another kind, or a key or value is refused.
+        """
+        if not isinstance(data, dict):
+            raise SegcoreError(f"Expected a config as a mapping {{...}}, received a {type(data).__name__}: copy one from a run.")
+        config = config_from_json({"kind": "train", **data})
+        if not isinstance(config, TrainConfig):
+            raise SegcoreError(f"Expected the config of a training run, received one of kind {config.kind!r}: copy one of a training run.")
+        return impersonal(config)
+
+
+def impersonal(config: TrainConfig) -> TrainConfig:
+    """Return a config without what said which run it was; its seed is that of the first member again."""
+    # A part of submodels has a label map of its own: begun like it, one such network is trained.
+    submodels = "" if config.group else config.submodels
+    members_by = "seed" if config.group else config.members_by
+    seed = max(0, config.seed - config.member)
+    return dataclasses.replace(config, member=0, group="", submodels=submodels, members_by=members_by, seed=seed)

@@ -1,0 +1,129 @@
+"""The shelf of what comes before a start: a suggested plan, what a run will take, what may go wrong, and many runs at once."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import TrainConfig
+from segcore.data.augmentation.repeats import preview_copies
+from segcore.data.balance.plans import BalancePlan
+from segcore.data.statistics.statistics import load_statistics
+from segcore.errors import SegcoreError
+from segcore.runs.machine.settings import cluster_address
+from segcore.workspace.costs import Estimate, estimate
+from segcore.workspace.launch.conflicts import Facts, find_conflicts
+from segcore.workspace.launch.grid import combine
+from segcore.workspace.launch.suggestions import Suggestion, suggest_config
+from segcore.workspace.launch.throughput import PaceShelf
+from segcore.workspace.runs.members import tell
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
+
+
+class LaunchShelf(PaceShelf):
+    """What is asked before a run starts."""
+
+    def suggest(self, dataset: str) -> Suggestion:
+        """Suggest what to train on a data set; counts its classes if that was not done yet.
+
+        Raises:
+            SegcoreError: There is no such data set, it has no split "train", or a mask cannot be read.
+        """
+        opened = self._datasets.open(dataset)
+        split = "train" if "train" in opened.splits else next((s for s in opened.splits if s), None)
+        summary = self._datasets.statistics(dataset).summary(split)
+        samples = opened.select(split)
+        size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
+        return suggest_config(dataset, summary, size, self._runs.devices(), list(opened.plans()))
+
+    def members(self, config: TrainConfig, members: int) -> str:
+        """Say what the members of an ensemble will be; see :func:`segcore.workspace.runs.members.tell`.
+
+        Raises:
+            SegcoreError: They cannot be told apart so.
+        """
+        return tell(config, members, self._datasets)
+
+    def estimate(self, config: TrainConfig) -> Estimate:
+        """Return what a run will take.
+
+        Raises:
+            SegcoreError: There is no such data set or label map.
+        """
+        return estimate(config, self._num_classes(config))
+
+    def _num_classes(self, config: TrainConfig) -> int:
+        opened = self._datasets.open(config.dataset)
+        if not config.label_map:
+            return opened.label_set.num_classes
+        return opened.load_label_map(config.label_map).merge_label_set(opened.label_set).num_classes
+
+    def conflicts(self, config: TrainConfig, runs: int = 1) -> list[str]:
+        """Name what will fail, or may not be meant; see :func:`segcore.workspace.launch.conflicts.find_conflicts`.
+
+        Raises:
+            SegcoreError: There is no such data set, label map or plan.
+        """
+        return find_conflicts(config, self._facts(config), self.estimate(config), runs)
+
+    def augmented(self, config: TrainConfig, sample: str, epochs: int) -> list[tuple[Image, Mask, dict[str, Any]]]:
+        """Return a sample as each of the first epochs of a config will see it, under the draws of its seed.
+
+        Returns:
+            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) an epoch, no larger than 480 pixels.
+
+        Raises:
+            SegcoreError: There is no such data set, split, plan or sample, or a file cannot be read.
+        """
+        opened = self._datasets.open(config.dataset)
+        ids = [s.id for s in opened.select(config.train_split) if s.mask is not None]
+        if config.balance_plan:
+            ids = BalancePlan.from_json(opened.load_plan(config.balance_plan)).expand(ids)
+        return [preview_copies(opened, ids, sample, config.recipe.augmentation, config.seed, epoch)[0] for epoch in range(epochs)]
+
+    def _facts(self, config: TrainConfig) -> Facts:
+        opened = self._datasets.open(config.dataset)
+        splits = {split: sum(s.mask is not None for s in opened.select(split)) for split in opened.splits}
+        samples = opened.select(config.train_split) if config.train_split in opened.splits else list(opened.samples)
+        size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
+        plan_split, repeated = "", None
+        if config.balance_plan:
+            plan = BalancePlan.from_json(opened.load_plan(config.balance_plan))
+            plan_split = plan.split
+            repeated = len(plan.expand([s.id for s in samples if s.mask is not None])) if plan_split in ("", config.train_split) else None
+        free = shutil.disk_usage(self._workspace).free
+        cluster = cluster_address(self._workspace)
+        return Facts(splits, size, self._runs.devices(), free, self._absent(config), plan_split, repeated, cluster)
+
+    def _absent(self, config: TrainConfig) -> tuple[str, ...]:
+        """Classes without a pixel in the training split; empty where the masks were not counted yet, which takes a while."""
+        counted = load_statistics(self._datasets.open(config.dataset))
+        if counted is None or config.label_map or config.train_split not in counted.splits:
+            return ()
+        pixels = counted.select(config.train_split).pixels
+        return tuple(name for name, count in zip(counted.label_set.class_names, pixels, strict=True) if count == 0)
+
+    def launch(self, config: TrainConfig, choices: Mapping[str, Sequence[Any]], members: int = 1, tag: str = "") -> list[str]:
+        """Queue a training run, or an ensemble, for every combination of values, and return the ids.
+
+        Args:
+            config: What all have in common.
+            choices: Values by name of a field (see :data:`segcore.workspace.launch.grid.FIELDS`).
+            members: Runs for each combination, which differ in seed only.
+            tag: A tag for all of them; "" for none.
+
+        Raises:
+            SegcoreError: A combination is refused; nothing is queued then.
+        """
+        configs = combine(config, choices)
+        if len(configs) * members > 500:
+            raise SegcoreError(f"Expected at most 500 runs at once, received {len(configs) * members}: list fewer values or members.")
+        runs = [run for one in configs for run in self._runs.train(one, members)]
+        for run in runs if tag else ():
+            self._runs.open(run).write_notes(tags=[tag])
+        return runs

@@ -1,0 +1,1 @@
+"""Predictions: of runs, of own images, imported from other tools."""

@@ -1,0 +1,282 @@
+"""The shelf of predictions: the user's own images, seen by a trained network or an ensemble.
+
+    predictions/<batch>/
+        batch.json  images/                            see ``batches.py``
+        answers/<model>/probabilities/images/<id>.prob as in a run's folder
+        answers/<model>/masks/images/<stage>/<id>.mask after the dense CRF
+        answers/<model>/answer-<id>.json                  how long it took, and who computed
+
+A network is asked in a warm process beside the app, which ends when nobody has asked for some minutes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, shared_labels, to_json
+from segcore.errors import SegcoreError
+from segcore.labels import LabelSet
+from segcore.postprocess.parameters import CRFParameters
+from segcore.postprocess.pixels import PixelSummary, summarise
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import disk
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.predictions.archives import write_archive
+from segcore.workspace.predictions.batches import Batch, BatchShelf, Progress
+from segcore.workspace.runs.runs import RunShelf
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
+Probabilities = npt.NDArray[np.float32]
+
+SPLIT = "images"
+IDLE_SECONDS = 300.0
+LOAD_SECONDS = 600.0
+ANSWER_SECONDS = 900.0
+CRF_PREVIEW_PIXELS = 2_000_000
+CRF_PIXELS = 12_000_000
+"""Above the first the CRF is computed at half the size, above the second not at all."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What predicts: a training run alone, or the members of an ensemble and how they are combined."""
+
+    members: tuple[str, ...]
+    rule: str = "mean"
+    weights: tuple[float, ...] = ()
+    crf: CRFParameters | None = None
+
+
+class PredictionShelf(BatchShelf):
+    """Batches of the user's own images with what networks made of them."""
+
+    def __init__(self, folder: Path, datasets: DatasetShelf, runs: RunShelf) -> None:
+        super().__init__(folder)
+        self._datasets = datasets
+        self._runs = runs
+        self._networks = Answerer(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
+        self._light = Answerer(idle_seconds=IDLE_SECONDS)
+
+    def model(self, run: str) -> Model:
+        """Return what a finished training run or an ensemble predicts with.
+
+        Raises:
+            SegcoreError: There is no such run, it predicts nothing, or a member has no network.
+        """
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            model = Model(config.members, config.rule, config.weights, config.crf)
+        elif isinstance(config, TrainConfig):
+            model = Model((run,))
+        else:
+            raise SegcoreError(f"Expected a training run or an ensemble, received {run!r} of kind {config.kind}: choose another.")
+        for member in model.members:
+            if not self._runs.open(member).model_path.is_file():
+                raise SegcoreError(f"Expected the trained network of {member!r}, found none: wait for its first epoch, or train it again.")
+        return model
+
+    def can_predict(self, run: str) -> bool:
+        """Whether :meth:`model` and :meth:`label_set` would succeed."""
+        try:
+            self.label_set(run)
+        except SegcoreError:
+            return False
+        return True
+
+    def label_set(self, run: str) -> LabelSet:
+        """Return the classes that a run or ensemble answers with.
+
+        Raises:
+            SegcoreError: There is no such run, or it has not begun.
+        """
+        members = self.model(run).members
+        configs = [config for m in members if isinstance(config := self._runs.open(m).config, TrainConfig)]
+        if len(members) > 1 and shared_labels(configs)[1]:  # submodels each know a part; together they know all classes
+            return self._datasets.open(configs[0].dataset).label_set
+        return LabelSet.from_json(self._runs.open(members[0]).read_json("labels")["label_set"])
+
+    def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
+        """Return where the answers of a model to a batch lie; a network that was trained again has another place."""
+        model = self.model(run)
+        made = [self._runs.open(m).model_path.stat().st_mtime_ns for m in model.members]
+        told = repr((model.members, model.rule if len(made) > 1 else "", model.weights, to_json(options), made))
+        return RunFolder(batch.folder / "answers" / hashlib.sha256(told.encode()).hexdigest()[:16])
+
+    def is_predicted(self, run: str, batch: Batch, image: str, options: PredictOptions) -> bool:
+        """Whether an image was predicted already."""
+        return self.answer_folder(run, batch, options).has_probabilities(SPLIT, image)
+
+    def warm(self, run: str, options: PredictOptions) -> dict[str, Any]:
+        """Load a model's networks in the warm process, starting it where need be; at once where they are loaded.
+
+        Returns:
+            ``{"loaded": networks that were not, "seconds": ..., "sizes": [[h, w], ...]}``.
+
+        Raises:
+            SegcoreError: A network cannot be read, or the process fails.
+        """
+        return self._networks.ask("load", timeout=LOAD_SECONDS, **self._request(self.model(run), options))[0]
+
+    def predict(self, run: str, batch: Batch, image: str, options: PredictOptions) -> dict[str, Any]:
+        """Make sure that an image is predicted; return how it went.
+
+        Returns:
+            ``{"seconds": of the networks, "size": [h, w] of what is stored, "backend": a sentence's part}``.
+
+        Raises:
+            SegcoreError: A network or the image cannot be read, the memory does not suffice, or the process fails.
+        """
+        folder = self.answer_folder(run, batch, options)
+        if not folder.has_probabilities(SPLIT, image):
+            model = self.model(run)
+            request = self._request(model, options) | {
+                "image": str(self.image_path(batch, image)),
+                "folder": str(folder.folder),
+                "id": image,
+            }
+            if len(model.members) > 1:
+                request |= {"rule": model.rule, "weights": list(model.weights)}
+            answer, _ = self._networks.ask("predict", timeout=ANSWER_SECONDS, **request)
+            folder.write_json(f"answer-{image}", answer)
+        try:
+            return folder.read_json(f"answer-{image}")
+        except SegcoreError:
+            return {"seconds": 0.0, "size": [], "backend": ""}
+
+    def _request(self, model: Model, options: PredictOptions) -> dict[str, Any]:
+        return {"runs": [str(self._runs.open(m).folder) for m in model.members], "options": to_json(options)}
+
+    def probabilities(self, run: str, batch: Batch, image: str, options: PredictOptions) -> Probabilities:
+        """Return an image's probabilities, (h, w, C) float32, at the resolution at which the network looked.
+
+        Raises:
+            SegcoreError: It was not predicted.
+        """
+        return self.answer_folder(run, batch, options).read_probabilities(SPLIT, image)[0]
+
+    def summary(self, run: str, batch: Batch, image: str, options: PredictOptions) -> PixelSummary:
+        """Return mask, confidence and entropy at the image's own size.
+
+        Raises:
+            SegcoreError: It was not predicted.
+        """
+        found = batch.image(image)
+        return summarise(self.probabilities(run, batch, image, options), (found.height, found.width))
+
+    def crf_mask(self, run: str, batch: Batch, image: str, options: PredictOptions) -> tuple[Mask, bool]:
+        """Return the mask after the dense CRF, with the ensemble's own parameters where it has some.
+
+        Returns:
+            (H, W) indices, and whether it is only a preview at half the size, because the image is large.
+
+        Raises:
+            SegcoreError: It was not predicted, the image is too large, or pydensecrf is missing.
+        """
+        found, folder = batch.image(image), self.answer_folder(run, batch, options)
+        pixels = found.height * found.width
+        if pixels > CRF_PIXELS:
+            raise SegcoreError(
+                f"Expected an image of at most {CRF_PIXELS // 1_000_000} megapixels for the CRF, received {pixels / 1e6:.0f}: "
+                "leave the CRF off, or cut the image."
+            )
+        preview = pixels > CRF_PREVIEW_PIXELS
+        parameters = dataclasses.asdict(self.model(run).crf or CRFParameters())
+        stage = "crf-" + hashlib.sha256(json.dumps([parameters, preview], sort_keys=True).encode()).hexdigest()[:8]
+        try:
+            return folder.read_mask(SPLIT, stage, image), preview
+        except SegcoreError:
+            pass  # not made yet
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "probabilities": self.probabilities(run, batch, image, options),
+            "image": self.image(batch, image),
+        }
+        _, results = self._light.ask("crf", arrays, timeout=ANSWER_SECONDS, parameters=parameters, preview=preview)
+        folder.write_mask(SPLIT, stage, image, results["mask"])
+        return results["mask"], preview
+
+    def predict_all(self, run: str, batch: Batch, options: PredictOptions, progress: Progress | None = None) -> None:
+        """Predict every image of a batch that is not predicted yet.
+
+        Raises:
+            SegcoreError: As :meth:`predict`.
+        """
+        for done, image in enumerate(batch.images):
+            if progress:
+                progress(done, len(batch.images), image.name)
+            self.predict(run, batch, image.id, options)
+        if progress:
+            progress(len(batch.images), len(batch.images), "")
+
+    def export(self, run: str, to: str, out: Path) -> dict[str, Any]:
+        """Write a training run's network in another form, checked by reading it back.
+
+        Args:
+            run: Id of a training run.
+            to: A name in ``catalog.EXPORT_FORMATS``.
+            out: A new file or folder.
+
+        Returns:
+            path, form, difference, bytes, size, and a ``sentence`` for people.
+
+        Raises:
+            SegcoreError: The run is an ensemble or has no network, a package is missing, or the form cannot hold the network.
+        """
+        model = self.model(run)
+        if len(model.members) != 1:
+            raise SegcoreError(f"Expected a training run, received the ensemble {run!r}: export its members one by one.")
+        place = str(Path(out).expanduser().resolve())
+        return self._networks.ask("export", timeout=LOAD_SECONDS, **self._request(model, PredictOptions()), to=to, out=place)[0]
+
+    def exported(self, run: str, to: str) -> tuple[Path, str]:
+        """Return a file with a training run's network in another form, made at the first call, and the sentence about it.
+
+        A form of several files comes as a zip.
+
+        Raises:
+            SegcoreError: As :meth:`export`.
+        """
+        changed = self._runs.open(run).model_path.stat().st_mtime_ns if self.model(run) else 0
+        folder = self.folder.with_name("exports") / f"{run}-{to}-{changed:x}"
+        note = folder.with_suffix(".json")
+        if not note.is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            told = self.export(run, to, folder / run)
+            files = [p for p in folder.rglob("*") if p.is_file()]
+            path = files[0]
+            if len(files) > 1:
+                path = folder / f"{run}-{to}.zip"
+                write_archive(path, ((p.relative_to(folder).as_posix(), p.read_bytes()) for p in files))
+            disk.write_json(note, {"path": str(path), "sentence": told["sentence"].replace(str(told["path"]), path.name)})
+        data = disk.read_json(note)
+        return Path(data["path"]), str(data["sentence"])
+
+    def close(self) -> None:
+        """End the warm processes; the next question starts them again."""
+        self._networks.close()
+        self._light.close()
+
+
+def shares(mask: Mask, label_set: LabelSet) -> list[dict[str, Any]]:
+    """Return one row a class that occurs in a mask, the largest first: id, name, color, pixels, share (0..1)."""
+    counts = np.bincount(mask.ravel(), minlength=label_set.num_classes)[: label_set.num_classes]
+    order: Sequence[int] = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
+    return [
+        {
+            "id": label_set.classes[i].id,
+            "name": label_set.classes[i].name,
+            "index": i,
+            "pixels": int(counts[i]),
+            "share": float(counts[i] / mask.size),
+        }
+        for i in order
+    ]

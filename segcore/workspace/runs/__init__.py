@@ -1,0 +1,1 @@
+"""Runs of a workspace: listing, annotations, members, exports."""

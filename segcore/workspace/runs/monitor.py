@@ -1,0 +1,123 @@
+"""The shelf of what a run says while it works: history, load of its devices, what it was made with, masks as they evolve."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import SegcoreError
+from segcore.labels import LabelMap, LabelSet
+from segcore.runs.folder.environment import read_environment
+from segcore.runs.folder.mask_history import evolution_stage, read_evolution
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.usage import read_usage
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
+
+
+class WatchShelf:
+    """Runs as they go."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    def label_set(self, run: str) -> LabelSet | None:
+        """Return the classes that a run learns; None before it has begun, or where they cannot be read.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        labels = _labels(self._runs.open(run))
+        return labels[0] if labels else None
+
+    def table(self, run: str) -> list[dict[str, Any]]:
+        """Return the history as flat rows for a table or CSV file: one an epoch, and a column ``iou <class>`` for each class.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        history = self._runs.open(run).metrics()
+        labels = self.label_set(run)
+        names = labels.class_names if labels else []
+        return [_flat(line, names) for line in history]
+
+    def usage(self, run: str) -> list[dict[str, Any]]:
+        """Return the load of a run's devices over time; see :func:`segcore.runs.folder.usage.read_usage`.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        return read_usage(self._runs.open(run).folder)
+
+    def starts(self, run: str) -> list[dict[str, Any]]:
+        """Return what a run was made with at each of its starts; see :func:`segcore.runs.folder.environment.collect_environment`.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        return read_environment(self._runs.open(run).folder)
+
+    def is_current(self, run: str) -> bool | None:
+        """Whether the data set is still the one that the run began with; None where that was not noted or the set is gone.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        folder = self._runs.open(run)
+        noted = [start.get("fingerprint") for start in read_environment(folder.folder)]
+        if not noted or not noted[-1] or folder.config.dataset not in self._datasets.names():
+            return None
+        return bool(noted[-1] == self._datasets.open(folder.config.dataset).fingerprint)
+
+    def evolution(self, run: str) -> tuple[str, list[str], list[int]] | None:
+        """Return (split, ids of samples, epochs) of which predicted masks are kept; None where there are none.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        return read_evolution(self._runs.open(run).folder)
+
+    def evolved(self, run: str, sample: str, epoch: int) -> tuple[Image, Mask, Mask]:
+        """Return a sample as the network saw it after an epoch.
+
+        Returns:
+            image (h, w, 3) uint8 RGB, true mask (h, w) and predicted mask (h, w), indices of the run's classes, all at the
+            network's size.
+
+        Raises:
+            SegcoreError: There is no such run, sample or epoch, or a file cannot be read.
+        """
+        folder = self._runs.open(run)
+        found = read_evolution(folder.folder)
+        labels = _labels(folder)
+        if found is None or labels is None:
+            raise SegcoreError(f"Expected masks of {run!r} by epoch, found none: they are kept by runs with a validation split.")
+        predicted = folder.read_mask(found[0], evolution_stage(epoch), sample)
+        dataset = self._datasets.open(folder.config.dataset)
+        image, truth = dataset.read(dataset.sample(sample))
+        if labels[1] is not None:
+            truth = labels[1].apply(truth, dataset.label_set)
+        height, width = predicted.shape
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return small, cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), predicted
+
+
+def _labels(folder: RunFolder) -> tuple[LabelSet, LabelMap | None] | None:
+    try:
+        data = folder.read_json("labels")
+        merge = data.get("label_map")
+        return LabelSet.from_json(data["label_set"]), None if merge is None else LabelMap.from_json(merge)
+    except (SegcoreError, KeyError, TypeError):
+        return None
+
+
+def _flat(line: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    flat = {key: value for key, value in line.items() if not isinstance(value, (list, dict))}
+    scores = line.get("class_iou") or []
+    return {**flat, **{f"iou {name}": value for name, value in zip(names, scores, strict=False)}}

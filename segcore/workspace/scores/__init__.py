@@ -1,0 +1,1 @@
+"""Scores of runs: reports, rankings, pixel metrics, robustness, scenes."""

@@ -1,0 +1,258 @@
+"""The shelf of pixel measures: passes over stored probabilities, made once and kept beside the counts they belong to."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.data.dataset.dataset import Sample
+from segcore.errors import SegcoreError
+from segcore.evaluation.metrics.calibration import Calibration, apply_temperature
+from segcore.evaluation.metrics.label_errors import LabelErrors, Suspicion
+from segcore.evaluation.metrics.pixel_metrics import FITTED_PIXELS, PixelMeasures
+from segcore.evaluation.metrics.report import plain
+from segcore.workspace.scores.scenes import SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+Progress = Callable[[int, int, str], None]
+Result = TypeVar("Result")
+
+VERSION = 1
+"""Goes up when the same images would be measured to other numbers: what was kept is then made again."""
+
+FROM_PROBABILITIES = ("", "prediction", "ensemble")
+"""Stages whose masks follow from the probabilities; those of others are on disk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A pass over a split that was made.
+
+    Attributes:
+        measures: What it counted.
+        temperature: The temperature that fits this split best; NaN where only masks exist. Use only that of validation.
+    """
+
+    measures: PixelMeasures
+    temperature: float
+
+
+class MeasureShelf:
+    """Measures of the runs of a workspace that need every pixel's probabilities, not counts alone."""
+
+    def __init__(self, scores: ScoreShelf, scenes: SceneShelf) -> None:
+        self._scores = scores
+        self._scenes = scenes
+
+    def samples(self, run: str, split: str, stage: str = "") -> list[Sample]:
+        """Return the images that can be measured: those with a mask and with probabilities (or a stage's or import's masks) on disk.
+
+        Raises:
+            SegcoreError: There is no such run or split.
+        """
+        found = [s for s in self._scenes.predicted_samples(run, split) if s.mask is not None]
+        if stage in FROM_PROBABILITIES:
+            return found
+        holder = self._scores.holder(run, split, stage)
+        return [s for s in found if holder.has_mask(split, stage, s.id)]
+
+    def found(self, run: str, split: str, stage: str = "") -> Measured | None:
+        """Return what :meth:`measure` made of a split as it is now; None where it was not made.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        arrays = self._scores.holder(run, split, stage).read_arrays(split, self._name("pixels", run, split, stage))
+        if arrays is None:
+            return None
+        return Measured(*PixelMeasures.from_arrays(arrays, self._scores.label_set(run).ignore_index))
+
+    def measure(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> Measured:
+        """Measure borders, confidence and each class's level of confidence in one pass; kept on disk, so done once.
+
+        Args:
+            run: Id of a training run, an ensemble or an import.
+            split: Name of a split.
+            stage: What was scored; after the CRF borders are the CRF's, probabilities those before it.
+            progress: Called with (done, total, what).
+
+        Raises:
+            SegcoreError: Nothing is on disk to measure, or a file cannot be read.
+        """
+        kept = self.found(run, split, stage)
+        if kept is not None:
+            return kept
+        label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
+        dataset, samples = self._scenes.dataset_of(run).name, self._present(run, split, stage)
+        share = -(-FITTED_PIXELS // len(samples))
+
+        def look(sample: Sample) -> PixelMeasures:
+            one = PixelMeasures(label_set.num_classes, label_set.ignore_index)
+            mask = self._scenes.truth(dataset, sample.id, label_map)
+            probabilities = self._probabilities(run, split, sample)
+            predicted = self._predicted(run, split, stage, sample, probabilities)
+            seed = int.from_bytes(hashlib.sha256(sample.id.encode()).digest()[:4], "big")
+            one.observe(sample.id, mask, predicted, probabilities, share, seed)
+            return one
+
+        whole = PixelMeasures(label_set.num_classes, label_set.ignore_index)
+        for one in _each(look, samples, progress):
+            whole.add(one)
+        arrays = whole.to_arrays()
+        self._scores.holder(run, split, stage).write_arrays(split, self._name("pixels", run, split, stage), arrays)
+        return Measured(*PixelMeasures.from_arrays(arrays, label_set.ignore_index))
+
+    def scaled(self, run: str, split: str, temperature: float, progress: Progress | None = None) -> dict[str, Any] | None:
+        """Return how calibrated a split is after its probabilities are softened by a temperature that another split gave.
+
+        Args:
+            run: Id of a training run or an ensemble.
+            split: Name of a split.
+            temperature: Above 0, from :meth:`measure` of the validation split.
+            progress: Called with (done, total, what).
+
+        Returns:
+            As :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
+
+        Raises:
+            SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.
+        """
+        kept = self.found_scaled(run, split, temperature)
+        if kept is not None:
+            return kept
+        label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
+        whole = PixelMeasures(label_set.num_classes, label_set.ignore_index)
+        dataset = self._scenes.dataset_of(run).name
+
+        def look(sample: Sample) -> Calibration:
+            one = Calibration(label_set.num_classes)
+            probabilities = apply_temperature(self._scenes.probabilities(run, split, sample.id), temperature)
+            one.observe(probabilities, self._scenes.truth(dataset, sample.id, label_map), label_set.ignore_index)
+            return one
+
+        for one in _each(look, self._present(run, split), progress):
+            whole.calibration.add(one)
+        name = self._name(f"scaled{temperature:.6f}", run, split, "")
+        self._scores.holder(run, split, "").write_arrays(split, name, whole.to_arrays())
+        return whole.confidence()
+
+    def found_scaled(self, run: str, split: str, temperature: float) -> dict[str, Any] | None:
+        """Return what :meth:`scaled` made of a split as it is now; None where it was not made.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        name = self._name(f"scaled{temperature:.6f}", run, split, "")
+        kept = self._scores.holder(run, split, "").read_arrays(split, name)
+        return None if kept is None else PixelMeasures.from_arrays(kept, self._scores.label_set(run).ignore_index)[0].confidence()
+
+    def fitted(self, run: str, split: str) -> float:
+        """Return the temperature that :meth:`measure` fitted on a split; NaN where it was not measured."""
+        found = self.found(run, split) if self._scores.has_counts(run, split) else None
+        return float("nan") if found is None else found.temperature
+
+    def suspects(self, run: str, split: str, progress: Progress | None = None) -> dict[str, Any]:
+        """Look for labels that a confident network contradicts; measures the split first where that was not done.
+
+        Args:
+            run: Id of a training run or an ensemble.
+            split: Name of a split; best one that the network was not trained on.
+            progress: Called with (done, total, what).
+
+        Returns:
+            ``pixels`` and ``share`` suspected, ``pairs`` (C, C) by given and suggested label, ``images``, most suspected first, each
+            ``id, pixels, share, quality, given, suggested`` (the image's largest pair, class indices or None).
+
+        Raises:
+            SegcoreError: No probabilities are on disk, or a file cannot be read.
+        """
+        folder, name = self._scores.holder(run, split, ""), self._name("suspects", run, split, "")
+        arrays = folder.read_arrays(split, name)
+        if arrays is None:
+            learned = self._learned(run, split, progress)
+            found = list(_each(lambda sample: self._suspect(run, split, sample, learned), self._present(run, split), progress))
+            arrays = {
+                "sample_ids": np.array([s.id for s in self._present(run, split)], dtype=np.str_),
+                "scored": np.array([round(float(s.suspected.sum()) / s.share) if s.share > 0 else 0 for s in found]),
+                "pairs": np.array([s.pairs for s in found], np.int32),
+                "share": np.array([s.share for s in found]),
+                "quality": np.array([s.quality for s in found]),
+            }
+            folder.write_arrays(split, name, arrays)
+        pairs, share = arrays["pairs"].astype(np.int64), arrays["share"]
+        pixels = pairs.sum((1, 2))
+        scored = int(self._scores.counts(run, split)[1].sum())
+        order = np.lexsort((np.nan_to_num(arrays["quality"], nan=1.0), -pixels))
+        rows = []
+        for i in order:
+            given, suggested = divmod(int(pairs[i].argmax()), pairs.shape[-1]) if pixels[i] else (None, None)
+            one = {"id": str(arrays["sample_ids"][i]), "pixels": int(pixels[i]), "share": plain(share[i])}
+            rows.append({**one, "quality": plain(arrays["quality"][i]), "given": given, "suggested": suggested})
+        return {"pixels": int(pixels.sum()), "share": plain(pixels.sum() / max(scored, 1)), "pairs": pairs.sum(0).tolist(), "images": rows}
+
+    def suspicion(self, run: str, split: str, sample: str) -> Suspicion:
+        """Return what is suspected in one image, after :meth:`suspects`.
+
+        Raises:
+            SegcoreError: The split was not looked at yet, or the image cannot be read.
+        """
+        chosen = next((s for s in self._present(run, split) if s.id == sample), None)
+        if chosen is None:
+            raise SegcoreError(f"Expected an image with probabilities on disk, received {sample!r}: choose one of the list.")
+        return self._suspect(run, split, chosen, self._learned(run, split, None))
+
+    def _learned(self, run: str, split: str, progress: Progress | None) -> LabelErrors:
+        learned = self.measure(run, split, "", progress).measures.labels
+        if not learned.pixels.any():
+            raise SegcoreError(f"Expected probabilities of {run!r}, found masks only: choose a run that says how sure it is.")
+        return learned
+
+    def _suspect(self, run: str, split: str, sample: Sample, learned: LabelErrors) -> Suspicion:
+        truth = self._scenes.truth(self._scenes.dataset_of(run).name, sample.id, self._scenes.label_map_of(run))
+        return learned.suspect(self._scenes.probabilities(run, split, sample.id), truth)
+
+    def _present(self, run: str, split: str, stage: str = "") -> list[Sample]:
+        samples = self.samples(run, split, stage)
+        if not samples:
+            raise SegcoreError(f"Expected probabilities of {run!r} on {split!r} on disk, found none: predict that split again.")
+        return samples
+
+    def _probabilities(self, run: str, split: str, sample: Sample) -> npt.NDArray[np.float32] | None:
+        return self._scenes.probabilities(run, split, sample.id) if self._scenes.has_probabilities(run, split, sample.id) else None
+
+    def _predicted(
+        self, run: str, split: str, stage: str, sample: Sample, probabilities: npt.NDArray[np.float32] | None
+    ) -> npt.NDArray[Any]:
+        if stage not in FROM_PROBABILITIES:
+            return self._scores.holder(run, split, stage).read_mask(split, stage, sample.id)
+        if probabilities is None:
+            return self._scenes.prediction(run, split, sample.id)
+        return probabilities.argmax(-1)
+
+    def _name(self, what: str, run: str, split: str, stage: str) -> str:
+        """A name that is another whenever the numbers would be."""
+        there = hashlib.sha256("\n".join(s.id for s in self.samples(run, split, stage)).encode()).hexdigest()
+        seen = f"{VERSION} {what} {self._scores.stamp(run, split, stage)} {there}"
+        return f"{what.rstrip('0123456789.')}-{hashlib.sha256(seen.encode()).hexdigest()[:16]}"
+
+
+def _each(work: Callable[[Sample], Result], samples: Sequence[Sample], progress: Progress | None) -> Iterator[Result]:
+    """Yield what ``work`` makes of each sample, in order, by threads that are a few samples ahead and no more."""
+    threads = min(8, os.cpu_count() or 1)
+    waiting: deque[Future[Result]] = deque()
+    rest, done = iter(samples), 0
+    with ThreadPoolExecutor(threads, "measures") as pool:
+        while True:
+            waiting.extend(pool.submit(work, sample) for _, sample in zip(range(2 * threads - len(waiting)), rest, strict=False))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+            done += 1
+            if progress:
+                progress(done, len(samples), samples[done - 1].id)

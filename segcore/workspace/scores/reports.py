@@ -1,0 +1,334 @@
+"""The shelf of reports: what a reviewer is handed, one run set against another, and scores of parts of a split.
+
+What was measured of a run besides counts, as far as it was: for reports, which measure nothing themselves.
+"""
+
+import math
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from segcore import __version__
+from segcore.config import EvaluateConfig, TrainConfig, to_json
+from segcore.data.files.images import encode_png
+from segcore.data.splits.splits import GROUPINGS
+from segcore.errors import SegcoreError, unknown
+from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.slices import SIZE_EDGES, brightness, count_by_size
+from segcore.evaluation.metrics.spread import Reliability, reliability
+from segcore.evaluation.pages.report_page import Picture, build_page
+from segcore.labels import LabelSet
+from segcore.postprocess.components import apply_filter
+from segcore.runs.machine.disk import replacing
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.scores.pixel_metrics import MeasureShelf
+from segcore.workspace.scores.robustness import RobustnessShelf
+from segcore.workspace.scores.scenes import SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+Depth = Callable[[str, str, str], dict[str, Any]]
+"""(run, split, stage) to what was measured besides counts; see :func:`segcore.workspace.scores.reports.depth_of`."""
+
+Progress = Callable[[int, int, str], None]
+
+LIBRARIES = ("numpy", "scipy", "pandas", "Pillow", "opencv-python-headless", "tensorflow", "keras", "pydensecrf2")
+PICTURES = 6
+"""Hardest images that a page shows."""
+
+PICTURE_WIDTH = 320
+
+
+class ReportShelf:
+    """Reports made from the scores, the scenes and the configs of a workspace."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, depth: Depth) -> None:
+        self._datasets = datasets
+        self._runs = runs
+        self._scores = scores
+        self._scenes = scenes
+        self._depth = depth
+
+    def facts(self, runs: Sequence[str]) -> dict[str, str]:
+        """Return what a reviewer needs to repeat a report: data set, fingerprint, devices, versions.
+
+        Raises:
+            SegcoreError: There is no such run or data set.
+        """
+        found = {"Segscope": __version__, "Python": platform.python_version()}
+        for name in LIBRARIES:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                continue
+        for run in runs:
+            folder = self._runs.open(run)
+            dataset = self._datasets.open(folder.config.dataset)
+            found.setdefault(f"Data set {dataset.name}, fingerprint", dataset.fingerprint)
+            found[f"{run}, device"] = folder.status().device or "unknown"
+        return found
+
+    def reports(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Report]:
+        """Return the reports of runs over a split, by run; an ensemble's stages each have their own unless one is chosen.
+
+        Raises:
+            SegcoreError: No run, or one has no counts of that split yet.
+        """
+        if not runs:
+            raise SegcoreError("Expected at least one run to report on, received none: name one.")
+        found = {}
+        for run in dict.fromkeys(runs):
+            for one in [stage] if stage else self._scores.stages(run, split):
+                found[self._title(run, one, stage)] = self._scores.report(run, split, one)
+        return found
+
+    def page(self, runs: Sequence[str], split: str, stage: str = "") -> str:
+        """Return one self-contained HTML page about runs over a split; the first is what the others are compared with.
+
+        Raises:
+            SegcoreError: No run, or one has no counts of that split yet.
+        """
+        reports = self.reports(runs, split, stage)
+        configs = {run: to_json(self._runs.open(run).config) for run in runs}
+        title = f"{', '.join(dict.fromkeys(runs))} on {split}"
+        pictures, depth = self._pictures(runs[0], split, stage), self._depths(runs, split, stage)
+        return build_page(reports, title=title, facts=self.facts(runs), config=configs, pictures=pictures, depth=depth)
+
+    def _depths(self, runs: Sequence[str], split: str, stage: str) -> dict[str, dict[str, Any]]:
+        pairs = [(run, one) for run in runs for one in ([stage] if stage else self._scores.stages(run, split))]
+        return {self._title(run, one, stage): told for run, one in pairs if (told := self._depth(run, split, one))}
+
+    @staticmethod
+    def _title(run: str, one: str, stage: str) -> str:
+        return run if one in ("prediction", stage) else f"{run} ({one})"
+
+    def document(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Any]:
+        """Return the same as :meth:`page` as a JSON-ready mapping: facts, configs, reports, and each against the first.
+
+        Raises:
+            SegcoreError: No run, or one has no counts of that split yet.
+        """
+        reports = self.reports(runs, split, stage)
+        (_, first), *others = reports.items()
+        return {
+            "split": split,
+            "facts": self.facts(runs),
+            "configs": {run: to_json(self._runs.open(run).config) for run in runs},
+            "reports": {name: report.to_json() for name, report in reports.items()},
+            "depth": self._depths(runs, split, stage),
+            "against_first": {name: compare_reports(report, first).to_json() for name, report in others},
+        }
+
+    @staticmethod
+    def write(path: Path, text: str) -> None:
+        """Write a text file whole or not at all.
+
+        Raises:
+            SegcoreError: The folder cannot be written.
+        """
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def compare(self, run: str, other: str, split: str, stage: str = "", other_stage: str = "") -> Comparison:
+        """Compare two runs on a split.
+
+        Raises:
+            SegcoreError: One has no counts of that split yet.
+        """
+        return compare_reports(self._scores.report(run, split, stage), self._scores.report(other, split, other_stage))
+
+    def spread(self, run: str, split: str) -> tuple[list[str], Reliability] | None:
+        """Return the members of an ensemble and how far their scores lie apart; None for a single network.
+
+        Raises:
+            SegcoreError: A member has no counts of that split.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, EvaluateConfig) or len(config.members) < 2:
+            return None
+        return list(config.members), self.reliability(config.members, split)[0]
+
+    def groups(self, run: str, split: str, stage: str = "") -> list[str]:
+        """Return the recorded group (drive, folder) of each scored image, "" where it has none.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        dataset = self._scenes.dataset_of(run)
+        return [dataset.sample(name).group for name in self._scores.counts(run, split, stage)[0]]
+
+    def repetitions(self, run: str, split: str) -> list[str]:
+        """Return the runs that repeat a run's recipe, an ensemble's members or trainings of one group, that have counts of the split."""
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            found = list(config.members)
+        elif isinstance(config, TrainConfig) and config.group and config.members_by != "architecture":  # another network repeats nothing
+            found = [r["run"] for r in self._runs.rows() if r["kind"] == "train" and r["group"] == config.group]
+        else:
+            found = [run]
+        return sorted(name for name in found if self._scores.has_counts(name, split))
+
+    def reliability(self, runs: Sequence[str], split: str) -> tuple[Reliability, list[str]]:
+        """Return how far the scores of some runs lie apart, and why they may not be set side by side: one sentence each, [] when they may.
+
+        Raises:
+            SegcoreError: No run, one has no counts of the split, or their classes are others.
+        """
+        reports = list(self.reports(runs, split).values())
+        if len({report.label_set.num_classes for report in reports}) > 1:
+            raise SegcoreError("Expected runs with the same classes, received others: choose runs of one label set.")
+        reasons = [reason for report in reports[1:] for reason in reports[0].protocol.differences(report.protocol)]
+        return reliability(np.stack([report.counts.sum(0) for report in reports])), list(dict.fromkeys(reasons))
+
+    def grouping(self, run: str, split: str, stage: str = "", by: str = "") -> list[str]:
+        """Return the group of each scored image where groups part them; for intervals over groups, and parts of a split.
+
+        Args:
+            run: Id of a run.
+            split: Name of a split.
+            stage: What was scored.
+            by: A name in :data:`segcore.data.splits.splits.GROUPINGS`: "folder" (or the recorded group) or "prefix" (the name before its
+                number: a drive); "" takes the first of them that parts the images.
+
+        Returns:
+            One name an image; [] where all images would be in one group, or each in its own.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet, or there is no such grouping.
+        """
+        if by and by not in GROUPINGS:
+            raise unknown("grouping", by, GROUPINGS)
+        dataset = self._scenes.dataset_of(run)
+        samples = [dataset.sample(name) for name in self._scores.counts(run, split, stage)[0]]
+        for grouping in [by] if by else GROUPINGS:
+            groups = [GROUPINGS[grouping](sample) for sample in samples]
+            if 1 < len(set(groups)) < len(groups):
+                return groups
+        return []
+
+    def brightness(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> list[float]:
+        """Return the mean luma of each scored image, 0..255; reads every image.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet, or an image cannot be read.
+        """
+        dataset = self._scenes.dataset_of(run)
+        names = self._scores.counts(run, split, stage)[0]
+        found = []
+        for number, name in enumerate(names):
+            found.append(brightness(dataset.read_image(dataset.sample(name))))
+            if progress:
+                progress(number + 1, len(names), name)
+        return found
+
+    def sizes(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> tuple[npt.NDArray[np.int64], int]:
+        """Count the pixels that are found, by the size of the true thing they belong to; reads every mask and probability on disk.
+
+        Returns:
+            (C, 3, 3) int64 as :func:`segcore.evaluation.metrics.slices.count_by_size` gives, and how many images were looked at
+            (those whose probabilities are on disk).
+
+        Raises:
+            SegcoreError: There is no such run, or a file cannot be read.
+        """
+        dataset, label_map = self._scenes.dataset_of(run), self._scenes.label_map_of(run)
+        label_set = self._scores.label_set(run)
+        samples = self._scenes.predicted_samples(run, split)
+        total = np.zeros((label_set.num_classes, len(SIZE_EDGES) + 1, 3), np.int64)
+        for number, sample in enumerate(samples):
+            true = self._scenes.truth(dataset.name, sample.id, label_map)
+            total += count_by_size(true, self._predicted(run, split, sample.id, stage), label_set.num_classes, label_set.ignore_index)
+            if progress:
+                progress(number + 1, len(samples), sample.id)
+        return total, len(samples)
+
+    def _predicted(self, run: str, split: str, sample: str, stage: str) -> npt.NDArray[Any]:
+        config = self._runs.open(run).config
+        if stage == "crf" and isinstance(config, EvaluateConfig):
+            return self._scenes.crf_mask(run, split, sample, config.crf)
+        if stage == "filter" and isinstance(config, EvaluateConfig) and config.filter:
+            return apply_filter(config.filter, self._scenes.probabilities(run, split, sample))
+        return self._scenes.prediction(run, split, sample)
+
+    def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:
+        """Picture the hardest images of a run as far as they can be shown: image, true mask, prediction, one below the other."""
+        report = self._scores.report(run, split, stage)
+        dataset, label_map, label_set = self._scenes.dataset_of(run), self._scenes.label_map_of(run), self._scores.label_set(run)
+        shown = {sample.id for sample in self._scenes.predicted_samples(run, split)}
+        scored = report.image_scores()["mean_iou"]
+        made: list[Picture] = []
+        for position in report.hardest():
+            name = report.sample_ids[position]
+            if len(made) == PICTURES:
+                break
+            if name not in shown:
+                continue
+            panels = [
+                self._scenes.image(dataset.name, name),
+                colored(self._scenes.truth(dataset.name, name, label_map), label_set),
+                colored(self._predicted(run, split, name, stage), label_set),
+            ]
+            caption = f"{name}: mean IoU {scored[position]:.3f}. Above the image, then the true and the predicted mask."
+            made.append(Picture(caption, encode_png(np.concatenate([_shrunk(panel) for panel in panels]))))
+        return made
+
+
+def colored(mask: npt.NDArray[Any], label_set: LabelSet) -> npt.NDArray[np.uint8]:
+    """Paint a mask in the colours of its classes, ignored pixels black.
+
+    Args:
+        mask: (H, W) indices 0..C-1 or ``ignore_index``.
+        label_set: The classes.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    colors = np.vstack([label_set.colors, np.zeros((1, 3), np.uint8)])
+    return colors[np.minimum(mask, label_set.num_classes)]
+
+
+def _shrunk(panel: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Bring a picture to :data:`PICTURE_WIDTH` columns where it has more."""
+    height, width = panel.shape[:2]
+    if width <= PICTURE_WIDTH:
+        return panel
+    size = (PICTURE_WIDTH, max(1, round(height * PICTURE_WIDTH / width)))
+    return np.asarray(cv2.resize(panel, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+FIT = "validation"
+"""Split that temperatures are fitted on."""
+
+
+def depth_of(measures: MeasureShelf, robustness: RobustnessShelf, run: str, split: str, stage: str) -> dict[str, Any]:
+    """Return the keys of :func:`segcore.evaluation.pages.report_charts.depth_sections` that were measured already; {} where nothing was.
+
+    Args:
+        measures: The shelf of pixel measures.
+        robustness: The shelf of robustness runs.
+        run: Id of a run that has counts of the split.
+        split: Name of the split.
+        stage: What was scored.
+    """
+    told: dict[str, Any] = {}
+    found = measures.found(run, split, stage)
+    if found is not None:
+        told["borders"], told["confidence"] = found.measures.borders(), found.measures.confidence()
+        temperature = measures.fitted(run, FIT) if split != FIT else math.nan
+        scaled = None if math.isnan(temperature) else measures.found_scaled(run, split, temperature)
+        if scaled is not None:
+            told["temperature"], told["scaled"] = temperature, scaled
+    for name in robustness.started(run, split):
+        try:
+            told["robustness"] = robustness.found(name)
+        except SegcoreError:
+            continue  # not finished yet: an older one may be
+        break
+    return {key: value for key, value in told.items() if value is not None}

@@ -1,0 +1,113 @@
+"""The shelf of robustness: what corrupted images do to a network's scores, counted once in the background."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from segcore.catalog import CORRUPTIONS
+from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
+from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
+from segcore.errors import SegcoreError
+from segcore.evaluation.metrics.robustness import CLEAN, stage_name, summarise
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.runs.run_ids import robustness_id
+from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.scores.scenes import Image, SceneShelf
+from segcore.workspace.scores.scores import ScoreShelf
+
+
+class RobustnessShelf:
+    """Robustness runs of a workspace: one a network or ensemble, split and question."""
+
+    def __init__(self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
+        self._runs = runs
+        self._scores = scores
+        self._scenes = scenes
+
+    def start(self, run: str, split: str, corruptions: Sequence[str] = tuple(CORRUPTIONS), images: int = 32, seed: int = 0) -> str:
+        """Make sure that a network or an ensemble is counted under corruptions, or that this is under way; return the run that does it.
+
+        Of an ensemble the members' answers to each corrupted image are combined by its rule; its CRF or filter takes no part.
+
+        Args:
+            run: Id of a finished training run, or of an ensemble.
+            split: Name of a split.
+            corruptions: Names in ``catalog.CORRUPTIONS``.
+            images: How many images, spread evenly over the split; 0 takes all.
+            seed: Of the noise.
+
+        Raises:
+            SegcoreError: The run is neither, a member is not finished, the split does not exist, or a value is refused.
+        """
+        self._scenes.dataset_of(run).select(split)
+        config = self._config(run, split, corruptions, images, seed)
+        changed = 0.0
+        for member in config.members or (run,):
+            source = self._runs.open(member)
+            if not source.model_path.exists():
+                raise SegcoreError(f"Expected a finished training run, but {member!r} is {source.status().state}: wait, or resume it.")
+            changed = max(changed, source.status().finished or 0.0)
+        name = robustness_id(config)
+        self._runs.ensure(name, config, changed)
+        return name
+
+    def _config(self, run: str, split: str, corruptions: Sequence[str], images: int, seed: int) -> RobustnessConfig:
+        config, asked = self._runs.open(run).config, (split, tuple(corruptions), images, seed)
+        if isinstance(config, TrainConfig):
+            return RobustnessConfig(config.dataset, run, *asked, config.device)
+        if not isinstance(config, EvaluateConfig):
+            raise SegcoreError(f"Expected a training run or an ensemble, received {run!r} of kind {config.kind}: choose another.")
+        device = next((own.device for m in config.members if isinstance(own := self._runs.open(m).config, TrainConfig)), "auto")
+        return RobustnessConfig(config.dataset, run, *asked, device, config.members, config.rule, config.weights)
+
+    def started(self, run: str, split: str) -> list[str]:
+        """Return the ids of the robustness runs of a training run or an ensemble over a split, newest first."""
+        stem = run.rsplit("--", 1)[0] if isinstance(self._runs.open(run).config, EvaluateConfig) else run
+        rows = [r["run"] for r in self._runs.rows() if r["kind"] == "robustness" and r["run"].startswith(f"{stem}--")]
+        return [name for name in rows if self._asked(self._runs.open(name)).split == split]
+
+    def found(self, name: str) -> dict[str, Any]:
+        """Return what a finished robustness run counted.
+
+        Returns:
+            ``run, split, corruptions, images, seed, class_names`` and what :func:`segcore.evaluation.metrics.robustness.summarise` gives.
+
+        Raises:
+            SegcoreError: It is no robustness run, or not finished.
+        """
+        folder = self._runs.open(name)
+        config, state = self._asked(folder), folder.status().state
+        if state != "finished":
+            raise SegcoreError(f"Expected a finished robustness run, but {name!r} is {state}: wait for it, or resume it.")
+        counts = {
+            (corruption, severity): folder.read_counts(config.split, stage_name(corruption, severity))[1]
+            for corruption in config.corruptions
+            for severity in SEVERITIES
+        }
+        told = summarise(folder.read_counts(config.split, CLEAN)[1], counts)
+        return {
+            "run": config.run,
+            "split": config.split,
+            "seed": config.seed,
+            "class_names": self._scores.label_set(config.run).class_names,
+            **told,
+        }
+
+    def stamp(self, name: str) -> str:
+        """Return a text that is another whenever :meth:`found` may answer otherwise: a key for caches."""
+        return f"{name} {self._runs.open(name).status().finished}"
+
+    def example(self, run: str, sample: str, corruption: str, severity: int, seed: int = 0) -> Image:
+        """Return a sample's image under a corruption, (H, W, 3) uint8 RGB; severity 0 is the image as it is.
+
+        Raises:
+            SegcoreError: There is no such run, sample or corruption.
+        """
+        image = self._scenes.image(self._scenes.dataset_of(run).name, sample)
+        return corrupt(image, corruption, severity, sample, seed) if severity else image
+
+    @staticmethod
+    def _asked(folder: RunFolder) -> RobustnessConfig:
+        config = folder.config
+        if not isinstance(config, RobustnessConfig):
+            raise SegcoreError(f"Expected a robustness run, received {folder.id!r} of kind {config.kind}: choose a robustness run.")
+        return config

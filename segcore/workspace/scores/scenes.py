@@ -1,0 +1,229 @@
+"""The shelf of scenes: one sample's image, masks and probabilities, for looking at."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import EvaluateConfig, ImportedConfig, PredictConfig, TrainConfig, shared_labels
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.errors import SegcoreError
+from segcore.labels import LabelMap
+from segcore.postprocess.dense_crf import require_available
+from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
+from segcore.postprocess.parameters import CRFParameters
+from segcore.postprocess.submodels import combine_submodels
+from segcore.postprocess.uncertainty import entropy, measure_uncertainty
+from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf, prediction_id
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
+Probabilities = npt.NDArray[np.float32]
+
+
+class SceneShelf:
+    """Samples of the data sets with what the runs made of them."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+        self._datasets = datasets
+        self._runs = runs
+        self._answerer: Answerer | None = None
+
+    def image(self, dataset: str, sample: str) -> Image:
+        """Return a sample's image, (H, W, 3) uint8 RGB.
+
+        Raises:
+            SegcoreError: There is no such sample, or its file cannot be read.
+        """
+        opened = self._datasets.open(dataset)
+        return opened.read_image(opened.sample(sample))
+
+    def truth(self, dataset: str, sample: str, label_map: LabelMap | None = None) -> Mask:
+        """Return a sample's true mask, (H, W) indices, merged by ``label_map`` where one is given.
+
+        Raises:
+            SegcoreError: There is no such sample, or its file cannot be read.
+        """
+        opened = self._datasets.open(dataset)
+        mask = opened.read_mask(opened.sample(sample))
+        return label_map.apply(mask, opened.label_set) if label_map else mask
+
+    def predicted_samples(self, run: str, split: str) -> list[Sample]:
+        """Return the samples of a split for which a run's probabilities (or an imported run's masks) are on disk, in the data set's order.
+
+        Raises:
+            SegcoreError: There is no such run or split.
+        """
+        config = self._runs.open(run).config
+        if isinstance(config, ImportedConfig):
+            folder = self._runs.open(run)
+            return [s for s in self._datasets.open(config.dataset).select(split) if folder.has_mask(split, "prediction", s.id)]
+        members = config.members if isinstance(config, EvaluateConfig) else (run,)
+        folders = [self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split)) for m in members]
+        samples = self._datasets.open(config.dataset).select(split)
+        predictions = [RunFolder(folder) for folder in folders]
+        return [s for s in samples if all(p.has_probabilities(split, s.id) for p in predictions)]
+
+    def probabilities(self, run: str, split: str, sample: str) -> Probabilities:
+        """Return a run's probabilities at the sample's own size; for an evaluate run those of the combined members.
+
+        Returns:
+            (H, W, C) float32, 0..1, each pixel's row sums to 1.
+
+        Raises:
+            SegcoreError: They were not predicted.
+        """
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            stored = self._datasets.open(config.dataset).sample(sample)
+            members = self._answers(config, split, sample)
+            return combine_to_size(members, (stored.height, stored.width), config.rule, config.weights or None)
+        probabilities, size = self._stored(run, split, sample)
+        return resize_probabilities(probabilities, size)
+
+    def _stored(self, run: str, split: str, sample: str) -> tuple[Probabilities, tuple[int, int]]:
+        name = run if _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig) else prediction_id(run, split)
+        return self._runs.open(name).read_probabilities(split, sample)
+
+    def _answers(self, config: EvaluateConfig, split: str, sample: str) -> list[Probabilities]:
+        """What an ensemble combines: each member's probabilities, or of submodels, which answer only together, their combination."""
+        stored = [self._stored(m, split, sample)[0] for m in config.members]
+        rule = shared_labels(self._trained(config))[1]
+        if not rule:
+            return stored
+        whole = LabelMap.identity(self._datasets.open(config.dataset).label_set.num_classes)
+        return [combine_submodels(stored, [self.label_map_of(m) or whole for m in config.members], rule)]
+
+    def _trained(self, config: EvaluateConfig) -> list[TrainConfig]:
+        members = [self._runs.open(member).config for member in config.members]
+        return [member for member in members if isinstance(member, TrainConfig)]
+
+    def has_probabilities(self, run: str, split: str, sample: str) -> bool:
+        """Return whether :meth:`probabilities` would find a run's probabilities: an import of masks has none.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        folder = self._runs.open(run)
+        return not isinstance(folder.config, ImportedConfig) or folder.has_probabilities(split, sample)
+
+    def prediction(self, run: str, split: str, sample: str) -> Mask:
+        """Return the class that a run gives each pixel, (H, W) indices at the sample's own size.
+
+        Raises:
+            SegcoreError: It was not predicted.
+        """
+        folder = self._runs.open(run)
+        if isinstance(folder.config, ImportedConfig):
+            return folder.read_mask(split, "prediction", sample)
+        probabilities = self.probabilities(run, split, sample)
+        return probabilities.argmax(axis=-1).astype(np.uint8 if probabilities.shape[-1] <= 255 else np.uint16)
+
+    def disagreement(self, run: str, split: str, sample: str) -> Probabilities | None:
+        """Return how far an ensemble's members contradict each other, or None for a single network.
+
+        Returns:
+            (h, w) float32 at the members' own resolution, 0..1: their generalised Jensen-Shannon divergence as a share of the largest
+            possible, log2 of the number of members or of classes, whichever is smaller.
+
+        Raises:
+            SegcoreError: A member was not predicted.
+        """
+        config = self._runs.open(run).config
+        answers = self._answers(config, split, sample) if isinstance(config, EvaluateConfig) else []
+        return _apart(answers) if len(answers) > 1 else None
+
+    def unsureness(self, run: str, split: str, sample: str) -> tuple[float, float]:
+        """Return how unsure a run is about an image: its mean entropy and its members' mean disagreement, as shares 0..1 of the most.
+
+        What does not exist (entropy of imported masks, disagreement of one network) is NaN.
+
+        Raises:
+            SegcoreError: It was not predicted.
+        """
+        if not self.has_probabilities(run, split, sample):
+            return float("nan"), float("nan")
+        config = self._runs.open(run).config
+        apart = float("nan")
+        if isinstance(config, EvaluateConfig):
+            members = self._answers(config, split, sample)
+            grid = (members[0].shape[0], members[0].shape[1])
+            probabilities = combine_to_size(members, grid, config.rule, config.weights or None)
+            if len(members) > 1:
+                apart = float(_apart(members).mean())
+        else:
+            probabilities = self._stored(run, split, sample)[0]
+        return float(entropy(probabilities).mean() / np.log2(probabilities.shape[-1])), apart
+
+    def crf_mask(self, run: str, split: str, sample: str, parameters: CRFParameters | None = None) -> Mask:
+        """Return a run's prediction after the dense CRF, (H, W) uint8 or uint16 indices.
+
+        An evaluate run that was refined with the same parameters has it on disk; otherwise the warm worker computes it
+        (the first answer waits for its start).
+
+        Raises:
+            SegcoreError: There are no probabilities, or pydensecrf is missing.
+        """
+        wanted = parameters or CRFParameters()
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig) and config.crf == wanted:
+            made = self._runs.folder / self._runs.on_split(run, split)
+            if made.exists() and "crf" in RunFolder(made).stages(split):
+                return RunFolder(made).read_mask(split, "crf", sample)
+        if self._answerer is None:
+            self._answerer = Answerer()
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "probabilities": self.probabilities(run, split, sample),
+            "image": self.image(config.dataset, sample),
+        }
+        _, results = self._answerer.ask("crf", arrays, parameters=asdict(wanted))
+        return results["mask"]
+
+    def require_crf(self) -> None:
+        """Do nothing where the dense CRF can run.
+
+        Raises:
+            SegcoreError: pydensecrf is missing; the sentence says how to install it.
+        """
+        require_available()
+
+    def dataset_of(self, run: str) -> Dataset:
+        """Return the data set that a run learned from or predicts.
+
+        Raises:
+            SegcoreError: There is no such run or data set.
+        """
+        return self._datasets.open(self._runs.open(run).config.dataset)
+
+    def label_map_of(self, run: str) -> LabelMap | None:
+        """Return the label map that a run was trained with, or None.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            shared = shared_labels(self._trained(config))[0]
+            return self._datasets.open(config.dataset).load_label_map(shared) if shared else None
+        if isinstance(config, PredictConfig):
+            return self.label_map_of(config.run)
+        if not isinstance(config, (TrainConfig, ImportedConfig)):
+            raise SegcoreError(f"Expected a run with a label set, received {run!r} of kind {config.kind}: choose a training run.")
+        return self._datasets.open(config.dataset).load_label_map(config.label_map) if config.label_map else None
+
+
+def _apart(members: Sequence[Probabilities]) -> Probabilities:
+    """Divergence of members as a share of the largest possible, (h, w) at the first one's resolution."""
+    grid = (members[0].shape[0], members[0].shape[1])
+    same = (m if m.shape[:2] == grid else resize_probabilities(m, grid) for m in members)
+    most = np.float32(np.log2(min(len(members), members[0].shape[-1])))
+    return np.clip(measure_uncertainty(same).disagreement / most, 0, 1)
+
+
+def _is_prediction(run: str) -> bool:
+    return "--" in run

@@ -1,0 +1,299 @@
+"""The shelf of scores: per-image counts turned into reports, ensembles compared, labels merged on paper."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import (
+    CRFSearchConfig,
+    EvaluateConfig,
+    ImportedConfig,
+    PredictConfig,
+    RobustnessConfig,
+    RunConfig,
+    SubsetsConfig,
+    TrainConfig,
+    TuneConfig,
+    shared_labels,
+)
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.formats.mask_folders import pair_mask_folders
+from segcore.data.splits.folds import parent_of
+from segcore.errors import SegcoreError
+from segcore.evaluation.compression.information import importance_weights
+from segcore.evaluation.compression.what_if import compress
+from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.confusion_table import read_confusion_csv
+from segcore.evaluation.metrics.report import Report, evaluate
+from segcore.labels import LabelClass, LabelMap, LabelSet
+from segcore.palette import default_colors
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.runs.runs import RunShelf, prediction_id
+
+Progress = Callable[[int, int, str], None]
+Counts = npt.NDArray[np.int64]
+
+
+class ScoreShelf:
+    """Scores of the runs of a workspace; everything is derived from one (C, C) count matrix an image."""
+
+    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    def label_set(self, run: str) -> LabelSet:
+        """Return the label set that a run predicts: the data set's, after the run's label map.
+
+        Raises:
+            SegcoreError: There is no such run or data set.
+        """
+        config = self._runs.open(run).config
+        dataset = self._datasets.open(config.dataset)
+        name = _label_map_of(self._runs, config)
+        return dataset.load_label_map(name).merge_label_set(dataset.label_set) if name else dataset.label_set
+
+    def counts(self, run: str, split: str, stage: str = "") -> tuple[list[str], Counts]:
+        """Return the sample ids and counts of a run over a split.
+
+        Args:
+            run: Id of a training run, of its predict run, or of an evaluate run.
+            split: Name of a split.
+            stage: For an evaluate run "ensemble" (the default) or "crf".
+
+        Returns:
+            N sample ids, and (N, C, C) int64 pixels, rows true, columns predicted.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, stage = self._counted(run, split, stage)
+        return folder.read_counts(split, stage)
+
+    def _counted(self, run: str, split: str, stage: str) -> tuple[RunFolder, str]:
+        config = self._runs.open(run).config
+        if isinstance(config, EvaluateConfig):
+            stage = stage or "ensemble"
+            run = self._runs.on_split(run, split)
+            if not (self._runs.folder / run).exists():
+                raise SegcoreError(f"Expected the ensemble {run!r} on the split {split!r}, found none: predict that split first.")
+            folder = self._runs.open(run)
+        else:
+            stage = "prediction"
+            name = run if isinstance(config, (PredictConfig, ImportedConfig)) else prediction_id(run, split)
+            if not (self._runs.folder / name).exists():
+                raise SegcoreError(f"Expected predictions of {run!r} on the split {split!r}, found none: predict that split first.")
+            folder = self._runs.open(name)
+        if stage not in folder.stages(split):
+            state = folder.status().state
+            raise SegcoreError(
+                f"Expected counts of {run!r} on the split {split!r}, found none yet (its state is {state}): "
+                "wait for it, or predict that split."
+            )
+        return folder, stage
+
+    def holder(self, run: str, split: str, stage: str = "") -> RunFolder:
+        """Return the run folder in which the counts of a run over a split lie.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        return self._counted(run, split, stage)[0]
+
+    def stages(self, run: str, split: str) -> list[str]:
+        """Return what a run has counts of on a split: "prediction", or "ensemble" and perhaps "crf".
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, first = self._counted(run, split, "")
+        return [first, *(s for s in folder.stages(split) if s != first)]
+
+    def stamp(self, run: str, split: str, stage: str = "") -> str:
+        """Return a text that is another whenever the counts of a run, or what its classes are called, may be others: a key for caches.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, stage = self._counted(run, split, stage)
+        return f"{folder.id} {stage} {folder.status().finished} {self._datasets.open(folder.config.dataset).fingerprint}"
+
+    def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
+        """Save a merge of the labels that a run predicts as a label map of its data set.
+
+        Args:
+            run: Id of the run whose labels are merged.
+            groups: Groups of class ids, as :meth:`compress` gives them.
+            name: Name of the label map.
+
+        Raises:
+            SegcoreError: The name is unsafe, or the run was itself trained with merged labels.
+        """
+        config = self._runs.open(run).config
+        if _label_map_of(self._runs, config):
+            raise SegcoreError("Expected a run with the data set's own labels, received one with merged labels: merge from such a run.")
+        label_set = self.label_set(run)
+        indices = tuple(tuple(label_set.index_of(i) for i in group) for group in groups)
+        self._datasets.open(config.dataset).save_label_map(LabelMap(indices, name))
+
+    def has_counts(self, run: str, split: str, stage: str = "") -> bool:
+        """Return whether :meth:`counts` would succeed."""
+        try:
+            self._counted(run, split, stage)
+        except SegcoreError:
+            return False
+        return True
+
+    def ensure_predictions(self, runs: Sequence[str], split: str, progress: Progress | None = None) -> None:
+        """Predict a split with every training run or ensemble among ``runs`` that has not done so, and wait.
+
+        Raises:
+            SegcoreError: A run is unknown, not finished, or its prediction fails.
+        """
+        made = [run for run in runs if self._runs.open(run).config.kind not in ("predict", "imported")]
+        started = [self._runs.predict_any(run, split) for run in made]
+        if started:
+            self._runs.wait(started, progress)
+
+    def report(self, run: str, split: str, stage: str = "", groups: Sequence[str] | None = None) -> Report:
+        """Return the scores of a run over a split, from its counts.
+
+        Args:
+            run: Id of a run, as in :meth:`counts`.
+            split: Name of a split.
+            stage: What was scored.
+            groups: Group of each scored image; intervals then draw whole groups instead of images.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet, or another number of groups.
+        """
+        ids, counts = self.counts(run, split, stage)
+        dataset = self._datasets.open(self._runs.open(run).config.dataset)
+        sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
+        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, groups=groups, dataset=self._shared_name(dataset, split))
+
+    def _shared_name(self, dataset: Dataset, split: str) -> str:
+        """The data set's name; of a fold that of its parent where both know the split with the same images, for then scores compare."""
+        parent = parent_of(dataset)
+        if not parent or parent not in self._datasets.names():
+            return dataset.name
+        own, whole = ({s.id for s in d.samples if s.split == split} for d in (dataset, self._datasets.open(parent)))
+        return parent if own == whole else dataset.name
+
+    def evaluate_folders(self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None) -> Report:
+        """Score a folder of predicted masks from any tool against a folder of true ones.
+
+        Masks are matched by their path below the folder, without suffix; values are the ids of ``classes``.
+
+        Raises:
+            SegcoreError: A folder is empty or incomplete, sizes differ, or a mask holds an id that the classes lack.
+        """
+        pairs = pair_mask_folders(truth, prediction, classes)
+        counts, sizes = [], []
+        for index, name in enumerate(pairs.names):
+            true, predicted = pairs.read(name)
+            counts.append(count_confusion(true, predicted, pairs.label_set.num_classes, pairs.label_set.ignore_index))
+            sizes.append((true.shape[0], true.shape[1]))
+            if progress:
+                progress(index + 1, len(pairs.names), name)
+        return evaluate(np.stack(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes)
+
+    def ensemble(self, run: str) -> dict[str, Any]:
+        """Return the scores of an evaluate run: each member alone, the combination, and with the CRF.
+
+        Returns:
+            ``{"run", "split", "members": [{"run", ...report}], "ensemble": {...}, "crf": {...} or None}``.
+
+        Raises:
+            SegcoreError: The run is no finished evaluation.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, EvaluateConfig):
+            raise SegcoreError(
+                f"Expected an evaluation of members, received {run!r}, which is of kind {config.kind}: combine members first."
+            )
+        return {
+            "run": run,
+            "split": config.split,
+            "rule": config.rule,
+            "members": [{"run": m, **self.report(m, config.split).to_json()} for m in config.members],
+            "ensemble": self.report(run, config.split).to_json(),
+            "crf": self.report(run, config.split, "crf").to_json() if config.crf else None,
+        }
+
+    def compress(
+        self,
+        run: str | None = None,
+        split: str = "validation",
+        confusion: Path | None = None,
+        *,
+        prior: str = "pixel",
+        importance: Mapping[str, float] | None = None,
+        forbidden: Sequence[tuple[str, str]] = (),
+        exact: bool = False,
+        groups: int | None = None,
+        exchange_rate: float = 0.1,
+    ) -> dict[str, Any]:
+        """Answer the label-compression what-if for a run, or for a CSV of counts.
+
+        Raises:
+            SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior is unknown.
+        """
+        per_image: Counts | None = None
+        members: Counts | None = None
+        groups_of: list[str] | None = None
+        if confusion is not None:
+            matrix = read_confusion_csv(confusion)
+            total = matrix.counts
+            label_set = _plain_label_set(matrix.class_names or [str(i) for i in range(matrix.num_classes)])
+        elif run is not None:
+            ids, per_image = self.counts(run, split)
+            total = per_image.sum(axis=0)
+            label_set = self.label_set(run)
+            config = self._runs.open(run).config
+            if isinstance(config, EvaluateConfig) and len(config.members) > 1:
+                members = np.stack([self.counts(m, split)[1].sum(axis=0) for m in config.members])
+            groups_of = _groups(self._datasets.open(config.dataset), ids)
+        else:
+            raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
+        study = compress(
+            total,
+            class_ids=label_set.class_ids,
+            class_names=label_set.class_names,
+            prior=prior,
+            importance=None if importance is None else importance_weights(label_set, importance),
+            forbidden=[(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden],
+            exact=exact,
+            num_groups=groups,
+            image_counts=per_image,
+            groups=groups_of,
+            member_counts=members,
+            exchange_rate=exchange_rate,
+        )
+        return {"run": run, "split": split if run else None, **study.to_json()}
+
+
+def _groups(dataset: Dataset, ids: Sequence[str]) -> list[str] | None:
+    """Return the group of each sample where the data set knows more than one, else None."""
+    groups = [dataset.sample(i).group for i in ids]
+    return groups if len(set(groups)) > 1 else None
+
+
+def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
+    if isinstance(config, EvaluateConfig):
+        members = [runs.open(member).config for member in config.members]
+        return shared_labels([member for member in members if isinstance(member, TrainConfig)])[0]
+    if isinstance(config, (PredictConfig, RobustnessConfig)):
+        return _label_map_of(runs, runs.open(config.run).config)
+    if isinstance(config, (SubsetsConfig, CRFSearchConfig)):
+        return _label_map_of(runs, runs.open(config.members[0]).config)
+    return config.base.label_map if isinstance(config, TuneConfig) else config.label_map
+
+
+def _plain_label_set(names: Sequence[str]) -> LabelSet:
+    return LabelSet(
+        tuple(LabelClass(i, name, color) for i, (name, color) in enumerate(zip(names, default_colors(len(names)), strict=True)))
+    )
