@@ -12,6 +12,7 @@ app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 test: ## linter, types, layering, unit, page and browser tests; a quarter of an hour at most on two cores
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
@@ -23,11 +24,13 @@ slow: ## what `make test` leaves out: the long proofs, and the fault test with a
 quick: ## the half that needs neither TensorFlow nor a browser
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
 	@$(BIN)/python -m pytest -m "not tensorflow and not browser" $(PYTEST)
 
 lint:
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 
 demo-assets: ## make assets/demo again: the synthetic set's five members and their probabilities

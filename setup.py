@@ -1,6 +1,7 @@
 """What ``pyproject.toml`` cannot say: the app's files lie beside the package in a checkout, and inside it once installed.
 
-The dense CRF has no wheel and needs a C++ compiler, so an installation leaves it to the extra ``crf``; ``make app`` brings it.
+The dense CRF has no wheel and needs a C++ compiler, so an installation leaves it to the extra
+``crf``; ``make app`` brings it.
 """
 
 from pathlib import Path
@@ -9,10 +10,18 @@ from setuptools import find_namespace_packages, setup
 
 FRONT = "segcore.front"
 PARTS = ("pages", "assets", "docs", "studies")
-NEEDED = [line for line in Path("requirements.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
+NEEDED = [
+    line
+    for line in Path("requirements.txt").read_text().splitlines()
+    if line.strip() and not line.startswith("#")
+]
 
 setup(
-    packages=[*find_namespace_packages(include=["segcore", "segcore.*"]), FRONT, *(f"{FRONT}.{part}" for part in PARTS)],
+    packages=[
+        *find_namespace_packages(include=["segcore", "segcore.*"]),
+        FRONT,
+        *(f"{FRONT}.{part}" for part in PARTS),
+    ],
     package_dir={FRONT: ".", **{f"{FRONT}.{part}": part for part in PARTS}},
     package_data={
         "segcore": ["*.json"],

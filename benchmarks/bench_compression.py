@@ -2,8 +2,9 @@
 
     python benchmarks/bench_compression.py [--json]
 
-One map, the whole front, 150 labels, one slider move as the server answers it (no browser), and summed probabilities. Each time is
-the median of several runs; the last column is the share of the limit that it takes, below 1 where the limit holds.
+One map, the whole front, 150 labels, one slider move as the server answers it (no browser), and
+summed probabilities. Each time is the median of several runs; the last column is the share of the
+limit that it takes, below 1 where the limit holds.
 """
 
 import argparse
@@ -48,20 +49,35 @@ def random_counts(classes: int) -> np.ndarray:
 
 def image_counts(classes: int) -> np.ndarray:
     """(IMAGES, C, C) counts that add up to about :func:`random_counts`."""
-    return np.random.default_rng(0).poisson(random_counts(classes) / IMAGES, (IMAGES, classes, classes))
+    return np.random.default_rng(0).poisson(
+        random_counts(classes) / IMAGES, (IMAGES, classes, classes)
+    )
 
 
 def made_up(folder: Path) -> Workspace:
     """A workspace with one run of 11 labels, counted on 101 images; probabilities of 8 of them at 180 x 240."""
     workspace, rng = Workspace(folder), np.random.default_rng(0)
-    labels = LabelSet(tuple(LabelClass(i, f"class {i}", (20 * i, 255 - 20 * i, 90)) for i in range(11)))
+    labels = LabelSet(
+        tuple(LabelClass(i, f"class {i}", (20 * i, 255 - 20 * i, 90)) for i in range(11))
+    )
     image = np.zeros((360, 480, 3), np.uint8)
-    samples = (ArraySample(f"i{n:03}", image, rng.integers(0, 11, (360, 480)).astype(np.uint8), "validation") for n in range(IMAGES))
+    samples = (
+        ArraySample(
+            f"i{n:03}", image, rng.integers(0, 11, (360, 480)).astype(np.uint8), "validation"
+        )
+        for n in range(IMAGES)
+    )
     write_dataset(workspace.datasets.folder / "made", "made", labels, samples)
     root = workspace.runs.folder
-    RunFolder.create(root, "made-1", TrainConfig("made", ModelConfig("unet", "tiny", "none"))).write_status(state="finished")
-    prediction = RunFolder.create(root, "made-1--validation", PredictConfig("made", "made-1", "validation"))
-    prediction.write_counts("validation", "prediction", [f"i{n:03}" for n in range(IMAGES)], image_counts(11))
+    RunFolder.create(
+        root, "made-1", TrainConfig("made", ModelConfig("unet", "tiny", "none"))
+    ).write_status(state="finished")
+    prediction = RunFolder.create(
+        root, "made-1--validation", PredictConfig("made", "made-1", "validation")
+    )
+    prediction.write_counts(
+        "validation", "prediction", [f"i{n:03}" for n in range(IMAGES)], image_counts(11)
+    )
     for n in range(8):
         probabilities = rng.dirichlet(np.full(11, 0.3), (180, 240)).astype(np.float32)
         prediction.write_probabilities("validation", f"i{n:03}", probabilities, (360, 480))
@@ -104,18 +120,36 @@ def measure() -> list[tuple[str, float, float]]:
         return find_front(eleven, priors["pixel"])
 
     rows = [
-        ("all scores of one map, 11 labels", median_time(lambda: score_maps(eleven, [pair], priors), 200), 1e-3),
+        (
+            "all scores of one map, 11 labels",
+            median_time(lambda: score_maps(eleven, [pair], priors), 200),
+            1e-3,
+        ),
         ("certified front of 678,570 maps, 11 labels, first time", median_time(cold_front), 3.0),
-        ("greedy path and tree, 150 labels", median_time(lambda: (greedy_path(many, weights), build_dendrogram(many)), 3), 2.0),
-        ("one map with intervals, stability, percentiles, 101 images", median_time(lambda: study_map(images, pair)), 0.2),
-        ("tiers with paired intervals, 101 images", median_time(lambda: compare_tiers((ids, images), pair, {}), 3), 0.5),
+        (
+            "greedy path and tree, 150 labels",
+            median_time(lambda: (greedy_path(many, weights), build_dendrogram(many)), 3),
+            2.0,
+        ),
+        (
+            "one map with intervals, stability, percentiles, 101 images",
+            median_time(lambda: study_map(images, pair)),
+            0.2,
+        ),
+        (
+            "tiers with paired intervals, 101 images",
+            median_time(lambda: compare_tiers((ids, images), pair, {}), 3),
+            0.5,
+        ),
     ]
     with tempfile.TemporaryDirectory() as folder:
         workspace = made_up(Path(folder))
         groups = [[0, 1], [2, 3]]
         start = time.perf_counter()
         workspace.tiers.sum_probabilities("made-1", "validation", groups)
-        rows.append(("summed probabilities, one image 360 x 480", (time.perf_counter() - start) / 8, 0.1))
+        rows.append(
+            ("summed probabilities, one image 360 x 480", (time.perf_counter() - start) / 8, 0.1)
+        )
         rows.append(("slider move, whole page, server only", slider_moves(Path(folder)), 0.2))
     return rows
 
@@ -126,7 +160,15 @@ def main() -> None:
     options = parser.parse_args()
     rows = measure()
     if options.json:
-        print(json.dumps([{"what": what, "seconds": seconds, "limit": limit} for what, seconds, limit in rows], indent=1))
+        print(
+            json.dumps(
+                [
+                    {"what": what, "seconds": seconds, "limit": limit}
+                    for what, seconds, limit in rows
+                ],
+                indent=1,
+            )
+        )
         return
     for what, seconds, limit in rows:
         print(f"{what:<60}{1000 * seconds:>10.2f} ms{seconds / limit:>8.2f} of the limit")

@@ -2,7 +2,8 @@
 
     python benchmarks/bench_evaluation.py [--camvid FOLDER] [--json]
 
-Peers that are not installed are left out. Each time is the median of several runs; quote ratios, not seconds.
+Peers that are not installed are left out. Each time is the median of several runs; quote ratios,
+not seconds.
 """
 
 import argparse
@@ -36,8 +37,14 @@ def masks(classes: int, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]
     rng = np.random.default_rng(classes)
     true, predicted = [], []
     for _ in range(count):
-        mask = cv2.resize(rng.integers(0, classes, (23, 30)).astype(np.uint8), (480, 360), interpolation=cv2.INTER_NEAREST)
-        guess = np.where(rng.random(mask.shape) < 0.15, rng.integers(0, classes, mask.shape), mask).astype(np.uint8)
+        mask = cv2.resize(
+            rng.integers(0, classes, (23, 30)).astype(np.uint8),
+            (480, 360),
+            interpolation=cv2.INTER_NEAREST,
+        )
+        guess = np.where(
+            rng.random(mask.shape) < 0.15, rng.integers(0, classes, mask.shape), mask
+        ).astype(np.uint8)
         mask[:8] = 255
         true.append(mask)
         predicted.append(guess)
@@ -51,7 +58,9 @@ def counting(classes: int, count: int) -> dict[str, float]:
 
     def bincount(t: np.ndarray, p: np.ndarray) -> np.ndarray:
         keep = t != 255
-        return np.bincount(t[keep].astype(np.uint16) * classes + p[keep], minlength=classes * classes)
+        return np.bincount(
+            t[keep].astype(np.uint16) * classes + p[keep], minlength=classes * classes
+        )
 
     def histogram2d(t: np.ndarray, p: np.ndarray) -> np.ndarray:
         keep = t != 255
@@ -60,24 +69,35 @@ def counting(classes: int, count: int) -> dict[str, float]:
     def ours(t: np.ndarray, p: np.ndarray) -> np.ndarray:
         return count_confusion(t, p, classes, 255)
 
-    ways: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {"segcore": ours, "numpy bincount": bincount}
+    ways: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
+        "segcore": ours,
+        "numpy bincount": bincount,
+    }
     ways["numpy histogram2d"] = histogram2d
     try:
         metrics = importlib.import_module("sklearn.metrics")
         labels = list(range(classes))
-        ways["scikit-learn"] = lambda t, p: metrics.confusion_matrix(t.ravel(), p.ravel(), labels=labels)
+        ways["scikit-learn"] = lambda t, p: metrics.confusion_matrix(
+            t.ravel(), p.ravel(), labels=labels
+        )
     except ImportError:
         pass
     found = {}
     for name, way in ways.items():
         few = 4 if name in ("scikit-learn", "numpy histogram2d") else count
-        seconds = median_time(lambda way=way, few=few: [way(t, p) for t, p in zip(true[:few], predicted[:few], strict=True)])
+        seconds = median_time(
+            lambda way=way, few=few: [
+                way(t, p) for t, p in zip(true[:few], predicted[:few], strict=True)
+            ]
+        )
         found[name] = megapixels * few / count / seconds
     for way in ways.values():
         counted = np.asarray(way(true[0], predicted[0]), np.int64).reshape(classes, classes)
         np.testing.assert_array_equal(counted, ours(true[0], predicted[0]))
     with ThreadPoolExecutor(2) as pool:
-        found["segcore, 2 threads"] = megapixels / median_time(lambda: list(pool.map(ours, true, predicted)))
+        found["segcore, 2 threads"] = megapixels / median_time(
+            lambda: list(pool.map(ours, true, predicted))
+        )
     return found
 
 
@@ -94,11 +114,20 @@ def camvid(folder: Path) -> dict[str, float]:
     guesses = [np.roll(np.where(m < 11, m, 0), 2, 1).astype(np.uint8) for m in map(read, files)]
 
     def judge() -> Any:
-        counts = np.stack([count_confusion(read(f), g, 11, 255) for f, g in zip(files, guesses, strict=True)])
-        return evaluate(counts, [f.stem for f in files], label_set, "test", sizes=[(360, 480)] * len(files)).to_json()
+        counts = np.stack(
+            [count_confusion(read(f), g, 11, 255) for f, g in zip(files, guesses, strict=True)]
+        )
+        return evaluate(
+            counts, [f.stem for f in files], label_set, "test", sizes=[(360, 480)] * len(files)
+        ).to_json()
 
     reading, judging = median_time(lambda: [read(f) for f in files]), median_time(judge)
-    return {"masks": len(files), "read_s": reading, "read_and_evaluate_s": judging, "ratio": judging / reading}
+    return {
+        "masks": len(files),
+        "read_s": reading,
+        "read_and_evaluate_s": judging,
+        "ratio": judging / reading,
+    }
 
 
 def random_counts(classes: int) -> np.ndarray:
@@ -121,23 +150,37 @@ def compression() -> dict[str, float]:
     weights = label_priors(many)["pixel"]
     thousand = np.repeat(eleven[None], 1000, 0)
     return {
-        "all scores of one map, 11 classes": median_time(lambda: score_maps(eleven, pair, priors), 50),
+        "all scores of one map, 11 classes": median_time(
+            lambda: score_maps(eleven, pair, priors), 50
+        ),
         "certified front, 11 classes, first time": median_time(cold_front),
-        "certified front, 11 classes, again": median_time(lambda: find_front(eleven, priors["pixel"])),
+        "certified front, 11 classes, again": median_time(
+            lambda: find_front(eleven, priors["pixel"])
+        ),
         "whole study, 11 classes": median_time(lambda: compress(eleven).to_json()),
-        "optimum for every number of groups, 14 classes": median_time(lambda: exact_maps(fourteen, label_priors(fourteen)["pixel"]), 3),
-        "greedy path and dendrogram, 150 classes": median_time(lambda: (greedy_path(many, weights), build_dendrogram(many)), 3),
+        "optimum for every number of groups, 14 classes": median_time(
+            lambda: exact_maps(fourteen, label_priors(fourteen)["pixel"]), 3
+        ),
+        "greedy path and dendrogram, 150 classes": median_time(
+            lambda: (greedy_path(many, weights), build_dendrogram(many)), 3
+        ),
         "whole study, 150 classes": median_time(lambda: compress(many).to_json(), 1),
-        "seven scores of 1000 matrices, 11 classes": median_time(lambda: [function(thousand) for function in scores.SET_SCORES.values()]),
+        "seven scores of 1000 matrices, 11 classes": median_time(
+            lambda: [function(thousand) for function in scores.SET_SCORES.values()]
+        ),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Speed of counting, evaluation and label compression.")
+    parser = argparse.ArgumentParser(
+        description="Speed of counting, evaluation and label compression."
+    )
     parser.add_argument("--camvid", type=Path, help="folder with masks/test/*.png")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    found: dict[str, Any] = {f"counting, {c} classes, megapixels/s": counting(c, 60) for c in (12, 150)}
+    found: dict[str, Any] = {
+        f"counting, {c} classes, megapixels/s": counting(c, 60) for c in (12, 150)
+    }
     found["compression, s"] = compression()
     if options.camvid:
         found["evaluation of test masks"] = camvid(options.camvid)
@@ -148,7 +191,10 @@ def main() -> None:
         print(title)
         slowest = min(rows.values()) if title.startswith("counting") else None
         for name, value in rows.items():
-            print(f"  {name:<50}{value:>12.4g}" + (f"   {value / slowest:.1f} x the slowest" if slowest else ""))
+            print(
+                f"  {name:<50}{value:>12.4g}"
+                + (f"   {value / slowest:.1f} x the slowest" if slowest else "")
+            )
 
 
 if __name__ == "__main__":

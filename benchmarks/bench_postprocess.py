@@ -2,9 +2,10 @@
 
     python benchmarks/bench_postprocess.py [--data FOLDER] [--images N] [--only NAME ...] [--json]
 
-Images and masks come from CamVid (``--data``, by default ``../shared/data/camvid`` beside the checkout), or are drawn where it is absent.
-Probabilities are simulated: the blurred true mask at 192 x 256 with smooth noise, so that about a tenth of the pixels is disputed, as of
-a trained network. What the CRF does with them is the same work.
+Images and masks come from CamVid (``--data``, by default ``../shared/data/camvid`` beside the
+checkout), or are drawn where it is absent. Probabilities are simulated: the blurred true mask at
+192 x 256 with smooth noise, so that about a tenth of the pixels is disputed, as of a trained
+network. What the CRF does with them is the same work.
 """
 
 import argparse
@@ -43,7 +44,9 @@ SPLIT = 233
 """Images of CamVid's test split."""
 
 
-def seconds(work: Callable[[], Any], repeats: int = 1, clock: Callable[[], float] = time.process_time) -> tuple[float, Any]:
+def seconds(
+    work: Callable[[], Any], repeats: int = 1, clock: Callable[[], float] = time.process_time
+) -> tuple[float, Any]:
     """Best time of a call and its result: processor seconds of this process, which a neighbour's load changes little, or wall seconds."""
     best, result = float("inf"), None
     for _ in range(repeats):
@@ -64,7 +67,9 @@ def bench_crf_processes(scenes: list[Any]) -> dict[str, Any]:
         write_split(workspace, scenes)
 
         def evaluate(name: str, pool: Executor) -> RunFolder:
-            run = RunFolder.create(workspace / "runs", name, EvaluateConfig("bench", ("member",), crf=CRFParameters()))
+            run = RunFolder.create(
+                workspace / "runs", name, EvaluateConfig("bench", ("member",), crf=CRFParameters())
+            )
             evaluate_run(run, pool)
             return run
 
@@ -72,13 +77,27 @@ def bench_crf_processes(scenes: list[Any]) -> dict[str, Any]:
             evaluate(f"warm-{id(pool)}", pool)
         rounds = []
         for turn in range(3):  # in turns, so that a neighbour's load meets both
-            single, alone = seconds(lambda t=turn: evaluate(f"one-{t}", one), clock=time.perf_counter)
-            double, together = seconds(lambda t=turn: evaluate(f"two-{t}", two), clock=time.perf_counter)
+            single, alone = seconds(
+                lambda t=turn: evaluate(f"one-{t}", one), clock=time.perf_counter
+            )
+            double, together = seconds(
+                lambda t=turn: evaluate(f"two-{t}", two), clock=time.perf_counter
+            )
             rounds.append((single / double, single, double))
         names = [str(n) for n in range(len(scenes))]
-        identical = all(np.array_equal(alone.read_mask("test", "crf", n), together.read_mask("test", "crf", n)) for n in names)
+        identical = all(
+            np.array_equal(alone.read_mask("test", "crf", n), together.read_mask("test", "crf", n))
+            for n in names
+        )
     ratio, single, double = sorted(rounds)[1]
-    return {"images": len(scenes), "seconds_1": single, "seconds_2": double, "ratio": ratio, "identical": identical, "asked": 1.6}
+    return {
+        "images": len(scenes),
+        "seconds_1": single,
+        "seconds_2": double,
+        "ratio": ratio,
+        "identical": identical,
+        "asked": 1.6,
+    }
 
 
 def bench_preview(scenes: list[Any]) -> dict[str, Any]:
@@ -93,7 +112,9 @@ def bench_preview(scenes: list[Any]) -> dict[str, Any]:
         plain.append(probabilities.argmax(-1))
     slow, fast = np.median(times, axis=0)
     changed = [f != p for f, p in zip(full, plain, strict=True)]
-    among = float(np.mean([(q == f)[c].mean() for q, f, c in zip(quick, full, changed, strict=True)]))
+    among = float(
+        np.mean([(q == f)[c].mean() for q, f, c in zip(quick, full, changed, strict=True)])
+    )
     return {
         "seconds_full": slow,
         "seconds_preview": fast,
@@ -109,7 +130,9 @@ def bench_dropping(scenes: list[Any]) -> dict[str, Any]:
     for number, (image, mask) in enumerate(scenes[:4]):
         probabilities = resize_probabilities(simulate(mask, 150, number), image.shape[:2])
         slow, refined = seconds(lambda p=probabilities, i=image: DenseCRF().refine(p, i))
-        fast, dropped = seconds(lambda p=probabilities, i=image: DenseCRF(CRFParameters(drop_below=0.1)).refine(p, i))
+        fast, dropped = seconds(
+            lambda p=probabilities, i=image: DenseCRF(CRFParameters(drop_below=0.1)).refine(p, i)
+        )
         times.append((slow, fast))
         full.append(refined.argmax(-1))
         quick.append(dropped.argmax(-1))
@@ -117,14 +140,21 @@ def bench_dropping(scenes: list[Any]) -> dict[str, Any]:
     slow, fast = np.median(times, axis=0)
     ratio = float(np.median([a / b for a, b in times]))
     same = agreement(full, quick)
-    return {"seconds_all": slow, "seconds_kept": fast, "classes_kept": kept, "ratio": ratio, "agreement": same, "asked": "1.4 at .998"}
+    return {
+        "seconds_all": slow,
+        "seconds_kept": fast,
+        "classes_kept": kept,
+        "ratio": ratio,
+        "agreement": same,
+        "asked": "1.4 at .998",
+    }
 
 
 def bench_subsets(scenes: list[Any]) -> dict[str, Any]:
     """Every subset of five members on a split of CamVid's size, against reading its probabilities once.
 
-    ``ratio`` compares the pass itself (read and count) in one process; ``run`` the whole background run with masks read and intervals
-    drawn, in two warm processes, with reading alone in one.
+    ``ratio`` compares the pass itself (read and count) in one process; ``run`` the whole background
+    run with masks read and intervals drawn, in two warm processes, with reading alone in one.
     """
     names = [f"member-{m}" for m in range(MEMBERS)]
     with tempfile.TemporaryDirectory() as folder, open_pool(2) as pool:
@@ -140,18 +170,37 @@ def bench_subsets(scenes: list[Any]) -> dict[str, Any]:
             return ((members(number), masks[number]) for number in range(SPLIT))
 
         def run_it(turn: int) -> None:
-            subsets_run(RunFolder.create(workspace / "runs", f"subsets-{turn}", SubsetsConfig("bench", tuple(names), "test")), pool)
+            subsets_run(
+                RunFolder.create(
+                    workspace / "runs",
+                    f"subsets-{turn}",
+                    SubsetsConfig("bench", tuple(names), "test"),
+                ),
+                pool,
+            )
 
         run_it(-1)
         rounds = []
         for turn in range(3):
             read, _ = seconds(lambda: [len(members(number)) for number in range(SPLIT)])
-            scored, _ = seconds(lambda: [c.shape for c in count_subsets(images(), MEMBERS, CLASSES)])
-            wall, _ = seconds(lambda: [len(members(number)) for number in range(SPLIT)], clock=time.perf_counter)
+            scored, _ = seconds(
+                lambda: [c.shape for c in count_subsets(images(), MEMBERS, CLASSES)]
+            )
+            wall, _ = seconds(
+                lambda: [len(members(number)) for number in range(SPLIT)], clock=time.perf_counter
+            )
             whole, _ = seconds(lambda t=turn: run_it(t), clock=time.perf_counter)
             rounds.append((scored / read, read, scored, whole / wall, whole))
-    ratio, read, scored, run, whole = (float(np.median(column)) for column in zip(*rounds, strict=True))
-    times = {"seconds_read": read, "seconds_read_and_score": scored, "ratio": ratio, "seconds_run": whole, "run_ratio": run}
+    ratio, read, scored, run, whole = (
+        float(np.median(column)) for column in zip(*rounds, strict=True)
+    )
+    times = {
+        "seconds_read": read,
+        "seconds_read_and_score": scored,
+        "ratio": ratio,
+        "seconds_run": whole,
+        "run_ratio": run,
+    }
     return {"images": SPLIT, "subsets": 2**MEMBERS - 1, **times, "asked": "at most 3"}
 
 
@@ -165,7 +214,9 @@ def bench_crf_search(scenes: list[Any]) -> dict[str, Any]:
         def search(name: str, pool: Executor) -> dict[str, Any]:
             run = RunFolder.create(workspace / "runs", name, config)
             crf_search_run(run, pool)
-            return {key: value for key, value in run.read_json("crf_search").items() if key != "run"}
+            return {
+                key: value for key, value in run.read_json("crf_search").items() if key != "run"
+            }
 
         for number, pool in enumerate((one, two)):
             list(pool.map(len, [[]] * 4))
@@ -173,10 +224,19 @@ def bench_crf_search(scenes: list[Any]) -> dict[str, Any]:
         rounds = []
         for turn in range(2):
             single, alone = seconds(lambda t=turn: search(f"one-{t}", one), clock=time.perf_counter)
-            double, together = seconds(lambda t=turn: search(f"two-{t}", two), clock=time.perf_counter)
+            double, together = seconds(
+                lambda t=turn: search(f"two-{t}", two), clock=time.perf_counter
+            )
             rounds.append((single / double, single, double))
     ratio, single, double = sorted(rounds)[0]
-    return {"images": len(scenes), "seconds_1": single, "seconds_2": double, "ratio": ratio, "identical": alone == together, "asked": 1.6}
+    return {
+        "images": len(scenes),
+        "seconds_1": single,
+        "seconds_2": double,
+        "ratio": ratio,
+        "identical": alone == together,
+        "asked": 1.6,
+    }
 
 
 def bench_mean(scenes: list[Any]) -> dict[str, Any]:
@@ -186,11 +246,19 @@ def bench_mean(scenes: list[Any]) -> dict[str, Any]:
     size = image.shape[:2]
 
     def naive() -> np.ndarray:
-        return np.mean(np.stack([cv2.resize(m, size[::-1], interpolation=cv2.INTER_LINEAR) for m in members]), axis=0).argmax(-1)
+        return np.mean(
+            np.stack([cv2.resize(m, size[::-1], interpolation=cv2.INTER_LINEAR) for m in members]),
+            axis=0,
+        ).argmax(-1)
 
     naively, one = seconds(naive, 5)
     streamed, two = seconds(lambda: combine_to_size(iter(members), size).argmax(-1), 5)
-    return {"seconds_naive": naively, "seconds": streamed, "ratio": naively / streamed, "agreement": agreement([one], [two])}
+    return {
+        "seconds_naive": naively,
+        "seconds": streamed,
+        "ratio": naively / streamed,
+        "agreement": agreement([one], [two]),
+    }
 
 
 def bench_memory(scenes: list[Any]) -> dict[str, Any]:
@@ -211,7 +279,11 @@ def stream(count: int) -> None:
     for _ in range(count):
         prediction = combine_to_size((m.copy() for m in members), (360, 480)).argmax(-1)
         total += np.bincount(prediction.ravel(), minlength=CLASSES)
-    (peak,) = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    (peak,) = [
+        line.split()[1]
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    ]
     print(json.dumps({"peak_mb": round(int(peak) / 1024, 1), "pixels": int(total.sum())}))
 
 
@@ -238,14 +310,19 @@ def main() -> None:
         stream(options.stream)
         return
     scenes = read_scenes(options.data, options.images)
-    results: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"}
+    results: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
+    }
     for name in options.only:
         if name.startswith("crf") and not is_available():
             print(f"{name}: left out, pydensecrf is not installed", file=sys.stderr)
             continue
         results[name] = BENCHES[name](scenes)
         if not options.json:
-            shown = [f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in results[name].items()]
+            shown = [
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in results[name].items()
+            ]
             print(f"{name:16}", ", ".join(shown), flush=True)
     if options.json:
         print(json.dumps(results, default=float))

@@ -2,9 +2,10 @@
 
     python benchmarks/bench_tasks.py [--folder FOLDER] [--shots FOLDER]
 
-Works in a temporary workspace with the demo open; no training is done, runs only wait in the queue. ``--folder`` is what the first
-task imports (without it twenty small scenes are made); ``--shots`` keeps a picture of each task's end. A click counts once, choosing a
-field to type into counts as one, and what is typed is counted beside it. Seconds are those of a script that does not think.
+Works in a temporary workspace with the demo open; no training is done, runs only wait in the queue.
+``--folder`` is what the first task imports (without it twenty small scenes are made); ``--shots``
+keeps a picture of each task's end. A click counts once, choosing a field to type into counts as
+one, and what is typed is counted beside it. Seconds are those of a script that does not think.
 """
 
 import argparse
@@ -70,7 +71,9 @@ def find_the_images_of_the_rarest_class(walk: Walk, folder: Path) -> None:
 def launch_five_members(walk: Walk, folder: Path) -> None:
     page = walk.page
     walk.click(page.get_by_role("link", name="Train", exact=True))
-    splits, start = (page.get_by_role("button", name=name) for name in ("Make splits", "Start 5 members of it"))
+    splits, start = (
+        page.get_by_role("button", name=name) for name in ("Make splits", "Start 5 members of it")
+    )
     walk.see(splits.or_(start))
     if splits.count():  # the folder came without
         walk.click(splits)
@@ -123,17 +126,31 @@ def make_folder(folder: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--shots", type=Path)
-    parser.add_argument("--only", type=int, nargs="+", metavar="NUMBER", help="walk these tasks alone, counted from 1")
+    parser.add_argument(
+        "--only",
+        type=int,
+        nargs="+",
+        metavar="NUMBER",
+        help="walk these tasks alone, counted from 1",
+    )
     options = parser.parse_args()
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
     print(f"{'task':38s} {'clicks':>6s} {'typed':>6s} {'seconds':>8s}")
     with tempfile.TemporaryDirectory() as made:
         folder = options.folder or make_folder(Path(made) / "village")
         Workspace(Path(made) / "workspace").demo.open()
-        with served(Path(made) / "workspace", SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
+        with (
+            served(Path(made) / "workspace", SEGSCOPE_NO_WORK="1") as (url, _),
+            browser() as chromium,
+        ):
             for number, task in enumerate(TASKS):
                 if options.only and number + 1 not in options.only:
                     continue
@@ -144,7 +161,13 @@ def main() -> None:
                 walk, start = Walk(page), time.perf_counter()
                 task(walk, folder.resolve())
                 seconds = time.perf_counter() - start
-                print(f"{task.__name__.replace('_', ' '):38s} {walk.clicks:6d} {walk.typed:6d} {seconds:8.1f}", flush=True)
+                print(
+                    (
+                        f"{task.__name__.replace('_', ' '):38s} {walk.clicks:6d} "
+                        f"{walk.typed:6d} {seconds:8.1f}"
+                    ),
+                    flush=True,
+                )
                 if options.shots:
                     options.shots.mkdir(parents=True, exist_ok=True)
                     page.screenshot(path=options.shots / f"task-{number + 1}.png", full_page=True)

@@ -3,7 +3,8 @@
     python benchmarks/bench_viewer.py [--port PORT]
 
 Needs Chromium and the test requirements; draws in software where there is no GPU. "painted" is the
-time of a repaint until every panel's pixels can be read back, so drawing that the browser put off is in it.
+time of a repaint until every panel's pixels can be read back, so drawing that the browser put off
+is in it.
 """
 
 import argparse
@@ -23,7 +24,14 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 HARNESS = ROOT / "tests" / "browser" / "harness_viewer.py"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 
 # Do something n times, a frame apart; returns the milliseconds each repaint took.
 TIMED = """async ([code, times]) => {
@@ -87,14 +95,30 @@ def open_scene(page: Page, url: str, query: str) -> None:
 def time_gestures(page: Page, names: list[str], times: int) -> None:
     for name in names:
         took = page.evaluate(TIMED, [GESTURES[name], times])[2:]  # the first two warm up
-        page.evaluate(TIMED, ["viewer.showAllClasses(); viewer.change({ errors: false, fill: 'fill' }); viewer.fit()", 1])
-        print(f"  {name:24s} painted in {statistics.median(took):6.1f} ms (longest {max(took):6.1f})")
+        page.evaluate(
+            TIMED,
+            [
+                (
+                    "viewer.showAllClasses(); viewer.change({ errors: false, fill: 'fill' }); "
+                    "viewer.fit()"
+                ),
+                1,
+            ],
+        )
+        print(
+            f"  {name:24s} painted in {statistics.median(took):6.1f} ms (longest {max(took):6.1f})"
+        )
 
 
 def count_bytes(page: Page) -> list[int]:
     """A counter of what comes over the socket from the next reload on."""
     received = [0]
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.__setitem__(0, received[0] + len(data))))
+    page.on(
+        "websocket",
+        lambda socket: socket.on(
+            "framereceived", lambda data: received.__setitem__(0, received[0] + len(data))
+        ),
+    )
     page.reload()
     page.locator("[data-painted]").wait_for()
     return received
@@ -121,14 +145,20 @@ def time_steps(page: Page) -> None:
             took.append(time_key(page, key))
             page.wait_for_timeout(200)
             sent.append(received[0])
-        print(f"  {label:24s} {statistics.median(took):6.0f} ms, {statistics.median(sent) / 1000:6.1f} KB over the socket")
+        print(
+            f"  {label:24s} {statistics.median(took):6.0f} ms, "
+            f"{statistics.median(sent) / 1000:6.1f} KB over the socket"
+        )
 
 
 def time_walk(page: Page) -> None:
     """Next image with a filmstrip: the browser has it ahead; the bytes are those of the one after it."""
     received = count_bytes(page)
     took, sent = [], []
-    ahead = "() => { const { album } = window.__segviewer.viewer; return album.scenes.has(album.name(album.neighbour(1))); }"
+    ahead = (
+        "() => { const { album } = window.__segviewer.viewer; return "
+        "album.scenes.has(album.name(album.neighbour(1))); }"
+    )
     for _ in range(5):
         page.wait_for_function(ahead)
         page.wait_for_timeout(300)
@@ -138,7 +168,10 @@ def time_walk(page: Page) -> None:
         page.wait_for_timeout(300)
         sent.append(received[0])
     kilobytes = statistics.median(sent) / 1000
-    print(f"  {'next, ahead':24s} {statistics.median(took):6.0f} ms (longest {max(took):.0f}), {kilobytes:6.1f} KB over the socket")
+    print(
+        f"  {'next, ahead':24s} {statistics.median(took):6.0f} ms (longest "
+        f"{max(took):.0f}), {kilobytes:6.1f} KB over the socket"
+    )
 
 
 def main() -> None:
@@ -151,7 +184,17 @@ def main() -> None:
     print_bytes()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    command = [sys.executable, "-m", "streamlit", "run", str(HARNESS), "--server.port", str(port), "--server.fileWatcherType", "none"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(HARNESS),
+        "--server.port",
+        str(port),
+        "--server.fileWatcherType",
+        "none",
+    ]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, **quiet)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -162,7 +205,9 @@ def main() -> None:
             except OSError:
                 time.sleep(0.1)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+            browser = playwright.chromium.launch(
+                executable_path=chromium, headless=True, args=FLAGS
+            )
             page = browser.new_page(viewport={"width": 1440, "height": 1000})
             print("480 x 360, 4 panels")
             open_scene(page, url, "panels=4")

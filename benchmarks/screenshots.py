@@ -2,8 +2,9 @@
 
     make screenshots            # or: python benchmarks/screenshots.py [--only NAME ...] [--out FOLDER]
 
-Opens the demo in a temporary workspace, starts the app on it and walks it in Chromium. Pictures are WebP files of about 100 KB; those
-that the list below does not name are removed. Taken from the demo only, so they are alike on every machine.
+Opens the demo in a temporary workspace, starts the app on it and walks it in Chromium. Pictures are
+WebP files of about 100 KB; those that the list below does not name are removed. Taken from the demo
+only, so they are alike on every machine.
 """
 
 import argparse
@@ -61,7 +62,12 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
         "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, "Percent of"),
         "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
         "merge": Shot("compress", {"run": demo["ensemble"], "split": "validation"}, chart),
-        "pairs": Shot("compress", {"run": demo["ensemble"], "split": "validation"}, "text=Pairs worth a thought", "Pairs worth a thought"),
+        "pairs": Shot(
+            "compress",
+            {"run": demo["ensemble"], "split": "validation"},
+            "text=Pairs worth a thought",
+            "Pairs worth a thought",
+        ),
     }
 
 
@@ -82,7 +88,9 @@ def import_faulty(workspace: Workspace, source: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:2000])
     empty = sorted((source / "masks" / "train").iterdir())[5]
     Image.fromarray(np.full(np.asarray(Image.open(empty)).shape, 255, np.uint8)).save(empty)
-    rows = [f"{c.id},{c.name},no" for c in demo.label_set.classes] + [f"{c.id},{c.name},yes" for c in demo.label_set.ignored]
+    rows = [f"{c.id},{c.name},no" for c in demo.label_set.classes] + [
+        f"{c.id},{c.name},yes" for c in demo.label_set.ignored
+    ]
     (source / "classes.csv").write_text("\n".join(["id,name,ignore", *rows]) + "\n")
     workspace.datasets.import_(source, FAULTY)
 
@@ -95,9 +103,14 @@ def take(page: Page, url: str, shot: Shot) -> bytes:
         page.locator(shot.seen).first.wait_for(timeout=SECONDS)
     settle(page, SECONDS)
     if shot.top:
-        page.get_by_text(shot.top).first.evaluate("(found) => found.scrollIntoView({ block: 'start' })")
+        page.get_by_text(shot.top).first.evaluate(
+            "(found) => found.scrollIntoView({ block: 'start' })"
+        )
     page.mouse.move(5, 5)
-    page.evaluate("() => document.querySelectorAll('[data-testid=stSidebar] code').forEach((path) => { path.textContent = 'workspace'; })")
+    page.evaluate(
+        "() => document.querySelectorAll('[data-testid=stSidebar] code').forEach((path) => "
+        "{ path.textContent = 'workspace'; })"
+    )
     page.wait_for_timeout(900)  # charts and panels fade in
     return page.screenshot()
 
@@ -105,7 +118,9 @@ def take(page: Page, url: str, shot: Shot) -> bytes:
 def report(page: Page, workspace: Workspace, folder: Path) -> bytes:
     """Write the report that a reviewer is handed, and return a PNG of its beginning."""
     file = folder / "report.html"
-    file.write_text(workspace.reports.page([workspace.demo.open()["ensemble"]], "test"), encoding="utf-8")
+    file.write_text(
+        workspace.reports.page([workspace.demo.open()["ensemble"]], "test"), encoding="utf-8"
+    )
     page.goto(file.as_uri())
     page.wait_for_timeout(500)
     return page.screenshot()
@@ -118,7 +133,9 @@ def keep(png: bytes, file: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="take these pictures alone")
     options = parser.parse_args()
@@ -130,12 +147,19 @@ def main() -> None:
         import_faulty(workspace, Path(made) / FAULTY)
         names = [*listed, "report"]
         with served(workspace.folder, SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
-            pages = {scheme: chromium.new_context(viewport=SIZE, color_scheme=scheme).new_page() for scheme in ("light", "dark")}
+            pages = {
+                scheme: chromium.new_context(viewport=SIZE, color_scheme=scheme).new_page()
+                for scheme in ("light", "dark")
+            }
             for name in [n for n in names if not options.only or n in options.only]:
                 for scheme, page in pages.items():
                     page.set_default_timeout(SECONDS)
                     try:
-                        png = report(page, workspace, Path(made)) if name == "report" else take(page, url, listed[name])
+                        png = (
+                            report(page, workspace, Path(made))
+                            if name == "report"
+                            else take(page, url, listed[name])
+                        )
                     except Error as error:
                         print(f"{name}-{scheme}: {error.message}", flush=True)
                         failed.append(f"{name}-{scheme}")
@@ -143,7 +167,9 @@ def main() -> None:
                     size = keep(png, options.out / f"{name}-{scheme}.webp")
                     total += size
                     print(f"{name}-{scheme}.webp  {size / 1000:.0f} KB", flush=True)
-    for stale in set(options.out.glob("*.webp")) - {options.out / f"{n}-{s}.webp" for n in names for s in ("light", "dark")}:
+    for stale in set(options.out.glob("*.webp")) - {
+        options.out / f"{n}-{s}.webp" for n in names for s in ("light", "dark")
+    }:
         stale.unlink()
     print(f"{total / 1e6:.2f} MB in {time.perf_counter() - start:.0f} s")
     if failed:

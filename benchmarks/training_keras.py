@@ -34,7 +34,12 @@ def ours(steps: int, precision: str) -> dict[str, float]:
     began = time.monotonic()
     model = build_model(ModelConfig("unet", "resnet50", "none"), CLASSES, (HEIGHT, WIDTH))
     loss = build_loss("cross_entropy", CLASSES, 255)
-    learner = Learner(model, loss, build_optimizer(RecipeConfig(precision=precision)), tf.distribute.get_strategy())
+    learner = Learner(
+        model,
+        loss,
+        build_optimizer(RecipeConfig(precision=precision)),
+        tf.distribute.get_strategy(),
+    )
     batch = Batch(images, masks, BATCH)
     float(learner.train(batch, 1e-3)[0])
     return measure(began, steps, lambda: float(learner.train(batch, 1e-3)[0]))
@@ -47,9 +52,16 @@ def keras_fit(steps: int, precision: str) -> dict[str, float]:
     times = []
     began = time.monotonic()
     model = build_model(ModelConfig("unet", "resnet50", "none"), CLASSES, (HEIGHT, WIDTH))
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
-    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.monotonic()))
-    repeated = np.concatenate([images] * (steps + 1)).astype("float32"), np.concatenate([masks] * (steps + 1))
+    model.compile(
+        "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    )
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: times.append(time.monotonic())
+    )
+    repeated = (
+        np.concatenate([images] * (steps + 1)).astype("float32"),
+        np.concatenate([masks] * (steps + 1)),
+    )
     model.fit(*repeated, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[note])
     gaps = [b - a for a, b in pairwise(times)]
     return {"first": times[0] - began, "images_per_second": BATCH / statistics.median(gaps)}
@@ -58,13 +70,17 @@ def keras_fit(steps: int, precision: str) -> dict[str, float]:
 def pipeline(steps: int, precision: str) -> dict[str, float]:
     """Our input pipeline, augmenting, read by a consumer that does nothing."""
     rng = np.random.default_rng(0)
-    classes = tuple(LabelClass(i, f"class {i}", (20 * i, 255 - 20 * i, 10 * i)) for i in range(CLASSES))
+    classes = tuple(
+        LabelClass(i, f"class {i}", (20 * i, 255 - 20 * i, 10 * i)) for i in range(CLASSES)
+    )
     with tempfile.TemporaryDirectory() as folder:
         samples = []
         for i in range(64):
             mask = np.kron(rng.integers(0, CLASSES, (9, 12)), np.ones((40, 40))).astype(np.uint8)
             noise = rng.normal(0, 15, (360, 480, 3)) + 18 * mask[..., None] + 20
-            samples.append(ArraySample(f"{i}", np.clip(noise, 0, 255).astype(np.uint8), mask, "train"))
+            samples.append(
+                ArraySample(f"{i}", np.clip(noise, 0, 255).astype(np.uint8), mask, "train")
+            )
         write_dataset(Path(folder) / "set", "set", LabelSet(classes), samples)
         dataset = Dataset.open(Path(folder) / "set")
         speeds = {}

@@ -13,10 +13,17 @@ def torch_smp(steps: int, precision: str) -> dict[str, float]:
     """segmentation_models.pytorch, channels last."""
     images, masks = batch_of()
     began = time.monotonic()
-    model = smp.Unet("resnet50", encoder_weights=None, classes=CLASSES).to(memory_format=torch.channels_last)
+    model = smp.Unet("resnet50", encoder_weights=None, classes=CLASSES).to(
+        memory_format=torch.channels_last
+    )
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     loss = torch.nn.CrossEntropyLoss(ignore_index=255)
-    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float().div(255).to(memory_format=torch.channels_last)
+    x = (
+        torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+        .float()
+        .div(255)
+        .to(memory_format=torch.channels_last)
+    )
     y = torch.from_numpy(masks).long()
 
     def step() -> float:

@@ -13,7 +13,9 @@ HEIGHT, WIDTH, CLASSES, BATCH = 192, 256, 12, 8
 def batch_of() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Squares whose grey says their class: (B, H, W, 3) and (B, H, W)."""
     rng = np.random.default_rng(0)
-    masks = np.kron(rng.integers(0, CLASSES, (BATCH, HEIGHT // 16, WIDTH // 16)), np.ones((16, 16))).astype(np.uint8)
+    masks = np.kron(
+        rng.integers(0, CLASSES, (BATCH, HEIGHT // 16, WIDTH // 16)), np.ones((16, 16))
+    ).astype(np.uint8)
     return np.repeat(20 * masks[..., None], 3, -1).astype(np.uint8), masks
 
 

@@ -6,7 +6,10 @@ from segcore.ui.compare import fixed_broken, import_predictions, score_table, vi
 from segcore.ui.shared import session, split_predictions
 
 workspace = session.workspace()
-session.header("Compare", "What does it look like, which model is better, and where? All panels zoom and pan together.")
+session.header(
+    "Compare",
+    "What does it look like, which model is better, and where? All panels zoom and pan together.",
+)
 
 candidates = session.finished_runs(session.SCORED)
 if not candidates:
@@ -14,7 +17,9 @@ if not candidates:
         with st.expander("Import predictions of another tool", icon=":material/download:"):
             import_predictions.form(workspace.datasets.names())
     session.empty(
-        "There is no finished run to look at. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page"
+        "There is no finished run to look at. Train one, or open the demo, which brings five.",
+        "pages/home.py",
+        "Go to the start page",
     )
 
 row = st.container(horizontal=True, vertical_alignment="bottom")
@@ -25,13 +30,22 @@ with session.errors_shown():
 with row.container():
     stands_for = session.once_a_question(session.finished_runs(session.SCORED, dataset.name))
     siblings = [r for r in dict.fromkeys(stands_for.values()) if r != run]
-    others = st.multiselect("Beside it", siblings, key="beside", bind="query-params", placeholder="further models", max_selections=5)
+    others = st.multiselect(
+        "Beside it",
+        siblings,
+        key="beside",
+        bind="query-params",
+        placeholder="further models",
+        max_selections=5,
+    )
 with row:
     split = session.choose_split([s for s in dataset.splits if s])
 runs = (run, *others)
 
 pictures, scores, pixels, bring = st.tabs(
-    ["Pictures", "Scores side by side", "Fixed and broken", "Import predictions"], key="view_of", bind="query-params"
+    ["Pictures", "Scores side by side", "Fixed and broken", "Import predictions"],
+    key="view_of",
+    bind="query-params",
 )
 if bring.open:
     with bring:

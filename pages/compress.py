@@ -11,7 +11,10 @@ from segcore.ui.shared import run_names, session, split_predictions
 workspace = session.workspace()
 session.header(
     "Compress labels",
-    "What if two labels were one? The accuracy gained by merging, against the information lost. Nothing is predicted again.",
+    (
+        "What if two labels were one? The accuracy gained by merging, against the information "
+        "lost. Nothing is predicted again."
+    ),
 )
 
 one, two, three = st.columns([6, 4, 6], vertical_alignment="bottom")
@@ -30,7 +33,8 @@ with three:
         key="prior",
         bind="query-params",
         required=True,
-        help="What a label is worth: its share of the pixels, of the images it occurs in, the same for all, or what you say "
+        help="What a label is worth: its share of the pixels, of the images it occurs in, the "
+        "same for all, or what you say "
         "under Importance. By pixel, merging rare labels looks free.",
     )
 if not split_predictions.offer((run,), split):
@@ -51,14 +55,19 @@ with limits:
         10.0,
         0.1,
         step=0.05,
-        help="Points of accuracy that you demand for each point of entropy sold. The advice below advises no merge that pays less.",
+        help=(
+            "Points of accuracy that you demand for each point of entropy sold. The advice "
+            "below advises no merge that pays less."
+        ),
     )
     apart = compress_chooser.apart_pairs(by_id)
     importance = compress_chooser.importance(by_id)
 with session.errors_shown():
     study = queries.study(run, split, str(prior), importance, apart, float(rate))
 with chooser:
-    groups = compress_chooser.choose(run, study, by_id, dict(zip(by_id, session.hex_colors(label_set), strict=True)), apart)
+    groups = compress_chooser.choose(
+        run, study, by_id, dict(zip(by_id, session.hex_colors(label_set), strict=True)), apart
+    )
 with session.errors_shown():
     found = queries.merge(run, split, groups, str(prior), importance, apart)
 summary.cards(found)
@@ -82,8 +91,17 @@ with trade_off:
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
         figure = charts.trade_off(study["path"], study["front"], study["null_band"], found["after"])
-        st.plotly_chart(figure, key="curve", config=session.CHART, alt="Accuracy and mean IoU against the entropy kept")
-        certified = "Every partition was compared." if study["front_certified"] else "Found by search: others may be as good."
+        st.plotly_chart(
+            figure,
+            key="curve",
+            config=session.CHART,
+            alt="Accuracy and mean IoU against the entropy kept",
+        )
+        certified = (
+            "Every partition was compared."
+            if study["front_certified"]
+            else "Found by search: others may be as good."
+        )
         st.caption(f"{study['front_compared']:,} merges compared. {certified}")
     with table:
         merged = [group for group in groups if len(group) > 1]
@@ -113,13 +131,17 @@ if reported.open:
 with st.popover("Save as a label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")
     saved = st.button("Save", key="save_map", icon=":material/save:")
-    trained = st.button("Save and train with these labels", key="train_map", icon=":material/model_training:")
+    trained = st.button(
+        "Save and train with these labels", key="train_map", icon=":material/model_training:"
+    )
     if saved or trained:
         with session.errors_shown():
             workspace.scores.save_label_map(run, groups, name)
         st.toast(f"Saved {session.plain(name)}: choose it on the train page.")
         if trained:
-            st.switch_page("pages/train.py", query_params={"dataset": dataset.name, "label_map": name})
+            st.switch_page(
+                "pages/train.py", query_params={"dataset": dataset.name, "label_map": name}
+            )
 
 st.subheader("Pairs worth a thought", anchor=False)
 ADVICE = {
@@ -133,7 +155,19 @@ for verdict in study["verdicts"][:6]:
     mark, reason, attempt = st.columns([3, 14, 3], vertical_alignment="center")
     mark.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
     first, second = verdict["pair"]
-    reason.markdown(f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**: {session.plain(verdict['reason'])}")
+    reason.markdown(
+        f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**: "
+        f"{session.plain(verdict['reason'])}"
+    )
     key = f"try_{first}_{second}"
-    attempt.button("Try it", key=key, on_click=manual_merge.take, args=((first, second),), help="Merge these two alone: see the cards above.")
-st.caption(f"From the counts of {session.plain(run_names.called(run))} on {split}. Choose a merge on validation, report it on test.")
+    attempt.button(
+        "Try it",
+        key=key,
+        on_click=manual_merge.take,
+        args=((first, second),),
+        help="Merge these two alone: see the cards above.",
+    )
+st.caption(
+    f"From the counts of {session.plain(run_names.called(run))} on {split}. Choose a merge "
+    "on validation, report it on test."
+)

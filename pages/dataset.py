@@ -4,7 +4,16 @@ import streamlit as st
 
 from segcore.ui import viewer
 from segcore.ui.compare import panels
-from segcore.ui.dataset import balance_tab, classes_tab, export_form, health_tab, images_tab, import_form, locations_tab, splits_tab
+from segcore.ui.dataset import (
+    balance_tab,
+    classes_tab,
+    export_form,
+    health_tab,
+    images_tab,
+    import_form,
+    locations_tab,
+    splits_tab,
+)
 from segcore.ui.shared import manual, session, tags
 
 TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
@@ -13,10 +22,15 @@ LISTED = 2000
 """Images that a list offers at most."""
 
 workspace = session.workspace()
-session.header("Data set", "What do I have? Images and masks, classes by pixel and by image, and what does not fit.")
+session.header(
+    "Data set",
+    "What do I have? Images and masks, classes by pixel and by image, and what does not fit.",
+)
 
 names = workspace.datasets.names()
-with st.expander("Import images and masks", icon=":material/upload:", expanded=not session.own_datasets()):
+with st.expander(
+    "Import images and masks", icon=":material/upload:", expanded=not session.own_datasets()
+):
     import_form.form()
 import_form.outcome()
 if not names:
@@ -30,7 +44,11 @@ with session.errors_shown():
     dataset = workspace.datasets.open(name)
     with st.spinner("Counting pixels ...", show_time=True):
         statistics = workspace.datasets.statistics(name)
-choice = session.choose_split(["all", *dataset.splits], default="all", key="part") if dataset.splits else "all"
+choice = (
+    session.choose_split(["all", *dataset.splits], default="all", key="part")
+    if dataset.splits
+    else "all"
+)
 split = None if choice == "all" else choice
 with session.errors_shown():
     part = statistics.select(split)
@@ -54,20 +72,26 @@ cards[1].metric(
     "Classes",
     dataset.label_set.num_classes,
     border=True,
-    help=manual.see("Scored classes; ignored ones are not counted.", "data-measures#shares-and-distance"),
+    help=manual.see(
+        "Scored classes; ignored ones are not counted.", "data-measures#shares-and-distance"
+    ),
 )
 cards[2].metric(
     "Ignored pixels",
     session.percent(summary["ignored_share"]),
     border=True,
-    help=manual.see("Pixels that are neither trained on nor scored / all pixels.", "data-measures#shares-and-distance"),
+    help=manual.see(
+        "Pixels that are neither trained on nor scored / all pixels.",
+        "data-measures#shares-and-distance",
+    ),
 )
 cards[3].metric(
     "Distance, by pixel",
     written(imbalance["pixel"]["earth_mover_distance"]),
     border=True,
     help=manual.see(
-        "Earth-mover distance between the classes' shares of the pixels and equal shares: the share of pixels that would have to "
+        "Earth-mover distance between the classes' shares of the pixels and equal shares: "
+        "the share of pixels that would have to "
         "change class. 0 is balanced.",
         "data-measures#shares-and-distance",
     ),
@@ -77,15 +101,21 @@ cards[4].metric(
     written(imbalance["count"]["earth_mover_distance"]),
     border=True,
     help=manual.see(
-        "The same for shares of (image, class) pairs: in how many images each class occurs.", "data-measures#shares-and-distance"
+        "The same for shares of (image, class) pairs: in how many images each class occurs.",
+        "data-measures#shares-and-distance",
     ),
 )
 
 unnamed = classes_tab.provisional(dataset.label_set)
 if unnamed:
-    st.caption(f":material/edit: {len(unnamed)} classes carry a colour in place of a name: name them in the tab Classes.")
+    st.caption(
+        f":material/edit: {len(unnamed)} classes carry a colour in place of a name: name "
+        "them in the tab Classes."
+    )
 
-tabs = dict(zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-params"), strict=True))
+tabs = dict(
+    zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-params"), strict=True)
+)
 stem = f"{name}-{choice}"
 with next((tab for tab in tabs.values() if tab.open), tabs["Balance"]):
     if tabs["Co-occurrence and places"].open:
@@ -104,7 +134,9 @@ with next((tab for tab in tabs.values() if tab.open), tabs["Balance"]):
 st.subheader("Browse", anchor=False)
 holding, position = st.columns([2, 3], vertical_alignment="bottom")
 with holding:
-    wanted = session.choose_from("Images that hold", ["any class", *dataset.label_set.class_names], "holding")
+    wanted = session.choose_from(
+        "Images that hold", ["any class", *dataset.label_set.class_names], "holding"
+    )
 samples = workspace.datasets.holding(name, split, None if wanted == "any class" else wanted)
 if not samples:
     st.caption("No image of this split holds that class.")
@@ -113,7 +145,9 @@ with holding, session.errors_shown():
     samples = tags.choose(name, samples, "tagged")
 with position:
     if len(samples) > LISTED:
-        found = st.text_input("Name holds", key="named", placeholder=f"part of a name, among {len(samples):,}").strip()
+        found = st.text_input(
+            "Name holds", key="named", placeholder=f"part of a name, among {len(samples):,}"
+        ).strip()
         samples = [s for s in samples if found in s]
         asked = st.session_state.get("sample") or st.query_params.get("sample")
         listed = samples[:LISTED]

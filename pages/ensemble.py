@@ -9,11 +9,17 @@ from segcore.ui.shared import session
 
 workspace = session.workspace()
 session.header(
-    "Ensemble", "Which members together, and does a CRF help them? Scores come from stored probabilities, with intervals over images."
+    "Ensemble",
+    (
+        "Which members together, and does a CRF help them? Scores come from stored "
+        "probabilities, with intervals over images."
+    ),
 )
 
 choice = selection.choose()
-members, subsets, crf = st.tabs(["Members", "Subsets", "CRF"], key="tab", bind="query-params", on_change="rerun")
+members, subsets, crf = st.tabs(
+    ["Members", "Subsets", "CRF"], key="tab", bind="query-params", on_change="rerun"
+)
 if members.open:
     with members:
         ensemble_members.show(choice)
@@ -24,13 +30,28 @@ if crf.open:
     with crf:
         with session.errors_shown():
             splits = workspace.ensembles.splits(choice.members)
-        with session.errors_shown():  # validation, where settings are chosen, unless another alone was predicted
-            shown = next((s for s in ("validation", *splits) if s in splits and workspace.crf.stored(choice.members, s)), "validation")
+        with (
+            session.errors_shown()
+        ):  # validation, where settings are chosen, unless another alone was predicted
+            shown = next(
+                (
+                    s
+                    for s in ("validation", *splits)
+                    if s in splits and workspace.crf.stored(choice.members, s)
+                ),
+                "validation",
+            )
         split = session.choose_split(splits, default=shown, key="crf_lab_split")
         with session.errors_shown():
             samples = workspace.crf.stored(choice.members, split)
         if samples:
             crf_image.show(choice, split, samples)
         else:
-            st.info(f"No image of {split} was predicted by all members: predict what is missing on the first tab.", icon=":material/info:")
+            st.info(
+                (
+                    f"No image of {split} was predicted by all members: predict what is "
+                    "missing on the first tab."
+                ),
+                icon=":material/info:",
+            )
         crf_search.show(choice, split, splits)

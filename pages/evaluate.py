@@ -4,11 +4,22 @@ import json
 
 import streamlit as st
 
-from segcore.ui.evaluate import ab_comparison, boundary, calibration, confusion, label_errors, robustness, slices
+from segcore.ui.evaluate import (
+    ab_comparison,
+    boundary,
+    calibration,
+    confusion,
+    label_errors,
+    robustness,
+    slices,
+)
 from segcore.ui.shared import cached_scores, charts, manual, session, split_predictions, tables
 
 workspace = session.workspace()
-session.header("Evaluate", "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.")
+session.header(
+    "Evaluate",
+    "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.",
+)
 
 one, two = st.columns([3, 2], vertical_alignment="bottom")
 with one:
@@ -24,9 +35,17 @@ with session.errors_shown():
     stages = workspace.scores.stages(run, split)
     stage = stages[0]
     if len(stages) > 1:
-        stage = st.segmented_control("Scored", stages, default=stages[0], key="stage", bind="query-params", required=True)
+        stage = st.segmented_control(
+            "Scored", stages, default=stages[0], key="stage", bind="query-params", required=True
+        )
     stage = str(stage)
-    units = {"": "images", **{by: f"{number} {cached_scores.UNITS[by]}" for by, number in cached_scores.groupings(run, split, stage).items()}}
+    units = {
+        "": "images",
+        **{
+            by: f"{number} {cached_scores.UNITS[by]}"
+            for by, number in cached_scores.groupings(run, split, stage).items()
+        },
+    }
     by = ""
     if len(units) > 1:
         by = str(
@@ -37,8 +56,10 @@ with session.errors_shown():
                 format_func=units.__getitem__,
                 key="over",
                 required=True,
-                help="Frames of one drive or folder are alike, so drawing single images makes intervals too narrow. Drawing whole groups "
-                "with all their images (clustered bootstrap) is the honest answer where new data will come from new drives.",
+                help="Frames of one drive or folder are alike, so drawing single images makes "
+                "intervals too narrow. Drawing whole groups "
+                "with all their images (clustered bootstrap) is the honest answer where "
+                "new data will come from new drives.",
             )
         )
     report = cached_scores.report(run, split, stage, by)
@@ -54,7 +75,10 @@ cards[0].metric(
     border=True,
     height="stretch",
     help=manual.see(
-        "IoU of a class: right pixels / (true + predicted - right) pixels, over the whole split; averaged over classes.",
+        (
+            "IoU of a class: right pixels / (true + predicted - right) pixels, over the whole "
+            "split; averaged over classes."
+        ),
         "metrics#scores",
     ),
 )
@@ -64,7 +88,8 @@ cards[1].metric(
     border=True,
     height="stretch",
     help=manual.see(
-        f"Percentile bootstrap of the mean IoU: {units[by]} are drawn again with replacement, 1,000 times. One image has none; "
+        f"Percentile bootstrap of the mean IoU: {units[by]} are drawn again with "
+        "replacement, 1,000 times. One image has none; "
         "below about 20 it is too narrow.",
         "metrics#how-sure",
     ),
@@ -77,14 +102,20 @@ cards[2].metric(
     help=manual.see("Right pixels / scored pixels.", "metrics#scores"),
 )
 cards[3].metric(
-    "Images", result["num_samples"], border=True, height="stretch", help=manual.see(result["statement"], "metrics#what-is-counted")
+    "Images",
+    result["num_samples"],
+    border=True,
+    height="stretch",
+    help=manual.see(result["statement"], "metrics#what-is-counted"),
 )
 cards[4].metric(
     "Ignored pixels",
     session.percent(result["ignored_share"]),
     border=True,
     height="stretch",
-    help=manual.see("Pixels whose truth is no scored class / all pixels.", "metrics#what-is-counted"),
+    help=manual.see(
+        "Pixels whose truth is no scored class / all pixels.", "metrics#what-is-counted"
+    ),
 )
 
 
@@ -98,11 +129,15 @@ def report_page() -> bytes:
 classes = result["classes"]
 titles = ["Classes", "Confusion", "Images, hardest first", "A against B", "Parts of the split"]
 titles += ["Borders", "Confidence", "Label errors", "Robustness", "Reliability"]
-tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.tabs(titles, key="tab", bind="query-params")
+tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.tabs(
+    titles, key="tab", bind="query-params"
+)
 with tab_classes:
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = charts.class_scores(label_set.class_names, session.hex_colors(label_set), {run: [c["iou"] for c in classes]})
+        figure = charts.class_scores(
+            label_set.class_names, session.hex_colors(label_set), {run: [c["iou"] for c in classes]}
+        )
         st.plotly_chart(figure, key="class_iou", config=session.CHART, alt="IoU of each class")
     share = st.column_config.NumberColumn
     with table:
@@ -120,9 +155,14 @@ with tab_classes:
             ],
             height=38 + 35 * min(len(classes), 14),
             column_config={
-                "IoU": share(format="percent", help="Pixels right / pixels that are truly or predictedly of the class"),
+                "IoU": share(
+                    format="percent",
+                    help="Pixels right / pixels that are truly or predictedly of the class",
+                ),
                 "Dice": share(format="percent", help="2 x right / (true + predicted)"),
-                "precision": share(format="percent", help="Share of the predicted pixels that are right"),
+                "precision": share(
+                    format="percent", help="Share of the predicted pixels that are right"
+                ),
                 "recall": share(format="percent", help="Share of the true pixels that are found"),
                 "pixels": share(format="localized", help="True pixels of the class in this split"),
             },
@@ -144,7 +184,8 @@ with tab_classes:
             "text/html",
             icon=":material/description:",
             on_click="ignore",
-            help="One HTML file for a reviewer that opens offline: scores, confusion, the hardest images, config, versions, fingerprint; "
+            help="One HTML file for a reviewer that opens offline: scores, confusion, the "
+            "hardest images, config, versions, fingerprint; "
             "borders, confidence and robustness where they were measured.",
         )
         st.download_button(
@@ -162,7 +203,10 @@ with tab_images:
     st.caption("Click a row to look at that image.")
     images = result["images"]
     event = tables.draw(
-        [{"image": i["id"], "mean IoU": i["mean_iou"], "pixel accuracy": i["pixel_accuracy"]} for i in images],
+        [
+            {"image": i["id"], "mean IoU": i["mean_iou"], "pixel accuracy": i["pixel_accuracy"]}
+            for i in images
+        ],
         on_select="rerun",
         selection_mode="single-row",
         key="hardest",

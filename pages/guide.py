@@ -16,6 +16,9 @@ with contents:
     st.page_link("pages/home.py", label="To the start page", icon=":material/home:")
 st.query_params["doc"] = page
 with heading:
-    session.header(titles[page], "How is it used, and what does it mean? These pages lie in docs/ and need no network.")
+    session.header(
+        titles[page],
+        "How is it used, and what does it mean? These pages lie in docs/ and need no network.",
+    )
 with text:
     manual.show(page)

@@ -7,7 +7,13 @@ from segcore.ui.runs import table
 from segcore.ui.shared import session, tables
 
 workspace = session.workspace()
-session.header("Segscope", "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your own images.")
+session.header(
+    "Segscope",
+    (
+        "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your "
+        "own images."
+    ),
+)
 
 
 def open_demo() -> None:
@@ -35,25 +41,48 @@ with st.container(border=True):
         with session.errors_shown():
             demo = workspace.demo.open()
         text.markdown(
-            "**The demo is open**: a synthetic land-cover set with two pairs of near-duplicate labels, "
+            "**The demo is open**: a synthetic land-cover set with two pairs of "
+            "near-duplicate labels, "
             "and an ensemble of five small U-Nets."
         )
         with text.container(horizontal=True):
             query = {"run": demo["ensemble"]}
-            st.page_link("pages/compare.py", label="Look at the masks", icon=":material/view_column:", query_params=query)
-            st.page_link("pages/evaluate.py", label="Scores", icon=":material/fact_check:", query_params=query)
-            st.page_link("pages/compress.py", label="Merge labels", icon=":material/compress:", query_params=query)
+            st.page_link(
+                "pages/compare.py",
+                label="Look at the masks",
+                icon=":material/view_column:",
+                query_params=query,
+            )
+            st.page_link(
+                "pages/evaluate.py",
+                label="Scores",
+                icon=":material/fact_check:",
+                query_params=query,
+            )
+            st.page_link(
+                "pages/compress.py",
+                label="Merge labels",
+                icon=":material/compress:",
+                query_params=query,
+            )
         if action.button(
-            "Train a further member", icon=":material/model_training:", width="stretch", help="On this machine, about a minute."
+            "Train a further member",
+            icon=":material/model_training:",
+            width="stretch",
+            help="On this machine, about a minute.",
         ):
             train_further()
     else:
         text.markdown(
-            "**See it before you bring your own images.** The demo is a synthetic land-cover set with five trained members: "
+            "**See it before you bring your own images.** The demo is a synthetic "
+            "land-cover set with five trained members: "
             "image, true mask, "
-            "ensemble prediction and CRF mask side by side, scores, and the label-compression curve. Nothing is downloaded."
+            "ensemble prediction and CRF mask side by side, scores, and the "
+            "label-compression curve. Nothing is downloaded."
         )
-        if action.button("Open the demo", type="primary", icon=":material/play_arrow:", width="stretch"):
+        if action.button(
+            "Open the demo", type="primary", icon=":material/play_arrow:", width="stretch"
+        ):
             open_demo()
 
 with session.errors_shown():
@@ -66,7 +95,10 @@ with left:
     st.subheader("Data sets", anchor=False)
     if rows:
         tables.draw(
-            [{"data set": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]} for d in rows],
+            [
+                {"data set": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]}
+                for d in rows
+            ],
             alt="The data sets of this workspace",
         )
     else:
@@ -75,17 +107,27 @@ with right:
     st.subheader("Latest runs", anchor=False)
     runs = workspace.runs.rows()
     waiting = sum(r["state"] == "queued" for r in runs)
-    begun = sorted((r for r in runs if r["state"] != "queued"), key=lambda r: -(r["finished"] or r["started"] or r["created"] or 0.0))
+    begun = sorted(
+        (r for r in runs if r["state"] != "queued"),
+        key=lambda r: -(r["finished"] or r["started"] or r["created"] or 0.0),
+    )
     recent = sorted(begun, key=lambda r: r["state"] not in table.WORKING)[:8]
     if recent:
         tables.draw(
-            [{"run": r["run"], "state": table.state_title(r["state"]), "mean IoU": r["mean_iou"]} for r in recent],
+            [
+                {"run": r["run"], "state": table.state_title(r["state"]), "mean IoU": r["mean_iou"]}
+                for r in recent
+            ],
             column_config={
-                "mean IoU": st.column_config.NumberColumn(format="percent", help="Best validation mean IoU, or the final score")
+                "mean IoU": st.column_config.NumberColumn(
+                    format="percent", help="Best validation mean IoU, or the final score"
+                )
             },
             alt="The latest runs of this workspace",
         )
     elif not waiting:
         st.caption("None yet.")
     if waiting:
-        st.page_link("pages/runs.py", label=f"{waiting} wait in the queue", icon=":material/hourglass_top:")
+        st.page_link(
+            "pages/runs.py", label=f"{waiting} wait in the queue", icon=":material/hourglass_top:"
+        )

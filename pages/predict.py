@@ -10,10 +10,15 @@ from segcore.ui.shared import prediction_options, session
 workspace = session.workspace()
 session.header("Predict", "What about my own image? Upload one or many; they stay on this machine.")
 
-candidates = [r for r in session.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)]
+candidates = [
+    r for r in session.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)
+]
 if not candidates:
     session.empty(
-        "There is no trained network to predict with. Train one, or open the demo, which brings five.",
+        (
+            "There is no trained network to predict with. Train one, or open the demo, which "
+            "brings five."
+        ),
         "pages/home.py",
         "Go to the start page",
     )

@@ -6,12 +6,18 @@ from segcore.ui.runs import detail, queue, table
 from segcore.ui.shared import session
 
 workspace = session.workspace()
-session.header("Runs", "How is it going? Every run lives in its own process and folder; this page only looks.")
+session.header(
+    "Runs", "How is it going? Every run lives in its own process and folder; this page only looks."
+)
 
 rows = workspace.runs.rows()
 table.undo()
 if not rows:
-    session.empty("Nothing has been run yet. Choose a network and a recipe, and start.", "pages/train.py", "Train")
+    session.empty(
+        "Nothing has been run yet. Choose a network and a recipe, and start.",
+        "pages/train.py",
+        "Train",
+    )
 
 queue.under_way(rows)
 chosen = table.table(rows)

@@ -6,7 +6,13 @@ from segcore.ui.shared import session
 from segcore.ui.train import augmentation_preview, form, preflight, presets
 
 workspace = session.workspace()
-session.header("Train", "What shall learn it? Five choices are enough; the rest unfolds. The run goes on when the browser closes.")
+session.header(
+    "Train",
+    (
+        "What shall learn it? Five choices are enough; the rest unfolds. The run goes on when "
+        "the browser closes."
+    ),
+)
 
 name = session.choose_dataset()
 with session.errors_shown():
@@ -25,7 +31,12 @@ with ways:
 if config is not None:
     augmentation_preview.preview(config)
     preflight.before(config, members)
-if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=config is None) and config is not None:
+if (
+    st.button(
+        "Start training", type="primary", icon=":material/play_arrow:", disabled=config is None
+    )
+    and config is not None
+):
     with session.errors_shown():
         runs = workspace.runs.train(config, members=members)
     st.toast(f"Started {len(runs)} run(s)")

@@ -10,7 +10,10 @@ from segcore.ui.tune import results
 workspace = session.workspace()
 session.header(
     "Tune",
-    "Which settings are best? A study tries many, each by a training run of its own, and spends its time on those that promise most.",
+    (
+        "Which settings are best? A study tries many, each by a training run of its own, and "
+        "spends its time on those that promise most."
+    ),
 )
 
 name = session.choose_dataset()
@@ -25,7 +28,9 @@ with st.expander("New study", icon=":material/add:", expanded=not studies, key="
     with session.errors_shown():
         config = tune_form.form(dataset, name)
     with st.container(horizontal=True):
-        begin = st.button("Start the study", type="primary", icon=":material/play_arrow:", disabled=config is None)
+        begin = st.button(
+            "Start the study", type="primary", icon=":material/play_arrow:", disabled=config is None
+        )
         if config is not None:
             with st.popover("The same from the shell", icon=":material/terminal:"):
                 command, space = tune_form.command_line(config)

@@ -9,8 +9,12 @@ _MENDS = {
     errno.ENOSPC: "the disk is full: free some space, then try again",
     errno.EDQUOT: "the disk quota is used up: free some space, then try again",
     errno.EROFS: "the disk is read-only: choose a workspace that can be written",
-    errno.EACCES: "permission is denied: choose a workspace that you may write to, or change its permissions",
-    errno.EPERM: "permission is denied: choose a workspace that you may write to, or change its permissions",
+    errno.EACCES: (
+        "permission is denied: choose a workspace that you may write to, or change its permissions"
+    ),
+    errno.EPERM: (
+        "permission is denied: choose a workspace that you may write to, or change its permissions"
+    ),
     errno.EMFILE: "too many files are open: close some runs or raise the limit (ulimit -n)",
     errno.EIO: "the disk reported a fault: check it before going on",
 }

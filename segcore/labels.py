@@ -37,7 +37,9 @@ def hex_to_color(text: str) -> Color:
     if len(digits) == 3:
         digits = "".join(2 * d for d in digits)
     if not re.fullmatch(r"[0-9a-fA-F]{6}", digits):
-        raise SegcoreError(f"Expected a colour like '#8429f6', received {text!r}: write six hexadecimal digits.")
+        raise SegcoreError(
+            f"Expected a colour like '#8429f6', received {text!r}: write six hexadecimal digits."
+        )
     red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
     return (red, green, blue)
 
@@ -83,16 +85,22 @@ class LabelSet:
     def __post_init__(self) -> None:
         """Refuse empty sets, and ids or names that stand twice."""
         if not self.classes:
-            raise SegcoreError("Expected at least one class that is not ignored, received none: declare one class.")
+            raise SegcoreError(
+                "Expected at least one class that is not ignored, received none: declare one class."
+            )
         if len(self.classes) > MAX_CLASSES:
             raise SegcoreError(
-                f"Expected at most {MAX_CLASSES} classes, received {len(self.classes)}: is this a photograph rather than a mask?"
+                f"Expected at most {MAX_CLASSES} classes, received {len(self.classes)}: is "
+                "this a photograph rather than a mask?"
             )
         both = self.classes + self.ignored
         for what, values in (("id", [str(c.id) for c in both]), ("name", [c.name for c in both])):
             twice = sorted({v for v in values if values.count(v) > 1})
             if twice:
-                raise SegcoreError(f"Expected each class {what} once, received {twice[0]!r} more than once: rename or remove one.")
+                raise SegcoreError(
+                    f"Expected each class {what} once, received {twice[0]!r} more than "
+                    "once: rename or remove one."
+                )
 
     @property
     def num_classes(self) -> int:
@@ -137,7 +145,10 @@ class LabelSet:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping that :meth:`from_json` reads."""
-        return {"classes": [c.to_json() for c in self.classes], "ignored": [c.to_json() for c in self.ignored]}
+        return {
+            "classes": [c.to_json() for c in self.classes],
+            "ignored": [c.to_json() for c in self.ignored],
+        }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "LabelSet":
@@ -166,7 +177,8 @@ class LabelMap:
         flat = sorted(i for group in self.groups for i in group)
         if flat != list(range(len(flat))) or not flat or not all(self.groups):
             raise SegcoreError(
-                f"Expected groups in which each class index 0..C-1 stands exactly once, received {[list(g) for g in self.groups]}: "
+                "Expected groups in which each class index 0..C-1 stands exactly once, "
+                f"received {[list(g) for g in self.groups]}: "
                 "list every class once."
             )
         canonical = tuple(sorted(tuple(sorted(group)) for group in self.groups))
@@ -225,7 +237,8 @@ class LabelMap:
         """
         if label_set.num_classes != self.num_classes:
             raise SegcoreError(
-                f"Expected a label map over {label_set.num_classes} classes, received one over {self.num_classes}: "
+                f"Expected a label map over {label_set.num_classes} classes, received one "
+                f"over {self.num_classes}: "
                 "choose a map that was made for this data set."
             )
         classes = tuple(
@@ -236,7 +249,9 @@ class LabelMap:
             )
             for index, group in enumerate(self.groups)
         )
-        ignored = tuple(LabelClass(len(classes) + i, c.name, c.color) for i, c in enumerate(label_set.ignored))
+        ignored = tuple(
+            LabelClass(len(classes) + i, c.name, c.color) for i, c in enumerate(label_set.ignored)
+        )
         return LabelSet(classes, ignored)
 
     def to_json(self) -> dict[str, Any]:
@@ -246,4 +261,6 @@ class LabelMap:
     @staticmethod
     def from_json(data: dict[str, Any]) -> "LabelMap":
         """Rebuild what :meth:`to_json` returned."""
-        return LabelMap(tuple(tuple(int(i) for i in g) for g in data["groups"]), str(data.get("name", "")))
+        return LabelMap(
+            tuple(tuple(int(i) for i in g) for g in data["groups"]), str(data.get("name", ""))
+        )

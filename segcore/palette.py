@@ -52,4 +52,7 @@ def default_colors(n: int) -> list[Color]:
 def recolored(labels: LabelSet) -> LabelSet:
     """Return the label set with the default colours for its scored classes; ignored ones keep theirs."""
     colors = default_colors(labels.num_classes)
-    return LabelSet(tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)), labels.ignored)
+    return LabelSet(
+        tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)),
+        labels.ignored,
+    )

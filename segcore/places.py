@@ -8,4 +8,8 @@ _PACKAGE = Path(__file__).resolve().parent
 def front() -> Path:
     """Return the folder of ``app.py``, ``pages/`` and ``assets/``: the checkout's, else the installed package's ``front/``."""
     checkout = _PACKAGE.parent
-    return checkout if (checkout / "app.py").is_file() and (checkout / "pages").is_dir() else _PACKAGE / "front"
+    return (
+        checkout
+        if (checkout / "app.py").is_file() and (checkout / "pages").is_dir()
+        else _PACKAGE / "front"
+    )

@@ -1,12 +1,13 @@
 """The background process of one run that needs a network: ``python -m segcore.worker RUN_FOLDER``.
 
-With ``--task N`` it helps to train a run that machine 0 of several leads; without it, it is machine 0.
-With ``--measure`` it makes a few steps of a training, says how fast they were, and keeps nothing else of them.
-With ``--serve`` it answers the app's questions about networks instead (predict this image), and ends when its input does.
+With ``--task N`` it helps to train a run that machine 0 of several leads; without it, it is machine
+0. With ``--measure`` it makes a few steps of a training, says how fast they were, and keeps nothing
+else of them. With ``--serve`` it answers the app's questions about networks instead (predict this
+image), and ends when its input does.
 
 The folder lies in ``<workspace>/runs/``, its data set in ``<workspace>/datasets/``. Standard output
-and error are the run's log; how it goes is in its ``status.json``. Exit code 0 means finished or stopped
-as asked, 1 failed.
+and error are the run's log; how it goes is in its ``status.json``. Exit code 0 means finished or
+stopped as asked, 1 failed.
 """
 
 import sys
@@ -31,7 +32,9 @@ from segcore.training.loop.train import train
 from segcore.training.strategy import configure
 from segcore.training.throughput_probe import measure
 
-OUT_OF_MEMORY = "The memory did not suffice: choose a smaller batch or image size, or a smaller network."
+OUT_OF_MEMORY = (
+    "The memory did not suffice: choose a smaller batch or image size, or a smaller network."
+)
 
 
 def _train(run: RunFolder, dataset: Dataset) -> None:
@@ -47,10 +50,18 @@ def _predict(run: RunFolder, dataset: Dataset) -> None:
 def _measure_robustness(run: RunFolder, dataset: Dataset) -> None:
     config = run.config
     if isinstance(config, RobustnessConfig):
-        measure_robustness(run, [RunFolder.open(run.folder.parent / name) for name in config.members or (config.run,)], dataset)
+        measure_robustness(
+            run,
+            [RunFolder.open(run.folder.parent / name) for name in config.members or (config.run,)],
+            dataset,
+        )
 
 
-WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {"train": _train, "predict": _predict, "robustness": _measure_robustness}
+WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {
+    "train": _train,
+    "predict": _predict,
+    "robustness": _measure_robustness,
+}
 
 
 def work(folder: Path, measures: bool = False) -> int:
@@ -67,7 +78,9 @@ def work(folder: Path, measures: bool = False) -> int:
     try:
         run.beat(state="running", cause="", finished=None, message="Starting")
         config = run.config
-        if config.kind not in WORK or not isinstance(config, (TrainConfig, PredictConfig, RobustnessConfig)):
+        if config.kind not in WORK or not isinstance(
+            config, (TrainConfig, PredictConfig, RobustnessConfig)
+        ):
             raise unknown("kind of run for this worker", config.kind, WORK)
         dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
         note_environment(run.folder, dataset.fingerprint)
@@ -83,7 +96,14 @@ def work(folder: Path, measures: bool = False) -> int:
     except Exception as error:
         traceback.print_exc()
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        return _end(run, "failed", f"An unexpected {type(error).__name__} ended the run ({first_line}): its log has the details.")
+        return _end(
+            run,
+            "failed",
+            (
+                f"An unexpected {type(error).__name__} ended the run ({first_line}): its log "
+                "has the details."
+            ),
+        )
     return _end(run, "finished", "")
 
 
@@ -101,7 +121,10 @@ def join(folder: Path, task: int) -> int:
     try:
         config = run.config
         if not isinstance(config, TrainConfig) or not 0 < task < len(config.hosts):
-            raise SegcoreError(f"Expected a training run over more than {task} hosts, received {run.id!r}: check the number and the run.")
+            raise SegcoreError(
+                f"Expected a training run over more than {task} hosts, received "
+                f"{run.id!r}: check the number and the run."
+            )
         train(run, Dataset.open(run.folder.parent.parent / "datasets" / config.dataset), task)
     except Stopped:
         return 0
@@ -146,7 +169,10 @@ def main(arguments: Sequence[str]) -> int:
         return join(Path(arguments[0]).resolve(), int(arguments[2]))
     measures = list(arguments[1:]) == ["--measure"]
     if len(arguments) != 1 + measures:
-        print("Usage: python -m segcore.worker RUN_FOLDER [--task N | --measure], or --serve", file=sys.stderr)
+        print(
+            "Usage: python -m segcore.worker RUN_FOLDER [--task N | --measure], or --serve",
+            file=sys.stderr,
+        )
         return 2
     return work(Path(arguments[0]).resolve(), measures)
 

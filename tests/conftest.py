@@ -61,13 +61,18 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files go first, then those of many tests: two processes that take whole files then end at the same time."""
     counts = Counter(item.path for item in items)
-    items.sort(key=lambda item: (not str(item.path).endswith(LONG), -counts[item.path], str(item.path)))
+    items.sort(
+        key=lambda item: (not str(item.path).endswith(LONG), -counts[item.path], str(item.path))
+    )
 
 
 def _shared(*parts: str) -> Path:
     folder = SHARED.joinpath(*parts)
     if not folder.is_dir():
-        pytest.skip(f"REAL DATA ABSENT: {'/'.join(parts)} does not lie beside the checkout (or in $SEGSCOPE_SHARED)")
+        pytest.skip(
+            f"REAL DATA ABSENT: {'/'.join(parts)} does not lie beside the checkout (or in "
+            "$SEGSCOPE_SHARED)"
+        )
     return folder
 
 
@@ -102,7 +107,9 @@ def tiny_samples():
             if number != 1:
                 mask[4:12, 34:44] = 3
             mask[:, -1] = TINY_LABELS.ignore_index
-            colors = np.vstack([TINY_LABELS.colors, np.zeros((1, 3), np.uint8)])[np.minimum(mask, 4)]
+            colors = np.vstack([TINY_LABELS.colors, np.zeros((1, 3), np.uint8)])[
+                np.minimum(mask, 4)
+            ]
             image = np.clip(colors + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
             yield ArraySample(f"{split}/scene_{number}", image, mask, split)
 
@@ -134,17 +141,35 @@ class MadeUpRuns:
         """A finished run, to be filled by the caller."""
         self._clock += 1.0
         run = RunFolder.create(self.workspace.runs.folder, id, config)
-        times = {"created": self._clock, "started": self._clock + 0.25, "finished": self._clock + 0.5}
-        run.write_status(**{"state": "finished", "progress": 1.0, "device": "cpu", **times, **status})
+        times = {
+            "created": self._clock,
+            "started": self._clock + 0.25,
+            "finished": self._clock + 0.5,
+        }
+        run.write_status(
+            **{"state": "finished", "progress": 1.0, "device": "cpu", **times, **status}
+        )
         run.log_path.write_text(f"{id} was made up\n")
         return run
 
     def train(self, id: str, label_map: str = "", **status) -> RunFolder:
         """A training run of two epochs."""
         recipe = RecipeConfig(epochs=2, batch_size=2)
-        run = self.write(id, TrainConfig(TINY, ModelConfig("unet", "tiny", "none"), recipe, (32, 64), label_map=label_map), **status)
+        run = self.write(
+            id,
+            TrainConfig(
+                TINY, ModelConfig("unet", "tiny", "none"), recipe, (32, 64), label_map=label_map
+            ),
+            **status,
+        )
         for epoch, loss in ((1, 0.9), (2, 0.5)):
-            scores = {"mean_iou": 0.9 - loss, "val_mean_iou": 0.8 - loss, "learning_rate": 1e-3, "seconds": 2.0, "images_per_second": 3.0}
+            scores = {
+                "mean_iou": 0.9 - loss,
+                "val_mean_iou": 0.8 - loss,
+                "learning_rate": 1e-3,
+                "seconds": 2.0,
+                "images_per_second": 3.0,
+            }
             run.append_metrics({"epoch": epoch, "loss": loss, "val_loss": loss + 0.1, **scores})
         run.write_status(**{"epoch": 2, "epochs": 2, "mean_iou": 0.8 - 0.5, **status})
         return run
@@ -160,12 +185,16 @@ class MadeUpRuns:
             run.write_probabilities(split, sample.id, guess(mask, rng), mask.shape)
             probabilities, size = run.read_probabilities(split, sample.id)
             ids.append(sample.id)
-            counts.append(count_confusion(mask, resize_probabilities(probabilities, size).argmax(-1), 4, 255))
+            counts.append(
+                count_confusion(mask, resize_probabilities(probabilities, size).argmax(-1), 4, 255)
+            )
         run.write_counts(split, "prediction", ids, np.stack(counts))
         run.write_status(mean_iou=float(mean_iou(np.sum(counts, 0))))
         return run
 
-    def evaluate(self, members: tuple[str, ...], split: str, crf: CRFParameters | None) -> RunFolder:
+    def evaluate(
+        self, members: tuple[str, ...], split: str, crf: CRFParameters | None
+    ) -> RunFolder:
         """An evaluate run; its CRF masks are the ensemble's with every third row as it truly is."""
         dataset = self.workspace.datasets.open(TINY)
         config = EvaluateConfig(TINY, members, split, "mean", crf)
@@ -174,7 +203,9 @@ class MadeUpRuns:
         samples = dataset.select(split)
         for sample in samples:
             mask = dataset.read_mask(sample)
-            folders = [RunFolder(self.workspace.runs.folder / prediction_id(m, split)) for m in members]
+            folders = [
+                RunFolder(self.workspace.runs.folder / prediction_id(m, split)) for m in members
+            ]
             read = (folder.read_probabilities(split, sample.id)[0] for folder in folders)
             prediction = combine_to_size(read, mask.shape).argmax(-1).astype(np.uint8)
             stages["ensemble"].append(count_confusion(mask, prediction, 4, 255))
@@ -198,7 +229,8 @@ def made_up(workspace: Workspace) -> MadeUpRuns:
 def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
     """The workspace after two training runs, predictions of validation and test by both, and their ensemble with CRF on test.
 
-    Made up on disk and the same every time: ``workspace``, ``members`` (ids), ``ensemble`` (id), ``samples`` (ids by split).
+    Made up on disk and the same every time: ``workspace``, ``members`` (ids), ``ensemble`` (id),
+    ``samples`` (ids by split).
     """
     for member in TINY_MEMBERS:
         made_up.train(member)
@@ -206,15 +238,23 @@ def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
         for split in ("validation", "test"):
             made_up.predict(member, split, seed)
     ensemble = made_up.evaluate(TINY_MEMBERS, "test", CRFParameters())
-    samples = {split: [f"{split}/scene_{i}" for i in range(count)] for split, count in TINY_SPLITS.items()}
-    return SimpleNamespace(workspace=workspace, members=TINY_MEMBERS, ensemble=ensemble.id, samples=samples)
+    samples = {
+        split: [f"{split}/scene_{i}" for i in range(count)] for split, count in TINY_SPLITS.items()
+    }
+    return SimpleNamespace(
+        workspace=workspace, members=TINY_MEMBERS, ensemble=ensemble.id, samples=samples
+    )
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """No process is started: the arguments of those that would have been; what is queued stays queued."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(processes, "start_detached", lambda arguments, *rest, **named: commands.append(list(arguments)))
+    monkeypatch.setattr(
+        processes,
+        "start_detached",
+        lambda arguments, *rest, **named: commands.append(list(arguments)),
+    )
     monkeypatch.setattr(processes, "forget", lambda process: None)
     return commands
 
@@ -238,7 +278,9 @@ def own_images(trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Sim
         image = read_image(Path(values["image"])).astype(int)
         nearest = np.abs(image[:, :, None] - TINY_LABELS.colors.astype(int)).sum(-1).argmin(-1)
         probabilities = np.where(nearest[..., None] == np.arange(4), 0.7, 0.1).astype(np.float32)
-        RunFolder(values["folder"]).write_probabilities("images", values["id"], probabilities, image.shape[:2])
+        RunFolder(values["folder"]).write_probabilities(
+            "images", values["id"], probabilities, image.shape[:2]
+        )
         return {"seconds": 0.25, "size": [*image.shape[:2]], "backend": "TensorFlow in float32"}, {}
 
     monkeypatch.setattr("segcore.workspace.predictions.predictions.Answerer.ask", ask)
@@ -250,23 +292,45 @@ class LocalCluster:
 
     def __init__(self, folder):
         self.folder = folder
-        self.environment = processes.python_environment({"DASK_DISTRIBUTED__WORKER__DAEMON": "False"})
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
+        self.environment = processes.python_environment(
+            {"DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+        )
+        self.scheduler = self._start(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show"
+        )
         line = next(line for line in self.scheduler.stderr if "Scheduler at:" in line)
         self.address = line.split("Scheduler at:")[1].strip()
         self._read_away(self.scheduler)
         self.workers = {name: self._worker(name) for name in ("east", "west")}
 
     def _worker(self, name):
-        options = ["--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--resources", "CPU=1"]
-        process = self._start("worker", self.address, *options, "--local-directory", str(self.folder))
+        options = [
+            "--name",
+            name,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            "--host",
+            "127.0.0.1",
+            "--resources",
+            "CPU=1",
+        ]
+        process = self._start(
+            "worker", self.address, *options, "--local-directory", str(self.folder)
+        )
         self._read_away(process)
         return process
 
     def _start(self, *words):
         command = [sys.executable, "-m", "dask", *words]
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self.environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
         )
 
     def _read_away(self, process):
@@ -281,7 +345,10 @@ class LocalCluster:
 @pytest.fixture
 def local_cluster(tmp_path: Path) -> Iterator[LocalCluster]:
     """A Dask scheduler and two workers on loopback."""
-    pytest.importorskip("distributed", reason="NO CLUSTER: pip install 'segscope[cluster]' to test work on many machines")
+    pytest.importorskip(
+        "distributed",
+        reason="NO CLUSTER: pip install 'segscope[cluster]' to test work on many machines",
+    )
     made = LocalCluster(tmp_path)
     yield made
     made.close()

@@ -21,14 +21,28 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLES = {
     name: table
     for name, table in vars(catalog).items()
-    if isinstance(table, dict) and table and all(isinstance(entry, Choice) for entry in table.values())
+    if isinstance(table, dict)
+    and table
+    and all(isinstance(entry, Choice) for entry in table.values())
 }
-ENTRIES = [pytest.param(table, name, id=f"{table}-{name}") for table, entries in TABLES.items() for name in entries]
+ENTRIES = [
+    pytest.param(table, name, id=f"{table}-{name}")
+    for table, entries in TABLES.items()
+    for name in entries
+]
 NETWORK_WORDS = ("ARCHITECTURES", "ENCODERS", "LOSSES", "OPTIMIZERS")
 
 
 def test_the_tables_are_found() -> None:
-    assert set(TABLES) >= {*NETWORK_WORDS, "SCHEDULES", "AUGMENTATIONS", "ENSEMBLE_RULES", "RUN_STATES", "RUN_KINDS", "PRECISIONS"}
+    assert set(TABLES) >= {
+        *NETWORK_WORDS,
+        "SCHEDULES",
+        "AUGMENTATIONS",
+        "ENSEMBLE_RULES",
+        "RUN_STATES",
+        "RUN_KINDS",
+        "PRECISIONS",
+    }
 
 
 @pytest.mark.parametrize(("table", "name"), ENTRIES)
@@ -38,7 +52,11 @@ def test_an_entry_speaks_to_people(table: str, name: str) -> None:
     assert entry.title.strip() == entry.title != ""
     assert entry.summary.strip() == entry.summary != ""
     assert "\n" not in entry.title + entry.summary + entry.paper
-    assert entry.summary[0].isupper() or entry.summary[0].isdigit() or entry.summary.split()[0] in TABLES["ENCODERS"]
+    assert (
+        entry.summary[0].isupper()
+        or entry.summary[0].isdigit()
+        or entry.summary.split()[0] in TABLES["ENCODERS"]
+    )
     assert entry.summary.endswith(".")
     assert len(entry.summary) <= 140
 
@@ -56,7 +74,9 @@ def test_networks_say_where_they_come_from() -> None:
         assert 2012 <= entry.year <= 2026, name
         assert entry.stride & (entry.stride - 1) == 0, name
         if entry.paper and entry.paper[-4:].isdigit():
-            assert abs(int(entry.paper[-4:]) - entry.year) <= 1, name  # a preprint may be a year older
+            assert abs(int(entry.paper[-4:]) - entry.year) <= 1, (
+                name
+            )  # a preprint may be a year older
     assert all(entry.parameters > 0 for entry in catalog.ENCODERS.values())
 
 
@@ -104,13 +124,31 @@ def literals(path: Path) -> set[str]:
     """Text constants of a file that are no docstrings."""
     tree = ast.parse(path.read_text())
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
-    return {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)} - docstrings
+    docstrings = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, documented)
+    }
+    return {
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    } - docstrings
 
 
 def test_display_names_of_networks_stand_in_the_catalogue_only() -> None:
-    titles = {entry.title: f"{table}[{name!r}]" for table in NETWORK_WORDS for name, entry in TABLES[table].items()}
+    titles = {
+        entry.title: f"{table}[{name!r}]"
+        for table in NETWORK_WORDS
+        for name, entry in TABLES[table].items()
+    }
     del titles["Dice"]  # the name of a score, too
-    sources = [p for p in (*ROOT.glob("segcore/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py") if p.parent.name != "catalog"]
-    written = {(str(path.relative_to(ROOT)), titles[text]) for path in sources for text in literals(path) & set(titles)}
+    sources = [
+        p
+        for p in (*ROOT.glob("segcore/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py")
+        if p.parent.name != "catalog"
+    ]
+    written = {
+        (str(path.relative_to(ROOT)), titles[text])
+        for path in sources
+        for text in literals(path) & set(titles)
+    }
     assert not written

@@ -48,7 +48,9 @@ def test_a_class_weighting_gives_one_weight_a_class(name: str) -> None:
         assert weights is None
     else:
         assert weights is not None and len(weights) == 3
-        assert weights[0] <= weights[1] < weights[2]  # the rarer, the heavier; effective_number counts images, not pixels
+        assert (
+            weights[0] <= weights[1] < weights[2]
+        )  # the rarer, the heavier; effective_number counts images, not pixels
 
 
 @pytest.mark.parametrize("name", catalog.PRECISIONS)

@@ -20,7 +20,9 @@ from segcore.runs.folder.run_folder import RunFolder
 CLASSES = "id,name,color,ignore\n0,field,#e69f00,false\n1,road,#808080,false\n2,void,#000000,true\n"
 
 
-def write_pair(folder: Path, split: str, stem: str, mask: np.ndarray, size: tuple[int, int] | None = None) -> None:
+def write_pair(
+    folder: Path, split: str, stem: str, mask: np.ndarray, size: tuple[int, int] | None = None
+) -> None:
     height, width = size or mask.shape
     for kind, array in (("images", np.full((height, width, 3), 90, np.uint8)), ("masks", mask)):
         path = folder / kind / split / f"{stem}.png"
@@ -46,7 +48,11 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Run a command in a temporary workspace: its JSON, or the sentence it ended with."""
 
     def run(*words: object, json_wanted: bool = True):
-        arguments = [str(w) for w in words] + ["--workspace", str(tmp_path / "workspace")] + (["--json"] if json_wanted else [])
+        arguments = (
+            [str(w) for w in words]
+            + ["--workspace", str(tmp_path / "workspace")]
+            + (["--json"] if json_wanted else [])
+        )
         code = 0
         try:
             main(arguments)
@@ -62,7 +68,9 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 
 def test_help_shows_every_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "segcore", "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "segcore", "--help"], capture_output=True, text=True, check=True
+    )
     for name in COMMANDS:
         assert name in done.stdout
 
@@ -72,25 +80,39 @@ def test_import_then_stats(shell, source: Path) -> None:
     assert report["num_samples"] == 7
     assert report["splits"] == {"train": 3, "validation": 2, "test": 2}
     stats = shell("stats", "tiny", "--split", "train")
-    assert set(stats) >= {"dataset", "split", "num_samples", "ignored_share", "classes", "imbalance"}
+    assert set(stats) >= {
+        "dataset",
+        "split",
+        "num_samples",
+        "ignored_share",
+        "classes",
+        "imbalance",
+    }
     assert [c["id"] for c in stats["classes"]] == [0, 1]
     # three masks of 8 x 10: one row of void each; road has 1 + 2 + 3 rows, field the rest
     assert [c["pixels"] for c in stats["classes"]] == [3 * 70 - 60, 60]
     assert stats["ignored_share"] == pytest.approx(1 / 8)
     assert stats["imbalance"]["pixel"]["earth_mover_distance"] == pytest.approx(150 / 210 - 0.5)
     assert stats["imbalance"]["count"]["earth_mover_distance"] == 0
-    assert "tiny, split train: 3 images" in shell("stats", "tiny", "--split", "train", json_wanted=False)
+    assert "tiny, split train: 3 images" in shell(
+        "stats", "tiny", "--split", "train", json_wanted=False
+    )
 
 
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
         (lambda f: [p.unlink() for p in f.rglob("*") if p.is_file()], "Expected"),
-        (lambda f: [p.write_bytes(p.read_bytes()[:48]) for p in f.glob("masks/*/*.png")], "Expected"),
+        (
+            lambda f: [p.write_bytes(p.read_bytes()[:48]) for p in f.glob("masks/*/*.png")],
+            "Expected",
+        ),
     ],
     ids=["empty folder", "every mask truncated"],
 )
-def test_an_import_that_finds_nothing_sound_leaves_nothing(shell, source: Path, tmp_path: Path, spoil, sentence: str) -> None:
+def test_an_import_that_finds_nothing_sound_leaves_nothing(
+    shell, source: Path, tmp_path: Path, spoil, sentence: str
+) -> None:
     spoil(source)
     code, err = shell("import", source, "--name", "bad")
     assert code == 2
@@ -114,7 +136,9 @@ def test_one_unsound_pair_is_reported_and_the_rest_comes_in(shell, source: Path)
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", ""])
-def test_a_name_that_leads_outside_is_refused(shell, source: Path, name: str, tmp_path: Path) -> None:
+def test_a_name_that_leads_outside_is_refused(
+    shell, source: Path, name: str, tmp_path: Path
+) -> None:
     if name == "":
         return  # an empty name falls back to the source's own
     code, err = shell("import", source, "--name", name)
@@ -135,7 +159,13 @@ def test_unknown_names_answer_with_the_nearest(shell, source: Path) -> None:
 
 def test_masks_of_any_tool_are_scored(shell, source: Path) -> None:
     result = shell(
-        "evaluate", "--truth", source / "masks" / "test", "--prediction", source / "masks" / "test", "--classes", source / "classes.csv"
+        "evaluate",
+        "--truth",
+        source / "masks" / "test",
+        "--prediction",
+        source / "masks" / "test",
+        "--classes",
+        source / "classes.csv",
     )
     assert result["num_samples"] == 2
     assert result["size"] == [8, 10]
@@ -165,7 +195,11 @@ def test_compress_takes_a_table_of_counts(shell, tmp_path: Path) -> None:
     assert all(wanted <= set(row) for row in result["path"])
 
 
-@pytest.mark.parametrize("text", ["1,2,3\n4,5,6\n", "1,-2\n3,4\n", "1,x\n3,4\n", ""], ids=["not square", "negative", "no number", "empty"])
+@pytest.mark.parametrize(
+    "text",
+    ["1,2,3\n4,5,6\n", "1,-2\n3,4\n", "1,x\n3,4\n", ""],
+    ids=["not square", "negative", "no number", "empty"],
+)
 def test_what_is_no_confusion_matrix_is_refused(shell, tmp_path: Path, text: str) -> None:
     counts = tmp_path / "counts.csv"
     counts.write_text(text)
@@ -195,17 +229,33 @@ def test_a_table_lines_numbers_up() -> None:
         (["--architecture", "vgg_pspnet"], ("pspnet", "vgg16")),
     ],
 )
-def test_a_name_of_older_libraries_is_a_pair(shell, source: Path, tmp_path: Path, monkeypatch, words, pair) -> None:
+def test_a_name_of_older_libraries_is_a_pair(
+    shell, source: Path, tmp_path: Path, monkeypatch, words, pair
+) -> None:
     launched = []
-    monkeypatch.setattr("segcore.workspace.runs.runs.RunShelf.train", lambda self, config, members=1: launched.append(config) or ["one"])
+    monkeypatch.setattr(
+        "segcore.workspace.runs.runs.RunShelf.train",
+        lambda self, config, members=1: launched.append(config) or ["one"],
+    )
     shell("import", source, "--name", "tiny")
-    assert shell("train", "tiny", *words, "--weights", "none", "--size", "96x128") == {"runs": ["one"]}
+    assert shell("train", "tiny", *words, "--weights", "none", "--size", "96x128") == {
+        "runs": ["one"]
+    }
     assert (launched[0].model.architecture, launched[0].model.encoder) == pair
 
 
-def test_a_pace_is_measured_instead_of_a_start(shell, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pace_is_measured_instead_of_a_start(
+    shell, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shell("import", source, "--name", "tiny")
-    told = {"format": 1, "seconds_per_epoch": 30.0, "images_per_second": 2.5, "steps": 6, "memory": 3 << 29, "device": "CPU"}
+    told = {
+        "format": 1,
+        "seconds_per_epoch": 30.0,
+        "images_per_second": 2.5,
+        "steps": 6,
+        "memory": 3 << 29,
+        "device": "CPU",
+    }
 
     def start(folder: Path, key: str, config: TrainConfig) -> None:
         run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
@@ -214,10 +264,25 @@ def test_a_pace_is_measured_instead_of_a_start(shell, source: Path, monkeypatch:
         run.write_status(state="finished")
 
     monkeypatch.setattr(throughput_probe, "start", start)
-    words = ("train", "tiny", "--encoder", "tiny", "--weights", "none", "--size", "32x32", "--epochs", 8, "--measure")
+    words = (
+        "train",
+        "tiny",
+        "--encoder",
+        "tiny",
+        "--weights",
+        "none",
+        "--size",
+        "32x32",
+        "--epochs",
+        8,
+        "--measure",
+    )
     assert shell(*words)["pace"]["epoch_seconds"] == 30.0
     shutil.rmtree(next(source.parent.glob("workspace/paces/*")))
     said = shell(*words, json_wanted=False)
     assert "An epoch takes 30.0 s with its validation, 8 epochs 4.0 min." in said
-    assert "2.5 images/s, 1.5 GiB at most; 6 steps, CPU." in said and "Runs at work meanwhile: 2;" in said
+    assert (
+        "2.5 images/s, 1.5 GiB at most; 6 steps, CPU." in said
+        and "Runs at work meanwhile: 2;" in said
+    )
     assert shell("runs")["runs"] == []

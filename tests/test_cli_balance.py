@@ -25,7 +25,19 @@ def shell(workspace, capsys):
 
 
 def test_balance_tells_its_contract_and_saves_the_plan(shell, workspace) -> None:
-    code, out, _ = shell("balance", "tiny", "--split", "train", "--mode", "count", "--max-repeats", 3, "--save", "even", "--json")
+    code, out, _ = shell(
+        "balance",
+        "tiny",
+        "--split",
+        "train",
+        "--mode",
+        "count",
+        "--max-repeats",
+        3,
+        "--save",
+        "even",
+        "--json",
+    )
     told = json.loads(out)
     assert code == 0
     assert set(told) >= {"before", "after", "floor", "copies", "effective_sample_size", "repeats"}
@@ -62,7 +74,18 @@ def test_export_and_grouped_splits(shell, workspace, tmp_path) -> None:
     assert shell("export", "tiny", tmp_path / "voc", "--form", "pascal_voc")[0] == 0
     assert len(list((tmp_path / "voc" / "SegmentationClass").glob("*.png"))) == 12
     assert "exists" in shell("export", "tiny", tmp_path / "voc")[2]
-    code, _, _ = shell("split", "tiny", "--method", "grouped", "--group-by", "folder", "--validation", 0.25, "--test", 0.25)
+    code, _, _ = shell(
+        "split",
+        "tiny",
+        "--method",
+        "grouped",
+        "--group-by",
+        "folder",
+        "--validation",
+        0.25,
+        "--test",
+        0.25,
+    )
     assert code == 0
     by_folder = {(s.id.split("/")[0], s.split) for s in workspace.datasets.open("tiny").samples}
     assert len(by_folder) == 3
@@ -72,11 +95,28 @@ def test_export_and_grouped_splits(shell, workspace, tmp_path) -> None:
 def test_camvid_train_by_pixel_and_by_count(camvid_folder, tmp_path, capsys) -> None:
     """The floor by pixel lies where the greedy plan ends; weighing each image's pixel shares alike would give .4479."""
     Workspace(tmp_path).datasets.import_(camvid_folder, "camvid", copy=False)
-    for mode, before, after, floor, copies in (("pixel", 0.4847, 0.4483, 0.4483, 312), ("count", 0.0778, 0.0364, 0.0364, 376)):
-        arguments = ["balance", "camvid", "--split", "train", "--mode", mode, "--max-repeats", "5", "--json", "--workspace", str(tmp_path)]
+    for mode, before, after, floor, copies in (
+        ("pixel", 0.4847, 0.4483, 0.4483, 312),
+        ("count", 0.0778, 0.0364, 0.0364, 376),
+    ):
+        arguments = [
+            "balance",
+            "camvid",
+            "--split",
+            "train",
+            "--mode",
+            mode,
+            "--max-repeats",
+            "5",
+            "--json",
+            "--workspace",
+            str(tmp_path),
+        ]
         main(arguments)
         told = json.loads(capsys.readouterr().out)
-        assert [told[k] for k in ("before", "after", "floor")] == pytest.approx([before, after, floor], abs=6e-5)
+        assert [told[k] for k in ("before", "after", "floor")] == pytest.approx(
+            [before, after, floor], abs=6e-5
+        )
         assert told["copies"] == copies and ("cannot" in told["verdict"]) == (mode == "pixel")
 
 
@@ -90,7 +130,9 @@ def test_folds_are_made_and_splits_taken_back(shell, workspace) -> None:
     shell("split", "tiny", "--method", "random", "--seed", 5)
     assert workspace.datasets.open("tiny").fingerprint != before
     code, out, _ = shell("split", "tiny", "--undo")
-    assert code == 0 and "taken back" in out and workspace.datasets.open("tiny").fingerprint == before
+    assert (
+        code == 0 and "taken back" in out and workspace.datasets.open("tiny").fingerprint == before
+    )
 
 
 def test_a_target_of_ones_own_and_ordered_classes(shell, workspace) -> None:

@@ -12,7 +12,11 @@ def shell(workspace, capsys: pytest.CaptureFixture[str]):
     """Run a command in the test's workspace: its JSON or text, or (exit code, the sentence it ended with)."""
 
     def run(*words: object, json_wanted: bool = True):
-        arguments = [str(w) for w in words] + ["--workspace", str(workspace.folder)] + (["--json"] if json_wanted else [])
+        arguments = (
+            [str(w) for w in words]
+            + ["--workspace", str(workspace.folder)]
+            + (["--json"] if json_wanted else [])
+        )
         code = 0
         try:
             main(arguments)
@@ -28,11 +32,24 @@ def shell(workspace, capsys: pytest.CaptureFixture[str]):
 
 def test_the_contract_and_an_importance(trained, shell) -> None:
     run = trained.members[0]
-    found = shell("compress", run, "--prior", "importance", "--importance", "roof=5", "--importance", "5=0.5", "--forbid", "field:road")
+    found = shell(
+        "compress",
+        run,
+        "--prior",
+        "importance",
+        "--importance",
+        "roof=5",
+        "--importance",
+        "5=0.5",
+        "--forbid",
+        "field:road",
+    )
     assert {"path", "front", "dendrogram", "verdicts", "baseline"} <= set(found)
     assert found["priors"]["importance"] == pytest.approx([1 / 7.5, 0.5 / 7.5, 1 / 7.5, 5 / 7.5])
     assert [r["num_groups"] for r in found["path"]] == [4, 3, 2] and found["forbidden"] == [[3, 8]]
-    wanted = trained.workspace.scores.compress(run, prior="importance", importance={"roof": 5, "forest": 0.5}, forbidden=[("3", "8")])
+    wanted = trained.workspace.scores.compress(
+        run, prior="importance", importance={"roof": 5, "forest": 0.5}, forbidden=[("3", "8")]
+    )
     assert found["front"] == json.loads(json.dumps(wanted["front"]))
     assert all({"accuracy", "retained_entropy", "groups"} <= set(row) for row in found["front"])
 
@@ -40,26 +57,52 @@ def test_the_contract_and_an_importance(trained, shell) -> None:
 def test_a_named_merge_is_judged_reported_and_compared(trained, shell) -> None:
     run, workspace = trained.members[0], trained.workspace
     found = shell("compress", run, "--merge", "field:forest", "--report-on", "test", "--tiers")
-    assert found["judged"] == json.loads(json.dumps(workspace.merges.judge(run, "validation", [[3, 5]])))
-    assert found["reported"]["after"] == json.loads(json.dumps(workspace.merges.judge(run, "test", [[3, 5]])["after"]))
-    assert found["tiers"]["split"] == "test" and [t["tier"] for t in found["tiers"]["tiers"]] == ["merged", "summed"]
-    text = shell("compress", run, "--merge", "field:forest", "--report-on", "test", "--tiers", json_wanted=False)
+    assert found["judged"] == json.loads(
+        json.dumps(workspace.merges.judge(run, "validation", [[3, 5]]))
+    )
+    assert found["reported"]["after"] == json.loads(
+        json.dumps(workspace.merges.judge(run, "test", [[3, 5]])["after"])
+    )
+    assert found["tiers"]["split"] == "test" and [t["tier"] for t in found["tiers"]["tiers"]] == [
+        "merged",
+        "summed",
+    ]
+    text = shell(
+        "compress",
+        run,
+        "--merge",
+        "field:forest",
+        "--report-on",
+        "test",
+        "--tiers",
+        json_wanted=False,
+    )
     assert "judged on validation" in text and "reported on test" in text and "summed" in text
 
 
 def test_a_retraining_is_queued(trained, shell, started) -> None:
-    found = shell("compress", trained.members[0], "--merge", "3:5", "--retrain", "--report-on", "test")
+    found = shell(
+        "compress", trained.members[0], "--merge", "3:5", "--retrain", "--report-on", "test"
+    )
     queued = found["retraining"]["queued"]
     assert len(queued) == 3 and queued[1:] == [f"{queued[0]}--validation", f"{queued[0]}--test"]
-    assert trained.workspace.runs.open(queued[0]).config.label_map == found["retraining"]["label_map"]
+    assert (
+        trained.workspace.runs.open(queued[0]).config.label_map == found["retraining"]["label_map"]
+    )
 
 
 def test_levels_of_a_hierarchy_are_judged(trained, shell, tmp_path) -> None:
-    (tmp_path / "levels.csv").write_text("field,green,land\nforest,green,land\nroad,built,land\nroof,built,land\n")
-    levels = shell("compress", trained.members[0], "--hierarchy", tmp_path / "levels.csv")["hierarchy"]
+    (tmp_path / "levels.csv").write_text(
+        "field,green,land\nforest,green,land\nroad,built,land\nroof,built,land\n"
+    )
+    levels = shell("compress", trained.members[0], "--hierarchy", tmp_path / "levels.csv")[
+        "hierarchy"
+    ]
     assert [level["titles"] for level in levels] == [["green", "built"], ["land"]]
     assert levels[0]["after"]["groups"] == [[3, 5], [8, 11]] and levels[1]["after"]["accuracy"] == 1
-    text = shell("compress", trained.members[0], "--hierarchy", tmp_path / "levels.csv", json_wanted=False)
+    text = shell(
+        "compress", trained.members[0], "--hierarchy", tmp_path / "levels.csv", json_wanted=False
+    )
     assert "hierarchy, level 2" in text
 
 

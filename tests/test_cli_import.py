@@ -13,7 +13,9 @@ from segcore.data.files.images import encode_png, write_bytes
 def source(tmp_path):
     for number in range(2):
         write_bytes(tmp_path / f"in/s{number}.png", encode_png(np.zeros((3, 4, 3), np.uint8)))
-        write_bytes(tmp_path / f"in/s{number}-truth.png", encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8)))
+        write_bytes(
+            tmp_path / f"in/s{number}-truth.png", encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8))
+        )
     return tmp_path / "in"
 
 
@@ -25,7 +27,11 @@ def test_masks_are_named_by_a_suffix(source, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("option", "sentence"),
-    [("--match=((a+)+)", "a repeat within a repeat"), ("--bands=1,2", "one or three bands"), ("--mask-suffix=a/b", "give no folders")],
+    [
+        ("--match=((a+)+)", "a repeat within a repeat"),
+        ("--bands=1,2", "one or three bands"),
+        ("--mask-suffix=a/b", "give no folders"),
+    ],
 )
 def test_a_bad_rule_is_a_sentence_and_exit_code_2(source, tmp_path, capsys, option, sentence):
     with pytest.raises(SystemExit) as end:

@@ -37,7 +37,9 @@ def test_one_page_one_table_one_document(trained, shell, tmp_path) -> None:
 
 
 def test_a_person_reads_scores_and_where_the_page_lies(trained, shell, tmp_path) -> None:
-    code, out, _ = shell("report", trained.ensemble, "--out", tmp_path / "report.html", "--split", "test")
+    code, out, _ = shell(
+        "report", trained.ensemble, "--out", tmp_path / "report.html", "--split", "test"
+    )
     assert code == 0
     assert f"{trained.ensemble} (crf)" in out and f"Wrote {tmp_path / 'report.html'}" in out
 

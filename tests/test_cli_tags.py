@@ -14,7 +14,16 @@ def test_tags_are_given_by_a_pattern_written_and_read_again(workspace, tmp_path,
 
     told = shell("--images", "test/*", "--add", "night", "--add", "rain")
     assert told["changed"] == 3 and told["tags"] == {"night": 3, "rain": 3}
-    told = shell("--images", "test/scene_0", "--images", "*_0", "--remove", "rain", "--write", tmp_path / "tags.csv")
+    told = shell(
+        "--images",
+        "test/scene_0",
+        "--images",
+        "*_0",
+        "--remove",
+        "rain",
+        "--write",
+        tmp_path / "tags.csv",
+    )
     assert told["tags"] == {"night": 3, "rain": 2} and told["samples"]["test/scene_0"] == ["night"]
     (workspace.datasets.folder / "tiny" / "tags.json").unlink()
     assert shell("--read", tmp_path / "tags.csv")["samples"] == told["samples"]

@@ -17,8 +17,31 @@ pytestmark = pytest.mark.tensorflow
 
 EPOCHS = 24
 PATIENCE_SECONDS = 600
-MODEL = ("--architecture", "unet", "--encoder", "tiny", "--weights", "none", "--size", "32x64", "--batch-size", "3", "--device", "cpu")
-SCORES = {"split", "num_samples", "size", "ignored_share", "mean_iou", "pixel_accuracy", "classes", "confusion", "interval"}
+MODEL = (
+    "--architecture",
+    "unet",
+    "--encoder",
+    "tiny",
+    "--weights",
+    "none",
+    "--size",
+    "32x64",
+    "--batch-size",
+    "3",
+    "--device",
+    "cpu",
+)
+SCORES = {
+    "split",
+    "num_samples",
+    "size",
+    "ignored_share",
+    "mean_iou",
+    "pixel_accuracy",
+    "classes",
+    "confusion",
+    "interval",
+}
 CLASS = {"id", "name", "iou", "dice", "precision", "recall", "support"}
 RUN = {"run", "kind", "state", "dataset", "pid", "progress", "mean_iou"}
 STEP = {
@@ -36,8 +59,13 @@ def shell(workspace, capsys):
         return json.loads(capsys.readouterr().out)
 
     yield run
-    for process in psutil.process_iter(["cmdline"]):  # only those of this test: their command line names its folder
-        if any(str(workspace.folder) in part for part in process.info["cmdline"] or []) and process.pid != psutil.Process().pid:
+    for process in psutil.process_iter(
+        ["cmdline"]
+    ):  # only those of this test: their command line names its folder
+        if (
+            any(str(workspace.folder) in part for part in process.info["cmdline"] or [])
+            and process.pid != psutil.Process().pid
+        ):
             process.kill()
 
 
@@ -50,7 +78,11 @@ def wait_until(condition) -> None:
 
 def assert_scores(report: dict, num_samples: int) -> None:
     assert set(report) >= SCORES
-    assert (report["split"], report["num_samples"], report["size"]) == ("test", num_samples, [32, 48])
+    assert (report["split"], report["num_samples"], report["size"]) == (
+        "test",
+        num_samples,
+        [32, 48],
+    )
     assert all(set(row) >= CLASS for row in report["classes"])
     assert [row["id"] for row in report["classes"]] == [3, 5, 8, 11]
     confusion = np.array(report["confusion"])
@@ -92,10 +124,15 @@ def test_the_whole_way(workspace, shell) -> None:
     rows = {row["run"]: row for row in shell("runs")["runs"]}
     assert set(rows) == {cut, *members}
     assert {row["state"] for row in rows.values()} == {"finished"}
-    assert all(set(row) >= RUN and row["progress"] == 1.0 and 0 <= row["mean_iou"] <= 1 for row in rows.values())
+    assert all(
+        set(row) >= RUN and row["progress"] == 1.0 and 0 <= row["mean_iou"] <= 1
+        for row in rows.values()
+    )
     history = workspace.runs.open(cut).metrics()
     assert_history(history, EPOCHS)
-    assert history[: len(before) - 1] == before[:-1]  # at most the epoch that was under way is told anew
+    assert (
+        history[: len(before) - 1] == before[:-1]
+    )  # at most the epoch that was under way is told anew
     seeds = [workspace.runs.open(member).config.seed for member in members]
     assert seeds == [0, 1]
 
@@ -107,12 +144,19 @@ def test_the_whole_way(workspace, shell) -> None:
         assert_scores(report, 3)
     probabilities = [workspace.scenes.probabilities(m, "test", "test/scene_0") for m in members]
     assert not np.allclose(*probabilities)  # other seeds, other networks
-    np.testing.assert_allclose(workspace.scenes.probabilities(result["run"], "test", "test/scene_0"), np.mean(probabilities, 0), atol=2e-6)
+    np.testing.assert_allclose(
+        workspace.scenes.probabilities(result["run"], "test", "test/scene_0"),
+        np.mean(probabilities, 0),
+        atol=2e-6,
+    )
 
     # Scores are asked for again and labels merged on paper: nothing is predicted again.
     done = len(shell("runs")["runs"])
     assert_scores(shell("evaluate", members[0], "--split", "test"), 3)
-    assert shell("evaluate", result["run"], "--split", "test")["confusion"] == result["ensemble"]["confusion"]
+    assert (
+        shell("evaluate", result["run"], "--split", "test")["confusion"]
+        == result["ensemble"]["confusion"]
+    )
     study = shell("compress", members[0], "--split", "test")
     assert study["baseline"]["accuracy"] == pytest.approx(result["members"][0]["pixel_accuracy"])
     assert [row["num_groups"] for row in study["path"]][-1] == 1

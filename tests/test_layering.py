@@ -10,7 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*ROOT.glob("segcore/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py"])
 
-WORDS = {"segcore", "segcore.errors", "segcore.labels", "segcore.catalog", "segcore.palette", "segcore.places"}
+WORDS = {
+    "segcore",
+    "segcore.errors",
+    "segcore.labels",
+    "segcore.catalog",
+    "segcore.palette",
+    "segcore.places",
+}
 NUMPY = {"segcore.data", "segcore.postprocess", "segcore.evaluation"}
 CONFIG = {"segcore.config"}
 BELOW_DOORS = WORDS | NUMPY | CONFIG
@@ -34,9 +41,20 @@ FLOORS: dict[str, set[str]] = {
     "segcore.cli": BELOW_DOORS | {"segcore.workspace"},
     "segcore.__main__": {"segcore.cli"},
     "segcore.ui": BELOW_DOORS | {"segcore.workspace"},
-    "segcore.worker": BELOW_DOORS | {"segcore.workspace", "segcore.runs.folder.run_folder", "segcore.runs.dispatch.warm_process", "segcore.training"},
+    "segcore.worker": BELOW_DOORS
+    | {
+        "segcore.workspace",
+        "segcore.runs.folder.run_folder",
+        "segcore.runs.dispatch.warm_process",
+        "segcore.training",
+    },
     "segcore.light_worker": BELOW_DOORS
-    | {"segcore.runs.folder.run_folder", "segcore.runs.dispatch.warm_process", "segcore.runs.dispatch.executors", "segcore.runs.queue.stopping"},
+    | {
+        "segcore.runs.folder.run_folder",
+        "segcore.runs.dispatch.warm_process",
+        "segcore.runs.dispatch.executors",
+        "segcore.runs.queue.stopping",
+    },
     "segcore.api": BELOW_DOORS | {"segcore.workspace", "segcore.runs", "segcore.training"},
     "app": {"segcore.ui"},
     "pages": {"segcore.ui"},
@@ -83,7 +101,12 @@ def _imports(tree: ast.AST, module: str, is_package: bool) -> list[tuple[str, in
             for alias in node.names:
                 full = f"{base}.{alias.name}"
                 target = ROOT.joinpath(*full.split("."))
-                found.append((full if target.is_dir() or target.with_suffix(".py").exists() else base, node.lineno))
+                found.append(
+                    (
+                        full if target.is_dir() or target.with_suffix(".py").exists() else base,
+                        node.lineno,
+                    )
+                )
     return found
 
 
@@ -91,7 +114,13 @@ def _may_import(part: str, name: str) -> bool:
     own = _part(name)
     if own == part:
         return True
-    return any(name == allowed or name.startswith(allowed + ".") for allowed in FLOORS[part] - {"segcore"}) or name == "segcore"
+    return (
+        any(
+            name == allowed or name.startswith(allowed + ".")
+            for allowed in FLOORS[part] - {"segcore"}
+        )
+        or name == "segcore"
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -100,7 +129,9 @@ def test_a_file_imports_only_from_below(path: Path) -> None:
     part = _part(module)
     if module == "segcore":
         return
-    assert part in FLOORS, f"{path} stands on no floor: give {part} a row in FLOORS and in docs/architecture.md"
+    assert part in FLOORS, (
+        f"{path} stands on no floor: give {part} a row in FLOORS and in docs/architecture.md"
+    )
     tree = ast.parse(path.read_text())
     wrong = []
     for name, line in _imports(tree, module, path.name == "__init__.py"):
@@ -111,7 +142,9 @@ def test_a_file_imports_only_from_below(path: Path) -> None:
             wrong.append(f"line {line}: {top} is imported only in {sorted(ONLY_HERE[top])}")
     if path == ROOT / "segcore" / "ui" / "charts.py":
         wrong += [
-            f"line {line}: charts return figures and know no app" for name, line in _imports(tree, module, False) if name == "streamlit"
+            f"line {line}: charts return figures and know no app"
+            for name, line in _imports(tree, module, False)
+            if name == "streamlit"
         ]
     assert not wrong, "\n".join(wrong)
 
@@ -122,7 +155,11 @@ def test_imports_stand_at_the_top(path: Path) -> None:
     wrong = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            wrong += [inner.lineno for inner in ast.walk(node) if isinstance(inner, (ast.Import, ast.ImportFrom))]
+            wrong += [
+                inner.lineno
+                for inner in ast.walk(node)
+                if isinstance(inner, (ast.Import, ast.ImportFrom))
+            ]
         if isinstance(node, ast.ImportFrom):
             wrong += [node.lineno for alias in node.names if alias.name == "*"]
         if isinstance(node, ast.Name) and node.id == "TYPE_CHECKING":
@@ -135,11 +172,15 @@ def test_the_left_wing_knows_no_tensorflow() -> None:
     modules = ["segcore.workspace", "segcore.cli", "segcore.light_worker", *ui]
     load = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]"
     code = f"{load}; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
 def test_no_outside_data_set_is_carried() -> None:
-    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False).stdout.split("\n")
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False
+    ).stdout.split("\n")
     assert not [name for name in tracked if name.lower().startswith(("shared/", "workspace/"))]

@@ -17,12 +17,18 @@ from segcore.places import front
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-NEEDED = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
+NEEDED = [
+    line
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    if line.strip() and not line.startswith("#")
+]
 
 
 def tracked(*places: str) -> set[str]:
     """Files that git knows below some places; a copy without git has what lies there."""
-    listed = subprocess.run(["git", "ls-files", *places], cwd=ROOT, capture_output=True, text=True).stdout.split("\n")
+    listed = subprocess.run(
+        ["git", "ls-files", *places], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split("\n")
     return {name for name in listed if name and (ROOT / name).exists()}
 
 
@@ -48,7 +54,18 @@ def site(tmp_path_factory) -> Path:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / name).read_bytes())
-    build = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-q", "-w", str(folder)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        ".",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        str(folder),
+    ]
     made = subprocess.run(build, cwd=copy, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     (wheel,) = folder.glob("segscope-*.whl")
@@ -59,26 +76,47 @@ def site(tmp_path_factory) -> Path:
 
 def test_the_wheel_holds_every_file(site) -> None:
     if not tracked("segcore"):
-        pytest.skip("NOT COMPARED: this copy is no git checkout, so which files belong to it is unknown")
+        pytest.skip(
+            "NOT COMPARED: this copy is no git checkout, so which files belong to it is unknown"
+        )
     inside = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     front = tracked("app.py", "pages", "assets", "docs", "studies", ".streamlit")
     wanted = tracked("segcore") | {f"segcore/front/{name}" for name in front}
     assert wanted - inside == set()
-    strangers = {name for name in inside - wanted if not name.startswith("segscope-") and name != "segcore/front/setup.py"}
+    strangers = {
+        name
+        for name in inside - wanted
+        if not name.startswith("segscope-") and name != "segcore/front/setup.py"
+    }
     assert strangers == set()
 
 
 def test_the_installed_program_finds_its_pages_and_its_demo(site, tmp_path) -> None:
     def run(*words: str) -> str:
-        code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from segcore.cli import main; main(sys.argv[1:])"
-        made = subprocess.run([sys.executable, "-I", "-c", code, str(site), *words], cwd=tmp_path, capture_output=True, text=True)
+        code = (
+            "import sys; sys.path.insert(0, sys.argv.pop(1)); from segcore.cli import main; "
+            "main(sys.argv[1:])"
+        )
+        made = subprocess.run(
+            [sys.executable, "-I", "-c", code, str(site), *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
         assert made.returncode == 0, made.stderr
         return made.stdout
 
     opened = json.loads(run("demo", "--workspace", str(tmp_path / "ws"), "--json"))
     assert len(opened["runs"]) == 5
-    code = f"import sys; sys.path.insert(0, {str(site)!r}); from segcore.places import front; print(front())"
-    place = Path(subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True).stdout.strip())
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); from segcore.places import front; "
+        "print(front())"
+    )
+    place = Path(
+        subprocess.run(
+            [sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True
+        ).stdout.strip()
+    )
     assert place == site / "segcore" / "front"
     assert (place / "app.py").read_bytes() == (ROOT / "app.py").read_bytes()
     assert front() == ROOT
@@ -87,18 +125,24 @@ def test_the_installed_program_finds_its_pages_and_its_demo(site, tmp_path) -> N
 def test_what_an_installation_needs_is_what_the_app_needs(site) -> None:
     (metadata,) = site.glob("segscope-*.dist-info/METADATA")
     required = re.findall(r"^Requires-Dist: (.+)$", metadata.read_text(), re.M)
-    names = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in required if "extra ==" not in line}
+    names = {
+        re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in required if "extra ==" not in line
+    }
     wanted = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in NEEDED}
     assert names == wanted - {"pydensecrf2"}
-    assert [line.replace('"', "'") for line in NEEDED if line.startswith("pydensecrf2")] == PROJECT["project"]["optional-dependencies"][
-        "crf"
-    ]
+    assert [line.replace('"', "'") for line in NEEDED if line.startswith("pydensecrf2")] == PROJECT[
+        "project"
+    ]["optional-dependencies"]["crf"]
     assert PROJECT["project"]["scripts"] == {"segscope": "segcore.cli:main"}
 
 
 def instructions() -> list[tuple[str, str]]:
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-    return [tuple(line.split(None, 1)) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        tuple(line.split(None, 1))
+        for line in text.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 def test_the_containers_instructions_hold() -> None:
@@ -113,7 +157,9 @@ def test_the_containers_instructions_hold() -> None:
             assert target.startswith("./")
             copied |= set(sources)
         if word == "RUN" and "-r " in line:
-            assert line.split("-r ")[1].split()[0] in copied, "installed from a file that was not copied before"
+            assert line.split("-r ")[1].split()[0] in copied, (
+                "installed from a file that was not copied before"
+            )
     # what the installation reads was copied before it runs
     assert copied >= {
         "requirements.txt",
@@ -128,10 +174,17 @@ def test_the_containers_instructions_hold() -> None:
         "studies",
         "segcore",
     }
-    extras = {extra for word, line in found if word == "RUN" for extra in re.findall(r'"\.\[(\w+)\]"', line)}
+    extras = {
+        extra
+        for word, line in found
+        if word == "RUN"
+        for extra in re.findall(r'"\.\[(\w+)\]"', line)
+    }
     assert extras <= set(PROJECT["project"]["optional-dependencies"])
     tensorflow = next(line for line in NEEDED if line.startswith("tensorflow"))
-    assert tensorflow.replace("tensorflow", "tensorflow[and-cuda]") in " ".join(line for _, line in found)
+    assert tensorflow.replace("tensorflow", "tensorflow[and-cuda]") in " ".join(
+        line for _, line in found
+    )
 
 
 def test_the_containers_command_is_understood() -> None:
@@ -145,4 +198,6 @@ def test_the_containers_command_is_understood() -> None:
     assert exposed == [str(options.port)] and options.address == "0.0.0.0"
     examples = re.findall(r"docker run (.+)", (ROOT / "Dockerfile").read_text())
     assert len(examples) == 2
-    assert all(f"127.0.0.1:{options.port}:{options.port}" in shlex.split(example) for example in examples), "publishes to the network"
+    assert all(
+        f"127.0.0.1:{options.port}:{options.port}" in shlex.split(example) for example in examples
+    ), "publishes to the network"

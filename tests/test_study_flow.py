@@ -36,19 +36,31 @@ def shell(workspace, capsys, tmp_path):
         return json.loads(capsys.readouterr().out)
 
     yield run
-    for process in psutil.process_iter(["cmdline"]):  # only those of this test: their command line names its folder
-        if any(str(workspace.folder) in part for part in process.info["cmdline"] or []) and process.pid != psutil.Process().pid:
+    for process in psutil.process_iter(
+        ["cmdline"]
+    ):  # only those of this test: their command line names its folder
+        if (
+            any(str(workspace.folder) in part for part in process.info["cmdline"] or [])
+            and process.pid != psutil.Process().pid
+        ):
             process.kill()
 
 
 def processes_of(folder) -> list[psutil.Process]:
     found = psutil.process_iter(["cmdline"])
-    return [p for p in found if p.pid != psutil.Process().pid and any(str(folder) in part for part in p.info["cmdline"] or [])]
+    return [
+        p
+        for p in found
+        if p.pid != psutil.Process().pid
+        and any(str(folder) in part for part in p.info["cmdline"] or [])
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_a_study_goes_on_after_everything_was_killed_and_repeats_its_table(workspace, shell, tmp_path) -> None:
+def test_a_study_goes_on_after_everything_was_killed_and_repeats_its_table(
+    workspace, shell, tmp_path
+) -> None:
     first = shell(tmp_path / "small.json", "--dataset", "tiny")
     run = RunFolder(workspace.runs.folder / first["queued"][0])
     end = time.monotonic() + PATIENCE_SECONDS

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segcore.config import EvaluateConfig, ModelConfig, PredictConfig, PredictOptions, RecipeConfig, TrainConfig
+from segcore.config import (
+    EvaluateConfig,
+    ModelConfig,
+    PredictConfig,
+    PredictOptions,
+    RecipeConfig,
+    TrainConfig,
+)
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
@@ -33,22 +40,45 @@ def workspace(tmp_path_factory):
     for split, count in (("train", 6), ("validation", 2), ("test", 2)):
         for i in range(count):
             mask = np.kron(rng.integers(0, 2, (2, 2)), np.ones((16, 16))).astype(np.uint8)
-            samples.append(ArraySample(f"{split}{i}", np.repeat(200 * mask[..., None] + 20, 3, -1).astype(np.uint8), mask, split))
+            samples.append(
+                ArraySample(
+                    f"{split}{i}",
+                    np.repeat(200 * mask[..., None] + 20, 3, -1).astype(np.uint8),
+                    mask,
+                    split,
+                )
+            )
     write_dataset(root / "datasets" / "squares", "squares", LABELS, samples)
     return root
 
 
 def new_run(workspace, name, dataset="squares", epochs=1, **words):
-    recipe = RecipeConfig(epochs=epochs, batch_size=2, patience=0, augmentation="none", learning_rate=0.01)
+    recipe = RecipeConfig(
+        epochs=epochs, batch_size=2, patience=0, augmentation="none", learning_rate=0.01
+    )
     return RunFolder.create(
-        workspace / "runs", name, TrainConfig(dataset, ModelConfig("unet", "tiny", "none"), recipe, (32, 32), device="cpu", **words)
+        workspace / "runs",
+        name,
+        TrainConfig(
+            dataset, ModelConfig("unet", "tiny", "none"), recipe, (32, 32), device="cpu", **words
+        ),
     )
 
 
 def start(run):
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = {
+        **os.environ,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONPATH": str(ROOT),
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
     with open(run.log_path, "ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "segcore.worker", str(run.folder)], stdout=log, stderr=log, env=environment)
+        return subprocess.Popen(
+            [sys.executable, "-m", "segcore.worker", str(run.folder)],
+            stdout=log,
+            stderr=log,
+            env=environment,
+        )
 
 
 def wait_until(condition, process, run, seconds=240):
@@ -78,8 +108,13 @@ def test_a_killed_and_a_stopped_run_go_on(workspace):
     status = run.status()
     assert (status.state, status.cause) == ("interrupted", STOPPED) and status.finished is not None
     records = run.metrics()
-    assert records[: len(killed)] == killed and [r["epoch"] for r in records] == list(range(1, len(records) + 1))
-    assert f"Going on after epoch {len(killed)}" in run.log_tail(10_000) and "checkpoint written" in run.log_tail()
+    assert records[: len(killed)] == killed and [r["epoch"] for r in records] == list(
+        range(1, len(records) + 1)
+    )
+    assert (
+        f"Going on after epoch {len(killed)}" in run.log_tail(10_000)
+        and "checkpoint written" in run.log_tail()
+    )
     assert status.epoch == len(records) and 0 < status.progress < 1 and status.seconds_left is None
 
 
@@ -87,8 +122,15 @@ def test_a_run_trains_and_another_predicts(workspace):
     run = new_run(workspace, "short", epochs=2)
     assert work(run.folder) == 0
     status = run.status()
-    assert (status.state, status.cause, status.progress, status.epoch) == ("finished", "", 1.0, 2) and status.mean_iou is not None
-    config = PredictConfig("squares", "short", "test", device="cpu", options=PredictOptions(backend="tensorflow"))
+    assert (status.state, status.cause, status.progress, status.epoch) == (
+        "finished",
+        "",
+        1.0,
+        2,
+    ) and status.mean_iou is not None
+    config = PredictConfig(
+        "squares", "short", "test", device="cpu", options=PredictOptions(backend="tensorflow")
+    )
     answer = RunFolder.create(workspace / "runs", "short--test", config)
     assert main([str(answer.folder)]) == 0
     assert answer.status().state == "finished" and answer.status().mean_iou is not None
@@ -108,7 +150,9 @@ def test_the_warm_process_predicts_ones_own_image_as_the_run_does(workspace):
         assert shelf.warm("short", options)["loaded"] == 0
         told = shelf.predict("short", batch, batch.images[0].id, options)
         assert told["backend"] == "TensorFlow in float32" and told["size"] == [32, 32]
-        np.testing.assert_allclose(shelf.probabilities("short", batch, batch.images[0].id, options), stored, atol=1e-3)
+        np.testing.assert_allclose(
+            shelf.probabilities("short", batch, batch.images[0].id, options), stored, atol=1e-3
+        )
         with pytest.raises(SegcoreError, match="did you mean 'onnx'"):
             shelf.export("short", "onxx", workspace / "net")
         assert shelf.warm("short", options)["loaded"] == 0
@@ -119,15 +163,21 @@ def test_the_warm_process_predicts_ones_own_image_as_the_run_does(workspace):
 def cause(run):
     assert work(run.folder) == 1
     status = run.status()
-    assert status.state == "failed" and status.finished is not None and "Traceback" not in status.cause
+    assert (
+        status.state == "failed" and status.finished is not None and "Traceback" not in status.cause
+    )
     return status.cause
 
 
 def test_failures_are_sentences(workspace, monkeypatch, capfd):
     assert "no dataset.json" in cause(new_run(workspace, "absent", dataset="nothing"))
-    evaluation = RunFolder.create(workspace / "runs", "evaluation", EvaluateConfig("squares", ("short",)))
+    evaluation = RunFolder.create(
+        workspace / "runs", "evaluation", EvaluateConfig("squares", ("short",))
+    )
     assert "Unknown kind of run for this worker 'evaluate'" in cause(evaluation)
-    orphan = RunFolder.create(workspace / "runs", "orphan", PredictConfig("squares", "gone", device="cpu"))
+    orphan = RunFolder.create(
+        workspace / "runs", "orphan", PredictConfig("squares", "gone", device="cpu")
+    )
     assert "gone" in cause(orphan)
     capfd.readouterr()
 
@@ -137,7 +187,10 @@ def test_failures_are_sentences(workspace, monkeypatch, capfd):
 
         return fail
 
-    monkeypatch.setattr("segcore.worker.WORK", {"train": raising(MemoryError()), "predict": raising(ZeroDivisionError("by zero\nindeed"))})
+    monkeypatch.setattr(
+        "segcore.worker.WORK",
+        {"train": raising(MemoryError()), "predict": raising(ZeroDivisionError("by zero\nindeed"))},
+    )
     assert "smaller batch" in cause(new_run(workspace, "memory"))
     assert "unexpected ZeroDivisionError ended the run (by zero)" in cause(orphan)
     assert "ZeroDivisionError: by zero" in capfd.readouterr().err  # the log has the traceback

@@ -8,8 +8,9 @@
     results = predict_model(params, model)
     scores = evaluate(model, params)
 
-Work runs in background processes that the app shows too; nothing is trained inside the notebook. The names with capitals
-(``Train_Model``, ``Predict_Model``) are aliases. ``pd`` is pandas, so that a first cell needs no other import.
+Work runs in background processes that the app shows too; nothing is trained inside the notebook.
+The names with capitals (``Train_Model``, ``Predict_Model``) are aliases. ``pd`` is pandas, so that
+a first cell needs no other import.
 """
 
 import pandas as pd

@@ -18,22 +18,28 @@ from segcore.training.input.reader import resize_image, resize_mask
 WRITTEN = "written from "
 
 
-def mlos(params: Mapping[str, Any], mode: str = "Pixel", write_balance: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+def mlos(
+    params: Mapping[str, Any], mode: str = "Pixel", write_balance: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Multi-label oversampling: choose how often each training image repeats so that the labels come nearer to balance.
 
-    Minimises the earth-mover distance between the distribution of labels and the target over integer repeats; see
-    :func:`segcore.data.balance.planner.plan_balance` for the formula, the search and the floor.
+    Minimises the earth-mover distance between the distribution of labels and the target over
+    integer repeats; see :func:`segcore.data.balance.planner.plan_balance` for the formula, the
+    search and the floor.
 
     Args:
         params: The params.
-        mode: "Count" (in how many images a label occurs) or "Pixel" (how many pixels it has), in any case of letters.
-        write_balance: Whether to save the plan with the data set, as ``mlos_count`` or ``mlos_pixel`` (or as the
-            ``balance_plan`` of the params), where :func:`train_model` finds it.
+        mode: "Count" (in how many images a label occurs) or "Pixel" (how many pixels it has), in
+            any case of letters.
+        write_balance: Whether to save the plan with the data set, as ``mlos_count`` or
+            ``mlos_pixel`` (or as the ``balance_plan`` of the params), where :func:`train_model`
+            finds it.
 
     Returns:
-        One row an image, in the order of the split: its pixels (or 0 and 1) of each class, and ``repeats``; and one row a class:
-        ``before, after, target`` shares. ``attrs`` of the second holds ``before, after, floor`` (distances), ``copies``,
-        ``effective_sample_size`` and the ``verdict`` in words.
+        One row an image, in the order of the split: its pixels (or 0 and 1) of each class, and
+        ``repeats``; and one row a class: ``before, after, target`` shares. ``attrs`` of the second
+        holds ``before, after, floor`` (distances), ``copies``, ``effective_sample_size`` and the
+        ``verdict`` in words.
 
     Raises:
         SegcoreError: The mode is unknown, or the params, data set or split are refused.
@@ -41,14 +47,24 @@ def mlos(params: Mapping[str, Any], mode: str = "Pixel", write_balance: bool = F
     chosen = settings(params)
     own, split = chosen.own, chosen.config.train_split
     kind = mode.lower()
-    plan = chosen.workspace.datasets.plan_balance(own.dataset, split, kind, own.max_repeats, own.budget, target=own.target)
+    plan = chosen.workspace.datasets.plan_balance(
+        own.dataset, split, kind, own.max_repeats, own.budget, target=own.target
+    )
     part = chosen.workspace.datasets.statistics(own.dataset).select(split)
     counts = part.counts if kind == "pixel" else part.present.astype(np.int64)
-    table = pd.DataFrame(counts, index=pd.Index(part.sample_ids, name="sample"), columns=part.label_set.class_names)
+    table = pd.DataFrame(
+        counts, index=pd.Index(part.sample_ids, name="sample"), columns=part.label_set.class_names
+    )
     table["repeats"] = [plan.repeats[sample] for sample in part.sample_ids]
     names = pd.Index(part.label_set.class_names, name="class")
-    distribution = pd.DataFrame({"before": plan.shares_before, "after": plan.shares_after, "target": plan.target}, index=names)
-    facts = {name: getattr(plan, name) for name in ("before", "after", "floor", "copies", "effective_sample_size")}
+    distribution = pd.DataFrame(
+        {"before": plan.shares_before, "after": plan.shares_after, "target": plan.target},
+        index=names,
+    )
+    facts = {
+        name: getattr(plan, name)
+        for name in ("before", "after", "floor", "copies", "effective_sample_size")
+    }
     distribution.attrs.update(facts, mode=kind, split=split, verdict=plan.verdict())
     if write_balance:
         chosen.workspace.datasets.save_plan(own.dataset, plan_name(chosen, kind), plan)
@@ -65,15 +81,20 @@ def latest_plan(chosen: Settings) -> str:
     if chosen.config.balance_plan:
         return chosen.config.balance_plan
     folder = chosen.workspace.datasets.open(chosen.own.dataset).folder / "plans"
-    made = [path for name in ("mlos_count", "mlos_pixel") if (path := folder / f"{name}.json").is_file()]
+    made = [
+        path for name in ("mlos_count", "mlos_pixel") if (path := folder / f"{name}.json").is_file()
+    ]
     return max(made, key=lambda path: path.stat().st_mtime_ns).stem if made else ""
 
 
-def write_segment_data(params: Mapping[str, Any], split: str = "train", balance: bool = False) -> Dataset:
+def write_segment_data(
+    params: Mapping[str, Any], split: str = "train", balance: bool = False
+) -> Dataset:
     """Write a split as the first epoch of training sees it: repeated, augmented, resized; other splits come along by reference.
 
-    The result is a data set of its own in the workspace (``written`` of the params), so that other tools can read it and
-    :func:`train_model` can be pointed at it. One that was written from the same data set before is replaced.
+    The result is a data set of its own in the workspace (``written`` of the params), so that other
+    tools can read it and :func:`train_model` can be pointed at it. One that was written from the
+    same data set before is replaced.
 
     Args:
         params: The params; ``size``, ``augmentation`` and ``seed`` say how.
@@ -93,7 +114,8 @@ def write_segment_data(params: Mapping[str, Any], split: str = "train", balance:
     if name in shelf.names():
         if shelf.open(name).source != WRITTEN + own.dataset:
             raise SegcoreError(
-                f"Expected a new name for the written data set, received {name!r}, which is another: set 'written' in params."
+                f"Expected a new name for the written data set, received {name!r}, which "
+                "is another: set 'written' in params."
             )
         shelf.delete(name)
     samples = [sample for sample in dataset.select(split) if sample.mask is not None]
@@ -101,21 +123,45 @@ def write_segment_data(params: Mapping[str, Any], split: str = "train", balance:
     if balance:
         plan_id = latest_plan(chosen)
         if not plan_id:
-            raise SegcoreError("Expected a balance plan, found none: call mlos(params, ..., write_balance=True) first.")
+            raise SegcoreError(
+                "Expected a balance plan, found none: call mlos(params, ..., "
+                "write_balance=True) first."
+            )
         ids = BalancePlan.from_json(dataset.load_plan(plan_id)).expand(ids)
-    with DatasetWriter(shelf.folder / name, name, dataset.label_set, WRITTEN + own.dataset) as writer:
+    with DatasetWriter(
+        shelf.folder / name, name, dataset.label_set, WRITTEN + own.dataset
+    ) as writer:
         rows: list[Sample] = []
         for sample in samples:
             image, mask = dataset.read(sample)
             image, mask = resize_image(image, config.size), resize_mask(mask, config.size)
-            draws = draws_of(ids, sample.id, config.recipe.augmentation, config.seed, 0, config.size)
+            draws = draws_of(
+                ids, sample.id, config.recipe.augmentation, config.seed, 0, config.size
+            )
             for copy, (_, drawn) in enumerate(draws, 1):
                 seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
-                rows.append(writer.add(f"{sample.id}_copy_{copy}", seen, _typed(labels, dataset.label_set), split, sample.group))
+                rows.append(
+                    writer.add(
+                        f"{sample.id}_copy_{copy}",
+                        seen,
+                        _typed(labels, dataset.label_set),
+                        split,
+                        sample.group,
+                    )
+                )
         for sample in dataset.samples:
             if sample.split != split and sample.mask is not None:
                 mask = dataset.read_mask(sample)
-                rows.append(writer.add(sample.id, dataset.image_path(sample), mask, sample.split, sample.group, copy=False))
+                rows.append(
+                    writer.add(
+                        sample.id,
+                        dataset.image_path(sample),
+                        mask,
+                        sample.split,
+                        sample.group,
+                        copy=False,
+                    )
+                )
         return writer.finish(rows)
 
 

@@ -32,31 +32,45 @@ class TrainedModel:
 
     def history(self, member: int = 0) -> pd.DataFrame:
         """Return a member's history, one row an epoch: loss, mean_iou, val_loss, val_mean_iou, learning_rate, seconds, ..."""
-        return pd.DataFrame(self.workspace.runs.open(self.runs[member]).metrics()).set_index("epoch")
+        return pd.DataFrame(self.workspace.runs.open(self.runs[member]).metrics()).set_index(
+            "epoch"
+        )
 
     def network(self, member: int = 0) -> keras.Model:
         """Load a member's best network: (B, H, W, 3) float32 RGB 0..255 in, logits (B, H, W, C) out."""
         return load_network(self.workspace.runs.open(self.runs[member]).model_path)
 
 
-def train_model(params: Mapping[str, Any], loss_func: Loss | str | None = None, reduce_map: bool = False) -> TrainedModel:
+def train_model(
+    params: Mapping[str, Any], loss_func: Loss | str | None = None, reduce_map: bool = False
+) -> TrainedModel:
     """Train as params say, in background processes, and wait for the end.
 
-    A balance plan that :func:`mlos` wrote is used (see ``balance_plan``); the best epoch is chosen on the validation split.
+    A balance plan that :func:`mlos` wrote is used (see ``balance_plan``); the best epoch is chosen
+    on the validation split.
 
     Args:
-        params: The params; ``members`` says how many networks, each with its own seed, ``members_by`` how they differ besides.
-        loss_func: A loss (``jaccard_distance``, ``dice + 0.5 * focal``) or its name; None takes ``loss`` of the params.
-        reduce_map: Whether to learn a reduced label set: ``merge`` of the params, saved as the label map ``label_map``, or that map.
+        params: The params; ``members`` says how many networks, each with its own seed,
+            ``members_by`` how they differ besides.
+        loss_func: A loss (``jaccard_distance``, ``dice + 0.5 * focal``) or its name; None takes
+            ``loss`` of the params.
+        reduce_map: Whether to learn a reduced label set: ``merge`` of the params, saved as the
+            label map ``label_map``, or that map.
 
     Raises:
         SegcoreError: The params are refused, or a run failed; the sentence carries its cause.
     """
     chosen = settings(params)
     config = chosen.config
-    recipe = config.recipe if loss_func is None else dataclasses.replace(config.recipe, loss=str(loss_func))
+    recipe = (
+        config.recipe
+        if loss_func is None
+        else dataclasses.replace(config.recipe, loss=str(loss_func))
+    )
     label_map = _label_map(chosen) if reduce_map else ""
-    config = dataclasses.replace(config, recipe=recipe, label_map=label_map, balance_plan=latest_plan(chosen))
+    config = dataclasses.replace(
+        config, recipe=recipe, label_map=label_map, balance_plan=latest_plan(chosen)
+    )
     runs = chosen.workspace.runs.train(config, chosen.own.members)
     with ProgressLine(f"Training {len(runs)} member{'s' * (len(runs) > 1)}") as progress:
         chosen.workspace.runs.wait(runs, progress)
@@ -74,7 +88,8 @@ def _label_map(chosen: Settings) -> str:
         dataset.save_label_map(LabelMap.merging(labels.num_classes, merges, name))
     if not name:
         raise SegcoreError(
-            "Expected a label map for reduce_map=True, found none: set 'merge' (groups of class names) or 'label_map' in params."
+            "Expected a label map for reduce_map=True, found none: set 'merge' (groups of "
+            "class names) or 'label_map' in params."
         )
     dataset.load_label_map(name)
     return name

@@ -25,7 +25,9 @@ class Loss:
 
     def __rmul__(self, factor: float) -> "Loss":
         """Return the loss, weighed."""
-        return Loss(" + ".join(f"{factor * weight:g}*{name}" for weight, name in loss_terms(self.text)))
+        return Loss(
+            " + ".join(f"{factor * weight:g}*{name}" for weight, name in loss_terms(self.text))
+        )
 
     def __str__(self) -> str:
         return self.text

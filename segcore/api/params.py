@@ -1,7 +1,8 @@
 """What a notebook says once: ``params``, a flat mapping that every function of the API reads.
 
-Its keys are those of :class:`Params` and, flattened, those of ``ModelConfig``, ``RecipeConfig`` and ``TrainConfig``
-(see ``docs/notebook-api.md``). An unknown key is refused with the nearest known one.
+Its keys are those of :class:`Params` and, flattened, those of ``ModelConfig``, ``RecipeConfig`` and
+``TrainConfig`` (see ``docs/notebook-api.md``). An unknown key is refused with the nearest known
+one.
 """
 
 import dataclasses
@@ -25,16 +26,20 @@ class Params:
 
     Attributes:
         dataset: Name of the data set in the workspace.
-        source: Folder or archive to import it from when the workspace does not have it yet; "" for none.
+        source: Folder or archive to import it from when the workspace does not have it yet; "" for
+            none.
         workspace: Folder of the workspace; "" takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
         label_scores: Where the class scores are written, ``;`` between cells.
         max_repeats: Largest repeats of an image in a balance plan.
         budget: Most copies that a balance plan may add, or None.
         target: What a balance plan aims at: "uniform" or "tempered".
-        written: Name of the data set that ``write_segment_data`` makes; "" for the data set's name and "-written".
-        members: How many members ``train_model`` trains; each has its own seed, and ``members_by`` says how they differ besides.
+        written: Name of the data set that ``write_segment_data`` makes; "" for the data set's name
+            and "-written".
+        members: How many members ``train_model`` trains; each has its own seed, and ``members_by``
+            says how they differ besides.
         rule: How members are combined: a name in ``catalog.ENSEMBLE_RULES``.
-        merge: Groups of class names that ``reduce_map=True`` merges, saved as the label map ``label_map`` (or "reduced").
+        merge: Groups of class names that ``reduce_map=True`` merges, saved as the label map
+            ``label_map`` (or "reduced").
     """
 
     dataset: str
@@ -57,7 +62,11 @@ def _names(cls: Any) -> list[str]:
 OWN = _names(Params)
 MODEL = _names(ModelConfig)
 RECIPE = _names(RecipeConfig)
-RUN = [name for name in _names(TrainConfig) if name not in ("dataset", "model", "recipe", "member", "group", "kind")]
+RUN = [
+    name
+    for name in _names(TrainConfig)
+    if name not in ("dataset", "model", "recipe", "member", "group", "kind")
+]
 KEYS = [*OWN, *MODEL, *RECIPE, *RUN]
 
 
@@ -87,10 +96,16 @@ def read_params(path: str | Path) -> dict[str, Any]:
         text = file.read_text("utf-8")
         data = json.loads(text) if file.suffix.lower() == ".json" else yaml.safe_load(text)
     except OSError as error:
-        raise SegcoreError(f"Expected a file of params at {file}, but it cannot be read ({error.strerror}): give its path.") from error
+        raise SegcoreError(
+            f"Expected a file of params at {file}, but it cannot be read "
+            f"({error.strerror}): give its path."
+        ) from error
     except (ValueError, yaml.YAMLError) as error:
         first = str(error).splitlines()[0]
-        raise SegcoreError(f"Expected JSON or YAML in {file.name}, received something else ({first}): mend that line.") from error
+        raise SegcoreError(
+            f"Expected JSON or YAML in {file.name}, received something else ({first}): "
+            "mend that line."
+        ) from error
     _split(data)
     return data
 
@@ -99,7 +114,8 @@ def settings(params: Mapping[str, Any]) -> Settings:
     """Check params, open the workspace, and import the data set where it is not there yet.
 
     Raises:
-        SegcoreError: A key is unknown or missing, a value is refused, or the data set is neither there nor to be imported.
+        SegcoreError: A key is unknown or missing, a value is refused, or the data set is neither
+            there nor to be imported.
     """
     own, config = _split(params)
     workspace = Workspace(own.workspace or None)
@@ -111,13 +127,17 @@ def settings(params: Mapping[str, Any]) -> Settings:
 
 def _split(params: Any) -> tuple[Params, TrainConfig]:
     if not isinstance(params, Mapping):
-        raise SegcoreError(f"Expected params as a mapping of keys to values, received {type(params).__name__}: write them as {{...}}.")
+        raise SegcoreError(
+            "Expected params as a mapping of keys to values, received "
+            f"{type(params).__name__}: write them as {{...}}."
+        )
     for key in params:
         if key not in KEYS:
             raise unknown("key of params", key, KEYS)
     if "dataset" not in params:
         raise SegcoreError(
-            "Expected the key 'dataset' in params, found none: name a data set of the workspace, or a new one and its source."
+            "Expected the key 'dataset' in params, found none: name a data set of the "
+            "workspace, or a new one and its source."
         )
 
     def part(names: list[str]) -> dict[str, Any]:
@@ -131,8 +151,11 @@ def _split(params: Any) -> tuple[Params, TrainConfig]:
         pair = resolve(str(model["architecture"]), str(model.get("encoder", ModelConfig.encoder)))
         if model.get("encoder", pair[1]) != pair[1]:
             raise SegcoreError(
-                f"Expected the architecture {model['architecture']!r} without an encoder, for it means {pair[0]!r} with {pair[1]!r}, "
+                f"Expected the architecture {model['architecture']!r} without an encoder, "
+                f"for it means {pair[0]!r} with {pair[1]!r}, "
                 f"received the encoder {model['encoder']!r}: leave one of the two out."
             )
         model["architecture"], model["encoder"] = pair
-    return own, from_json(TrainConfig, {"dataset": own.dataset, "model": model, "recipe": part(RECIPE), **part(RUN)})
+    return own, from_json(
+        TrainConfig, {"dataset": own.dataset, "model": model, "recipe": part(RECIPE), **part(RUN)}
+    )

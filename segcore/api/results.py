@@ -35,7 +35,11 @@ class Predictions(Mapping[str, npt.NDArray[np.integer]]):
 
     def __getitem__(self, sample: str) -> npt.NDArray[np.integer]:
         """Return the predicted mask (H, W) of a sample, class indices, at the sample's own size."""
-        return self.probabilities(sample).argmax(axis=-1).astype(np.uint8 if self._classes <= 255 else np.uint16)
+        return (
+            self.probabilities(sample)
+            .argmax(axis=-1)
+            .astype(np.uint8 if self._classes <= 255 else np.uint16)
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.samples)
@@ -56,14 +60,17 @@ class Predictions(Mapping[str, npt.NDArray[np.integer]]):
         return self.workspace.scenes.probabilities(self.run, self.split, sample)
 
 
-def predict_model(params: Mapping[str, Any], model: TrainedModel, test: bool = True, ensemble: bool = False) -> Predictions:
+def predict_model(
+    params: Mapping[str, Any], model: TrainedModel, test: bool = True, ensemble: bool = False
+) -> Predictions:
     """Predict the test (or validation) split, in the background, and write the class scores to ``label_scores``.
 
     Args:
         params: The params.
         model: What :func:`train_model` returned.
         test: Whether to predict the test split; else the validation split of the params.
-        ensemble: Whether the members are combined by ``rule`` of the params; else the first member answers alone.
+        ensemble: Whether the members are combined by ``rule`` of the params; else the first member
+            answers alone.
 
     Raises:
         SegcoreError: The params or the split are refused, or a run failed.
@@ -75,10 +82,15 @@ def predict_model(params: Mapping[str, Any], model: TrainedModel, test: bool = T
     return found
 
 
-def _predict(own: Params, validation: str, model: TrainedModel, test: bool, ensemble: bool) -> Predictions:
+def _predict(
+    own: Params, validation: str, model: TrainedModel, test: bool, ensemble: bool
+) -> Predictions:
     split = "test" if test else validation
     if not split:
-        raise SegcoreError("Expected a validation split in params, received none: set 'validation_split', or predict with test=True.")
+        raise SegcoreError(
+            "Expected a validation split in params, received none: set 'validation_split', "
+            "or predict with test=True."
+        )
     runs = model.workspace.runs
     run = runs.ensemble(model.runs, split, rule=own.rule) if ensemble else model.runs[0]
     waited = run if ensemble else runs.predict(run, split)
@@ -88,7 +100,9 @@ def _predict(own: Params, validation: str, model: TrainedModel, test: bool, ense
     return Predictions(run, split, tuple(sample.id for sample in samples), model.workspace)
 
 
-def evaluate(model: TrainedModel, params: Mapping[str, Any], ensemble: bool = False, test: bool = True) -> pd.DataFrame:
+def evaluate(
+    model: TrainedModel, params: Mapping[str, Any], ensemble: bool = False, test: bool = True
+) -> pd.DataFrame:
     """Score a model on the test (or validation) split, predicting it first where that was not done, and write ``label_scores``.
 
     Args:
@@ -98,15 +112,18 @@ def evaluate(model: TrainedModel, params: Mapping[str, Any], ensemble: bool = Fa
         test: As in :func:`predict_model`.
 
     Returns:
-        One row a class: ``id, name, support`` (pixels), ``iou, dice, precision, recall, iou_low, iou_high`` (95 % interval of the IoU by
-        bootstrap over images). ``attrs`` holds ``split, num_samples, size, mean_iou, interval, pixel_accuracy`` and the
-        ``statement`` of how it was measured.
+        One row a class: ``id, name, support`` (pixels), ``iou, dice, precision, recall, iou_low,
+        iou_high`` (95 % interval of the IoU by bootstrap over images). ``attrs`` holds ``split,
+        num_samples, size, mean_iou, interval, pixel_accuracy`` and the ``statement`` of how it was
+        measured.
 
     Raises:
         SegcoreError: The params or the split are refused, a run failed, or the split has no masks.
     """
     chosen = settings(params)
-    return _write_scores(chosen.own, _predict(chosen.own, chosen.config.validation_split, model, test, ensemble))
+    return _write_scores(
+        chosen.own, _predict(chosen.own, chosen.config.validation_split, model, test, ensemble)
+    )
 
 
 def _write_scores(own: Params, found: Predictions) -> pd.DataFrame:
@@ -118,10 +135,13 @@ def _write_scores(own: Params, found: Predictions) -> pd.DataFrame:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise SegcoreError(
-            f"Expected a place for the class scores, but {path} cannot be written ({error.strerror}): set 'label_scores'."
+            f"Expected a place for the class scores, but {path} cannot be written "
+            f"({error.strerror}): set 'label_scores'."
         ) from error
     table = pd.read_csv(StringIO(text), sep=";")
     facts = report.to_json()
     wanted = ("split", "num_samples", "size", "mean_iou", "pixel_accuracy", "statement")
-    table.attrs.update({name: facts[name] for name in wanted}, interval=facts["interval"]["mean_iou"])
+    table.attrs.update(
+        {name: facts[name] for name in wanted}, interval=facts["interval"]["mean_iou"]
+    )
     return table

@@ -21,14 +21,23 @@ class ProgressLine:
     def __call__(self, done: int, total: int, message: str = "") -> None:
         """Show a state; the same one twice writes nothing."""
         share = done / total if total else 0.0
-        left = f", {_words((time.monotonic() - self._began) * (1 - share) / share)} left" if 0.02 < share < 1 else ""
+        left = (
+            f", {_words((time.monotonic() - self._began) * (1 - share) / share)} left"
+            if 0.02 < share < 1
+            else ""
+        )
         text = f"{self.what}: {share:.0%}{f' ({message})' if message else ''}{left}"
         if text != self._shown:
             sys.stderr.write("\r" + text.ljust(len(self._shown)))
             sys.stderr.flush()
             self._shown = text
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End the line."""
         if self._shown:
             sys.stderr.write("\n")

@@ -5,7 +5,15 @@ live in ``models/build.py`` and ``training/`` and a test ties the two together. 
 """
 
 from segcore.catalog.choice import Choice
-from segcore.catalog.networks import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, MEMBER_ARCHITECTURES, Architecture, Encoder, resolve
+from segcore.catalog.networks import (
+    ARCHITECTURES,
+    CLASSIC_NAMES,
+    ENCODERS,
+    MEMBER_ARCHITECTURES,
+    Architecture,
+    Encoder,
+    resolve,
+)
 from segcore.catalog.recipe import (
     AUGMENTATIONS,
     BATCH_NORMS,

@@ -1,9 +1,11 @@
 """What networks cost, measured once: parameters, activations and operations an input pixel, at 256 x 256 with twelve classes.
 
-An encoder's row is that of FCN-32s with it, which adds little. An architecture's row is what it has beyond FCN-32s, once with the
-encoder "tiny" and once with "resnet50" (a lighter head may have less, hence numbers below 0); with another encoder it lies between
-or beyond the two, by the channels of that encoder at the strides 4 to 32. Counted in the traced graph of the forward pass of a
-training step: every floating-point output of an operation is an activation; convolutions and matrix products make up the operations.
+An encoder's row is that of FCN-32s with it, which adds little. An architecture's row is what it has
+beyond FCN-32s, once with the encoder "tiny" and once with "resnet50" (a lighter head may have less,
+hence numbers below 0); with another encoder it lies between or beyond the two, by the channels of
+that encoder at the strides 4 to 32. Counted in the traced graph of the forward pass of a training
+step: every floating-point output of an operation is an activation; convolutions and matrix products
+make up the operations.
 """
 
 from dataclasses import dataclass

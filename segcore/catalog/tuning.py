@@ -13,7 +13,9 @@ SEARCHABLE: dict[str, Choice] = {
     "class_weights": Choice("Class weights", "How the loss weighs classes."),
     "augmentation": Choice("Augmentation", "How images are varied."),
     "balance_plan": Choice("Balance plan", "Which images are repeated."),
-    "label_map": Choice("Label map", "Which labels are merged; scores over fewer classes are no like for like."),
+    "label_map": Choice(
+        "Label map", "Which labels are merged; scores over fewer classes are no like for like."
+    ),
 }
 """Names of what a study may vary, in the order in which they are proposed."""
 
@@ -35,18 +37,32 @@ PRUNERS: dict[str, Choice] = {
     "none": Choice("Never", "Every trial is trained to its end."),
     "median": Choice(
         "Below the median",
-        "A trial ends once its best score is below the median of finished trials at the same epoch.",
+        (
+            "A trial ends once its best score is below the median of finished trials at the "
+            "same epoch."
+        ),
         "Golovin et al.: Google Vizier, KDD 2017",
     ),
     "hyperband": Choice(
         "Hyperband",
-        "Only the best third goes on at each rung of epochs, with several starting rungs; for many trials.",
+        (
+            "Only the best third goes on at each rung of epochs, with several starting rungs; "
+            "for many trials."
+        ),
         "Li et al.: Hyperband, JMLR 2018",
     ),
 }
 
 TUNE_PRESETS: dict[str, Choice] = {
-    "quick": Choice("Quick", "Loss, learning rate and augmentation: what pays first on any network."),
-    "recipe": Choice("Recipe", "All of how it learns: loss, learning rate, schedule, batch size, class weights, augmentation."),
+    "quick": Choice(
+        "Quick", "Loss, learning rate and augmentation: what pays first on any network."
+    ),
+    "recipe": Choice(
+        "Recipe",
+        (
+            "All of how it learns: loss, learning rate, schedule, batch size, class weights, "
+            "augmentation."
+        ),
+    ),
     "network": Choice("Network", "Architecture and encoder, each at its own learning rate."),
 }

@@ -1,7 +1,7 @@
 """The shell door: ``python -m segcore COMMAND``.
 
-Each command prints a readable table, or with ``--json`` one JSON document and nothing else on standard
-output. What a user can mend ends in one line on standard error and exit code 2.
+Each command prints a readable table, or with ``--json`` one JSON document and nothing else on
+standard output. What a user can mend ends in one line on standard error and exit code 2.
 """
 
 import argparse
@@ -19,8 +19,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser with every command of :data:`segcore.cli.commands.COMMANDS`."""
     parser = argparse.ArgumentParser(
         prog="segscope",
-        description="Segscope: balance, train, ensemble, refine, look at and judge semantic segmentation.",
-        epilog="Every command takes --workspace DIR (default: $SEGCORE_WORKSPACE, else ./workspace) and --json.",
+        description=(
+            "Segscope: balance, train, ensemble, refine, look at and judge semantic segmentation."
+        ),
+        epilog=(
+            "Every command takes --workspace DIR (default: $SEGCORE_WORKSPACE, else "
+            "./workspace) and --json."
+        ),
     )
     parser.add_argument("--version", action="version", version=f"Segscope {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -29,10 +34,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command) -> None:
+def _add(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command
+) -> None:
     parser = subparsers.add_parser(name, help=command.summary, description=command.summary)
-    parser.add_argument("--workspace", metavar="DIR", help="the workspace folder (default: $SEGCORE_WORKSPACE, else ./workspace)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    parser.add_argument(
+        "--workspace",
+        metavar="DIR",
+        help="the workspace folder (default: $SEGCORE_WORKSPACE, else ./workspace)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document instead of a table"
+    )
     command.arguments(parser)
     parser.set_defaults(chosen=command)
 
@@ -46,14 +59,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = build_parser().parse_args(argv)
     try:
         result = options.chosen.run(options)
-        text = json.dumps(result, indent=2, allow_nan=False) if options.json else options.chosen.show(result)
+        text = (
+            json.dumps(result, indent=2, allow_nan=False)
+            if options.json
+            else options.chosen.show(result)
+        )
         if text:
             print(text, flush=True)
     except SegcoreError as error:
         print(f"segscope: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        told = "runs that were started go on (see: segscope runs), an import goes on when it is asked for again"
+        told = (
+            "runs that were started go on (see: segscope runs), an import goes on when it is "
+            "asked for again"
+        )
         print(f"segscope: interrupted; {told}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, had enough

@@ -15,12 +15,44 @@ from segcore.palette import recolored
 
 def _classes_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="name of a data set in the workspace")
-    parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="give a class another name; repeat for several")
-    parser.add_argument("--color", action="append", default=[], metavar="NAME=#RRGGBB", help="give a class another colour")
-    parser.add_argument("--safe-colors", action="store_true", help="colours that colour-blind eyes tell apart, for all classes")
-    parser.add_argument("--ignore", action="append", default=[], metavar="NAME", help="neither train on this class nor score it")
-    parser.add_argument("--score", action="append", default=[], metavar="NAME", help="take up again a class that was ignored")
-    parser.add_argument("--yes", action="store_true", help="rewrite the masks though runs were made with the classes of today")
+    parser.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="give a class another name; repeat for several",
+    )
+    parser.add_argument(
+        "--color",
+        action="append",
+        default=[],
+        metavar="NAME=#RRGGBB",
+        help="give a class another colour",
+    )
+    parser.add_argument(
+        "--safe-colors",
+        action="store_true",
+        help="colours that colour-blind eyes tell apart, for all classes",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="neither train on this class nor score it",
+    )
+    parser.add_argument(
+        "--score",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take up again a class that was ignored",
+    )
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="rewrite the masks though runs were made with the classes of today",
+    )
 
 
 def _classes(options: Options) -> dict[str, Any]:
@@ -32,10 +64,14 @@ def _classes(options: Options) -> dict[str, Any]:
     wished = recolored(labels) if options.safe_colors else labels
     for name in options.score:
         back = _named(returnable(dataset), name, "a class that can be scored again")
-        wished = LabelSet((*wished.classes, back), tuple(c for c in wished.ignored if c.id != back.id))
+        wished = LabelSet(
+            (*wished.classes, back), tuple(c for c in wished.ignored if c.id != back.id)
+        )
     for name in options.ignore:
         gone = _named(wished.classes, name, "a class that is scored")
-        wished = LabelSet(tuple(c for c in wished.classes if c.id != gone.id), (*wished.ignored, gone))
+        wished = LabelSet(
+            tuple(c for c in wished.classes if c.id != gone.id), (*wished.ignored, gone)
+        )
     every = wished.classes + wished.ignored
     changed = {c.id: c for c in every}
     for name, color in colors.items():
@@ -44,12 +80,19 @@ def _classes(options: Options) -> dict[str, Any]:
     for name, new in names.items():
         known = _named(every, name, "a class")
         changed[known.id] = replace(changed[known.id], name=new)
-    wished = LabelSet(tuple(changed[c.id] for c in wished.classes), tuple(changed[c.id] for c in wished.ignored))
+    wished = LabelSet(
+        tuple(changed[c.id] for c in wished.classes), tuple(changed[c.id] for c in wished.ignored)
+    )
     rewrites = wished.class_ids != labels.class_ids and not options.yes
-    runs = [row["run"] for row in workspace.runs.rows() if row["dataset"] == options.dataset] if rewrites else []
+    runs = (
+        [row["run"] for row in workspace.runs.rows() if row["dataset"] == options.dataset]
+        if rewrites
+        else []
+    )
     if runs:
         raise SegcoreError(
-            f"Expected a data set without runs, but {len(runs)} were made with the classes of today and would no longer fit: "
+            f"Expected a data set without runs, but {len(runs)} were made with the classes "
+            "of today and would no longer fit: "
             "import it again under another name, or add --yes."
         )
     if wished != labels:
@@ -61,7 +104,10 @@ def _named(classes: Sequence[LabelClass], name: str, what: str) -> LabelClass:
     for known in classes:
         if name in (known.name, str(known.id), color_to_hex(known.color)):
             return known
-    raise SegcoreError(f"Expected {what}, received {name!r}: name one of {', '.join(c.name for c in classes) or 'none that there are'}.")
+    raise SegcoreError(
+        f"Expected {what}, received {name!r}: name one of "
+        f"{', '.join(c.name for c in classes) or 'none that there are'}."
+    )
 
 
 def _show_classes(result: dict[str, Any]) -> str:
@@ -71,5 +117,10 @@ def _show_classes(result: dict[str, Any]) -> str:
 
 
 CLASS_COMMANDS: dict[str, Command] = {
-    "classes": Command("list the classes; rename, recolour or ignore some", _classes_arguments, _classes, _show_classes)
+    "classes": Command(
+        "list the classes; rename, recolour or ignore some",
+        _classes_arguments,
+        _classes,
+        _show_classes,
+    )
 }

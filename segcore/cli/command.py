@@ -43,7 +43,10 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) != 2 or not all(p.strip().isdigit() for p in parts):
-        raise SegcoreError(f"Expected a size as HEIGHTxWIDTH (for example 96x128), received {text!r}: write two whole numbers.")
+        raise SegcoreError(
+            f"Expected a size as HEIGHTxWIDTH (for example 96x128), received {text!r}: "
+            "write two whole numbers."
+        )
     return int(parts[0]), int(parts[1])
 
 
@@ -78,6 +81,11 @@ class ProgressLine:
             return
         self._shown = now
         left = (now - self._began) / max(done, 1) * (total - done)
-        print(f"\r{self._what}: {done}/{total}, {left:.0f} s left  {what[:40]:40}", end="", file=sys.stderr, flush=True)
+        print(
+            f"\r{self._what}: {done}/{total}, {left:.0f} s left  {what[:40]:40}",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
         if done >= total:
             print("\r" + " " * 90 + "\r", end="", file=sys.stderr, flush=True)

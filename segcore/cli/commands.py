@@ -25,28 +25,54 @@ APP = front() / "app.py"
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument(
-        "--address", default="127.0.0.1", help="where to listen; 0.0.0.0 opens the app to your network, which has no password"
+        "--address",
+        default="127.0.0.1",
+        help="where to listen; 0.0.0.0 opens the app to your network, which has no password",
     )
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a host name that browsers may call this app by")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name that browsers may call this app by",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
 def _app(options: Options) -> None:
     if not APP.exists():
         raise SegcoreError(
-            f"Expected the app at {APP}, found nothing: install Segscope again, or start it from a checkout with `make app`."
+            f"Expected the app at {APP}, found nothing: install Segscope again, or start "
+            "it from a checkout with `make app`."
         )
     if options.workspace:
         os.environ["SEGCORE_WORKSPACE"] = str(Path(options.workspace).resolve())
     else:
         os.environ.setdefault("SEGCORE_WORKSPACE", str(Path("workspace").resolve()))
-    screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("darwin", "win32"))
+    screen = bool(
+        os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+        or sys.platform in ("darwin", "win32")
+    )
     headless = "false" if screen and not options.no_browser else "true"
     host = options.allow_host[0] if options.allow_host else "127.0.0.1"
-    print(f"Segscope: http://{host}:{options.port}  (workspace {os.environ['SEGCORE_WORKSPACE']}; stop with Ctrl-C)", flush=True)
+    print(
+        (
+            f"Segscope: http://{host}:{options.port}  (workspace "
+            f"{os.environ['SEGCORE_WORKSPACE']}; stop with Ctrl-C)"
+        ),
+        flush=True,
+    )
     os.chdir(APP.parent)  # where .streamlit/config.toml lies
     streamlit = [sys.executable, "-m", "streamlit", "run", str(APP)]
-    settings = ["--server.port", str(options.port), "--server.headless", headless, "--server.showEmailPrompt", "false"]
+    settings = [
+        "--server.port",
+        str(options.port),
+        "--server.headless",
+        headless,
+        "--server.showEmailPrompt",
+        "false",
+    ]
     settings += ["--server.address", options.address]
     for host in ("localhost", "127.0.0.1", *options.allow_host):
         settings += ["--server.allowedHosts", host]

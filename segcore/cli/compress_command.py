@@ -14,12 +14,36 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", nargs="?", help="id of a training run or of an ensemble")
     add("--confusion", metavar="CSV", help="a CSV of counts: rows true, columns predicted")
-    add("--split", default="validation", help="split whose counts choose the merge (default %(default)s)")
+    add(
+        "--split",
+        default="validation",
+        help="split whose counts choose the merge (default %(default)s)",
+    )
     add("--groups", type=int, metavar="K", help="show the best merge down to K groups")
-    add("--exact", action="store_true", help="the optimum for every number of groups, and the certified front")
-    add("--prior", default="pixel", help="pixel, image, uniform or importance: what counts as information")
-    add("--importance", action="append", default=[], metavar="CLASS=WEIGHT", help="for --prior importance; classes not named weigh 1")
-    add("--forbid", action="append", default=[], metavar="A:B", help="never merge these two classes (names or ids)")
+    add(
+        "--exact",
+        action="store_true",
+        help="the optimum for every number of groups, and the certified front",
+    )
+    add(
+        "--prior",
+        default="pixel",
+        help="pixel, image, uniform or importance: what counts as information",
+    )
+    add(
+        "--importance",
+        action="append",
+        default=[],
+        metavar="CLASS=WEIGHT",
+        help="for --prior importance; classes not named weigh 1",
+    )
+    add(
+        "--forbid",
+        action="append",
+        default=[],
+        metavar="A:B",
+        help="never merge these two classes (names or ids)",
+    )
     add(
         "--exchange-rate",
         type=float,
@@ -28,12 +52,35 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="points of accuracy asked for a point of entropy (default %(default)s)",
     )
     add(
-        "--merge", action="append", default=[], metavar="A:B[:C]", help="also judge this merge of a run's classes (names or ids); repeat it"
+        "--merge",
+        action="append",
+        default=[],
+        metavar="A:B[:C]",
+        help="also judge this merge of a run's classes (names or ids); repeat it",
     )
-    add("--hierarchy", metavar="FILE", help="also judge each level of a hierarchy of a run's classes, CSV or JSON: class, parent, ...")
-    add("--report-on", metavar="SPLIT", help="with --merge: also judge the merge on this split, which did not choose it")
-    add("--tiers", action="store_true", help="with --merge: merged, with summed probabilities, and retrained, side by side")
-    add("--retrain", action="store_true", help="with --merge: train anew with the merged labels, all else as it was, and predict")
+    add(
+        "--hierarchy",
+        metavar="FILE",
+        help=(
+            "also judge each level of a hierarchy of a run's classes, CSV or JSON: class, "
+            "parent, ..."
+        ),
+    )
+    add(
+        "--report-on",
+        metavar="SPLIT",
+        help="with --merge: also judge the merge on this split, which did not choose it",
+    )
+    add(
+        "--tiers",
+        action="store_true",
+        help="with --merge: merged, with summed probabilities, and retrained, side by side",
+    )
+    add(
+        "--retrain",
+        action="store_true",
+        help="with --merge: train anew with the merged labels, all else as it was, and predict",
+    )
 
 
 def _run(options: Options) -> dict[str, Any]:
@@ -41,16 +88,22 @@ def _run(options: Options) -> dict[str, Any]:
     if bool(options.run) == bool(options.confusion):
         raise SegcoreError("Expected either a run or --confusion FILE: give one of the two.")
     if not options.merge and (options.tiers or options.retrain or options.report_on):
-        raise SegcoreError("Expected --merge with --tiers, --retrain or --report-on, received none: name the classes to merge.")
+        raise SegcoreError(
+            "Expected --merge with --tiers, --retrain or --report-on, received none: name "
+            "the classes to merge."
+        )
     if options.confusion and (options.merge or options.hierarchy):
         raise SegcoreError(
-            "Expected a run for --merge and --hierarchy, received a table: the levels and merges of a run are judged by image."
+            "Expected a run for --merge and --hierarchy, received a table: the levels and "
+            "merges of a run are judged by image."
         )
     importance = parse_importance(options.importance) if options.importance else None
     if options.run:
         splits = [options.split, *([options.report_on] if options.report_on else [])]
         for split in splits:
-            workspace.scores.ensure_predictions([options.run], split, progress=ProgressLine("Predicting"))
+            workspace.scores.ensure_predictions(
+                [options.run], split, progress=ProgressLine("Predicting")
+            )
     forbidden = [_pair(text) for text in options.forbid]
     result = workspace.scores.compress(
         run=options.run,
@@ -70,7 +123,12 @@ def _run(options: Options) -> dict[str, Any]:
     return result
 
 
-def _judge(workspace: Workspace, options: Options, importance: dict[str, float] | None, forbidden: list[tuple[str, str]]) -> dict[str, Any]:
+def _judge(
+    workspace: Workspace,
+    options: Options,
+    importance: dict[str, float] | None,
+    forbidden: list[tuple[str, str]],
+) -> dict[str, Any]:
     """Judge the merge that was named, and what else was asked of it."""
     label_set = workspace.scores.label_set(options.run)
     ids = label_set.class_ids
@@ -82,7 +140,9 @@ def _judge(workspace: Workspace, options: Options, importance: dict[str, float] 
     apart = [resolve(pair) for pair in forbidden]
 
     def judge(split: str) -> dict[str, Any]:
-        return workspace.merges.judge(options.run, split, groups, options.prior, importance=importance, forbidden=apart)
+        return workspace.merges.judge(
+            options.run, split, groups, options.prior, importance=importance, forbidden=apart
+        )
 
     found: dict[str, Any] = {"judged": judge(options.split)}
     if options.report_on:
@@ -93,20 +153,32 @@ def _judge(workspace: Workspace, options: Options, importance: dict[str, float] 
     if options.tiers:
         split = options.report_on or options.split
         if workspace.tiers.can_sum(options.run, split):
-            workspace.tiers.sum_probabilities(options.run, split, groups, ProgressLine("Summing probabilities"))
+            workspace.tiers.sum_probabilities(
+                options.run, split, groups, ProgressLine("Summing probabilities")
+            )
         found["tiers"] = workspace.tiers.compare(options.run, split, groups)
     return found
 
 
-def _levels(workspace: Workspace, options: Options, importance: dict[str, float] | None) -> list[dict[str, Any]]:
+def _levels(
+    workspace: Workspace, options: Options, importance: dict[str, float] | None
+) -> list[dict[str, Any]]:
     path = Path(options.hierarchy)
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SegcoreError(f"Expected a hierarchy file at {path}, but it cannot be read ({error.strerror}): check the path.") from error
+        raise SegcoreError(
+            f"Expected a hierarchy file at {path}, but it cannot be read "
+            f"({error.strerror}): check the path."
+        ) from error
     levels = workspace.merges.hierarchy(options.run, data)
     return [
-        {**level, **workspace.merges.judge(options.run, options.split, level["groups"], options.prior, importance=importance)}
+        {
+            **level,
+            **workspace.merges.judge(
+                options.run, options.split, level["groups"], options.prior, importance=importance
+            ),
+        }
         for level in levels
     ]
 
@@ -114,7 +186,10 @@ def _levels(workspace: Workspace, options: Options, importance: dict[str, float]
 def _pair(text: str) -> tuple[str, str]:
     first, colon, second = text.partition(":")
     if not colon:
-        raise SegcoreError(f"Expected two classes to keep apart as A:B, received {text!r}: write a colon between them.")
+        raise SegcoreError(
+            f"Expected two classes to keep apart as A:B, received {text!r}: write a colon "
+            "between them."
+        )
     return first, second
 
 
@@ -132,7 +207,10 @@ def parse_importance(words: list[str]) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals or not name:
-            raise SegcoreError(f"Expected an importance as CLASS=WEIGHT, received {word!r}: for example Pedestrian=5.")
+            raise SegcoreError(
+                f"Expected an importance as CLASS=WEIGHT, received {word!r}: for example "
+                "Pedestrian=5."
+            )
     return found
 
 
@@ -145,15 +223,31 @@ def _show(result: dict[str, Any]) -> str:
             number(r["lift"], 3),
             percent(r["retained_entropy"], 1),
             number(r["honest_accuracy"], 3),
-            " ".join("{" + ",".join(map(str, g)) + "}" for g in r["groups"] if len(g) > 1) or "no merge",
+            " ".join("{" + ",".join(map(str, g)) + "}" for g in r["groups"] if len(g) > 1)
+            or "no merge",
         ]
         for r in result["path"]
     ]
-    parts = [table(["labels", "accuracy", "mean IoU", "lift", "entropy kept", "honest accuracy", "merged ids"], rows)]
+    parts = [
+        table(
+            [
+                "labels",
+                "accuracy",
+                "mean IoU",
+                "lift",
+                "entropy kept",
+                "honest accuracy",
+                "merged ids",
+            ],
+            rows,
+        )
+    ]
     judged = [("judged on " + str(result["split"]), result.get("judged"))]
     if "reported" in result:
         judged.append(("reported on " + result["reported"]["split"], result["reported"]))
-    judged += [(f"hierarchy, level {i + 1}", level) for i, level in enumerate(result.get("hierarchy", []))]
+    judged += [
+        (f"hierarchy, level {i + 1}", level) for i, level in enumerate(result.get("hierarchy", []))
+    ]
     rows = [_told(title, found) for title, found in judged if found]
     if rows:
         header = [
@@ -208,8 +302,18 @@ def _show_tiers(result: dict[str, Any]) -> str:
                 "-" if over is None else f"{number(ends[0])} to {number(ends[1])}",
             ]
         )
-    header = ["tier on " + result["split"], "images", "accuracy", "mean IoU", "gained", "beyond merged", "its interval"]
+    header = [
+        "tier on " + result["split"],
+        "images",
+        "accuracy",
+        "mean IoU",
+        "gained",
+        "beyond merged",
+        "its interval",
+    ]
     return table(header, rows)
 
 
-COMPRESS = Command("what if labels were merged: accuracy gained against information lost", _arguments, _run, _show)
+COMPRESS = Command(
+    "what if labels were merged: accuracy gained against information lost", _arguments, _run, _show
+)

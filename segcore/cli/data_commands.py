@@ -15,11 +15,32 @@ from segcore.data.formats.importers import Pairing, parse_bands
 
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="folder or archive that holds images and masks")
-    parser.add_argument("--name", help="name of the data set in the workspace (default: the source's name)")
-    parser.add_argument("--reference", action="store_true", help="leave the images where they are; only masks are written")
-    parser.add_argument("--mask-suffix", default="", metavar="END", help="masks are named like their images with this behind: _mask")
-    parser.add_argument("--match", default="", metavar="REGEX", help=r"what names of image and mask share, as one group: 'img_(\d+)'")
-    parser.add_argument("--bands", default="", metavar="R,G,B", help="bands of GeoTIFFs to see, from 1 (default: the first three)")
+    parser.add_argument(
+        "--name", help="name of the data set in the workspace (default: the source's name)"
+    )
+    parser.add_argument(
+        "--reference",
+        action="store_true",
+        help="leave the images where they are; only masks are written",
+    )
+    parser.add_argument(
+        "--mask-suffix",
+        default="",
+        metavar="END",
+        help="masks are named like their images with this behind: _mask",
+    )
+    parser.add_argument(
+        "--match",
+        default="",
+        metavar="REGEX",
+        help=r"what names of image and mask share, as one group: 'img_(\d+)'",
+    )
+    parser.add_argument(
+        "--bands",
+        default="",
+        metavar="R,G,B",
+        help="bands of GeoTIFFs to see, from 1 (default: the first three)",
+    )
 
 
 def _import(options: Options) -> dict[str, Any]:
@@ -35,7 +56,9 @@ def _import(options: Options) -> dict[str, Any]:
 
 
 def _show_import(result: dict[str, Any]) -> str:
-    splits = ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items()) or "no splits yet"
+    splits = (
+        ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items()) or "no splits yet"
+    )
     lines = [f"Imported {result['num_samples']} samples as {result['name']!r} ({splits})."]
     classes = result["label_set"]["classes"]
     lines.append(f"{len(classes)} classes: " + ", ".join(c["name"] for c in classes))
@@ -45,7 +68,10 @@ def _show_import(result: dict[str, Any]) -> str:
     problems = result["problems"]
     if problems:
         lines.append(f"{len(problems)} problems:")
-        lines += [f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['mend']}" if p["mend"] else "") for p in problems[:50]]
+        lines += [
+            f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['mend']}" if p["mend"] else "")
+            for p in problems[:50]
+        ]
         if len(problems) > 50:
             lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
     return "\n".join(lines)
@@ -61,7 +87,9 @@ def _stats_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _stats(options: Options) -> dict[str, Any]:
-    statistics = workspace_of(options).datasets.statistics(options.dataset, progress=ProgressLine("Counting"))
+    statistics = workspace_of(options).datasets.statistics(
+        options.dataset, progress=ProgressLine("Counting")
+    )
     return statistics.summary(options.split)
 
 
@@ -72,7 +100,10 @@ def _show_stats(result: dict[str, Any]) -> str:
         "",
         table(
             ["id", "class", "pixels", "share", "images"],
-            [[c["id"], c["name"], c["pixels"], percent(c["pixel_share"], 3), c["images"]] for c in result["classes"]],
+            [
+                [c["id"], c["name"], c["pixels"], percent(c["pixel_share"], 3), c["images"]]
+                for c in result["classes"]
+            ],
         ),
         "",
     ]
@@ -80,7 +111,14 @@ def _show_stats(result: dict[str, Any]) -> str:
     lines.append(
         table(
             ["imbalance", "earth-mover distance from uniform", "mean IR"],
-            [[mode, number(imbalance[mode]["earth_mover_distance"]), number(imbalance[mode]["mean_ir"])] for mode in BALANCE_MODES],
+            [
+                [
+                    mode,
+                    number(imbalance[mode]["earth_mover_distance"]),
+                    number(imbalance[mode]["mean_ir"]),
+                ]
+                for mode in BALANCE_MODES
+            ],
         )
     )
     lines.append(f"SCUMBLE {number(imbalance['scumble'], 6)}")
@@ -89,20 +127,48 @@ def _show_stats(result: dict[str, Any]) -> str:
 
 def _split_arguments(parser: argparse.ArgumentParser) -> None:
     _dataset_arguments(parser)
-    parser.add_argument("--method", default="stratified", help="random, stratified or grouped (default: stratified)")
-    parser.add_argument("--validation", type=float, default=0.15, help="share of the samples for validation (default 0.15)")
-    parser.add_argument("--test", type=float, default=0.15, help="share of the samples for test (default 0.15)")
-    parser.add_argument("--group-by", default="", help="for grouped: folder or prefix (default: folders where there are several)")
+    parser.add_argument(
+        "--method", default="stratified", help="random, stratified or grouped (default: stratified)"
+    )
+    parser.add_argument(
+        "--validation",
+        type=float,
+        default=0.15,
+        help="share of the samples for validation (default 0.15)",
+    )
+    parser.add_argument(
+        "--test", type=float, default=0.15, help="share of the samples for test (default 0.15)"
+    )
+    parser.add_argument(
+        "--group-by",
+        default="",
+        help="for grouped: folder or prefix (default: folders where there are several)",
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folds", type=int, metavar="K", help="K data sets NAME-fold-1 ... instead: each part validates once")
-    parser.add_argument("--keep-test", action="store_true", help="with --folds: the test split of today stays the test split of every fold")
-    parser.add_argument("--undo", action="store_true", help="take the last change of the splits back")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="K data sets NAME-fold-1 ... instead: each part validates once",
+    )
+    parser.add_argument(
+        "--keep-test",
+        action="store_true",
+        help="with --folds: the test split of today stays the test split of every fold",
+    )
+    parser.add_argument(
+        "--undo", action="store_true", help="take the last change of the splits back"
+    )
 
 
 def _split(options: Options) -> dict[str, Any]:
     if options.undo:
         changed = workspace_of(options).splits.undo(options.dataset)
-        return {"dataset": options.dataset, "method": "taken back", "splits": {s: len(changed.select(s)) for s in changed.splits}}
+        return {
+            "dataset": options.dataset,
+            "method": "taken back",
+            "splits": {s: len(changed.select(s)) for s in changed.splits},
+        }
     if options.folds is not None:
         return workspace_of(options).splits.make_folds(
             options.dataset,
@@ -112,34 +178,91 @@ def _split(options: Options) -> dict[str, Any]:
             group_by=options.group_by,
             hold_out="test" if options.keep_test else "",
         )
-    fractions = {"train": 1 - options.validation - options.test, "validation": options.validation, "test": options.test}
+    fractions = {
+        "train": 1 - options.validation - options.test,
+        "validation": options.validation,
+        "test": options.test,
+    }
     shelf = workspace_of(options).datasets
-    return shelf.make_splits(options.dataset, options.method, fractions, options.seed, group_by=options.group_by)
+    return shelf.make_splits(
+        options.dataset, options.method, fractions, options.seed, group_by=options.group_by
+    )
 
 
 def _show_split(result: dict[str, Any]) -> str:
     if "folds" in result:
-        lines = [f"{len(result['folds'])} folds of {result['dataset']} ({result['method']}), each a data set of its own:"]
-        lines += [f"  {fold['name']}: " + ", ".join(f"{k} {v}" for k, v in fold["splits"].items()) for fold in result["folds"]]
+        lines = [
+            (
+                f"{len(result['folds'])} folds of {result['dataset']} ({result['method']}), "
+                "each a data set of its own:"
+            )
+        ]
+        lines += [
+            f"  {fold['name']}: " + ", ".join(f"{k} {v}" for k, v in fold["splits"].items())
+            for fold in result["folds"]
+        ]
         return "\n".join([*lines, f"Train each: segscope train {result['folds'][0]['name']}"])
-    return f"{result['dataset']}: " + ", ".join(f"{k} {v}" for k, v in result["splits"].items()) + f" ({result['method']})."
+    return (
+        f"{result['dataset']}: "
+        + ", ".join(f"{k} {v}" for k, v in result["splits"].items())
+        + f" ({result['method']})."
+    )
 
 
 def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     _dataset_arguments(parser)
-    parser.add_argument("--split", default="train", help="the split to repeat images of (default: train)")
-    parser.add_argument("--mode", default="pixel", help="pixel: even shares of the pixels; count: of the images (default: pixel)")
     parser.add_argument(
-        "--target", default="uniform", help="uniform; tempered: only nearer; or one share a class: 3,2,2,1 (default: uniform)"
+        "--split", default="train", help="the split to repeat images of (default: train)"
     )
-    parser.add_argument("--rule", default="nearest", help=f"{', '.join(BALANCE_RULES)} (default: nearest to the target)")
-    parser.add_argument("--amount", type=float, help="of lvis: threshold t (default 0.5); of ml_ros: share of copies (default 0.25)")
-    parser.add_argument("--seed", type=int, default=0, help="of the lots of lvis and ml_ros (default 0)")
-    parser.add_argument("--ground", default="nominal", help="nominal: all classes equally far apart; ordered: by steps (default: nominal)")
-    parser.add_argument("--temper", type=float, default=0.5, help="power of the shares for tempered, 0 to 1 (default 0.5)")
-    parser.add_argument("--max-repeats", type=int, default=5, metavar="R", help="most times that an image stands there (default 5)")
-    parser.add_argument("--budget", type=int, metavar="B", help="most copies in all (default: no limit)")
-    parser.add_argument("--save", metavar="PLAN", help="save the plan under this name, for train --balance-plan PLAN")
+    parser.add_argument(
+        "--mode",
+        default="pixel",
+        help="pixel: even shares of the pixels; count: of the images (default: pixel)",
+    )
+    parser.add_argument(
+        "--target",
+        default="uniform",
+        help="uniform; tempered: only nearer; or one share a class: 3,2,2,1 (default: uniform)",
+    )
+    parser.add_argument(
+        "--rule",
+        default="nearest",
+        help=f"{', '.join(BALANCE_RULES)} (default: nearest to the target)",
+    )
+    parser.add_argument(
+        "--amount",
+        type=float,
+        help="of lvis: threshold t (default 0.5); of ml_ros: share of copies (default 0.25)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the lots of lvis and ml_ros (default 0)"
+    )
+    parser.add_argument(
+        "--ground",
+        default="nominal",
+        help="nominal: all classes equally far apart; ordered: by steps (default: nominal)",
+    )
+    parser.add_argument(
+        "--temper",
+        type=float,
+        default=0.5,
+        help="power of the shares for tempered, 0 to 1 (default 0.5)",
+    )
+    parser.add_argument(
+        "--max-repeats",
+        type=int,
+        default=5,
+        metavar="R",
+        help="most times that an image stands there (default 5)",
+    )
+    parser.add_argument(
+        "--budget", type=int, metavar="B", help="most copies in all (default: no limit)"
+    )
+    parser.add_argument(
+        "--save",
+        metavar="PLAN",
+        help="save the plan under this name, for train --balance-plan PLAN",
+    )
 
 
 def _balance(options: Options) -> dict[str, Any]:
@@ -147,7 +270,12 @@ def _balance(options: Options) -> dict[str, Any]:
     if options.save:
         check_name(options.save, "plan")
     asked = (options.dataset, options.split, options.mode, options.max_repeats, options.budget)
-    how: dict[str, Any] = {"target": parse_target(options.target), "temper": options.temper, "ground": options.ground, "rule": options.rule}
+    how: dict[str, Any] = {
+        "target": parse_target(options.target),
+        "temper": options.temper,
+        "ground": options.ground,
+        "rule": options.rule,
+    }
     if options.rule != "nearest":
         how |= {"amount": options.amount, "seed": options.seed}
     plan = shelf.plan_balance(*asked, **how)
@@ -160,7 +288,10 @@ def _show_balance(result: dict[str, Any]) -> str:
     repeats = result["repeats"].values()
     again = sum(r > 1 for r in repeats)
     lines = [
-        f"{result['dataset']}, split {result['split']}: {len(repeats)} images, {result['copies']} copies of {again} of them.",
+        (
+            f"{result['dataset']}, split {result['split']}: {len(repeats)} images, "
+            f"{result['copies']} copies of {again} of them."
+        ),
         "",
         table(
             ["mode", "before", "after", "floor", "copies", "effective sample size"],
@@ -177,7 +308,10 @@ def _show_balance(result: dict[str, Any]) -> str:
         result["verdict"],
     ]
     if result["saved_as"]:
-        lines.append(f"Saved as {result['saved_as']!r}: segscope train {result['dataset']} --balance-plan {result['saved_as']}")
+        lines.append(
+            f"Saved as {result['saved_as']!r}: segscope train {result['dataset']} "
+            f"--balance-plan {result['saved_as']}"
+        )
     return "\n".join(lines)
 
 
@@ -188,7 +322,9 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: Options) -> dict[str, Any]:
-    made = workspace_of(options).datasets.export(options.dataset, Path(options.folder), options.form, progress=ProgressLine("Exporting"))
+    made = workspace_of(options).datasets.export(
+        options.dataset, Path(options.folder), options.form, progress=ProgressLine("Exporting")
+    )
     return {"dataset": options.dataset, "form": options.form, "folder": str(made)}
 
 
@@ -204,13 +340,23 @@ def _show_datasets(result: list[dict[str, Any]]) -> str:
     if not result:
         return "No data set yet: segscope import FOLDER --name NAME, or segscope demo."
     rows = [
-        [d["name"], d["num_samples"], d["num_classes"], ", ".join(f"{k or 'no split'} {v}" for k, v in d["splits"].items())] for d in result
+        [
+            d["name"],
+            d["num_samples"],
+            d["num_classes"],
+            ", ".join(f"{k or 'no split'} {v}" for k, v in d["splits"].items()),
+        ]
+        for d in result
     ]
     return table(["data set", "samples", "classes", "splits"], rows)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rebuild", metavar="FOLDER", help="train the demo's members again and write them into FOLDER (assets/demo)")
+    parser.add_argument(
+        "--rebuild",
+        metavar="FOLDER",
+        help="train the demo's members again and write them into FOLDER (assets/demo)",
+    )
 
 
 def _demo(options: Options) -> dict[str, Any]:
@@ -221,15 +367,36 @@ def _demo(options: Options) -> dict[str, Any]:
 
 
 def _show_demo(result: dict[str, Any]) -> str:
-    return f"The demo is data set {result['dataset']!r} with the members {', '.join(result['runs'])}."
+    return (
+        f"The demo is data set {result['dataset']!r} with the members {', '.join(result['runs'])}."
+    )
 
 
 DATA_COMMANDS: dict[str, Command] = {
-    "import": Command("read images and masks into the workspace, and report what does not fit", _import_arguments, _import, _show_import),
+    "import": Command(
+        "read images and masks into the workspace, and report what does not fit",
+        _import_arguments,
+        _import,
+        _show_import,
+    ),
     "datasets": Command("list the data sets", lambda parser: None, _datasets, _show_datasets),
-    "stats": Command("class balance by pixel and by image, and imbalance measures", _stats_arguments, _stats, _show_stats),
-    "split": Command("make train, validation and test splits", _split_arguments, _split, _show_split),
-    "balance": Command("choose which images to repeat so that classes come nearer to even", _balance_arguments, _balance, _show_balance),
+    "stats": Command(
+        "class balance by pixel and by image, and imbalance measures",
+        _stats_arguments,
+        _stats,
+        _show_stats,
+    ),
+    "split": Command(
+        "make train, validation and test splits", _split_arguments, _split, _show_split
+    ),
+    "balance": Command(
+        "choose which images to repeat so that classes come nearer to even",
+        _balance_arguments,
+        _balance,
+        _show_balance,
+    ),
     "export": Command("write a data set for other tools", _export_arguments, _export, _show_export),
-    "demo": Command("open the synthetic demo with its five trained members", _demo_arguments, _demo, _show_demo),
+    "demo": Command(
+        "open the synthetic demo with its five trained members", _demo_arguments, _demo, _show_demo
+    ),
 }

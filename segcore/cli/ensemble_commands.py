@@ -17,18 +17,39 @@ def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
     add("runs", nargs="+", metavar="RUN", help="ids of finished training runs")
     add("--split", default=None, help="default test, with --subsets or --search-weights validation")
     add("--rule", default="mean", help=f"one of {', '.join(ENSEMBLE_RULES)}")
-    add("--weights", type=float, nargs="+", default=[], metavar="W", help="one a member, for rules that take weights")
+    add(
+        "--weights",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="W",
+        help="one a member, for rules that take weights",
+    )
     add("--crf", action="store_true", help="also refine with the dense CRF and score that")
-    add("--name", default="", help="save the ensemble under this name; it then stands wherever a run does")
-    add("--subsets", action="store_true", help="score every subset of up to ten members from their stored probabilities")
-    add("--search-weights", action="store_true", help=f"with --subsets: also try {DRAWS} weightings of all members")
+    add(
+        "--name",
+        default="",
+        help="save the ensemble under this name; it then stands wherever a run does",
+    )
+    add(
+        "--subsets",
+        action="store_true",
+        help="score every subset of up to ten members from their stored probabilities",
+    )
+    add(
+        "--search-weights",
+        action="store_true",
+        help=f"with --subsets: also try {DRAWS} weightings of all members",
+    )
 
 
 def _ensemble(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     if options.subsets or options.search_weights:
         draws = DRAWS if options.search_weights else 0
-        run = workspace.ensembles.score_subsets(options.runs, options.split or "validation", draws=draws)
+        run = workspace.ensembles.score_subsets(
+            options.runs, options.split or "validation", draws=draws
+        )
         workspace.runs.wait([run], progress=ProgressLine("Scoring subsets"))
         return workspace.ensembles.subsets(run)
     run = workspace.ensembles.combine(
@@ -46,31 +67,53 @@ def _ensemble(options: Options) -> dict[str, Any]:
 def _show_ensemble(result: dict[str, Any]) -> str:
     if "subsets" in result:
         return _show_subsets(result)
-    rows = [[m["run"], number(m["mean_iou"]), number(m["pixel_accuracy"])] for m in result["members"]]
+    rows = [
+        [m["run"], number(m["mean_iou"]), number(m["pixel_accuracy"])] for m in result["members"]
+    ]
     for name in ("ensemble", "crf"):
         if result.get(name):
-            rows.append([name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])])
+            rows.append(
+                [name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])]
+            )
     return table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
 
 
 def _show_subsets(result: dict[str, Any]) -> str:
     ranked = sorted(result["subsets"], key=lambda s: -(s["mean_iou"] or 0.0))[:12]
-    rows = [[" ".join(str(m + 1) for m in s["members"]), number(s["mean_iou"]), number(s["pixel_accuracy"])] for s in ranked]
+    rows = [
+        [
+            " ".join(str(m + 1) for m in s["members"]),
+            number(s["mean_iou"]),
+            number(s["pixel_accuracy"]),
+        ]
+        for s in ranked
+    ]
     values = [
-        [i + 1, v["run"], number(v["mean_iou"]), _points(v["gain"], v["gain_interval"]), _points(**v["leaving"])]
+        [
+            i + 1,
+            v["run"],
+            number(v["mean_iou"]),
+            _points(v["gain"], v["gain_interval"]),
+            _points(**v["leaving"]),
+        ]
         for i, v in enumerate(result["values"])
     ]
     low, high = result["best"]["interval"]
     parts = [
         table(["members", "mean IoU", "pixel accuracy"], rows),
         table(["no", "member", "alone", "adds, points", "all lose without it"], values),
-        f"Best: {', '.join(result['best']['members'])}, mean IoU {number(result['best']['mean_iou'])} (95 % interval "
-        f"{number(low)} to {number(high)}); the best in {percent(result['chosen_share'], 0)} of the resamples.",
+        f"Best: {', '.join(result['best']['members'])}, mean IoU "
+        f"{number(result['best']['mean_iou'])} (95 % interval "
+        f"{number(low)} to {number(high)}); the best in "
+        f"{percent(result['chosen_share'], 0)} of the resamples.",
     ]
     weights = result["weights"]
     if weights:
         shown = " ".join(f"{w:.3f}" for w in weights["weights"])
-        parts.append(f"Best of {weights['tried']} weightings: {shown}; against equal weights {_points(**weights['over_equal'])} points.")
+        parts.append(
+            f"Best of {weights['tried']} weightings: {shown}; against equal weights "
+            f"{_points(**weights['over_equal'])} points."
+        )
     return "\n\n".join(parts) + "\n\n" + "\n".join(result["sentences"])
 
 
@@ -86,15 +129,46 @@ def _points(difference: float | None, interval: list[float | None]) -> str:
 def _search_arguments(parser: argparse.ArgumentParser) -> None:
     config = CRFSearchConfig("-", ("-",))
     add = parser.add_argument
-    add("runs", nargs="+", metavar="RUN", help="ids of finished training runs, one or the members of an ensemble")
+    add(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="ids of finished training runs, one or the members of an ensemble",
+    )
     add("--split", default=config.split, help="the split to search on (default %(default)s)")
     add("--rule", default=config.rule, help=f"one of {', '.join(ENSEMBLE_RULES)}")
-    add("--weights", type=float, nargs="+", default=[], metavar="W", help="one a member, for rules that take weights")
-    add("--candidates", type=int, default=config.candidates, help="how many CRFs are drawn besides the default one (default %(default)s)")
-    add("--objective", default=config.objective, help=f"one of {', '.join(CRF_OBJECTIVES)} (default %(default)s)")
-    add("--iterations", type=int, default=config.start.iterations, help="mean-field steps of every CRF (default %(default)s)")
+    add(
+        "--weights",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="W",
+        help="one a member, for rules that take weights",
+    )
+    add(
+        "--candidates",
+        type=int,
+        default=config.candidates,
+        help="how many CRFs are drawn besides the default one (default %(default)s)",
+    )
+    add(
+        "--objective",
+        default=config.objective,
+        help=f"one of {', '.join(CRF_OBJECTIVES)} (default %(default)s)",
+    )
+    add(
+        "--iterations",
+        type=int,
+        default=config.start.iterations,
+        help="mean-field steps of every CRF (default %(default)s)",
+    )
     add("--seed", type=int, default=config.seed)
-    add("--apply", metavar="SPLIT", default="", help="then put the chosen CRF on this split and say whether it helps there")
+    add(
+        "--apply",
+        metavar="SPLIT",
+        default="",
+        help="then put the chosen CRF on this split and say whether it helps there",
+    )
 
 
 def _search(options: Options) -> dict[str, Any]:
@@ -117,7 +191,11 @@ def _search(options: Options) -> dict[str, Any]:
     if options.apply:
         applied = workspace.crf.apply(run, options.apply)
         workspace.runs.wait([applied], progress=ProgressLine("Applying"))
-        result["applied"] = {"run": applied, "split": options.apply, **workspace.crf.verdict(applied, options.apply)}
+        result["applied"] = {
+            "run": applied,
+            "split": options.apply,
+            **workspace.crf.verdict(applied, options.apply),
+        }
     return result
 
 
@@ -126,12 +204,26 @@ def _show_search(result: dict[str, Any]) -> str:
     rows = [["off", number(off["mean_iou"]), number(off["boundary_iou"]), "", ""]]
     for title, found in [("best CRF", crf), *((a["title"], a) for a in result["alternatives"])]:
         gain = found["gain"]
-        cells = [number(found["mean_iou"]), number(found["boundary_iou"]), _points(**gain["mean_iou"]), _points(**gain["boundary_iou"])]
+        cells = [
+            number(found["mean_iou"]),
+            number(found["boundary_iou"]),
+            _points(**gain["mean_iou"]),
+            _points(**gain["boundary_iou"]),
+        ]
         rows.append([title, *cells])
     parameters = ", ".join(f"{name} {value}" for name, value in crf["parameters"].items())
-    classes = [[c["name"], number(c["before"]), number(c["after"]), _points(c["difference"], c["interval"])] for c in crf["classes"]]
+    classes = [
+        [
+            c["name"],
+            number(c["before"]),
+            number(c["after"]),
+            _points(c["difference"], c["interval"]),
+        ]
+        for c in crf["classes"]
+    ]
     parts = [
-        f"{result['num_samples']} images of {result['split']}; temperature {result['temperature']:.3f}. "
+        f"{result['num_samples']} images of {result['split']}; temperature "
+        f"{result['temperature']:.3f}. "
         f"Preferred: {'off' if result['best'] is None else 'the best CRF'}.",
         table(["", "mean IoU", "boundary IoU", "mean IoU, points", "boundary IoU, points"], rows),
         table(["class", "before", "after", "points"], classes),
@@ -139,11 +231,24 @@ def _show_search(result: dict[str, Any]) -> str:
         "\n".join(result["verdict"]),
     ]
     if "applied" in result:
-        parts.append(f"On {result['applied']['split']}, where nothing was chosen: {result['applied']['sentence']}")
+        parts.append(
+            f"On {result['applied']['split']}, where nothing was chosen: "
+            f"{result['applied']['sentence']}"
+        )
     return "\n\n".join(parts)
 
 
 ENSEMBLE_COMMANDS: dict[str, Command] = {
-    "ensemble": Command("score members, their combination, every subset, the dense CRF", _ensemble_arguments, _ensemble, _show_ensemble),
-    "crf-search": Command("search the parameters of the dense CRF and ask whether it helps", _search_arguments, _search, _show_search),
+    "ensemble": Command(
+        "score members, their combination, every subset, the dense CRF",
+        _ensemble_arguments,
+        _ensemble,
+        _show_ensemble,
+    ),
+    "crf-search": Command(
+        "search the parameters of the dense CRF and ask whether it helps",
+        _search_arguments,
+        _search,
+        _show_search,
+    ),
 }

@@ -12,8 +12,15 @@ from segcore.errors import SegcoreError
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id of a training run, an ensemble or an import")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--stage", default="", help="what was scored of an ensemble: ensemble (the default) or crf")
-    parser.add_argument("--fit", metavar="SPLIT", default="validation", help="split that the temperature is fitted on; '' fits none")
+    parser.add_argument(
+        "--stage", default="", help="what was scored of an ensemble: ensemble (the default) or crf"
+    )
+    parser.add_argument(
+        "--fit",
+        metavar="SPLIT",
+        default="validation",
+        help="split that the temperature is fitted on; '' fits none",
+    )
 
 
 def _measure(options: Options) -> dict[str, Any]:
@@ -22,7 +29,12 @@ def _measure(options: Options) -> dict[str, Any]:
     label_set = workspace.scores.label_set(run)
     found = workspace.measures.measure(run, split, options.stage, ProgressLine("Measuring"))
     confidence = found.measures.confidence()
-    result: dict[str, Any] = {"run": run, "split": split, "class_names": label_set.class_names, "borders": found.measures.borders()}
+    result: dict[str, Any] = {
+        "run": run,
+        "split": split,
+        "class_names": label_set.class_names,
+        "borders": found.measures.borders(),
+    }
     result |= {"confidence": confidence, "temperature": None, "scaled": None, "label_errors": None}
     if confidence is None:
         return result
@@ -31,29 +43,62 @@ def _measure(options: Options) -> dict[str, Any]:
         if workspace.measures.samples(run, options.fit):
             fitted = workspace.measures.measure(run, options.fit, "", ProgressLine("Fitting"))
             result["temperature"] = fitted.temperature
-            result["scaled"] = workspace.measures.scaled(run, split, fitted.temperature, ProgressLine("Softening"))
-    result["label_errors"] = workspace.measures.suspects(run, split, ProgressLine("Looking at labels"))
+            result["scaled"] = workspace.measures.scaled(
+                run, split, fitted.temperature, ProgressLine("Softening")
+            )
+    result["label_errors"] = workspace.measures.suspects(
+        run, split, ProgressLine("Looking at labels")
+    )
     return result
 
 
 def _show_measure(result: dict[str, Any]) -> str:
-    borders, confidence, scaled, labels = (result[k] for k in ("borders", "confidence", "scaled", "label_errors"))
-    classes = [[n, number(v)] for n, v in zip(result["class_names"], borders["boundary"], strict=True)]
-    band = [[r["width"], number(r["mean_iou"]), number(r["pixel_accuracy"]), r["pixels"]] for r in borders["trimap"]]
+    borders, confidence, scaled, labels = (
+        result[k] for k in ("borders", "confidence", "scaled", "label_errors")
+    )
+    classes = [
+        [n, number(v)] for n, v in zip(result["class_names"], borders["boundary"], strict=True)
+    ]
+    band = [
+        [r["width"], number(r["mean_iou"]), number(r["pixel_accuracy"]), r["pixels"]]
+        for r in borders["trimap"]
+    ]
     parts = [
         f"{borders['num_samples']} images of {result['split']} with probabilities on disk.",
-        f"Mean boundary IoU {number(borders['mean_boundary'])} ({' to '.join(number(v) for v in borders['interval'])}).",
+        (
+            f"Mean boundary IoU {number(borders['mean_boundary'])} "
+            f"({' to '.join(number(v) for v in borders['interval'])})."
+        ),
         table(["class", "boundary IoU"], classes),
         table(["within px", "mean IoU", "accuracy", "pixels"], band),
     ]
     if confidence:
-        rows = [["as it is", *(number(confidence[k]) for k in ("ece", "mce", "brier", "log_loss", "aurc"))]]
+        rows = [
+            [
+                "as it is",
+                *(number(confidence[k]) for k in ("ece", "mce", "brier", "log_loss", "aurc")),
+            ]
+        ]
         if scaled:
-            rows.append([f"at T {result['temperature']:.3f}", *(number(scaled[k]) for k in ("ece", "mce", "brier", "log_loss", "aurc"))])
+            rows.append(
+                [
+                    f"at T {result['temperature']:.3f}",
+                    *(number(scaled[k]) for k in ("ece", "mce", "brier", "log_loss", "aurc")),
+                ]
+            )
         parts.append(table(["calibration", "ECE", "MCE", "Brier", "log loss", "AURC"], rows))
     if labels:
-        worst = [[i["id"], i["pixels"], percent(i["share"])] for i in labels["images"][:10] if i["pixels"]]
-        parts += [f"Labels that a confident network contradicts: {percent(labels['share'])} of the pixels."]
+        worst = [
+            [i["id"], i["pixels"], percent(i["share"])]
+            for i in labels["images"][:10]
+            if i["pixels"]
+        ]
+        parts += [
+            (
+                f"Labels that a confident network contradicts: {percent(labels['share'])} of "
+                "the pixels."
+            )
+        ]
         parts += [table(["image", "pixels", "of the image"], worst)] if worst else []
     return "\n\n".join(parts)
 
@@ -62,9 +107,17 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id of a training run or an ensemble")
     parser.add_argument("--split", default="test")
     parser.add_argument(
-        "--corruption", action="append", metavar="NAME", help=f"one of {', '.join(CORRUPTIONS)}; repeat for several, all by default"
+        "--corruption",
+        action="append",
+        metavar="NAME",
+        help=f"one of {', '.join(CORRUPTIONS)}; repeat for several, all by default",
     )
-    parser.add_argument("--images", type=int, default=32, help="how many images, spread evenly over the split; 0 takes all")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=32,
+        help="how many images, spread evenly over the split; 0 takes all",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
 
 
@@ -73,7 +126,9 @@ def _robustness(options: Options) -> dict[str, Any]:
         raise SegcoreError(f"Expected 0 images or more, received {options.images}: 0 takes all.")
     workspace = workspace_of(options)
     chosen = tuple(dict.fromkeys(options.corruption or CORRUPTIONS))
-    name = workspace.robustness.start(options.run, options.split, chosen, options.images, options.seed)
+    name = workspace.robustness.start(
+        options.run, options.split, chosen, options.images, options.seed
+    )
     workspace.runs.wait([name], ProgressLine("Counting"))
     return workspace.robustness.found(name)
 
@@ -84,18 +139,40 @@ def _show_robustness(result: dict[str, Any]) -> str:
     for part in result["corruptions"]:
         name = part["corruption"]
         own = [number(r["mean_iou"]) for r in curves if r["corruption"] == name]
-        hit = [(d, n) for d, n in zip(part["class_drop"], result["class_names"], strict=True) if d is not None]
+        hit = [
+            (d, n)
+            for d, n in zip(part["class_drop"], result["class_names"], strict=True)
+            if d is not None
+        ]
         worst = max(hit) if hit else None
-        rows.append([CORRUPTIONS[name].title, *own, number(part["drop"]), f"{worst[1]} ({worst[0]:+.3f})" if worst else ""])
-    head = f"{result['num_samples']} images of {result['split']}; as they are: mean IoU {number(result['clean']['mean_iou'])}."
-    return f"{head}\n\n" + table(["mean IoU under", "1", "2", "3", "4", "5", "mean drop", "loses most"], rows)
+        rows.append(
+            [
+                CORRUPTIONS[name].title,
+                *own,
+                number(part["drop"]),
+                f"{worst[1]} ({worst[0]:+.3f})" if worst else "",
+            ]
+        )
+    head = (
+        f"{result['num_samples']} images of {result['split']}; as they are: mean IoU "
+        f"{number(result['clean']['mean_iou'])}."
+    )
+    return f"{head}\n\n" + table(
+        ["mean IoU under", "1", "2", "3", "4", "5", "mean drop", "loses most"], rows
+    )
 
 
 MEASURE_COMMANDS: dict[str, Command] = {
     "measure": Command(
-        "borders, calibration and likely label errors from stored probabilities", _measure_arguments, _measure, _show_measure
+        "borders, calibration and likely label errors from stored probabilities",
+        _measure_arguments,
+        _measure,
+        _show_measure,
     ),
     "robustness": Command(
-        "scores under noise, blur, darkness and JPEG, at five severities", _robustness_arguments, _robustness, _show_robustness
+        "scores under noise, blur, darkness and JPEG, at five severities",
+        _robustness_arguments,
+        _robustness,
+        _show_robustness,
     ),
 }

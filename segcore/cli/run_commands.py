@@ -37,44 +37,154 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--architecture",
         default=model.architecture,
-        help=f"one of {len(ARCHITECTURES)}: {_some(ARCHITECTURES)}, or a pair such as resnet50_unet (default {model.architecture})",
+        help=(
+            f"one of {len(ARCHITECTURES)}: {_some(ARCHITECTURES)}, or a pair such as "
+            f"resnet50_unet (default {model.architecture})"
+        ),
     )
-    add("--encoder", default=model.encoder, help=f"one of {len(ENCODERS)}: {_some(ENCODERS)} (default {model.encoder})")
-    add("--weights", default=model.weights, help="imagenet, none, or a weights file (default imagenet)")
-    add("--preprocessing", default=model.preprocessing, help=f"one of {_some(PREPROCESSING)} (default {model.preprocessing})")
-    add("--size", default="x".join(map(str, run.size)), help="HEIGHTxWIDTH in pixels that images are resized to (default %(default)s)")
-    add("--loss", default=recipe.loss, help=f"one of {_some(LOSSES)}, or a sum such as 'dice + 0.5*focal' (default {recipe.loss})")
+    add(
+        "--encoder",
+        default=model.encoder,
+        help=f"one of {len(ENCODERS)}: {_some(ENCODERS)} (default {model.encoder})",
+    )
+    add(
+        "--weights",
+        default=model.weights,
+        help="imagenet, none, or a weights file (default imagenet)",
+    )
+    add(
+        "--preprocessing",
+        default=model.preprocessing,
+        help=f"one of {_some(PREPROCESSING)} (default {model.preprocessing})",
+    )
+    add(
+        "--size",
+        default="x".join(map(str, run.size)),
+        help="HEIGHTxWIDTH in pixels that images are resized to (default %(default)s)",
+    )
+    add(
+        "--loss",
+        default=recipe.loss,
+        help=f"one of {_some(LOSSES)}, or a sum such as 'dice + 0.5*focal' (default {recipe.loss})",
+    )
     add("--optimizer", default=recipe.optimizer, help=f"one of {_some(OPTIMIZERS)}")
-    add("--learning-rate", type=float, default=recipe.learning_rate, help="first learning rate (default %(default)s)")
+    add(
+        "--learning-rate",
+        type=float,
+        default=recipe.learning_rate,
+        help="first learning rate (default %(default)s)",
+    )
     add("--schedule", default=recipe.schedule, help=f"one of {_some(SCHEDULES)}")
     add("--epochs", type=int, default=recipe.epochs)
     add("--batch-size", type=int, default=recipe.batch_size)
-    add("--patience", type=int, default=recipe.patience, help="epochs without a better validation mean IoU before stopping; 0 never stops")
+    add(
+        "--patience",
+        type=int,
+        default=recipe.patience,
+        help="epochs without a better validation mean IoU before stopping; 0 never stops",
+    )
     add("--augmentation", default=recipe.augmentation, help=f"one of {_some(AUGMENTATIONS)}")
     add("--precision", default=recipe.precision, help=f"one of {_some(PRECISIONS)}")
     add("--class-weights", default=recipe.class_weights, help=f"one of {_some(CLASS_WEIGHTS)}")
-    add("--warmup-epochs", type=float, default=recipe.warmup_epochs, help="epochs over which the learning rate first climbs from 0")
-    add("--weight-decay", type=float, default=recipe.weight_decay, help="of AdamW (default %(default)s)")
-    add("--clip-norm", type=float, default=recipe.clip_norm, help="largest norm of the gradient; 0 never clips")
-    add("--average", type=float, default=recipe.average, help="momentum of averaged weights; 0 for none")
+    add(
+        "--warmup-epochs",
+        type=float,
+        default=recipe.warmup_epochs,
+        help="epochs over which the learning rate first climbs from 0",
+    )
+    add(
+        "--weight-decay",
+        type=float,
+        default=recipe.weight_decay,
+        help="of AdamW (default %(default)s)",
+    )
+    add(
+        "--clip-norm",
+        type=float,
+        default=recipe.clip_norm,
+        help="largest norm of the gradient; 0 never clips",
+    )
+    add(
+        "--average",
+        type=float,
+        default=recipe.average,
+        help="momentum of averaged weights; 0 for none",
+    )
     add("--monitor", default=recipe.monitor, help="what chooses the best epoch: mean_iou or loss")
-    add("--freeze-epochs", type=int, default=recipe.freeze_epochs, help="first epochs that leave the encoder as it is; 0 for none")
-    add("--batch-norm", default=recipe.batch_norm, help=f"one of {_some(BATCH_NORMS)}; where evaluation takes its means from")
-    add("--cut-mix", type=float, default=recipe.cut_mix, help="share of images that get a rectangle of another, 0 to 1")
-    add("--jit", action="store_true", help="compile the steps with XLA: may pay on a GPU, seldom on a CPU")
+    add(
+        "--freeze-epochs",
+        type=int,
+        default=recipe.freeze_epochs,
+        help="first epochs that leave the encoder as it is; 0 for none",
+    )
+    add(
+        "--batch-norm",
+        default=recipe.batch_norm,
+        help=f"one of {_some(BATCH_NORMS)}; where evaluation takes its means from",
+    )
+    add(
+        "--cut-mix",
+        type=float,
+        default=recipe.cut_mix,
+        help="share of images that get a rectangle of another, 0 to 1",
+    )
+    add(
+        "--jit",
+        action="store_true",
+        help="compile the steps with XLA: may pay on a GPU, seldom on a CPU",
+    )
     add("--train-split", default=run.train_split)
     add("--validation-split", default=run.validation_split)
     add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
-    add("--balance-plan", default=run.balance_plan, help="name of a balance plan saved with the data set")
-    add("--device", default=run.device, help="auto, cpu, gpu:0, or gpu:0,gpu:1; cluster, cluster:2 (GPUs) or cluster:cpu")
-    add("--submodels", default="", help=f"one network a group of the label map, combined by one of {_some(SUBMODEL_RULES)}; empty for no")
-    add("--hosts", default="", help="machines that train one network together: address:port,address:port; the first is this one")
+    add(
+        "--balance-plan",
+        default=run.balance_plan,
+        help="name of a balance plan saved with the data set",
+    )
+    add(
+        "--device",
+        default=run.device,
+        help="auto, cpu, gpu:0, or gpu:0,gpu:1; cluster, cluster:2 (GPUs) or cluster:cpu",
+    )
+    add(
+        "--submodels",
+        default="",
+        help=(
+            "one network a group of the label map, combined by one of "
+            f"{_some(SUBMODEL_RULES)}; empty for no"
+        ),
+    )
+    add(
+        "--hosts",
+        default="",
+        help=(
+            "machines that train one network together: address:port,address:port; the first is "
+            "this one"
+        ),
+    )
     add("--seed", type=int, default=run.seed)
     add("--deterministic", action="store_true", help="bit-identical repeats")
-    add("--members", type=int, default=1, help="how many members of an ensemble to launch, each with its own seed")
-    add("--members-by", default=run.members_by, help=f"how members differ besides: one of {_some(MEMBERS_BY)} (default {run.members_by})")
-    add("--wait", action="store_true", help="return when the runs have ended; without it they go on by themselves")
-    add("--measure", action="store_true", help="start nothing: make a few steps and say how long an epoch takes, and how much memory")
+    add(
+        "--members",
+        type=int,
+        default=1,
+        help="how many members of an ensemble to launch, each with its own seed",
+    )
+    add(
+        "--members-by",
+        default=run.members_by,
+        help=f"how members differ besides: one of {_some(MEMBERS_BY)} (default {run.members_by})",
+    )
+    add(
+        "--wait",
+        action="store_true",
+        help="return when the runs have ended; without it they go on by themselves",
+    )
+    add(
+        "--measure",
+        action="store_true",
+        help="start nothing: make a few steps and say how long an epoch takes, and how much memory",
+    )
 
 
 def _some(table_of_names: dict[str, Any]) -> str:
@@ -144,33 +254,66 @@ def _show_train(result: dict[str, Any]) -> str:
     if "pace" in result:
         pace, epochs, seconds = result["pace"], result["epochs"], result["pace"]["epoch_seconds"]
         told = [
-            f"An epoch takes {seconds:.1f} s with its validation, {epochs} epochs {epochs * seconds / 60:.1f} min.",
-            f"{pace['images_per_second']:.1f} images/s, {pace['memory'] / 2**30:.1f} GiB at most; {pace['steps']} steps, {pace['device']}.",
+            (
+                f"An epoch takes {seconds:.1f} s with its validation, {epochs} epochs "
+                f"{epochs * seconds / 60:.1f} min."
+            ),
+            (
+                f"{pace['images_per_second']:.1f} images/s, {pace['memory'] / 2**30:.1f} GiB "
+                f"at most; {pace['steps']} steps, {pace['device']}."
+            ),
         ]
         beside = len(pace["beside"])
-        return "\n".join(told + [f"Runs at work meanwhile: {beside}; alone it is faster."] * bool(beside))
+        return "\n".join(
+            told + [f"Runs at work meanwhile: {beside}; alone it is faster."] * bool(beside)
+        )
     return "Runs: " + ", ".join(result["runs"]) + "\nWatch them with: segscope runs"
 
 
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["list", "stop", "resume", "delete", "restore", "export"], default="list")
-    parser.add_argument("run", nargs="*", help="ids of the runs to stop, resume, delete, restore from the trash, or export")
-    parser.add_argument("--to", choices=[*RUN_EXPORTS], default="tensorboard", help="export: which tracker")
-    parser.add_argument("--into", default="", help="export: a folder (tensorboard), a tracking address (mlflow), a project (wandb)")
-    parser.add_argument("--slower", type=float, default=1.0, help="resume a training at this share of its learning rate, such as 0.5")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["list", "stop", "resume", "delete", "restore", "export"],
+        default="list",
+    )
+    parser.add_argument(
+        "run",
+        nargs="*",
+        help="ids of the runs to stop, resume, delete, restore from the trash, or export",
+    )
+    parser.add_argument(
+        "--to", choices=[*RUN_EXPORTS], default="tensorboard", help="export: which tracker"
+    )
+    parser.add_argument(
+        "--into",
+        default="",
+        help="export: a folder (tensorboard), a tracking address (mlflow), a project (wandb)",
+    )
+    parser.add_argument(
+        "--slower",
+        type=float,
+        default=1.0,
+        help="resume a training at this share of its learning rate, such as 0.5",
+    )
 
 
 def _runs(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     resume = partial(workspace.runs.resume, learning_rate_factor=options.slower)
-    actions: dict[str, Callable[[str], Any]] = {"stop": workspace.runs.stop, "resume": resume, "delete": workspace.runs.delete}
+    actions: dict[str, Callable[[str], Any]] = {
+        "stop": workspace.runs.stop,
+        "resume": resume,
+        "delete": workspace.runs.delete,
+    }
     actions["restore"] = workspace.keeping.restore_run
     actions["export"] = partial(workspace.exports.export, tracker=options.to, target=options.into)
     told = []
     if options.action in actions:
         if not options.run:
             raise SegcoreError(
-                f"Expected the run to {options.action}, received none: name it, for example segscope runs {options.action} RUN."
+                f"Expected the run to {options.action}, received none: name it, for "
+                f"example segscope runs {options.action} RUN."
             )
         for run in options.run:
             answer = actions[options.action](run)
@@ -183,13 +326,30 @@ def _show_runs(result: dict[str, Any]) -> str:
         return "\n".join(result["exported"])
     if not result["runs"]:
         return "No run yet: segscope train DATASET."
-    rows = [[r["run"], r["kind"], r["state"], r["dataset"], percent(r["progress"], 0), number(r["mean_iou"])] for r in result["runs"]]
+    rows = [
+        [
+            r["run"],
+            r["kind"],
+            r["state"],
+            r["dataset"],
+            percent(r["progress"], 0),
+            number(r["mean_iou"]),
+        ]
+        for r in result["runs"]
+    ]
     return table(["run", "kind", "state", "data set", "done", "mean IoU"], rows)
 
 
 RUN_COMMANDS: dict[str, Command] = {
-    "train": Command("launch training runs in the background", _train_arguments, _train, _show_train),
+    "train": Command(
+        "launch training runs in the background", _train_arguments, _train, _show_train
+    ),
     **PREDICT_COMMANDS,
     **WORK_COMMANDS,
-    "runs": Command("list the runs; stop, resume, delete, restore or export one", _runs_arguments, _runs, _show_runs),
+    "runs": Command(
+        "list the runs; stop, resume, delete, restore or export one",
+        _runs_arguments,
+        _runs,
+        _show_runs,
+    ),
 }

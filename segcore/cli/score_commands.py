@@ -13,35 +13,62 @@ from segcore.errors import SegcoreError
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="id of a training run or of an ensemble")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--truth", metavar="DIR", help="folder of true masks (with --prediction and --classes)")
-    parser.add_argument("--prediction", metavar="DIR", help="folder of predicted masks from any tool, matched by name")
-    parser.add_argument("--classes", metavar="CSV", help="classes.csv with the columns id, name and optionally color, ignore")
+    parser.add_argument(
+        "--truth", metavar="DIR", help="folder of true masks (with --prediction and --classes)"
+    )
+    parser.add_argument(
+        "--prediction",
+        metavar="DIR",
+        help="folder of predicted masks from any tool, matched by name",
+    )
+    parser.add_argument(
+        "--classes",
+        metavar="CSV",
+        help="classes.csv with the columns id, name and optionally color, ignore",
+    )
 
 
 def _evaluate(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     folders = (options.truth, options.prediction, options.classes)
     if options.run and not any(folders):
-        workspace.scores.ensure_predictions([options.run], options.split, progress=ProgressLine("Predicting"))
+        workspace.scores.ensure_predictions(
+            [options.run], options.split, progress=ProgressLine("Predicting")
+        )
         return workspace.scores.report(options.run, options.split).to_json()
     if not options.run and all(folders):
         truth, prediction, classes = map(Path, folders)
-        return workspace.scores.evaluate_folders(truth, prediction, classes, ProgressLine("Counting")).to_json()
-    raise SegcoreError("Expected either a run, or all of --truth, --prediction and --classes: give one or the other.")
+        return workspace.scores.evaluate_folders(
+            truth, prediction, classes, ProgressLine("Counting")
+        ).to_json()
+    raise SegcoreError(
+        "Expected either a run, or all of --truth, --prediction and --classes: give one or "
+        "the other."
+    )
 
 
 def _show_evaluate(result: dict[str, Any]) -> str:
     low, high = result["interval"]["mean_iou"]
     rows = [
-        [c["id"], c["name"], number(c["iou"]), number(c["dice"]), number(c["precision"]), number(c["recall"]), c["support"]]
+        [
+            c["id"],
+            c["name"],
+            number(c["iou"]),
+            number(c["dice"]),
+            number(c["precision"]),
+            number(c["recall"]),
+            c["support"],
+        ]
         for c in result["classes"]
     ]
     size = result["size"]
     return "\n".join(
         [
-            f"Split {result['split']}, {result['num_samples']} images at {'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
+            f"Split {result['split']}, {result['num_samples']} images at "
+            f"{'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
             f"{percent(result['ignored_share'])} of the pixels ignored.",
-            f"Mean IoU {number(result['mean_iou'])} (95 % interval {number(low)} to {number(high)}), "
+            f"Mean IoU {number(result['mean_iou'])} (95 % interval {number(low)} to "
+            f"{number(high)}), "
             f"pixel accuracy {number(result['pixel_accuracy'])}.",
             "",
             table(["id", "class", "IoU", "Dice", "precision", "recall", "pixels"], rows),
@@ -50,32 +77,72 @@ def _show_evaluate(result: dict[str, Any]) -> str:
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of training runs or ensembles; the others are compared with the first")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="ids of training runs or ensembles; the others are compared with the first",
+    )
     parser.add_argument("--split", default="test")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the page to write: one HTML file that opens offline")
-    parser.add_argument("--csv", metavar="FILE", help="also write the first run's scores of each class, ';' between cells")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="the page to write: one HTML file that opens offline",
+    )
+    parser.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="also write the first run's scores of each class, ';' between cells",
+    )
 
 
 def _report(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    workspace.scores.ensure_predictions(options.runs, options.split, progress=ProgressLine("Predicting"))
+    workspace.scores.ensure_predictions(
+        options.runs, options.split, progress=ProgressLine("Predicting")
+    )
     files = [Path(options.out)]
     workspace.reports.write(files[0], workspace.reports.page(options.runs, options.split))
     if options.csv:
         files.append(Path(options.csv))
-        workspace.reports.write(files[1], workspace.scores.report(options.runs[0], options.split).label_scores())
-    return {"files": [str(file) for file in files], **workspace.reports.document(options.runs, options.split)}
+        workspace.reports.write(
+            files[1], workspace.scores.report(options.runs[0], options.split).label_scores()
+        )
+    return {
+        "files": [str(file) for file in files],
+        **workspace.reports.document(options.runs, options.split),
+    }
 
 
 def _show_report(result: dict[str, Any]) -> str:
-    rows = [[name, number(r["mean_iou"]), number(r["pixel_accuracy"])] for name, r in result["reports"].items()]
+    rows = [
+        [name, number(r["mean_iou"]), number(r["pixel_accuracy"])]
+        for name, r in result["reports"].items()
+    ]
     told = [reason for other in result["against_first"].values() for reason in other["reasons"]]
     written = [f"Wrote {file}" for file in result["files"]]
-    return "\n".join([table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows), *dict.fromkeys(told), *written])
+    return "\n".join(
+        [
+            table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows),
+            *dict.fromkeys(told),
+            *written,
+        ]
+    )
 
 
 SCORE_COMMANDS: dict[str, Command] = {
-    "evaluate": Command("score a run, or a folder of masks from any tool", _evaluate_arguments, _evaluate, _show_evaluate),
-    "report": Command("write what a reviewer needs into one file that opens offline", _report_arguments, _report, _show_report),
+    "evaluate": Command(
+        "score a run, or a folder of masks from any tool",
+        _evaluate_arguments,
+        _evaluate,
+        _show_evaluate,
+    ),
+    "report": Command(
+        "write what a reviewer needs into one file that opens offline",
+        _report_arguments,
+        _report,
+        _show_report,
+    ),
     "compress": COMPRESS,
 }

@@ -18,15 +18,60 @@ from segcore.workspace.launch.grid import rebase
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     known = ", ".join(RecipeStudyShelf.shipped())
-    add("study", metavar="FILE", help=f"a study file, one that comes with Segscope ({known}), or one that was started here, by its name")
-    add("--dataset", action="append", default=[], metavar="NAME", help="data set to run it on; repeat it for folds of one")
-    add("--weights", action="append", default=[], metavar="NAME=PATH", help="a weights file that recipes name as {NAME}")
-    add("--seeds", default="", metavar="0,1,2", help="seeds instead of the file's; more seeds extend a study")
-    add("--base", action="append", default=[], metavar="FIELD=VALUE", help="another value in the base of a file: epochs=60, size=192x256")
-    add("--rows", default="", metavar="A,B", help="start only these rows, the base, and what they are compared with")
+    add(
+        "study",
+        metavar="FILE",
+        help=(
+            f"a study file, one that comes with Segscope ({known}), or one that was started "
+            "here, by its name"
+        ),
+    )
+    add(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="data set to run it on; repeat it for folds of one",
+    )
+    add(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a weights file that recipes name as {NAME}",
+    )
+    add(
+        "--seeds",
+        default="",
+        metavar="0,1,2",
+        help="seeds instead of the file's; more seeds extend a study",
+    )
+    add(
+        "--base",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="another value in the base of a file: epochs=60, size=192x256",
+    )
+    add(
+        "--rows",
+        default="",
+        metavar="A,B",
+        help="start only these rows, the base, and what they are compared with",
+    )
     add("--show", action="store_true", help="start nothing: print how it stands")
-    add("--wait", action="store_true", help="return when all has ended; without it the runs go on by themselves")
-    add("--beside", action="append", default=[], metavar="NAME", help="set the same study on other data, started before, beside it")
+    add(
+        "--wait",
+        action="store_true",
+        help="return when all has ended; without it the runs go on by themselves",
+    )
+    add(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="set the same study on other data, started before, beside it",
+    )
     add("--csv", metavar="FILE", help="also write the table, ';' between cells")
     add("--html", metavar="FILE", help="also write one page with charts that opens offline")
     add("--out", metavar="FILE", help="also write the table as Markdown")
@@ -40,7 +85,10 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdigit() for part in parts):
-        raise SegcoreError(f"Expected seeds as whole numbers between commas, received {text!r}: write for example 0,1,2.")
+        raise SegcoreError(
+            f"Expected seeds as whole numbers between commas, received {text!r}: write for "
+            "example 0,1,2."
+        )
     return tuple(dict.fromkeys(map(int, parts)))
 
 
@@ -48,7 +96,9 @@ def _plan(workspace: Workspace, options: Options) -> Plan:
     """Return the study that the options name, with what was kept of it; what is given anew goes first."""
     shelf = workspace.recipe_studies
     base = parse_pairs(options.base, "a field of the base as FIELD=VALUE", "epochs=60")
-    kept = "" if options.dataset or base or Path(options.study).exists() else shelf.find(options.study)
+    kept = (
+        "" if options.dataset or base or Path(options.study).exists() else shelf.find(options.study)
+    )
     if kept:
         plan = shelf.open(kept)
         study, datasets, weights = plan.study, list(plan.datasets), plan.weights
@@ -58,7 +108,9 @@ def _plan(workspace: Workspace, options: Options) -> Plan:
         weights = shelf.open(before).weights if before in shelf.names() else {}
     if options.seeds:
         study = dataclasses.replace(study, seeds=parse_seeds(options.seeds))
-    given = parse_pairs(options.weights, "a weights file as NAME=PATH", "squeezenet=weights/squeezenet.npz")
+    given = parse_pairs(
+        options.weights, "a weights file as NAME=PATH", "squeezenet=weights/squeezenet.npz"
+    )
     return shelf.plan(study, datasets, {**weights, **given})
 
 
@@ -74,7 +126,9 @@ def _study(options: Options) -> dict[str, Any]:
         except SegcoreError:
             break  # the table names what failed; the rest is there
         if not options.show:
-            queued += shelf.start(plan, rows)  # what could not be asked for before the trainings had ended
+            queued += shelf.start(
+                plan, rows
+            )  # what could not be asked for before the trainings had ended
         pending = shelf.progress(plan).pending
     found = shelf.table(plan)
     files = []
@@ -106,12 +160,22 @@ def _show(result: dict[str, Any]) -> str:
     lines += [line for line in (result["protocol"], *result["sentences"]) if line]
     if "beside" in result:
         names = list(result["beside"][0]["on"])
-        lines += ["", table(["points", *names], [[row["row"], *(_told(row["on"][name]) for name in names)] for row in result["beside"]])]
+        lines += [
+            "",
+            table(
+                ["points", *names],
+                [
+                    [row["row"], *(_told(row["on"][name]) for name in names)]
+                    for row in result["beside"]
+                ],
+            ),
+        ]
     if result["queued"]:
         lines.append(f"Queued {len(result['queued'])} runs.")
     if result["pending"]:
         lines.append(
-            f"{len(result['pending'])} runs wait or work; see them by: segscope runs; the table again by the same command with --show."
+            f"{len(result['pending'])} runs wait or work; see them by: segscope runs; the "
+            "table again by the same command with --show."
         )
     lines += [f"Wrote {file}" for file in result["files"]]
     return "\n".join(lines)
@@ -120,9 +184,16 @@ def _show(result: dict[str, Any]) -> str:
 def _told(found: dict[str, Any]) -> str:
     if found["points"] is None or found["interval"][0] is None:
         return str(found["verdict"])
-    return "{:+.1f} ({:+.1f} to {:+.1f}), {}".format(found["points"], *found["interval"], found["verdict"])
+    return "{:+.1f} ({:+.1f} to {:+.1f}), {}".format(
+        found["points"], *found["interval"], found["verdict"]
+    )
 
 
 STUDY_COMMANDS: dict[str, Command] = {
-    "study": Command("run recipes that differ in one thing each with several seeds, and say which help", _arguments, _study, _show),
+    "study": Command(
+        "run recipes that differ in one thing each with several seeds, and say which help",
+        _arguments,
+        _study,
+        _show,
+    ),
 }

@@ -11,8 +11,16 @@ from segcore.errors import SegcoreError
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="return when no run waits or works; without it wait for more until Ctrl-C")
-    parser.add_argument("--share", action="store_true", help="first make the queue fit for machines that see this folder over the network")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="return when no run waits or works; without it wait for more until Ctrl-C",
+    )
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="first make the queue fit for machines that see this folder over the network",
+    )
 
 
 def _work(options: Options) -> dict[str, Any]:
@@ -29,24 +37,47 @@ def _work(options: Options) -> dict[str, Any]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: dispatcher.end())
     if not options.once:
-        print(f"Serving {', '.join(dispatcher.devices)} to {dispatcher.workspace}; stop with Ctrl-C.", file=sys.stderr, flush=True)
+        print(
+            f"Serving {', '.join(dispatcher.devices)} to {dispatcher.workspace}; stop with Ctrl-C.",
+            file=sys.stderr,
+            flush=True,
+        )
     if not dispatcher.work(forever=not options.once):
         raise SegcoreError(
-            f"Expected no other dispatcher at work in {dispatcher.workspace}, found {queue.worker() or 'one'}: "
+            f"Expected no other dispatcher at work in {dispatcher.workspace}, found "
+            f"{queue.worker() or 'one'}: "
             "it ends with its last run; wait for that, or end that process first."
         )
     working = [row.run for row in queue.rows() if row.works]
-    return {"devices": dispatcher.devices, "told": lines, "working": working, "waiting": [r.run for r in queue.rows() if not r.works]}
+    return {
+        "devices": dispatcher.devices,
+        "told": lines,
+        "working": working,
+        "waiting": [r.run for r in queue.rows() if not r.works],
+    }
 
 
 def _show_work(result: dict[str, Any]) -> str:
-    left = [f"{len(result[key])} {what}" for key, what in (("working", "still work by themselves"), ("waiting", "wait")) if result[key]]
-    return "Nothing is left to do." if not left else f"No run is started here any more; {' and '.join(left)}."
+    left = [
+        f"{len(result[key])} {what}"
+        for key, what in (("working", "still work by themselves"), ("waiting", "wait"))
+        if result[key]
+    ]
+    return (
+        "Nothing is left to do."
+        if not left
+        else f"No run is started here any more; {' and '.join(left)}."
+    )
 
 
 def _cluster_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "address", nargs="?", help="of a Dask scheduler, such as tcp://10.0.0.5:8786, kept with the workspace; 'none' forgets it"
+        "address",
+        nargs="?",
+        help=(
+            "of a Dask scheduler, such as tcp://10.0.0.5:8786, kept with the workspace; 'none' "
+            "forgets it"
+        ),
     )
 
 
@@ -61,14 +92,28 @@ def _show_cluster(result: dict[str, Any]) -> str:
     if not result["address"]:
         return "No cluster: runs work on this machine. Name one with: segscope cluster ADDRESS"
     if not result["workers"]:
-        return f"{result['address']} has no worker yet. Start one on each machine: dask worker {result['address']} --resources GPU=1"
-    rows = [[worker["name"], worker["host"], str(worker["gpus"]), str(worker["threads"])] for worker in result["workers"]]
+        return (
+            f"{result['address']} has no worker yet. Start one on each machine: dask worker "
+            f"{result['address']} --resources GPU=1"
+        )
+    rows = [
+        [worker["name"], worker["host"], str(worker["gpus"]), str(worker["threads"])]
+        for worker in result["workers"]
+    ]
     return f"{result['address']}\n" + table(["worker", "host", "GPUs", "threads"], rows)
 
 
 WORK_COMMANDS: dict[str, Command] = {
-    "work": Command("start the runs of a workspace on this machine, without the app", _work_arguments, _work, _show_work),
+    "work": Command(
+        "start the runs of a workspace on this machine, without the app",
+        _work_arguments,
+        _work,
+        _show_work,
+    ),
     "cluster": Command(
-        "name the Dask cluster that runs may be handed to, and list its workers", _cluster_arguments, _cluster, _show_cluster
+        "name the Dask cluster that runs may be handed to, and list its workers",
+        _cluster_arguments,
+        _cluster,
+        _show_cluster,
     ),
 }

@@ -37,7 +37,16 @@ __all__ = [
     "to_json",
 ]
 
-RunConfig = TrainConfig | PredictConfig | EvaluateConfig | SubsetsConfig | CRFSearchConfig | RobustnessConfig | TuneConfig | ImportedConfig
+RunConfig = (
+    TrainConfig
+    | PredictConfig
+    | EvaluateConfig
+    | SubsetsConfig
+    | CRFSearchConfig
+    | RobustnessConfig
+    | TuneConfig
+    | ImportedConfig
+)
 
 CONFIGS: dict[str, type[RunConfig]] = {
     "train": TrainConfig,

@@ -14,4 +14,7 @@ def check_name(kind: str, name: str, table: dict[str, Any]) -> None:
 def check_range(what: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside low..high, both included."""
     if not low <= value <= high:
-        raise SegcoreError(f"Expected {what} between {low:g} and {high:g}, received {value!r}: choose a value in that range.")
+        raise SegcoreError(
+            f"Expected {what} between {low:g} and {high:g}, received {value!r}: choose a "
+            "value in that range."
+        )

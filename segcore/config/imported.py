@@ -16,7 +16,8 @@ class ImportedConfig:
         source: Name of the folder or archive they were read from, for people.
         values: How pixels were read: a name in ``catalog.MASK_VALUES``.
         left_out: How many samples of the split had no prediction that fits.
-        label_map: Name of the label map whose merged labels were predicted; "" for the data set's own.
+        label_map: Name of the label map whose merged labels were predicted; "" for the data set's
+            own.
     """
 
     dataset: str

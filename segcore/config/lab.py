@@ -34,7 +34,8 @@ class SubsetsConfig:
         check_members(self.members)
         if not 2 <= len(self.members) <= MAX_MEMBERS:
             raise SegcoreError(
-                f"Expected 2 to {MAX_MEMBERS} members to try every subset, received {len(self.members)}: choose a number in that range."
+                f"Expected 2 to {MAX_MEMBERS} members to try every subset, received "
+                f"{len(self.members)}: choose a number in that range."
             )
         check_range("drawn weightings", self.draws, 0, 2000)
 
@@ -78,6 +79,10 @@ class CRFSearchConfig:
 def check_members(members: tuple[str, ...]) -> None:
     """Refuse no member at all, and one that stands twice."""
     if not members:
-        raise SegcoreError("Expected at least one member, received none: name one or more training runs.")
+        raise SegcoreError(
+            "Expected at least one member, received none: name one or more training runs."
+        )
     if len(set(members)) != len(members):
-        raise SegcoreError(f"Expected each member once, received {list(members)}: remove the repeated one.")
+        raise SegcoreError(
+            f"Expected each member once, received {list(members)}: remove the repeated one."
+        )

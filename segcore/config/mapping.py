@@ -30,13 +30,17 @@ def from_json(cls: type[T], data: dict[str, Any]) -> T:
         SegcoreError: A key is unknown, missing, or has a value of the wrong type.
     """
     if not isinstance(data, dict):
-        raise SegcoreError(f"Expected a mapping for {cls.__name__}, received {data!r}: write it as {{...}}.")
+        raise SegcoreError(
+            f"Expected a mapping for {cls.__name__}, received {data!r}: write it as {{...}}."
+        )
     hints = _hints_of(cls)  # type: ignore[arg-type]
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in data:
         if key not in names:
             raise unknown(f"key of {cls.__name__}", key, names)
-    values = {key: _convert(f"{cls.__name__}.{key}", hints[key], value) for key, value in data.items()}
+    values = {
+        key: _convert(f"{cls.__name__}.{key}", hints[key], value) for key, value in data.items()
+    }
     try:
         return cls(**values)
     except TypeError as error:
@@ -64,6 +68,13 @@ def _convert(where: str, hint: Any, value: Any) -> Any:
             return tuple(_convert(where, k, v) for k, v in zip(kinds, value, strict=True))
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    elif isinstance(hint, type) and isinstance(value, hint) and (hint is bool) == isinstance(value, bool):
+    elif (
+        isinstance(hint, type)
+        and isinstance(value, hint)
+        and (hint is bool) == isinstance(value, bool)
+    ):
         return value
-    raise SegcoreError(f"Expected {getattr(hint, '__name__', hint)} for {where}, received {value!r}: change that value.")
+    raise SegcoreError(
+        f"Expected {getattr(hint, '__name__', hint)} for {where}, received {value!r}: "
+        "change that value."
+    )

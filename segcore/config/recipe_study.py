@@ -1,6 +1,7 @@
 """A study of recipes: one base and rows that differ from it in one thing each, run with several seeds and compared.
 
-Apart from :mod:`segcore.config.tuning`, whose studies search settings: here every row was chosen beforehand, and all are run.
+Apart from :mod:`segcore.config.tuning`, whose studies search settings: here every row was chosen
+beforehand, and all are run.
 """
 
 import copy
@@ -20,8 +21,16 @@ FORMAT = 1
 BASE = "base"
 """What the base is called among the rows."""
 
-CLAIMS = {"": "nothing is said", "helps": "it did work", "hurts": "the base did work against it", "no gain": "it did not work"}
-AGAINST_MEMBERS = {"mean": "the mean of its members", "best": "its best member, chosen by validation"}
+CLAIMS = {
+    "": "nothing is said",
+    "helps": "it did work",
+    "hurts": "the base did work against it",
+    "no gain": "it did not work",
+}
+AGAINST_MEMBERS = {
+    "mean": "the mean of its members",
+    "best": "its best member, chosen by validation",
+}
 MOST_RUNS = 500
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -38,7 +47,8 @@ class BalanceChoice:
         mode: A name in ``catalog.BALANCE_MODES``.
         max_repeats: Most times that an image stands there.
         rule: A name in ``catalog.BALANCE_RULES``.
-        keep_images: Whether epochs become fewer so that as many images are seen in all as without the plan.
+        keep_images: Whether epochs become fewer so that as many images are seen in all as without
+            the plan.
     """
 
     mode: str = "count"
@@ -59,8 +69,10 @@ class CombineChoice:
 
     Attributes:
         rule: A name in ``catalog.ENSEMBLE_RULES``, where members are combined.
-        crf: Parameters of the dense CRF, or None for none. Without ``against`` each of the base's networks is refined alone.
-        against: "mean" or "best": the row's seeds are the members of one ensemble, compared with their mean or best one.
+        crf: Parameters of the dense CRF, or None for none. Without ``against`` each of the base's
+            networks is refined alone.
+        against: "mean" or "best": the row's seeds are the members of one ensemble, compared with
+            their mean or best one.
     """
 
     rule: str = "mean"
@@ -73,7 +85,10 @@ class CombineChoice:
         if self.against:
             check_name("member to compare an ensemble with", self.against, dict(AGAINST_MEMBERS))
         elif self.crf is None:
-            raise SegcoreError("Expected an ensemble or a CRF, received neither: give against (mean or best), or crf.")
+            raise SegcoreError(
+                "Expected an ensemble or a CRF, received neither: give against (mean or "
+                "best), or crf."
+            )
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,8 @@ class StudyRow:
     Attributes:
         name: What it is called in the table; unlike all others.
         heading: The question that it belongs to, a heading of the table.
-        changes: What it differs in from the base: fields of a training run by dotted name, ``{"recipe.loss": "dice_focal"}``.
+        changes: What it differs in from the base: fields of a training run by dotted name,
+            ``{"recipe.loss": "dice_focal"}``.
         balance: A balance plan, or None.
         combine: What is done to the base's networks, or None.
         submodels: Networks for parts of the classes, or None.
@@ -126,19 +142,28 @@ class StudyRow:
 
     def __post_init__(self) -> None:
         """Refuse a row that differs in nothing, or in several kinds of things."""
-        kinds = [kind for kind in ("changes", "balance", "combine", "submodels") if getattr(self, kind)]
+        kinds = [
+            kind for kind in ("changes", "balance", "combine", "submodels") if getattr(self, kind)
+        ]
         if len(kinds) != 1:
             told = " and ".join(kinds) or "nothing"
             raise SegcoreError(
-                f"Expected the row {self.name!r} to differ in one of changes, balance, combine and submodels, received {told}: "
+                f"Expected the row {self.name!r} to differ in one of changes, balance, "
+                f"combine and submodels, received {told}: "
                 "make a row for each."
             )
         check_name("claim", self.claim, dict(CLAIMS))
         if self.against and self.combine:
-            raise SegcoreError(f"Expected the row {self.name!r} to be compared with the base, which it combines: leave out against.")
+            raise SegcoreError(
+                f"Expected the row {self.name!r} to be compared with the base, which it "
+                "combines: leave out against."
+            )
         for key in self.changes:
             if key in _OWN:
-                raise SegcoreError(f"Expected another key than {key!r} in the row {self.name!r}: the study fills that in itself.")
+                raise SegcoreError(
+                    f"Expected another key than {key!r} in the row {self.name!r}: the "
+                    "study fills that in itself."
+                )
 
 
 @dataclass(frozen=True)
@@ -149,12 +174,15 @@ class RecipeStudy:
         name: Letters, digits, ".", "_" and "-"; runs that it starts carry it as a tag.
         title: A heading for people; "" takes the name.
         about: What a reader should know about the whole.
-        base: Fields of a training run without its data set and seed, as far as they are not the usual ones.
+        base: Fields of a training run without its data set and seed, as far as they are not the
+            usual ones.
         rows: The recipes, in the order in which they are run: those of most worth first.
         seeds: Seeds of every recipe.
         base_seeds: Seeds of the base; empty for all that a row needs.
-        report_on: The split that is scored in the end. The training's validation split chooses epochs and best members.
-        group_by: What the images are drawn by for the intervals: "" for one by one, "folder" or "prefix" for whole groups.
+        report_on: The split that is scored in the end. The training's validation split chooses
+            epochs and best members.
+        group_by: What the images are drawn by for the intervals: "" for one by one, "folder" or
+            "prefix" for whole groups.
         resamples: How many times the images are drawn.
         level: Nominal coverage of the intervals.
         files: What each weights file is that a recipe names as ``{name}``.
@@ -177,21 +205,33 @@ class RecipeStudy:
     def __post_init__(self) -> None:
         """Refuse names that stand twice, rows that do not fit the base, and a report on what was chosen by."""
         if self.format != FORMAT:
-            raise SegcoreError(f"Expected a study in format {FORMAT}, received {self.format!r}: update Segscope.")
+            raise SegcoreError(
+                f"Expected a study in format {FORMAT}, received {self.format!r}: update Segscope."
+            )
         if not _NAME.fullmatch(self.name):
-            raise SegcoreError(f"Expected a name of letters, digits, '.', '_' and '-' for a study, received {self.name!r}: choose another.")
+            raise SegcoreError(
+                "Expected a name of letters, digits, '.', '_' and '-' for a study, "
+                f"received {self.name!r}: choose another."
+            )
         names = [BASE, *(row.name for row in self.rows)]
         if len(set(names)) < len(names) or not self.rows:
             raise SegcoreError(
-                f"Expected rows with names of their own, none of them {BASE!r}, received {names[1:]}: rename the repeated one."
+                f"Expected rows with names of their own, none of them {BASE!r}, received "
+                f"{names[1:]}: rename the repeated one."
             )
         if not self.seeds:
-            raise SegcoreError("Expected at least one seed, received none: give some, two or more to tell a difference from chance.")
+            raise SegcoreError(
+                "Expected at least one seed, received none: give some, two or more to tell "
+                "a difference from chance."
+            )
         check_range("a number of resamples", self.resamples, 100, 100_000)
         check_range("a coverage", self.level, 0.5, 0.999)
         for key in self.base:
             if key in _OWN:
-                raise SegcoreError(f"Expected another key than {key!r} in the base: the study fills that in itself.")
+                raise SegcoreError(
+                    f"Expected another key than {key!r} in the base: the study fills that "
+                    "in itself."
+                )
         anything = {name: f"{name}.npz" for name in self.file_names}
         for row in self.rows:
             config = self.config(row, "-", 0, anything)
@@ -199,11 +239,13 @@ class RecipeStudy:
                 raise unknown("row to compare with", row.against, names[1:])
             if row.against and self.row(row.against).combine:  # type: ignore[union-attr]
                 raise SegcoreError(
-                    f"Expected the row {row.name!r} to be compared with a row that is trained, received {row.against!r}: name another."
+                    f"Expected the row {row.name!r} to be compared with a row that is "
+                    f"trained, received {row.against!r}: name another."
                 )
             if self.report_on in (config.train_split, config.validation_split):
                 raise SegcoreError(
-                    f"Expected a report on a split that nothing is learned from or chosen by, received {self.report_on!r}: "
+                    "Expected a report on a split that nothing is learned from or chosen "
+                    f"by, received {self.report_on!r}: "
                     "name the test split."
                 )
 
@@ -214,7 +256,11 @@ class RecipeStudy:
         return list(dict.fromkeys(name for text in texts for name in _FILE.findall(text)))
 
     def _weights(self, row: StudyRow | None) -> Any:
-        base = self.base.get("model", {}).get("weights", "") if isinstance(self.base.get("model", {}), dict) else ""
+        base = (
+            self.base.get("model", {}).get("weights", "")
+            if isinstance(self.base.get("model", {}), dict)
+            else ""
+        )
         return row.changes.get("model.weights", base) if row else base
 
     def row(self, name: str) -> StudyRow | None:
@@ -232,15 +278,23 @@ class RecipeStudy:
 
     def missing_file(self, row: StudyRow | None, weights: Mapping[str, str]) -> str:
         """Return the name of the weights file that a recipe needs and was not given; "" where it needs none."""
-        return next((name for name in _FILE.findall(str(self._weights(row))) if name not in weights), "")
+        return next(
+            (name for name in _FILE.findall(str(self._weights(row))) if name not in weights), ""
+        )
 
     def seeds_of(self, row: StudyRow | None) -> tuple[int, ...]:
         """Return the seeds of a row; of the base (None) all that it is compared with or combined for."""
         if row is not None:
             return row.seeds or self.seeds
-        return tuple(dict.fromkeys([*self.base_seeds, *self.seeds, *(seed for row in self.rows for seed in row.seeds)]))
+        return tuple(
+            dict.fromkeys(
+                [*self.base_seeds, *self.seeds, *(seed for row in self.rows for seed in row.seeds)]
+            )
+        )
 
-    def config(self, row: StudyRow | None, dataset: str, seed: int, weights: Mapping[str, str]) -> TrainConfig:
+    def config(
+        self, row: StudyRow | None, dataset: str, seed: int, weights: Mapping[str, str]
+    ) -> TrainConfig:
         """Return what is trained for a row with a seed, before a balance plan or parts of the classes are filled in.
 
         Args:
@@ -256,7 +310,10 @@ class RecipeStudy:
         if missing:
             told = self.files.get(missing, "")
             what = f"the weights file {missing!r}" + (f" ({told})" if told else "")
-            raise SegcoreError(f"Expected {what}, received none: give its path (in the shell --weights {missing}=PATH).")
+            raise SegcoreError(
+                f"Expected {what}, received none: give its path (in the shell --weights "
+                f"{missing}=PATH)."
+            )
         data: dict[str, Any] = {"dataset": dataset, **copy.deepcopy(self.base), "seed": seed}
         for key, value in (row.changes if row else {}).items():
             *outer, last = str(key).split(".")
@@ -264,7 +321,10 @@ class RecipeStudy:
             for part in outer:
                 place = place.setdefault(part, {})
                 if not isinstance(place, dict):
-                    raise SegcoreError(f"Expected a field of a training run, received {key!r}: write for example recipe.loss.")
+                    raise SegcoreError(
+                        f"Expected a field of a training run, received {key!r}: write for "
+                        "example recipe.loss."
+                    )
             place[last] = value
         text = str(data.get("model", {}).get("weights", ""))
         if _FILE.search(text):
@@ -284,5 +344,8 @@ def study_from_json(data: Any) -> RecipeStudy:
     """
     rows = data.get("rows") if isinstance(data, dict) else None
     if not isinstance(rows, list):
-        raise SegcoreError("Expected a study as a mapping with a list of rows, received something else: see docs/studies.md.")
+        raise SegcoreError(
+            "Expected a study as a mapping with a list of rows, received something else: "
+            "see docs/studies.md."
+        )
     return from_json(RecipeStudy, {**data, "rows": [from_json(StudyRow, row) for row in rows]})

@@ -20,7 +20,8 @@ class RobustnessConfig:
         images: How many images, spread evenly over the split; 0 takes all.
         seed: Of the noise.
         device: As in :class:`TrainConfig`.
-        members: Of an ensemble the ids of its training runs, whose answers to each corrupted image are combined; else empty.
+        members: Of an ensemble the ids of its training runs, whose answers to each corrupted image
+            are combined; else empty.
         rule: How they are combined, a name in ``catalog.ENSEMBLE_RULES``.
         weights: One a member, for rules that take weights; empty for equal ones.
     """
@@ -42,9 +43,14 @@ class RobustnessConfig:
         for name in self.corruptions:
             check_name("corruption", name, CORRUPTIONS)
         if not self.corruptions or len(set(self.corruptions)) != len(self.corruptions):
-            raise SegcoreError(f"Expected each corruption once and at least one, received {list(self.corruptions)}: name some.")
+            raise SegcoreError(
+                "Expected each corruption once and at least one, received "
+                f"{list(self.corruptions)}: name some."
+            )
         if len(set(self.members)) != len(self.members):
-            raise SegcoreError(f"Expected each member once, received {list(self.members)}: name each once.")
+            raise SegcoreError(
+                f"Expected each member once, received {list(self.members)}: name each once."
+            )
         check_name("ensemble rule", self.rule, ENSEMBLE_RULES)
         check_weights(self.weights or None, self.rule, len(self.members))
         check_range("images", self.images, 0, 1_000_000)

@@ -44,7 +44,8 @@ class ModelConfig:
         check_name("preprocessing", self.preprocessing, PREPROCESSING)
         if self.weights == "imagenet" and not ENCODERS[self.encoder].imagenet:
             raise SegcoreError(
-                f"Expected weights 'none' or a file for the encoder {self.encoder!r}, received 'imagenet': "
+                f"Expected weights 'none' or a file for the encoder {self.encoder!r}, "
+                "received 'imagenet': "
                 "no download exists for it; choose 'none' or give the path of a weights file."
             )
 
@@ -64,19 +65,25 @@ class RecipeConfig:
         optimizer: A name in ``catalog.OPTIMIZERS``.
         learning_rate: The first learning rate.
         schedule: A name in ``catalog.SCHEDULES``; how the learning rate decays over the epochs.
-        warmup_epochs: Epochs over which the learning rate first climbs from 0, in fractions if need be.
+        warmup_epochs: Epochs over which the learning rate first climbs from 0, in fractions if need
+            be.
         weight_decay: Decoupled weight decay of AdamW; the other optimizers have none.
         clip_norm: Largest norm of the whole gradient; longer ones are shortened. 0 never clips.
-        average: Momentum of a running average of the weights, which is what gets validated and kept; 0 for none.
+        average: Momentum of a running average of the weights, which is what gets validated and
+            kept; 0 for none.
         epochs: Passes over the training split.
         batch_size: Images a step.
-        patience: Epochs without a better validation score before training stops; 0 never stops early.
+        patience: Epochs without a better validation score before training stops; 0 never stops
+            early.
         monitor: The validation score that chooses the best epoch: "mean_iou" or "loss".
         augmentation: A name in ``catalog.AUGMENTATIONS``.
         precision: A name in ``catalog.PRECISIONS``.
-        freeze_epochs: First epochs in which the encoder is not trained and its batch normalisation stays as it was; 0 for none.
-        batch_norm: A name in ``catalog.BATCH_NORMS``; where evaluation takes the means of batch normalisation from.
-        cut_mix: Share of training images into which a rectangle of another is pasted with its labels, 0..1.
+        freeze_epochs: First epochs in which the encoder is not trained and its batch normalisation
+            stays as it was; 0 for none.
+        batch_norm: A name in ``catalog.BATCH_NORMS``; where evaluation takes the means of batch
+            normalisation from.
+        cut_mix: Share of training images into which a rectangle of another is pasted with its
+            labels, 0..1.
         jit: Whether XLA compiles the steps; on one device only.
     """
 
@@ -120,7 +127,10 @@ class RecipeConfig:
         check_range("a gradient norm", self.clip_norm, 0, 1e6)
         check_range("a momentum of averaged weights", self.average, 0, 0.99999)
         if self.monitor not in ("mean_iou", "loss"):
-            raise SegcoreError(f"Expected the score to watch as 'mean_iou' or 'loss', received {self.monitor!r}: choose one of them.")
+            raise SegcoreError(
+                "Expected the score to watch as 'mean_iou' or 'loss', received "
+                f"{self.monitor!r}: choose one of them."
+            )
 
 
 @dataclass(frozen=True)
@@ -137,16 +147,20 @@ class TrainConfig:
         seed: Seed of weights, order and augmentation.
         member: Position among the members launched together, from 0.
         group: Id shared by the members launched together.
-        device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1"; "cluster", "cluster:2" (GPUs) or "cluster:cpu".
+        device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1"; "cluster",
+            "cluster:2" (GPUs) or "cluster:cpu".
         label_map: Name of a label map saved with the data set; "" for none.
         balance_plan: Name of a balance plan saved with the data set; "" repeats nothing.
         deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).
-        hosts: Machines that train this one network together, each as "address:port", the first one the one that is started
-            here; they must see the workspace under the same path. Empty for this machine alone.
-        submodels: A name in ``catalog.SUBMODEL_RULES`` where this is one of several networks for parts of the labels, which are
-            combined by that rule; "" for one network for all. Launched with it, one run a group of the label map is made (one a
-            class without a map), each with a label map of its own.
-        members_by: A name in ``catalog.MEMBERS_BY``: what tells the members launched together apart.
+        hosts: Machines that train this one network together, each as "address:port", the first one
+            the one that is started here; they must see the workspace under the same path. Empty for
+            this machine alone.
+        submodels: A name in ``catalog.SUBMODEL_RULES`` where this is one of several networks for
+            parts of the labels, which are combined by that rule; "" for one network for all.
+            Launched with it, one run a group of the label map is made (one a class without a map),
+            each with a label map of its own.
+        members_by: A name in ``catalog.MEMBERS_BY``: what tells the members launched together
+            apart.
     """
 
     dataset: str
@@ -170,22 +184,29 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse sizes that the network cannot take, and choices that do not go together."""
         if len(self.size) != 2:
-            raise SegcoreError(f"Expected a size as (height, width), received {self.size!r}: give two numbers.")
+            raise SegcoreError(
+                f"Expected a size as (height, width), received {self.size!r}: give two numbers."
+            )
         stride = self.model.stride
         for what, value in zip(("height", "width"), self.size, strict=True):
             if value < stride or value % stride or value > 8192:
                 low = max(stride, value // stride * stride)
                 raise SegcoreError(
-                    f"Expected a {what} that is a multiple of {stride} (up to 8192) for {self.model.architecture} with "
+                    f"Expected a {what} that is a multiple of {stride} (up to 8192) for "
+                    f"{self.model.architecture} with "
                     f"{self.model.encoder}, received {value}: take {low} or {low + stride}."
                 )
         if self.recipe.freeze_epochs and self.model.weights == "none":
             raise SegcoreError(
-                f"Expected trained weights in an encoder that is frozen for {self.recipe.freeze_epochs} epochs, received random ones: "
+                "Expected trained weights in an encoder that is frozen for "
+                f"{self.recipe.freeze_epochs} epochs, received random ones: "
                 "choose imagenet or a weights file, or freeze for 0 epochs."
             )
         if self.recipe.jit and (self.hosts or "," in self.device):
-            raise SegcoreError("Expected one device with XLA, received several: turn XLA off, or choose one device.")
+            raise SegcoreError(
+                "Expected one device with XLA, received several: turn XLA off, or choose "
+                "one device."
+            )
         check_name("difference of members", self.members_by, MEMBERS_BY)
         if self.submodels:
             check_name("rule for submodels", self.submodels, SUBMODEL_RULES)
@@ -195,13 +216,20 @@ class TrainConfig:
         for host in self.hosts:
             address, _, port = host.rpartition(":")
             if not address or not port.isdigit() or not 0 < int(port) < 65536:
-                raise SegcoreError(f"Expected hosts as address:port, received {host!r}: write for example 10.0.0.5:2222.")
+                raise SegcoreError(
+                    f"Expected hosts as address:port, received {host!r}: write for example "
+                    "10.0.0.5:2222."
+                )
         if len(set(self.hosts)) != len(self.hosts) or len(self.hosts) == 1:
-            raise SegcoreError(f"Expected two or more different hosts, or none, received {list(self.hosts)}: correct the list.")
+            raise SegcoreError(
+                "Expected two or more different hosts, or none, received "
+                f"{list(self.hosts)}: correct the list."
+            )
         if self.hosts and self.recipe.batch_size % len(self.hosts):
             near = self.recipe.batch_size // len(self.hosts) * len(self.hosts) or len(self.hosts)
             raise SegcoreError(
-                f"Expected a batch size that divides by {len(self.hosts)} hosts, received {self.recipe.batch_size}: take {near}."
+                f"Expected a batch size that divides by {len(self.hosts)} hosts, received "
+                f"{self.recipe.batch_size}: take {near}."
             )
 
 
@@ -209,8 +237,8 @@ def shared_labels(members: Sequence[TrainConfig]) -> tuple[str, str]:
     """Return what members answer with together.
 
     Returns:
-        The name of the label map that they share, "" for none, and "" again; of submodels "" and their rule: together they answer
-        with all classes.
+        The name of the label map that they share, "" for none, and "" again; of submodels "" and
+        their rule: together they answer with all classes.
 
     Raises:
         SegcoreError: Their label maps differ and they are no submodels of one rule.
@@ -220,4 +248,7 @@ def shared_labels(members: Sequence[TrainConfig]) -> tuple[str, str]:
         return (maps.pop() if maps else ""), ""
     if len(rules) == 1 and "" not in rules:
         return "", rules.pop()
-    raise SegcoreError(f"Expected members trained with one label map, received {sorted(maps)}: combine runs that share it.")
+    raise SegcoreError(
+        f"Expected members trained with one label map, received {sorted(maps)}: combine "
+        "runs that share it."
+    )

@@ -12,7 +12,15 @@ from segcore.config.training import TrainConfig
 from segcore.errors import SegcoreError
 
 MODEL_KEYS = ("architecture", "encoder")
-RECIPE_KEYS = ("loss", "learning_rate", "optimizer", "schedule", "batch_size", "class_weights", "augmentation")
+RECIPE_KEYS = (
+    "loss",
+    "learning_rate",
+    "optimizer",
+    "schedule",
+    "batch_size",
+    "class_weights",
+    "augmentation",
+)
 RUN_KEYS = ("balance_plan", "label_map")
 MAX_TRIALS = 10_000
 
@@ -34,14 +42,20 @@ class Range:
     def __post_init__(self) -> None:
         """Refuse an empty range and a grid of one point."""
         if not 0 < self.low < self.high:
-            raise SegcoreError(f"Expected a range 0 < low < high, received {self.low:g} to {self.high:g}: change one of the ends.")
+            raise SegcoreError(
+                f"Expected a range 0 < low < high, received {self.low:g} to {self.high:g}: "
+                "change one of the ends."
+            )
         check_range("a number of points of a range", self.points, 2, 100)
 
     @property
     def values(self) -> tuple[float, ...]:
         """The grid's points, from low to high, ``low * (high / low) ** (i / (points - 1))``."""
         ratio = self.high / self.low
-        inner = (float(f"{self.low * ratio ** (i / (self.points - 1)):.6g}") for i in range(1, self.points - 1))
+        inner = (
+            float(f"{self.low * ratio ** (i / (self.points - 1)):.6g}")
+            for i in range(1, self.points - 1)
+        )
         return (self.low, *inner, self.high)
 
 
@@ -60,7 +74,8 @@ class SearchSpace:
         class_weights: Names in ``catalog.CLASS_WEIGHTS``.
         augmentation: Names in ``catalog.AUGMENTATIONS``.
         balance_plan: Names of plans saved with the data set; "" for none.
-        label_map: Names of label maps saved with the data set; "" for none. Their scores are over different classes.
+        label_map: Names of label maps saved with the data set; "" for none. Their scores are over
+            different classes.
     """
 
     architecture: tuple[str, ...] = ()
@@ -79,14 +94,24 @@ class SearchSpace:
         """Refuse a space in which there is nothing to choose, or a choice named twice."""
         for name, values in self.choices.items():
             if len(set(values)) < len(values):
-                raise SegcoreError(f"Expected each choice of {name} once, received {list(values)}: remove the repeated one.")
+                raise SegcoreError(
+                    f"Expected each choice of {name} once, received {list(values)}: remove "
+                    "the repeated one."
+                )
         if self.size < 2:
-            raise SegcoreError("Expected something to vary, received at most one choice of everything: name two losses, or a range.")
+            raise SegcoreError(
+                "Expected something to vary, received at most one choice of everything: "
+                "name two losses, or a range."
+            )
 
     @property
     def choices(self) -> dict[str, tuple[Any, ...]]:
         """What is varied and has a list of choices, by name."""
-        lists = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "learning_rate"}
+        lists = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "learning_rate"
+        }
         return {name: values for name, values in lists.items() if values}
 
     @property
@@ -99,7 +124,9 @@ class SearchSpace:
     def axes(self) -> dict[str, tuple[Any, ...]]:
         """The values of a grid by name; a range gives its points."""
         rates = self.learning_rate.values if self.learning_rate else ()
-        return {name: rates if name == "learning_rate" else getattr(self, name) for name in self.names}
+        return {
+            name: rates if name == "learning_rate" else getattr(self, name) for name in self.names
+        }
 
     @property
     def size(self) -> int:
@@ -108,7 +135,10 @@ class SearchSpace:
 
     def grid(self) -> list[dict[str, Any]]:
         """Every setting of the grid, the last name varying fastest."""
-        return [dict(zip(self.axes, values, strict=True)) for values in itertools.product(*self.axes.values())]
+        return [
+            dict(zip(self.axes, values, strict=True))
+            for values in itertools.product(*self.axes.values())
+        ]
 
 
 @dataclass(frozen=True)
@@ -149,28 +179,45 @@ class TuneConfig:
         check_range("a number of epochs before pruning", self.grace, 1, 100_000)
         check_range("a seed", self.seed, 0, 2**32 - 1)
         if self.base.dataset != self.dataset:
-            raise SegcoreError(f"Expected trials on {self.dataset!r}, received a base on {self.base.dataset!r}: name one data set.")
-        if not self.base.validation_split or self.base.validation_split in ("test", self.base.train_split):
             raise SegcoreError(
-                f"Expected a validation split that is neither trained on nor the test split, received {self.base.validation_split!r}: "
+                f"Expected trials on {self.dataset!r}, received a base on "
+                f"{self.base.dataset!r}: name one data set."
+            )
+        if not self.base.validation_split or self.base.validation_split in (
+            "test",
+            self.base.train_split,
+        ):
+            raise SegcoreError(
+                "Expected a validation split that is neither trained on nor the test "
+                f"split, received {self.base.validation_split!r}: "
                 "settings chosen by those would look better than they are; make a validation split."
             )
         if self.base.recipe.monitor != "mean_iou":
-            raise SegcoreError("Expected trials that keep the epoch of the best mean IoU, received monitor 'loss': set it to 'mean_iou'.")
+            raise SegcoreError(
+                "Expected trials that keep the epoch of the best mean IoU, received "
+                "monitor 'loss': set it to 'mean_iou'."
+            )
         if self.sampler == "grid" and self.space.size > MAX_TRIALS:
-            raise SegcoreError(f"Expected a grid of at most {MAX_TRIALS} settings, received {self.space.size}: name fewer choices.")
+            raise SegcoreError(
+                f"Expected a grid of at most {MAX_TRIALS} settings, received "
+                f"{self.space.size}: name fewer choices."
+            )
         self._check_trials()
 
     def _check_trials(self) -> None:
         """Make every choice once, and every pair of architecture and encoder."""
         if len(self.space.encoder) > 1 and self.base.model.weights not in ("none", "imagenet"):
             raise SegcoreError(
-                f"Expected weights 'none' or 'imagenet' where encoders are compared, received {self.base.model.weights!r}: "
+                "Expected weights 'none' or 'imagenet' where encoders are compared, "
+                f"received {self.base.model.weights!r}: "
                 "a file fits one encoder only."
             )
         architectures = self.space.architecture or (self.base.model.architecture,)
         encoders = self.space.encoder or (self.base.model.encoder,)
-        for names, table, kind in ((architectures, ARCHITECTURES, "architecture"), (encoders, ENCODERS, "encoder")):
+        for names, table, kind in (
+            (architectures, ARCHITECTURES, "architecture"),
+            (encoders, ENCODERS, "encoder"),
+        ):
             for name in names:
                 check_name(kind, name, dict(table))
         pairs = {"architecture": architectures[0], "encoder": encoders[0]}
@@ -198,7 +245,9 @@ class TuneConfig:
 
 def base_value(config: TrainConfig, name: str) -> Any:
     """Return what a training config says about something that a study may vary."""
-    part: Any = config.model if name in MODEL_KEYS else config.recipe if name in RECIPE_KEYS else config
+    part: Any = (
+        config.model if name in MODEL_KEYS else config.recipe if name in RECIPE_KEYS else config
+    )
     return getattr(part, name)
 
 
@@ -214,8 +263,16 @@ def trial_config(base: TrainConfig, values: dict[str, Any], **run: Any) -> Train
         SegcoreError: The values do not fit each other.
     """
     model = dataclasses.replace(base.model, **{k: v for k, v in values.items() if k in MODEL_KEYS})
-    recipe = dataclasses.replace(base.recipe, **{k: v for k, v in values.items() if k in RECIPE_KEYS})
-    return dataclasses.replace(base, model=model, recipe=recipe, **{k: v for k, v in values.items() if k in RUN_KEYS}, **run)
+    recipe = dataclasses.replace(
+        base.recipe, **{k: v for k, v in values.items() if k in RECIPE_KEYS}
+    )
+    return dataclasses.replace(
+        base,
+        model=model,
+        recipe=recipe,
+        **{k: v for k, v in values.items() if k in RUN_KEYS},
+        **run,
+    )
 
 
 PRESETS: dict[str, SearchSpace] = {

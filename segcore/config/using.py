@@ -21,9 +21,11 @@ class PredictOptions:
     """How a trained network looks at an image.
 
     Attributes:
-        tile: False: the image is resized to the training size. True: it is cut, at its own resolution, into overlapping tiles
-            of the training size, which are blended with Gaussian weights.
-        overlap: Share of a tile that its neighbour repeats, 0 to 0.9; only where images are cut into tiles.
+        tile: False: the image is resized to the training size. True: it is cut, at its own
+            resolution, into overlapping tiles of the training size, which are blended with Gaussian
+            weights.
+        overlap: Share of a tile that its neighbour repeats, 0 to 0.9; only where images are cut
+            into tiles.
         tta: A name in ``catalog.TEST_TIME_AUGMENTATIONS``.
         backend: A name in ``catalog.BACKENDS``.
     """
@@ -99,5 +101,6 @@ class EvaluateConfig:
             check_weights(self.weights, self.rule, len(self.members))
         if self.name and not _NAME.fullmatch(self.name):
             raise SegcoreError(
-                f"Expected a name of up to 60 letters, digits, '.', '_' and '-', without '--', received {self.name!r}: choose such a name."
+                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
+                f"'--', received {self.name!r}: choose such a name."
             )

@@ -33,7 +33,8 @@ def work(run: RunFolder, asked: int = 0) -> int:
 
     Args:
         run: The run.
-        asked: Processes on this machine; 0 for the workspace's cluster where one is named, else one a processor.
+        asked: Processes on this machine; 0 for the workspace's cluster where one is named, else one
+            a processor.
     """
     workers = asked or min(count_processors(), MAX_WORKERS)
     stop = StopSignal()
@@ -41,20 +42,40 @@ def work(run: RunFolder, asked: int = 0) -> int:
     try:
         carry_out = WORK.get(run.config.kind, evaluate_run)
         started = run.status().started or time.time()
-        run.beat(state="running", pid=process.pid, process_created=process.create_time(), started=started, cause="", message="Starting")
+        run.beat(
+            state="running",
+            pid=process.pid,
+            process_created=process.create_time(),
+            started=started,
+            cause="",
+            message="Starting",
+        )
         with _hands(run, asked, workers) as (executor, width):
             carry_out(run, executor, lambda: _must_stop(run, stop), ahead=2 * width)
     except Stopped:
-        run.beat(state="interrupted", cause="Stopped on request: resume it to go on.", seconds_left=None, finished=time.time())
+        run.beat(
+            state="interrupted",
+            cause="Stopped on request: resume it to go on.",
+            seconds_left=None,
+            finished=time.time(),
+        )
         return 0
     except SegcoreError as error:
         return fail(run, str(error))
     except (MemoryError, BrokenProcessPool):
-        return fail(run, f"The memory was probably not enough for {workers} processes: set SEGCORE_LIGHT_WORKERS=1, then resume the run.")
+        return fail(
+            run,
+            (
+                f"The memory was probably not enough for {workers} processes: set "
+                "SEGCORE_LIGHT_WORKERS=1, then resume the run."
+            ),
+        )
     except Exception as error:
         traceback.print_exc()
         return fail(run, f"{type(error).__name__}: {error} (the log says where)")
-    run.beat(state="finished", cause="", progress=1.0, message="", seconds_left=0.0, finished=time.time())
+    run.beat(
+        state="finished", cause="", progress=1.0, message="", seconds_left=0.0, finished=time.time()
+    )
     return 0
 
 
@@ -78,10 +99,20 @@ def _must_stop(run: RunFolder, stop: StopSignal) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the door; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m segcore.light_worker", description="Evaluate a run, or answer small questions.")
+    parser = argparse.ArgumentParser(
+        prog="python -m segcore.light_worker",
+        description="Evaluate a run, or answer small questions.",
+    )
     parser.add_argument("run", nargs="?", help="folder of an evaluate run")
-    parser.add_argument("--serve", action="store_true", help="answer questions on standard input until it closes")
-    parser.add_argument("--workers", type=int, default=None, help="processes here (default: the cluster, else one a processor, at most 8)")
+    parser.add_argument(
+        "--serve", action="store_true", help="answer questions on standard input until it closes"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=None,
+        help="processes here (default: the cluster, else one a processor, at most 8)",
+    )
     options = parser.parse_args(arguments)
     if options.serve == bool(options.run):
         parser.error("give either a run folder or --serve")
@@ -91,7 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     run = RunFolder(options.run)
     if not run.folder.is_dir():
-        print(f"Expected the folder of a run, found none at {options.run}: check the path.", file=sys.stderr)
+        print(
+            f"Expected the folder of a run, found none at {options.run}: check the path.",
+            file=sys.stderr,
+        )
         return 2
     asked = os.environ.get("SEGCORE_LIGHT_WORKERS", "")
     return work(run, max(0, options.workers or 0) or (int(asked) if asked.isdigit() else 0))

@@ -23,9 +23,11 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
     """Refine one image's probabilities.
 
     Args:
-        request: ``parameters`` (a mapping for ``CRFParameters``; absent for the defaults), ``preview`` (true for the approximation at
-            half the size), ``return_probabilities`` (true to get them back beside the mask).
-        arrays: ``probabilities`` (h, w, C) float32, resized to the image where they are of another size; ``image`` (H, W, 3) uint8.
+        request: ``parameters`` (a mapping for ``CRFParameters``; absent for the defaults),
+            ``preview`` (true for the approximation at half the size), ``return_probabilities``
+            (true to get them back beside the mask).
+        arrays: ``probabilities`` (h, w, C) float32, resized to the image where they are of another
+            size; ``image`` (H, W, 3) uint8.
 
     Returns:
         ``{"preview": bool, "changed": share of the pixels whose class the CRF changed, 0..1,
@@ -33,7 +35,8 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
         and on request ``probabilities`` (H, W, C) float32.
 
     Raises:
-        SegcoreError: An array is missing or does not fit, a parameter is refused, or pydensecrf is missing.
+        SegcoreError: An array is missing or does not fit, a parameter is refused, or pydensecrf is
+            missing.
     """
     parameters = from_json(CRFParameters, request.get("parameters") or {})
     probabilities, image = _array(arrays, "probabilities"), _array(arrays, "image")
@@ -53,7 +56,10 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
 
 def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
     if name not in arrays or arrays[name].ndim != 3:
-        raise SegcoreError(f"Expected the array {name!r} with three axes, received {sorted(arrays)}: send probabilities and image.")
+        raise SegcoreError(
+            f"Expected the array {name!r} with three axes, received {sorted(arrays)}: send "
+            "probabilities and image."
+        )
     return arrays[name]
 
 

@@ -20,7 +20,16 @@ from segcore.light_worker.members import find_members, scored_samples
 from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Pace
-from segcore.light_worker.steps import Counts, SearchTask, Step, count_steps, draw_pixels, objective_score, plain_filters, unpack
+from segcore.light_worker.steps import (
+    Counts,
+    SearchTask,
+    Step,
+    count_steps,
+    draw_pixels,
+    objective_score,
+    plain_filters,
+    unpack,
+)
 from segcore.postprocess.crf_gain import DISTANCES, verdict
 from segcore.postprocess.crf_search import Candidate, Choice, draw_candidates, search_parameters
 from segcore.postprocess.dense_crf import require_available
@@ -36,14 +45,31 @@ class _Search:
     """One attempt at a search: what was counted so far, by step and image."""
 
     def __init__(
-        self, run: RunFolder, config: CRFSearchConfig, executor: Executor | None, should_stop: Callable[[], bool], ahead: int
+        self,
+        run: RunFolder,
+        config: CRFSearchConfig,
+        executor: Executor | None,
+        should_stop: Callable[[], bool],
+        ahead: int,
     ) -> None:
-        self.run, self.config, self._executor, self._should_stop, self._ahead = run, config, executor, should_stop, ahead
+        self.run, self.config, self._executor, self._should_stop, self._ahead = (
+            run,
+            config,
+            executor,
+            should_stop,
+            ahead,
+        )
         self.members = find_members(run, config.dataset, config.members, config.split)
         self.samples = scored_samples(self.members)
-        self._key = json.dumps([to_json(config), self.members.made_from(), self.members.dataset.fingerprint])
+        self._key = json.dumps(
+            [to_json(config), self.members.made_from(), self.members.dataset.fingerprint]
+        )
         self._tasks = [
-            SearchTask(replace(self.members, dataset=replace(self.members.dataset, samples=(sample,))), config) for sample in self.samples
+            SearchTask(
+                replace(self.members, dataset=replace(self.members.dataset, samples=(sample,))),
+                config,
+            )
+            for sample in self.samples
         ]
         self.filters = plain_filters(float(np.median([s.height * s.width for s in self.samples])))
         self.found: dict[tuple[int, int], Counts] = {}
@@ -59,7 +85,15 @@ class _Search:
             return
         places = np.array(list(self.found), np.int64)
         rows = np.stack(list(self.found.values()))
-        save_partial(self.run, self._key, {"places": places, "rows": rows, "temperature": np.array([round(self.temperature * 1e6)])})
+        save_partial(
+            self.run,
+            self._key,
+            {
+                "places": places,
+                "rows": rows,
+                "temperature": np.array([round(self.temperature * 1e6)]),
+            },
+        )
 
     def fit(self) -> float:
         """Fit the temperature of the combined probabilities (rounded to 1e-6)."""
@@ -71,7 +105,9 @@ class _Search:
             for pixels in map_ahead(draw_pixels, chosen, self._executor, self._ahead, pace.tick):
                 drawn.append(pixels)
                 pace.advance()
-            fitted = fit_temperature(np.concatenate([p for p, _ in drawn]), np.concatenate([t for _, t in drawn]))
+            fitted = fit_temperature(
+                np.concatenate([p for p, _ in drawn]), np.concatenate([t for _, t in drawn])
+            )
             self.temperature = round(fitted * 1e6) / 1e6
         return self.temperature
 
@@ -79,9 +115,15 @@ class _Search:
         """Draw the candidates; all but the start as it is have the fitted temperature."""
         start = self.config.start
         drawn = draw_candidates(
-            self.config.candidates, np.random.default_rng(self.config.seed), replace(start, temperature=self.temperature)
+            self.config.candidates,
+            np.random.default_rng(self.config.seed),
+            replace(start, temperature=self.temperature),
         )
-        choices: list[Choice] = [None, start, *(replace(c, temperature=self.temperature) for c in drawn if c is not None)]
+        choices: list[Choice] = [
+            None,
+            start,
+            *(replace(c, temperature=self.temperature) for c in drawn if c is not None),
+        ]
         return list(dict.fromkeys(choices))
 
     def search(self) -> list[Candidate]:
@@ -89,7 +131,11 @@ class _Search:
         choices = self.candidates()
         self._steps = [*choices, *self.filters]
         pace = Pace(
-            self.run, _steps_in_all(len(choices) - 1, len(self.filters), len(self.samples)), len(self.found), self._should_stop, self.save
+            self.run,
+            _steps_in_all(len(choices) - 1, len(self.filters), len(self.samples)),
+            len(self.found),
+            self._should_stop,
+            self.save,
         )
         pace.what = "refined images"
 
@@ -97,16 +143,29 @@ class _Search:
             wanted = [self._steps.index(choice) for choice in alive]
             filters = list(range(len(choices), len(self._steps)))
             missing = {i: [s for s in wanted + filters if (s, i) not in self.found] for i in images}
-            tasks = [replace(self._tasks[i], steps=tuple(self._steps[s] for s in steps)) for i, steps in missing.items() if steps]
+            tasks = [
+                replace(self._tasks[i], steps=tuple(self._steps[s] for s in steps))
+                for i, steps in missing.items()
+                if steps
+            ]
             places = [(i, steps) for i, steps in missing.items() if steps]
-            for (i, steps), rows in zip(places, map_ahead(count_steps, tasks, self._executor, self._ahead, pace.tick), strict=True):
+            for (i, steps), rows in zip(
+                places,
+                map_ahead(count_steps, tasks, self._executor, self._ahead, pace.tick),
+                strict=True,
+            ):
                 self.found.update({(s, i): row for s, row in zip(steps, rows, strict=True)})
                 pace.advance(len(steps))
             return [[self.found[s, i] for s in wanted] for i in images]
 
         generator = np.random.default_rng([self.config.seed, 1])
         return search_parameters(
-            choices, len(self.samples), count, lambda c: objective_score(c, self.config.objective), generator, rounds=ROUNDS
+            choices,
+            len(self.samples),
+            count,
+            lambda c: objective_score(c, self.config.objective),
+            generator,
+            rounds=ROUNDS,
         )
 
     def outcome(self, step: Step, images: Sequence[int] | None = None) -> Outcome:
@@ -127,7 +186,10 @@ def _steps_in_all(crfs: int, filters: int, images: int) -> int:
 
 
 def crf_search_run(
-    run: RunFolder, executor: Executor | None = None, should_stop: Callable[[], bool] = lambda: False, ahead: int = 4
+    run: RunFolder,
+    executor: Executor | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    ahead: int = 4,
 ) -> None:
     """Carry out a search: the document ``crf_search.json``; a run that was cut goes on where it was.
 
@@ -139,18 +201,24 @@ def crf_search_run(
 
     Raises:
         Stopped: ``should_stop`` said so.
-        SegcoreError: pydensecrf is missing, or something on disk is missing, damaged, or does not fit.
+        SegcoreError: pydensecrf is missing, or something on disk is missing, damaged, or does not
+            fit.
     """
     config = run.config
     if not isinstance(config, CRFSearchConfig):
-        raise SegcoreError(f"Expected a CRF search, received {run.id!r} of kind {config.kind!r}: start one in the CRF lab.")
+        raise SegcoreError(
+            f"Expected a CRF search, received {run.id!r} of kind {config.kind!r}: start "
+            "one in the CRF lab."
+        )
     require_available()
     search = _Search(run, config, executor, should_stop, ahead)
     search.fit()
     ranked = search.search()
     document = _document(search, ranked)
     run.write_json(DOCUMENT, document)
-    run.write_status(mean_iou=document["crf"]["mean_iou"] if document["best"] else document["off"]["mean_iou"])
+    run.write_status(
+        mean_iou=document["crf"]["mean_iou"] if document["best"] else document["off"]["mean_iou"]
+    )
     clear_partial(run)
 
 
@@ -189,7 +257,12 @@ def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
         "verdict": said or ["One image tells nothing about others: search on a split of more."],
         "candidates": [_row(search, candidate) for candidate in ranked],
         "alternatives": [
-            {"kind": step.kind, "size": step.size, "title": step.describe(), **crf_effect.judge(off, search.outcome(step))}
+            {
+                "kind": step.kind,
+                "size": step.size,
+                "title": step.describe(),
+                **crf_effect.judge(off, search.outcome(step)),
+            }
             for step in search.filters
         ],
     }
@@ -197,9 +270,13 @@ def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
 
 def _row(search: _Search, candidate: Candidate) -> dict[str, Any]:
     """A candidate's scores and those of no CRF on the same images."""
-    mine, theirs = (search.outcome(step, candidate.samples).scores() for step in (candidate.parameters, None))
+    mine, theirs = (
+        search.outcome(step, candidate.samples).scores() for step in (candidate.parameters, None)
+    )
     return {
-        "parameters": None if candidate.parameters is None else dataclasses.asdict(candidate.parameters),
+        "parameters": None
+        if candidate.parameters is None
+        else dataclasses.asdict(candidate.parameters),
         "images": len(candidate.samples),
         "mean_iou": mine["mean_iou"],
         "boundary_iou": mine["boundary_iou"],

@@ -61,7 +61,8 @@ class SampleCounts:
 
     Attributes:
         sample: Its id.
-        stages: (C, C) int64 pixels by stage ("ensemble", "crf", "filter"), rows true, columns predicted; empty without a true mask.
+        stages: (C, C) int64 pixels by stage ("ensemble", "crf", "filter"), rows true, columns
+            predicted; empty without a true mask.
     """
 
     sample: str
@@ -80,21 +81,37 @@ def count_sample(task: SampleTask) -> SampleCounts:
         SegcoreError: Something on disk is missing or damaged, or pydensecrf is not installed.
     """
     sample, config, label_set = task.sample, task.config, task.members.label_set
-    probabilities = combine_to_size(task.members.read(sample), (sample.height, sample.width), config.rule, config.weights or None)
+    probabilities = combine_to_size(
+        task.members.read(sample),
+        (sample.height, sample.width),
+        config.rule,
+        config.weights or None,
+    )
     masks = {"ensemble": probabilities.argmax(axis=-1).astype(label_set.mask_dtype)}
     crf, plain = config.crf, config.filter
     if crf is not None:
-        masks["crf"] = _stored(task, "crf", lambda: DenseCRF(crf).refine(probabilities, task.dataset.read_image(sample)).argmax(axis=-1))
+        masks["crf"] = _stored(
+            task,
+            "crf",
+            lambda: (
+                DenseCRF(crf).refine(probabilities, task.dataset.read_image(sample)).argmax(axis=-1)
+            ),
+        )
     if plain is not None:
         masks["filter"] = _stored(task, "filter", lambda: apply_filter(plain, probabilities))
     if sample.mask is None:
         return SampleCounts(sample.id, {})
     true = task.members.truth(sample)
-    counted = {stage: count_confusion(true, mask, label_set.num_classes, label_set.ignore_index) for stage, mask in masks.items()}
+    counted = {
+        stage: count_confusion(true, mask, label_set.num_classes, label_set.ignore_index)
+        for stage, mask in masks.items()
+    }
     return SampleCounts(sample.id, counted)
 
 
-def _stored(task: SampleTask, stage: str, make: Callable[[], npt.NDArray[np.integer]]) -> npt.NDArray[np.integer]:
+def _stored(
+    task: SampleTask, stage: str, make: Callable[[], npt.NDArray[np.integer]]
+) -> npt.NDArray[np.integer]:
     """The mask of a stage: what an earlier attempt left where it may be used again, else made and written."""
     run, split, sample = RunFolder(task.run), task.config.split, task.sample
     if task.reuse:
@@ -113,20 +130,29 @@ def plan_tasks(run: RunFolder) -> list[SampleTask]:
     """Return one task for each sample of the run's split, in the data set's order.
 
     Raises:
-        SegcoreError: The run is of another kind, or the data set, a member or its predictions are missing or do not fit.
+        SegcoreError: The run is of another kind, or the data set, a member or its predictions are
+            missing or do not fit.
     """
     config = run.config
     if not isinstance(config, EvaluateConfig):
-        raise SegcoreError(f"Expected an evaluate run, received {run.id!r} of kind {config.kind!r}: the worker with a network runs those.")
+        raise SegcoreError(
+            f"Expected an evaluate run, received {run.id!r} of kind {config.kind!r}: the "
+            "worker with a network runs those."
+        )
     if config.crf is not None:
         require_available()
     members = find_members(run, config.dataset, config.members, config.split)
     reuse = _same_source(run, members.made_from())
 
     def alone(sample: Sample) -> Members:
-        return dataclasses.replace(members, dataset=dataclasses.replace(members.dataset, samples=(sample,)))
+        return dataclasses.replace(
+            members, dataset=dataclasses.replace(members.dataset, samples=(sample,))
+        )
 
-    return [SampleTask(alone(sample), run.folder, config, reuse) for sample in members.dataset.select(config.split)]
+    return [
+        SampleTask(alone(sample), run.folder, config, reuse)
+        for sample in members.dataset.select(config.split)
+    ]
 
 
 def _same_source(run: RunFolder, made_from: dict[str, float | None]) -> bool:
@@ -139,7 +165,12 @@ def _same_source(run: RunFolder, made_from: dict[str, float | None]) -> bool:
     return before == made_from
 
 
-def evaluate_run(run: RunFolder, executor: Executor | None = None, should_stop: Callable[[], bool] = lambda: False, ahead: int = 4) -> None:
+def evaluate_run(
+    run: RunFolder,
+    executor: Executor | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    ahead: int = 4,
+) -> None:
     """Carry out an evaluate run and keep its status; a run that was cut goes on where it was.
 
     Args:
@@ -169,7 +200,11 @@ def evaluate_run(run: RunFolder, executor: Executor | None = None, should_stop: 
             beaten = time.monotonic()
             left = (beaten - began) / done * (len(todo) - done) if done else None
             finished = len(tasks) - len(todo) + done
-            run.beat(progress=finished / len(tasks), message=f"{finished} of {len(tasks)} images", seconds_left=left)
+            run.beat(
+                progress=finished / len(tasks),
+                message=f"{finished} of {len(tasks)} images",
+                seconds_left=left,
+            )
 
     try:
         for result in map_ahead(count_sample, todo, executor, ahead, tick):
@@ -190,12 +225,19 @@ def evaluate_run(run: RunFolder, executor: Executor | None = None, should_stop: 
         run.write_status(mean_iou=score if np.isfinite(score) else None)
 
 
-def _save(run: RunFolder, split: str, stages: list[str], counts: dict[str, dict[str, Matrix]], prefix: str) -> None:
+def _save(
+    run: RunFolder, split: str, stages: list[str], counts: dict[str, dict[str, Matrix]], prefix: str
+) -> None:
     if not counts and not prefix:
         return
     for stage in stages:
         matrices = [c[stage] for c in counts.values()]
-        run.write_counts(split, prefix + stage, list(counts), np.stack(matrices) if matrices else np.zeros((0, 1, 1), np.int64))
+        run.write_counts(
+            split,
+            prefix + stage,
+            list(counts),
+            np.stack(matrices) if matrices else np.zeros((0, 1, 1), np.int64),
+        )
 
 
 def _load_partial(run: RunFolder, split: str, stages: list[str]) -> dict[str, dict[str, Matrix]]:

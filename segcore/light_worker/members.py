@@ -24,8 +24,10 @@ class Members:
         split: The split that was predicted.
         predictions: Folders of the members' predict runs, in the order of the members.
         label_map: Merge of labels that the members were trained with, or None.
-        parts: Of submodels each one's own merge, in the order of the members; empty for members that answer with the same classes.
-        rule: How submodels are combined, a name in ``catalog.SUBMODEL_RULES``; "" for members that are none.
+        parts: Of submodels each one's own merge, in the order of the members; empty for members
+            that answer with the same classes.
+        rule: How submodels are combined, a name in ``catalog.SUBMODEL_RULES``; "" for members that
+            are none.
     """
 
     dataset: Dataset
@@ -38,7 +40,11 @@ class Members:
     @property
     def label_set(self) -> LabelSet:
         """The classes that the members predict."""
-        return self.label_map.merge_label_set(self.dataset.label_set) if self.label_map else self.dataset.label_set
+        return (
+            self.label_map.merge_label_set(self.dataset.label_set)
+            if self.label_map
+            else self.dataset.label_set
+        )
 
     def read(self, sample: Sample) -> Iterator[npt.NDArray[np.float32]]:
         """Yield each member's probabilities, (h, w, C) float32, at its network's resolution; one is in memory at a time.
@@ -46,10 +52,14 @@ class Members:
         Submodels are combined here and yielded as one member, at the resolution of the first.
 
         Raises:
-            SegcoreError: A member has none of this sample, or its number of classes is not the data set's.
+            SegcoreError: A member has none of this sample, or its number of classes is not the data
+                set's.
         """
         if self.parts:
-            stored = [self._stored(*pair, sample) for pair in zip(self.predictions, (p.num_groups for p in self.parts), strict=True)]
+            stored = [
+                self._stored(*pair, sample)
+                for pair in zip(self.predictions, (p.num_groups for p in self.parts), strict=True)
+            ]
             yield combine_submodels(stored, self.parts, self.rule)
             return
         for folder in self.predictions:
@@ -59,7 +69,8 @@ class Members:
         probabilities, _ = RunFolder(folder).read_probabilities(self.split, sample.id)
         if probabilities.shape[2] != classes:
             raise SegcoreError(
-                f"Expected {classes} classes in the predictions of {folder.name!r}, received {probabilities.shape[2]}: "
+                f"Expected {classes} classes in the predictions of {folder.name!r}, "
+                f"received {probabilities.shape[2]}: "
                 "the data set's classes changed after it was trained; train the member again."
             )
         return probabilities
@@ -90,12 +101,21 @@ def find_members(run: RunFolder, dataset: str, members: Sequence[str], split: st
     for member in members:
         trained = RunFolder.open(runs / member).config
         if not isinstance(trained, TrainConfig):
-            raise SegcoreError(f"Expected training runs as members, received {member!r} of kind {trained.kind!r}: name what was trained.")
+            raise SegcoreError(
+                f"Expected training runs as members, received {member!r} of kind "
+                f"{trained.kind!r}: name what was trained."
+            )
         configs.append(trained)
     name, rule = shared_labels(configs)
     predictions = tuple(runs / f"{member}--{split}" for member in members)
     if rule:
-        return Members(opened, split, predictions, parts=tuple(_own_map(runs / m, opened.label_set) for m in members), rule=rule)
+        return Members(
+            opened,
+            split,
+            predictions,
+            parts=tuple(_own_map(runs / m, opened.label_set) for m in members),
+            rule=rule,
+        )
     return Members(opened, split, predictions, opened.load_label_map(name) if name else None)
 
 
@@ -113,5 +133,8 @@ def scored_samples(members: Members) -> list[Sample]:
     """
     samples = [s for s in members.dataset.select(members.split) if s.mask is not None]
     if not samples:
-        raise SegcoreError(f"Expected images with masks in the split {members.split!r}, found none: choose a split that has masks.")
+        raise SegcoreError(
+            f"Expected images with masks in the split {members.split!r}, found none: "
+            "choose a split that has masks."
+        )
     return samples

@@ -32,14 +32,16 @@ def open_pool(workers: int | None = None) -> ProcessPoolExecutor:
     They leave termination to their parent, and end when it is gone, however it ended.
     """
     workers = workers or min(count_processors(), MAX_WORKERS)
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle)
+    return ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle
+    )
 
 
 def keep_freed_memory() -> None:
     """Let this process keep what it frees for its next image, where the C library can be told so (glibc).
 
-    Otherwise every image's large arrays are handed back and fetched anew, page by page: a sixth of the CRF's time. The process never
-    holds more than its own peak.
+    Otherwise every image's large arrays are handed back and fetched anew, page by page: a sixth of
+    the CRF's time. The process never holds more than its own peak.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -73,17 +75,20 @@ def map_ahead(
 ) -> Iterator[Result]:
     """Yield ``function(task)`` in the order of the tasks, with at most ``ahead`` of them given out and not yet yielded.
 
-    ``Executor.map`` gives out every task at once and keeps every result until it is asked for; this holds a few.
+    ``Executor.map`` gives out every task at once and keeps every result until it is asked for; this
+    holds a few.
 
     Args:
         function: A module's function, so that it can travel to another process.
         tasks: Read lazily.
         executor: Where to run them; None runs each in this process when its turn comes.
         ahead: Bound of tasks under way, at least 1.
-        idle: Called at least every half second while waiting, and before each task; what it raises ends the map.
+        idle: Called at least every half second while waiting, and before each task; what it raises
+            ends the map.
 
     Yields:
-        One result a task. When the generator is closed or an error passes through, tasks not yet begun are cancelled.
+        One result a task. When the generator is closed or an error passes through, tasks not yet
+        begun are cancelled.
     """
     if executor is None:
         for task in tasks:

@@ -25,9 +25,20 @@ class Pace:
     """
 
     def __init__(
-        self, run: RunFolder, total: int, done: int, should_stop: Callable[[], bool], save: Callable[[], None] = lambda: None
+        self,
+        run: RunFolder,
+        total: int,
+        done: int,
+        should_stop: Callable[[], bool],
+        save: Callable[[], None] = lambda: None,
     ) -> None:
-        self._run, self._total, self._before, self._should_stop, self._save = run, max(total, 1), done, should_stop, save
+        self._run, self._total, self._before, self._should_stop, self._save = (
+            run,
+            max(total, 1),
+            done,
+            should_stop,
+            save,
+        )
         self._began = self._saved = time.monotonic()
         self._beaten = 0.0
         self._done = 0
@@ -56,4 +67,8 @@ class Pace:
         left = self._total - self._before - self._done
         seconds = (now - self._began) / self._done * left if self._done else None
         done = self._before + self._done
-        self._run.beat(progress=min(done / self._total, 1.0), message=f"{done} of {self._total} {self.what}", seconds_left=seconds)
+        self._run.beat(
+            progress=min(done / self._total, 1.0),
+            message=f"{done} of {self._total} {self.what}",
+            seconds_left=seconds,
+        )

@@ -52,28 +52,44 @@ class SearchTask:
     def combined(self) -> npt.NDArray[np.float32]:
         """Return the combination of the members at the sample's size, (H, W, C) float32."""
         size = (self.sample.height, self.sample.width)
-        return combine_to_size(self.members.read(self.sample), size, self.config.rule, self.config.weights or None)
+        return combine_to_size(
+            self.members.read(self.sample), size, self.config.rule, self.config.weights or None
+        )
 
 
 def draw_pixels(task: SearchTask) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Draw some scored pixels of one image: (n, C) probabilities and (n,) true indices."""
     seed = [task.config.seed, sum(task.sample.id.encode())]
     truth = task.members.truth(task.sample)
-    return sample_pixels(task.combined(), truth, task.members.label_set.ignore_index, FIT_PIXELS, np.random.default_rng(seed))
+    return sample_pixels(
+        task.combined(),
+        truth,
+        task.members.label_set.ignore_index,
+        FIT_PIXELS,
+        np.random.default_rng(seed),
+    )
 
 
 def count_steps(task: SearchTask) -> Counts:
     """Count one image after each step.
 
     Returns:
-        (steps, C, C + 2 + 4 bands) int64: confusion, boundary intersection and union, and the changes against no step.
+        (steps, C, C + 2 + 4 bands) int64: confusion, boundary intersection and union, and the
+        changes against no step.
 
     Raises:
         SegcoreError: Something on disk is missing or damaged.
     """
-    labels, truth, probabilities = task.members.label_set, task.members.truth(task.sample), task.combined()
+    labels, truth, probabilities = (
+        task.members.label_set,
+        task.members.truth(task.sample),
+        task.combined(),
+    )
     size, before = labels.num_classes, probabilities.argmax(axis=-1)
-    image, distances = task.members.dataset.read_image(task.sample), border_distances(truth, labels.ignore_index)
+    image, distances = (
+        task.members.dataset.read_image(task.sample),
+        border_distances(truth, labels.ignore_index),
+    )
     rows = []
     for step in task.steps:
         if step is None:
@@ -112,6 +128,11 @@ def objective_score(counts: Counts, objective: str) -> float:
 
 def plain_filters(pixels: float) -> tuple[MaskFilter, ...]:
     """Return the filters that are tried beside the CRF on images of so many pixels."""
-    components = [MaskFilter("components", max(2, round(share * pixels))) for share in COMPONENT_SHARES]
-    windows = [MaskFilter(kind, size) for kind, size in (("median", 3), ("median", 5), ("majority", 5), ("majority", 9))]
+    components = [
+        MaskFilter("components", max(2, round(share * pixels))) for share in COMPONENT_SHARES
+    ]
+    windows = [
+        MaskFilter(kind, size)
+        for kind, size in (("median", 3), ("median", 5), ("majority", 5), ("majority", 9))
+    ]
     return tuple(dict.fromkeys([*components, *windows]))

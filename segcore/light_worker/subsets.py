@@ -17,7 +17,12 @@ from segcore.light_worker.members import Members, find_members, scored_samples
 from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Pace
-from segcore.postprocess.weightings import count_weightings, draw_weights, marginal_shares, subset_weights
+from segcore.postprocess.weightings import (
+    count_weightings,
+    draw_weights,
+    marginal_shares,
+    subset_weights,
+)
 from segcore.runs.folder.run_folder import RunFolder
 
 DOCUMENT = "subsets"
@@ -58,7 +63,12 @@ def tally_samples(task: SubsetsTask) -> Tallies:
 
 
 def _join(parts: list[Tallies]) -> Tallies:
-    return Tallies(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("true", "predicted", "right")))
+    return Tallies(
+        *(
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("true", "predicted", "right")
+        )
+    )
 
 
 def weight_table(config: SubsetsConfig) -> npt.NDArray[np.float32]:
@@ -66,10 +76,20 @@ def weight_table(config: SubsetsConfig) -> npt.NDArray[np.float32]:
     subsets = subset_weights(len(config.members))
     if not config.draws:
         return subsets
-    return np.vstack([subsets, draw_weights(len(config.members), config.draws, np.random.default_rng(config.seed))])
+    return np.vstack(
+        [
+            subsets,
+            draw_weights(len(config.members), config.draws, np.random.default_rng(config.seed)),
+        ]
+    )
 
 
-def subsets_run(run: RunFolder, executor: Executor | None = None, should_stop: Callable[[], bool] = lambda: False, ahead: int = 4) -> None:
+def subsets_run(
+    run: RunFolder,
+    executor: Executor | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    ahead: int = 4,
+) -> None:
     """Carry out a subsets run: the document ``subsets.json``; a run that was cut goes on where it was.
 
     Args:
@@ -84,10 +104,16 @@ def subsets_run(run: RunFolder, executor: Executor | None = None, should_stop: C
     """
     config = run.config
     if not isinstance(config, SubsetsConfig):
-        raise SegcoreError(f"Expected a run over subsets, received {run.id!r} of kind {config.kind!r}: start one in the ensemble lab.")
+        raise SegcoreError(
+            f"Expected a run over subsets, received {run.id!r} of kind {config.kind!r}: "
+            "start one in the ensemble lab."
+        )
     members = find_members(run, config.dataset, config.members, config.split)
     if members.parts:
-        raise SegcoreError("Expected members that each answer with all classes, received submodels: score their one combination instead.")
+        raise SegcoreError(
+            "Expected members that each answer with all classes, received submodels: score "
+            "their one combination instead."
+        )
     samples = scored_samples(members)
     table = weight_table(config)
     key = json.dumps([to_json(config), members.made_from(), members.dataset.fingerprint])
@@ -97,15 +123,25 @@ def subsets_run(run: RunFolder, executor: Executor | None = None, should_stop: C
     pace = Pace(run, len(samples), before, should_stop, lambda: _save(run, key, done))
     groups = [samples[i : i + AT_ONCE] for i in range(before, len(samples), AT_ONCE)]
     tasks = (
-        SubsetsTask(dataclasses.replace(members, dataset=dataclasses.replace(members.dataset, samples=tuple(group))), table)
+        SubsetsTask(
+            dataclasses.replace(
+                members, dataset=dataclasses.replace(members.dataset, samples=tuple(group))
+            ),
+            table,
+        )
         for group in groups
     )
     for found in map_ahead(tally_samples, tasks, executor, ahead, pace.tick):
         done.append(found)
         pace.advance(len(found.true))
     tallies = _join(done)
-    document = study_subsets(tallies, table, config.members, marginal_shares(len(config.members)), config.split)
-    run.write_json(DOCUMENT, {"run": run.id, "dataset": config.dataset, "made_from": members.made_from(), **document})
+    document = study_subsets(
+        tallies, table, config.members, marginal_shares(len(config.members)), config.split
+    )
+    run.write_json(
+        DOCUMENT,
+        {"run": run.id, "dataset": config.dataset, "made_from": members.made_from(), **document},
+    )
     run.write_status(mean_iou=document["best"]["mean_iou"])
     clear_partial(run)
 
@@ -113,4 +149,6 @@ def subsets_run(run: RunFolder, executor: Executor | None = None, should_stop: C
 def _save(run: RunFolder, key: str, done: list[Tallies]) -> None:
     if done:
         whole = _join(done)
-        save_partial(run, key, {"true": whole.true, "predicted": whole.predicted, "right": whole.right})
+        save_partial(
+            run, key, {"true": whole.true, "predicted": whole.predicted, "right": whole.right}
+        )

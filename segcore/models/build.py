@@ -22,7 +22,12 @@ from segcore.models.decoders.refinenet import build_refinenet
 from segcore.models.decoders.segformer import build_hrnet_head, build_segformer
 from segcore.models.decoders.segnet import build_segnet
 from segcore.models.decoders.spacenet4 import build_unet_spacenet4
-from segcore.models.decoders.unet import build_unet, build_unet_attention, build_unet_residual, build_unet_upsample
+from segcore.models.decoders.unet import (
+    build_unet,
+    build_unet_attention,
+    build_unet_residual,
+    build_unet_upsample,
+)
 from segcore.models.decoders.unet_3_plus import build_unet_3_plus
 from segcore.models.decoders.unet_plus_plus import build_unet_plus_plus
 from segcore.models.encoders.encoders import build_encoder
@@ -73,27 +78,41 @@ def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) ->
         size: (height, width) of the input, multiples of ``config.stride``.
 
     Returns:
-        A functional model. Input "image": (B, H, W, 3) float32 RGB 0..255; the encoder's own preprocessing is
-        inside. Output: logits (B, H, W, C), float32 also under a mixed-precision policy.
+        A functional model. Input "image": (B, H, W, 3) float32 RGB 0..255; the encoder's own
+        preprocessing is inside. Output: logits (B, H, W, C), float32 also under a mixed-precision
+        policy.
 
     Raises:
-        SegcoreError: A name is unknown, the size does not divide, or the weights cannot be had or do not fit.
+        SegcoreError: A name is unknown, the size does not divide, or the weights cannot be had or
+            do not fit.
     """
     return build_and_report(config, num_classes, size)[0]
 
 
-def build_and_report(config: ModelConfig, num_classes: int, size: tuple[int, int]) -> tuple[keras.Model, WeightReport]:
+def build_and_report(
+    config: ModelConfig, num_classes: int, size: tuple[int, int]
+) -> tuple[keras.Model, WeightReport]:
     """Build a network as :func:`build_model` does, and say which of its variables its weights have filled."""
     if config.architecture not in DECODERS:
         raise unknown("architecture", config.architecture, DECODERS)
     height, width = size
-    if height % config.stride or width % config.stride or min(size) < config.stride or num_classes < 1:
+    if (
+        height % config.stride
+        or width % config.stride
+        or min(size) < config.stride
+        or num_classes < 1
+    ):
         raise SegcoreError(
-            f"Expected a size in multiples of {config.stride} and at least one class, received {height} x {width} and {num_classes}: "
+            f"Expected a size in multiples of {config.stride} and at least one class, "
+            f"received {height} x {width} and {num_classes}: "
             "choose another size."
         )
     image = keras.Input((height, width, 3), name="image", dtype="float32")
-    seen = ImageStandardising(name="image_standardising")(image) if config.preprocessing == "standardise" else image
+    seen = (
+        ImageStandardising(name="image_standardising")(image)
+        if config.preprocessing == "standardise"
+        else image
+    )
     encoder, features = build_encoder(config.encoder, seen, imagenet=config.weights == "imagenet")
     scores = DECODERS[config.architecture](features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
@@ -102,7 +121,11 @@ def build_and_report(config: ModelConfig, num_classes: int, size: tuple[int, int
         return model, load_weights(model, encoder, config.weights)
     filled = set(variables_of(encoder)) if config.weights == "imagenet" else set()
     names = variables_of(model)
-    return model, WeightReport(config.weights, tuple(n for n in names if n in filled), tuple(n for n in names if n not in filled))
+    return model, WeightReport(
+        config.weights,
+        tuple(n for n in names if n in filled),
+        tuple(n for n in names if n not in filled),
+    )
 
 
 def load_network(path: str | Path) -> keras.Model:
@@ -113,11 +136,16 @@ def load_network(path: str | Path) -> keras.Model:
     """
     path = Path(path)
     if not path.is_file():
-        raise SegcoreError(f"Expected a trained network in {path}, found none: wait for the run's first epoch or choose another run.")
+        raise SegcoreError(
+            f"Expected a trained network in {path}, found none: wait for the run's first "
+            "epoch or choose another run."
+        )
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
-        raise SegcoreError(f"The network {path} cannot be read ({error}): train it again.") from error
+        raise SegcoreError(
+            f"The network {path} cannot be read ({error}): train it again."
+        ) from error
 
 
 _HALF = ("bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
@@ -125,19 +153,23 @@ _HALF = ("bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
 
 def half_precision(model: keras.Model) -> str:
     """Return "bfloat16" or "float16" where a network's convolutions compute in it, else ""."""
-    types = {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} - {"float32"}
+    types = {
+        layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    } - {"float32"}
     return sorted(types)[0] if types else ""
 
 
 def in_float32(model: keras.Model) -> keras.Model:
     """Return a network that computes in float32 throughout; one that does already is returned itself.
 
-    Under a mixed policy the weights are float32 all along, so nothing is lost: the answers are those of the same weights without
-    the rounding on the way.
+    Under a mixed policy the weights are float32 all along, so nothing is lost: the answers are
+    those of the same weights without the rounding on the way.
     """
     if not half_precision(model):
         return model
-    plain: keras.Model = keras.saving.deserialize_keras_object(_without_half(keras.saving.serialize_keras_object(model)))
+    plain: keras.Model = keras.saving.deserialize_keras_object(
+        _without_half(keras.saving.serialize_keras_object(model))
+    )
     plain.set_weights(model.get_weights())
     return plain
 

@@ -20,7 +20,11 @@ def apply_filter(chosen: MaskFilter, probabilities: FloatArray) -> npt.NDArray[n
     if chosen.kind == "median":
         return median_filter(probabilities, chosen.size).argmax(axis=-1)
     winner = probabilities.argmax(axis=-1)
-    return remove_small_components(winner, chosen.size) if chosen.kind == "components" else majority_filter(winner, chosen.size)
+    return (
+        remove_small_components(winner, chosen.size)
+        if chosen.kind == "components"
+        else majority_filter(winner, chosen.size)
+    )
 
 
 def small_components(mask: Mask, min_pixels: int) -> npt.NDArray[np.bool_]:
@@ -37,10 +41,15 @@ def small_components(mask: Mask, min_pixels: int) -> npt.NDArray[np.bool_]:
         SegcoreError: The number of pixels is negative, or the mask has other axes.
     """
     if mask.ndim != 2 or min_pixels < 0:
-        raise SegcoreError(f"Expected a mask (height, width) and at least 0 pixels, received {mask.shape} and {min_pixels}: change them.")
+        raise SegcoreError(
+            f"Expected a mask (height, width) and at least 0 pixels, received {mask.shape} "
+            f"and {min_pixels}: change them."
+        )
     small = np.zeros(mask.shape, bool)
     for index in np.unique(mask):
-        _, labels, statistics, _ = cv2.connectedComponentsWithStats((mask == index).astype(np.uint8), connectivity=8)
+        _, labels, statistics, _ = cv2.connectedComponentsWithStats(
+            (mask == index).astype(np.uint8), connectivity=8
+        )
         lost = statistics[:, cv2.CC_STAT_AREA] < min_pixels
         lost[0] = False  # the background of this class
         small |= lost[labels]
@@ -55,13 +64,16 @@ def remove_small_components(mask: Mask, min_pixels: int) -> Mask:
         min_pixels: As in :func:`small_components`; 0 or 1 changes nothing.
 
     Returns:
-        (H, W), dtype of ``mask``, a copy; no new class, and no small component unless every component is small (then unchanged).
+        (H, W), dtype of ``mask``, a copy; no new class, and no small component unless every
+        component is small (then unchanged).
 
     Raises:
         SegcoreError: As :func:`small_components`.
     """
     filled = mask.copy()
-    for _ in range(_MAX_ROUNDS):  # filling can leave a fragment where the nearest pixel changes; one or two rounds suffice
+    for _ in range(
+        _MAX_ROUNDS
+    ):  # filling can leave a fragment where the nearest pixel changes; one or two rounds suffice
         small = small_components(filled, min_pixels)
         if not small.any() or small.all():
             break
@@ -75,7 +87,8 @@ def majority_filter(mask: Mask, width: int) -> Mask:
 
     Args:
         mask: (H, W) integer class indices.
-        width: Odd side of the square window in pixels; 1 changes nothing. Windows end at the border of the image.
+        width: Odd side of the square window in pixels; 1 changes nothing. Windows end at the border
+            of the image.
 
     Returns:
         (H, W), dtype of ``mask``.
@@ -88,7 +101,9 @@ def majority_filter(mask: Mask, width: int) -> Mask:
     result = mask.copy()
     for index in np.unique(mask):
         own = (mask == index).astype(np.float32)
-        votes = cv2.boxFilter(own, cv2.CV_32F, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        votes = cv2.boxFilter(
+            own, cv2.CV_32F, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT
+        )
         votes = np.rint(votes) + 0.5 * own
         better = votes > best
         result[better] = index
@@ -110,12 +125,17 @@ def median_filter(probabilities: FloatArray, width: int) -> FloatArray:
         SegcoreError: The width is another.
     """
     if width not in (1, 3, 5):
-        raise SegcoreError(f"Expected a median window of 1, 3 or 5 pixels, received {width}: choose one of these, or the majority filter.")
+        raise SegcoreError(
+            f"Expected a median window of 1, 3 or 5 pixels, received {width}: choose one "
+            "of these, or the majority filter."
+        )
     out = np.array(probabilities, np.float32)
     if width == 1:
         return out
     for c in range(out.shape[2]):
         out[..., c] = cv2.medianBlur(np.ascontiguousarray(probabilities[..., c], np.float32), width)
-    lost = out.sum(axis=-1) <= 0  # every class may have a median of 0: such pixels stay as they were
+    lost = (
+        out.sum(axis=-1) <= 0
+    )  # every class may have a median of 0: such pixels stay as they were
     out[lost] = probabilities[lost]
     return normalise(out)

@@ -18,7 +18,12 @@ DISTANCES = (1.5, 3.0, 6.0, 12.0, 24.0)
 
 
 def count_changes(
-    true: Mask, before: Mask, after: Mask, distance: npt.NDArray[np.floating], num_classes: int, bands: Sequence[float] = DISTANCES
+    true: Mask,
+    before: Mask,
+    after: Mask,
+    distance: npt.NDArray[np.floating],
+    num_classes: int,
+    bands: Sequence[float] = DISTANCES,
 ) -> npt.NDArray[np.int64]:
     """Count one image's pixels by band of distance, true class and outcome; add the arrays of several images.
 
@@ -26,26 +31,36 @@ def count_changes(
         true: (H, W) integer indices; values of ``num_classes`` and above are ignored.
         before: (H, W) integer indices, the prediction without the CRF.
         after: (H, W) integer indices, the prediction with it.
-        distance: (H, W) distance of each pixel to the nearest true boundary in pixels; infinite where there is none.
+        distance: (H, W) distance of each pixel to the nearest true boundary in pixels; infinite
+            where there is none.
         num_classes: C.
         bands: Ascending upper ends of the bands in pixels; B of them make B + 1 bands.
 
     Returns:
-        (B + 1, C, 4) int64 pixels, [band, true class, outcome], outcomes in the order of ``OUTCOMES``.
+        (B + 1, C, 4) int64 pixels, [band, true class, outcome], outcomes in the order of
+        ``OUTCOMES``.
 
     Raises:
         SegcoreError: The masks are of different sizes.
     """
     shapes = [a.shape for a in (true, before, after, distance)]
     if len(set(shapes)) != 1:
-        raise SegcoreError(f"Expected masks and distances of one size, received {shapes}: resize the masks first.")
+        raise SegcoreError(
+            f"Expected masks and distances of one size, received {shapes}: resize the masks first."
+        )
     scored = true < num_classes
     band = np.searchsorted(np.asarray(bands, np.float64), distance[scored])
     truth = true[scored].astype(np.int64)
     was_right, is_right = before[scored] == truth, after[scored] == truth
     outcome = np.where(was_right, np.where(is_right, 0, 2), np.where(is_right, 1, 3))
     shape = (len(bands) + 1, num_classes, len(OUTCOMES))
-    return np.bincount(np.ravel_multi_index((band, truth, outcome), shape), minlength=int(np.prod(shape))).reshape(shape).astype(np.int64)
+    return (
+        np.bincount(
+            np.ravel_multi_index((band, truth, outcome), shape), minlength=int(np.prod(shape))
+        )
+        .reshape(shape)
+        .astype(np.int64)
+    )
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,10 @@ class Change:
 
 def _changes(counts: npt.NDArray[np.int64]) -> list[Change]:
     totals = counts.sum(axis=1)
-    return [Change(int(t), float(c[1] / t) if t else 0.0, float(c[2] / t) if t else 0.0) for c, t in zip(counts, totals, strict=True)]
+    return [
+        Change(int(t), float(c[1] / t) if t else 0.0, float(c[2] / t) if t else 0.0)
+        for c, t in zip(counts, totals, strict=True)
+    ]
 
 
 def changes_by_class(counts: npt.NDArray[np.int64]) -> list[Change]:
@@ -100,4 +118,7 @@ def verdict(name: str, difference: float, low: float, high: float, level: float 
     else:
         word = "makes no difference here that these images could show"
     interval = f"{100 * low:+.2f} to {100 * high:+.2f}"
-    return f"The CRF {word}: {name} changes by {100 * difference:+.2f} points ({100 * level:g} % interval {interval})."
+    return (
+        f"The CRF {word}: {name} changes by {100 * difference:+.2f} points ({100 * level:g} % "
+        f"interval {interval})."
+    )

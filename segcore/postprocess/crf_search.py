@@ -1,8 +1,10 @@
 """Which parameters suit a data set, if any: a search over CRFs in which "no CRF" always takes part.
 
-Candidates are judged by what the caller counts and scores (mean IoU, boundary IoU), never by the CRF's own energy, which falls without
-the masks getting better. The search halves (Jamieson, Talwalkar: Non-stochastic best arm identification, AISTATS 2016): all candidates
-see a few images, the better half sees as many more, and so on; those that are left have seen every image, and so has "no CRF".
+Candidates are judged by what the caller counts and scores (mean IoU, boundary IoU), never by the
+CRF's own energy, which falls without the masks getting better. The search halves (Jamieson,
+Talwalkar: Non-stochastic best arm identification, AISTATS 2016): all candidates see a few images,
+the better half sees as many more, and so on; those that are left have seen every image, and so has
+"no CRF".
 """
 
 import math
@@ -39,8 +41,10 @@ class Candidate:
     Attributes:
         parameters: The CRF, or None for no CRF.
         samples: Indices of the images it has seen, in the order of ``counts``.
-        counts: (number of images seen, ...) int64, as the caller's function counted them; for the paired bootstrap against "no CRF".
-        score: Of the sum of ``counts``; higher is better. Scores compare between candidates that saw the same images.
+        counts: (number of images seen, ...) int64, as the caller's function counted them; for the
+            paired bootstrap against "no CRF".
+        score: Of the sum of ``counts``; higher is better. Scores compare between candidates that
+            saw the same images.
     """
 
     parameters: Choice
@@ -49,13 +53,16 @@ class Candidate:
     score: float
 
 
-def draw_candidates(count: int, generator: np.random.Generator, start: CRFParameters | None = None) -> list[Choice]:
+def draw_candidates(
+    count: int, generator: np.random.Generator, start: CRFParameters | None = None
+) -> list[Choice]:
     """Draw candidates from ``SEARCH_RANGES``.
 
     Args:
         count: How many CRFs, besides no CRF and the starting point.
         generator: Source of randomness.
-        start: A CRF that takes part as it is and gives what is not drawn (iterations, ``drop_below``); None takes the defaults.
+        start: A CRF that takes part as it is and gives what is not drawn (iterations,
+            ``drop_below``); None takes the defaults.
 
     Returns:
         ``[None, start, drawn, ...]``.
@@ -64,13 +71,16 @@ def draw_candidates(count: int, generator: np.random.Generator, start: CRFParame
     drawn: list[Choice] = []
     for _ in range(count):
         values: dict[str, Any] = {
-            name: round(math.exp(generator.uniform(math.log(low), math.log(high))), 3) for name, (low, high) in SEARCH_RANGES.items()
+            name: round(math.exp(generator.uniform(math.log(low), math.log(high))), 3)
+            for name, (low, high) in SEARCH_RANGES.items()
         }
         drawn.append(replace(start, relative=True, **values))
     return [None, start, *drawn]
 
 
-def grid_candidates(values: Mapping[str, Sequence[float]], start: CRFParameters | None = None) -> list[Choice]:
+def grid_candidates(
+    values: Mapping[str, Sequence[float]], start: CRFParameters | None = None
+) -> list[Choice]:
     """Return no CRF and every combination of the given values.
 
     Args:
@@ -102,35 +112,47 @@ def search_parameters(
     """Search by halving.
 
     Args:
-        candidates: What to try; no CRF is added where it is missing, and a repeated one is tried once.
+        candidates: What to try; no CRF is added where it is missing, and a repeated one is tried
+            once.
         num_samples: Number of images; they are seen in an order that is drawn once.
-        count: For some images and some candidates, the counts [image][candidate], each an int64 array of one shape (a confusion
-            matrix, say); read each image once for all candidates, and spread images over processes.
+        count: For some images and some candidates, the counts [image][candidate], each an int64
+            array of one shape (a confusion matrix, say); read each image once for all candidates,
+            and spread images over processes.
         score: Of summed counts, higher is better; NaN ranks last.
         generator: Source of randomness.
         rounds: Number of halvings; 0 shows every image to every candidate.
 
     Returns:
-        Every candidate: first those that saw every image, best first, then those that left, the last to leave first.
+        Every candidate: first those that saw every image, best first, then those that left, the
+        last to leave first.
 
     Raises:
         SegcoreError: There is no image.
     """
     if num_samples < 1:
-        raise SegcoreError("Expected at least one image to search on, received none: choose a split that has images with masks.")
+        raise SegcoreError(
+            "Expected at least one image to search on, received none: choose a split that "
+            "has images with masks."
+        )
     alive: list[Choice] = [None, *dict.fromkeys(c for c in candidates if c is not None)]
     order = [int(i) for i in generator.permutation(num_samples)]
     found: dict[Choice, list[Counts]] = {choice: [] for choice in alive}
     left: list[Candidate] = []
     seen = 0
     for number in range(rounds + 1):
-        until = num_samples if number == rounds else max(1, math.ceil(num_samples / 2 ** (rounds - number)))
+        until = (
+            num_samples
+            if number == rounds
+            else max(1, math.ceil(num_samples / 2 ** (rounds - number)))
+        )
         batch = order[seen:until]
         for row in count(batch, alive) if batch else ():
             for choice, counts in zip(alive, row, strict=True):
                 found[choice].append(np.asarray(counts, np.int64))
         seen = max(seen, until)
-        ranked = sorted((_judge(choice, order[:seen], found[choice], score) for choice in alive), key=_rank)
+        ranked = sorted(
+            (_judge(choice, order[:seen], found[choice], score) for choice in alive), key=_rank
+        )
         if number == rounds:
             return [*ranked, *left]
         crfs = [c for c in ranked if c.parameters is not None]
@@ -140,11 +162,19 @@ def search_parameters(
     return left
 
 
-def _judge(choice: Choice, samples: Sequence[int], counts: Sequence[Counts], score: Callable[[Counts], float]) -> Candidate:
+def _judge(
+    choice: Choice,
+    samples: Sequence[int],
+    counts: Sequence[Counts],
+    score: Callable[[Counts], float],
+) -> Candidate:
     stacked = np.stack(counts)
     return Candidate(choice, tuple(samples), stacked, float(score(stacked.sum(axis=0))))
 
 
 def _rank(candidate: Candidate) -> tuple[float, bool]:
     """Best first; in a tie no CRF goes before any."""
-    return (math.inf if math.isnan(candidate.score) else -candidate.score, candidate.parameters is not None)
+    return (
+        math.inf if math.isnan(candidate.score) else -candidate.score,
+        candidate.parameters is not None,
+    )

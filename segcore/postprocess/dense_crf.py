@@ -1,14 +1,16 @@
 """The fully connected CRF over a whole image: probabilities in, sharper probabilities out.
 
-Energy of a labelling x (Kraehenbuehl, Koltun: Efficient inference in fully connected CRFs with Gaussian edge potentials, NIPS 2011):
+Energy of a labelling x (Kraehenbuehl, Koltun: Efficient inference in fully connected CRFs with
+Gaussian edge potentials, NIPS 2011):
 
     E(x) = sum_i -log p_i(x_i) / T + sum_{i<j} [x_i != x_j] k(f_i, f_j)
     k(f_i, f_j) = w1 exp(-|s_i - s_j|^2 / (2 theta_alpha^2) - |I_i - I_j|^2 / (2 theta_beta^2)) + w2 exp(-|s_i - s_j|^2 / (2 theta_gamma^2))
 
-with s the position in pixels and I the colour (0..255). Inference is mean field; every step filters the class maps by both kernels on a
-permutohedral lattice, so its cost is linear in pixels, classes and iterations. pydensecrf does the filtering, with each kernel normalised
-symmetrically (divided by the square roots of both ends' sums), a departure from the formula above that makes the weights independent of
-the image's size. It holds the interpreter's lock: call it in a worker process only.
+with s the position in pixels and I the colour (0..255). Inference is mean field; every step filters
+the class maps by both kernels on a permutohedral lattice, so its cost is linear in pixels, classes
+and iterations. pydensecrf does the filtering, with each kernel normalised symmetrically (divided by
+the square roots of both ends' sums), a departure from the formula above that makes the weights
+independent of the image's size. It holds the interpreter's lock: call it in a worker process only.
 """
 
 from typing import Any
@@ -29,8 +31,11 @@ except ImportError:  # no wheels exist; the rest of Segscope works without it
 FloatArray = npt.NDArray[np.float32]
 
 MIN_PROBABILITY = 1e-5
-"""Floor of probabilities before the logarithm. A class at 0 would cost infinite energy, and a saturated softmax could then never be
-overruled by its neighbours; 1e-5 bounds the cost at 11.5 nats, about what both default kernels together (weights 3 + 10) can outvote."""
+"""Floor of probabilities before the logarithm. A class at 0 would cost infinite energy, and a
+saturated softmax could then never be overruled by its neighbours; 1e-5 bounds the cost at 11.5
+nats, about what both default kernels together (weights 3 + 10) can outvote.
+"""
+
 
 def is_available() -> bool:
     """Return whether pydensecrf is installed, so that :meth:`DenseCRF.refine` can run."""
@@ -45,8 +50,10 @@ def require_available() -> None:
     """
     if densecrf is None:
         raise SegcoreError(
-            "Expected the package pydensecrf for the dense CRF, received none: install a C++ compiler and the Python headers "
-            "(Debian: apt-get install g++ python3-dev), then `pip install pydensecrf2` (Python 3.11 or 3.12), or go on without CRF."
+            "Expected the package pydensecrf for the dense CRF, received none: install a "
+            "C++ compiler and the Python headers "
+            "(Debian: apt-get install g++ python3-dev), then `pip install pydensecrf2` "
+            "(Python 3.11 or 3.12), or go on without CRF."
         )
 
 
@@ -56,13 +63,16 @@ def temper(probabilities: FloatArray, temperature: float) -> FloatArray:
     Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, ICML 2017.
 
     Args:
-        probabilities: (..., C) float, last axis sums to 1; values below ``MIN_PROBABILITY`` count as that.
+        probabilities: (..., C) float, last axis sums to 1; values below ``MIN_PROBABILITY`` count
+            as that.
         temperature: T > 0; above 1 softens.
 
     Returns:
         (..., C) float32, last axis sums to 1.
     """
-    powered = np.clip(np.asarray(probabilities, np.float32), MIN_PROBABILITY, 1.0) ** np.float32(1.0 / temperature)
+    powered = np.clip(np.asarray(probabilities, np.float32), MIN_PROBABILITY, 1.0) ** np.float32(
+        1.0 / temperature
+    )
     return powered / powered.sum(axis=-1, keepdims=True)
 
 
@@ -109,13 +119,15 @@ class DenseCRF:
         """
         require_available()
         _check(probabilities, image)
-        return _rows(_refine(_planes(probabilities), image, self.parameters.for_size(*image.shape[:2])))
+        return _rows(
+            _refine(_planes(probabilities), image, self.parameters.for_size(*image.shape[:2]))
+        )
 
     def preview(self, probabilities: FloatArray, image: npt.NDArray[np.uint8]) -> FloatArray:
         """Return an approximation of :meth:`refine` in about a quarter of its time, for sliders; label it a preview.
 
-        Image and probabilities are averaged to half the size, refined there with half the widths, and the marginals are
-        enlarged bilinearly.
+        Image and probabilities are averaged to half the size, refined there with half the widths,
+        and the marginals are enlarged bilinearly.
 
         Args:
             probabilities: (H, W, C) float32, 0..1, each pixel's row sums to 1.
@@ -132,7 +144,11 @@ class DenseCRF:
         height, width = image.shape[:2]
         half = (max(1, (height + 1) // 2), max(1, (width + 1) // 2))
         smaller = np.asarray(cv2.resize(image, half[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-        refined = _refine(resize_planes(_planes(probabilities), half), smaller, self.parameters.for_size(height, width).scaled(0.5))
+        refined = _refine(
+            resize_planes(_planes(probabilities), half),
+            smaller,
+            self.parameters.for_size(height, width).scaled(0.5),
+        )
         return _rows(resize_planes(refined, (height, width)))
 
 
@@ -149,18 +165,25 @@ def _rows(planes: FloatArray) -> FloatArray:
 def _check(probabilities: npt.NDArray[Any], image: npt.NDArray[Any]) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise SegcoreError(
-            f"Expected an image (height, width, 3) of uint8 for the CRF, received {image.shape} {image.dtype}: pass the raw RGB picture."
+            "Expected an image (height, width, 3) of uint8 for the CRF, received "
+            f"{image.shape} {image.dtype}: pass the raw RGB picture."
         )
     if probabilities.ndim != 3 or probabilities.shape[:2] != image.shape[:2]:
         raise SegcoreError(
-            f"Expected probabilities of the image's size {image.shape[:2]}, received {probabilities.shape}: resize them to the image first."
+            f"Expected probabilities of the image's size {image.shape[:2]}, received "
+            f"{probabilities.shape}: resize them to the image first."
         )
     low, high = float(probabilities.min()), float(probabilities.max())
     if not (low >= 0 and high <= 1.001):  # also false for NaN
-        raise SegcoreError(f"Expected probabilities in 0..1, received values from {low:g} to {high:g}: take the softmax of the logits.")
+        raise SegcoreError(
+            f"Expected probabilities in 0..1, received values from {low:g} to {high:g}: "
+            "take the softmax of the logits."
+        )
 
 
-def _refine(planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters) -> FloatArray:
+def _refine(
+    planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters
+) -> FloatArray:
     """Marginals of the kept classes and zeros for the others; (C, H, W) in and out."""
     kept = _kept(planes.max(axis=(1, 2)), parameters.drop_below)
     if len(kept) == len(planes):
@@ -170,11 +193,14 @@ def _refine(planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFPar
     return refined
 
 
-def _infer(planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters) -> FloatArray:
+def _infer(
+    planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters
+) -> FloatArray:
     num_classes, height, width = planes.shape
     if num_classes == 1:
         return np.ones(planes.shape, np.float32)
-    # pydensecrf reads raw memory: class-major, C-contiguous and writable, also where the caller's arrays are not
+    # pydensecrf reads raw memory: class-major, C-contiguous and writable, also where the caller's
+    # arrays are not
     unary = np.maximum(planes, np.float32(MIN_PROBABILITY))
     np.log(unary, out=unary)
     unary *= np.float32(-1.0 / parameters.temperature)

@@ -1,11 +1,12 @@
 """Several members' probabilities made one, a member at a time.
 
-Every rule is a weighted sum of something computed from one member, followed by one finishing step, so a combination holds two arrays
-in memory however many members there are.
+Every rule is a weighted sum of something computed from one member, followed by one finishing step,
+so a combination holds two arrays in memory however many members there are.
 
     mean       sum_m w_m p_m
     weighted   the same with weights that the caller chose
-    geometric  prod_m p_m^w_m, renormalised (Hinton: Training products of experts, Neural Computation 2002)
+    geometric  prod_m p_m^w_m, renormalised (Hinton: Training products of experts, Neural
+    Computation 2002)
     majority   sum_m w_m [argmax p_m = c], ties decided by the mean (Breiman: Bagging predictors, Machine Learning 1996)
 """
 
@@ -48,7 +49,9 @@ class Rule:
 def normalise(probabilities: FloatArray) -> FloatArray:
     """Divide each pixel's row by its sum, in place where the array is float32; (..., C) in and out."""
     values = np.asarray(probabilities, np.float32)
-    values /= (values @ np.ones(values.shape[-1], np.float32))[..., None]  # numpy sums a short last axis several times slower
+    values /= (values @ np.ones(values.shape[-1], np.float32))[
+        ..., None
+    ]  # numpy sums a short last axis several times slower
     return values
 
 
@@ -80,12 +83,15 @@ RULES: dict[str, Rule] = {
 }
 
 
-def check_weights(weights: Sequence[float] | None, rule: str, num_members: int | None = None) -> npt.NDArray[np.float64] | None:
+def check_weights(
+    weights: Sequence[float] | None, rule: str, num_members: int | None = None
+) -> npt.NDArray[np.float64] | None:
     """Return the weights divided by their sum, or None for equal ones.
 
     Args:
         weights: One weight a member, none negative, not all zero; None for equal weights.
-        rule: A name in ``catalog.ENSEMBLE_RULES``; "weighted" needs weights, "mean" refuses them, the others take them or not.
+        rule: A name in ``catalog.ENSEMBLE_RULES``; "weighted" needs weights, "mean" refuses them,
+            the others take them or not.
         num_members: How many there must be, where known.
 
     Raises:
@@ -95,31 +101,48 @@ def check_weights(weights: Sequence[float] | None, rule: str, num_members: int |
         raise unknown("ensemble rule", rule, ENSEMBLE_RULES)
     if weights is None:
         if rule == "weighted":
-            raise SegcoreError("Expected a weight for each member with the rule 'weighted', received none: give weights, or choose 'mean'.")
+            raise SegcoreError(
+                "Expected a weight for each member with the rule 'weighted', received "
+                "none: give weights, or choose 'mean'."
+            )
         return None
     if rule == "mean":
-        raise SegcoreError("Expected no weights with the rule 'mean', received some: choose the rule 'weighted', or leave them out.")
+        raise SegcoreError(
+            "Expected no weights with the rule 'mean', received some: choose the rule "
+            "'weighted', or leave them out."
+        )
     values = np.asarray(weights, np.float64)
     if values.ndim != 1 or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
-        raise SegcoreError(f"Expected weights of at least 0 with a positive sum, received {list(weights)}: change them.")
+        raise SegcoreError(
+            "Expected weights of at least 0 with a positive sum, received "
+            f"{list(weights)}: change them."
+        )
     if num_members is not None and len(values) != num_members:
-        raise SegcoreError(f"Expected {num_members} weights, one for each member, received {len(values)}: give one for each.")
+        raise SegcoreError(
+            f"Expected {num_members} weights, one for each member, received {len(values)}: "
+            "give one for each."
+        )
     return values / values.sum()
 
 
-def combine(members: Iterable[FloatArray], rule: str = "mean", weights: Sequence[float] | None = None) -> FloatArray:
+def combine(
+    members: Iterable[FloatArray], rule: str = "mean", weights: Sequence[float] | None = None
+) -> FloatArray:
     """Combine members' probabilities, reading one member at a time.
 
     Args:
-        members: Arrays (H, W, C) float32, 0..1, rows sum to 1, of one shape. A generator is read lazily and nothing of it is kept.
+        members: Arrays (H, W, C) float32, 0..1, rows sum to 1, of one shape. A generator is read
+            lazily and nothing of it is kept.
         rule: A name in ``catalog.ENSEMBLE_RULES``; the module's docstring has the formulas.
-        weights: One a member (see :func:`check_weights`); members of weight 0 are read but do not count.
+        weights: One a member (see :func:`check_weights`); members of weight 0 are read but do not
+            count.
 
     Returns:
         (H, W, C) float32, 0..1, rows sum to 1.
 
     Raises:
-        SegcoreError: There is no member, shapes differ, the rule is unknown, or the weights do not fit.
+        SegcoreError: There is no member, shapes differ, the rule is unknown, or the weights do not
+            fit.
     """
     shares = check_weights(weights, rule)
     term = RULES[rule].term
@@ -128,7 +151,8 @@ def combine(members: Iterable[FloatArray], rule: str = "mean", weights: Sequence
     for member in members:
         if total is not None and member.shape != total.shape:
             raise SegcoreError(
-                f"Expected members of one shape, received {total.shape} and {member.shape}: choose runs over the same classes, "
+                f"Expected members of one shape, received {total.shape} and "
+                f"{member.shape}: choose runs over the same classes, "
                 "and resize their probabilities to one size first."
             )
         value = term(member)
@@ -144,17 +168,24 @@ def combine(members: Iterable[FloatArray], rule: str = "mean", weights: Sequence
     if shares is None:
         total /= np.float32(count)
     elif len(shares) != count:
-        raise SegcoreError(f"Expected {count} weights, one for each member, received {len(shares)}: give one for each.")
+        raise SegcoreError(
+            f"Expected {count} weights, one for each member, received {len(shares)}: give "
+            "one for each."
+        )
     return RULES[rule].finish(total)
 
 
 def combine_to_size(
-    members: Iterable[FloatArray], size: tuple[int, int], rule: str = "mean", weights: Sequence[float] | None = None
+    members: Iterable[FloatArray],
+    size: tuple[int, int],
+    rule: str = "mean",
+    weights: Sequence[float] | None = None,
 ) -> FloatArray:
     """Combine members and resize the result; members of another resolution than the first are resized to the first's before.
 
     Args:
-        members: Arrays (h, w, C) float32, 0..1, rows sum to 1; heights and widths may differ, C may not.
+        members: Arrays (h, w, C) float32, 0..1, rows sum to 1; heights and widths may differ, C may
+            not.
         size: (H, W) of the result.
         rule: As in :func:`combine`.
         weights: As in :func:`combine`.
@@ -181,9 +212,10 @@ def _on_one_grid(members: Iterable[FloatArray]) -> Iterator[FloatArray]:
 def resize_planes(planes: FloatArray, size: tuple[int, int]) -> FloatArray:
     """Resize class maps; bilinear with half-pixel centres where they grow, area means where they shrink.
 
-    Growing equals ``tf.image.resize(..., "bilinear")``: output pixel i reads position (i + 1/2) n / N - 1/2, clamped at the border. It is
-    exact to 1e-7; TensorFlow rounds positions to float32, which moves its result by up to n / 1e7 of the step between two neighbours.
-    One map at a time, because OpenCV 5 rounds the weights of images with two or more than four channels to about 1e-5.
+    Growing equals ``tf.image.resize(..., "bilinear")``: output pixel i reads position (i + 1/2) n /
+    N - 1/2, clamped at the border. It is exact to 1e-7; TensorFlow rounds positions to float32,
+    which moves its result by up to n / 1e7 of the step between two neighbours. One map at a time,
+    because OpenCV 5 rounds the weights of images with two or more than four channels to about 1e-5.
 
     Args:
         planes: (C, h, w) float32.
@@ -194,7 +226,10 @@ def resize_planes(planes: FloatArray, size: tuple[int, int]) -> FloatArray:
     """
     height, width = size
     out = np.empty((len(planes), height, width), np.float32)
-    shrunk = (min(width, planes.shape[2]), min(height, planes.shape[1]))  # OpenCV says (width, height)
+    shrunk = (
+        min(width, planes.shape[2]),
+        min(height, planes.shape[1]),
+    )  # OpenCV says (width, height)
     for plane, target in zip(planes, out, strict=True):
         source: npt.NDArray[Any] = np.ascontiguousarray(plane, np.float32)
         if shrunk != source.shape[::-1]:
@@ -220,9 +255,15 @@ def resize_probabilities(probabilities: FloatArray, size: tuple[int, int]) -> Fl
         SegcoreError: The array has another number of axes, or the size is not positive.
     """
     if probabilities.ndim != 3 or min(probabilities.shape) < 1:
-        raise SegcoreError(f"Expected probabilities (height, width, classes), received shape {probabilities.shape}: pass one image.")
+        raise SegcoreError(
+            "Expected probabilities (height, width, classes), received shape "
+            f"{probabilities.shape}: pass one image."
+        )
     if min(size) < 1:
-        raise SegcoreError(f"Expected a size of at least 1 x 1, received {tuple(size)}: give (height, width) in pixels.")
+        raise SegcoreError(
+            f"Expected a size of at least 1 x 1, received {tuple(size)}: give (height, "
+            "width) in pixels."
+        )
     if tuple(size) == probabilities.shape[:2]:
         return np.array(probabilities, np.float32)
     planes = resize_planes(np.ascontiguousarray(probabilities.transpose(2, 0, 1), np.float32), size)

@@ -28,15 +28,20 @@ class CRFParameters:
     Attributes:
         spatial_width: theta_gamma, standard deviation in pixels of the smoothness kernel.
         spatial_weight: w2, weight of the smoothness kernel; 0 leaves it out.
-        bilateral_width: theta_alpha, standard deviation in pixels of the appearance kernel's position.
-        color_width: theta_beta, standard deviation of the appearance kernel's colour, in steps of 0..255.
+        bilateral_width: theta_alpha, standard deviation in pixels of the appearance kernel's
+            position.
+        color_width: theta_beta, standard deviation of the appearance kernel's colour, in steps of
+            0..255.
         bilateral_weight: w1, weight of the appearance kernel; 0 leaves it out.
         iterations: Mean-field steps; 0 returns the (tempered) input.
-        relative: Whether both widths in pixels are meant for an image of 600 px diagonal (360 x 480) and grow with the image's own.
-        temperature: T; probabilities are first raised to 1 / T and renormalised, which equals softmax(logits / T).
-            Above 1 it softens an over-confident network so that neighbours can overrule it.
-        drop_below: Classes that reach this probability nowhere in the image are left out of the inference and get probability 0: the
-            result is the mean field of the kept classes. The most probable class is always kept. 0 keeps all.
+        relative: Whether both widths in pixels are meant for an image of 600 px diagonal (360 x
+            480) and grow with the image's own.
+        temperature: T; probabilities are first raised to 1 / T and renormalised, which equals
+            softmax(logits / T). Above 1 it softens an over-confident network so that neighbours can
+            overrule it.
+        drop_below: Classes that reach this probability nowhere in the image are left out of the
+            inference and get probability 0: the result is the mean field of the kept classes. The
+            most probable class is always kept. 0 keeps all.
     """
 
     spatial_width: float = 3.0
@@ -55,10 +60,14 @@ class CRFParameters:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and low <= value <= high):
                 raise SegcoreError(
-                    f"Expected the CRF's {name} between {low:g} and {high:g}, received {value!r}: choose a value in that range."
+                    f"Expected the CRF's {name} between {low:g} and {high:g}, received "
+                    f"{value!r}: choose a value in that range."
                 )
         if self.iterations != int(self.iterations):
-            raise SegcoreError(f"Expected a whole number of CRF iterations, received {self.iterations!r}: take {round(self.iterations)}.")
+            raise SegcoreError(
+                f"Expected a whole number of CRF iterations, received {self.iterations!r}: "
+                f"take {round(self.iterations)}."
+            )
 
     def for_size(self, height: int, width: int) -> "CRFParameters":
         """Return the same parameters with both widths in pixels of an image of this size (``relative`` resolved to False)."""
@@ -72,7 +81,9 @@ class CRFParameters:
         return replace(
             self,
             spatial_width=min(max(self.spatial_width * factor, low), _RANGES["spatial_width"][1]),
-            bilateral_width=min(max(self.bilateral_width * factor, low), _RANGES["bilateral_width"][1]),
+            bilateral_width=min(
+                max(self.bilateral_width * factor, low), _RANGES["bilateral_width"][1]
+            ),
         )
 
 
@@ -82,7 +93,8 @@ class MaskFilter:
 
     Attributes:
         kind: A name in ``catalog.MASK_FILTERS``.
-        size: Of "components" the least number of pixels that a region keeps; of the others the odd side of the window in pixels.
+        size: Of "components" the least number of pixels that a region keeps; of the others the odd
+            side of the window in pixels.
     """
 
     kind: str
@@ -93,7 +105,10 @@ class MaskFilter:
         if self.kind not in MASK_FILTERS:
             raise unknown("filter", self.kind, MASK_FILTERS)
         if self.kind == "median" and self.size not in (1, 3, 5):
-            raise SegcoreError(f"Expected a median window of 1, 3 or 5 pixels, received {self.size}: choose one of these.")
+            raise SegcoreError(
+                f"Expected a median window of 1, 3 or 5 pixels, received {self.size}: "
+                "choose one of these."
+            )
         if self.kind == "majority":
             check_width(self.size, 3)
         if self.size < 0:
@@ -112,4 +127,7 @@ def check_width(width: int, example: int) -> None:
         SegcoreError: The width is even or below 1.
     """
     if width < 1 or width % 2 == 0:
-        raise SegcoreError(f"Expected an odd window width of at least 1 pixel, received {width}: take {example} or {width + 1}.")
+        raise SegcoreError(
+            f"Expected an odd window width of at least 1 pixel, received {width}: take "
+            f"{example} or {width + 1}."
+        )

@@ -16,9 +16,11 @@ class PixelSummary:
     """Maps over one image.
 
     Attributes:
-        mask: (H, W) uint8, or uint16 above 255 classes: the most probable class, the first of equal ones.
+        mask: (H, W) uint8, or uint16 above 255 classes: the most probable class, the first of equal
+            ones.
         confidence: (H, W) float32, 1/C..1: its probability.
-        entropy: (H, W) float32, 0..1: Shannon entropy, divided by that of the uniform distribution, log C.
+        entropy: (H, W) float32, 0..1: Shannon entropy, divided by that of the uniform distribution,
+            log C.
     """
 
     mask: npt.NDArray[Any]
@@ -33,7 +35,8 @@ def summarise(probabilities: FloatArray, size: tuple[int, int]) -> PixelSummary:
 
         max p = max u / S,    H = log S - (sum_c u_c log u_c) / S.
 
-    The same as summarising ``resize_probabilities(probabilities, size)``, at a few maps of memory whatever C is.
+    The same as summarising ``resize_probabilities(probabilities, size)``, at a few maps of memory
+    whatever C is.
 
     Args:
         probabilities: (h, w, C) float32, 0..1, rows sum to 1.
@@ -53,4 +56,6 @@ def summarise(probabilities: FloatArray, size: tuple[int, int]) -> PixelSummary:
         total += plane
         spread += plane * np.log(np.maximum(plane, np.float32(1e-12)))
     entropy = np.log(total) - spread / total
-    return PixelSummary(mask, best / total, np.clip(entropy / np.log(max(num_classes, 2)), 0, 1).astype(np.float32))
+    return PixelSummary(
+        mask, best / total, np.clip(entropy / np.log(max(num_classes, 2)), 0, 1).astype(np.float32)
+    )

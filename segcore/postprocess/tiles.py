@@ -1,11 +1,13 @@
 """An image of any size seen through tiles of one size, blended by Gaussian weights.
 
-A network answers worst at the border of what it sees. So tiles overlap, and where several answer for a pixel each counts with
+A network answers worst at the border of what it sees. So tiles overlap, and where several answer
+for a pixel each counts with
 
     w(y, x) = g(y) g(x),    g(i) = max(exp(-(i - m)^2 / (2 s^2)), FLOOR),    m = (n - 1) / 2,  s = n / 8
 
-(Isensee et al.: nnU-Net, Nature Methods 2021). Weights and the grid of tiles are products of rows and columns, so the sum of the
-weights over a pixel is one too and is divided by exactly: a constant answer comes out as that constant, without a seam.
+(Isensee et al.: nnU-Net, Nature Methods 2021). Weights and the grid of tiles are products of rows
+and columns, so the sum of the weights over a pixel is one too and is divided by exactly: a constant
+answer comes out as that constant, without a seam.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,9 +62,14 @@ def plan_tiles(size: tuple[int, int], tile: tuple[int, int], overlap: float = 0.
         SegcoreError: A size is not positive, or the overlap is out of range.
     """
     if min(*size, *tile) < 1 or not 0 <= overlap < 1:
-        raise SegcoreError(f"Expected positive sizes and an overlap of 0 to 0.9, received {size}, {tile} and {overlap:g}: change them.")
+        raise SegcoreError(
+            f"Expected positive sizes and an overlap of 0 to 0.9, received {size}, {tile} "
+            f"and {overlap:g}: change them."
+        )
     padded = (max(size[0], tile[0]), max(size[1], tile[1]))
-    rows, columns = (_starts(length, part, overlap) for length, part in zip(padded, tile, strict=True))
+    rows, columns = (
+        _starts(length, part, overlap) for length, part in zip(padded, tile, strict=True)
+    )
     return TileGrid(size, tile, rows, columns, padded)
 
 
@@ -76,7 +83,9 @@ def _starts(length: int, part: int, overlap: float) -> tuple[int, ...]:
 def gaussian_window(length: int) -> FloatArray:
     """Return g of the module's docstring, (length,) float32 in FLOOR..1, symmetric."""
     offset = np.arange(length) - (length - 1) / 2
-    return np.maximum(np.exp(-(offset**2) / (2 * (length * SIGMA_SHARE) ** 2)), FLOOR).astype(np.float32)
+    return np.maximum(np.exp(-(offset**2) / (2 * (length * SIGMA_SHARE) ** 2)), FLOOR).astype(
+        np.float32
+    )
 
 
 def cut_tiles(image: Image, grid: TileGrid) -> Iterator[Image]:
@@ -85,7 +94,11 @@ def cut_tiles(image: Image, grid: TileGrid) -> Iterator[Image]:
     extra = (grid.padded[0] - height, grid.padded[1] - width)
     if any(extra):
         before = (extra[0] // 2, extra[1] // 2)
-        image = np.pad(image, [(b, e - b) for b, e in zip(before, extra, strict=True)] + [(0, 0)], mode="symmetric")
+        image = np.pad(
+            image,
+            [(b, e - b) for b, e in zip(before, extra, strict=True)] + [(0, 0)],
+            mode="symmetric",
+        )
     for top, left in grid.corners:
         yield image[top : top + grid.tile[0], left : left + grid.tile[1]]
 
@@ -110,7 +123,10 @@ def blend_tiles(answers: Iterable[FloatArray], grid: TileGrid) -> FloatArray:
     found = 0
     for (top, left), answer in zip(corners, answers, strict=False):
         if answer.shape[:2] != grid.tile:
-            raise SegcoreError(f"Expected an answer of {grid.tile} for each tile, received {answer.shape}: choose another network.")
+            raise SegcoreError(
+                f"Expected an answer of {grid.tile} for each tile, received "
+                f"{answer.shape}: choose another network."
+            )
         if len(corners) == 1:
             total = np.array(answer, np.float32)
         else:
@@ -119,7 +135,9 @@ def blend_tiles(answers: Iterable[FloatArray], grid: TileGrid) -> FloatArray:
             total[top : top + grid.tile[0], left : left + grid.tile[1]] += window * answer
         found += 1
     if total is None or found != len(corners):
-        raise SegcoreError(f"Expected answers for {len(corners)} tiles, received {found}: predict the image again.")
+        raise SegcoreError(
+            f"Expected answers for {len(corners)} tiles, received {found}: predict the image again."
+        )
     if len(corners) > 1:
         total /= _summed(weights[0], grid.rows, grid.padded[0])[:, None, None]
         total /= _summed(weights[1], grid.columns, grid.padded[1])[None, :, None]
@@ -136,7 +154,10 @@ def _summed(weights: FloatArray, starts: Sequence[int], length: int) -> FloatArr
 
 
 def through_tiles(
-    image: Image, tile: tuple[int, int], overlap: float, answer: Callable[[Iterable[Image]], Iterable[FloatArray]]
+    image: Image,
+    tile: tuple[int, int],
+    overlap: float,
+    answer: Callable[[Iterable[Image]], Iterable[FloatArray]],
 ) -> FloatArray:
     """Return what ``answer`` says of an image's tiles, blended.
 

@@ -36,10 +36,12 @@ class Uncertainty:
 
     Attributes:
         total: Entropy of the mean in bits, 0..log2 C: how unsure the ensemble is.
-        disagreement: The part of it that comes from members contradicting each other, in bits, 0..total: the entropy of the mean
-            less the mean entropy, which is the generalised Jensen-Shannon divergence of the members (Lin, IEEE Trans. Inf. Theory
-            1991) and the mutual information of class and member (Depeweg et al., ICML 2018).
-        dissent: Share of the members that do not vote for the class with most votes, 0..1 (variation ratio, Freeman 1965).
+        disagreement: The part of it that comes from members contradicting each other, in bits,
+            0..total: the entropy of the mean less the mean entropy, which is the generalised
+            Jensen-Shannon divergence of the members (Lin, IEEE Trans. Inf. Theory 1991) and the
+            mutual information of class and member (Depeweg et al., ICML 2018).
+        dissent: Share of the members that do not vote for the class with most votes, 0..1
+            (variation ratio, Freeman 1965).
     """
 
     total: FloatArray
@@ -64,7 +66,10 @@ def measure_uncertainty(members: Iterable[FloatArray]) -> Uncertainty:
             total, votes = np.zeros(member.shape, np.float32), np.zeros(member.shape, np.float32)
             own = np.zeros(member.shape[:2], np.float32)
         if member.shape != total.shape:
-            raise SegcoreError(f"Expected members of one shape, received {total.shape} and {member.shape}: resize them to one size first.")
+            raise SegcoreError(
+                f"Expected members of one shape, received {total.shape} and "
+                f"{member.shape}: resize them to one size first."
+            )
         total += member
         own += entropy(member)
         winner = member.argmax(axis=-1)[..., None]

@@ -1,7 +1,8 @@
 """Many ensembles of the same members, counted in one pass over the images.
 
-A weighting is one row of weights; a subset of the members is a row of zeros and ones. Where all members name the same class at a pixel,
-every weighted mean names it too, so such pixels (most of them) are counted once for all weightings, and only the disputed ones are
+A weighting is one row of weights; a subset of the members is a row of zeros and ones. Where all
+members name the same class at a pixel, every weighted mean names it too, so such pixels (most of
+them) are counted once for all weightings, and only the disputed ones are
 averaged: the price of a weighting falls to that of a tenth of an image.
 """
 
@@ -29,13 +30,17 @@ def subset_weights(num_members: int) -> FloatArray:
         num_members: n, 1 to ``MAX_MEMBERS``.
 
     Returns:
-        (2^n - 1, n) float32; row s holds the binary digits of s + 1, member 0 the lowest. The last row is the whole ensemble.
+        (2^n - 1, n) float32; row s holds the binary digits of s + 1, member 0 the lowest. The last
+        row is the whole ensemble.
 
     Raises:
         SegcoreError: There are too few or too many members.
     """
     if not 1 <= num_members <= MAX_MEMBERS:
-        raise SegcoreError(f"Expected 1 to {MAX_MEMBERS} members to try every subset, received {num_members}: choose fewer.")
+        raise SegcoreError(
+            f"Expected 1 to {MAX_MEMBERS} members to try every subset, received "
+            f"{num_members}: choose fewer."
+        )
     codes = np.arange(1, 2**num_members)
     return (codes[:, None] >> np.arange(num_members) & 1).astype(np.float32)
 
@@ -55,32 +60,46 @@ def draw_weights(num_members: int, count: int, generator: np.random.Generator) -
 
 
 def count_weightings(
-    images: Iterable[tuple[Members, npt.NDArray[np.integer]]], weights: npt.NDArray[np.floating], num_classes: int
+    images: Iterable[tuple[Members, npt.NDArray[np.integer]]],
+    weights: npt.NDArray[np.floating],
+    num_classes: int,
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Count the weighted mean of the members for many weightings, an image at a time.
 
-    The counts are those of ``combine(members, "weighted", row)``, resized to the mask's size, for each row; they differ from it only
-    at pixels whose two best classes are equal to within float32 (about 1e-6).
+    The counts are those of ``combine(members, "weighted", row)``, resized to the mask's size, for
+    each row; they differ from it only at pixels whose two best classes are equal to within float32
+    (about 1e-6).
 
     Args:
-        images: Pairs of one image's members and its true mask (H, W); mask values of ``num_classes`` and above are ignored.
+        images: Pairs of one image's members and its true mask (H, W); mask values of
+            ``num_classes`` and above are ignored.
         weights: (K, n), at least 0, each row with a positive sum; scale does not matter.
         num_classes: C.
 
     Yields:
-        (K, C, C) int64 pixels for each image, [weighting, true, predicted]; sum them, or keep them for a bootstrap.
+        (K, C, C) int64 pixels for each image, [weighting, true, predicted]; sum them, or keep them
+        for a bootstrap.
 
     Raises:
         SegcoreError: Weights are refused, or an image has another number of members or classes.
     """
     table = np.asarray(weights, np.float32)
-    if table.ndim != 2 or not np.isfinite(table).all() or (table < 0).any() or (table.sum(1) <= 0).any():
-        raise SegcoreError("Expected rows of weights of at least 0, each with a positive sum, received others: change the weights.")
+    if (
+        table.ndim != 2
+        or not np.isfinite(table).all()
+        or (table < 0).any()
+        or (table.sum(1) <= 0).any()
+    ):
+        raise SegcoreError(
+            "Expected rows of weights of at least 0, each with a positive sum, received "
+            "others: change the weights."
+        )
     table = table / table.sum(1, keepdims=True)
     for members, mask in images:
         if len(members) != table.shape[1] or any(m.shape[2] != num_classes for m in members):
             raise SegcoreError(
-                f"Expected {table.shape[1]} members of {num_classes} classes for each image, received "
+                f"Expected {table.shape[1]} members of {num_classes} classes for each "
+                "image, received "
                 f"{[m.shape[2] for m in members]}: choose runs over the same classes."
             )
         yield _count_image(members, mask, table, num_classes)
@@ -97,11 +116,16 @@ def count_subsets(
     return count_weightings(images, subset_weights(num_members), num_classes)
 
 
-def _count_image(members: Members, mask: npt.NDArray[np.integer], table: FloatArray, num_classes: int) -> npt.NDArray[np.int64]:
+def _count_image(
+    members: Members, mask: npt.NDArray[np.integer], table: FloatArray, num_classes: int
+) -> npt.NDArray[np.int64]:
     true = mask.reshape(-1).astype(np.int64)
     scored = true < num_classes
     size = (mask.shape[0], mask.shape[1])
-    planes = [resize_planes(np.ascontiguousarray(m.transpose(2, 0, 1)), size).reshape(num_classes, -1) for m in members]
+    planes = [
+        resize_planes(np.ascontiguousarray(m.transpose(2, 0, 1)), size).reshape(num_classes, -1)
+        for m in members
+    ]
     winners = [_argmax(p) for p in planes]
     agreed = scored.copy()
     for winner in winners[1:]:
@@ -156,16 +180,20 @@ def marginal_shares(num_members: int) -> npt.NDArray[np.float64]:
     return shares
 
 
-def marginal_values(scores: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def marginal_values(
+    scores: npt.NDArray[np.floating],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Tell what each member adds to an ensemble.
 
     Args:
-        scores: (2^n - 1,) score of each subset in the order of :func:`subset_weights`, higher is better.
+        scores: (2^n - 1,) score of each subset in the order of :func:`subset_weights`, higher is
+            better.
 
     Returns:
-        Two arrays (n,) float64: the mean gain of adding the member to the others, first averaged over the non-empty subsets of each size
-        that lack it and then over the sizes (Shapley: A value for n-person games, 1953, without the empty ensemble, which has no score);
-        and the loss of the whole ensemble when only this member leaves it. With one member both are NaN.
+        Two arrays (n,) float64: the mean gain of adding the member to the others, first averaged
+        over the non-empty subsets of each size that lack it and then over the sizes (Shapley: A
+        value for n-person games, 1953, without the empty ensemble, which has no score); and the
+        loss of the whole ensemble when only this member leaves it. With one member both are NaN.
     """
     num_members = (len(scores) + 1).bit_length() - 1
     whole = len(scores)
@@ -178,7 +206,9 @@ def marginal_values(scores: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.fl
         by_size: dict[int, list[float]] = {}
         for code in range(1, whole + 1):
             if not code & bit:
-                by_size.setdefault(code.bit_count(), []).append(float(scores[(code | bit) - 1]) - float(scores[code - 1]))
+                by_size.setdefault(code.bit_count(), []).append(
+                    float(scores[(code | bit) - 1]) - float(scores[code - 1])
+                )
         gains[member] = np.mean([np.mean(values) for values in by_size.values()])
         losses[member] = scores[whole - 1] - scores[(whole ^ bit) - 1]
     return gains, losses

@@ -1,7 +1,8 @@
 """A trained network in the form that another program reads, checked by reading it back.
 
-Every form takes images (B, h, w, 3) float32 RGB, 0..255, at the size the network was trained at, and answers with logits
-(B, h, w, C); the softmax is the reader's. The file is only kept if what is read back gives the network's own answers.
+Every form takes images (B, h, w, 3) float32 RGB, 0..255, at the size the network was trained at,
+and answers with logits (B, h, w, C); the softmax is the reader's. The file is only kept if what is
+read back gives the network's own answers.
 """
 
 import shutil
@@ -40,7 +41,8 @@ class Exported:
         reader: What read it back.
         size: (height, width) of its input.
         bytes: Size on disk.
-        trained_in: "bfloat16" or "float16" where the network computes in it and the written form does not; "" else.
+        trained_in: "bfloat16" or "float16" where the network computes in it and the written form
+            does not; "" else.
     """
 
     path: Path
@@ -54,7 +56,11 @@ class Exported:
     def to_json(self) -> dict[str, Any]:
         """Return it for the shell and the pages, with a sentence for people."""
         title, (height, width) = EXPORT_FORMATS[self.form].title, self.size
-        half = f" Trained in {self.trained_in}, it computes in float32 there." if self.trained_in else ""
+        half = (
+            f" Trained in {self.trained_in}, it computes in float32 there."
+            if self.trained_in
+            else ""
+        )
         return {
             "path": str(self.path),
             "form": self.form,
@@ -77,7 +83,8 @@ class Form:
         read: Reads a path and answers images.
         reader: Name of what reads.
         also: Endings of further files that are written beside it.
-        takes_half: Whether it holds networks that compute in half precision; others are written as they compute in float32.
+        takes_half: Whether it holds networks that compute in half precision; others are written as
+            they compute in float32.
     """
 
     suffix: str
@@ -163,19 +170,29 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
         out: A new file or folder; the form's ending is added where it lacks.
 
     Raises:
-        SegcoreError: The form is unknown, the place is taken, a package is missing, the form cannot hold this network, or it
-            answers otherwise when read back. Nothing is left behind then.
+        SegcoreError: The form is unknown, the place is taken, a package is missing, the form cannot
+            hold this network, or it answers otherwise when read back. Nothing is left behind then.
     """
     if to not in FORMS:
         raise unknown("export format", to, EXPORT_FORMATS)
     form = FORMS[to]
-    out = out if not form.suffix or out.suffix == form.suffix else out.with_name(out.name + form.suffix)
+    out = (
+        out
+        if not form.suffix or out.suffix == form.suffix
+        else out.with_name(out.name + form.suffix)
+    )
     if out.exists():
-        raise SegcoreError(f"Expected a new place for the network, received {out}, which exists: choose another.")
+        raise SegcoreError(
+            f"Expected a new place for the network, received {out}, which exists: choose another."
+        )
     loaded = load_network(model_path)
     model = loaded if form.takes_half else in_float32(loaded)
     _, height, width, _ = model.input_shape
-    images = np.random.default_rng(0).uniform(0, 255, (CHECKED_IMAGES, height, width, 3)).astype(np.float32)
+    images = (
+        np.random.default_rng(0)
+        .uniform(0, 255, (CHECKED_IMAGES, height, width, 3))
+        .astype(np.float32)
+    )
     expected = _softmax(np.asarray(model(images, training=False)))
     partial = out.with_name(f".{out.name}.partial{form.suffix}")
     try:
@@ -187,21 +204,30 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
             raise
         except Exception as error:  # converters raise whatever they meet
             first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise SegcoreError(f"The form {to} cannot hold this network ({first}): choose another form.") from error
+            raise SegcoreError(
+                f"The form {to} cannot hold this network ({first}): choose another form."
+            ) from error
         if not difference <= TOLERANCE:
             raise SegcoreError(
-                f"Expected the network's own answers from the form {to}, received others ({difference:.1e} away): choose another form."
+                f"Expected the network's own answers from the form {to}, received others "
+                f"({difference:.1e} away): choose another form."
             )
         for suffix in form.also:
             partial.with_suffix(suffix).replace(out.with_suffix(suffix))
         partial.replace(out)
     except OSError as error:
-        raise SegcoreError(f"The network cannot be written to {out} ({error.strerror}): choose another place.") from error
+        raise SegcoreError(
+            f"The network cannot be written to {out} ({error.strerror}): choose another place."
+        ) from error
     finally:
         _remove(partial)
         for suffix in form.also:
             _remove(partial.with_suffix(suffix))
-    files = [out, *(out.with_suffix(s) for s in form.also)] if out.is_file() else [p for p in out.rglob("*") if p.is_file()]
+    files = (
+        [out, *(out.with_suffix(s) for s in form.also)]
+        if out.is_file()
+        else [p for p in out.rglob("*") if p.is_file()]
+    )
     return Exported(
         out,
         to,

@@ -18,7 +18,8 @@ INSTALL: dict[str, str] = {
 def require(name: str) -> ModuleType:
     """Import an optional package.
 
-    OpenVINO reports its own import to its maker's server unless the package that does so is missing; here it always is.
+    OpenVINO reports its own import to its maker's server unless the package that does so is
+    missing; here it always is.
 
     Args:
         name: A key of :data:`INSTALL`.
@@ -31,7 +32,10 @@ def require(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except (ImportError, OSError) as error:
-        raise SegcoreError(f"Expected the package {name}, found none ({error}): {INSTALL[name]}, or choose another way.") from error
+        raise SegcoreError(
+            f"Expected the package {name}, found none ({error}): {INSTALL[name]}, or "
+            "choose another way."
+        ) from error
 
 
 def is_installed(name: str) -> bool:

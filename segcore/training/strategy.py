@@ -14,35 +14,48 @@ from segcore.errors import SegcoreError
 
 
 def configure(
-    device: str, precision: str = "float32", deterministic: bool = False, hosts: Sequence[str] = (), task: int = 0
+    device: str,
+    precision: str = "float32",
+    deterministic: bool = False,
+    hosts: Sequence[str] = (),
+    task: int = 0,
 ) -> tf.distribute.Strategy:
     """Choose devices and precision for this process; call it before anything is built.
 
     Args:
-        device: "auto" (the first GPU, else the CPU), "cpu", or "gpu:0"; several as "gpu:0,gpu:1"; "cluster": all that it sees.
-            Numbers are the machine's, also where ``CUDA_VISIBLE_DEVICES`` shows this process only some of its GPUs.
+        device: "auto" (the first GPU, else the CPU), "cpu", or "gpu:0"; several as "gpu:0,gpu:1";
+            "cluster": all that it sees. Numbers are the machine's, also where
+            ``CUDA_VISIBLE_DEVICES`` shows this process only some of its GPUs.
         precision: A name in ``catalog.PRECISIONS``; set for every layer made afterwards.
         deterministic: Whether operations must repeat bit for bit.
-        hosts: Machines that train one network together, as "address:port"; empty for this one alone.
+        hosts: Machines that train one network together, as "address:port"; empty for this one
+            alone.
         task: Which of them this process is.
 
     Returns:
-        TensorFlow's default strategy for one device, a ``MirroredStrategy`` for several, a ``MultiWorkerMirroredStrategy`` for
-        several machines (it waits until all of them have come).
+        TensorFlow's default strategy for one device, a ``MirroredStrategy`` for several, a
+        ``MultiWorkerMirroredStrategy`` for several machines (it waits until all of them have come).
 
     Raises:
-        SegcoreError: There is no such device, it is too late to choose, or the precision does not suit it.
+        SegcoreError: There is no such device, it is too late to choose, or the precision does not
+            suit it.
     """
     gpus = tf.config.list_physical_devices("GPU")
     chosen = _choose(device, _numbers(len(gpus)))
     if precision == "mixed_float16" and not chosen:
-        raise SegcoreError("Expected a GPU for the precision mixed_float16, found none: choose float32 or mixed_bfloat16.")
+        raise SegcoreError(
+            "Expected a GPU for the precision mixed_float16, found none: choose float32 or "
+            "mixed_bfloat16."
+        )
     try:
         tf.config.set_visible_devices([gpus[i] for i in chosen], "GPU")
         for index in chosen:
             tf.config.experimental.set_memory_growth(gpus[index], True)
     except (RuntimeError, ValueError) as error:
-        raise SegcoreError(f"Expected to choose the device {device!r} before the first network, one was built: start anew.") from error
+        raise SegcoreError(
+            f"Expected to choose the device {device!r} before the first network, one was "
+            "built: start anew."
+        ) from error
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(precision)
@@ -58,12 +71,15 @@ def _join(hosts: Sequence[str], task: int, gpu: bool) -> tf.distribute.Strategy:
     cluster = {"cluster": {"worker": list(hosts)}, "task": {"type": "worker", "index": task}}
     os.environ["TF_CONFIG"] = json.dumps(cluster)
     implementation = tf.distribute.experimental.CommunicationImplementation
-    options = tf.distribute.experimental.CommunicationOptions(implementation=implementation.AUTO if gpu else implementation.RING)
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=implementation.AUTO if gpu else implementation.RING
+    )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise SegcoreError(
-            f"Expected to meet {len(hosts)} machines as {hosts[task]}, which failed ({str(error).splitlines()[0][:150]}): check the "
+            f"Expected to meet {len(hosts)} machines as {hosts[task]}, which failed "
+            f"({str(error).splitlines()[0][:150]}): check the "
             "addresses, that their ports are free and open, and that a worker was started on each."
         ) from error
 
@@ -82,16 +98,27 @@ def together(hosts: Sequence[str]) -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.DeadlineExceededError,
+    ) as error:
         if not hosts:
             raise
-        raise SegcoreError("Expected all machines to stay, lost one: see that each can be reached, then resume the run.") from error
+        raise SegcoreError(
+            "Expected all machines to stay, lost one: see that each can be reached, then "
+            "resume the run."
+        ) from error
 
 
 def _numbers(found: int) -> list[str]:
     """The machine's numbers of the GPUs that this process sees, in its own order."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [str(i) for i in range(found)] if shown is None else [part.strip() for part in shown.split(",")][:found]
+    return (
+        [str(i) for i in range(found)]
+        if shown is None
+        else [part.strip() for part in shown.split(",")][:found]
+    )
 
 
 def _choose(device: str, numbers: list[str]) -> list[int]:
@@ -99,23 +126,32 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
         return []
     if device == "auto":
         return [0]
-    if device.partition(":")[0] == "cluster":  # this process sees the GPUs that the cluster gave it, and no other
+    if (
+        device.partition(":")[0] == "cluster"
+    ):  # this process sees the GPUs that the cluster gave it, and no other
         return list(range(len(numbers)))
     names = [name.strip() for name in device.split(",")]
     if not all(re.fullmatch(r"gpu:\d+", name) for name in names) or len(set(names)) != len(names):
-        raise SegcoreError(f"Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received {device!r}: write it in that form.")
+        raise SegcoreError(
+            "Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received "
+            f"{device!r}: write it in that form."
+        )
     for name in names:
         if name[4:] not in numbers:
             listed = ", ".join(f"gpu:{number}" for number in numbers) or "no GPU"
-            raise SegcoreError(f"Expected the device {name!r}, found {listed}: choose 'auto' or 'cpu', or check the driver.")
+            raise SegcoreError(
+                f"Expected the device {name!r}, found {listed}: choose 'auto' or 'cpu', or "
+                "check the driver."
+            )
     return [numbers.index(name[4:]) for name in names]
 
 
 def rewrite_graphs(wanted: bool) -> None:
     """Say whether TensorFlow rewrites the graphs that are traced from now on.
 
-    Rewriting folds batch normalisation into convolutions, which pays when predicting with fixed weights. A
-    training step has little to fold, and on a CPU the rewriting would take longer than tracing it did.
+    Rewriting folds batch normalisation into convolutions, which pays when predicting with fixed
+    weights. A training step has little to fold, and on a CPU the rewriting would take longer than
+    tracing it did.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not wanted})
 
@@ -129,6 +165,12 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     """Name what a strategy runs on: "CPU", "NVIDIA H100", "2 x NVIDIA H100"."""
     gpus = tf.config.get_visible_devices("GPU")
     if not gpus:
-        return "CPU" if strategy.num_replicas_in_sync == 1 else f"{strategy.num_replicas_in_sync} x CPU"
+        return (
+            "CPU"
+            if strategy.num_replicas_in_sync == 1
+            else f"{strategy.num_replicas_in_sync} x CPU"
+        )
     name = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
-    return f"{strategy.num_replicas_in_sync} x {name}" if strategy.num_replicas_in_sync > 1 else name
+    return (
+        f"{strategy.num_replicas_in_sync} x {name}" if strategy.num_replicas_in_sync > 1 else name
+    )

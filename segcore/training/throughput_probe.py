@@ -30,16 +30,22 @@ def measured_config(config: TrainConfig) -> TrainConfig:
     """Return the config that is measured for another: with random weights, which are as fast, and the whole network trained."""
     recipe = dataclasses.replace(config.recipe, freeze_epochs=0)
     return dataclasses.replace(
-        config, model=dataclasses.replace(config.model, weights="none"), recipe=recipe, submodels="", member=0, group=""
+        config,
+        model=dataclasses.replace(config.model, weights="none"),
+        recipe=recipe,
+        submodels="",
+        member=0,
+        group="",
     )
 
 
 def measure(run: RunFolder, dataset: Dataset) -> None:
     """Make a few training and validation steps of a config and write ``pace.json`` into its folder.
 
-    It holds ``format``, ``seconds_per_epoch`` (training and validation steps, without the graphs that are built once),
-    ``images_per_second`` (of training), ``first_step`` (seconds, building the graph), ``steps`` (timed), ``memory`` (bytes, the most
-    that was in use: of the process, or of the GPU that used most), ``device`` and ``measured`` (seconds since 1970).
+    It holds ``format``, ``seconds_per_epoch`` (training and validation steps, without the graphs
+    that are built once), ``images_per_second`` (of training), ``first_step`` (seconds, building the
+    graph), ``steps`` (timed), ``memory`` (bytes, the most that was in use: of the process, or of
+    the GPU that used most), ``device`` and ``measured`` (seconds since 1970).
 
     Args:
         run: A folder whose config is a :class:`TrainConfig`.
@@ -51,9 +57,14 @@ def measure(run: RunFolder, dataset: Dataset) -> None:
     """
     config = run.config
     if not isinstance(config, TrainConfig):
-        raise SegcoreError(f"Expected a config of a training run to measure, received one of kind {config.kind!r}: choose another.")
+        raise SegcoreError(
+            "Expected a config of a training run to measure, received one of kind "
+            f"{config.kind!r}: choose another."
+        )
     with Progress(run, message="Preparing") as progress:
-        run.write_json("pace", _Measured(run, measured_config(config), dataset, progress, 0).measure())
+        run.write_json(
+            "pace", _Measured(run, measured_config(config), dataset, progress, 0).measure()
+        )
 
 
 class _Measured(Training):
@@ -68,7 +79,14 @@ class _Measured(Training):
         if self.validation:
             self.progress.say("Building the graph for validation")
             looks = -(-len(self.validation) // batch)
-            seconds += looks * self._time(lambda: ordered_batches(self.reader, self.validation, batch), self.learner.validate, 0.5)[2]
+            seconds += (
+                looks
+                * self._time(
+                    lambda: ordered_batches(self.reader, self.validation, batch),
+                    self.learner.validate,
+                    0.5,
+                )[2]
+            )
         return {
             "format": FORMAT,
             "seconds_per_epoch": seconds,
@@ -85,7 +103,10 @@ class _Measured(Training):
         return self.learner.train(batch, 0.0)
 
     def _time(
-        self, batches: Callable[[], Generator[Batch, None, None]], make: Callable[[Batch], Outcome], begun: float
+        self,
+        batches: Callable[[], Generator[Batch, None, None]],
+        make: Callable[[Batch], Outcome],
+        begun: float,
     ) -> tuple[float, int, float]:
         """Make steps, over and over the batches where they are few; return (seconds of the first, steps after it, seconds of one)."""
         pending: deque[Outcome] = deque()
@@ -103,15 +124,22 @@ class _Measured(Training):
                     self.progress.say("Timing steps")
                     continue
                 steps += 1
-                share = min(1.0, max(gone / MOST_SECONDS, min(gone / LEAST_SECONDS, steps / LEAST_STEPS)))
-                self.progress.update(progress=begun + share * (0.5 if self.validation else 1.0), message=f"Timing steps: {steps}")
+                share = min(
+                    1.0, max(gone / MOST_SECONDS, min(gone / LEAST_SECONDS, steps / LEAST_STEPS))
+                )
+                self.progress.update(
+                    progress=begun + share * (0.5 if self.validation else 1.0),
+                    message=f"Timing steps: {steps}",
+                )
                 if share == 1.0:
                     break
         self._settle(pending, scores)
         return first, steps, (time.monotonic() - clock) / steps
 
 
-def chain_closing(generators: Iterable[Generator[Batch, None, None]]) -> Generator[Batch, None, None]:
+def chain_closing(
+    generators: Iterable[Generator[Batch, None, None]],
+) -> Generator[Batch, None, None]:
     """Yield from one generator after another; closing this one closes the one at work, and with it the threads that read ahead."""
     for generator in generators:
         with closing(generator):

@@ -28,10 +28,21 @@ def work(run: RunFolder) -> int:
     try:
         pid, created = processes.identity()
         started = run.status().started or time.time()
-        run.beat(state="running", pid=pid, process_created=created, started=started, cause="", finished=None, message="Starting")
+        run.beat(
+            state="running",
+            pid=pid,
+            process_created=created,
+            started=started,
+            cause="",
+            finished=None,
+            message="Starting",
+        )
         config = run.config
         if not isinstance(config, TuneConfig):
-            raise SegcoreError(f"Expected a study, received {run.id!r} of kind {config.kind!r}: name a run of kind 'tune'.")
+            raise SegcoreError(
+                f"Expected a study, received {run.id!r} of kind {config.kind!r}: name a "
+                "run of kind 'tune'."
+            )
         gpus = sum(device.id.startswith("gpu:") for device in list_devices())
         trainer = QueueTrainer(run.folder.parent.parent)
         coordinator = Coordinator(Book(run, config), trainer, config.parallel or max(1, gpus))
@@ -41,7 +52,10 @@ def work(run: RunFolder) -> int:
             run.beat(state="interrupted", cause=STOPPED, seconds_left=None, finished=time.time())
             return 0
         if coordinator.told["best"] is None:
-            raise SegcoreError("No trial came to its end: see the causes of the trials, mend the commonest, and start a new study.")
+            raise SegcoreError(
+                "No trial came to its end: see the causes of the trials, mend the "
+                "commonest, and start a new study."
+            )
     except SegcoreError as error:
         return fail(run, str(error))
     except Exception as error:

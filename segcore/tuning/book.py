@@ -1,7 +1,7 @@
 """The study's book: Optuna's storage in the run's folder, and ``study.json``, which tells pages what stands in it.
 
-One process at a time writes, under ``study.lock``; nobody else opens the database. A killed writer leaves trials that are under way,
-which the next one finds with their runs.
+One process at a time writes, under ``study.lock``; nobody else opens the database. A killed writer
+leaves trials that are under way, which the next one finds with their runs.
 """
 
 import math
@@ -25,7 +25,12 @@ from segcore.runs.machine.disk import locked
 from segcore.tuning.proposals import build_pruner, build_sampler, fixed_values, propose, rounded
 
 FORMAT = 1
-STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed", TrialState.RUNNING: "running"}
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
 MIN_IMPORTANCE = 5
 """Finished trials below which no importance is told."""
 
@@ -38,7 +43,8 @@ class Book:
         config: The study.
 
     Raises:
-        SegcoreError: In the constructor and every method: the storage is damaged, newer or cannot be written.
+        SegcoreError: In the constructor and every method: the storage is damaged, newer or cannot
+            be written.
     """
 
     def __init__(self, run: RunFolder, config: TuneConfig) -> None:
@@ -49,10 +55,16 @@ class Book:
         self._weighed: tuple[int, dict[str, float]] = (-1, {})
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.writing():
-            url = URL.create("sqlite", database=str(run.folder / "study.sqlite")).render_as_string(hide_password=False)
+            url = URL.create("sqlite", database=str(run.folder / "study.sqlite")).render_as_string(
+                hide_password=False
+            )
             storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 30}})
             self.study = optuna.create_study(
-                study_name=run.id, storage=storage, direction="maximize", pruner=build_pruner(config), load_if_exists=True
+                study_name=run.id,
+                storage=storage,
+                direction="maximize",
+                pruner=build_pruner(config),
+                load_if_exists=True,
             )
 
     @contextmanager
@@ -69,7 +81,10 @@ class Book:
         except RuntimeError as error:  # Optuna's word for a storage of another version
             if "version" not in str(error):
                 raise
-            raise SegcoreError(f"Expected {path} of this version of Optuna, found another: update, or start a new study.") from error
+            raise SegcoreError(
+                f"Expected {path} of this version of Optuna, found another: update, or "
+                "start a new study."
+            ) from error
         except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
             text = str(error.__cause__ or error).splitlines()[0].lower()
             if "full" in text:
@@ -77,7 +92,10 @@ class Book:
             elif "readonly" in text or "unable to open" in text:
                 mend = "it cannot be written: change its permissions, then resume the study"
             else:
-                mend = f"it may be damaged ({text}): its trials are still among the runs; start a new study"
+                mend = (
+                    f"it may be damaged ({text}): its trials are still among the runs; start a "
+                    "new study"
+                )
             raise SegcoreError(f"Could not use {path}: {mend}.") from error
 
     def trials(self) -> list[FrozenTrial]:
@@ -114,17 +132,32 @@ class Book:
 
     def _verdict(self, number: int, epoch: int) -> str:
         trials = self.trials()
-        mine = max(score for trial in trials if trial.number == number for score in trial.intermediate_values.values())
+        mine = max(
+            score
+            for trial in trials
+            if trial.number == number
+            for score in trial.intermediate_values.values()
+        )
         if self.config.pruner == "hyperband":
-            return f"Not among the best third at epoch {epoch}: its mean IoU was {100 * mine:.1f} % at best."
-        others = [t.intermediate_values.get(epoch) for t in trials if t.state is TrialState.COMPLETE]
+            return (
+                f"Not among the best third at epoch {epoch}: its mean IoU was {100 * mine:.1f} "
+                "% at best."
+            )
+        others = [
+            t.intermediate_values.get(epoch) for t in trials if t.state is TrialState.COMPLETE
+        ]
         middle = statistics.median(score for score in others if score is not None)
-        return f"Its best mean IoU after epoch {epoch} was {100 * mine:.1f} %, the others' median {100 * middle:.1f} %."
+        return (
+            f"Its best mean IoU after epoch {epoch} was {100 * mine:.1f} %, the others' median "
+            f"{100 * middle:.1f} %."
+        )
 
     def _open(self, number: int) -> optuna.trial.Trial:
         return optuna.trial.Trial(self.study, self._ids[number])
 
-    def end(self, number: int, state: TrialState, score: float | None = None, cause: str = "") -> None:
+    def end(
+        self, number: int, state: TrialState, score: float | None = None, cause: str = ""
+    ) -> None:
         """Tell how a trial ended; its cause is kept with it."""
         if cause:
             self.note(number, "cause", cause)
@@ -133,8 +166,9 @@ class Book:
     def importances(self) -> dict[str, float]:
         """Return the share of each parameter in reaching the better trials, largest first; empty below five finished trials.
 
-        By PED-ANOVA (Watanabe, Bansal, Hutter, IJCAI 2023): how far the values of the better half lie from an even spread over
-        the space, one parameter at a time. Shares sum to 1. A sampler that has settled on a value makes it look important.
+        By PED-ANOVA (Watanabe, Bansal, Hutter, IJCAI 2023): how far the values of the better half
+        lie from an even spread over the space, one parameter at a time. Shares sum to 1. A sampler
+        that has settled on a value makes it look important.
         """
         finished = sum(trial.state is TrialState.COMPLETE for trial in self.trials())
         if finished < MIN_IMPORTANCE:
@@ -142,7 +176,9 @@ class Book:
         if self._weighed[0] != finished:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                evaluator = PedAnovaImportanceEvaluator(target_quantile=0.5, evaluate_on_local=False)
+                evaluator = PedAnovaImportanceEvaluator(
+                    target_quantile=0.5, evaluate_on_local=False
+                )
                 shares = get_param_importances(self.study, evaluator=evaluator)
             known = {name: float(share) for name, share in shares.items() if math.isfinite(share)}
             self._weighed = (finished, known)
@@ -182,7 +218,9 @@ class Book:
         }
 
     def _shown(self, trial: FrozenTrial) -> dict[str, Any]:
-        values = {name: trial.params[name] for name in self.config.space.names if name in trial.params}
+        values = {
+            name: trial.params[name] for name in self.config.space.names if name in trial.params
+        }
         span = self.config.space.learning_rate
         if span is not None and "learning_rate" in values:
             values["learning_rate"] = rounded(values["learning_rate"], span)

@@ -1,7 +1,8 @@
 """The loop of a study: follow the trials under way, end the poor ones, begin new ones, tell how it goes.
 
-Nothing is remembered between two rounds but in the book and in the runs' own folders. So a coordinator may be killed at any moment,
-and two that work on one study do what one would: each round of each is one turn under the study's lock.
+Nothing is remembered between two rounds but in the book and in the runs' own folders. So a
+coordinator may be killed at any moment, and two that work on one study do what one would: each
+round of each is one turn under the study's lock.
 """
 
 from typing import Any, Protocol
@@ -88,7 +89,10 @@ class Coordinator:
                     active += 1
             self.told = self.book.publish()
             if not active and self._is_hopeless(trials):
-                raise SegcoreError(f"The first {len(self._failures)} trials all failed, the last so: {self._failures[-1]}")
+                raise SegcoreError(
+                    f"The first {len(self._failures)} trials all failed, the last so: "
+                    f"{self._failures[-1]}"
+                )
             return active > 0
 
     def hold(self) -> None:
@@ -102,11 +106,15 @@ class Coordinator:
 
     def _begin(self, number: int, values: dict[str, Any]) -> None:
         id = self.run_of(number)
-        self.trainer.start(id, trial_config(self.config.base, values, group=self.book.run.id, member=number))
+        self.trainer.start(
+            id, trial_config(self.config.base, values, group=self.book.run.id, member=number)
+        )
         self.book.note(number, "run", id)
 
     def _is_hopeless(self, trials: list[FrozenTrial]) -> bool:
-        return len(self._failures) >= HOPELESS and not any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
+        return len(self._failures) >= HOPELESS and not any(
+            trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials
+        )
 
     def _follow(self, trial: FrozenTrial) -> None:
         """Take over what is new about a trial's run."""
@@ -123,7 +131,12 @@ class Coordinator:
         cause = trial.user_attrs.get("pruned", "")
         for epoch in sorted(set(sight.scores) - set(trial.intermediate_values)):
             verdict = self.book.report(number, epoch, sight.scores[epoch])
-            if verdict and not cause and not status.has_ended and epoch < self.config.base.recipe.epochs:
+            if (
+                verdict
+                and not cause
+                and not status.has_ended
+                and epoch < self.config.base.recipe.epochs
+            ):
                 cause = verdict
                 self.book.note(number, "pruned", cause)
         if status.state == "finished":
@@ -139,7 +152,13 @@ class Coordinator:
         if sight.scores:
             self.book.end(number, TrialState.COMPLETE, max(sight.scores.values()))
         else:
-            self._fail(number, "It ended without a validation score: the validation split may hold no labelled pixel.")
+            self._fail(
+                number,
+                (
+                    "It ended without a validation score: the validation split may hold no "
+                    "labelled pixel."
+                ),
+            )
 
     def _fail(self, number: int, cause: str) -> None:
         self._failures.append(cause)
@@ -150,7 +169,9 @@ class Coordinator:
         retries = trial.user_attrs.get("retries", 0)
         if pruned:
             self.book.end(number, TrialState.PRUNED, cause=pruned)
-            self.trainer.explain(id, f"Ended early by its study. {pruned} Resume it to train it to its end.")
+            self.trainer.explain(
+                id, f"Ended early by its study. {pruned} Resume it to train it to its end."
+            )
         elif trial.user_attrs.get("held"):
             self.book.note(number, "held", False)
             self.trainer.resume(id)
@@ -165,19 +186,28 @@ class Coordinator:
         told = self.told
         trials = told["trials"]
         ended = [row for row in trials if row["state"] != "running"]
-        running = [self._progress.get(row["trial"] - 1, 0.0) for row in trials if row["state"] == "running"]
+        running = [
+            self._progress.get(row["trial"] - 1, 0.0) for row in trials if row["state"] == "running"
+        ]
         best = next((row for row in trials if row["trial"] == told["best"]), None)
         message = f"Trial {len(trials)} of {told['planned']}"
         return {
             "progress": min(1.0, (len(ended) + sum(running)) / told["planned"]),
-            "message": message + (f", best {100 * best['score']:.1f} % (trial {best['trial']})" if best else ""),
+            "message": message
+            + (f", best {100 * best['score']:.1f} % (trial {best['trial']})" if best else ""),
             "mean_iou": best["score"] if best else None,
             "seconds_left": self._seconds_left(ended, running, told["planned"]),
         }
 
-    def _seconds_left(self, ended: list[dict[str, Any]], running: list[float], planned: int) -> float | None:
+    def _seconds_left(
+        self, ended: list[dict[str, Any]], running: list[float], planned: int
+    ) -> float | None:
         """Estimate from the mean length of the trials that have ended, those that failed left out."""
-        lengths = [row["ended"] - row["began"] for row in ended if row["state"] != "failed" and row["ended"] and row["began"]]
+        lengths = [
+            row["ended"] - row["began"]
+            for row in ended
+            if row["state"] != "failed" and row["ended"] and row["began"]
+        ]
         if not lengths:
             return None
         left = planned - len(ended) - sum(running)

@@ -27,7 +27,9 @@ def propose(trial: optuna.trial.Trial, space: SearchSpace) -> dict[str, Any]:
     for name in space.names:
         if name == "learning_rate" and space.learning_rate is not None:
             low, high = space.learning_rate.low, space.learning_rate.high
-            values[name] = rounded(trial.suggest_float(name, low, high, log=True), space.learning_rate)
+            values[name] = rounded(
+                trial.suggest_float(name, low, high, log=True), space.learning_rate
+            )
         else:
             values[name] = trial.suggest_categorical(name, list(space.choices[name]))
     return values
@@ -41,8 +43,8 @@ def rounded(rate: float, span: Range) -> float:
 def build_sampler(config: TuneConfig, number: int) -> BaseSampler:
     """Return the sampler of one trial.
 
-    Its seed is drawn from the study's and the trial's number, so that a study that was stopped or killed goes on with the settings
-    that it would have had.
+    Its seed is drawn from the study's and the trial's number, so that a study that was stopped or
+    killed goes on with the settings that it would have had.
 
     Args:
         config: The study.
@@ -60,7 +62,9 @@ def build_pruner(config: TuneConfig) -> BasePruner:
         return MedianPruner(n_startup_trials=MEDIAN_STARTUP, n_warmup_steps=config.grace)
     if config.pruner == "hyperband":
         epochs = config.base.recipe.epochs
-        return HyperbandPruner(min_resource=min(config.grace, epochs), max_resource=epochs, reduction_factor=3)
+        return HyperbandPruner(
+            min_resource=min(config.grace, epochs), max_resource=epochs, reduction_factor=3
+        )
     return NopPruner()
 
 

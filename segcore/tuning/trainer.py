@@ -38,7 +38,9 @@ class QueueTrainer:
         """Make a run and queue it, unless that was done before."""
         run = self._run(id)
         if not run.folder.is_dir():
-            RunFolder.create(run.folder.parent, id, config).write_status(epochs=config.recipe.epochs)
+            RunFolder.create(run.folder.parent, id, config).write_status(
+                epochs=config.recipe.epochs
+            )
         if run.status().state == "queued":
             jobs.submit(self.workspace, [id])
 
@@ -50,7 +52,14 @@ class QueueTrainer:
         status = run.status()
         lines = run.metrics() if status.started else []
         known = [(line.get("epoch"), line.get("val_mean_iou")) for line in lines]
-        return Sight(status, {epoch: float(score) for epoch, score in known if isinstance(epoch, int) and isinstance(score, (int, float))})
+        return Sight(
+            status,
+            {
+                epoch: float(score)
+                for epoch, score in known
+                if isinstance(epoch, int) and isinstance(score, (int, float))
+            },
+        )
 
     def stop(self, id: str) -> None:
         """Ask a run to save and end; one that is ending already is left to do so."""

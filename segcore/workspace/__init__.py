@@ -1,7 +1,8 @@
 """The left wing's door: one object for all that pages and the shell ask of a workspace folder.
 
-A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question goes through one of its
-shelves, so that a page never reads a pixel or a file itself, and the shell gives the same answers as the pages.
+A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question
+goes through one of its shelves, so that a page never reads a pixel or a file itself, and the shell
+gives the same answers as the pages.
 """
 
 import os
@@ -54,7 +55,8 @@ class Workspace:
         watch: What runs say while they work.
         configs: Configs by name.
         exports: Runs for other trackers.
-        launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at once.
+        launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at
+            once.
         imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
         scenes: One sample with its masks and probabilities, for looking at.
@@ -68,7 +70,8 @@ class Workspace:
         crf: Whether a CRF helps: one image, a whole split, another split.
         predictions: The user's own images, seen by a trained network or an ensemble.
         studies: Settings searched by trials, each a training run of its own.
-        recipe_studies: Recipes that were chosen beforehand, compared with a base over several seeds.
+        recipe_studies: Recipes that were chosen beforehand, compared with a base over several
+            seeds.
         demo: The synthetic set that comes with Segscope.
         steps: Which steps from the demo to a report were done; the start page ticks them.
     """
@@ -80,9 +83,14 @@ class Workspace:
             folder: Its path; None takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
 
         Raises:
-            SegcoreError: The path is a file, the folder cannot be made, or a newer version wrote what is in it.
+            SegcoreError: The path is a file, the folder cannot be made, or a newer version wrote
+                what is in it.
         """
-        self.folder = Path(folder or os.environ.get("SEGCORE_WORKSPACE") or "workspace").expanduser().resolve()
+        self.folder = (
+            Path(folder or os.environ.get("SEGCORE_WORKSPACE") or "workspace")
+            .expanduser()
+            .resolve()
+        )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

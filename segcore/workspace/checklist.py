@@ -29,7 +29,8 @@ class StepShelf:
     def note(self, step: str, dataset: str) -> None:
         """Remember that a step was done with a data set; of the demo nothing is remembered.
 
-        A workspace that cannot be written is looked at all the same: then the step is remembered until the program ends.
+        A workspace that cannot be written is looked at all the same: then the step is remembered
+        until the program ends.
 
         Args:
             step: One of ``NOTED``.
@@ -41,7 +42,9 @@ class StepShelf:
             return
         self._known |= {step, *self._read()}
         with contextlib.suppress(SegcoreError):
-            write_json(self._path, {"format": FORMAT, "done": [s for s in NOTED if s in self._known]})
+            write_json(
+                self._path, {"format": FORMAT, "done": [s for s in NOTED if s in self._known]}
+            )
 
     def done(self) -> dict[str, bool]:
         """Return for each of ``STEPS`` whether it was done."""
@@ -49,7 +52,9 @@ class StepShelf:
         facts = {
             "demo": self._demo.is_open(),
             "data": any(name != DEMO for name in self._datasets.names()),
-            "train": any(row["kind"] == "train" and row["dataset"] != DEMO for row in self._runs.rows()),
+            "train": any(
+                row["kind"] == "train" and row["dataset"] != DEMO for row in self._runs.rows()
+            ),
         }
         return {step: facts.get(step, step in noted) for step in STEPS}
 

@@ -1,8 +1,9 @@
 """What training a network costs, estimated before anything is built: parameters, memory, operations, disk.
 
-Numbers come from :mod:`segcore.catalog.costs`, measured once on the networks of the catalogue and put together here. For pairs that
-were not used to make the table, parameters come out within 20 %, activations within 15 % and operations within a third of what was
-measured (``tests/workspace/launch/test_preflight.py``).
+Numbers come from :mod:`segcore.catalog.costs`, measured once on the networks of the catalogue and
+put together here. For pairs that were not used to make the table, parameters come out within 20 %,
+activations within 15 % and operations within a third of what was measured
+(``tests/workspace/launch/test_preflight.py``).
 """
 
 from dataclasses import dataclass
@@ -40,8 +41,9 @@ class Estimate:
 def network_cost(model: ModelConfig) -> Cost:
     """Return the cost of a network.
 
-    That of FCN-32s with the encoder, and what the architecture has beyond it: known for the encoders "tiny" and "resnet50", and
-    taken on the line through these two at this encoder's number of channels.
+    That of FCN-32s with the encoder, and what the architecture has beyond it: known for the
+    encoders "tiny" and "resnet50", and taken on the line through these two at this encoder's number
+    of channels.
     """
     encoder, width = ENCODER_COSTS[model.encoder]
     narrow, wide = (ENCODER_COSTS[name][1] for name in ("tiny", "resnet50"))
@@ -59,12 +61,17 @@ def network_cost(model: ModelConfig) -> Cost:
 
 
 def training_bytes(
-    model: ModelConfig, size: tuple[int, int], batch: int, num_classes: int, optimizer: str = "adam", precision: str = "float32"
+    model: ModelConfig,
+    size: tuple[int, int],
+    batch: int,
+    num_classes: int,
+    optimizer: str = "adam",
+    precision: str = "float32",
 ) -> int:
     """Estimate the memory of a training step.
 
-    Parameters, their gradients and the optimizer's copies, and for each image the activations that the backward pass needs and
-    five float maps of the logits (loss, softmax, gradients).
+    Parameters, their gradients and the optimizer's copies, and for each image the activations that
+    the backward pass needs and five float maps of the logits (loss, softmax, gradients).
 
     Args:
         model: Which network.
@@ -78,7 +85,11 @@ def training_bytes(
     copies = 2 + OPTIMIZER_COPIES.get(optimizer, 2)
     width = FLOAT if precision == "float32" else 2
     pixels = size[0] * size[1] * batch
-    return int(FRAMEWORK + FLOAT * copies * cost.parameters * 1e6 + pixels * (width * cost.activations + 5 * FLOAT * num_classes))
+    return int(
+        FRAMEWORK
+        + FLOAT * copies * cost.parameters * 1e6
+        + pixels * (width * cost.activations + 5 * FLOAT * num_classes)
+    )
 
 
 def estimate(config: TrainConfig, num_classes: int) -> Estimate:
@@ -90,7 +101,14 @@ def estimate(config: TrainConfig, num_classes: int) -> Estimate:
     masks = 4 * min(config.recipe.epochs, KEPT_EPOCHS) * pixels * MASK_BYTES_A_PIXEL
     return Estimate(
         parameters,
-        training_bytes(config.model, config.size, config.recipe.batch_size, num_classes, config.recipe.optimizer, config.recipe.precision),
+        training_bytes(
+            config.model,
+            config.size,
+            config.recipe.batch_size,
+            num_classes,
+            config.recipe.optimizer,
+            config.recipe.precision,
+        ),
         int(FLOAT * parameters * (1 + copies) + masks),
         3000 * pixels * cost.operations,
     )

@@ -60,14 +60,19 @@ class Demo:
         """Draw the synthetic set and bring in its trained members; nothing is done twice.
 
         Returns:
-            ``{"dataset": name, "runs": [ids of the training runs], "ensemble": id of the evaluation}``.
+            ``{"dataset": name, "runs": [ids of the training runs], "ensemble": id of the
+            evaluation}``.
 
         Raises:
-            SegcoreError: The members that come with Segscope are missing, or the workspace cannot be written.
+            SegcoreError: The members that come with Segscope are missing, or the workspace cannot
+                be written.
         """
         stored = sorted((ASSETS / "runs").glob("*/config.json"))
         if not stored:
-            raise SegcoreError(f"Expected the demo's members in {ASSETS}, found none: make them with `segscope demo --rebuild {ASSETS}`.")
+            raise SegcoreError(
+                f"Expected the demo's members in {ASSETS}, found none: make them with "
+                f"`segscope demo --rebuild {ASSETS}`."
+            )
         if not self.is_open():
             make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
         self._runs.folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +85,11 @@ class Demo:
                 partial.rename(target)
         names = [config.parent.name for config in stored]
         ensembles = [n for n in names if f"-mean{MEMBERS}" in n]
-        return {"dataset": NAME, "runs": [n for n in names if "--" not in n], "ensemble": ensembles[0] if ensembles else None}
+        return {
+            "dataset": NAME,
+            "runs": [n for n in names if "--" not in n],
+            "ensemble": ensembles[0] if ensembles else None,
+        }
 
     def train_further(self) -> list[str]:
         """Queue one more member like the five, with a seed of its own, and return its id in a list.
@@ -94,16 +103,23 @@ class Demo:
     def rebuild(self, target: Path, progress: Progress | None = None) -> dict[str, Any]:
         """Train the members anew in this workspace and write the demo's runs into ``target``.
 
-        Takes some ten minutes on two cores. Only what the demo shows is kept: configs, histories, weights, counts of
-        validation and test, and probabilities and CRF masks of the first test scenes.
+        Takes some ten minutes on two cores. Only what the demo shows is kept: configs, histories,
+        weights, counts of validation and test, and probabilities and CRF masks of the first test
+        scenes.
 
         Raises:
             SegcoreError: The workspace has a demo already, pydensecrf is missing, or a run fails.
         """
         if self.is_open():
-            raise SegcoreError("Expected a workspace without the demo to rebuild it in: name a new one with --workspace.")
+            raise SegcoreError(
+                "Expected a workspace without the demo to rebuild it in: name a new one "
+                "with --workspace."
+            )
         if not is_available():
-            raise SegcoreError("Expected pydensecrf to rebuild the demo, found none: install it first (requirements.txt).")
+            raise SegcoreError(
+                "Expected pydensecrf to rebuild the demo, found none: install it first "
+                "(requirements.txt)."
+            )
         make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
         members = self._runs.train(CONFIG, MEMBERS)
         self._runs.wait(members, progress)
@@ -123,7 +139,11 @@ class Demo:
         shown = {s.id for s in self._datasets.open(NAME).select("test")[:SCENES_SHOWN]}
         for run in runs:
             copy = target / "runs" / run
-            shutil.copytree(self._runs.folder / run, copy, ignore=shutil.ignore_patterns("checkpoints", "*.lock", "log.txt"))
+            shutil.copytree(
+                self._runs.folder / run,
+                copy,
+                ignore=shutil.ignore_patterns("checkpoints", "*.lock", "log.txt"),
+            )
             for file in [*copy.glob("probabilities/*/*.prob"), *copy.glob("masks/*/*/*.mask")]:
                 if file.stem not in shown:
                     file.unlink()
@@ -132,17 +152,23 @@ class Demo:
 def _store_in_half_precision(model: Path) -> None:
     """Round the weights of a ``.keras`` file to float16 and pack it again, at half the size; Keras reads it as before.
 
-    Done before anything is predicted, so that what comes with Segscope is what these very weights predict.
+    Done before anything is predicted, so that what comes with Segscope is what these very weights
+    predict.
     """
     with zipfile.ZipFile(model) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    with h5py.File(io.BytesIO(parts["model.weights.h5"])) as source, h5py.File(packed := io.BytesIO(), "w") as halved:
+    with (
+        h5py.File(io.BytesIO(parts["model.weights.h5"])) as source,
+        h5py.File(packed := io.BytesIO(), "w") as halved,
+    ):
         halved.attrs.update(source.attrs)
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 values = item[()]
-                made = halved.create_dataset(name, data=values.astype(np.float16) if values.dtype == np.float32 else values)
+                made = halved.create_dataset(
+                    name, data=values.astype(np.float16) if values.dtype == np.float32 else values
+                )
             else:
                 made = halved.require_group(name)
             made.attrs.update(item.attrs)

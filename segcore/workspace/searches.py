@@ -26,10 +26,12 @@ class Study:
         run: Id of its run.
         config: What it searches.
         status: How its run is going.
-        trials: One mapping a trial, in order: trial (from 1), run, state ("complete", "pruned", "failed" or "running"), values (what was
-            varied, by name), score (best validation mean IoU, 0..1, or None), scores (by epoch, as text), cause, began, ended; and for
-            those under way doing and progress of their run.
-        importances: Share of each varied setting in reaching the better trials, largest first; empty while too few have finished.
+        trials: One mapping a trial, in order: trial (from 1), run, state ("complete", "pruned",
+            "failed" or "running"), values (what was varied, by name), score (best validation mean
+            IoU, 0..1, or None), scores (by epoch, as text), cause, began, ended; and for those
+            under way doing and progress of their run.
+        importances: Share of each varied setting in reaching the better trials, largest first;
+            empty while too few have finished.
     """
 
     run: str
@@ -50,7 +52,10 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """Return the study as the shell prints it."""
-        status = {key: getattr(self.status, key) for key in ("state", "cause", "progress", "message", "seconds_left")}
+        status = {
+            key: getattr(self.status, key)
+            for key in ("state", "cause", "progress", "message", "seconds_left")
+        }
         return {
             "run": self.run,
             "dataset": self.config.dataset,
@@ -78,7 +83,11 @@ class StudyShelf:
 
     def ids(self, dataset: str | None = None) -> list[str]:
         """Return the ids of all studies, newest first; with a name, those on one data set."""
-        return [run.id for run in list_runs(self._runs.folder) if run.kind == "tune" and dataset in (None, run.dataset)]
+        return [
+            run.id
+            for run in list_runs(self._runs.folder)
+            if run.kind == "tune" and dataset in (None, run.dataset)
+        ]
 
     def start(self, config: TuneConfig) -> str:
         """Queue a study and return the id of its run.
@@ -114,18 +123,28 @@ class StudyShelf:
         folder = self._runs.open(run)
         config = folder.config
         if not isinstance(config, TuneConfig):
-            raise SegcoreError(f"Expected a study, received {run!r}, which is of kind {config.kind}: see the tune page for the studies.")
+            raise SegcoreError(
+                f"Expected a study, received {run!r}, which is of kind {config.kind}: see "
+                "the tune page for the studies."
+            )
         told = folder.read_json("study") if (folder.folder / "study.json").exists() else {}
         try:
             trials = tuple(self._with_progress(row) for row in told.get("trials", []))
-            importances = {str(name): float(share) for name, share in told.get("importances", {}).items()}
+            importances = {
+                str(name): float(share) for name, share in told.get("importances", {}).items()
+            }
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise SegcoreError(f"Expected trials in {folder.folder / 'study.json'}, found another thing: resume the study.") from error
+            raise SegcoreError(
+                f"Expected trials in {folder.folder / 'study.json'}, found another thing: "
+                "resume the study."
+            ) from error
         return Study(run, config, folder.status(), trials, importances)
 
     def _with_progress(self, row: dict[str, Any]) -> dict[str, Any]:
         """Add to a trial under way how its run is going."""
-        if {"trial", "run", "state", "values", "score", "scores", "cause", "began", "ended"} - set(row):
+        if {"trial", "run", "state", "values", "score", "scores", "cause", "began", "ended"} - set(
+            row
+        ):
             raise KeyError(row["trial"])
         if row["state"] != "running" or not row["run"]:
             return row

@@ -48,7 +48,15 @@ class SplitShelf:
         return undo_splits(self._datasets.open(name))
 
     def make_folds(
-        self, name: str, folds: int, method: str, seed: int, *, group_by: str = "", hold_out: str = "", save: bool = True
+        self,
+        name: str,
+        folds: int,
+        method: str,
+        seed: int,
+        *,
+        group_by: str = "",
+        hold_out: str = "",
+        save: bool = True,
     ) -> dict[str, Any]:
         """Part a data set into k folds, each a data set of its own that is trained and scored like any other.
 
@@ -58,17 +66,22 @@ class SplitShelf:
             method: A name in ``splits.METHODS``.
             seed: Seed of the draw.
             group_by: A name in ``splits.GROUPINGS``, for "grouped".
-            hold_out: A split of today that stays as it is in every fold, "test"; "" parts all samples.
+            hold_out: A split of today that stays as it is in every fold, "test"; "" parts all
+                samples.
             save: Whether to write them; False only tells what they would be.
 
         Returns:
-            ``dataset, method, seed, folds``: for each fold ``name, splits`` {split: samples} and ``report``.
+            ``dataset, method, seed, folds``: for each fold ``name, splits`` {split: samples} and
+            ``report``.
 
         Raises:
-            SegcoreError: There is no such data set, method or split, too few samples or groups, or a fold's name is taken.
+            SegcoreError: There is no such data set, method or split, too few samples or groups, or
+                a fold's name is taken.
         """
         dataset, counts = self._datasets.open(name), self._datasets.counts_by_sample(name)
-        assigned = make_folds(dataset, folds, method, seed, counts=counts, group_by=group_by, hold_out=hold_out)
+        assigned = make_folds(
+            dataset, folds, method, seed, counts=counts, group_by=group_by, hold_out=hold_out
+        )
         if save:
             write_folds(dataset, assigned, self._datasets.folder, f"{method}, seed {seed}")
         rows = []
@@ -78,15 +91,21 @@ class SplitShelf:
             rows.append({"name": fold_name(name, number), "splits": sizes, "report": report})
         return {"dataset": name, "method": method, "seed": seed, "folds": rows}
 
-    def crops(self, name: str, split: str, progress: Progress | None = None) -> dict[float, CropShares]:
+    def crops(
+        self, name: str, split: str, progress: Progress | None = None
+    ) -> dict[float, CropShares]:
         """Measure what windows of half, a quarter and an eighth of a side do to the shares of the pixels.
 
-        See :func:`segcore.data.balance.crop_shares.measure_crops`; the keys are those parts of a side.
+        See :func:`segcore.data.balance.crop_shares.measure_crops`; the keys are those parts of a
+        side.
 
         Raises:
             SegcoreError: There is no such data set or split, or a mask cannot be read.
         """
-        return {share: measure_crops(self._datasets.open(name), split, share, progress=progress) for share in WINDOW_SHARES}
+        return {
+            share: measure_crops(self._datasets.open(name), split, share, progress=progress)
+            for share in WINDOW_SHARES
+        }
 
     def folds_of(self, name: str) -> list[str]:
         """Return the names of the folds written of a data set, the first fold first; none where the first is gone."""
@@ -95,7 +114,12 @@ class SplitShelf:
     def fold_scores(self, name: str) -> list[dict[str, Any]]:
         """Return what was learned on each fold of a data set: ``fold, run, mean_iou`` of every finished training, fold by fold."""
         folds = self.folds_of(name)
-        rows = [r for r in self._runs.rows() if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in folds]
+        rows = [
+            r
+            for r in self._runs.rows()
+            if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in folds
+        ]
         return sorted(
-            ({"fold": r["dataset"], "run": r["run"], "mean_iou": r["mean_iou"]} for r in rows), key=lambda r: (r["fold"], r["run"])
+            ({"fold": r["dataset"], "run": r["run"], "mean_iou": r["mean_iou"]} for r in rows),
+            key=lambda r: (r["fold"], r["run"]),
         )

@@ -1,7 +1,7 @@
 """The format of a workspace, ``workspace.json``: an older one is brought up to date when it is opened, a newer one is refused.
 
-Every other file has a format of its own; this number counts what holds for the folder as a whole. A workspace without the file is of
-format 0, or new.
+Every other file has a format of its own; this number counts what holds for the folder as a whole. A
+workspace without the file is of format 0, or new.
 """
 
 import os
@@ -41,10 +41,13 @@ def open_version(workspace: Path) -> int:
         The format that it has now.
 
     Raises:
-        SegcoreError: A newer version wrote it, its file is damaged, or it cannot be brought up to date.
+        SegcoreError: A newer version wrote it, its file is damaged, or it cannot be brought up to
+            date.
     """
     found = _read(workspace)
-    if found == FORMAT or not os.access(workspace, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+    if found == FORMAT or not os.access(
+        workspace, os.W_OK, effective_ids=os.access in os.supports_effective_ids
+    ):
         return found
     with locked(workspace / "workspace.lock"):
         for version in range(_read(workspace), FORMAT):
@@ -59,9 +62,13 @@ def _read(workspace: Path) -> int:
         return 0
     version = read_json(path).get("format")
     if not isinstance(version, int) or version < 0:
-        raise SegcoreError(f'Expected a number as "format" in {path}, found {version!r}: remove that file, and it is made anew.')
+        raise SegcoreError(
+            f'Expected a number as "format" in {path}, found {version!r}: remove that '
+            "file, and it is made anew."
+        )
     if version > FORMAT:
         raise SegcoreError(
-            f"Expected a workspace in format {FORMAT} or older, found {version} in {workspace}: a newer version wrote it; update."
+            f"Expected a workspace in format {FORMAT} or older, found {version} in "
+            f"{workspace}: a newer version wrote it; update."
         )
     return version

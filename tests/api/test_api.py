@@ -43,7 +43,13 @@ COLUMNS = ["id", "name", "support", "iou", "dice", "precision", "recall", "iou_l
 def params(workspace, tmp_path) -> dict:
     model = {"architecture": "unet", "encoder": "tiny", "weights": "none", "size": [32, 64]}
     recipe = {"epochs": 1, "batch_size": 3, "augmentation": "light", "device": "cpu"}
-    return {"dataset": "tiny", "workspace": str(workspace.folder), "label_scores": str(tmp_path / "out" / "scores.csv"), **model, **recipe}
+    return {
+        "dataset": "tiny",
+        "workspace": str(workspace.folder),
+        "label_scores": str(tmp_path / "out" / "scores.csv"),
+        **model,
+        **recipe,
+    }
 
 
 @pytest.fixture
@@ -55,7 +61,11 @@ def at_once(monkeypatch) -> list[str]:
         for run in runs:
             folder = RunFolder(Path(workspace) / "runs" / run)
             folder.write_status(started=time.time())
-            ended = light_work(folder, 1) if folder.config.kind == "evaluate" else worker.work(folder.folder)
+            ended = (
+                light_work(folder, 1)
+                if folder.config.kind == "evaluate"
+                else worker.work(folder.folder)
+            )
             assert ended == 0, folder.status().cause
             worked.append(run)
 
@@ -69,7 +79,11 @@ def test_the_block_runs(params, workspace, at_once) -> None:
     exec(compile(BLOCK, "block", "exec"), names)
     run = names["model"].runs[0]
     config = RunFolder(workspace.runs.folder / run).config
-    assert (config.recipe.loss, config.balance_plan, config.label_map) == ("jaccard_distance", "mlos_count", "")
+    assert (config.recipe.loss, config.balance_plan, config.label_map) == (
+        "jaccard_distance",
+        "mlos_count",
+        "",
+    )
     assert at_once == [run, f"{run}--test"]
 
     # the count table and its distribution
@@ -83,7 +97,11 @@ def test_the_block_runs(params, workspace, at_once) -> None:
     # what was written: the copies of the plan, other splits as they were
     written = workspace.datasets.open("tiny-written")
     assert len(written.select("train")) == table["repeats"].sum()
-    assert {s.split: s.height for s in written.samples} == {"train": 32, "validation": 32, "test": 32}
+    assert {s.split: s.height for s in written.samples} == {
+        "train": 32,
+        "validation": 32,
+        "test": 32,
+    }
     assert {s.width for s in written.select("train")} == {64}
 
     # scores: what the file holds, what the table holds, what the counts say
@@ -114,13 +132,18 @@ def test_members_learn_a_reduced_label_set_and_are_combined(params, workspace, a
     assert len(model.runs) == 2 and at_once[-1].endswith("--validation")
     assert len(scored) == 3 and scored.attrs["split"] == "validation"
     configs = [RunFolder(workspace.runs.folder / run).config for run in model.runs]
-    assert [(c.seed, c.label_map, c.recipe.loss) for c in configs] == [(0, "built", "dice + 0.5*focal"), (1, "built", "dice + 0.5*focal")]
+    assert [(c.seed, c.label_map, c.recipe.loss) for c in configs] == [
+        (0, "built", "dice + 0.5*focal"),
+        (1, "built", "dice + 0.5*focal"),
+    ]
 
 
 def test_a_failed_run_says_why(params, workspace, monkeypatch) -> None:
     def submit(workspace, runs, **_) -> None:
         for run in runs:
-            RunFolder(Path(workspace) / "runs" / run).write_status(state="failed", cause="The disk is full: make room.")
+            RunFolder(Path(workspace) / "runs" / run).write_status(
+                state="failed", cause="The disk is full: make room."
+            )
 
     monkeypatch.setattr(jobs, "submit", submit)
     monkeypatch.setattr(jobs, "refresh", lambda workspace: [])
@@ -149,8 +172,14 @@ def test_without_a_plan_there_is_nothing_to_balance_by(params) -> None:
 
 def test_params_come_from_files_and_wrong_keys_are_named(params, tmp_path) -> None:
     (tmp_path / "p.json").write_text(json.dumps(params))
-    (tmp_path / "p.yaml").write_text("\n".join(f"{key}: {json.dumps(value)}" for key, value in params.items()))
-    assert segcore.api.read_params(tmp_path / "p.json") == segcore.api.read_params(tmp_path / "p.yaml") == params
+    (tmp_path / "p.yaml").write_text(
+        "\n".join(f"{key}: {json.dumps(value)}" for key, value in params.items())
+    )
+    assert (
+        segcore.api.read_params(tmp_path / "p.json")
+        == segcore.api.read_params(tmp_path / "p.yaml")
+        == params
+    )
     (tmp_path / "bad.yaml").write_text("dataset: tiny\nepoch: 3\n")
     with pytest.raises(SegcoreError, match="'epoch': did you mean 'epochs'"):
         segcore.api.read_params(tmp_path / "bad.yaml")
@@ -194,13 +223,24 @@ def test_every_key_is_documented() -> None:
 def test_losses_add_up() -> None:
     made = segcore.api.dice + 0.5 * (segcore.api.focal + 0.2 * segcore.api.boundary)
     assert loss_terms(str(made)) == [(1, "dice"), (0.5, "focal"), (pytest.approx(0.1), "boundary")]
-    exported = {name for name in segcore.api.__all__ if isinstance(getattr(segcore.api, name), segcore.api.Loss)}
+    exported = {
+        name
+        for name in segcore.api.__all__
+        if isinstance(getattr(segcore.api, name), segcore.api.Loss)
+    }
     assert exported == set(LOSSES)
     with pytest.raises(SegcoreError, match="did you mean 'dice'"):
         segcore.api.Loss("dize")
 
 
 def test_the_old_names_are_the_new_ones() -> None:
-    assert segcore.api.Train_Model is segcore.api.train_model and segcore.api.Predict_Model is segcore.api.predict_model
-    assert list(inspect.signature(segcore.api.evaluate).parameters)[:3] == ["model", "params", "ensemble"]
+    assert (
+        segcore.api.Train_Model is segcore.api.train_model
+        and segcore.api.Predict_Model is segcore.api.predict_model
+    )
+    assert list(inspect.signature(segcore.api.evaluate).parameters)[:3] == [
+        "model",
+        "params",
+        "ensemble",
+    ]
     assert dataclasses.is_dataclass(segcore.api.TrainedModel)

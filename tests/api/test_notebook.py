@@ -14,7 +14,9 @@ from segcore.api.params import KEYS
 
 pytestmark = pytest.mark.tensorflow
 
-NOTEBOOK = json.loads((Path(__file__).resolve().parents[2] / "docs" / "camvid.ipynb").read_text("utf-8"))
+NOTEBOOK = json.loads(
+    (Path(__file__).resolve().parents[2] / "docs" / "camvid.ipynb").read_text("utf-8")
+)
 CODE = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
 TREE = ast.parse("\n".join(CODE))
 BLOCK = """
@@ -38,19 +40,39 @@ def test_it_names_only_what_exists() -> None:
     imported = {alias.asname or alias.name for node in imports for alias in node.names}
     known = made | imported | set(segcore.api.__all__) | set(dir(builtins))
     assert {node.id for node in names} - known == set()
-    for call in (node for node in ast.walk(TREE) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+    for call in (
+        node
+        for node in ast.walk(TREE)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ):
         function = getattr(segcore.api, call.func.id, None)
         if function is not None:
-            inspect.signature(function).bind(*call.args, **{keyword.arg: None for keyword in call.keywords})
-    (params,) = (node.value for node in TREE.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "params")
+            inspect.signature(function).bind(
+                *call.args, **{keyword.arg: None for keyword in call.keywords}
+            )
+    (params,) = (
+        node.value
+        for node in TREE.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "params"
+    )
     assert {key.value for key in params.keys} <= set(KEYS)
 
 
 def test_its_outputs_are_there_and_hold_no_place_of_a_machine() -> None:
-    outputs = [output for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code" for output in cell["outputs"]]
-    assert len(outputs) > len(CODE) - 2 and not [output for output in outputs if output["output_type"] == "error"]
+    outputs = [
+        output
+        for cell in NOTEBOOK["cells"]
+        if cell["cell_type"] == "code"
+        for output in cell["outputs"]
+    ]
+    assert len(outputs) > len(CODE) - 2 and not [
+        output for output in outputs if output["output_type"] == "error"
+    ]
     assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert re.findall(r"(?<![\w.:/])/(?:work|tmp|home|root|Users|usr|opt)\b", json.dumps(NOTEBOOK)) == []
+    assert (
+        re.findall(r"(?<![\w.:/])/(?:work|tmp|home|root|Users|usr|opt)\b", json.dumps(NOTEBOOK))
+        == []
+    )
 
 
 @pytest.mark.slow

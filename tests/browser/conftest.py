@@ -68,13 +68,35 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
     def start(script: Path, environment: dict[str, str] | None = None) -> str:
         port, log = _free_port(), tmp_path_factory.mktemp("app") / "server.log"
-        options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
-        flags = [word for name, value in options.items() for word in (f"--server.{name}", str(value))]
-        command = [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--browser.gatherUsageStats", "false"]
+        options = {
+            "port": port,
+            "address": "127.0.0.1",
+            "headless": "true",
+            "fileWatcherType": "none",
+        }
+        flags = [
+            word for name, value in options.items() for word in (f"--server.{name}", str(value))
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            str(script),
+            *flags,
+            "--browser.gatherUsageStats",
+            "false",
+        ]
         variables = os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {})
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         processes.append(process)
         url = f"http://127.0.0.1:{port}"
@@ -118,8 +140,20 @@ def new_page(browser: sync_api.Browser) -> Iterator[Callable[..., sync_api.Page]
         page = context.new_page()
         page.set_default_timeout(SLOW)
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
-        page.on("request", lambda request: None if request.url.startswith(OWN) else problems.append(f"a request to {request.url}"))
-        page.on("websocket", lambda socket: None if socket.url.startswith(OWN) else problems.append(f"a socket to {socket.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith(OWN)
+                else problems.append(f"a request to {request.url}")
+            ),
+        )
+        page.on(
+            "websocket",
+            lambda socket: (
+                None if socket.url.startswith(OWN) else problems.append(f"a socket to {socket.url}")
+            ),
+        )
         return page
 
     yield open_page
@@ -139,7 +173,10 @@ def settle() -> Callable[[sync_api.Page], None]:
 
     def wait(page: sync_api.Page) -> None:
         page.wait_for_timeout(300)  # a rerun that was just asked for has begun
-        page.wait_for_function("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+        page.wait_for_function(
+            "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState "
+            "=== 'notRunning'"
+        )
 
     return wait
 
@@ -149,7 +186,10 @@ def choose(settle: Callable[[sync_api.Page], None]) -> Callable[..., None]:
     """Choose an option of a box by its name. A rerun that comes between opening and choosing closes the list, so it is opened again."""
 
     def pick(page: sync_api.Page, box: str, option: str) -> None:
-        field, wanted = page.get_by_role("combobox", name=box), page.get_by_role("option", name=option, exact=True)
+        field, wanted = (
+            page.get_by_role("combobox", name=box),
+            page.get_by_role("option", name=option, exact=True),
+        )
         end = time.monotonic() + SLOW / 1000
         while True:
             settle(page)

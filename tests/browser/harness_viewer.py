@@ -1,8 +1,8 @@
 """A page with nothing but the viewer, for the browser tests: real frames, made-up predictions.
 
 Query parameters: ``index`` (frame), ``panels`` (2, 4 or 6), ``classes`` (12 or 150), ``side`` (of a
-square enlargement), ``view`` (the state of the viewer), ``listen`` (events, by commas), ``strip`` (any text: six
-frames with a filmstrip), ``hostile`` (any text: class names that are markup).
+square enlargement), ``view`` (the state of the viewer), ``listen`` (events, by commas), ``strip``
+(any text: six frames with a filmstrip), ``hostile`` (any text: class names that are markup).
 Without CamVid beside the checkout a drawn scene takes the frame's place.
 """
 
@@ -27,8 +27,13 @@ CAMVID = Path(os.environ.get("SEGSCOPE_SHARED", ROOT.parent / "shared")) / "data
 def camvid_labels() -> LabelSet:
     with open(CAMVID / "classes.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    both = [(LabelClass(int(r["id"]), r["name"], hex_to_color(r["color"])), r["ignore"] == "true") for r in rows]
-    return LabelSet(tuple(c for c, ignored in both if not ignored), tuple(c for c, ignored in both if ignored))
+    both = [
+        (LabelClass(int(r["id"]), r["name"], hex_to_color(r["color"])), r["ignore"] == "true")
+        for r in rows
+    ]
+    return LabelSet(
+        tuple(c for c, ignored in both if not ignored), tuple(c for c, ignored in both if ignored)
+    )
 
 
 def read_frame(index: int) -> tuple[str, np.ndarray, np.ndarray, LabelSet]:
@@ -43,8 +48,25 @@ def read_frame(index: int) -> tuple[str, np.ndarray, np.ndarray, LabelSet]:
 
 
 def drawn_labels() -> LabelSet:
-    names = ["Sky", "Building", "Pole", "Road", "Pavement", "Tree", "Sign", "Fence", "Car", "Pedestrian", "Bicyclist"]
-    return LabelSet(tuple(LabelClass(i, name, (25 * i, 255 - 20 * i, (90 * i) % 256)) for i, name in enumerate(names)))
+    names = [
+        "Sky",
+        "Building",
+        "Pole",
+        "Road",
+        "Pavement",
+        "Tree",
+        "Sign",
+        "Fence",
+        "Car",
+        "Pedestrian",
+        "Bicyclist",
+    ]
+    return LabelSet(
+        tuple(
+            LabelClass(i, name, (25 * i, 255 - 20 * i, (90 * i) % 256))
+            for i, name in enumerate(names)
+        )
+    )
 
 
 def drawn_frame(index: int) -> tuple[str, np.ndarray, np.ndarray]:
@@ -85,8 +107,12 @@ def split_classes(mask: np.ndarray, label_set: LabelSet) -> tuple[np.ndarray, La
     strip = np.arange(mask.shape[1]) * 14 // mask.shape[1]
     many = np.where(mask == 255, 255, np.minimum(mask + count * strip, 149)).astype(np.uint8)
     rng = np.random.default_rng(3)
-    names = [f"{label_set.classes[i % count].name} {'ABCDEFGHIJKLMN'[i // count]}" for i in range(150)]
-    return many, LabelSet(tuple(LabelClass(i, names[i], tuple(map(int, rng.integers(0, 256, 3)))) for i in range(150)))
+    names = [
+        f"{label_set.classes[i % count].name} {'ABCDEFGHIJKLMN'[i // count]}" for i in range(150)
+    ]
+    return many, LabelSet(
+        tuple(LabelClass(i, names[i], tuple(map(int, rng.integers(0, 256, 3)))) for i in range(150))
+    )
 
 
 @functools.lru_cache(maxsize=8)
@@ -96,11 +122,16 @@ def make_scene(index: int, panels: int, classes: int = 12, side: int = 0) -> Sce
     theirs, second = made_up(mask, label_set.num_classes, 2 * index + 1)
     crf = cv2.medianBlur(first, 9)
     if classes > 12:
-        (mask, labels), (first, _), (second, _), (crf, _) = (split_classes(m, label_set) for m in (mask, first, second, crf))
+        (mask, labels), (first, _), (second, _), (crf, _) = (
+            split_classes(m, label_set) for m in (mask, first, second, crf)
+        )
         label_set = labels
     if side:
         image = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
-        mask, first, second, crf = (cv2.resize(m, (side, side), interpolation=cv2.INTER_NEAREST) for m in (mask, first, second, crf))
+        mask, first, second, crf = (
+            cv2.resize(m, (side, side), interpolation=cv2.INTER_NEAREST)
+            for m in (mask, first, second, crf)
+        )
     top = TopClasses.of(ours) if classes == 12 else None
     shown = [
         Panel("Image", "image"),
@@ -120,8 +151,17 @@ FRAMES = 6
 
 def hostile(label_set: LabelSet) -> LabelSet:
     """The same classes, named by markup that would run a script where names were not text."""
-    names = [f"<img src=x onerror='window.__hacked={i}'><b>{c.name}</b>" for i, c in enumerate(label_set.classes)]
-    return LabelSet(tuple(LabelClass(c.id, name, c.color) for c, name in zip(label_set.classes, names, strict=True)), label_set.ignored)
+    names = [
+        f"<img src=x onerror='window.__hacked={i}'><b>{c.name}</b>"
+        for i, c in enumerate(label_set.classes)
+    ]
+    return LabelSet(
+        tuple(
+            LabelClass(c.id, name, c.color)
+            for c, name in zip(label_set.classes, names, strict=True)
+        ),
+        label_set.ignored,
+    )
 
 
 def walk(panels: int, classes: int, side: int) -> None:
@@ -145,10 +185,19 @@ def walk(panels: int, classes: int, side: int) -> None:
         scores=[0.1 * i for i in range(FRAMES)],
         label="score",
     )
-    show(lambda: packed(index, panels, classes, side), key="viewer", place=Place(context, str(index), go))
+    show(
+        lambda: packed(index, panels, classes, side),
+        key="viewer",
+        place=Place(context, str(index), go),
+    )
     st.text(f"at {index}")
     following = (index + 1) % FRAMES
-    filmstrip.prefetch(str(following), lambda: packed(following, panels, classes, side), key="viewer", context=context)
+    filmstrip.prefetch(
+        str(following),
+        lambda: packed(following, panels, classes, side),
+        key="viewer",
+        context=context,
+    )
 
 
 @st.cache_data(show_spinner=False)
@@ -160,7 +209,10 @@ def main() -> None:
     st.set_page_config(layout="wide", page_icon="🔎")
     query = st.query_params
     st.session_state.setdefault("index", int(query.get("index", 0)))
-    classes, side, panels = (int(query.get(name, default)) for name, default in (("classes", 12), ("side", 0), ("panels", 4)))
+    classes, side, panels = (
+        int(query.get(name, default))
+        for name, default in (("classes", 12), ("side", 0), ("panels", 4))
+    )
     listen = [event for event in query.get("listen", "step").split(",") if event]
     if "strip" in query:
         walk(panels, classes, side)

@@ -35,27 +35,40 @@ def url(start_app: Callable[..., str], workspace: Workspace) -> str:
 
 def wait_idle(page: Page) -> None:
     page.wait_for_timeout(300)
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === "
+        "'notRunning'"
+    )
 
 
 def shown_pixels(page: Page, panel: int) -> np.ndarray:
     """What a panel of the viewer shows, (H, W, 4) uint8."""
     address = page.evaluate(f"() => window.__segviewer.viewer.views[{panel}].canvas.toDataURL()")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA"))
+    return np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA")
+    )
 
 
 def expect_four_panels(page: Page) -> None:
     page.locator("[data-painted]").first.wait_for()
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    labels = [page.locator("canvas[role=img]").nth(i).get_attribute("aria-label") or "" for i in range(4)]
-    for label, title in zip(labels, ("Image", "True mask", "Predicted mask", "CRF mask"), strict=True):
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    labels = [
+        page.locator("canvas[role=img]").nth(i).get_attribute("aria-label") or "" for i in range(4)
+    ]
+    for label, title in zip(
+        labels, ("Image", "True mask", "Predicted mask", "CRF mask"), strict=True
+    ):
         assert label.startswith(title)
     for panel in range(4):
         pixels = shown_pixels(page, panel)
         assert pixels[..., :3].std() > 10, f"panel {panel} is blank"
 
 
-def test_the_demo_shows_four_panels_without_training(page: Page, url: str, workspace: Workspace) -> None:
+def test_the_demo_shows_four_panels_without_training(
+    page: Page, url: str, workspace: Workspace
+) -> None:
     page.goto(url)
     page.get_by_role("button", name="Open the demo").click()
     page.wait_for_url("**/compare?**", timeout=60_000)
@@ -83,7 +96,9 @@ def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspac
 
 
 @pytest.mark.slow
-def test_a_training_run_is_started_watched_and_looked_at(page: Page, url: str, workspace: Workspace) -> None:
+def test_a_training_run_is_started_watched_and_looked_at(
+    page: Page, url: str, workspace: Workspace
+) -> None:
     workspace.demo.open()
     page.goto(f"{url}/train?dataset=demo")
     wait_idle(page)
@@ -115,7 +130,9 @@ def test_a_training_run_is_started_watched_and_looked_at(page: Page, url: str, w
     expect_four_panels(page)
 
 
-def test_nothing_is_lost_when_the_page_is_opened_again(new_page: Callable[..., Page], url: str, workspace: Workspace) -> None:
+def test_nothing_is_lost_when_the_page_is_opened_again(
+    new_page: Callable[..., Page], url: str, workspace: Workspace
+) -> None:
     demo = workspace.demo.open()
     page = new_page(color_scheme="dark")
     page.goto(f"{url}/compare?run={demo['ensemble']}")
@@ -132,7 +149,9 @@ def test_nothing_is_lost_when_the_page_is_opened_again(new_page: Callable[..., P
     again.locator(f'[data-painted="{moved}"]').wait_for()
 
 
-def test_the_first_request_may_be_a_deep_link(page: Page, start_app: Callable[..., str], workspace: Workspace) -> None:
+def test_the_first_request_may_be_a_deep_link(
+    page: Page, start_app: Callable[..., str], workspace: Workspace
+) -> None:
     demo = workspace.demo.open()
     fresh = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.goto(f"{fresh}/compress?run={demo['runs'][1]}")
@@ -143,9 +162,12 @@ def test_the_first_request_may_be_a_deep_link(page: Page, start_app: Callable[..
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "answer"), [("Host", "evil.example", 403), ("Origin", "http://evil.example", 403), ("X-Own", "1", 101)]
+    ("header", "value", "answer"),
+    [("Host", "evil.example", 403), ("Origin", "http://evil.example", 403), ("X-Own", "1", 101)],
 )
-def test_only_this_machine_may_open_a_session(url: str, header: str, value: str, answer: int) -> None:
+def test_only_this_machine_may_open_a_session(
+    url: str, header: str, value: str, answer: int
+) -> None:
     """A page of another host that was made to resolve to this machine gets no session: the socket is refused."""
     address = url.removeprefix("http://")
     handshake = {
@@ -172,7 +194,9 @@ def test_the_app_listens_on_this_machine_only() -> None:
     assert os.environ.get("STREAMLIT_SERVER_ADDRESS") in (None, "127.0.0.1")
 
 
-def test_an_own_image_is_predicted_and_taken_away(new_page: Callable[..., Page], url: str, workspace: Workspace, tmp_path: Path) -> None:
+def test_an_own_image_is_predicted_and_taken_away(
+    new_page: Callable[..., Page], url: str, workspace: Workspace, tmp_path: Path
+) -> None:
     """Upload a picture that the demo's network knows, see its mask, and find that very mask in the zip."""
     demo = workspace.demo.open()
     run, sample = demo["runs"][0], workspace.datasets.open("demo").select("test")[0].id
@@ -193,6 +217,11 @@ def test_an_own_image_is_predicted_and_taken_away(new_page: Callable[..., Page],
         mask = np.asarray(Image.open(io.BytesIO(archive.read(name))))
     ids = np.array(workspace.datasets.open("demo").label_set.class_ids)
     for x, y in ((20, 30), (100, 90), (200, 150)):
-        assert ids[page.evaluate(f"() => window.__segviewer.probe({x}, {y})")[1]["index"]] == mask[y, x]
+        assert (
+            ids[page.evaluate(f"() => window.__segviewer.probe({x}, {y})")[1]["index"]]
+            == mask[y, x]
+        )
     stored = workspace.scenes.probabilities(run, "test", sample).argmax(-1)
-    assert (ids[stored] == mask).mean() > 0.995  # the split was predicted in another process, perhaps by another backend
+    assert (
+        ids[stored] == mask
+    ).mean() > 0.995  # the split was predicted in another process, perhaps by another backend

@@ -19,13 +19,17 @@ RETRAINING_SECONDS = 300
 
 def wait_idle(page: Page) -> None:
     page.wait_for_timeout(300)
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === "
+        "'notRunning'"
+    )
 
 
 def chosen_point(page: Page) -> tuple[float, float]:
     """Where the star of the chosen merge stands: entropy kept and accuracy, percent."""
     x, y = page.evaluate(
-        "() => { const star = document.querySelector('.js-plotly-plot').data.find((t) => t.name === 'chosen');"
+        "() => { const star = document.querySelector('.js-plotly-plot').data.find((t) => "
+        "t.name === 'chosen');"
         " const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;"
         " const first = (v) => (v.bdata ? new Float64Array(bytes(v.bdata)) : v)[0];"
         " return [first(star.x), first(star.y)]; }"
@@ -34,7 +38,9 @@ def chosen_point(page: Page) -> tuple[float, float]:
 
 
 @pytest.mark.slow
-def test_labels_are_merged_retrained_and_compared(page: Page, start_app: Callable[..., str], trained) -> None:
+def test_labels_are_merged_retrained_and_compared(
+    page: Page, start_app: Callable[..., str], trained
+) -> None:
     workspace, run = trained.workspace, trained.members[0]
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.set_default_timeout(SLOW)
@@ -48,8 +54,12 @@ def test_labels_are_merged_retrained_and_compared(page: Page, start_app: Callabl
     # the front's chart holds the merge, at the numbers that the workspace computes
     found = workspace.merges.judge(run, "test", [[3, 5]])["after"]
     page.locator(".js-plotly-plot").first.wait_for()
-    assert chosen_point(page) == pytest.approx((100 * found["retained_entropy"], 100 * found["accuracy"]))
-    expect(page.get_by_text("merges compared. Every partition was compared.")).to_be_visible(timeout=SLOW)
+    assert chosen_point(page) == pytest.approx(
+        (100 * found["retained_entropy"], 100 * found["accuracy"])
+    )
+    expect(page.get_by_text("merges compared. Every partition was compared.")).to_be_visible(
+        timeout=SLOW
+    )
     # undone and done again
     page.get_by_role("button", name="Undo").click()
     expect(board.locator(".box.merged")).to_have_count(0, timeout=SLOW)
@@ -69,9 +79,18 @@ def test_labels_are_merged_retrained_and_compared(page: Page, start_app: Callabl
     deadline = time.monotonic() + RETRAINING_SECONDS
     while not workspace.scores.has_counts(clone, "test") and time.monotonic() < deadline:
         page.wait_for_timeout(500)
-        assert workspace.runs.open(clone).status().state not in ("failed", "interrupted"), workspace.runs.open(clone).status().cause
+        assert workspace.runs.open(clone).status().state not in ("failed", "interrupted"), (
+            workspace.runs.open(clone).status().cause
+        )
     # the open page follows by itself and says what retraining gave
     expect(page.get_by_text("Retraining gave", exact=False)).to_be_visible(timeout=SLOW)
-    (tier,) = [t for t in workspace.tiers.compare(run, "test", [[3, 5]])["tiers"] if t["tier"] == "retrained"]
-    told = f"{100 * tier['beyond']['mean_iou']['difference']:+.2f} points of mean IoU beyond what was predicted"
+    (tier,) = [
+        t
+        for t in workspace.tiers.compare(run, "test", [[3, 5]])["tiers"]
+        if t["tier"] == "retrained"
+    ]
+    told = (
+        f"{100 * tier['beyond']['mean_iou']['difference']:+.2f} points of mean IoU beyond what "
+        "was predicted"
+    )
     expect(page.get_by_text(told, exact=False)).to_be_visible(timeout=SLOW)

@@ -34,7 +34,11 @@ def write_source(folder: Path) -> Path:
 
 
 def test_from_a_folder_to_a_plan_on_the_train_page(
-    page: Page, start_app: Callable[..., str], settle: Callable[[Page], None], choose: Callable[..., None], tmp_path: Path
+    page: Page,
+    start_app: Callable[..., str],
+    settle: Callable[[Page], None],
+    choose: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     source = write_source(tmp_path / "village")
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(tmp_path / "workspace")})
@@ -46,7 +50,9 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     settle(page)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("Imported 20 samples as village")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)  # shares of the pixels, and images that hold the class
+    expect(page.locator(".js-plotly-plot")).to_have_count(
+        2
+    )  # shares of the pixels, and images that hold the class
 
     settle(page)
     page.get_by_role("tab", name="Splits").click()
@@ -58,13 +64,19 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     datasets = Workspace(tmp_path / "workspace").datasets
     settle(page)
     village = datasets.open("village")
-    assert {s: len(village.select(s)) for s in village.splits} == {"train": 14, "validation": 3, "test": 3}
+    assert {s: len(village.select(s)) for s in village.splits} == {
+        "train": 14,
+        "validation": 3,
+        "test": 3,
+    }
 
     page.get_by_role("link", name="Balance", exact=True).click()
     plan = datasets.plan_balance("village", "train")
     assert plan.after < plan.before  # repeating helps here
     for value in (plan.before, plan.after):
-        expect(page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.4f}").first).to_be_visible()
+        expect(
+            page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.4f}").first
+        ).to_be_visible()
     settle(page)
     name = page.get_by_role("textbox", name="Name of the plan")
     name.fill("fairer")

@@ -10,7 +10,10 @@ from tests.browser import harness_viewer as harness
 
 pytestmark = pytest.mark.browser
 
-AHEAD = "(image) => [...window.__segviewer.viewer.album.scenes.keys()].some((name) => name.endsWith(`\\n${image}`))"
+AHEAD = (
+    "(image) => [...window.__segviewer.viewer.album.scenes.keys()].some((name) => "
+    "name.endsWith(`\\n${image}`))"
+)
 
 
 def painted(page: Page, index: int) -> None:
@@ -28,7 +31,9 @@ def hold_back(page):
     closed, held = [], []
 
     def connect(socket) -> None:
-        socket.connect_to_server().on_message(lambda message: held.append((socket, message)) if closed else socket.send(message))
+        socket.connect_to_server().on_message(
+            lambda message: held.append((socket, message)) if closed else socket.send(message)
+        )
 
     def open_again() -> None:
         closed.clear()
@@ -94,7 +99,10 @@ def test_names_that_are_markup_are_shown_as_text(page, viewer_url) -> None:
     rows, columns = np.nonzero(harness.make_scene(0, 4).panels[1].mask == 3)
     frame = page.evaluate("() => window.__segviewer.frame")
     place = len(rows) // 2
-    spot = [((v[place] + 0.5) * frame["scale"] + frame[side]) / frame["ratio"] for v, side in ((columns, "left"), (rows, "top"))]
+    spot = [
+        ((v[place] + 0.5) * frame["scale"] + frame[side]) / frame["ratio"]
+        for v, side in ((columns, "left"), (rows, "top"))
+    ]
     page.locator("canvas").nth(1).hover(position={"x": spot[0], "y": spot[1]})
     expect(page.locator("figcaption").nth(1).locator(".value")).to_have_text(name)
     assert page.evaluate("() => window.__hacked") is None

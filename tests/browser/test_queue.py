@@ -34,7 +34,11 @@ def wait(condition: Callable[[], bool]) -> None:
 def kill_server(url: str) -> None:
     """Kill the app that listens there, as when its window is closed in the middle of everything."""
     port = url.rpartition(":")[2]
-    (server,) = [p for p in psutil.process_iter(["cmdline"]) if {"streamlit", port} <= set(p.info["cmdline"] or [])]
+    (server,) = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if {"streamlit", port} <= set(p.info["cmdline"] or [])
+    ]
     server.kill()
     server.wait(10)
 
@@ -66,7 +70,10 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     page.get_by_text("--members 2").first.wait_for(state="attached")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/runs?**")
-    first, second = (RunFolder(workspace.runs.folder / id) for id in sorted(set(workspace.runs.ids()) - {"pattern"}))
+    first, second = (
+        RunFolder(workspace.runs.folder / id)
+        for id in sorted(set(workspace.runs.ids()) - {"pattern"})
+    )
 
     seen(page.get_by_text("1 at work, 1 waiting"))
     wait(lambda: (first.status().epoch or 0) >= 1)
@@ -85,7 +92,10 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
 
     page = new_page()
     page.set_default_timeout(1000 * SECONDS)
-    page.goto(start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)}) + f"/runs?run={second.id}")
+    page.goto(
+        start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
+        + f"/runs?run={second.id}"
+    )
     seen(page.get_by_text("1 at work"))
     seen(page.get_by_test_id("stProgress").get_by_text(second.id))
     seen(page.locator(".js-plotly-plot"))

@@ -21,12 +21,29 @@ ROOT = Path(__file__).resolve().parents[2]
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Three finished training runs, "made-2" the newest."""
     made = Workspace(tmp_path_factory.mktemp("workspace"))
-    config = TrainConfig("absent", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2), (32, 64))
+    config = TrainConfig(
+        "absent", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2), (32, 64)
+    )
     for number in range(3):
         run = RunFolder.create(made.runs.folder, f"made-{number}", config)
         for epoch in (1, 2):
-            run.append_metrics({"epoch": epoch, "loss": 1.0 / epoch, "val_loss": 1.5 / epoch, "mean_iou": 0.1 * epoch})
-        run.write_status(state="finished", progress=1.0, created=1e9 + number, started=1e9, finished=1e9 + 9, epoch=2, epochs=2)
+            run.append_metrics(
+                {
+                    "epoch": epoch,
+                    "loss": 1.0 / epoch,
+                    "val_loss": 1.5 / epoch,
+                    "mean_iou": 0.1 * epoch,
+                }
+            )
+        run.write_status(
+            state="finished",
+            progress=1.0,
+            created=1e9 + number,
+            started=1e9,
+            finished=1e9 + 9,
+            epoch=2,
+            epochs=2,
+        )
     return made
 
 
@@ -46,13 +63,17 @@ def choose_row(page: Page, row: int) -> None:
     page.mouse.click(box["x"] + 18, box["y"] + 38 + 35 * row + 17)
 
 
-def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(page: Page, url: str, workspace: Workspace) -> None:
+def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(
+    page: Page, url: str, workspace: Workspace
+) -> None:
     page.set_default_timeout(MILLISECONDS)
     page.goto(f"{url}/runs?run=made-0")
     seen(page.get_by_text("Choose rows to see"))
     choose_row(page, 0)
     seen(page.get_by_text("1 chosen"))
-    expect(page).to_have_url(f"{url}/runs", timeout=MILLISECONDS)  # the newest, which the link leaves out
+    expect(page).to_have_url(
+        f"{url}/runs", timeout=MILLISECONDS
+    )  # the newest, which the link leaves out
     choose_row(page, 1)
     seen(page.get_by_text("2 chosen"))
     seen(page.get_by_text("One colour a run"))

@@ -29,23 +29,39 @@ def trials(count: int) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_a_study_is_watched_and_its_best_trial_taken_along(page: Page, start_app: Callable[..., str], workspace, made_up) -> None:
+def test_a_study_is_watched_and_its_best_trial_taken_along(
+    page: Page, start_app: Callable[..., str], workspace, made_up
+) -> None:
     for n in (1, 2, 3):
         made_up.write(f"tiny-tune-seen-{n}", BASE)
-    pid, created = processes.identity(os.getpid())  # a process that lives, so that the study is not taken for dead
+    pid, created = processes.identity(
+        os.getpid()
+    )  # a process that lives, so that the study is not taken for dead
     now = time.time()
     config = TuneConfig("tiny", BASE, SPACE, trials=9)
     run = made_up.write(
-        "tiny-tune-seen", config, state="running", finished=None, pid=pid, process_created=created, heartbeat=now, started=now
+        "tiny-tune-seen",
+        config,
+        state="running",
+        finished=None,
+        pid=pid,
+        process_created=created,
+        heartbeat=now,
+        started=now,
     )
     run.write_json("study", {"format": 1, "trials": trials(1), "importances": {}})
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.goto(f"{url}/tune?study=tiny-tune-seen")
     expect(page.get_by_text("1 of 9")).to_be_visible(timeout=30_000)
-    run.write_json("study", {"format": 1, "trials": trials(3), "importances": {"loss": 0.4, "learning_rate": 0.6}})
+    run.write_json(
+        "study",
+        {"format": 1, "trials": trials(3), "importances": {"loss": 0.4, "learning_rate": 0.6}},
+    )
     expect(page.get_by_text("3 of 9")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("30.00 %")).to_be_visible(timeout=30_000)
-    expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=30_000)  # in order, by epoch, settings to score, what mattered
+    expect(page.locator(".js-plotly-plot")).to_have_count(
+        4, timeout=30_000
+    )  # in order, by epoch, settings to score, what mattered
     link = page.get_by_role("link", name="Use as training config")
     assert "from_run=tiny-tune-seen-3" in (link.get_attribute("href") or "")
     link.click()

@@ -5,7 +5,17 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import harness_viewer as harness
-from tests.browser.viewing import at_image_pixel, canvas, hook, open_viewer, pixels, press, settle, view, wait_painted
+from tests.browser.viewing import (
+    at_image_pixel,
+    canvas,
+    hook,
+    open_viewer,
+    pixels,
+    press,
+    settle,
+    view,
+    wait_painted,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -38,12 +48,17 @@ def test_the_probe_says_what_the_arrays_say(page, viewer_url) -> None:
                 assert fact["name"] == ("ignored" if value == 255 else names[value])
             if panel.scalar is not None:
                 rows, columns = panel.scalar.shape
-                assert abs(fact["share"] - panel.scalar[y * rows // height, x * columns // width]) <= 0.5 / 31 + 1e-6
+                assert (
+                    abs(fact["share"] - panel.scalar[y * rows // height, x * columns // width])
+                    <= 0.5 / 31 + 1e-6
+                )
             if panel.kind == "mask" and panel is not scene.panels[1]:
                 assert fact["right"] == (None if truth == 255 else bool(panel.mask[y, x] == truth))
         top = facts[2]["top"]
         rows, columns = scene.panels[2].top.labels.shape[:2]
-        assert [name for name, _ in top] == [names[k] for k in scene.panels[2].top.labels[y * rows // height, x * columns // width]]
+        assert [name for name, _ in top] == [
+            names[k] for k in scene.panels[2].top.labels[y * rows // height, x * columns // width]
+        ]
 
 
 def test_hovering_names_the_class_in_every_panel(page, viewer_url) -> None:
@@ -56,7 +71,9 @@ def test_hovering_names_the_class_in_every_panel(page, viewer_url) -> None:
         expect(page.locator("figcaption").nth(panel).locator(".value")).to_contain_text(name)
     assert page.locator(".cross.across:visible").count() == 4
     expect(page.locator(".status")).to_contain_text(f"x {x}, y {y}")
-    wrong = np.argwhere((scene.panels[2].mask != scene.panels[1].mask) & (scene.panels[1].mask != 255))[0]
+    wrong = np.argwhere(
+        (scene.panels[2].mask != scene.panels[1].mask) & (scene.panels[1].mask != 255)
+    )[0]
     canvas(page, 0).hover(position=at_image_pixel(page, wrong[1] + 0.5, wrong[0] + 0.5))
     expect(page.locator("figcaption").nth(2).locator(".mark")).to_have_text("✗")
 
@@ -177,24 +194,38 @@ def test_two_fingers_zoom_and_one_is_left_to_the_page(new_page, viewer_url) -> N
     assert view(page)["x"] == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(420, "dark"), (760, "light"), (1100, "dark"), (1800, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(420, "dark"), (760, "light"), (1100, "dark"), (1800, "light")]
+)
 def test_it_fits_every_width_and_theme(new_page, viewer_url, width, scheme) -> None:
     page = new_page(width, 900, color_scheme=scheme)
     open_viewer(page, viewer_url, "panels=6")
     outer = page.locator(".viewer").bounding_box()
     for part in (*page.locator("canvas").all(), *page.locator(".toolbar button").all()):
         box = part.bounding_box()
-        assert box is None or (box["x"] >= outer["x"] - 1 and box["x"] + box["width"] <= outer["x"] + outer["width"] + 1)
+        assert box is None or (
+            box["x"] >= outer["x"] - 1
+            and box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
+        )
 
 
 def test_a_large_scene_shows_the_same_place_at_every_zoom(page, viewer_url) -> None:
     open_viewer(page, viewer_url, "side=4000&panels=2&view=o100")
-    name, mask = page.locator("[data-painted]").get_attribute("data-painted"), harness.make_scene(0, 2, side=4000).panels[1].mask
+    name, mask = (
+        page.locator("[data-painted]").get_attribute("data-painted"),
+        harness.make_scene(0, 2, side=4000).panels[1].mask,
+    )
     assert name
     for x, y in ((10, 10), (3999, 3999), (1234, 2345), (2500, 1800)):
         assert hook(page, f"probe({x}, {y})")[1]["index"] == mask[y, x]
     for zoom in (1, 3, 12, 60):
-        page.evaluate("(zoom) => { const { viewer } = window.__segviewer; viewer.fit(); viewer.zoomBy(zoom) }", zoom)
+        page.evaluate(
+            (
+                "(zoom) => { const { viewer } = window.__segviewer; viewer.fit(); "
+                "viewer.zoomBy(zoom) }"
+            ),
+            zoom,
+        )
         settle(page)
         frame, shown = hook(page, "frame"), pixels(page, 1)[..., :3]
         rows, columns = (np.linspace(5, side - 6, 40).astype(int) for side in shown.shape[:2])

@@ -9,14 +9,25 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser import harness_viewer as harness
-from tests.browser.viewing import at_image_pixel, canvas, hook, open_viewer, pixels, press, settle, wait_painted
+from tests.browser.viewing import (
+    at_image_pixel,
+    canvas,
+    hook,
+    open_viewer,
+    pixels,
+    press,
+    settle,
+    wait_painted,
+)
 
 pytestmark = pytest.mark.browser
 
 
 def test_opacity_palette_and_legend_send_nothing(page, viewer_url) -> None:
     sent = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame))))
+    page.on(
+        "websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame)))
+    )
     open_viewer(page, viewer_url)
     page.wait_for_timeout(500)
     sent.clear()
@@ -50,7 +61,10 @@ def test_a_class_is_found_by_its_legend(page, viewer_url) -> None:
     settle(page)
     shown, frame = pixels(page, 1)[..., :3].astype(float).mean(-1), hook(page, "frame")
     rows, columns = np.argwhere(scene.panels[1].mask == index)[::50].T
-    cars = ((rows + 0.5) * frame["scale"] + frame["top"]).astype(int), ((columns + 0.5) * frame["scale"] + frame["left"]).astype(int)
+    cars = (
+        ((rows + 0.5) * frame["scale"] + frame["top"]).astype(int),
+        ((columns + 0.5) * frame["scale"] + frame["left"]).astype(int),
+    )
     assert shown.mean() < 0.6 * before[..., :3].mean()
     assert shown[cars].mean() > shown.mean()
     page.mouse.move(5, 5)
@@ -64,12 +78,16 @@ def test_the_caption_counts_what_is_right(page, viewer_url) -> None:
     scene = harness.make_scene(0, 4)
     truth, predicted = scene.panels[1].mask, scene.panels[2].mask
     share = (truth == predicted)[truth != 255].mean()
-    expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(f"{100 * share:.0f} % right")
+    expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(
+        f"{100 * share:.0f} % right"
+    )
     press(page, "Only Tree")
     index = scene.label_set.class_names.index("Tree")
     hit = np.sum((truth == index) & (predicted == index))
     union = np.sum(((truth == index) | (predicted == index)) & (truth != 255))
-    expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(f"IoU {100 * hit / union:.0f} %")
+    expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(
+        f"IoU {100 * hit / union:.0f} %"
+    )
 
 
 def test_errors_show_hits_inventions_and_misses_of_one_class(page, viewer_url) -> None:
@@ -139,17 +157,27 @@ def test_a_link_opens_the_same_view(new_page, viewer_url) -> None:
     page.wait_for_url(re.compile("view="))
     link = page.evaluate("() => navigator.clipboard.readText()")
     assert link == page.url
-    described = "({ view, opacity, palette, fill, hidden: [...hidden], colors: [...colors] }))(window.__segviewer.state)"
-    before = page.evaluate(f"() => (({{ view, opacity, palette, fill, hidden, colors }}) => {described}")
+    described = (
+        "({ view, opacity, palette, fill, hidden: [...hidden], colors: [...colors] "
+        "}))(window.__segviewer.state)"
+    )
+    before = page.evaluate(
+        f"() => (({{ view, opacity, palette, fill, hidden, colors }}) => {described}"
+    )
     other = new_page()
     other.goto(link)
     wait_painted(other, harness.read_frame(2)[0])
-    after = other.evaluate(f"() => (({{ view, opacity, palette, fill, hidden, colors }}) => {described}")
+    after = other.evaluate(
+        f"() => (({{ view, opacity, palette, fill, hidden, colors }}) => {described}"
+    )
     assert after.pop("view") == pytest.approx(before.pop("view"), abs=1e-3)
     assert after == before
 
 
-@pytest.mark.parametrize("text", ["zNaN_xfoo_o-5", "__proto__", "s99999_h1.2.x_mspin_d9.9_c1-zzzzzz", "%00%ff", "z" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["zNaN_xfoo_o-5", "__proto__", "s99999_h1.2.x_mspin_d9.9_c1-zzzzzz", "%00%ff", "z" * 5000],
+)
 def test_a_broken_link_still_shows_a_picture(page, viewer_url, text) -> None:
     open_viewer(page, viewer_url, f"view={text}")
     assert pixels(page, 0)[..., :3].std() > 10
@@ -179,7 +207,9 @@ def test_many_classes_can_be_searched(page, viewer_url) -> None:
     field = page.get_by_label("Find a class")
     field.press_sequentially("road e")  # the app's own one-letter shortcuts do not see these keys
     expect(field).to_have_value("road e")
-    expect(page.locator(".chip:visible .name").first).to_contain_text(re.compile("road e", re.IGNORECASE))
+    expect(page.locator(".chip:visible .name").first).to_contain_text(
+        re.compile("road e", re.IGNORECASE)
+    )
     visible = page.locator(".chip:visible .name").all_inner_texts()
     assert visible
     assert all("road e" in name.lower() for name in visible)

@@ -13,7 +13,9 @@ from tests.browser import harness_viewer as harness
 def open_viewer(page: Page, url: str, query: str = "", index: int = 0) -> None:
     page.goto(f"{url}/?index={index}&{query}")
     wait_painted(page, harness.read_frame(index)[0])
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()  # nothing is put in anew under the test
+    page.locator(
+        '[data-testid="stApp"][data-test-script-state="notRunning"]'
+    ).wait_for()  # nothing is put in anew under the test
     settle(page)
 
 
@@ -24,7 +26,9 @@ def wait_painted(page: Page, name: str) -> None:
 
 def settle(page: Page) -> None:
     """Wait until every paint that is due has happened."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def hook(page: Page, expression: str):
@@ -38,7 +42,9 @@ def canvas(page: Page, index: int = 0):
 def pixels(page: Page, panel: int) -> np.ndarray:
     """What a panel shows, (H, W, 4) uint8."""
     address = hook(page, f"viewer.views[{panel}].canvas.toDataURL()")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA"))
+    return np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA")
+    )
 
 
 def view(page: Page) -> dict:
@@ -48,7 +54,10 @@ def view(page: Page) -> dict:
 def at_image_pixel(page: Page, x: float, y: float) -> dict:
     """The position in a canvas, in CSS pixels, of a point of the image."""
     frame = hook(page, "frame")
-    return {"x": (x * frame["scale"] + frame["left"]) / frame["ratio"], "y": (y * frame["scale"] + frame["top"]) / frame["ratio"]}
+    return {
+        "x": (x * frame["scale"] + frame["left"]) / frame["ratio"],
+        "y": (y * frame["scale"] + frame["top"]) / frame["ratio"],
+    }
 
 
 def press(page: Page, name: str) -> None:

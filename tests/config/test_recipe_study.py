@@ -6,7 +6,11 @@ from segcore.config.recipe_study import study_from_json
 from segcore.errors import SegcoreError
 from segcore.workspace.ablations.ablations import SHIPPED, RecipeStudyShelf
 
-BASE = {"model": {"encoder": "squeezenet", "weights": "{squeezenet}"}, "recipe": {"epochs": 3}, "size": [96, 128]}
+BASE = {
+    "model": {"encoder": "squeezenet", "weights": "{squeezenet}"},
+    "recipe": {"epochs": 3},
+    "size": [96, 128],
+}
 ROW = {"name": "Dice", "changes": {"recipe.loss": "dice"}}
 
 
@@ -17,28 +21,50 @@ def study(*rows: dict, **fields):
 def test_a_row_changes_one_thing_and_leaves_the_rest_of_the_base():
     made = study(ROW, {"name": "random", "changes": {"model.weights": "none"}})
     config = made.config(made.rows[0], "camvid", 4, {"squeezenet": "there.npz"})
-    assert (config.dataset, config.seed, config.size, config.recipe.epochs) == ("camvid", 4, (96, 128), 3)
-    assert (config.recipe.loss, config.model.encoder, config.model.weights) == ("dice", "squeezenet", "there.npz")
+    assert (config.dataset, config.seed, config.size, config.recipe.epochs) == (
+        "camvid",
+        4,
+        (96, 128),
+        3,
+    )
+    assert (config.recipe.loss, config.model.encoder, config.model.weights) == (
+        "dice",
+        "squeezenet",
+        "there.npz",
+    )
     assert made.config(made.rows[1], "camvid", 0, {}).model.weights == "none"
 
 
 def test_a_study_survives_its_file():
-    made = study(ROW, {"name": "all", "combine": {"against": "mean", "crf": {"relative": True}}, "seeds": [0, 7]}, about="why")
+    made = study(
+        ROW,
+        {"name": "all", "combine": {"against": "mean", "crf": {"relative": True}}, "seeds": [0, 7]},
+        about="why",
+    )
     assert study_from_json(made.to_json()) == made
 
 
 def test_the_base_gets_every_seed_that_a_row_needs():
-    made = study(ROW, {"name": "all", "combine": {"against": "best"}, "seeds": [1, 5]}, seeds=[0, 1])
+    made = study(
+        ROW, {"name": "all", "combine": {"against": "best"}, "seeds": [1, 5]}, seeds=[0, 1]
+    )
     assert made.seeds_of(None) == (0, 1, 5)
     assert made.seeds_of(made.rows[0]) == (0, 1) and made.seeds_of(made.rows[1]) == (1, 5)
 
 
 def test_an_absent_weights_file_is_told_by_the_row_that_needs_it():
     made = study(
-        {"name": "other", "changes": {"model.encoder": "mobilenet_v2", "model.weights": "{mobile}"}}, files={"mobile": "MobileNetV2"}
+        {
+            "name": "other",
+            "changes": {"model.encoder": "mobilenet_v2", "model.weights": "{mobile}"},
+        },
+        files={"mobile": "MobileNetV2"},
     )
     assert made.file_names == ["squeezenet", "mobile"]
-    assert made.missing_file(made.rows[0], {"squeezenet": "x"}) == "mobile" and made.missing_file(None, {"squeezenet": "x"}) == ""
+    assert (
+        made.missing_file(made.rows[0], {"squeezenet": "x"}) == "mobile"
+        and made.missing_file(None, {"squeezenet": "x"}) == ""
+    )
     with pytest.raises(SegcoreError, match=r"'mobile' \(MobileNetV2\).*--weights mobile=PATH"):
         made.config(made.rows[0], "camvid", 0, {"squeezenet": "x"})
 
@@ -60,7 +86,11 @@ def test_an_absent_weights_file_is_told_by_the_row_that_needs_it():
         ([ROW], {"seeds": []}, "at least one seed"),
         ([ROW], {"format": 2}, "update Segscope"),
         ([ROW], {"name": "a b"}, "choose another"),
-        ([{"name": "crf", "combine": {"crf": {}}}, {**ROW, "against": "crf"}], {}, "a row that is trained"),
+        (
+            [{"name": "crf", "combine": {"crf": {}}}, {**ROW, "against": "crf"}],
+            {},
+            "a row that is trained",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(rows, fields, sentence):
@@ -79,6 +109,9 @@ def test_the_studies_that_come_along_hold_every_claim_of_the_deck():
         assert made.name == name and {row.heading for row in made.rows} == headings
         assert (
             "/" not in str(made.base)
-            and made.missing_file(made.row("SpaceNet-4 weights"), dict.fromkeys(made.file_names[:-1], "x")) == "spacenet4"
+            and made.missing_file(
+                made.row("SpaceNet-4 weights"), dict.fromkeys(made.file_names[:-1], "x")
+            )
+            == "spacenet4"
         )
     assert RecipeStudyShelf.read(SHIPPED / "deck.json").base["model"]["encoder"] == "resnet50"

@@ -44,13 +44,17 @@ def test_heavy_maps_on_a_cluster_give_what_one_process_gives(served, local_clust
         pids = {executor.submit(os.getpid).result(60) for _ in range(8)}
         assert executor.width == 2 and pids <= machines
     set_cluster(workspace.folder, "")
-    alone, health, looks = (getattr(workspace.datasets, name)("tiny") for name in ("statistics", "health", "appearance"))
+    alone, health, looks = (
+        getattr(workspace.datasets, name)("tiny") for name in ("statistics", "health", "appearance")
+    )
     for kept in ("statistics.npz", "hashes.npz"):
         (workspace.datasets.folder / "tiny" / kept).unlink()
     set_cluster(workspace.folder, local_cluster.address)
     handed: list[object] = []
     submit = ClusterExecutor.submit
-    monkeypatch.setattr(ClusterExecutor, "submit", lambda self, *task: handed.append(task) or submit(self, *task))
+    monkeypatch.setattr(
+        ClusterExecutor, "submit", lambda self, *task: handed.append(task) or submit(self, *task)
+    )
     np.testing.assert_array_equal(workspace.datasets.statistics("tiny").counts, alone.counts)
     assert len(handed) == 1  # twelve masks are one chunk
     assert workspace.datasets.health("tiny") == health
@@ -58,20 +62,34 @@ def test_heavy_maps_on_a_cluster_give_what_one_process_gives(served, local_clust
     assert len(handed) > 2
 
     config = EvaluateConfig("tiny", served.members, "test", "mean", CRFParameters(iterations=2))
-    here, there = (RunFolder.create(workspace.runs.folder, name, config) for name in ("here", "there"))
+    here, there = (
+        RunFolder.create(workspace.runs.folder, name, config) for name in ("here", "there")
+    )
     evaluate_run(here)
     command = [sys.executable, "-m", "segcore.light_worker", str(there.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=processes.python_environment(), check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=processes.python_environment(), check=False
+    )
     assert (done.returncode, there.status().state) == (0, "finished"), done.stderr
     assert "Working on 2 threads of the cluster" in done.stdout
     for stage in ("ensemble", "crf"):
         assert there.read_counts("test", stage)[0] == here.read_counts("test", stage)[0]
-        np.testing.assert_array_equal(there.read_counts("test", stage)[1], here.read_counts("test", stage)[1])
-    asked = subprocess.run([*command, "--workers", "1"], capture_output=True, text=True, env=processes.python_environment(), check=False)
+        np.testing.assert_array_equal(
+            there.read_counts("test", stage)[1], here.read_counts("test", stage)[1]
+        )
+    asked = subprocess.run(
+        [*command, "--workers", "1"],
+        capture_output=True,
+        text=True,
+        env=processes.python_environment(),
+        check=False,
+    )
     assert asked.returncode == 0 and "cluster" not in asked.stdout
 
 
-def test_a_machine_that_is_lost_loses_nothing_and_a_lost_cluster_is_a_sentence(served, local_cluster):
+def test_a_machine_that_is_lost_loses_nothing_and_a_lost_cluster_is_a_sentence(
+    served, local_cluster
+):
     folder = served.workspace.folder
     with cluster_executor(folder) as executor:
         seen = 0
@@ -90,6 +108,8 @@ def test_a_cluster_that_cannot_be_reached_stops_no_evaluation(served, local_clus
     config = EvaluateConfig("tiny", served.members, "validation")
     run = RunFolder.create(served.workspace.runs.folder, "alone", dataclasses.replace(config))
     command = [sys.executable, "-m", "segcore.light_worker", str(run.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=processes.python_environment(), check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=processes.python_environment(), check=False
+    )
     assert (done.returncode, run.status().state) == (0, "finished")
     assert "Could not reach the cluster" in done.stderr and "works alone meanwhile" in done.stderr

@@ -30,7 +30,11 @@ def make(trained, name, config) -> RunFolder:
 
 def counted(trained, name, **changes) -> RunFolder:
     """An evaluate run over validation, carried out."""
-    run = make(trained, name, EvaluateConfig("tiny", **{"members": trained.members, "split": "validation", **changes}))
+    run = make(
+        trained,
+        name,
+        EvaluateConfig("tiny", **{"members": trained.members, "split": "validation", **changes}),
+    )
     evaluate_run(run)
     return run
 
@@ -54,8 +58,12 @@ def test_every_subset_scores_what_its_own_evaluation_scores(trained) -> None:
     found = run.read_json("subsets")
     one, two = trained.members
     for members, row in zip([(one,), (two,), (one, two)], found["subsets"], strict=True):
-        counts = counted(trained, f"e{len(row['members'])}{row['members'][0]}--validation", members=members)
-        assert row["mean_iou"] == pytest.approx(float(mean_iou(counts.read_counts("validation", "ensemble")[1].sum(0))), abs=1e-9)
+        counts = counted(
+            trained, f"e{len(row['members'])}{row['members'][0]}--validation", members=members
+        )
+        assert row["mean_iou"] == pytest.approx(
+            float(mean_iou(counts.read_counts("validation", "ensemble")[1].sum(0))), abs=1e-9
+        )
     assert run.status().mean_iou == found["best"]["mean_iou"]
     assert not list(run.checkpoints.iterdir())
 
@@ -66,7 +74,9 @@ def test_drawn_weights_score_what_a_weighted_ensemble_scores(trained) -> None:
     weights = run.read_json("subsets")["weights"]
     again = counted(trained, "w--validation", rule="weighted", weights=tuple(weights["weights"]))
     counts = again.read_counts("validation", "ensemble")[1]
-    assert weights["mean_iou"] == pytest.approx(float(mean_iou(counts.sum(0))), abs=2e-3)  # the document rounds the weights
+    assert weights["mean_iou"] == pytest.approx(
+        float(mean_iou(counts.sum(0))), abs=2e-3
+    )  # the document rounds the weights
     assert weights["tried"] == 5
 
 
@@ -78,7 +88,11 @@ def test_subsets_that_were_cut_go_on_where_they_were(trained, monkeypatch) -> No
     with pytest.raises(Stopped):
         subsets_run(run, should_stop=lambda: len(asked) >= 2 or asked.append(1))
     worked = []
-    monkeypatch.setattr(subsets, "tally_samples", lambda task: worked.extend(s.id for s in task.samples) or tally_samples(task))
+    monkeypatch.setattr(
+        subsets,
+        "tally_samples",
+        lambda task: worked.extend(s.id for s in task.samples) or tally_samples(task),
+    )
     subsets_run(run)
     assert worked == trained.samples["validation"][2:]
     assert told(run, "subsets") == told(whole, "subsets")
@@ -91,7 +105,11 @@ def test_what_was_tallied_from_older_predictions_is_tallied_again(trained, monke
         subsets_run(run, should_stop=lambda: len(asked) >= 2 or asked.append(1))
     trained.workspace.runs.open(f"{trained.members[0]}--validation").write_status(finished=2e9)
     worked = []
-    monkeypatch.setattr(subsets, "tally_samples", lambda task: worked.extend(s.id for s in task.samples) or tally_samples(task))
+    monkeypatch.setattr(
+        subsets,
+        "tally_samples",
+        lambda task: worked.extend(s.id for s in task.samples) or tally_samples(task),
+    )
     subsets_run(run)
     assert worked == trained.samples["validation"]
 
@@ -110,8 +128,14 @@ def test_a_search_counts_what_evaluations_count(trained) -> None:
     assert crf["gain"]["mean_iou"]["difference"] == pytest.approx(pair.difference)
     assert crf["gain"]["mean_iou"]["interval"] == pytest.approx([pair.low, pair.high], abs=1e-12)
     for row in found["alternatives"]:
-        plain = counted(trained, f"{row['kind']}{row['size']}--validation", filter=MaskFilter(row["kind"], row["size"]))
-        assert row["mean_iou"] == pytest.approx(float(mean_iou(plain.read_counts("validation", "filter")[1].sum(0))))
+        plain = counted(
+            trained,
+            f"{row['kind']}{row['size']}--validation",
+            filter=MaskFilter(row["kind"], row["size"]),
+        )
+        assert row["mean_iou"] == pytest.approx(
+            float(mean_iou(plain.read_counts("validation", "filter")[1].sum(0)))
+        )
     pixels = sum(band["pixels"] for band in crf["distances"])
     assert pixels == before.sum()
     fixed = sum(band["pixels"] * band["difference"] for band in crf["distances"] if band["pixels"])
@@ -124,7 +148,10 @@ def test_off_takes_part_and_the_first_temperature_is_fitted(trained) -> None:
     crf_search_run(run)
     found = run.read_json("crf_search")
     (off,) = [c for c in found["candidates"] if c["parameters"] is None]
-    assert off["images"] == found["num_samples"] == 3 and off["over_off"] == {"mean_iou": 0, "boundary_iou": 0}
+    assert off["images"] == found["num_samples"] == 3 and off["over_off"] == {
+        "mean_iou": 0,
+        "boundary_iou": 0,
+    }
     temperatures = [c["parameters"]["temperature"] for c in found["candidates"] if c["parameters"]]
     assert sorted(set(temperatures)) == sorted({SMALL.temperature, found["temperature"]})
     whole = [c for c in found["candidates"] if c["images"] == 3]
@@ -134,7 +161,10 @@ def test_off_takes_part_and_the_first_temperature_is_fitted(trained) -> None:
 
 @needs_pydensecrf
 def test_a_search_in_a_pool_and_one_that_was_cut_find_the_same(trained, monkeypatch) -> None:
-    serial, pooled, cut = (make(trained, f"{n}--validation", search_config(trained)) for n in ("serial", "pooled", "cut"))
+    serial, pooled, cut = (
+        make(trained, f"{n}--validation", search_config(trained))
+        for n in ("serial", "pooled", "cut")
+    )
     crf_search_run(serial)
     with open_pool(2) as pool:
         crf_search_run(pooled, pool)
@@ -142,10 +172,14 @@ def test_a_search_in_a_pool_and_one_that_was_cut_find_the_same(trained, monkeypa
     with pytest.raises(Stopped):
         crf_search_run(cut, should_stop=lambda: len(asked) >= 5 or asked.append(1))
     made = []
-    monkeypatch.setattr(crf_search, "count_steps", lambda task: made.extend(task.steps) or count_steps(task))
+    monkeypatch.setattr(
+        crf_search, "count_steps", lambda task: made.extend(task.steps) or count_steps(task)
+    )
     crf_search_run(cut)
     whole = []
-    monkeypatch.setattr(crf_search, "count_steps", lambda task: whole.extend(task.steps) or count_steps(task))
+    monkeypatch.setattr(
+        crf_search, "count_steps", lambda task: whole.extend(task.steps) or count_steps(task)
+    )
     crf_search_run(make(trained, "again--validation", search_config(trained)))
     assert 0 < len(made) < len(whole)  # what was counted before the cut is not counted again
     assert told(pooled, "crf_search") == told(serial, "crf_search") == told(cut, "crf_search")

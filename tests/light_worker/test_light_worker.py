@@ -43,7 +43,9 @@ def _write_dataset(workspace, label_map=False):
     samples = []
     for number, name in enumerate(SAMPLES):
         size = (40 + number, 50 - number)  # every image of its own size
-        mask = np.kron(rng.integers(0, CLASSES, (6, 6)), np.ones((9, 9), np.uint8))[: size[0], : size[1]].astype(np.uint8)
+        mask = np.kron(rng.integers(0, CLASSES, (6, 6)), np.ones((9, 9), np.uint8))[
+            : size[0], : size[1]
+        ].astype(np.uint8)
         image = (mask[..., None] * [50, 30, 10] + rng.integers(0, 20, (*size, 3))).astype(np.uint8)
         mask[:3] = label_set.ignore_index
         for kind, pixels in (("images", image), ("masks", mask)):
@@ -52,18 +54,32 @@ def _write_dataset(workspace, label_map=False):
             cv2.imwrite(str(path), pixels)
         has_mask = name != "e"
         digest = digest_mask(mask) if has_mask else ""
-        samples.append(Sample(name, f"images/{name}.png", f"masks/{name}.png" if has_mask else None, "test", *size, "", digest))
+        samples.append(
+            Sample(
+                name,
+                f"images/{name}.png",
+                f"masks/{name}.png" if has_mask else None,
+                "test",
+                *size,
+                "",
+                digest,
+            )
+        )
     dataset = Dataset(folder, "toy", label_set, tuple(samples)).save()
     if label_map:
         dataset.save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
     return dataset
 
 
-def _write_members(workspace, dataset, classes=CLASSES, label_map="", grids=((10, 12), (10, 12), (20, 24))):
+def _write_members(
+    workspace, dataset, classes=CLASSES, label_map="", grids=((10, 12), (10, 12), (20, 24))
+):
     rng = np.random.default_rng(1)
     for number, grid in enumerate(grids):
         name = f"toy-{number + 1}"
-        train = TrainConfig("toy", ModelConfig("unet", "tiny", "none"), size=(32, 32), label_map=label_map)
+        train = TrainConfig(
+            "toy", ModelConfig("unet", "tiny", "none"), size=(32, 32), label_map=label_map
+        )
         RunFolder.create(workspace / "runs", name, train)
         predict = RunFolder.create(workspace / "runs", f"{name}--test", PredictConfig("toy", name))
         predict.write_status(state="finished", finished=float(number))
@@ -72,7 +88,12 @@ def _write_members(workspace, dataset, classes=CLASSES, label_map="", grids=((10
             mask = cv2.resize(mask, grid[::-1], interpolation=cv2.INTER_NEAREST)
             sure = np.eye(classes)[np.minimum(mask, classes - 1)]
             p = rng.dirichlet(np.full(classes, 0.5), grid) + sure
-            predict.write_probabilities("test", sample.id, (p / p.sum(-1, keepdims=True)).astype(np.float32), (sample.height, sample.width))
+            predict.write_probabilities(
+                "test",
+                sample.id,
+                (p / p.sum(-1, keepdims=True)).astype(np.float32),
+                (sample.height, sample.width),
+            )
     return tuple(f"toy-{n + 1}" for n in range(len(grids)))
 
 
@@ -84,12 +105,17 @@ def workspace(tmp_path):
 
 
 def _create(workspace, name="both--test", **changes):
-    config = EvaluateConfig("toy", changes.pop("members", ("toy-1", "toy-2", "toy-3")), **{"crf": None, **changes})
+    config = EvaluateConfig(
+        "toy", changes.pop("members", ("toy-1", "toy-2", "toy-3")), **{"crf": None, **changes}
+    )
     return RunFolder.create(workspace / "runs", name, config)
 
 
 def _expected(workspace, dataset, sample, crf=None, rule="mean"):
-    parts = [RunFolder(workspace / "runs" / f"toy-{n}--test").read_probabilities("test", sample.id)[0] for n in (1, 2, 3)]
+    parts = [
+        RunFolder(workspace / "runs" / f"toy-{n}--test").read_probabilities("test", sample.id)[0]
+        for n in (1, 2, 3)
+    ]
     p = combine_to_size(parts, (sample.height, sample.width), rule)
     p = DenseCRF(crf).refine(p, dataset.read_image(sample)) if crf else p
     return p.argmax(-1).astype(np.uint8)
@@ -100,10 +126,17 @@ def test_counts_are_those_of_the_plain_steps(workspace, rule):
     run, dataset = _create(workspace, rule=rule), Dataset.open(workspace / "datasets" / "toy")
     evaluate_run(run)
     ids, counts = run.read_counts("test", "ensemble")
-    assert ids == SAMPLES[:4] and run.stages("test") == ["ensemble"]  # the sample without a mask is not scored
+    assert ids == SAMPLES[:4] and run.stages("test") == [
+        "ensemble"
+    ]  # the sample without a mask is not scored
     for name, matrix in zip(ids, counts, strict=True):
         sample = dataset.sample(name)
-        expected = count_confusion(dataset.read_mask(sample), _expected(workspace, dataset, sample, rule=rule), CLASSES, 255)
+        expected = count_confusion(
+            dataset.read_mask(sample),
+            _expected(workspace, dataset, sample, rule=rule),
+            CLASSES,
+            255,
+        )
         np.testing.assert_array_equal(matrix, expected)
     assert run.status().mean_iou == pytest.approx(float(mean_iou(counts.sum(0))))
 
@@ -118,20 +151,29 @@ def test_the_crf_stage_writes_a_mask_of_every_sample_and_counts_it(workspace):
         mask = run.read_mask("test", "crf", sample.id)
         np.testing.assert_array_equal(mask, _expected(workspace, dataset, sample, CRF))
         if sample.mask:
-            np.testing.assert_array_equal(counts[sample.id], count_confusion(dataset.read_mask(sample), mask, CLASSES, 255))
+            np.testing.assert_array_equal(
+                counts[sample.id], count_confusion(dataset.read_mask(sample), mask, CLASSES, 255)
+            )
 
 
 @needs_pydensecrf
 def test_a_pool_of_two_gives_what_one_process_gives(workspace):
-    serial, parallel = _create(workspace, "serial--test", crf=CRF), _create(workspace, "parallel--test", crf=CRF)
+    serial, parallel = (
+        _create(workspace, "serial--test", crf=CRF),
+        _create(workspace, "parallel--test", crf=CRF),
+    )
     evaluate_run(serial)
     with open_pool(2) as pool:
         evaluate_run(parallel, pool)
     for stage in ("ensemble", "crf"):
-        for one, two in zip(serial.read_counts("test", stage), parallel.read_counts("test", stage), strict=True):
+        for one, two in zip(
+            serial.read_counts("test", stage), parallel.read_counts("test", stage), strict=True
+        ):
             np.testing.assert_array_equal(one, two)
     for name in SAMPLES:
-        np.testing.assert_array_equal(serial.read_mask("test", "crf", name), parallel.read_mask("test", "crf", name))
+        np.testing.assert_array_equal(
+            serial.read_mask("test", "crf", name), parallel.read_mask("test", "crf", name)
+        )
 
 
 def test_members_of_merged_labels_are_scored_on_merged_masks(tmp_path):
@@ -142,7 +184,9 @@ def test_members_of_merged_labels_are_scored_on_merged_masks(tmp_path):
     ids, counts = run.read_counts("test", "ensemble")
     assert counts.shape == (4, 3, 3)
     for name, matrix in zip(ids, counts, strict=True):
-        merged = dataset.load_label_map("merged").apply(dataset.read_mask(dataset.sample(name)), dataset.label_set)
+        merged = dataset.load_label_map("merged").apply(
+            dataset.read_mask(dataset.sample(name)), dataset.label_set
+        )
         np.testing.assert_array_equal(matrix.sum(1), [(merged == c).sum() for c in range(3)])
 
 
@@ -154,10 +198,14 @@ def test_a_run_that_was_cut_goes_on_where_it_was(workspace, monkeypatch):
         evaluate_run(run, should_stop=lambda: len(asked) >= 2 or asked.append(1))
     assert run.stages("test") == []  # half a split is not a result
     worked = []
-    monkeypatch.setattr(evaluation, "count_sample", lambda task: worked.append(task.sample.id) or count_sample(task))
+    monkeypatch.setattr(
+        evaluation, "count_sample", lambda task: worked.append(task.sample.id) or count_sample(task)
+    )
     evaluate_run(run)
     assert worked == SAMPLES[2:]
-    for one, two in zip(run.read_counts("test", "ensemble"), whole.read_counts("test", "ensemble"), strict=True):
+    for one, two in zip(
+        run.read_counts("test", "ensemble"), whole.read_counts("test", "ensemble"), strict=True
+    ):
         np.testing.assert_array_equal(one, two)
 
 
@@ -167,7 +215,9 @@ def test_what_was_counted_from_older_predictions_is_counted_again(workspace, mon
         evaluate_run(run, should_stop=lambda: len(asked) >= 2 or asked.append(1))
     RunFolder(workspace / "runs" / "toy-2--test").write_status(finished=99.0)
     worked = []
-    monkeypatch.setattr(evaluation, "count_sample", lambda task: worked.append(task.sample.id) or count_sample(task))
+    monkeypatch.setattr(
+        evaluation, "count_sample", lambda task: worked.append(task.sample.id) or count_sample(task)
+    )
     evaluate_run(run)
     assert worked == SAMPLES
 
@@ -178,16 +228,22 @@ def test_a_crf_mask_on_disk_is_not_made_again(workspace, monkeypatch):
     with pytest.raises(Stopped):
         evaluate_run(run, should_stop=lambda: len(asked) >= 3 or asked.append(1))
     for stage in ("ensemble", "crf"):
-        run.write_counts("test", f"partial/{stage}", [], np.zeros((0, 1, 1), np.int64))  # as after a SIGKILL: only masks are left
+        run.write_counts(
+            "test", f"partial/{stage}", [], np.zeros((0, 1, 1), np.int64)
+        )  # as after a SIGKILL: only masks are left
     refined = []
-    monkeypatch.setattr(DenseCRF, "refine", lambda self, p, image: refined.append(image.shape[:2]) or p)
+    monkeypatch.setattr(
+        DenseCRF, "refine", lambda self, p, image: refined.append(image.shape[:2]) or p
+    )
     evaluate_run(run)
     assert refined == [(43, 47), (44, 46)]
 
 
 def test_each_task_is_small_and_knows_only_its_sample(workspace):
     tasks = plan_tasks(_create(workspace))
-    assert [t.sample.id for t in tasks] == SAMPLES and all(len(t.dataset.samples) == 1 for t in tasks)
+    assert [t.sample.id for t in tasks] == SAMPLES and all(
+        len(t.dataset.samples) == 1 for t in tasks
+    )
 
 
 def test_refusals_are_sentences(workspace, monkeypatch):
@@ -215,7 +271,14 @@ def test_members_of_another_number_of_classes_are_refused(tmp_path):
 def _process(folder, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "segcore.light_worker", *arguments, str(folder)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
 
 
 @needs_pydensecrf
@@ -260,7 +323,9 @@ def test_the_warm_process_answers_as_the_class_does(workspace):
     with Answerer() as answerer:
         assert answerer.ask("ping") == ({"crf": True}, {})
         arrays = {"probabilities": coarse, "image": image}
-        values, found = answerer.ask("crf", arrays, parameters={"iterations": 3}, return_probabilities=True)
+        values, found = answerer.ask(
+            "crf", arrays, parameters={"iterations": 3}, return_probabilities=True
+        )
         refined = DenseCRF(CRFParameters(iterations=3)).refine(full, image)
         np.testing.assert_allclose(found["probabilities"], refined, atol=1e-6)
         np.testing.assert_array_equal(found["mask"], found["probabilities"].argmax(-1))
@@ -278,6 +343,11 @@ def test_the_answers_are_the_documented_ones():
 
 
 def test_its_process_loads_neither_tensorflow_nor_the_app():
-    code = "import sys, segcore.light_worker.__main__; print(sorted({'tensorflow', 'keras', 'streamlit'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    code = (
+        "import sys, segcore.light_worker.__main__; print(sorted({'tensorflow', 'keras', "
+        "'streamlit'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert done.stdout.strip() == "[]"

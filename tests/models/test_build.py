@@ -33,7 +33,9 @@ def test_names_and_builders_agree():
     assert sorted(RECIPES) == sorted(ENCODERS)
     assert len(DECODERS) >= 20
     assert len(RECIPES) >= 20
-    assert {n for n, r in RECIPES.items() if r.from_keras} == {n for n, e in ENCODERS.items() if e.imagenet}
+    assert {n for n, r in RECIPES.items() if r.from_keras} == {
+        n for n, e in ENCODERS.items() if e.imagenet
+    }
 
 
 def test_classic_names_mean_known_pairs():
@@ -58,7 +60,11 @@ def test_an_architecture_gives_logits_learns_and_survives_a_save(architecture, i
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
         assert gradient is not None, f"{variable.path} does not reach the loss"
         assert np.isfinite(tf.convert_to_tensor(gradient)).all(), variable.path
-    assert {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)} == {0.9}
+    assert {
+        layer.momentum
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    } == {0.9}
 
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
@@ -72,7 +78,9 @@ def test_logits_are_float32_under_mixed_precision(architecture, bfloat16):
     assert model.get_layer("tiny_2a_conv").compute_dtype == "bfloat16"
 
 
-@pytest.mark.parametrize("architecture", ["unet", "segnet", "pspnet", "danet", "ocrnet", "unet_crf"])
+@pytest.mark.parametrize(
+    "architecture", ["unet", "segnet", "pspnet", "danet", "ocrnet", "unet_crf"]
+)
 def test_layers_of_our_own_compute_under_mixed_precision(architecture, images, bfloat16):
     model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, SIZE)
     logits = model(images, training=False)

@@ -26,7 +26,9 @@ PAIRS = [(NAMES[STEP * i % len(NAMES)], encoder) for i, encoder in enumerate(ENC
 
 
 def test_each_architecture_meets_an_encoder_and_each_encoder_an_architecture():
-    assert {encoder for _, encoder in PAIRS} == set(ENCODERS) and {name for name, _ in PAIRS} == set(NAMES)
+    assert {encoder for _, encoder in PAIRS} == set(ENCODERS) and {
+        name for name, _ in PAIRS
+    } == set(NAMES)
     assert len(CLASSIC_NAMES) == 22
     assert all(ModelConfig(*resolve(name, "tiny"), "none").stride == 32 for name in CLASSIC_NAMES)
 
@@ -37,8 +39,17 @@ def test_a_pair_learns_and_answers(architecture, encoder, tmp_path):
     keras.utils.set_random_seed(0)
     model = build_model(ModelConfig(architecture, encoder, "none"), CLASSES, SIZE)
     rng = np.random.default_rng(0)
-    batch = Batch(rng.integers(0, 256, (2, *SIZE, 3)).astype(np.uint8), rng.integers(0, CLASSES, (2, *SIZE)).astype(np.uint8), 2)
-    learner = Learner(model, build_loss("cross_entropy", CLASSES, 255), build_optimizer(RecipeConfig()), tf.distribute.get_strategy())
+    batch = Batch(
+        rng.integers(0, 256, (2, *SIZE, 3)).astype(np.uint8),
+        rng.integers(0, CLASSES, (2, *SIZE)).astype(np.uint8),
+        2,
+    )
+    learner = Learner(
+        model,
+        build_loss("cross_entropy", CLASSES, 255),
+        build_optimizer(RecipeConfig()),
+        tf.distribute.get_strategy(),
+    )
     loss, confusion = learner.train(batch, 1e-3)
     assert np.isfinite(float(loss)) and np.asarray(confusion).sum() == batch.masks.size
     assert all(np.isfinite(variable.numpy()).all() for variable in model.variables)

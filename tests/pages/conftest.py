@@ -25,8 +25,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def app_of_workspace(workspace, started, monkeypatch):
     """Let the app open the test's workspace, and remember nothing of the test before.
 
-    AppTest makes a new ``PagesManager`` for every run, which takes the folder ``pages/`` for the navigation and would run the
-    page without the frame; in a server that happens before its first page only.
+    AppTest makes a new ``PagesManager`` for every run, which takes the folder ``pages/`` for the
+    navigation and would run the page without the frame; in a server that happens before its first
+    page only.
     """
     as_it_is = PagesManager.__init__
 

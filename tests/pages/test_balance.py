@@ -11,12 +11,19 @@ def test_the_cards_and_charts_are_the_plans(workspace, open_page, read) -> None:
     at = open_page("balance", dataset="tiny")
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 5)
     shown = read.metrics(at)
-    assert [shown[k] for k in ("Before", "After", "Floor")] == [f"{v:.4f}" for v in (plan.before, plan.after, plan.floor)]
-    assert shown["Copies"] == str(plan.copies) and shown["Effective sample size"] == f"{plan.effective_sample_size:.0f}"
+    assert [shown[k] for k in ("Before", "After", "Floor")] == [
+        f"{v:.4f}" for v in (plan.before, plan.after, plan.floor)
+    ]
+    assert (
+        shown["Copies"] == str(plan.copies)
+        and shown["Effective sample size"] == f"{plan.effective_sample_size:.0f}"
+    )
     bars = {trace["name"]: trace["y"] for trace in read.figure(at, "shares")["data"]}
     assert set(bars) == {"before", "after", "target"} and len(bars["target"]) == 4
     rows = next(d.value for d in at.dataframe if "brings" in d.value.columns)
-    assert dict(zip(rows["image"], rows["stands there"], strict=True)) == {s: r for s, r in plan.repeats.items() if r > 1}
+    assert dict(zip(rows["image"], rows["stands there"], strict=True)) == {
+        s: r for s, r in plan.repeats.items() if r > 1
+    }
     assert len(at.warning) + len(at.info) == 1
 
 
@@ -71,7 +78,10 @@ def test_a_data_set_without_splits_leads_to_making_them(workspace, open_alone) -
 
 def test_a_split_without_masks_is_told_in_a_sentence(workspace, open_page) -> None:
     dataset = workspace.datasets.open("tiny")
-    bare = [dataclasses.replace(s, mask=None, mask_digest="") if s.split == "train" else s for s in dataset.samples]
+    bare = [
+        dataclasses.replace(s, mask=None, mask_digest="") if s.split == "train" else s
+        for s in dataset.samples
+    ]
     dataclasses.replace(dataset, samples=tuple(bare)).save()
     assert open_page("balance", dataset="tiny").error
 
@@ -80,16 +90,26 @@ def test_a_rule_and_a_distance_by_order_are_asked_for(workspace, open_page, read
     at = open_page("balance", dataset="tiny", rule="ML-ROS")
     at.number_input(key="clone_share").set_value(0.5).run()
     read.check(at.button_group(key="ground").set_value("By order").run())
-    plan = workspace.datasets.plan_balance("tiny", "train", rule="ml_ros", amount=0.5, ground="ordered")
-    assert read.metrics(at)["After"] == f"{plan.after:.4f}" and read.metrics(at)["Copies"] == str(plan.copies)
+    plan = workspace.datasets.plan_balance(
+        "tiny", "train", rule="ml_ros", amount=0.5, ground="ordered"
+    )
+    assert read.metrics(at)["After"] == f"{plan.after:.4f}" and read.metrics(at)["Copies"] == str(
+        plan.copies
+    )
     assert "--rule ml_ros --amount 0.5 --seed 0 --ground ordered" in at.code[0].value
     rules = next(d.value for d in at.dataframe if "rule" in d.value.columns)
-    assert rules["after"].min() == rules["after"][0]  # none comes nearer than what looks at the distance
+    assert (
+        rules["after"].min() == rules["after"][0]
+    )  # none comes nearer than what looks at the distance
 
 
-def test_a_target_of_ones_own_starts_from_the_shares_as_they_are(workspace, open_page, read) -> None:
+def test_a_target_of_ones_own_starts_from_the_shares_as_they_are(
+    workspace, open_page, read
+) -> None:
     at = open_page("balance", dataset="tiny")
     read.check(at.button_group(key="target").set_value("My own").run())
     assert float(read.metrics(at)["Before"]) < 1e-3 and read.metrics(at)["Copies"] == "0"
     plan = workspace.datasets.plan_balance("tiny", "train")
-    assert read.figure(at, "shares")["data"][2]["y"] == pytest.approx([100 * s for s in plan.shares_before], abs=0.02)
+    assert read.figure(at, "shares")["data"][2]["y"] == pytest.approx(
+        [100 * s for s in plan.shares_before], abs=0.02
+    )

@@ -18,7 +18,9 @@ def titles(header: dict) -> list[str]:
 
 
 def panels_of(workspace, *arguments) -> dict[str, Panel]:
-    return {panel.title: panel for panel in compare_panels.model_scene(workspace, *arguments).panels}
+    return {
+        panel.title: panel for panel in compare_panels.model_scene(workspace, *arguments).panels
+    }
 
 
 def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
@@ -33,7 +35,9 @@ def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
 
 def test_the_panels_hold_the_workspaces_arrays(trained) -> None:
     shelf, sample = trained.workspace.scenes, "test/scene_2"
-    shown = panels_of(trained.workspace, [trained.ensemble], "test", sample, list(compare_panels.PANELS))
+    shown = panels_of(
+        trained.workspace, [trained.ensemble], "test", sample, list(compare_panels.PANELS)
+    )
     probabilities = shelf.probabilities(trained.ensemble, "test", sample)
     prediction = probabilities.argmax(-1)
     np.testing.assert_array_equal(shown["True mask"].mask, shelf.truth("tiny", sample))
@@ -84,7 +88,9 @@ def test_no_panel_at_all_means_the_usual_four(trained, open_page, read) -> None:
     assert len(titles(read.scene(at, "compare"))) == 4
 
 
-def test_without_pydensecrf_three_panels_and_a_sentence_remain(trained, monkeypatch, open_page, read) -> None:
+def test_without_pydensecrf_three_panels_and_a_sentence_remain(
+    trained, monkeypatch, open_page, read
+) -> None:
     monkeypatch.setattr(dense_crf, "densecrf", None)
     at = open_page("compare", run=trained.ensemble, split="test")
     assert "pydensecrf" in at.warning[0].value
@@ -107,14 +113,18 @@ def test_a_split_that_was_not_predicted_is_offered(trained, started, open_page, 
 def test_counts_without_probabilities_show_no_image(trained, open_page, read) -> None:
     """As in the demo's validation split, of which only the counts are shipped."""
     for member in trained.members:
-        for path in (trained.workspace.runs.folder / f"{member}--validation" / "probabilities").rglob("*.prob"):
+        for path in (
+            trained.workspace.runs.folder / f"{member}--validation" / "probabilities"
+        ).rglob("*.prob"):
             path.unlink()
     at = open_page("compare", run=trained.members[0], split="validation")
     assert not at.get("bidi_component") and not at.error
     assert "No image" in at.info[0].value
 
 
-def test_the_walk_goes_by_any_order_and_filter_and_the_link_keeps_them(trained, open_page, read) -> None:
+def test_the_walk_goes_by_any_order_and_filter_and_the_link_keeps_them(
+    trained, open_page, read
+) -> None:
     at = open_page("compare", run=trained.ensemble, split="test", sort="Mean IoU")
     images, _ = trained.workspace.rankings.order(trained.ensemble, "test", "mean_iou")
     assert at.selectbox(key="sample").options == images
@@ -132,14 +142,23 @@ def test_masks_are_shown_through_a_saved_merge(trained) -> None:
     merge = LabelMap(((0, 1), (2,), (3,)), "green")
     dataset = workspace.datasets.open("tiny")
     dataset.save_label_map(merge)
-    shown = compare_panels.model_scene(workspace, [trained.ensemble], "test", sample, ["truth", "prediction", "confidence"], "green")
+    shown = compare_panels.model_scene(
+        workspace,
+        [trained.ensemble],
+        "test",
+        sample,
+        ["truth", "prediction", "confidence"],
+        "green",
+    )
     prediction = workspace.scenes.prediction(trained.ensemble, "test", sample)
     truth = workspace.scenes.truth("tiny", sample)
     np.testing.assert_array_equal(shown.panels[0].mask, merge.apply(truth, dataset.label_set))
     np.testing.assert_array_equal(shown.panels[1].mask, merge.apply(prediction, dataset.label_set))
     assert shown.label_set.num_classes == 3
     probabilities = workspace.scenes.probabilities(trained.ensemble, "test", sample)
-    summed = np.stack([probabilities[..., :2].sum(-1), probabilities[..., 2], probabilities[..., 3]], -1)
+    summed = np.stack(
+        [probabilities[..., :2].sum(-1), probabilities[..., 2], probabilities[..., 3]], -1
+    )
     np.testing.assert_allclose(shown.panels[2].scalar, summed.max(-1), atol=1e-6)
 
 
@@ -149,13 +168,22 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
     dataset = workspace.datasets.open("tiny")
     dataset.save_label_map(merge)
     chosen = ["truth", "prediction", *compare_panels.MERGED]
-    shown = compare_panels.model_scene(workspace, [trained.ensemble], "test", sample, chosen, "green")
+    shown = compare_panels.model_scene(
+        workspace, [trained.ensemble], "test", sample, chosen, "green"
+    )
     panels = {panel.title: panel for panel in shown.panels}
     assert shown.label_set.class_names == ["field", "forest", "road", "roof", "field + forest"]
-    truth, prediction = workspace.scenes.truth("tiny", sample), workspace.scenes.prediction(trained.ensemble, "test", sample)
+    truth, prediction = (
+        workspace.scenes.truth("tiny", sample),
+        workspace.scenes.prediction(trained.ensemble, "test", sample),
+    )
     places = np.array([4, 2, 3])
     refined = compare_panels.crf_mask(workspace, trained.ensemble, "test", sample)
-    for title, mask in (("True mask", truth), ("Predicted mask", prediction), ("CRF mask", refined)):
+    for title, mask in (
+        ("True mask", truth),
+        ("Predicted mask", prediction),
+        ("CRF mask", refined),
+    ):
         merged = merge.apply(mask, dataset.label_set)
         expected = np.where(merged == 255, 255, places[np.minimum(merged, 2)])
         np.testing.assert_array_equal(panels[f"{title}, merged"].mask, expected)
@@ -163,33 +191,54 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
             np.testing.assert_array_equal(panels[title].mask, mask)
     # each is judged against the truth in its own labels
     at = [p.title for p in shown.panels].index("True mask, merged")
-    assert [panels[f"{t}, merged"].versus for t in ("True mask", "Predicted mask", "CRF mask")] == [at] * 3
+    assert [panels[f"{t}, merged"].versus for t in ("True mask", "Predicted mask", "CRF mask")] == [
+        at
+    ] * 3
     assert panels["Predicted mask"].versus is None and shown.truth == 0
     top = panels["Predicted mask, merged"].top
     assert set(np.unique(top.labels)) <= {2, 3, 4}
     np.testing.assert_allclose(top.probabilities.sum(-1), 1, atol=1e-5)
 
     page = open_page("compare", run=trained.ensemble, split="test")
-    assert read.scene(page, "compare")["classes"] == ["field", "forest", "road", "roof"]  # a saved merge changes nothing unasked
+    assert read.scene(page, "compare")["classes"] == [
+        "field",
+        "forest",
+        "road",
+        "roof",
+    ]  # a saved merge changes nothing unasked
     read.check(page.button_group(key="panels").set_value(["prediction", "merged"]).run())
     header = read.scene(page, "compare")
-    assert [p["title"] for p in header["panels"] if "hidden" not in p] == ["Predicted mask", "Predicted mask, merged"]
+    assert [p["title"] for p in header["panels"] if "hidden" not in p] == [
+        "Predicted mask",
+        "Predicted mask, merged",
+    ]
     assert header["classes"][-1] == "field + forest"
-    read.check(page.selectbox(key="labels").set_value("green").run())  # all through the merge: nothing stands beside
+    read.check(
+        page.selectbox(key="labels").set_value("green").run()
+    )  # all through the merge: nothing stands beside
     assert read.scene(page, "compare")["classes"] == ["field + forest", "road", "roof"]
 
 
 def test_a_difference_is_of_the_first_model_and_what_is_held_against_may_be_hidden(trained) -> None:
     a, b = trained.members
-    scene = compare_panels.model_scene(trained.workspace, [a, b], "test", trained.samples["test"][0], ["difference"])
+    scene = compare_panels.model_scene(
+        trained.workspace, [a, b], "test", trained.samples["test"][0], ["difference"]
+    )
     (shown,) = [panel for panel in scene.panels if not panel.hidden]
-    np.testing.assert_array_equal(shown.mask, trained.workspace.scenes.prediction(b, "test", trained.samples["test"][0]))
+    np.testing.assert_array_equal(
+        shown.mask, trained.workspace.scenes.prediction(b, "test", trained.samples["test"][0])
+    )
     first = trained.workspace.scenes.prediction(a, "test", trained.samples["test"][0])
     np.testing.assert_array_equal(scene.panels[shown.versus].mask, first)
-    np.testing.assert_array_equal(scene.panels[scene.truth].mask, trained.workspace.scenes.truth("tiny", trained.samples["test"][0]))
+    np.testing.assert_array_equal(
+        scene.panels[scene.truth].mask,
+        trained.workspace.scenes.truth("tiny", trained.samples["test"][0]),
+    )
 
 
-def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(trained, open_page, read) -> None:
+def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
+    trained, open_page, read
+) -> None:
     a, b = trained.members
     at = open_page("compare", run=a, beside=b, split="test", view_of="Scores side by side")
     found = trained.workspace.reports.compare(a, b, "test")
@@ -197,19 +246,30 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(trained, 
     at = open_page("compare", run=a, beside=b, split="test", view_of="Fixed and broken")
     exchange = trained.workspace.rankings.exchange(a, b, "test")
     shown = read.metrics(at)
-    assert (shown["Fixed"], shown["Broken"]) == (f"{exchange.fixed.sum():,}", f"{exchange.broken.sum():,}")
-    cells = {tuple(c[:2]): c[2] for written in read.figure(at, "exchange_matrix")["data"][1:] for c in written["customdata"]}
-    assert cells == {(int(t), int(o)): int(exchange.net[t, o]) for t, o in np.argwhere(exchange.net)}
+    assert (shown["Fixed"], shown["Broken"]) == (
+        f"{exchange.fixed.sum():,}",
+        f"{exchange.broken.sum():,}",
+    )
+    cells = {
+        tuple(c[:2]): c[2]
+        for written in read.figure(at, "exchange_matrix")["data"][1:]
+        for c in written["customdata"]
+    }
+    assert cells == {
+        (int(t), int(o)): int(exchange.net[t, o]) for t, o in np.argwhere(exchange.net)
+    }
 
 
-def test_predictions_of_another_tool_come_in_by_the_form(trained, open_page, read, tmp_path) -> None:
+def test_predictions_of_another_tool_come_in_by_the_form(
+    trained, open_page, read, tmp_path
+) -> None:
     workspace, folder = trained.workspace, tmp_path / "theirs"
     folder.mkdir()
     for sample in trained.samples["test"][:2]:
         mask = workspace.scenes.prediction(trained.members[0], "test", sample)
-        Image.fromarray(np.array(workspace.datasets.open("tiny").label_set.class_ids, np.uint8)[mask]).save(
-            folder / f"{sample.rsplit('/')[-1]}.png"
-        )
+        Image.fromarray(
+            np.array(workspace.datasets.open("tiny").label_set.class_ids, np.uint8)[mask]
+        ).save(folder / f"{sample.rsplit('/')[-1]}.png")
     at = open_page("compare", run=trained.ensemble, split="test", view_of="Import predictions")
     read.check(at.text_input(key="foreign_path").set_value(str(folder)).run())
     read.check(at.text_input(key="foreign_name").set_value("other").run())

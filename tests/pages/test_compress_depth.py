@@ -22,7 +22,9 @@ def shows(at, read, trained, groups: list[list[int]], split: str = "validation")
     found = trained.workspace.merges.judge(trained.members[0], split, groups)
     shown = read.metrics(at)
     assert shown["Accuracy"] == f"{100 * found['after']['accuracy']:.2f} %"
-    assert shown["Kappa"] == ("–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.3f}")
+    assert shown["Kappa"] == (
+        "–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.3f}"
+    )
     assert shown["Resolved, points"] == f"{100 * found['after']['resolved_confusion']:+.2f}"
     assert shown["Composition, points"] == f"{100 * found['after']['composition']:+.2f}"
     (lift,) = [m for m in at.metric if m.label == "Lift over random"]
@@ -35,7 +37,9 @@ def shows(at, read, trained, groups: list[list[int]], split: str = "validation")
 
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
 def test_the_page_cuts_the_tree_as_the_tree_does(trained, number) -> None:
-    tree = build_dendrogram(trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0))
+    tree = build_dendrogram(
+        trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0)
+    )
     groups = chooser.cut(tree.to_json(IDS)["joints"], IDS, number)
     assert groups == [[IDS[i] for i in group] for group in tree.cut(number).groups]
 
@@ -43,7 +47,9 @@ def test_the_page_cuts_the_tree_as_the_tree_does(trained, number) -> None:
 def test_a_cut_of_the_tree_is_judged(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by the tree")
     read.check(at.slider(key="tree_labels").set_value(3).run())
-    tree = build_dendrogram(trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0))
+    tree = build_dendrogram(
+        trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0)
+    )
     shows(at, read, trained, [[IDS[i] for i in group] for group in tree.cut(3).groups])
 
 
@@ -62,7 +68,9 @@ def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) 
 def test_one_label_alone_merges_nothing(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hand")
     by_hand(at, read, [3])
-    assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [b for b in at.button if (b.key or "").startswith("split_")]
+    assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [
+        b for b in at.button if (b.key or "").startswith("split_")
+    ]
 
 
 def test_by_hand_starts_from_the_path(trained, open_page, read) -> None:
@@ -79,7 +87,9 @@ def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> Non
     at = page(trained, open_page)
     at.multiselect(key="apart_pick").set_value([8, 3]).run()
     read.check(at.button(key="apart_add").click().run())
-    study = trained.workspace.scores.compress(trained.members[0], "validation", forbidden=[("3", "8")])
+    study = trained.workspace.scores.compress(
+        trained.members[0], "validation", forbidden=[("3", "8")]
+    )
     assert at.slider(key="labels").min == min(r["num_groups"] for r in study["path"]) == 2
     lines = {trace["name"]: trace for trace in read.figure(at, "curve")["data"]}
     assert lines["accuracy"]["y"] == pytest.approx([100 * r["accuracy"] for r in study["path"]])
@@ -106,15 +116,25 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
     read.check(at.slider(key="labels").set_value(3).run())
     study = trained.workspace.scores.compress(trained.members[0], "validation")
     (groups,) = [r["groups"] for r in study["path"] if r["num_groups"] == 3]
-    chosen, told = (trained.workspace.merges.judge(trained.members[0], s, groups) for s in ("validation", "test"))
+    chosen, told = (
+        trained.workspace.merges.judge(trained.members[0], s, groups)
+        for s in ("validation", "test")
+    )
     table = next(d.value for d in at.dataframe if "reported on test" in d.value).set_index("what")
     for when in ("before", "after"):
-        assert table["chosen on validation"][f"mean IoU, {when}"] == pytest.approx(chosen[when]["mean_iou"])
-        assert table["reported on test"][f"mean IoU, {when}"] == pytest.approx(told[when]["mean_iou"])
+        assert table["chosen on validation"][f"mean IoU, {when}"] == pytest.approx(
+            chosen[when]["mean_iou"]
+        )
+        assert table["reported on test"][f"mean IoU, {when}"] == pytest.approx(
+            told[when]["mean_iou"]
+        )
     assert table["reported on test"]["lift, lower bound"] == pytest.approx(told["lift_interval"][0])
 
 
-@pytest.mark.parametrize(("view", "keys"), [("Tree and confusion", ["tree"]), ("Labels to groups", ["flow", "iou_after"])])
+@pytest.mark.parametrize(
+    ("view", "keys"),
+    [("Tree and confusion", ["tree"]), ("Labels to groups", ["flow", "iou_after"])],
+)
 def test_each_view_is_drawn(trained, open_page, read, view, keys) -> None:
     at = page(trained, open_page)
     at.session_state["merge_tab"] = view
@@ -128,7 +148,11 @@ def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -
     by_hand(at, read, [3, 5])
     read.check(at.button(key="train_map").click().run())
     assert at.title[0].value == "Train"
-    assert trained.workspace.datasets.open("tiny").load_label_map("merged-3").groups == ((0, 1), (2,), (3,))
+    assert trained.workspace.datasets.open("tiny").load_label_map("merged-3").groups == (
+        (0, 1),
+        (2,),
+        (3,),
+    )
     again = open_page("train", dataset="tiny", label_map="merged-3")
     (maps,) = [s for s in again.selectbox if s.label == "Label map"]
     assert maps.value == "merged-3"
@@ -162,7 +186,9 @@ def test_any_version_of_a_saved_merge_is_a_start(trained, open_page, read) -> No
 
 def test_a_hierarchy_file_is_a_merge(trained, open_page, read) -> None:
     at = page(trained, open_page, way="by hierarchy")
-    at.file_uploader(key="hierarchy").set_value(("levels.csv", b"field,green,land\nforest,green,land\nroad,built,land\n", "text/csv"))
+    at.file_uploader(key="hierarchy").set_value(
+        ("levels.csv", b"field,green,land\nforest,green,land\nroad,built,land\n", "text/csv")
+    )
     read.check(at.run())
     shows(at, read, trained, [[3, 5]])
     read.check(at.selectbox(key="level").set_value(1).run())
@@ -179,9 +205,13 @@ def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
     read.check(at.button(key="importance_add").click().run())
     read.check(at.button_group(key="prior").set_value("importance").run())
     by_hand(at, read, [8, 11])
-    judged = trained.workspace.merges.judge(trained.members[0], "validation", [[8, 11]], "importance", importance={"8": 3, "11": 3})
+    judged = trained.workspace.merges.judge(
+        trained.members[0], "validation", [[8, 11]], "importance", importance={"8": 3, "11": 3}
+    )
     assert read.metrics(at)["Entropy kept"] == f"{100 * judged['after']['retained_entropy']:.2f} %"
-    assert f"{100 * judged['after']['retained']['importance']:.2f} % by importance" in " ".join(c.value for c in at.caption)
+    assert f"{100 * judged['after']['retained']['importance']:.2f} % by importance" in " ".join(
+        c.value for c in at.caption
+    )
     read.check(at.button(key="importance_drop_8").click().run())
     assert at.session_state["importance"] == {11: 3.0}
 
@@ -203,11 +233,17 @@ def test_merged_masks_are_shown_under_the_merged_labels(trained, open_page, read
     at.session_state["merge_tab"] = "Merged masks"
     by_hand(at, read, [3, 5])
     shown = read.scene(at, "merged")
-    assert [p["title"] for p in shown["panels"]][:3] == ["Image", "True, merged", "Predicted, merged"]
+    assert [p["title"] for p in shown["panels"]][:3] == [
+        "Image",
+        "True, merged",
+        "Predicted, merged",
+    ]
     assert shown["classes"] == ["field + forest", "road", "roof"]
 
 
-def test_predicted_and_realised_stand_side_by_side(trained, made_up, started, open_page, read) -> None:
+def test_predicted_and_realised_stand_side_by_side(
+    trained, made_up, started, open_page, read
+) -> None:
     run, workspace = trained.members[0], trained.workspace
     at = page(trained, open_page, way="by hand")
     at.session_state["merge_tab"] = "Predicted and realised"
@@ -216,19 +252,30 @@ def test_predicted_and_realised_stand_side_by_side(trained, made_up, started, op
     read.check(at.button(key="sum").click().run())
     assert workspace.tiers.is_summed(run, "test", [[3, 5]])
     read.check(at.button(key="retrain").click().run())
-    (clone,) = [r for r in workspace.runs.ids() if r.startswith("tiny-unet-tiny") and "--" not in r and r not in trained.members]
-    assert workspace.runs.open(f"{clone}--test").status().after == (clone,) and "retrain" not in [b.key for b in at.button]
+    (clone,) = [
+        r
+        for r in workspace.runs.ids()
+        if r.startswith("tiny-unet-tiny") and "--" not in r and r not in trained.members
+    ]
+    assert workspace.runs.open(f"{clone}--test").status().after == (clone,) and "retrain" not in [
+        b.key for b in at.button
+    ]
     # its worker is made up: what it would have counted
     workspace.runs.open(clone).write_status(state="finished", progress=1.0)
     prediction = workspace.runs.open(f"{clone}--test")
     ids, counts = workspace.scores.counts(trained.members[1], "test")
-    prediction.write_counts("test", "prediction", ids, fold(counts, workspace.merges.label_map(run, [[3, 5]])))
+    prediction.write_counts(
+        "test", "prediction", ids, fold(counts, workspace.merges.label_map(run, [[3, 5]]))
+    )
     prediction.write_status(state="finished", finished=1_800_000_000.0)
     read.check(at.run())
     found = workspace.tiers.compare(run, "test", [[3, 5]])
     over = found["tiers"][2]["beyond"]["mean_iou"]
     assert found["retrained"] == clone
-    assert any(f"**Retraining** gave {100 * over['difference']:+.2f} points" in m.value for m in at.markdown)
+    assert any(
+        f"**Retraining** gave {100 * over['difference']:+.2f} points" in m.value
+        for m in at.markdown
+    )
     bars = {trace["name"]: trace for trace in read.figure(at, "tier_gains")["data"]}
     gain = bars["T2 retrained: realised, 3 images"]
     assert gain["y"][0] == pytest.approx(100 * found["tiers"][2]["gain"]["mean_iou"]["difference"])

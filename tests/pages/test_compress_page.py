@@ -20,7 +20,9 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.3f}")
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     merged = [" + ".join(names[i] for i in group) for group in row["groups"] if len(group) > 1]
-    assert [text for text in (m.value for m in at.markdown) if text.startswith("- ")] == [f"- {text}" for text in merged]
+    assert [text for text in (m.value for m in at.markdown) if text.startswith("- ")] == [
+        f"- {text}" for text in merged
+    ]
     table = at.dataframe[0].value.set_index("what")
     assert table["before"]["accuracy"] == study["baseline"]["accuracy"]
     assert table["after"]["kappa"] == row["kappa"] or table["after"].isna()["kappa"]
@@ -31,7 +33,9 @@ def test_the_curve_is_the_path(trained, open_page, read) -> None:
     study = trained.workspace.scores.compress(trained.members[0], "validation")
     lines = {trace["name"]: trace for trace in read.figure(at, "curve")["data"]}
     assert lines["accuracy"]["y"] == pytest.approx([100 * row["accuracy"] for row in study["path"]])
-    assert lines["accuracy"]["x"] == pytest.approx([100 * row["retained_entropy"] for row in study["path"]])
+    assert lines["accuracy"]["x"] == pytest.approx(
+        [100 * row["retained_entropy"] for row in study["path"]]
+    )
 
 
 @pytest.mark.parametrize("prior", ["pixel", "image", "uniform"])
@@ -54,7 +58,9 @@ def test_a_merge_is_saved_and_can_be_trained_with(trained, open_page, read) -> N
     (row,) = [row for row in study["path"] if row["num_groups"] == 2]
     saved = trained.workspace.datasets.open("tiny").load_label_map("two")
     ids = trained.workspace.scores.label_set(trained.members[0]).class_ids
-    assert {frozenset(ids[i] for i in group) for group in saved.groups} == {frozenset(group) for group in row["groups"]}
+    assert {frozenset(ids[i] for i in group) for group in saved.groups} == {
+        frozenset(group) for group in row["groups"]
+    }
     train = open_page("train")
     (maps,) = [s for s in train.selectbox if s.label == "Label map"]
     assert maps.options == ["none", "two"]

@@ -40,7 +40,9 @@ def test_images_that_hold_a_class_are_browsed(workspace, open_page, read) -> Non
 def test_a_class_that_a_split_lacks_is_said(workspace, open_page, read) -> None:
     dataset = workspace.datasets.open("tiny")
     without = workspace.datasets.holding("tiny", None, "roof")
-    dataset.with_splits({s.id: "roofless" if s.id not in without else "train" for s in dataset.samples}).save()
+    dataset.with_splits(
+        {s.id: "roofless" if s.id not in without else "train" for s in dataset.samples}
+    ).save()
     at = open_page("dataset", dataset="tiny", part="roofless")
     read.check(at.selectbox(key="holding").set_value("roof").run())
     assert any("No image" in caption.value for caption in at.caption)
@@ -49,7 +51,12 @@ def test_a_class_that_a_split_lacks_is_said(workspace, open_page, read) -> None:
 def test_another_data_set_with_other_classes_is_chosen(workspace, open_page, read) -> None:
     labels = LabelSet((LabelClass(0, "cell", (1, 2, 3)), LabelClass(1, "wall", (200, 2, 3))))
     mask = np.eye(20, 30, dtype=np.uint8)
-    write_dataset(workspace.datasets.folder / "cells", "cells", labels, [ArraySample("one", np.zeros((20, 30, 3), np.uint8), mask)])
+    write_dataset(
+        workspace.datasets.folder / "cells",
+        "cells",
+        labels,
+        [ArraySample("one", np.zeros((20, 30, 3), np.uint8), mask)],
+    )
     at = open_page("dataset", dataset="tiny", part="test")
     read.check(at.selectbox(key="holding").set_value("roof").run())
     read.check(at.selectbox(key="dataset").set_value("cells").run())
@@ -65,7 +72,10 @@ def archive() -> bytes:
     with zipfile.ZipFile(data, "w") as file:
         file.writestr("classes.csv", "id,name\n0,ground\n1,tree\n")
         for stem, size in (("one", (6, 8)), ("two", (5, 8))):
-            for kind, array in (("images", np.full((6, 8, 3), 60, np.uint8)), ("masks", np.ones(size, np.uint8))):
+            for kind, array in (
+                ("images", np.full((6, 8, 3), 60, np.uint8)),
+                ("masks", np.ones(size, np.uint8)),
+            ):
                 png = io.BytesIO()
                 Image.fromarray(array).save(png, "PNG")
                 file.writestr(f"{kind}/{stem}.png", png.getvalue())
@@ -79,7 +89,9 @@ def form(at):
     return source, name, button
 
 
-def test_a_folder_is_imported_and_what_does_not_fit_is_listed(empty_workspace, tmp_path, archive, open_page, read) -> None:
+def test_a_folder_is_imported_and_what_does_not_fit_is_listed(
+    empty_workspace, tmp_path, archive, open_page, read
+) -> None:
     zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "mine")
     at = open_page("dataset")
     assert form(at)[2].disabled
@@ -88,7 +100,9 @@ def test_a_folder_is_imported_and_what_does_not_fit_is_listed(empty_workspace, t
     read.check(form(at)[2].click().run())
     assert at.selectbox(key="dataset").value == "trees"
     assert "Imported 1 samples as trees" in at.success[0].value
-    assert any("two" in str(row) for table in at.dataframe for row in table.value.to_dict("records"))
+    assert any(
+        "two" in str(row) for table in at.dataframe for row in table.value.to_dict("records")
+    )
     assert (empty_workspace / "datasets" / "trees" / "dataset.json").exists()
 
 
@@ -96,14 +110,20 @@ def test_an_archive_is_uploaded(empty_workspace, archive, open_page, read) -> No
     at = open_page("dataset")
     (kind,) = [g for g in at.button_group if g.label == "From"]
     read.check(kind.set_value("Upload an archive").run())
-    read.check(at.file_uploader(key="archive").upload("orchard.zip", archive, "application/zip").run())
+    read.check(
+        at.file_uploader(key="archive").upload("orchard.zip", archive, "application/zip").run()
+    )
     (button,) = [b for b in at.button if b.label == "Import"]
     read.check(button.click().run())
     assert at.selectbox(key="dataset").value == "orchard"
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("tiny", "exists"), ("../outside", "name"), ("empty", "Expected")])
-def test_an_import_that_cannot_be_is_told_in_a_sentence(workspace, tmp_path, archive, open_page, read, name, sentence) -> None:
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("tiny", "exists"), ("../outside", "name"), ("empty", "Expected")]
+)
+def test_an_import_that_cannot_be_is_told_in_a_sentence(
+    workspace, tmp_path, archive, open_page, read, name, sentence
+) -> None:
     if name != "empty":
         zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "mine")
     (tmp_path / "mine").mkdir(exist_ok=True)
@@ -112,4 +132,7 @@ def test_an_import_that_cannot_be_is_told_in_a_sentence(workspace, tmp_path, arc
     form(at)[1].set_value(name).run()
     read.check(form(at)[2].click().run())
     assert sentence in at.error[0].value
-    assert workspace.datasets.names() == ["tiny"] and not (workspace.folder.parent / "outside").exists()
+    assert (
+        workspace.datasets.names() == ["tiny"]
+        and not (workspace.folder.parent / "outside").exists()
+    )

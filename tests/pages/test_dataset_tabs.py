@@ -61,15 +61,23 @@ def test_a_leak_is_shown_and_its_mend_is_a_click_away(workspace, open_page) -> N
     at = open_page("dataset", dataset="tiny", show="Health")
     assert any("byte for byte" in m.value and "different splits" in m.value for m in at.markdown)
     button(at, "Make grouped splits").click().run()
-    assert at.session_state["show"] == "Splits" and at.selectbox(key="split_method").value == "grouped"
+    assert (
+        at.session_state["show"] == "Splits" and at.selectbox(key="split_method").value == "grouped"
+    )
 
 
 def test_shift_between_two_splits(workspace, open_page, read) -> None:
-    at = open_page("dataset", dataset="tiny", show="Splits", shift_first="train", shift_second="test")
+    at = open_page(
+        "dataset", dataset="tiny", show="Splits", shift_first="train", shift_second="test"
+    )
     shift = workspace.datasets.shift("tiny", "train", "test")
     shown = read.metrics(at)
-    assert shown["Distance"] == f"{shift.distance:.4f}" and shown["p-value"] == f"{shift.p_value:.3f}"
-    assert sorted(read.figure(at, "shift")["data"][0]["x"]) == pytest.approx(sorted(100 * d for d in shift.differences))
+    assert (
+        shown["Distance"] == f"{shift.distance:.4f}" and shown["p-value"] == f"{shift.p_value:.3f}"
+    )
+    assert sorted(read.figure(at, "shift")["data"][0]["x"]) == pytest.approx(
+        sorted(100 * d for d in shift.differences)
+    )
 
 
 def test_splits_are_proposed_then_kept(workspace, open_page) -> None:
@@ -82,7 +90,11 @@ def test_splits_are_proposed_then_kept(workspace, open_page) -> None:
     button(at, "Keep these splits").click().run()
     assert not at.exception and not at.error
     dataset = workspace.datasets.open("tiny")
-    assert [len(dataset.select(s)) for s in ("train", "validation", "test")] == [6, 3, 3] and dataset.fingerprint != before
+    assert [len(dataset.select(s)) for s in ("train", "validation", "test")] == [
+        6,
+        3,
+        3,
+    ] and dataset.fingerprint != before
 
 
 def test_shares_above_a_whole_are_refused(open_page) -> None:
@@ -124,7 +136,9 @@ def test_a_colour_is_picked_and_kept(workspace, open_page) -> None:
     at.color_picker[0].pick("#123456").run()
     at.button(key="use_color").click().run()
     assert not at.exception
-    assert [c.color for c in workspace.datasets.open("tiny").label_set.classes if c.name == name] == [(0x12, 0x34, 0x56)]
+    assert [
+        c.color for c in workspace.datasets.open("tiny").label_set.classes if c.name == name
+    ] == [(0x12, 0x34, 0x56)]
 
 
 def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, tmp_path) -> None:
@@ -132,7 +146,9 @@ def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, t
     at.text_input(key="export_folder").set_value(str(tmp_path / "out")).run()
     at.button(key="export").click().run()
     assert not at.exception and (tmp_path / "out" / "classes.csv").is_file()
-    next(t for t in at.text_input if t.label == "Folder or archive").set_value(str(tmp_path / "out")).run()
+    next(t for t in at.text_input if t.label == "Folder or archive").set_value(
+        str(tmp_path / "out")
+    ).run()
     button(at, "Look first").click().run()
     assert any("12 images" in m.value and "train 6" in m.value for m in at.markdown)
     assert workspace.datasets.names() == ["tiny"]
@@ -140,7 +156,9 @@ def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, t
 
 def test_a_missing_folder_is_told_in_a_sentence(open_page, tmp_path) -> None:
     at = open_page("dataset", dataset="tiny")
-    next(t for t in at.text_input if t.label == "Folder or archive").set_value(str(tmp_path / "none")).run()
+    next(t for t in at.text_input if t.label == "Folder or archive").set_value(
+        str(tmp_path / "none")
+    ).run()
     button(at, "Look first").click().run()
     assert not at.exception and at.error
 
@@ -153,7 +171,9 @@ def test_a_damaged_label_map_is_told_below_the_classes(workspace, open_page) -> 
     assert "spoilt" in at.warning[0].value and button(at, "Colour-blind-safe colours")
 
 
-def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(workspace, open_page, made_up) -> None:
+def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(
+    workspace, open_page, made_up
+) -> None:
     at = open_page("dataset", dataset="tiny", show="Splits")
     before = workspace.datasets.open("tiny").fingerprint
     at.button_group(key="split_kind").set_value("Folds").run()
@@ -161,9 +181,16 @@ def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(workspa
     button(at, "Propose").click().run()
     assert not at.exception and workspace.datasets.names() == ["tiny"]
     button(at, "Write 3 folds").click().run()
-    assert not at.exception and workspace.datasets.names() == ["tiny", "tiny-fold-1", "tiny-fold-2", "tiny-fold-3"]
+    assert not at.exception and workspace.datasets.names() == [
+        "tiny",
+        "tiny-fold-1",
+        "tiny-fold-2",
+        "tiny-fold-3",
+    ]
     assert workspace.datasets.open("tiny-fold-2").splits == ["train", "validation", "test"]
-    assert list(next(d.value for d in at.dataframe if "fold" in d.value.columns)["fold"]) == workspace.splits.folds_of("tiny")
+    assert list(
+        next(d.value for d in at.dataframe if "fold" in d.value.columns)["fold"]
+    ) == workspace.splits.folds_of("tiny")
     workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, 3)
     at.run()
     button(at, "Undo").click().run()
@@ -190,16 +217,25 @@ def test_classes_are_merged_step_by_step_and_taken_back(workspace, open_page) ->
 def test_classes_named_by_their_colour_ask_for_a_name(workspace, open_page) -> None:
     dataset = workspace.datasets.open("tiny")
     first, *rest = dataset.label_set.classes
-    dataset.with_label_set(dataclasses.replace(dataset.label_set, classes=(dataclasses.replace(first, name="#8429f6"), *rest))).save()
+    dataset.with_label_set(
+        dataclasses.replace(
+            dataset.label_set, classes=(dataclasses.replace(first, name="#8429f6"), *rest)
+        )
+    ).save()
     at = open_page("dataset", dataset="tiny", show="Classes")
     assert "1 classes" in at.info[0].value and "8429f6" in at.info[0].value
 
 
 def test_a_long_list_of_images_is_searched(workspace, open_page, read) -> None:
     dataset = workspace.datasets.open("tiny")
-    many = [dataclasses.replace(s, id=f"{s.id}-{n:04d}") for s in dataset.samples for n in range(250)]
+    many = [
+        dataclasses.replace(s, id=f"{s.id}-{n:04d}") for s in dataset.samples for n in range(250)
+    ]
     dataclasses.replace(dataset, samples=tuple(many)).save()
     at = open_page("dataset", dataset="tiny", sample="test/scene_2-0249")
-    assert len(at.selectbox(key="sample").options) == 2001 and at.selectbox(key="sample").value == "test/scene_2-0249"
+    assert (
+        len(at.selectbox(key="sample").options) == 2001
+        and at.selectbox(key="sample").value == "test/scene_2-0249"
+    )
     read.check(at.text_input(key="named").set_value("-0007").run())
     assert len(at.selectbox(key="sample").options) == 12

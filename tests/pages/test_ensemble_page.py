@@ -47,12 +47,16 @@ def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     assert read.metrics(at)["Best subset, mean IoU"] == f"{100 * found['best']['mean_iou']:.2f} %"
     said = [m.value for m in (*at.markdown, *at.warning)]
     assert set(found["sentences"]) <= set(said)
-    points = [p for trace in read.figure(at, "subset_scores")["data"][1:] for p in trace["customdata"]]
+    points = [
+        p for trace in read.figure(at, "subset_scores")["data"][1:] for p in trace["customdata"]
+    ]
     assert sorted(p[0] for p in points) == [0, 1, 2]
 
 
 @pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
-def test_the_crf_tab_shows_the_search_and_one_image(trained, open_page, read, started, monkeypatch) -> None:
+def test_the_crf_tab_shows_the_search_and_one_image(
+    trained, open_page, read, started, monkeypatch
+) -> None:
     refined = []
 
     def refine(shelf, scene, parameters, preview=False):
@@ -75,6 +79,8 @@ def test_the_crf_tab_shows_the_search_and_one_image(trained, open_page, read, st
     assert refined == [(CRFParameters(relative=True), True), (CRFParameters(relative=True), False)]
     assert any("100.00 % of the pixels are as in the full CRF" in c.value for c in at.caption)
     read.check(at.button(key="crf_take").click().run())
-    assert at.slider(key="crf_bilateral_width").value == pytest.approx(found["crf"]["parameters"]["bilateral_width"])
+    assert at.slider(key="crf_bilateral_width").value == pytest.approx(
+        found["crf"]["parameters"]["bilateral_width"]
+    )
     read.check(at.button(key="apply_crf").click().run())
     assert trained.workspace.crf.applied(run, "test")

@@ -23,10 +23,14 @@ def test_a_against_b_shows_the_workspaces_comparison(trained, open_page, read) -
     assert len(read.figure(at, "against_images")["data"][0]["x"]) == 3
 
 
-def test_what_is_not_comparable_is_a_warning_and_no_number(trained, made_up, open_page, read) -> None:
+def test_what_is_not_comparable_is_a_warning_and_no_number(
+    trained, made_up, open_page, read
+) -> None:
     made_up.train("few-1")
     counts = trained.workspace.scores.counts(trained.members[0], "test")[1]
-    made_up.predict("few-1", "test", 3).write_counts("test", "prediction", ["test/scene_0"], counts[:1])
+    made_up.predict("few-1", "test", 3).write_counts(
+        "test", "prediction", ["test/scene_0"], counts[:1]
+    )
     at = tab(open_page, "A against B", trained.members[0], against="few-1")
     assert "numbers of images" in at.warning[0].value
     assert "p value" not in read.metrics(at)
@@ -34,8 +38,12 @@ def test_what_is_not_comparable_is_a_warning_and_no_number(trained, made_up, ope
 
 def test_an_ensemble_is_compared_with_its_own_crf(trained, open_page, read) -> None:
     at = tab(open_page, "A against B", trained.ensemble, against=trained.ensemble)
-    found = trained.workspace.reports.compare(trained.ensemble, trained.ensemble, "test", "ensemble", "crf").to_json()
-    assert read.metrics(at)["Images won"] == f"{found['wins']['a']} : {found['wins']['b']}" == "0 : 3"
+    found = trained.workspace.reports.compare(
+        trained.ensemble, trained.ensemble, "test", "ensemble", "crf"
+    ).to_json()
+    assert (
+        read.metrics(at)["Images won"] == f"{found['wins']['a']} : {found['wins']['b']}" == "0 : 3"
+    )
     assert "B is better than A" in " ".join(m.value for m in at.markdown)
 
 
@@ -58,12 +66,16 @@ def test_a_cell_lists_the_images_with_most_of_its_pixels(trained, open_page, rea
     at = tab(open_page, "Confusion", trained.members[0])
     ids, counts = trained.workspace.scores.counts(trained.members[0], "test")
     wrong = counts.sum(0) * (1 - np.eye(4, dtype=int))
-    true, predicted = divmod(int(wrong.argmax()), 4)  # where nothing was clicked: the largest confusion
+    true, predicted = divmod(
+        int(wrong.argmax()), 4
+    )  # where nothing was clicked: the largest confusion
     (box,) = [s for s in at.selectbox if s.label == "True class"]
     assert box.value == true
     pixels = counts[:, true, predicted]
     listed = [d.value for d in at.dataframe if "of the class" in d.value]
-    assert list(listed[0]["image"]) == [ids[i] for i in np.argsort(-pixels, kind="stable") if pixels[i]]
+    assert list(listed[0]["image"]) == [
+        ids[i] for i in np.argsort(-pixels, kind="stable") if pixels[i]
+    ]
     assert list(listed[0]["pixels"]) == sorted((p for p in pixels if p), reverse=True)
     (box,) = [s for s in at.selectbox if s.label == "Predicted as"]
     read.check(box.set_value(true).run())  # the diagonal: what was found
@@ -87,7 +99,10 @@ def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> 
     at = tab(open_page, "Reliability", trained.ensemble)
     _, spread = trained.workspace.reports.spread(trained.ensemble, "test")
     one = spread.overall["mean_iou"]
-    assert read.metrics(at)["Mean IoU of a run"] == f"{100 * one.mean:.1f} ± {100 * one.deviation:.1f} %"
+    assert (
+        read.metrics(at)["Mean IoU of a run"]
+        == f"{100 * one.mean:.1f} ± {100 * one.deviation:.1f} %"
+    )
     drawn = read.figure(at, "members")["data"]
     for row, trace in zip(spread.class_iou, drawn, strict=False):
         np.testing.assert_allclose(np.asarray(trace["y"], float), 100 * row)
@@ -97,7 +112,9 @@ def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> 
 
 
 @pytest.mark.parametrize("title", ["A against B", "Parts of the split", "Confusion"])
-def test_a_single_run_of_one_image_has_no_interval_and_no_traceback(made_up, open_page, read, title) -> None:
+def test_a_single_run_of_one_image_has_no_interval_and_no_traceback(
+    made_up, open_page, read, title
+) -> None:
     made_up.train("one-1")
     counts = np.array([[[900, 4, 0, 0], [0, 500, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]])
     made_up.predict("one-1", "test", 0).write_counts("test", "prediction", ["test/scene_0"], counts)
@@ -108,4 +125,8 @@ def test_a_single_run_of_one_image_has_no_interval_and_no_traceback(made_up, ope
 
 def test_the_report_can_be_downloaded(trained, open_page) -> None:
     at = tab(open_page, "Classes", trained.members[0])
-    assert [b.label for b in at.get("download_button")] == ["Download label_scores.csv", "Download the report", "Download JSON"]
+    assert [b.label for b in at.get("download_button")] == [
+        "Download label_scores.csv",
+        "Download the report",
+        "Download JSON",
+    ]

@@ -19,14 +19,24 @@ def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> 
     low, high = report["interval"]["mean_iou"]
     assert f"{100 * low:.1f}" in interval and f"{100 * high:.1f}" in interval
     classes, images = at.dataframe[0].value, at.dataframe[1].value
-    for column, key in (("class", "name"), ("IoU", "iou"), ("Dice", "dice"), ("precision", "precision"), ("recall", "recall")):
-        assert list(classes[column]) == [c[key] if column == "class" else 100 * c[key] for c in report["classes"]]
+    for column, key in (
+        ("class", "name"),
+        ("IoU", "iou"),
+        ("Dice", "dice"),
+        ("precision", "precision"),
+        ("recall", "recall"),
+    ):
+        assert list(classes[column]) == [
+            c[key] if column == "class" else 100 * c[key] for c in report["classes"]
+        ]
     assert list(classes["pixels"]) == [c["support"] for c in report["classes"]]
     assert list(images["image"]) == [i["id"] for i in report["images"]]
     assert list(images["mean IoU"]) == sorted(images["mean IoU"])
     bars = read.figure(at, "class_iou")["data"][0]
     assert bars["x"] == [c["name"] for c in report["classes"]]
-    np.testing.assert_allclose(np.asarray(bars["y"], float), [100 * c["iou"] for c in report["classes"]])
+    np.testing.assert_allclose(
+        np.asarray(bars["y"], float), [100 * c["iou"] for c in report["classes"]]
+    )
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -51,31 +61,53 @@ def test_the_confusion_matrix_has_true_rows(trained, open_page, read, normalise)
     at = open_page("evaluate", run=trained.members[0], split="test")
     read.check(at.button_group(key="normalise").set_value(normalise).run())
     counts = trained.workspace.scores.counts(trained.members[0], "test")[1].sum(0)
-    total = {"row": counts.sum(1, keepdims=True), "column": counts.sum(0, keepdims=True), "all": counts.sum()}[normalise]
+    total = {
+        "row": counts.sum(1, keepdims=True),
+        "column": counts.sum(0, keepdims=True),
+        "all": counts.sum(),
+    }[normalise]
     drawn, *written = read.figure(at, "confusion")["data"][:3]
     names = ["field", "forest", "road", "roof"]
     assert drawn["x"] == drawn["y"] == names
     shares = 100 * counts / total
-    expected = {(y, x): f"{shares[t, p]:.0f}" for t, y in enumerate(names) for p, x in enumerate(names) if shares[t, p] >= 0.5}
-    assert {(y, x): text for trace in written for y, x, text in zip(trace["y"], trace["x"], trace["text"], strict=True)} == expected
+    expected = {
+        (y, x): f"{shares[t, p]:.0f}"
+        for t, y in enumerate(names)
+        for p, x in enumerate(names)
+        if shares[t, p] >= 0.5
+    }
+    assert {
+        (y, x): text
+        for trace in written
+        for y, x, text in zip(trace["y"], trace["x"], trace["text"], strict=True)
+    } == expected
 
 
 def test_a_class_without_a_score_is_a_dash_and_no_nought(trained, made_up, open_page, read) -> None:
     made_up.train("rare-1")
     run = made_up.predict("rare-1", "test", 0)
-    run.write_counts("test", "prediction", ["test/scene_0"], np.array([[[1000, 4, 0, 0], [0, 500, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]))
+    run.write_counts(
+        "test",
+        "prediction",
+        ["test/scene_0"],
+        np.array([[[1000, 4, 0, 0], [0, 500, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]),
+    )
     at = open_page("evaluate", run="rare-1", split="test")
     assert list(at.dataframe[0].value["IoU"].isna()) == [False, False, True, True]
     assert read.metrics(at)["Mean IoU"] == percent((1000 / 1004 + 500 / 504) / 2)
 
 
-def test_a_split_that_was_not_predicted_is_offered_and_queued(trained, started, open_page, read) -> None:
+def test_a_split_that_was_not_predicted_is_offered_and_queued(
+    trained, started, open_page, read
+) -> None:
     at = open_page("evaluate", run=trained.members[0], split="train")
     assert not at.metric
     (button,) = [b for b in at.button if b.key == "predict_split"]
     read.check(button.click().run())
     assert trained.workspace.runs.open(f"{trained.members[0]}--train").status().state == "queued"
-    assert not [b for b in at.button if b.key == "predict_split"]  # it follows what is under way instead
+    assert not [
+        b for b in at.button if b.key == "predict_split"
+    ]  # it follows what is under way instead
 
 
 def test_a_failed_prediction_is_told_with_its_cause(trained, started, open_page, read) -> None:
@@ -89,8 +121,15 @@ def test_a_failed_prediction_is_told_with_its_cause(trained, started, open_page,
     assert at.button(key="predict_split")
 
 
-def test_an_ensemble_on_another_split_queues_what_it_lacks(trained, started, open_page, read) -> None:
+def test_an_ensemble_on_another_split_queues_what_it_lacks(
+    trained, started, open_page, read
+) -> None:
     at = open_page("evaluate", run=trained.ensemble, split="validation")
     read.check(at.button(key="predict_split").click().run())
-    assert trained.workspace.runs.open(trained.workspace.runs.on_split(trained.ensemble, "validation")).status().state == "queued"
+    assert (
+        trained.workspace.runs.open(trained.workspace.runs.on_split(trained.ensemble, "validation"))
+        .status()
+        .state
+        == "queued"
+    )
     assert all(trained.workspace.scores.has_counts(m, "validation") for m in trained.members)

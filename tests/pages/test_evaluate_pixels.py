@@ -21,11 +21,16 @@ def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None
     run, measures = trained.members[0], trained.workspace.measures
     at = tab(open_page, "Borders", run)
     found = measures.measure(run, "test")
-    assert read.metrics(at)["Mean boundary IoU"] == percent(found.measures.borders()["mean_boundary"])
+    assert read.metrics(at)["Mean boundary IoU"] == percent(
+        found.measures.borders()["mean_boundary"]
+    )
     at = tab(open_page, "Confidence", run)
     confidence = found.measures.confidence()
     shown = read.metrics(at)
-    assert shown["ECE"] == percent(confidence["ece"]) and shown["Brier score"] == f"{confidence['brier']:.4f}"
+    assert (
+        shown["ECE"] == percent(confidence["ece"])
+        and shown["Brier score"] == f"{confidence['brier']:.4f}"
+    )
     temperature = measures.measure(run, "validation").temperature
     assert any(f"temperature {temperature:.3f}" in c.value for c in at.caption)
     scaled = measures.scaled(run, "test", temperature)
@@ -33,22 +38,32 @@ def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None
     assert metric.delta == f"{100 * (scaled['ece'] - confidence['ece']):+.2f} points"
 
 
-def test_members_that_were_stopped_are_named_and_resumed_together(trained, started, open_page, read) -> None:
+def test_members_that_were_stopped_are_named_and_resumed_together(
+    trained, started, open_page, read
+) -> None:
     runs = [trained.workspace.runs.open(f"{member}--test") for member in trained.members]
     for run in runs:
         run.write_status(state="interrupted", cause="Stopped on request.")
     at = tab(open_page, "Confidence", trained.ensemble)
     for member in trained.members:
-        assert any(plain(member) in m.value and plain("Stopped on request.") in m.value for m in at.markdown)
+        assert any(
+            plain(member) in m.value and plain("Stopped on request.") in m.value
+            for m in at.markdown
+        )
     (together,) = [b for b in at.button if b.label == "Resume all 2"]
     read.check(together.click().run())
     assert [run.status().state for run in runs] == ["queued", "queued"]
 
 
-def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(trained, open_page) -> None:
+def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(
+    trained, open_page
+) -> None:
     at = tab(open_page, "Robustness", trained.ensemble)
     (network,) = [box for box in at.selectbox if box.label == "Network"]
-    assert network.options == [called(trained.ensemble), *trained.members] and called(trained.ensemble) != trained.ensemble
+    assert (
+        network.options == [called(trained.ensemble), *trained.members]
+        and called(trained.ensemble) != trained.ensemble
+    )
 
 
 def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -> None:
@@ -77,11 +92,18 @@ def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_pa
     wrong = np.roll(counts, 1, axis=2)
     for corruption in folder.config.corruptions:
         for severity in range(1, 6):
-            folder.write_counts("test", stage_name(corruption, severity), ids, wrong if severity == 5 else counts)
+            folder.write_counts(
+                "test", stage_name(corruption, severity), ids, wrong if severity == 5 else counts
+            )
     RunFolder(folder.folder).write_status(state="finished", finished=1.0)
     at = tab(open_page, "Robustness", run)
     found = workspace.robustness.found(name)
     assert found["curves"][0]["drop"] == 0 and found["curves"][4]["drop"] > 0
     drawn = [t for t in read.figure(at, "corruption_curves")["data"] if t.get("name") == "Noise"]
-    assert drawn[0]["y"] == pytest.approx([100 * v for v in [found["clean"]["mean_iou"], *(r["mean_iou"] for r in found["curves"][:5])]])
+    assert drawn[0]["y"] == pytest.approx(
+        [
+            100 * v
+            for v in [found["clean"]["mean_iou"], *(r["mean_iou"] for r in found["curves"][:5])]
+        ]
+    )
     assert "Under noise" in read.metrics(at)

@@ -13,7 +13,9 @@ def test_in_an_empty_workspace_it_leads_on(page, empty_workspace, open_alone) ->
     opened = open_alone(page)
     assert not opened.at.error
     if page == "dataset":
-        assert [b.label for b in opened.at.button] == ["Import"] and opened.at.expander[0].proto.expanded
+        assert [b.label for b in opened.at.button] == ["Import"] and opened.at.expander[
+            0
+        ].proto.expanded
     else:
         assert WAY_ON.get(page, "pages/home.py") in opened.links
 
@@ -43,7 +45,14 @@ def test_with_results_alone_and_through_the_frame(page, trained, open_alone, ope
 
 
 def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_page) -> None:
-    gone = {"run": "deleted-1", "dataset": "deleted", "split": "deleted", "sample": "deleted", "stage": "deleted", "labels": "99"}
+    gone = {
+        "run": "deleted-1",
+        "dataset": "deleted",
+        "split": "deleted",
+        "sample": "deleted",
+        "stage": "deleted",
+        "labels": "99",
+    }
     assert not open_page(page, **gone).error
 
 
@@ -110,7 +119,9 @@ def test_damage_is_told_in_a_sentence(page, damage, trained, open_alone) -> None
         assert "Error" not in message.value.split()[0]
 
 
-def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(page, tmp_path, monkeypatch, open_alone) -> None:
+def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(
+    page, tmp_path, monkeypatch, open_alone
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEGCORE_WORKSPACE", str(tmp_path / "file"))
     (message,) = open_alone(page).at.error

@@ -10,22 +10,42 @@ from segcore.workspace import demo
 def done(at) -> dict[str, bool]:
     """Which steps are ticked off, by title."""
     return {
-        link.proto.label.strip("*"): "check_circle" in link.proto.icon for link in at.get("page_link") if link.proto.label.startswith("**")
+        link.proto.label.strip("*"): "check_circle" in link.proto.icon
+        for link in at.get("page_link")
+        if link.proto.label.startswith("**")
     }
 
 
-STEPS = ["Demo", "Your data", "Health", "Balance", "Train", "Watch", "Look", "Judge", "Merge", "Report"]
+STEPS = [
+    "Demo",
+    "Your data",
+    "Health",
+    "Balance",
+    "Train",
+    "Watch",
+    "Look",
+    "Judge",
+    "Merge",
+    "Report",
+]
 
 
 def test_no_step_is_done_in_an_empty_workspace(empty_workspace, open_page) -> None:
     at = open_page("home")
     assert done(at) == dict.fromkeys(STEPS, False)
-    marked = [link.proto.label.strip("*") for link in at.get("page_link") if "arrow_circle_right" in link.proto.icon]
+    marked = [
+        link.proto.label.strip("*")
+        for link in at.get("page_link")
+        if "arrow_circle_right" in link.proto.icon
+    ]
     assert marked == ["Demo"]
 
 
 def test_data_and_runs_tick_their_steps(trained, open_page) -> None:
-    assert [title for title, ticked in done(open_page("home")).items() if ticked] == ["Your data", "Train"]
+    assert [title for title, ticked in done(open_page("home")).items() if ticked] == [
+        "Your data",
+        "Train",
+    ]
 
 
 def test_pages_tick_what_they_show(trained, open_page, read) -> None:
@@ -36,13 +56,24 @@ def test_pages_tick_what_they_show(trained, open_page, read) -> None:
     open_page("compare", run=run)
     open_page("compress", run=run, split="test")
     evaluated = open_page("evaluate", run=run)
-    assert [title for title, ticked in done(open_page("home")).items() if not ticked] == ["Demo", "Report"]
-    trained.workspace.steps.note("report", "tiny")  # the button's function does, when the browser fetches the file
+    assert [title for title, ticked in done(open_page("home")).items() if not ticked] == [
+        "Demo",
+        "Report",
+    ]
+    trained.workspace.steps.note(
+        "report", "tiny"
+    )  # the button's function does, when the browser fetches the file
     home = open_page("home")
     assert done(home)["Report"] and not evaluated.error
     links = {link.proto.label.strip("*"): link.proto for link in home.get("page_link")}
-    assert links["Judge"].page == "evaluate" and f"run={trained.workspace.runs.ids()[0]}" in links["Judge"].query_string
-    assert "show=Health" in links["Health"].query_string and "dataset=tiny" in links["Health"].query_string
+    assert (
+        links["Judge"].page == "evaluate"
+        and f"run={trained.workspace.runs.ids()[0]}" in links["Judge"].query_string
+    )
+    assert (
+        "show=Health" in links["Health"].query_string
+        and "dataset=tiny" in links["Health"].query_string
+    )
 
 
 def test_tables_are_the_workspaces_rows(trained, open_page) -> None:
@@ -51,7 +82,9 @@ def test_tables_are_the_workspaces_rows(trained, open_page) -> None:
     assert list(runs["run"]) == trained.workspace.runs.ids()[:8]
 
 
-def test_the_demo_opens_with_one_click(workspace, trained, tmp_path, monkeypatch, started, open_page, read) -> None:
+def test_the_demo_opens_with_one_click(
+    workspace, trained, tmp_path, monkeypatch, started, open_page, read
+) -> None:
     """The made-up runs stand for the members that come with Segscope."""
     assets = tmp_path / "assets"
     for name in [*trained.members, *(f"{m}--test" for m in trained.members), trained.ensemble]:
@@ -60,7 +93,11 @@ def test_the_demo_opens_with_one_click(workspace, trained, tmp_path, monkeypatch
     monkeypatch.setattr(demo, "ASSETS", assets)
     monkeypatch.setattr(demo, "MEMBERS", 2)
     few = {"train": 2, "validation": 1, "test": 1}
-    monkeypatch.setattr(demo, "make_synthetic", lambda folder, seed, progress=None: make_synthetic(folder, seed, few, progress))
+    monkeypatch.setattr(
+        demo,
+        "make_synthetic",
+        lambda folder, seed, progress=None: make_synthetic(folder, seed, few, progress),
+    )
     at = open_page("home")
     (button,) = [b for b in at.button if b.label == "Open the demo"]
     read.check(button.click().run())
@@ -75,7 +112,9 @@ def test_the_demo_opens_with_one_click(workspace, trained, tmp_path, monkeypatch
     assert workspace.runs.open(queued["run"]).config.model == ModelConfig("unet", "tiny", "none")
 
 
-def test_a_demo_without_its_members_is_told_in_a_sentence(tmp_path, monkeypatch, open_page, read) -> None:
+def test_a_demo_without_its_members_is_told_in_a_sentence(
+    tmp_path, monkeypatch, open_page, read
+) -> None:
     monkeypatch.setattr(demo, "ASSETS", tmp_path / "nothing")
     at = open_page("home")
     (button,) = [b for b in at.button if b.label == "Open the demo"]

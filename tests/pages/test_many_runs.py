@@ -16,11 +16,21 @@ COUNT = 1000
 def many(workspace) -> Path:
     """A workspace with a thousand finished training runs; each is a copy of one with its own times."""
     root = workspace.runs.folder
-    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2), (32, 64))
+    config = TrainConfig(
+        "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2), (32, 64)
+    )
     first = RunFolder.create(root, "many-0000", config)
     first.append_metrics({"epoch": 1, "loss": 0.5, "val_loss": 0.6, "mean_iou": 0.3})
     first.log_path.write_text("made up\n")
-    status = first.write_status(state="finished", progress=1.0, created=1e9, started=1e9, finished=1e9 + 60, epoch=1, epochs=2)
+    status = first.write_status(
+        state="finished",
+        progress=1.0,
+        created=1e9,
+        started=1e9,
+        finished=1e9 + 60,
+        epoch=1,
+        epochs=2,
+    )
     for number in range(1, COUNT):
         folder = root / f"many-{number:04d}"
         folder.mkdir()
@@ -31,10 +41,14 @@ def many(workspace) -> Path:
     return root
 
 
-def test_a_thousand_runs_are_listed_reading_two_small_files_each_and_then_none(many, workspace, monkeypatch) -> None:
+def test_a_thousand_runs_are_listed_reading_two_small_files_each_and_then_none(
+    many, workspace, monkeypatch
+) -> None:
     opened: list[str] = []
     read = disk.Path.read_bytes
-    monkeypatch.setattr(disk.Path, "read_bytes", lambda path: opened.append(path.name) or read(path))
+    monkeypatch.setattr(
+        disk.Path, "read_bytes", lambda path: opened.append(path.name) or read(path)
+    )
     rows = workspace.runs.rows()
     assert len(rows) == COUNT and rows[0]["run"] == f"many-{COUNT - 1:04d}"
     assert sorted(set(opened)) == ["config.json", "status.json"] and len(opened) == 2 * COUNT

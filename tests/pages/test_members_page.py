@@ -19,12 +19,27 @@ def field(elements, label: str):
 
 
 def choices(at) -> list:
-    kinds = (at.selectbox, at.number_input, at.text_input, at.text_area, at.toggle, at.multiselect, at.button_group, at.checkbox, at.slider)
+    kinds = (
+        at.selectbox,
+        at.number_input,
+        at.text_input,
+        at.text_area,
+        at.toggle,
+        at.multiselect,
+        at.button_group,
+        at.checkbox,
+        at.slider,
+    )
     return [element for kind in kinds for element in kind]
 
 
-def test_every_choice_of_the_train_page_has_a_line_of_help(workspace, made_up, monkeypatch, open_page, read) -> None:
-    gpus = [Device("gpu:0", "One", 2, 1 << 34, 0, 0.0, 40.0), Device("cpu", "A processor", 4, 1 << 36, 0, None, None)]
+def test_every_choice_of_the_train_page_has_a_line_of_help(
+    workspace, made_up, monkeypatch, open_page, read
+) -> None:
+    gpus = [
+        Device("gpu:0", "One", 2, 1 << 34, 0, 0.0, 40.0),
+        Device("cpu", "A processor", 4, 1 << 36, 0, None, None),
+    ]
     monkeypatch.setattr("segcore.workspace.runs.runs.list_devices", lambda: gpus)
     made_up.train("tiny-unet-tiny-made-1")
     workspace.configs.save("kept", BY_FOLD)
@@ -37,9 +52,20 @@ def test_every_choice_of_the_train_page_has_a_line_of_help(workspace, made_up, m
         field(at.button_group, "Device").set_value(device)
         read.check(at.run())
         seen |= {element.label: element.help for element in choices(at)}
-    assert {"Best epoch by", "Seed", "Learn from", "Choose the best epoch on", "Differ by", "Weights file", "GPUs"} <= set(seen)
+    assert {
+        "Best epoch by",
+        "Seed",
+        "Learn from",
+        "Choose the best epoch on",
+        "Differ by",
+        "Weights file",
+        "GPUs",
+    } <= set(seen)
     assert [label for label, told in seen.items() if not told and label != "Workspace"] == []
-    assert all(ending in seen["Weights file"] for ending in (".npz", ".keras", ".weights.h5", ".safetensors", ".pth"))
+    assert all(
+        ending in seen["Weights file"]
+        for ending in (".npz", ".keras", ".weights.h5", ".safetensors", ".pth")
+    )
 
 
 def test_the_form_starts_members_by_fold_and_says_so(workspace, open_page, read) -> None:
@@ -50,26 +76,39 @@ def test_the_form_starts_members_by_fold_and_says_so(workspace, open_page, read)
     read.check(field(at.number_input, "Members").set_value(3).run())
     read.check(field(at.selectbox, "Differ by").set_value("fold").run())
     told = " ".join(c.value for c in at.caption)
-    assert "each of the 9 samples of train and validation validates one member, 3 of test stay out of all" in told
+    assert (
+        "each of the 9 samples of train and validation validates one member, 3 of test "
+        "stay out of all"
+    ) in told
     assert "--members 3 --members-by fold" in at.code[0].value
     assert workspace.datasets.names() == ["tiny"]  # looking writes nothing
     read.check(field(at.button, "Start training").click().run())
     runs = [job.run for job in jobs.waiting(workspace.folder)]
-    assert [workspace.runs.open(run).config.dataset for run in runs] == ["tiny-fold-1", "tiny-fold-2", "tiny-fold-3"]
+    assert [workspace.runs.open(run).config.dataset for run in runs] == [
+        "tiny-fold-1",
+        "tiny-fold-2",
+        "tiny-fold-3",
+    ]
 
 
-def test_members_that_cannot_be_told_apart_are_refused_on_the_form(workspace, open_page, read) -> None:
+def test_members_that_cannot_be_told_apart_are_refused_on_the_form(
+    workspace, open_page, read
+) -> None:
     at = open_page("train")
     field(at.selectbox, "Encoder").set_value("tiny").run()
     read.check(field(at.number_input, "Members").set_value(40).run())
     read.check(field(at.selectbox, "Differ by").set_value("architecture").run())
     assert "ask for 10" in at.warning[0].value
     read.check(field(at.number_input, "Members").set_value(2).run())
-    assert not at.warning and any("each over Tiny, with its own seed" in c.value for c in at.caption)
+    assert not at.warning and any(
+        "each over Tiny, with its own seed" in c.value for c in at.caption
+    )
 
 
 @pytest.mark.parametrize("tab", ["Members", "Subsets", "CRF"])
-def test_the_ensemble_page_offers_the_split_that_all_folds_share(workspace, started, open_page, tab) -> None:
+def test_the_ensemble_page_offers_the_split_that_all_folds_share(
+    workspace, started, open_page, tab
+) -> None:
     runs = workspace.runs.train(BY_FOLD, 2)
     for run in runs:
         workspace.runs.open(run).model_path.write_bytes(b"")

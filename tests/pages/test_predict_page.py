@@ -18,7 +18,10 @@ def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) ->
     at = open_page("predict", run=own_images.members[1])
     assert not at.error and not at.get("bidi_component") and not own_images.asked
     mask = np.repeat(np.arange(4, dtype=np.uint8), 6).reshape(4, 6)
-    files = [("one.png", png(own_images.label_set, mask), "image/png"), ("two.png", png(own_images.label_set, mask[::-1]), "image/png")]
+    files = [
+        ("one.png", png(own_images.label_set, mask), "image/png"),
+        ("two.png", png(own_images.label_set, mask[::-1]), "image/png"),
+    ]
     uploader = at.file_uploader(key="own_files")
     for file in (*files, ("<b>.svg", b"<svg/>", "image/svg+xml")):
         uploader.upload(*file)
@@ -29,16 +32,26 @@ def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) ->
     assert [q for q, _ in own_images.asked] == ["load", "predict"]
     refused, table = (d.value for d in at.dataframe[:2])
     assert list(refused["file"]) == ["<b>.svg"] and "convert or remove it" in refused["why"][0]
-    assert sorted(table["class"]) == ["field", "forest", "road", "roof"] and table["share"].sum() == 1
+    assert (
+        sorted(table["class"]) == ["field", "forest", "road", "roof"] and table["share"].sum() == 1
+    )
     read.check(at.selectbox(key="own_image").set_value("two").run())
     assert read.scene(at, "own")["digest"] != header["digest"]
     read.check(at.selectbox(key="own_tta").set_value("flip").run())
-    assert own_images.asked[-1][1]["options"] == {"tile": False, "overlap": 0.5, "tta": "flip", "backend": "auto"}
+    assert own_images.asked[-1][1]["options"] == {
+        "tile": False,
+        "overlap": 0.5,
+        "tta": "flip",
+        "backend": "auto",
+    }
     read.check(at.button(key="own_all").click().run())
     read.check(at.button(key="own_make").click().run())
     shelf = own_images.workspace.predictions
     batch = shelf.open(at.session_state["batch"])
-    assert all(shelf.is_predicted(own_images.members[1], batch, i, PredictOptions(tta="flip")) for i in ("one", "two"))
+    assert all(
+        shelf.is_predicted(own_images.members[1], batch, i, PredictOptions(tta="flip"))
+        for i in ("one", "two")
+    )
     assert (batch.folder / "results.zip").stat().st_size > 1000
 
 

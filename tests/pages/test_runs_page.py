@@ -32,7 +32,9 @@ def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -
     assert any("was made up" in code.value for code in at.code)
     read.check(at.text_input(key="log_search").set_value("made (up|down)").run())
     assert any("was made up" in code.value for code in at.code)
-    read.check(at.text_input(key="log_search").set_value("(").run())  # no regular expression: taken as it is
+    read.check(
+        at.text_input(key="log_search").set_value("(").run()
+    )  # no regular expression: taken as it is
     assert [code.value for code in at.code] == ["No line fits."]
 
 
@@ -53,19 +55,28 @@ def test_an_active_run_can_be_stopped_and_resumed(workspace, started, open_page,
 
 def test_a_running_run_shows_how_far_it_is(trained, open_page) -> None:
     run = trained.workspace.runs.open(trained.members[0])
-    run.write_status(state="running", epoch=7, epochs=20, progress=0.35, seconds_left=130.0, message="Epoch 8")
+    run.write_status(
+        state="running", epoch=7, epochs=20, progress=0.35, seconds_left=130.0, message="Epoch 8"
+    )
     at = open_page("runs", run=run.id)
     texts = [p.proto.text for p in at.get("progress")]
     assert any("epoch 7 of 20" in text and "2 min left" in text for text in texts)
     assert [b.key for b in at.button if b.key in ("stop", "resume", "delete")] == ["stop"]
-    assert any("may hang" in w.value for w in at.warning)  # nothing was heard of it since it was made up
+    assert any(
+        "may hang" in w.value for w in at.warning
+    )  # nothing was heard of it since it was made up
 
 
 def test_a_failed_run_says_why(trained, open_page) -> None:
-    trained.workspace.runs.open(trained.members[0]).write_status(state="failed", cause="The memory did not suffice.")
+    trained.workspace.runs.open(trained.members[0]).write_status(
+        state="failed", cause="The memory did not suffice."
+    )
     at = open_page("runs", run=trained.members[0])
     assert "The memory did not suffice." in [w.value for w in at.warning]
-    assert [b.key for b in at.button if b.key in ("stop", "resume", "delete")] == ["resume", "delete"]
+    assert [b.key for b in at.button if b.key in ("stop", "resume", "delete")] == [
+        "resume",
+        "delete",
+    ]
 
 
 def test_a_run_is_deleted_with_its_predictions(trained, open_page, read) -> None:
@@ -82,7 +93,9 @@ def test_a_deletion_is_undone(trained, open_page, read) -> None:
     assert len(trained.workspace.runs.ids()) == len(before) - 3
     read.check(at.button(key="undo").click().run())
     assert trained.workspace.runs.ids() == before and trained.workspace.keeping.trash() == []
-    assert at.selectbox(key="run").value == trained.members[0] and not [b for b in at.button if b.key == "undo"]
+    assert at.selectbox(key="run").value == trained.members[0] and not [
+        b for b in at.button if b.key == "undo"
+    ]
     read.check(at.button(key="delete").click().run())
     read.check(at.button(key="empty_trash").click().run())
     assert trained.workspace.keeping.trash() == [] and not [b for b in at.button if b.key == "undo"]
@@ -107,14 +120,22 @@ def test_notes_are_kept_and_found(trained, open_page, read) -> None:
     assert list(at.dataframe[0].value["run"]) == [other]
 
 
-def test_the_queue_is_reordered_held_and_left_from_the_page(workspace, started, open_page, read) -> None:
-    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=1), (32, 64))
+def test_the_queue_is_reordered_held_and_left_from_the_page(
+    workspace, started, open_page, read
+) -> None:
+    config = TrainConfig(
+        "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=1), (32, 64)
+    )
     runs = workspace.runs.train(config, members=3)
     at = open_page("runs", run=runs[0])
     assert at.button(key=f"up_{runs[0]}").disabled and at.button(key=f"down_{runs[2]}").disabled
     read.check(at.button(key=f"first_{runs[2]}").click().run())
     read.check(at.button(key=f"hold_{runs[0]}").click().run())
-    assert [(w.run, w.held) for w in workspace.queue.rows()] == [(runs[2], False), (runs[0], True), (runs[1], False)]
+    assert [(w.run, w.held) for w in workspace.queue.rows()] == [
+        (runs[2], False),
+        (runs[0], True),
+        (runs[1], False),
+    ]
     read.check(at.button(key=f"plus_{runs[1]}").click().run())
     assert workspace.queue.rows()[0].run == runs[1]
     read.check(at.toggle(key="hold_queue_False").set_value(True).run())
@@ -128,7 +149,9 @@ def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> N
     run = trained.workspace.runs.open(trained.members[0])
     dataset = trained.workspace.datasets.open("tiny")
     run.write_json("labels", {"label_set": dataset.label_set.to_json(), "label_map": None})
-    run.write_json("evolution", {"split": "validation", "samples": ["validation/scene_0"], "size": [16, 24]})
+    run.write_json(
+        "evolution", {"split": "validation", "samples": ["validation/scene_0"], "size": [16, 24]}
+    )
     truth = dataset.read_mask(dataset.sample("validation/scene_0"))
     for epoch, mask in ((1, np.zeros((32, 48), np.uint8)), (3, truth)):
         run.write_mask("validation", evolution_stage(epoch), "validation/scene_0", mask)
@@ -152,6 +175,10 @@ def test_a_damaged_run_is_in_the_table_whatever_kinds_are_shown(trained, open_pa
 
 
 def test_the_card_notices_a_run_that_only_changed_its_state() -> None:
-    rows = [{"run": "b", "state": "queued"}, {"run": "a", "state": "running"}, {"run": "c", "state": "finished"}]
+    rows = [
+        {"run": "b", "state": "queued"},
+        {"run": "a", "state": "running"},
+        {"run": "c", "state": "finished"},
+    ]
     assert queue._busy(rows) == [("a", "running"), ("b", "queued")]
     assert queue._busy([{**rows[0], "state": "starting"}, *rows[1:]]) != queue._busy(rows)

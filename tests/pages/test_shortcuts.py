@@ -12,14 +12,20 @@ def test_the_rarest_class_leads_to_its_images(trained, open_page, read) -> None:
     assert rarest["images"] == fewest
     read.check(button.click().run())
     assert at.selectbox(key="holding").value == rarest["name"]
-    assert at.selectbox(key="sample").options == trained.workspace.datasets.holding("tiny", None, rarest["name"])
+    assert at.selectbox(key="sample").options == trained.workspace.datasets.holding(
+        "tiny", None, rarest["name"]
+    )
 
 
-def test_five_members_of_the_suggested_plan_are_started_at_once(workspace, started, open_page, read) -> None:
+def test_five_members_of_the_suggested_plan_are_started_at_once(
+    workspace, started, open_page, read
+) -> None:
     at = open_page("train", dataset="tiny")
     read.check(at.button(key="start_members").click().run())
     queued = [workspace.runs.open(r["run"]).config for r in workspace.runs.rows()]
-    assert len(queued) == preflight.MEMBERS and {c.seed for c in queued} == set(range(queued[-1].seed, queued[-1].seed + preflight.MEMBERS))
+    assert len(queued) == preflight.MEMBERS and {c.seed for c in queued} == set(
+        range(queued[-1].seed, queued[-1].seed + preflight.MEMBERS)
+    )
     assert {c.model for c in queued} == {workspace.launch.suggest("tiny").config.model}
     assert at.title[0].value == "Runs"
 
@@ -29,7 +35,10 @@ def test_the_image_that_the_crf_hurts_most_is_gone_to(trained, open_page, read) 
     read.check(at.button(key="crf_hurts").click().run())
     images, gains = trained.workspace.rankings.order(trained.ensemble, "test", "crf_gain")
     assert gains == sorted(gains)
-    assert at.selectbox(key="sort").value == "CRF gain" and at.selectbox(key="sample").value == images[0]
+    assert (
+        at.selectbox(key="sort").value == "CRF gain"
+        and at.selectbox(key="sample").value == images[0]
+    )
     alone = open_page("compare", run=trained.members[0], split="test")
     assert "crf_hurts" not in {b.key for b in alone.button}
 
@@ -41,4 +50,6 @@ def test_a_pair_with_a_verdict_is_tried_alone(trained, open_page, read) -> None:
     read.check(at.button(key=f"try_{first}_{second}").click().run())
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     assert at.button_group(key="way").value == "by hand"
-    assert [m.value for m in at.markdown if m.value.startswith("- ")] == [f"- {names[first]} + {names[second]}"]
+    assert [m.value for m in at.markdown if m.value.startswith("- ")] == [
+        f"- {names[first]} + {names[second]}"
+    ]

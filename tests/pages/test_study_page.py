@@ -9,9 +9,21 @@ from segcore.config.recipe_study import study_from_json
 
 STUDY = {
     "name": "small",
-    "base": {"model": {"encoder": "tiny", "weights": "none"}, "recipe": {"epochs": 2, "batch_size": 2}, "size": [32, 64]},
+    "base": {
+        "model": {"encoder": "tiny", "weights": "none"},
+        "recipe": {"epochs": 2, "batch_size": 2},
+        "size": [32, 64],
+    },
     "seeds": [0],
-    "rows": [{"name": "ensemble", "combine": {"against": "mean"}, "seeds": [0, 1], "claim": "helps", "said": "It did."}],
+    "rows": [
+        {
+            "name": "ensemble",
+            "combine": {"against": "mean"},
+            "seeds": [0, 1],
+            "claim": "helps",
+            "said": "It did.",
+        }
+    ],
 }
 
 
@@ -22,7 +34,9 @@ def kept(trained):
     second = trained.workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)
     data = json.loads((second.folder / "config.json").read_text())
-    (second.folder / "config.json").write_text(json.dumps({**data, "config": {**data["config"], "seed": config.seed}}))
+    (second.folder / "config.json").write_text(
+        json.dumps({**data, "config": {**data["config"], "seed": config.seed}})
+    )
     plan = shelf.plan(study_from_json(STUDY), ["tiny"])
     shelf.start(plan)
     return plan
@@ -37,7 +51,11 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     (start,) = [b for b in at.button if b.label == "Start the study"]
     read.check(start.click().run())
     assert workspace.recipe_studies.names() == ["deck--tiny"]
-    assert {workspace.runs.open(r).config.model.weights for r in workspace.runs.ids() if r[-2] == "-" and "--" not in r} == {
+    assert {
+        workspace.runs.open(r).config.model.weights
+        for r in workspace.runs.ids()
+        if r[-2] == "-" and "--" not in r
+    } == {
         "imagenet",
         "none",
     }
@@ -56,7 +74,9 @@ def test_a_study_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
     found = {m.label: m.value for m in at.metric}
     assert found["Base, mean IoU"] != "–" and found["Rows that help"] == "0"
     (table,) = at.dataframe
-    assert list(table.value["row"]) == ["base", "ensemble"] and table.value["verdict"][1] == "waiting"
+    assert (
+        list(table.value["row"]) == ["base", "ensemble"] and table.value["verdict"][1] == "waiting"
+    )
     assert [b.label for b in at.button if b.label in ("Stop", "Continue")] == ["Stop"]
     at.button(key="study_stop").click().run()
     assert [b.label for b in at.button if b.label in ("Stop", "Continue")] == ["Continue"]

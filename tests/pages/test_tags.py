@@ -17,13 +17,20 @@ def test_a_tag_is_given_beside_the_image_and_filters_the_list(workspace, open_pa
 
 def test_tags_are_parts_of_the_split_with_their_own_scores(trained, open_page, read) -> None:
     workspace, run = trained.workspace, trained.members[0]
-    assert "tag" not in open_page("evaluate", run=run, split="test", tab="Parts of the split").button_group(key="part").options
+    assert (
+        "tag"
+        not in open_page("evaluate", run=run, split="test", tab="Parts of the split")
+        .button_group(key="part")
+        .options
+    )
     workspace.tags.change("tiny", ["test/scene_0", "test/scene_2"], add=["night"])
     workspace.tags.change("tiny", ["test/scene_2"], add=["rain"])
     at = open_page("evaluate", run=run, split="test", tab="Parts of the split")
     read.check(at.button_group(key="part").set_value("tag").run())
     ids, counts = workspace.scores.counts(run, "test")
-    wanted = score_slices(counts, slice_by_tags([workspace.tags.of("tiny").get(i, ()) for i in ids]))
+    wanted = score_slices(
+        counts, slice_by_tags([workspace.tags.of("tiny").get(i, ()) for i in ids])
+    )
     shown = next(d.value for d in at.dataframe if "part" in d.value.columns)
     assert list(shown["part"]) == [r["name"] for r in wanted] == ["tag = night", "tag = rain"]
     assert list(shown["mean IoU"]) == [100 * r["mean_iou"] for r in wanted]

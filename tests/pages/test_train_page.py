@@ -55,7 +55,12 @@ def random_config(rng) -> TrainConfig:
         cut_mix=float(rng.uniform(0, 1)),
     )
     weights = "/some where/encoder's weights.npz"
-    model = ModelConfig(str(rng.choice([*ARCHITECTURES])), str(rng.choice([*ENCODERS])), weights, str(rng.choice([*PREPROCESSING])))
+    model = ModelConfig(
+        str(rng.choice([*ARCHITECTURES])),
+        str(rng.choice([*ENCODERS])),
+        weights,
+        str(rng.choice([*PREPROCESSING])),
+    )
     size = (model.stride * int(rng.integers(1, 9)), model.stride * int(rng.integers(1, 9)))
     several = bool(rng.integers(2))
     recipe = dataclasses.replace(recipe, jit=not several, batch_size=2 * recipe.batch_size)
@@ -91,15 +96,25 @@ def test_the_form_says_what_it_starts(workspace, open_page, read) -> None:
     (line,) = [c.value for c in at.code]
     config, members = parsed(line)
     assert (config.model, members) == (ModelConfig("linknet", "tiny", "none"), 2)
-    assert (config.recipe.loss, config.recipe.optimizer, config.recipe.schedule) == ("dice_focal", "adamw", "one_cycle")
+    assert (config.recipe.loss, config.recipe.optimizer, config.recipe.schedule) == (
+        "dice_focal",
+        "adamw",
+        "one_cycle",
+    )
     assert (config.recipe.learning_rate, config.recipe.epochs) == (0.00123456, 17)
-    assert (config.train_split, config.validation_split, config.label_map) == ("train", "", "merged")
+    assert (config.train_split, config.validation_split, config.label_map) == (
+        "train",
+        "",
+        "merged",
+    )
     read.check(field(at.button, "Start training").click().run())
     runs = [job.run for job in jobs.waiting(workspace.folder)]
     assert len(runs) == 2
     for member, run in enumerate(runs):
         group = run.rsplit("-", 1)[0]
-        assert workspace.runs.open(run).config == dataclasses.replace(config, seed=config.seed + member, member=member, group=group)
+        assert workspace.runs.open(run).config == dataclasses.replace(
+            config, seed=config.seed + member, member=member, group=group
+        )
 
 
 def test_every_choice_of_the_catalogue_can_be_made(workspace, open_page, read) -> None:
@@ -138,7 +153,10 @@ def test_details_that_do_not_go_together_are_refused(workspace, open_page, read)
     read.check(field(at.toggle, "Compile with XLA").set_value(False).run())
     assert not at.warning
     config, _ = parsed(at.code[0].value)
-    assert config.hosts == ("10.0.0.5:2222", "10.0.0.6:2222") and config.model.preprocessing == "standardise"
+    assert (
+        config.hosts == ("10.0.0.5:2222", "10.0.0.6:2222")
+        and config.model.preprocessing == "standardise"
+    )
 
 
 def test_a_size_that_does_not_divide_is_refused(workspace, open_page, read) -> None:
@@ -182,15 +200,25 @@ def test_splits_always_leave_something_to_learn_from(workspace, open_page, read)
 
 def test_a_run_is_trained_like_another(trained, made_up, started, open_page, read) -> None:
     rng = np.random.default_rng(3)
-    config = dataclasses.replace(random_config(rng), dataset="tiny", train_split="train", validation_split="validation", label_map="")
-    config = dataclasses.replace(config, balance_plan="", device="auto", hosts=(), submodels="", seed=40, member=2, group="g")
+    config = dataclasses.replace(
+        random_config(rng),
+        dataset="tiny",
+        train_split="train",
+        validation_split="validation",
+        label_map="",
+    )
+    config = dataclasses.replace(
+        config, balance_plan="", device="auto", hosts=(), submodels="", seed=40, member=2, group="g"
+    )
     made_up.write("odd-3", config)
     at = open_page("train", from_run="odd-3")
     told, members = parsed(next(c.value for c in at.code))
     assert members == 1 and told == dataclasses.replace(config, member=0, group="", seed=38)
     field(at.number_input, "Epochs").set_value(21)
     read.check(at.run())
-    assert parsed(next(c.value for c in at.code))[0].recipe == dataclasses.replace(config.recipe, epochs=21)
+    assert parsed(next(c.value for c in at.code))[0].recipe == dataclasses.replace(
+        config.recipe, epochs=21
+    )
     read.check(at.button(key="train_defaults").click().run())
     told, _ = parsed(next(c.value for c in at.code))
     assert told.recipe == RecipeConfig() and told.model == ModelConfig()
@@ -202,9 +230,14 @@ def test_a_config_is_saved_loaded_and_edited(workspace, started, open_page, read
     field(at.number_input, "Epochs").set_value(7)
     at.text_input(key="save_as").set_value("quick").run()
     read.check(at.button(key="save_these").click().run())
-    assert workspace.configs.names() == ["quick"] and workspace.configs.load("quick").recipe.epochs == 7
+    assert (
+        workspace.configs.names() == ["quick"]
+        and workspace.configs.load("quick").recipe.epochs == 7
+    )
     read.check(at.button(key="take_plan").click().run())
-    assert parsed(next(c.value for c in at.code))[0].recipe.epochs == 100  # six images: as many as may be
+    assert (
+        parsed(next(c.value for c in at.code))[0].recipe.epochs == 100
+    )  # six images: as many as may be
     read.check(at.button(key="load_config").click().run())
     told, _ = parsed(next(c.value for c in at.code))
     assert (told.model.encoder, told.recipe.epochs) == ("tiny", 7)
@@ -220,7 +253,9 @@ def test_a_config_is_saved_loaded_and_edited(workspace, started, open_page, read
     assert "epochs" in at.error[0].value
 
 
-def test_a_study_says_how_many_runs_it_is_and_queues_them(workspace, started, open_page, read) -> None:
+def test_a_study_says_how_many_runs_it_is_and_queues_them(
+    workspace, started, open_page, read
+) -> None:
     at = open_page("train")
     field(at.selectbox, "Encoder").set_value("tiny").run()
     read.check(at.multiselect(key="vary_fields").set_value(["learning_rate", "loss"]).run())
@@ -236,10 +271,15 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(workspace, started, op
     read.check(at.button(key="launch_study").click().run())
     rows = workspace.runs.rows()
     assert [row["tags"] for row in rows] == [["rates"]] * 2
-    assert sorted(workspace.runs.open(row["run"]).config.recipe.learning_rate for row in rows) == [1e-4, 1e-3]
+    assert sorted(workspace.runs.open(row["run"]).config.recipe.learning_rate for row in rows) == [
+        1e-4,
+        1e-3,
+    ]
 
 
-def test_devices_are_shown_and_any_of_them_chosen(workspace, started, open_page, read, monkeypatch) -> None:
+def test_devices_are_shown_and_any_of_them_chosen(
+    workspace, started, open_page, read, monkeypatch
+) -> None:
     cards = [Device(f"gpu:{i}", f"Card {i}", 0, 24 << 30, 6 << 30, 0.25, 61.0) for i in range(2)]
     here = [Device("cpu", "A processor", 8, 16 << 30, 4 << 30, None, None), *cards]
     monkeypatch.setattr("segcore.workspace.runs.runs.list_devices", lambda: here)
@@ -262,7 +302,9 @@ def test_devices_are_shown_and_any_of_them_chosen(workspace, started, open_page,
     assert parsed(next(c.value for c in at.code))[0].device == "auto"
 
 
-def test_time_and_memory_are_measured_on_request(workspace, started, open_page, read, monkeypatch) -> None:
+def test_time_and_memory_are_measured_on_request(
+    workspace, started, open_page, read, monkeypatch
+) -> None:
     begun = []
 
     def start(folder, key, config):
@@ -278,22 +320,39 @@ def test_time_and_memory_are_measured_on_request(workspace, started, open_page, 
     read.check(at.button(key="measure").click().run())
     (run,) = begun
     assert run.config.recipe.epochs == 20 and at.button(key="stop_measure")
-    told = {"format": 1, "images_per_second": 2.0, "steps": 6, "memory": 3 << 30, "device": "CPU", "measured": time.time()}
+    told = {
+        "format": 1,
+        "images_per_second": 2.0,
+        "steps": 6,
+        "memory": 3 << 30,
+        "device": "CPU",
+        "measured": time.time(),
+    }
     run.write_json("pace", {**told, "seconds_per_epoch": 7.5})
     run.write_json("beside", {"runs": ["a"]})
     run.write_status(state="finished")
     read.check(at.run())
-    assert field(at.metric, "An epoch").value == "7.5 s" and field(at.metric, "Memory, at most").value == "3.0 GiB"
+    assert (
+        field(at.metric, "An epoch").value == "7.5 s"
+        and field(at.metric, "Memory, at most").value == "3.0 GiB"
+    )
     told = " ".join(c.value for c in at.caption)
-    assert "20 epochs: about 2 min, less where it stops early. Measured just now over 6 steps on CPU while 1 of your runs" in told
+    assert (
+        "20 epochs: about 2 min, less where it stops early. Measured just now over 6 steps "
+        "on CPU while 1 of your runs"
+    ) in told
     run.write_status(state="failed", cause="The memory did not suffice.")
     read.check(at.run())
     assert "The memory did not suffice" in " ".join(c.value for c in at.caption)
 
 
-def test_the_augmentation_is_looked_at_before_it_is_learned_from(workspace, started, open_page, read) -> None:
+def test_the_augmentation_is_looked_at_before_it_is_learned_from(
+    workspace, started, open_page, read
+) -> None:
     at = open_page("train")
-    assert not [s for s in at.selectbox if s.label == "Image"]  # nothing is read until it is unfolded
+    assert not [
+        s for s in at.selectbox if s.label == "Image"
+    ]  # nothing is read until it is unfolded
     at.session_state["augmentation_preview"] = True
     read.check(at.run())
     assert len(field(at.selectbox, "Image").options) == 6

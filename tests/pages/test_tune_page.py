@@ -9,11 +9,15 @@ from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainC
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.ui.tune.form import command_line
 
-BASE = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64))
+BASE = TrainConfig(
+    "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64)
+)
 SPACE = SearchSpace(loss=("jaccard_distance", "dice"), learning_rate=Range(1e-4, 1e-2))
 
 
-def row(number: int, state: str, score: float | None, loss: str, rate: float, cause: str = "") -> dict:
+def row(
+    number: int, state: str, score: float | None, loss: str, rate: float, cause: str = ""
+) -> dict:
     scores = {} if score is None else {"1": score / 2, "2": score}
     values = {"loss": loss, "learning_rate": rate}
     run = f"tiny-tune-made-{number}"
@@ -33,16 +37,35 @@ def row(number: int, state: str, score: float | None, loss: str, rate: float, ca
 @pytest.fixture
 def study(workspace, made_up) -> RunFolder:
     """A study of four trials: two finished, one ended early, one failed."""
-    run = made_up.write("tiny-tune-made", TuneConfig("tiny", BASE, SPACE, trials=4), state="interrupted", cause="Stopped on request.")
+    run = made_up.write(
+        "tiny-tune-made",
+        TuneConfig("tiny", BASE, SPACE, trials=4),
+        state="interrupted",
+        cause="Stopped on request.",
+    )
     trials = [
         row(1, "complete", 0.4, "jaccard_distance", 1e-3),
         row(2, "complete", 0.6, "dice", 2e-3),
-        row(3, "pruned", 0.1, "dice", 1e-4, "Its best mean IoU after epoch 1 was 5.0 %, the others' median 25.0 %."),
+        row(
+            3,
+            "pruned",
+            0.1,
+            "dice",
+            1e-4,
+            "Its best mean IoU after epoch 1 was 5.0 %, the others' median 25.0 %.",
+        ),
         row(4, "failed", None, "dice", 9e-3, "The memory did not suffice."),
     ]
     run.write_json(
         "study",
-        {"format": 1, "planned": 4, "names": SPACE.names, "trials": trials, "best": 2, "importances": {"loss": 0.7, "learning_rate": 0.3}},
+        {
+            "format": 1,
+            "planned": 4,
+            "names": SPACE.names,
+            "trials": trials,
+            "best": 2,
+            "importances": {"loss": 0.7, "learning_rate": 0.3},
+        },
     )
     for number in range(1, 5):
         made_up.write(f"tiny-tune-made-{number}", BASE)
@@ -56,7 +79,11 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     read.check(start.click().run())
     (run,) = workspace.studies.ids("tiny")
     config = workspace.studies.open(run).config
-    assert (config.base.model.encoder, config.base.model.weights, config.base.size) == ("tiny", "none", (32, 64))
+    assert (config.base.model.encoder, config.base.model.weights, config.base.size) == (
+        "tiny",
+        "none",
+        (32, 64),
+    )
     assert config.space.names == ["loss", "learning_rate", "augmentation"]  # the quick preset
     assert config.base.validation_split == "validation"
     assert any("not begun" in info.value for info in at.info)
@@ -71,14 +98,21 @@ def test_what_a_study_found(study, open_page, read) -> None:
     shown = read.metrics(at)
     assert shown["Best validation mean IoU"] == "60.00 %" and shown["Trials ended"] == "4 of 4"
     assert (shown["Ended early"], shown["Failed"]) == ("1", "1")
-    assert [m.delta for m in at.metric if m.label == "Best validation mean IoU"] == ["+20.00 on trial 1"]
+    assert [m.delta for m in at.metric if m.label == "Best validation mean IoU"] == [
+        "+20.00 on trial 1"
+    ]
     table = at.dataframe[0].value
     assert list(table["state"]) == ["Finished", "★ Finished", "Ended early", "Failed"]
     assert table["cause"][3] == "The memory did not suffice." and "median" in table["cause"][2]
     assert read.figure(at, "study_importance")["data"][0]["x"]
     assert at.selectbox(key="trial").value == "best"
-    links = {link.proto.label: (link.proto.page, link.proto.query_string) for link in at.get("page_link")}
-    assert links["Use as training config"][0] == "train" and "from_run=tiny-tune-made-2" in links["Use as training config"][1]
+    links = {
+        link.proto.label: (link.proto.page, link.proto.query_string) for link in at.get("page_link")
+    }
+    assert (
+        links["Use as training config"][0] == "train"
+        and "from_run=tiny-tune-made-2" in links["Use as training config"][1]
+    )
     read.check(at.selectbox(key="trial").set_value("1").run())
     links = {link.proto.label: link.proto.query_string for link in at.get("page_link")}
     assert "from_run=tiny-tune-made-1" in links["Use as training config"]
@@ -100,12 +134,20 @@ def test_a_damaged_study_is_told_in_a_sentence(study, open_page) -> None:
 
 def test_the_command_line_begins_the_same_study(tmp_path, monkeypatch, workspace) -> None:
     begun = []
-    monkeypatch.setattr("segcore.workspace.searches.StudyShelf.start", lambda self, config: begun.append(config) or "none")
-    monkeypatch.setattr("segcore.workspace.searches.StudyShelf.open", lambda self, run: type("S", (), {"to_json": lambda self: {}})())
+    monkeypatch.setattr(
+        "segcore.workspace.searches.StudyShelf.start",
+        lambda self, config: begun.append(config) or "none",
+    )
+    monkeypatch.setattr(
+        "segcore.workspace.searches.StudyShelf.open",
+        lambda self, run: type("S", (), {"to_json": lambda self: {}})(),
+    )
     config = TuneConfig("tiny", BASE, SPACE, trials=7, sampler="random", pruner="none", seed=3)
     command, space = command_line(config)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "space.json").write_text(space)
-    options = build_parser().parse_args([*shlex.split(command)[3:], "--workspace", str(workspace.folder)])
+    options = build_parser().parse_args(
+        [*shlex.split(command)[3:], "--workspace", str(workspace.folder)]
+    )
     options.chosen.run(options)
     assert begun == [config]

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.postprocess.components import majority_filter, median_filter, remove_small_components, small_components
+from segcore.postprocess.components import (
+    majority_filter,
+    median_filter,
+    remove_small_components,
+    small_components,
+)
 
 
 def _noisy(seed=0, dtype=np.uint8):

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.postprocess.crf_gain import Change, changes_by_class, changes_by_distance, count_changes, verdict
+from segcore.postprocess.crf_gain import (
+    Change,
+    changes_by_class,
+    changes_by_distance,
+    count_changes,
+    verdict,
+)
 
 
 def test_a_hand_worked_row():
@@ -14,7 +20,10 @@ def test_a_hand_worked_row():
     distance = np.array([[2.0, 1, 0, 0, 1, np.inf]])
     counts = count_changes(true, before, after, distance, 2, bands=(0.5, 1.5))
     assert counts.shape == (3, 2, 4) and counts.sum() == 5
-    assert counts[0].tolist() == [[0, 0, 0, 1], [0, 0, 1, 0]]  # next to the boundary: wrong stays wrong, right breaks
+    assert counts[0].tolist() == [
+        [0, 0, 0, 1],
+        [0, 0, 1, 0],
+    ]  # next to the boundary: wrong stays wrong, right breaks
     assert counts[1].tolist() == [[0, 1, 0, 0], [1, 0, 0, 0]]
     assert counts[2].tolist() == [[1, 0, 0, 0], [0, 0, 0, 0]]
     assert changes_by_class(counts) == [Change(3, 1 / 3, 0.0), Change(2, 0.0, 0.5)]
@@ -29,7 +38,9 @@ def test_gains_of_classes_are_the_changes_of_recall():
     for c, change in enumerate(changes):
         there = true == c
         assert change.pixels == there.sum()
-        assert change.gain == pytest.approx((after[there] == c).mean() - (before[there] == c).mean())
+        assert change.gain == pytest.approx(
+            (after[there] == c).mean() - (before[there] == c).mean()
+        )
 
 
 def test_a_class_that_is_absent_changes_nothing():
@@ -41,10 +52,15 @@ def test_a_class_that_is_absent_changes_nothing():
 
 def test_masks_of_other_sizes_are_refused():
     with pytest.raises(SegcoreError, match="one size"):
-        count_changes(np.zeros((2, 2), int), np.zeros((2, 3), int), np.zeros((2, 2), int), np.zeros((2, 2)), 2)
+        count_changes(
+            np.zeros((2, 2), int), np.zeros((2, 3), int), np.zeros((2, 2), int), np.zeros((2, 2)), 2
+        )
 
 
-@pytest.mark.parametrize(("ends", "word"), [((0.001, 0.01), "helps"), ((-0.02, -0.001), "harms"), ((-0.01, 0.02), "no difference")])
+@pytest.mark.parametrize(
+    ("ends", "word"),
+    [((0.001, 0.01), "helps"), ((-0.02, -0.001), "harms"), ((-0.01, 0.02), "no difference")],
+)
 def test_the_verdict_follows_the_interval(ends, word):
     sentence = verdict("mean IoU", 0.0042, *ends)
     assert word in sentence and "+0.42 points" in sentence and "95 %" in sentence

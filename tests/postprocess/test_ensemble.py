@@ -8,12 +8,20 @@ import pytest
 
 from segcore.catalog import ENSEMBLE_RULES
 from segcore.errors import SegcoreError
-from segcore.postprocess.ensemble import RULES, combine, combine_to_size, resize_planes, resize_probabilities
+from segcore.postprocess.ensemble import (
+    RULES,
+    combine,
+    combine_to_size,
+    resize_planes,
+    resize_probabilities,
+)
 
 
 def _members(count, shape=(7, 9), classes=5, seed=0, sharpness=1.0):
     rng = np.random.default_rng(seed)
-    return [rng.dirichlet(np.full(classes, sharpness), shape).astype(np.float32) for _ in range(count)]
+    return [
+        rng.dirichlet(np.full(classes, sharpness), shape).astype(np.float32) for _ in range(count)
+    ]
 
 
 def _weights(rule, count):
@@ -50,7 +58,9 @@ def test_where_all_members_agree_the_ensemble_agrees(rule):
     winners = np.stack([m.argmax(-1) for m in members])
     agreed = (winners == winners[0]).all(0)
     assert agreed.any() and not agreed.all()
-    np.testing.assert_array_equal(combine(members, rule, _weights(rule, 5)).argmax(-1)[agreed], winners[0][agreed])
+    np.testing.assert_array_equal(
+        combine(members, rule, _weights(rule, 5)).argmax(-1)[agreed], winners[0][agreed]
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -68,7 +78,9 @@ def test_hand_worked_pixel():
     np.testing.assert_allclose(combine(members)[0, 0], [1.78 / 3, 1.22 / 3], atol=1e-6)
     assert combine(members).argmax() == 0 and combine(members, "majority").argmax() == 1
     odds = (0.98 * 0.4 * 0.4 / (0.02 * 0.6 * 0.6)) ** (1 / 3)
-    np.testing.assert_allclose(combine(members, "geometric")[0, 0], [odds / (1 + odds), 1 / (1 + odds)], rtol=1e-5)
+    np.testing.assert_allclose(
+        combine(members, "geometric")[0, 0], [odds / (1 + odds), 1 / (1 + odds)], rtol=1e-5
+    )
     np.testing.assert_allclose(combine(members, "weighted", [0, 1, 1])[0, 0], [0.4, 0.6], atol=1e-6)
 
 
@@ -141,14 +153,19 @@ def _half_pixel_bilinear(p, size):
 @pytest.mark.parametrize("classes", [1, 2, 5, 130])
 @pytest.mark.parametrize("size", [(22, 30), (23, 41), (11, 13), (11, 50)])
 def test_growing_matches_the_twin_of_tensorflow(classes, size):
-    # one-hot pixels are the hardest case: neighbours differ by 1, so errors of the weights show in full
+    # one-hot pixels are the hardest case: neighbours differ by 1, so errors of the weights show in
+    # full
     p = np.eye(classes, dtype=np.float32)[np.random.default_rng(1).integers(0, classes, (11, 13))]
-    np.testing.assert_allclose(resize_probabilities(p, size), _half_pixel_bilinear(p, size), atol=1e-6)
+    np.testing.assert_allclose(
+        resize_probabilities(p, size), _half_pixel_bilinear(p, size), atol=1e-6
+    )
 
 
 def test_shrinking_by_a_whole_factor_is_the_mean_of_blocks():
     (p,) = _members(1, shape=(8, 12))
-    np.testing.assert_allclose(resize_probabilities(p, (4, 4)), p.reshape(4, 2, 4, 3, -1).mean((1, 3)), atol=1e-6)
+    np.testing.assert_allclose(
+        resize_probabilities(p, (4, 4)), p.reshape(4, 2, 4, 3, -1).mean((1, 3)), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3), (7, 9), (100, 100)])
@@ -174,7 +191,9 @@ def test_resizing_commutes_with_the_mean_only():
 
 def test_members_of_other_resolutions_are_brought_to_the_first_one_s():
     first, second = _members(1)[0], _members(1, shape=(14, 18), seed=5)[0]
-    expected = resize_probabilities(combine([first, resize_probabilities(second, (7, 9))]), (20, 20))
+    expected = resize_probabilities(
+        combine([first, resize_probabilities(second, (7, 9))]), (20, 20)
+    )
     np.testing.assert_array_equal(combine_to_size(iter([first, second]), (20, 20)), expected)
 
 
@@ -182,7 +201,9 @@ def test_read_only_and_strided_arrays_are_taken():
     (p,) = _members(1, shape=(10, 12))
     view = p[::2, ::3]
     view.flags.writeable = False
-    np.testing.assert_array_equal(resize_probabilities(view, (9, 9)), resize_probabilities(view.copy(), (9, 9)))
+    np.testing.assert_array_equal(
+        resize_probabilities(view, (9, 9)), resize_probabilities(view.copy(), (9, 9))
+    )
     np.testing.assert_array_equal(combine([view, view]), combine([view.copy()] * 2))
 
 
@@ -193,7 +214,9 @@ def test_planes_are_resized_one_by_one():
         np.testing.assert_array_equal(resize_planes(plane[None], (13, 9))[0], out)
 
 
-@pytest.mark.parametrize(("shape", "size"), [((3, 3), (4, 4)), ((3, 3, 2), (0, 4)), ((0, 3, 2), (4, 4))])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((3, 3), (4, 4)), ((3, 3, 2), (0, 4)), ((0, 3, 2), (4, 4))]
+)
 def test_shapes_that_are_no_image_are_refused(shape, size):
     with pytest.raises(SegcoreError):
         resize_probabilities(np.ones(shape, np.float32), size)

@@ -4,15 +4,32 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.postprocess.tiles import FLOOR, blend_tiles, cut_tiles, gaussian_window, plan_tiles, through_tiles
+from segcore.postprocess.tiles import (
+    FLOOR,
+    blend_tiles,
+    cut_tiles,
+    gaussian_window,
+    plan_tiles,
+    through_tiles,
+)
 
-SIZES = [((37, 53), (16, 24)), ((16, 24), (16, 24)), ((5, 7), (16, 24)), ((1, 1), (8, 8)), ((100, 9), (16, 16)), ((17, 25), (16, 24))]
+SIZES = [
+    ((37, 53), (16, 24)),
+    ((16, 24), (16, 24)),
+    ((5, 7), (16, 24)),
+    ((1, 1), (8, 8)),
+    ((100, 9), (16, 16)),
+    ((17, 25), (16, 24)),
+]
 
 
 def pointwise(tiles):
     """A made-up network that looks at one pixel at a time: probabilities of three classes."""
     for tile in tiles:
-        powers = np.exp(tile.astype(np.float32) @ np.array([[0.01, -0.02, 0.005], [0, 0.01, 0.02], [0.02, 0, -0.01]], np.float32))
+        powers = np.exp(
+            tile.astype(np.float32)
+            @ np.array([[0.01, -0.02, 0.005], [0, 0.01, 0.02], [0.02, 0, -0.01]], np.float32)
+        )
         yield powers / powers.sum(-1, keepdims=True)
 
 
@@ -50,7 +67,9 @@ def test_blending_is_the_weighted_mean_of_a_slow_loop() -> None:
     for (top, left), answer in zip(grid.corners, answers, strict=True):
         for y in range(6):
             for x in range(5):
-                weight = max(np.exp(-((y - 2.5) ** 2) / (2 * 0.75**2)), FLOOR) * max(np.exp(-((x - 2) ** 2) / (2 * 0.625**2)), FLOOR)
+                weight = max(np.exp(-((y - 2.5) ** 2) / (2 * 0.75**2)), FLOOR) * max(
+                    np.exp(-((x - 2) ** 2) / (2 * 0.625**2)), FLOOR
+                )
                 total[top + y, left + x] += weight * answer[y, x]
                 weights[top + y, left + x] += weight
     np.testing.assert_allclose(blend_tiles(answers, grid), total / weights, rtol=1e-5)

@@ -28,7 +28,8 @@ def test_the_turns_are_the_eight_symmetries_of_a_square() -> None:
     corner = np.arange(9).reshape(3, 3, 1)
     assert len({view.apply(corner).tobytes() for view in VIEWS["turns"]}) == 8
     assert {v.apply(corner).tobytes() for v in VIEWS["flips"]} == {
-        a.tobytes() for a in (corner, corner[::-1].copy(), corner[:, ::-1].copy(), corner[::-1, ::-1].copy())
+        a.tobytes()
+        for a in (corner, corner[::-1].copy(), corner[:, ::-1].copy(), corner[::-1, ::-1].copy())
     }
 
 

@@ -8,16 +8,29 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import combine_to_size
-from segcore.postprocess.weightings import count_subsets, count_weightings, draw_weights, marginal_values, subset_weights
+from segcore.postprocess.weightings import (
+    count_subsets,
+    count_weightings,
+    draw_weights,
+    marginal_values,
+    subset_weights,
+)
 
 
 def _images(count=3, members=4, classes=5, grid=(12, 16), size=(25, 33), seed=0):
     """Members that lean to the truth, each with its own mistakes; some pixels of the truth are ignored."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        mask = np.kron(rng.integers(0, classes, (5, 7)), np.ones((5, 5), int))[: size[0], : size[1]].astype(np.uint8)
+        mask = np.kron(rng.integers(0, classes, (5, 7)), np.ones((5, 5), int))[
+            : size[0], : size[1]
+        ].astype(np.uint8)
         mask[:2] = 255
-        coarse = mask[np.ix_(np.linspace(3, size[0] - 1, grid[0]).astype(int), np.linspace(0, size[1] - 1, grid[1]).astype(int))]
+        coarse = mask[
+            np.ix_(
+                np.linspace(3, size[0] - 1, grid[0]).astype(int),
+                np.linspace(0, size[1] - 1, grid[1]).astype(int),
+            )
+        ]
         predictions = []
         for _ in range(members):
             p = rng.dirichlet(np.full(classes, 0.7), grid) + 1.2 * np.eye(classes)[coarse]
@@ -43,7 +56,9 @@ def test_every_subset_counts_as_it_does_alone():
 
 def test_any_weights_count_as_they_do_alone():
     weights = draw_weights(4, 6, np.random.default_rng(0))
-    for (members, mask), counts in zip(_images(), count_weightings(_images(), weights, 5), strict=True):
+    for (members, mask), counts in zip(
+        _images(), count_weightings(_images(), weights, 5), strict=True
+    ):
         for row, matrix in zip(weights, counts, strict=True):
             np.testing.assert_array_equal(matrix, _count_slowly(members, mask, row, 5))
 
@@ -76,7 +91,10 @@ def test_every_scored_pixel_is_counted_once_in_every_subset():
 
 
 def test_members_of_several_resolutions_and_a_single_one():
-    images = [([a[0], b[0]], mask) for (a, mask), (b, _) in zip(_images(), _images(grid=(7, 9)), strict=True)]
+    images = [
+        ([a[0], b[0]], mask)
+        for (a, mask), (b, _) in zip(_images(), _images(grid=(7, 9)), strict=True)
+    ]
     assert all(c.shape == (3, 5, 5) for c in count_subsets(images, 2, 5))
     alone = list(count_subsets([([m[0]], mask) for m, mask in images], 1, 5))
     np.testing.assert_array_equal(alone[0][0], next(count_subsets(images, 2, 5))[0])
@@ -104,7 +122,9 @@ def _shapley_twin(value, n):
 def test_marginal_values_are_shapley_s():
     n = 4
     scores = np.random.default_rng(1).random(2**n - 1)
-    value = {frozenset(i for i in range(n) if code >> i & 1): scores[code - 1] for code in range(1, 2**n)}
+    value = {
+        frozenset(i for i in range(n) if code >> i & 1): scores[code - 1] for code in range(1, 2**n)
+    }
     gains, losses = marginal_values(scores)
     np.testing.assert_allclose(gains, _shapley_twin(value, n))
     everyone = frozenset(range(n))
@@ -125,7 +145,9 @@ def test_too_few_or_too_many_members_are_refused(count):
         subset_weights(count)
 
 
-@pytest.mark.parametrize("weights", [[[1, -1, 1, 1]], [[0, 0, 0, 0]], [1, 1, 1, 1], [[1, np.nan, 1, 1]]])
+@pytest.mark.parametrize(
+    "weights", [[[1, -1, 1, 1]], [[0, 0, 0, 0]], [1, 1, 1, 1], [[1, np.nan, 1, 1]]]
+)
 def test_weights_that_are_none_are_refused(weights):
     with pytest.raises(SegcoreError, match="rows of weights"):
         next(count_weightings(_images(), np.array(weights, float), 5))

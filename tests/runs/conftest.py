@@ -23,10 +23,20 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, id: str, steps: int = 3, pause: float = 0.01, ending: str = "", evaluate: bool = False, **config) -> RunFolder:
+    def run(
+        self,
+        id: str,
+        steps: int = 3,
+        pause: float = 0.01,
+        ending: str = "",
+        evaluate: bool = False,
+        **config,
+    ) -> RunFolder:
         made = EvaluateConfig("demo", ("m",)) if evaluate else TrainConfig("demo", **config)
         run = RunFolder.create(jobs.runs_folder(self.folder), id, made)
-        (run.folder / "fake.json").write_text(json.dumps({"steps": steps, "pause": pause, "ending": ending}))
+        (run.folder / "fake.json").write_text(
+            json.dumps({"steps": steps, "pause": pause, "ending": ending})
+        )
         return run
 
     def states(self) -> dict[str, str]:
@@ -35,11 +45,19 @@ class Workspace:
     def wait(self, condition, seconds: float = 60.0):
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, (self.states(), (self.folder / "dispatcher.log").read_text())
+            assert time.monotonic() < end, (
+                self.states(),
+                (self.folder / "dispatcher.log").read_text(),
+            )
             time.sleep(0.02)
 
     def wait_for(self, seconds: float = 60.0, **states: str):
-        self.wait(lambda: self.states().items() >= {k.replace("_", "-"): v for k, v in states.items()}.items(), seconds)
+        self.wait(
+            lambda: (
+                self.states().items() >= {k.replace("_", "-"): v for k, v in states.items()}.items()
+            ),
+            seconds,
+        )
 
     def wait_empty(self, seconds: float = 60.0):
         self.wait(lambda: not jobs.waiting(self.folder) and self.dispatcher() is None, seconds)
@@ -72,6 +90,11 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("SEGCORE_WORKER", str(Path(__file__).with_name("fake_worker.py")))
     folder = tmp_path / "workspace"
     yield Workspace(folder)
-    for process in psutil.process_iter(["cmdline"]):  # only those of this test: their command line names its folder
-        if any(str(folder) in part for part in process.info["cmdline"] or []) and process.pid != os.getpid():
+    for process in psutil.process_iter(
+        ["cmdline"]
+    ):  # only those of this test: their command line names its folder
+        if (
+            any(str(folder) in part for part in process.info["cmdline"] or [])
+            and process.pid != os.getpid()
+        ):
             process.send_signal(signal.SIGKILL)

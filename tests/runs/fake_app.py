@@ -2,7 +2,8 @@
 
     fake_app.py WORKSPACE
 
-It keeps four runs going until a file "enough" appears, then sees them all to their end. What goes wrong is in "trouble.txt".
+It keeps four runs going until a file "enough" appears, then sees them all to their end. What goes
+wrong is in "trouble.txt".
 """
 
 import sys

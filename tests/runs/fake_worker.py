@@ -36,9 +36,14 @@ def main() -> int:
         return 1
     if (folder / "result.json").exists():
         (folder / "TWICE").touch()
-    append_record(folder / "starts.jsonl", {"pid": os.getpid(), "devices": os.environ.get("CUDA_VISIBLE_DEVICES")})
+    append_record(
+        folder / "starts.jsonl",
+        {"pid": os.getpid(), "devices": os.environ.get("CUDA_VISIBLE_DEVICES")},
+    )
     if plan.get("ending") == "parent":
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", str(folder)])
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(300)", str(folder)]
+        )
         write_json(folder / "child.json", {"pid": child.pid})
     print("working on", folder.name, flush=True)
     status = folder / "status.json"
@@ -52,18 +57,29 @@ def main() -> int:
         if plan.get("ending") == "crash" and step == 1:
             os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(plan["pause"])
-        append_record(folder / "metrics.jsonl", {"epoch": step, "loss": 1 / (step + 1), "state": state})
+        append_record(
+            folder / "metrics.jsonl", {"epoch": step, "loss": 1 / (step + 1), "state": state}
+        )
         step, state = step + 1, advance(state)
         write_json(checkpoint, {"step": step, "state": state})
-        change_status(status, {"heartbeat": time.time(), "epoch": step, "progress": step / plan["steps"]})
+        change_status(
+            status, {"heartbeat": time.time(), "epoch": step, "progress": step / plan["steps"]}
+        )
         if stop and plan.get("ending") != "deaf":
-            change_status(status, {"state": "interrupted", "cause": "Stopped by request.", "finished": time.time()})
+            change_status(
+                status,
+                {"state": "interrupted", "cause": "Stopped by request.", "finished": time.time()},
+            )
             return 0
     if plan.get("ending") == "failed":
-        change_status(status, {"state": "failed", "cause": "The loss became NaN.", "finished": time.time()})
+        change_status(
+            status, {"state": "failed", "cause": "The loss became NaN.", "finished": time.time()}
+        )
         return 1
     write_json(folder / "result.json", {"steps": step, "state": state})
-    change_status(status, {"state": "finished", "cause": "", "finished": time.time(), "progress": 1.0})
+    change_status(
+        status, {"state": "finished", "cause": "", "finished": time.time(), "progress": 1.0}
+    )
     return 0
 
 

@@ -32,13 +32,19 @@ def test_kills_at_random_moments(workspace, fake_state):
     root = jobs.runs_folder(workspace.folder)
     root.mkdir(parents=True)
     (workspace.folder / "fake.json").write_text(json.dumps({"steps": STEPS, "pause": PAUSE}))
-    targets = rng.permutation(["worker"] * (KILLS * 60 // 100) + ["dispatcher"] * (KILLS * 22 // 100) + ["app"] * (KILLS * 18 // 100))
+    targets = rng.permutation(
+        ["worker"] * (KILLS * 60 // 100)
+        + ["dispatcher"] * (KILLS * 22 // 100)
+        + ["app"] * (KILLS * 18 // 100)
+    )
     app, seen = _start_app(workspace.folder), set()
     deadline = time.monotonic() + 3 * KILLS + 60
     for number, target in enumerate(targets):
         time.sleep(float(rng.uniform(0, 0.15)))
         begun = _steps(root)
-        while number % 4 == 0 and _steps(root) == begun:  # let some get on between the kills, however slow the machine is
+        while (
+            number % 4 == 0 and _steps(root) == begun
+        ):  # let some get on between the kills, however slow the machine is
             _check_app(app, workspace, deadline)
         while not _kill(workspace, str(target), app, rng):
             _check_app(app, workspace, deadline)
@@ -47,7 +53,11 @@ def test_kills_at_random_moments(workspace, fake_state):
             app.wait()
             app = _start_app(workspace.folder)
     (workspace.folder / "enough").touch()
-    assert app.wait(90) == 0, (workspace.states(), _read(workspace.folder / "trouble.txt"), _read(workspace.folder / "dispatcher.log"))
+    assert app.wait(90) == 0, (
+        workspace.states(),
+        _read(workspace.folder / "trouble.txt"),
+        _read(workspace.folder / "dispatcher.log"),
+    )
     workspace.wait_empty()
 
     runs = [RunFolder(root / name) for name in sorted(workspace.states())]
@@ -58,9 +68,14 @@ def test_kills_at_random_moments(workspace, fake_state):
     for run in runs:
         assert not (run.folder / "TWICE").exists()  # at one time, or once more when it was finished
         assert 1 <= len(workspace.starts(run.id)) <= 1 + resumed[run.id]
-        assert run.read_json("result") == {"steps": STEPS, "state": fake_state(STEPS)}  # as if undisturbed
+        assert run.read_json("result") == {
+            "steps": STEPS,
+            "state": fake_state(STEPS),
+        }  # as if undisturbed
         assert [record["epoch"] for record in run.metrics()] == list(range(STEPS))
-        assert [record["state"] for record in run.metrics()] == [fake_state(step) for step in range(STEPS)]
+        assert [record["state"] for record in run.metrics()] == [
+            fake_state(step) for step in range(STEPS)
+        ]
         assert run.status().progress == 1 and run.status().cause == ""
     with sqlite3.connect(workspace.folder / "queue.sqlite") as queue:
         assert queue.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -69,7 +84,13 @@ def test_kills_at_random_moments(workspace, fake_state):
 def _start_app(folder):
     command = [sys.executable, str(APP), str(folder)]
     with open(folder / "app.log", "ab") as log:
-        return subprocess.Popen(command, env=processes.python_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return subprocess.Popen(
+            command,
+            env=processes.python_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
 
 def _lines(path):
@@ -102,7 +123,11 @@ def _kill(workspace, target, app, rng):
 def _some_worker(workspace, rng):
     """A worker of this workspace, or a process that is about to become one."""
     with Queue(workspace.folder) as queue:
-        found = {job.pid for job in queue.jobs() if job.state == "started" and processes.is_alive(job.pid, job.process_created)}
+        found = {
+            job.pid
+            for job in queue.jobs()
+            if job.state == "started" and processes.is_alive(job.pid, job.process_created)
+        }
     with suppress(psutil.Error):
         found |= {child.pid for child in psutil.Process(workspace.dispatcher() or 0).children()}
     pairs = sorted(pair for pair in map(_born, found) if pair)
@@ -130,13 +155,18 @@ def _check_files(root):
 
 def test_two_dispatchers_at_once_start_each_run_once(workspace):
     ids = [f"r{index}" for index in range(12)]
-    runs = [workspace.run(id, steps=1, pause=0, evaluate=index % 2 == 1) for index, id in enumerate(ids)]
+    runs = [
+        workspace.run(id, steps=1, pause=0, evaluate=index % 2 == 1) for index, id in enumerate(ids)
+    ]
     jobs.pause(workspace.folder)
     jobs.submit(workspace.folder, ids)
     with jobs.Queue(workspace.folder) as queue:
         queue.set_setting("paused", None)
     started = [
-        processes.start_detached(["-m", "segcore.runs.dispatch.dispatcher", str(workspace.folder)], workspace.folder / "dispatcher.log")
+        processes.start_detached(
+            ["-m", "segcore.runs.dispatch.dispatcher", str(workspace.folder)],
+            workspace.folder / "dispatcher.log",
+        )
         for _ in range(4)
     ]
     workspace.wait(lambda: set(workspace.states().values()) == {"finished"})

@@ -16,7 +16,11 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.loop.train import train
 
 LABELS = LabelSet(
-    (LabelClass(10, "ground", (90, 140, 60)), LabelClass(20, "roof", (200, 60, 50)), LabelClass(30, "water", (40, 80, 200))),
+    (
+        LabelClass(10, "ground", (90, 140, 60)),
+        LabelClass(20, "roof", (200, 60, 50)),
+        LabelClass(30, "water", (40, 80, 200)),
+    ),
     (LabelClass(99, "void", (0, 0, 0)),),
 )
 SIZE = (32, 64)
@@ -58,8 +62,22 @@ def new_run(workspace):
     """Make a training run of the tiny network; keywords change its recipe, ``config`` the rest."""
 
     def make(name, config=None, **recipe):
-        words = {"loss": "dice_focal", "learning_rate": 0.01, "epochs": 2, "batch_size": 4, "augmentation": "light", **recipe}
-        train = TrainConfig("shapes", ModelConfig("unet", "tiny", "none"), RecipeConfig(**words), SIZE, seed=5, device="cpu")
+        words = {
+            "loss": "dice_focal",
+            "learning_rate": 0.01,
+            "epochs": 2,
+            "batch_size": 4,
+            "augmentation": "light",
+            **recipe,
+        }
+        train = TrainConfig(
+            "shapes",
+            ModelConfig("unet", "tiny", "none"),
+            RecipeConfig(**words),
+            SIZE,
+            seed=5,
+            device="cpu",
+        )
         train = TrainConfig(**{**vars(train), **(config or {})})
         return RunFolder.create(workspace / "runs", name, train)
 
@@ -81,7 +99,9 @@ def new_prediction(workspace):
 
     def make(source, split="test", **options):
         looked = PredictOptions(**{"backend": "tensorflow", **options})
-        config = PredictConfig("shapes", source.id, split, batch_size=3, device="cpu", options=looked)
+        config = PredictConfig(
+            "shapes", source.id, split, batch_size=3, device="cpu", options=looked
+        )
         return RunFolder.create(workspace / "runs", f"{source.id}--{split}-{next(serial)}", config)
 
     return make

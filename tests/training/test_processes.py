@@ -43,9 +43,16 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def start():
     """Start a worker: ``start(run, *options)`` gives its process id."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = {
+        **os.environ,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONPATH": str(ROOT),
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
-    with subprocess.Popen([sys.executable, "-c", NURSERY], cwd=ROOT, start_new_session=True, **pipes) as nursery:
+    with subprocess.Popen(
+        [sys.executable, "-c", NURSERY], cwd=ROOT, start_new_session=True, **pipes
+    ) as nursery:
 
         def begin(run, *options):
             nursery.stdin.write(json.dumps([str(run.log_path), [str(run.folder), *options]]) + "\n")
@@ -66,7 +73,15 @@ def wait(condition, *pids, seconds=240):
 
 def new(workspace, name, recipe, **words):
     usual = {"loss": "dice_focal", "learning_rate": 0.01, "epochs": 4, "batch_size": 4, **recipe}
-    config = TrainConfig("shapes", ModelConfig("unet", "tiny", "none"), RecipeConfig(**usual), (32, 64), seed=5, device="cpu", **words)
+    config = TrainConfig(
+        "shapes",
+        ModelConfig("unet", "tiny", "none"),
+        RecipeConfig(**usual),
+        (32, 64),
+        seed=5,
+        device="cpu",
+        **words,
+    )
     return RunFolder.create(workspace / "runs", name, config)
 
 
@@ -77,8 +92,17 @@ def ended(run):
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(workspace, start):
     """SIGKILL at a random moment after the first epoch; Adam, averaging, augmentation and mixing all have a memory or draw."""
-    recipe = {"epochs": 7, "patience": 0, "average": 0.8, "cut_mix": 0.5, "augmentation": "light", "batch_norm": "reestimate"}
-    whole, cut = (new(workspace, name, recipe, deterministic=True) for name in ("undisturbed", "killed"))
+    recipe = {
+        "epochs": 7,
+        "patience": 0,
+        "average": 0.8,
+        "cut_mix": 0.5,
+        "augmentation": "light",
+        "batch_norm": "reestimate",
+    }
+    whole, cut = (
+        new(workspace, name, recipe, deterministic=True) for name in ("undisturbed", "killed")
+    )
     first = start(cut)
     rng = np.random.default_rng(8)
     epochs = rng.integers(1, 4)
@@ -90,13 +114,22 @@ def test_a_killed_run_ends_with_the_same_weights(workspace, start):
     second, other = start(cut), start(whole)
     wait(lambda: ended(cut)() and ended(whole)(), second, other)
     assert (cut.status().state, whole.status().state) == ("finished", "finished"), cut.log_tail()
-    with np.load(cut.checkpoints / "last.npz") as mine, np.load(whole.checkpoints / "last.npz") as theirs:
+    with (
+        np.load(cut.checkpoints / "last.npz") as mine,
+        np.load(whole.checkpoints / "last.npz") as theirs,
+    ):
         names = [name for name in theirs.files if name != "meta"]
         assert len(names) > 100
         for name in names:
             np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
-    kept = [{k: v for k, v in r.items() if k not in ("seconds", "images_per_second")} for r in cut.metrics()]
-    assert kept == [{k: v for k, v in r.items() if k not in ("seconds", "images_per_second")} for r in whole.metrics()]
+    kept = [
+        {k: v for k, v in r.items() if k not in ("seconds", "images_per_second")}
+        for r in cut.metrics()
+    ]
+    assert kept == [
+        {k: v for k, v in r.items() if k not in ("seconds", "images_per_second")}
+        for r in whole.metrics()
+    ]
 
 
 def free_ports(count):
@@ -114,7 +147,10 @@ def test_two_processes_learn_what_one_does(workspace, start):
     """The first epochs agree to rounding; what rounding does later is told in ``test_strategy.py``."""
     recipe = {"optimizer": "sgd", "learning_rate": 0.003, "epochs": 2, "augmentation": "light"}
     hosts = tuple(f"127.0.0.1:{port}" for port in free_ports(2))
-    alone, together = new(workspace, "alone", recipe), new(workspace, "together", recipe, hosts=hosts)
+    alone, together = (
+        new(workspace, "alone", recipe),
+        new(workspace, "together", recipe, hosts=hosts),
+    )
     pids = [start(together), start(together, "--task", "1")]
     wait(ended(together), *pids)
     pids.append(start(alone))

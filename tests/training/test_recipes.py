@@ -30,7 +30,9 @@ COLORS = np.array([[30, 30, 30], [200, 60, 60], [60, 60, 220]], np.uint8)
 def make_batch(seed=0, count=4, size=32):
     """Squares whose colours say what they are."""
     rng = np.random.default_rng(seed)
-    masks = np.kron(rng.integers(0, 3, (count, 4, 4)), np.ones((size // 4, size // 4))).astype(np.uint8)
+    masks = np.kron(rng.integers(0, 3, (count, 4, 4)), np.ones((size // 4, size // 4))).astype(
+        np.uint8
+    )
     return Batch(COLORS[masks], masks, count)
 
 
@@ -43,7 +45,9 @@ def make_learner(precision="float32", jit=False, seed=0, **recipe):
     finally:
         keras.config.set_dtype_policy("float32")
     optimizer = build_optimizer(RecipeConfig(learning_rate=RATE, precision=precision, **recipe))
-    return Learner(model, build_loss("dice_focal", 3, 255), optimizer, tf.distribute.get_strategy(), jit)
+    return Learner(
+        model, build_loss("dice_focal", 3, 255), optimizer, tf.distribute.get_strategy(), jit
+    )
 
 
 def values(variables):
@@ -62,8 +66,15 @@ def learner():
 
 
 def test_a_frozen_encoder_stays_and_then_begins_with_steps_of_the_right_length(learner):
-    encoder = [v for layer in learner.model.layers if is_encoder_layer(layer) for v in layer.variables]
-    decoder = [v for layer in learner.model.layers if not is_encoder_layer(layer) for v in layer.trainable_variables]
+    encoder = [
+        v for layer in learner.model.layers if is_encoder_layer(layer) for v in layer.variables
+    ]
+    decoder = [
+        v
+        for layer in learner.model.layers
+        if not is_encoder_layer(layer)
+        for v in layer.trainable_variables
+    ]
     before, theirs = values(encoder), values(decoder)
     assert learner.freeze(True) and not learner.freeze(True)
     for seed in range(3):
@@ -73,11 +84,18 @@ def test_a_frozen_encoder_stays_and_then_begins_with_steps_of_the_right_length(l
 
     learner.thaw()
     assert int(learner.optimizer.iterations) == 0
-    trained = [v for layer in learner.model.layers if is_encoder_layer(layer) for v in layer.trainable_variables]
+    trained = [
+        v
+        for layer in learner.model.layers
+        if is_encoder_layer(layer)
+        for v in layer.trainable_variables
+    ]
     before = values(trained)
     learner.train(make_batch(3), RATE)
     longest = max(float(np.abs(a - b).max()) for a, b in zip(before, values(trained), strict=True))
-    assert RATE / 2 < longest < RATE * 1.01  # Adam's first step; on the clock of the decoder it would be 1.6 times the rate by now
+    assert (
+        RATE / 2 < longest < RATE * 1.01
+    )  # Adam's first step; on the clock of the decoder it would be 1.6 times the rate by now
 
 
 def test_means_of_one_batch_make_evaluation_what_training_saw(learner):
@@ -99,14 +117,20 @@ def test_means_of_several_batches_are_those_of_all_their_values(learner):
     assert [layer.momentum for layer in normalisations(learner.model)] == momenta
     first = normalisations(learner.model)[0]
     inner = keras.Model(learner.model.input, first.input)
-    seen = np.concatenate([np.asarray(inner(b.images.astype(np.float32))) for b in batches]).reshape(-1, first.moving_mean.shape[0])
+    seen = np.concatenate(
+        [np.asarray(inner(b.images.astype(np.float32))) for b in batches]
+    ).reshape(-1, first.moving_mean.shape[0])
     np.testing.assert_allclose(first.moving_mean.numpy(), seen.mean(0), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(first.moving_variance.numpy(), seen.var(0), rtol=1e-3, atol=1e-4)
 
 
 def test_the_momentum_fits_the_schedule():
-    assert fitting_momentum(50, 5) == pytest.approx(0.01 ** (1 / 50))  # a hundredth is left after an epoch
-    assert fitting_momentum(10, 30) == pytest.approx(0.01 ** (1 / 44)) == pytest.approx(0.9, abs=2e-3)
+    assert fitting_momentum(50, 5) == pytest.approx(
+        0.01 ** (1 / 50)
+    )  # a hundredth is left after an epoch
+    assert (
+        fitting_momentum(10, 30) == pytest.approx(0.01 ** (1 / 44)) == pytest.approx(0.9, abs=2e-3)
+    )
     assert fitting_momentum(3, 12) == pytest.approx(0.01 ** (1 / 12))  # a third of 36 steps
     assert fitting_momentum(1, 1) == 0.5 and fitting_momentum(100_000, 3) == 0.99
     for steps in (1, 3, 10, 50, 400):
@@ -141,22 +165,34 @@ def test_half_precision_learns(precision):
     assert learner.model.output.dtype == "float32" and all(v.dtype == np.float32 for v in before)
     assert learner.model.get_layer("tiny_2a_conv").compute_dtype == precision.removeprefix("mixed_")
     assert all(np.isfinite(v).all() for v in values(learner.variables))
-    assert sum(not np.array_equal(a, b) for a, b in zip(before, values(learner.variables), strict=True)) == len(before)
+    assert sum(
+        not np.array_equal(a, b) for a, b in zip(before, values(learner.variables), strict=True)
+    ) == len(before)
     if precision == "mixed_float16":
-        assert float(learner.optimizer.dynamic_scale) >= 1 and int(learner.optimizer.inner_optimizer.iterations) >= 4
-        learner.optimizer.dynamic_scale.assign(2.0**127)  # gradients overflow: the step is left out, the scale halved
+        assert (
+            float(learner.optimizer.dynamic_scale) >= 1
+            and int(learner.optimizer.inner_optimizer.iterations) >= 4
+        )
+        learner.optimizer.dynamic_scale.assign(
+            2.0**127
+        )  # gradients overflow: the step is left out, the scale halved
         before, done = values(learner.variables), int(learner.optimizer.inner_optimizer.iterations)
         loss, _ = learner.train(batch, RATE)
         assert math.isfinite(float(loss)) and float(learner.optimizer.dynamic_scale) == 2.0**126
         assert int(learner.optimizer.inner_optimizer.iterations) == done
-        assert all(np.array_equal(a, b) for a, b in zip(before, values(learner.variables), strict=True))
+        assert all(
+            np.array_equal(a, b) for a, b in zip(before, values(learner.variables), strict=True)
+        )
 
 
 @pytest.mark.slow
 def test_xla_computes_the_same(learner):
     plain, compiled = make_learner(seed=4), make_learner(seed=4, jit=True)
     batch = make_batch(6)
-    for rounding in (1e-3, 5e-3):  # Adam's first step is as long for a gradient that is nothing but rounding
+    for rounding in (
+        1e-3,
+        5e-3,
+    ):  # Adam's first step is as long for a gradient that is nothing but rounding
         (one, counts), (two, same) = (x.train(batch, RATE) for x in (plain, compiled))
         assert float(two) == pytest.approx(float(one), rel=rounding)
         assert np.asarray(same).sum() == np.asarray(counts).sum() == 4 * 32 * 32
@@ -167,12 +203,22 @@ def test_a_run_without_numbers_fails_and_goes_on_more_slowly(new_run, dataset, m
 
     def learn(self, batch, rate):
         steps.append(rate)
-        return np.float32("nan" if len(steps) == 5 else 1), np.eye(3, dtype=np.int32)  # the second step of the second epoch of three
+        return np.float32("nan" if len(steps) == 5 else 1), np.eye(
+            3, dtype=np.int32
+        )  # the second step of the second epoch of three
 
     monkeypatch.setattr(Learner, "train", learn)
-    monkeypatch.setattr(Learner, "validate", lambda self, batch: (np.float32(1), np.eye(3, dtype=np.int32)))
+    monkeypatch.setattr(
+        Learner, "validate", lambda self, batch: (np.float32(1), np.eye(3, dtype=np.int32))
+    )
     run = new_run("diverged", epochs=3, schedule="constant")
-    with pytest.raises(SegcoreError, match=r"finite loss.* epoch 2, step 2 of 3.*resuming can halve it, it goes on after epoch 1"):
+    with pytest.raises(
+        SegcoreError,
+        match=(
+            r"finite loss.* epoch 2, step 2 of 3.*resuming can halve it, it goes on after "
+            r"epoch 1"
+        ),
+    ):
         train(run, dataset)
     assert run.status().diverged and len(run.metrics()) == 1
     run.write_json("resume", {"learning_rate_factor": 0.5})
@@ -193,7 +239,11 @@ def test_weights_without_numbers_never_reach_a_checkpoint(new_run, dataset, monk
     run = new_run("spoiled", {"validation_split": ""})
     with pytest.raises(SegcoreError, match=r"finite weights.*from the beginning"):
         train(run, dataset)
-    assert run.status().diverged and not run.model_path.exists() and not list(run.checkpoints.iterdir())
+    assert (
+        run.status().diverged
+        and not run.model_path.exists()
+        and not list(run.checkpoints.iterdir())
+    )
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
@@ -220,20 +270,33 @@ def test_a_run_freezes_then_tunes(new_run, dataset, learner, tmp_path):
     """The first epoch keeps the encoder of the weights file; the second changes it."""
     file = tmp_path / "trained.weights.h5"
     learner.model.save_weights(file)
-    given = {v.path: np.array(v.numpy()) for layer in learner.model.layers if is_encoder_layer(layer) for v in layer.variables}
+    given = {
+        v.path: np.array(v.numpy())
+        for layer in learner.model.layers
+        if is_encoder_layer(layer)
+        for v in layer.variables
+    }
     model = ModelConfig("unet", "tiny", str(file), "standardise")
     frozen = {}
     original = Learner.validate
 
     def validate(self, batch):
         frozen.setdefault(
-            self.frozen, {v.path: np.array(v.numpy()) for layer in self.model.layers if is_encoder_layer(layer) for v in layer.variables}
+            self.frozen,
+            {
+                v.path: np.array(v.numpy())
+                for layer in self.model.layers
+                if is_encoder_layer(layer)
+                for v in layer.variables
+            },
         )
         return original(self, batch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Learner, "validate", validate)
-        recipe = RecipeConfig(epochs=2, batch_size=4, freeze_epochs=1, batch_norm="reestimate", average=0.5)
+        recipe = RecipeConfig(
+            epochs=2, batch_size=4, freeze_epochs=1, batch_norm="reestimate", average=0.5
+        )
         run = new_run("frozen", {"model": model, "recipe": recipe})
         train(run, dataset)
     assert set(frozen) == {True, False}
@@ -255,4 +318,10 @@ def test_what_does_not_go_together_is_refused():
 
 
 def from_recipe(config=None, **recipe):
-    return TrainConfig("shapes", ModelConfig("unet", "tiny", "none"), RecipeConfig(**recipe), (32, 64), **(config or {}))
+    return TrainConfig(
+        "shapes",
+        ModelConfig("unet", "tiny", "none"),
+        RecipeConfig(**recipe),
+        (32, 64),
+        **(config or {}),
+    )

@@ -1,7 +1,8 @@
 """Devices are chosen by name, and two devices learn what one does.
 
-The first two losses prove the first update. Later ones drift, as they do on one device whose weights were
-changed by one part in ten million (measured: 1e-4 after two updates, 2e-3 after three), so they are held less tightly.
+The first two losses prove the first update. Later ones drift, as they do on one device whose
+weights were changed by one part in ten million (measured: 1e-4 after two updates, 2e-3 after
+three), so they are held less tightly.
 """
 
 import json
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.tensorflow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Two logical processors stand for two devices; the same seed and batch, once on one of them and once on both.
+# Two logical processors stand for two devices; the same seed and batch, once on one of them and
+# once on both.
 TWIN = """
 import json, sys
 import keras, numpy as np, tensorflow as tf
@@ -56,7 +58,14 @@ print(json.dumps(curves))
 @pytest.mark.slow
 def test_two_devices_learn_what_one_does():
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", TWIN], capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", TWIN],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     one, two = json.loads(done.stdout.strip().splitlines()[-1])
     assert [n for _, n in one] == [n for _, n in two]
@@ -66,7 +75,11 @@ def test_two_devices_learn_what_one_does():
 
 
 def test_devices_are_chosen_by_the_numbers_of_the_machine(monkeypatch):
-    assert _choose("auto", []) == [] and _choose("cpu", ["0"]) == [] and _choose("auto", ["3", "1"]) == [0]
+    assert (
+        _choose("auto", []) == []
+        and _choose("cpu", ["0"]) == []
+        and _choose("auto", ["3", "1"]) == [0]
+    )
     assert _choose("gpu:1,gpu:3", ["3", "1"]) == [1, 0]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 3")
     assert _numbers(2) == ["2", "3"] and _numbers(0) == []

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig, to_json
+from segcore.config import (
+    ModelConfig,
+    Range,
+    RecipeConfig,
+    SearchSpace,
+    TrainConfig,
+    TuneConfig,
+    to_json,
+)
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.jobs import STOPPED
 from segcore.tuning.book import Book
@@ -21,7 +29,11 @@ SPACE = SearchSpace(loss=tuple(LOSS_GAIN), learning_rate=Range(1e-5, 1e-1))
 
 def final_score(config: TrainConfig) -> float:
     """0.8 at a learning rate of 0.001 with focal, less with each decade away from it and with the other losses."""
-    return 0.6 + LOSS_GAIN[config.recipe.loss] - 0.1 * abs(math.log10(config.recipe.learning_rate / 1e-3))
+    return (
+        0.6
+        + LOSS_GAIN[config.recipe.loss]
+        - 0.1 * abs(math.log10(config.recipe.learning_rate / 1e-3))
+    )
 
 
 class FormulaTrainer:
@@ -51,14 +63,18 @@ class FormulaTrainer:
         assert isinstance(config, TrainConfig)
         if run.status().state == "running":
             epoch = len(scores) + 1
-            run.append_metrics({"epoch": epoch, "val_mean_iou": final_score(config) * epoch / EPOCHS})
+            run.append_metrics(
+                {"epoch": epoch, "val_mean_iou": final_score(config) * epoch / EPOCHS}
+            )
             if epoch == EPOCHS:
                 run.write_status(state="finished")
         status = run.status()
         return Sight(status, {line["epoch"]: line["val_mean_iou"] for line in run.metrics()})
 
     def stop(self, id: str) -> None:
-        RunFolder(self.runs / id).write_status(only_if=("running",), state="interrupted", cause=STOPPED)
+        RunFolder(self.runs / id).write_status(
+            only_if=("running",), state="interrupted", cause=STOPPED
+        )
 
     def resume(self, id: str) -> None:
         RunFolder(self.runs / id).write_status(only_if=("interrupted",), state="running", cause="")
@@ -68,8 +84,23 @@ class FormulaTrainer:
 
 
 def study(**changes) -> TuneConfig:
-    base = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=EPOCHS, learning_rate=1e-4), (32, 32))
-    return TuneConfig(**{"dataset": "tiny", "base": base, "space": SPACE, "trials": 12, "pruner": "none", "grace": 1, **changes})
+    base = TrainConfig(
+        "tiny",
+        ModelConfig("unet", "tiny", "none"),
+        RecipeConfig(epochs=EPOCHS, learning_rate=1e-4),
+        (32, 32),
+    )
+    return TuneConfig(
+        **{
+            "dataset": "tiny",
+            "base": base,
+            "space": SPACE,
+            "trials": 12,
+            "pruner": "none",
+            "grace": 1,
+            **changes,
+        }
+    )
 
 
 class Bench:
@@ -79,15 +110,22 @@ class Bench:
         self.config = config
         self.run = RunFolder.create(folder / "runs", "study", config)
 
-    def coordinator(self, parallel: int = 1, faults: Callable[[str], None] = lambda call: None) -> Coordinator:
+    def coordinator(
+        self, parallel: int = 1, faults: Callable[[str], None] = lambda call: None
+    ) -> Coordinator:
         """A coordinator that knows nothing but what is on disk."""
-        return Coordinator(Book(self.run, self.config), FormulaTrainer(self.run.folder.parent, faults), parallel)
+        return Coordinator(
+            Book(self.run, self.config), FormulaTrainer(self.run.folder.parent, faults), parallel
+        )
 
     def told(self) -> dict:
         return self.run.read_json("study")
 
     def starts(self) -> list[str]:
-        return [json.loads(line)["run"] for line in (self.run.folder.parent.parent / "starts.jsonl").read_text().splitlines()]
+        return [
+            json.loads(line)["run"]
+            for line in (self.run.folder.parent.parent / "starts.jsonl").read_text().splitlines()
+        ]
 
 
 @pytest.fixture

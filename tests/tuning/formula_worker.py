@@ -24,13 +24,23 @@ def main() -> None:
     append_record(folder / "starts.jsonl", {"pid": os.getpid()})
     change_status(folder / "status.json", {"state": "running", "heartbeat": time.time()})
     final = 0.8 - 0.1 * abs(math.log10(config["recipe"]["learning_rate"] / 1e-3))
-    for epoch in range(len(read_records(folder / "metrics.jsonl")) + 1, config["recipe"]["epochs"] + 1):
+    for epoch in range(
+        len(read_records(folder / "metrics.jsonl")) + 1, config["recipe"]["epochs"] + 1
+    ):
         time.sleep(SECONDS)
         if stop:
-            change_status(folder / "status.json", {"state": "interrupted", "cause": "stopped", "finished": time.time()})
+            change_status(
+                folder / "status.json",
+                {"state": "interrupted", "cause": "stopped", "finished": time.time()},
+            )
             return
-        append_record(folder / "metrics.jsonl", {"epoch": epoch, "val_mean_iou": final * epoch / config["recipe"]["epochs"]})
-    change_status(folder / "status.json", {"state": "finished", "finished": time.time(), "progress": 1.0})
+        append_record(
+            folder / "metrics.jsonl",
+            {"epoch": epoch, "val_mean_iou": final * epoch / config["recipe"]["epochs"]},
+        )
+    change_status(
+        folder / "status.json", {"state": "finished", "finished": time.time(), "progress": 1.0}
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ def test_a_guided_study_finds_the_optimum_of_a_formula(make_bench, finish) -> No
     assert [row["state"] for row in told["trials"]] == ["complete"] * 12
     best = told["trials"][told["best"] - 1]
     assert best["values"]["loss"] == "focal"  # the best of three
-    assert 1e-4 < best["values"]["learning_rate"] < 1e-2 and best["score"] > 0.7  # 0.8 at 0.001, 0.1 less a decade away
+    assert (
+        1e-4 < best["values"]["learning_rate"] < 1e-2 and best["score"] > 0.7
+    )  # 0.8 at 0.001, 0.1 less a decade away
     assert set(told["importances"]) == {"loss", "learning_rate"}
     assert sum(told["importances"].values()) == pytest.approx(1)
 
@@ -55,12 +57,21 @@ def test_a_poor_trial_ends_early_with_a_cause_and_keeps_its_score(make_bench, fi
     space = SearchSpace(loss=("focal", "dice"), learning_rate=Range(1e-5, 1e-3, 3))
     bench = make_bench(sampler="grid", space=space, pruner="median", trials=100)
     finish(bench.coordinator())
-    # Four finish unseen: focal 0.6, 0.7, 0.8, dice at 1e-5 0.45: half of them has the median (0.3 + 0.35) / 2 = 32.5 % after one epoch.
+    # Four finish unseen: focal 0.6, 0.7, 0.8, dice at 1e-5 0.45: half of them has the median (0.3 +
+    # 0.35) / 2 = 32.5 % after one epoch.
     fifth = bench.told()["trials"][4]
-    assert (fifth["state"], fifth["score"], list(fifth["scores"])) == ("pruned", pytest.approx(0.55 / 2), ["1"])
+    assert (fifth["state"], fifth["score"], list(fifth["scores"])) == (
+        "pruned",
+        pytest.approx(0.55 / 2),
+        ["1"],
+    )
     assert "after epoch 1 was 27.5 %" in fifth["cause"] and "median 32.5 %" in fifth["cause"]
     status = RunFolder(bench.run.folder.parent / fifth["run"]).status()
-    assert status.state == "interrupted" and status.cause.startswith("Ended early by its study.") and "Resume it" in status.cause
+    assert (
+        status.state == "interrupted"
+        and status.cause.startswith("Ended early by its study.")
+        and "Resume it" in status.cause
+    )
 
 
 def dies_at_call(number: int) -> Callable[[str], None]:
@@ -76,7 +87,9 @@ def dies_at_call(number: int) -> Callable[[str], None]:
 
 def test_a_study_cut_anywhere_goes_on_and_repeats_no_trial(make_bench) -> None:
     bench = make_bench(trials=4, pruner="median")
-    for lives in itertools.count():  # each life ends at its own n-th call, so that over all lives every place is cut
+    for lives in (
+        itertools.count()
+    ):  # each life ends at its own n-th call, so that over all lives every place is cut
         coordinator = bench.coordinator(parallel=2, faults=dies_at_call(1 + lives % 5))
         try:
             while coordinator.turn():
@@ -87,7 +100,11 @@ def test_a_study_cut_anywhere_goes_on_and_repeats_no_trial(make_bench) -> None:
     assert lives > 5
     rows = bench.told()["trials"]
     assert [row["state"] for row in rows] == ["complete"] * 4
-    assert sorted(bench.starts()) == [row["run"] for row in rows] == [f"study-{n}" for n in range(1, 5)]
+    assert (
+        sorted(bench.starts())
+        == [row["run"] for row in rows]
+        == [f"study-{n}" for n in range(1, 5)]
+    )
 
 
 def test_a_killed_study_tries_what_an_undisturbed_one_would(tmp_path, make_bench, finish) -> None:
@@ -99,7 +116,9 @@ def test_a_killed_study_tries_what_an_undisturbed_one_would(tmp_path, make_bench
     finish(bench.coordinator())
     other = type(bench)(tmp_path / "other", bench.config)
     finish(other.coordinator())
-    assert [row["values"] for row in bench.told()["trials"]] == [row["values"] for row in other.told()["trials"]]
+    assert [row["values"] for row in bench.told()["trials"]] == [
+        row["values"] for row in other.told()["trials"]
+    ]
 
 
 def test_two_coordinators_run_no_trial_twice(make_bench) -> None:
@@ -176,19 +195,32 @@ def test_a_dead_trial_is_resumed_once_and_one_stopped_by_hand_is_not(make_bench)
     assert run.status().state == "running"
     run.write_status(state="interrupted", cause=DIED)
     coordinator.turn()
-    assert (bench.told()["trials"][0]["state"], bench.told()["trials"][0]["cause"]) == ("failed", DIED)
-    RunFolder(bench.run.folder.parent / "study-2").write_status(state="interrupted", cause="Stopped on request.")
+    assert (bench.told()["trials"][0]["state"], bench.told()["trials"][0]["cause"]) == (
+        "failed",
+        DIED,
+    )
+    RunFolder(bench.run.folder.parent / "study-2").write_status(
+        state="interrupted", cause="Stopped on request."
+    )
     coordinator.turn()
     assert "by hand" in bench.told()["trials"][1]["cause"]
 
 
 def test_time_left_is_the_mean_length_of_what_ended(make_bench) -> None:
     coordinator = make_bench(trials=10).coordinator(parallel=2)
-    rows = [{"trial": n, "state": "complete", "began": 100.0, "ended": 100.0 + 10 * n, "score": 0.1 * n} for n in (1, 2, 3)]
+    rows = [
+        {"trial": n, "state": "complete", "began": 100.0, "ended": 100.0 + 10 * n, "score": 0.1 * n}
+        for n in (1, 2, 3)
+    ]
     running = [{"trial": 4, "state": "running", "began": 130.0, "ended": None, "score": None}]
     coordinator.told = {"trials": [*rows, *running], "planned": 10, "best": 3}
     coordinator._progress = {3: 0.5}
     fields = coordinator.fields()
     assert fields["progress"] == pytest.approx(0.35)
-    assert fields["seconds_left"] == pytest.approx(20 * 6.5 / 2)  # 6.5 trials of 20 s, two at a time
-    assert fields["mean_iou"] == pytest.approx(0.3) and fields["message"] == "Trial 4 of 10, best 30.0 % (trial 3)"
+    assert fields["seconds_left"] == pytest.approx(
+        20 * 6.5 / 2
+    )  # 6.5 trials of 20 s, two at a time
+    assert (
+        fields["mean_iou"] == pytest.approx(0.3)
+        and fields["message"] == "Trial 4 of 10, best 30.0 % (trial 3)"
+    )

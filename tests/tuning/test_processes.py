@@ -17,8 +17,13 @@ from segcore.workspace import Workspace
 def shelf(workspace: Workspace, monkeypatch):
     monkeypatch.setenv("SEGCORE_WORKER", str(Path(__file__).with_name("formula_worker.py")))
     yield workspace
-    for process in psutil.process_iter(["cmdline"]):  # only those of this test: their command line names its folder
-        if any(str(workspace.folder) in part for part in process.info["cmdline"] or []) and process.pid != os.getpid():
+    for process in psutil.process_iter(
+        ["cmdline"]
+    ):  # only those of this test: their command line names its folder
+        if (
+            any(str(workspace.folder) in part for part in process.info["cmdline"] or [])
+            and process.pid != os.getpid()
+        ):
             process.send_signal(signal.SIGKILL)
 
 
@@ -31,11 +36,26 @@ def wait(condition, seconds: float = 90.0) -> None:
 
 @pytest.mark.slow
 def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) -> None:
-    base = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=6, learning_rate=1e-2), (32, 32), device="cpu")
-    config = TuneConfig("tiny", base, SearchSpace(learning_rate=Range(1e-4, 1e-2)), trials=3, sampler="grid", pruner="none")
+    base = TrainConfig(
+        "tiny",
+        ModelConfig("unet", "tiny", "none"),
+        RecipeConfig(epochs=6, learning_rate=1e-2),
+        (32, 32),
+        device="cpu",
+    )
+    config = TuneConfig(
+        "tiny",
+        base,
+        SearchSpace(learning_rate=Range(1e-4, 1e-2)),
+        trials=3,
+        sampler="grid",
+        pruner="none",
+    )
     run = shelf.studies.start(config)
     folder = shelf.runs.open(run)
-    wait(lambda: shelf.studies.open(run).count("complete") >= 1)  # so the study does not hold the one device that its trials need
+    wait(
+        lambda: shelf.studies.open(run).count("complete") >= 1
+    )  # so the study does not hold the one device that its trials need
     assert (folder.status().state, folder.status().device) == ("running", "")
     pid = folder.status().pid
     assert pid is not None
@@ -43,10 +63,16 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     wait(lambda: (shelf.runs.refresh(), folder.status().state)[1] == "interrupted")
     first = shelf.studies.open(run).trials[0]
     shelf.runs.resume(run)
-    wait(lambda: folder.status().state == "running" and shelf.studies.open(run).count("running") == 1)
+    wait(
+        lambda: folder.status().state == "running" and shelf.studies.open(run).count("running") == 1
+    )
     shelf.runs.stop(run)
     wait(lambda: folder.status().state == "interrupted")
-    wait(lambda: not any(r["state"] in ("starting", "running", "stopping") for r in shelf.runs.rows()))
+    wait(
+        lambda: (
+            not any(r["state"] in ("starting", "running", "stopping") for r in shelf.runs.rows())
+        )
+    )
     shelf.runs.resume(run)
     shelf.runs.wait([run])
     study = shelf.studies.open(run)
@@ -55,8 +81,17 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     assert [row["score"] for row in study.trials] == pytest.approx([0.7, 0.8, 0.7])
     assert study.best is not None and study.best["values"] == {"learning_rate": 1e-3}
     assert folder.status().mean_iou == pytest.approx(0.8) and folder.status().progress == 1.0
-    starts = [len((RunFolder(shelf.runs.folder / row["run"]).folder / "starts.jsonl").read_text().splitlines()) for row in study.trials]
+    starts = [
+        len(
+            (RunFolder(shelf.runs.folder / row["run"]).folder / "starts.jsonl")
+            .read_text()
+            .splitlines()
+        )
+        for row in study.trials
+    ]
     assert starts[0] == 1 and sum(starts) <= 4  # the one that was stopped went on
     assert all(
-        [line["epoch"] for line in RunFolder(shelf.runs.folder / row["run"]).metrics()] == [1, 2, 3, 4, 5, 6] for row in study.trials
+        [line["epoch"] for line in RunFolder(shelf.runs.folder / row["run"]).metrics()]
+        == [1, 2, 3, 4, 5, 6]
+        for row in study.trials
     )

@@ -20,7 +20,9 @@ def few_scenes(monkeypatch, tmp_path):
 
     def draw(folder, seed, progress=None):
         calls.append(folder)
-        return make_synthetic(folder, seed=seed, counts={"train": 2, "validation": 1, "test": 1}, progress=progress)
+        return make_synthetic(
+            folder, seed=seed, counts={"train": 2, "validation": 1, "test": 1}, progress=progress
+        )
 
     monkeypatch.setattr(demo, "make_synthetic", draw)
     return calls
@@ -38,7 +40,9 @@ def assets(trained, tmp_path, monkeypatch):
     return folder
 
 
-def test_opening_brings_data_set_and_runs_and_twice_changes_nothing(tmp_path, few_scenes, assets, trained) -> None:
+def test_opening_brings_data_set_and_runs_and_twice_changes_nothing(
+    tmp_path, few_scenes, assets, trained
+) -> None:
     workspace = Workspace(tmp_path / "fresh")
     assert not workspace.demo.is_open()
     told = workspace.demo.open()
@@ -70,7 +74,9 @@ def test_without_its_members_the_demo_says_how_to_make_them(tmp_path, monkeypatc
     assert workspace.datasets.names() == [] and workspace.runs.ids() == []
 
 
-def test_a_further_member_is_like_the_five_but_for_its_seed(workspace, monkeypatch, few_scenes, started) -> None:
+def test_a_further_member_is_like_the_five_but_for_its_seed(
+    workspace, monkeypatch, few_scenes, started
+) -> None:
     demo.make_synthetic(workspace.datasets.folder / "demo", 0)
     first, second = workspace.demo.train_further()[0], workspace.demo.train_further()[0]
     configs = [workspace.runs.open(run).config for run in (first, second)]
@@ -94,12 +100,20 @@ def test_the_demo_that_comes_with_segscope_opens_complete(tmp_path) -> None:
     assert dataset.splits == ["train", "validation", "test"]
     assert 10 <= dataset.label_set.num_classes <= 14
     result = workspace.scores.ensemble(told["ensemble"])
-    assert result["crf"]["num_samples"] == result["ensemble"]["num_samples"] == len(dataset.select("test"))
+    assert (
+        result["crf"]["num_samples"]
+        == result["ensemble"]["num_samples"]
+        == len(dataset.select("test"))
+    )
     sample = workspace.scenes.predicted_samples(told["ensemble"], "test")[0]
     truth = workspace.scenes.truth("demo", sample.id)
-    assert workspace.scenes.probabilities(told["ensemble"], "test", sample.id).shape[:2] == truth.shape
+    assert (
+        workspace.scenes.probabilities(told["ensemble"], "test", sample.id).shape[:2] == truth.shape
+    )
     assert workspace.scenes.crf_mask(told["ensemble"], "test", sample.id).shape == truth.shape
-    assert all(workspace.scores.has_counts(run, "validation") for run in (*told["runs"], told["ensemble"]))
+    assert all(
+        workspace.scores.has_counts(run, "validation") for run in (*told["runs"], told["ensemble"])
+    )
     assert all(row["state"] == "finished" for row in workspace.runs.rows())
     size = sum(p.stat().st_size for p in demo.ASSETS.rglob("*") if p.is_file())
     assert size < 12_000_000

@@ -49,11 +49,25 @@ def test_an_older_workspace_is_brought_up_to_date_and_loses_nothing(old):
     assert json.loads((old / "workspace.json").read_text()) == {"format": version.FORMAT}
     hosts = {id: workspace.runs.open(id).status().host for id in ("works", "waits", "done")}
     assert hosts == {"works": this_host(), "waits": "", "done": ""}
-    assert workspace.runs.open("works").status().pid == 1 and workspace.runs.open("done").status().state == "finished"
+    assert (
+        workspace.runs.open("works").status().pid == 1
+        and workspace.runs.open("done").status().state == "finished"
+    )
     with Queue(old) as queue:
         first, second = queue.jobs()[::-1]
-        assert (first.run, first.token, first.devices, first.host, first.told) == ("works", "secret", ("cpu",), this_host(), 0)
-        assert (second.run, second.after, second.priority, second.host) == ("waits", ("works",), 3, "")
+        assert (first.run, first.token, first.devices, first.host, first.told) == (
+            "works",
+            "secret",
+            ("cpu",),
+            this_host(),
+            0,
+        )
+        assert (second.run, second.after, second.priority, second.host) == (
+            "waits",
+            ("works",),
+            3,
+            "",
+        )
         assert queue.setting("paused") == "yes"
 
 
@@ -92,12 +106,16 @@ def test_a_newer_workspace_is_refused_and_left_as_it_is(tmp_path):
 def test_a_workspace_that_one_may_only_read_is_opened_as_it_is():
     before = os.geteuid()
     with tempfile.TemporaryDirectory() as folder:
-        RunFolder.create(Path(folder) / "runs", "a", TrainConfig("demo")).write_status(state="finished")
+        RunFolder.create(Path(folder) / "runs", "a", TrainConfig("demo")).write_status(
+            state="finished"
+        )
         Path(folder).chmod(0o555)
         if before == 0:
             os.seteuid(65534)  # the administrator may write everywhere
         try:
-            assert [row["run"] for row in Workspace(folder).runs.rows()] == ["a"] and not Path(folder, "workspace.json").exists()
+            assert [row["run"] for row in Workspace(folder).runs.rows()] == ["a"] and not Path(
+                folder, "workspace.json"
+            ).exists()
         finally:
             os.seteuid(before)
         Path(folder).chmod(0o755)

@@ -1,7 +1,9 @@
 """What weather, sensors and codecs do to images, at five severities: for asking how a network's scores fall, not for training.
 
-Noise and JPEG take the strengths of Hendrycks and Dietterich: Benchmarking neural network robustness to common corruptions, ICLR 2019.
-Departures: images are corrupted at their own size, before any resizing; blur is measured against the image's shorter side, so that a
+Noise and JPEG take the strengths of Hendrycks and Dietterich: Benchmarking neural network
+robustness to common corruptions, ICLR 2019.
+Departures: images are corrupted at their own size, before any resizing; blur is measured against
+    the image's shorter side, so that a
 severity looks alike at every resolution; darkness multiplies light, where they move brightness up.
 """
 
@@ -37,7 +39,8 @@ def corrupt(image: Image, name: str, severity: int, sample: str = "", seed: int 
         image: (H, W, 3) uint8 RGB.
         name: A name in ``catalog.CORRUPTIONS``.
         severity: 1 (weak) to 5.
-        sample: Id of the image, so that each has its own noise; all severities of one image share it, only stronger.
+        sample: Id of the image, so that each has its own noise; all severities of one image share
+            it, only stronger.
         seed: Further seed of the noise.
 
     Returns:
@@ -49,7 +52,9 @@ def corrupt(image: Image, name: str, severity: int, sample: str = "", seed: int 
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     if severity not in SEVERITIES:
-        raise SegcoreError(f"Expected a severity from 1 to 5, received {severity}: choose one of these.")
+        raise SegcoreError(
+            f"Expected a severity from 1 to 5, received {severity}: choose one of these."
+        )
     step = severity - 1
     if name == "noise":
         rng = np.random.default_rng([seed, zlib.crc32(sample.encode())])
@@ -57,7 +62,9 @@ def corrupt(image: Image, name: str, severity: int, sample: str = "", seed: int 
         return np.clip(np.rint(image + drawn), 0, 255).astype(np.uint8)
     if name == "blur":
         sigma = BLUR[step] * min(image.shape[:2]) / BLUR_SIDE
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.uint8)
+        return np.asarray(
+            cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.uint8
+        )
     if name == "darkness":
         table = np.rint(np.arange(256) * DARKNESS[step]).astype(np.uint8)
         return np.asarray(cv2.LUT(image, table), np.uint8)

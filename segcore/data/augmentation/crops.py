@@ -1,6 +1,7 @@
 """Where to cut a window out of a sample: anywhere, round a chosen class, or away from ignored pixels.
 
-When nearly every image holds every class, repeating images cannot even out the pixels; windows round rare classes can.
+When nearly every image holds every class, repeating images cannot even out the pixels; windows
+round rare classes can.
 """
 
 from dataclasses import dataclass
@@ -36,15 +37,23 @@ class Window:
         return array[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
-def _random(mask: npt.NDArray[Any], size: tuple[int, int], ignore_index: int, rng: np.random.Generator) -> Window:
+def _random(
+    mask: npt.NDArray[Any], size: tuple[int, int], ignore_index: int, rng: np.random.Generator
+) -> Window:
     height, width = mask.shape
-    return Window(int(rng.integers(height - size[0] + 1)), int(rng.integers(width - size[1] + 1)), *size)
+    return Window(
+        int(rng.integers(height - size[0] + 1)), int(rng.integers(width - size[1] + 1)), *size
+    )
 
 
-def _least_void(mask: npt.NDArray[Any], size: tuple[int, int], ignore_index: int, rng: np.random.Generator) -> Window:
+def _least_void(
+    mask: npt.NDArray[Any], size: tuple[int, int], ignore_index: int, rng: np.random.Generator
+) -> Window:
     windows = [_random(mask, size, ignore_index, rng) for _ in range(TRIES)]
     void = [float((window.cut(mask) == ignore_index).mean()) for window in windows]
-    return next((w for w, v in zip(windows, void, strict=True) if v <= 0.25), windows[int(np.argmin(void))])
+    return next(
+        (w for w, v in zip(windows, void, strict=True) if v <= 0.25), windows[int(np.argmin(void))]
+    )
 
 
 def _round_class(
@@ -64,7 +73,9 @@ def _round_class(
     pixels = np.flatnonzero(mask == rng.choice(present, p=chances))
     row, column = divmod(int(pixels[rng.integers(len(pixels))]), mask.shape[1])
     top, left = row - int(rng.integers(size[0])), column - int(rng.integers(size[1]))
-    return Window(min(max(top, 0), mask.shape[0] - size[0]), min(max(left, 0), mask.shape[1] - size[1]), *size)
+    return Window(
+        min(max(top, 0), mask.shape[0] - size[0]), min(max(left, 0), mask.shape[1] - size[1]), *size
+    )
 
 
 CROPS = {"random": _random, "void": _least_void, "class": _round_class}
@@ -87,7 +98,8 @@ def choose_window(
         ignore_index: The ignored value.
         rng: Source of randomness.
         kind: A name in :data:`CROPS`.
-        class_weights: For "class": (C,) relative chance of each class among those that the mask holds; None for equal.
+        class_weights: For "class": (C,) relative chance of each class among those that the mask
+            holds; None for equal.
 
     Returns:
         A window inside the mask. For "class" it holds at least one pixel of the drawn class; a mask
@@ -102,5 +114,8 @@ def choose_window(
     if kind == "class":
         return _round_class(mask, fitted, ignore_index, rng, class_weights)
     if class_weights is not None:
-        raise SegcoreError(f"Expected class weights for the crop 'class' only, received them for {kind!r}: leave them out.")
+        raise SegcoreError(
+            "Expected class weights for the crop 'class' only, received them for "
+            f"{kind!r}: leave them out."
+        )
     return CROPS[kind](mask, fitted, ignore_index, rng)

@@ -36,11 +36,19 @@ def quarter_turn(parameters: Parameters, size: Size) -> Matrix:
 
 def affine(parameters: Parameters, size: Size) -> Matrix:
     """Rotate (degrees), scale (things look so much larger), shift (shares of the frame), shear (degrees) at once."""
-    turn, shear = np.deg2rad(parameters.get("rotate", 0.0)), np.deg2rad(parameters.get("shear", 0.0))
+    turn, shear = (
+        np.deg2rad(parameters.get("rotate", 0.0)),
+        np.deg2rad(parameters.get("shear", 0.0)),
+    )
     c, s = np.cos(turn), np.sin(turn)
-    forward = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, np.tan(shear), 0], [0, 1, 0], [0, 0, 1]])
+    forward = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array(
+        [[1, np.tan(shear), 0], [0, 1, 0], [0, 0, 1]]
+    )
     forward[:2, :2] *= parameters.get("scale", 1.0)
-    forward[:2, 2] = parameters.get("shift_x", 0.0) * size[1], parameters.get("shift_y", 0.0) * size[0]
+    forward[:2, 2] = (
+        parameters.get("shift_x", 0.0) * size[1],
+        parameters.get("shift_y", 0.0) * size[0],
+    )
     return np.linalg.inv(forward)
 
 
@@ -48,8 +56,14 @@ def perspective(parameters: Parameters, size: Size) -> Matrix:
     """Move the four corners by up to ``strength`` of the frame, as a camera that leans."""
     half = np.array([size[1], size[0]], np.float32) / 2
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32) * half
-    moves = np.random.default_rng(int(parameters["seed"])).uniform(-1, 1, (4, 2)) * parameters["strength"]
-    return np.asarray(cv2.getPerspectiveTransform(corners, corners + (moves * 2 * half).astype(np.float32)), np.float64)
+    moves = (
+        np.random.default_rng(int(parameters["seed"])).uniform(-1, 1, (4, 2))
+        * parameters["strength"]
+    )
+    return np.asarray(
+        cv2.getPerspectiveTransform(corners, corners + (moves * 2 * half).astype(np.float32)),
+        np.float64,
+    )
 
 
 MOVES: dict[str, Callable[[Parameters, Size], Matrix]] = {
@@ -68,7 +82,8 @@ def elastic_field(parameters: Parameters, size: Size) -> npt.NDArray[np.float32]
     Gaussian filter over pixel noise, which is the same field at many times the cost).
 
     Args:
-        parameters: ``strength``, deviation of the moves as a share of the shorter side; ``cells``, grid cells along it; ``seed``.
+        parameters: ``strength``, deviation of the moves as a share of the shorter side; ``cells``,
+            grid cells along it; ``seed``.
         size: (H, W).
 
     Returns:
@@ -119,23 +134,37 @@ def warp(
     straight = field is None and not np.abs(matrix[2, :2]).max() > 1e-12
     if straight and mask.shape == size and np.abs(matrix - np.eye(3)).max() < 1e-9:
         return image, mask
-    ways = ((image, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101, 0), (mask, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, ignore_index))
+    ways = (
+        (image, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101, 0),
+        (mask, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, ignore_index),
+    )
     if straight:
         out = (size[1], size[0])
         flags = cv2.WARP_INVERSE_MAP
-        moved = [cv2.warpAffine(a, matrix[:2], out, flags=how | flags, borderMode=rim, borderValue=value) for a, how, rim, value in ways]
+        moved = [
+            cv2.warpAffine(a, matrix[:2], out, flags=how | flags, borderMode=rim, borderValue=value)
+            for a, how, rim, value in ways
+        ]
     else:
         x, y = _places(matrix, size, field)
-        moved = [cv2.remap(a, x, y, how, borderMode=rim, borderValue=value) for a, how, rim, value in ways]
+        moved = [
+            cv2.remap(a, x, y, how, borderMode=rim, borderValue=value)
+            for a, how, rim, value in ways
+        ]
     return moved[0].astype(np.uint8, copy=False), moved[1].astype(mask.dtype, copy=False)
 
 
 def _places(
     matrix: Matrix, size: Size, field: npt.NDArray[np.float32] | None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    x, y = np.arange(size[1], dtype=np.float32)[None, :], np.arange(size[0], dtype=np.float32)[:, None]
+    x, y = (
+        np.arange(size[1], dtype=np.float32)[None, :],
+        np.arange(size[0], dtype=np.float32)[:, None],
+    )
     if field is not None:
         x, y = x + field[..., 0], y + field[..., 1]
     m = matrix.astype(np.float32)
     depth = m[2, 0] * x + m[2, 1] * y + m[2, 2]
-    return (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / depth, (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / depth
+    return (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / depth, (
+        m[1, 0] * x + m[1, 1] * y + m[1, 2]
+    ) / depth

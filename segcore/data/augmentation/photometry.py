@@ -17,7 +17,9 @@ Parameters = Mapping[str, float]
 def tone(image: Image, parameters: Parameters) -> Image:
     """Apply v -> (v^gamma - 1/2) * contrast + 1/2 + brightness to values in 0..1."""
     values = np.linspace(0, 1, 256) ** parameters.get("gamma", 1.0)
-    values = (values - 0.5) * parameters.get("contrast", 1.0) + 0.5 + parameters.get("brightness", 0.0)
+    values = (
+        (values - 0.5) * parameters.get("contrast", 1.0) + 0.5 + parameters.get("brightness", 0.0)
+    )
     table = np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table), np.uint8)
 
@@ -53,14 +55,18 @@ def blur(image: Image, parameters: Parameters) -> Image:
 def jpeg(image: Image, parameters: Parameters) -> Image:
     """Compress and decompress as JPEG of ``quality`` 1..100."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(parameters["quality"])]
-    _, data = cv2.imencode(".jpg", image, quality)  # the channel order does not matter: it comes back as it went
+    _, data = cv2.imencode(
+        ".jpg", image, quality
+    )  # the channel order does not matter: it comes back as it went
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
 def clahe(image: Image, parameters: Parameters) -> Image:
     """Even out the contrast of the lightness in 8 x 8 tiles, at most ``clip`` times (Zuiderveld, Graphics Gems IV, 1994)."""
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    lab[..., 0] = cv2.createCLAHE(parameters["clip"], (8, 8)).apply(np.ascontiguousarray(lab[..., 0]))
+    lab[..., 0] = cv2.createCLAHE(parameters["clip"], (8, 8)).apply(
+        np.ascontiguousarray(lab[..., 0])
+    )
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 

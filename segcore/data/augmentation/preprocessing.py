@@ -1,7 +1,8 @@
 """What is done to an image before anything else, alike in training and wherever a trained network is used.
 
-The names are ``catalog.PREPROCESSING``. "standardise" does nothing here: it is a layer of the network and is saved with it. Whoever
-feeds a trained network passes each image, at its own size, through :func:`prepare` with the name in the run's ``config.model``.
+The names are ``catalog.PREPROCESSING``. "standardise" does nothing here: it is a layer of the
+network and is saved with it. Whoever feeds a trained network passes each image, at its own size,
+through :func:`prepare` with the name in the run's ``config.model``.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,11 @@ def _even_contrast(image: Image) -> Image:
     return clahe(image, {"clip": CLAHE_CLIP})
 
 
-STEPS: dict[str, Callable[[Image], Image]] = {"none": _as_is, "clahe": _even_contrast, "standardise": _as_is}
+STEPS: dict[str, Callable[[Image], Image]] = {
+    "none": _as_is,
+    "clahe": _even_contrast,
+    "standardise": _as_is,
+}
 
 
 def prepare(image: Image, preprocessing: str) -> Image:

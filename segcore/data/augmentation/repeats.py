@@ -1,7 +1,8 @@
 """What training sees of a sample that a balance plan repeats: every copy with an augmentation of its own.
 
-The order of an epoch is drawn from (seed, epoch), the augmentation of the sample at a position of that
-order from (seed, epoch, position). So a copy can be looked at before any training, and is the very one.
+The order of an epoch is drawn from (seed, epoch), the augmentation of the sample at a position of
+that order from (seed, epoch, position). So a copy can be looked at before any training, and is the
+very one.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,9 @@ def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng((_ORDER, seed, epoch)).permutation(count)
 
 
-def draw_at(preset: str, seed: int, epoch: int, position: int, size: tuple[int, int]) -> Augmentation:
+def draw_at(
+    preset: str, seed: int, epoch: int, position: int, size: tuple[int, int]
+) -> Augmentation:
     """Return the augmentation of whatever stands at a position of an epoch's order.
 
     Args:
@@ -51,12 +54,18 @@ def draw_at(preset: str, seed: int, epoch: int, position: int, size: tuple[int, 
 
 
 def draws_of(
-    sample_ids: Sequence[str], sample_id: str, preset: str, seed: int, epoch: int, size: tuple[int, int]
+    sample_ids: Sequence[str],
+    sample_id: str,
+    preset: str,
+    seed: int,
+    epoch: int,
+    size: tuple[int, int],
 ) -> list[tuple[int, Augmentation]]:
     """Return the augmentations that the copies of one sample get in an epoch.
 
     Args:
-        sample_ids: What the epoch learns from, a repeated id standing several times (``BalancePlan.expand``).
+        sample_ids: What the epoch learns from, a repeated id standing several times
+            (``BalancePlan.expand``).
         sample_id: The sample to look at.
         preset: A name in ``catalog.AUGMENTATIONS``.
         seed: Seed of the run.
@@ -71,7 +80,10 @@ def draws_of(
     """
     wanted = [i for i, known in enumerate(sample_ids) if known == sample_id]
     if not wanted:
-        raise SegcoreError(f"Expected a sample that is learned from, received {sample_id!r}: choose one of the plan's split.")
+        raise SegcoreError(
+            f"Expected a sample that is learned from, received {sample_id!r}: choose one "
+            "of the plan's split."
+        )
     positions = np.flatnonzero(np.isin(epoch_order(len(sample_ids), seed, epoch), wanted)).tolist()
     return [(position, draw_at(preset, seed, epoch, position, size)) for position in positions]
 
@@ -90,7 +102,8 @@ def preview_copies(
         epoch: Which epoch, from 0.
 
     Returns:
-        (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) of each copy, in the order of the epoch.
+        (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) of each copy, in
+        the order of the epoch.
 
     Raises:
         SegcoreError: As :func:`draws_of`, or a file cannot be read.

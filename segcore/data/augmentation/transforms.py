@@ -34,7 +34,13 @@ TRANSFORMS: dict[str, Ranges] = {
     "flip_horizontal": {},
     "flip_vertical": {},
     "quarter_turn": {"turns": (0, 4)},
-    "affine": {"rotate": (-30, 30), "scale": (0.7, 1.4), "shift_x": (-0.1, 0.1), "shift_y": (-0.1, 0.1), "shear": (-10, 10)},
+    "affine": {
+        "rotate": (-30, 30),
+        "scale": (0.7, 1.4),
+        "shift_x": (-0.1, 0.1),
+        "shift_y": (-0.1, 0.1),
+        "shear": (-10, 10),
+    },
     "perspective": {"strength": (0.02, 0.1), "seed": _SEED},
     "elastic": {"strength": (0.005, 0.02), "cells": (4, 8), "seed": _SEED},
     "cutout": {"holes": (1, 4), "share": (0.1, 0.3), "seed": _SEED},
@@ -48,11 +54,20 @@ TRANSFORMS: dict[str, Ranges] = {
 """Every transform and the ranges that its parameters are drawn from, evenly."""
 
 _SOFT_TONE: Ranges = {"brightness": (-0.08, 0.08), "contrast": (0.88, 1.12), "gamma": (0.9, 1.12)}
-_UPRIGHT: Ranges = {"rotate": (-4, 4), "shear": (-2, 2), "shift_x": (-0.05, 0.05), "shift_y": (-0.05, 0.05)}
+_UPRIGHT: Ranges = {
+    "rotate": (-4, 4),
+    "shear": (-2, 2),
+    "shift_x": (-0.05, 0.05),
+    "shift_y": (-0.05, 0.05),
+}
 
 PRESETS: dict[str, Preset] = {
     "none": {},
-    "light": {"flip_horizontal": (0.5, {}), "affine": (0.7, {**_UPRIGHT, "scale": (0.9, 1.15)}), "tone": (0.7, _SOFT_TONE)},
+    "light": {
+        "flip_horizontal": (0.5, {}),
+        "affine": (0.7, {**_UPRIGHT, "scale": (0.9, 1.15)}),
+        "tone": (0.7, _SOFT_TONE),
+    },
     "strong": {
         "void_crop": (0.3, {}),
         "flip_horizontal": (0.5, {}),
@@ -95,7 +110,8 @@ class Augmentation:
 
     Attributes:
         size: (height, width) of what :meth:`apply` returns.
-        parameters: Transform name -> its drawn parameters; only those that take part, in the order of :data:`TRANSFORMS`.
+        parameters: Transform name -> its drawn parameters; only those that take part, in the order
+            of :data:`TRANSFORMS`.
     """
 
     size: tuple[int, int]
@@ -110,20 +126,27 @@ class Augmentation:
             ignore_index: The ignored value.
 
         Returns:
-            Image (h, w, 3) uint8 and mask (h, w) of the same dtype, with (h, w) = :attr:`size`. Where nothing changes, the
-            arrays that were given.
+            Image (h, w, 3) uint8 and mask (h, w) of the same dtype, with (h, w) = :attr:`size`.
+            Where nothing changes, the arrays that were given.
 
         Raises:
             SegcoreError: Image and mask differ in size, or are of another dtype.
         """
-        if image.shape[:2] != mask.shape or image.dtype != np.uint8 or mask.dtype not in (np.uint8, np.uint16):
+        if (
+            image.shape[:2] != mask.shape
+            or image.dtype != np.uint8
+            or mask.dtype not in (np.uint8, np.uint16)
+        ):
             raise SegcoreError(
-                f"Expected an image (H, W, 3) uint8 and a mask (H, W) uint8 or uint16, received {image.shape} {image.dtype} and "
+                "Expected an image (H, W, 3) uint8 and a mask (H, W) uint8 or uint16, "
+                f"received {image.shape} {image.dtype} and "
                 f"{mask.shape} {mask.dtype}: convert them."
             )
         drawn = self.parameters
         bend = elastic_field(drawn["elastic"], self.size) if "elastic" in drawn else None
-        image, mask = warp(image, mask, self._matrix(mask, ignore_index), self.size, ignore_index, bend)
+        image, mask = warp(
+            image, mask, self._matrix(mask, ignore_index), self.size, ignore_index, bend
+        )
         if "cutout" in drawn:
             image, mask = _cut_out(image, mask, drawn["cutout"], ignore_index)
         for name, change in PIXEL_CHANGES.items():
@@ -157,11 +180,17 @@ class Augmentation:
 
     def without_crop(self) -> "Augmentation":
         """Return the same draw without its crop, for what has been cut already."""
-        return Augmentation(self.size, {name: values for name, values in self.parameters.items() if name not in _CROPS})
+        return Augmentation(
+            self.size,
+            {name: values for name, values in self.parameters.items() if name not in _CROPS},
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"size", "parameters"}``, ready for JSON."""
-        return {"size": list(self.size), "parameters": {name: dict(values) for name, values in self.parameters.items()}}
+        return {
+            "size": list(self.size),
+            "parameters": {name: dict(values) for name, values in self.parameters.items()},
+        }
 
 
 def draw(preset: str | Preset, rng: np.random.Generator, size: tuple[int, int]) -> Augmentation:
@@ -189,15 +218,23 @@ def draw(preset: str | Preset, rng: np.random.Generator, size: tuple[int, int]) 
             if key not in TRANSFORMS[name]:
                 raise unknown(f"parameter of {name}", key, TRANSFORMS[name])
     if len(_CROPS.keys() & preset.keys()) > 1:
-        raise SegcoreError(f"Expected at most one kind of crop, received {sorted(_CROPS.keys() & preset.keys())}: leave one.")
+        raise SegcoreError(
+            "Expected at most one kind of crop, received "
+            f"{sorted(_CROPS.keys() & preset.keys())}: leave one."
+        )
     drawn: dict[str, dict[str, float]] = {}
     for name, ranges in TRANSFORMS.items():
         if name in preset and rng.random() < preset[name][0]:
-            drawn[name] = {key: float(rng.uniform(*preset[name][1].get(key, usual))) for key, usual in ranges.items()}
+            drawn[name] = {
+                key: float(rng.uniform(*preset[name][1].get(key, usual)))
+                for key, usual in ranges.items()
+            }
     return Augmentation((int(size[0]), int(size[1])), drawn)
 
 
-def _cut_out(image: Image, mask: Mask, parameters: Mapping[str, float], ignore_index: int) -> tuple[Image, Mask]:
+def _cut_out(
+    image: Image, mask: Mask, parameters: Mapping[str, float], ignore_index: int
+) -> tuple[Image, Mask]:
     """Cover rectangles with the mean colour and ignore what was there (DeVries, Taylor, 2017)."""
     rng = np.random.default_rng(int(parameters["seed"]))
     image, mask = image.copy(), mask.copy()
@@ -212,7 +249,10 @@ def _cut_out(image: Image, mask: Mask, parameters: Mapping[str, float], ignore_i
 
 
 def cut_mix(
-    first: tuple[Image, Mask], second: tuple[Image, Mask], rng: np.random.Generator, share: tuple[float, float] = (0.2, 0.6)
+    first: tuple[Image, Mask],
+    second: tuple[Image, Mask],
+    rng: np.random.Generator,
+    share: tuple[float, float] = (0.2, 0.6),
 ) -> tuple[Image, Mask]:
     """Paste a rectangle of the second sample, with its labels, into the first (Yun et al., CutMix, ICCV 2019).
 
@@ -229,7 +269,10 @@ def cut_mix(
         SegcoreError: The samples differ in size.
     """
     if first[0].shape != second[0].shape or first[1].shape != second[1].shape:
-        raise SegcoreError(f"Expected two samples of the same size, received {first[0].shape} and {second[0].shape}: resize one.")
+        raise SegcoreError(
+            f"Expected two samples of the same size, received {first[0].shape} and "
+            f"{second[0].shape}: resize one."
+        )
     image, mask = first[0].copy(), first[1].copy()
     side = rng.uniform(*share) ** 0.5
     height, width = mask.shape

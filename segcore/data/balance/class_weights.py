@@ -37,7 +37,8 @@ def _inverse_root(counts: npt.NDArray[Any]) -> Floats:
 def _effective_number(counts: npt.NDArray[Any], beta: float = 0.99) -> Floats:
     """(1 - beta) / (1 - beta^n_c) with n_c = images that hold c (Cui et al., CVPR 2019).
 
-    The paper counts samples; pixels of one image are no independent samples, so images are counted here.
+    The paper counts samples; pixels of one image are no independent samples, so images are counted
+    here.
     """
     images = (counts > 0).sum(0)
     return np.where(images > 0, (1 - beta) / np.maximum(1 - beta**images, 1e-300), np.nan)
@@ -58,7 +59,9 @@ RULES: dict[str, Callable[[npt.NDArray[Any]], Floats]] = {
 """The rules of ``catalog.CLASS_WEIGHTS``; each takes (N, C) pixel counts and gives (C,) with NaN for a class that never occurs."""
 
 
-def class_weights(counts: npt.NDArray[Any], rule: str = "median_frequency", *, normalise: bool = False) -> Floats:
+def class_weights(
+    counts: npt.NDArray[Any], rule: str = "median_frequency", *, normalise: bool = False
+) -> Floats:
     """Return a weight for each class.
 
     Args:
@@ -76,6 +79,9 @@ def class_weights(counts: npt.NDArray[Any], rule: str = "median_frequency", *, n
         raise unknown("class weighting", rule, RULES)
     table = np.asarray(counts)
     if table.ndim != 2 or not table.any():
-        raise SegcoreError("Expected counts of at least one labelled pixel, received none: choose a split that has labelled masks.")
+        raise SegcoreError(
+            "Expected counts of at least one labelled pixel, received none: choose a split "
+            "that has labelled masks."
+        )
     found = RULES[rule](table)
     return np.nan_to_num(found / np.nanmean(found) if normalise else found, nan=0.0)

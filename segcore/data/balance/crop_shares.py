@@ -25,7 +25,8 @@ class CropShares:
     Attributes:
         whole: (C,) of the whole masks that were read.
         anywhere: (C,) in windows anywhere.
-        round_class: (C,) in windows round a pixel of a class that is drawn, each class of the mask as likely.
+        round_class: (C,) in windows round a pixel of a class that is drawn, each class of the mask
+            as likely.
         masks: Masks read.
     """
 
@@ -36,7 +37,10 @@ class CropShares:
 
     def distances(self) -> dict[str, float]:
         """Total variation from equal shares, 0..1, of ``whole``, ``anywhere`` and ``round_class``."""
-        return {name: earth_mover_distance(getattr(self, name)) for name in ("whole", "anywhere", "round_class")}
+        return {
+            name: earth_mover_distance(getattr(self, name))
+            for name in ("whole", "anywhere", "round_class")
+        }
 
 
 def measure_crops(
@@ -61,10 +65,14 @@ def measure_crops(
         The shares, over :data:`WINDOWS` windows a mask in at most :data:`MOST` masks.
 
     Raises:
-        SegcoreError: The share is out of range, the split is unknown or has no masks, or one cannot be read.
+        SegcoreError: The share is out of range, the split is unknown or has no masks, or one cannot
+            be read.
     """
     if not 0 < share <= 1:
-        raise SegcoreError(f"Expected a window of more than 0 and at most 1 of the mask, received {share}: choose 0.5, say.")
+        raise SegcoreError(
+            "Expected a window of more than 0 and at most 1 of the mask, received "
+            f"{share}: choose 0.5, say."
+        )
     labelled = [sample for sample in dataset.select(split) if sample.mask is not None]
     if not labelled:
         raise SegcoreError("Expected a split with masks, found none: choose another.")
@@ -77,7 +85,9 @@ def measure_crops(
     return CropShares(whole, anywhere, round_class, len(chosen))
 
 
-def _count(dataset: Dataset, share: float, seed: int, numbered: tuple[int, Sample]) -> npt.NDArray[np.int64]:
+def _count(
+    dataset: Dataset, share: float, seed: int, numbered: tuple[int, Sample]
+) -> npt.NDArray[np.int64]:
     """Pixels of each class, (3, C): in the whole mask, in windows anywhere, in windows round a class."""
     number, sample = numbered
     mask, labels = dataset.read_mask(sample), dataset.label_set
@@ -85,7 +95,17 @@ def _count(dataset: Dataset, share: float, seed: int, numbered: tuple[int, Sampl
     rng = np.random.default_rng((seed, number))
     views = [[mask]]
     for kind in ("random", "class"):
-        views.append([choose_window(mask, size, labels.ignore_index, rng, kind).cut(mask) for _ in range(WINDOWS)])
+        views.append(
+            [
+                choose_window(mask, size, labels.ignore_index, rng, kind).cut(mask)
+                for _ in range(WINDOWS)
+            ]
+        )
     return np.array(
-        [np.bincount(np.concatenate([v.ravel() for v in row]), minlength=labels.ignore_index + 1)[: labels.num_classes] for row in views]
+        [
+            np.bincount(
+                np.concatenate([v.ravel() for v in row]), minlength=labels.ignore_index + 1
+            )[: labels.num_classes]
+            for row in views
+        ]
     )

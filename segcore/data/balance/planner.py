@@ -15,7 +15,14 @@ import numpy.typing as npt
 from segcore.catalog import BALANCE_MODES
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.search import Search, find_floor
-from segcore.data.statistics.imbalance import Distance, Floats, Ground, build_distance, earth_mover_distance, shares_of
+from segcore.data.statistics.imbalance import (
+    Distance,
+    Floats,
+    Ground,
+    build_distance,
+    earth_mover_distance,
+    shares_of,
+)
 from segcore.errors import SegcoreError, unknown
 
 MAX_REPEATS = 1000
@@ -25,7 +32,8 @@ TARGETS = ("uniform", "tempered")
 _LARGE = 40_000
 """From so many (image, class) pairs on, the floor's own plan leads the search instead of single steps.
 
-Single steps cost images x pairs: at 14,000 images x 20 classes 95 s against 0.8 s led, and the led plan is no farther from the floor.
+Single steps cost images x pairs: at 14,000 images x 20 classes 95 s against 0.8 s led, and the led
+plan is no farther from the floor.
 """
 
 _PATH_POINTS = 400
@@ -37,7 +45,8 @@ def build_target(target: str | Sequence[float], shares: Floats, temper: float = 
     """Return the shares to aim at.
 
     Args:
-        target: "uniform" (1 / C each), "tempered" (proportional to share^temper), or C values that are divided by their sum.
+        target: "uniform" (1 / C each), "tempered" (proportional to share^temper), or C values that
+            are divided by their sum.
         shares: (C,) present shares.
         temper: Exponent of "tempered", 0 (uniform over the classes that occur) to 1 (as they are).
 
@@ -53,11 +62,22 @@ def build_target(target: str | Sequence[float], shares: Floats, temper: float = 
         if target == "uniform":
             return np.full(len(shares), 1 / len(shares))
         if not 0 <= temper <= 1:
-            raise SegcoreError(f"Expected a temper between 0 and 1, received {temper}: choose a value in that range.")
+            raise SegcoreError(
+                f"Expected a temper between 0 and 1, received {temper}: choose a value in "
+                "that range."
+            )
         return shares_of(np.where(shares > 0, np.power(shares, temper), 0))
     values = np.asarray(target, np.float64)
-    if values.shape != shares.shape or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
-        raise SegcoreError(f"Expected {len(shares)} target shares, not negative and not all 0, received {list(target)[:12]}: mend them.")
+    if (
+        values.shape != shares.shape
+        or not np.isfinite(values).all()
+        or (values < 0).any()
+        or values.sum() <= 0
+    ):
+        raise SegcoreError(
+            f"Expected {len(shares)} target shares, not negative and not all 0, received "
+            f"{list(target)[:12]}: mend them."
+        )
     return shares_of(values)
 
 
@@ -72,7 +92,10 @@ def parse_target(text: str) -> str | list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise SegcoreError(f"Expected one number a class with commas between, received {text!r}: write 3,2,2,1, say.") from error
+        raise SegcoreError(
+            f"Expected one number a class with commas between, received {text!r}: write "
+            "3,2,2,1, say."
+        ) from error
 
 
 def plan_balance(
@@ -90,8 +113,8 @@ def plan_balance(
 ) -> BalancePlan:
     """Choose repeats that bring the classes of a split near to a target.
 
-    Minimises D(H^T r / sum H^T r, t) over integers 1 <= r_i <= max_repeats with sum (r_i - 1) <= budget, where H holds pixels
-    (mode "pixel") or 0 and 1 (mode "count").
+    Minimises D(H^T r / sum H^T r, t) over integers 1 <= r_i <= max_repeats with sum (r_i - 1) <=
+    budget, where H holds pixels (mode "pixel") or 0 and 1 (mode "count").
 
     Args:
         counts: (N, C) pixels of each class in each image of one split.
@@ -101,7 +124,8 @@ def plan_balance(
         budget: Most copies in all; None for no limit but the cap.
         sample_ids: Ids of the N images; None for "0", "1", ...
         split: Name of the split, for the record.
-        ground: What moving a share between classes costs: "nominal" (total variation), "ordered", or a (C, C) matrix (slower).
+        ground: What moving a share between classes costs: "nominal" (total variation), "ordered",
+            or a (C, C) matrix (slower).
         temper: Exponent of the target "tempered".
         with_floor: Whether to find the floor too.
 
@@ -117,9 +141,14 @@ def plan_balance(
     if len(ids) != count:
         raise SegcoreError(f"Expected {count} sample ids, received {len(ids)}: give one an image.")
     if not 1 <= max_repeats <= MAX_REPEATS:
-        raise SegcoreError(f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received {max_repeats}: choose another.")
+        raise SegcoreError(
+            f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received "
+            f"{max_repeats}: choose another."
+        )
     if budget is not None and budget < 0:
-        raise SegcoreError(f"Expected a budget of 0 copies or more, received {budget}: choose another.")
+        raise SegcoreError(
+            f"Expected a budget of 0 copies or more, received {budget}: choose another."
+        )
     shares = shares_of(contributions.sum(0))
     distance = build_distance(build_target(target, shares, temper), ground)
     search, path, floor = _search(contributions, distance, max_repeats, budget, with_floor)
@@ -147,7 +176,8 @@ def _contributions(counts: npt.NDArray[Any], mode: str) -> Floats:
     table = np.asarray(counts)
     if table.ndim != 2 or not table.size or (table < 0).any() or not table.any():
         raise SegcoreError(
-            f"Expected counts of at least one labelled pixel as (images, classes), received {table.shape} with sum {table.sum()}: "
+            "Expected counts of at least one labelled pixel as (images, classes), "
+            f"received {table.shape} with sum {table.sum()}: "
             "choose a split that has labelled masks."
         )
     return (table > 0).astype(np.float64) if mode == "count" else table.astype(np.float64)
@@ -158,7 +188,10 @@ def _search(
 ) -> tuple[Search, list[tuple[int, float]], float | None]:
     """Search by single steps; led by the floor's fractional plan where that is better or the split is large."""
     count = len(contributions)
-    caps, most = np.full(count, cap, np.int64), count * (cap - 1) if budget is None else min(budget, count * (cap - 1))
+    caps, most = (
+        np.full(count, cap, np.int64),
+        count * (cap - 1) if budget is None else min(budget, count * (cap - 1)),
+    )
     alone = np.ones(count, np.int64)
     search = Search(contributions, distance, alone.copy())
     start = (0, search.value)
@@ -167,7 +200,11 @@ def _search(
     if not large:
         path += search.grow(caps, most)
         search.swap(caps)
-    floor = find_floor(contributions, distance, cap, budget, search.value) if with_floor or large else None
+    floor = (
+        find_floor(contributions, distance, cap, budget, search.value)
+        if with_floor or large
+        else None
+    )
     if floor is not None and search.value - floor.value > _NEAR:
         led = Search(contributions, distance, alone.copy())
         whole = np.floor(floor.repeats + 1e-6).astype(np.int64)
@@ -180,7 +217,11 @@ def _search(
             search, path = led, led_path
     if path[-1] != (search.copies, search.value):
         path.append((search.copies, search.value))
-    return search, path, min(floor.value, search.value) if with_floor and floor is not None else None
+    return (
+        search,
+        path,
+        min(floor.value, search.value) if with_floor and floor is not None else None,
+    )
 
 
 def _thin(path: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -188,7 +229,9 @@ def _thin(path: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [path[i] for i in keep]
 
 
-def explain_repeats(plan: BalancePlan, counts: npt.NDArray[Any], class_names: Sequence[str], most: int = 3) -> dict[str, list[str]]:
+def explain_repeats(
+    plan: BalancePlan, counts: npt.NDArray[Any], class_names: Sequence[str], most: int = 3
+) -> dict[str, list[str]]:
     """Say why images repeat: the classes that they bring more of than the split has, and that it lacks.
 
     Args:

@@ -58,7 +58,9 @@ class BalancePlan:
 
     def expand(self, sample_ids: Sequence[str]) -> list[str]:
         """Return the ids with each repeated as planned; an id that the plan does not know stands once."""
-        return [sample_id for sample_id in sample_ids for _ in range(self.repeats.get(sample_id, 1))]
+        return [
+            sample_id for sample_id in sample_ids for _ in range(self.repeats.get(sample_id, 1))
+        ]
 
     @property
     def helpless(self) -> bool:
@@ -70,22 +72,36 @@ class BalancePlan:
         """Say in words what repeating images achieves here, and what could where it cannot."""
         unit = "pixels" if self.mode == "pixel" else "images"
         if self.before < 0.01:
-            return f"The classes are balanced by {unit} already: their distance from the target is {self.before:.4f}; no copies needed."
+            return (
+                f"The classes are balanced by {unit} already: their distance from the target "
+                f"is {self.before:.4f}; no copies needed."
+            )
         rare = sum(share == 0 for share in self.shares_before)
-        missing = f" {rare} of {len(self.target)} classes never occur here, and no plan can add them." if rare else ""
+        missing = (
+            f" {rare} of {len(self.target)} classes never occur here, and no plan can add them."
+            if rare
+            else ""
+        )
         if self.helpless:
             best = self.after if self.floor is None else self.floor
             return (
-                f"Repeating whole images cannot balance this split by {unit}: from {self.before:.4f}, no plan with at most "
-                f"{self.max_repeats} repeats{self._limit()} gets below {best:.4f}, because an image holds "
-                f"{self.labels_per_image:.1f} of {len(self.target)} classes on average and brings the frequent ones along. "
+                f"Repeating whole images cannot balance this split by {unit}: from "
+                f"{self.before:.4f}, no plan with at most "
+                f"{self.max_repeats} repeats{self._limit()} gets below {best:.4f}, because "
+                "an image holds "
+                f"{self.labels_per_image:.1f} of {len(self.target)} classes on average and "
+                "brings the frequent ones along. "
                 f"Crops round rare classes or class weights in the loss can.{missing}"
             )
         bound = ""
         if self.floor is not None:
-            bound = f"; no plan with at most {self.max_repeats} repeats{self._limit()} gets below {self.floor:.4f}"
+            bound = (
+                f"; no plan with at most {self.max_repeats} repeats{self._limit()} gets below "
+                f"{self.floor:.4f}"
+            )
         return (
-            f"{self.copies} copies bring the distance from the target from {self.before:.4f} to {self.after:.4f}{bound}. "
+            f"{self.copies} copies bring the distance from the target from "
+            f"{self.before:.4f} to {self.after:.4f}{bound}. "
             f"They count as {self.effective_sample_size:.0f} equally repeated images.{missing}"
         )
 
@@ -124,7 +140,10 @@ class BalancePlan:
         """
         try:
             if int(data["version"]) > VERSION:
-                raise SegcoreError(f"Expected a balance plan of format {VERSION}, received {data['version']}: update Segscope.")
+                raise SegcoreError(
+                    f"Expected a balance plan of format {VERSION}, received "
+                    f"{data['version']}: update Segscope."
+                )
             repeats = {str(k): int(v) for k, v in data["repeats"].items()}
             if any(r < 1 for r in repeats.values()) or not repeats:
                 raise ValueError("repeats must be 1 or more")

@@ -10,7 +10,13 @@ from segcore.catalog import BALANCE_MODES, BALANCE_RULES
 from segcore.data.balance.planner import MAX_REPEATS, build_target
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.search import find_floor
-from segcore.data.statistics.imbalance import Floats, Ground, build_distance, label_imbalance, shares_of
+from segcore.data.statistics.imbalance import (
+    Floats,
+    Ground,
+    build_distance,
+    label_imbalance,
+    shares_of,
+)
 from segcore.errors import SegcoreError, unknown
 
 Repeats = npt.NDArray[np.int64]
@@ -32,7 +38,10 @@ def repeat_factors(counts: npt.NDArray[Any], threshold: float = 0.5) -> Floats:
         SegcoreError: The threshold is out of range.
     """
     if not 0 < threshold <= 1:
-        raise SegcoreError(f"Expected a threshold above 0 and at most 1, received {threshold}: choose a share of the images.")
+        raise SegcoreError(
+            f"Expected a threshold above 0 and at most 1, received {threshold}: choose a "
+            "share of the images."
+        )
     present = np.asarray(counts) > 0
     frequency = np.maximum(present.mean(0), 1e-300)
     by_class = np.maximum(1.0, np.sqrt(threshold / frequency))
@@ -56,9 +65,9 @@ def round_factors(factors: Floats, rng: np.random.Generator) -> Repeats:
 def clone_minority(counts: npt.NDArray[Any], share: float, rng: np.random.Generator) -> Repeats:
     """Multi-label random oversampling, ML-ROS: clone random images of the labels that are rarer than usual.
 
-    A label is in the minority while its IRLbl exceeds the MeanIR of the split without copies. By turns
-    each such label clones one random image that holds it, until ``share`` more images are there or no
-    label is left. Charte et al., Neurocomputing 2015.
+    A label is in the minority while its IRLbl exceeds the MeanIR of the split without copies. By
+    turns each such label clones one random image that holds it, until ``share`` more images are
+    there or no label is left. Charte et al., Neurocomputing 2015.
 
     Args:
         counts: (N, C) pixels of each class in each image.
@@ -78,7 +87,9 @@ def clone_minority(counts: npt.NDArray[Any], share: float, rng: np.random.Genera
     mean = float(np.nanmean(label_imbalance(images))) if images.any() else 1.0
     repeats = np.ones(len(present), np.int64)
     left = round(share * len(present))
-    minority = [int(c) for c in np.flatnonzero(np.nan_to_num(label_imbalance(images), nan=0.0) > mean)]
+    minority = [
+        int(c) for c in np.flatnonzero(np.nan_to_num(label_imbalance(images), nan=0.0) > mean)
+    ]
     holders = {c: np.flatnonzero(present[:, c]) for c in minority}
     while left > 0 and minority:
         for c in list(minority):
@@ -113,9 +124,11 @@ def plan_by_rule(
         rule: "lvis" or "ml_ros".
         counts: (N, C) pixels of each class in each image of one split.
         mode: What the plan is judged by, "pixel" or "count".
-        target: What it is judged against, as :func:`segcore.data.balance.planner.plan_balance` takes it.
+        target: What it is judged against, as :func:`segcore.data.balance.planner.plan_balance`
+            takes it.
         max_repeats: Largest repeats of an image; what a rule asks beyond is cut off.
-        amount: Of "lvis" the threshold t (default 0.5), of "ml_ros" the share of copies (default 0.25).
+        amount: Of "lvis" the threshold t (default 0.5), of "ml_ros" the share of copies (default
+            0.25).
         seed: Seed of the rule's lots.
         sample_ids: Ids of the N images; None for "0", "1", ...
         split: Name of the split, for the record.
@@ -126,17 +139,24 @@ def plan_by_rule(
         The plan; its floor is that of any plan with the same cap and at most as many copies.
 
     Raises:
-        SegcoreError: The rule or the mode is unknown, an argument is out of range, or nothing is labelled.
+        SegcoreError: The rule or the mode is unknown, an argument is out of range, or nothing is
+            labelled.
     """
     if rule not in BALANCE_RULES or rule == "nearest":
         raise unknown("balance rule", rule, [name for name in BALANCE_RULES if name != "nearest"])
     if mode not in BALANCE_MODES:
         raise unknown("balance mode", mode, BALANCE_MODES)
     if not 1 <= max_repeats <= MAX_REPEATS:
-        raise SegcoreError(f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received {max_repeats}: choose another.")
+        raise SegcoreError(
+            f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received "
+            f"{max_repeats}: choose another."
+        )
     table = np.asarray(counts)
     if table.ndim != 2 or not table.any():
-        raise SegcoreError("Expected counts of at least one labelled pixel, received none: choose a split that has labelled masks.")
+        raise SegcoreError(
+            "Expected counts of at least one labelled pixel, received none: choose a split "
+            "that has labelled masks."
+        )
     rng = np.random.default_rng(seed)
     if rule == "lvis":
         repeats = round_factors(repeat_factors(table, 0.5 if amount is None else amount), rng)

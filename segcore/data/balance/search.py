@@ -1,7 +1,7 @@
 """The search behind a balance plan: how often to repeat each image, and a floor that no plan can beat.
 
-With contributions H (N, C) (pixels, or 0 and 1), repeats r and mass M = sum of H^T r, the classes get
-shares p = H^T r / M, and the search lowers the distance of p from the target t.
+With contributions H (N, C) (pixels, or 0 and 1), repeats r and mass M = sum of H^T r, the classes
+get shares p = H^T r / M, and the search lowers the distance of p from the target t.
 """
 
 from collections.abc import Iterator
@@ -66,7 +66,9 @@ class Search:
     def _tries(self, limit: int) -> int:
         return limit if isinstance(self.distance, LinearDistance) else _SLOW_TRIES
 
-    def grow(self, caps: Repeats, budget: int, block: int = 1, singles: int | None = None) -> Iterator[tuple[int, float]]:
+    def grow(
+        self, caps: Repeats, budget: int, block: int = 1, singles: int | None = None
+    ) -> Iterator[tuple[int, float]]:
         """Add copies, many at a time while that helps, in the end one by one, until none lowers the distance.
 
         Args:
@@ -115,7 +117,10 @@ class Search:
             return []
         before = self.copies
         self._add(order[: ends[best] + 1], float(values[best]))
-        return [(before + int(end) + 1, float(value)) for end, value in zip(ends[: best + 1], values, strict=False)]
+        return [
+            (before + int(end) + 1, float(value))
+            for end, value in zip(ends[: best + 1], values, strict=False)
+        ]
 
     def _add(self, images: npt.NDArray[np.intp], value: float) -> None:
         self.repeats[images] += 1
@@ -168,7 +173,9 @@ def _carriers(distance: Distance, classes: int) -> tuple[csr_array, Floats]:
     if isinstance(distance, TransportDistance):
         start, end = np.nonzero(~np.eye(classes, dtype=bool))
         costs = distance.ground[start, end]
-    elif isinstance(distance, LinearDistance) and len(distance.matrix) == classes:  # nominal: to and from anywhere, half the price each
+    elif (
+        isinstance(distance, LinearDistance) and len(distance.matrix) == classes
+    ):  # nominal: to and from anywhere, half the price each
         both = hstack([eye_array(classes), -eye_array(classes)])
         return csr_array(both), np.full(2 * classes, 0.5)
     else:  # ordered: to the neighbours
@@ -177,10 +184,15 @@ def _carriers(distance: Distance, classes: int) -> tuple[csr_array, Floats]:
         costs = np.full(len(start), 1 / max(classes - 1, 1))
     arcs = np.arange(len(start))
     ones = np.ones(len(start))
-    return csr_array((np.concatenate([ones, -ones]), (np.concatenate([start, end]), np.tile(arcs, 2))), (classes, len(start))), costs
+    return csr_array(
+        (np.concatenate([ones, -ones]), (np.concatenate([start, end]), np.tile(arcs, 2))),
+        (classes, len(start)),
+    ), costs
 
 
-def find_floor(contributions: Floats, distance: Distance, cap: int, budget: int | None, start: float) -> Floor:
+def find_floor(
+    contributions: Floats, distance: Distance, cap: int, budget: int | None, start: float
+) -> Floor:
     """Find the lowest distance that fractional repeats between 1 and ``cap`` reach.
 
     The distance is a cost over a mass; Dinkelbach's method (1967) finds its minimum by linear
@@ -209,16 +221,31 @@ def find_floor(contributions: Floats, distance: Distance, cap: int, budget: int 
     balance = hstack([csr_array(scaled.T), target, -ways])
     mass = hstack([csr_array(-weights[None]), csr_array([[1.0]]), csr_array((1, len(costs)))])
     equal = vstack([balance, mass]).tocsc()
-    spent = hstack([csr_array(np.ones((1, count))), csr_array((1, 1 + len(costs)))]).tocsc() if budget is not None else None
-    bounds = np.vstack([np.tile([1.0, cap], (count, 1)), np.tile([0.0, np.inf], (1 + len(costs), 1))])
+    spent = (
+        hstack([csr_array(np.ones((1, count))), csr_array((1, 1 + len(costs)))]).tocsc()
+        if budget is not None
+        else None
+    )
+    bounds = np.vstack(
+        [np.tile([1.0, cap], (count, 1)), np.tile([0.0, np.inf], (1 + len(costs), 1))]
+    )
     guess, floor, repeats = start, 0.0, np.ones(count)
     for _ in range(20):
         prices = np.concatenate([np.zeros(count), [-guess], costs])
         solved = linprog(
-            prices, spent, None if budget is None else [count + budget], equal, np.zeros(classes + 1), bounds=bounds, method="highs"
+            prices,
+            spent,
+            None if budget is None else [count + budget],
+            equal,
+            np.zeros(classes + 1),
+            bounds=bounds,
+            method="highs",
         )
         if solved.status != 0:
-            raise SegcoreError(f"The floor of the balance plan could not be found ({solved.message}): try another cap or target.")
+            raise SegcoreError(
+                f"The floor of the balance plan could not be found ({solved.message}): try "
+                "another cap or target."
+            )
         repeats = solved.x[:count]
         floor = max(floor, guess + min(0.0, float(solved.fun)) / float(weights.sum()))
         reached = float(costs @ solved.x[count + 1 :]) / float(weights @ repeats)

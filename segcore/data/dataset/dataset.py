@@ -28,15 +28,22 @@ VERSION = 1
 SPLITS = ("train", "validation", "test")
 """The usual splits, in the order they are shown."""
 
+
 def check_sample_id(sample_id: str) -> str:
     """Return the id if it can be a relative path without surprises ("Tile 1/image_001").
 
     Raises:
-        SegcoreError: It is empty, absolute, holds "..", a hidden part, a backslash or a control character.
+        SegcoreError: It is empty, absolute, holds "..", a hidden part, a backslash or a control
+            character.
     """
     parts = sample_id.split("/")
-    if any(not part or part.startswith(".") or part != part.strip() for part in parts) or re.search(r"[\\\x00-\x1f\x7f:]", sample_id):
-        raise SegcoreError(f"Expected a sample id that is a plain relative path, received {sample_id!r}: rename that file.")
+    if any(not part or part.startswith(".") or part != part.strip() for part in parts) or re.search(
+        r"[\\\x00-\x1f\x7f:]", sample_id
+    ):
+        raise SegcoreError(
+            f"Expected a sample id that is a plain relative path, received {sample_id!r}: "
+            "rename that file."
+        )
     return sample_id
 
 
@@ -46,8 +53,10 @@ class Sample:
 
     Attributes:
         id: Unique in the data set; may hold "/" ("Tile 1/image_001"), never "..".
-        image: Path of the image: relative to the data set folder, or absolute when imported by reference.
-        mask: Path of the index PNG relative to the data set folder, or None for an image without a mask.
+        image: Path of the image: relative to the data set folder, or absolute when imported by
+            reference.
+        mask: Path of the index PNG relative to the data set folder, or None for an image without a
+            mask.
         split: "train", "validation", "test", another name, or "" when the data set has no splits.
         height: Rows of the image and of the mask.
         width: Columns of the image and of the mask.
@@ -92,7 +101,10 @@ class Dataset:
     def __post_init__(self) -> None:
         """Refuse ids that stand twice or are no plain relative paths."""
         if len(self._by_id) != len(self.samples):
-            raise SegcoreError(f"Expected each sample id once, received {len(self.samples) - len(self._by_id)} twice: rename them.")
+            raise SegcoreError(
+                "Expected each sample id once, received "
+                f"{len(self.samples) - len(self._by_id)} twice: rename them."
+            )
         for sample_id in self._by_id:
             check_sample_id(sample_id)
 
@@ -106,22 +118,46 @@ class Dataset:
         folder = Path(folder)
         file = folder / "dataset.json"
         if not file.is_file():
-            raise SegcoreError(f"Expected a data set in {folder}, found no dataset.json: import one or check the name.")
+            raise SegcoreError(
+                f"Expected a data set in {folder}, found no dataset.json: import one or "
+                "check the name."
+            )
         try:
             data = json.loads(file.read_bytes())
             version = int(data["version"])
             if version > VERSION:
-                raise SegcoreError(f"{file} was written by a newer Segscope (format {version}, this one reads {VERSION}): update Segscope.")
+                raise SegcoreError(
+                    f"{file} was written by a newer Segscope (format {version}, this one "
+                    f"reads {VERSION}): update Segscope."
+                )
             samples = tuple(Sample(**row) for row in data["samples"])
-            return Dataset(folder, str(data["name"]), LabelSet.from_json(data["label_set"]), samples, str(data.get("source", "")))
+            return Dataset(
+                folder,
+                str(data["name"]),
+                LabelSet.from_json(data["label_set"]),
+                samples,
+                str(data.get("source", "")),
+            )
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise SegcoreError(f"{file} is damaged ({error}): import the data set again.") from error
+            raise SegcoreError(
+                f"{file} is damaged ({error}): import the data set again."
+            ) from error
 
     def save(self) -> "Dataset":
         """Write ``dataset.json`` and return the data set itself."""
-        head = {"version": VERSION, "name": self.name, "source": self.source, "label_set": self.label_set.to_json()}
-        rows = ",\n".join(json.dumps(vars(sample), ensure_ascii=False) for sample in self.samples)  # one a line: quick, and easy to compare
-        text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}") + f',\n "samples": [\n{rows}\n ]\n}}'
+        head = {
+            "version": VERSION,
+            "name": self.name,
+            "source": self.source,
+            "label_set": self.label_set.to_json(),
+        }
+        rows = ",\n".join(
+            json.dumps(vars(sample), ensure_ascii=False) for sample in self.samples
+        )  # one a line: quick, and easy to compare
+        text = (
+            json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
+            + f',\n "samples": [\n{rows}\n ]\n}}'
+        )
         write_document(self.folder / "dataset.json", text.encode())
         return self
 
@@ -130,7 +166,14 @@ class Dataset:
         """SHA-256 over the label set and every sample's id, split, size, group and mask digest."""
         digest = hashlib.sha256(json.dumps(self.label_set.to_json(), sort_keys=True).encode())
         for sample in self.samples:
-            row = [sample.id, sample.split, sample.height, sample.width, sample.group, sample.mask_digest]
+            row = [
+                sample.id,
+                sample.split,
+                sample.height,
+                sample.width,
+                sample.group,
+                sample.mask_digest,
+            ]
             digest.update(json.dumps(row).encode())
         return digest.hexdigest()
 
@@ -177,14 +220,18 @@ class Dataset:
             SegcoreError: The sample has no mask.
         """
         if sample.mask is None:
-            raise SegcoreError(f"Expected a mask for sample {sample.id!r}, it has none: choose a sample with a mask.")
+            raise SegcoreError(
+                f"Expected a mask for sample {sample.id!r}, it has none: choose a sample "
+                "with a mask."
+            )
         return self.folder / sample.mask
 
     def read_image(self, sample: Sample) -> npt.NDArray[np.uint8]:
         """Read an image: (H, W, 3) uint8 RGB 0..255, C-contiguous and writable.
 
         Raises:
-            SegcoreError: The file is gone or damaged, or has another size than when it was imported.
+            SegcoreError: The file is gone or damaged, or has another size than when it was
+                imported.
         """
         return self._sized(read_image(self.image_path(sample)), sample, "image")
 
@@ -192,7 +239,8 @@ class Dataset:
         """Read a mask: (H, W) class indices of ``label_set.mask_dtype``, or ``ignore_index``; C-contiguous and writable.
 
         Raises:
-            SegcoreError: There is none, or the file is gone or damaged, or has another size than when it was imported.
+            SegcoreError: There is none, or the file is gone or damaged, or has another size than
+                when it was imported.
         """
         mask = read_indices(self.mask_path(sample)).astype(self.label_set.mask_dtype, copy=False)
         return self._sized(mask, sample, "mask")
@@ -205,8 +253,10 @@ class Dataset:
     def _sized(pixels: npt.NDArray[Any], sample: Sample, what: str) -> npt.NDArray[Any]:
         if pixels.shape[:2] != (sample.height, sample.width):
             raise SegcoreError(
-                f"Expected the {what} of {sample.id!r} with {sample.height} x {sample.width} pixels (height x width), received "
-                f"{pixels.shape[0]} x {pixels.shape[1]}: it was changed after the import; import the data set again."
+                f"Expected the {what} of {sample.id!r} with {sample.height} x "
+                f"{sample.width} pixels (height x width), received "
+                f"{pixels.shape[0]} x {pixels.shape[1]}: it was changed after the import; "
+                "import the data set again."
             )
         return pixels
 
@@ -234,7 +284,8 @@ class Dataset:
         """
         if label_set.num_classes != self.label_set.num_classes:
             raise SegcoreError(
-                f"Expected {self.label_set.num_classes} classes, received {label_set.num_classes}: rename or recolour here, "
+                f"Expected {self.label_set.num_classes} classes, received "
+                f"{label_set.num_classes}: rename or recolour here, "
                 "and merge or drop classes with a label map."
             )
         return dataclasses.replace(self, label_set=label_set)
@@ -250,7 +301,11 @@ class Dataset:
             SegcoreError: Its name cannot be a file name, or it is over another number of classes.
         """
         label_map.merge_label_set(self.label_set)
-        older = self._maps.read(label_map.name)["versions"] if label_map.name in self._maps.names() else []
+        older = (
+            self._maps.read(label_map.name)["versions"]
+            if label_map.name in self._maps.names()
+            else []
+        )
         self._maps.write(label_map.name, {"versions": [*older, label_map.to_json()]})
 
     def load_label_map(self, name: str) -> LabelMap:

@@ -1,6 +1,7 @@
 """The small files of a data set, which tell what it is and what was decided about it: written whole, or an error that can be mended.
 
-Small named JSON files that lie beside a data set: its balance plans and label maps; and what a name may be.
+Small named JSON files that lie beside a data set: its balance plans and label maps; and what a name
+may be.
 """
 
 import json
@@ -17,7 +18,8 @@ def write_document(path: Path, data: bytes) -> None:
     """Write a file whole: to a temporary name in the same folder, then renamed.
 
     Raises:
-        SegcoreError: The folder cannot be written or the disk is full; an older file stays as it was.
+        SegcoreError: The folder cannot be written or the disk is full; an older file stays as it
+            was.
     """
     try:
         write_bytes(path, data)
@@ -36,7 +38,8 @@ def check_name(name: str, kind: str = "data set") -> str:
     """
     if not NAME_RULE.fullmatch(name):
         raise SegcoreError(
-            f"Expected a {kind} name of 1 to 64 letters, digits, '-', '_' or '.' (no '.' first), received {name!r}: choose another."
+            f"Expected a {kind} name of 1 to 64 letters, digits, '-', '_' or '.' (no '.' "
+            f"first), received {name!r}: choose another."
         )
     return name
 
@@ -68,7 +71,9 @@ class Shelf:
         try:
             data: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_bytes())
         except ValueError as error:
-            raise SegcoreError(f"The {self.kind} {name!r} is damaged ({error}): make it again.") from error
+            raise SegcoreError(
+                f"The {self.kind} {name!r} is damaged ({error}): make it again."
+            ) from error
         return data
 
     def write(self, name: str, data: dict[str, Any]) -> None:

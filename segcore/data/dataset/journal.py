@@ -1,7 +1,8 @@
 """Which samples of an import are whole on disk, so that one that was broken off goes on where it stopped.
 
-A journal lies in the folder in the making: a line with the key of what is imported and how, then a line for
-each sample whose files are written, with their sizes. Half a last line, or files of another size, are not believed.
+A journal lies in the folder in the making: a line with the key of what is imported and how, then a
+line for each sample whose files are written, with their sizes. Half a last line, or files of
+another size, are not believed.
 """
 
 import dataclasses
@@ -32,7 +33,9 @@ class Journal:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         self._file: TextIOWrapper = open(folder / JOURNAL, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-        self._file.write("\n" if self._known is not None else json.dumps({"key": key}) + "\n")  # after half a line, a new one
+        self._file.write(
+            "\n" if self._known is not None else json.dumps({"key": key}) + "\n"
+        )  # after half a line, a new one
 
     def known(self, sample_id: str) -> Sample | None:
         """Return a sample that is whole on disk, or None."""
@@ -53,7 +56,9 @@ class Journal:
 
     def _sizes(self, sample: Sample) -> list[int]:
         """Bytes of the files that the import writes; -1 where one is absent."""
-        files = [self._folder / place for place in (sample.image, sample.mask) if place is not None]  # an absolute image stays itself
+        files = [
+            self._folder / place for place in (sample.image, sample.mask) if place is not None
+        ]  # an absolute image stays itself
         return [file.stat().st_size if file.is_file() else -1 for file in files]
 
 

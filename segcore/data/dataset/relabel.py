@@ -1,7 +1,8 @@
 """Editing the classes of a data set: names, colours, order, and which are ignored. Masks are rewritten where they must be.
 
-While a class of the import is ignored here, the masks that know where it is stay beside those in use, and
-``origin.json`` says which they are; so it can be scored again. They go when no class needs them any more.
+While a class of the import is ignored here, the masks that know where it is stay beside those in
+use, and ``origin.json`` says which they are; so it can be scored again. They go when no class needs
+them any more.
 """
 
 import dataclasses
@@ -34,12 +35,18 @@ def returnable(dataset: Dataset) -> tuple[LabelClass, ...]:
     return tuple(c for c in dataset.label_set.ignored if c.id in known)
 
 
-def relabel(dataset: Dataset, label_set: LabelSet, executor: Executor | None = None, progress: Progress | None = None) -> Dataset:
+def relabel(
+    dataset: Dataset,
+    label_set: LabelSet,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
     """Give a data set other names, colours or order of classes, or set classes to ignored; saved at once.
 
-    Classes are known again by their ids. The pixels of a class set to ignored become ``ignore_index`` in the masks,
-    as those of classes ignored before are; the masks of before are kept for :func:`returnable`. New masks are written
-    into a folder of their own before ``dataset.json`` names them, so an interruption leaves the old state whole.
+    Classes are known again by their ids. The pixels of a class set to ignored become
+    ``ignore_index`` in the masks, as those of classes ignored before are; the masks of before are
+    kept for :func:`returnable`. New masks are written into a folder of their own before
+    ``dataset.json`` names them, so an interruption leaves the old state whole.
 
     Args:
         dataset: The data set.
@@ -48,30 +55,48 @@ def relabel(dataset: Dataset, label_set: LabelSet, executor: Executor | None = N
         progress: Called with (done, total, what) while masks are rewritten.
 
     Returns:
-        The data set as saved. Label maps and plans made before stay; they fit only while the number of classes stays.
+        The data set as saved. Label maps and plans made before stay; they fit only while the number
+        of classes stays.
 
     Raises:
-        SegcoreError: An id is missing or new, or a class whose place no mask knows any more should be scored.
+        SegcoreError: An id is missing or new, or a class whose place no mask knows any more should
+            be scored.
     """
     before, after = dataset.label_set, label_set
     known, wished = ({c.id for c in labels.classes + labels.ignored} for labels in (before, after))
     if wished != known:
         odd = sorted(wished ^ known)
-        raise SegcoreError(f"Expected the same class ids as before, received a difference in {odd}: keep every id, scored or ignored.")
+        raise SegcoreError(
+            f"Expected the same class ids as before, received a difference in {odd}: keep "
+            "every id, scored or ignored."
+        )
     origin = _origin(dataset)
     lost = sorted(set(after.class_ids) - set(origin.label_set.class_ids))
     if lost:
-        raise SegcoreError(f"Expected ignored classes to stay ignored, received the ids {lost} as scored: import the data set again.")
+        raise SegcoreError(
+            f"Expected ignored classes to stay ignored, received the ids {lost} as scored: "
+            "import the data set again."
+        )
     if before.class_ids == after.class_ids:
         return dataclasses.replace(dataset, label_set=after).save()
     position = {class_id: index for index, class_id in enumerate(after.class_ids)}
     table = np.full(origin.label_set.ignore_index + 1, after.ignore_index, after.mask_dtype)
-    table[: origin.label_set.num_classes] = [position.get(class_id, after.ignore_index) for class_id in origin.label_set.class_ids]
+    table[: origin.label_set.num_classes] = [
+        position.get(class_id, after.ignore_index) for class_id in origin.label_set.class_ids
+    ]
     new_folder = next(f for f in _FOLDERS if f not in (_folder_of(dataset), _folder_of(origin)))
     shutil.rmtree(dataset.folder / new_folder, ignore_errors=True)
     kept = {new_folder}
     try:
-        samples = tuple(scan(partial(_rewrite, origin, table, new_folder), origin.samples, executor, progress, "rewriting masks"))
+        samples = tuple(
+            scan(
+                partial(_rewrite, origin, table, new_folder),
+                origin.samples,
+                executor,
+                progress,
+                "rewriting masks",
+            )
+        )
         if len(position) < origin.label_set.num_classes:
             note = {"folder": _folder_of(origin), "class_ids": origin.label_set.class_ids}
             write_document(dataset.folder / ORIGIN, json.dumps(note).encode())
@@ -96,12 +121,20 @@ def _origin(dataset: Dataset) -> Dataset:
         note = json.loads(file.read_bytes())
         folder, ids = str(note["folder"]), [int(i) for i in note["class_ids"]]
         known = {c.id: c for c in dataset.label_set.classes + dataset.label_set.ignored}
-        labels = LabelSet(tuple(known[i] for i in ids), tuple(c for c in known.values() if c.id not in ids))
+        labels = LabelSet(
+            tuple(known[i] for i in ids), tuple(c for c in known.values() if c.id not in ids)
+        )
         if folder not in _FOLDERS:
             raise ValueError(folder)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise SegcoreError(f"{file} is damaged ({error}): remove it; classes ignored since the import then stay ignored.") from error
-    samples = tuple(s if s.mask is None else dataclasses.replace(s, mask=f"{folder}/{_below(s.mask)}") for s in dataset.samples)
+        raise SegcoreError(
+            f"{file} is damaged ({error}): remove it; classes ignored since the import "
+            "then stay ignored."
+        ) from error
+    samples = tuple(
+        s if s.mask is None else dataclasses.replace(s, mask=f"{folder}/{_below(s.mask)}")
+        for s in dataset.samples
+    )
     return dataclasses.replace(dataset, label_set=labels, samples=samples)
 
 

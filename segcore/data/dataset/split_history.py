@@ -1,7 +1,7 @@
 """How a data set was split before: every change of its splits can be taken back.
 
-Kept beside it in ``splits.json``: how the splits of today came to be, and up to :data:`KEPT` earlier ones with
-the samples of each split.
+Kept beside it in ``splits.json``: how the splits of today came to be, and up to :data:`KEPT`
+earlier ones with the samples of each split.
 """
 
 import json
@@ -26,7 +26,8 @@ class PastSplits:
 
     Attributes:
         how: How it was made: "as imported", "stratified, seed 0".
-        samples: Split to its samples' ids, in the data set's order; samples without a split are in none.
+        samples: Split to its samples' ids, in the data set's order; samples without a split are in
+            none.
     """
 
     how: str
@@ -51,11 +52,21 @@ def read_split_history(dataset: Dataset) -> tuple[str, list[PastSplits]]:
     try:
         data = json.loads(file.read_bytes())
         if int(data["version"]) > VERSION:
-            raise SegcoreError(f"{file} was written by a newer Segscope (format {data['version']}): update Segscope.")
-        earlier = [PastSplits(str(p["how"]), {str(k): [str(i) for i in v] for k, v in p["samples"].items()}) for p in data["earlier"]]
+            raise SegcoreError(
+                f"{file} was written by a newer Segscope (format {data['version']}): "
+                "update Segscope."
+            )
+        earlier = [
+            PastSplits(
+                str(p["how"]), {str(k): [str(i) for i in v] for k, v in p["samples"].items()}
+            )
+            for p in data["earlier"]
+        ]
         return str(data["how"]), earlier
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SegcoreError(f"{file} is damaged ({error}): remove it; only the way back to earlier splits is lost.") from error
+        raise SegcoreError(
+            f"{file} is damaged ({error}): remove it; only the way back to earlier splits is lost."
+        ) from error
 
 
 def change_splits(dataset: Dataset, splits: Mapping[str, str], how: str) -> Dataset:
@@ -90,14 +101,23 @@ def undo_splits(dataset: Dataset) -> Dataset:
     """
     _, earlier = read_split_history(dataset)
     if not earlier:
-        raise SegcoreError(f"Expected earlier splits of {dataset.name!r}, found none: they were never changed here.")
+        raise SegcoreError(
+            f"Expected earlier splits of {dataset.name!r}, found none: they were never "
+            "changed here."
+        )
     last = earlier[-1]
     known = {sample.id for sample in dataset.samples}
-    changed = dataset.with_splits({i: split for split, ids in last.samples.items() for i in ids if i in known}).save()
+    changed = dataset.with_splits(
+        {i: split for split, ids in last.samples.items() for i in ids if i in known}
+    ).save()
     _write(dataset, last.how, earlier[:-1])
     return changed
 
 
 def _write(dataset: Dataset, how: str, earlier: list[PastSplits]) -> None:
-    data: dict[str, Any] = {"version": VERSION, "how": how, "earlier": [{"how": p.how, "samples": p.samples} for p in earlier]}
+    data: dict[str, Any] = {
+        "version": VERSION,
+        "how": how,
+        "earlier": [{"how": p.how, "samples": p.samples} for p in earlier],
+    }
     write_document(dataset.folder / FILE_NAME, json.dumps(data, ensure_ascii=False).encode())

@@ -1,10 +1,11 @@
 """Folders in the making: reserved by one process under one name, and cleared when that process died.
 
-While a data set ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a file
-that the maker holds locked; ``.X.partial``, what becomes the data set; ``.X.unpacked``, an archive's files.
-The system lets go of a lock when its process ends in whatever way, so a lock that can be had marks
-leftovers of the dead. They are removed, but for a ``.X.partial`` that holds a journal: the next import of the
-same goes on with it, and after :data:`KEPT_DAYS` days it is removed too.
+While a data set ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a
+file that the maker holds locked; ``.X.partial``, what becomes the data set; ``.X.unpacked``, an
+archive's files. The system lets go of a lock when its process ends in whatever way, so a lock that
+can be had marks leftovers of the dead. They are removed, but for a ``.X.partial`` that holds a
+journal: the next import of the same goes on with it, and after :data:`KEPT_DAYS` days it is removed
+too.
 """
 
 import fcntl
@@ -69,25 +70,34 @@ def reserve(folder: Path, resumable: bool = False) -> Iterator[Staging]:
 
     Args:
         folder: The place; its parent is made where it is absent.
-        resumable: Whether the maker keeps a journal and can go on with what an interrupted one left in :attr:`Staging.partial`.
+        resumable: Whether the maker keeps a journal and can go on with what an interrupted one left
+            in :attr:`Staging.partial`.
 
     Yields:
-        The hidden folders. Neither exists yet, unless resumable; what is left of them is removed afterwards, unless resumable and
-        interrupted (by ``KeyboardInterrupt`` and the like, not by an error).
+        The hidden folders. Neither exists yet, unless resumable; what is left of them is removed
+        afterwards, unless resumable and interrupted (by ``KeyboardInterrupt`` and the like, not by
+        an error).
 
     Raises:
-        SegcoreError: Another process or thread is making a folder of this name, or the parent cannot be written to.
+        SegcoreError: Another process or thread is making a folder of this name, or the parent
+            cannot be written to.
     """
     staging = Staging(Path(folder))
     try:
         staging.folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = next((h for h in map(_lock_patiently, [staging.lock] * PATIENCE) if h is not None), None)
+        handle = next(
+            (h for h in map(_lock_patiently, [staging.lock] * PATIENCE) if h is not None), None
+        )
     except OSError as error:
         raise SegcoreError(
-            f"Expected a folder that can be written to, but {staging.folder.parent} cannot ({error.strerror}): choose another."
+            f"Expected a folder that can be written to, but {staging.folder.parent} cannot "
+            f"({error.strerror}): choose another."
         ) from error
     if handle is None:
-        raise SegcoreError(f"Another import is writing {staging.folder.name!r} at this moment: wait for it, or choose another name.")
+        raise SegcoreError(
+            f"Another import is writing {staging.folder.name!r} at this moment: wait for "
+            "it, or choose another name."
+        )
     keep = False
     try:
         sweep(staging.folder.parent)

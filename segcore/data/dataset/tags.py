@@ -1,6 +1,7 @@
 """What a user says about single images: tags such as "night" or "rain", by which images are found and scores are parted.
 
-Kept beside the data set in ``tags.json``. They are no part of its fingerprint: no pixel and no split is another with them.
+Kept beside the data set in ``tags.json``. They are no part of its fingerprint: no pixel and no
+split is another with them.
 """
 
 import csv
@@ -27,11 +28,15 @@ def check_tag(tag: str) -> str:
     """Return a tag without the blanks around it.
 
     Raises:
-        SegcoreError: It is empty, longer than 40 characters, or has a comma, a semicolon or a control character.
+        SegcoreError: It is empty, longer than 40 characters, or has a comma, a semicolon or a
+            control character.
     """
     text = tag.strip()
     if not text or len(text) > MAX_TAG or not text.isprintable() or "," in text or ";" in text:
-        raise SegcoreError(f"Expected a tag of 1 to {MAX_TAG} characters without commas and semicolons, received {tag!r}: use another.")
+        raise SegcoreError(
+            f"Expected a tag of 1 to {MAX_TAG} characters without commas and semicolons, "
+            f"received {tag!r}: use another."
+        )
     return text
 
 
@@ -47,10 +52,15 @@ def read_tags(dataset: Dataset) -> Tags:
     try:
         data = json.loads(file.read_bytes())
         if int(data["version"]) > VERSION:
-            raise SegcoreError(f"{file} was written by a newer Segscope (format {data['version']}): update Segscope.")
+            raise SegcoreError(
+                f"{file} was written by a newer Segscope (format {data['version']}): "
+                "update Segscope."
+            )
         kept = {str(name): [str(tag) for tag in tags] for name, tags in data["samples"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise SegcoreError(f"{file} is damaged ({error}): remove it; only the tags of the images are lost.") from error
+        raise SegcoreError(
+            f"{file} is damaged ({error}): remove it; only the tags of the images are lost."
+        ) from error
     return {s.id: tuple(sorted(set(kept[s.id]))) for s in dataset.samples if kept.get(s.id)}
 
 
@@ -66,23 +76,36 @@ def write_tags(dataset: Dataset, tags: Mapping[str, Iterable[str]]) -> Tags:
     """
     for name in tags:
         dataset.sample(name)
-    cleaned = {s.id: tuple(sorted({check_tag(tag) for tag in tags.get(s.id, ())})) for s in dataset.samples}
+    cleaned = {
+        s.id: tuple(sorted({check_tag(tag) for tag in tags.get(s.id, ())})) for s in dataset.samples
+    }
     crowded = next((name for name, own in cleaned.items() if len(own) > MAX_TAGS), None)
     if crowded is not None:
-        raise SegcoreError(f"Expected at most {MAX_TAGS} tags an image, received {len(cleaned[crowded])} for {crowded!r}: remove some.")
+        raise SegcoreError(
+            f"Expected at most {MAX_TAGS} tags an image, received {len(cleaned[crowded])} "
+            f"for {crowded!r}: remove some."
+        )
     kept = {name: own for name, own in cleaned.items() if own}
     document = {"version": VERSION, "samples": {name: list(own) for name, own in kept.items()}}
-    write_document(dataset.folder / FILE_NAME, json.dumps(document, indent=1, ensure_ascii=False).encode())
+    write_document(
+        dataset.folder / FILE_NAME, json.dumps(document, indent=1, ensure_ascii=False).encode()
+    )
     return kept
 
 
-def change_tags(dataset: Dataset, samples: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Tags:
+def change_tags(
+    dataset: Dataset, samples: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> Tags:
     """Give samples tags and take others from them; return the tags of all samples as saved.
 
     Raises:
         SegcoreError: A sample is unknown, or a tag is refused.
     """
-    tags, more, less = read_tags(dataset), {check_tag(tag) for tag in add}, {check_tag(tag) for tag in remove}
+    tags, more, less = (
+        read_tags(dataset),
+        {check_tag(tag) for tag in add},
+        {check_tag(tag) for tag in remove},
+    )
     for name in samples:
         tags[name] = tuple((set(tags.get(name, ())) | more) - less)
     return write_tags(dataset, tags)
@@ -97,7 +120,8 @@ def matching(dataset: Dataset, pattern: str) -> list[str]:
     found = [sample.id for sample in dataset.samples if fnmatchcase(sample.id, pattern)]
     if not found:
         raise SegcoreError(
-            f"Expected a pattern that fits an image of {dataset.name!r}, received {pattern!r}: put * around a part of a name."
+            f"Expected a pattern that fits an image of {dataset.name!r}, received "
+            f"{pattern!r}: put * around a part of a name."
         )
     return found
 
@@ -112,7 +136,8 @@ def parse_tags(dataset: Dataset, text: str) -> Tags:
     columns = [name.strip().lower() for name in rows.fieldnames or []]
     if "sample" not in columns or "tags" not in columns:
         raise SegcoreError(
-            f"Expected a CSV with the columns sample and tags, received {', '.join(columns) or 'none'}: rename them."
+            "Expected a CSV with the columns sample and tags, received "
+            f"{', '.join(columns) or 'none'}: rename them."
         )
     rows.fieldnames = columns
     known = {sample.id for sample in dataset.samples}
@@ -121,7 +146,9 @@ def parse_tags(dataset: Dataset, text: str) -> Tags:
         name = (row["sample"] or "").strip()
         if name not in known:
             raise unknown("sample", name, known)
-        found.setdefault(name, set()).update(tag.strip() for tag in (row["tags"] or "").split(";") if tag.strip())
+        found.setdefault(name, set()).update(
+            tag.strip() for tag in (row["tags"] or "").split(";") if tag.strip()
+        )
     return {name: tuple(sorted(tags)) for name, tags in found.items()}
 
 

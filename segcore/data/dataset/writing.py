@@ -50,7 +50,13 @@ class DatasetWriter:
     """
 
     def __init__(
-        self, folder: Path, name: str, label_set: LabelSet, source: str = "", staging: Staging | None = None, key: str = ""
+        self,
+        folder: Path,
+        name: str,
+        label_set: LabelSet,
+        source: str = "",
+        staging: Staging | None = None,
+        key: str = "",
     ) -> None:
         """Prepare to write.
 
@@ -60,7 +66,8 @@ class DatasetWriter:
             label_set: Its classes.
             source: Where it comes from, for display.
             staging: The reservation of ``folder`` where the caller holds one; None to make it.
-            key: What is written and from what, to go on with what a writer of the same key left (see ``reserve``); "" to begin anew.
+            key: What is written and from what, to go on with what a writer of the same key left
+                (see ``reserve``); "" to begin anew.
 
         Raises:
             SegcoreError: The name is not allowed, or the folder exists.
@@ -76,7 +83,10 @@ class DatasetWriter:
         self._key = key
         self._journal: Journal | None = None
         if self.folder.exists():
-            raise SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
+            raise SegcoreError(
+                f"Expected a new data set name, received {name!r}, which exists: choose "
+                "another name or delete the old one."
+            )
 
     def __enter__(self) -> "DatasetWriter":
         """Reserve the place and make the temporary folder; what an import that was killed left there is removed.
@@ -92,7 +102,12 @@ class DatasetWriter:
             (self.partial / part).mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Remove the temporary folder if it is still there, unless it can be gone on with."""
         if self._journal is not None:
             self._journal.close()
@@ -121,7 +136,8 @@ class DatasetWriter:
         Args:
             sample_id: Its id.
             image: A file, or (H, W, 3) uint8 RGB.
-            mask: (H, W) of the label set's ``mask_dtype``: class indices or ``ignore_index``; None for none.
+            mask: (H, W) of the label set's ``mask_dtype``: class indices or ``ignore_index``; None
+                for none.
             split: Split, or "".
             group: Group, or "".
             copy: Whether an image file is copied in; else it is referred to where it lies.
@@ -170,15 +186,20 @@ class DatasetWriter:
     def _check_mask(self, sample_id: str, mask: npt.NDArray[Any], height: int, width: int) -> None:
         if mask.shape != (height, width):
             raise SegcoreError(
-                f"Expected a mask of {height} x {width} pixels (height x width) like the image of {sample_id!r}, received "
+                f"Expected a mask of {height} x {width} pixels (height x width) like the "
+                f"image of {sample_id!r}, received "
                 f"{' x '.join(map(str, mask.shape))}: give both the same size."
             )
         if mask.dtype != self.label_set.mask_dtype:
-            raise SegcoreError(f"Expected a {self.label_set.mask_dtype} mask for {sample_id!r}, received {mask.dtype}: convert it.")
+            raise SegcoreError(
+                f"Expected a {self.label_set.mask_dtype} mask for {sample_id!r}, received "
+                f"{mask.dtype}: convert it."
+            )
         wrong = (mask >= self.label_set.num_classes) & (mask != self.label_set.ignore_index)
         if wrong.any():
             raise SegcoreError(
-                f"Expected mask indices below {self.label_set.num_classes} or {self.label_set.ignore_index} in {sample_id!r}, received "
+                f"Expected mask indices below {self.label_set.num_classes} or "
+                f"{self.label_set.ignore_index} in {sample_id!r}, received "
                 f"{int(mask[wrong][0])}: declare that class."
             )
 
@@ -202,11 +223,16 @@ class DatasetWriter:
         try:
             self.partial.rename(self.folder)
         except OSError as error:
-            raise SegcoreError(f"The data set could not be put in {self.folder} ({error.strerror}): choose another name.") from error
+            raise SegcoreError(
+                f"The data set could not be put in {self.folder} ({error.strerror}): "
+                "choose another name."
+            ) from error
         return Dataset.open(self.folder)
 
 
-def write_dataset(folder: Path, name: str, label_set: LabelSet, samples: Iterable[ArraySample], source: str = "") -> Dataset:
+def write_dataset(
+    folder: Path, name: str, label_set: LabelSet, samples: Iterable[ArraySample], source: str = ""
+) -> Dataset:
     """Write a data set from arrays; memory stays at one sample when ``samples`` is a generator.
 
     Args:
@@ -226,8 +252,15 @@ def write_dataset(folder: Path, name: str, label_set: LabelSet, samples: Iterabl
         rows = []
         for sample in samples:
             mask = np.asarray(sample.mask)
-            if mask.dtype.kind not in "iu" or int(mask.min(initial=0)) < 0 or int(mask.max(initial=0)) > label_set.ignore_index:
-                raise SegcoreError(f"Expected indices of 0 to {label_set.ignore_index} in the mask of {sample.id!r}: convert it.")
+            if (
+                mask.dtype.kind not in "iu"
+                or int(mask.min(initial=0)) < 0
+                or int(mask.max(initial=0)) > label_set.ignore_index
+            ):
+                raise SegcoreError(
+                    f"Expected indices of 0 to {label_set.ignore_index} in the mask of "
+                    f"{sample.id!r}: convert it."
+                )
             typed = np.ascontiguousarray(mask, label_set.mask_dtype)
             rows.append(writer.add(sample.id, sample.image, typed, sample.split, sample.group))
         return writer.finish(rows)

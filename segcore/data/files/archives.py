@@ -77,33 +77,61 @@ def check_entries(entries: Sequence[Entry], packed_bytes: int, archive: str) -> 
         archive: Its name, for messages.
 
     Raises:
-        SegcoreError: An entry is absolute, climbs out, is a link, a device or an archive; there are too many; or they are too large.
+        SegcoreError: An entry is absolute, climbs out, is a link, a device or an archive; there are
+            too many; or they are too large.
     """
     if len(entries) > MAX_ENTRIES:
-        raise SegcoreError(f"Expected at most {MAX_ENTRIES} entries in {archive}, received {len(entries)}: import it unpacked.")
+        raise SegcoreError(
+            f"Expected at most {MAX_ENTRIES} entries in {archive}, received "
+            f"{len(entries)}: import it unpacked."
+        )
     seen: set[str] = set()
     for entry in entries:
         path = PurePosixPath(entry.name.replace("\\", "/"))
         shown = repr(entry.name[:80])
-        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]) or "\x00" in entry.name:
-            raise SegcoreError(f"Expected paths inside the archive {archive}, received {shown}: do not trust it.")
+        if (
+            path.is_absolute()
+            or ".." in path.parts
+            or (path.parts and ":" in path.parts[0])
+            or "\x00" in entry.name
+        ):
+            raise SegcoreError(
+                f"Expected paths inside the archive {archive}, received {shown}: do not trust it."
+            )
         if entry.kind == "link":
-            raise SegcoreError(f"Expected plain files in {archive}, received the link {shown}: pack the data without links.")
+            raise SegcoreError(
+                f"Expected plain files in {archive}, received the link {shown}: pack the "
+                "data without links."
+            )
         if entry.kind == "other":
-            raise SegcoreError(f"Expected plain files in {archive}, received the device {shown}: pack the data anew.")
-        if entry.kind == "file" and path.name.lower().endswith(_NESTED) and not path.name.startswith("."):
-            raise SegcoreError(f"Expected no archive inside {archive}, received {shown}: unpack the inner one first.")
+            raise SegcoreError(
+                f"Expected plain files in {archive}, received the device {shown}: pack the "
+                "data anew."
+            )
+        if (
+            entry.kind == "file"
+            and path.name.lower().endswith(_NESTED)
+            and not path.name.startswith(".")
+        ):
+            raise SegcoreError(
+                f"Expected no archive inside {archive}, received {shown}: unpack the inner "
+                "one first."
+            )
         if entry.kind == "file" and str(path) in seen:
-            raise SegcoreError(f"Expected each file once in {archive}, received {shown} twice: pack the data anew.")
+            raise SegcoreError(
+                f"Expected each file once in {archive}, received {shown} twice: pack the data anew."
+            )
         seen.add(str(path))
     total = sum(entry.size for entry in entries)
     if total > MAX_BYTES:
         raise SegcoreError(
-            f"Expected at most {MAX_BYTES // 10**9} GB in {archive}, its listing says {total / 1e9:.1f} GB: import it unpacked."
+            f"Expected at most {MAX_BYTES // 10**9} GB in {archive}, its listing says "
+            f"{total / 1e9:.1f} GB: import it unpacked."
         )
     if total > FREE_BYTES and total > MAX_RATIO * packed_bytes:
         raise SegcoreError(
-            f"Expected data packed at most {MAX_RATIO} to 1, {archive} unpacks {total / max(1, packed_bytes):.0f} to 1, as a bomb does: "
+            f"Expected data packed at most {MAX_RATIO} to 1, {archive} unpacks "
+            f"{total / max(1, packed_bytes):.0f} to 1, as a bomb does: "
             "import it unpacked."
         )
 
@@ -117,7 +145,8 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
         progress: Called with (done, total, what).
 
     Raises:
-        SegcoreError: It is no archive, damaged, locked by a password, or refused by :func:`check_entries`.
+        SegcoreError: It is no archive, damaged, locked by a password, or refused by
+            :func:`check_entries`.
     """
     try:
         with _open(archive) as (entries, files):
@@ -125,14 +154,21 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
             free = shutil.disk_usage(target.parent if not target.exists() else target).free
             total = sum(entry.size for entry in entries)
             if total > free:
-                raise SegcoreError(f"Expected {total / 1e9:.1f} GB of free space for {archive.name}, found {free / 1e9:.1f}: make room.")
+                raise SegcoreError(
+                    f"Expected {total / 1e9:.1f} GB of free space for {archive.name}, "
+                    f"found {free / 1e9:.1f}: make room."
+                )
             for done, (entry, stream) in enumerate(files(), start=1):
                 _write(entry, stream, target, archive.name)
                 if progress:
                     progress(done, len(entries), "unpacking")
     except _BROKEN as error:
-        told = getattr(error, "strerror", None) or error  # not the path on this machine, which says nothing to the sender
-        raise SegcoreError(f"{archive.name} cannot be unpacked ({told}): pack the data anew as a plain zip or tar.") from error
+        told = (
+            getattr(error, "strerror", None) or error
+        )  # not the path on this machine, which says nothing to the sender
+        raise SegcoreError(
+            f"{archive.name} cannot be unpacked ({told}): pack the data anew as a plain zip or tar."
+        ) from error
 
 
 def _write(entry: Entry, stream: IO[bytes], target: Path, archive: str) -> None:
@@ -143,7 +179,10 @@ def _write(entry: Entry, stream: IO[bytes], target: Path, archive: str) -> None:
         while block := stream.read(1 << 20):
             left -= len(block)
             if left < 0:
-                raise SegcoreError(f"{archive} holds more than its listing says ({entry.name[:80]!r}): do not trust it.")
+                raise SegcoreError(
+                    f"{archive} holds more than its listing says ({entry.name[:80]!r}): do "
+                    "not trust it."
+                )
             out.write(block)
 
 
@@ -153,22 +192,30 @@ _Files = Callable[[], Iterator[tuple[Entry, IO[bytes]]]]
 @contextmanager
 def _open(archive: Path) -> Iterator[tuple[list[Entry], _Files]]:
     if not archive.is_file():
-        raise SegcoreError(f"Expected a zip or tar archive, found no file at {archive}: check the path.")
+        raise SegcoreError(
+            f"Expected a zip or tar archive, found no file at {archive}: check the path."
+        )
     if zipfile.is_zipfile(archive):
         if _listing_bytes(archive) > MAX_ENTRIES * BYTES_PER_ENTRY:
-            raise SegcoreError(f"Expected at most {MAX_ENTRIES} entries in {archive.name}, received many more: import it unpacked.")
+            raise SegcoreError(
+                f"Expected at most {MAX_ENTRIES} entries in {archive.name}, received many "
+                "more: import it unpacked."
+            )
         with zipfile.ZipFile(archive) as packed:
             yield _list_zip(packed)
         return
     with open(archive, "rb") as file:
         start = file.read(8)
         file.seek(0)
-        stream = next((make(file) for magic, make in _UNPACKERS.items() if start.startswith(magic)), file)
+        stream = next(
+            (make(file) for magic, make in _UNPACKERS.items() if start.startswith(magic)), file
+        )
         try:
             tar = tarfile.open(fileobj=_Sips(stream), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
         except tarfile.TarError as error:
             raise SegcoreError(
-                f"Expected a zip or tar archive, received {archive.name}: pack the data as zip or tar, or give a folder."
+                f"Expected a zip or tar archive, received {archive.name}: pack the data as "
+                "zip or tar, or give a folder."
             ) from error
         with tar:
             yield _list_tar(tar, archive.name, archive.stat().st_size)
@@ -203,7 +250,9 @@ def _list_zip(packed: zipfile.ZipFile) -> tuple[list[Entry], _Files]:
     entries = []
     for info in packed.infolist():
         kinds = {0: "file", stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-        kind = "folder" if info.is_dir() else kinds.get(stat.S_IFMT(info.external_attr >> 16), "other")
+        kind = (
+            "folder" if info.is_dir() else kinds.get(stat.S_IFMT(info.external_attr >> 16), "other")
+        )
         entries.append(Entry(info.filename, info.file_size, kind))
 
     def files() -> Iterator[tuple[Entry, IO[bytes]]]:
@@ -218,7 +267,15 @@ def _list_zip(packed: zipfile.ZipFile) -> tuple[list[Entry], _Files]:
 def _list_tar(tar: tarfile.TarFile, archive: str, packed_bytes: int) -> tuple[list[Entry], _Files]:
     entries, members, total = [], [], 0
     for member in tar:  # a packed tar is read through here: stop at the limits, not after them
-        kind = "file" if member.isfile() else "folder" if member.isdir() else "link" if member.issym() or member.islnk() else "other"
+        kind = (
+            "file"
+            if member.isfile()
+            else "folder"
+            if member.isdir()
+            else "link"
+            if member.issym() or member.islnk()
+            else "other"
+        )
         entries.append(Entry(member.name, member.size if member.isfile() else 0, kind))
         members.append(member)
         total += member.size

@@ -25,7 +25,9 @@ def picked_bands(raster: Any, bands: Sequence[int], name: str) -> Sequence[int]:
     """
     chosen = bands or (DEFAULT_BANDS if raster.count >= 3 else (1,))
     if max(chosen) > raster.count:
-        raise SegcoreError(f"Expected band {max(chosen)} in {name}, it has {raster.count}: name others.")
+        raise SegcoreError(
+            f"Expected band {max(chosen)} in {name}, it has {raster.count}: name others."
+        )
     return chosen
 
 
@@ -42,10 +44,15 @@ def _sound(band: npt.NDArray[Any], nodata: float | None) -> npt.NDArray[Any]:
 
 def limits_of(values: Sequence[npt.NDArray[Any]]) -> Limits:
     """Return the percentiles :data:`LOW` and :data:`HIGH` of each band's values, (n,); 0 and 1 where there are none."""
-    return [tuple(np.percentile(band, (LOW, HIGH)).tolist()) if len(band) else (0.0, 1.0) for band in values]
+    return [
+        tuple(np.percentile(band, (LOW, HIGH)).tolist()) if len(band) else (0.0, 1.0)
+        for band in values
+    ]
 
 
-def to_bytes(values: npt.NDArray[Any], nodata: float | None, limits: Limits | None) -> npt.NDArray[np.uint8]:
+def to_bytes(
+    values: npt.NDArray[Any], nodata: float | None, limits: Limits | None
+) -> npt.NDArray[np.uint8]:
     """(B, H, W) of any kind to (H, W, 3) uint8; what is no number, or stands for nothing, becomes 0."""
     if values.dtype == np.uint8:
         bytes_ = values
@@ -55,6 +62,10 @@ def to_bytes(values: npt.NDArray[Any], nodata: float | None, limits: Limits | No
             low, high = (limits or [(0.0, 1.0)])[min(position, len(limits or [0]) - 1)]
             scaled = (band.astype(np.float32) - low) * (255.0 / max(high - low, 1e-12))
             scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)
-            bytes_[position] = np.where(band == nodata, 0, np.rint(scaled)) if nodata is not None else np.rint(scaled)
+            bytes_[position] = (
+                np.where(band == nodata, 0, np.rint(scaled))
+                if nodata is not None
+                else np.rint(scaled)
+            )
     spread = bytes_ if len(bytes_) == 3 else np.repeat(bytes_[:1], 3, axis=0)
     return np.ascontiguousarray(np.moveaxis(spread, 0, -1))

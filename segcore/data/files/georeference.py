@@ -1,6 +1,7 @@
 """Where on Earth an image lies: read from a GeoTIFF, kept beside the data set, written back with a prediction.
 
-Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and no file beside the one named.
+Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and
+no file beside the one named.
 """
 
 import importlib
@@ -31,7 +32,8 @@ class Georeference:
 
     Attributes:
         crs: Its coordinate reference system as WKT.
-        transform: (a, b, c, d, e, f): pixel (column, row) lies at x = a column + b row + c, y = d column + e row + f.
+        transform: (a, b, c, d, e, f): pixel (column, row) lies at x = a column + b row + c, y = d
+            column + e row + f.
     """
 
     crs: str
@@ -48,7 +50,10 @@ class Georeference:
             a, b, c, d, e, f = (float(v) for v in data["transform"])
             return Georeference(str(data["crs"]), (a, b, c, d, e, f))
         except (KeyError, TypeError, ValueError) as error:
-            raise SegcoreError(f"Expected a georeference with crs and transform, received {str(data)[:80]}: import again.") from error
+            raise SegcoreError(
+                "Expected a georeference with crs and transform, received "
+                f"{str(data)[:80]}: import again."
+            ) from error
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +66,10 @@ def load_rasterio() -> Any:
     try:
         rasterio = importlib.import_module("rasterio")
     except ImportError as error:
-        raise SegcoreError("Expected rasterio, which reads and writes GeoTIFF, found none: pip install 'rasterio>=1.4,<2'.") from error
+        raise SegcoreError(
+            "Expected rasterio, which reads and writes GeoTIFF, found none: pip install "
+            "'rasterio>=1.4,<2'."
+        ) from error
     warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
     return rasterio
 
@@ -86,19 +94,27 @@ def open_raster(path: Path) -> Iterator[Any]:
         A rasterio data set, to be read.
 
     Raises:
-        SegcoreError: rasterio is absent, or the file is absent, no TIFF, damaged or too large to decode.
+        SegcoreError: rasterio is absent, or the file is absent, no TIFF, damaged or too large to
+            decode.
     """
     rasterio = load_rasterio()
     try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull), rasterio.open(path, driver="GTiff") as raster:
+        with (
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull),
+            rasterio.open(path, driver="GTiff") as raster,
+        ):
             if raster.width * raster.height > MAX_PIXELS:
                 raise SegcoreError(
-                    f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {path.name} with {raster.width} x "
+                    f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, "
+                    f"received {path.name} with {raster.width} x "
                     f"{raster.height}: cut it into tiles."
                 )
             yield raster
     except (rasterio.errors.RasterioError, ValueError, OSError) as error:
-        raise SegcoreError(f"{path.name} cannot be read as GeoTIFF, it is damaged or breaks off: replace or remove it.") from error
+        raise SegcoreError(
+            f"{path.name} cannot be read as GeoTIFF, it is damaged or breaks off: replace "
+            "or remove it."
+        ) from error
 
 
 def georeference_of(raster: Any) -> Georeference | None:
@@ -117,7 +133,11 @@ def read_georeference(path: Path) -> Georeference | None:
 
 
 def write_geotiff(
-    path: Path, values: npt.NDArray[Any], georeference: Georeference, colors: npt.NDArray[np.uint8] | None = None, nodata: int | None = None
+    path: Path,
+    values: npt.NDArray[Any],
+    georeference: Georeference,
+    colors: npt.NDArray[np.uint8] | None = None,
+    nodata: int | None = None,
 ) -> None:
     """Write a mask or prediction as a GeoTIFF of one band, packed without loss.
 
@@ -129,10 +149,14 @@ def write_geotiff(
         nodata: The value that stands for nothing (the ignored index), or None.
 
     Raises:
-        SegcoreError: rasterio is absent, the array is of another kind, or the file cannot be written.
+        SegcoreError: rasterio is absent, the array is of another kind, or the file cannot be
+            written.
     """
     if values.ndim != 2 or values.dtype not in (np.uint8, np.uint16):
-        raise SegcoreError(f"Expected an (H, W) uint8 or uint16 mask, received {values.shape} {values.dtype}: convert it.")
+        raise SegcoreError(
+            f"Expected an (H, W) uint8 or uint16 mask, received {values.shape} "
+            f"{values.dtype}: convert it."
+        )
     rasterio = load_rasterio()
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial.tif")
     profile = {
@@ -144,10 +168,14 @@ def write_geotiff(
         with rasterio.open(partial, "w", **profile) as raster:
             raster.write(values, 1)
             if colors is not None and values.dtype == np.uint8:
-                raster.write_colormap(1, {value: tuple(int(c) for c in color) for value, color in enumerate(colors)})
+                raster.write_colormap(
+                    1, {value: tuple(int(c) for c in color) for value, color in enumerate(colors)}
+                )
         partial.replace(path)
     except (rasterio.errors.RasterioError, ValueError, OSError) as error:
-        raise SegcoreError(f"{path.name} cannot be written as GeoTIFF ({error}): choose another place.") from error
+        raise SegcoreError(
+            f"{path.name} cannot be written as GeoTIFF ({error}): choose another place."
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

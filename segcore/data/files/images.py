@@ -33,10 +33,13 @@ from PIL import (
 from segcore.data.files.png import MAX_PIXELS, read_png_header
 from segcore.errors import SegcoreError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pnm"})
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pnm"}
+)
 """File name endings that are looked at when a folder is searched for images."""
 
-# First bytes -> Pillow's class. Its own `Image.open` is not used: it prints a warning for large headers.
+# First bytes -> Pillow's class. Its own `Image.open` is not used: it prints a warning for large
+# headers.
 FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
     (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
@@ -49,7 +52,18 @@ FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
     (b"P6", PpmImagePlugin.PpmImageFile),
 )
 
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+)
 _EXIF_ORIENTATION = 0x0112
 TWELVE_BITS = 4095
 """The greatest value of 12 bits: a grey image of 16 that stays below is read as one of 12."""
@@ -72,9 +86,14 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         with open(path, "rb") as file, open_stream(file, path.name) as image:
             yield image
     except FileNotFoundError as error:
-        raise SegcoreError(f"Expected the image {path}, found no such file: put it back or import the data set again.") from error
+        raise SegcoreError(
+            f"Expected the image {path}, found no such file: put it back or import the "
+            "data set again."
+        ) from error
     except OSError as error:
-        raise SegcoreError(f"{path.name} cannot be decoded, it is damaged or breaks off: replace or remove it.") from error
+        raise SegcoreError(
+            f"{path.name} cannot be decoded, it is damaged or breaks off: replace or remove it."
+        ) from error
 
 
 @contextmanager
@@ -96,18 +115,24 @@ def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iter
         start = file.read(16)
         make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
         if make is None:
-            raise SegcoreError(f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {name}: convert or remove it.")
+            raise SegcoreError(
+                "Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received "
+                f"{name}: convert or remove it."
+            )
         file.seek(0)
         image = make(file, name)
         width, height = image.size
         if width * height > max_pixels:
             raise SegcoreError(
-                f"Expected an image of at most {max_pixels // 1_000_000} megapixels, received {name} with {width} x {height}: "
+                f"Expected an image of at most {max_pixels // 1_000_000} megapixels, "
+                f"received {name} with {width} x {height}: "
                 "cut it into tiles."
             )
         yield image
     except _BROKEN as error:
-        raise SegcoreError(f"{name} cannot be decoded, it is damaged or breaks off: replace or remove it.") from error
+        raise SegcoreError(
+            f"{name} cannot be decoded, it is damaged or breaks off: replace or remove it."
+        ) from error
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -136,7 +161,8 @@ def upright(image: Image.Image) -> Image.Image:
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """Read an image as RGB, upright by its EXIF note; grey is repeated, transparency is dropped.
 
-    Of 16 bits the upper 8 are taken; of the lower 12, where none is above 4095, as many cameras and microscopes write them.
+    Of 16 bits the upper 8 are taken; of the lower 12, where none is above 4095, as many cameras and
+    microscopes write them.
 
     Args:
         path: The file.
@@ -184,12 +210,18 @@ def read_indices(path: Path) -> npt.NDArray[Any]:
     """
     with open_image(path) as image:
         if image.mode not in ("L", "P", "1", "I", "I;16", "I;16B"):
-            raise SegcoreError(f"Expected a mask with one channel, received {path.name} with mode {image.mode}: save it as class indices.")
+            raise SegcoreError(
+                f"Expected a mask with one channel, received {path.name} with mode "
+                f"{image.mode}: save it as class indices."
+            )
         values = np.asarray(image)
         if values.dtype == np.bool_ or values.dtype == np.uint8:
             return np.array(values, np.uint8, order="C")
         if int(values.min(initial=0)) < 0 or int(values.max(initial=0)) > 65535:
-            raise SegcoreError(f"Expected mask values of 0 to 65535, received others in {path.name}: save it with 16 bits.")
+            raise SegcoreError(
+                f"Expected mask values of 0 to 65535, received others in {path.name}: save "
+                "it with 16 bits."
+            )
         return np.array(values, np.uint16, order="C")
 
 
@@ -204,15 +236,24 @@ def encode_png(pixels: npt.NDArray[Any]) -> bytes:
     )
     if not fits:
         raise SegcoreError(
-            f"Expected an (H, W) uint8 or uint16 mask or an (H, W, 3) uint8 image, received {pixels.shape} {pixels.dtype}: convert it."
+            "Expected an (H, W) uint8 or uint16 mask or an (H, W, 3) uint8 image, "
+            f"received {pixels.shape} {pixels.dtype}: convert it."
         )
     mask = pixels.ndim == 2
     options = [cv2.IMWRITE_PNG_COMPRESSION, 4]
-    if mask and pixels.dtype == np.uint8:  # indices pack as well without filters, at half the time of writing and two thirds of reading
+    if (
+        mask and pixels.dtype == np.uint8
+        # indices pack as well without filters, at half the time of writing and two thirds of
+        # reading
+    ):
         options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
-    ok, data = cv2.imencode(".png", np.ascontiguousarray(pixels if mask else pixels[:, :, ::-1]), options)
+    ok, data = cv2.imencode(
+        ".png", np.ascontiguousarray(pixels if mask else pixels[:, :, ::-1]), options
+    )
     if not ok:
-        raise SegcoreError(f"An array of shape {pixels.shape} could not be written as PNG: check its size.")
+        raise SegcoreError(
+            f"An array of shape {pixels.shape} could not be written as PNG: check its size."
+        )
     return data.tobytes()
 
 

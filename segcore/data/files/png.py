@@ -16,7 +16,9 @@ MAX_PIXELS = 100_000_000
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LOOKED_AT = 2048
-_MODES = {(8, 0): "L", (16, 0): "I;16", (8, 2): "RGB", (8, 4): "LA", (8, 6): "RGBA"} | {(bits, 3): "P" for bits in (1, 2, 4, 8)}
+_MODES = {(8, 0): "L", (16, 0): "I;16", (8, 2): "RGB", (8, 4): "LA", (8, 6): "RGBA"} | {
+    (bits, 3): "P" for bits in (1, 2, 4, 8)
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ def read_png_header(path: Path) -> PngHeader | None:
         path: The file.
 
     Returns:
-        The header; None for whatever else (absence, damage, excess, unusual pixels, a note on how to turn it), for Pillow to judge.
+        The header; None for whatever else (absence, damage, excess, unusual pixels, a note on how
+        to turn it), for Pillow to judge.
     """
     try:
         with open(path, "rb", buffering=0) as file:
@@ -70,7 +73,8 @@ def decode_grey(path: Path) -> npt.NDArray[Any] | None:
         path: The file.
 
     Returns:
-        (H, W) uint8 or uint16; None for whatever else, absence, damage and excess included, for Pillow to judge.
+        (H, W) uint8 or uint16; None for whatever else, absence, damage and excess included, for
+        Pillow to judge.
     """
     data, size = _read(path, {(8, _GREY), (16, _GREY)})  # fewer bits would be stretched to 0..255
     pixels = None if data is None else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
@@ -87,17 +91,29 @@ def decode_rgb(path: Path) -> npt.NDArray[np.uint8] | None:
         (H, W, 3) uint8 in the order **blue, green, red**; None as :func:`decode_grey`.
     """
     data, size = _read(path, {(8, _RGB), (8, _RGBA)})
-    pixels = None if data is None else cv2.imdecode(data, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.asarray(pixels, np.uint8) if pixels is not None and pixels.shape == (*size, 3) else None
+    pixels = (
+        None
+        if data is None
+        else cv2.imdecode(data, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
+    )
+    return (
+        np.asarray(pixels, np.uint8) if pixels is not None and pixels.shape == (*size, 3) else None
+    )
 
 
-def _read(path: Path, kinds: set[tuple[int, int]]) -> tuple[npt.NDArray[np.uint8] | None, tuple[int, int]]:
+def _read(
+    path: Path, kinds: set[tuple[int, int]]
+) -> tuple[npt.NDArray[np.uint8] | None, tuple[int, int]]:
     """Read a file if it is a PNG of one of the kinds (bits, colour type) and of a size that is decoded; and that size."""
     try:
         with open(path, "rb") as file:
             start = file.read(32)
             width, height = int.from_bytes(start[16:20], "big"), int.from_bytes(start[20:24], "big")
-            fits = start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) > 26 and (start[24], start[25]) in kinds
+            fits = (
+                start.startswith(b"\x89PNG\r\n\x1a\n")
+                and len(start) > 26
+                and (start[24], start[25]) in kinds
+            )
             if not fits or width * height > MAX_PIXELS:
                 return None, (height, width)
             file.seek(0)

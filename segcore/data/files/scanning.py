@@ -34,7 +34,8 @@ def scan(
     Args:
         work: What is done to one item; for a process pool it and its results must be picklable.
         items: The items.
-        executor: Threads, processes or a cluster client's executor; None for threads of its own, one a core.
+        executor: Threads, processes or a cluster client's executor; None for threads of its own,
+            one a core.
         progress: Called after each chunk.
         what: Word for ``progress``.
 
@@ -43,7 +44,9 @@ def scan(
     """
     chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
     own = ThreadPoolExecutor(os.cpu_count() or 1) if executor is None else nullcontext(executor)
-    most = 4 * max(os.cpu_count() or 1, getattr(executor, "width", 0))  # a cluster's executor says how wide it is
+    most = 4 * max(
+        os.cpu_count() or 1, getattr(executor, "width", 0)
+    )  # a cluster's executor says how wide it is
     done = 0
     with own as pool:
         pending: deque[Future[list[Result]]] = deque()

@@ -1,7 +1,8 @@
 """Images from strangers: judged before a pixel is decoded, and kept as nothing but pixels.
 
-What is accepted is decoded and written anew as a PNG, so whatever else a file carried (a second file behind the picture, a script in
-its notes, a colour profile) goes no further. Each refused file has one sentence; the others are processed.
+What is accepted is decoded and written anew as a PNG, so whatever else a file carried (a second
+file behind the picture, a script in its notes, a colour profile) goes no further. Each refused file
+has one sentence; the others are processed.
 """
 
 import io
@@ -17,7 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.files.bands import HIGH, LOW, limits_of, picked_bands, read_sound, to_bytes
-from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference, georeference_of, is_available, open_raster
+from segcore.data.files.georeference import (
+    RASTER_SUFFIXES,
+    Georeference,
+    georeference_of,
+    is_available,
+    open_raster,
+)
 from segcore.data.files.images import FORMATS, IMAGE_SUFFIXES, open_stream, to_rgb
 from segcore.errors import SegcoreError
 
@@ -42,7 +49,9 @@ _SUFFIXES: dict[bytes, tuple[str, ...]] = {
 }
 """First bytes, as in ``image_files.FORMATS``, and the endings that go with them."""
 
-_MARKUP = re.compile(rb"<script|<!doctype html|<html[\s>]|<\?php[\s]|<svg[\s>]+xmlns", re.IGNORECASE)
+_MARKUP = re.compile(
+    rb"<script|<!doctype html|<html[\s>]|<\?php[\s]|<svg[\s>]+xmlns", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,10 @@ class Accepted:
         id: Safe as a file name without ending; unique among those accepted together.
         name: The sender's name without folders.
         image: (H, W, 3) uint8 RGB.
-        georeference: Where on Earth it lies, where it is a GeoTIFF that says so and rasterio is installed; else None.
-        stretched: What of its values became 0 to 255, in words, where it held other than bytes; else "".
+        georeference: Where on Earth it lies, where it is a GeoTIFF that says so and rasterio is
+            installed; else None.
+        stretched: What of its values became 0 to 255, in words, where it held other than bytes;
+            else "".
     """
 
     id: str
@@ -106,13 +117,20 @@ def judge(uploads: Iterable[Upload], limit: int = MAX_FILES) -> Iterator[Accepte
     for position, upload in enumerate(uploads):
         shown = _shown(upload.name)
         if position >= limit:
-            yield Refused(shown, f"Expected at most {limit} images at a time, received more: send {shown} with the next ones.")
+            yield Refused(
+                shown,
+                (
+                    f"Expected at most {limit} images at a time, received more: send {shown} "
+                    "with the next ones."
+                ),
+            )
             continue
         try:
             check_name(upload.name)
             if upload.size > MAX_BYTES:
                 raise SegcoreError(
-                    f"Expected at most {MAX_BYTES // 1_000_000} MB, received {shown} with {upload.size / 1e6:.0f} MB: make it smaller."
+                    f"Expected at most {MAX_BYTES // 1_000_000} MB, received {shown} with "
+                    f"{upload.size / 1e6:.0f} MB: make it smaller."
                 )
             data = upload.read()
             image, lies, stretched = _opened(data, upload.name)
@@ -128,15 +146,25 @@ def check_name(name: str) -> None:
     """Refuse the name of a file that leads out of a folder or hides something.
 
     Raises:
-        SegcoreError: It is absolute, climbs, holds a backslash, a drive or a control character, is hidden or too long, or is not named
-            like an image.
+        SegcoreError: It is absolute, climbs, holds a backslash, a drive or a control character, is
+            hidden or too long, or is not named like an image.
     """
     path = PurePosixPath(name)
-    hostile = re.search(r"[\x00-\x1f\x7f\\:]", name) or path.is_absolute() or ".." in path.parts or len(name) > 255
+    hostile = (
+        re.search(r"[\x00-\x1f\x7f\\:]", name)
+        or path.is_absolute()
+        or ".." in path.parts
+        or len(name) > 255
+    )
     if hostile or not path.name or path.name.startswith("."):
-        raise SegcoreError(f"Expected a plain file name, received {_shown(name)!r}: rename the file.")
+        raise SegcoreError(
+            f"Expected a plain file name, received {_shown(name)!r}: rename the file."
+        )
     if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise SegcoreError(f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {_shown(path.name)}: convert or remove it.")
+        raise SegcoreError(
+            "Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received "
+            f"{_shown(path.name)}: convert or remove it."
+        )
 
 
 def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
@@ -150,7 +178,8 @@ def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        SegcoreError: The content is no image, another one than the name says, something else besides, too large, or damaged.
+        SegcoreError: The content is no image, another one than the name says, something else
+            besides, too large, or damaged.
     """
     check_content(data, name)
     with open_stream(io.BytesIO(data), _shown(PurePosixPath(name).name), MAX_PIXELS) as image:
@@ -167,13 +196,20 @@ def check_content(data: bytes, name: str) -> None:
     magic = next((magic for magic, _ in FORMATS if data.startswith(magic)), None)
     if magic is None:
         raise SegcoreError(
-            f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {shown} with other content: convert or remove it."
+            f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {shown} "
+            "with other content: convert or remove it."
         )
     if suffix not in _SUFFIXES[magic]:
-        raise SegcoreError(f"Expected {shown} to be what its ending says, received a file of the kind {_SUFFIXES[magic][0]}: rename it.")
+        raise SegcoreError(
+            f"Expected {shown} to be what its ending says, received a file of the kind "
+            f"{_SUFFIXES[magic][0]}: rename it."
+        )
     second = _second_nature(data)
     if second:
-        raise SegcoreError(f"Expected an image and nothing else, received {shown}, which is {second} too: open it and save it anew.")
+        raise SegcoreError(
+            f"Expected an image and nothing else, received {shown}, which is {second} too: "
+            "open it and save it anew."
+        )
 
 
 def _opened(data: bytes, name: str) -> tuple[npt.NDArray[np.uint8], Georeference | None, str]:
@@ -203,11 +239,15 @@ def _opened(data: bytes, name: str) -> tuple[npt.NDArray[np.uint8], Georeference
 def _unfit(raster: Any, shown: str) -> str:
     """Why a raster's bands are no picture, or too much to decode; or ""."""
     if any("complex" in kind for kind in raster.dtypes):
-        return f"Expected bands of real numbers, received {shown} with complex ones: take their absolute values."
+        return (
+            f"Expected bands of real numbers, received {shown} with complex ones: take their "
+            "absolute values."
+        )
     pixels, size = raster.width * raster.height, max(np.dtype(d).itemsize for d in raster.dtypes)
     if pixels > MAX_PIXELS:
         return (
-            f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {shown} with {raster.width} x {raster.height}: "
+            f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received "
+            f"{shown} with {raster.width} x {raster.height}: "
             "cut it into tiles."
         )
     if pixels * raster.count * size > MAX_RASTER_BYTES:
@@ -226,7 +266,10 @@ def _stretched(raster: Any) -> tuple[npt.NDArray[np.uint8], str]:
         return to_bytes(raster.read(list(picked)), raster.nodata, None), f"{bands} shown"
     limits = limits_of(read_sound(raster, picked))
     shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
-    said = f"{bands} hold{'s' * (len(picked) == 1)} no bytes: {shown}, percentiles {LOW:g} and {HIGH:g}, became 0 to 255"
+    said = (
+        f"{bands} hold{'s' * (len(picked) == 1)} no bytes: {shown}, percentiles {LOW:g} and "
+        f"{HIGH:g}, became 0 to 255"
+    )
     return to_bytes(raster.read(list(picked)), raster.nodata, limits), said
 
 
@@ -246,20 +289,35 @@ def uploads_of(path: Path) -> list[Upload]:
         SegcoreError: There is no such file or folder, or it holds no image.
     """
     if not path.exists():
-        raise SegcoreError(f"Expected a folder of images or one image, found nothing at {path}: check the path.")
+        raise SegcoreError(
+            f"Expected a folder of images or one image, found nothing at {path}: check the path."
+        )
     try:
-        files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        files = (
+            [path]
+            if path.is_file()
+            else sorted(
+                p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+            )
+        )
         found = [Upload(file.name, file.read_bytes, file.stat().st_size) for file in files]
     except OSError as error:
-        raise SegcoreError(f"The folder {path} cannot be read ({error.strerror}): choose another.") from error
+        raise SegcoreError(
+            f"The folder {path} cannot be read ({error.strerror}): choose another."
+        ) from error
     if not found:
-        raise SegcoreError(f"Expected images in {path}, found none: choose the folder that holds them.")
+        raise SegcoreError(
+            f"Expected images in {path}, found none: choose the folder that holds them."
+        )
     return found
 
 
 def _stem(name: str) -> str:
     """A file name's stem with everything but letters, digits, "-" and "_" made a "_"."""
-    return re.sub(r"[^\w-]+", "_", PurePosixPath(name).stem, flags=re.ASCII).strip("_-")[:60] or "image"
+    return (
+        re.sub(r"[^\w-]+", "_", PurePosixPath(name).stem, flags=re.ASCII).strip("_-")[:60]
+        or "image"
+    )
 
 
 def _free(stem: str, taken: set[str]) -> str:
@@ -271,4 +329,6 @@ def _free(stem: str, taken: set[str]) -> str:
 
 def _shown(name: str) -> str:
     """A name short enough for a sentence, without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f]", "?", name if len(name) <= 80 else f"{name[:60]}...{name[-15:]}")
+    return re.sub(
+        r"[\x00-\x1f\x7f]", "?", name if len(name) <= 80 else f"{name[:60]}...{name[-15:]}"
+    )

@@ -36,7 +36,9 @@ class Form:
     tables: Callable[[Dataset, Path, list[Any]], None]
 
 
-def export_dataset(dataset: Dataset, destination: Path, form: str = "index", progress: Progress | None = None) -> Path:
+def export_dataset(
+    dataset: Dataset, destination: Path, form: str = "index", progress: Progress | None = None
+) -> Path:
     """Write a data set in a form that other tools, and Segscope's importer, read.
 
     Args:
@@ -49,19 +51,25 @@ def export_dataset(dataset: Dataset, destination: Path, form: str = "index", pro
         The folder.
 
     Raises:
-        SegcoreError: The form is unknown, the folder exists, or a file cannot be read; nothing is left behind then.
+        SegcoreError: The form is unknown, the folder exists, or a file cannot be read; nothing is
+            left behind then.
     """
     if form not in FORMS:
         raise unknown("export form", form, FORMS)
     destination = Path(destination)
     if destination.exists():
-        raise SegcoreError(f"Expected a new folder to export to, received {destination}, which exists: choose another.")
+        raise SegcoreError(
+            f"Expected a new folder to export to, received {destination}, which exists: "
+            "choose another."
+        )
     partial_folder = destination.with_name(f".{destination.name}.partial")
     shutil.rmtree(partial_folder, ignore_errors=True)
     try:
         samples = [sample for sample in dataset.samples if sample.mask is not None]
         write = partial(FORMS[form].sample, dataset, partial_folder)
-        FORMS[form].tables(dataset, partial_folder, list(scan(write, samples, None, progress, "exporting")))
+        FORMS[form].tables(
+            dataset, partial_folder, list(scan(write, samples, None, progress, "exporting"))
+        )
         partial_folder.rename(destination)
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
@@ -75,7 +83,9 @@ def void_class(dataset: Dataset) -> LabelClass:
         return labels.ignored[0]
     taken = set(labels.class_ids)
     free = next(i for i in (255, *range(65536)) if i not in taken)
-    name = next(n for n in ("void", "ignored pixels", f"void {free}") if n not in labels.class_names)
+    name = next(
+        n for n in ("void", "ignored pixels", f"void {free}") if n not in labels.class_names
+    )
     return LabelClass(free, name, (0, 0, 0))
 
 
@@ -98,7 +108,10 @@ def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
     except OSError as error:
         if os.access(source, os.R_OK):
             raise  # it is the target that takes no more, and the door says so
-        raise SegcoreError(f"The image {source} cannot be copied ({error.strerror}): put it back or import the data set again.") from error
+        raise SegcoreError(
+            f"The image {source} cannot be copied ({error.strerror}): put it back or "
+            "import the data set again."
+        ) from error
     return target
 
 
@@ -119,7 +132,9 @@ def _index_tables(dataset: Dataset, folder: Path, results: list[Any]) -> None:
     scored = [(c.id, c.name, color_to_hex(c.color), "false") for c in dataset.label_set.classes]
     void = void_class(dataset)
     ignored = [void, *(c for c in dataset.label_set.ignored if c != void)]
-    _write_classes(folder, [*scored, *((c.id, c.name, color_to_hex(c.color), "true") for c in ignored)])
+    _write_classes(
+        folder, [*scored, *((c.id, c.name, color_to_hex(c.color), "true") for c in ignored)]
+    )
 
 
 def _flat(sample: Sample) -> str:
@@ -128,7 +143,10 @@ def _flat(sample: Sample) -> str:
 
 def _voc_sample(dataset: Dataset, folder: Path, sample: Sample) -> tuple[str, str]:
     if dataset.label_set.num_classes > 255:
-        raise SegcoreError(f"Expected at most 255 classes for palette masks, received {dataset.label_set.num_classes}: export as 'index'.")
+        raise SegcoreError(
+            "Expected at most 255 classes for palette masks, received "
+            f"{dataset.label_set.num_classes}: export as 'index'."
+        )
     _copy_image(dataset, sample, folder / "JPEGImages" / _flat(sample))
     palette = np.zeros((256, 3), np.uint8)
     palette[: dataset.label_set.num_classes] = dataset.label_set.colors
@@ -141,8 +159,12 @@ def _voc_tables(dataset: Dataset, folder: Path, results: list[Any]) -> None:
     names = {"train": "train", "validation": "val", "test": "test", "": "trainval"}
     for split in sorted({split for _, split in results}):
         listed = "\n".join(stem for stem, own in results if own == split)
-        write_bytes(folder / f"ImageSets/Segmentation/{names.get(split, split)}.txt", f"{listed}\n".encode())
-    rows = [(i, c.name, color_to_hex(c.color), "false") for i, c in enumerate(dataset.label_set.classes)]
+        write_bytes(
+            folder / f"ImageSets/Segmentation/{names.get(split, split)}.txt", f"{listed}\n".encode()
+        )
+    rows = [
+        (i, c.name, color_to_hex(c.color), "false") for i, c in enumerate(dataset.label_set.classes)
+    ]
     _write_classes(folder, [*rows, (255, void_class(dataset).name, "", "true")])
 
 
@@ -151,26 +173,46 @@ def _coco_sample(dataset: Dataset, folder: Path, sample: Sample) -> dict[str, An
     image = _copy_image(dataset, sample, folder / split / sample.id)
     mask = dataset.read_mask(sample)
     labels = dataset.label_set
-    table = np.zeros((labels.ignore_index + 1, 3), np.uint8)  # segment id = index + 1 = R + 256 G; 0 is void
+    table = np.zeros(
+        (labels.ignore_index + 1, 3), np.uint8
+    )  # segment id = index + 1 = R + 256 G; 0 is void
     segments = np.arange(1, labels.num_classes + 1)
     table[: labels.num_classes, 0], table[: labels.num_classes, 1] = segments & 255, segments >> 8
     png = f"{_flat(sample)}.png"
-    write_bytes(folder / f"annotations/panoptic_{split}" / png, encode_png(np.ascontiguousarray(table[mask])))
+    write_bytes(
+        folder / f"annotations/panoptic_{split}" / png,
+        encode_png(np.ascontiguousarray(table[mask])),
+    )
     counts = np.bincount(mask.ravel(), minlength=labels.num_classes)[: labels.num_classes]
     info = [
-        {"id": int(i) + 1, "category_id": labels.classes[i].id, "area": int(counts[i]), "iscrowd": 0} for i in np.flatnonzero(counts)
+        {
+            "id": int(i) + 1,
+            "category_id": labels.classes[i].id,
+            "area": int(counts[i]),
+            "iscrowd": 0,
+        }
+        for i in np.flatnonzero(counts)
     ]
     name = image.relative_to(folder / split).as_posix()
     return {"split": split, "file": name, "png": png, "size": mask.shape, "segments": info}
 
 
 def _coco_tables(dataset: Dataset, folder: Path, results: list[Any]) -> None:
-    categories = [{"id": c.id, "name": c.name, "isthing": 0, "color": list(c.color)} for c in dataset.label_set.classes]
+    categories = [
+        {"id": c.id, "name": c.name, "isthing": 0, "color": list(c.color)}
+        for c in dataset.label_set.classes
+    ]
     for split in sorted({row["split"] for row in results}):
         rows = list(enumerate(row for row in results if row["split"] == split))
         data = {
-            "images": [{"id": n, "file_name": r["file"], "height": r["size"][0], "width": r["size"][1]} for n, r in rows],
-            "annotations": [{"image_id": n, "file_name": r["png"], "segments_info": r["segments"]} for n, r in rows],
+            "images": [
+                {"id": n, "file_name": r["file"], "height": r["size"][0], "width": r["size"][1]}
+                for n, r in rows
+            ],
+            "annotations": [
+                {"image_id": n, "file_name": r["png"], "segments_info": r["segments"]}
+                for n, r in rows
+            ],
             "categories": categories,
         }
         write_bytes(folder / f"annotations/panoptic_{split}.json", json.dumps(data).encode())

@@ -21,19 +21,27 @@ def read_label_set(path: Path) -> LabelSet:
     """Read a class table as a label set; ids that it does not give count up from 0.
 
     Args:
-        path: A file as :func:`segcore.data.formats.importers.class_tables.read_class_table` takes it.
+        path: A file as :func:`segcore.data.formats.importers.class_tables.read_class_table` takes
+            it.
 
     Raises:
         SegcoreError: It is absent, is no class table, or declares no class that is scored.
     """
     if not path.is_file():
-        raise SegcoreError(f"Expected a class table at {path}, found no file: name a CSV with the columns id and name.")
+        raise SegcoreError(
+            f"Expected a class table at {path}, found no file: name a CSV with the columns "
+            "id and name."
+        )
     rows = read_class_table(path)
     colors = default_colors(len(rows))
     classes = [
-        (LabelClass(i if row.id is None else row.id, row.name, row.color or colors[i]), row.ignore) for i, row in enumerate(rows)
+        (LabelClass(i if row.id is None else row.id, row.name, row.color or colors[i]), row.ignore)
+        for i, row in enumerate(rows)
     ]
-    return LabelSet(tuple(c for c, ignored in classes if not ignored), tuple(c for c, ignored in classes if ignored))
+    return LabelSet(
+        tuple(c for c, ignored in classes if not ignored),
+        tuple(c for c, ignored in classes if ignored),
+    )
 
 
 @dataclass(frozen=True)
@@ -59,13 +67,19 @@ class MaskFolders:
         """Read one pair: (H, W) class indices or ``ignore_index``, true and predicted, of one size.
 
         Raises:
-            SegcoreError: A file is damaged, the sizes differ, or a value is the id or colour of no class.
+            SegcoreError: A file is damaged, the sizes differ, or a value is the id or colour of no
+                class.
         """
-        true, predicted = self._indices(self.true_paths[name]), self._indices(self.predicted_paths[name])
+        true, predicted = (
+            self._indices(self.true_paths[name]),
+            self._indices(self.predicted_paths[name]),
+        )
         if true.shape != predicted.shape:
             raise SegcoreError(
-                f"Expected a predicted mask of {true.shape[0]} x {true.shape[1]} pixels (height x width) for {name!r}, received "
-                f"{predicted.shape[0]} x {predicted.shape[1]}: save predictions at the true masks' size."
+                f"Expected a predicted mask of {true.shape[0]} x {true.shape[1]} pixels "
+                f"(height x width) for {name!r}, received "
+                f"{predicted.shape[0]} x {predicted.shape[1]}: save predictions at the "
+                "true masks' size."
             )
         return true, predicted
 
@@ -76,12 +90,17 @@ class MaskFolders:
     @cached_property
     def _by_id(self) -> npt.NDArray[np.int32]:
         """Class index of each id 0..65535, -1 for none."""
-        return self._table(1 << 16, [(c.id, index) for c, index in self._index_of_class() if 0 <= c.id < 1 << 16])
+        return self._table(
+            1 << 16, [(c.id, index) for c, index in self._index_of_class() if 0 <= c.id < 1 << 16]
+        )
 
     @cached_property
     def _by_color(self) -> npt.NDArray[np.int32]:
         """Class index of each colour 0xrrggbb, -1 for none."""
-        return self._table(1 << 24, [(int(color_to_hex(c.color)[1:], 16), index) for c, index in self._index_of_class()])
+        return self._table(
+            1 << 24,
+            [(int(color_to_hex(c.color)[1:], 16), index) for c, index in self._index_of_class()],
+        )
 
     @staticmethod
     def _table(length: int, entries: list[tuple[int, int]]) -> npt.NDArray[np.int32]:
@@ -102,7 +121,10 @@ class MaskFolders:
         if indices.min(initial=0) < 0:
             strange = int(values[indices < 0][0])
             shown = f"#{strange:06x}" if what == "colour" else str(strange)
-            raise SegcoreError(f"Expected {what}s that the class table declares in {path.name}, received {shown}: declare it or map it.")
+            raise SegcoreError(
+                f"Expected {what}s that the class table declares in {path.name}, received "
+                f"{shown}: declare it or map it."
+            )
         return indices.astype(self.label_set.mask_dtype)
 
 
@@ -110,7 +132,8 @@ def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolde
     """Match the masks of two folders by their paths below them, without suffix.
 
     Args:
-        truth: Folder of true masks: class ids in one channel, palette PNGs, or the class table's colours.
+        truth: Folder of true masks: class ids in one channel, palette PNGs, or the class table's
+            colours.
         prediction: Folder of predicted masks, likewise.
         classes: The class table.
 
@@ -122,7 +145,8 @@ def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolde
     missing = [name for name in true if name not in predicted]
     if missing:
         raise SegcoreError(
-            f"Expected a predicted mask for each of {len(true)} true masks, {len(missing)} are missing in {prediction}, "
+            f"Expected a predicted mask for each of {len(true)} true masks, {len(missing)} "
+            f"are missing in {prediction}, "
             f"for example {missing[0]!r}: predict them, or leave them out of {truth}."
         )
     return MaskFolders(label_set, true, {name: predicted[name] for name in true})
@@ -131,13 +155,18 @@ def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolde
 def _masks_below(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise SegcoreError(f"Expected a folder of masks, found none at {folder}: check the path.")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    files = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+    )
     if not files:
         raise SegcoreError(f"Expected masks in {folder}, found no image file: check the path.")
     found: dict[str, Path] = {}
     for path in files:
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise SegcoreError(f"Expected one mask of each name in {folder}, found {found[name].name} and {path.name}: remove one.")
+            raise SegcoreError(
+                f"Expected one mask of each name in {folder}, found {found[name].name} and "
+                f"{path.name}: remove one."
+            )
         found[name] = path
     return found

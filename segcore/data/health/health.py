@@ -14,7 +14,12 @@ import numpy.typing as npt
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.scanning import Progress
 from segcore.data.health.image_hashes import Hashes, hash_images, near_groups
-from segcore.data.health.sequences import SharedSequence, find_sequences, neighbours, shared_sequences
+from segcore.data.health.sequences import (
+    SharedSequence,
+    find_sequences,
+    neighbours,
+    shared_sequences,
+)
 from segcore.data.statistics.statistics import ClassStatistics
 
 NEAR_BITS = 6
@@ -39,7 +44,8 @@ class Finding:
         samples: Ids of the samples it concerns; those that belong together stand together.
         what: One sentence: what was found.
         mend: What to do about it.
-        pairs: Some pairs of these samples (or one of them and its neighbour) to be seen side by side.
+        pairs: Some pairs of these samples (or one of them and its neighbour) to be seen side by
+            side.
     """
 
     check: str
@@ -51,7 +57,13 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"check", "level", "samples", "what", "mend", "pairs"}``."""
-        told = {"check": self.check, "level": self.level, "samples": list(self.samples), "what": self.what, "mend": self.mend}
+        told = {
+            "check": self.check,
+            "level": self.level,
+            "samples": list(self.samples),
+            "what": self.what,
+            "mend": self.mend,
+        }
         return told | {"pairs": [list(pair) for pair in self.pairs]}
 
 
@@ -73,11 +85,16 @@ class Evidence:
 
     def ids(self, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:
         """Ids of the chosen samples, (N,) bool."""
-        return tuple(sample.id for sample, take in zip(self.dataset.samples, chosen, strict=True) if take)
+        return tuple(
+            sample.id for sample, take in zip(self.dataset.samples, chosen, strict=True) if take
+        )
 
 
 def check_health(
-    dataset: Dataset, statistics: ClassStatistics, executor: Executor | None = None, progress: Progress | None = None
+    dataset: Dataset,
+    statistics: ClassStatistics,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> list[Finding]:
     """Run every check of :data:`CHECKS`.
 
@@ -101,7 +118,9 @@ def _of_every_sample(dataset: Dataset, statistics: ClassStatistics) -> ClassStat
     rows = {sample_id: row for row, sample_id in enumerate(statistics.sample_ids)}
     nowhere = len(rows)
     order = np.array([rows.get(sample.id, nowhere) for sample in dataset.samples], np.intp)
-    counts = np.concatenate([statistics.counts, np.zeros((1, dataset.label_set.num_classes), np.int64)])[order]
+    counts = np.concatenate(
+        [statistics.counts, np.zeros((1, dataset.label_set.num_classes), np.int64)]
+    )[order]
     ignored = np.append(statistics.ignored, 0)[order]
     ids, splits = tuple(s.id for s in dataset.samples), tuple(s.split for s in dataset.samples)
     return replace(statistics, sample_ids=ids, splits=splits, counts=counts, ignored=ignored)
@@ -133,8 +152,15 @@ def find_left_out(evidence: Evidence) -> list[Finding]:
 def find_unreadable(evidence: Evidence) -> list[Finding]:
     """Images that cannot be read any more."""
     ids = evidence.ids(~evidence.readable)
-    what = f"{_some(len(ids), 'image')} that cannot be read: moved, removed or damaged after the import"
-    return [Finding("unreadable", "problem", ids, what, "put them back, or import again")] if ids else []
+    what = (
+        f"{_some(len(ids), 'image')} that cannot be read: moved, removed or damaged after the "
+        "import"
+    )
+    return (
+        [Finding("unreadable", "problem", ids, what, "put them back, or import again")]
+        if ids
+        else []
+    )
 
 
 def find_bare_masks(evidence: Evidence) -> list[Finding]:
@@ -147,13 +173,40 @@ def find_bare_masks(evidence: Evidence) -> list[Finding]:
     found = []
     if empty.any():
         what = f"{_some(int(empty.sum()), 'mask')} without a labelled pixel"
-        found.append(Finding("bare_masks", "warning", evidence.ids(empty), what, "label them or leave them out, they teach nothing"))
+        found.append(
+            Finding(
+                "bare_masks",
+                "warning",
+                evidence.ids(empty),
+                what,
+                "label them or leave them out, they teach nothing",
+            )
+        )
     if single.any():
-        what = f"{_some(int(single.sum()), 'mask')} with one class only (at least {SINGLE_CLASS_SHARE:.1%} of the labelled pixels)"
-        found.append(Finding("bare_masks", "note", evidence.ids(single), what, "look whether their labels are complete"))
+        what = (
+            f"{_some(int(single.sum()), 'mask')} with one class only (at least "
+            f"{SINGLE_CLASS_SHARE:.1%} of the labelled pixels)"
+        )
+        found.append(
+            Finding(
+                "bare_masks",
+                "note",
+                evidence.ids(single),
+                what,
+                "look whether their labels are complete",
+            )
+        )
     if not has_mask.all():
         what = f"{_some(int((~has_mask).sum()), 'image')} without a mask"
-        found.append(Finding("bare_masks", "note", evidence.ids(~has_mask), what, "they can be predicted, not trained on or scored"))
+        found.append(
+            Finding(
+                "bare_masks",
+                "note",
+                evidence.ids(~has_mask),
+                what,
+                "they can be predicted, not trained on or scored",
+            )
+        )
     return found
 
 
@@ -165,17 +218,34 @@ def find_duplicates(evidence: Evidence) -> list[Finding]:
     textured = np.flatnonzero(evidence.readable & (bits >= NEAR_BITS) & (bits <= 64 - NEAR_BITS))
     near: dict[int, list[int]] = defaultdict(list)
     if len(textured):
-        for index, group in zip(textured.tolist(), near_groups(evidence.hashes[textured], NEAR_BITS).tolist(), strict=True):
+        for index, group in zip(
+            textured.tolist(),
+            near_groups(evidence.hashes[textured], NEAR_BITS).tolist(),
+            strict=True,
+        ):
             near[group].append(index)
     known = {frozenset(group) for group in exact}
     similar = [group for group in near.values() if len(group) > 1 and frozenset(group) not in known]
     found = []
-    for kind, groups in (("the same, byte for byte", exact), (f"nearly the same (at most {NEAR_BITS} of 64 hash bits differ)", similar)):
+    for kind, groups in (
+        ("the same, byte for byte", exact),
+        (f"nearly the same (at most {NEAR_BITS} of 64 hash bits differ)", similar),
+    ):
         leaking = [g for g in groups if len({samples[i].split for i in g} - {""}) > 1]
         quiet = [g for g in groups if g not in leaking]
         for level, chosen, where, mend in (
-            ("problem", leaking, " and stand in different splits", "keep each group in one split: scores on the others are too good"),
-            ("warning" if kind.startswith("the same") else "note", quiet, "", "keep each group in one split, or drop the copies"),
+            (
+                "problem",
+                leaking,
+                " and stand in different splits",
+                "keep each group in one split: scores on the others are too good",
+            ),
+            (
+                "warning" if kind.startswith("the same") else "note",
+                quiet,
+                "",
+                "keep each group in one split, or drop the copies",
+            ),
         ):
             ids = tuple(samples[i].id for group in chosen for i in group)
             if ids:
@@ -209,22 +279,36 @@ def find_shared_sequences(evidence: Evidence) -> list[Finding]:
     samples = evidence.dataset.samples
     sequences = find_sequences(samples, evidence.hashes, evidence.readable)
     shared = shared_sequences(samples, sequences)
-    mend = "split by whole sequences (method 'grouped', by prefix): scores on such neighbours are too good"
+    mend = (
+        "split by whole sequences (method 'grouped', by prefix): scores on such neighbours are "
+        "too good"
+    )
     found = []
     for one in shared:
-        level, what = "problem" if one.num_between else "warning", _tell(one, len(evidence.dataset.select(one.split)))
-        found.append(Finding("sequences", level, one.ids, what, mend, neighbours(samples, one, PAIRS)))
+        level, what = (
+            "problem" if one.num_between else "warning",
+            _tell(one, len(evidence.dataset.select(one.split))),
+        )
+        found.append(
+            Finding("sequences", level, one.ids, what, mend, neighbours(samples, one, PAIRS))
+        )
     return found
 
 
 def _tell(shared: SharedSequence, split_size: int) -> str:
-    every = {0: "", 1: ", every frame", 2: ", every second frame"}.get(shared.step, f", mostly every {shared.step}th frame")
+    every = {0: "", 1: ", every frame", 2: ", every second frame"}.get(
+        shared.step, f", mostly every {shared.step}th frame"
+    )
     told = (
-        f"{len(shared.ids)} of the {split_size} samples of {shared.split} are frames {shared.first} to {shared.last}{every} of the video "
+        f"{len(shared.ids)} of the {split_size} samples of {shared.split} are frames "
+        f"{shared.first} to {shared.last}{every} of the video "
         f"{shared.sequence.name!r}, which also gives {shared.num_other} samples of {shared.other}"
     )
     if shared.before is not None and shared.after is not None:
-        told += f"; they lie inside it, between the {shared.other} frames {shared.before} and {shared.after}"
+        told += (
+            f"; they lie inside it, between the {shared.other} frames {shared.before} and "
+            f"{shared.after}"
+        )
     elif shared.num_between:
         told += f"; {shared.num_between} of them lie between frames of {shared.other}"
     return told
@@ -239,17 +323,33 @@ def find_missing_classes(evidence: Evidence) -> list[Finding]:
     absent = [n for n, count in zip(names, everywhere, strict=True) if not count]
     if absent:
         what = f"no mask holds {', '.join(absent)}"
-        found.append(Finding("classes", "warning", (), what, "a network cannot learn them; check the declared ids, or leave them out"))
+        found.append(
+            Finding(
+                "classes",
+                "warning",
+                (),
+                what,
+                "a network cannot learn them; check the declared ids, or leave them out",
+            )
+        )
     for index, name in enumerate(names):
         having = [split for split in splits if images[split][index]]
         lacking = [split for split in splits if not images[split][index]]
         if not having or not lacking:
             continue
-        ids = tuple(s.id for s, n in zip(evidence.dataset.samples, evidence.statistics.counts[:, index], strict=True) if n)[:50]
+        ids = tuple(
+            s.id
+            for s, n in zip(
+                evidence.dataset.samples, evidence.statistics.counts[:, index], strict=True
+            )
+            if n
+        )[:50]
         only = "only " if len(having) == 1 else ""
         what = f"{name!r} is {only}in {' and '.join(having)}, not in {' nor '.join(lacking)}"
         level = "problem" if "train" in lacking else "warning"
-        found.append(Finding("classes", level, ids, what, "make new splits by the method 'stratified'"))
+        found.append(
+            Finding("classes", level, ids, what, "make new splits by the method 'stratified'")
+        )
     return found
 
 

@@ -26,8 +26,8 @@ Hashes = npt.NDArray[np.uint64]
 def hash_image(path: Path) -> int:
     """Return the difference hash of an image: is each cell of an 8 x 9 grey thumbnail darker than its right neighbour?
 
-    After Krawetz, "Kind of like that", 2013 (dHash). The thumbnail is the mean of each cell's pixels; a
-    JPEG is decoded at an eighth of its size.
+    After Krawetz, "Kind of like that", 2013 (dHash). The thumbnail is the mean of each cell's
+    pixels; a JPEG is decoded at an eighth of its size.
 
     Args:
         path: The image file.
@@ -41,7 +41,9 @@ def hash_image(path: Path) -> int:
     with open_image(path) as image:
         image.draft("L", (72, 64))
         turned = upright(image)
-        grey = np.asarray(turned.convert("L") if not turned.mode.startswith("I") else turned, np.float32)
+        grey = np.asarray(
+            turned.convert("L") if not turned.mode.startswith("I") else turned, np.float32
+        )
     cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     bits = cells[:, :-1] < cells[:, 1:]
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
@@ -76,12 +78,24 @@ def hash_images(
                     return kept["hashes"], kept["readable"]
         except (OSError, ValueError, KeyError, EOFError):
             file.unlink(missing_ok=True)
-    found = list(scan(partial(_hash_or_none, dataset.folder), [s.image for s in dataset.samples], executor, progress, "hashing images"))
+    found = list(
+        scan(
+            partial(_hash_or_none, dataset.folder),
+            [s.image for s in dataset.samples],
+            executor,
+            progress,
+            "hashing images",
+        )
+    )
     hashes = np.array([0 if h is None else h for h in found], np.uint64)
     readable = np.array([h is not None for h in found])
     buffer = BytesIO()
     np.savez_compressed(buffer, key=np.array(key), hashes=hashes, readable=readable)
-    with suppress(OSError):  # kept for speed only: a folder that may be read but not written can be looked at all the same
+    with suppress(
+        OSError
+        # kept for speed only: a folder that may be read but not written can be looked at all the
+        # same
+    ):
         write_bytes(file, buffer.getvalue())
     return hashes, readable
 

@@ -46,7 +46,9 @@ def frame_number(sample: Sample) -> int | None:
     return int(found[1]) if found else None
 
 
-def find_sequences(samples: tuple[Sample, ...], hashes: Hashes, readable: npt.NDArray[np.bool_]) -> list[Sequence]:
+def find_sequences(
+    samples: tuple[Sample, ...], hashes: Hashes, readable: npt.NDArray[np.bool_]
+) -> list[Sequence]:
     """Find the videos among the samples.
 
     Args:
@@ -67,7 +69,9 @@ def find_sequences(samples: tuple[Sample, ...], hashes: Hashes, readable: npt.ND
         frames.sort()
         order = np.array([index for _, index in frames])
         if len(order) >= MIN_FRAMES and _is_video(hashes[order]):
-            found.append(Sequence(name, tuple(order.tolist()), tuple(number for number, _ in frames)))
+            found.append(
+                Sequence(name, tuple(order.tolist()), tuple(number for number, _ in frames))
+            )
     return sorted(found, key=lambda s: (-len(s.indices), s.name))
 
 
@@ -109,7 +113,9 @@ class SharedSequence:
     after: int | None
 
 
-def shared_sequences(samples: tuple[Sample, ...], sequences: list[Sequence]) -> list[SharedSequence]:
+def shared_sequences(
+    samples: tuple[Sample, ...], sequences: list[Sequence]
+) -> list[SharedSequence]:
     """Find videos that stand on both sides of a split boundary.
 
     Args:
@@ -117,7 +123,8 @@ def shared_sequences(samples: tuple[Sample, ...], sequences: list[Sequence]) -> 
         sequences: Its videos.
 
     Returns:
-        One entry for each video and pair of splits; train is always the other side where it is one of the two.
+        One entry for each video and pair of splits; train is always the other side where it is one
+        of the two.
     """
     found = []
     for sequence in sequences:
@@ -152,7 +159,9 @@ def shared_sequences(samples: tuple[Sample, ...], sequences: list[Sequence]) -> 
     return found
 
 
-def neighbours(samples: tuple[Sample, ...], shared: SharedSequence, most: int) -> tuple[tuple[str, str], ...]:
+def neighbours(
+    samples: tuple[Sample, ...], shared: SharedSequence, most: int
+) -> tuple[tuple[str, str], ...]:
     """Return frames of the judged split beside the frames of the other split that are nearest in time; the closest pairs first.
 
     No frame of the other split stands in two pairs, so that pairs are of different places.
@@ -163,8 +172,16 @@ def neighbours(samples: tuple[Sample, ...], shared: SharedSequence, most: int) -
         most: Most pairs.
     """
     frames = list(zip(shared.sequence.numbers, shared.sequence.indices, strict=True))
-    own = [(number, samples[index].id) for number, index in frames if samples[index].split == shared.split]
-    theirs = [(number, samples[index].id) for number, index in frames if samples[index].split == shared.other]
+    own = [
+        (number, samples[index].id)
+        for number, index in frames
+        if samples[index].split == shared.split
+    ]
+    theirs = [
+        (number, samples[index].id)
+        for number, index in frames
+        if samples[index].split == shared.other
+    ]
     numbers = np.array([number for number, _ in theirs])
     pairs = []
     for number, sample_id in own:

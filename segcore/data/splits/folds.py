@@ -1,7 +1,7 @@
 """Folds as data sets of their own: the same files under other splits, so that every fold is trained, scored and compared like any data set.
 
-Images and masks are hard links (copies where a disk has none), so k folds need no space of their own, and relabelling or
-removing the data set they came from leaves them whole.
+Images and masks are hard links (copies where a disk has none), so k folds need no space of their
+own, and relabelling or removing the data set they came from leaves them whole.
 """
 
 import dataclasses
@@ -14,7 +14,14 @@ from pathlib import Path
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, disk_error
 
-_CACHES = ("statistics.npz", "hashes.npz", "import.json", "georeference.json", "label_maps", "tags.json")
+_CACHES = (
+    "statistics.npz",
+    "hashes.npz",
+    "import.json",
+    "georeference.json",
+    "label_maps",
+    "tags.json",
+)
 """What holds for the same pixels under any split."""
 
 _SOURCE = re.compile(r"fold (\d+) of \d+ of (.+?)(?: \(.*\))?")
@@ -44,12 +51,15 @@ def folds_of(name: str, root: Path) -> list[str]:
     return found
 
 
-def write_folds(dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: Path, how: str = "") -> list[Dataset]:
+def write_folds(
+    dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: Path, how: str = ""
+) -> list[Dataset]:
     """Write one data set for each assignment of splits: all of them, or none.
 
     Args:
         dataset: What they are folds of.
-        assigned: Sample id to split for each fold, as :func:`segcore.data.splits.splits.make_folds` gives them.
+        assigned: Sample id to split for each fold, as :func:`segcore.data.splits.splits.make_folds`
+            gives them.
         root: The folder they are written into, one folder each.
         how: How they were made, kept as a part of their source.
 
@@ -57,26 +67,39 @@ def write_folds(dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: P
         The data sets, the first fold first.
 
     Raises:
-        SegcoreError: One of that name exists, or a file of the data set is gone, or the folder cannot be written.
+        SegcoreError: One of that name exists, or a file of the data set is gone, or the folder
+            cannot be written.
     """
     targets = [root / fold_name(dataset.name, number) for number in range(1, len(assigned) + 1)]
     taken = [target.name for target in targets if target.exists()]
     if taken:
-        raise SegcoreError(f"Expected names that are free for the folds, but {taken[0]!r} exists: delete the folds made before.")
+        raise SegcoreError(
+            f"Expected names that are free for the folds, but {taken[0]!r} exists: delete "
+            "the folds made before."
+        )
     drafts = [root / f".{target.name}.part" for target in targets]
     made = []
     try:
-        for number, (draft, target, splits) in enumerate(zip(drafts, targets, assigned, strict=True), 1):
+        for number, (draft, target, splits) in enumerate(
+            zip(drafts, targets, assigned, strict=True), 1
+        ):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             _link_files(dataset, draft)
-            source = f"fold {number} of {len(assigned)} of {dataset.name}" + (f" ({how})" if how else "")
-            view = dataclasses.replace(dataset.with_splits(splits), folder=draft, name=target.name, source=source).save()
+            source = f"fold {number} of {len(assigned)} of {dataset.name}" + (
+                f" ({how})" if how else ""
+            )
+            view = dataclasses.replace(
+                dataset.with_splits(splits), folder=draft, name=target.name, source=source
+            ).save()
             made.append(dataclasses.replace(view, folder=target))
         for draft, target in zip(drafts, targets, strict=True):
             draft.replace(target)
     except FileNotFoundError as error:
-        raise SegcoreError(f"Expected every file of {dataset.name!r}, but {error.filename} cannot be read: import it again.") from error
+        raise SegcoreError(
+            f"Expected every file of {dataset.name!r}, but {error.filename} cannot be "
+            "read: import it again."
+        ) from error
     except OSError as error:
         raise disk_error("write", root, error) from error
     finally:

@@ -52,9 +52,12 @@ class MemberFolds:
         """What the members will learn from, for people."""
         samples = sum(s.split in PARTED for s in self.dataset.samples)
         first, last = self.names[0], self.names[-1]
-        state = "are there already" if self.are_written else f"are written at the start ({self.how})"
+        state = (
+            "are there already" if self.are_written else f"are written at the start ({self.how})"
+        )
         return (
-            f"The data sets {first} to {last} {state}: each of the {samples} samples of train and validation validates one member, "
+            f"The data sets {first} to {last} {state}: each of the {samples} samples of "
+            "train and validation validates one member, "
             f"{len(self.dataset.select('test'))} of test stay out of all."
         )
 
@@ -72,10 +75,16 @@ class MemberFolds:
             return
         samples = self.dataset.samples
         chosen = [place for place, sample in enumerate(samples) if sample.split in PARTED]
-        parted = dataclasses.replace(self.dataset, samples=tuple(samples[place] for place in chosen))
+        parted = dataclasses.replace(
+            self.dataset, samples=tuple(samples[place] for place in chosen)
+        )
         others = {sample.id: sample.split for sample in samples if sample.split not in PARTED}
-        drawn = make_folds(parted, self.number, self.method, SEED, counts=counts[chosen], group_by=self.group_by)
-        write_folds(self.dataset, [{**fold, **others} for fold in drawn], root, f"{self.how}, seed {SEED}")
+        drawn = make_folds(
+            parted, self.number, self.method, SEED, counts=counts[chosen], group_by=self.group_by
+        )
+        write_folds(
+            self.dataset, [{**fold, **others} for fold in drawn], root, f"{self.how}, seed {SEED}"
+        )
 
 
 def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
@@ -87,16 +96,20 @@ def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
         root: The folder in which data sets lie.
 
     Raises:
-        SegcoreError: There are fewer than two members, no test split, too few groups for as many folds, or folds that do not fit.
+        SegcoreError: There are fewer than two members, no test split, too few groups for as many
+            folds, or folds that do not fit.
     """
     if number < 2:
         raise SegcoreError(
-            f"Expected two members or more that differ by fold, received {number}: ask for five, or let them differ by seed."
+            f"Expected two members or more that differ by fold, received {number}: ask for "
+            "five, or let them differ by seed."
         )
     if "test" not in dataset.splits or not any(split in dataset.splits for split in PARTED):
         raise SegcoreError(
-            f"Expected splits train, validation and test in {dataset.name!r}, received {', '.join(dataset.splits) or 'none'}: folds part "
-            "the first two, and members are combined on the last; make such splits, or let members differ by seed."
+            f"Expected splits train, validation and test in {dataset.name!r}, received "
+            f"{', '.join(dataset.splits) or 'none'}: folds part "
+            "the first two, and members are combined on the last; make such splits, or let "
+            "members differ by seed."
         )
     written = folds_of(dataset.name, root)
     if written:
@@ -110,21 +123,34 @@ def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
     """Refuse folds that were written before and are not what members of this data set would learn on."""
     mend = f"delete the data sets {folds[0].name} to {folds[-1].name}, and they are made anew"
     if len(folds) != number:
-        raise SegcoreError(f"Expected {number} folds of {dataset.name!r}, found {len(folds)}: ask for {len(folds)} members, or {mend}.")
+        raise SegcoreError(
+            f"Expected {number} folds of {dataset.name!r}, found {len(folds)}: ask for "
+            f"{len(folds)} members, or {mend}."
+        )
     for fold in folds:
-        same = [(s.id, s.mask_digest) for s in fold.samples] == [(s.id, s.mask_digest) for s in dataset.samples]
+        same = [(s.id, s.mask_digest) for s in fold.samples] == [
+            (s.id, s.mask_digest) for s in dataset.samples
+        ]
         if not same or fold.label_set.class_ids != dataset.label_set.class_ids:
             raise SegcoreError(
-                f"Expected folds of {dataset.name!r} as it is now, but {fold.name!r} holds other samples or classes: {mend}."
+                f"Expected folds of {dataset.name!r} as it is now, but {fold.name!r} holds "
+                f"other samples or classes: {mend}."
             )
-        if [s.split in PARTED or s.split for s in fold.samples] != [s.split in PARTED or s.split for s in dataset.samples]:
-            raise SegcoreError(f"Expected folds that keep the test split of {dataset.name!r}, but {fold.name!r} has another: {mend}.")
+        if [s.split in PARTED or s.split for s in fold.samples] != [
+            s.split in PARTED or s.split for s in dataset.samples
+        ]:
+            raise SegcoreError(
+                f"Expected folds that keep the test split of {dataset.name!r}, but "
+                f"{fold.name!r} has another: {mend}."
+            )
 
 
 def _way(dataset: Dataset, number: int) -> tuple[str, str]:
     """Return method and grouping: as the splits of today were made, or as they look like where that is not known."""
     made = read_split_history(dataset)[0].partition(",")[0]
-    parted = dataclasses.replace(dataset, samples=tuple(s for s in dataset.samples if s.split in PARTED))
+    parted = dataclasses.replace(
+        dataset, samples=tuple(s for s in dataset.samples if s.split in PARTED)
+    )
     if made in METHODS and made != "grouped":
         return made, ""
     for group_by in GROUPINGS:
@@ -135,8 +161,10 @@ def _way(dataset: Dataset, number: int) -> tuple[str, str]:
             return "grouped", group_by
         if made == "grouped":
             raise SegcoreError(
-                f"Expected at least {number} groups by {group_by} in train and validation, for the splits of {dataset.name!r} keep groups "
-                f"together, received {groups}: ask for {groups} members, or let them differ by seed."
+                f"Expected at least {number} groups by {group_by} in train and validation, "
+                f"for the splits of {dataset.name!r} keep groups "
+                f"together, received {groups}: ask for {groups} members, or let them "
+                "differ by seed."
             )
     return "stratified", ""
 

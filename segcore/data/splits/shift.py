@@ -22,8 +22,8 @@ class Shift:
         mode: "pixel" or "count".
         distance: Total variation of their class shares, 0..1.
         expected: Mean distance when samples are dealt to the two splits at random.
-        p_value: Share of random deals with at least this distance, the found one counted among them; small means that the
-            splits differ by more than chance.
+        p_value: Share of random deals with at least this distance, the found one counted among
+            them; small means that the splits differ by more than chance.
         differences: (C,) share in ``second`` minus share in ``first``.
     """
 
@@ -47,9 +47,9 @@ def measure_shift(
 ) -> Shift:
     """Measure the shift between two splits by a permutation test.
 
-    p = (1 + deals with a distance at least as large) / (1 + deals). Frames of one drive resemble each
-    other, so that samples are no independent draws and p comes out too small: give ``groups`` to deal
-    whole drives.
+    p = (1 + deals with a distance at least as large) / (1 + deals). Frames of one drive resemble
+    each other, so that samples are no independent draws and p comes out too small: give ``groups``
+    to deal whole drives.
 
     Args:
         statistics: Counts of the data set.
@@ -58,27 +58,37 @@ def measure_shift(
         rng: Source of randomness.
         mode: "pixel" or "count".
         permutations: Random deals.
-        groups: Sample id to group; what a split holds of a group stays together and is dealt as one. None deals samples.
+        groups: Sample id to group; what a split holds of a group stays together and is dealt as
+            one. None deals samples.
 
     Returns:
         The shift.
 
     Raises:
-        SegcoreError: A split or the mode is unknown, a split is named twice, or a number is out of range.
+        SegcoreError: A split or the mode is unknown, a split is named twice, or a number is out of
+            range.
     """
     if first == second:
-        raise SegcoreError(f"Expected two different splits, received {first!r} twice: choose another one.")
+        raise SegcoreError(
+            f"Expected two different splits, received {first!r} twice: choose another one."
+        )
     if permutations < 1:
-        raise SegcoreError(f"Expected at least one permutation, received {permutations}: choose another number.")
+        raise SegcoreError(
+            f"Expected at least one permutation, received {permutations}: choose another number."
+        )
     parts = [statistics.select(split) for split in (first, second)]
     shares = [shares_of(part.totals(mode)) for part in parts]
     rows = np.concatenate([part.counts for part in parts]).astype(np.float64)
     if mode == "count":
         rows = (rows > 0).astype(np.float64)
     if groups is not None:
-        names = [groups.get(sample_id, sample_id) for part in parts for sample_id in part.sample_ids]
+        names = [
+            groups.get(sample_id, sample_id) for part in parts for sample_id in part.sample_ids
+        ]
         sides = np.repeat([0, 1], [part.num_samples for part in parts])
-        units, where = np.unique([f"{side} {name}" for side, name in zip(sides, names, strict=True)], return_inverse=True)
+        units, where = np.unique(
+            [f"{side} {name}" for side, name in zip(sides, names, strict=True)], return_inverse=True
+        )
         rows = np.stack([np.bincount(where, column, len(units)) for column in rows.T], 1)
         taken = sum(unit.startswith("0 ") for unit in units)
     else:
@@ -86,7 +96,15 @@ def measure_shift(
     found = earth_mover_distance(shares[0], shares[1])
     dealt = _deal(rows, taken, rng, permutations)
     p_value = (1 + int((dealt >= found - 1e-12).sum())) / (1 + permutations)
-    return Shift(first, second, mode, found, float(dealt.mean()), p_value, tuple((shares[1] - shares[0]).tolist()))
+    return Shift(
+        first,
+        second,
+        mode,
+        found,
+        float(dealt.mean()),
+        p_value,
+        tuple((shares[1] - shares[0]).tolist()),
+    )
 
 
 def _deal(rows: Floats, taken: int, rng: np.random.Generator, permutations: int) -> Floats:
@@ -99,6 +117,9 @@ def _deal(rows: Floats, taken: int, rng: np.random.Generator, permutations: int)
         np.put_along_axis(side, chosen, 1.0, axis=1)
         one = side @ rows  # (deals, C)
         two = total - one
-        one, two = one / np.maximum(one.sum(1, keepdims=True), 1e-300), two / np.maximum(two.sum(1, keepdims=True), 1e-300)
+        one, two = (
+            one / np.maximum(one.sum(1, keepdims=True), 1e-300),
+            two / np.maximum(two.sum(1, keepdims=True), 1e-300),
+        )
         out.append(np.abs(one - two).sum(1) / 2)
     return np.concatenate(out)

@@ -29,7 +29,10 @@ def group_by_prefix(sample: Sample) -> str:
     return f"{folder}/{found[1] if found else stem}".strip("/")
 
 
-GROUPINGS: dict[str, Callable[[Sample], str]] = {"folder": group_by_folder, "prefix": group_by_prefix}
+GROUPINGS: dict[str, Callable[[Sample], str]] = {
+    "folder": group_by_folder,
+    "prefix": group_by_prefix,
+}
 """What may hold samples together."""
 
 
@@ -46,35 +49,57 @@ def make_splits(
 
     Args:
         dataset: The data set; its present splits are not looked at.
-        method: A name in :data:`METHODS`: "random", "stratified" (every split gets its share of every class's pixels and images),
-            or "grouped" (samples of one folder or name prefix stay together; shares of classes are kept where groups allow).
+        method: A name in :data:`METHODS`: "random", "stratified" (every split gets its share of
+            every class's pixels and images), or "grouped" (samples of one folder or name prefix
+            stay together; shares of classes are kept where groups allow).
         fractions: Split to share; must sum to 1. None for train .7, validation .15, test .15.
         seed: Seed of the draw; the same seed gives the same splits.
-        counts: (N, C) pixels of each class by sample, in the data set's order; needed by "stratified", used by "grouped".
-        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else name prefixes.
+        counts: (N, C) pixels of each class by sample, in the data set's order; needed by
+            "stratified", used by "grouped".
+        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else
+            name prefixes.
 
     Returns:
         Sample id to split, for :meth:`Dataset.with_splits`.
 
     Raises:
-        SegcoreError: An unknown method, fractions that do not sum to 1, counts that do not fit, or too few samples or groups.
+        SegcoreError: An unknown method, fractions that do not sum to 1, counts that do not fit, or
+            too few samples or groups.
     """
     if method not in METHODS:
         raise unknown("split method", method, METHODS)
     shares = dict(fractions or {"train": 0.7, "validation": 0.15, "test": 0.15})
-    if any(share < 0 for share in shares.values()) or not np.isclose(sum(shares.values()), 1, atol=1e-6):
-        raise SegcoreError(f"Expected shares of 0 or more that sum to 1, received {shares}: correct them.")
+    if any(share < 0 for share in shares.values()) or not np.isclose(
+        sum(shares.values()), 1, atol=1e-6
+    ):
+        raise SegcoreError(
+            f"Expected shares of 0 or more that sum to 1, received {shares}: correct them."
+        )
     shares = {split: share for split, share in shares.items() if share > 0}
-    groups = groups_of(dataset, group_by) if method == "grouped" else [[i] for i in range(len(dataset.samples))]
+    groups = (
+        groups_of(dataset, group_by)
+        if method == "grouped"
+        else [[i] for i in range(len(dataset.samples))]
+    )
     if len(groups) < len(shares):
         what = "groups" if method == "grouped" else "samples"
-        raise SegcoreError(f"Expected at least {len(shares)} {what} for as many splits, received {len(groups)}: ask for fewer splits.")
+        raise SegcoreError(
+            f"Expected at least {len(shares)} {what} for as many splits, received "
+            f"{len(groups)}: ask for fewer splits."
+        )
     if method == "stratified" and counts is None:
-        raise SegcoreError("Expected class counts for stratified splits, received none: collect the statistics first.")
+        raise SegcoreError(
+            "Expected class counts for stratified splits, received none: collect the "
+            "statistics first."
+        )
     features = _features(len(dataset.samples), None if method == "random" else counts)
-    of_group = _assign(groups, features, np.array(list(shares.values())), np.random.default_rng(seed))
+    of_group = _assign(
+        groups, features, np.array(list(shares.values())), np.random.default_rng(seed)
+    )
     names = list(shares)
-    return {dataset.samples[i].id: names[of_group[g]] for g, group in enumerate(groups) for i in group}
+    return {
+        dataset.samples[i].id: names[of_group[g]] for g, group in enumerate(groups) for i in group
+    }
 
 
 def make_folds(
@@ -96,7 +121,8 @@ def make_folds(
         seed: Seed of the draw.
         counts: As in :func:`make_splits`.
         group_by: As in :func:`make_splits`.
-        hold_out: A split of today ("test") whose samples stay in it in every fold; "" parts all samples.
+        hold_out: A split of today ("test") whose samples stay in it in every fold; "" parts all
+            samples.
 
     Returns:
         k assignments; every sample that is not held out is validated exactly once.
@@ -108,14 +134,21 @@ def make_folds(
         raise SegcoreError(f"Expected 2 folds or more, received {folds}: choose 5, say.")
     held = {sample.id: hold_out for sample in dataset.select(hold_out)} if hold_out else {}
     free = np.array([sample.id not in held for sample in dataset.samples])
-    rest = replace(dataset, samples=tuple(s for s, take in zip(dataset.samples, free, strict=True) if take))
+    rest = replace(
+        dataset, samples=tuple(s for s, take in zip(dataset.samples, free, strict=True) if take)
+    )
     counts = counts[free] if counts is not None and len(counts) == len(free) else counts
     parts = {f"fold {i}": 1 / folds for i in range(folds)}
     part_of = make_splits(rest, method, parts, seed, counts=counts, group_by=group_by)
-    return [{**{s: "validation" if part == chosen else "train" for s, part in part_of.items()}, **held} for chosen in parts]
+    return [
+        {**{s: "validation" if part == chosen else "train" for s, part in part_of.items()}, **held}
+        for chosen in parts
+    ]
 
 
-def split_report(dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArray[Any]) -> list[dict[str, Any]]:
+def split_report(
+    dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArray[Any]
+) -> list[dict[str, Any]]:
     """Say how alike the splits are.
 
     Args:
@@ -124,8 +157,9 @@ def split_report(dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArra
         counts: (N, C) pixels of each class by sample, in the data set's order.
 
     Returns:
-        For each split: ``split, num_samples, share, pixel_share`` (C floats), ``images`` (C ints), and ``shift``, the total
-        variation 1/2 sum_c |p_c - q_c| between its class shares and the whole set's, 0..1.
+        For each split: ``split, num_samples, share, pixel_share`` (C floats), ``images`` (C ints),
+        and ``shift``, the total variation 1/2 sum_c |p_c - q_c| between its class shares and the
+        whole set's, 0..1.
     """
     whole = counts.sum(0) / max(1, counts.sum())
     rows = []
@@ -152,14 +186,17 @@ def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
 
     Args:
         dataset: The data set.
-        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else name prefixes.
+        group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else
+            name prefixes.
 
     Raises:
         SegcoreError: There is no such grouping.
     """
     if group_by and group_by not in GROUPINGS:
         raise unknown("grouping", group_by, GROUPINGS)
-    chosen = group_by or ("folder" if len({group_by_folder(s) for s in dataset.samples}) > 1 else "prefix")
+    chosen = group_by or (
+        "folder" if len({group_by_folder(s) for s in dataset.samples}) > 1 else "prefix"
+    )
     groups: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(dataset.samples):
         groups[GROUPINGS[chosen](sample)].append(index)
@@ -171,20 +208,27 @@ def _features(num_samples: int, counts: npt.NDArray[Any] | None) -> npt.NDArray[
     columns = [np.ones((num_samples, 1))]
     if counts is not None:
         if counts.shape[0] != num_samples:
-            raise SegcoreError(f"Expected class counts for {num_samples} samples, received {len(counts)}: collect the statistics again.")
+            raise SegcoreError(
+                f"Expected class counts for {num_samples} samples, received {len(counts)}: "
+                "collect the statistics again."
+            )
         columns += [(counts > 0).astype(float), counts.astype(float)]
     features = np.concatenate(columns, axis=1)
     return features[:, features.any(0)] / features.sum(0)[features.any(0)]
 
 
 def _assign(
-    groups: Sequence[Sequence[int]], features: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], rng: np.random.Generator
+    groups: Sequence[Sequence[int]],
+    features: npt.NDArray[np.float64],
+    shares: npt.NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
     """Place groups one by one where they are missed most, hardest first; then mend by single moves and swaps.
 
-    After Sechidis, Tsoumakas, Vlahavas: On the stratification of multi-label data, ECML PKDD 2011, with a
-    squared distance to the wished shares in place of their label-by-label rule, so that pixels and whole groups fit in as well.
-    The number of samples weighs as much as all classes together.
+    After Sechidis, Tsoumakas, Vlahavas: On the stratification of multi-label data, ECML PKDD 2011,
+    with a squared distance to the wished shares in place of their label-by-label rule, so that
+    pixels and whole groups fit in as well. The number of samples weighs as much as all classes
+    together.
 
     Returns:
         (G,) split index of each group; every split gets at least one group.
@@ -220,7 +264,9 @@ def _mend(
     """Move or swap groups, in place, while that lowers the squared excess (S, F); a few thousand tries of a few hundred partners."""
     for group in rng.permutation(len(of_group))[:TRIES]:
         own = of_group[group]
-        move = 2 * (excess - excess[own]) @ mass[group] + 2 * mass[group] @ mass[group]  # change of the squared excess, (S,)
+        move = (
+            2 * (excess - excess[own]) @ mass[group] + 2 * mass[group] @ mass[group]
+        )  # change of the squared excess, (S,)
         move[own] = 0
         target = int(np.argmin(move))
         if move[target] < -1e-12 and sizes[own] > 1:
@@ -245,6 +291,8 @@ def _mend(
 METHODS: dict[str, str] = {
     "random": "Every sample by lot.",
     "stratified": "By lot, but every split gets its share of every class.",
-    "grouped": "Whole folders, tiles or drives at a time, so that neighbours never stand on both sides.",
+    "grouped": (
+        "Whole folders, tiles or drives at a time, so that neighbours never stand on both sides."
+    ),
 }
 """The ways to make splits."""

@@ -43,7 +43,10 @@ class ImageStatistics:
 
 
 def collect_appearance(
-    dataset: Dataset, split: str | None = None, executor: Executor | None = None, progress: Progress | None = None
+    dataset: Dataset,
+    split: str | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> ImageStatistics:
     """Read the images of a split once.
 
@@ -68,11 +71,15 @@ def collect_appearance(
         square = counts @ np.arange(256) ** 2 / counts.sum(1)
         return np.concatenate([mean, np.sqrt(np.maximum(square - mean**2, 0))])
 
-    table = np.array(list(scan(measure, samples, executor, progress, "images measured"))).reshape(len(samples), 6)
+    table = np.array(list(scan(measure, samples, executor, progress, "images measured"))).reshape(
+        len(samples), 6
+    )
     return ImageStatistics(
         tuple(sample.id for sample in samples),
         tuple(sample.split for sample in samples),
-        np.array([(sample.height, sample.width) for sample in samples], np.int64).reshape(len(samples), 2),
+        np.array([(sample.height, sample.width) for sample in samples], np.int64).reshape(
+            len(samples), 2
+        ),
         table[:, :3],
         table[:, 3:],
     )

@@ -16,8 +16,9 @@ from segcore.errors import SegcoreError
 
 Floats = npt.NDArray[np.float64]
 Ground = Literal["nominal", "ordered"] | npt.NDArray[np.floating]
-"""What it costs to move a share from one class to another: 1 between any two (nominal), the number of steps between
-their positions over C - 1 (ordered), or a (C, C) matrix."""
+"""What it costs to move a share from one class to another: 1 between any two (nominal), the number
+of steps between their positions over C - 1 (ordered), or a (C, C) matrix.
+"""
 
 
 def shares_of(counts: npt.NDArray[Any]) -> Floats:
@@ -53,7 +54,8 @@ def scumble_by_sample(present: npt.NDArray[np.bool_]) -> Floats:
     """How much rare and frequent labels share each image.
 
     SCUMBLE_i = 1 - (product of IRLbl_c over c in i)^(1/|i|) / mean of IRLbl_c over c in i.
-    Charte et al., HAIS 2014; 0 where all labels are equally frequent, near 1 where a rare label stands beside frequent ones.
+    Charte et al., HAIS 2014; 0 where all labels are equally frequent, near 1 where a rare label
+    stands beside frequent ones.
 
     Args:
         present: (N, C) bool, whether the image holds the class.
@@ -121,10 +123,24 @@ class TransportDistance:
         c = len(self.target)
         ones = np.ones(c * c)
         source, sink = np.repeat(np.arange(c), c), c + np.tile(np.arange(c), c)
-        rows = csr_array((np.concatenate([ones, ones]), (np.concatenate([source, sink]), np.tile(np.arange(c * c), 2))), (2 * c, c * c))
-        result = linprog(self.ground.ravel(), A_eq=rows[:-1], b_eq=np.concatenate([shares, self.target])[:-1], method="highs")
+        rows = csr_array(
+            (
+                np.concatenate([ones, ones]),
+                (np.concatenate([source, sink]), np.tile(np.arange(c * c), 2)),
+            ),
+            (2 * c, c * c),
+        )
+        result = linprog(
+            self.ground.ravel(),
+            A_eq=rows[:-1],
+            b_eq=np.concatenate([shares, self.target])[:-1],
+            method="highs",
+        )
         if result.status != 0:
-            raise SegcoreError(f"The earth-mover distance could not be found ({result.message}): check the ground distances.")
+            raise SegcoreError(
+                f"The earth-mover distance could not be found ({result.message}): check "
+                "the ground distances."
+            )
         return float(result.fun), np.asarray(result.eqlin.marginals[:c], np.float64)
 
     def values(self, shares: Floats) -> Floats:
@@ -155,23 +171,37 @@ def build_distance(target: npt.NDArray[Any], ground: Ground = "nominal") -> Dist
     """
     t = np.asarray(target, np.float64)
     if t.ndim != 1 or not np.isfinite(t).all() or (t < 0).any() or not np.isclose(t.sum(), 1):
-        raise SegcoreError(f"Expected target shares that are not negative and sum to 1, received a sum of {t.sum():.6g}: divide by it.")
+        raise SegcoreError(
+            "Expected target shares that are not negative and sum to 1, received a sum of "
+            f"{t.sum():.6g}: divide by it."
+        )
     c = len(t)
     if isinstance(ground, str):
         if ground == "nominal":
             return LinearDistance(np.eye(c) / 2, t)
         if ground == "ordered":
             return LinearDistance(np.tril(np.ones((c, c)))[:-1] / max(c - 1, 1), t)
-        raise SegcoreError(f"Expected ground distances 'nominal', 'ordered' or a matrix, received {ground!r}: choose one of them.")
-    costs = np.asarray(ground, np.float64)
-    if costs.shape != (c, c) or not np.isfinite(costs).all() or (costs < 0).any() or np.diagonal(costs).any():
         raise SegcoreError(
-            f"Expected ground distances as a {c} x {c} matrix, not negative and 0 on the diagonal, received shape {costs.shape}: mend it."
+            "Expected ground distances 'nominal', 'ordered' or a matrix, received "
+            f"{ground!r}: choose one of them."
+        )
+    costs = np.asarray(ground, np.float64)
+    if (
+        costs.shape != (c, c)
+        or not np.isfinite(costs).all()
+        or (costs < 0).any()
+        or np.diagonal(costs).any()
+    ):
+        raise SegcoreError(
+            f"Expected ground distances as a {c} x {c} matrix, not negative and 0 on the "
+            f"diagonal, received shape {costs.shape}: mend it."
         )
     return TransportDistance(costs, t)
 
 
-def earth_mover_distance(shares: npt.NDArray[Any], target: npt.NDArray[Any] | None = None, ground: Ground = "nominal") -> float:
+def earth_mover_distance(
+    shares: npt.NDArray[Any], target: npt.NDArray[Any] | None = None, ground: Ground = "nominal"
+) -> float:
     """Earth-mover distance between two distributions over classes.
 
     For nominal classes, where every move costs 1, it is the total variation 1/2 sum |p_c - t_c|;

@@ -25,8 +25,8 @@ class InstanceStatistics:
         median_size: (C,) float64, pixels; NaN for a class that never occurs.
         largest: (C,) int64, pixels of the largest component.
         histogram: (C, 26) int64, components by size between :data:`SIZE_EDGES`.
-        heat: (C, rows, columns) float64 in 0..1: share of the samples' labelled pixels there that are of the class; 0 where
-            nothing was ever labelled.
+        heat: (C, rows, columns) float64 in 0..1: share of the samples' labelled pixels there that
+            are of the class; 0 where nothing was ever labelled.
     """
 
     sample_ids: tuple[str, ...]
@@ -37,7 +37,9 @@ class InstanceStatistics:
     heat: npt.NDArray[np.float64]
 
 
-def count_components(mask: npt.NDArray[Any], num_classes: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+def count_components(
+    mask: npt.NDArray[Any], num_classes: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
     """Find the connected components (eight neighbours) of every class.
 
     Args:
@@ -58,7 +60,9 @@ def count_components(mask: npt.NDArray[Any], num_classes: int) -> tuple[npt.NDAr
     return np.concatenate(classes), np.concatenate(sizes)
 
 
-def locate_classes(mask: npt.NDArray[Any], num_classes: int, grid: tuple[int, int]) -> npt.NDArray[np.float64]:
+def locate_classes(
+    mask: npt.NDArray[Any], num_classes: int, grid: tuple[int, int]
+) -> npt.NDArray[np.float64]:
     """Count the pixels of each class in the cells of a grid laid over the mask, each pixel weighing 1 / (H W).
 
     Args:
@@ -72,9 +76,13 @@ def locate_classes(mask: npt.NDArray[Any], num_classes: int, grid: tuple[int, in
     height, width = mask.shape
     rows = np.arange(height) * grid[0] // height
     columns = np.arange(width) * grid[1] // width
-    codes = (rows[:, None] * grid[1] + columns[None, :]) * (num_classes + 1) + np.minimum(mask, num_classes)
+    codes = (rows[:, None] * grid[1] + columns[None, :]) * (num_classes + 1) + np.minimum(
+        mask, num_classes
+    )
     counted = np.bincount(codes.ravel(), minlength=grid[0] * grid[1] * (num_classes + 1))
-    return np.moveaxis(counted.reshape(*grid, num_classes + 1)[..., :num_classes], 2, 0) / (height * width)
+    return np.moveaxis(counted.reshape(*grid, num_classes + 1)[..., :num_classes], 2, 0) / (
+        height * width
+    )
 
 
 def collect_instances(
@@ -102,13 +110,17 @@ def collect_instances(
     samples = [sample for sample in dataset.select(split) if sample.mask is not None]
     c = dataset.label_set.num_classes
 
-    def describe(sample: Sample) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    def describe(
+        sample: Sample,
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         mask = dataset.read_mask(sample)
         return (*count_components(mask, c), locate_classes(mask, c, grid))
 
     counts, heat = np.zeros((len(samples), c), np.int64), np.zeros((c, *grid))
     classes, sizes = [np.empty(0, np.intp)], [np.empty(0, np.int64)]
-    for i, (found, pixels, places) in enumerate(scan(describe, samples, executor, progress, "masks described")):
+    for i, (found, pixels, places) in enumerate(
+        scan(describe, samples, executor, progress, "masks described")
+    ):
         counts[i] = np.bincount(found, minlength=c)
         heat += places
         classes.append(found)
@@ -121,6 +133,8 @@ def collect_instances(
         counts,
         np.array([np.median(s) if len(s) else np.nan for s in by_class]),
         np.array([s.max(initial=0) for s in by_class], np.int64),
-        np.array([np.histogram(s, SIZE_EDGES)[0] for s in by_class], np.int64).reshape(c, len(SIZE_EDGES) - 1),
+        np.array([np.histogram(s, SIZE_EDGES)[0] for s in by_class], np.int64).reshape(
+            c, len(SIZE_EDGES) - 1
+        ),
         np.divide(heat, labelled, out=np.zeros_like(heat), where=labelled > 0),
     )

@@ -40,7 +40,9 @@ def count_values(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         (V,) int64, V one more than the largest value.
     """
     values, lengths = runs_of(indices)
-    return np.bincount(values, weights=lengths).astype(np.int64)  # float64 counts exactly up to 2**53
+    return np.bincount(values, weights=lengths).astype(
+        np.int64
+    )  # float64 counts exactly up to 2**53
 
 
 def _ends(flat: npt.NDArray[Any]) -> npt.NDArray[np.intp]:

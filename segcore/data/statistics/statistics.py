@@ -21,7 +21,14 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import open_image, write_bytes
 from segcore.data.files.png import decode_grey
 from segcore.data.files.scanning import Progress, scan
-from segcore.data.statistics.imbalance import earth_mover_distance, entropy_bits, label_imbalance, mean_imbalance, scumble, shares_of
+from segcore.data.statistics.imbalance import (
+    earth_mover_distance,
+    entropy_bits,
+    label_imbalance,
+    mean_imbalance,
+    scumble,
+    shares_of,
+)
 from segcore.data.statistics.mask_runs import count_values
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
@@ -48,22 +55,32 @@ def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
     else:
         with open_image(path) as image:
             eight_bits = image.mode in ("L", "P")  # Pillow's own histogram makes no array
-            counts = np.array(image.histogram(), np.int64) if eight_bits else np.bincount(np.asarray(image).ravel())
+            counts = (
+                np.array(image.histogram(), np.int64)
+                if eight_bits
+                else np.bincount(np.asarray(image).ravel())
+            )
     if len(counts) > num_values:
         if counts[num_values:].any():
-            raise SegcoreError(f"Expected mask values below {num_values}, received {len(counts) - 1} in {path.name}: import it again.")
+            raise SegcoreError(
+                f"Expected mask values below {num_values}, received {len(counts) - 1} in "
+                f"{path.name}: import it again."
+            )
         counts = counts[:num_values]
     found = np.zeros(num_values, np.int64)
     found[: len(counts)] = counts
     return found
 
 
-def _count_row(num_classes: int, ignore_index: int, path: Path) -> tuple[npt.NDArray[np.int64], int]:
+def _count_row(
+    num_classes: int, ignore_index: int, path: Path
+) -> tuple[npt.NDArray[np.int64], int]:
     counts = count_mask(path, ignore_index + 1)
     if counts[num_classes:ignore_index].any():
         strange = num_classes + int(np.flatnonzero(counts[num_classes:ignore_index])[0])
         raise SegcoreError(
-            f"Expected mask indices below {num_classes} or {ignore_index}, received {strange} in {path.name}: "
+            f"Expected mask indices below {num_classes} or {ignore_index}, received "
+            f"{strange} in {path.name}: "
             "the mask was changed after the import; import the data set again."
         )
     return counts[:num_classes], int(counts[ignore_index])
@@ -136,7 +153,15 @@ class ClassStatistics:
 
     def _rows(self, rows: npt.NDArray[np.intp]) -> "ClassStatistics":
         ids, splits = tuple(self.sample_ids[i] for i in rows), tuple(self.splits[i] for i in rows)
-        return ClassStatistics(self.dataset, self.fingerprint, self.label_set, ids, splits, self.counts[rows], self.ignored[rows])
+        return ClassStatistics(
+            self.dataset,
+            self.fingerprint,
+            self.label_set,
+            ids,
+            splits,
+            self.counts[rows],
+            self.ignored[rows],
+        )
 
     def cooccurrence(self) -> npt.NDArray[np.int64]:
         """Samples that hold both classes, (C, C) int64, symmetric; the diagonal is :attr:`images`."""
@@ -169,10 +194,11 @@ class ClassStatistics:
     def summary(self, split: str | None = None) -> dict[str, Any]:
         """Return what the ``stats`` command prints, ready for JSON.
 
-        Keys: ``dataset``, ``split`` (None for all), ``num_samples``, ``ignored_share`` (of all pixels),
+        Keys: ``dataset``, ``split`` (None for all), ``num_samples``, ``ignored_share`` (of all
+            pixels),
         ``classes`` (``id, name, pixels, pixel_share, images``; shares are of labelled pixels) and ``imbalance``
-        (``pixel`` and ``count``, each ``earth_mover_distance`` from uniform and ``mean_ir``; ``scumble``). A figure that does
-        not exist (nothing was labelled) is None.
+        (``pixel`` and ``count``, each ``earth_mover_distance`` from uniform and ``mean_ir``;
+        ``scumble``). A figure that does not exist (nothing was labelled) is None.
 
         Raises:
             SegcoreError: No sample is in that split.
@@ -181,7 +207,8 @@ class ClassStatistics:
         pixels, images, shares = part.pixels, part.images, shares_of(part.pixels)
         labelled, ignored = int(pixels.sum()), int(part.ignored.sum())
         imbalance: dict[str, Any] = {
-            mode: {key: part.measures(mode)[key] for key in ("earth_mover_distance", "mean_ir")} for mode in ("pixel", "count")
+            mode: {key: part.measures(mode)[key] for key in ("earth_mover_distance", "mean_ir")}
+            for mode in ("pixel", "count")
         }
         return {
             "dataset": self.dataset,
@@ -189,7 +216,13 @@ class ClassStatistics:
             "num_samples": part.num_samples,
             "ignored_share": ignored / (labelled + ignored) if labelled + ignored else None,
             "classes": [
-                {"id": c.id, "name": c.name, "pixels": int(pixels[i]), "pixel_share": float(shares[i]), "images": int(images[i])}
+                {
+                    "id": c.id,
+                    "name": c.name,
+                    "pixels": int(pixels[i]),
+                    "pixel_share": float(shares[i]),
+                    "images": int(images[i]),
+                }
                 for i, c in enumerate(self.label_set.classes)
             ],
             "imbalance": {**imbalance, "scumble": scumble(part.present)},
@@ -200,7 +233,9 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def collect_statistics(dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None) -> ClassStatistics:
+def collect_statistics(
+    dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None
+) -> ClassStatistics:
     """Return the pixel counts of a data set; masks that the cache knows are not read.
 
     Args:
@@ -220,9 +255,13 @@ def collect_statistics(dataset: Dataset, executor: Executor | None = None, progr
     missing = [sample for sample in samples if sample.mask_digest not in known]
     work = partial(_count_row, label_set.num_classes, label_set.ignore_index)
     paths = [dataset.mask_path(sample) for sample in missing]
-    for sample, (row, ignored) in zip(missing, scan(work, paths, executor, progress, "masks counted"), strict=True):
+    for sample, (row, ignored) in zip(
+        missing, scan(work, paths, executor, progress, "masks counted"), strict=True
+    ):
         known[sample.mask_digest] = np.append(row, ignored)
-    table = np.array([known[sample.mask_digest] for sample in samples], np.int64).reshape(len(samples), label_set.num_classes + 1)
+    table = np.array([known[sample.mask_digest] for sample in samples], np.int64).reshape(
+        len(samples), label_set.num_classes + 1
+    )
     if missing:
         _write_cache(dataset.folder / FILE_NAME, [sample.mask_digest for sample in samples], table)
     return ClassStatistics(
@@ -239,7 +278,9 @@ def collect_statistics(dataset: Dataset, executor: Executor | None = None, progr
 def load_statistics(dataset: Dataset) -> ClassStatistics | None:
     """Return the saved pixel counts of a data set, or None when a mask is not counted yet; reads no mask."""
     known = _read_cache(dataset.folder / FILE_NAME, dataset.label_set.num_classes)
-    complete = all(sample.mask_digest in known for sample in dataset.samples if sample.mask is not None)
+    complete = all(
+        sample.mask_digest in known for sample in dataset.samples if sample.mask is not None
+    )
     return collect_statistics(dataset) if complete else None
 
 
@@ -247,7 +288,11 @@ def _write_cache(file: Path, digests: Sequence[str], table: npt.NDArray[np.int64
     keys = np.array([list(bytes.fromhex(d)) for d in digests], np.uint8).reshape(len(digests), -1)
     buffer = BytesIO()
     np.savez_compressed(buffer, digests=keys, counts=table)
-    with suppress(OSError):  # kept for speed only: a folder that may be read but not written can be looked at all the same
+    with suppress(
+        OSError
+        # kept for speed only: a folder that may be read but not written can be looked at all the
+        # same
+    ):
         write_bytes(file, buffer.getvalue())
 
 

@@ -71,7 +71,8 @@ def make_synthetic(
         The data set: images 192 x 256 as JPEG, masks as index PNG.
 
     Raises:
-        SegcoreError: The folder exists, the seed is negative, or the counts are no counts of known splits.
+        SegcoreError: The folder exists, the seed is negative, or the counts are no counts of known
+            splits.
     """
     folder = Path(folder)
     if seed < 0:
@@ -80,9 +81,14 @@ def make_synthetic(
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         if count < 0:
-            raise SegcoreError(f"Expected 0 or more scenes for {split}, received {count}: choose another number.")
+            raise SegcoreError(
+                f"Expected 0 or more scenes for {split}, received {count}: choose another number."
+            )
     places = [(split, number) for split in SPLITS for number in range(counts.get(split, 0))]
-    with TemporaryDirectory() as scratch, DatasetWriter(folder, name or folder.name, LABEL_SET, f"synthetic, seed {seed}") as writer:
+    with (
+        TemporaryDirectory() as scratch,
+        DatasetWriter(folder, name or folder.name, LABEL_SET, f"synthetic, seed {seed}") as writer,
+    ):
         samples = []
         for (split, number), (image, mask) in zip(places, _draw_all(seed, places), strict=True):
             sample_id = f"{split}-{number + 1:03d}"
@@ -94,7 +100,9 @@ def make_synthetic(
         return writer.finish(samples)
 
 
-def _draw_all(seed: int, places: list[tuple[str, int]]) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+def _draw_all(
+    seed: int, places: list[tuple[str, int]]
+) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
     def draw(place: tuple[str, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         split, number = place
         return draw_scene(np.random.default_rng([seed, SPLITS.index(split), number]), SIZE)

@@ -10,7 +10,9 @@ FINE = 4
 Points = npt.NDArray[np.float32]
 
 
-def split_parcels(rng: np.random.Generator, size: tuple[int, int], angle: float, smallest: float) -> list[Points]:
+def split_parcels(
+    rng: np.random.Generator, size: tuple[int, int], angle: float, smallest: float
+) -> list[Points]:
     """Cut the ground into fields: a turned rectangle is halved across its long side until the parts are small.
 
     Args:
@@ -25,7 +27,9 @@ def split_parcels(rng: np.random.Generator, size: tuple[int, int], angle: float,
     height, width = size
     reach = 0.75 * float(np.hypot(height, width))
     c, s = np.cos(angle), np.sin(angle)
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * reach @ np.array([[c, s], [-s, c]]) + [width / 2, height / 2]
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * reach @ np.array(
+        [[c, s], [-s, c]]
+    ) + [width / 2, height / 2]
     pending, done = [corners], []
     while pending:
         polygon = pending.pop()
@@ -38,7 +42,12 @@ def split_parcels(rng: np.random.Generator, size: tuple[int, int], angle: float,
         start = polygon[longest] + sides[longest] * rng.uniform(0.36, 0.64)
         normal = sides[longest] / lengths[longest]
         turn = rng.normal(0, 0.06)
-        normal = np.array([normal[0] * np.cos(turn) - normal[1] * np.sin(turn), normal[0] * np.sin(turn) + normal[1] * np.cos(turn)])
+        normal = np.array(
+            [
+                normal[0] * np.cos(turn) - normal[1] * np.sin(turn),
+                normal[0] * np.sin(turn) + normal[1] * np.cos(turn),
+            ]
+        )
         for half in (_cut(polygon, start, normal), _cut(polygon, start, -normal)):
             low, high = half.min(0), half.max(0)
             if len(half) >= 3 and (high > 0).all() and (low < [width, height]).all():
@@ -46,7 +55,11 @@ def split_parcels(rng: np.random.Generator, size: tuple[int, int], angle: float,
     return done
 
 
-def _cut(polygon: npt.NDArray[np.float64], point: npt.NDArray[np.float64], normal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _cut(
+    polygon: npt.NDArray[np.float64],
+    point: npt.NDArray[np.float64],
+    normal: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
     """Keep the part of a convex polygon on the side that ``normal`` points away from."""
     signed = (polygon - point) @ normal
     out = []
@@ -73,11 +86,21 @@ def smooth_curve(knots: npt.NDArray[np.float64], steps: int = 24) -> Points:
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     parts = []
     for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        parts.append(0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3))
+        parts.append(
+            0.5
+            * (
+                2 * p1
+                + (p2 - p0) * t
+                + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+                + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+            )
+        )
     return np.vstack([*parts, knots[-1:]]).astype(np.float32)
 
 
-def crossing_curve(rng: np.random.Generator, size: tuple[int, int], angle: float, bend: float) -> Points:
+def crossing_curve(
+    rng: np.random.Generator, size: tuple[int, int], angle: float, bend: float
+) -> Points:
     """Draw a smooth line right through the frame, roughly along ``angle``.
 
     Args:
@@ -99,22 +122,33 @@ def crossing_curve(rng: np.random.Generator, size: tuple[int, int], angle: float
     return smooth_curve(knots, 30)
 
 
-def branch_curve(rng: np.random.Generator, size: tuple[int, int], parent: Points, bend: float) -> Points:
+def branch_curve(
+    rng: np.random.Generator, size: tuple[int, int], parent: Points, bend: float
+) -> Points:
     """Draw a smooth line that leaves a parent curve inside the frame and runs out of it.
 
     Returns:
         (P, 2) float32 points.
     """
     height, width = size
-    inside = np.flatnonzero((parent > [10, 10]).all(1) & (parent < [width - 10, height - 10]).all(1))
+    inside = np.flatnonzero(
+        (parent > [10, 10]).all(1) & (parent < [width - 10, height - 10]).all(1)
+    )
     at = int(rng.choice(inside)) if len(inside) else len(parent) // 2
     at = min(max(at, 1), len(parent) - 2)
     direction = parent[at + 1] - parent[at - 1]
-    angle = float(np.arctan2(direction[1], direction[0])) + rng.choice([-1, 1]) * rng.uniform(0.9, 2.0)
+    angle = float(np.arctan2(direction[1], direction[0])) + rng.choice([-1, 1]) * rng.uniform(
+        0.9, 2.0
+    )
     along = np.linspace(0, 1.1 * float(np.hypot(height, width)), 7)
     across = np.concatenate([[0, 0], np.cumsum(rng.normal(0, bend, 5))])
     c, s = np.cos(angle), np.sin(angle)
-    return smooth_curve(np.stack([parent[at, 0] + along * c - across * s, parent[at, 1] + along * s + across * c], 1), 30)
+    return smooth_curve(
+        np.stack(
+            [parent[at, 0] + along * c - across * s, parent[at, 1] + along * s + across * c], 1
+        ),
+        30,
+    )
 
 
 def _averaged(fine: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -146,14 +180,21 @@ def fill(size: tuple[int, int], polygons: list[Points]) -> npt.NDArray[np.float3
     return _averaged(fine, size)
 
 
-def rectangle(middle: npt.NDArray[np.floating] | tuple[float, float], length: float, width: float, angle: float) -> Points:
+def rectangle(
+    middle: npt.NDArray[np.floating] | tuple[float, float],
+    length: float,
+    width: float,
+    angle: float,
+) -> Points:
     """Return the corners of a turned rectangle round ``middle`` (x, y), (4, 2) float32; the first side runs along ``angle``."""
     c, s = np.cos(angle), np.sin(angle)
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [length / 2, width / 2]
     return (corners @ np.array([[c, s], [-s, c]]) + np.asarray(middle)).astype(np.float32)
 
 
-def cast_shadow(cover: npt.NDArray[np.float32], x: float, y: float, length: float) -> npt.NDArray[np.float32]:
+def cast_shadow(
+    cover: npt.NDArray[np.float32], x: float, y: float, length: float
+) -> npt.NDArray[np.float32]:
     """Drag a shape along (x, y) and keep what lies outside it: its shadow on the ground.
 
     Args:

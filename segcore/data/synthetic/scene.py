@@ -7,7 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.synthetic import layout, settlement, textures
-from segcore.data.synthetic.canvas import FIELD, FOREST, GRASSLAND, ORCHARD, ROAD, SHRUB, SOIL, TRACK, VOID, WATER, Canvas
+from segcore.data.synthetic.canvas import (
+    FIELD,
+    FOREST,
+    GRASSLAND,
+    ORCHARD,
+    ROAD,
+    SHRUB,
+    SOIL,
+    TRACK,
+    VOID,
+    WATER,
+    Canvas,
+)
 from segcore.data.synthetic.layout import Points
 from segcore.data.synthetic.textures import FloatImage, Rgb, Sun
 
@@ -61,7 +73,9 @@ FIELD_COLORS: tuple[Rgb, ...] = (
 )
 
 
-def draw_scene(rng: np.random.Generator, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def draw_scene(
+    rng: np.random.Generator, size: tuple[int, int]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Draw one scene.
 
     Args:
@@ -79,9 +93,14 @@ def draw_scene(rng: np.random.Generator, size: tuple[int, int]) -> tuple[npt.NDA
     angle = rng.uniform(0, np.pi)
     season = rng.normal(0, 1)
     canvas = Canvas.blank(size)
-    roads = [layout.crossing_curve(rng, size, angle + i * rng.uniform(1.1, 2.0) + rng.normal(0, 0.12), 9) for i in range(recipe.roads)]
+    roads = [
+        layout.crossing_curve(rng, size, angle + i * rng.uniform(1.1, 2.0) + rng.normal(0, 0.12), 9)
+        for i in range(recipe.roads)
+    ]
     stems = roads or [layout.crossing_curve(rng, size, angle + rng.normal(0, 0.4), 16)]
-    tracks = [layout.branch_curve(rng, size, stems[i % len(stems)], 12) for i in range(recipe.tracks)]
+    tracks = [
+        layout.branch_curve(rng, size, stems[i % len(stems)], 12) for i in range(recipe.tracks)
+    ]
     if not roads:
         tracks[0] = stems[0]
     ways = np.ones(size, np.uint8)
@@ -104,10 +123,14 @@ def draw_scene(rng: np.random.Generator, size: tuple[int, int]) -> tuple[npt.NDA
     settlement.park_vehicles(canvas, rng, roads, tracks, sun)
     built = (canvas.labels != before).astype(np.uint8)
     rim = cv2.dilate(built, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))) > built
-    return _photograph(canvas.picture, rng, season), _with_void(canvas.labels, (void & (built == 0)) | rim)
+    return _photograph(canvas.picture, rng, season), _with_void(
+        canvas.labels, (void & (built == 0)) | rim
+    )
 
 
-def _parcels(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: float, season: float, sun: Sun) -> None:
+def _parcels(
+    canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: float, season: float, sun: Sun
+) -> None:
     kinds = np.array([FIELD, GRASSLAND, SOIL, ORCHARD])
     polygons = layout.split_parcels(rng, canvas.size, angle, recipe.smallest)
     for polygon in polygons:
@@ -115,7 +138,9 @@ def _parcels(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: fl
         if not part.labels.size:
             continue
         inside = np.zeros(part.size, np.uint8)
-        cv2.fillPoly(inside, [np.round((polygon - part.origin) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+        cv2.fillPoly(
+            inside, [np.round((polygon - part.origin) * 16).astype(np.int32)], 1, cv2.LINE_8, 4
+        )
         region = inside.astype(bool)
         kind = int(rng.choice(kinds, p=recipe.parcels))
         rows = angle + (np.pi / 2 if rng.random() < 0.4 else 0.0) + rng.normal(0, 0.03)
@@ -126,45 +151,75 @@ def _parcels(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: fl
         part.labels[region] = kind
     outlines = [np.vstack([polygon, polygon[:1]]) for polygon in polygons]
     verge = textures.tint((96 + 3 * season, 112, 66), textures.gravel(rng, canvas.size))
-    canvas.paint(layout.stroke(canvas.size, outlines, rng.uniform(1.2, 2.4)) * np.float32(0.75), verge, None)
+    canvas.paint(
+        layout.stroke(canvas.size, outlines, rng.uniform(1.2, 2.4)) * np.float32(0.75), verge, None
+    )
 
 
-def _parcel_surface(rng: np.random.Generator, size: tuple[int, int], kind: int, rows: float, season: float) -> FloatImage:
+def _parcel_surface(
+    rng: np.random.Generator, size: tuple[int, int], kind: int, rows: float, season: float
+) -> FloatImage:
     if kind == FIELD:
-        color = np.array(FIELD_COLORS[rng.integers(len(FIELD_COLORS))]) + rng.normal(0, 5, 3) + [3 * season, 0, 0]
+        color = (
+            np.array(FIELD_COLORS[rng.integers(len(FIELD_COLORS))])
+            + rng.normal(0, 5, 3)
+            + [3 * season, 0, 0]
+        )
         return textures.crop_rows(rng, size, tuple(color), rows, rng.uniform(0.05, 0.12))
     if kind == SOIL:
         color = np.array([158, 128, 98]) * rng.uniform(0.78, 1.12) + rng.normal(0, 4, 3)
         return textures.soil(rng, size, tuple(color), rows, rng.uniform(0.0, 0.05))
     base = np.array([118, 138, 80]) if kind == GRASSLAND else np.array([128, 134, 86])
-    return textures.meadow(rng, size, tuple(base * rng.uniform(0.9, 1.1) + rng.normal(0, 4, 3) + [5 * season, 0, 0]))
+    return textures.meadow(
+        rng, size, tuple(base * rng.uniform(0.9, 1.1) + rng.normal(0, 4, 3) + [5 * season, 0, 0])
+    )
 
 
-def _orchard(rng: np.random.Generator, surface: FloatImage, region: npt.NDArray[np.bool_], rows: float, sun: Sun) -> FloatImage:
+def _orchard(
+    rng: np.random.Generator,
+    surface: FloatImage,
+    region: npt.NDArray[np.bool_],
+    rows: float,
+    sun: Sun,
+) -> FloatImage:
     height, width = region.shape
     pitch = rng.uniform(7.0, 9.5)
     reach = np.hypot(height, width) / 2
-    u, v = (a.ravel() for a in np.meshgrid(np.arange(-reach, reach, pitch), np.arange(-reach, reach, pitch * rng.uniform(0.8, 1.0))))
+    u, v = (
+        a.ravel()
+        for a in np.meshgrid(
+            np.arange(-reach, reach, pitch), np.arange(-reach, reach, pitch * rng.uniform(0.8, 1.0))
+        )
+    )
     c, s = np.cos(rows), np.sin(rows)
     x = np.round(width / 2 + u * c - v * s + rng.normal(0, 0.4, u.shape)).astype(int)
     y = np.round(height / 2 + u * s + v * c + rng.normal(0, 0.4, u.shape)).astype(int)
     keep = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (rng.random(u.shape) > 0.05)
     x, y = x[keep], y[keep]
     keep = cv2.erode(region.astype(np.uint8), np.ones((5, 5), np.uint8))[y, x] > 0
-    tree, cover = textures.crowns(rng, (height, width), np.stack([x[keep], y[keep]], 1), (86, 114, 58), pitch * 0.36, sun)
+    tree, cover = textures.crowns(
+        rng, (height, width), np.stack([x[keep], y[keep]], 1), (86, 114, 58), pitch * 0.36, sun
+    )
     soft = cover.astype(np.float32)
     shadow = layout.cast_shadow(soft, sun.x, sun.y, 3.5 * sun.length)
     out = surface * textures.spread(1 - 0.5 * shadow)
     return np.where(cover[..., None], tree, out).astype(np.float32)
 
 
-def _water(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: float, clearance: FloatImage) -> None:
+def _water(
+    canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: float, clearance: FloatImage
+) -> None:
     size = canvas.size
     if recipe.water == "lake":
         level = textures.fractal_noise(rng, size, 85, 4)
         level -= 2.5 * np.exp(-clearance / 12)
         y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
-        level -= 1.6 * (np.hypot((x - rng.uniform(0.25, 0.75) * size[1]) / size[1], (y - rng.uniform(0.25, 0.75) * size[0]) / size[0]))
+        level -= 1.6 * (
+            np.hypot(
+                (x - rng.uniform(0.25, 0.75) * size[1]) / size[1],
+                (y - rng.uniform(0.25, 0.75) * size[0]) / size[0],
+            )
+        )
         edge = float(np.quantile(level[::3, ::3], 1 - rng.uniform(0.16, 0.34)))
         cover = np.clip((level - edge) / 0.06 + 0.5, 0, 1).astype(np.float32)
     elif recipe.water == "river":
@@ -180,20 +235,41 @@ def _water(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, angle: floa
     depth = np.asarray(cv2.distanceTransform(wet, cv2.DIST_L2, 5), np.float32)
     ashore = np.asarray(cv2.distanceTransform(1 - wet, cv2.DIST_L2, 5), np.float32)
     bank = np.clip(1 - ashore / rng.uniform(3.5, 6.5), 0, 1) * (1 - cover)
-    canvas.paint((0.75 * bank).astype(np.float32), textures.soil(rng, size, (150, 140, 104), 0.0, 0.0), None)
+    canvas.paint(
+        (0.75 * bank).astype(np.float32), textures.soil(rng, size, (150, 140, 104), 0.0, 0.0), None
+    )
     color = np.array([46, 74, 82]) * rng.uniform(0.85, 1.3) + rng.normal(0, 5, 3)
-    canvas.paint(cover, textures.water(rng, size, tuple(color), depth, rng.uniform(0, np.pi)), WATER, take=True)
+    canvas.paint(
+        cover,
+        textures.water(rng, size, tuple(color), depth, rng.uniform(0, np.pi)),
+        WATER,
+        take=True,
+    )
 
 
-def _woods(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, season: float, sun: Sun, clearance: FloatImage) -> None:
+def _woods(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    recipe: Recipe,
+    season: float,
+    sun: Sun,
+    clearance: FloatImage,
+) -> None:
     size = canvas.size
-    open_ground = (clearance > 6.5) & ~cv2.dilate(canvas.taken.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    open_ground = (clearance > 6.5) & ~cv2.dilate(
+        canvas.taken.astype(np.uint8), np.ones((5, 5), np.uint8)
+    ).astype(bool)
     level = textures.fractal_noise(rng, size, 70, 3)
-    for label, share in ((SHRUB, recipe.shrub), (FOREST, recipe.forest)):  # trees last: they stand over bushes
+    for label, share in (
+        (SHRUB, recipe.shrub),
+        (FOREST, recipe.forest),
+    ):  # trees last: they stand over bushes
         share *= rng.uniform(0.5, 1.5)
         here = level if label == FOREST else 0.2 * level + textures.fractal_noise(rng, size, 46, 3)
         region = (here > np.quantile(here[::3, ::3], 1 - share)) & open_ground
-        region = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(bool)
+        region = cv2.morphologyEx(
+            region.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)
+        ).astype(bool)
         if not region.any():
             continue
         shade = rng.normal(0, 8)
@@ -204,36 +280,57 @@ def _woods(canvas: Canvas, rng: np.random.Generator, recipe: Recipe, season: flo
         color = color + np.array([5 * season, 0, 0]) + rng.normal(0, 3, 3)
         surface, cover = textures.canopy(rng, region, tuple(color), spacing, sun)
         soft = np.asarray(cv2.GaussianBlur(cover.astype(np.float32), (3, 3), 0.5), np.float32)
-        closed = cv2.morphologyEx(cover.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+        closed = (
+            cv2.morphologyEx(cover.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+        )
         canvas.darken(layout.cast_shadow(soft, sun.x, sun.y, height * sun.length), 0.5)
         canvas.paint(soft, surface, None)
         canvas.labels[closed & (clearance > 4)] = label
         canvas.taken |= closed
 
 
-def _way(canvas: Canvas, rng: np.random.Generator, line: Points, label: int, gravel: FloatImage) -> None:
+def _way(
+    canvas: Canvas, rng: np.random.Generator, line: Points, label: int, gravel: FloatImage
+) -> None:
     size = canvas.size
     wide = rng.uniform(6.4, 8.6) if label == ROAD else rng.uniform(5.4, 7.6)
     warm = rng.normal(4, 5) if label == ROAD else rng.normal(9, 5)
     grey = rng.normal(142, 9) if label == ROAD else rng.normal(147, 10)
-    canvas.paint(layout.stroke(size, [line], wide + 4.5) * np.float32(0.7), textures.tint((124, 126, 84), gravel), None)
+    canvas.paint(
+        layout.stroke(size, [line], wide + 4.5) * np.float32(0.7),
+        textures.tint((124, 126, 84), gravel),
+        None,
+    )
     surface = textures.tint((grey + warm, grey, grey - 1.4 * warm), gravel)
     canvas.paint(layout.stroke(size, [line], wide), surface, label, take=True)
     normal = np.gradient(line, axis=0)[:, ::-1] * np.array([-1, 1], np.float32)
-    normal = (normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)).astype(np.float32)
+    normal = (normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)).astype(
+        np.float32
+    )
     wheels = [line + normal * np.float32(side * wide) for side in (-0.22, 0.22)]
     canvas.darken(layout.stroke(size, wheels, 1.0), 0.07)
     if rng.random() < (0.4 if label == ROAD else 0.15):
-        canvas.paint(layout.stroke(size, layout.dashed(line, 4, 4), 0.5) * np.float32(0.55), (214, 212, 204), None)
+        canvas.paint(
+            layout.stroke(size, layout.dashed(line, 4, 4), 0.5) * np.float32(0.55),
+            (214, 212, 204),
+            None,
+        )
 
 
-def _photograph(picture: FloatImage, rng: np.random.Generator, season: float) -> npt.NDArray[np.uint8]:
+def _photograph(
+    picture: FloatImage, rng: np.random.Generator, season: float
+) -> npt.NDArray[np.uint8]:
     """Light, haze, lens and sensor: the same for the whole frame, so it says nothing about the labels."""
     size = (picture.shape[0], picture.shape[1])
     cloud = 1 - 0.13 * np.clip(textures.smooth_noise(rng, size, 110) - rng.uniform(0.0, 1.2), 0, 1)
-    gain = rng.uniform(0.90, 1.14) * (1 + np.array([0.025 * season, 0, -0.025 * season]) + rng.normal(0, 0.015, 3))
+    gain = rng.uniform(0.90, 1.14) * (
+        1 + np.array([0.025 * season, 0, -0.025 * season]) + rng.normal(0, 0.015, 3)
+    )
     contrast, lift = np.float32(rng.uniform(1.0, 1.22)), np.float32(112 + rng.uniform(-6, 8))
-    channels = [(plane * (cloud * np.float32(g)) - 112) * contrast + lift for plane, g in zip(cv2.split(picture), gain, strict=True)]
+    channels = [
+        (plane * (cloud * np.float32(g)) - 112) * contrast + lift
+        for plane, g in zip(cv2.split(picture), gain, strict=True)
+    ]
     grey = (channels[0] + channels[1] + channels[2]) * np.float32(1 / 3)
     haze = np.float32(rng.uniform(0.06, 0.26))  # takes colour away
     channels = [plane + haze * (grey - plane) for plane in channels]

@@ -1,6 +1,7 @@
 """Surfaces seen from above: noise, crop rows, canopies, water, strips; all float32 and drawn from a Generator.
 
-A surface is an array (H, W, 3) float32 RGB in 0..255, made for the whole frame and painted where a mask says so.
+A surface is an array (H, W, 3) float32 RGB in 0..255, made for the whole frame and painted where a
+mask says so.
 """
 
 from dataclasses import dataclass
@@ -41,17 +42,24 @@ def smooth_noise(rng: np.random.Generator, size: tuple[int, int], cell: float) -
     """
     if cell >= 16 and min(size) >= 16:  # smooth enough to be drawn four times smaller
         small = smooth_noise(rng, (-(-size[0] // 4), -(-size[1] // 4)), cell / 4)
-        return np.asarray(cv2.resize(small, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.asarray(
+            cv2.resize(small, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.float32
+        )
     height, width = size
     rows, columns = int(height / cell) + 4, int(width / cell) + 4
     grid = rng.standard_normal((rows, columns), dtype=np.float32)
     shift = rng.uniform(0.5, 1.5, 2)
     matrix = np.array([[1 / cell, 0, shift[0]], [0, 1 / cell, shift[1]]])
     flags = (cv2.INTER_CUBIC if cell >= 4 else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(grid, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.warpAffine(grid, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT),
+        np.float32,
+    )
 
 
-def fractal_noise(rng: np.random.Generator, size: tuple[int, int], cell: float, octaves: int = 4) -> FloatImage:
+def fractal_noise(
+    rng: np.random.Generator, size: tuple[int, int], cell: float, octaves: int = 4
+) -> FloatImage:
     """Sum octaves of :func:`smooth_noise`, each of half the cell and half the height of the one before.
 
     Returns:
@@ -69,7 +77,9 @@ def fractal_noise(rng: np.random.Generator, size: tuple[int, int], cell: float, 
 def grain(rng: np.random.Generator, size: tuple[int, int]) -> FloatImage:
     """Return pixel noise softened over about one pixel, (H, W) float32, standard deviation about 1."""
     pixels = np.frombuffer(rng.bytes(size[0] * size[1]), np.uint8).reshape(size)
-    noise = (pixels.astype(np.float32) - np.float32(127.5)) * np.float32(1.9 / 73.9)  # 73.9: deviation of uniform bytes
+    noise = (pixels.astype(np.float32) - np.float32(127.5)) * np.float32(
+        1.9 / 73.9
+    )  # 73.9: deviation of uniform bytes
     return np.asarray(cv2.GaussianBlur(noise, (3, 3), 0.6), np.float32)
 
 
@@ -104,7 +114,9 @@ def coordinates(size: tuple[int, int], angle: float) -> tuple[FloatImage, FloatI
     return x * c + y * s, y * c - x * s
 
 
-def crop_rows(rng: np.random.Generator, size: tuple[int, int], color: Rgb, angle: float, contrast: float) -> FloatImage:
+def crop_rows(
+    rng: np.random.Generator, size: tuple[int, int], color: Rgb, angle: float, contrast: float
+) -> FloatImage:
     """Paint rows along ``angle`` with tramlines, and patches where the crop is thin.
 
     Returns:
@@ -115,7 +127,9 @@ def crop_rows(rng: np.random.Generator, size: tuple[int, int], color: Rgb, angle
     across = across + 0.7 * patches
     period = rng.uniform(3.2, 6.0)
     value = contrast * np.sin(across * (2 * np.pi / period))
-    tramline = np.abs((across / rng.uniform(24, 36) + rng.uniform()) % 1.0 - 0.5)  # 0 on the wheel tracks
+    tramline = np.abs(
+        (across / rng.uniform(24, 36) + rng.uniform()) % 1.0 - 0.5
+    )  # 0 on the wheel tracks
     value -= 0.10 * (np.abs(tramline - 0.05) < 0.018)
     value += 0.05 * patches + 0.045 * grain(rng, size)
     return tint(color, value, 5 * patches)
@@ -134,7 +148,9 @@ def meadow(rng: np.random.Generator, size: tuple[int, int], color: Rgb) -> Float
     return tint(color, value, 4 * patches + dry)
 
 
-def soil(rng: np.random.Generator, size: tuple[int, int], color: Rgb, angle: float, furrows: float) -> FloatImage:
+def soil(
+    rng: np.random.Generator, size: tuple[int, int], color: Rgb, angle: float, furrows: float
+) -> FloatImage:
     """Paint bare ground: clods, moist patches, faint furrows along ``angle``.
 
     Returns:
@@ -156,7 +172,9 @@ def gravel(rng: np.random.Generator, size: tuple[int, int]) -> FloatImage:
     return 0.05 * fractal_noise(rng, size, 18, 3) + 0.04 * grain(rng, size)
 
 
-def water(rng: np.random.Generator, size: tuple[int, int], color: Rgb, depth: FloatImage, angle: float) -> FloatImage:
+def water(
+    rng: np.random.Generator, size: tuple[int, int], color: Rgb, depth: FloatImage, angle: float
+) -> FloatImage:
     """Paint water that darkens with its distance from the shore, with ripples across ``angle``.
 
     Args:
@@ -202,11 +220,18 @@ def canopy(
     inside = (ys >= 0) & (ys < height) & (xs >= 0) & (xs < width)
     ys, xs = ys[inside], xs[inside]
     stands = region[ys, xs]
-    return crowns(rng, (height, width), np.stack([xs[stands], ys[stands]], 1), color, spacing * 0.72, sun)
+    return crowns(
+        rng, (height, width), np.stack([xs[stands], ys[stands]], 1), color, spacing * 0.72, sun
+    )
 
 
 def crowns(
-    rng: np.random.Generator, size: tuple[int, int], centres: npt.NDArray[np.int64], color: Rgb, radius: float, sun: Sun
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    centres: npt.NDArray[np.int64],
+    color: Rgb,
+    radius: float,
+    sun: Sun,
 ) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
     """Paint one dome for each centre: lit on the sunny side, dark between crowns.
 
@@ -225,15 +250,29 @@ def crowns(
         return np.zeros((*size, 3), np.float32), np.zeros(size, np.bool_)
     seeds = np.ones(size, np.uint8)
     seeds[centres[:, 1], centres[:, 0]] = 0
-    distance, nearest = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    distance, nearest = cv2.distanceTransformWithLabels(
+        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     count = int(nearest.max()) + 1
     radii = np.float32(radius) * rng.uniform(0.75, 1.2, count).astype(np.float32)
     shade = rng.normal(0, 0.11, count).astype(np.float32)
     hue = rng.normal(0, 5, count).astype(np.float32)
     relative = distance / radii[nearest]
     dome = np.sqrt(np.clip(1 - relative**2, 0, 1)).astype(np.float32)
-    height = cv2.GaussianBlur(dome * np.float32(radius) + 0.5 * smooth_noise(rng, size, 1.6), (3, 3), 0.7)
-    slope_x, slope_y = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=0.125)
-    lit = slope_x * np.float32(sun.x) + slope_y * np.float32(sun.y)  # shadows fall along (x, y): rising ground against it is lit
-    value = 0.42 * np.clip(lit, -1.1, 1.1) + 0.42 * (dome - 0.68) + shade[nearest] + 0.05 * grain(rng, size)
+    height = cv2.GaussianBlur(
+        dome * np.float32(radius) + 0.5 * smooth_noise(rng, size, 1.6), (3, 3), 0.7
+    )
+    slope_x, slope_y = (
+        cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=0.125),
+        cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=0.125),
+    )
+    lit = slope_x * np.float32(sun.x) + slope_y * np.float32(
+        sun.y
+    )  # shadows fall along (x, y): rising ground against it is lit
+    value = (
+        0.42 * np.clip(lit, -1.1, 1.1)
+        + 0.42 * (dome - 0.68)
+        + shade[nearest]
+        + 0.05 * grain(rng, size)
+    )
     return tint(color, value.astype(np.float32), hue[nearest]), distance < radii[nearest]

@@ -1,16 +1,20 @@
 """Whether a recipe beats another: scores of several runs over the same images, with intervals that cover images and seeds.
 
-All runs share the draws of images. Of P pairs (a data set and a seed each, the row's run and the one it is compared with) the difference is
+All runs share the draws of images. Of P pairs (a data set and a seed each, the row's run and the
+one it is compared with) the difference is
 
     d = mean over pairs of (score of the row - score of the other)
 
-and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn with replacement, s the standard deviation of the
-difference of a single pair, and t a draw of Student's distribution with as many degrees of freedom as s has. The interval is the
-percentiles of that. So images that were drawn by chance and seeds that fell by chance are both in it.
+and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn with
+replacement, s the standard deviation of the difference of a single pair, and t a draw of Student's
+distribution with as many degrees of freedom as s has. The interval is the percentiles of that. So
+images that were drawn by chance and seeds that fell by chance are both in it.
 
-From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say little, so s is then ``sqrt(2)`` times the standard deviation of
-a run's score about the mean of its row on its data set, pooled over the rows that were trained. It is taken from scores and not from
-differences because all rows share the base's runs: differences would count the base's own luck once a row, as if it were new each time.
+From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say little, so s is then
+``sqrt(2)`` times the standard deviation of a run's score about the mean of its row on its data set,
+pooled over the rows that were trained. It is taken from scores and not from differences because all
+rows share the base's runs: differences would count the base's own luck once a row, as if it were
+new each time.
 """
 
 import zlib
@@ -46,7 +50,9 @@ class DrawnScore:
     units: int
 
 
-def draw_score(counts: npt.NDArray[Any], units: Sequence[str], resamples: int, seed: int = 0) -> DrawnScore:
+def draw_score(
+    counts: npt.NDArray[Any], units: Sequence[str], resamples: int, seed: int = 0
+) -> DrawnScore:
     """Score a run; runs over the same units, in any order, share their draws.
 
     Args:
@@ -61,8 +67,14 @@ def draw_score(counts: npt.NDArray[Any], units: Sequence[str], resamples: int, s
     if len(grouped) < 2:
         return DrawnScore(observed, np.full(resamples, np.nan), len(grouped))
     names = "\n".join(sorted(set(units)))
-    weights = draw_weights(len(grouped), resamples, np.random.default_rng([seed, zlib.crc32(names.encode())]))
-    return DrawnScore(observed, np.concatenate([scores.mean_iou(block) for block in resample(grouped, weights)]), len(grouped))
+    weights = draw_weights(
+        len(grouped), resamples, np.random.default_rng([seed, zlib.crc32(names.encode())])
+    )
+    return DrawnScore(
+        observed,
+        np.concatenate([scores.mean_iou(block) for block in resample(grouped, weights)]),
+        len(grouped),
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,9 @@ def pooled_spread(rows: Sequence[Sequence[float]]) -> Spread:
 
     ``sqrt(sum over rows of sum (x - mean)**2 / sum over rows of (n - 1))``.
     """
-    squares = sum(float(((np.asarray(row) - np.mean(row)) ** 2).sum()) for row in rows if len(row) > 1)
+    squares = sum(
+        float(((np.asarray(row) - np.mean(row)) ** 2).sum()) for row in rows if len(row) > 1
+    )
     freedom = sum(len(row) - 1 for row in rows if len(row) > 1)
     return Spread(float(np.sqrt(squares / freedom)) if freedom else 0.0, freedom)
 
@@ -107,7 +121,8 @@ class Estimate:
         low: Lower end.
         high: Upper end.
         pairs: How many pairs.
-        freedom: Degrees of freedom of the spread over seeds; 0 where the interval covers images only.
+        freedom: Degrees of freedom of the spread over seeds; 0 where the interval covers images
+            only.
     """
 
     value: float
@@ -117,7 +132,13 @@ class Estimate:
     freedom: int
 
 
-def estimate(observed: Sequence[float], draws: Sequence[Floats], spread: Spread, level: float = 0.95, seed: int = 0) -> Estimate:
+def estimate(
+    observed: Sequence[float],
+    draws: Sequence[Floats],
+    spread: Spread,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
     """Return the mean of P values with an interval over images and seeds.
 
     Args:
@@ -147,7 +168,8 @@ def compare_claim(verdict: str, claim: str) -> str:
 
     Args:
         verdict: As :func:`judge_difference` gives it.
-        claim: "helps", "hurts", "no gain" (it does not help: hurting agrees, helping contradicts), or "".
+        claim: "helps", "hurts", "no gain" (it does not help: hurting agrees, helping contradicts),
+            or "".
     """
     if not claim or not verdict:
         return ""
@@ -184,5 +206,8 @@ def unlike_terms(ours: Terms, theirs: Terms, sizes_differ: bool = False) -> list
         mine, other = (f"{height} x {width}" for height, width in (ours.size, theirs.size))
         found.append(f"Not comparable: other training sizes ({mine} against {other}).")
     if ours.looking != theirs.looking:
-        found.append(f"Not comparable: images were looked at in other ways ({ours.looking} against {theirs.looking}).")
+        found.append(
+            f"Not comparable: images were looked at in other ways ({ours.looking} against "
+            f"{theirs.looking})."
+        )
     return found

@@ -18,7 +18,8 @@ class Comparison:
     """Scores of A minus scores of B; made by :func:`compare_reports`. NaN for what is undefined.
 
     Attributes:
-        reasons: Why the two may not be compared, one sentence each; () when they may. All that follows is then empty.
+        reasons: Why the two may not be compared, one sentence each; () when they may. All that
+            follows is then empty.
         difference: Mean IoU of A minus that of B over the set.
         interval: (low, high) of it over resampled images, each image's pair kept together.
         p_value: Two-sided, by exchanging A and B at random within each image.
@@ -26,7 +27,8 @@ class Comparison:
         class_ids: The user's ids of the C classes.
         class_names: Their names.
         class_iou: (2, C) IoU of A and of B.
-        class_interval: (2, C) low and high of the difference of each class; not corrected for looking at many.
+        class_interval: (2, C) low and high of the difference of each class; not corrected for
+            looking at many.
         sample_ids: Ids of the N images, those that A wins by most first, undefined ones last.
         image_iou: (2, N) mean IoU of A and of B in each of them.
     """
@@ -77,7 +79,9 @@ class Comparison:
         }
 
 
-def compare_reports(a: Report, b: Report, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Comparison:
+def compare_reports(
+    a: Report, b: Report, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Comparison:
     """Compare two reports on the same images; where their protocols differ, say how, and compare nothing.
 
     Args:
@@ -97,11 +101,22 @@ def compare_reports(a: Report, b: Report, *, resamples: int = 1000, level: float
             reasons = ["Not comparable: the true masks hold other pixels."]
     if reasons:
         return Comparison(tuple(reasons))
-    found = paired_difference(mine, theirs, scores.mean_iou, groups=a.groups, resamples=resamples, level=level, seed=seed)
+    found = paired_difference(
+        mine, theirs, scores.mean_iou, groups=a.groups, resamples=resamples, level=level, seed=seed
+    )
     size = mine.shape[-1]
-    both = np.zeros((len(mine), 2 * size, 2 * size), np.int64)  # side by side, so that one draw resamples both
+    both = np.zeros(
+        (len(mine), 2 * size, 2 * size), np.int64
+    )  # side by side, so that one draw resamples both
     both[:, :size, :size], both[:, size:, size:] = mine, theirs
-    ends = bootstrap(both, {"iou": _difference(scores.iou, size)}, groups=a.groups, resamples=resamples, level=level, seed=seed)["iou"]
+    ends = bootstrap(
+        both,
+        {"iou": _difference(scores.iou, size)},
+        groups=a.groups,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+    )["iou"]
     images = np.stack([scores.mean_iou(mine), scores.mean_iou(theirs)])
     gain = images[0] - images[1]
     order = np.argsort(np.where(np.isnan(gain), np.inf, -gain), kind="stable")
@@ -122,4 +137,6 @@ def compare_reports(a: Report, b: Report, *, resamples: int = 1000, level: float
 
 def _difference(statistic: Statistic, size: int) -> Statistic:
     """Score of the upper left block minus that of the lower right one."""
-    return lambda counts: statistic(counts[..., :size, :size]) - statistic(counts[..., size:, size:])
+    return lambda counts: (
+        statistic(counts[..., :size, :size]) - statistic(counts[..., size:, size:])
+    )

@@ -1,7 +1,8 @@
 """What a step after the network (a CRF, a filter) changed: scores before and after, by class and by distance to a boundary.
 
-Everything comes from counts of each image, and every interval resamples images with the pair kept together; the draws are
-those of :func:`segcore.evaluation.counts.bootstrap.paired_difference`, so a difference has the same interval wherever it is shown.
+Everything comes from counts of each image, and every interval resamples images with the pair kept
+together; the draws are those of :func:`segcore.evaluation.counts.bootstrap.paired_difference`, so a
+difference has the same interval wherever it is shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ class Outcome:
 
     Attributes:
         confusion: (N, C, C), rows true.
-        boundary: (N, C, 2) intersection and union near contours, from :func:`segcore.evaluation.metrics.boundary.count_boundary`.
+        boundary: (N, C, 2) intersection and union near contours, from
+            :func:`segcore.evaluation.metrics.boundary.count_boundary`.
         changes: (N, B, C, 4) pixels right before and after, fixed, broken, wrong before and after.
     """
 
@@ -44,7 +46,11 @@ class Outcome:
 
 
 def difference(
-    before: Counts, after: Counts, statistic: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], resamples: int = 1000, level: float = 0.95
+    before: Counts,
+    after: Counts,
+    statistic: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+    resamples: int = 1000,
+    level: float = 0.95,
 ) -> dict[str, Any]:
     """Return the change of a statistic with its paired interval, None for what is undefined.
 
@@ -66,13 +72,20 @@ def difference(
         weights = draw_weights(images, resamples, 0).astype(np.float64)
         drawn = np.asarray(statistic(_sum(weights, after)) - statistic(_sum(weights, before)))
         empty = np.isnan(drawn).all(0)
-        ends = np.nanquantile(np.where(empty, 0.0, drawn), [(1 - level) / 2, (1 + level) / 2], axis=0)
+        ends = np.nanquantile(
+            np.where(empty, 0.0, drawn), [(1 - level) / 2, (1 + level) / 2], axis=0
+        )
         ends = np.where(empty, np.nan, ends)
-    return {"difference": _plain(observed), "interval": _plain(np.moveaxis(np.asarray(ends), 0, -1))}
+    return {
+        "difference": _plain(observed),
+        "interval": _plain(np.moveaxis(np.asarray(ends), 0, -1)),
+    }
 
 
 def _sum(weights: Floats, counts: Counts) -> Floats:
-    return (weights @ counts.reshape(len(counts), -1).astype(np.float64)).reshape(len(weights), *counts.shape[1:])
+    return (weights @ counts.reshape(len(counts), -1).astype(np.float64)).reshape(
+        len(weights), *counts.shape[1:]
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -89,7 +102,8 @@ def judge(before: Outcome, after: Outcome) -> dict[str, Any]:
     """Return the scores after a step, and what it gained against the scores before, each with its interval.
 
     Returns:
-        ``{"mean_iou", "boundary_iou", "pixel_accuracy", "gain": {score: {"difference", "interval"}}}``.
+        ``{"mean_iou", "boundary_iou", "pixel_accuracy", "gain": {score: {"difference",
+        "interval"}}}``.
     """
     return {
         **{name: _plain(value) for name, value in after.scores().items()},
@@ -126,8 +140,8 @@ def by_distance(after: Outcome, bands: Sequence[float]) -> list[dict[str, Any]]:
         bands: Ascending upper ends in pixels.
 
     Returns:
-        ``{"from", "to" (None for the last), "pixels", "fixed", "broken", "difference", "interval"}`` each; the difference is that of
-        accuracy in the band.
+        ``{"from", "to" (None for the last), "pixels", "fixed", "broken", "difference",
+        "interval"}`` each; the difference is that of accuracy in the band.
     """
     counts = after.changes.sum(2)  # (N, B, 4)
     gain = _band_gain(counts)

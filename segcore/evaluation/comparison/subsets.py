@@ -1,8 +1,10 @@
 """Every ensemble of some members, judged at once: which is best, by how much, how sure, and what each member adds.
 
-A score of many ensembles needs no whole confusion matrices: mean IoU and pixel accuracy follow from the true, the predicted and the
-right pixels of each class. Those are kept for each image, so all ensembles are resampled with the same images by one matrix product,
-and the interval of any difference keeps each image's pair together (the draws are those of :mod:`segcore.evaluation.counts.bootstrap`).
+A score of many ensembles needs no whole confusion matrices: mean IoU and pixel accuracy follow from
+the true, the predicted and the right pixels of each class. Those are kept for each image, so all
+ensembles are resampled with the same images by one matrix product, and the interval of any
+difference keeps each image's pair together (the draws are those of
+:mod:`segcore.evaluation.counts.bootstrap`).
 """
 
 from collections.abc import Sequence
@@ -39,7 +41,9 @@ class Tallies:
     @staticmethod
     def of(counts: Counts) -> "Tallies":
         """Take the tallies of (N, K, C, C) confusion counts, [image, ensemble, true, predicted]; true pixels are those of the first."""
-        return Tallies(counts[:, 0].sum(-1), counts.sum(-2), np.diagonal(counts, axis1=-2, axis2=-1).copy())
+        return Tallies(
+            counts[:, 0].sum(-1), counts.sum(-2), np.diagonal(counts, axis1=-2, axis2=-1).copy()
+        )
 
     def mean_iou(self, weights: npt.NDArray[np.integer] | None = None) -> Floats:
         """Score each ensemble over the set, or over resamples of it.
@@ -48,7 +52,8 @@ class Tallies:
             weights: (R, N) how often each image counts in each resample; None counts each once.
 
         Returns:
-            (K,), or (R, K): mean IoU 0..1 over the classes that occur in truth or prediction, NaN where none does.
+            (K,), or (R, K): mean IoU 0..1 over the classes that occur in truth or prediction, NaN
+            where none does.
         """
         drawn = np.ones((1, len(self.true)), np.int64) if weights is None else weights
         factor = drawn.astype(np.float64)
@@ -59,7 +64,9 @@ class Tallies:
         for start in range(0, ensembles, block):
             part = slice(start, start + block)
             right, predicted = (
-                (factor @ a[:, part].reshape(images, -1).astype(np.float64)).reshape(len(drawn), -1, classes)
+                (factor @ a[:, part].reshape(images, -1).astype(np.float64)).reshape(
+                    len(drawn), -1, classes
+                )
                 for a in (self.right, self.predicted)
             )
             found[:, part] = mean_present(ratio(right, true[:, None] + predicted - right))
@@ -85,7 +92,10 @@ class Gain:
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"difference", "interval"}``, None for what is undefined."""
-        return {"difference": plain(self.difference), "interval": [plain(self.low), plain(self.high)]}
+        return {
+            "difference": plain(self.difference),
+            "interval": [plain(self.low), plain(self.high)],
+        }
 
 
 def plain(value: float) -> float | None:
@@ -107,10 +117,12 @@ def study_subsets(
     """Judge every subset of some members, and further weightings of them.
 
     Args:
-        tallies: Of K ensembles: first the 2^n - 1 subsets in binary order (member 0 the lowest digit), then the weightings.
+        tallies: Of K ensembles: first the 2^n - 1 subsets in binary order (member 0 the lowest
+            digit), then the weightings.
         table: (K, n) weights of the members in each ensemble.
         names: n members.
-        shares: (n, 2^n - 1), the linear map from the subsets' scores to each member's marginal value.
+        shares: (n, 2^n - 1), the linear map from the subsets' scores to each member's marginal
+            value.
         split: Name of the split, for the sentences.
         resamples: How many times the images are drawn anew.
         level: Nominal coverage of the intervals.
@@ -126,7 +138,8 @@ def study_subsets(
     subsets = 2**number - 1
     if images < 1 or len(table) < subsets:
         raise SegcoreError(
-            f"Expected {subsets} subsets of at least one image, received {len(table)} of {images}: choose a split with masks."
+            f"Expected {subsets} subsets of at least one image, received {len(table)} of "
+            f"{images}: choose a split with masks."
         )
     score, accuracy = tallies.mean_iou(), tallies.pixel_accuracy()
     sizes = (table > 0).sum(1)
@@ -165,7 +178,11 @@ def study_subsets(
         "resamples": resamples,
         "level": level,
         "subsets": [
-            {"members": np.flatnonzero(table[k]).tolist(), "mean_iou": plain(score[k]), "pixel_accuracy": plain(accuracy[k])}
+            {
+                "members": np.flatnonzero(table[k]).tolist(),
+                "mean_iou": plain(score[k]),
+                "pixel_accuracy": plain(accuracy[k]),
+            }
             for k in range(subsets)
         ],
         **described,
@@ -192,13 +209,25 @@ def study_subsets(
 class _Judge:
     """Scores of all ensembles over the set and over the same resamples of it."""
 
-    def __init__(self, tallies: Tallies, score: Floats, sizes: npt.NDArray[np.int64], resamples: int, level: float, seed: int) -> None:
+    def __init__(
+        self,
+        tallies: Tallies,
+        score: Floats,
+        sizes: npt.NDArray[np.int64],
+        resamples: int,
+        level: float,
+        seed: int,
+    ) -> None:
         self._score, self._sizes = score, sizes
         self._ends = ((1 - level) / 2, (1 + level) / 2)
         images = len(tallies.true)
-        drawn = draw_weights(images, resamples, seed) if images > 1 else np.zeros((0, images), np.int64)
+        drawn = (
+            draw_weights(images, resamples, seed) if images > 1 else np.zeros((0, images), np.int64)
+        )
         self._drawn = tallies.mean_iou(drawn) if images > 1 else np.zeros((0, len(score)))
-        self._left_out = tallies.mean_iou((drawn == 0).astype(np.int64)) if images > 1 else self._drawn
+        self._left_out = (
+            tallies.mean_iou((drawn == 0).astype(np.int64)) if images > 1 else self._drawn
+        )
 
     def _quantiles(self, values: Floats) -> tuple[float, float]:
         known = values[~np.isnan(values)]
@@ -209,7 +238,9 @@ class _Judge:
 
     def choose(self, score: Floats, among: npt.NDArray[np.int64]) -> int:
         """The best of some rows; of equals the one of fewest members, then the first."""
-        ranked = sorted(among.tolist(), key=lambda k: (-np.nan_to_num(score[k], nan=-1.0), self._sizes[k], k))
+        ranked = sorted(
+            among.tolist(), key=lambda k: (-np.nan_to_num(score[k], nan=-1.0), self._sizes[k], k)
+        )
         return int(ranked[0])
 
     def interval(self, row: int) -> list[float | None]:
@@ -238,14 +269,18 @@ class _Judge:
         difference = self._left_out[turns, mine] - self._left_out[turns, theirs]
         return float(np.nanmean(difference)) if not np.isnan(difference).all() else float("nan")
 
-    def linear(self, shares: npt.NDArray[np.floating], subsets: int) -> tuple[Floats, Floats, Floats]:
+    def linear(
+        self, shares: npt.NDArray[np.floating], subsets: int
+    ) -> tuple[Floats, Floats, Floats]:
         """Values that are linear in the subsets' scores, (n,), with the ends of their intervals."""
         drawn = self._drawn[:, :subsets] @ shares.T
         ends = np.array([self._quantiles(column) for column in drawn.T]).reshape(-1, 2)
         return shares @ self._score[:subsets], ends[:, 0], ends[:, 1]
 
 
-def _weights(judge: _Judge, table: npt.NDArray[np.floating], subsets: int, everyone: int, score: Floats) -> dict[str, Any]:
+def _weights(
+    judge: _Judge, table: npt.NDArray[np.floating], subsets: int, everyone: int, score: Floats
+) -> dict[str, Any]:
     drawn = np.arange(subsets, len(table))
     best = judge.choose(score, drawn)
     return {
@@ -266,29 +301,45 @@ def _sentences(document: dict[str, Any], gains: dict[str, Gain], subsets: int) -
         told.append(f"A single member is best on {split}: averaging adds nothing here.")
     else:
         told.append(
-            _tell(f"The best subset ({len(best['members'])} members) against the best single member", gains["best_over_single"], split)
+            _tell(
+                f"The best subset ({len(best['members'])} members) against the best single member",
+                gains["best_over_single"],
+                split,
+            )
         )
     if best["members"] != document["all"]["members"]:
-        told.append(_tell("The best subset against all members together", gains["best_over_all"], split))
-    told.append(_tell("All members together against the mean member", gains["all_over_mean_member"], split))
+        told.append(
+            _tell("The best subset against all members together", gains["best_over_all"], split)
+        )
+    told.append(
+        _tell("All members together against the mean member", gains["all_over_mean_member"], split)
+    )
     unseen = document["unseen"]["best_over_all"]
     if unseen is not None and best["members"] != document["all"]["members"]:
         told.append(
-            f"Choosing the best of {subsets} and then scoring it on images that took no part in the choice changes the mean IoU by "
+            f"Choosing the best of {subsets} and then scoring it on images that took no "
+            "part in the choice changes the mean IoU by "
             f"{100 * unseen:+.2f} points against simply taking all members."
         )
     if split == "test":
         told.append(
-            "Choosing the best subset on the test split is selection: its score there is too good. Choose on validation, report on test."
+            "Choosing the best subset on the test split is selection: its score there is "
+            "too good. Choose on validation, report on test."
         )
     else:
-        told.append(f"It was chosen on {split}, so its score there is too good: report it on a split where nothing was chosen.")
+        told.append(
+            f"It was chosen on {split}, so its score there is too good: report it on a "
+            "split where nothing was chosen."
+        )
     return told
 
 
 def _tell(what: str, gain: Gain, split: str) -> str:
     if np.isnan(gain.low):
-        return f"{what}: {100 * gain.difference:+.2f} points of mean IoU on {split}, from one image, which tells nothing about others."
+        return (
+            f"{what}: {100 * gain.difference:+.2f} points of mean IoU on {split}, from one "
+            "image, which tells nothing about others."
+        )
     ends = f"95 % interval {100 * gain.low:+.2f} to {100 * gain.high:+.2f}"
     word = "" if gain.is_sure else ": inside the noise of these images"
     return f"{what}: {100 * gain.difference:+.2f} points of mean IoU on {split} ({ends}){word}."

@@ -27,9 +27,11 @@ class MapStudy:
         before: Scores with no merge.
         after: Scores of the map.
         lift_interval: (low, high) of the lift over resampled images.
-        intervals: (low, high) over resampled images of the change of each score, and of composition and resolved confusion.
+        intervals: (low, high) over resampled images of the change of each score, and of composition
+            and resolved confusion.
         stability: How often resampled images lead to the same merge.
-        percentile: Share of random maps of the same group sizes that score no better, 0..1, by score.
+        percentile: Share of random maps of the same group sizes that score no better, 0..1, by
+            score.
         class_iou: (C,) IoU of each label before.
         group_iou: (K,) IoU of each group after.
         class_pixels: (C,) true pixels of each label.
@@ -77,7 +79,8 @@ def study_map(
     Args:
         image_counts: (N, C, C) pixel counts, one matrix for each image, rows true.
         label_map: A map over the C classes.
-        prior: What weighs entropy, a name of :data:`segcore.evaluation.compression.information.PRIORS`.
+        prior: What weighs entropy, a name of
+            :data:`segcore.evaluation.compression.information.PRIORS`.
         importance: (C,) weights for the "importance" prior.
         forbidden: (C, C) labels that never share a group; asked by the stability of the choice.
         groups: Group of each image; intervals then draw whole groups.
@@ -86,7 +89,8 @@ def study_map(
         seed: Seed of both.
 
     Raises:
-        SegcoreError: Counts that are none, a map over another number of classes, or an unknown prior.
+        SegcoreError: Counts that are none, a map over another number of classes, or an unknown
+            prior.
     """
     counts = check_counts(image_counts, "counts for each image", images=True)
     total = counts.sum(0)
@@ -94,7 +98,14 @@ def study_map(
     before, after = score_maps(total, [LabelMap.identity(len(total)), label_map], priors, prior)
     intervals = map_intervals(counts, label_map, groups=groups, resamples=resamples, seed=seed)
     stability = choice_stability(
-        counts, label_map, prior=prior, priors=priors, forbidden=forbidden, groups=groups, resamples=min(resamples, 200), seed=seed
+        counts,
+        label_map,
+        prior=prior,
+        priors=priors,
+        forbidden=forbidden,
+        groups=groups,
+        resamples=min(resamples, 200),
+        seed=seed,
     )
     return MapStudy(
         before,

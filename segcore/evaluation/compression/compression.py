@@ -1,8 +1,9 @@
 """What a merge of labels does to every score, exactly, from counts alone.
 
 A label map m sends C labels to K groups; with its 0/1 matrix M (C, K) the merged counts are
-C_m = M' C M, so no network runs again. Accuracy can only rise under merging, hence it is shown beside what
-is lost (entropy, information) and beside what a random merge of the same sizes would have gained.
+C_m = M' C M, so no network runs again. Accuracy can only rise under merging, hence it is shown
+beside what is lost (entropy, information) and beside what a random merge of the same sizes would
+have gained.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,10 @@ def fold(counts: npt.NDArray[Any], label_map: LabelMap) -> npt.NDArray[Any]:
     """
     counts = np.asarray(counts)
     if counts.shape[-1] != label_map.num_classes:
-        raise SegcoreError(f"Expected a label map over {counts.shape[-1]} classes, received one over {label_map.num_classes}: change it.")
+        raise SegcoreError(
+            f"Expected a label map over {counts.shape[-1]} classes, received one over "
+            f"{label_map.num_classes}: change it."
+        )
     order = np.argsort(label_map.group_of, kind="stable")
     starts = np.cumsum([0, *(len(g) for g in label_map.groups[:-1])])
     rows = np.add.reduceat(counts[..., order, :], starts, axis=-2)
@@ -67,22 +71,26 @@ class MapScore:
         label_map: The map.
         accuracy: Share of right pixels after the merge, 0..1; never below that before.
         mean_iou: Mean IoU over the groups that occur, 0..1; may fall.
-        composition: The part of the change in mean IoU that comes from averaging fewer, larger classes
-            while every confusion still counts as an error.
-        resolved_confusion: The rest: what merging confused labels resolved. Only this speaks for duplicates.
+        composition: The part of the change in mean IoU that comes from averaging fewer, larger
+            classes while every confusion still counts as an error.
+        resolved_confusion: The rest: what merging confused labels resolved. Only this speaks for
+            duplicates.
         kappa: Agreement beyond chance.
         mcc: Multiclass Matthews correlation.
         entropy_bits: Entropy H of the merged labels under the chosen prior, bits.
         retained_entropy: That over the entropy before the merge, 0..1.
         lost_bits: Entropy given up under the chosen prior, bits.
         retained: Retained entropy under every known prior.
-        information_bits: Mutual information I of merged truth and merged prediction, pixel weights, bits.
+        information_bits: Mutual information I of merged truth and merged prediction, pixel weights,
+            bits.
         retained_information: That over the information before the merge, 0..1.
-        honest_accuracy: I / H under pixel weights, 0..1: Theil's uncertainty coefficient (Theil 1970).
+        honest_accuracy: I / H under pixel weights, 0..1: Theil's uncertainty coefficient (Theil
+            1970).
         itca: -sum_g C_gg / N ln p_g, nats (Zhang et al., JMLR 2022).
         expected_accuracy: Mean accuracy of a random merge of the same group sizes.
         lift: (accuracy - expected) / (1 - expected).
-        truth_cost_bits: I(Y; prediction) - I(mY; prediction), bits: near 0 when the merged labels are answered alike.
+        truth_cost_bits: I(Y; prediction) - I(mY; prediction), bits: near 0 when the merged labels
+            are answered alike.
         rate: Points of accuracy gained for each point of retained entropy sold, against no merge.
     """
 
@@ -138,31 +146,40 @@ def to_map(assignment: npt.NDArray[Any], name: str = "") -> LabelMap:
     return LabelMap(tuple(tuple(g) for g in groups.values()), name)
 
 
-def measure_maps(confusion: npt.NDArray[Any], assignments: Assignments, priors: Mapping[str, Floats]) -> dict[str, Floats]:
+def measure_maps(
+    confusion: npt.NDArray[Any], assignments: Assignments, priors: Mapping[str, Floats]
+) -> dict[str, Floats]:
     """Score many label maps at once.
 
     Args:
         confusion: (C, C) pixel counts, rows true.
         assignments: (M, C) group of each class.
-        priors: (C,) weights by name, from :func:`segcore.evaluation.compression.information.label_priors`.
+        priors: (C,) weights by name, from
+            :func:`segcore.evaluation.compression.information.label_priors`.
 
     Returns:
-        (M,) float64 by name: accuracy, mean_iou, separate_iou (mean IoU with inner confusion still an error),
-        kappa, mcc, information, truth_information, itca, meet (chance that two labels share a group), and
-        "entropy <prior>" in bits for each prior.
+        (M,) float64 by name: accuracy, mean_iou, separate_iou (mean IoU with inner confusion still
+        an error), kappa, mcc, information, truth_information, itca, meet (chance that two labels
+        share a group), and "entropy <prior>" in bits for each prior.
     """
     confusion = np.asarray(confusion, np.float64)
     size = len(confusion)
     block = max(1, _BYTES // (8 * size * size))
-    parts = [_measure(confusion, assignments[i : i + block], priors) for i in range(0, len(assignments), block)]
+    parts = [
+        _measure(confusion, assignments[i : i + block], priors)
+        for i in range(0, len(assignments), block)
+    ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _fold_many(confusion: Floats, assignments: Assignments, member: Floats) -> tuple[Floats, Floats]:
+def _fold_many(
+    confusion: Floats, assignments: Assignments, member: Floats
+) -> tuple[Floats, Floats]:
     """Fold by many maps: rows only, (M, K, C), and both ways, (M, K, K).
 
-    One stacked product is fastest for few labels; for many, sums over sorted labels do far less work and
-    need no threads of a linear-algebra library, which crawl when other processes hold the cores.
+    One stacked product is fastest for few labels; for many, sums over sorted labels do far less
+    work and need no threads of a linear-algebra library, which crawl when other processes hold the
+    cores.
     """
     if len(confusion) <= 32:
         half = member.transpose(0, 2, 1) @ confusion
@@ -174,11 +191,15 @@ def _fold_many(confusion: Floats, assignments: Assignments, member: Floats) -> t
         starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
         count = len(starts)
         half[index, :count] = np.add.reduceat(confusion[order], starts, axis=0)
-        folded[index, :count, :count] = np.add.reduceat(half[index, :count][:, order], starts, axis=1)
+        folded[index, :count, :count] = np.add.reduceat(
+            half[index, :count][:, order], starts, axis=1
+        )
     return half, folded
 
 
-def _measure(confusion: Floats, assignments: Assignments, priors: Mapping[str, Floats]) -> dict[str, Floats]:
+def _measure(
+    confusion: Floats, assignments: Assignments, priors: Mapping[str, Floats]
+) -> dict[str, Floats]:
     size, width = len(confusion), int(assignments.max()) + 1
     member = (assignments[:, :, None] == np.arange(width)).astype(np.float64)  # (M, C, K)
     half, folded = _fold_many(confusion, assignments, member)
@@ -195,10 +216,19 @@ def _measure(confusion: Floats, assignments: Assignments, priors: Mapping[str, F
         "separate_iou": scores.mean_present(scores.ratio(inner, r + s - inner)),
         "kappa": scores.kappa(folded),
         "mcc": scores.matthews(folded),
-        "information": scores.ratio(xlog2(folded).sum((1, 2)) - truth - xlog2(s).sum(-1) + whole, total),
-        "truth_information": scores.ratio(xlog2(half).sum((1, 2)) - truth - xlog2(columns).sum() + whole, total),
-        "itca": 0.0 - scores.ratio((d * np.log(share, out=np.zeros(share.shape), where=share > 0)).sum(-1), total),
-        "meet": (group_sizes * (group_sizes - 1)).sum(-1) / (size * (size - 1)) if size > 1 else np.ones(len(d)),
+        "information": scores.ratio(
+            xlog2(folded).sum((1, 2)) - truth - xlog2(s).sum(-1) + whole, total
+        ),
+        "truth_information": scores.ratio(
+            xlog2(half).sum((1, 2)) - truth - xlog2(columns).sum() + whole, total
+        ),
+        "itca": 0.0
+        - scores.ratio(
+            (d * np.log(share, out=np.zeros(share.shape), where=share > 0)).sum(-1), total
+        ),
+        "meet": (group_sizes * (group_sizes - 1)).sum(-1) / (size * (size - 1))
+        if size > 1
+        else np.ones(len(d)),
     }
     out["information"] = np.maximum(out["information"], 0.0)
     for name, weights in priors.items():
@@ -207,14 +237,18 @@ def _measure(confusion: Floats, assignments: Assignments, priors: Mapping[str, F
 
 
 def score_maps(
-    confusion: npt.NDArray[Any], maps: Sequence[LabelMap], priors: Mapping[str, Floats] | None = None, prior: str = "pixel"
+    confusion: npt.NDArray[Any],
+    maps: Sequence[LabelMap],
+    priors: Mapping[str, Floats] | None = None,
+    prior: str = "pixel",
 ) -> list[MapScore]:
     """Score label maps; see :class:`MapScore`.
 
     Args:
         confusion: (C, C) pixel counts, rows true.
         maps: Label maps over the C classes.
-        priors: Known priors, from :func:`segcore.evaluation.compression.information.label_priors`; pixel and uniform by default.
+        priors: Known priors, from :func:`segcore.evaluation.compression.information.label_priors`;
+            pixel and uniform by default.
         prior: The one that ``entropy_bits``, ``retained_entropy`` and ``rate`` use.
 
     Raises:
@@ -224,19 +258,37 @@ def score_maps(
     size = len(confusion)
     for label_map in maps:
         if label_map.num_classes != size:
-            raise SegcoreError(f"Expected a label map over {size} classes, received one over {label_map.num_classes}: choose another map.")
+            raise SegcoreError(
+                f"Expected a label map over {size} classes, received one over "
+                f"{label_map.num_classes}: choose another map."
+            )
     priors = label_priors(confusion) if priors is None else priors
     choose_prior(priors, prior)
-    return _rows(measure_maps(confusion, to_assignments([LabelMap.identity(size), *maps]), priors), maps, priors, prior)
+    return _rows(
+        measure_maps(confusion, to_assignments([LabelMap.identity(size), *maps]), priors),
+        maps,
+        priors,
+        prior,
+    )
 
 
-def _rows(found: dict[str, Floats], maps: Sequence[LabelMap], priors: Mapping[str, Floats], prior: str) -> list[MapScore]:
+def _rows(
+    found: dict[str, Floats], maps: Sequence[LabelMap], priors: Mapping[str, Floats], prior: str
+) -> list[MapScore]:
     """Turn measures, whose first entry is the identity, into rows for the others."""
     bits = [name for name in found if name == "information" or name.startswith("entropy ")]
-    found = found | {name: np.where(found[name] > 1e-12, found[name], np.where(np.isnan(found[name]), np.nan, 0.0)) for name in bits}
+    found = found | {
+        name: np.where(
+            found[name] > 1e-12, found[name], np.where(np.isnan(found[name]), np.nan, 0.0)
+        )
+        for name in bits
+    }
     base = {name: values[0] for name, values in found.items()}
     now = {name: values[1:] for name, values in found.items()}
-    retained = {name: scores.ratio(now[f"entropy {name}"], np.full(len(maps), base[f"entropy {name}"])) for name in priors}
+    retained = {
+        name: scores.ratio(now[f"entropy {name}"], np.full(len(maps), base[f"entropy {name}"]))
+        for name in priors
+    }
     expected = base["accuracy"] + (1 - base["accuracy"]) * now["meet"]
     kept = retained[prior]
     pixel = now["entropy pixel"] if "pixel" in priors else np.full(len(maps), np.nan)
@@ -251,15 +303,25 @@ def _rows(found: dict[str, Floats], maps: Sequence[LabelMap], priors: Mapping[st
         "retained_entropy": kept,
         "lost_bits": base[f"entropy {prior}"] - now[f"entropy {prior}"],
         "information_bits": now["information"],
-        "retained_information": scores.ratio(now["information"], np.full(len(maps), base["information"])),
+        "retained_information": scores.ratio(
+            now["information"], np.full(len(maps), base["information"])
+        ),
         "honest_accuracy": np.minimum(scores.ratio(now["information"], pixel), 1.0),
         "itca": now["itca"],
         "expected_accuracy": expected,
-        "lift": scores.ratio(now["accuracy"] - expected, np.where(1 - expected > 1e-15, 1 - expected, 0)),
+        "lift": scores.ratio(
+            now["accuracy"] - expected, np.where(1 - expected > 1e-15, 1 - expected, 0)
+        ),
         "truth_cost_bits": np.maximum(base["truth_information"] - now["truth_information"], 0.0),
-        "rate": scores.ratio(now["accuracy"] - base["accuracy"], np.where(1 - kept > 1e-15, 1 - kept, 0)),
+        "rate": scores.ratio(
+            now["accuracy"] - base["accuracy"], np.where(1 - kept > 1e-15, 1 - kept, 0)
+        ),
     }
     return [
-        MapScore(m, retained={name: float(v[i]) for name, v in retained.items()}, **{key: float(v[i]) for key, v in columns.items()})
+        MapScore(
+            m,
+            retained={name: float(v[i]) for name, v in retained.items()},
+            **{key: float(v[i]) for key, v in columns.items()},
+        )
         for i, m in enumerate(maps)
     ]

@@ -1,8 +1,8 @@
 """A tree of labels by the agglomerative information bottleneck: labels answered alike are joined first.
 
-Joining true labels a and b loses I(Y; prediction) - I(mY; prediction) = (p_a + p_b) JSD_w(C_a / r_a, C_b / r_b)
-bits, the weighted Jensen-Shannon divergence of what the model answers (Slonim, Tishby, NIPS 1999). A cost near 0
-means that the model cannot tell the two apart.
+Joining true labels a and b loses I(Y; prediction) - I(mY; prediction) = (p_a + p_b) JSD_w(C_a /
+r_a, C_b / r_b) bits, the weighted Jensen-Shannon divergence of what the model answers (Slonim,
+Tishby, NIPS 1999). A cost near 0 means that the model cannot tell the two apart.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,10 @@ class Dendrogram:
         """Leaves from left to right, so that labels answered alike stand together; reorders a confusion matrix."""
         groups: dict[tuple[int, ...], list[int]] = {(i,): [i] for i in range(self.num_classes)}
         for joint in self.joints:
-            left, right = groups.pop(tuple(sorted(joint.left))), groups.pop(tuple(sorted(joint.right)))
+            left, right = (
+                groups.pop(tuple(sorted(joint.left))),
+                groups.pop(tuple(sorted(joint.right))),
+            )
             groups[tuple(sorted(left + right))] = left + right
         return [leaf for group in groups.values() for leaf in group]
 
@@ -64,7 +67,8 @@ class Dendrogram:
         """
         if not self.num_classes - len(self.joints) <= num_groups <= self.num_classes:
             raise SegcoreError(
-                f"Expected {self.num_classes - len(self.joints)} to {self.num_classes} groups, received {num_groups}: choose one of these."
+                f"Expected {self.num_classes - len(self.joints)} to {self.num_classes} "
+                f"groups, received {num_groups}: choose one of these."
             )
         groups: set[tuple[int, ...]] = {(i,) for i in range(self.num_classes)}
         for joint in self.joints[: self.num_classes - num_groups]:
@@ -79,7 +83,10 @@ class Dendrogram:
             SegcoreError: Forbidden pairs left the tree in pieces.
         """
         if len(self.joints) != self.num_classes - 1:
-            raise SegcoreError("Expected a tree with one root, received one cut by forbidden pairs: allow them, or read its joints.")
+            raise SegcoreError(
+                "Expected a tree with one root, received one cut by forbidden pairs: allow "
+                "them, or read its joints."
+            )
         nodes: dict[tuple[int, ...], int] = {(i,): i for i in range(self.num_classes)}
         rows = []
         for number, joint in enumerate(self.joints):
@@ -119,7 +126,9 @@ def _spread(rows: Floats) -> Floats:
     return xlog2(rows).sum(1) - xlog2(rows.sum(1))
 
 
-def build_dendrogram(confusion: npt.NDArray[Any], forbidden: npt.NDArray[np.bool_] | None = None) -> Dendrogram:
+def build_dendrogram(
+    confusion: npt.NDArray[Any], forbidden: npt.NDArray[np.bool_] | None = None
+) -> Dendrogram:
     """Join the pair of true labels that loses the least information, until one is left; O(C**3).
 
     Args:

@@ -44,7 +44,9 @@ def lift_intervals(
     if len(units) < 2 or not len(maps):
         return np.full((len(maps), 2), np.nan)
     groups_of = to_assignments(maps)
-    together = (groups_of[:, :, None] == groups_of[:, None, :]).reshape(len(maps), -1).astype(np.float64)
+    together = (
+        (groups_of[:, :, None] == groups_of[:, None, :]).reshape(len(maps), -1).astype(np.float64)
+    )
     meet = (together.sum(1) - size) / (size * (size - 1)) if size > 1 else np.ones(len(maps))
     lifts = []
     for block in resample(units, draw_weights(len(units), resamples, seed)):
@@ -56,7 +58,9 @@ def lift_intervals(
         lifts.append(ratio(after - before - (1 - before) * meet, np.where(room > 1e-15, room, 0)))
     values = np.concatenate(lifts)
     empty = np.asarray(np.isnan(values).all(0))
-    ends = np.nanquantile(np.where(empty, 0.0, values), [(1 - level) / 2, (1 + level) / 2], axis=0).T
+    ends = np.nanquantile(
+        np.where(empty, 0.0, values), [(1 - level) / 2, (1 + level) / 2], axis=0
+    ).T
     return np.where(empty[:, None], np.nan, ends)
 
 
@@ -80,7 +84,8 @@ def selection_stability(
         seed: Seed or generator.
 
     Returns:
-        (P,) share of resamples, 0..1, in which the pair at rank k is among the k best pairs; NaN below two units.
+        (P,) share of resamples, 0..1, in which the pair at rank k is among the k best pairs; NaN
+        below two units.
     """
     units = group_counts(image_counts, groups)
     if len(units) < 2 or not pairs:
@@ -105,7 +110,8 @@ def pair_rates(counts: npt.NDArray[Any], weights: Floats | None = None) -> Float
         weights: (C,) prior of the entropy; the pixel shares of each matrix by default.
 
     Returns:
-        (..., C, C) float64, symmetric, unit 1 / bit; 0 where nothing is confused, infinite where a gain costs nothing.
+        (..., C, C) float64, symmetric, unit 1 / bit; 0 where nothing is confused, infinite where a
+        gain costs nothing.
     """
     counts = np.asarray(counts, np.float64)
     total = counts.sum((-1, -2))
@@ -123,8 +129,8 @@ class Agreement:
 
     Attributes:
         rates: Confused pixels over true pixels of the pair, one value for each member, 0..1.
-        share: Share of members whose rate is at least half of the highest, 0..1. Near 1: the labels are
-            ambiguous to every member. Near 1 / members: one member's own weakness.
+        share: Share of members whose rate is at least half of the highest, 0..1. Near 1: the labels
+            are ambiguous to every member. Near 1 / members: one member's own weakness.
     """
 
     rates: tuple[float, ...]

@@ -1,7 +1,8 @@
 """The best label map for every number of groups, proven, by dynamic programming over subsets of labels.
 
 Accuracy, entropy, ITCA and the sum of IoU are sums over groups, so with score(G) for a group G
-f_k(S) = max over G in S that hold S's lowest label of f_{k-1}(S without G) + score(G); O(3**C) transitions.
+f_k(S) = max over G in S that hold S's lowest label of f_{k-1}(S without G) + score(G); O(3**C)
+transitions.
 """
 
 from typing import Any
@@ -39,8 +40,8 @@ def group_tables(
         forbidden: (C, C) classes that may not share a group.
 
     Returns:
-        Arrays of length 2**C: "inside" int64 pixels right within the group; "entropy" bits, -p log2 p;
-        "itca" nats; "iou" float64, NaN where no pixel is; "allowed" bool.
+        Arrays of length 2**C: "inside" int64 pixels right within the group; "entropy" bits, -p log2
+        p; "itca" nats; "iou" float64, NaN where no pixel is; "allowed" bool.
     """
     counts = np.asarray(confusion, np.int64)
     size = len(counts)
@@ -49,7 +50,11 @@ def group_tables(
     rows, columns, total = bits @ counts.sum(1), bits @ counts.sum(0), counts.sum()
     share = np.nan_to_num(ratio(rows, np.asarray(total)))
     logs = np.log(share, out=np.zeros(share.shape), where=share > 0)
-    banned = np.zeros(1 << size, bool) if forbidden is None else ((bits @ forbidden.astype(np.int64)) * bits).sum(1) > 0
+    banned = (
+        np.zeros(1 << size, bool)
+        if forbidden is None
+        else ((bits @ forbidden.astype(np.int64)) * bits).sum(1) > 0
+    )
     return {
         "inside": inside,
         "entropy": -xlog2(bits @ np.nan_to_num(weights)),
@@ -73,11 +78,13 @@ def exact_maps(
         confusion: (C, C) pixel counts, rows true.
         weights: (C,) prior of the entropy, summing to 1.
         objective: A name of :data:`OBJECTIVES`.
-        exchange_rate: For "trade_off": points of accuracy that a point of retained entropy is worth.
+        exchange_rate: For "trade_off": points of accuracy that a point of retained entropy is
+            worth.
         forbidden: (C, C) classes that may not share a group.
 
     Returns:
-        Map by number of groups, C down to 1; numbers that forbidden pairs make impossible are left out.
+        Map by number of groups, C down to 1; numbers that forbidden pairs make impossible are left
+        out.
 
     Raises:
         SegcoreError: Too many classes, or an unknown objective.
@@ -87,10 +94,14 @@ def exact_maps(
         raise unknown("objective", objective, OBJECTIVES)
     if size > MAX_EXACT_CLASSES:
         raise SegcoreError(
-            f"Expected at most {MAX_EXACT_CLASSES} classes for an exact search, received {size}: use the greedy path or the dendrogram."
+            f"Expected at most {MAX_EXACT_CLASSES} classes for an exact search, received "
+            f"{size}: use the greedy path or the dendrogram."
         )
     tables = group_tables(confusion, weights, forbidden)
-    total, whole = max(int(np.sum(confusion)), 1), max(float(-xlog2(np.nan_to_num(weights)).sum()), 1e-300)
+    total, whole = (
+        max(int(np.sum(confusion)), 1),
+        max(float(-xlog2(np.nan_to_num(weights)).sum()), 1e-300),
+    )
     kept = tables["entropy"] / whole
     value = {
         # one pixel is worth 1 / N, so a tie-break below 1 / (2 N) never outvotes it
@@ -140,7 +151,9 @@ def _search(value: Floats, unseen: npt.NDArray[np.bool_], size: int) -> dict[int
             up = slice(1, ghosts + 1) if hidden else down
             better = top[:size, down] > best[labels, 1:, up]
             best[labels, 1:, up] = np.where(better, top[:size, down], best[labels, 1:, up])
-            choice[labels, 1:, up] = np.where(better, chosen[pick[:size, down]], choice[labels, 1:, up])
+            choice[labels, 1:, up] = np.where(
+                better, chosen[pick[:size, down]], choice[labels, 1:, up]
+            )
     found = {}
     for count in range(size, 0, -1):
         seen = count - np.arange(ghosts + 1)
@@ -151,7 +164,13 @@ def _search(value: Floats, unseen: npt.NDArray[np.bool_], size: int) -> dict[int
     return found
 
 
-def _trace(choice: npt.NDArray[np.int32], unseen: npt.NDArray[np.bool_], labels: int, count: int, hidden: int) -> LabelMap:
+def _trace(
+    choice: npt.NDArray[np.int32],
+    unseen: npt.NDArray[np.bool_],
+    labels: int,
+    count: int,
+    hidden: int,
+) -> LabelMap:
     """Walk the choices back to the groups."""
     groups = []
     while labels:

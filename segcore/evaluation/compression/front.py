@@ -1,8 +1,8 @@
 """The trade-off between accuracy and detail: every label map that no other beats in both.
 
-Up to 11 labels there are at most 678,570 partitions (the Bell number); all are scored at once and the front
-is certified. Beyond that it is the front of the best candidates that greedy paths, the dendrogram, exact
-sweeps and a beam find, and says so.
+Up to 11 labels there are at most 678,570 partitions (the Bell number); all are scored at once and
+the front is certified. Beyond that it is the front of the best candidates that greedy paths, the
+dendrogram, exact sweeps and a beam find, and says so.
 """
 
 from dataclasses import dataclass
@@ -54,14 +54,18 @@ def all_partitions(num_classes: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray
         num_classes: C, at most :data:`MAX_ENUMERATED_CLASSES`.
 
     Returns:
-        Group of each label, (P, C) uint8, groups numbered by first member (restricted growth strings); and the
-        groups as bit masks, (C, P) uint16, 0 where a partition has fewer groups. P is the Bell number. Read-only.
+        Group of each label, (P, C) uint8, groups numbered by first member (restricted growth
+        strings); and the groups as bit masks, (C, P) uint16, 0 where a partition has fewer groups.
+        P is the Bell number. Read-only.
 
     Raises:
         SegcoreError: Too many labels.
     """
     if not 1 <= num_classes <= MAX_ENUMERATED_CLASSES:
-        raise SegcoreError(f"Expected 1 to {MAX_ENUMERATED_CLASSES} labels to list all partitions, received {num_classes}: search instead.")
+        raise SegcoreError(
+            f"Expected 1 to {MAX_ENUMERATED_CLASSES} labels to list all partitions, "
+            f"received {num_classes}: search instead."
+        )
     used = np.ones(1, np.int64)
     groups = np.zeros((1, 1), np.uint8)
     masks = np.ones((1, 1), np.uint16)
@@ -100,7 +104,9 @@ def pareto(accuracy: npt.NDArray[Any], kept: Floats) -> npt.NDArray[np.bool_]:
     return out
 
 
-def find_front(confusion: npt.NDArray[Any], weights: Floats, forbidden: npt.NDArray[np.bool_] | None = None) -> Front:
+def find_front(
+    confusion: npt.NDArray[Any], weights: Floats, forbidden: npt.NDArray[np.bool_] | None = None
+) -> Front:
     """Find the label maps that no other beats in both accuracy and entropy kept.
 
     Args:
@@ -129,10 +135,14 @@ def find_front(confusion: npt.NDArray[Any], weights: Floats, forbidden: npt.NDAr
         allowed = np.flatnonzero(np.logical_and.reduce([tables["allowed"][mask] for mask in masks]))
     chosen = allowed[pareto(right[allowed], kept[allowed])]
     listed = _sift(chosen, right, groups.max(1).astype(np.int64) + 1)
-    return Front(tuple(to_map(groups[i]) for i in listed), True, len(allowed), len(chosen) - len(listed))
+    return Front(
+        tuple(to_map(groups[i]) for i in listed), True, len(allowed), len(chosen) - len(listed)
+    )
 
 
-def _sift(chosen: npt.NDArray[np.int64], right: npt.NDArray[np.int64], used: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _sift(
+    chosen: npt.NDArray[np.int64], right: npt.NDArray[np.int64], used: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """Order from most to least detail; where ties are too many, keep one for each point, the one with most groups."""
     ordered = chosen[np.lexsort((chosen, -used[chosen], right[chosen]))]
     if len(ordered) <= MAX_TIES:
@@ -141,13 +151,23 @@ def _sift(chosen: npt.NDArray[np.int64], right: npt.NDArray[np.int64], used: npt
     return ordered[first]
 
 
-def _candidates(counts: npt.NDArray[np.int64], weights: Floats, forbidden: npt.NDArray[np.bool_] | None) -> list[LabelMap]:
+def _candidates(
+    counts: npt.NDArray[np.int64], weights: Floats, forbidden: npt.NDArray[np.bool_] | None
+) -> list[LabelMap]:
     """Gather good maps where they cannot all be listed."""
-    found = {step.label_map for gain in GAINS for step in greedy_path(counts, weights, gain=gain, forbidden=forbidden)}
+    found = {
+        step.label_map
+        for gain in GAINS
+        for step in greedy_path(counts, weights, gain=gain, forbidden=forbidden)
+    }
     tree = build_dendrogram(counts, forbidden)
     found.update(tree.cut(len(counts) - merges) for merges in range(len(tree.joints) + 1))
     found.update(beam_maps(counts, weights, forbidden=forbidden))
     if len(counts) <= MAX_EXACT_CLASSES:
         for rate in (0.01, 0.05, 0.2, 1.0):
-            found.update(exact_maps(counts, weights, "trade_off", exchange_rate=rate, forbidden=forbidden).values())
+            found.update(
+                exact_maps(
+                    counts, weights, "trade_off", exchange_rate=rate, forbidden=forbidden
+                ).values()
+            )
     return sorted(found, key=lambda m: (-m.num_groups, m.groups))

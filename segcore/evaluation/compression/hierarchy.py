@@ -1,9 +1,11 @@
 """A hierarchy of labels from a file: class -> parent -> grandparent; each level is a label map.
 
-CSV: one row a class, ``class,parent,grandparent,...`` (separated by ``,``, ``;`` or tab), with or without a header that begins with
+CSV: one row a class, ``class,parent,grandparent,...`` (separated by ``,``, ``;`` or tab), with or
+    without a header that begins with
 ``class`` or ``name``. Rows may also name the parent of a parent. JSON: ``{"class": "parent"}``,
-``{"class": ["parent", "grandparent"]}``, or a tree of groups, ``{"object": {"pole-like": ["pole", "sign"]}}``. Classes are given by
-name or id; those left out stay alone. A class that is called like a parent belongs to that parent's children.
+``{"class": ["parent", "grandparent"]}``, or a tree of groups, ``{"object": {"pole-like": ["pole",
+"sign"]}}``. Classes are given by name or id; those left out stay alone. A class that is called like
+a parent belongs to that parent's children.
 """
 
 import csv
@@ -29,7 +31,8 @@ class Hierarchy:
     """Label maps from fine to coarse.
 
     Attributes:
-        levels: One map a level, the first merges classes by their parents; each is a coarsening of the one before.
+        levels: One map a level, the first merges classes by their parents; each is a coarsening of
+            the one before.
         titles: For each level the names of its groups, in the order of the map's groups.
     """
 
@@ -45,17 +48,24 @@ def read_hierarchy(data: bytes, label_set: LabelSet) -> Hierarchy:
         label_set: The classes that it is about.
 
     Raises:
-        SegcoreError: The file is too large, no text, neither JSON nor CSV, names a class that does not exist or has two parents, or goes
-            in a circle or too deep; or it merges nothing.
+        SegcoreError: The file is too large, no text, neither JSON nor CSV, names a class that does
+            not exist or has two parents, or goes in a circle or too deep; or it merges nothing.
     """
     if len(data) > MAX_BYTES:
-        raise SegcoreError(f"Expected a hierarchy of at most {MAX_BYTES >> 20} MB, received {len(data) >> 20} MB: is this the right file?")
+        raise SegcoreError(
+            f"Expected a hierarchy of at most {MAX_BYTES >> 20} MB, received "
+            f"{len(data) >> 20} MB: is this the right file?"
+        )
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise SegcoreError("Expected a hierarchy as UTF-8 text, received other bytes: save it as UTF-8.") from error
+        raise SegcoreError(
+            "Expected a hierarchy as UTF-8 text, received other bytes: save it as UTF-8."
+        ) from error
     if not text or "\0" in text:
-        raise SegcoreError("Expected a hierarchy as JSON or CSV, received no text: write class,parent in each row.")
+        raise SegcoreError(
+            "Expected a hierarchy as JSON or CSV, received no text: write class,parent in each row."
+        )
     parents: dict[str, str] = {}
     known = _known(label_set)
     if text[0] in "{[":
@@ -74,12 +84,18 @@ def _known(label_set: LabelSet) -> dict[str, str]:
 def _link(parents: dict[str, str], child: str, parent: str) -> None:
     """Note a parent; the same one twice is no harm."""
     if len(parents) > MAX_NAMES:
-        raise SegcoreError(f"Expected at most {MAX_NAMES} names in a hierarchy, received more: is this the right file?")
+        raise SegcoreError(
+            f"Expected at most {MAX_NAMES} names in a hierarchy, received more: is this "
+            "the right file?"
+        )
     if child == parent:
         return
     if parents.setdefault(child, parent) != parent:
         shown = sorted(_shown(p) for p in (parents[child], parent))
-        raise SegcoreError(f"Expected one parent for {_shown(child)!r}, received {shown[0]!r} and {shown[1]!r}: keep one.")
+        raise SegcoreError(
+            f"Expected one parent for {_shown(child)!r}, received {shown[0]!r} and "
+            f"{shown[1]!r}: keep one."
+        )
 
 
 def _shown(key: str) -> str:
@@ -96,14 +112,22 @@ def _chain(parents: dict[str, str], cells: list[str], known: Mapping[str, str]) 
 def _from_csv(text: str, parents: dict[str, str], known: Mapping[str, str]) -> None:
     separator = max(",;\t", key=text.splitlines()[0].count)
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
+        rows = [
+            [cell.strip() for cell in row]
+            for row in csv.reader(io.StringIO(text), delimiter=separator)
+        ]
     except csv.Error as error:
-        raise SegcoreError(f"Expected a hierarchy as CSV, received a broken table ({error}): write class,parent in each row.") from error
+        raise SegcoreError(
+            f"Expected a hierarchy as CSV, received a broken table ({error}): write "
+            "class,parent in each row."
+        ) from error
     rows = [[cell for cell in row if cell] for row in rows if any(row)]
     if rows and rows[0][0].lower() in HEADERS and rows[0][0] not in known:
         rows = rows[1:]
     if not rows:
-        raise SegcoreError("Expected a row class,parent for each class, received a header alone: write the rows.")
+        raise SegcoreError(
+            "Expected a row class,parent for each class, received a header alone: write the rows."
+        )
     groups = {cell for row in rows for cell in row[1:]}
     for row in rows:
         if row[0] not in known and row[0] not in groups:
@@ -115,9 +139,14 @@ def _from_json(text: str, parents: dict[str, str], known: Mapping[str, str]) -> 
     try:
         data = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise SegcoreError(f"Expected a hierarchy as JSON, received a broken or too deep one ({type(error).__name__}): mend it.") from error
+        raise SegcoreError(
+            "Expected a hierarchy as JSON, received a broken or too deep one "
+            f"({type(error).__name__}): mend it."
+        ) from error
     if not isinstance(data, dict):
-        raise SegcoreError('Expected a mapping like {"class": "parent"}, received a list: write a mapping.')
+        raise SegcoreError(
+            'Expected a mapping like {"class": "parent"}, received a list: write a mapping.'
+        )
     _walk(data, None, parents, known, 0)
 
 
@@ -125,20 +154,38 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise SegcoreError(f"Expected each name once in a mapping, received {twice!r} twice: keep one.")
+        raise SegcoreError(
+            f"Expected each name once in a mapping, received {twice!r} twice: keep one."
+        )
     return found
 
 
-def _walk(node: Mapping[str, Any], above: str | None, parents: dict[str, str], known: Mapping[str, str], depth: int) -> None:
+def _walk(
+    node: Mapping[str, Any],
+    above: str | None,
+    parents: dict[str, str],
+    known: Mapping[str, str],
+    depth: int,
+) -> None:
     if depth > MAX_DEPTH:
-        raise SegcoreError(f"Expected a hierarchy of at most {MAX_DEPTH} levels, received a deeper one: flatten it.")
+        raise SegcoreError(
+            f"Expected a hierarchy of at most {MAX_DEPTH} levels, received a deeper one: "
+            "flatten it."
+        )
     for name, value in node.items():
         up = [above] if above is not None else []
         if name in known and isinstance(value, str):
             _chain(parents, [name, value, *up], known)
-        elif name in known and isinstance(value, list) and all(isinstance(v, str) for v in value) and not set(value) <= set(known):
+        elif (
+            name in known
+            and isinstance(value, list)
+            and all(isinstance(v, str) for v in value)
+            and not set(value) <= set(known)
+        ):
             _chain(parents, [name, *value, *up], known)
-        elif isinstance(value, list) and all(isinstance(v, (str, int)) and not isinstance(v, bool) for v in value):
+        elif isinstance(value, list) and all(
+            isinstance(v, (str, int)) and not isinstance(v, bool) for v in value
+        ):
             for child in map(str, value):
                 if child not in known:
                     raise unknown("class", child, known)
@@ -153,7 +200,8 @@ def _walk(node: Mapping[str, Any], above: str | None, parents: dict[str, str], k
             raise unknown("class", name, known)
         else:
             raise SegcoreError(
-                f"Expected names below {name!r} in the hierarchy, received {json.dumps(value)[:60]}: write a list of classes."
+                f"Expected names below {name!r} in the hierarchy, received "
+                f"{json.dumps(value)[:60]}: write a list of classes."
             )
 
 
@@ -174,7 +222,10 @@ def _levels(parents: Mapping[str, str], label_set: LabelSet) -> Hierarchy:
             if len(chain) > MAX_DEPTH + 1:
                 circle = len(set(chain)) < len(chain)
                 what = "a circle" if circle else f"more than {MAX_DEPTH} levels"
-                raise SegcoreError(f"Expected ancestors of {label_set.classes[index].name!r} that end, received {what}: mend its parents.")
+                raise SegcoreError(
+                    f"Expected ancestors of {label_set.classes[index].name!r} that end, "
+                    f"received {what}: mend its parents."
+                )
         chains.append(chain)
     levels: list[LabelMap] = []
     titles: list[tuple[str, ...]] = []
@@ -189,7 +240,10 @@ def _levels(parents: Mapping[str, str], label_set: LabelSet) -> Hierarchy:
         levels.append(label_map)
         titles.append(tuple(_title(by_first[group[0]], label_set) for group in label_map.groups))
     if not levels or all(level.num_groups == label_set.num_classes for level in levels):
-        raise SegcoreError("Expected a hierarchy that puts two classes under one parent, received none: share a parent between classes.")
+        raise SegcoreError(
+            "Expected a hierarchy that puts two classes under one parent, received none: "
+            "share a parent between classes."
+        )
     return Hierarchy(tuple(levels), tuple(titles))
 
 

@@ -3,7 +3,8 @@
 Under pixel weights, merging rare classes looks free; so the loss of detail is always shown under
 more than one prior.
 
-How much a prediction tells about the truth: mutual information, and its share of what there was to tell.
+How much a prediction tells about the truth: mutual information, and its share of what there was to
+tell.
 """
 
 from collections.abc import Mapping
@@ -61,9 +62,15 @@ def label_priors(
     priors["uniform"] = np.full(len(rows), 1 / len(rows))
     if importance is not None:
         weights = np.asarray(importance, np.float64)
-        if weights.shape != rows.shape or not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() <= 0:
+        if (
+            weights.shape != rows.shape
+            or not np.isfinite(weights).all()
+            or weights.min() < 0
+            or weights.sum() <= 0
+        ):
             raise SegcoreError(
-                f"Expected {len(rows)} non-negative importance weights, one above 0, received {weights.tolist()}: give one for each class."
+                f"Expected {len(rows)} non-negative importance weights, one above 0, "
+                f"received {weights.tolist()}: give one for each class."
             )
         priors["importance"] = weights / weights.sum()
     return priors
@@ -82,7 +89,10 @@ def importance_weights(label_set: LabelSet, given: Mapping[str, float]) -> Float
     weights = np.ones(label_set.num_classes)
     for name, value in given.items():
         if not np.isfinite(value) or value < 0:
-            raise SegcoreError(f"Expected an importance of at least 0 for {name!r}, received {value!r}: give a number.")
+            raise SegcoreError(
+                f"Expected an importance of at least 0 for {name!r}, received {value!r}: "
+                "give a number."
+            )
         weights[label_set.index_of(name)] = value
     return weights
 
@@ -97,11 +107,11 @@ def choose_prior(priors: Mapping[str, Floats], name: str) -> Floats:
         raise unknown("prior", name, PRIORS)
     if name not in priors:
         need = "counts for each image" if name == "image" else "importance weights"
-        raise SegcoreError(f"Expected {need} for the {name!r} prior, received none: give them, or choose one of {', '.join(priors)}.")
+        raise SegcoreError(
+            f"Expected {need} for the {name!r} prior, received none: give them, or choose "
+            f"one of {', '.join(priors)}."
+        )
     return priors[name]
-
-
-Floats = npt.NDArray[np.float64]
 
 
 def mutual_information(counts: npt.NDArray[Any]) -> Floats:
@@ -112,7 +122,9 @@ def mutual_information(counts: npt.NDArray[Any]) -> Floats:
     counts = np.asarray(counts, np.float64)
     rows, columns = counts.sum(-1), counts.sum(-2)
     total = rows.sum(-1)
-    joint = xlog2(counts).sum((-1, -2)) - xlog2(rows).sum(-1) - xlog2(columns).sum(-1) + xlog2(total)
+    joint = (
+        xlog2(counts).sum((-1, -2)) - xlog2(rows).sum(-1) - xlog2(columns).sum(-1) + xlog2(total)
+    )
     return np.maximum(ratio(joint, total), 0.0)
 
 

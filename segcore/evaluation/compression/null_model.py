@@ -17,7 +17,10 @@ NULL_SCORES = ("accuracy", "mean_iou", "kappa", "mcc", "honest_accuracy", "retai
 
 
 def null_scores(
-    confusion: npt.NDArray[Any], label_map: LabelMap, draws: int = 1000, seed: int | np.random.Generator = 0
+    confusion: npt.NDArray[Any],
+    label_map: LabelMap,
+    draws: int = 1000,
+    seed: int | np.random.Generator = 0,
 ) -> dict[str, Floats]:
     """Score random maps with the same group sizes: labels are dealt anew to the groups.
 
@@ -36,24 +39,36 @@ def null_scores(
 
 
 def percentiles(
-    confusion: npt.NDArray[Any], label_map: LabelMap, draws: int = 1000, seed: int | np.random.Generator = 0
+    confusion: npt.NDArray[Any],
+    label_map: LabelMap,
+    draws: int = 1000,
+    seed: int | np.random.Generator = 0,
 ) -> dict[str, float]:
     """Share of random maps of the same group sizes that score no better than this one, 0..1, by score.
 
-    NaN where the score is undefined for the map, as at one group. A map that random ones equal (as when
-    all labels are alike) counts ties in full, so only a share near 1 together with a positive lift says much.
+    NaN where the score is undefined for the map, as at one group. A map that random ones equal (as
+    when all labels are alike) counts ties in full, so only a share near 1 together with a positive
+    lift says much.
     """
     own = _named(confusion, label_map.group_of[None])
     found = {}
     for name, values in null_scores(confusion, label_map, draws, seed).items():
         known = values[~np.isnan(values)]
         mine = float(own[name][0])
-        found[name] = float((known <= mine + 1e-12).mean()) if known.size and not np.isnan(mine) else float("nan")
+        found[name] = (
+            float((known <= mine + 1e-12).mean())
+            if known.size and not np.isnan(mine)
+            else float("nan")
+        )
     return found
 
 
 def null_band(
-    confusion: npt.NDArray[Any], maps: Sequence[LabelMap], draws: int = 400, level: float = 0.95, seed: int | np.random.Generator = 0
+    confusion: npt.NDArray[Any],
+    maps: Sequence[LabelMap],
+    draws: int = 400,
+    level: float = 0.95,
+    seed: int | np.random.Generator = 0,
 ) -> Floats:
     """Where the accuracy of random maps of the same group sizes lies, for each of several maps.
 
@@ -81,7 +96,11 @@ def null_band(
 def _named(confusion: npt.NDArray[Any], assignments: npt.NDArray[np.int64]) -> dict[str, Floats]:
     priors = label_priors(confusion)
     identity = np.arange(len(confusion))[None]
-    measured = measure_maps(confusion, np.concatenate([identity, assignments]), {"pixel": priors["pixel"]})
-    measured["honest_accuracy"] = np.minimum(ratio(measured["information"], measured["entropy pixel"]), 1.0)
+    measured = measure_maps(
+        confusion, np.concatenate([identity, assignments]), {"pixel": priors["pixel"]}
+    )
+    measured["honest_accuracy"] = np.minimum(
+        ratio(measured["information"], measured["entropy pixel"]), 1.0
+    )
     measured["retained_entropy"] = ratio(measured["entropy pixel"], measured["entropy pixel"][:1])
     return {name: measured[name][1:] for name in NULL_SCORES}

@@ -1,8 +1,8 @@
 """Which labels to merge next: the greedy path, and a beam of paths for label sets too large to search whole.
 
-A state is a partly merged label set: its folded counts and the weight of each group under the chosen
-prior. Merging groups a and b with x = C_ab + C_ba adds x / N to accuracy and costs
-(w_a + w_b) h2(w_a / (w_a + w_b)) bits of entropy; both are exact and additive.
+A state is a partly merged label set: its folded counts and the weight of each group under the
+chosen prior. Merging groups a and b with x = C_ab + C_ba adds x / N to accuracy and costs (w_a +
+w_b) h2(w_a / (w_a + w_b)) bits of entropy; both are exact and additive.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,7 +31,10 @@ def forbidden_pairs(num_classes: int, pairs: Iterable[tuple[int, int]] = ()) -> 
     table = np.zeros((num_classes, num_classes), bool)
     for a, b in pairs:
         if not (0 <= a < num_classes and 0 <= b < num_classes) or a == b:
-            raise SegcoreError(f"Expected two different classes of 0..{num_classes - 1} to keep apart, received {a} and {b}: name two.")
+            raise SegcoreError(
+                f"Expected two different classes of 0..{num_classes - 1} to keep apart, "
+                f"received {a} and {b}: name two."
+            )
         table[a, b] = table[b, a] = True
     return table
 
@@ -103,7 +106,8 @@ class Step:
 
     Attributes:
         label_map: The map after the merge.
-        merged: The two groups of class indices that were joined; empty for the first, unmerged entry.
+        merged: The two groups of class indices that were joined; empty for the first, unmerged
+            entry.
         gain: Change of the score that the path maximises.
         bits: Entropy lost by this merge under the path's prior.
         rate: gain for each point of retained entropy sold; NaN where nothing is sold.
@@ -117,7 +121,12 @@ class Step:
 
 
 def greedy_path(
-    confusion: npt.NDArray[Any], weights: Floats, *, gain: str = "accuracy", forbidden: Bools | None = None, target: int = 1
+    confusion: npt.NDArray[Any],
+    weights: Floats,
+    *,
+    gain: str = "accuracy",
+    forbidden: Bools | None = None,
+    target: int = 1,
 ) -> list[Step]:
     """Merge the pair with the best gain per bit until ``target`` groups are left; O(C**3).
 
@@ -128,7 +137,8 @@ def greedy_path(
         confusion: (C, C) pixel counts, rows true.
         weights: (C,) prior of the entropy, summing to 1.
         gain: A name of :data:`GAINS`.
-        forbidden: (C, C) classes that may not share a group; the path ends early where every pair is forbidden.
+        forbidden: (C, C) classes that may not share a group; the path ends early where every pair
+            is forbidden.
         target: Stop at this many groups.
 
     Returns:
@@ -158,7 +168,11 @@ def greedy_path(
         apart[a] |= apart[b]
         apart[:, a] |= apart[:, b]
         keep = np.arange(len(folded)) != b
-        folded, apart, weights = folded[np.ix_(keep, keep)], apart[np.ix_(keep, keep)], weights[keep]
+        folded, apart, weights = (
+            folded[np.ix_(keep, keep)],
+            apart[np.ix_(keep, keep)],
+            weights[keep],
+        )
         path.append(Step(LabelMap(tuple(groups)), merged, float(gains[a, b]), bits, rate))
     return path
 
@@ -175,12 +189,15 @@ def _best_pair(gains: Floats, costs: Floats, allowed: Bools) -> tuple[int, int]:
     return int(flat // len(gains)), int(flat % len(gains))
 
 
-def beam_maps(confusion: npt.NDArray[Any], weights: Floats, *, forbidden: Bools | None = None, width: int = 12) -> list[LabelMap]:
+def beam_maps(
+    confusion: npt.NDArray[Any], weights: Floats, *, forbidden: Bools | None = None, width: int = 12
+) -> list[LabelMap]:
     """Walk several paths at once, each for its own exchange rate between accuracy and entropy.
 
-    At every number of groups, and for each of ``width`` exchange rates t, the beam keeps the state with the
-    largest accuracy + t * entropy among all merges of all states it holds. The rates are quantiles of the
-    single merges' own gain per bit, so the beam spans the trade-off that the matrix offers.
+    At every number of groups, and for each of ``width`` exchange rates t, the beam keeps the state
+    with the largest accuracy + t * entropy among all merges of all states it holds. The rates are
+    quantiles of the single merges' own gain per bit, so the beam spans the trade-off that the
+    matrix offers.
 
     Args:
         confusion: (C, C) pixel counts, rows true.
@@ -189,7 +206,8 @@ def beam_maps(confusion: npt.NDArray[Any], weights: Floats, *, forbidden: Bools 
         width: How many exchange rates.
 
     Returns:
-        All distinct maps that the beam held, from no merge down; candidates for a front, not certified.
+        All distinct maps that the beam held, from no merge down; candidates for a front, not
+        certified.
     """
     counts = np.asarray(confusion, np.float64)
     weights = np.nan_to_num(np.asarray(weights, np.float64))
@@ -230,7 +248,9 @@ class _Beam:
             return None
         entropy = -xlog2(self.weights).sum(1)[:, None, None] - costs
         accuracy = self.accuracy[:, None, None] + self.shared
-        picks = dict.fromkeys(int(np.where(allowed, accuracy + t * entropy, -np.inf).argmax()) for t in exchange)
+        picks = dict.fromkeys(
+            int(np.where(allowed, accuracy + t * entropy, -np.inf).argmax()) for t in exchange
+        )
         made: dict[bytes, tuple[Any, ...]] = {}
         for pick in picks:
             which, a, b = np.unravel_index(pick, costs.shape)
@@ -253,4 +273,10 @@ class _Beam:
         weights = self.weights[which].copy()
         weights[a] += weights[b]
         keep = np.arange(len(weights)) != b
-        return groups, shared[np.ix_(keep, keep)], weights[keep], apart[np.ix_(keep, keep)], accuracy
+        return (
+            groups,
+            shared[np.ix_(keep, keep)],
+            weights[keep],
+            apart[np.ix_(keep, keep)],
+            accuracy,
+        )

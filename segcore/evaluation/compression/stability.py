@@ -42,7 +42,8 @@ def map_intervals(
         seed: Seed or generator.
 
     Returns:
-        (low, high) of the change of each of :data:`segcore.evaluation.compression.tiers.TIER_SCORES`, and of "composition",
+        (low, high) of the change of each of
+        :data:`segcore.evaluation.compression.tiers.TIER_SCORES`, and of "composition",
         "resolved_confusion" and "lift"; NaN below two units and where a score is undefined.
     """
     units = group_counts(image_counts, groups)
@@ -62,7 +63,9 @@ def map_intervals(
         drawn["resolved_confusion"].append(scores.mean_iou(after) - separate)
         right = scores.pixel_accuracy(before)
         room = (1 - right) * (1 - meet)
-        drawn["lift"].append(ratio(drawn["accuracy"][-1] - (1 - right) * meet, np.where(room > 1e-15, room, 0)))
+        drawn["lift"].append(
+            ratio(drawn["accuracy"][-1] - (1 - right) * meet, np.where(room > 1e-15, room, 0))
+        )
     return {name: _ends(np.concatenate(values), level) for name, values in drawn.items()}
 
 
@@ -88,8 +91,10 @@ class Stability:
     """How often resampled images lead to the same merge.
 
     Attributes:
-        same: Share of resamples whose greedy path holds exactly this map at its number of groups, 0..1.
-        pairs: Mean share of resamples in which two labels of one group share a group there too, 0..1.
+        same: Share of resamples whose greedy path holds exactly this map at its number of groups,
+            0..1.
+        pairs: Mean share of resamples in which two labels of one group share a group there too,
+            0..1.
     """
 
     same: float
@@ -112,7 +117,8 @@ def choice_stability(
     Args:
         image_counts: (N, C, C) counts of each image.
         label_map: The chosen map.
-        prior: What weighs entropy; "pixel" and "image" weights are taken from each resample, others from ``priors``.
+        prior: What weighs entropy; "pixel" and "image" weights are taken from each resample, others
+            from ``priors``.
         priors: Weights by name for priors that do not follow from the images.
         forbidden: (C, C) labels that never share a group.
         groups: Draw whole groups of images; length N.
@@ -120,7 +126,8 @@ def choice_stability(
         seed: Seed or generator.
 
     Returns:
-        NaN for both where nothing is merged, below two units, and above :data:`MAX_STABLE_CLASSES` labels.
+        NaN for both where nothing is merged, below two units, and above :data:`MAX_STABLE_CLASSES`
+        labels.
     """
     units, size = group_counts(image_counts, groups), label_map.num_classes
     if len(units) < 2 or size > MAX_STABLE_CLASSES or label_map.num_groups == size:
@@ -157,13 +164,16 @@ def _presence(image_counts: npt.NDArray[Any], groups: Sequence[str] | None) -> I
     return out
 
 
-def greedy_groups(counts: Floats, weights: Floats, target: int, forbidden: npt.NDArray[np.bool_] | None = None) -> Indices:
+def greedy_groups(
+    counts: Floats, weights: Floats, target: int, forbidden: npt.NDArray[np.bool_] | None = None
+) -> Indices:
     """Walk the greedy accuracy path of many matrices at once; equals :func:`segcore.evaluation.compression.search.greedy_path` of each.
 
     Args:
         counts: (B, C, C) pixel counts, rows true.
         weights: (B, C) prior of the entropy, rows sum to 1.
-        target: Number of groups to stop at; where forbidden pairs end a path before, it stays there.
+        target: Number of groups to stop at; where forbidden pairs end a path before, it stays
+            there.
         forbidden: (C, C) labels that never share a group.
 
     Returns:
@@ -173,7 +183,9 @@ def greedy_groups(counts: Floats, weights: Floats, target: int, forbidden: npt.N
     total = counts.sum((-1, -2))[:, None, None]
     shared = np.nan_to_num(ratio(counts + np.swapaxes(counts, -1, -2), total))
     weights, every = weights.copy(), np.arange(len(counts))
-    apart = np.tile(np.zeros((size, size), bool) if forbidden is None else forbidden, (len(counts), 1, 1))
+    apart = np.tile(
+        np.zeros((size, size), bool) if forbidden is None else forbidden, (len(counts), 1, 1)
+    )
     alive = np.ones((len(counts), size), bool)
     groups = np.tile(np.arange(size), (len(counts), 1))
     upper = np.triu(np.ones((size, size), bool), 1)
@@ -181,11 +193,19 @@ def greedy_groups(counts: Floats, weights: Floats, target: int, forbidden: npt.N
         costs = pair_costs(weights)
         allowed = upper & alive[:, :, None] & alive[:, None, :] & ~apart
         free = costs <= 1e-15
-        rank = np.where(free, np.where(shared > 1e-15, np.inf, 0.0), shared / np.where(free, 1.0, costs))
+        rank = np.where(
+            free, np.where(shared > 1e-15, np.inf, 0.0), shared / np.where(free, 1.0, costs)
+        )
         rank = np.where(allowed, rank, -np.inf)
         best = rank.max((1, 2), keepdims=True)
-        slack = np.where(np.isfinite(best), 1e-12 * np.abs(np.where(np.isfinite(best), best, 0.0)), 0.0)
-        pick = np.where(allowed & (rank >= best - slack), costs, np.inf).reshape(len(counts), -1).argmin(1)
+        slack = np.where(
+            np.isfinite(best), 1e-12 * np.abs(np.where(np.isfinite(best), best, 0.0)), 0.0
+        )
+        pick = (
+            np.where(allowed & (rank >= best - slack), costs, np.inf)
+            .reshape(len(counts), -1)
+            .argmin(1)
+        )
         go = every[allowed.any((1, 2))]
         a, b = pick[go] // size, pick[go] % size
         shared[go, a] += shared[go, b]

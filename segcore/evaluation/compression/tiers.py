@@ -4,8 +4,9 @@
     T1 summed     the original model's probabilities, summed over each group before the argmax: no retraining
     T2 retrained  a model that learned the merged labels from the start: what merging gives
 
-All three are scored on the merged labels of the same images, so their differences are fair. The gain over the unmerged
-score is not: part of it is composition (fewer labels in the mean), which T0 alone explains.
+All three are scored on the merged labels of the same images, so their differences are fair. The
+gain over the unmerged score is not: part of it is composition (fewer labels in the mean), which T0
+alone explains.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,8 @@ class Change:
 
     Attributes:
         difference: On all the images.
-        low: Lower end of its percentile interval, images drawn anew with each image's pair kept together.
+        low: Lower end of its percentile interval, images drawn anew with each image's pair kept
+            together.
         high: Upper end.
     """
 
@@ -60,7 +62,10 @@ class Change:
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"difference", "interval"}``, undefined None."""
-        return {"difference": plain(self.difference), "interval": [plain(self.low), plain(self.high)]}
+        return {
+            "difference": plain(self.difference),
+            "interval": [plain(self.low), plain(self.high)],
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +97,9 @@ class Tier:
             "images": self.images,
             "scores": {name: plain(value) for name, value in self.scores.items()},
             "gain": {name: change.to_json() for name, change in self.gain.items()},
-            "beyond": None if self.beyond is None else {name: change.to_json() for name, change in self.beyond.items()},
+            "beyond": None
+            if self.beyond is None
+            else {name: change.to_json() for name, change in self.beyond.items()},
             "group_iou": [plain(v) for v in self.group_iou],
             "predicted_iou": [plain(v) for v in self.predicted_iou],
         }
@@ -113,7 +120,8 @@ def compare_tiers(
     Args:
         original: The unmerged model's ids and (N, C, C) counts.
         label_map: The merge, C labels to K groups.
-        others: "summed" and "retrained" as far as they exist: ids and (M, K, K) counts over the groups.
+        others: "summed" and "retrained" as far as they exist: ids and (M, K, K) counts over the
+            groups.
         groups: Group (drive, tile) by sample id; whole groups are drawn then.
         resamples: Resamples of the intervals.
         level: Nominal coverage, 0..1.
@@ -123,9 +131,13 @@ def compare_tiers(
         T0 first, then the others in the order of :data:`TIERS`.
 
     Raises:
-        SegcoreError: Counts over another number of labels, no image in common, or other true pixels in one.
+        SegcoreError: Counts over another number of labels, no image in common, or other true pixels
+            in one.
     """
-    ids, counts = list(original[0]), check_counts(original[1], "counts of the original model", images=True)
+    ids, counts = (
+        list(original[0]),
+        check_counts(original[1], "counts of the original model", images=True),
+    )
     fold(counts, label_map)
     given: dict[str, Counted] = {"merged": (ids, fold(counts, label_map)), **others}
     found = []
@@ -144,20 +156,26 @@ def _pair(
     theirs = check_counts(other[1], f"{name} counts", images=True)
     if theirs.shape[-1] != label_map.num_groups:
         raise SegcoreError(
-            f"Expected {name} counts over {label_map.num_groups} merged labels, received {theirs.shape[-1]}: its label map was changed "
+            f"Expected {name} counts over {label_map.num_groups} merged labels, received "
+            f"{theirs.shape[-1]}: its label map was changed "
             "after it was trained; retrain it."
         )
     places = {sample: position for position, sample in enumerate(other[0])}
     shared = [sample for sample in ids if sample in places]
     if not shared:
         raise SegcoreError(
-            f"Expected images that the {name} model has in common with the original, found none: predict one split with both."
+            f"Expected images that the {name} model has in common with the original, found "
+            "none: predict one split with both."
         )
-    mine, wanted = [i for i, sample in enumerate(ids) if sample in places], [places[sample] for sample in shared]
+    mine, wanted = (
+        [i for i, sample in enumerate(ids) if sample in places],
+        [places[sample] for sample in shared],
+    )
     before, after = counts[mine], theirs[wanted]
     if not np.array_equal(fold(before, label_map).sum(-1), after.sum(-1)):
         raise SegcoreError(
-            f"Expected the same true pixels for the {name} model as for the original, received others: the masks or the label map changed; "
+            f"Expected the same true pixels for the {name} model as for the original, "
+            "received others: the masks or the label map changed; "
             "predict again."
         )
     return before, after, shared
@@ -176,7 +194,10 @@ def _tier(
     old, new = group_counts(before, groups), group_counts(after, groups)
     whole_old, whole_new = old.sum(0), new.sum(0)
     promised = fold(whole_old, label_map)
-    score = {key: (f(whole_old[None])[0], f(promised[None])[0], f(whole_new[None])[0]) for key, f in TIER_SCORES.items()}
+    score = {
+        key: (f(whole_old[None])[0], f(promised[None])[0], f(whole_new[None])[0])
+        for key, f in TIER_SCORES.items()
+    }
     drawn: dict[str, list[Floats]] = {key: [] for key in TIER_SCORES}
     if len(old) > 1:
         weights = draw_weights(len(old), resamples, seed)
@@ -209,6 +230,10 @@ def _interval(drawn: list[Floats], level: float) -> list[tuple[float, float]]:
     ends = []
     for values in np.concatenate(drawn, axis=1):
         known = values[~np.isnan(values)]
-        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known.size else (np.nan, np.nan)
+        low, high = (
+            np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+            if known.size
+            else (np.nan, np.nan)
+        )
         ends.append((float(low), float(high)))
     return ends

@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation.compression.compression import MapScore, score_maps
-from segcore.evaluation.compression.evidence import lift_intervals, member_agreement, pair_rates, selection_stability
+from segcore.evaluation.compression.evidence import (
+    lift_intervals,
+    member_agreement,
+    pair_rates,
+    selection_stability,
+)
 from segcore.labels import LabelMap
 
 Floats = npt.NDArray[np.float64]
@@ -39,8 +44,9 @@ class MergeVerdict:
     Attributes:
         pair: The two class indices.
         action: A name of :data:`ACTIONS`.
-        green: Whether the merge is advised: the lift's lower bound is above 0, honest accuracy rises, and the
-            rate is above the exchange rate. Never without per-image counts, which the bound needs.
+        green: Whether the merge is advised: the lift's lower bound is above 0, honest accuracy
+            rises, and the rate is above the exchange rate. Never without per-image counts, which
+            the bound needs.
         reason: Why, in one or two sentences.
         accuracy_gain: Points of accuracy that the merge adds.
         resolved_confusion: The part of the mean-IoU change that speaks for duplicates.
@@ -51,7 +57,8 @@ class MergeVerdict:
         lift_interval: (low, high) from resampled images; None when unknown.
         honest_accuracy: Before and after.
         kappa: Before and after.
-        truth_cost_bits: Information about the answer that the merge loses; near 0 for labels answered alike.
+        truth_cost_bits: Information about the answer that the merge loses; near 0 for labels
+            answered alike.
         stability: Share of resamples that choose this pair as well; None when unknown.
         agreement: Share of members that confuse the pair; None when unknown.
         images: Images that hold the rarer label; None when unknown.
@@ -113,10 +120,12 @@ def judge_pairs(
         prior: The one that ranks pairs and that ``rate`` uses.
         forbidden: (C, C) classes that may not share a group.
         class_names: Display names for the reasons, length C.
-        image_counts: (N, C, C) counts of each image: intervals, stability, and images of the rarer label.
+        image_counts: (N, C, C) counts of each image: intervals, stability, and images of the rarer
+            label.
         groups: Draw whole groups of images; length N.
         member_counts: (R, C, C) counts of each member of the ensemble on the same images.
-        exchange_rate: Points of accuracy that the user demands for each point of retained entropy sold.
+        exchange_rate: Points of accuracy that the user demands for each point of retained entropy
+            sold.
         limit: At most so many pairs.
         resamples: Resamples for intervals and stability.
         seed: Seed of the resamples.
@@ -138,7 +147,9 @@ def judge_pairs(
     if image_counts is not None and len(image_counts):
         bounds = lift_intervals(image_counts, maps, groups=groups, resamples=resamples, seed=seed)
         ends = [(float(low), float(high)) for low, high in bounds]
-        stability = selection_stability(image_counts, pairs, apart, groups=groups, resamples=min(resamples, 200), seed=seed).tolist()
+        stability = selection_stability(
+            image_counts, pairs, apart, groups=groups, resamples=min(resamples, 200), seed=seed
+        ).tolist()
         seen = (np.asarray(image_counts).sum(2) > 0).sum(0)
     names = list(class_names) if class_names is not None else [f"label {i}" for i in range(size)]
     return [
@@ -150,7 +161,9 @@ def judge_pairs(
             interval=ends[i],
             stability=stability[i],
             recalls=(_recall(counts, pair[0]), _recall(counts, pair[1])),
-            agreement=None if member_counts is None or len(member_counts) < 2 else member_agreement(member_counts, pair).share,
+            agreement=None
+            if member_counts is None or len(member_counts) < 2
+            else member_agreement(member_counts, pair).share,
             images=None if seen is None else int(min(seen[pair[0]], seen[pair[1]])),
             lost={name: _lost(priors[name], pair) for name in priors},
             exchange_rate=exchange_rate,
@@ -204,19 +217,34 @@ def _judge(
     )  # fmt: skip
     green = green and action == "merge"
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
-    facts = [f"Merging {names[0]} and {names[1]} adds {gain:.2f} points of accuracy for {sold:.2f} % of the detail"]
+    facts = [
+        (
+            f"Merging {names[0]} and {names[1]} adds {gain:.2f} points of accuracy for "
+            f"{sold:.2f} % of the detail"
+        )
+    ]
     if np.isnan(row.lift):
-        facts.append("every merge down to one label is the same, so there is no lift and nothing left to tell apart")
+        facts.append(
+            "every merge down to one label is the same, so there is no lift and nothing "
+            "left to tell apart"
+        )
     elif interval is None:
-        facts.append(f"lift over a random merge {row.lift:+.3f}, its interval unknown without counts for each image")
+        facts.append(
+            f"lift over a random merge {row.lift:+.3f}, its interval unknown without "
+            "counts for each image"
+        )
     else:
-        facts.append(f"lift over a random merge {row.lift:+.3f} ({interval[0]:+.3f} to {interval[1]:+.3f})")
+        facts.append(
+            f"lift over a random merge {row.lift:+.3f} ({interval[0]:+.3f} to {interval[1]:+.3f})"
+        )
     if not np.isnan(row.honest_accuracy):
         facts.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
     if agreement is not None:
         facts.append(f"{100 * agreement:.0f} % of the members confuse them alike")
     if recalls[poor] < LEARNED:
-        facts.append(f"{names[poor]} is found on {100 * recalls[poor]:.1f} % of its own pixels only")
+        facts.append(
+            f"{names[poor]} is found on {100 * recalls[poor]:.1f} % of its own pixels only"
+        )
     if scarce:
         facts.append(f"the rarer label is in {images} images only")
     return MergeVerdict(

@@ -32,7 +32,8 @@ class CompressionStudy:
         baseline: Scores with no merge.
         path: Rows from no merge down to one group (or to the fewest that forbidden pairs allow).
         path_lift: (rows, 2) interval of each row's lift; None without counts for each image.
-        merged: For each row of a greedy path the two groups that were joined; empty for an exact path.
+        merged: For each row of a greedy path the two groups that were joined; empty for an exact
+            path.
         front: Rows that no other partition beats in both accuracy and retained entropy.
         front_source: How the front was found.
         dendrogram: The tree of labels by what the model answers.
@@ -66,10 +67,15 @@ class CompressionStudy:
             joined = self.merged[index] if self.merged else ()
             row["merged"] = [[self.ids[i] for i in group] for group in joined]
             if self.path_lift is not None:
-                row["lift_interval"] = [float(v) if np.isfinite(v) else None for v in self.path_lift[index]]
+                row["lift_interval"] = [
+                    float(v) if np.isfinite(v) else None for v in self.path_lift[index]
+                ]
         return {
             "prior": self.prior,
-            "priors": {name: [float(v) if np.isfinite(v) else None for v in weights] for name, weights in self.priors.items()},
+            "priors": {
+                name: [float(v) if np.isfinite(v) else None for v in weights]
+                for name, weights in self.priors.items()
+            },
             "exact": self.exact,
             "forbidden": [[self.ids[a], self.ids[b]] for a, b in self.forbidden],
             "baseline": self.baseline.to_json(self.ids),
@@ -84,7 +90,9 @@ class CompressionStudy:
             if self.chosen is None
             else {
                 **self.chosen.to_json(self.ids),
-                "random_percentile": {k: v if np.isfinite(v) else None for k, v in self.chosen_percentile.items()},
+                "random_percentile": {
+                    k: v if np.isfinite(v) else None for k, v in self.chosen_percentile.items()
+                },
             },
         }
 
@@ -114,14 +122,18 @@ def compress(
         confusion: (C, C) pixel counts, rows true.
         class_ids: The user's ids in index order; indices by default.
         class_names: Display names in index order; the matrix's own, or ids, by default.
-        prior: A name of :data:`segcore.evaluation.compression.information.PRIORS`; "image" needs ``image_counts``.
+        prior: A name of :data:`segcore.evaluation.compression.information.PRIORS`; "image" needs
+            ``image_counts``.
         importance: (C,) weights for the "importance" prior.
         forbidden: Pairs of class indices that may never share a group.
-        gain: What the greedy path buys, a name of :data:`segcore.evaluation.compression.search.GAINS`.
-        exact: Let the path hold the proven optimum of ``objective`` for each number of groups (up to 14 classes).
+        gain: What the greedy path buys, a name of
+            :data:`segcore.evaluation.compression.search.GAINS`.
+        exact: Let the path hold the proven optimum of ``objective`` for each number of groups (up
+            to 14 classes).
         objective: A name of :data:`segcore.evaluation.compression.exact.OBJECTIVES`, for ``exact``.
         num_groups: Single out the path's row with so many groups.
-        image_counts: (N, C, C) counts of each image; gives intervals, stability and the image prior.
+        image_counts: (N, C, C) counts of each image; gives intervals, stability and the image
+            prior.
         groups: Group of each image (drive, tile); intervals then draw whole groups.
         member_counts: (R, C, C) counts of each ensemble member on the same images.
         exchange_rate: Points of accuracy demanded for each point of retained entropy sold.
@@ -129,22 +141,35 @@ def compress(
         seed: Seed of everything random.
 
     Raises:
-        SegcoreError: Counts that are none, names, pairs or numbers that do not fit, or an exact search over too many classes.
+        SegcoreError: Counts that are none, names, pairs or numbers that do not fit, or an exact
+            search over too many classes.
     """
-    matrix = confusion if isinstance(confusion, ConfusionMatrix) else ConfusionMatrix(np.asarray(check_counts(confusion)))
+    matrix = (
+        confusion
+        if isinstance(confusion, ConfusionMatrix)
+        else ConfusionMatrix(np.asarray(check_counts(confusion)))
+    )
     counts, size = matrix.counts, matrix.num_classes
     ids = tuple(range(size)) if class_ids is None else tuple(int(i) for i in class_ids)
     names = list(class_names or matrix.class_names or [str(i) for i in ids])
     for what, given in (("class ids", ids), ("class names", names)):
         if len(given) != size:
-            raise SegcoreError(f"Expected {size} {what} for this confusion matrix, received {len(given)}: give one for each class.")
+            raise SegcoreError(
+                f"Expected {size} {what} for this confusion matrix, received {len(given)}: "
+                "give one for each class."
+            )
     if image_counts is not None:
         image_counts = check_counts(image_counts, "counts for each image", images=True)
         if image_counts.shape[1] != size:
-            raise SegcoreError(f"Expected counts for each image over {size} classes, received {image_counts.shape[1]}: use one label set.")
+            raise SegcoreError(
+                f"Expected counts for each image over {size} classes, received "
+                f"{image_counts.shape[1]}: use one label set."
+            )
     pairs = tuple((int(a), int(b)) for a, b in forbidden)
     apart = forbidden_pairs(size, pairs)
-    priors = label_priors(counts, image_counts, None if importance is None else np.asarray(importance, np.float64))
+    priors = label_priors(
+        counts, image_counts, None if importance is None else np.asarray(importance, np.float64)
+    )
     weights = choose_prior(priors, prior)
     steps = [] if exact else greedy_path(counts, weights, gain=gain, forbidden=apart)
     if exact:
@@ -162,7 +187,9 @@ def compress(
         exact,
         baseline,
         tuple(path),
-        None if image_counts is None else lift_intervals(image_counts, maps, groups=groups, resamples=resamples, seed=seed),
+        None
+        if image_counts is None
+        else lift_intervals(image_counts, maps, groups=groups, resamples=resamples, seed=seed),
         tuple(step.merged for step in steps),
         tuple(front_rows),
         front,
@@ -197,4 +224,6 @@ def _choose(path: Sequence[MapScore], num_groups: int | None) -> MapScore | None
         if row.label_map.num_groups == num_groups:
             return row
     least, most = path[-1].label_map.num_groups, path[0].label_map.num_groups
-    raise SegcoreError(f"Expected {least} to {most} groups, received {num_groups}: choose one of these.")
+    raise SegcoreError(
+        f"Expected {least} to {most} groups, received {num_groups}: choose one of these."
+    )

@@ -1,8 +1,8 @@
 """How sure a score is: resampling whole images, never pixels.
 
 Pixels of one image are not independent, and frames of one drive hardly are; so images (or groups of
-images) are drawn with replacement and their counts added up (Efron 1979; percentile intervals). Since a
-resample is a weighted sum of the per-image matrices, all resamples are one matrix product.
+images) are drawn with replacement and their counts added up (Efron 1979; percentile intervals).
+Since a resample is a weighted sum of the per-image matrices, all resamples are one matrix product.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,8 @@ class Interval:
         low: Lower end; NaN where the score is undefined or there are fewer than two units to draw.
         high: Upper end.
         level: Nominal coverage, 0..1.
-        units: How many units (images or groups) were drawn from. Below about 20 the interval is too narrow.
+        units: How many units (images or groups) were drawn from. Below about 20 the interval is too
+            narrow.
     """
 
     low: float
@@ -67,7 +68,8 @@ def group_counts(counts: npt.NDArray[Any], groups: Sequence[str] | None) -> npt.
 
     Args:
         counts: (N, C, C) pixel counts.
-        groups: Group of each image, length N (a drive, a tile, a patient); None leaves images apart.
+        groups: Group of each image, length N (a drive, a tile, a patient); None leaves images
+            apart.
 
     Returns:
         (G, C, C) int64.
@@ -79,14 +81,19 @@ def group_counts(counts: npt.NDArray[Any], groups: Sequence[str] | None) -> npt.
     if groups is None:
         return counts
     if len(groups) != len(counts):
-        raise SegcoreError(f"Expected one group for each of {len(counts)} images, received {len(groups)}: name the group of every image.")
+        raise SegcoreError(
+            f"Expected one group for each of {len(counts)} images, received {len(groups)}: "
+            "name the group of every image."
+        )
     names = {name: index for index, name in enumerate(dict.fromkeys(groups))}
     out = np.zeros((len(names), *counts.shape[1:]), np.int64)
     np.add.at(out, [names[g] for g in groups], counts)
     return out
 
 
-def draw_weights(units: int, resamples: int, seed: int | np.random.Generator) -> npt.NDArray[np.int64]:
+def draw_weights(
+    units: int, resamples: int, seed: int | np.random.Generator
+) -> npt.NDArray[np.int64]:
     """Return how often each unit is drawn in each resample, (resamples, units) int64; rows sum to ``units``."""
     drawn = np.random.default_rng(seed).integers(0, units, (resamples, units))
     places = drawn + units * np.arange(resamples)[:, None]
@@ -146,10 +153,16 @@ def bootstrap(
         A class that a resample lacks is NaN there and left out, as in the score itself.
     """
     if not 0 < level < 1 or resamples < 1:
-        raise SegcoreError(f"Expected 0 < level < 1 and resamples >= 1, received {level:g} and {resamples}: take .95 and 1000.")
+        raise SegcoreError(
+            f"Expected 0 < level < 1 and resamples >= 1, received {level:g} and "
+            f"{resamples}: take .95 and 1000."
+        )
     units = group_counts(counts, groups)
     if len(units) < 2:
-        nothing = {name: np.asarray(f(units.sum(0)[None]), np.float64)[0] * np.nan for name, f in statistics.items()}
+        nothing = {
+            name: np.asarray(f(units.sum(0)[None]), np.float64)[0] * np.nan
+            for name, f in statistics.items()
+        }
         return {name: (v, v) for name, v in nothing.items()}
     found: dict[str, list[Floats]] = {name: [] for name in statistics}
     for block in resample(units, draw_weights(len(units), resamples, seed)):
@@ -168,7 +181,9 @@ def interval(
     seed: int | np.random.Generator = 0,
 ) -> Interval:
     """Percentile interval of one number; arguments as in :func:`bootstrap`."""
-    low, high = bootstrap(counts, {"it": statistic}, groups=groups, resamples=resamples, level=level, seed=seed)["it"]
+    low, high = bootstrap(
+        counts, {"it": statistic}, groups=groups, resamples=resamples, level=level, seed=seed
+    )["it"]
     units = len(counts) if groups is None else len(set(groups))
     return Interval(float(low), float(high), level, units)
 
@@ -185,13 +200,15 @@ def paired_difference(
 ) -> PairedDifference:
     """Compare A with B on the same images.
 
-    The interval resamples images and keeps each image's pair together. The p value exchanges A and B
-    within each unit by a fair coin: p = (1 + #{|d*| >= |d|}) / (1 + resamples) (Fisher's randomisation test).
+    The interval resamples images and keeps each image's pair together. The p value exchanges A and
+    B within each unit by a fair coin: p = (1 + #{|d*| >= |d|}) / (1 + resamples) (Fisher's
+    randomisation test).
 
     Args:
         counts_a: (N, C, C) counts of A.
         counts_b: (N, C, C) counts of B, the same images in the same order.
-        statistic: One number for each matrix, for example :func:`segcore.evaluation.counts.scores.mean_iou`.
+        statistic: One number for each matrix, for example
+            :func:`segcore.evaluation.counts.scores.mean_iou`.
         groups: Keep whole groups together; length N.
         resamples: Draws of each kind.
         level: Nominal coverage of the interval.
@@ -202,21 +219,36 @@ def paired_difference(
     """
     a, b = group_counts(counts_a, groups), group_counts(counts_b, groups)
     if a.shape != b.shape:
-        raise SegcoreError(f"Expected the same images and classes for A and B, received {a.shape}, {b.shape}: evaluate both on one split.")
+        raise SegcoreError(
+            f"Expected the same images and classes for A and B, received {a.shape}, "
+            f"{b.shape}: evaluate both on one split."
+        )
     if not np.array_equal(a.sum(-1), b.sum(-1)):
-        raise SegcoreError("Expected the same true pixels for A and B, received others: evaluate both on the same masks in the same order.")
+        raise SegcoreError(
+            "Expected the same true pixels for A and B, received others: evaluate both on "
+            "the same masks in the same order."
+        )
     observed = float((statistic(a.sum(0)[None]) - statistic(b.sum(0)[None]))[0])
     if len(a) < 2:
         return PairedDifference(observed, float("nan"), float("nan"), float("nan"), len(a))
     draw = np.random.default_rng(seed)
     weights = draw_weights(len(a), resamples, draw)
-    drawn = [statistic(x) - statistic(y) for x, y in zip(resample(a, weights), resample(b, weights), strict=True)]
+    drawn = [
+        statistic(x) - statistic(y)
+        for x, y in zip(resample(a, weights), resample(b, weights), strict=True)
+    ]
     low, high = _quantiles(np.concatenate(drawn), level)
     coins = draw.integers(0, 2, weights.shape)
     both = np.concatenate([a, b])
     swapped = [
         statistic(x) - statistic(y)
-        for x, y in zip(resample(both, np.hstack([coins, 1 - coins])), resample(both, np.hstack([1 - coins, coins])), strict=True)
+        for x, y in zip(
+            resample(both, np.hstack([coins, 1 - coins])),
+            resample(both, np.hstack([1 - coins, coins])),
+            strict=True,
+        )
     ]
     extreme = np.abs(np.concatenate(swapped)) >= abs(observed) - 1e-15
-    return PairedDifference(observed, float(low), float(high), (1 + int(extreme.sum())) / (1 + resamples), len(a))
+    return PairedDifference(
+        observed, float(low), float(high), (1 + int(extreme.sum())) / (1 + resamples), len(a)
+    )

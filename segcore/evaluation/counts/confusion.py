@@ -28,9 +28,9 @@ _CHUNK = 1 << 24
 def count_confusion(true: Mask, predicted: Mask, num_classes: int, ignore_index: int) -> Matrix:
     """Count how often each true class is predicted as each class.
 
-    Pixels whose truth is ``ignore_index`` are left out, whatever is predicted there. A prediction that
-    holds ``ignore_index`` where the truth is scored is refused: dropping such pixels would let a
-    model choose its own exam, and (C, C) counts have no column for "no answer".
+    Pixels whose truth is ``ignore_index`` are left out, whatever is predicted there. A prediction
+    that holds ``ignore_index`` where the truth is scored is refused: dropping such pixels would let
+    a model choose its own exam, and (C, C) counts have no column for "no answer".
 
     Args:
         true: (H, W) integer indices 0..C-1, or ``ignore_index``.
@@ -47,11 +47,15 @@ def count_confusion(true: Mask, predicted: Mask, num_classes: int, ignore_index:
     true, predicted = np.asarray(true), np.asarray(predicted)
     if true.shape != predicted.shape:
         raise SegcoreError(
-            f"Expected a prediction of the mask's own size {true.shape}, received {predicted.shape}: resize the probabilities first."
+            f"Expected a prediction of the mask's own size {true.shape}, received "
+            f"{predicted.shape}: resize the probabilities first."
         )
     for what, mask in (("true", true), ("predicted", predicted)):
         if mask.dtype.kind not in "iu":
-            raise SegcoreError(f"Expected whole class indices in the {what} mask, received {mask.dtype}: take the argmax or round first.")
+            raise SegcoreError(
+                f"Expected whole class indices in the {what} mask, received {mask.dtype}: "
+                "take the argmax or round first."
+            )
     if true.size == 0:
         return np.zeros((num_classes, num_classes), np.int64)
     true, predicted = np.atleast_2d(true), np.atleast_2d(predicted)
@@ -60,7 +64,11 @@ def count_confusion(true: Mask, predicted: Mask, num_classes: int, ignore_index:
     narrow = num_classes <= 256 and true.dtype == np.uint8 and predicted.dtype == np.uint8
     counts = (_count_bytes if narrow else _count_wide)(true, predicted, num_classes)
     scored = true.size - int(np.count_nonzero(true == ignore_index))
-    if int(counts.sum()) != scored or int(predicted.max()) >= num_classes or int(predicted.min()) < 0:
+    if (
+        int(counts.sum()) != scored
+        or int(predicted.max()) >= num_classes
+        or int(predicted.min()) < 0
+    ):
         _refuse_strangers(true, predicted, num_classes, ignore_index)
     return counts
 
@@ -75,7 +83,9 @@ def _count_bytes(true: Mask, predicted: Mask, num_classes: int) -> Matrix:
     rows = max(1, _CHUNK // true.shape[1])
     for start in range(0, len(true), rows):
         pair = [true[start : start + rows], predicted[start : start + rows]]
-        counts += cv2.calcHist(pair, [0, 1], None, bins, span).reshape(counts.shape).astype(np.int64)
+        counts += (
+            cv2.calcHist(pair, [0, 1], None, bins, span).reshape(counts.shape).astype(np.int64)
+        )
     return counts
 
 
@@ -108,12 +118,15 @@ def _refuse_strangers(true: Mask, predicted: Mask, num_classes: int, ignore_inde
     unanswered = int(np.count_nonzero(predicted[scored] == ignore_index))
     if unanswered:
         raise SegcoreError(
-            f"Expected a class at every scored pixel, received the ignored value {ignore_index} in the prediction at {unanswered} of them: "
+            "Expected a class at every scored pixel, received the ignored value "
+            f"{ignore_index} in the prediction at {unanswered} of them: "
             "predict a class there, or ignore these pixels in the truth."
         )
 
 
-def check_counts(counts: npt.ArrayLike, name: str = "confusion matrix", images: bool = False) -> Matrix:
+def check_counts(
+    counts: npt.ArrayLike, name: str = "confusion matrix", images: bool = False
+) -> Matrix:
     """Check pixel counts and return them as int64.
 
     Args:
@@ -130,22 +143,45 @@ def check_counts(counts: npt.ArrayLike, name: str = "confusion matrix", images: 
     try:
         array = np.asarray(counts)
     except ValueError:
-        raise SegcoreError(f"Expected a square {name}, received rows of unequal length: give one number for each class.") from None
+        raise SegcoreError(
+            f"Expected a square {name}, received rows of unequal length: give one number "
+            "for each class."
+        ) from None
     wanted = "(images, classes, classes)" if images else "square (classes, classes)"
-    if array.ndim != (3 if images else 2) or array.shape[-1] != array.shape[-2] or array.shape[-1] == 0:
-        raise SegcoreError(f"Expected a {name} of shape {wanted}, received {array.shape}: rows are true classes, columns predicted ones.")
+    if (
+        array.ndim != (3 if images else 2)
+        or array.shape[-1] != array.shape[-2]
+        or array.shape[-1] == 0
+    ):
+        raise SegcoreError(
+            f"Expected a {name} of shape {wanted}, received {array.shape}: rows are true "
+            "classes, columns predicted ones."
+        )
     if array.dtype.kind not in "iufb":
-        raise SegcoreError(f"Expected whole numbers in the {name}, received {array.dtype}: give pixel counts.")
+        raise SegcoreError(
+            f"Expected whole numbers in the {name}, received {array.dtype}: give pixel counts."
+        )
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
-            raise SegcoreError(f"Expected finite counts in the {name}, received NaN or infinity: give pixel counts.")
+            raise SegcoreError(
+                f"Expected finite counts in the {name}, received NaN or infinity: give "
+                "pixel counts."
+            )
         broken = array[array != np.floor(array)]
         if broken.size:
-            raise SegcoreError(f"Expected whole numbers in the {name}, received {broken[0]:g}: give pixel counts, not shares.")
+            raise SegcoreError(
+                f"Expected whole numbers in the {name}, received {broken[0]:g}: give pixel "
+                "counts, not shares."
+            )
     if array.size and array.min() < 0:
-        raise SegcoreError(f"Expected non-negative counts in the {name}, received {array.min():g}: a count of pixels starts at 0.")
+        raise SegcoreError(
+            f"Expected non-negative counts in the {name}, received {array.min():g}: a "
+            "count of pixels starts at 0."
+        )
     if array.size and float(array.sum(dtype=np.float64)) >= 2.0**53:
-        raise SegcoreError(f"Expected fewer than 2**53 pixels in the {name}, received more: split the set.")
+        raise SegcoreError(
+            f"Expected fewer than 2**53 pixels in the {name}, received more: split the set."
+        )
     return array.astype(np.int64)
 
 
@@ -154,14 +190,16 @@ class ConfusionMatrix:
     """Checked counts of one set of pixels, and every score that follows from them.
 
     Class scores are (C,) float64 with NaN for what is undefined; a class absent from truth and
-    prediction has no IoU or Dice and is left out of their means. Formulas: :mod:`segcore.evaluation.counts.scores`.
+    prediction has no IoU or Dice and is left out of their means. Formulas:
+    :mod:`segcore.evaluation.counts.scores`.
 
     Attributes:
         counts: (C, C) int64, rows true, columns predicted, unit pixels.
         class_names: Display names in index order; empty when unknown.
 
     Raises:
-        SegcoreError: Counts that are not square, not whole, negative or not finite; or names that do not fit.
+        SegcoreError: Counts that are not square, not whole, negative or not finite; or names that
+            do not fit.
     """
 
     counts: Matrix
@@ -175,11 +213,14 @@ class ConfusionMatrix:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         if self.class_names and len(self.class_names) != len(counts):
             raise SegcoreError(
-                f"Expected {len(counts)} class names for this confusion matrix, received {len(self.class_names)}: name every class once."
+                f"Expected {len(counts)} class names for this confusion matrix, received "
+                f"{len(self.class_names)}: name every class once."
             )
 
     @staticmethod
-    def from_masks(pairs: Iterable[tuple[Mask, Mask]], num_classes: int, ignore_index: int) -> "ConfusionMatrix":
+    def from_masks(
+        pairs: Iterable[tuple[Mask, Mask]], num_classes: int, ignore_index: int
+    ) -> "ConfusionMatrix":
         """Count (true, predicted) pairs of masks one after another; see :func:`count_confusion`."""
         total = np.zeros((num_classes, num_classes), np.int64)
         for true, predicted in pairs:

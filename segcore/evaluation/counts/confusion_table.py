@@ -28,22 +28,34 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
     path = Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise SegcoreError(f"Expected a confusion matrix as CSV in {path.name}, received more than 64 MB: is this the right file?")
+            raise SegcoreError(
+                f"Expected a confusion matrix as CSV in {path.name}, received more than 64 "
+                "MB: is this the right file?"
+            )
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise SegcoreError(f"Expected a CSV of pixel counts at {path}, received {type(problem).__name__}: check the file.") from None
+        raise SegcoreError(
+            f"Expected a CSV of pixel counts at {path}, received {type(problem).__name__}: "
+            "check the file."
+        ) from None
     first = text.lstrip().splitlines()[0] if text.strip() else ""
     separator = max(",;\t", key=first.count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
+    rows = [
+        [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)
+    ]
     rows = [row for row in rows if any(row)]
     if not rows:
-        raise SegcoreError(f"Expected rows of pixel counts in {path.name}, received an empty table: write one row for each true class.")
+        raise SegcoreError(
+            f"Expected rows of pixel counts in {path.name}, received an empty table: write "
+            "one row for each true class."
+        )
     names, rows = _split_names(rows)
     if any(len(row) != len(rows) for row in rows) or not rows:
         widths = sorted({len(row) for row in rows})
         received = " or ".join(str(w) for w in widths)
         raise SegcoreError(
-            f"Expected a square confusion matrix in {path.name}, received {len(rows)} rows of {received or 0} columns: "
+            f"Expected a square confusion matrix in {path.name}, received {len(rows)} rows "
+            f"of {received or 0} columns: "
             "write one row and one column for each class."
         )
     counts = [[_number(cell, path.name) for cell in row] for row in rows]
@@ -53,12 +65,14 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
 def _split_names(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """Take a row and a column of names off the counts: (names or [], rows of counts as text).
 
-    Text in the first row is a header, unless the table is square already (then it is a broken count).
-    Names that are numbers (class ids) are known by standing both in the first row and the first column,
-    or under an empty corner.
+    Text in the first row is a header, unless the table is square already (then it is a broken
+    count). Names that are numbers (class ids) are known by standing both in the first row and the
+    first column, or under an empty corner.
     """
     width = max(len(row) for row in rows)
-    both = len(rows) > 1 and not _is_number(rows[0][0]) and rows[0][1:] == [row[0] for row in rows[1:]]
+    both = (
+        len(rows) > 1 and not _is_number(rows[0][0]) and rows[0][1:] == [row[0] for row in rows[1:]]
+    )
     text = not all(_is_number(cell) for cell in rows[0][1:])
     if len(rows) == 2 and len(rows[1]) == 1:
         text = not _is_number(rows[0][0])
@@ -86,7 +100,10 @@ def _is_number(text: str) -> bool:
 
 def _number(cell: str, name: str) -> float:
     if not _is_number(cell):
-        raise SegcoreError(f"Expected a pixel count in every cell of {name}, received {cell!r}: write whole numbers.")
+        raise SegcoreError(
+            f"Expected a pixel count in every cell of {name}, received {cell!r}: write "
+            "whole numbers."
+        )
     return float(cell)
 
 

@@ -18,8 +18,10 @@ class Exchange:
 
     Attributes:
         sample_ids: Ids of the N images.
-        fixed: (N, C, C) int64 pixels that A has wrong and B right; rows the true class, columns the class A gave.
-        broken: (N, C, C) int64 pixels that A has right and B wrong; rows the true class, columns the class B gave.
+        fixed: (N, C, C) int64 pixels that A has wrong and B right; rows the true class, columns the
+            class A gave.
+        broken: (N, C, C) int64 pixels that A has right and B wrong; rows the true class, columns
+            the class B gave.
         scored: Scored pixels in all.
     """
 
@@ -36,8 +38,16 @@ class Exchange:
     def to_json(self) -> dict[str, Any]:
         """Return all of it as a JSON-ready mapping; of the counts only those that are not 0, as [image, true, other, pixels]."""
         cells = {"fixed": self.fixed, "broken": self.broken}
-        sparse = {name: [[*map(int, at), int(counts[tuple(at)])] for at in np.argwhere(counts)] for name, counts in cells.items()}
-        return {"images": list(self.sample_ids), "classes": int(self.fixed.shape[-1]), "scored": self.scored, **sparse}
+        sparse = {
+            name: [[*map(int, at), int(counts[tuple(at)])] for at in np.argwhere(counts)]
+            for name, counts in cells.items()
+        }
+        return {
+            "images": list(self.sample_ids),
+            "classes": int(self.fixed.shape[-1]),
+            "scored": self.scored,
+            **sparse,
+        }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Exchange":
@@ -52,9 +62,13 @@ class Exchange:
             for name, found in counts.items():
                 told = np.array(data[name], np.int64).reshape(-1, 4)
                 found[tuple(told[:, :3].T)] = told[:, 3]
-            return Exchange(tuple(data["images"]), counts["fixed"], counts["broken"], int(data["scored"]))
+            return Exchange(
+                tuple(data["images"]), counts["fixed"], counts["broken"], int(data["scored"])
+            )
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise SegcoreError("Expected what one run mends of another, found another thing: it is counted again.") from error
+            raise SegcoreError(
+                "Expected what one run mends of another, found another thing: it is counted again."
+            ) from error
 
     def hardest(self, true: int, other: int, what: str = "net") -> list[tuple[str, int]]:
         """Return (id, pixels) of the images in which a pair of classes changes most, largest change first, images without it left out.
@@ -71,7 +85,11 @@ class Exchange:
 
 
 def count_exchange(
-    true: npt.NDArray[Any], a: npt.NDArray[Any], b: npt.NDArray[Any], num_classes: int, ignore_index: int
+    true: npt.NDArray[Any],
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    num_classes: int,
+    ignore_index: int,
 ) -> tuple[Counts, Counts]:
     """Count what B mends and breaks against A in one image.
 
@@ -90,7 +108,8 @@ def count_exchange(
     """
     if not true.shape == a.shape == b.shape:
         raise SegcoreError(
-            f"Expected masks of one size, received {true.shape}, {a.shape} and {b.shape}: take all three at the true mask's own size."
+            f"Expected masks of one size, received {true.shape}, {a.shape} and {b.shape}: "
+            "take all three at the true mask's own size."
         )
     fixed = (b == true) & (a != true) & (true != ignore_index)
     broken = (a == true) & (b != true) & (true != ignore_index)

@@ -3,8 +3,8 @@
 Every function takes counts of shape (..., C, C), rows true, columns predicted, and keeps the
 leading axes; so one matrix, a matrix per image and a thousand resamples are scored by one formula.
 With diagonal d, row sums r (true pixels), column sums s (predicted pixels) and N pixels in all, the
-formula stands in each function. What is undefined (0 / 0) is NaN, never 0 and never 1: a class absent
-from truth and prediction has no IoU, and :func:`mean_present` leaves it out of means.
+formula stands in each function. What is undefined (0 / 0) is NaN, never 0 and never 1: a class
+absent from truth and prediction has no IoU, and :func:`mean_present` leaves it out of means.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,9 @@ Floats = npt.NDArray[np.float64]
 def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
     """Divide element by element; 0 / 0 and x / 0 give NaN without a warning."""
     bottom = np.asarray(denominator, np.float64)
-    top = np.broadcast_to(np.asarray(numerator, np.float64), np.broadcast_shapes(np.shape(numerator), bottom.shape))
+    top = np.broadcast_to(
+        np.asarray(numerator, np.float64), np.broadcast_shapes(np.shape(numerator), bottom.shape)
+    )
     return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
 
 

@@ -19,7 +19,9 @@ def boundary_distance(height: int, width: int) -> int:
     return max(1, round(0.02 * float(np.hypot(height, width))))
 
 
-def _rim(inside: npt.NDArray[np.bool_], scored: npt.NDArray[np.bool_], distance: int, edge: bool) -> npt.NDArray[np.bool_]:
+def _rim(
+    inside: npt.NDArray[np.bool_], scored: npt.NDArray[np.bool_], distance: int, edge: bool
+) -> npt.NDArray[np.bool_]:
     """Pixels inside a region at most ``distance`` (chessboard) from a scored pixel outside it."""
     solid = (inside | ~scored).astype(np.uint8)
     if edge:
@@ -31,13 +33,20 @@ def _rim(inside: npt.NDArray[np.bool_], scored: npt.NDArray[np.bool_], distance:
 
 
 def count_boundary(
-    true: Mask, predicted: Mask, num_classes: int, ignore_index: int, distance: int | None = None, *, image_edge: bool = False
+    true: Mask,
+    predicted: Mask,
+    num_classes: int,
+    ignore_index: int,
+    distance: int | None = None,
+    *,
+    image_edge: bool = False,
 ) -> Counts:
     """Count intersection and union of the boundary regions of each class, to be added up over images.
 
-    The boundary region of a class holds its pixels at most ``distance`` away (chessboard, as in the authors' code,
-    which erodes with a 3 x 3 square) from another scored class. Departure from that code: the image's edge is
-    no contour unless ``image_edge``, since a scene goes on beyond its picture; ignored pixels are none either.
+    The boundary region of a class holds its pixels at most ``distance`` away (chessboard, as in the
+    authors' code, which erodes with a 3 x 3 square) from another scored class. Departure from that
+    code: the image's edge is no contour unless ``image_edge``, since a scene goes on beyond its
+    picture; ignored pixels are none either.
 
     Args:
         true: (H, W) integer indices 0..C-1, or ``ignore_index``.
@@ -55,10 +64,16 @@ def count_boundary(
     """
     true, predicted = np.asarray(true), np.asarray(predicted)
     if true.shape != predicted.shape or true.ndim != 2:
-        raise SegcoreError(f"Expected two masks (height, width) of one size, received {true.shape} and {predicted.shape}: resize one.")
+        raise SegcoreError(
+            f"Expected two masks (height, width) of one size, received {true.shape} and "
+            f"{predicted.shape}: resize one."
+        )
     width = boundary_distance(*true.shape) if distance is None else distance
     if width < 1:
-        raise SegcoreError(f"Expected a boundary width of at least 1 pixel, received {width}: choose for example 3.")
+        raise SegcoreError(
+            f"Expected a boundary width of at least 1 pixel, received {width}: choose for "
+            "example 3."
+        )
     scored = true != ignore_index
     counts = np.zeros((num_classes, 2), np.int64)
     for index in range(num_classes):
@@ -95,7 +110,8 @@ def border_distances(mask: Mask, ignore_index: int) -> npt.NDArray[np.float32]:
         ignore_index: The value that is not scored.
 
     Returns:
-        (H, W) float32 Euclidean pixels; 0 on pixels that touch another class by an edge; infinite without a border.
+        (H, W) float32 Euclidean pixels; 0 on pixels that touch another class by an edge; infinite
+        without a border.
     """
     mask = np.asarray(mask)
     border = np.zeros(mask.shape, bool)
@@ -106,10 +122,19 @@ def border_distances(mask: Mask, ignore_index: int) -> npt.NDArray[np.float32]:
         border[there] |= change
     if not border.any():
         return np.full(mask.shape, np.inf, np.float32)
-    return np.asarray(cv2.distanceTransform((~border).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    return np.asarray(
+        cv2.distanceTransform((~border).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
+        np.float32,
+    )
 
 
-def count_trimap(true: Mask, predicted: Mask, num_classes: int, ignore_index: int, widths: Sequence[float] = (1, 2, 4, 8, 16)) -> Counts:
+def count_trimap(
+    true: Mask,
+    predicted: Mask,
+    num_classes: int,
+    ignore_index: int,
+    widths: Sequence[float] = (1, 2, 4, 8, 16),
+) -> Counts:
     """Count confusion only near the true borders, for several band widths (Kohli et al., IJCV 2009).
 
     Args:
@@ -120,11 +145,16 @@ def count_trimap(true: Mask, predicted: Mask, num_classes: int, ignore_index: in
         widths: Band widths in pixels; a pixel is in the band when its distance is below the width.
 
     Returns:
-        (len(widths), C, C) int64, rows true; each contains the narrower ones. Score with :mod:`segcore.evaluation.counts.scores`.
+        (len(widths), C, C) int64, rows true; each contains the narrower ones. Score with
+        :mod:`segcore.evaluation.counts.scores`.
     """
     true = np.asarray(true)
     distances = border_distances(true, ignore_index)
-    kind = true.dtype if np.iinfo(true.dtype).min <= ignore_index <= np.iinfo(true.dtype).max else np.dtype(np.int64)
+    kind = (
+        true.dtype
+        if np.iinfo(true.dtype).min <= ignore_index <= np.iinfo(true.dtype).max
+        else np.dtype(np.int64)
+    )
     counts = np.zeros((len(widths), num_classes, num_classes), np.int64)
     for number, width in enumerate(widths):
         band = np.where(distances < width, true, kind.type(ignore_index)).astype(kind)

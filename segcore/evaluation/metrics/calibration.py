@@ -28,7 +28,8 @@ class Reliability:
         confidence: (..., B) mean confidence in the bin.
         accuracy: (..., B) share of right pixels in the bin.
         pixels: (..., B) int64.
-        ece: (...) expected calibration error, sum_b n_b / N |accuracy_b - confidence_b| (Naeini et al., AAAI 2015).
+        ece: (...) expected calibration error, sum_b n_b / N |accuracy_b - confidence_b| (Naeini et
+            al., AAAI 2015).
         mce: (...) largest gap of a bin that holds pixels.
     """
 
@@ -58,7 +59,9 @@ class Calibration:
         self.surprise = 0.0
         self.squared = 0.0
 
-    def observe(self, probabilities: Probabilities, mask: npt.NDArray[Any], ignore_index: int) -> None:
+    def observe(
+        self, probabilities: Probabilities, mask: npt.NDArray[Any], ignore_index: int
+    ) -> None:
         """Add one image.
 
         Args:
@@ -72,12 +75,17 @@ class Calibration:
         values, labels = scored_pixels(probabilities, mask, ignore_index)
         num_classes = len(self.pixels)
         if values.shape[1] != num_classes:
-            raise SegcoreError(f"Expected probabilities over {num_classes} classes, received {values.shape[1]}: use one label set.")
+            raise SegcoreError(
+                f"Expected probabilities over {num_classes} classes, received "
+                f"{values.shape[1]}: use one label set."
+            )
         if not len(values):
             return
         predicted = values.argmax(1)
         top = values[np.arange(len(values)), predicted].astype(np.float64)
-        place = predicted * FINE_BINS + np.clip((top * FINE_BINS).astype(np.int64), 0, FINE_BINS - 1)
+        place = predicted * FINE_BINS + np.clip(
+            (top * FINE_BINS).astype(np.int64), 0, FINE_BINS - 1
+        )
         length, shape = self.pixels.size, self.pixels.shape
         hit = predicted == labels
         self.pixels += np.bincount(place, minlength=length).reshape(shape)
@@ -85,7 +93,9 @@ class Calibration:
         self.confidence += np.bincount(place, top, minlength=length).reshape(shape)
         own = values[np.arange(len(values)), labels].astype(np.float64)
         self.surprise += float(-np.log(np.maximum(own, _FLOOR)).sum())
-        self.squared += float(np.einsum("ij,ij->", values, values, dtype=np.float64) - 2 * own.sum() + len(own))
+        self.squared += float(
+            np.einsum("ij,ij->", values, values, dtype=np.float64) - 2 * own.sum() + len(own)
+        )
 
     def add(self, other: "Calibration") -> None:
         """Take over what another one has seen, of the same classes."""
@@ -121,9 +131,14 @@ class Calibration:
             SegcoreError: Another number of bins.
         """
         if bins < 1 or FINE_BINS % bins:
-            raise SegcoreError(f"Expected a number of bins that divides {FINE_BINS}, received {bins}: choose 10, 15 or 20.")
+            raise SegcoreError(
+                f"Expected a number of bins that divides {FINE_BINS}, received {bins}: "
+                "choose 10, 15 or 20."
+            )
         pixels, right, confidence = (
-            (a if by_class else a.sum(0)).reshape(*(a.shape[:1] if by_class else ()), bins, -1).sum(-1)
+            (a if by_class else a.sum(0))
+            .reshape(*(a.shape[:1] if by_class else ()), bins, -1)
+            .sum(-1)
             for a in (self.pixels, self.right, self.confidence)
         )
         filled = np.where(pixels > 0, pixels, 1)
@@ -131,13 +146,21 @@ class Calibration:
         gaps = np.nan_to_num(np.abs(mean - share))
         total = pixels.sum(-1)
         ece = np.where(total > 0, (gaps * pixels).sum(-1) / np.where(total > 0, total, 1), np.nan)
-        return Reliability(np.linspace(0, 1, bins + 1), mean, share, pixels, ece, np.where(total > 0, gaps.max(-1), np.nan))
+        return Reliability(
+            np.linspace(0, 1, bins + 1),
+            mean,
+            share,
+            pixels,
+            ece,
+            np.where(total > 0, gaps.max(-1), np.nan),
+        )
 
     def risk_coverage(self) -> tuple[Floats, Floats]:
         """Error among the most confident pixels, against how many are kept.
 
         Returns:
-            Coverage (900,) rising to 1, and the share of wrong pixels among those kept, (900,); NaN where none is kept.
+            Coverage (900,) rising to 1, and the share of wrong pixels among those kept, (900,); NaN
+            where none is kept.
         """
         pixels, right = self.pixels.sum(0)[::-1].cumsum(), self.right.sum(0)[::-1].cumsum()
         kept = np.where(pixels > 0, pixels, 1)
@@ -162,19 +185,25 @@ def scored_pixels(
     probabilities, mask = np.asarray(probabilities), np.asarray(mask)
     if probabilities.ndim != 3 or probabilities.shape[:2] != mask.shape:
         raise SegcoreError(
-            f"Expected probabilities (height, width, classes) of the mask's size {mask.shape}, received {probabilities.shape}: resize them."
+            "Expected probabilities (height, width, classes) of the mask's size "
+            f"{mask.shape}, received {probabilities.shape}: resize them."
         )
     scored = mask != ignore_index
     labels = mask[scored].astype(np.int64)
     if labels.size and not 0 <= labels.min() <= labels.max() < probabilities.shape[2]:
         raise SegcoreError(
-            f"Expected true indices 0..{probabilities.shape[2] - 1}, received {int(labels.max())}: use the label set of the prediction."
+            f"Expected true indices 0..{probabilities.shape[2] - 1}, received "
+            f"{int(labels.max())}: use the label set of the prediction."
         )
     return probabilities[scored].astype(np.float32), labels
 
 
 def sample_pixels(
-    probabilities: Probabilities, mask: npt.NDArray[Any], ignore_index: int, count: int, seed: int | np.random.Generator
+    probabilities: Probabilities,
+    mask: npt.NDArray[Any],
+    ignore_index: int,
+    count: int,
+    seed: int | np.random.Generator,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Draw at most ``count`` scored pixels of one image without replacement, for :func:`fit_temperature`."""
     values, labels = scored_pixels(probabilities, mask, ignore_index)
@@ -198,7 +227,9 @@ def apply_temperature(probabilities: Probabilities, temperature: float) -> npt.N
         SegcoreError: A temperature that is not above 0.
     """
     if not temperature > 0:
-        raise SegcoreError(f"Expected a temperature above 0, received {temperature:g}: 1 changes nothing.")
+        raise SegcoreError(
+            f"Expected a temperature above 0, received {temperature:g}: 1 changes nothing."
+        )
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _FLOOR)) / temperature
     scaled = np.exp(logs - logs.max(-1, keepdims=True))
     return (scaled / scaled.sum(-1, keepdims=True)).astype(np.float32)
@@ -218,7 +249,10 @@ def fit_temperature(probabilities: Probabilities, labels: npt.NDArray[Any]) -> f
         SegcoreError: No pixel.
     """
     if not len(labels):
-        raise SegcoreError("Expected scored pixels to fit a temperature, received none: choose a split that has masks.")
+        raise SegcoreError(
+            "Expected scored pixels to fit a temperature, received none: choose a split "
+            "that has masks."
+        )
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _FLOOR))
     own = logs[np.arange(len(labels)), labels]
 
@@ -228,5 +262,7 @@ def fit_temperature(probabilities: Probabilities, labels: npt.NDArray[Any]) -> f
         top = scaled.max(1)
         return float((np.log(np.exp(scaled - top[:, None]).sum(1)) + top - own * scale).mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-4})
+    found = minimize_scalar(
+        loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-4}
+    )
     return float(np.exp(found.x))

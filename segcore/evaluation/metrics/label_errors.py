@@ -1,9 +1,10 @@
 """Pixels whose label is probably wrong: confident learning, streamed over images in constant memory.
 
-A pixel labelled y is suspected when some other class k has p_k >= t_k, where t_k is the mean probability of k over
-the pixels labelled k, and is the most probable such class (Northcutt, Jiang, Chuang: Confident learning, JAIR 2021).
-Two passes: :meth:`LabelErrors.observe` every image to learn t, then :meth:`LabelErrors.suspect` each.
-Use probabilities of networks that were not trained on the images at hand.
+A pixel labelled y is suspected when some other class k has p_k >= t_k, where t_k is the mean
+probability of k over the pixels labelled k, and is the most probable such class (Northcutt, Jiang,
+Chuang: Confident learning, JAIR 2021). Two passes: :meth:`LabelErrors.observe` every image to learn
+t, then :meth:`LabelErrors.suspect` each. Use probabilities of networks that were not trained on the
+images at hand.
 """
 
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ class Suspicion:
 
     Attributes:
         suspected: (H, W) bool.
-        suggested: (H, W) int64 class index that the network would give; -1 where nothing is suspected.
+        suggested: (H, W) int64 class index that the network would give; -1 where nothing is
+            suspected.
         pairs: (C, C) int64 suspected pixels by given label (row) and suggested label (column).
         share: Suspected over scored pixels, 0..1; NaN when none is scored.
-        quality: Mean probability of the given label over scored pixels, 0..1 ("self-confidence"); NaN when none is scored.
+        quality: Mean probability of the given label over scored pixels, 0..1 ("self-confidence");
+            NaN when none is scored.
     """
 
     suspected: npt.NDArray[np.bool_]
@@ -72,7 +75,10 @@ class LabelErrors:
             SegcoreError: Nothing was observed, or sizes that do not fit.
         """
         if not self.pixels.any():
-            raise SegcoreError("Expected observed images before looking for label errors, received none: observe every image first.")
+            raise SegcoreError(
+                "Expected observed images before looking for label errors, received none: "
+                "observe every image first."
+            )
         values, labels = self._scored(probabilities, mask)
         number = len(self.pixels)
         confident = np.where(values >= self.thresholds, values, -1.0)
@@ -83,14 +89,21 @@ class LabelErrors:
         suspected[scored] = doubt
         suggested = np.full(scored.shape, -1, np.int64)
         suggested[suspected] = best[doubt]
-        pairs = np.bincount(labels[doubt] * number + best[doubt], minlength=number * number).reshape(number, number)
+        pairs = np.bincount(
+            labels[doubt] * number + best[doubt], minlength=number * number
+        ).reshape(number, number)
         if not len(labels):
             return Suspicion(suspected, suggested, pairs, float("nan"), float("nan"))
         quality = float(values[np.arange(len(labels)), labels].mean())
         return Suspicion(suspected, suggested, pairs, float(doubt.mean()), quality)
 
-    def _scored(self, probabilities: npt.NDArray[Any], mask: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    def _scored(
+        self, probabilities: npt.NDArray[Any], mask: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         values, labels = scored_pixels(probabilities, mask, self.ignore_index)
         if values.shape[1] != len(self.pixels):
-            raise SegcoreError(f"Expected probabilities over {len(self.pixels)} classes, received {values.shape[1]}: use one label set.")
+            raise SegcoreError(
+                f"Expected probabilities over {len(self.pixels)} classes, received "
+                f"{values.shape[1]}: use one label set."
+            )
         return values, labels

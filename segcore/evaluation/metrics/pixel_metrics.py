@@ -9,7 +9,12 @@ import numpy.typing as npt
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import draw_weights
 from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary, count_trimap
-from segcore.evaluation.metrics.calibration import Calibration, Reliability, fit_temperature, sample_pixels
+from segcore.evaluation.metrics.calibration import (
+    Calibration,
+    Reliability,
+    fit_temperature,
+    sample_pixels,
+)
 from segcore.evaluation.metrics.label_errors import LabelErrors
 from segcore.evaluation.metrics.report import plain
 
@@ -96,14 +101,18 @@ class PixelMeasures:
         kept = [pair for pair in self.drawn if len(pair[1])]
         if not kept:
             return float("nan")
-        return fit_temperature(np.concatenate([p for p, _ in kept]), np.concatenate([y for _, y in kept]))
+        return fit_temperature(
+            np.concatenate([p for p, _ in kept]), np.concatenate([y for _, y in kept])
+        )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return all but the drawn pixels, of which the fitted temperature is kept, as arrays; :meth:`from_arrays` reads them."""
         c = self.calibration
         return {
             "sample_ids": np.array(self.sample_ids, dtype=np.str_),
-            "boundary": np.array(self.boundary, np.int64).reshape(len(self.boundary), len(c.pixels), 2),
+            "boundary": np.array(self.boundary, np.int64).reshape(
+                len(self.boundary), len(c.pixels), 2
+            ),
             "trimap": self.trimap,
             "pixels": c.pixels,
             "right": c.right,
@@ -124,10 +133,15 @@ class PixelMeasures:
         c = made.calibration
         c.pixels, c.right, c.confidence = arrays["pixels"], arrays["right"], arrays["confidence"]
         c.surprise, c.squared = (float(v) for v in arrays["sums"])
-        made.labels.pixels, made.labels.confidence = arrays["label_pixels"], arrays["label_confidence"]
+        made.labels.pixels, made.labels.confidence = (
+            arrays["label_pixels"],
+            arrays["label_confidence"],
+        )
         return made, float(arrays["temperature"])
 
-    def borders(self, groups: Sequence[str] | None = None, resamples: int = 500, seed: int = 0) -> dict[str, Any]:
+    def borders(
+        self, groups: Sequence[str] | None = None, resamples: int = 500, seed: int = 0
+    ) -> dict[str, Any]:
         """Score the borders, ready for JSON.
 
         Args:
@@ -136,8 +150,9 @@ class PixelMeasures:
             seed: Seed of the draws.
 
         Returns:
-            ``num_samples``, ``boundary`` (C values), ``mean_boundary``, its ``interval``, and ``trimap``: rows of
-            ``width, pixels, mean_iou, pixel_accuracy, iou`` (C values), each band containing the narrower ones.
+            ``num_samples``, ``boundary`` (C values), ``mean_boundary``, its ``interval``, and
+            ``trimap``: rows of ``width, pixels, mean_iou, pixel_accuracy, iou`` (C values), each
+            band containing the narrower ones.
         """
         units = np.array(self.boundary, np.float64).reshape(len(self.boundary), -1)
         shape = (-1, len(self.trimap[0]), 2)
@@ -176,7 +191,8 @@ class PixelMeasures:
         Returns:
             ``ece``, ``mce`` (largest gap of a bin that holds at least a thousandth of the pixels),
             ``brier, log_loss, aurc, pixel_accuracy, mean_confidence``, ``bins`` (rows of the reliability diagram), ``classes``
-            (``ece, pixels`` and ``bins`` by predicted class), ``coverage`` and ``risk`` (the curve, thinned to 100 points).
+            (``ece, pixels`` and ``bins`` by predicted class), ``coverage`` and ``risk`` (the curve,
+            thinned to 100 points).
         """
         c = self.calibration
         if not c.total:
@@ -184,7 +200,11 @@ class PixelMeasures:
         whole, own = c.reliability(bins), c.reliability(bins, by_class=True)
         coverage, risk = c.risk_coverage()
         gaps = np.abs(whole.confidence - whole.accuracy)[1000 * whole.pixels >= c.total]
-        keep = np.unique(np.searchsorted(coverage, np.linspace(max(coverage[0], 0.01), 1, 100)).clip(0, len(coverage) - 1))
+        keep = np.unique(
+            np.searchsorted(coverage, np.linspace(max(coverage[0], 0.01), 1, 100)).clip(
+                0, len(coverage) - 1
+            )
+        )
         return {
             "ece": plain(float(whole.ece)),
             "mce": plain(float(gaps.max())),
@@ -194,7 +214,10 @@ class PixelMeasures:
             "pixel_accuracy": plain(c.right.sum() / c.total),
             "mean_confidence": plain(c.confidence.sum() / c.total),
             "bins": _rows(whole, ...),
-            "classes": [{"ece": plain(own.ece[k]), "pixels": int(c.pixels[k].sum()), "bins": _rows(own, k)} for k in range(len(c.pixels))],
+            "classes": [
+                {"ece": plain(own.ece[k]), "pixels": int(c.pixels[k].sum()), "bins": _rows(own, k)}
+                for k in range(len(c.pixels))
+            ],
             "coverage": coverage[keep].tolist(),
             "risk": [plain(v) for v in risk[keep]],
         }
@@ -208,5 +231,15 @@ def worth_drawing(bins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _rows(found: Reliability, which: Any) -> list[dict[str, Any]]:
     """The bins of one diagram that hold pixels."""
-    columns = zip(found.edges[:-1], found.confidence[which], found.accuracy[which], found.pixels[which], strict=True)
-    return [{"from": float(e), "confidence": float(c), "accuracy": float(a), "pixels": int(n)} for e, c, a, n in columns if n]
+    columns = zip(
+        found.edges[:-1],
+        found.confidence[which],
+        found.accuracy[which],
+        found.pixels[which],
+        strict=True,
+    )
+    return [
+        {"from": float(e), "confidence": float(c), "accuracy": float(a), "pixels": int(n)}
+        for e, c, a, n in columns
+        if n
+    ]

@@ -15,7 +15,9 @@ from segcore.evaluation.counts.bootstrap import bootstrap
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
 from segcore.labels import LabelSet
 
-ABSENT_CLASS_POLICY = "A class absent from truth and prediction has no score and is left out of means."
+ABSENT_CLASS_POLICY = (
+    "A class absent from truth and prediction has no score and is left out of means."
+)
 COLUMNS = ("id", "name", "support", "iou", "dice", "precision", "recall", "iou_low", "iou_high")
 
 
@@ -32,7 +34,8 @@ class Protocol:
         dataset: Name or fingerprint of the data set; "" when unknown.
         split: Which split was scored.
         num_samples: How many images.
-        size: (height, width) at which was counted, the mask's own size; None when images differ or it is unknown.
+        size: (height, width) at which was counted, the mask's own size; None when images differ or
+            it is unknown.
         ignore_index: The mask value that was not scored.
         class_names: The scored classes in index order.
         absent_class: What happens to a class that is in neither truth nor prediction.
@@ -53,19 +56,26 @@ class Protocol:
         where = f"{self.size[0]} x {self.size[1]} pixels" if self.size else "each mask's own size"
         source = f" of {self.dataset}" if self.dataset else ""
         return (
-            f"Counted on {self.num_samples} images of split {self.split or 'all'}{source} at {where}; "
-            f"mask value {self.ignore_index} is not scored; {len(self.class_names)} classes. {self.absent_class}"
+            f"Counted on {self.num_samples} images of split {self.split or 'all'}{source} "
+            f"at {where}; "
+            f"mask value {self.ignore_index} is not scored; {len(self.class_names)} "
+            f"classes. {self.absent_class}"
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping that :meth:`from_json` reads."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Protocol":
         """Rebuild what :meth:`to_json` returned; other keys are passed over."""
         kept = {key: data[key] for key in Protocol.__dataclass_fields__ if key in data}
-        frozen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+        frozen: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()
+        }
         return Protocol(**frozen)
 
     def differences(self, other: "Protocol") -> list[str]:
@@ -81,7 +91,9 @@ class Protocol:
         }
         mine, theirs = asdict(self), asdict(other)
         found = [
-            f"Not comparable: other {word} ({mine[key]} against {theirs[key]})." for key, word in words.items() if mine[key] != theirs[key]
+            f"Not comparable: other {word} ({mine[key]} against {theirs[key]})."
+            for key, word in words.items()
+            if mine[key] != theirs[key]
         ]
         if not found and self.truth and other.truth and self.truth != other.truth:
             found.append("Not comparable: the true masks hold other pixels.")
@@ -124,7 +136,9 @@ class Report:
     def hardest(self, name: str = "mean_iou") -> list[int]:
         """Positions of the images from the lowest to the highest score; images without a score come last."""
         values = scores.SET_SCORES[name](self.counts)
-        return [int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")]
+        return [
+            int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")
+        ]
 
     def influence(self) -> npt.NDArray[np.float64]:
         """How much each image pulls a class down: IoU of the set without the image minus IoU with it, (N, C)."""
@@ -142,7 +156,11 @@ class Report:
         """
         total = self.confusion.counts
         table = {name: function(total) for name, function in scores.CLASS_SCORES.items()}
-        images = {name: values for name, values in self.image_scores().items() if name in ("mean_iou", "pixel_accuracy")}
+        images = {
+            name: values
+            for name, values in self.image_scores().items()
+            if name in ("mean_iou", "pixel_accuracy")
+        }
         low, high = self.intervals["iou"]
         support = self.confusion.support
         image_support = self.counts.sum((1, 2))
@@ -157,20 +175,39 @@ class Report:
                 {
                     "id": c.id,
                     "name": c.name,
-                    **{name: plain(table[name][i]) for name in ("iou", "dice", "precision", "recall", "specificity")},
+                    **{
+                        name: plain(table[name][i])
+                        for name in ("iou", "dice", "precision", "recall", "specificity")
+                    },
                     "support": int(support[i]),
                     "interval": [plain(low[i]), plain(high[i])],
                 }
                 for i, c in enumerate(self.label_set.classes)
             ],
             "confusion": total.tolist(),
-            "interval": {name: [plain(float(v)) for v in self.intervals[name]] for name in ("mean_iou", "pixel_accuracy")},
-            "scores": {name: plain(float(function(total))) for name, function in scores.SET_SCORES.items()},
-            "mean_over_images": {name: plain(float(scores.mean_present(v))) for name, v in self.image_scores().items()},
-            "protocol": {**self.protocol.to_json(), "level": self.level, "resampled": "images" if self.groups is None else "groups"},
+            "interval": {
+                name: [plain(float(v)) for v in self.intervals[name]]
+                for name in ("mean_iou", "pixel_accuracy")
+            },
+            "scores": {
+                name: plain(float(function(total))) for name, function in scores.SET_SCORES.items()
+            },
+            "mean_over_images": {
+                name: plain(float(scores.mean_present(v)))
+                for name, v in self.image_scores().items()
+            },
+            "protocol": {
+                **self.protocol.to_json(),
+                "level": self.level,
+                "resampled": "images" if self.groups is None else "groups",
+            },
             "statement": self.protocol.sentence(),
             "images": [
-                {"id": self.sample_ids[i], **{name: plain(v[i]) for name, v in images.items()}, "support": int(image_support[i])}
+                {
+                    "id": self.sample_ids[i],
+                    **{name: plain(v[i]) for name, v in images.items()},
+                    "support": int(image_support[i]),
+                }
                 for i in self.hardest()
             ],
         }
@@ -182,7 +219,9 @@ class Report:
         writer.writerow(COLUMNS)
         for row in self.to_json()["classes"]:
             cells = [row[name] for name in COLUMNS[:7]] + row["interval"]
-            writer.writerow(["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in cells])
+            writer.writerow(
+                ["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in cells]
+            )
         return out.getvalue()
 
 
@@ -206,7 +245,8 @@ def evaluate(
         sample_ids: Ids of the images, length N.
         label_set: The C classes.
         split: Name of the split, for the report.
-        sizes: (height, width) of each mask, length N; gives the ignored share and the size of the report.
+        sizes: (height, width) of each mask, length N; gives the ignored share and the size of the
+            report.
         groups: Group of each image; intervals then draw whole groups.
         dataset: Name or fingerprint, for the protocol.
         resamples: Resamples for the intervals.
@@ -219,17 +259,27 @@ def evaluate(
     counts = check_counts(counts, "counts", images=True)
     if counts.shape[-1] != label_set.num_classes:
         raise SegcoreError(
-            f"Expected counts over {label_set.num_classes} classes, received {counts.shape[-1]}: choose the label set of the run."
+            f"Expected counts over {label_set.num_classes} classes, received "
+            f"{counts.shape[-1]}: choose the label set of the run."
         )
     for what, given in (("sample ids", sample_ids), ("sizes", sizes), ("groups", groups)):
         if given is not None and len(given) != len(counts):
-            raise SegcoreError(f"Expected {what} for {len(counts)} images, received {len(given)}: give one for each image.")
+            raise SegcoreError(
+                f"Expected {what} for {len(counts)} images, received {len(given)}: give "
+                "one for each image."
+            )
     if not len(counts):
-        raise SegcoreError(f"Expected at least one image in split {split!r}, received none: choose a split that has masks.")
+        raise SegcoreError(
+            f"Expected at least one image in split {split!r}, received none: choose a "
+            "split that has masks."
+        )
     pixels = sum(int(h) * int(w) for h, w in sizes) if sizes else 0
     ignored = (pixels - int(counts.sum())) / pixels if pixels else float("nan")
     if ignored < 0:
-        raise SegcoreError(f"Expected at most {pixels} scored pixels, received {int(counts.sum())}: give each mask's own size.")
+        raise SegcoreError(
+            f"Expected at most {pixels} scored pixels, received {int(counts.sum())}: give "
+            "each mask's own size."
+        )
     distinct = {(int(h), int(w)) for h, w in sizes} if sizes else set()
     protocol = Protocol(
         dataset,
@@ -240,6 +290,19 @@ def evaluate(
         tuple(label_set.class_names),
         truth=tuple(counts.sum((0, 2)).tolist()),
     )
-    wanted = {"mean_iou": scores.mean_iou, "pixel_accuracy": scores.pixel_accuracy, "iou": scores.iou}
+    wanted = {
+        "mean_iou": scores.mean_iou,
+        "pixel_accuracy": scores.pixel_accuracy,
+        "iou": scores.iou,
+    }
     found = bootstrap(counts, wanted, groups=groups, resamples=resamples, level=level, seed=seed)
-    return Report(protocol, label_set, tuple(sample_ids), counts, ignored, found, level, tuple(groups) if groups is not None else None)
+    return Report(
+        protocol,
+        label_set,
+        tuple(sample_ids),
+        counts,
+        ignored,
+        found,
+        level,
+        tuple(groups) if groups is not None else None,
+    )

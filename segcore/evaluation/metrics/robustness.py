@@ -33,21 +33,26 @@ def summarise(
     Args:
         clean: (N, C, C) pixel counts of the images as they are, rows true.
         corrupted: The same for each (corruption, severity).
-        resamples: Resamples of the intervals; each image's clean and corrupted counts stay together.
+        resamples: Resamples of the intervals; each image's clean and corrupted counts stay
+            together.
         seed: Seed of the draws.
 
     Returns:
-        ``num_samples``; ``clean``: ``mean_iou, pixel_accuracy, iou`` (C values); ``curves``: rows of ``corruption, severity, mean_iou,
-        pixel_accuracy, iou, drop`` (clean mean IoU minus this one) and its ``interval``; ``corruptions``: for each, over its
-        severities, ``corruption, mean_iou, drop, kept`` (share of the clean mean IoU that is left) and ``class_drop`` (C values);
-        ``mean_drop`` over all corruptions. What is undefined is None.
+        ``num_samples``; ``clean``: ``mean_iou, pixel_accuracy, iou`` (C values); ``curves``: rows
+        of ``corruption, severity, mean_iou, pixel_accuracy, iou, drop`` (clean mean IoU minus this
+        one) and its ``interval``; ``corruptions``: for each, over its severities, ``corruption,
+        mean_iou, drop, kept`` (share of the clean mean IoU that is left) and ``class_drop`` (C
+        values); ``mean_drop`` over all corruptions. What is undefined is None.
 
     Raises:
         SegcoreError: Counts that are none, of other images, or of nothing but clean ones.
     """
     clean = check_counts(clean, "counts", images=True)
     if not corrupted:
-        raise SegcoreError("Expected counts of corrupted images, received none: wait for the run, or choose a corruption.")
+        raise SegcoreError(
+            "Expected counts of corrupted images, received none: wait for the run, or "
+            "choose a corruption."
+        )
     total, size = clean.sum(0), clean.shape[-1]
     base, own = float(scores.mean_iou(total)), scores.iou(total)
     curves: list[dict[str, Any]] = []
@@ -55,24 +60,48 @@ def summarise(
     for (name, severity), counts in corrupted.items():
         counts = check_counts(counts, "counts", images=True)
         if counts.shape != clean.shape or not np.array_equal(counts.sum(2), clean.sum(2)):
-            raise SegcoreError(f"Expected the same images under {name} as without it, received others: run it again.")
+            raise SegcoreError(
+                f"Expected the same images under {name} as without it, received others: "
+                "run it again."
+            )
         both = np.zeros((len(clean), 2 * size, 2 * size), np.int64)
         both[:, :size, :size], both[:, size:, size:] = clean, counts
-        low, high = bootstrap(both, {"drop": lambda c: _drop(c, size)}, resamples=resamples, seed=seed)["drop"]
+        low, high = bootstrap(
+            both, {"drop": lambda c: _drop(c, size)}, resamples=resamples, seed=seed
+        )["drop"]
         there = counts.sum(0)
         mean, iou = float(scores.mean_iou(there)), scores.iou(there)
         classes.setdefault(name, []).append(own - iou)
-        row: dict[str, Any] = {"corruption": name, "severity": severity, "mean_iou": plain(mean), "drop": plain(base - mean)}
-        row |= {"interval": [plain(float(low)), plain(float(high))], "pixel_accuracy": plain(float(scores.pixel_accuracy(there)))}
+        row: dict[str, Any] = {
+            "corruption": name,
+            "severity": severity,
+            "mean_iou": plain(mean),
+            "drop": plain(base - mean),
+        }
+        row |= {
+            "interval": [plain(float(low)), plain(float(high))],
+            "pixel_accuracy": plain(float(scores.pixel_accuracy(there))),
+        }
         curves.append({**row, "iou": [plain(v) for v in iou]})
     parts: list[dict[str, Any]] = []
     for name, drops in classes.items():
-        own_means: list[float | None] = [row["mean_iou"] for row in curves if row["corruption"] == name]
+        own_means: list[float | None] = [
+            row["mean_iou"] for row in curves if row["corruption"] == name
+        ]
         means = [v for v in own_means if v is not None]
         mean = float(np.mean(means)) if means else float("nan")
-        part: dict[str, Any] = {"corruption": name, "mean_iou": plain(mean), "drop": plain(base - mean)}
+        part: dict[str, Any] = {
+            "corruption": name,
+            "mean_iou": plain(mean),
+            "drop": plain(base - mean),
+        }
         part["kept"] = plain(mean / base) if base else None
-        parts.append({**part, "class_drop": [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))]})
+        parts.append(
+            {
+                **part,
+                "class_drop": [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))],
+            }
+        )
     known = [part["drop"] for part in parts if part["drop"] is not None]
     return {
         "num_samples": len(clean),

@@ -38,7 +38,10 @@ def slice_by_tag(tags: Sequence[str], kind: str = "tag") -> list[Slice]:
 def slice_by_tags(tags: Sequence[Sequence[str]], kind: str = "tag") -> list[Slice]:
     """One slice for each tag where an image may carry several or none, in order of first appearance; slices may overlap."""
     known = dict.fromkeys(tag for own in tags for tag in own)
-    return [Slice(f"{kind} = {tag}", tuple(i for i, own in enumerate(tags) if tag in own)) for tag in known]
+    return [
+        Slice(f"{kind} = {tag}", tuple(i for i, own in enumerate(tags) if tag in own))
+        for tag in known
+    ]
 
 
 def slice_by_class(counts: npt.NDArray[Any], class_names: Sequence[str]) -> list[Slice]:
@@ -49,7 +52,11 @@ def slice_by_class(counts: npt.NDArray[Any], class_names: Sequence[str]) -> list
         class_names: Display names, length C.
     """
     seen = np.asarray(counts).sum(2) > 0
-    return [Slice(f"holds {name}", tuple(np.flatnonzero(seen[:, c]).tolist())) for c, name in enumerate(class_names) if seen[:, c].any()]
+    return [
+        Slice(f"holds {name}", tuple(np.flatnonzero(seen[:, c]).tolist()))
+        for c, name in enumerate(class_names)
+        if seen[:, c].any()
+    ]
 
 
 def slice_by_value(values: Sequence[float], kind: str, parts: int = 3) -> list[Slice]:
@@ -71,7 +78,12 @@ def slice_by_value(values: Sequence[float], kind: str, parts: int = 3) -> list[S
     for part in range(len(inner) + 1):
         chosen = np.flatnonzero((place == part) & ~np.isnan(numbers))
         if len(chosen):
-            found.append(Slice(f"{kind} {numbers[chosen].min():.4g} to {numbers[chosen].max():.4g}", tuple(chosen.tolist())))
+            found.append(
+                Slice(
+                    f"{kind} {numbers[chosen].min():.4g} to {numbers[chosen].max():.4g}",
+                    tuple(chosen.tolist()),
+                )
+            )
     return found
 
 
@@ -86,7 +98,11 @@ def brightness(image: npt.NDArray[Any]) -> float:
 
 
 def score_slices(
-    counts: npt.NDArray[Any], slices: Sequence[Slice], *, resamples: int = 500, seed: int | np.random.Generator = 0
+    counts: npt.NDArray[Any],
+    slices: Sequence[Slice],
+    *,
+    resamples: int = 500,
+    seed: int | np.random.Generator = 0,
 ) -> list[dict[str, Any]]:
     """Score each slice by its own total counts.
 
@@ -97,13 +113,16 @@ def score_slices(
         seed: Seed or generator.
 
     Returns:
-        For each slice: name, num_samples, mean_iou, pixel_accuracy, interval of mean_iou, iou (C values); undefined is None.
+        For each slice: name, num_samples, mean_iou, pixel_accuracy, interval of mean_iou, iou (C
+        values); undefined is None.
     """
     counts = check_counts(counts, "counts", images=True)
     rows = []
     for part in slices:
         own = counts[list(part.positions)]
-        low, high = bootstrap(own, {"mean_iou": scores.mean_iou}, resamples=resamples, seed=seed)["mean_iou"]
+        low, high = bootstrap(own, {"mean_iou": scores.mean_iou}, resamples=resamples, seed=seed)[
+            "mean_iou"
+        ]
         total = own.sum(0)
         rows.append(
             {
@@ -123,7 +142,11 @@ def _plain(value: Any) -> float | None:
 
 
 def count_by_size(
-    true: Mask, predicted: Mask, num_classes: int, ignore_index: int, edges: Sequence[int] = SIZE_EDGES
+    true: Mask,
+    predicted: Mask,
+    num_classes: int,
+    ignore_index: int,
+    edges: Sequence[int] = SIZE_EDGES,
 ) -> npt.NDArray[np.int64]:
     """Count found pixels by the size of the true thing they belong to; a thing is a connected region (8 neighbours) of one class.
 
@@ -132,17 +155,22 @@ def count_by_size(
         predicted: (H, W) integer indices.
         num_classes: C.
         ignore_index: The value that is not scored.
-        edges: Rising areas in pixels that part the sizes; a thing of exactly an edge's area is in the larger part.
+        edges: Rising areas in pixels that part the sizes; a thing of exactly an edge's area is in
+            the larger part.
 
     Returns:
-        (C, len(edges) + 1, 3) int64: right pixels, true pixels, things. Right over true is the recall by size.
+        (C, len(edges) + 1, 3) int64: right pixels, true pixels, things. Right over true is the
+        recall by size.
 
     Raises:
         SegcoreError: Shapes differ.
     """
     true, predicted = np.asarray(true), np.asarray(predicted)
     if true.shape != predicted.shape or true.ndim != 2:
-        raise SegcoreError(f"Expected two masks (height, width) of one size, received {true.shape} and {predicted.shape}: resize one.")
+        raise SegcoreError(
+            f"Expected two masks (height, width) of one size, received {true.shape} and "
+            f"{predicted.shape}: resize one."
+        )
     right = true == predicted
     counts = np.zeros((num_classes, len(edges) + 1, 3), np.int64)
     for index in range(num_classes):
@@ -154,5 +182,7 @@ def count_by_size(
         hits = np.bincount(labels[right & own], minlength=number)[1:]
         place = np.searchsorted(np.asarray(edges), areas, side="right")
         for column, amounts in enumerate((hits, areas, np.ones_like(areas))):
-            counts[index, :, column] = np.bincount(place, amounts, minlength=len(edges) + 1).astype(np.int64)
+            counts[index, :, column] = np.bincount(place, amounts, minlength=len(edges) + 1).astype(
+                np.int64
+            )
     return counts

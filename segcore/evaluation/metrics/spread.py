@@ -60,11 +60,24 @@ def spread(values: Sequence[float]) -> Spread:
     """
     kept = np.array([v for v in values if not np.isnan(v)], np.float64)
     if not len(kept):
-        raise SegcoreError("Expected at least one defined score, received none: evaluate a run first.")
+        raise SegcoreError(
+            "Expected at least one defined score, received none: evaluate a run first."
+        )
     mean, several = float(kept.mean()), len(kept) > 1
     deviation = float(kept.std(ddof=1)) if several else float("nan")
-    half = float(stdtrit(len(kept) - 1, 0.975)) * deviation / np.sqrt(len(kept)) if several else float("nan")
-    return Spread(tuple(kept.tolist()), mean, deviation, float(kept.min()), float(kept.max()), (mean - half, mean + half))
+    half = (
+        float(stdtrit(len(kept) - 1, 0.975)) * deviation / np.sqrt(len(kept))
+        if several
+        else float("nan")
+    )
+    return Spread(
+        tuple(kept.tolist()),
+        mean,
+        deviation,
+        float(kept.min()),
+        float(kept.max()),
+        (mean - half, mean + half),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +87,12 @@ class Reliability:
     Attributes:
         overall: Spread of each of :data:`segcore.evaluation.counts.scores.SET_SCORES` by name.
         class_iou: (R, C) IoU of each repetition and class, NaN where undefined.
-        class_deviation: (C,) sample standard deviation of the IoU over repetitions; NaN below two values.
-        agreement: How much of the confusion all repetitions have in common: the sum over off-diagonal
-            cells of the smallest share of pixels, divided by that of the mean share. 1 when every
-            repetition confuses the same classes equally often, 0 when none is shared, NaN without errors.
+        class_deviation: (C,) sample standard deviation of the IoU over repetitions; NaN below two
+            values.
+        agreement: How much of the confusion all repetitions have in common: the sum over
+            off-diagonal cells of the smallest share of pixels, divided by that of the mean share. 1
+            when every repetition confuses the same classes equally often, 0 when none is shared,
+            NaN without errors.
     """
 
     overall: dict[str, Spread]
@@ -110,7 +125,10 @@ def reliability(counts: npt.NDArray[Any]) -> Reliability:
         if not np.isnan(values).all():
             overall[name] = spread(values.tolist())
     if not overall:
-        raise SegcoreError("Expected at least one repetition with scored pixels, received none: evaluate a run first.")
+        raise SegcoreError(
+            "Expected at least one repetition with scored pixels, received none: evaluate "
+            "a run first."
+        )
     class_iou = scores.iou(counts)
     known = (~np.isnan(class_iou)).sum(0)
     centre = scores.ratio(np.nan_to_num(class_iou).sum(0), known)
@@ -118,5 +136,7 @@ def reliability(counts: npt.NDArray[Any]) -> Reliability:
     deviation = np.sqrt(scores.ratio(squares, np.where(known > 1, known - 1, 0)))
     shares = scores.ratio(counts, counts.sum((1, 2), keepdims=True))
     shares = shares * (1 - np.eye(counts.shape[-1]))
-    agreement = float(scores.ratio(np.asarray(shares.min(0).sum()), np.asarray(shares.mean(0).sum())))
+    agreement = float(
+        scores.ratio(np.asarray(shares.min(0).sum()), np.asarray(shares.mean(0).sum()))
+    )
     return Reliability(overall, class_iou, deviation, agreement)

@@ -12,7 +12,9 @@ Box = tuple[int, int, int, int]
 """Top, left, height, width in pixels."""
 
 
-def confused(truth: npt.NDArray[Any], predicted: npt.NDArray[Any], first: int, second: int) -> tuple[Bools, Bools]:
+def confused(
+    truth: npt.NDArray[Any], predicted: npt.NDArray[Any], first: int, second: int
+) -> tuple[Bools, Bools]:
     """Mark the pixels where two labels are taken for each other.
 
     Args:
@@ -22,7 +24,8 @@ def confused(truth: npt.NDArray[Any], predicted: npt.NDArray[Any], first: int, s
         second: Another one.
 
     Returns:
-        (H, W) bool where ``first`` is taken for ``second``, and where ``second`` is taken for ``first``.
+        (H, W) bool where ``first`` is taken for ``second``, and where ``second`` is taken for
+        ``first``.
     """
     return (truth == first) & (predicted == second), (truth == second) & (predicted == first)
 
@@ -37,18 +40,38 @@ def densest_box(marked: Bools, side: int) -> Box:
     height, width = min(side, marked.shape[0]), min(side, marked.shape[1])
     table = np.zeros((marked.shape[0] + 1, marked.shape[1] + 1), np.int64)
     table[1:, 1:] = marked.cumsum(0, dtype=np.int64).cumsum(1)
-    inside = table[height:, width:] - table[:-height, width:] - table[height:, :-width] + table[:-height, :-width]
+    inside = (
+        table[height:, width:]
+        - table[:-height, width:]
+        - table[height:, :-width]
+        + table[:-height, :-width]
+    )
     top, left = divmod(int(inside.argmax()), inside.shape[1])
     # of all places with as many, take the one whose marked pixels lie in the middle
     rows, columns = np.nonzero(marked[top : top + height, left : left + width])
     if rows.size:
-        top = int(np.clip(top + (int(rows.min()) + int(rows.max()) + 1 - height) // 2, 0, marked.shape[0] - height))
-        left = int(np.clip(left + (int(columns.min()) + int(columns.max()) + 1 - width) // 2, 0, marked.shape[1] - width))
+        top = int(
+            np.clip(
+                top + (int(rows.min()) + int(rows.max()) + 1 - height) // 2,
+                0,
+                marked.shape[0] - height,
+            )
+        )
+        left = int(
+            np.clip(
+                left + (int(columns.min()) + int(columns.max()) + 1 - width) // 2,
+                0,
+                marked.shape[1] - width,
+            )
+        )
     return top, left, height, width
 
 
 def outline(
-    image: npt.NDArray[np.uint8], marked: Sequence[Bools], colors: Sequence[tuple[int, int, int]], scale: int = 1
+    image: npt.NDArray[np.uint8],
+    marked: Sequence[Bools],
+    colors: Sequence[tuple[int, int, int]],
+    scale: int = 1,
 ) -> npt.NDArray[np.uint8]:
     """Enlarge an image and draw a line round each marked region, in its colour on a dark rim.
 

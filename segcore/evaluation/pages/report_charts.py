@@ -16,7 +16,14 @@ LEFT, BOTTOM, TOP = 44, 36, 10
 Line = Sequence[tuple[float, float | None]]
 
 
-def line_chart(title: str, lines: Mapping[str, Line], x_title: str, x_ticks: Mapping[float, str], *, diagonal: bool = False) -> str:
+def line_chart(
+    title: str,
+    lines: Mapping[str, Line],
+    x_title: str,
+    x_ticks: Mapping[float, str],
+    *,
+    diagonal: bool = False,
+) -> str:
     """Draw lines of shares against something as SVG.
 
     Args:
@@ -26,7 +33,9 @@ def line_chart(title: str, lines: Mapping[str, Line], x_title: str, x_ticks: Map
         x_ticks: Text by x.
         diagonal: Whether the line x = y is drawn; x is then a share too.
     """
-    points = [(x, y) for line in lines.values() for x, y in line if y is not None and math.isfinite(y)]
+    points = [
+        (x, y) for line in lines.values() for x, y in line if y is not None and math.isfinite(y)
+    ]
     if not points:
         return ""
     xs = [*x_ticks, *(x for x, _ in points)]
@@ -42,26 +51,54 @@ def line_chart(title: str, lines: Mapping[str, Line], x_title: str, x_ticks: Map
     for step in range(steps + 1):
         share = step / 5
         height = place(low, share).split(",")[1]
-        drawn.append(f"<path d='M{LEFT} {height}H{WIDTH - 12}' stroke='currentColor' opacity='.15'/>")
-        drawn.append(f"<text x='{LEFT - 6}' y='{height}' text-anchor='end' dy='4'>{100 * share:.0f}</text>")
+        drawn.append(
+            f"<path d='M{LEFT} {height}H{WIDTH - 12}' stroke='currentColor' opacity='.15'/>"
+        )
+        drawn.append(
+            f"<text x='{LEFT - 6}' y='{height}' text-anchor='end' dy='4'>{100 * share:.0f}</text>"
+        )
     for x, text in x_ticks.items():
         across = place(x, 0).split(",")[0]
-        drawn.append(f"<text x='{across}' y='{HEIGHT - BOTTOM + 16}' text-anchor='middle'>{html.escape(text)}</text>")
-    drawn.append(f"<text x='{(LEFT + WIDTH) / 2:.0f}' y='{HEIGHT - 4}' text-anchor='middle'>{html.escape(x_title)}</text>")
+        drawn.append(
+            f"<text x='{across}' y='{HEIGHT - BOTTOM + 16}' "
+            f"text-anchor='middle'>{html.escape(text)}</text>"
+        )
+    drawn.append(
+        f"<text x='{(LEFT + WIDTH) / 2:.0f}' y='{HEIGHT - 4}' "
+        f"text-anchor='middle'>{html.escape(x_title)}</text>"
+    )
     if diagonal:
-        drawn.append(f"<path d='M{place(0, 0)}L{place(1, 1)}' stroke='currentColor' opacity='.5' stroke-dasharray='3 3'/>")
+        drawn.append(
+            f"<path d='M{place(0, 0)}L{place(1, 1)}' stroke='currentColor' opacity='.5' "
+            "stroke-dasharray='3 3'/>"
+        )
     legend = []
-    for color, (name, line) in zip((COLORS * (1 + len(lines) // len(COLORS))), lines.items(), strict=False):
+    for color, (name, line) in zip(
+        (COLORS * (1 + len(lines) // len(COLORS))), lines.items(), strict=False
+    ):
         known = [place(x, y) for x, y in line if y is not None and math.isfinite(y)]
-        drawn.append(f"<polyline points='{' '.join(known)}' fill='none' stroke='{color}' stroke-width='2'/>")
-        drawn += [f"<circle cx='{p.split(',')[0]}' cy='{p.split(',')[1]}' r='2.5' fill='{color}'/>" for p in known[:60]]
+        drawn.append(
+            f"<polyline points='{' '.join(known)}' fill='none' stroke='{color}' stroke-width='2'/>"
+        )
+        drawn += [
+            f"<circle cx='{p.split(',')[0]}' cy='{p.split(',')[1]}' r='2.5' fill='{color}'/>"
+            for p in known[:60]
+        ]
         legend.append(f"<span class='key' style='background:{color}'></span>{html.escape(name)}")
     label = html.escape(title, quote=True)
-    picture = f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' role='img' aria-label='{label}'>{''.join(drawn)}</svg>"
-    return f"<figure class='chart'>{picture}<figcaption>{' &nbsp; '.join(legend)}</figcaption></figure>"
+    picture = (
+        f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' role='img' "
+        f"aria-label='{label}'>{''.join(drawn)}</svg>"
+    )
+    return (
+        "<figure "
+        f"class='chart'>{picture}<figcaption>{' &nbsp; '.join(legend)}</figcaption></figure>"
+    )
 
 
-def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]], x_title: str) -> str:
+def interval_chart(
+    title: str, rows: Sequence[tuple[str, float, float, float]], x_title: str
+) -> str:
     """Draw one value a row with its interval, and the line at 0; what lies wholly on one side of it stands out.
 
     Args:
@@ -83,17 +120,31 @@ def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]], 
     zero = f"{across(0):.1f}"
     drawn = [f"<path d='M{zero} {TOP}V{height - BOTTOM}' stroke='currentColor' opacity='.5'/>"]
     for tick in (low, 0.0, high):
-        drawn.append(f"<text x='{across(tick):.1f}' y='{height - BOTTOM + 14}' text-anchor='middle'>{f'{tick:+.1f}' if tick else 0}</text>")
-    drawn.append(f"<text x='{(left + width) / 2:.0f}' y='{height - 4}' text-anchor='middle'>{html.escape(x_title)}</text>")
+        drawn.append(
+            f"<text x='{across(tick):.1f}' y='{height - BOTTOM + 14}' "
+            f"text-anchor='middle'>{f'{tick:+.1f}' if tick else 0}</text>"
+        )
+    drawn.append(
+        f"<text x='{(left + width) / 2:.0f}' y='{height - 4}' "
+        f"text-anchor='middle'>{html.escape(x_title)}</text>"
+    )
     for number, (name, value, bottom, top) in enumerate(known):
         y = TOP + step * (number + 0.5)
         color = COLORS[0] if bottom > 0 else COLORS[1] if top < 0 else "currentColor"
-        drawn.append(f"<text x='{left - 10}' y='{y:.1f}' dy='4' text-anchor='end'>{html.escape(name)}</text>")
+        drawn.append(
+            f"<text x='{left - 10}' y='{y:.1f}' dy='4' text-anchor='end'>{html.escape(name)}</text>"
+        )
         if math.isfinite(bottom) and math.isfinite(top):
-            drawn.append(f"<path d='M{across(bottom):.1f} {y:.1f}H{across(top):.1f}' stroke='{color}' stroke-width='2'/>")
+            drawn.append(
+                f"<path d='M{across(bottom):.1f} {y:.1f}H{across(top):.1f}' "
+                f"stroke='{color}' stroke-width='2'/>"
+            )
         drawn.append(f"<circle cx='{across(value):.1f}' cy='{y:.1f}' r='4' fill='{color}'/>")
     label = html.escape(title, quote=True)
-    picture = f"<svg viewBox='0 0 {width} {height}' width='{width}' role='img' aria-label='{label}'>{''.join(drawn)}</svg>"
+    picture = (
+        f"<svg viewBox='0 0 {width} {height}' width='{width}' role='img' "
+        f"aria-label='{label}'>{''.join(drawn)}</svg>"
+    )
     return f"<figure class='chart whole'>{picture}</figure>"
 
 
@@ -101,54 +152,91 @@ def depth_sections(depth: Mapping[str, Any], class_names: Sequence[str]) -> str:
     """Write the sections of what was measured besides counts; what is absent is left out.
 
     Args:
-        depth: ``borders`` and ``confidence`` (:class:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures`), ``temperature`` and ``scaled``
-            (the same confidence at that temperature), ``robustness`` (:func:`segcore.evaluation.metrics.robustness.summarise`).
+        depth: ``borders`` and ``confidence``
+            (:class:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures`), ``temperature`` and
+            ``scaled`` (the same confidence at that temperature), ``robustness``
+            (:func:`segcore.evaluation.metrics.robustness.summarise`).
         class_names: C names.
     """
     parts = []
-    borders, confidence, scaled, robustness = (depth.get(k) for k in ("borders", "confidence", "scaled", "robustness"))
+    borders, confidence, scaled, robustness = (
+        depth.get(k) for k in ("borders", "confidence", "scaled", "robustness")
+    )
     if borders:
         band = borders["trimap"]
         lines = {"mean IoU": [(math.log2(r["width"]), r["mean_iou"]) for r in band]}
         lines["pixel accuracy"] = [(math.log2(r["width"]), r["pixel_accuracy"]) for r in band]
         ticks = {math.log2(r["width"]): str(r["width"]) for r in band}
         rows = "".join(
-            f"<tr><td>{html.escape(n)}</td><td>{_number(v)}</td></tr>" for n, v in zip(class_names, borders["boundary"], strict=True)
+            f"<tr><td>{html.escape(n)}</td><td>{_number(v)}</td></tr>"
+            for n, v in zip(class_names, borders["boundary"], strict=True)
         )
         low, high = borders["interval"]
         parts.append(
-            f"<h3>Near borders</h3><p>Mean boundary IoU <b>{_number(borders['mean_boundary'])}</b> ({_number(low)} to {_number(high)}) on "
-            f"{borders['num_samples']} images: intersection over union of the pixels within 2 % of the image's diagonal of their own "
+            "<h3>Near borders</h3><p>Mean boundary IoU "
+            f"<b>{_number(borders['mean_boundary'])}</b> ({_number(low)} to "
+            f"{_number(high)}) on "
+            f"{borders['num_samples']} images: intersection over union of the pixels "
+            "within 2 % of the image's diagonal of their own "
             "class's contour. The chart: scores within so many pixels of a true border, %.</p>"
-            + line_chart("Scores near borders", lines, "within so many pixels of a true border", ticks)
-            + f"<div class='wide'><table><tr><th>class</th><th>boundary IoU</th></tr>{rows}</table></div>"
+            + line_chart(
+                "Scores near borders", lines, "within so many pixels of a true border", ticks
+            )
+            + (
+                "<div class='wide'><table><tr><th>class</th><th>boundary "
+                f"IoU</th></tr>{rows}</table></div>"
+            )
         )
     if confidence:
-        lines = {"as it is": [(r["confidence"], r["accuracy"]) for r in worth_drawing(confidence["bins"])]}
+        lines = {
+            "as it is": [
+                (r["confidence"], r["accuracy"]) for r in worth_drawing(confidence["bins"])
+            ]
+        }
         told = ""
         if scaled:
-            lines[f"at temperature {depth['temperature']:.2f}"] = [(r["confidence"], r["accuracy"]) for r in worth_drawing(scaled["bins"])]
-            told = f" At temperature {depth['temperature']:.3f}, fitted on validation, it is {_number(scaled['ece'])}."
+            lines[f"at temperature {depth['temperature']:.2f}"] = [
+                (r["confidence"], r["accuracy"]) for r in worth_drawing(scaled["bins"])
+            ]
+            told = (
+                f" At temperature {depth['temperature']:.3f}, fitted on validation, it is "
+                f"{_number(scaled['ece'])}."
+            )
         ticks = {k / 5: f"{20 * k}" for k in range(6)}
         parts.append(
-            f"<h3>Confidence</h3><p>Expected calibration error <b>{_number(confidence['ece'])}</b>: the gap between confidence and "
-            f"the share of right pixels, averaged over 15 bins.{told} Brier score {_number(confidence['brier'])}, log loss "
-            f"{_number(confidence['log_loss'])}, area under risk-coverage {_number(confidence['aurc'])}. The chart: right pixels, %.</p>"
+            "<h3>Confidence</h3><p>Expected calibration error "
+            f"<b>{_number(confidence['ece'])}</b>: the gap between confidence and "
+            f"the share of right pixels, averaged over 15 bins.{told} Brier score "
+            f"{_number(confidence['brier'])}, log loss "
+            f"{_number(confidence['log_loss'])}, area under risk-coverage "
+            f"{_number(confidence['aurc'])}. The chart: right pixels, %.</p>"
             + line_chart("Reliability", lines, "confidence, %", ticks, diagonal=True)
         )
     if robustness:
         clean = robustness["clean"]["mean_iou"]
         lines = {}
         for row in robustness["curves"]:
-            lines.setdefault(row["corruption"], [(0.0, clean)]).append((float(row["severity"]), row["mean_iou"]))
-        heads = "".join(f"<th>{html.escape(p['corruption'])}</th>" for p in robustness["corruptions"])
+            lines.setdefault(row["corruption"], [(0.0, clean)]).append(
+                (float(row["severity"]), row["mean_iou"])
+            )
+        heads = "".join(
+            f"<th>{html.escape(p['corruption'])}</th>" for p in robustness["corruptions"]
+        )
         rows = "".join(
             f"<tr><td>{html.escape(n)}</td>{_cells(p['class_drop'][k] for p in robustness['corruptions'])}</tr>"
             for k, n in enumerate(class_names)
         )
         parts.append(
-            f"<h3>Robustness</h3><p>{robustness['num_samples']} images, corrupted at five severities: mean IoU, %.</p>"
-            + line_chart("Mean IoU under corruption", lines, "severity", {0.0: "as it is", **{float(k): str(k) for k in range(1, 6)}})
+            (
+                f"<h3>Robustness</h3><p>{robustness['num_samples']} images, corrupted at five "
+                "severities: mean IoU, %.</p>"
+            )
+            + line_chart(
+                "Mean IoU under corruption",
+                lines,
+                "severity",
+                {0.0: "as it is", **{float(k): str(k) for k in range(1, 6)}},
+            )
             + "<p>IoU that each class loses, mean over severities.</p>"
             + f"<div class='wide'><table><tr><th>class</th>{heads}</tr>{rows}</table></div>"
         )

@@ -64,12 +64,14 @@ def build_page(
     """Write the page.
 
     Args:
-        reports: Reports by the name of the run, the first being the one that others are compared with.
+        reports: Reports by the name of the run, the first being the one that others are compared
+            with.
         title: Heading.
         facts: Short facts by name: library versions, fingerprint of the data set, date, device.
         config: The run's config, printed as JSON.
         pictures: Pictures, embedded.
-        depth: What was measured besides counts, by the name of the report; see :func:`segcore.evaluation.pages.report_charts.depth_sections`.
+        depth: What was measured besides counts, by the name of the report; see
+            :func:`segcore.evaluation.pages.report_charts.depth_sections`.
         compression: What ``CompressionStudy.to_json`` returned; its path and verdicts are shown.
 
     Returns:
@@ -79,7 +81,9 @@ def build_page(
         SegcoreError: No report.
     """
     if not reports:
-        raise SegcoreError("Expected at least one report for the page, received none: evaluate a run first.")
+        raise SegcoreError(
+            "Expected at least one report for the page, received none: evaluate a run first."
+        )
     body = [f"<h1>{html_text(title)}</h1>"]
     if facts:
         body.append(html_table(["", ""], [[html_text(k), html_text(v)] for k, v in facts.items()]))
@@ -94,7 +98,9 @@ def build_page(
     if pictures:
         body.append("<h2>Pictures</h2>" + "".join(_figure(picture) for picture in pictures))
     if config:
-        body.append(f"<h2>Config</h2><pre>{html_text(json.dumps(config, indent=1, ensure_ascii=False, default=str))}</pre>")
+        body.append(
+            f"<h2>Config</h2><pre>{html_text(json.dumps(config, indent=1, ensure_ascii=False, default=str))}</pre>"
+        )
     return whole_page(title, body)
 
 
@@ -105,9 +111,18 @@ def whole_page(title: str, body: Sequence[str]) -> str:
         title: Its title, plain text.
         body: The parts, in order.
     """
-    policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-    head = f"<meta charset='utf-8'>{policy}<meta name='viewport' content='width=device-width'><title>{html_text(title)}</title>"
-    return f"<!doctype html><html lang='en'><head>{head}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    policy = (
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src "
+        "data:; style-src 'unsafe-inline'\">"
+    )
+    head = (
+        f"<meta charset='utf-8'>{policy}<meta name='viewport' "
+        f"content='width=device-width'><title>{html_text(title)}</title>"
+    )
+    return (
+        "<!doctype html><html "
+        f"lang='en'><head>{head}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
 
 
 def html_text(value: object) -> str:
@@ -116,7 +131,9 @@ def html_text(value: object) -> str:
 
 
 def _title(name: str) -> str:
-    return html_text(name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice").replace("mcc", "MCC"))
+    return html_text(
+        name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice").replace("mcc", "MCC")
+    )
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -133,7 +150,10 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "
 def _figure(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode("ascii")
     caption = html_text(picture.caption)
-    return f"<figure><img alt='{caption}' src='data:image/png;base64,{data}'><figcaption>{caption}</figcaption></figure>"
+    return (
+        f"<figure><img alt='{caption}' "
+        f"src='data:image/png;base64,{data}'><figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def _one(name: str, report: Report) -> str:
@@ -142,18 +162,23 @@ def _one(name: str, report: Report) -> str:
     low, high = data["interval"]["mean_iou"]
     parts = [
         f"<h2>{html_text(name)}</h2><p class='soft'>{html_text(data['statement'])}</p>",
-        f"<p><b>Mean IoU {_number(data['mean_iou'])}</b> ({_number(low)} to {_number(high)} at {report.level:.0%}, resampling "
+        f"<p><b>Mean IoU {_number(data['mean_iou'])}</b> ({_number(low)} to "
+        f"{_number(high)} at {report.level:.0%}, resampling "
         f"{data['protocol']['resampled']}); pixel accuracy {_number(data['pixel_accuracy'])}.</p>",
         html_table(
             ["score", "over the set", "mean over images"],
-            [[_title(k), _number(v), _number(data["mean_over_images"][k])] for k, v in data["scores"].items()],
+            [
+                [_title(k), _number(v), _number(data["mean_over_images"][k])]
+                for k, v in data["scores"].items()
+            ],
         ),
         "<h3>Classes</h3>",
         html_table(
             ["class", "IoU", "", "Dice", "precision", "recall", "true pixels"],
             [
                 [
-                    f"<span class='key' style='background:{color_to_hex(report.label_set.classes[i].color)}'></span>"
+                    "<span class='key' "
+                    f"style='background:{color_to_hex(report.label_set.classes[i].color)}'></span>"
                     f"{html_text(row['name'])}",
                     _number(row["iou"]),
                     _bar(row["iou"], row["interval"]),
@@ -170,7 +195,10 @@ def _one(name: str, report: Report) -> str:
         "<h3>Hardest images</h3>",
         html_table(
             ["image", "mean IoU", "pixel accuracy"],
-            [[html_text(row["id"]), _number(row["mean_iou"]), _number(row["pixel_accuracy"])] for row in data["images"][:12]],
+            [
+                [html_text(row["id"]), _number(row["mean_iou"]), _number(row["pixel_accuracy"])]
+                for row in data["images"][:12]
+            ],
         ),
     ]
     return "".join(parts)
@@ -182,7 +210,10 @@ def _bar(value: float | None, ends: Sequence[float | None]) -> str:
         return ""
     whisker = ""
     if ends[0] is not None and ends[1] is not None:
-        whisker = f"<path d='M{160 * ends[0]:.1f} 6H{160 * ends[1]:.1f}' stroke='currentColor' stroke-width='2'/>"
+        whisker = (
+            f"<path d='M{160 * ends[0]:.1f} 6H{160 * ends[1]:.1f}' stroke='currentColor' "
+            "stroke-width='2'/>"
+        )
     bar = f"<rect width='{160 * value:.1f}' height='12' fill='rgba(var(--heat),.45)'/>"
     return f"<svg width='160' height='12' role='img' aria-label='{value:.3f}'>{bar}{whisker}</svg>"
 
@@ -194,16 +225,31 @@ def _confusion(report: Report) -> str:
         rows = [
             [
                 html_text(name),
-                *(f"<div style='background:rgba(var(--heat),{v / 2:.2f})'>{100 * v:.0f}</div>" for v in np.nan_to_num(share[i])),
+                *(
+                    f"<div style='background:rgba(var(--heat),{v / 2:.2f})'>{100 * v:.0f}</div>"
+                    for v in np.nan_to_num(share[i])
+                ),
             ]
             for i, name in enumerate(names)
         ]
         return html_table(["true \\ predicted", *(html_text(n[:8]) for n in names)], rows, "heat")
     wrong = np.where(np.eye(len(names), dtype=bool), 0, matrix.counts)
-    largest = [divmod(int(i), len(names)) for i in np.argsort(-wrong, axis=None, kind="stable")[:30] if wrong.flat[i]]
+    largest = [
+        divmod(int(i), len(names))
+        for i in np.argsort(-wrong, axis=None, kind="stable")[:30]
+        if wrong.flat[i]
+    ]
     return html_table(
         ["true", "predicted as", "pixels", "of the true class"],
-        [[html_text(names[a]), html_text(names[b]), f"{int(wrong[a, b]):,}", f"{100 * share[a, b]:.1f} %"] for a, b in largest],
+        [
+            [
+                html_text(names[a]),
+                html_text(names[b]),
+                f"{int(wrong[a, b]):,}",
+                f"{100 * share[a, b]:.1f} %",
+            ]
+            for a, b in largest
+        ],
     )
 
 
@@ -218,14 +264,21 @@ def _comparison(reports: Mapping[str, Report]) -> str:
         reasons = first.protocol.differences(report.protocol)
         if report.sample_ids != first.sample_ids and not reasons:
             reasons = ["Not comparable: other images, or another order."]
-        warnings += [f"{html_text(name)} and {html_text(first_name)}. {html_text(reason)}" for reason in reasons]
+        warnings += [
+            f"{html_text(name)} and {html_text(first_name)}. {html_text(reason)}"
+            for reason in reasons
+        ]
         if report is not first and not reasons:
-            found = paired_difference(report.counts, first.counts, scores.mean_iou, groups=first.groups)
+            found = paired_difference(
+                report.counts, first.counts, scores.mean_iou, groups=first.groups
+            )
             difference = f"{found.difference:+.3f} ({_number(found.low)} to {_number(found.high)})"
             p_value = _number(found.p_value)
         rows.append([html_text(name), _number(mean), difference, p_value])
     told = "".join(f"<p class='warn'>{warning}</p>" for warning in warnings)
-    return f"<h2>Side by side</h2>{told}" + html_table(["run", "mean IoU", f"against {html_text(first_name)}", "p"], rows)
+    return f"<h2>Side by side</h2>{told}" + html_table(
+        ["run", "mean IoU", f"against {html_text(first_name)}", "p"], rows
+    )
 
 
 def _compression(study: Mapping[str, Any], report: Report) -> str:
@@ -233,12 +286,33 @@ def _compression(study: Mapping[str, Any], report: Report) -> str:
     names = {c.id: c.name for c in report.label_set.classes}
 
     def merged(row: Mapping[str, Any]) -> str:
-        joined = [" + ".join(html_text(names.get(i, i)) for i in group) for group in row["groups"] if len(group) > 1]
+        joined = [
+            " + ".join(html_text(names.get(i, i)) for i in group)
+            for group in row["groups"]
+            if len(group) > 1
+        ]
         return "; ".join(joined) or "no merge"
 
     shown = ("accuracy", "mean_iou", "retained_entropy", "honest_accuracy", "lift")
-    rows = [[merged(row), str(row["num_groups"]), *(_number(row[key]) for key in shown)] for row in study["path"]]
-    told = [f"<b>{html_text(v['action'])}</b>{' (green)' if v['green'] else ''}: {html_text(v['reason'])}" for v in study["verdicts"]]
+    rows = [
+        [merged(row), str(row["num_groups"]), *(_number(row[key]) for key in shown)]
+        for row in study["path"]
+    ]
+    told = [
+        (
+            f"<b>{html_text(v['action'])}</b>{' (green)' if v['green'] else ''}: "
+            f"{html_text(v['reason'])}"
+        )
+        for v in study["verdicts"]
+    ]
     verdicts = "".join(f"<li>{line}</li>" for line in told)
-    head = ["merged", "labels", "accuracy", "mean IoU", f"detail kept ({html_text(study['prior'])})", "honest accuracy", "lift"]
+    head = [
+        "merged",
+        "labels",
+        "accuracy",
+        "mean IoU",
+        f"detail kept ({html_text(study['prior'])})",
+        "honest accuracy",
+        "lift",
+    ]
     return f"<h2>What if labels were merged?</h2>{html_table(head, rows)}<ul>{verdicts}</ul>"

@@ -14,19 +14,22 @@ from segcore.models.layers.features import Features
 class ConvCRF(keras.layers.Layer):
     """Mean-field inference with kernels cut to a window, in the form of a convolution.
 
-    ``Q_0 = softmax(U)``; ``Q_(t+1) = softmax(U + sum_m w_m (K_m Q_t) M)``, where U are the logits, M (C, C) is the compatibility,
-    starting at the identity (Potts), and K_m are two kernels over the positions j != i of a window around i,
+    ``Q_0 = softmax(U)``; ``Q_(t+1) = softmax(U + sum_m w_m (K_m Q_t) M)``, where U are the logits,
+    M (C, C) is the compatibility, starting at the identity (Potts), and K_m are two kernels over
+    the positions j != i of a window around i,
 
     - smoothness ``exp(-|p_i - p_j|^2 / (2 theta_gamma^2))``,
     - appearance ``exp(-|p_i - p_j|^2 / (2 theta_alpha^2) - |I_i - I_j|^2 / (2 theta_beta^2))``,
 
-    each divided by sqrt(z_i z_j), z being its row sums. All weights, thetas and M are learned (thetas through their
-    logarithm). Teichmann, Cipolla, "Convolutional CRFs", BMVC 2019; kernels of Kraehenbuehl, Koltun, NeurIPS 2011.
+    each divided by sqrt(z_i z_j), z being its row sums. All weights, thetas and M are learned
+    (thetas through their logarithm). Teichmann, Cipolla, "Convolutional CRFs", BMVC 2019; kernels
+    of Kraehenbuehl, Koltun, NeurIPS 2011.
 
     Args:
         window: Odd side of the window, in positions of the blurred map.
         iterations: Mean-field steps.
-        blur: Messages are computed on maps averaged over ``blur`` x ``blur`` pixels and enlarged again; 1 for full resolution.
+        blur: Messages are computed on maps averaged over ``blur`` x ``blur`` pixels and enlarged
+            again; 1 for full resolution.
         theta_gamma: Reach of smoothness, pixels.
         theta_alpha: Reach of appearance, pixels.
         theta_beta: Reach of appearance in colour, levels 0..255.
@@ -61,17 +64,25 @@ class ConvCRF(keras.layers.Layer):
         }
         self.window, self.iterations, self.blur = window, iterations, blur
         ys, xs = np.mgrid[:window, :window] - window // 2
-        self._distances = (((ys**2 + xs**2) * blur**2).reshape(-1)).astype(np.float32)  # (w w,), pixels squared
+        self._distances = (((ys**2 + xs**2) * blur**2).reshape(-1)).astype(
+            np.float32
+        )  # (w w,), pixels squared
 
     def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
         """Create the thetas, the two kernel weights and the compatibility matrix."""
         scores, _ = input_shape
         first = keras.initializers.Constant
         thetas = [self.arguments[f"theta_{name}"] for name in ("gamma", "alpha", "beta")]
-        self.log_thetas = self.add_weight(name="log_thetas", shape=(3,), initializer=first(np.log(thetas)))
+        self.log_thetas = self.add_weight(
+            name="log_thetas", shape=(3,), initializer=first(np.log(thetas))
+        )
         weights = [self.arguments["smoothness"], self.arguments["appearance"]]
-        self.kernel_weights = self.add_weight(name="kernel_weights", shape=(2,), initializer=first(weights))
-        self.compatibility = self.add_weight(name="compatibility", shape=(scores[-1], scores[-1]), initializer="identity")
+        self.kernel_weights = self.add_weight(
+            name="kernel_weights", shape=(2,), initializer=first(weights)
+        )
+        self.compatibility = self.add_weight(
+            name="compatibility", shape=(scores[-1], scores[-1]), initializer="identity"
+        )
 
     def _patches(self, x: Any) -> Any:
         """The window around each position: (B, h, w, D) to (B, h, w, window * window, D), zeros outside the map."""
@@ -101,7 +112,10 @@ class ConvCRF(keras.layers.Layer):
             Refined logits (B, H, W, C) float32.
         """
         scores, image = inputs
-        kernels = [(kernel, ops.rsqrt(ops.sum(kernel, -1, keepdims=True) + 1e-8)) for kernel in self._kernels(self._blurred(image))]
+        kernels = [
+            (kernel, ops.rsqrt(ops.sum(kernel, -1, keepdims=True) + 1e-8))
+            for kernel in self._kernels(self._blurred(image))
+        ]
         refined = scores
         for _ in range(self.iterations):
             q = self._blurred(ops.softmax(refined))
@@ -115,7 +129,9 @@ class ConvCRF(keras.layers.Layer):
             refined = scores + message
         return refined
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Return the shape of the logits."""
         return input_shape[0]
 
@@ -127,7 +143,8 @@ class ConvCRF(keras.layers.Layer):
 def build_unet_crf(features: Features, num_classes: int) -> Any:
     """Build a U-Net whose logits pass through a :class:`ConvCRF` that is trained with it.
 
-    Zheng et al., "CRF as recurrent neural networks", ICCV 2015, with the local kernels of ConvCRF instead of a global filter.
+    Zheng et al., "CRF as recurrent neural networks", ICCV 2015, with the local kernels of ConvCRF
+    instead of a global filter.
 
     Args:
         features: What the encoder saw.

@@ -4,7 +4,12 @@ from typing import Any
 
 from keras import layers
 
-from segcore.models.layers.attention import AttendRegions, ChannelAttention, GatherRegions, PositionAttention
+from segcore.models.layers.attention import (
+    AttendRegions,
+    ChannelAttention,
+    GatherRegions,
+    PositionAttention,
+)
 from segcore.models.layers.blocks import concat, conv, joined, logits
 from segcore.models.layers.features import Features
 
@@ -12,8 +17,9 @@ from segcore.models.layers.features import Features
 def build_danet(features: Features, num_classes: int) -> Any:
     """Build DANet: ``score(conv(position(x)) + conv(channel(x)))`` at stride 16.
 
-    Fu et al., "Dual attention network", CVPR 2019. Departures: x joins strides 16 and 32 instead of coming from an
-    encoder dilated to stride 8 (attention costs 16 times less so); no auxiliary losses.
+    Fu et al., "Dual attention network", CVPR 2019. Departures: x joins strides 16 and 32 instead of
+    coming from an encoder dilated to stride 8 (attention costs 16 times less so); no auxiliary
+    losses.
 
     Args:
         features: What the encoder saw.
@@ -28,8 +34,16 @@ def build_danet(features: Features, num_classes: int) -> Any:
     query = layers.Conv2D(narrow, 1, name="decoder_query")(x)
     key = layers.Conv2D(narrow, 1, name="decoder_key")(x)
     value = layers.Conv2D(width, 1, name="decoder_value")(x)
-    positions = conv(PositionAttention(name="decoder_position")([x, query, key, value]), width, "decoder_position_out")
-    channels = conv(ChannelAttention(name="decoder_channel")(conv(x, width, "decoder_channel_in")), width, "decoder_channel_out")
+    positions = conv(
+        PositionAttention(name="decoder_position")([x, query, key, value]),
+        width,
+        "decoder_position_out",
+    )
+    channels = conv(
+        ChannelAttention(name="decoder_channel")(conv(x, width, "decoder_channel_in")),
+        width,
+        "decoder_channel_out",
+    )
     x = layers.Add(name="decoder_add")([positions, channels])
     return logits(layers.SpatialDropout2D(0.1, name="decoder_drop")(x), num_classes)
 
@@ -37,8 +51,8 @@ def build_danet(features: Features, num_classes: int) -> Any:
 def build_ocrnet(features: Features, num_classes: int) -> Any:
     """Build OCRNet: each position reads the vectors of the classes' regions, which a coarse guess marks out, at stride 8.
 
-    Yuan, Chen, Wang, "Object-contextual representations", ECCV 2020. Departures: x joins strides 8, 16 and 32;
-    the coarse guess learns through the final score, without a loss of its own.
+    Yuan, Chen, Wang, "Object-contextual representations", ECCV 2020. Departures: x joins strides 8,
+    16 and 32; the coarse guess learns through the final score, without a loss of its own.
 
     Args:
         features: What the encoder saw.
@@ -53,5 +67,12 @@ def build_ocrnet(features: Features, num_classes: int) -> Any:
     query = conv(x, width // 2, "decoder_query", kernel=1)
     key = layers.Conv2D(width // 2, 1, name="decoder_key")(regions)
     value = layers.Conv2D(width // 2, 1, name="decoder_value")(regions)
-    context = conv(AttendRegions(name="decoder_attend")([query, key, value]), width, "decoder_context", kernel=1)
-    return logits(conv(concat([x, context], "decoder_concat"), width, "decoder_out", kernel=1), num_classes)
+    context = conv(
+        AttendRegions(name="decoder_attend")([query, key, value]),
+        width,
+        "decoder_context",
+        kernel=1,
+    )
+    return logits(
+        conv(concat([x, context], "decoder_concat"), width, "decoder_out", kernel=1), num_classes
+    )

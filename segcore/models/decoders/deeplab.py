@@ -4,7 +4,15 @@ from typing import Any
 
 from keras import layers
 
-from segcore.models.layers.blocks import concat, conv, joined, logits, pooled, resize_like, separable_conv
+from segcore.models.layers.blocks import (
+    concat,
+    conv,
+    joined,
+    logits,
+    pooled,
+    resize_like,
+    separable_conv,
+)
 from segcore.models.layers.features import Features
 
 RATES = (6, 12, 18)
@@ -20,14 +28,17 @@ def aspp(x: Any, filters: int, name: str, separable: bool = False) -> Any:
         else:
             maps.append(conv(x, filters, f"{name}_rate{rate}", dilation=rate))
     maps.append(resize_like(pooled(x, filters, f"{name}_global", "relu"), x, f"{name}_global_up"))
-    return layers.Dropout(0.1, name=f"{name}_drop")(conv(concat(maps, f"{name}_concat"), filters, f"{name}_out", kernel=1))
+    return layers.Dropout(0.1, name=f"{name}_drop")(
+        conv(concat(maps, f"{name}_concat"), filters, f"{name}_out", kernel=1)
+    )
 
 
 def build_deeplab_v3(features: Features, num_classes: int) -> Any:
     """Build DeepLab v3: ``score(conv(aspp(x)))`` at stride 16.
 
-    Chen et al., "Rethinking atrous convolution", 2017. Departures: x joins strides 16 and 32 instead of coming from
-    a dilated encoder (:func:`segcore.models.layers.blocks.joined`); no batch normalisation after the global average.
+    Chen et al., "Rethinking atrous convolution", 2017. Departures: x joins strides 16 and 32
+    instead of coming from a dilated encoder (:func:`segcore.models.layers.blocks.joined`); no batch
+    normalisation after the global average.
 
     Args:
         features: What the encoder saw.
@@ -44,7 +55,8 @@ def build_deeplab_v3(features: Features, num_classes: int) -> Any:
 def build_deeplab_v3_plus(features: Features, num_classes: int) -> Any:
     """Build DeepLab v3+: ``score(conv(conv([up4(aspp(x)), conv_48(e_4)])))`` at stride 4, convolutions separable.
 
-    Chen et al., "Encoder-decoder with atrous separable convolution", ECCV 2018. Departures as in :func:`build_deeplab_v3`.
+    Chen et al., "Encoder-decoder with atrous separable convolution", ECCV 2018. Departures as in
+    :func:`build_deeplab_v3`.
 
     Args:
         features: What the encoder saw.

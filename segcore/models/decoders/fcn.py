@@ -28,8 +28,9 @@ def _fcn(features: Features, num_classes: int, finest: int) -> Any:
 def build_fcn_32s(features: Features, num_classes: int) -> Any:
     """Build FCN-32s: ``score(e_32)``, enlarged 32 times.
 
-    Long, Shelhamer, Darrell, "Fully convolutional networks", CVPR 2015. Departures: 512 (3x3) instead of 4096 (7x7)
-    filters after the encoder, bilinear enlargement (the paper's transpose convolutions start as such), batch normalisation.
+    Long, Shelhamer, Darrell, "Fully convolutional networks", CVPR 2015. Departures: 512 (3x3)
+    instead of 4096 (7x7) filters after the encoder, bilinear enlargement (the paper's transpose
+    convolutions start as such), batch normalisation.
 
     Args:
         features: What the encoder saw.

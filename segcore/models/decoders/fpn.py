@@ -9,7 +9,9 @@ from segcore.models.layers.blocks import concat, conv, logits, resize_like
 from segcore.models.layers.features import Features
 
 
-def top_down(features: Features, filters: int, coarsest: Any, name: str = "decoder") -> dict[int, Any]:
+def top_down(
+    features: Features, filters: int, coarsest: Any, name: str = "decoder"
+) -> dict[int, Any]:
     """Return ``p_s = W e_s + up(p_2s)`` at strides 4 to 32, (B, H/s, W/s, filters), with p_32 given."""
     levels = {32: coarsest}
     for stride in (16, 8, 4):
@@ -22,8 +24,9 @@ def top_down(features: Features, filters: int, coarsest: Any, name: str = "decod
 def build_fpn(features: Features, num_classes: int) -> Any:
     """Build the semantic branch of a feature pyramid: ``score(sum_s up(conv ... conv(p_s)))`` at stride 4.
 
-    Lin et al., "Feature pyramid networks", CVPR 2017; the branch of Kirillov et al., "Panoptic feature pyramid
-    networks", CVPR 2019: a level at stride s is doubled log2(s / 4) times, each after a 3x3 convolution.
+    Lin et al., "Feature pyramid networks", CVPR 2017; the branch of Kirillov et al., "Panoptic
+    feature pyramid networks", CVPR 2019: a level at stride s is doubled log2(s / 4) times, each
+    after a 3x3 convolution.
 
     Args:
         features: What the encoder saw.
@@ -60,7 +63,11 @@ def build_upernet(features: Features, num_classes: int) -> Any:
     width = features.at_most(256)
     levels = top_down(features, width, pyramid_pooling(features[32], width, "decoder_pyramid"))
     maps = [
-        resize_like(x if stride == 32 else conv(x, width, f"decoder_level_{stride}"), features[4], f"decoder_level_{stride}_up")
+        resize_like(
+            x if stride == 32 else conv(x, width, f"decoder_level_{stride}"),
+            features[4],
+            f"decoder_level_{stride}_up",
+        )
         for stride, x in levels.items()
     ]
     return logits(conv(concat(maps, "decoder_concat"), width, "decoder_out"), num_classes)

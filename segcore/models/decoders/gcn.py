@@ -22,15 +22,18 @@ def _large_kernel(x: Any, filters: int, name: str) -> Any:
 
 def _refine(x: Any, name: str) -> Any:
     """Boundary refinement: ``x + conv(relu(conv(x)))``."""
-    y = layers.Conv2D(x.shape[-1], 3, padding="same", name=f"{name}_b")(conv(x, x.shape[-1], f"{name}_a"))
+    y = layers.Conv2D(x.shape[-1], 3, padding="same", name=f"{name}_b")(
+        conv(x, x.shape[-1], f"{name}_a")
+    )
     return layers.Add(name=f"{name}_add")([x, y])
 
 
 def build_gcn(features: Features, num_classes: int) -> Any:
     """Build GCN: ``d_s = refine(up(d_2s) + refine(large(e_s)))`` for s = 32 to 2, refined once more at stride 1.
 
-    Peng et al., "Large kernel matters", CVPR 2017. Departures: kernel 7 instead of 15 and bilinear instead of transpose
-    upsampling; maps are as wide as there are classes, but at least 21 (the paper's number), and are scored at the end.
+    Peng et al., "Large kernel matters", CVPR 2017. Departures: kernel 7 instead of 15 and bilinear
+    instead of transpose upsampling; maps are as wide as there are classes, but at least 21 (the
+    paper's number), and are scored at the end.
 
     Args:
         features: What the encoder saw.

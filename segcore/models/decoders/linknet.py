@@ -18,7 +18,8 @@ def _decode(x: Any, filters: int, name: str) -> Any:
 def build_linknet(features: Features, num_classes: int) -> Any:
     """Build LinkNet: ``d_s = e_s + decode(d_2s)`` for s = 16, 8, 4, 2, then one more doubling.
 
-    Chaurasia, Culurciello, "LinkNet", VCIP 2017. Departure: 2x2 transpose convolutions, whose windows do not overlap.
+    Chaurasia, Culurciello, "LinkNet", VCIP 2017. Departure: 2x2 transpose convolutions, whose
+    windows do not overlap.
 
     Args:
         features: What the encoder saw.

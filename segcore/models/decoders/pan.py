@@ -35,8 +35,8 @@ def _global_attention_up(low: Any, high: Any, name: str) -> Any:
 def build_pan(features: Features, num_classes: int) -> Any:
     """Build PAN: feature pyramid attention at stride 32, then global attention upsampling to 16, 8 and 4.
 
-    Li, Xiong, An, Wang, "Pyramid attention network", BMVC 2018. Departures: the encoder is not dilated; the channel
-    weight is a sigmoid.
+    Li, Xiong, An, Wang, "Pyramid attention network", BMVC 2018. Departures: the encoder is not
+    dilated; the channel weight is a sigmoid.
 
     Args:
         features: What the encoder saw.

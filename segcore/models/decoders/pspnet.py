@@ -22,8 +22,9 @@ def pyramid_pooling(x: Any, filters: int, name: str) -> Any:
 def build_pspnet(features: Features, num_classes: int) -> Any:
     """Build PSPNet: ``score(conv([x, up(pool_1 x), up(pool_2 x), up(pool_3 x), up(pool_6 x)]))`` at stride 8.
 
-    Zhao et al., "Pyramid scene parsing network", CVPR 2017. Departures: x joins strides 8, 16 and 32 instead of coming
-    from a dilated encoder (:func:`segcore.models.layers.blocks.joined`); no auxiliary loss.
+    Zhao et al., "Pyramid scene parsing network", CVPR 2017. Departures: x joins strides 8, 16 and
+    32 instead of coming from a dilated encoder (:func:`segcore.models.layers.blocks.joined`); no
+    auxiliary loss.
 
     Args:
         features: What the encoder saw.

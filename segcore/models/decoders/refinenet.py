@@ -36,8 +36,9 @@ def _chained_pooling(x: Any, name: str) -> Any:
 def build_refinenet(features: Features, num_classes: int) -> Any:
     """Build RefineNet over strides 32, 16, 8 and 4, four residual units to a cascade.
 
-    ``r_s = unit(chain(conv(units(W e_s)) + up(conv(r_2s))))``. Lin, Milan, Shen, Reid, "RefineNet", CVPR 2017. Departures: one
-    width (256) at all scales, the paper has 512 at stride 32; like the paper, no batch normalisation in the decoder.
+    ``r_s = unit(chain(conv(units(W e_s)) + up(conv(r_2s))))``. Lin, Milan, Shen, Reid, "RefineNet",
+    CVPR 2017. Departures: one width (256) at all scales, the paper has 512 at stride 32; like the
+    paper, no batch normalisation in the decoder.
 
     Args:
         features: What the encoder saw.

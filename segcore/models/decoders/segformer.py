@@ -11,7 +11,8 @@ from segcore.models.layers.features import Features
 def build_segformer(features: Features, num_classes: int) -> Any:
     """Build SegFormer's decoder: ``score(conv([up(W_s e_s) for s in 4, 8, 16, 32]))`` at stride 4, all convolutions 1x1.
 
-    Xie et al., "SegFormer", NeurIPS 2021; the encoders mit_b0 .. mit_b2 make it the paper's network.
+    Xie et al., "SegFormer", NeurIPS 2021; the encoders mit_b0 .. mit_b2 make it the paper's
+    network.
 
     Args:
         features: What the encoder saw.
@@ -22,7 +23,12 @@ def build_segformer(features: Features, num_classes: int) -> Any:
     """
     width = features.at_most(256)
     maps = [
-        resize_like(layers.Conv2D(width, 1, name=f"decoder_{s}")(features[s]), features[4], f"decoder_{s}_up") for s in (32, 16, 8, 4)
+        resize_like(
+            layers.Conv2D(width, 1, name=f"decoder_{s}")(features[s]),
+            features[4],
+            f"decoder_{s}_up",
+        )
+        for s in (32, 16, 8, 4)
     ]
     x = conv(concat(maps, "decoder_concat"), width, "decoder_fuse", kernel=1)
     return logits(layers.Dropout(0.1, name="decoder_drop")(x), num_classes)
@@ -31,8 +37,9 @@ def build_segformer(features: Features, num_classes: int) -> Any:
 def build_hrnet_head(features: Features, num_classes: int) -> Any:
     """Build HRNet's second head: all scales enlarged to stride 4 and joined as they are, one 1x1 convolution, score.
 
-    Sun et al., "High-resolution representations for labeling pixels and regions", 2019. Departure: over any encoder, whose
-    scales are at most 256 wide here (wider ones are projected first, or the join would be thousands of channels wide).
+    Sun et al., "High-resolution representations for labeling pixels and regions", 2019. Departure:
+    over any encoder, whose scales are at most 256 wide here (wider ones are projected first, or the
+    join would be thousands of channels wide).
 
     Args:
         features: What the encoder saw.

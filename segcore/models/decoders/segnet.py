@@ -11,8 +11,9 @@ from segcore.models.layers.layers import MaxUnpool
 def build_segnet(features: Features, num_classes: int) -> Any:
     """Build SegNet: ``d_s = conv(conv(unpool(W d_2s, argmax e_s)))`` for s = 16, 8, 4, 2 (and 1 where the encoder works there).
 
-    Badrinarayanan, Kendall, Cipolla, "SegNet", TPAMI 2017. Departures: positions of maxima are read from the 2x2
-    windows of the encoder's features, whether or not it pools there; the 1x1 convolution W brings channels to the encoder's.
+    Badrinarayanan, Kendall, Cipolla, "SegNet", TPAMI 2017. Departures: positions of maxima are read
+    from the 2x2 windows of the encoder's features, whether or not it pools there; the 1x1
+    convolution W brings channels to the encoder's.
 
     Args:
         features: What the encoder saw.

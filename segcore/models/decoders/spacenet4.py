@@ -7,20 +7,29 @@ from keras import layers
 from segcore.models.layers.blocks import concat, logits, resize_like
 from segcore.models.layers.features import Features
 
-WIDTHS = {"center": (512, 256), "dec5": (512, 256), "dec4": (512, 256), "dec3": (256, 64), "dec2": (128, 32)}
+WIDTHS = {
+    "center": (512, 256),
+    "dec5": (512, 256),
+    "dec4": (512, 256),
+    "dec3": (256, 64),
+    "dec2": (128, 32),
+}
 """Filters of the two convolutions of each block, coarse to fine; the first works at stride 32, the last at 2."""
 
 
 def _conv(x: Any, filters: int, name: str) -> Any:
-    return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name)(x)
+    return layers.Conv2D(
+        filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name
+    )(x)
 
 
 def build_unet_spacenet4(features: Features, num_classes: int) -> Any:
     """Build the decoder: ``d = conv(conv(up2([d, e_s])))`` for s = 32 to 2, then ``conv([d, e_1])``; no batch normalisation.
 
-    XD_XD's solution of SpaceNet-4 (Weir et al., "SpaceNet MVOI", ICCV 2019); with the encoder vgg16 it takes the published
-    PyTorch checkpoint name by name. That network saw one class and standardised satellite bands: its last layer
-    stays random for other numbers of classes, and pixels are standardised here with ImageNet's statistics.
+    XD_XD's solution of SpaceNet-4 (Weir et al., "SpaceNet MVOI", ICCV 2019); with the encoder vgg16
+    it takes the published PyTorch checkpoint name by name. That network saw one class and
+    standardised satellite bands: its last layer stays random for other numbers of classes, and
+    pixels are standardised here with ImageNet's statistics.
 
     Args:
         features: What the encoder saw.

@@ -19,7 +19,9 @@ def _double_conv(x: Any, filters: int, name: str) -> Any:
 def _residual_conv(x: Any, filters: int, name: str) -> Any:
     shortcut = conv(x, filters, f"{name}_shortcut", kernel=1, relu=False)
     x = conv(conv(x, filters, f"{name}a"), filters, f"{name}b", relu=False)
-    return layers.Activation("relu", name=f"{name}_out")(layers.Add(name=f"{name}_add")([x, shortcut]))
+    return layers.Activation("relu", name=f"{name}_out")(
+        layers.Add(name=f"{name}_add")([x, shortcut])
+    )
 
 
 def _transpose_up(x: Any, reference: Any, filters: int, name: str) -> Any:
@@ -34,7 +36,10 @@ def _attention_gate(skip: Any, gate: Any, name: str) -> Any:
     """``skip * sigmoid(psi(relu(W_x skip + W_g gate)))``: one weight per position (B, h, w, 1)."""
     filters = max(8, gate.shape[-1] // 2)
     x = layers.Add(name=f"{name}_sum")(
-        [conv(skip, filters, f"{name}_skip", kernel=1, relu=False), conv(gate, filters, f"{name}_gate", kernel=1, relu=False)]
+        [
+            conv(skip, filters, f"{name}_skip", kernel=1, relu=False),
+            conv(gate, filters, f"{name}_gate", kernel=1, relu=False),
+        ]
     )
     x = layers.Activation("relu", name=f"{name}_relu")(x)
     weight = layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_psi")(x)
@@ -63,10 +68,11 @@ def _climb(
 def build_unet(features: Features, num_classes: int) -> Any:
     """Build the ResNet50-UNet decoder (over any encoder): transpose convolutions, 3x3 SAME convolutions, batch normalisation.
 
-    ``d_s = conv(conv([T(d_2s), e_s]))`` for s = 16, 8, 4, 2, 1, with T a transpose convolution, e_s the encoder's
-    features, and d_32 = e_32. Source: Ronneberger, Fischer, Brox, "U-Net", MICCAI 2015. Departures: SAME instead
-    of valid convolutions (the output has the input's size), batch normalisation, and no skip at stride 1
-    unless the encoder works there. The encoder ``plain`` makes it the paper's network, ``plain_mini`` a small one.
+    ``d_s = conv(conv([T(d_2s), e_s]))`` for s = 16, 8, 4, 2, 1, with T a transpose convolution, e_s
+    the encoder's features, and d_32 = e_32. Source: Ronneberger, Fischer, Brox, "U-Net", MICCAI
+    2015. Departures: SAME instead of valid convolutions (the output has the input's size), batch
+    normalisation, and no skip at stride 1 unless the encoder works there. The encoder ``plain``
+    makes it the paper's network, ``plain_mini`` a small one.
 
     Args:
         features: What the encoder saw.
@@ -86,8 +92,8 @@ def build_unet_upsample(features: Features, num_classes: int) -> Any:
 def build_unet_residual(features: Features, num_classes: int) -> Any:
     """Build the U-Net with residual blocks: ``d_s = relu(conv(conv(x)) + W x)`` with x = [T(d_2s), e_s].
 
-    Zhang, Liu, Wang, "Road extraction by deep residual U-Net", GRSL 2018. Departure: normalisation after the
-    convolutions, as in the encoders, instead of before.
+    Zhang, Liu, Wang, "Road extraction by deep residual U-Net", GRSL 2018. Departure: normalisation
+    after the convolutions, as in the encoders, instead of before.
     """
     return _climb(features, num_classes, merge=_residual_conv)
 
@@ -95,6 +101,7 @@ def build_unet_residual(features: Features, num_classes: int) -> Any:
 def build_unet_attention(features: Features, num_classes: int) -> Any:
     """Build the attention U-Net: each skip is weighed by ``sigmoid(psi(relu(W_x e_s + W_g T(d_2s))))`` first.
 
-    Oktay et al., "Attention U-Net", MIDL 2018. Departure: the gate is taken after upsampling, so nothing is resampled twice.
+    Oktay et al., "Attention U-Net", MIDL 2018. Departure: the gate is taken after upsampling, so
+    nothing is resampled twice.
     """
     return _climb(features, num_classes, gate=_attention_gate)

@@ -11,9 +11,10 @@ from segcore.models.layers.features import STRIDES, Features
 def build_unet_3_plus(features: Features, num_classes: int) -> Any:
     """Build U-Net 3+.
 
-    ``d_s = conv([conv(pool(e_t)) for t < s, conv(e_s), conv(up(d_t)) for t > s])``: five maps of 64 filters each, joined
-    to 320. Huang et al., "UNet 3+", ICASSP 2020. Departures: scales 2 to 32 of a pretrained encoder instead
-    of 1 to 16 (logits at stride 2 are resized), no deep supervision, no classification branch.
+    ``d_s = conv([conv(pool(e_t)) for t < s, conv(e_s), conv(up(d_t)) for t > s])``: five maps of 64
+    filters each, joined to 320. Huang et al., "UNet 3+", ICASSP 2020. Departures: scales 2 to 32 of
+    a pretrained encoder instead of 1 to 16 (logits at stride 2 are resized), no deep supervision,
+    no classification branch.
 
     Args:
         features: What the encoder saw.
@@ -36,5 +37,7 @@ def build_unet_3_plus(features: Features, num_classes: int) -> Any:
             else:
                 x = conv(decoded[other], width, name)
                 maps.append(resize_like(x, features[stride], f"{name}_up"))
-        decoded[stride] = conv(concat(maps, f"decoder_{stride}_concat"), width * len(STRIDES), f"decoder_{stride}")
+        decoded[stride] = conv(
+            concat(maps, f"decoder_{stride}_concat"), width * len(STRIDES), f"decoder_{stride}"
+        )
     return logits(decoded[2], num_classes)

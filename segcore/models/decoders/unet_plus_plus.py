@@ -10,9 +10,10 @@ from segcore.models.layers.features import STRIDES, Features
 def build_unet_plus_plus(features: Features, num_classes: int) -> Any:
     """Build U-Net++.
 
-    ``x[i, j] = conv(conv([x[i, 0], ..., x[i, j-1], up(x[i+1, j-1])]))`` with x[i, 0] the encoder's features at stride
-    2^(i+1). Zhou et al., "UNet++", DLMIA 2018. Departures: no deep supervision (the last column alone is
-    scored); the scale at stride 1 has only the upsampled map and the encoder's where there is one.
+    ``x[i, j] = conv(conv([x[i, 0], ..., x[i, j-1], up(x[i+1, j-1])]))`` with x[i, 0] the encoder's
+    features at stride 2^(i+1). Zhou et al., "UNet++", DLMIA 2018. Departures: no deep supervision
+    (the last column alone is scored); the scale at stride 1 has only the upsampled map and the
+    encoder's where there is one.
 
     Args:
         features: What the encoder saw.

@@ -5,7 +5,15 @@ from typing import Any
 import keras
 from keras import layers
 
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
 """Of each stage: repeats, kernel, stride of the first block, expansion, channels out."""
 
 
@@ -17,9 +25,13 @@ def _norm(x: Any, name: str, active: bool = True) -> Any:
 def _block(x: Any, name: str, kernel: int, strides: int, expansion: int, filters: int) -> Any:
     start, channels = x, x.shape[-1]
     if expansion > 1:
-        x = layers.Conv2D(channels * expansion, 1, padding="same", use_bias=False, name=f"{name}_expand_conv")(x)
+        x = layers.Conv2D(
+            channels * expansion, 1, padding="same", use_bias=False, name=f"{name}_expand_conv"
+        )(x)
         x = _norm(x, f"{name}_expand_")
-    x = layers.DepthwiseConv2D(kernel, strides=strides, padding="same", use_bias=False, name=f"{name}_dwconv")(x)
+    x = layers.DepthwiseConv2D(
+        kernel, strides=strides, padding="same", use_bias=False, name=f"{name}_dwconv"
+    )(x)
     x = _norm(x, f"{name}_")
     x = layers.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{name}_project_conv")(x)
     x = _norm(x, f"{name}_project_", active=False)
@@ -41,7 +53,14 @@ def build_efficientnet_lite0(image: Any) -> keras.Model:
     x = _norm(x, "stem_")
     for stage, (repeats, kernel, strides, expansion, filters) in enumerate(STAGES, 1):
         for repeat in range(repeats):
-            x = _block(x, f"block{stage}{'abcd'[repeat]}", kernel, strides if repeat == 0 else 1, expansion, filters)
+            x = _block(
+                x,
+                f"block{stage}{'abcd'[repeat]}",
+                kernel,
+                strides if repeat == 0 else 1,
+                expansion,
+                filters,
+            )
     x = layers.Conv2D(1280, 1, padding="same", use_bias=False, name="top_conv")(x)
     x = _norm(x, "top_")
     return keras.Model(keras.utils.get_source_inputs(image), x, name="efficientnet_lite0")

@@ -17,12 +17,16 @@ def _attention(x: Any, stage: int, name: str) -> Any:
     source = x
     reduction = min(REDUCTIONS[stage], height, width)
     if reduction > 1:
-        source = layers.Conv2D(channels, reduction, strides=reduction, name=f"{name}_reduce")(source)
+        source = layers.Conv2D(channels, reduction, strides=reduction, name=f"{name}_reduce")(
+            source
+        )
         source = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_reduce_norm")(source)
     tokens = layers.Reshape((height * width, channels), name=f"{name}_tokens")(x)
     source = layers.Reshape((-1, channels), name=f"{name}_source")(source)
     heads = HEADS[stage]
-    out = layers.MultiHeadAttention(heads, channels // heads, name=f"{name}_attention")(tokens, source)
+    out = layers.MultiHeadAttention(heads, channels // heads, name=f"{name}_attention")(
+        tokens, source
+    )
     return layers.Reshape((height, width, channels), name=f"{name}_map")(out)
 
 
@@ -36,11 +40,15 @@ def _mix_ffn(x: Any, name: str) -> Any:
     return layers.Dense(channels, name=f"{name}_fc2")(x)
 
 
-def _build(image: Any, widths: tuple[int, int, int, int], depths: tuple[int, int, int, int], name: str) -> keras.Model:
+def _build(
+    image: Any, widths: tuple[int, int, int, int], depths: tuple[int, int, int, int], name: str
+) -> keras.Model:
     x = image
     for stage, (channels, depth) in enumerate(zip(widths, depths, strict=True)):
         kernel, strides = (7, 4) if stage == 0 else (3, 2)
-        x = layers.Conv2D(channels, kernel, strides=strides, padding="same", name=f"patch_embed{stage + 1}")(x)
+        x = layers.Conv2D(
+            channels, kernel, strides=strides, padding="same", name=f"patch_embed{stage + 1}"
+        )(x)
         x = layers.LayerNormalization(epsilon=1e-6, name=f"patch_embed{stage + 1}_norm")(x)
         for i in range(depth):
             block = f"block{stage + 1}_{i}"

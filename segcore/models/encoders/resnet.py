@@ -7,9 +7,13 @@ from keras import layers
 
 
 def _conv(x: Any, filters: int, kernel: int, strides: int, name: str) -> Any:
-    if kernel > 1:  # pads both sides alike; SAME would pad only the far side of a strided convolution
+    if (
+        kernel > 1
+    ):  # pads both sides alike; SAME would pad only the far side of a strided convolution
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel, strides=strides, use_bias=False, kernel_initializer="he_normal", name=name)(x)
+    return layers.Conv2D(
+        filters, kernel, strides=strides, use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
 
 
 def _norm(x: Any, name: str, relu: bool = True) -> Any:
@@ -21,7 +25,9 @@ def _block(x: Any, filters: int, strides: int, bottleneck: bool, name: str) -> A
     shortcut = x
     width = 4 * filters if bottleneck else filters
     if strides > 1 or x.shape[-1] != width:
-        shortcut = _norm(_conv(x, width, 1, strides, f"{name}_downsample_0"), f"{name}_downsample_1", relu=False)
+        shortcut = _norm(
+            _conv(x, width, 1, strides, f"{name}_downsample_0"), f"{name}_downsample_1", relu=False
+        )
     if bottleneck:
         x = _norm(_conv(x, filters, 1, 1, f"{name}_conv1"), f"{name}_bn1")
         x = _norm(_conv(x, filters, 3, strides, f"{name}_conv2"), f"{name}_bn2")
@@ -33,7 +39,9 @@ def _block(x: Any, filters: int, strides: int, bottleneck: bool, name: str) -> A
     return layers.Activation("relu", name=f"{name}_out")(x)
 
 
-def _build(image: Any, repeats: tuple[int, int, int, int], bottleneck: bool, name: str) -> keras.Model:
+def _build(
+    image: Any, repeats: tuple[int, int, int, int], bottleneck: bool, name: str
+) -> keras.Model:
     x = _norm(_conv(image, 64, 7, 2, "conv1"), "bn1")
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="maxpool")(x)
@@ -47,7 +55,8 @@ def _build(image: Any, repeats: tuple[int, int, int, int], bottleneck: bool, nam
 def build_resnet18(image: Any) -> keras.Model:
     """Build ResNet18 from a scaled image (B, H, W, 3): basic blocks 2, 2, 2, 2.
 
-    He, Zhang, Ren, Sun, "Deep residual learning", CVPR 2016. Layer names are PyTorch's with "_" for ".".
+    He, Zhang, Ren, Sun, "Deep residual learning", CVPR 2016. Layer names are PyTorch's with "_" for
+    ".".
     """
     return _build(image, (2, 2, 2, 2), False, "resnet18")
 
@@ -60,7 +69,7 @@ def build_resnet34(image: Any) -> keras.Model:
 def build_resnet50_v1_5(image: Any) -> keras.Model:
     """Build ResNet50 in PyTorch's form, "version 1.5": a stage strides in its 3x3 convolution, not in its first 1x1.
 
-    Keras' ``resnet50`` strides in the first 1x1; weights of one form give wrong features in the other,
-    and their layer names differ so that they cannot be mixed up.
+    Keras' ``resnet50`` strides in the first 1x1; weights of one form give wrong features in the
+    other, and their layer names differ so that they cannot be mixed up.
     """
     return _build(image, (3, 4, 6, 3), True, "resnet50_v1_5")

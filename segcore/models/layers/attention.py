@@ -14,7 +14,8 @@ def _softmax(x: Any) -> Any:
 class PositionAttention(keras.layers.Layer):
     """Every position gathers from all others: ``y_i = x_i + gamma sum_j softmax_j(q_i . k_j) v_j``.
 
-    Fu et al., "Dual attention network", CVPR 2019, equation 2; gamma starts at 0. Cost grows with (h w) squared.
+    Fu et al., "Dual attention network", CVPR 2019, equation 2; gamma starts at 0. Cost grows with
+    (h w) squared.
     """
 
     def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
@@ -32,7 +33,9 @@ class PositionAttention(keras.layers.Layer):
         weights = _softmax(tf.matmul(flat(query), flat(key), transpose_b=True))  # (B, hw, hw)
         return x + tf.cast(self.gamma, x.dtype) * tf.reshape(tf.matmul(weights, flat(value)), shape)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Return the shape of x."""
         return input_shape[0]
 
@@ -41,8 +44,9 @@ class PositionAttention(keras.layers.Layer):
 class ChannelAttention(keras.layers.Layer):
     """Every channel gathers from all others: ``y_c = x_c + gamma sum_d softmax_d(x_c . x_d / (h w)) x_d``.
 
-    Fu et al., "Dual attention network", CVPR 2019, equation 4; gamma starts at 0. Departure: the product is
-    divided by the number of positions, without which the softmax saturates on large maps.
+    Fu et al., "Dual attention network", CVPR 2019, equation 4; gamma starts at 0. Departure: the
+    product is divided by the number of positions, without which the softmax saturates on large
+    maps.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -55,7 +59,9 @@ class ChannelAttention(keras.layers.Layer):
         flat = tf.reshape(x, (shape[0], shape[1] * shape[2], x.shape[-1]))
         positions = tf.cast(shape[1] * shape[2], x.dtype)
         weights = _softmax(tf.matmul(flat, flat, transpose_a=True) / positions)  # (B, D, D)
-        return x + tf.cast(self.gamma, x.dtype) * tf.reshape(tf.matmul(flat, weights, transpose_b=True), shape)
+        return x + tf.cast(self.gamma, x.dtype) * tf.reshape(
+            tf.matmul(flat, weights, transpose_b=True), shape
+        )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""
@@ -74,11 +80,15 @@ class GatherRegions(keras.layers.Layer):
         x, coarse = inputs
         shape = tf.shape(x)
         flat = tf.reshape(x, (shape[0], shape[1] * shape[2], x.shape[-1]))
-        scores = tf.reshape(tf.cast(coarse, tf.float32), (shape[0], shape[1] * shape[2], coarse.shape[-1]))
+        scores = tf.reshape(
+            tf.cast(coarse, tf.float32), (shape[0], shape[1] * shape[2], coarse.shape[-1])
+        )
         weights = tf.cast(tf.nn.softmax(scores, axis=1), x.dtype)
         return tf.matmul(weights, flat, transpose_a=True)[:, :, None]
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Return (B, C, 1, D)."""
         x, coarse = input_shape
         return (x[0], coarse[3], 1, x[3])
@@ -96,9 +106,13 @@ class AttendRegions(keras.layers.Layer):
         query, key, value = inputs
         shape = tf.shape(query)
         flat = tf.reshape(query, (shape[0], shape[1] * shape[2], query.shape[-1]))
-        weights = _softmax(tf.matmul(flat, key[:, :, 0], transpose_b=True) * query.shape[-1] ** -0.5)  # (B, hw, C)
+        weights = _softmax(
+            tf.matmul(flat, key[:, :, 0], transpose_b=True) * query.shape[-1] ** -0.5
+        )  # (B, hw, C)
         return tf.reshape(tf.matmul(weights, value[:, :, 0]), shape)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Return the queries' shape."""
         return input_shape[0]

@@ -10,17 +10,24 @@ import tensorflow as tf
 class FusedBatchNorm(keras.layers.BatchNormalization):
     """``y = gamma (x - m) / sqrt(v + e) + beta``, m and v over the batch; variables, names and evaluation are those of Keras' layer.
 
-    Keras writes this out as a dozen operations, each of which reads or writes the whole map, and computes in float32 whatever the
-    precision policy; their gradients are a dozen more. The fused operation reads a map twice, forth and back, keeps no
-    intermediate, and takes half precision as it is (its moments are float32 all the same). In evaluation nothing differs: there a
-    constant product and sum fold into the convolution before. Several replicas, masks and renormalisation are left to Keras.
-    Ioffe, Szegedy: Batch normalization, ICML 2015.
+    Keras writes this out as a dozen operations, each of which reads or writes the whole map, and
+    computes in float32 whatever the precision policy; their gradients are a dozen more. The fused
+    operation reads a map twice, forth and back, keeps no intermediate, and takes half precision as
+    it is (its moments are float32 all the same). In evaluation nothing differs: there a constant
+    product and sum fold into the convolution before. Several replicas, masks and renormalisation
+    are left to Keras. Ioffe, Szegedy: Batch normalization, ICML 2015.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise (B, H, W, D) over all but the last axis; same shape and dtype."""
         alone = mask is None and not self.synchronized and not self.renorm
-        if not (training and self.trainable and alone and len(inputs.shape) == 4 and self.axis in (-1, 3)):
+        if not (
+            training
+            and self.trainable
+            and alone
+            and len(inputs.shape) == 4
+            and self.axis in (-1, 3)
+        ):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         nothing = tf.zeros([0])
@@ -36,7 +43,9 @@ class FusedBatchNorm(keras.layers.BatchNormalization):
             is_training=True,
         )
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
-        variance *= (count - 1.0) / count  # the operation's is that of a sample, Keras' that of all there is
+        variance *= (
+            count - 1.0
+        ) / count  # the operation's is that of a sample, Keras' that of all there is
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return out

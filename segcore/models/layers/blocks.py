@@ -14,9 +14,10 @@ from segcore.models.layers.layers import ResizeLike
 MOMENTUM = 0.9
 """Momentum of every batch normalisation, encoder and decoder alike.
 
-A running mean forgets its start as ``momentum ** steps``. Keras' 0.99 (and MobileNetV2's 0.999) is made for
-tens of thousands of steps; one epoch over a few hundred images is about fifty, after which .99 still carries
-60 % of the initial values and evaluation is at chance. At 0.9 half a percent is left.
+A running mean forgets its start as ``momentum ** steps``. Keras' 0.99 (and MobileNetV2's 0.999) is
+made for tens of thousands of steps; one epoch over a few hundred images is about fifty, after which
+.99 still carries 60 % of the initial values and evaluation is at chance. At 0.9 half a percent is
+left.
 """
 
 
@@ -25,7 +26,15 @@ def batch_norm(x: Any, name: str) -> Any:
     return FusedBatchNorm(momentum=MOMENTUM, epsilon=1e-5, name=name)(x)
 
 
-def conv(x: Any, filters: int, name: str, kernel: int = 3, strides: int = 1, dilation: int = 1, relu: bool = True) -> Any:
+def conv(
+    x: Any,
+    filters: int,
+    name: str,
+    kernel: int = 3,
+    strides: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+) -> Any:
     """Convolution (SAME, no bias), batch normalisation, and ReLU unless ``relu`` is false."""
     x = layers.Conv2D(
         filters,
@@ -44,7 +53,12 @@ def conv(x: Any, filters: int, name: str, kernel: int = 3, strides: int = 1, dil
 def separable_conv(x: Any, filters: int, name: str, strides: int = 1, dilation: int = 1) -> Any:
     """Depthwise 3x3 and pointwise 1x1 convolution, each with batch normalisation and ReLU."""
     x = layers.DepthwiseConv2D(
-        3, strides=strides, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_depthwise"
+        3,
+        strides=strides,
+        dilation_rate=dilation,
+        padding="same",
+        use_bias=False,
+        name=f"{name}_depthwise",
     )(x)
     x = batch_norm(x, f"{name}_depthwise_bn")
     x = layers.Activation("relu", name=f"{name}_depthwise_relu")(x)
@@ -54,7 +68,13 @@ def separable_conv(x: Any, filters: int, name: str, strides: int = 1, dilation: 
 def transpose_conv(x: Any, filters: int, name: str) -> Any:
     """Double height and width by a 2x2 transpose convolution (its windows do not overlap: no checkerboard), with BN and ReLU."""
     x = layers.Conv2DTranspose(
-        filters, 2, strides=2, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_transpose"
+        filters,
+        2,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_transpose",
     )(x)
     x = batch_norm(x, f"{name}_transpose_bn")
     return layers.Activation("relu", name=f"{name}_transpose_relu")(x)
@@ -64,7 +84,9 @@ def resize_like(x: Any, reference: Any, name: str, interpolation: str = "bilinea
     """Resize ``x`` to the height and width of ``reference``; ``x`` itself where they agree."""
     if x.shape[1:3] == reference.shape[1:3] and None not in x.shape[1:3]:
         return x
-    return ResizeLike(interpolation, dtype=x.dtype, name=name)([x, reference])  # float32 logits stay float32
+    return ResizeLike(interpolation, dtype=x.dtype, name=name)(
+        [x, reference]
+    )  # float32 logits stay float32
 
 
 def logits(x: Any, num_classes: int, name: str = "logits", kernel: int = 1) -> Any:
@@ -94,8 +116,10 @@ def concat(xs: list[Any], name: str) -> Any:
 def joined(features: Features, finest: int, filters: int, name: str = "decoder_join") -> Any:
     """Bring the features from stride ``finest`` to 32 to one map at that stride: (B, H/finest, W/finest, filters).
 
-    Stands for an encoder whose last stages are dilated instead of strided, at a fraction of the cost and for any
-    encoder: Wu et al., "FastFCN: rethinking dilated convolution", 2019 (there with dilated convolutions after it).
+    Stands for an encoder whose last stages are dilated instead of strided, at a fraction of the
+    cost and for any
+    encoder: Wu et al., "FastFCN: rethinking dilated convolution", 2019 (there with dilated
+        convolutions after it).
     """
     strides = [s for s in (2, 4, 8, 16, 32) if s >= finest]
     maps = [conv(features[s], filters, f"{name}_{s}", kernel=1) for s in strides]

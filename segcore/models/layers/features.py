@@ -12,9 +12,9 @@ class Features:
 
     Attributes:
         image: The scaled image as the encoder saw it, (B, H, W, 3) float32.
-        taps: Stride to tensor (B, H/stride, W/stride, D), fine to coarse. The strides 2, 4, 8, 16 and 32 are
-            always there (:func:`segcore.models.encoders.encoders.build_encoder` states how a gap is filled); 1 is
-            there only where the encoder works at full resolution.
+        taps: Stride to tensor (B, H/stride, W/stride, D), fine to coarse. The strides 2, 4, 8, 16
+            and 32 are always there (:func:`segcore.models.encoders.encoders.build_encoder` states
+            how a gap is filled); 1 is there only where the encoder works at full resolution.
     """
 
     image: Any

@@ -21,7 +21,9 @@ class ImageScaling(keras.layers.Layer):
         **kwargs: Passed to :class:`keras.layers.Layer`.
     """
 
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], bgr: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, mean: tuple[float, ...], std: tuple[float, ...], bgr: bool = False, **kwargs: Any
+    ) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.mean = tuple(float(v) for v in mean)
@@ -40,16 +42,22 @@ class ImageScaling(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this layer."""
-        return {**super().get_config(), "mean": list(self.mean), "std": list(self.std), "bgr": self.bgr}
+        return {
+            **super().get_config(),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "bgr": self.bgr,
+        }
 
 
 @keras.saving.register_keras_serializable(package="segcore")
 class ImageStandardising(keras.layers.Layer):
     """Bring every image to the same mean and deviation, over all its pixels and channels, so that colours keep their cast.
 
-    ``y = 114.5 + 57.4 (x - mean(x)) / max(std(x), 1)``: the grey mean and deviation of ImageNet in pixel units, so that the
-    encoder's own scaling, which comes next, finds what it was made for. An image of one colour becomes even grey. Float32
-    whatever the precision policy. Of an image that is predicted in tiles each tile is an image.
+    ``y = 114.5 + 57.4 (x - mean(x)) / max(std(x), 1)``: the grey mean and deviation of ImageNet in
+    pixel units, so that the encoder's own scaling, which comes next, finds what it was made for. An
+    image of one colour becomes even grey. Float32 whatever the precision policy. Of an image that
+    is predicted in tiles each tile is an image.
     """
 
     MEAN = 114.5
@@ -73,8 +81,8 @@ class ImageStandardising(keras.layers.Layer):
 class ResizeLike(keras.layers.Layer):
     """Resize a map to the height and width of another, known or not when the graph is built.
 
-    Half-pixel centres, no antialiasing. ``keras.layers.UpSampling2D("bilinear")`` cannot do this in a
-    graph whose sizes are unknown, which is why this layer exists.
+    Half-pixel centres, no antialiasing. ``keras.layers.UpSampling2D("bilinear")`` cannot do this in
+    a graph whose sizes are unknown, which is why this layer exists.
 
     Args:
         interpolation: "bilinear" or "nearest".
@@ -98,7 +106,9 @@ class ResizeLike(keras.layers.Layer):
             size = (height, width)
         return tf.cast(tf.image.resize(x, size, method=self.interpolation), x.dtype)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Return (B, H, W, D)."""
         x, reference = input_shape
         return (x[0], reference[1], reference[2], x[3])
@@ -112,8 +122,8 @@ class ResizeLike(keras.layers.Layer):
 class AdaptivePooling(keras.layers.Layer):
     """Average a map over a grid of ``bins`` x ``bins`` windows, whatever its size.
 
-    Window i covers rows floor(i h / bins) to ceil((i + 1) h / bins), as PSPNet's code does; windows overlap
-    where the size does not divide and repeat where the map is smaller than the grid.
+    Window i covers rows floor(i h / bins) to ceil((i + 1) h / bins), as PSPNet's code does; windows
+    overlap where the size does not divide and repeat where the map is smaller than the grid.
 
     Args:
         bins: Windows along each side.
@@ -128,11 +138,15 @@ class AdaptivePooling(keras.layers.Layer):
         start = np.arange(self.bins) * length // self.bins
         stop = -(-(np.arange(self.bins) + 1) * length // self.bins)
         inside = (np.arange(length) >= start[:, None]) & (np.arange(length) < stop[:, None])
-        return tf.constant(inside / inside.sum(1, keepdims=True), self.compute_dtype)  # (bins, length), rows sum to 1
+        return tf.constant(
+            inside / inside.sum(1, keepdims=True), self.compute_dtype
+        )  # (bins, length), rows sum to 1
 
     def call(self, x: Any) -> Any:
         """Pool (B, h, w, D), h and w known: (B, bins, bins, D)."""
-        return tf.einsum("ih,jw,bhwd->bijd", self._windows(x.shape[1]), self._windows(x.shape[2]), x)
+        return tf.einsum(
+            "ih,jw,bhwd->bijd", self._windows(x.shape[1]), self._windows(x.shape[2]), x
+        )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (B, bins, bins, D)."""
@@ -147,7 +161,8 @@ class AdaptivePooling(keras.layers.Layer):
 class MaxUnpool(keras.layers.Layer):
     """Double a map, putting each value where another map has the largest of its 2 x 2 window, and zeros elsewhere.
 
-    SegNet's upsampling. The position is read from the map itself, so any encoder serves; equal values share it.
+    SegNet's upsampling. The position is read from the map itself, so any encoder serves; equal
+    values share it.
     """
 
     def call(self, inputs: list[Any]) -> Any:
@@ -156,7 +171,9 @@ class MaxUnpool(keras.layers.Layer):
         largest = _double(tf.nn.max_pool2d(reference, 2, 2, "SAME"))
         return _double(x) * tf.cast(tf.stop_gradient(reference >= largest), x.dtype)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: list[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Return the reference's shape."""
         return input_shape[1]
 

@@ -36,7 +36,8 @@ def _vgg_layers(encoder: str) -> dict[str, str]:
 def _from_spacenet4(state: Arrays) -> Arrays:
     """Bring the names of the SpaceNet-4 VGG16-UNet to torchvision's and to our decoder's.
 
-    Its encoder's convolutions stand twice, as "encoder.<n>" and again as "conv<block>.<n>": the second set is left out.
+    Its encoder's convolutions stand twice, as "encoder.<n>" and again as "conv<block>.<n>": the
+    second set is left out.
     """
     renamed: Arrays = {}
     for name, array in state.items():
@@ -58,8 +59,9 @@ def _from_spacenet4(state: Arrays) -> Arrays:
 def _fold_scaling(arrays: Arrays) -> None:
     """Rewrite VGG's first convolution for BGR pixels minus CAFFE_MEAN instead of RGB (x - TORCH_MEAN) / TORCH_STD.
 
-    ``k'[c] = k[c] / std[c]`` and ``b' = b + sum k'[c] (caffe[c] - torch[c])``, then channels reversed: the same output
-    for every pixel but those at the border, where zero padding means another colour (by less than one level).
+    ``k'[c] = k[c] / std[c]`` and ``b' = b + sum k'[c] (caffe[c] - torch[c])``, then channels
+    reversed: the same output for every pixel but those at the border, where zero padding means
+    another colour (by less than one level).
     """
     kernel = arrays["block1_conv1/kernel"].astype(np.float64) / np.array(TORCH_STD)[:, None]
     shift = np.array(CAFFE_MEAN) - np.array(TORCH_MEAN)
@@ -71,12 +73,14 @@ def _fold_scaling(arrays: Arrays) -> None:
 def from_state_dict(state: Arrays, encoder: str) -> Arrays:
     """Turn a PyTorch state dict into "layer/variable" arrays of Keras' layout.
 
-    Convolutions (out, in, h, w) become (h, w, in, out), dense matrices are transposed, ``weight`` of a normalisation
-    becomes gamma, ``running_mean`` moving_mean, and so on; counters of batches are dropped.
+    Convolutions (out, in, h, w) become (h, w, in, out), dense matrices are transposed, ``weight``
+    of a normalisation becomes gamma, ``running_mean`` moving_mean, and so on; counters of batches
+    are dropped.
 
     Args:
-        state: PyTorch's names to arrays, as torchvision's ResNet and VGG, or the SpaceNet-4 VGG16-UNet, have them; one leading "encoder.",
-            "backbone." or "resnet." is dropped when every name but the top's has it.
+        state: PyTorch's names to arrays, as torchvision's ResNet and VGG, or the SpaceNet-4
+            VGG16-UNet, have them; one leading "encoder.", "backbone." or "resnet." is dropped when
+            every name but the top's has it.
         encoder: Name of the encoder: resnet18, resnet34, resnet50_v1_5, vgg16 or vgg19.
 
     Returns:
@@ -88,8 +92,10 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
     known = sorted(TORCH_FORM | set(VGG_BLOCKS))
     if encoder not in known:
         raise SegcoreError(
-            f"Expected an encoder of PyTorch's form ({', '.join(known)}) for a PyTorch file, received {encoder!r}: choose one of these, "
-            "since a network that strides elsewhere would compute other features from the same weights."
+            f"Expected an encoder of PyTorch's form ({', '.join(known)}) for a PyTorch "
+            f"file, received {encoder!r}: choose one of these, "
+            "since a network that strides elsewhere would compute other features from the "
+            "same weights."
         )
     if "center.block.1.conv.weight" in state:
         state = _from_spacenet4(state)
@@ -113,7 +119,10 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
             array = array.transpose(2, 3, 1, 0)
         elif variable == "kernel" and array.ndim == 2:
             array = array.T
-        target = vgg.get(layer, layer.split(".")[0] if layer.startswith("classifier") else layer.replace(".", "_"))
+        target = vgg.get(
+            layer,
+            layer.split(".")[0] if layer.startswith("classifier") else layer.replace(".", "_"),
+        )
         arrays[f"{target}/{variable}"] = np.ascontiguousarray(array)
     if vgg and {"block1_conv1/kernel", "block1_conv1/bias"} <= set(arrays):
         _fold_scaling(arrays)

@@ -58,7 +58,9 @@ class _Tensor:
         if data is None:
             raise ValueError("a tensor's data is missing")
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
-        if min((self.offset, *self.shape, *self.strides)) < 0 or (0 not in self.shape and last >= data.size):
+        if min((self.offset, *self.shape, *self.strides)) < 0 or (
+            0 not in self.shape and last >= data.size
+        ):
             raise ValueError("a tensor reaches outside its data")
         strides = tuple(s * data.itemsize for s in self.strides)
         return np.array(np.lib.stride_tricks.as_strided(data[self.offset :], self.shape, strides))
@@ -91,11 +93,18 @@ class _AllowListUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise ValueError(f"it asks for {module}.{name}, which a file of plain weights has no use for")
+            raise ValueError(
+                f"it asks for {module}.{name}, which a file of plain weights has no use for"
+            )
         return ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
-        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or pid[1] not in STORAGE_TYPES.values():
+        if (
+            not isinstance(pid, tuple)
+            or len(pid) < 5
+            or pid[0] != "storage"
+            or pid[1] not in STORAGE_TYPES.values()
+        ):
             raise ValueError("it refers to something that is no storage")
         key = str(pid[2])
         return self.storages.setdefault(key, _Storage(pid[1], key, int(pid[4])))
@@ -143,11 +152,12 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read a PyTorch state dict.
 
     Args:
-        path: A file that ``torch.save`` wrote, in the zip form (since 1.6) or the older one. The state dict may lie
-            inside a mapping under "state_dict", "model" or "model_state_dict".
+        path: A file that ``torch.save`` wrote, in the zip form (since 1.6) or the older one. The
+            state dict may lie inside a mapping under "state_dict", "model" or "model_state_dict".
 
     Returns:
-        PyTorch's names ("layer1.0.conv1.weight"; a leading "module." dropped) to arrays in PyTorch's layout.
+        PyTorch's names ("layer1.0.conv1.weight"; a leading "module." dropped) to arrays in
+        PyTorch's layout.
 
     Raises:
         ValueError: The file is damaged, or names anything but tensors.
@@ -159,7 +169,11 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
             content = content[key]
     if not isinstance(content, dict):
         raise ValueError("it holds no state dict")
-    arrays = {str(k).removeprefix("module."): v.array() for k, v in content.items() if isinstance(v, _Tensor)}
+    arrays = {
+        str(k).removeprefix("module."): v.array()
+        for k, v in content.items()
+        if isinstance(v, _Tensor)
+    }
     if not arrays:
         raise ValueError("it holds no tensors")
     return arrays

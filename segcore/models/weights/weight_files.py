@@ -16,7 +16,15 @@ from segcore.models.weights.torch_pickle import read_state_dict
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "u1"}
+SAFETENSORS_TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "U8": "u1",
+}
 
 
 def read_npz(path: Path) -> Arrays:
@@ -33,10 +41,18 @@ def read_legacy_h5(path: Path) -> Arrays:
         if "layer_names" not in root.attrs:
             raise ValueError("it lists no layers")
         for layer in _texts(root.attrs["layer_names"]):
-            variables = {full.split("/")[-1].split(":")[0]: full for full in _texts(root[layer].attrs["weight_names"])}
+            variables = {
+                full.split("/")[-1].split(":")[0]: full
+                for full in _texts(root[layer].attrs["weight_names"])
+            }
             if "pointwise_kernel" not in variables and "depthwise_kernel" in variables:
                 variables["kernel"] = variables.pop("depthwise_kernel")  # its name since Keras 3
-            arrays.update({f"{layer}/{variable}": np.asarray(root[layer][full]) for variable, full in variables.items()})
+            arrays.update(
+                {
+                    f"{layer}/{variable}": np.asarray(root[layer][full])
+                    for variable, full in variables.items()
+                }
+            )
     return arrays
 
 
@@ -59,7 +75,9 @@ def read_safetensors(path: Path) -> Arrays:
         if entry["dtype"] not in SAFETENSORS_TYPES:
             raise ValueError(f"it holds the unknown type {entry['dtype']}")
         begin, end = entry["data_offsets"]
-        array = np.frombuffer(data[begin:end], SAFETENSORS_TYPES[entry["dtype"]]).reshape(entry["shape"])
+        array = np.frombuffer(data[begin:end], SAFETENSORS_TYPES[entry["dtype"]]).reshape(
+            entry["shape"]
+        )
         if entry["dtype"] == "BF16":
             array = (array.astype(np.uint32) << 16).view(np.float32)
         arrays[name] = array
@@ -91,13 +109,26 @@ def read_arrays(path: Path, encoder: str) -> Arrays:
     """
     if path.suffix not in READERS:
         endings = ", ".join([".keras", ".weights.h5", *READERS])
-        raise SegcoreError(f"Expected a weights file ending in {endings}, received {path.name!r}: convert it to one of these.")
+        raise SegcoreError(
+            f"Expected a weights file ending in {endings}, received {path.name!r}: convert "
+            "it to one of these."
+        )
     reader, torch = READERS[path.suffix]
     try:
         arrays = reader(path)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, IndexError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        EOFError,
+        IndexError,
+        zipfile.BadZipFile,
+    ) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise SegcoreError(f"Expected a sound {path.suffix} weights file, received {path.name!r}: {reason}.") from error
+        raise SegcoreError(
+            f"Expected a sound {path.suffix} weights file, received {path.name!r}: {reason}."
+        ) from error
     if torch and not all("/" in name for name in arrays):
         return from_state_dict(arrays, encoder)
     return arrays
@@ -112,7 +143,14 @@ def count_variables(path: Path) -> int:
     names: list[str] = []
     try:
         with h5py.File(path) as file:
-            file.visititems(lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) else None)
+            file.visititems(
+                lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) else None
+            )
     except OSError as error:
-        raise SegcoreError(f"Expected a Keras weights file, received {path.name!r}, which is no HDF5 file: save it again.") from error
-    return sum("/vars/" in n and "seed_generator" not in n and not n.startswith("optimizer") for n in names)
+        raise SegcoreError(
+            f"Expected a Keras weights file, received {path.name!r}, which is no HDF5 "
+            "file: save it again."
+        ) from error
+    return sum(
+        "/vars/" in n and "seed_generator" not in n and not n.startswith("optimizer") for n in names
+    )

@@ -31,8 +31,8 @@ class WeightReport:
         source: "none", "imagenet", or the file's name.
         filled: Variables ("layer/variable") that were given a value by the source.
         unfilled: Variables that start at random (or at a constant).
-        unused: Names in the source that the network has no place for: a classification top, or encoder layers
-            deeper than its decoder looks.
+        unused: Names in the source that the network has no place for: a classification top, or
+            encoder layers deeper than its decoder looks.
     """
 
     source: str
@@ -43,7 +43,8 @@ class WeightReport:
     def summary(self) -> str:
         """Return one sentence for a log."""
         return (
-            f"Weights from {self.source}: {len(self.filled)} variables filled, {len(self.unfilled)} start at random, "
+            f"Weights from {self.source}: {len(self.filled)} variables filled, "
+            f"{len(self.unfilled)} start at random, "
             f"{len(self.unused)} of the source unused."
         )
 
@@ -67,20 +68,27 @@ def fetch_imagenet(encoder: str, build: Callable[[], keras.Model]) -> keras.Mode
         if "URL fetch failure" not in str(error):
             raise
         raise SegcoreError(
-            f"Expected to download the ImageNet weights of {encoder!r}, received no answer from the network: choose weights 'none', "
-            "give the path of a weights file, or put Keras' own file into $KERAS_HOME/models (~/.keras/models) beforehand."
+            f"Expected to download the ImageNet weights of {encoder!r}, received no answer "
+            "from the network: choose weights 'none', "
+            "give the path of a weights file, or put Keras' own file into "
+            "$KERAS_HOME/models (~/.keras/models) beforehand."
         ) from error
 
 
 def variables_of(model: keras.Model) -> dict[str, Any]:
     """Return a model's variables by "layer/variable" (nested layers: "layer/inner/variable"), in layer order.
 
-    Layers that Keras numbers through a whole process ("conv2d_57") are numbered from the first one in this model.
+    Layers that Keras numbers through a whole process ("conv2d_57") are numbered from the first one
+    in this model.
     """
     names: dict[str, Any] = {}
     for layer in model.layers:
         for variable in layer.weights:
-            path = variable.path if variable.path.startswith(f"{layer.name}/") else f"{layer.name}/{variable.name}"
+            path = (
+                variable.path
+                if variable.path.startswith(f"{layer.name}/")
+                else f"{layer.name}/{variable.name}"
+            )
             names[path] = variable
     renamed = _renumber(names)
     return {renamed[name]: variable for name, variable in names.items()}
@@ -89,7 +97,15 @@ def variables_of(model: keras.Model) -> dict[str, Any]:
 def _renumber(names: Iterable[str]) -> dict[str, str]:
     """Map each name to one in which automatic layer numbers count up from none, in their own order."""
     names = list(names)
-    automatic = {"conv2d", "batch_normalization", "layer_normalization", "normalization", "dense", "separable_conv2d", "depthwise_conv2d"}
+    automatic = {
+        "conv2d",
+        "batch_normalization",
+        "layer_normalization",
+        "normalization",
+        "dense",
+        "separable_conv2d",
+        "depthwise_conv2d",
+    }
     numbered = set()
     for name in names:
         layer = name.split("/")[0]
@@ -102,22 +118,26 @@ def _renumber(names: Iterable[str]) -> dict[str, str]:
     for stem, _, layer in sorted(numbered):
         layers[layer] = f"{stem}_{seen[stem]}" if seen[stem] else stem
         seen[stem] += 1
-    return {name: "/".join([layers.get(name.split("/")[0], name.split("/")[0]), *name.split("/")[1:]]) for name in names}
+    return {
+        name: "/".join([layers.get(name.split("/")[0], name.split("/")[0]), *name.split("/")[1:]])
+        for name in names
+    }
 
 
 def load_weights(model: keras.Model, encoder: keras.Model, path: str | Path) -> WeightReport:
     """Fill a network, or only its encoder, from a file.
 
-    Every array of the file must have a place (a classification top may be left over, and encoder layers deeper than the
-    decoder looks), every variable of the encoder
-    must be filled, and the decoder wholly or not at all; only the scoring layer may stay random when the file
-    was made for another number of classes.
+    Every array of the file must have a place (a classification top may be left over, and encoder
+    layers deeper than the decoder looks), every variable of the encoder must be filled, and the
+    decoder wholly or not at all; only the scoring layer may stay random when the file was made for
+    another number of classes.
 
     Args:
         model: The network; changed in place.
         encoder: Its encoder, sharing its layers.
-        path: ``.npz`` of "layer/variable" arrays, ``.keras``, ``.weights.h5`` (Keras 3), ``.h5`` (Keras' older files, as
-            its applications download), ``.safetensors``, ``.pth`` or ``.pt`` (PyTorch state dicts; nothing in them is executed).
+        path: ``.npz`` of "layer/variable" arrays, ``.keras``, ``.weights.h5`` (Keras 3), ``.h5``
+            (Keras' older files, as its applications download), ``.safetensors``, ``.pth`` or
+            ``.pt`` (PyTorch state dicts; nothing in them is executed).
 
     Returns:
         What was filled.
@@ -128,23 +148,32 @@ def load_weights(model: keras.Model, encoder: keras.Model, path: str | Path) -> 
     path = Path(path).expanduser()
     if not path.is_file():
         raise SegcoreError(
-            f"Expected weights 'none', 'imagenet' or the path of a file, received {str(path)!r}, which is no file: check the path."
+            "Expected weights 'none', 'imagenet' or the path of a file, received "
+            f"{str(path)!r}, which is no file: check the path."
         )
     if path.name.endswith(".weights.h5"):
         return _load_keras_weights(model, encoder, path)
     if path.suffix == ".keras":
-        arrays: Arrays = {name: np.asarray(v) for name, v in variables_of(_open_keras(path)).items()}
+        arrays: Arrays = {
+            name: np.asarray(v) for name, v in variables_of(_open_keras(path)).items()
+        }
     else:
         arrays = read_arrays(path, encoder.name)
     renamed = _renumber(arrays)
-    return _assign(model, encoder, {renamed[name]: array for name, array in arrays.items()}, path.name)
+    return _assign(
+        model, encoder, {renamed[name]: array for name, array in arrays.items()}, path.name
+    )
 
 
 def _open_keras(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises ValueError, TypeError, KeyError, OSError or BadZipFile here
-        raise SegcoreError(f"Expected a .keras file that opens, received {path.name!r}: {_first_line(error)}.") from error
+    except (
+        Exception
+    ) as error:  # Keras raises ValueError, TypeError, KeyError, OSError or BadZipFile here
+        raise SegcoreError(
+            f"Expected a .keras file that opens, received {path.name!r}: {_first_line(error)}."
+        ) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -157,16 +186,24 @@ def _load_keras_weights(model: keras.Model, encoder: keras.Model, path: Path) ->
     fits = {len(m.weights): m for m in (encoder, model)}
     if found not in fits:
         raise SegcoreError(
-            f"Expected {' or '.join(map(str, sorted(fits)))} variables (the encoder's, the whole network's), received {found} in "
+            f"Expected {' or '.join(map(str, sorted(fits)))} variables (the encoder's, the "
+            f"whole network's), received {found} in "
             f"{path.name!r}: it was saved from another network."
         )
     try:
         fits[found].load_weights(path)
     except (ValueError, KeyError, OSError) as error:
-        raise SegcoreError(f"Expected weights of {fits[found].name!r}, received {path.name!r}: {_first_line(error)}.") from error
+        raise SegcoreError(
+            f"Expected weights of {fits[found].name!r}, received {path.name!r}: "
+            f"{_first_line(error)}."
+        ) from error
     filled = set(variables_of(fits[found]))
     everything = variables_of(model)
-    return WeightReport(path.name, tuple(n for n in everything if n in filled), tuple(n for n in everything if n not in filled))
+    return WeightReport(
+        path.name,
+        tuple(n for n in everything if n in filled),
+        tuple(n for n in everything if n not in filled),
+    )
 
 
 def _assign(model: keras.Model, encoder: keras.Model, arrays: Arrays, source: str) -> WeightReport:
@@ -185,14 +222,24 @@ def _assign(model: keras.Model, encoder: keras.Model, arrays: Arrays, source: st
     decoder = [n for n in targets if n not in encoder_names and not is_head(n)]
     if any(n in fits for n in decoder):
         missing += [n for n in decoder if n not in fits]
-    faults = {"holds arrays of another shape": shapes, "holds arrays that have no place in it": strange, "lacks variables of it": missing}
+    faults = {
+        "holds arrays of another shape": shapes,
+        "holds arrays that have no place in it": strange,
+        "lacks variables of it": missing,
+    }
     for what, names in faults.items():
         if names:
             shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
             raise SegcoreError(
-                f"Expected weights for {model.name!r}, received {source!r}, which {what} ({shown}): choose the encoder and architecture "
+                f"Expected weights for {model.name!r}, received {source!r}, which {what} "
+                f"({shown}): choose the encoder and architecture "
                 "that the file was made for."
             )
     for name, array in fits.items():
         targets[name].assign(array)
-    return WeightReport(source, tuple(n for n in targets if n in fits), tuple(n for n in targets if n not in fits), tuple(unused))
+    return WeightReport(
+        source,
+        tuple(n for n in targets if n in fits),
+        tuple(n for n in targets if n not in fits),
+        tuple(unused),
+    )

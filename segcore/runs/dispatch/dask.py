@@ -1,8 +1,9 @@
 """Runs on many machines: the dispatcher hands a run to a Dask cluster as one task, which starts the ordinary worker there.
 
-The cluster only chooses the machine and reports the end; the queue stays with the dispatcher, and stops, progress and results go
-through the run's folder (see ``attend.py``), which all machines must see under the same path. A worker of the cluster announces its
-GPUs as the resource ``GPU`` (``dask worker ADDRESS --resources GPU=2``); a run asks for as many as it trains on.
+The cluster only chooses the machine and reports the end; the queue stays with the dispatcher, and
+stops, progress and results go through the run's folder (see ``attend.py``), which all machines must
+see under the same path. A worker of the cluster announces its GPUs as the resource ``GPU`` (``dask
+worker ADDRESS --resources GPU=2``); a run asks for as many as it trains on.
 """
 
 import importlib
@@ -45,7 +46,10 @@ def gpus_asked(request: str) -> int | None:
     """
     found = re.fullmatch(r"cluster(?::(cpu|\d{1,2}))?", request)
     if not found:
-        raise SegcoreError(f"Expected a cluster as 'cluster', 'cluster:2' or 'cluster:cpu', received {request!r}: write it in that form.")
+        raise SegcoreError(
+            "Expected a cluster as 'cluster', 'cluster:2' or 'cluster:cpu', received "
+            f"{request!r}: write it in that form."
+        )
     return None if found[1] is None else 0 if found[1] == "cpu" else int(found[1])
 
 
@@ -63,16 +67,30 @@ def carry_out(folder: str, token: str, gpus: int) -> int:
     if not Path(folder, "config.json").is_file():
         return NOT_SEEN
     with _lend(gpus) as numbers:
-        environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(numbers) or "-1"}
+        environment = {
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+            "CUDA_VISIBLE_DEVICES": ",".join(numbers) or "-1",
+        }
         arguments = ["-m", "segcore.runs.dispatch.guardian", folder, token, ",".join(numbers)]
-        return processes.start_detached(arguments, RunFolder(folder).log_path, environment, tethered=True).wait()
+        return processes.start_detached(
+            arguments, RunFolder(folder).log_path, environment, tethered=True
+        ).wait()
 
 
 @contextmanager
 def _lend(gpus: int) -> Iterator[list[str]]:
     """Lend numbers of GPUs of this machine that its other runs do not have."""
     with _lending:
-        free = [device.id[4:] for device in list_devices() if device.id.startswith("gpu:") and device.id[4:] not in _lent] if gpus else []
+        free = (
+            [
+                device.id[4:]
+                for device in list_devices()
+                if device.id.startswith("gpu:") and device.id[4:] not in _lent
+            ]
+            if gpus
+            else []
+        )
         numbers = free[:gpus]
         _lent.update(numbers)
     try:
@@ -89,7 +107,8 @@ class Cluster:
         address: Of the scheduler, such as "tcp://10.0.0.5:8786".
 
     Raises:
-        SegcoreError: In the constructor and every method: the package is absent, or the scheduler does not answer.
+        SegcoreError: In the constructor and every method: the package is absent, or the scheduler
+            does not answer.
     """
 
     def __init__(self, address: str) -> None:
@@ -97,9 +116,14 @@ class Cluster:
         try:
             self._dask = importlib.import_module("distributed")
         except ImportError as error:
-            raise SegcoreError("Expected the package distributed for a cluster, found none: pip install 'segscope[cluster]'.") from error
+            raise SegcoreError(
+                "Expected the package distributed for a cluster, found none: pip install "
+                "'segscope[cluster]'."
+            ) from error
         with self._sentences():
-            self._client = self._dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="segscope")
+            self._client = self._dask.Client(
+                address, timeout=CONNECT_SECONDS, set_as_default=False, name="segscope"
+            )
         self._futures: dict[str, Any] = {}
         self._places: dict[str, str] = {}
         self._absent: dict[str, int] = {}
@@ -113,7 +137,10 @@ class Cluster:
             raise
         except Exception as error:  # Dask hands on whatever its network layer met
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise SegcoreError(f"Could not reach the cluster at {self.address} ({reason}): start it, or correct the address.") from error
+            raise SegcoreError(
+                f"Could not reach the cluster at {self.address} ({reason}): start it, or "
+                "correct the address."
+            ) from error
 
     @property
     def answers(self) -> bool:
@@ -130,7 +157,9 @@ class Cluster:
                 "host": str(worker.get("host", "")),
                 "threads": int(worker.get("nthreads", 1)),
                 "gpus": int(worker.get("resources", {}).get("GPU", 0)),
-                "cpus": int(worker["resources"]["CPU"]) if "CPU" in worker.get("resources", {}) else None,
+                "cpus": int(worker["resources"]["CPU"])
+                if "CPU" in worker.get("resources", {})
+                else None,
             }
             for worker in found
         ]
@@ -146,7 +175,9 @@ class Cluster:
         counts = [self._gpus(asked, workers) for asked in others]
         gpus = self._gpus(request, workers)
         if gpus:
-            return max((w["gpus"] for w in workers), default=0) >= gpus and sum(w["gpus"] for w in workers) >= gpus + sum(counts)
+            return max((w["gpus"] for w in workers), default=0) >= gpus and sum(
+                w["gpus"] for w in workers
+            ) >= gpus + sum(counts)
         room = sum(w["cpus"] or 0 for w in workers) if _announces_cpus(workers) else len(workers)
         return room > counts.count(0)
 
@@ -162,9 +193,16 @@ class Cluster:
         """
         with self._sentences():
             seeing = self._client.run(os.path.isdir, str(folder), on_error="ignore")
-            runs = {address: sum(str(key).startswith(_PREFIX) for key in keys) for address, keys in self._client.processing().items()}
+            runs = {
+                address: sum(str(key).startswith(_PREFIX) for key in keys)
+                for address, keys in self._client.processing().items()
+            }
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
-            free = free_threads({address: int(worker["nthreads"]) for address, worker in workers.items()}, runs, seeing)
+            free = free_threads(
+                {address: int(worker["nthreads"]) for address, worker in workers.items()},
+                runs,
+                seeing,
+            )
             return self._client.get_executor(workers=list(free), pure=False), sum(free.values())
 
     def start(self, folder: Path, token: str, request: str) -> None:
@@ -174,7 +212,14 @@ class Cluster:
         resources = {"GPU": gpus} if gpus else {"CPU": 1} if _announces_cpus(workers) else None
         with self._sentences():
             future = self._client.submit(
-                carry_out, str(folder), token, gpus, key=f"{_PREFIX}{folder.name}-{token}", resources=resources, retries=0, pure=False
+                carry_out,
+                str(folder),
+                token,
+                gpus,
+                key=f"{_PREFIX}{folder.name}-{token}",
+                resources=resources,
+                retries=0,
+                pure=False,
             )
             self._client.publish_dataset(future, name=_PREFIX + token)
         self._futures[token] = future
@@ -199,15 +244,23 @@ class Cluster:
         """Whether the cluster took a task from the machine that had it: that machine is gone, and the run with it."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
-            now = {task: worker for worker, tasks in self._client.processing().items() for task in tasks}
+            now = {
+                task: worker
+                for worker, tasks in self._client.processing().items()
+                for task in tasks
+            }
             for other, future in self._futures.items():
                 if future is None:
                     continue
                 place = now.get(future.key)
-                self._absent[other] = self._absent.get(other, 0) + 1 if other in self._places and place is None else 0
+                self._absent[other] = (
+                    self._absent.get(other, 0) + 1 if other in self._places and place is None else 0
+                )
                 if place is not None and self._places.setdefault(other, place) != place:
                     self._absent[other] = SURE_LOOKS
-        return self._absent.get(token, 0) >= SURE_LOOKS  # a task that has just ended is also nowhere for a moment
+        return (
+            self._absent.get(token, 0) >= SURE_LOOKS
+        )  # a task that has just ended is also nowhere for a moment
 
     def forget(self, token: str) -> None:
         """Take a task off the scheduler's books."""
@@ -232,14 +285,23 @@ def ending_said(code: int) -> tuple[str, str] | None:
     if code == NOT_SEEN:
         return (
             "failed",
-            "The machine that got it does not see the workspace: give all machines of the cluster that folder under the same path.",
+            (
+                "The machine that got it does not see the workspace: give all machines of the "
+                "cluster that folder under the same path."
+            ),
         )
     return None
 
 
-def free_threads(threads: Mapping[str, int], runs: Mapping[str, int], seeing: Mapping[str, bool]) -> dict[str, int]:
+def free_threads(
+    threads: Mapping[str, int], runs: Mapping[str, int], seeing: Mapping[str, bool]
+) -> dict[str, int]:
     """Return how many threads of each worker no run holds, of those that see the workspace and have one."""
-    free = {address: count - runs.get(address, 0) for address, count in threads.items() if seeing.get(address)}
+    free = {
+        address: count - runs.get(address, 0)
+        for address, count in threads.items()
+        if seeing.get(address)
+    }
     return {address: count for address, count in free.items() if count > 0}
 
 

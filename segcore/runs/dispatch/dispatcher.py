@@ -1,6 +1,7 @@
 """The dispatcher: ``python -m segcore.runs.dispatch.dispatcher WORKSPACE`` starts one run a device, in order, and ends with the last one.
 
-Of all that are started in a workspace one holds the lock and works; the kernel frees the lock when it dies. It may be killed at any
+Of all that are started in a workspace one holds the lock and works; the kernel frees the lock when
+it dies. It may be killed at any
 moment: the next one goes on from the queue, and workers do not notice.
 """
 
@@ -22,7 +23,14 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
 from segcore.runs.queue.crash_recovery import job_is_alive, runs_folder, settle
-from segcore.runs.queue.jobs import ASIDE, LIGHT, dispatcher_is_alive, has_work, pass_on_stop, signed_on
+from segcore.runs.queue.jobs import (
+    ASIDE,
+    LIGHT,
+    dispatcher_is_alive,
+    has_work,
+    pass_on_stop,
+    signed_on,
+)
 from segcore.runs.queue.queue import Job, Queue
 
 TICK_SECONDS = 0.2
@@ -45,10 +53,15 @@ class Dispatcher:
     """
 
     def __init__(
-        self, workspace: Path | str, devices: Sequence[str] | None = None, tell: Callable[[str], None] = lambda line: None
+        self,
+        workspace: Path | str,
+        devices: Sequence[str] | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.workspace = Path(workspace).resolve()
-        self.devices = [device.id for device in list_devices()] if devices is None else list(devices)
+        self.devices = (
+            [device.id for device in list_devices()] if devices is None else list(devices)
+        )
         self._children: dict[str, subprocess.Popen] = {}
         self._remote = RemoteHands(self.workspace)
         self._tell = tell
@@ -66,7 +79,9 @@ class Dispatcher:
             SegcoreError: The workspace cannot be written.
         """
         try:
-            handle = os.open(self.workspace / "queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            handle = os.open(
+                self.workspace / "queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
+            )
         except OSError as error:
             raise disk_error("write", self.workspace / "queue.lock", error) from error
         try:
@@ -143,7 +158,8 @@ class Dispatcher:
             code = child.poll() if child else None
             if child and code is None:
                 continue
-            # A claimed job whose child ended never showed its token; one without a child came from a dead predecessor.
+            # A claimed job whose child ended never showed its token; one without a child came from
+            # a dead predecessor.
             if child or (job.state == "started" and not job_is_alive(self.workspace, job)):
                 settle(queue, self.workspace, job, code)
                 self._say_end(job)
@@ -170,7 +186,10 @@ class Dispatcher:
 
     def _start(self, queue: Queue) -> None:
         jobs = queue.jobs()
-        taken, held = {device for job in jobs if job.state != "waiting" for device in job.devices}, queue.held()
+        taken, held = (
+            {device for job in jobs if job.state != "waiting" for device in job.devices},
+            queue.held(),
+        )
         for job in jobs:
             if job.state != "waiting" or job.run in held or not self._may_go(queue, job):
                 continue
@@ -201,7 +220,10 @@ class Dispatcher:
                 return False
             if queue.job(other) is None:
                 verb = "failed" if status.state == "failed" else "was interrupted"
-                cause = f"It waited for {other!r}, which {verb}: resume that run and this one goes again after it."
+                cause = (
+                    f"It waited for {other!r}, which {verb}: resume that run and this one goes "
+                    "again after it."
+                )
                 self._give_up(queue, job, status.state, cause)
             return False
         return True
@@ -229,7 +251,10 @@ class Dispatcher:
             missing = [device for device in wanted if device != "cpu" and device not in gpus]
             if missing:
                 found = ", ".join(["cpu", *gpus])
-                raise SegcoreError(f"Expected a device among {found}, received {', '.join(missing)}: choose one of these, or 'auto'.")
+                raise SegcoreError(
+                    f"Expected a device among {found}, received {', '.join(missing)}: "
+                    "choose one of these, or 'auto'."
+                )
         return ([], wanted) if taken.intersection(wanted) else (wanted, [])
 
     def _launch(self, queue: Queue, job: Job, devices: list[str]) -> None:
@@ -248,7 +273,13 @@ class Dispatcher:
                 "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
                 "CUDA_VISIBLE_DEVICES": ",".join(gpus) or "-1",
             }
-            arguments = ["-m", "segcore.runs.dispatch.worker_entry", str(self.workspace), job.run, token]
+            arguments = [
+                "-m",
+                "segcore.runs.dispatch.worker_entry",
+                str(self.workspace),
+                job.run,
+                token,
+            ]
             self._children[token] = processes.start_detached(arguments, run.log_path, environment)
             self._tell(f"{job.run}: started" + (f" on {', '.join(devices)}" if devices else ""))
         except BaseException:
@@ -260,7 +291,11 @@ def holder(workspace: Path | str) -> str:
     """Say who works on the queue of a workspace, "process 4711 of gpubox"; "" where nobody does."""
     with Queue(workspace) as queue:
         pid, _, host, _ = signed_on(queue)
-        return f"process {pid} of {host or hosts.this_host()}" if pid and dispatcher_is_alive(queue) else ""
+        return (
+            f"process {pid} of {host or hosts.this_host()}"
+            if pid and dispatcher_is_alive(queue)
+            else ""
+        )
 
 
 def main(arguments: Sequence[str]) -> int:

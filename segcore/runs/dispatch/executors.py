@@ -1,6 +1,7 @@
 """Who carries out heavy maps over samples (statistics, CRF, evaluation): the workers of a cluster where one is named, else nobody here.
 
-A task is a function of a module and what it is given; both travel, so workers need the same version and the same paths.
+A task is a function of a module and what it is given; both travel, so workers need the same version
+and the same paths.
 """
 
 import sys
@@ -45,8 +46,8 @@ def cluster_executor(
 ) -> Iterator[ClusterExecutor | None]:
     """Lend the executor of the workspace's cluster for the length of a block.
 
-    None where no cluster is named or wanted, and, after a sentence to ``tell``, where it does not answer or no machine of it is free
-    and sees the workspace: the caller then works by itself.
+    None where no cluster is named or wanted, and, after a sentence to ``tell``, where it does not
+    answer or no machine of it is free and sees the workspace: the caller then works by itself.
 
     Args:
         workspace: Folder of the workspace.
@@ -70,10 +71,15 @@ def cluster_executor(
         lent = _lend(cluster, workspace, tell)
         yield lent
     except CancelledError as error:
-        raise SegcoreError(f"The cluster at {cluster.address} went away: start its scheduler, then do this again.") from error
+        raise SegcoreError(
+            f"The cluster at {cluster.address} went away: start its scheduler, then do this again."
+        ) from error
     except Exception as error:
         if type(error).__name__ == "KilledWorker":  # Dask's own; the package may be absent
-            raise SegcoreError("Several machines of the cluster ended over one task (out of memory?): see their logs.") from error
+            raise SegcoreError(
+                "Several machines of the cluster ended over one task (out of memory?): see "
+                "their logs."
+            ) from error
         raise
     finally:
         with suppress(SegcoreError):
@@ -82,13 +88,18 @@ def cluster_executor(
             cluster.close()
 
 
-def _lend(cluster: Cluster, workspace: Path | str, tell: Callable[[str], None]) -> ClusterExecutor | None:
+def _lend(
+    cluster: Cluster, workspace: Path | str, tell: Callable[[str], None]
+) -> ClusterExecutor | None:
     try:
         executor, width = cluster.hands(workspace)
     except SegcoreError as error:
         tell(f"{error} This machine works alone meanwhile.")
         return None
     if not width:
-        tell(f"No worker of the cluster at {cluster.address} is free and sees {workspace}: this machine works alone meanwhile.")
+        tell(
+            f"No worker of the cluster at {cluster.address} is free and sees {workspace}: "
+            "this machine works alone meanwhile."
+        )
         return None
     return ClusterExecutor(executor, width)

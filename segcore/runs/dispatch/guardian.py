@@ -1,13 +1,15 @@
 """The guardian of a run on a machine that a cluster chose: ``python -m segcore.runs.dispatch.guardian RUN_FOLDER TOKEN [GPUS]``.
 
-It shares the run's folder with the dispatcher, not its queue. What it must know stands in two files of that folder:
+It shares the run's folder with the dispatcher, not its queue. What it must know stands in two files
+of that folder:
 
     attempt.json   written by the dispatcher: the token of the attempt that counts, and how often it was asked to stop
     work.lock      locked as long as a worker of the run lives, on whatever machine, for the worker inherits the lock; holds the
                    token of the attempt that began last
 
-So of two attempts one works, an attempt begins once, and a stop needs nothing but the folder. Its standard input is a pipe from the
-cluster's worker: when that dies, the system closes the pipe, and the run is asked to save and end.
+So of two attempts one works, an attempt begins once, and a stop needs nothing but the folder. Its
+standard input is a pipe from the cluster's worker: when that dies, the system closes the pipe, and
+the run is asked to save and end.
 """
 
 import fcntl
@@ -34,7 +36,10 @@ LOST = 76
 NOT_SEEN = 77
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 60.0
-LOST_CAUSE = "The cluster's worker that had it was lost: resume it to go on elsewhere from its last checkpoint."
+LOST_CAUSE = (
+    "The cluster's worker that had it was lost: resume it to go on elsewhere from its last "
+    "checkpoint."
+)
 
 
 def write_attempt(folder: Path, token: str, stops: int = 0) -> None:
@@ -95,7 +100,9 @@ class _Attempt:
             return CALLED_OFF
         code = self._attend(self._start(lock))
         if self._is_lost:
-            self._run.write_status(only_if=("queued", *ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE)
+            self._run.write_status(
+                only_if=("queued", *ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE
+            )
             return LOST
         return code if code >= 0 else 128 - code
 
@@ -118,10 +125,18 @@ class _Attempt:
         now = time.time()
         device = ",".join(f"gpu:{number}" for number in self._gpus.split(",") if number) or "cpu"
         self._run.write_status(
-            state="starting", pid=None, process_created=None, host=this_host(), device=device, started=now, heartbeat=now
+            state="starting",
+            pid=None,
+            process_created=None,
+            host=this_host(),
+            device=device,
+            started=now,
+            heartbeat=now,
         )
         command = worker_command(str(read_config(self._folder)["kind"]), self._folder)
-        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(lock,), start_new_session=True)
+        worker = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, pass_fds=(lock,), start_new_session=True
+        )
         pid, created = processes.identity(worker.pid)
         self._run.write_status(pid=pid, process_created=created)
         return worker
@@ -130,7 +145,12 @@ class _Attempt:
         told, since = 0, 0.0
         while (code := worker.poll()) is None:
             stops = self._stops()
-            if stops == 1 and told and self._must_end() and time.monotonic() - since > GRACE_SECONDS:
+            if (
+                stops == 1
+                and told
+                and self._must_end()
+                and time.monotonic() - since > GRACE_SECONDS
+            ):
                 stops = 2
             if stops > told:
                 told, since = stops, time.monotonic()
@@ -145,7 +165,10 @@ class _Attempt:
     def _must_end(self) -> bool:
         """Whether nobody waits for this attempt any more."""
         try:
-            return self._is_lost or read_json(self._folder / "attempt.json").get("token") != self._token
+            return (
+                self._is_lost
+                or read_json(self._folder / "attempt.json").get("token") != self._token
+            )
         except SegcoreError:
             return self._is_lost
 

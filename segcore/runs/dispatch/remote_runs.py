@@ -36,12 +36,14 @@ class RemoteHands:
         """Hand a waiting run over where the cluster has room; whether it did.
 
         Raises:
-            SegcoreError: No cluster is set up, or the run asks for it in a form that is not known; it can never start.
+            SegcoreError: No cluster is set up, or the run asks for it in a form that is not known;
+                it can never start.
         """
         gpus_asked(job.request)
         if not cluster_address(self._workspace):
             raise SegcoreError(
-                "Expected the address of a cluster for this run, found none: name it by `segscope cluster ADDRESS`, or choose 'auto'."
+                "Expected the address of a cluster for this run, found none: name it by "
+                "`segscope cluster ADDRESS`, or choose 'auto'."
             )
         folder = runs_folder(self._workspace) / job.run
         cluster = self._connect()
@@ -69,7 +71,10 @@ class RemoteHands:
         return queue.confirm(job.run, token, None, None, CLUSTER)
 
     def ending(self, job: Job) -> tuple[int | None, tuple[str, str] | None] | None:
-        """How a run that was handed over ended, as :func:`segcore.runs.queue.crash_recovery.settle` takes it; None while it did not or nobody knows."""
+        """How a run of another machine ended; None while it has not, or where that is unknown.
+
+        The form is what :func:`segcore.runs.queue.crash_recovery.settle` takes.
+        """
         cluster = self._connect()
         if cluster is None:
             return None
@@ -117,7 +122,11 @@ class RemoteHands:
 
     def _connect(self) -> Cluster | None:
         if self._cluster is not None and not self._cluster.answers:
-            self._drop(SegcoreError(f"The cluster at {self._cluster.address} went away: start its scheduler."))
+            self._drop(
+                SegcoreError(
+                    f"The cluster at {self._cluster.address} went away: start its scheduler."
+                )
+            )
         if self._cluster is None and time.monotonic() >= self._retry:
             try:
                 self._cluster = Cluster(cluster_address(self._workspace))

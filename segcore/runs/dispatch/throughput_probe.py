@@ -47,13 +47,19 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
         config: What is measured.
 
     Raises:
-        SegcoreError: Runs of this config or workspace do not work on this machine, its GPUs are at work, or the folder cannot be
-            written.
+        SegcoreError: Runs of this config or workspace do not work on this machine, its GPUs are at
+            work, or the folder cannot be written.
     """
     if is_cluster_request(config.device) or config.hosts:
-        raise SegcoreError("Expected a device of this machine to measure on, received other machines: choose auto, cpu or a GPU.")
+        raise SegcoreError(
+            "Expected a device of this machine to measure on, received other machines: "
+            "choose auto, cpu or a GPU."
+        )
     if os.environ.get(NO_WORK_VARIABLE):
-        raise SegcoreError("Expected to measure where runs work, on another machine: measure there, by `segscope train ... --measure`.")
+        raise SegcoreError(
+            "Expected to measure where runs work, on another machine: measure there, by "
+            "`segscope train ... --measure`."
+        )
     root = paces_folder(workspace)
     for path in root.glob("*") if root.is_dir() else ():
         found = look(workspace, path.name)
@@ -61,12 +67,21 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
             if path.name == key:
                 return found
             stop(workspace, path.name, "Another measure began.")
-    at_work = [job for job in waiting(workspace) if job.state != "waiting"] if (Path(workspace) / "queue.sqlite").exists() else []
+    at_work = (
+        [job for job in waiting(workspace) if job.state != "waiting"]
+        if (Path(workspace) / "queue.sqlite").exists()
+        else []
+    )
     gpus = _free_gpus(config.device, at_work)
     _make_room(root, key)
     run = RunFolder.create(root, key, config)
     run.write_json("beside", {"runs": [job.run for job in at_work if job.devices]})
-    status = run.write_status(state="starting", started=time.time(), host=hosts.this_host(), device=",".join(gpus) or "cpu")
+    status = run.write_status(
+        state="starting",
+        started=time.time(),
+        host=hosts.this_host(),
+        device=",".join(gpus) or "cpu",
+    )
     environment = {
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -76,7 +91,9 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
     process = processes.start_detached(arguments, run.log_path, environment)
     pid, created = processes.identity(process.pid)
     processes.forget(process)
-    return run.write_status(pid=pid, process_created=created) if status.state == "starting" else status
+    return (
+        run.write_status(pid=pid, process_created=created) if status.state == "starting" else status
+    )
 
 
 def look(workspace: Path | str, key: str) -> Status | None:
@@ -85,10 +102,18 @@ def look(workspace: Path | str, key: str) -> Status | None:
     if not (run.folder / "config.json").exists():
         return None
     status = run.status()
-    born = status.pid is not None or time.time() - (status.started or status.created or 0.0) > BIRTH_SECONDS
+    born = (
+        status.pid is not None
+        or time.time() - (status.started or status.created or 0.0) > BIRTH_SECONDS
+    )
     if status.has_ended or not born or status_is_alive(status):
         return status
-    return run.write_status(only_if=("queued", "starting", "running", "stopping"), state="failed", cause=DIED, finished=time.time())
+    return run.write_status(
+        only_if=("queued", "starting", "running", "stopping"),
+        state="failed",
+        cause=DIED,
+        finished=time.time(),
+    )
 
 
 def read_pace(workspace: Path | str, key: str) -> dict[str, Any] | None:
@@ -105,7 +130,9 @@ def stop(workspace: Path | str, key: str, cause: str = "Stopped on request.") ->
     status = look(workspace, key)
     if status is not None and not status.has_ended and hosts.is_here(status.host):
         processes.send_signal(status.pid, status.process_created, signal.SIGKILL, group=True)
-        RunFolder(paces_folder(workspace) / key).write_status(state="interrupted", cause=cause, finished=time.time())
+        RunFolder(paces_folder(workspace) / key).write_status(
+            state="interrupted", cause=cause, finished=time.time()
+        )
 
 
 def _free_gpus(request: str, at_work: list[Job]) -> list[str]:
@@ -113,12 +140,22 @@ def _free_gpus(request: str, at_work: list[Job]) -> list[str]:
     taken = {device for job in at_work for device in job.devices}
     if request == "cpu" or (request == "auto" and not gpus):
         return []
-    wanted = [gpu for gpu in gpus if gpu not in taken][:1] if request == "auto" else [part.strip() for part in request.split(",")]
+    wanted = (
+        [gpu for gpu in gpus if gpu not in taken][:1]
+        if request == "auto"
+        else [part.strip() for part in request.split(",")]
+    )
     absent = [gpu for gpu in wanted if gpu not in gpus]
     if absent:
-        raise SegcoreError(f"Expected the device {', '.join(absent)}, found {', '.join(gpus) or 'no GPU'}: choose another, or auto.")
+        raise SegcoreError(
+            f"Expected the device {', '.join(absent)}, found "
+            f"{', '.join(gpus) or 'no GPU'}: choose another, or auto."
+        )
     if not wanted or taken.intersection(wanted):
-        raise SegcoreError("Expected a free GPU to measure on, found a run at work there: wait until it ends, or choose another.")
+        raise SegcoreError(
+            "Expected a free GPU to measure on, found a run at work there: wait until it "
+            "ends, or choose another."
+        )
     return wanted
 
 
@@ -129,6 +166,8 @@ def _make_room(root: Path, key: str) -> None:
         pass
     except OSError as error:
         raise disk_error("write", root / key, error) from error
-    known = sorted((path for path in root.glob("*") if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    known = sorted(
+        (path for path in root.glob("*") if path.is_dir()), key=lambda path: path.stat().st_mtime
+    )
     for path in known[: max(0, len(known) - KEPT + 1)]:
         shutil.rmtree(path, ignore_errors=True)

@@ -47,7 +47,10 @@ def _write_message(stream: IO[bytes], head: Mapping[str, Any], arrays: Arrays) -
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
         packed.append((name, buffer.getvalue()))
-    line = json.dumps(plain({**head, "arrays": [[name, len(data)] for name, data in packed]})).encode() + b"\n"
+    line = (
+        json.dumps(plain({**head, "arrays": [[name, len(data)] for name, data in packed]})).encode()
+        + b"\n"
+    )
     stream.write(line)
     for _, data in packed:
         stream.write(data)
@@ -77,14 +80,18 @@ def _read_message(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, npt.NDAr
     return head, arrays
 
 
-def serve(handlers: Mapping[str, Handler], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> None:
+def serve(
+    handlers: Mapping[str, Handler], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+) -> None:
     """Answer questions until the input ends; the other side of :class:`Answerer`.
 
     Args:
-        handlers: For each question, a function of (the request without its arrays, the arrays by name) that returns (a mapping for
-            JSON, arrays by name). A SegcoreError that it raises reaches the asker as one; any other error is shown in the log too.
+        handlers: For each question, a function of (the request without its arrays, the arrays by
+            name) that returns (a mapping for JSON, arrays by name). A SegcoreError that it raises
+            reaches the asker as one; any other error is shown in the log too.
         stdin: Where requests come from; by default this process's standard input.
-        stdout: Where answers go; by default this process's standard output, which then no longer carries anything that is printed.
+        stdout: Where answers go; by default this process's standard output, which then no longer
+            carries anything that is printed.
     """
     source = sys.stdin.buffer if stdin is None else stdin
     if stdout is None:
@@ -134,21 +141,26 @@ def _is_heard(stdin: IO[bytes], stdout: IO[bytes], head: Mapping[str, Any], arra
 class Answerer:
     """Keeps one process warm and asks it; any number of threads may ask, one question is answered at a time.
 
-    The process is started by the first question, again after it died, and ended after some idle time.
+    The process is started by the first question, again after it died, and ended after some idle
+    time.
 
     Args:
         command: What follows the interpreter, by default the light worker.
         idle_seconds: After this time without a question the process is ended.
     """
 
-    def __init__(self, command: Sequence[str] = DEFAULT_COMMAND, idle_seconds: float = 600.0) -> None:
+    def __init__(
+        self, command: Sequence[str] = DEFAULT_COMMAND, idle_seconds: float = 600.0
+    ) -> None:
         self._command = [sys.executable, "-P", *command]
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._idle: threading.Timer | None = None
 
-    def ask(self, question: str, arrays: Arrays | None = None, timeout: float = 60.0, **values: Any) -> Answer:
+    def ask(
+        self, question: str, arrays: Arrays | None = None, timeout: float = 60.0, **values: Any
+    ) -> Answer:
         """Ask one question and wait for the answer; other threads go on meanwhile.
 
         Args:
@@ -195,19 +207,28 @@ class Answerer:
                 self._end()
                 if expired.is_set():
                     raise SegcoreError(
-                        f"Expected an answer within {timeout:g} seconds, received none: ask for less (a smaller image, fewer steps)."
+                        f"Expected an answer within {timeout:g} seconds, received none: "
+                        "ask for less (a smaller image, fewer steps)."
                     ) from error
                 raise SegcoreError(
-                    f"The process that answers {head['question']!r} ended without an answer ({error}; out of memory?): try again."
+                    f"The process that answers {head['question']!r} ended without an "
+                    f"answer ({error}; out of memory?): try again."
                 ) from error
             finally:
                 watchdog.cancel()
             reply, results = message
             if "error" in reply:
                 text = str(reply["error"])
-                raise SegcoreError(text if reply.get("mendable") else f"Question {head['question']!r} failed ({text}): see the app's log.")
+                raise SegcoreError(
+                    text
+                    if reply.get("mendable")
+                    else f"Question {head['question']!r} failed ({text}): see the app's log."
+                )
             return dict(reply.get("answer") or {}), results
-        raise SegcoreError(f"The process that answers {head['question']!r} cannot be kept alive: see the app's log.")
+        raise SegcoreError(
+            f"The process that answers {head['question']!r} cannot be kept alive: see the "
+            "app's log."
+        )
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
@@ -215,10 +236,17 @@ class Answerer:
         self._end()
         try:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=python_environment()
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+                env=python_environment(),
             )
         except OSError as error:
-            raise SegcoreError(f"Could not start the process that answers questions: {error.strerror}; close some programs.") from error
+            raise SegcoreError(
+                f"Could not start the process that answers questions: {error.strerror}; "
+                "close some programs."
+            ) from error
         return self._process
 
     def _end(self) -> None:

@@ -1,7 +1,8 @@
 """The first breath of a worker: ``python -m segcore.runs.dispatch.worker_entry WORKSPACE RUN TOKEN``.
 
-It shows the token of its attempt to the queue and writes down who it is, then becomes the worker (exec keeps the process id and the
-time of birth). So the worker itself knows nothing of the queue, and a process whose attempt was called off meanwhile ends here.
+It shows the token of its attempt to the queue and writes down who it is, then becomes the worker
+(exec keeps the process id and the time of birth). So the worker itself knows nothing of the queue,
+and a process whose attempt was called off meanwhile ends here.
 """
 
 import os
@@ -18,8 +19,15 @@ from segcore.runs.folder.status import change_status
 from segcore.runs.machine import processes
 from segcore.runs.queue.queue import Queue
 
-WORKERS = {"train": "segcore.worker", "predict": "segcore.worker", "evaluate": "segcore.light_worker", "robustness": "segcore.worker"}
-WORKERS |= dict.fromkeys(("subsets", "crf_search"), "segcore.light_worker") | {"tune": "segcore.tuning"}
+WORKERS = {
+    "train": "segcore.worker",
+    "predict": "segcore.worker",
+    "evaluate": "segcore.light_worker",
+    "robustness": "segcore.worker",
+}
+WORKERS |= dict.fromkeys(("subsets", "crf_search"), "segcore.light_worker") | {
+    "tune": "segcore.tuning"
+}
 WORKER_VARIABLE = "SEGCORE_WORKER"
 CALLED_OFF = 75
 
@@ -27,7 +35,12 @@ CALLED_OFF = 75
 def worker_command(kind: str, folder: Path) -> list[str]:
     """The command line of the worker for a kind of run; ``$SEGCORE_WORKER``, a module or a script, takes the place of all of them."""
     chosen = os.environ.get(WORKER_VARIABLE) or WORKERS[kind]
-    return [sys.executable, "-P", *([chosen] if chosen.endswith(".py") else ["-m", chosen]), str(folder)]
+    return [
+        sys.executable,
+        "-P",
+        *([chosen] if chosen.endswith(".py") else ["-m", chosen]),
+        str(folder),
+    ]
 
 
 def tasks_here(hosts: Sequence[str]) -> list[int]:

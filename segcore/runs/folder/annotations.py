@@ -36,14 +36,20 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags without surrounding blanks, sorted, each once.
 
     Raises:
-        SegcoreError: One is longer than 40 characters or has a comma or line break, or there are more than 30.
+        SegcoreError: One is longer than 40 characters or has a comma or line break, or there are
+            more than 30.
     """
     cleaned = sorted({tag.strip() for tag in tags if tag.strip()})
     for tag in cleaned:
         if len(tag) > MAX_TAG or any(c in tag for c in ",\n\r"):
-            raise SegcoreError(f"Expected a tag of at most {MAX_TAG} characters without a comma, received {tag[:60]!r}: shorten it.")
+            raise SegcoreError(
+                f"Expected a tag of at most {MAX_TAG} characters without a comma, received "
+                f"{tag[:60]!r}: shorten it."
+            )
     if len(cleaned) > MAX_TAGS:
-        raise SegcoreError(f"Expected at most {MAX_TAGS} tags, received {len(cleaned)}: take some away.")
+        raise SegcoreError(
+            f"Expected at most {MAX_TAGS} tags, received {len(cleaned)}: take some away."
+        )
     return tuple(cleaned)
 
 
@@ -54,7 +60,12 @@ def read_notes(path: Path) -> Notes:
         tags = data.get("tags", ())
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             return Notes()
-        return Notes(clean_tags(tags), str(data.get("text", "")), data.get("star") is True, data.get("archived") is True)
+        return Notes(
+            clean_tags(tags),
+            str(data.get("text", "")),
+            data.get("star") is True,
+            data.get("archived") is True,
+        )
     except SegcoreError:
         return Notes()
 
@@ -67,19 +78,26 @@ def change_notes(path: Path, changes: dict[str, Any]) -> Notes:
         changes: New values by field name; ``tags`` are cleaned.
 
     Raises:
-        SegcoreError: A name is unknown, a tag or the text is refused, a newer version wrote the file, or it cannot be written.
+        SegcoreError: A name is unknown, a tag or the text is refused, a newer version wrote the
+            file, or it cannot be written.
     """
     names = [field.name for field in dataclasses.fields(Notes)]
     for name in changes:
         if name not in names:
             raise unknown("field of a run's notes", name, names)
     if len(str(changes.get("text", ""))) > MAX_TEXT:
-        raise SegcoreError(f"Expected a note of at most {MAX_TEXT:,} characters, received {len(changes['text']):,}: shorten it.")
+        raise SegcoreError(
+            f"Expected a note of at most {MAX_TEXT:,} characters, received "
+            f"{len(changes['text']):,}: shorten it."
+        )
     if "tags" in changes:
         changes = {**changes, "tags": clean_tags(changes["tags"])}
     with locked(path.with_name("status.lock")):
         if path.exists() and _version(path) > FORMAT:
-            raise SegcoreError(f"Expected the notes of {path.parent.name!r} in format {FORMAT} or older, found a newer one: update.")
+            raise SegcoreError(
+                f"Expected the notes of {path.parent.name!r} in format {FORMAT} or older, "
+                "found a newer one: update."
+            )
         after = dataclasses.replace(read_notes(path), **changes)
         write_json(path, {"format": FORMAT, **dataclasses.asdict(after)})
     return after

@@ -16,21 +16,41 @@ from segcore.runs.machine import disk
 from segcore.runs.machine.devices import list_devices
 
 KEPT_STARTS = 20
-PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "opencv-python-headless", "Pillow", "h5py", "pydensecrf2", "streamlit")
-_ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "opencv-python-headless",
+    "Pillow",
+    "h5py",
+    "pydensecrf2",
+    "streamlit",
+)
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 def collect_environment(fingerprint: str = "") -> dict[str, Any]:
     """Return what a run is made with at this moment, ready for JSON.
 
-    Keys: ``time``, ``fingerprint`` (of the data set), ``command``, ``python``, ``platform``, ``host``, ``cores``, ``memory`` (bytes),
-    ``devices`` (id, name, memory), ``packages`` {name: version}, ``git`` (commit, branch, changed files; None where the code is in
-    no checkout), ``variables`` (those that change what TensorFlow computes or where).
+    Keys: ``time``, ``fingerprint`` (of the data set), ``command``, ``python``, ``platform``,
+        ``host``, ``cores``, ``memory`` (bytes),
+    ``devices`` (id, name, memory), ``packages`` {name: version}, ``git`` (commit, branch, changed
+    files; None where the code is in no checkout), ``variables`` (those that change what TensorFlow
+    computes or where).
 
     Args:
         fingerprint: Of the data set that the run works on.
     """
-    seen = ("CUDA_VISIBLE_DEVICES", "TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "OMP_NUM_THREADS", "XLA_FLAGS", "TF_XLA_FLAGS")
+    seen = (
+        "CUDA_VISIBLE_DEVICES",
+        "TF_DETERMINISTIC_OPS",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "OMP_NUM_THREADS",
+        "XLA_FLAGS",
+        "TF_XLA_FLAGS",
+    )
     return {
         "time": time.time(),
         "fingerprint": fingerprint,
@@ -105,4 +125,6 @@ def read_environment(run_folder: Path) -> list[dict[str, Any]]:
         starts = disk.read_json(run_folder / "environment.json").get("starts")
     except SegcoreError:
         return []
-    return [start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else []
+    return (
+        [start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else []
+    )

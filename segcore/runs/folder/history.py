@@ -38,8 +38,8 @@ def append_record(path: Path, record: dict[str, Any]) -> None:
 def read_records(path: Path) -> list[dict[str, Any]]:
     """Read all lines in order; an absent file is empty, half a line or a damaged one is left out.
 
-    A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed run repeats the epoch in
-    which it was cut.
+    A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed run
+    repeats the epoch in which it was cut.
     """
     try:
         text = path.read_bytes()
@@ -57,7 +57,9 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         epoch = record.get("epoch")
         if isinstance(epoch, int):
             if epoch <= last:
-                records = [r for r in records if not isinstance(r.get("epoch"), int) or r["epoch"] < epoch]
+                records = [
+                    r for r in records if not isinstance(r.get("epoch"), int) or r["epoch"] < epoch
+                ]
             last = epoch
         records.append(record)
     return records

@@ -22,9 +22,11 @@ class RunSummary:
     Attributes:
         id: Name of the run.
         folder: Its folder.
-        kind: What it does, such as "train", "predict" or "evaluate"; "" where its config cannot be read.
+        kind: What it does, such as "train", "predict" or "evaluate"; "" where its config cannot be
+            read.
         dataset: Name of its data set; "" where its config cannot be read.
-        config: The mapping of its ``config.json``; empty where that cannot be read. Do not change it.
+        config: The mapping of its ``config.json``; empty where that cannot be read. Do not change
+            it.
         status: How it is going.
         changed: When its status was last written, seconds since 1970.
         notes: What people say about it.
@@ -47,15 +49,22 @@ def read_config(folder: Path) -> dict[str, Any]:
         SegcoreError: There is no run, its config is damaged, or a newer version wrote it.
     """
     if not (folder / "config.json").is_file():
-        raise SegcoreError(f"Expected the run {folder.name!r}, found none in {folder.parent}: see the list of runs for its name.")
+        raise SegcoreError(
+            f"Expected the run {folder.name!r}, found none in {folder.parent}: see the "
+            "list of runs for its name."
+        )
     data = read_json(folder / "config.json")
     version, config = data.get("format"), data.get("config")
     if isinstance(version, int) and version > FORMAT:
         raise SegcoreError(
-            f"Expected the run {folder.name!r} in format {FORMAT} or older, found {version}: a newer version wrote it; update to open it."
+            f"Expected the run {folder.name!r} in format {FORMAT} or older, found "
+            f"{version}: a newer version wrote it; update to open it."
         )
     if not isinstance(version, int) or not isinstance(config, dict):
-        raise SegcoreError(f"Expected a run's config in {folder / 'config.json'}, found another thing: it is damaged; delete that run.")
+        raise SegcoreError(
+            f"Expected a run's config in {folder / 'config.json'}, found another thing: it "
+            "is damaged; delete that run."
+        )
     return config
 
 
@@ -75,9 +84,14 @@ def list_runs(root: Path | str) -> list[RunSummary]:
     folder = str(root)
     runs = []
     for name in names:
-        config, status = _stamp(f"{folder}/{name}/config.json"), _stamp(f"{folder}/{name}/status.json")
+        config, status = (
+            _stamp(f"{folder}/{name}/config.json"),
+            _stamp(f"{folder}/{name}/status.json"),
+        )
         if config is not None or status is not None:
-            runs.append(_summary(folder, name, config, status, _stamp(f"{folder}/{name}/notes.json")))
+            runs.append(
+                _summary(folder, name, config, status, _stamp(f"{folder}/{name}/notes.json"))
+            )
     return sorted(runs, key=lambda run: (-(run.status.created or 0.0), run.id))
 
 
@@ -98,7 +112,11 @@ def _stamp(path: str) -> _Stamp | None:
 
 @lru_cache(maxsize=16384)
 def _summary(
-    root: str, name: str, config_stamp: _Stamp | None, status_stamp: _Stamp | None, notes_stamp: _Stamp | None
+    root: str,
+    name: str,
+    config_stamp: _Stamp | None,
+    status_stamp: _Stamp | None,
+    notes_stamp: _Stamp | None,
 ) -> RunSummary:
     """Read one run; the stamps of its three files are the key under which the answer is kept."""
     folder = Path(root) / name
@@ -108,5 +126,22 @@ def _summary(
     try:
         config = read_config(folder)
     except SegcoreError as error:
-        return RunSummary(name, folder, "", "", Status(state="failed", cause=str(error), created=status.created), changed, notes=notes)
-    return RunSummary(name, folder, str(config.get("kind", "")), str(config.get("dataset", "")), status, changed, config, notes)
+        return RunSummary(
+            name,
+            folder,
+            "",
+            "",
+            Status(state="failed", cause=str(error), created=status.created),
+            changed,
+            notes=notes,
+        )
+    return RunSummary(
+        name,
+        folder,
+        str(config.get("kind", "")),
+        str(config.get("dataset", "")),
+        status,
+        changed,
+        config,
+        notes,
+    )

@@ -12,8 +12,9 @@ _PREFIX = "epoch-"
 def keeps_epoch(epoch: int) -> bool:
     """Whether the masks of an epoch, counted from 1, are kept.
 
-    Every epoch up to 100, every second up to 200, every fourth up to 400, and so on: fifty more for each doubling, so that a
-    thousand epochs keep 262 and no run keeps many. An epoch's answer does not depend on how long the run will be.
+    Every epoch up to 100, every second up to 200, every fourth up to 400, and so on: fifty more for
+    each doubling, so that a thousand epochs keep 262 and no run keeps many. An epoch's answer does
+    not depend on how long the run will be.
     """
     step, end = 1, EVERY_EPOCH_UNTIL
     while epoch > end:
@@ -34,5 +35,7 @@ def read_evolution(run_folder: Path) -> tuple[str, list[str], list[int]] | None:
         stages = [path.name for path in (run_folder / "masks" / split).glob(f"{_PREFIX}*")]
     except (SegcoreError, KeyError, TypeError):
         return None
-    epochs = sorted(int(stage[len(_PREFIX) :]) for stage in stages if stage[len(_PREFIX) :].isdigit())
+    epochs = sorted(
+        int(stage[len(_PREFIX) :]) for stage in stages if stage[len(_PREFIX) :].isdigit()
+    )
     return (split, samples, epochs) if epochs else None

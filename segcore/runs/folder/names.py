@@ -17,10 +17,14 @@ def check_run_id(text: str) -> str:
     """Return an id that is safe as a folder's name.
 
     Raises:
-        SegcoreError: It has other characters than letters, digits, ".", "_" and "-", or more than 200 of them.
+        SegcoreError: It has other characters than letters, digits, ".", "_" and "-", or more than
+            200 of them.
     """
     if not is_run_id(text):
-        raise SegcoreError(f"Expected a run id of letters, digits, '.', '_' and '-', received {text!r}: choose such a name.")
+        raise SegcoreError(
+            f"Expected a run id of letters, digits, '.', '_' and '-', received {text!r}: "
+            "choose such a name."
+        )
     return text
 
 
@@ -31,7 +35,10 @@ def check_name(text: str) -> str:
         SegcoreError: It is empty, begins with "." or has a slash.
     """
     if not text or text.startswith(".") or any(c in text for c in "/\\\0"):
-        raise SegcoreError(f"Expected the name of a split or stage without '/', received {text!r}: choose another name.")
+        raise SegcoreError(
+            f"Expected the name of a split or stage without '/', received {text!r}: choose "
+            "another name."
+        )
     return text
 
 
@@ -42,6 +49,11 @@ def sample_parts(sample_id: str) -> tuple[str, ...]:
         SegcoreError: It is empty, absolute, or would lead outside.
     """
     parts = PurePosixPath(sample_id).parts
-    if not parts or any(part in ("..", "/", "//") or "\\" in part or "\0" in part for part in parts):
-        raise SegcoreError(f"Expected a sample id without '..' that is not absolute, received {sample_id!r}: rename the sample.")
+    if not parts or any(
+        part in ("..", "/", "//") or "\\" in part or "\0" in part for part in parts
+    ):
+        raise SegcoreError(
+            "Expected a sample id without '..' that is not absolute, received "
+            f"{sample_id!r}: rename the sample."
+        )
     return parts

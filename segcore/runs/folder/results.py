@@ -4,8 +4,8 @@ Counts on disk: one confusion matrix a sample, in a compressed npz without pickl
 
 Predicted masks on disk: exact, one zlib stream of indices.
 
-Layout, little-endian: "SGM1", bytes a pixel (1 or 2, uint8), H, W (uint32 each), then zlib of the indices row by row; of two bytes,
-all the low ones come first.
+Layout, little-endian: "SGM1", bytes a pixel (1 or 2, uint8), H, W (uint32 each), then zlib of the
+indices row by row; of two bytes, all the low ones come first.
 """
 
 import io
@@ -29,7 +29,9 @@ from segcore.runs.machine.disk import inflate
 
 def _read_result(path: Path, run: str, what: str) -> bytes:
     if not path.is_file():
-        raise SegcoreError(f"Expected a result of the run {run!r} for {what}, found none: run that step first.")
+        raise SegcoreError(
+            f"Expected a result of the run {run!r} for {what}, found none: run that step first."
+        )
     return disk.read_bytes(path)
 
 
@@ -44,7 +46,14 @@ class RunResults:
     folder: Path
     id: str
 
-    def write_probabilities(self, split: str, sample_id: str, probabilities: FloatArray, size: tuple[int, int], bits: int = BITS) -> None:
+    def write_probabilities(
+        self,
+        split: str,
+        sample_id: str,
+        probabilities: FloatArray,
+        size: tuple[int, int],
+        bits: int = BITS,
+    ) -> None:
         """Store the probabilities of one sample compactly.
 
         Args:
@@ -57,7 +66,10 @@ class RunResults:
         Raises:
             SegcoreError: The values or names are refused, or the folder cannot be written.
         """
-        disk.write_bytes(self._sample("probabilities", split, sample_id, ".prob"), encode(probabilities, size, bits))
+        disk.write_bytes(
+            self._sample("probabilities", split, sample_id, ".prob"),
+            encode(probabilities, size, bits),
+        )
 
     def read_probabilities(self, split: str, sample_id: str) -> tuple[FloatArray, tuple[int, int]]:
         """Return the stored (h, w, C) float32 probabilities, which sum to 1 in each pixel, and the sample's own (H, W).
@@ -72,13 +84,17 @@ class RunResults:
         """Whether probabilities of that sample are stored."""
         return self._sample("probabilities", split, sample_id, ".prob").is_file()
 
-    def write_mask(self, split: str, stage: str, sample_id: str, mask: npt.NDArray[np.integer]) -> None:
+    def write_mask(
+        self, split: str, stage: str, sample_id: str, mask: npt.NDArray[np.integer]
+    ) -> None:
         """Store the predicted mask (H, W) of a stage ("crf"), uint8 or uint16 indices.
 
         Raises:
             SegcoreError: The mask or a name is refused, or the folder cannot be written.
         """
-        disk.write_bytes(self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask"), encode_mask(mask))
+        disk.write_bytes(
+            self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask"), encode_mask(mask)
+        )
 
     def read_mask(self, split: str, stage: str, sample_id: str) -> npt.NDArray[np.integer]:
         """Return the predicted mask (H, W) of a stage, uint8 or uint16.
@@ -93,7 +109,9 @@ class RunResults:
         """Whether the predicted mask of a stage is stored for that sample."""
         return self._sample(f"masks/{check_name(split)}", stage, sample_id, ".mask").is_file()
 
-    def write_counts(self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]) -> None:
+    def write_counts(
+        self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]
+    ) -> None:
         """Store one confusion matrix a sample.
 
         Args:
@@ -105,7 +123,9 @@ class RunResults:
         Raises:
             SegcoreError: The shapes do not fit, or the folder cannot be written.
         """
-        disk.write_bytes(self._sample("counts", split, stage, ".npz"), encode_counts(sample_ids, counts))
+        disk.write_bytes(
+            self._sample("counts", split, stage, ".npz"), encode_counts(sample_ids, counts)
+        )
 
     def read_counts(self, split: str, stage: str) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Return the N sample ids and their counts (N, C, C) int64, [sample, true, predicted].
@@ -139,14 +159,28 @@ class RunResults:
 
     def stages(self, split: str) -> list[str]:
         """Names of the stages that have counts for a split, sorted."""
-        return sorted(path.stem for path in (self.folder / "counts" / check_name(split)).glob("*.npz") if not disk.is_temporary(path.name))
+        return sorted(
+            path.stem
+            for path in (self.folder / "counts" / check_name(split)).glob("*.npz")
+            if not disk.is_temporary(path.name)
+        )
 
     def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:
         parts = sample_parts(sample_id)
         return self.folder.joinpath(kind, check_name(split), *parts[:-1], parts[-1] + suffix)
 
 
-_DAMAGES = (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+_DAMAGES = (
+    ValueError,
+    KeyError,
+    TypeError,
+    OSError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def encode_counts(sample_ids: Sequence[str], counts: npt.NDArray[np.integer]) -> bytes:
@@ -160,12 +194,20 @@ def encode_counts(sample_ids: Sequence[str], counts: npt.NDArray[np.integer]) ->
         SegcoreError: The shapes do not fit.
     """
     counts = np.asarray(counts)
-    if counts.ndim != 3 or counts.shape[1] != counts.shape[2] or len(counts) != len(sample_ids) or counts.dtype.kind not in "iu":
+    if (
+        counts.ndim != 3
+        or counts.shape[1] != counts.shape[2]
+        or len(counts) != len(sample_ids)
+        or counts.dtype.kind not in "iu"
+    ):
         raise SegcoreError(
-            f"Expected counts ({len(sample_ids)}, C, C) of integers, received {counts.dtype} {counts.shape}: give one matrix a sample."
+            f"Expected counts ({len(sample_ids)}, C, C) of integers, received "
+            f"{counts.dtype} {counts.shape}: give one matrix a sample."
         )
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, ids=np.array(list(sample_ids), dtype=np.str_), counts=counts.astype(np.int64))
+    np.savez_compressed(
+        buffer, ids=np.array(list(sample_ids), dtype=np.str_), counts=counts.astype(np.int64)
+    )
     return buffer.getvalue()
 
 
@@ -181,7 +223,12 @@ def decode_counts(data: bytes) -> tuple[list[str], npt.NDArray[np.int64]]:
             ids, counts = [str(item) for item in arrays["ids"]], arrays["counts"]
     except _DAMAGES as error:
         raise damaged from error
-    if counts.ndim != 3 or counts.shape[1] != counts.shape[2] or len(ids) != len(counts) or counts.dtype != np.int64:
+    if (
+        counts.ndim != 3
+        or counts.shape[1] != counts.shape[2]
+        or len(ids) != len(counts)
+        or counts.dtype != np.int64
+    ):
         raise damaged
     return ids, counts
 
@@ -198,10 +245,23 @@ def encode_mask(mask: npt.NDArray[np.integer]) -> bytes:
         SegcoreError: It has other axes or another dtype.
     """
     mask = np.asarray(mask)
-    if mask.ndim != 2 or mask.size == 0 or mask.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        raise SegcoreError(f"Expected a mask (H, W) of uint8 or uint16, received {mask.dtype} {mask.shape}: give class indices.")
+    if (
+        mask.ndim != 2
+        or mask.size == 0
+        or mask.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16))
+    ):
+        raise SegcoreError(
+            f"Expected a mask (H, W) of uint8 or uint16, received {mask.dtype} "
+            f"{mask.shape}: give class indices."
+        )
     size = mask.dtype.itemsize
-    planes = np.ascontiguousarray(mask).astype(f"<u{size}", copy=False).view(np.uint8).reshape(-1, size).T
+    planes = (
+        np.ascontiguousarray(mask)
+        .astype(f"<u{size}", copy=False)
+        .view(np.uint8)
+        .reshape(-1, size)
+        .T
+    )
     return _HEADER.pack(MAGIC, size, *mask.shape) + zlib.compress(planes.tobytes(), 6)
 
 
@@ -222,4 +282,8 @@ def decode_mask(data: bytes) -> npt.NDArray[np.integer]:
     if raw is None:
         raise damaged
     planes = np.frombuffer(raw, np.uint8).reshape(size, height, width)
-    return planes[0].copy() if size == 1 else planes[0].astype(np.uint16) | planes[1].astype(np.uint16) << np.uint16(8)
+    return (
+        planes[0].copy()
+        if size == 1
+        else planes[0].astype(np.uint16) | planes[1].astype(np.uint16) << np.uint16(8)
+    )

@@ -13,7 +13,8 @@
         counts/<split>/<stage>.npz                one (C, C) confusion matrix an image, rows true, columns predicted
         report.json ...                           any other JSON document, by name
 
-Every file but the two logs is written under a temporary name and renamed, so a reader never meets half a file.
+Every file but the two logs is written under a temporary name and renamed, so a reader never meets
+half a file.
 """
 
 import os
@@ -75,7 +76,8 @@ class RunFolder(RunResults):
 
         Args:
             root: Folder of all runs of a workspace.
-            id: Name of the run: letters, digits, ".", "_" and "-", beginning with a letter or digit.
+            id: Name of the run: letters, digits, ".", "_" and "-", beginning with a letter or
+                digit.
             config: What the run is.
 
         Raises:
@@ -85,9 +87,15 @@ class RunFolder(RunResults):
         run = RunFolder(Path(root) / id)
         draft = RunFolder(Path(root) / f".{id}.{os.getpid()}.tmp")
         if run.folder.exists():
-            raise SegcoreError(f"Expected a new run id, received {id!r}, which exists: choose another name or delete that run.")
+            raise SegcoreError(
+                f"Expected a new run id, received {id!r}, which exists: choose another "
+                "name or delete that run."
+            )
         try:
-            disk.write_json(draft.folder / "config.json", {"format": FORMAT, "id": id, "config": to_json(config)})
+            disk.write_json(
+                draft.folder / "config.json",
+                {"format": FORMAT, "id": id, "config": to_json(config)},
+            )
             draft.write_status(state="queued", cause="", created=time.time())
             draft.folder.rename(run.folder)
         except OSError as error:
@@ -134,7 +142,9 @@ class RunFolder(RunResults):
             return change_status(self.folder / "status.json", changes, only_if)
         except SegcoreError:
             if not self.folder.is_dir():
-                raise SegcoreError(f"Expected the run {self.id!r}, found no folder {self.folder}: it was deleted.") from None
+                raise SegcoreError(
+                    f"Expected the run {self.id!r}, found no folder {self.folder}: it was deleted."
+                ) from None
             raise
 
     def beat(self, **changes: Any) -> Status:
@@ -164,8 +174,8 @@ class RunFolder(RunResults):
     def metrics(self) -> list[dict[str, Any]]:
         """Read the history, in order; half a line or a damaged one is left out.
 
-        A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed run repeats the
-        epoch in which it was cut.
+        A line with an "epoch" replaces the earlier lines of that epoch and of later ones: a resumed
+        run repeats the epoch in which it was cut.
         """
         return read_records(self.folder / "metrics.jsonl")
 
@@ -215,7 +225,10 @@ class RunFolder(RunResults):
     def _document(self, name: str) -> Path:
         check_run_id(name)
         if name in ("config", "status", "notes"):
-            raise SegcoreError(f"Expected another name than {name!r}, which a run keeps for itself: choose another.")
+            raise SegcoreError(
+                f"Expected another name than {name!r}, which a run keeps for itself: "
+                "choose another."
+            )
         return self.folder / f"{name}.json"
 
     def clear_temporary(self) -> None:

@@ -28,7 +28,8 @@ class Status:
         pid: Process id of its worker.
         process_created: When that process began, which tells it from a later one with the same id.
         host: The machine that its worker works on; "" where not noted, which means this one.
-        device: What it was given: "cpu", "gpu:0", "gpu:0,gpu:1", or "light" for work without a network.
+        device: What it was given: "cpu", "gpu:0", "gpu:0,gpu:1", or "light" for work without a
+            network.
         heartbeat: When the worker last wrote.
         created: When the run was made.
         started: When its worker was started, the last time.
@@ -38,9 +39,11 @@ class Status:
         seconds_left: Estimated seconds to the end.
         epoch: Epochs done.
         epochs: Epochs planned.
-        mean_iou: Best validation mean IoU so far (train), or the final one (predict, evaluate), 0 to 1.
+        mean_iou: Best validation mean IoU so far (train), or the final one (predict, evaluate), 0
+            to 1.
         after: Ids of the runs that must finish first.
-        diverged: Whether its loss or weights were no numbers any more, so that it should be resumed more slowly.
+        diverged: Whether its loss or weights were no numbers any more, so that it should be resumed
+            more slowly.
     """
 
     state: str = "queued"
@@ -75,7 +78,11 @@ class Status:
     def is_silent(self, now: float | None = None) -> bool:
         """Whether its worker has not written for three minutes: it may hang."""
         last = max(self.heartbeat or 0.0, self.started or 0.0)
-        return self.is_active and last > 0 and (time.time() if now is None else now) - last > SILENT_SECONDS
+        return (
+            self.is_active
+            and last > 0
+            and (time.time() if now is None else now) - last > SILENT_SECONDS
+        )
 
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Status)}
@@ -86,18 +93,26 @@ _WHOLES = ("pid", "epoch", "epochs")
 def read_status(path: Path) -> Status:
     """Read ``status.json``. Never raises: a damaged, absent or newer file is a failed run with a cause that says what to do.
 
-    Unknown keys are left out, so that a run written by a newer version of the same format still shows.
+    Unknown keys are left out, so that a run written by a newer version of the same format still
+    shows.
     """
     try:
         data = read_json(path)
         version = data.get("format")
         if isinstance(version, int) and version > FORMAT:
-            return _unreadable(f"{_NEWER} (format {version}, this one reads up to {FORMAT}): update to open it.")
+            return _unreadable(
+                f"{_NEWER} (format {version}, this one reads up to {FORMAT}): update to open it."
+            )
         return _from_json(data)
     except SegcoreError:
         if not path.exists():
-            return _unreadable(f"Its {path.name} is missing: resume the run to start it again, or delete it.")
-        return _unreadable(f"Its {path.name} is damaged: resume the run to go on from its last checkpoint, or delete it.")
+            return _unreadable(
+                f"Its {path.name} is missing: resume the run to start it again, or delete it."
+            )
+        return _unreadable(
+            f"Its {path.name} is damaged: resume the run to go on from its last "
+            "checkpoint, or delete it."
+        )
 
 
 def _unreadable(cause: str) -> Status:
@@ -111,23 +126,32 @@ def _from_json(data: dict[str, Any]) -> Status:
         if name in _TEXTS:
             sound = isinstance(value, str)
         elif name == "after":
-            sound = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+            sound = isinstance(value, (list, tuple)) and all(
+                isinstance(item, str) for item in value
+            )
             value = tuple(value) if sound else value
         elif name == "diverged":
             sound = isinstance(value, bool)
         elif value is None:
             sound = name != "progress"
         else:
-            sound = isinstance(value, int if name in _WHOLES else (int, float)) and not isinstance(value, bool)
+            sound = isinstance(value, int if name in _WHOLES else (int, float)) and not isinstance(
+                value, bool
+            )
         if not sound:
-            raise SegcoreError(f"Expected another value for {name} in status.json, found {value!r}: the file is damaged.")
+            raise SegcoreError(
+                f"Expected another value for {name} in status.json, found {value!r}: the "
+                "file is damaged."
+            )
         values[name] = value
     if values["state"] not in STATES:
         raise unknown("state", values["state"], STATES)
     return Status(**values)
 
 
-def change_status(path: Path, changes: dict[str, Any], only_if: Collection[str] | None = None) -> Status:
+def change_status(
+    path: Path, changes: dict[str, Any], only_if: Collection[str] | None = None
+) -> Status:
     """Change some fields of ``status.json``, under a lock, and return the whole.
 
     A stop that was asked for is not taken back: "starting" and "running" do not replace "stopping".
@@ -148,7 +172,10 @@ def change_status(path: Path, changes: dict[str, Any], only_if: Collection[str] 
     with locked(path.with_name("status.lock")):
         before = read_status(path)
         if before.cause.startswith(_NEWER):
-            raise SegcoreError(f"Expected the status of {path.parent.name!r} in format {FORMAT} or older: {before.cause}")
+            raise SegcoreError(
+                f"Expected the status of {path.parent.name!r} in format {FORMAT} or older: "
+                f"{before.cause}"
+            )
         if only_if is not None and before.state not in only_if:
             return before
         if before.state == "stopping" and changes.get("state") in ("starting", "running"):

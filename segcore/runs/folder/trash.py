@@ -4,7 +4,8 @@
         deleted.json          when, and which runs went together
         <run>/ ...            their folders, as they were
 
-A deletion is renames within one disk, so it costs nothing and is undone at once; the space comes back when the trash is emptied.
+A deletion is renames within one disk, so it costs nothing and is undone at once; the space comes
+back when the trash is emptied.
 """
 
 import os
@@ -57,9 +58,13 @@ def move_to_trash(workspace: Path | str, runs: Sequence[str], now: float | None 
     """
     root = Path(workspace) / "runs"
     when = time.time() if now is None else now
-    deletion = Deletion(f"{int(when)}-{secrets.token_hex(3)}", tuple(check_run_id(run) for run in runs), when)
+    deletion = Deletion(
+        f"{int(when)}-{secrets.token_hex(3)}", tuple(check_run_id(run) for run in runs), when
+    )
     folder = trash_folder(workspace) / deletion.id
-    disk.write_json(folder / "deleted.json", {"format": FORMAT, "runs": list(deletion.runs), "deleted": when})
+    disk.write_json(
+        folder / "deleted.json", {"format": FORMAT, "runs": list(deletion.runs), "deleted": when}
+    )
     moved: list[str] = []
     try:
         for run in deletion.runs:
@@ -79,15 +84,23 @@ def list_trash(workspace: Path | str) -> list[Deletion]:
         folders = [path for path in trash_folder(workspace).iterdir() if path.is_dir()]
     except OSError:
         return []
-    return sorted((found for path in folders if (found := _read(path)).runs), key=lambda d: (-d.deleted, d.id))
+    return sorted(
+        (found for path in folders if (found := _read(path)).runs), key=lambda d: (-d.deleted, d.id)
+    )
 
 
 def _read(folder: Path) -> Deletion:
-    present = sorted(path.name for path in folder.iterdir() if path.is_dir() and is_run_id(path.name))
+    present = sorted(
+        path.name for path in folder.iterdir() if path.is_dir() and is_run_id(path.name)
+    )
     try:
         data = disk.read_json(folder / "deleted.json")
         order = [run for run in data["runs"] if run in present]
-        return Deletion(folder.name, (*order, *(run for run in present if run not in order)), float(data["deleted"]))
+        return Deletion(
+            folder.name,
+            (*order, *(run for run in present if run not in order)),
+            float(data["deleted"]),
+        )
     except (SegcoreError, KeyError, TypeError, ValueError):
         return Deletion(folder.name, tuple(present), folder.stat().st_mtime)
 
@@ -96,7 +109,8 @@ def restore(workspace: Path | str, deletion: str) -> list[str]:
     """Put the runs of a deletion back where they were and return their ids.
 
     Raises:
-        SegcoreError: There is no such deletion, a run of that id exists by now, or the folders cannot be moved.
+        SegcoreError: There is no such deletion, a run of that id exists by now, or the folders
+            cannot be moved.
     """
     known = {found.id: found for found in list_trash(workspace)}
     if deletion not in known:
@@ -104,7 +118,10 @@ def restore(workspace: Path | str, deletion: str) -> list[str]:
     root, folder = Path(workspace) / "runs", trash_folder(workspace) / deletion
     for run in known[deletion].runs:
         if (root / run).exists():
-            raise SegcoreError(f"Expected no run {run!r} to restore it, found one that was made since: delete that one first.")
+            raise SegcoreError(
+                f"Expected no run {run!r} to restore it, found one that was made since: "
+                "delete that one first."
+            )
     try:
         for run in known[deletion].runs:
             (folder / run).rename(root / run)
@@ -114,7 +131,9 @@ def restore(workspace: Path | str, deletion: str) -> list[str]:
     return list(known[deletion].runs)
 
 
-def empty_trash(workspace: Path | str, older_than_days: float = 0.0, now: float | None = None) -> int:
+def empty_trash(
+    workspace: Path | str, older_than_days: float = 0.0, now: float | None = None
+) -> int:
     """Give up what was deleted longer ago than some days, all by default; return how many deletions were given up.
 
     Raises:

@@ -33,12 +33,18 @@ class UsageRecorder:
         look: Lists the devices of the machine.
     """
 
-    def __init__(self, run_folder: Path, devices: Sequence[str] = (), look: Callable[[], list[Device]] = list_devices) -> None:
+    def __init__(
+        self,
+        run_folder: Path,
+        devices: Sequence[str] = (),
+        look: Callable[[], list[Device]] = list_devices,
+    ) -> None:
         self._path = run_folder / "usage.jsonl"
         self._devices = [device for device in devices if device.startswith("gpu:")]
         self._look = look
         self._process = psutil.Process(os.getpid())
-        self._process.cpu_percent()  # from here on each call says what was used since the one before
+        # from here on each call says what was used since the one before
+        self._process.cpu_percent()
         self._primed = False
         self._began: float | None = None
         self._due = 0.0
@@ -87,7 +93,12 @@ class UsageRecorder:
 def read_usage(run_folder: Path) -> list[dict[str, Any]]:
     """Return the lines of a run, in order; empty where there are none.
 
-    Each has ``time`` (seconds since 1970), ``process_load`` and ``machine_load`` (share of all cores, 0 to 1), ``process_memory``
-    and ``machine_memory`` (bytes), and for a run on GPUs ``gpus`` (id, load 0 to 1, memory in bytes, temperature in °C).
+    Each has ``time`` (seconds since 1970), ``process_load`` and ``machine_load`` (share of all
+    cores, 0 to 1), ``process_memory`` and ``machine_memory`` (bytes), and for a run on GPUs
+    ``gpus`` (id, load 0 to 1, memory in bytes, temperature in °C).
     """
-    return [record for record in read_records(run_folder / "usage.jsonl") if isinstance(record.get("time"), (int, float))]
+    return [
+        record
+        for record in read_records(run_folder / "usage.jsonl")
+        if isinstance(record.get("time"), (int, float))
+    ]

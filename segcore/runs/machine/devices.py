@@ -12,10 +12,20 @@ import psutil
 
 try:
     import pynvml
-except ImportError:  # optional: nvidia-ml-py; without it the program nvidia-smi is asked, where there is one
+except (
+    ImportError
+):  # optional: nvidia-ml-py; without it the program nvidia-smi is asked, where there is one
     pynvml = None
 
-_QUERY = ("index", "uuid", "name", "memory.total", "memory.used", "utilization.gpu", "temperature.gpu")
+_QUERY = (
+    "index",
+    "uuid",
+    "name",
+    "memory.total",
+    "memory.used",
+    "utilization.gpu",
+    "temperature.gpu",
+)
 _MIB = 1 << 20
 
 
@@ -51,7 +61,9 @@ def list_devices() -> list[Device]:
 
 
 def _processor() -> Device:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     memory = psutil.virtual_memory()
     total, used = memory.total, memory.total - memory.available
     limit = _read_number("/sys/fs/cgroup/memory.max")
@@ -113,7 +125,9 @@ def _ask_gpu(index: int) -> tuple[str, Device]:
     except pynvml.NVMLError:  # some cards and shares of cards do not say
         pass
     uuid, name = _text(pynvml.nvmlDeviceGetUUID(handle)), _text(pynvml.nvmlDeviceGetName(handle))
-    return uuid, Device(f"gpu:{index}", name, 0, int(memory.total), int(memory.used), load, temperature)
+    return uuid, Device(
+        f"gpu:{index}", name, 0, int(memory.total), int(memory.used), load, temperature
+    )
 
 
 def _text(value: str | bytes) -> str:
@@ -127,7 +141,14 @@ def _ask_program() -> list[tuple[str, Device]]:
         return []
     command = [program, f"--query-gpu={','.join(_QUERY)}", "--format=csv,noheader,nounits"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, stdin=subprocess.DEVNULL).stdout
+        answer = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return []
     return parse_nvidia_smi(answer)
@@ -142,7 +163,15 @@ def parse_nvidia_smi(answer: str) -> list[tuple[str, Device]]:
             continue
         total, used, load, temperature = (_number(part) for part in parts[3:])
         share = None if load is None else load / 100
-        device = Device(f"gpu:{parts[0]}", parts[2], 0, int((total or 0) * _MIB), int((used or 0) * _MIB), share, temperature)
+        device = Device(
+            f"gpu:{parts[0]}",
+            parts[2],
+            0,
+            int((total or 0) * _MIB),
+            int((used or 0) * _MIB),
+            share,
+            temperature,
+        )
         found.append((parts[1], device))
     return found
 
@@ -159,4 +188,8 @@ def _visible(gpus: list[tuple[str, Device]], environment: Mapping[str, str]) -> 
     if chosen is None:
         return [device for _, device in gpus]
     wanted = [part.strip() for part in chosen.split(",") if part.strip()]
-    return [device for uuid, device in gpus if any(part == device.id[4:] or uuid.startswith(part) for part in wanted)]
+    return [
+        device
+        for uuid, device in gpus
+        if any(part == device.id[4:] or uuid.startswith(part) for part in wanted)
+    ]

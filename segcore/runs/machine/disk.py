@@ -16,7 +16,20 @@ from segcore.errors import SegcoreError, disk_error
 
 _serial = itertools.count()
 
-_NETWORK_DRIVES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph", "fuse.ceph", "lustre", "beegfs")
+_NETWORK_DRIVES = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "ceph",
+    "fuse.ceph",
+    "lustre",
+    "beegfs",
+)
 
 
 @contextmanager
@@ -29,7 +42,9 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         SegcoreError: The folder cannot be written or the disk is full.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}-{next(_serial)}.tmp{path.suffix}")
+    temporary = path.with_name(
+        f".{path.stem}.{os.getpid()}-{threading.get_ident()}-{next(_serial)}.tmp{path.suffix}"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -50,7 +65,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file by a temporary name, making its folder where needed.
 
     Raises:
-        SegcoreError: The folder cannot be written or the disk is full; an older file stays as it was.
+        SegcoreError: The folder cannot be written or the disk is full; an older file stays as it
+            was.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(data)
@@ -65,7 +81,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise SegcoreError(f"Expected the file {path}, found none: run the step that makes it first.") from error
+        raise SegcoreError(
+            f"Expected the file {path}, found none: run the step that makes it first."
+        ) from error
     except OSError as error:
         raise disk_error("read", path, error) from error
 
@@ -73,8 +91,9 @@ def read_bytes(path: Path) -> bytes:
 def inflate(payload: bytes | memoryview, expected: int) -> bytes | None:
     """Inflate a zlib stream that must hold exactly ``expected`` bytes; None where it does not, or is cut or damaged.
 
-    Nothing is allocated on the word of the one who wrote ``expected``: deflate cannot do better than about 1032 to 1, so a
-    payload too short for it is refused at once, and no more than one byte beyond it is ever inflated.
+    Nothing is allocated on the word of the one who wrote ``expected``: deflate cannot do better
+    than about 1032 to 1, so a payload too short for it is refused at once, and no more than one
+    byte beyond it is ever inflated.
     """
     if not 0 < expected <= len(payload) * 1100:
         return None
@@ -109,7 +128,10 @@ def write_json(path: Path, data: Any) -> None:
     Raises:
         SegcoreError: As in :func:`write_bytes`.
     """
-    write_bytes(path, (json.dumps(plain(data), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes(
+        path,
+        (json.dumps(plain(data), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode(),
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -121,9 +143,15 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise SegcoreError(f"Expected JSON in {path}, found something else: the file is damaged; restore or remove it.") from error
+        raise SegcoreError(
+            f"Expected JSON in {path}, found something else: the file is damaged; restore "
+            "or remove it."
+        ) from error
     if not isinstance(data, dict):
-        raise SegcoreError(f"Expected a JSON mapping in {path}, found a {type(data).__name__}: the file is damaged; restore or remove it.")
+        raise SegcoreError(
+            f"Expected a JSON mapping in {path}, found a {type(data).__name__}: the file "
+            "is damaged; restore or remove it."
+        )
     return data
 
 
@@ -132,14 +160,19 @@ def is_network_drive(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
 
     Args:
         folder: An existing folder.
-        mounts: The system's list: a line a drive, of which the second word is where it appears and the third its kind.
+        mounts: The system's list: a line a drive, of which the second word is where it appears and
+            the third its kind.
     """
     try:
         lines = [line.split() for line in mounts.read_text().splitlines()]
         place = folder.resolve()
     except OSError:
         return False
-    below = [(len(words[1]), words[2]) for words in lines if len(words) > 2 and place.is_relative_to(words[1].replace("\\040", " "))]
+    below = [
+        (len(words[1]), words[2])
+        for words in lines
+        if len(words) > 2 and place.is_relative_to(words[1].replace("\\040", " "))
+    ]
     return bool(below) and max(below)[1] in _NETWORK_DRIVES
 
 

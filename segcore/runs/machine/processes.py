@@ -14,7 +14,7 @@ import psutil
 from segcore.errors import disk_error
 
 _SAME_BIRTH = 5.0  # seconds; the system derives it from the wall clock, which may be set meanwhile
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 def identity(pid: int | None = None) -> tuple[int, float]:
@@ -29,7 +29,10 @@ def is_alive(pid: int | None, created: float | None) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - created) < _SAME_BIRTH
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and abs(process.create_time() - created) < _SAME_BIRTH
+        )
     except psutil.AccessDenied:
         return True
     except psutil.Error:
@@ -61,8 +64,8 @@ def send_signal(pid: int | None, created: float | None, number: int, group: bool
 def end_group(pid: int | None) -> None:
     """Kill what a dead session leader left behind (the pool of a killed worker).
 
-    While a process of that group lives the kernel gives its number to no one else; where the number belongs to a living process by
-    now, nothing was left.
+    While a process of that group lives the kernel gives its number to no one else; where the number
+    belongs to a living process by now, nothing was left.
     """
     if pid is None:
         return
@@ -80,11 +83,20 @@ def end_group(pid: int | None) -> None:
 def python_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a child that must find this package, wherever it is started."""
     paths = [str(_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONUNBUFFERED": "1", **(extra or {})}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "PYTHONUNBUFFERED": "1",
+        **(extra or {}),
+    }
 
 
 def start_detached(
-    arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None, *, tethered: bool = False
+    arguments: Sequence[str],
+    log: Path,
+    extra: Mapping[str, str] | None = None,
+    *,
+    tethered: bool = False,
 ) -> subprocess.Popen:
     """Start ``python <arguments>`` in a session of its own: closing the app or the shell does not end it.
 
@@ -92,7 +104,8 @@ def start_detached(
         arguments: What follows the interpreter ("-m", "segcore.worker", ...).
         log: File that its output is appended to.
         extra: Environment variables besides this process's own.
-        tethered: Whether its standard input is a pipe, which the system closes when this process dies.
+        tethered: Whether its standard input is a pipe, which the system closes when this process
+            dies.
 
     Raises:
         SegcoreError: The log cannot be written or no process can be started.

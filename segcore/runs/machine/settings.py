@@ -23,11 +23,18 @@ def set_cluster(workspace: Path | str, address: str) -> None:
     """Write down the address of the cluster for all who use the workspace; "" takes it out.
 
     Raises:
-        SegcoreError: It is no address, the settings are damaged or newer, or they cannot be written.
+        SegcoreError: It is no address, the settings are damaged or newer, or they cannot be
+            written.
     """
     if address and "://" not in address:
-        raise SegcoreError(f"Expected an address such as tcp://10.0.0.5:8786, received {address!r}: copy what the scheduler prints.")
-    write_json(Path(workspace) / "settings.json", {**_read(Path(workspace)), "format": FORMAT, "cluster": address})
+        raise SegcoreError(
+            f"Expected an address such as tcp://10.0.0.5:8786, received {address!r}: copy "
+            "what the scheduler prints."
+        )
+    write_json(
+        Path(workspace) / "settings.json",
+        {**_read(Path(workspace)), "format": FORMAT, "cluster": address},
+    )
 
 
 def _read(workspace: Path) -> dict[str, object]:
@@ -37,5 +44,8 @@ def _read(workspace: Path) -> dict[str, object]:
     data = read_json(path)
     version = data.get("format")
     if not isinstance(version, int) or version > FORMAT:
-        raise SegcoreError(f"Expected settings in format {FORMAT} or older in {path}, found {version!r}: update, or remove that file.")
+        raise SegcoreError(
+            f"Expected settings in format {FORMAT} or older in {path}, found {version!r}: "
+            "update, or remove that file."
+        )
     return data

@@ -12,7 +12,10 @@ from segcore.runs.folder.status import ACTIVE, SILENT_SECONDS, Status
 from segcore.runs.machine import processes
 from segcore.runs.queue.queue import Job, Queue
 
-DIED = "Its process ended without a word (killed or out of memory): resume it to go on from its last checkpoint."
+DIED = (
+    "Its process ended without a word (killed or out of memory): resume it to go on from its "
+    "last checkpoint."
+)
 STOPPED = "Stopped on request: resume it to go on."
 ORPHAN_SECONDS = 60.0
 
@@ -32,10 +35,18 @@ def job_is_alive(workspace: Path | str, job: Job) -> bool:
 def status_is_alive(status: Status, host: str | None = None) -> bool:
     """Whether the process that a status names still works, as far as can be told from here."""
     heard = max(status.heartbeat or 0.0, status.started or 0.0) or None
-    return hosts.is_alive(status.host if host is None else host, status.pid, status.process_created, heard)
+    return hosts.is_alive(
+        status.host if host is None else host, status.pid, status.process_created, heard
+    )
 
 
-def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None = None, ending: tuple[str, str] | None = None) -> None:
+def settle(
+    queue: Queue,
+    workspace: Path | str,
+    job: Job,
+    exit_code: int | None = None,
+    ending: tuple[str, str] | None = None,
+) -> None:
     """Close the row of a run whose process is gone, and say in its folder how it ended where its worker could not.
 
     Args:
@@ -43,7 +54,8 @@ def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None 
         workspace: Folder of the workspace.
         job: The row as it was read.
         exit_code: The worker's exit code, negative for a signal, where it is known.
-        ending: State and cause, where the caller knows better than an exit code; a stop on request goes before it.
+        ending: State and cause, where the caller knows better than an exit code; a stop on request
+            goes before it.
 
     Raises:
         SegcoreError: The run's folder or the queue cannot be written; the row stays.
@@ -57,7 +69,13 @@ def settle(queue: Queue, workspace: Path | str, job: Job, exit_code: int | None 
             processes.end_group(now.pid)
         if run.folder.is_dir():
             state, cause = ending if ending and not now.stops else _ending(now, exit_code)
-            run.write_status(only_if=("queued", *ACTIVE), state=state, cause=cause, finished=time.time(), seconds_left=None)
+            run.write_status(
+                only_if=("queued", *ACTIVE),
+                state=state,
+                cause=cause,
+                finished=time.time(),
+                seconds_left=None,
+            )
         queue.remove(job.run, job.token)
 
 
@@ -66,11 +84,26 @@ def _ending(job: Job, exit_code: int | None) -> tuple[str, str]:
         return "interrupted", STOPPED
     if not hosts.is_here(job.host) and exit_code is None:
         minutes = SILENT_SECONDS / 60
-        return "interrupted", f"Nothing was heard from {job.host} for {minutes:.0f} minutes: see to that machine, then resume the run."
+        return (
+            "interrupted",
+            (
+                f"Nothing was heard from {job.host} for {minutes:.0f} minutes: see to that "
+                "machine, then resume the run."
+            ),
+        )
     if exit_code is not None and exit_code > 0:
-        return "failed", f"Its process ended with exit code {exit_code} before it could say why: see its log."
+        return (
+            "failed",
+            f"Its process ended with exit code {exit_code} before it could say why: see its log.",
+        )
     if exit_code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL):
-        return "failed", f"Its process crashed ({signal.Signals(-exit_code).name}): see its log, then resume it."
+        return (
+            "failed",
+            (
+                f"Its process crashed ({signal.Signals(-exit_code).name}): see its log, then "
+                "resume it."
+            ),
+        )
     return "interrupted", DIED
 
 
@@ -79,11 +112,21 @@ def settle_orphans(summaries: Iterable[RunSummary], jobs: Mapping[str, Job]) -> 
     found = False
     for summary in summaries:
         status = summary.status
-        if status.has_ended or summary.id in jobs or time.time() - (summary.changed or 0.0) < ORPHAN_SECONDS:
+        if (
+            status.has_ended
+            or summary.id in jobs
+            or time.time() - (summary.changed or 0.0) < ORPHAN_SECONDS
+        ):
             continue
         if status.is_active and status_is_alive(status):
             continue
-        cause = DIED if status.is_active else "It was made but never reached the queue: resume it to start it."
-        RunFolder(summary.folder).write_status(only_if=(status.state,), state="interrupted", cause=cause, finished=time.time())
+        cause = (
+            DIED
+            if status.is_active
+            else "It was made but never reached the queue: resume it to start it."
+        )
+        RunFolder(summary.folder).write_status(
+            only_if=(status.state,), state="interrupted", cause=cause, finished=time.time()
+        )
         found = True
     return found

@@ -1,7 +1,8 @@
 """Work in the background: hand runs to the queue, stop, resume, and see who is still alive.
 
-No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``), of which one at a time lives in a workspace and
-which ends with the last run. What is known of a run is in its folder; the queue holds only what waits or works.
+No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``), of which one at a
+time lives in a workspace and which ends with the last run. What is known of a run is in its folder;
+the queue holds only what waits or works.
 
 Which waiting run goes next: by place, by priority, or held back.
 """
@@ -19,7 +20,14 @@ from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import ACTIVE, Status
 from segcore.runs.machine import processes
-from segcore.runs.queue.crash_recovery import STOPPED, job_is_alive, runs_folder, settle, settle_orphans, status_is_alive
+from segcore.runs.queue.crash_recovery import (
+    STOPPED,
+    job_is_alive,
+    runs_folder,
+    settle,
+    settle_orphans,
+    status_is_alive,
+)
 from segcore.runs.queue.queue import Job, Queue
 
 LIGHT = "light"
@@ -33,7 +41,12 @@ DISPATCHER_SECONDS = 60.0
 NO_WORK_VARIABLE = "SEGSCOPE_NO_WORK"
 
 
-def submit(workspace: Path | str, run_ids: Sequence[str], after: Mapping[str, Iterable[str]] | None = None, priority: int = 0) -> list[str]:
+def submit(
+    workspace: Path | str,
+    run_ids: Sequence[str],
+    after: Mapping[str, Iterable[str]] | None = None,
+    priority: int = 0,
+) -> list[str]:
     """Queue existing runs and see to it that a dispatcher works on them.
 
     Args:
@@ -46,7 +59,8 @@ def submit(workspace: Path | str, run_ids: Sequence[str], after: Mapping[str, It
         The ids that were queued; a run that waits already is left as it is and not named.
 
     Raises:
-        SegcoreError: A run is absent, works already, or waits for itself, or the workspace cannot be written.
+        SegcoreError: A run is absent, works already, or waits for itself, or the workspace cannot
+            be written.
     """
     needs = {run: tuple(dict.fromkeys((after or {}).get(run, ()))) for run in run_ids}
     return _submit(workspace, needs, priority)
@@ -66,13 +80,22 @@ def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> 
     """Wait for processes that have said how their run ended and are about to leave."""
     end = time.monotonic() + ENDING_SECONDS
     for run_id in run_ids:
-        while (job := queue.job(run_id)) and job.state != "waiting" and RunFolder(runs_folder(workspace) / run_id).status().has_ended:
+        while (
+            (job := queue.job(run_id))
+            and job.state != "waiting"
+            and RunFolder(runs_folder(workspace) / run_id).status().has_ended
+        ):
             if job.state == "started" and not job_is_alive(workspace, job):
                 settle(queue, workspace, job)
             elif job.state == "claimed" and not dispatcher_is_alive(queue):
-                queue.put_back(run_id, job.token or "")  # it was killed between saying how the run ended and closing its row
+                queue.put_back(
+                    run_id, job.token or ""
+                )  # it was killed between saying how the run ended and closing its row
             elif time.monotonic() > end:
-                raise SegcoreError(f"Expected a run that has ended, received {run_id!r}, whose process {job.pid} is leaving: try again.")
+                raise SegcoreError(
+                    f"Expected a run that has ended, received {run_id!r}, whose process "
+                    f"{job.pid} is leaving: try again."
+                )
             else:
                 time.sleep(0.02)
 
@@ -84,19 +107,36 @@ def _check_needs(workspace: Path | str, needs: Mapping[str, Iterable[str]]) -> N
     try:
         TopologicalSorter({run: tuple(others) for run, others in needs.items()}).prepare()
     except CycleError as error:
-        raise SegcoreError(f"Expected runs that can go one after another, received a circle: {' -> '.join(error.args[1])}.") from error
+        raise SegcoreError(
+            "Expected runs that can go one after another, received a circle: "
+            f"{' -> '.join(error.args[1])}."
+        ) from error
 
 
-def _enqueue(queue: Queue, workspace: Path | str, run_id: str, after: Sequence[str], priority: int) -> bool:
+def _enqueue(
+    queue: Queue, workspace: Path | str, run_id: str, after: Sequence[str], priority: int
+) -> bool:
     run = RunFolder(runs_folder(workspace) / run_id)
     config = read_config(run.folder)
     kind = str(config["kind"])
     job, status = queue.job(run_id), run.status()
     if job is not None and job.state != "waiting":
-        raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, which is {status.state}: stop it first.")
+        raise SegcoreError(
+            f"Expected a run that does not work, received {run_id!r}, which is "
+            f"{status.state}: stop it first."
+        )
     if job is None and status.is_active and status_is_alive(status):
-        raise SegcoreError(f"Expected a run that does not work, received {run_id!r}, whose process {status.pid} lives: stop it first.")
-    request = ASIDE if kind == "tune" else LIGHT if kind in LIGHT_KINDS else str(config.get("device", "auto"))
+        raise SegcoreError(
+            f"Expected a run that does not work, received {run_id!r}, whose process "
+            f"{status.pid} lives: stop it first."
+        )
+    request = (
+        ASIDE
+        if kind == "tune"
+        else LIGHT
+        if kind in LIGHT_KINDS
+        else str(config.get("device", "auto"))
+    )
     if not queue.add(run_id, kind, request, after, priority) and not status.has_ended:
         return False
     run.write_status(
@@ -120,7 +160,9 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
     with Queue(workspace) as queue:
         if dispatcher_is_alive(queue) or not has_work(queue):
             return False
-    process = processes.start_detached(["-m", "segcore.runs.dispatch.dispatcher", str(workspace)], workspace / "dispatcher.log")
+    process = processes.start_detached(
+        ["-m", "segcore.runs.dispatch.dispatcher", str(workspace)], workspace / "dispatcher.log"
+    )
     processes.forget(process)
     return True
 
@@ -144,7 +186,12 @@ def signed_on(queue: Queue) -> tuple[int | None, float, str, float]:
     words = (queue.setting("dispatcher") or "").split(" ")
     if not words[0]:
         return None, 0.0, "", 0.0
-    return int(words[0]), float(words[1]), words[2] if len(words) > 2 else "", float(words[3]) if len(words) > 3 else 0.0
+    return (
+        int(words[0]),
+        float(words[1]),
+        words[2] if len(words) > 2 else "",
+        float(words[3]) if len(words) > 3 else 0.0,
+    )
 
 
 def pause(workspace: Path | str, paused: bool = True) -> None:
@@ -189,8 +236,12 @@ def stop(workspace: Path | str, run_id: str) -> Status:
     with Queue(workspace) as queue, queue.writing():
         job = queue.job(run_id)
         if job is None:
-            return run.write_status(only_if=("queued",), state="interrupted", cause=STOPPED, finished=time.time())
-        if job.state != "started":  # a process that was started but has not shown its token yet is turned away
+            return run.write_status(
+                only_if=("queued",), state="interrupted", cause=STOPPED, finished=time.time()
+            )
+        if (
+            job.state != "started"
+        ):  # a process that was started but has not shown its token yet is turned away
             queue.remove(run_id, job.token)
             return run.write_status(state="interrupted", cause=STOPPED, finished=time.time())
         stops = queue.count_stop(run_id, job.token or "")
@@ -203,26 +254,36 @@ def stop(workspace: Path | str, run_id: str) -> Status:
 def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
     """Tell the process of a run that it shall stop, where it is one of this machine; elsewhere the dispatcher there does."""
     if hosts.is_here(job.host):
-        processes.send_signal(job.pid, job.process_created, signal.SIGTERM if stops == 1 else signal.SIGKILL, group=stops > 1)
+        processes.send_signal(
+            job.pid,
+            job.process_created,
+            signal.SIGTERM if stops == 1 else signal.SIGKILL,
+            group=stops > 1,
+        )
         queue.mark_told(job.run, job.token or "", stops)
 
 
 def resume(workspace: Path | str, run_id: str) -> list[str]:
     """Queue a run again that failed or was interrupted, with those that belong to it.
 
-    Runs that it waits for and that ended early go again before it; runs that gave up because they waited for it go again after it.
+    Runs that it waits for and that ended early go again before it; runs that gave up because they
+    waited for it go again after it.
 
     Returns:
         The ids that were queued.
 
     Raises:
-        SegcoreError: The run is absent, finished, waits or works already, or the workspace cannot be written.
+        SegcoreError: The run is absent, finished, waits or works already, or the workspace cannot
+            be written.
     """
     summaries = {run.id: run for run in refresh(workspace)}
     RunFolder.open(runs_folder(workspace) / run_id)
     state = summaries[run_id].status.state
     if state not in ("failed", "interrupted"):
-        raise SegcoreError(f"Expected a run that failed or was interrupted, received {run_id!r}, which is {state}: start a new one.")
+        raise SegcoreError(
+            f"Expected a run that failed or was interrupted, received {run_id!r}, which is "
+            f"{state}: start a new one."
+        )
     again: dict[str, None] = {}
     _collect(run_id, summaries, again)
     needs = {run: summaries[run].status.after for run in again}
@@ -245,7 +306,8 @@ def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, 
 def refresh(workspace: Path | str) -> list[RunSummary]:
     """Notice dead workers and a dead dispatcher, put things right, and return all runs, newest first.
 
-    In a workspace that this user may only read, nothing is put right and the runs are returned as they stand.
+    In a workspace that this user may only read, nothing is put right and the runs are returned as
+    they stand.
 
     Raises:
         SegcoreError: Something had to be put right and the workspace cannot be written.
@@ -259,7 +321,11 @@ def refresh(workspace: Path | str) -> list[RunSummary]:
             jobs = {job.run: job for job in queue.jobs()}
             if jobs and not dispatcher_is_alive(queue):
                 for job in jobs.values():
-                    if job.state == "started" and job.host != hosts.CLUSTER and not job_is_alive(workspace, job):
+                    if (
+                        job.state == "started"
+                        and job.host != hosts.CLUSTER
+                        and not job_is_alive(workspace, job)
+                    ):
                         settle(queue, workspace, job)
     summaries = list_runs(runs_folder(workspace))
     if settle_orphans(summaries, jobs):

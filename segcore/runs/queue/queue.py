@@ -1,13 +1,15 @@
 """The durable queue of a workspace: ``queue.sqlite`` (WAL), which holds the queue and nothing else.
 
-A row lives while its run waits or works; how the run went is in its folder. A row goes through these states:
+A row lives while its run waits or works; how the run went is in its folder. A row goes through
+these states:
 
     waiting -> claimed   one dispatcher took it and starts a process (a fresh token says which attempt this is)
     claimed -> started   that process showed the token and wrote down its process id: from here on the run works
     (gone)               the run ended, or was stopped before it began
 
-A claim whose process never showed up is put back with its token struck out, so a late process of that attempt is turned away. That
-is why a run never works twice at a time, whoever is killed and when.
+A claim whose process never showed up is put back with its token struck out, so a late process of
+that attempt is turned away. That is why a run never works twice at a time, whoever is killed and
+when.
 """
 
 import json
@@ -23,7 +25,9 @@ from segcore.errors import SegcoreError
 from segcore.runs.machine.disk import is_network_drive
 
 FORMAT = 2
-_HELD = "held "  # before the run's id: the name of a setting that is there while that run is held back
+_HELD = (
+    "held "  # before the run's id: the name of a setting that is there while that run is held back
+)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job(
     run TEXT PRIMARY KEY, kind TEXT NOT NULL, request TEXT NOT NULL, after TEXT NOT NULL, priority INTEGER NOT NULL,
@@ -32,8 +36,14 @@ CREATE TABLE IF NOT EXISTS job(
     host TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_SINCE_2 = "ALTER TABLE job ADD COLUMN host TEXT NOT NULL DEFAULT ''", "ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0"
-_COLUMNS = "run, kind, request, after, priority, place, state, token, devices, pid, process_created, stops, host, told"
+_SINCE_2 = (
+    "ALTER TABLE job ADD COLUMN host TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0",
+)
+_COLUMNS = (
+    "run, kind, request, after, priority, place, state, token, devices, pid, process_created, "
+    "stops, host, told"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,8 @@ class Job:
     Attributes:
         run: Id of the run.
         kind: Its kind: train, predict or evaluate.
-        request: The device that its config asks for: "auto", "cpu", "gpu:0,gpu:1", "cluster", or "light".
+        request: The device that its config asks for: "auto", "cpu", "gpu:0,gpu:1", "cluster", or
+            "light".
         after: Ids of the runs that must finish first.
         priority: Higher goes first.
         place: Among equals, lower goes first.
@@ -53,7 +64,8 @@ class Job:
         pid: Process id of its worker, once started.
         process_created: When that process began, seconds since 1970.
         stops: How often it was asked to stop since it started.
-        host: The machine that it works on, "cluster" for one that a cluster chose; "" before it started.
+        host: The machine that it works on, "cluster" for one that a cluster chose; "" before it
+            started.
         told: How many of the requests to stop its process was told of.
     """
 
@@ -75,14 +87,26 @@ class Job:
 
 def _job(row: tuple) -> Job:
     run, kind, request, after, priority, place, state, token, devices, *rest = row
-    return Job(run, kind, request, tuple(json.loads(after)), priority, place, state, token, tuple(json.loads(devices)), *rest)
+    return Job(
+        run,
+        kind,
+        request,
+        tuple(json.loads(after)),
+        priority,
+        place,
+        state,
+        token,
+        tuple(json.loads(devices)),
+        *rest,
+    )
 
 
 class Queue:
     """One connection to the queue of a workspace; use it as a context manager, from one thread.
 
     Raises:
-        SegcoreError: In the constructor and every method: the file is damaged, newer, read-only, locked, or the disk is full.
+        SegcoreError: In the constructor and every method: the file is damaged, newer, read-only,
+            locked, or the disk is full.
     """
 
     def __init__(self, workspace: Path | str) -> None:
@@ -95,7 +119,8 @@ class Queue:
                 (version,) = self._connection.execute("PRAGMA user_version").fetchone()
                 if version > FORMAT:
                     raise SegcoreError(
-                        f"Expected a queue in format {FORMAT} or older in {self.path}, found {version}: a newer version wrote it; update."
+                        f"Expected a queue in format {FORMAT} or older in {self.path}, "
+                        f"found {version}: a newer version wrote it; update."
                     )
                 if version < FORMAT:
                     self._renew()
@@ -123,7 +148,10 @@ class Queue:
         """
         (mode,) = self._rows("PRAGMA journal_mode=DELETE")[0]
         if mode != "delete":
-            raise SegcoreError(f"Could not share the queue {self.path}: other processes use it; close the app and try again.")
+            raise SegcoreError(
+                f"Could not share the queue {self.path}: other processes use it; close the "
+                "app and try again."
+            )
 
     def __enter__(self) -> "Queue":
         return self
@@ -137,8 +165,13 @@ class Queue:
             yield
         except sqlite3.Error as error:
             text = str(error).lower()
-            if "locking protocol" in text or (("unable to open" in text or "i/o" in text) and is_network_drive(self.path.parent)):
-                mend = "it lies on a network drive: share it first, by `segscope work --share` on the machine whose disk that is"
+            if "locking protocol" in text or (
+                ("unable to open" in text or "i/o" in text) and is_network_drive(self.path.parent)
+            ):
+                mend = (
+                    "it lies on a network drive: share it first, by `segscope work --share` on "
+                    "the machine whose disk that is"
+                )
             elif "full" in text:
                 mend = "the disk is full: free some space, then try again"
             elif "readonly" in text or "unable to open" in text:
@@ -146,10 +179,16 @@ class Queue:
             elif "locked" in text:
                 mend = "another process holds it: try again in a moment"
             else:
-                mend = f"it is damaged ({error}): delete that file; no run is lost, resume those that were waiting"
+                mend = (
+                    f"it is damaged ({error}): delete that file; no run is lost, resume those "
+                    "that were waiting"
+                )
             raise SegcoreError(f"Could not use the queue {self.path}: {mend}.") from error
         except OSError as error:
-            raise SegcoreError(f"Could not use the queue {self.path}: {error.strerror}; choose a workspace you may write to.") from error
+            raise SegcoreError(
+                f"Could not use the queue {self.path}: {error.strerror}; choose a "
+                "workspace you may write to."
+            ) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -173,18 +212,24 @@ class Queue:
 
     def jobs(self) -> list[Job]:
         """All rows, in the order in which they go."""
-        return [_job(row) for row in self._rows(f"SELECT {_COLUMNS} FROM job ORDER BY priority DESC, place, run")]
+        return [
+            _job(row)
+            for row in self._rows(f"SELECT {_COLUMNS} FROM job ORDER BY priority DESC, place, run")
+        ]
 
     def job(self, run: str) -> Job | None:
         """The row of a run, or None where it neither waits nor works."""
         rows = self._rows(f"SELECT {_COLUMNS} FROM job WHERE run=?", (run,))
         return _job(rows[0]) if rows else None
 
-    def add(self, run: str, kind: str, request: str, after: Iterable[str] = (), priority: int = 0) -> bool:
+    def add(
+        self, run: str, kind: str, request: str, after: Iterable[str] = (), priority: int = 0
+    ) -> bool:
         """Append a run that waits; False, and nothing changes, where it is in the queue already."""
         rows = self._rows(
             "INSERT INTO job(run, kind, request, after, priority, place, submitted) "
-            "VALUES(?, ?, ?, ?, ?, (SELECT coalesce(max(place), 0) + 1 FROM job), ?) ON CONFLICT(run) DO NOTHING RETURNING run",
+            "VALUES(?, ?, ?, ?, ?, (SELECT coalesce(max(place), 0) + 1 FROM job), ?) ON "
+            "CONFLICT(run) DO NOTHING RETURNING run",
             (run, kind, request, json.dumps(list(after)), priority, time.time()),
         )
         return bool(rows)
@@ -196,26 +241,39 @@ class Queue:
             The token of this attempt, or None where someone else was faster or a device is taken.
         """
         with self.writing():
-            taken = {device for row in self._rows("SELECT devices FROM job WHERE state<>'waiting'") for device in json.loads(row[0])}
+            taken = {
+                device
+                for row in self._rows("SELECT devices FROM job WHERE state<>'waiting'")
+                for device in json.loads(row[0])
+            }
             if taken.intersection(devices):
                 return None
             rows = self._rows(
-                "UPDATE job SET state='claimed', token=?, devices=?, pid=NULL, process_created=NULL, stops=0, host='', told=0 "
+                "UPDATE job SET state='claimed', token=?, devices=?, pid=NULL, "
+                "process_created=NULL, stops=0, host='', told=0 "
                 "WHERE run=? AND state='waiting' RETURNING token",
                 (secrets.token_hex(8), json.dumps(list(devices)), run),
             )
         return rows[0][0] if rows else None
 
-    def confirm(self, run: str, token: str, pid: int | None, process_created: float | None, host: str = "") -> bool:
+    def confirm(
+        self, run: str, token: str, pid: int | None, process_created: float | None, host: str = ""
+    ) -> bool:
         """Say that the process of an attempt is there; False where that attempt was called off, and the process must end."""
-        sql = "UPDATE job SET state='started', pid=?, process_created=?, host=? WHERE run=? AND token=? AND state='claimed' RETURNING run"
+        sql = (
+            "UPDATE job SET state='started', pid=?, process_created=?, host=? WHERE run=? AND "
+            "token=? AND state='claimed' RETURNING run"
+        )
         return bool(self._rows(sql, (pid, process_created, host, run, token)))
 
     def put_back(self, run: str, token: str) -> bool:
         """Undo a claim whose process never showed up; False where it did."""
         return bool(
             self._rows(
-                "UPDATE job SET state='waiting', token=NULL, devices='[]' WHERE run=? AND token=? AND state='claimed' RETURNING run",
+                (
+                    "UPDATE job SET state='waiting', token=NULL, devices='[]' WHERE run=? AND "
+                    "token=? AND state='claimed' RETURNING run"
+                ),
                 (run, token),
             )
         )
@@ -223,23 +281,33 @@ class Queue:
     def remove(self, run: str, token: str | None) -> bool:
         """Take a row out; False where it is gone or belongs to another attempt by now."""
         with self.writing():
-            removed = bool(self._rows("DELETE FROM job WHERE run=? AND token IS ? RETURNING run", (run, token)))
+            removed = bool(
+                self._rows("DELETE FROM job WHERE run=? AND token IS ? RETURNING run", (run, token))
+            )
             if removed:
                 self.set_setting(f"{_HELD}{run}", None)
         return removed
 
     def count_stop(self, run: str, token: str) -> int:
         """Count one request to stop an attempt and return how many there are; 0 where the attempt is gone."""
-        rows = self._rows("UPDATE job SET stops=stops+1 WHERE run=? AND token=? RETURNING stops", (run, token))
+        rows = self._rows(
+            "UPDATE job SET stops=stops+1 WHERE run=? AND token=? RETURNING stops", (run, token)
+        )
         return rows[0][0] if rows else 0
 
     def set_host(self, run: str, host: str) -> None:
         """Name the machine of a run that works and has none noted."""
-        self._rows("UPDATE job SET host=? WHERE run=? AND host='' AND state='started' RETURNING run", (host, run))
+        self._rows(
+            "UPDATE job SET host=? WHERE run=? AND host='' AND state='started' RETURNING run",
+            (host, run),
+        )
 
     def mark_told(self, run: str, token: str, stops: int) -> None:
         """Note that the process of an attempt was told of so many requests to stop."""
-        self._rows("UPDATE job SET told=max(told, ?) WHERE run=? AND token=? RETURNING run", (stops, run, token))
+        self._rows(
+            "UPDATE job SET told=max(told, ?) WHERE run=? AND token=? RETURNING run",
+            (stops, run, token),
+        )
 
     def set_priority(self, run: str, priority: int) -> None:
         """Change the priority of a run in the queue."""
@@ -248,11 +316,18 @@ class Queue:
     def reorder(self, runs: Sequence[str]) -> None:
         """Let these runs, as far as they wait, go in the given order, in the places that they have between them."""
         with self.writing():
-            waiting = {job.run: job for job in self.jobs() if job.state == "waiting" and job.run in set(runs)}
+            waiting = {
+                job.run: job
+                for job in self.jobs()
+                if job.state == "waiting" and job.run in set(runs)
+            }
             order = [run for run in dict.fromkeys(runs) if run in waiting]
             places = sorted((-job.priority, job.place) for job in waiting.values())
             for run, (priority, place) in zip(order, places, strict=True):
-                self._rows("UPDATE job SET priority=?, place=? WHERE run=? RETURNING run", (-priority, place, run))
+                self._rows(
+                    "UPDATE job SET priority=?, place=? WHERE run=? RETURNING run",
+                    (-priority, place, run),
+                )
 
     def move(self, run: str, by: int) -> None:
         """Let a waiting run go some places earlier (negative) or later among those that wait; beyond the ends it stops there."""
@@ -271,7 +346,9 @@ class Queue:
 
     def held(self) -> set[str]:
         """Ids of the runs in the queue that are held back one by one."""
-        rows = self._rows("SELECT job.run FROM job JOIN setting ON setting.name = ? || job.run", (_HELD,))
+        rows = self._rows(
+            "SELECT job.run FROM job JOIN setting ON setting.name = ? || job.run", (_HELD,)
+        )
         return {row[0] for row in rows}
 
     def setting(self, name: str) -> str | None:

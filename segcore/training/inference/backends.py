@@ -1,9 +1,10 @@
 """Who computes a trained network's probabilities: TensorFlow, or OpenVINO on a CPU.
 
-Both start from one frozen graph: images (B, h, w, 3) uint8 to probabilities (B, h, w, C) float32, weights as constants, so that batch
-normalisation folds into the convolutions. Where the processor has bfloat16, OpenVINO computes all of it so, TensorFlow the coarse
-layers only (``coarse.py``). Either is faster and moves probabilities, by more or by less; so each is held against TensorFlow's float32
-on the first images before it is trusted.
+Both start from one frozen graph: images (B, h, w, 3) uint8 to probabilities (B, h, w, C) float32,
+weights as constants, so that batch normalisation folds into the convolutions. Where the processor
+has bfloat16, OpenVINO computes all of it so, TensorFlow the coarse layers only (``coarse.py``).
+Either is faster and moves probabilities, by more or by less; so each is held against TensorFlow's
+float32 on the first images before it is trusted.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +20,13 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from segcore.catalog import BACKENDS
 from segcore.errors import SegcoreError, unknown
-from segcore.training.inference.bfloat16 import STRIDES, WORTH, has_bfloat16, operations, round_coarse
+from segcore.training.inference.bfloat16 import (
+    STRIDES,
+    WORTH,
+    has_bfloat16,
+    operations,
+    round_coarse,
+)
 from segcore.training.optional import is_installed, require
 from segcore.training.strategy import on_gpu, rewrite_graphs
 
@@ -37,9 +44,10 @@ class Backend:
 
     Attributes:
         name: "tensorflow" or "openvino".
-        precision: "float32", "bfloat16", or "bfloat16 from stride 8 on"; what the network itself was saved with, where TensorFlow
-            computes all of it.
-        agreement: Share of the pixels of the first images with TensorFlow's class, 0..1; None where nothing was compared.
+        precision: "float32", "bfloat16", or "bfloat16 from stride 8 on"; what the network itself
+            was saved with, where TensorFlow computes all of it.
+        agreement: Share of the pixels of the first images with TensorFlow's class, 0..1; None where
+            nothing was compared.
         note: Why another one was not taken, or "".
         answer: The function.
     """
@@ -64,7 +72,12 @@ class Backend:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is kept with a run."""
-        return {"name": self.name, "precision": self.precision, "agreement": self.agreement, "note": self.note}
+        return {
+            "name": self.name,
+            "precision": self.precision,
+            "agreement": self.agreement,
+            "note": self.note,
+        }
 
 
 def freeze(model: keras.Model, batch_size: int) -> Any:
@@ -85,7 +98,9 @@ def freeze(model: keras.Model, batch_size: int) -> Any:
         return tf.nn.softmax(tf.cast(logits, tf.float32))
 
     _, height, width, _ = model.input_shape
-    return convert_variables_to_constants_v2(answer.get_concrete_function(tf.TensorSpec((batch_size, height, width, 3), tf.uint8)))
+    return convert_variables_to_constants_v2(
+        answer.get_concrete_function(tf.TensorSpec((batch_size, height, width, 3), tf.uint8))
+    )
 
 
 def tensorflow_answer(frozen: Any) -> Answer:
@@ -112,9 +127,14 @@ def openvino_answer(frozen: Any, precision: str = "float32") -> Answer:
     hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
     try:
         converted = openvino.convert_model(_graph(frozen))
-        compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
+        compiled = openvino.Core().compile_model(
+            converted, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        )
     except Exception as error:  # its converter raises whatever it meets
-        raise SegcoreError(f"OpenVINO cannot take this network ({_first_line(error)}): choose the backend tensorflow.") from error
+        raise SegcoreError(
+            f"OpenVINO cannot take this network ({_first_line(error)}): choose the backend "
+            "tensorflow."
+        ) from error
 
     def answer(images: Images) -> Probabilities:
         return np.array(compiled([images], share_inputs=True)[0], np.float32)
@@ -130,23 +150,28 @@ def _graph(frozen: Any) -> Any:
     return graph
 
 
-def choose(frozen: Any, wanted: str, images: Images, count: int, precision: str = "float32") -> Backend:
+def choose(
+    frozen: Any, wanted: str, images: Images, count: int, precision: str = "float32"
+) -> Backend:
     """Choose who computes.
 
-    "auto" takes, on a CPU that has bfloat16, the first of these that gives at least :data:`AGREEMENT` of the pixels of ``images``
-    TensorFlow's class: OpenVINO in bfloat16 where it is installed; TensorFlow with the layers from stride 4, 8, 16 on in bfloat16,
-    where the network is large enough for that to pay; else TensorFlow, whose frozen graph was measured to be no slower than
-    OpenVINO in float32. "openvino" falls back to OpenVINO in float32 instead.
+    "auto" takes, on a CPU that has bfloat16, the first of these that gives at least
+    :data:`AGREEMENT` of the pixels of ``images`` TensorFlow's class: OpenVINO in bfloat16 where it
+    is installed; TensorFlow with the layers from stride 4, 8, 16 on in bfloat16, where the network
+    is large enough for that to pay; else TensorFlow, whose frozen graph was measured to be no
+    slower than OpenVINO in float32. "openvino" falls back to OpenVINO in float32 instead.
 
     Args:
         frozen: From :func:`freeze`.
         wanted: A name in ``catalog.BACKENDS``.
         images: (B, h, w, 3) uint8, the first images to predict.
         count: How many of the B are real; the rest are blank.
-        precision: What the network itself computes in; one that computes in half precision already is left as it is.
+        precision: What the network itself computes in; one that computes in half precision already
+            is left as it is.
 
     Raises:
-        SegcoreError: The name is unknown, or OpenVINO was asked for and is not installed or cannot take the network.
+        SegcoreError: The name is unknown, or OpenVINO was asked for and is not installed or cannot
+            take the network.
     """
     if wanted not in BACKENDS:
         raise unknown("backend", wanted, BACKENDS)
@@ -165,8 +190,13 @@ def choose(frozen: Any, wanted: str, images: Images, count: int, precision: str 
             notes.append(f"{BACKENDS[name].title} in {kind} failed ({_first_line(error)})")
             continue
         if agreement >= AGREEMENT or kind == "float32":
-            return Backend(name, kind, agreement, "; ".join(notes) if kind != "float32" else "", answer)
-        notes.append(f"{BACKENDS[name].title} in {kind} gave only {100 * agreement:.2f} % of the pixels TensorFlow's class")
+            return Backend(
+                name, kind, agreement, "; ".join(notes) if kind != "float32" else "", answer
+            )
+        notes.append(
+            f"{BACKENDS[name].title} in {kind} gave only {100 * agreement:.2f} % of the "
+            "pixels TensorFlow's class"
+        )
     if not is_installed("openvino"):
         notes.append("OpenVINO, which is faster on a CPU, is not installed")
     return Backend("tensorflow", precision, None, "; ".join(notes), plain)
@@ -183,7 +213,11 @@ def _candidates(frozen: Any, wanted: str) -> Iterator[tuple[str, str, Callable[[
         for stride in STRIDES:
             rounded = round_coarse(frozen, stride)
             if rounded is not None:
-                yield "tensorflow", f"bfloat16 from stride {stride} on", partial(tensorflow_answer, rounded)
+                yield (
+                    "tensorflow",
+                    f"bfloat16 from stride {stride} on",
+                    partial(tensorflow_answer, rounded),
+                )
 
 
 def _first_line(error: BaseException) -> str:

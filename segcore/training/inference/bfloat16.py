@@ -1,9 +1,11 @@
 """Coarse layers in bfloat16: most of a network's work at a fraction of the time, and hardly any of the rounding that shows.
 
-A processor that multiplies in bfloat16 is two to eight times as fast at it as in float32. A whole network rounded so answers otherwise
-on one or two pixels in a hundred; nearly all of that comes from the few layers near full resolution, whose rounding reaches the scores
-as it is. What is rounded on coarse maps is averaged over many channels and smoothed on the way up. So only convolutions on maps of
-some stride and coarser are rounded; sums, normalisation and everything fine stay in float32.
+A processor that multiplies in bfloat16 is two to eight times as fast at it as in float32. A whole
+network rounded so answers otherwise on one or two pixels in a hundred; nearly all of that comes
+from the few layers near full resolution, whose rounding reaches the scores as it is. What is
+rounded on coarse maps is averaged over many channels and smoothed on the way up. So only
+convolutions on maps of some stride and coarser are rounded; sums, normalisation and everything fine
+stay in float32.
 """
 
 import math
@@ -25,7 +27,14 @@ _CPU = Path("/proc/cpuinfo")
 def has_bfloat16() -> bool:
     """Whether this processor says that it multiplies in bfloat16 (AVX-512 BF16 or AMX); False where it cannot be asked."""
     try:
-        words = next((line.split() for line in _CPU.read_text().splitlines() if line.startswith(("flags", "Features"))), [])
+        words = next(
+            (
+                line.split()
+                for line in _CPU.read_text().splitlines()
+                if line.startswith(("flags", "Features"))
+            ),
+            [],
+        )
     except OSError:
         return False
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(words))
@@ -33,7 +42,10 @@ def has_bfloat16() -> bool:
 
 def operations(frozen: Any) -> float:
     """Return the floating-point operations of a frozen graph's convolutions, an image."""
-    return sum(2.0 * math.prod(op.outputs[0].shape[1:]) * math.prod(op.inputs[1].shape[:3]) for op in _convolutions(frozen).values())
+    return sum(
+        2.0 * math.prod(op.outputs[0].shape[1:]) * math.prod(op.inputs[1].shape[:3])
+        for op in _convolutions(frozen).values()
+    )
 
 
 def round_coarse(frozen: Any, stride: int) -> Any | None:
@@ -50,7 +62,8 @@ def round_coarse(frozen: Any, stride: int) -> Any | None:
     coarse = {
         name
         for name, op in _convolutions(frozen).items()
-        if op.inputs[0].dtype == tf.float32 and math.prod(op.outputs[0].shape[1:3]) * stride**2 <= height * width
+        if op.inputs[0].dtype == tf.float32
+        and math.prod(op.outputs[0].shape[1:3]) * stride**2 <= height * width
     }
     if not coarse:
         return None
@@ -60,7 +73,10 @@ def round_coarse(frozen: Any, stride: int) -> Any | None:
         if node.name not in coarse:
             graph.node.add().CopyFrom(node)
             continue
-        rounded = [_cast(graph, f"{node.name}/half_{i}", name, _FLOAT, _HALF) for i, name in enumerate(node.input)]
+        rounded = [
+            _cast(graph, f"{node.name}/half_{i}", name, _FLOAT, _HALF)
+            for i, name in enumerate(node.input)
+        ]
         half = graph.node.add()
         half.CopyFrom(node)
         half.name, half.attr["T"].type = f"{node.name}/half", _HALF

@@ -21,16 +21,22 @@ def submodel_rule(runs: Sequence[RunFolder]) -> str:
     Raises:
         SegcoreError: Their label maps differ and they are no submodels of one rule.
     """
-    return shared_labels([config for run in runs if isinstance(config := run.config, TrainConfig)])[1]
+    return shared_labels([config for run in runs if isinstance(config := run.config, TrainConfig)])[
+        1
+    ]
 
 
 def combine_networks(
-    answers: Iterable[Probabilities], runs: Sequence[RunFolder], rule: str, weights: Sequence[float] | None
+    answers: Iterable[Probabilities],
+    runs: Sequence[RunFolder],
+    rule: str,
+    weights: Sequence[float] | None,
 ) -> Probabilities:
     """Combine what networks say of one image, at the resolution of the first.
 
     Args:
-        answers: Arrays (h, w, C) float32, 0..1, rows sum to 1, one a run; heights and widths may differ.
+        answers: Arrays (h, w, C) float32, 0..1, rows sum to 1, one a run; heights and widths may
+            differ.
         runs: The training runs, in the order of their answers.
         rule: A name in ``catalog.ENSEMBLE_RULES``; submodels take their own in its place.
         weights: One a member, or None for equal ones.
@@ -44,5 +50,8 @@ def combine_networks(
     members, parted = list(answers), submodel_rule(runs)
     if not parted:
         return combine_to_size(members, (members[0].shape[0], members[0].shape[1]), rule, weights)
-    maps = [read_labels(run)[1] or LabelMap.identity(member.shape[-1]) for run, member in zip(runs, members, strict=True)]
+    maps = [
+        read_labels(run)[1] or LabelMap.identity(member.shape[-1])
+        for run, member in zip(runs, members, strict=True)
+    ]
     return combine_submodels(members, maps, parted)

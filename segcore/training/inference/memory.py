@@ -29,14 +29,17 @@ MOST = {"cpu": 4, "gpu": 32}
 def peak_activations(model: keras.Model) -> int:
     """Return the most bytes that one image's activations take at a time when each is freed after its last use.
 
-    The layers are walked in the order in which the network computes them; a layer's output lives from there to the last layer that
-    reads it. Two layers that a runtime fuses need less, scratch memory is not counted.
+    The layers are walked in the order in which the network computes them; a layer's output lives
+    from there to the last layer that reads it. Two layers that a runtime fuses need less, scratch
+    memory is not counted.
 
     Args:
         model: A functional model.
     """
     users: Counter[int] = Counter()
-    nodes = [node for operation in model.operations for node in getattr(operation, "_inbound_nodes", [])]
+    nodes = [
+        node for operation in model.operations for node in getattr(operation, "_inbound_nodes", [])
+    ]
     for node in nodes:
         users.update(id(tensor) for tensor in node.input_tensors)
     for output in model.outputs:
@@ -88,7 +91,9 @@ OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 def peak_bytes() -> int:
     """Return the most bytes that were in use so far: of the GPU that used most, or without one of this process."""
-    gpus = [gpu.name.replace("/physical_device:", "") for gpu in tf.config.get_visible_devices("GPU")]
+    gpus = [
+        gpu.name.replace("/physical_device:", "") for gpu in tf.config.get_visible_devices("GPU")
+    ]
     if gpus:
         return max(int(tf.config.experimental.get_memory_info(gpu)["peak"]) for gpu in gpus)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

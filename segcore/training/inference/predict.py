@@ -1,7 +1,8 @@
 """A prediction run: a trained network's probabilities and counts for one split, streamed to disk.
 
-Probabilities are stored at the resolution at which the network looked: its own, or the image's where it was cut into tiles. Masks and
-counts are always made at the mask's own size: resized bilinearly, then argmax.
+Probabilities are stored at the resolution at which the network looked: its own, or the image's
+where it was cut into tiles. Masks and counts are always made at the mask's own size: resized
+bilinearly, then argmax.
 """
 
 from collections import deque
@@ -38,9 +39,10 @@ Counts = npt.NDArray[np.int64]
 def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     """Predict one split with a trained network; samples whose probabilities are stored already are only counted.
 
-    Writes each sample's probabilities, and for samples with a mask one (C, C) count at the mask's own size: stored
-    probabilities, resized bilinearly, then argmax. At most a few batches are in memory, whatever the size of the split.
-    Who computed, and with what agreement, is left in ``backend.json``.
+    Writes each sample's probabilities, and for samples with a mask one (C, C) count at the mask's
+    own size: stored probabilities, resized bilinearly, then argmax. At most a few batches are in
+    memory, whatever the size of the split. Who computed, and with what agreement, is left in
+    ``backend.json``.
 
     Args:
         run: A run whose config is a :class:`PredictConfig`.
@@ -53,25 +55,36 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     """
     config = run.config
     if not isinstance(config, PredictConfig):
-        raise SegcoreError(f"Expected a prediction run, received a run of kind {config.kind!r}: choose a prediction run.")
+        raise SegcoreError(
+            f"Expected a prediction run, received a run of kind {config.kind!r}: choose a "
+            "prediction run."
+        )
     samples = dataset.select(config.split)
     labels, label_map = read_labels(source)
     with Progress(run, message="Loading the network") as progress:
         reader = SampleReader(dataset, (1, 1), label_map, preprocessing=preprocessing_of(source))
         if reader.label_set.class_names != labels.class_names:
             raise SegcoreError(
-                f"Expected the {labels.num_classes} classes that the run {source.id!r} was trained on, received others in the data set "
+                f"Expected the {labels.num_classes} classes that the run {source.id!r} was "
+                "trained on, received others in the data set "
                 f"{dataset.name!r}: choose a data set with the same classes."
             )
         progress.log(f"Device: {describe(configure(config.device))}")
-        missing = [sample for sample in samples if not run.has_probabilities(config.split, sample.id)]
+        missing = [
+            sample for sample in samples if not run.has_probabilities(config.split, sample.id)
+        ]
         counts: dict[str, Counts | None] = {}
         work = _Work(run, config.split, reader, progress, counts, len(samples), config.options)
         if missing:
             most = len(missing) if work.plain else TILES_AT_ONCE
-            work.predict(Predictor(source.model_path, config.batch_size, config.options.backend, most), missing)
+            work.predict(
+                Predictor(source.model_path, config.batch_size, config.options.backend, most),
+                missing,
+            )
         work.count_stored([sample for sample in samples if sample.id not in counts])
-        found = [(sample.id, matrix) for sample in samples if (matrix := counts[sample.id]) is not None]
+        found = [
+            (sample.id, matrix) for sample in samples if (matrix := counts[sample.id]) is not None
+        ]
         if found:
             stacked = np.stack([matrix for _, matrix in found])
             run.write_counts(config.split, STAGE, [name for name, _ in found], stacked)
@@ -87,7 +100,10 @@ def preprocessing_of(source: RunFolder) -> str:
     """
     config = source.config
     if not isinstance(config, TrainConfig):
-        raise SegcoreError(f"Expected a training run, received {source.id!r} of kind {config.kind!r}: name what was trained.")
+        raise SegcoreError(
+            f"Expected a training run, received {source.id!r} of kind {config.kind!r}: "
+            "name what was trained."
+        )
     return config.model.preprocessing
 
 
@@ -99,7 +115,9 @@ def read_labels(source: RunFolder) -> tuple[LabelSet, LabelMap | None]:
     """
     data = source.read_json("labels")
     merge = data.get("label_map")
-    return LabelSet.from_json(data["label_set"]), None if merge is None else LabelMap.from_json(merge)
+    return LabelSet.from_json(data["label_set"]), None if merge is None else LabelMap.from_json(
+        merge
+    )
 
 
 class _Work:
@@ -142,7 +160,10 @@ class _Work:
                 if self.progress.stop_asked:
                     break
                 answers = self._ask(predictor, list(islice(images, len(batch))))
-                waiting.extend(pool.submit(self._store, sample, answer) for sample, answer in zip(batch, answers, strict=True))
+                waiting.extend(
+                    pool.submit(self._store, sample, answer)
+                    for sample, answer in zip(batch, answers, strict=True)
+                )
                 while len(waiting) > 2 * at_once:
                     waiting.popleft().result()
                 if batch[0] is samples[0]:
@@ -153,16 +174,25 @@ class _Work:
         if self.progress.stop_asked:
             raise Stopped
 
-    def _ask(self, predictor: Predictor, images: list[npt.NDArray[np.uint8]]) -> Iterable[npt.NDArray[np.float32]]:
+    def _ask(
+        self, predictor: Predictor, images: list[npt.NDArray[np.uint8]]
+    ) -> Iterable[npt.NDArray[np.float32]]:
         if self.plain:
             return predictor(np.stack(images))
-        return [look(image, predictor.size, predictor.num_classes, self.options, predictor.stream) for image in images]
+        return [
+            look(image, predictor.size, predictor.num_classes, self.options, predictor.stream)
+            for image in images
+        ]
 
     def _tell(self, predictor: Predictor) -> None:
         """Say and keep who computes, once the first images have decided it."""
         if predictor.chosen is not None:
-            self.progress.log(f"Computed by {predictor.chosen.describe()}, {predictor.batch_size} at a time")
-            self.run.write_json("backend", {**predictor.chosen.to_json(), "batch_size": predictor.batch_size})
+            self.progress.log(
+                f"Computed by {predictor.chosen.describe()}, {predictor.batch_size} at a time"
+            )
+            self.run.write_json(
+                "backend", {**predictor.chosen.to_json(), "batch_size": predictor.batch_size}
+            )
 
     def count_stored(self, samples: list[Sample]) -> None:
         """Count samples whose probabilities were stored before this process began."""
@@ -175,7 +205,9 @@ class _Work:
                 self._show()
 
     def _store(self, sample: Sample, probabilities: npt.NDArray[np.float32]) -> None:
-        self.run.write_probabilities(self.split, sample.id, probabilities, (sample.height, sample.width))
+        self.run.write_probabilities(
+            self.split, sample.id, probabilities, (sample.height, sample.width)
+        )
         self.counts[sample.id] = self._count(sample)
 
     def _count(self, sample: Sample) -> Counts | None:
@@ -183,13 +215,21 @@ class _Work:
         if sample.mask is None:
             return None
         probabilities, size = self.run.read_probabilities(self.split, sample.id)
-        predicted = resize_probabilities(probabilities, size).argmax(axis=-1).astype(self.reader.label_set.mask_dtype)
+        predicted = (
+            resize_probabilities(probabilities, size)
+            .argmax(axis=-1)
+            .astype(self.reader.label_set.mask_dtype)
+        )
         labels = self.reader.label_set
-        return count_confusion(self.reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index)
+        return count_confusion(
+            self.reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index
+        )
 
     def _show(self) -> None:
         done = len(self.counts)
-        self.progress.update(progress=done / self.total, message=f"Predicted {done} of {self.total} images")
+        self.progress.update(
+            progress=done / self.total, message=f"Predicted {done} of {self.total} images"
+        )
 
 
 def _in_batches(samples: list[Sample], size: int) -> Iterator[list[Sample]]:

@@ -22,8 +22,10 @@ class Predictor:
 
     Args:
         path: The saved network.
-        batch_size: Images a call, smaller calls are filled up with blank images; 0 finds it from the memory.
-        backend: A name in ``catalog.BACKENDS``; which one it came to is decided by the first call and is in ``chosen``.
+        batch_size: Images a call, smaller calls are filled up with blank images; 0 finds it from
+            the memory.
+        backend: A name in ``catalog.BACKENDS``; which one it came to is decided by the first call
+            and is in ``chosen``.
         most: Upper bound of the batch size.
 
     Attributes:
@@ -36,10 +38,18 @@ class Predictor:
         SegcoreError: There is no network, or it cannot be read.
     """
 
-    def __init__(self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096) -> None:
+    def __init__(
+        self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096
+    ) -> None:
         loaded = load_network(path)
-        self.model = in_float32(loaded) if backend == "openvino" else loaded  # it takes float32 alone, and rounds by itself
-        self._note = "" if self.model is loaded else f"trained in {half_precision(loaded)}, given to OpenVINO in float32"
+        self.model = (
+            in_float32(loaded) if backend == "openvino" else loaded
+        )  # it takes float32 alone, and rounds by itself
+        self._note = (
+            ""
+            if self.model is loaded
+            else f"trained in {half_precision(loaded)}, given to OpenVINO in float32"
+        )
         self.backend = backend
         self.batch_size = min(batch_size or find_batch_size(self.model), most)
         _, height, width, _ = self.model.input_shape
@@ -53,7 +63,8 @@ class Predictor:
         """Return probabilities (n, h, w, C) float32, rows sum to 1, of images (n, h, w, 3) uint8 RGB, any n.
 
         Raises:
-            SegcoreError: The backend that was asked for is not installed, or cannot take the network.
+            SegcoreError: The backend that was asked for is not installed, or cannot take the
+                network.
         """
         done: list[Probabilities] = []
         first = 0
@@ -73,14 +84,20 @@ class Predictor:
     def _answer(self, images: Images) -> Probabilities:
         count = len(images)
         if count < self.batch_size:
-            images = np.concatenate([images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)])
+            images = np.concatenate(
+                [images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)]
+            )
         if self.chosen is None:
             frozen, self._frozen = self._frozen or freeze(self.model, self.batch_size), None
-            chosen = choose(frozen, self.backend, images, count, half_precision(self.model) or "float32")
+            chosen = choose(
+                frozen, self.backend, images, count, half_precision(self.model) or "float32"
+            )
             self.chosen = replace(chosen, note="; ".join(filter(None, (chosen.note, self._note))))
             del frozen  # who answers keeps the graph that it needs
             found = self.chosen.answer(images)
-            give_back()  # what was tried and not taken, and what the first call needed, is a gigabyte or two for a large network
+            # what was tried and not taken, and what the first call needed, is a gigabyte or two for
+            # a large network
+            give_back()
             return found[:count]
         return self.chosen.answer(images)[:count]
 

@@ -36,7 +36,9 @@ def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
     """
     masked = [sample for sample in samples if sample.mask is not None]
     if not masked:
-        raise SegcoreError("Expected images with masks to score, found none in that split: choose another split.")
+        raise SegcoreError(
+            "Expected images with masks to score, found none in that split: choose another split."
+        )
     if not number or number >= len(masked):
         return masked
     return [masked[i] for i in np.linspace(0, len(masked) - 1, number).round().astype(int)]
@@ -56,12 +58,19 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
     """
     config = run.config
     if not isinstance(config, RobustnessConfig):
-        raise SegcoreError(f"Expected a robustness run, received a run of kind {config.kind!r}: choose a robustness run.")
+        raise SegcoreError(
+            f"Expected a robustness run, received a run of kind {config.kind!r}: choose a "
+            "robustness run."
+        )
     samples = choose_samples(dataset.select(config.split), config.images)
-    labels, label_map = (dataset.label_set, None) if submodel_rule(sources) else read_labels(sources[0])
+    labels, label_map = (
+        (dataset.label_set, None) if submodel_rule(sources) else read_labels(sources[0])
+    )
     steps = [("", 0), *((name, severity) for name in config.corruptions for severity in SEVERITIES)]
     ids = [sample.id for sample in samples]
-    with Progress(run, message="Loading the networks" if len(sources) > 1 else "Loading the network") as progress:
+    with Progress(
+        run, message="Loading the networks" if len(sources) > 1 else "Loading the network"
+    ) as progress:
         reader = SampleReader(dataset, (1, 1), label_map)
         progress.log(f"Device: {describe(configure(config.device))}")
         networks = [Predictor(source.model_path, 0, "auto", len(samples)) for source in sources]
@@ -72,23 +81,39 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
                 stage = stage_name(name, severity) if name else CLEAN
                 what = f"{name}, severity {severity}" if name else "Images as they are"
                 progress.update(progress=done / len(steps), message=what)
-                if stage in run.stages(config.split) and run.read_counts(config.split, stage)[0] == ids:
+                if (
+                    stage in run.stages(config.split)
+                    and run.read_counts(config.split, stage)[0] == ids
+                ):
                     continue
 
-                def load(position: int, name: str = name, severity: int = severity) -> list[npt.NDArray[np.uint8]]:
+                def load(
+                    position: int, name: str = name, severity: int = severity
+                ) -> list[npt.NDArray[np.uint8]]:
                     image = dataset.read_image(samples[position])
                     if name:
                         image = corrupt(image, name, severity, samples[position].id, config.seed)
                     prepared = {p: prepare(image, p) for p in set(preparations)}
-                    return [resize_image(prepared[p], network.size) for p, network in zip(preparations, networks, strict=True)]
+                    return [
+                        resize_image(prepared[p], network.size)
+                        for p, network in zip(preparations, networks, strict=True)
+                    ]
 
                 def count(sample: Sample, answers: tuple[npt.NDArray[np.float32], ...]) -> Counts:
                     probabilities = answers[0]
                     if len(sources) > 1:
-                        probabilities = combine_networks(answers, sources, config.rule, config.weights or None)
+                        probabilities = combine_networks(
+                            answers, sources, config.rule, config.weights or None
+                        )
                     size = (sample.height, sample.width)
-                    predicted = resize_probabilities(probabilities, size).argmax(axis=-1).astype(labels.mask_dtype)
-                    return count_confusion(reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index)
+                    predicted = (
+                        resize_probabilities(probabilities, size)
+                        .argmax(axis=-1)
+                        .astype(labels.mask_dtype)
+                    )
+                    return count_confusion(
+                        reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index
+                    )
 
                 counts: list[Counts] = []
                 with closing(load_ahead(load, 0, len(samples), together)) as images:
@@ -97,8 +122,18 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
                             raise Stopped
                         batch = list(islice(images, together))
                         seen = zip(networks, zip(*batch, strict=True), strict=True)
-                        answers = zip(*(network(np.stack(own)) for network, own in seen), strict=True)
-                        counts.extend(pool.map(count, samples[len(counts) : len(counts) + len(batch)], answers))
+                        answers = zip(
+                            *(network(np.stack(own)) for network, own in seen), strict=True
+                        )
+                        counts.extend(
+                            pool.map(
+                                count, samples[len(counts) : len(counts) + len(batch)], answers
+                            )
+                        )
                         progress.update(progress=(done + len(counts) / len(samples)) / len(steps))
                 run.write_counts(config.split, stage, ids, np.stack(counts))
-        progress.update(progress=1.0, seconds_left=0.0, message=f"{len(steps) - 1} corruptions of {len(samples)} images")
+        progress.update(
+            progress=1.0,
+            seconds_left=0.0,
+            message=f"{len(steps) - 1} corruptions of {len(samples)} images",
+        )

@@ -1,6 +1,7 @@
 """What the warm process does for the app: predict one image, write a network in another form.
 
-Networks stay loaded while they are asked for: the first answer waits for loading and tracing, the next ones do not.
+Networks stay loaded while they are asked for: the first answer waits for loading and tracing, the
+next ones do not.
 """
 
 import time
@@ -38,7 +39,8 @@ class Service:
         """Load and trace networks, so that the next answer comes at once.
 
         Args:
-            request: ``runs`` (folders of training runs), ``options`` (a mapping for ``PredictOptions``).
+            request: ``runs`` (folders of training runs), ``options`` (a mapping for
+                ``PredictOptions``).
 
         Returns:
             ``{"loaded": how many were not there yet, "seconds": ..., "sizes": [[h, w], ...]}``.
@@ -59,11 +61,13 @@ class Service:
         """Predict one image with one network or with several combined, and write the probabilities.
 
         Args:
-            request: ``runs``, ``options``, ``image`` (path), ``folder`` and ``id`` (where the probabilities go, as those of the
-                split :data:`SPLIT` of a run), and for several networks ``rule`` and ``weights``.
+            request: ``runs``, ``options``, ``image`` (path), ``folder`` and ``id`` (where the
+                probabilities go, as those of the split :data:`SPLIT` of a run), and for several
+                networks ``rule`` and ``weights``.
 
         Returns:
-            ``{"seconds": of the networks alone, "size": [h, w] of what was stored, "backend": sentence}``.
+            ``{"seconds": of the networks alone, "size": [h, w] of what was stored, "backend":
+            sentence}``.
 
         Raises:
             SegcoreError: A file cannot be read, or the memory does not suffice.
@@ -72,21 +76,37 @@ class Service:
         image = read_image(Path(request["image"]))
         networks = [self._network(run, options) for run in _runs(request)]
         for network in networks:
-            if network.chosen is None:  # who computes is decided by a first look, which is not counted
+            if (
+                network.chosen is None
+            ):  # who computes is decided by a first look, which is not counted
                 network(resize_image(image, network.size)[None])
         began = time.monotonic()
         prepared = (prepare(image, preprocessing_of(run)) for run in _runs(request))
-        answers = (look(i, n.size, n.num_classes, options, n.stream) for n, i in zip(networks, prepared, strict=True))
+        answers = (
+            look(i, n.size, n.num_classes, options, n.stream)
+            for n, i in zip(networks, prepared, strict=True)
+        )
         if len(networks) == 1:
             probabilities = next(answers)
         else:
             grid = networks[0].size if not options.tile else (image.shape[0], image.shape[1])
             on_grid = (a if a.shape[:2] == grid else resize_probabilities(a, grid) for a in answers)
-            probabilities = combine_networks(on_grid, _runs(request), str(request.get("rule") or "mean"), request.get("weights") or None)
+            probabilities = combine_networks(
+                on_grid,
+                _runs(request),
+                str(request.get("rule") or "mean"),
+                request.get("weights") or None,
+            )
         seconds = time.monotonic() - began
-        RunFolder(str(request["folder"])).write_probabilities(SPLIT, str(request["id"]), probabilities, (image.shape[0], image.shape[1]))
+        RunFolder(str(request["folder"])).write_probabilities(
+            SPLIT, str(request["id"]), probabilities, (image.shape[0], image.shape[1])
+        )
         said = sorted({n.chosen.title for n in networks if n.chosen})
-        return {"seconds": seconds, "size": list(probabilities.shape[:2]), "backend": " and ".join(said)}
+        return {
+            "seconds": seconds,
+            "size": list(probabilities.shape[:2]),
+            "backend": " and ".join(said),
+        }
 
     def export(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write a network in another form and hold it against the original; see :func:`segcore.training.export.export`."""
@@ -99,10 +119,14 @@ class Service:
             changed = path.stat().st_mtime_ns
         except OSError:
             changed = 0
-        plain = not options.tile and options.tta == "none"  # one image a call: a larger batch would be filled with blank ones
+        plain = (
+            not options.tile and options.tta == "none"
+        )  # one image a call: a larger batch would be filled with blank ones
         key = (str(path), changed, options.backend, plain)
         if key not in self._networks:
-            while len(self._networks) >= MOST_NETWORKS or (self._networks and psutil.virtual_memory().available < LEAST_FREE_BYTES):
+            while len(self._networks) >= MOST_NETWORKS or (
+                self._networks and psutil.virtual_memory().available < LEAST_FREE_BYTES
+            ):
                 self._networks.popitem(last=False)
             self._networks[key] = Predictor(path, 0, options.backend, most=1 if plain else 4096)
         self._networks.move_to_end(key)

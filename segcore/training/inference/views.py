@@ -22,11 +22,14 @@ BYTES_A_VALUE = 24
 """What one probability takes while an image is put together and packed: float32 sums, a view, and the coder's arrays."""
 
 
-def look(image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream) -> Probabilities:
+def look(
+    image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream
+) -> Probabilities:
     """Return the probabilities of one image.
 
-    Whole, the image is resized to the network's size; in tiles it stays as it is. Each view of the test-time augmentation is a
-    turned, mirrored or scaled copy of that, which is itself cut into tiles where it is larger than the network's input.
+    Whole, the image is resized to the network's size; in tiles it stays as it is. Each view of the
+    test-time augmentation is a turned, mirrored or scaled copy of that, which is itself cut into
+    tiles where it is larger than the network's input.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size.
@@ -51,11 +54,20 @@ def look(image: Image, size: tuple[int, int], num_classes: int, options: Predict
             return seen
         total = seen if total is None else np.add(total, seen, out=total)
     if total is None:
-        raise SegcoreError("Expected at least one view, received none: choose another test-time augmentation.")
+        raise SegcoreError(
+            "Expected at least one view, received none: choose another test-time augmentation."
+        )
     return normalise(total)
 
 
-def _see(image: Image, view: View, grid: tuple[int, int], size: tuple[int, int], overlap: float, stream: Stream) -> Probabilities:
+def _see(
+    image: Image,
+    view: View,
+    grid: tuple[int, int],
+    size: tuple[int, int],
+    overlap: float,
+    stream: Stream,
+) -> Probabilities:
     turned = view.grid(grid)
     work = resize_image(view.apply(image), view.scaled(turned))
     answer = through_tiles(work, size, overlap, stream)
@@ -74,6 +86,7 @@ def check_memory(grid: tuple[int, int], num_classes: int) -> None:
     free = psutil.virtual_memory().available
     if needed > 0.8 * free:
         raise SegcoreError(
-            f"Expected an image whose tiles fit into memory, received {grid[0]} x {grid[1]} with {num_classes} classes, which need "
+            f"Expected an image whose tiles fit into memory, received {grid[0]} x "
+            f"{grid[1]} with {num_classes} classes, which need "
             f"{needed / 1e9:.1f} of {free / 1e9:.1f} GB: predict it whole, or cut it into parts."
         )

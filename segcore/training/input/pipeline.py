@@ -4,7 +4,8 @@ A plain generator over a thread pool rather than ``tf.data``: decoding and resiz
 interpreter's lock, nothing is traced, a resumed run starts in the middle of an epoch at no cost,
 and every array is the same on every machine.
 
-One training pair as a draw of chance sees it: cut at the sample's own resolution, moved, recoloured, mixed.
+One training pair as a draw of chance sees it: cut at the sample's own resolution, moved,
+recoloured, mixed.
 """
 
 import os
@@ -23,7 +24,14 @@ from segcore.data.augmentation.transforms import draw
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
-from segcore.training.input.reader import Image, Mask, SampleReader, cache_budget, resize_image, resize_mask
+from segcore.training.input.reader import (
+    Image,
+    Mask,
+    SampleReader,
+    cache_budget,
+    resize_image,
+    resize_mask,
+)
 
 __all__ = [
     "Batch",
@@ -49,10 +57,11 @@ class Batch:
     """Arrays of one step, always of the full batch size so that the network's graph is built once.
 
     Attributes:
-        images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of several machines each
-            holds an equal slice of the B.
+        images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of
+            several machines each holds an equal slice of the B.
         masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise.
-        count: How many of the B are samples of their own; the rest are repeats (training) or blank and ignored.
+        count: How many of the B are samples of their own; the rest are repeats (training) or blank
+            and ignored.
     """
 
     images: Image
@@ -80,14 +89,16 @@ def training_batches(
 
     Args:
         reader: Reads and keeps samples.
-        samples: What to learn from; a sample may stand there several times, and is augmented anew each time.
+        samples: What to learn from; a sample may stand there several times, and is augmented anew
+            each time.
         batch_size: B.
         seed: Seed of the run.
         epoch: Which epoch, from 0.
         augmentation: A name in ``catalog.AUGMENTATIONS``.
         cut_mix: Share of the images that get a rectangle of another.
         start: First batch to yield.
-        part: Which of ``parts`` equal slices of each batch to load, from 0; the others are some other machine's.
+        part: Which of ``parts`` equal slices of each batch to load, from 0; the others are some
+            other machine's.
         parts: How many slices there are; they divide the batch size.
 
     Raises:
@@ -106,7 +117,9 @@ def training_batches(
     with closing(load_ahead(lambda i: load(places(i)), start * mine, steps * mine, mine)) as pairs:
         for step in range(start, steps):
             images, masks = zip(*islice(pairs, mine), strict=True)
-            yield Batch(np.stack(images), np.stack(masks), min(batch_size, len(order) - step * batch_size))
+            yield Batch(
+                np.stack(images), np.stack(masks), min(batch_size, len(order) - step * batch_size)
+            )
 
 
 def ordered_batches(
@@ -125,7 +138,10 @@ def ordered_batches(
         SegcoreError: A file is gone or damaged.
     """
     labels = reader.label_set
-    blank = np.zeros((*reader.size, 3), np.uint8), np.full(reader.size, labels.ignore_index, labels.mask_dtype)
+    blank = (
+        np.zeros((*reader.size, 3), np.uint8),
+        np.full(reader.size, labels.ignore_index, labels.mask_dtype),
+    )
 
     def load(position: int) -> tuple[Image, Mask]:
         return reader.read(samples[position]) if position < len(samples) else blank
@@ -135,7 +151,9 @@ def ordered_batches(
     with closing(load_ahead(lambda i: load(places(i)), 0, steps * mine, mine)) as pairs:
         for step in range(steps):
             images, masks = zip(*islice(pairs, mine), strict=True)
-            yield Batch(np.stack(images), np.stack(masks), min(batch_size, len(samples) - step * batch_size))
+            yield Batch(
+                np.stack(images), np.stack(masks), min(batch_size, len(samples) - step * batch_size)
+            )
 
 
 def _places(batch_size: int, part: int, parts: int) -> Callable[[int], int]:
@@ -144,7 +162,9 @@ def _places(batch_size: int, part: int, parts: int) -> Callable[[int], int]:
     return lambda i: i // mine * batch_size + part * mine + i % mine
 
 
-def load_ahead(load: Callable[[int], Item], first: int, end: int, batch_size: int) -> Generator[Item, None, None]:
+def load_ahead(
+    load: Callable[[int], Item], first: int, end: int, batch_size: int
+) -> Generator[Item, None, None]:
     """Yield ``load(first)`` to ``load(end - 1)`` in order, loaded by threads a few batches ahead.
 
     Args:
@@ -162,7 +182,10 @@ def load_ahead(load: Callable[[int], Item], first: int, end: int, batch_size: in
     try:
         while True:
             wanted = (PREFETCHED_BATCHES + 1) * batch_size - len(ahead)
-            ahead.extend(pool.submit(load, position) for _, position in zip(range(wanted), positions, strict=False))
+            ahead.extend(
+                pool.submit(load, position)
+                for _, position in zip(range(wanted), positions, strict=False)
+            )
             if not ahead:
                 return
             yield ahead.popleft().result()
@@ -178,7 +201,10 @@ def with_masks(dataset: Dataset, split: str) -> list[Sample]:
     """
     samples = [sample for sample in dataset.select(split) if sample.mask is not None]
     if not samples:
-        raise SegcoreError(f"Expected masks in the split {split!r} of {dataset.name}, found none: choose a split with masks, or add them.")
+        raise SegcoreError(
+            f"Expected masks in the split {split!r} of {dataset.name}, found none: choose "
+            "a split with masks, or add them."
+        )
     return samples
 
 
@@ -198,13 +224,21 @@ def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample
         return samples
     balance = BalancePlan.from_json(dataset.load_plan(plan))
     if balance.split not in ("", split):
-        raise SegcoreError(f"Expected a balance plan for the split {split!r}, received one for {balance.split!r}: make one for this split.")
+        raise SegcoreError(
+            f"Expected a balance plan for the split {split!r}, received one for "
+            f"{balance.split!r}: make one for this split."
+        )
     by_id = {sample.id: sample for sample in samples}
     return [by_id[name] for name in balance.expand(list(by_id))]
 
 
 def augmented(
-    reader: SampleReader, samples: Sequence[Sample], index: int, augmentation: str, rng: np.random.Generator, cut_mix: float = 0.0
+    reader: SampleReader,
+    samples: Sequence[Sample],
+    index: int,
+    augmentation: str,
+    rng: np.random.Generator,
+    cut_mix: float = 0.0,
 ) -> tuple[Image, Mask]:
     """Return one sample, augmented, and with the given chance a rectangle of another one in it.
 
@@ -229,11 +263,14 @@ def augmented(
     return first
 
 
-def _drawn(reader: SampleReader, sample: Sample, augmentation: str, rng: np.random.Generator) -> tuple[Image, Mask]:
+def _drawn(
+    reader: SampleReader, sample: Sample, augmentation: str, rng: np.random.Generator
+) -> tuple[Image, Mask]:
     """Draw an augmentation and apply it.
 
-    A window is cut out of the sample as it lies on disk where that is finer than the network's size: cut out of the resized
-    one it would have to be enlarged again, and a rare thing of a few pixels would be a blur.
+    A window is cut out of the sample as it lies on disk where that is finer than the network's
+    size: cut out of the resized one it would have to be enlarged again, and a rare thing of a few
+    pixels would be a blur.
     """
     ignore = reader.label_set.ignore_index
     drawn = draw(augmentation, rng, reader.size)
@@ -241,6 +278,9 @@ def _drawn(reader: SampleReader, sample: Sample, augmentation: str, rng: np.rand
         image, mask = reader.read_image(sample), reader.read_mask(sample)
         window = drawn.window(mask, ignore)
         if window is not None:
-            pair = resize_image(window.cut(image), reader.size), resize_mask(window.cut(mask), reader.size)
+            pair = (
+                resize_image(window.cut(image), reader.size),
+                resize_mask(window.cut(mask), reader.size),
+            )
             return drawn.without_crop().apply(*pair, ignore)
     return drawn.apply(*reader.read(sample), ignore)

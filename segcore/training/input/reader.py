@@ -43,13 +43,18 @@ class SampleReader:
         self.preprocessing = preprocessing
         self.size = size
         self.label_map = label_map
-        self.label_set: LabelSet = dataset.label_set if label_map is None else label_map.merge_label_set(dataset.label_set)
+        self.label_set: LabelSet = (
+            dataset.label_set if label_map is None else label_map.merge_label_set(dataset.label_set)
+        )
         self._room = cache_budget() if cache_bytes is None else cache_bytes
         self._kept: dict[str, tuple[Image, Mask]] = {}
 
     def labels(self) -> dict[str, Any]:
         """Return the classes and the merge that made them, ready for JSON; what a network answers with is kept beside it."""
-        return {"label_set": self.label_set.to_json(), "label_map": None if self.label_map is None else self.label_map.to_json()}
+        return {
+            "label_set": self.label_set.to_json(),
+            "label_map": None if self.label_map is None else self.label_map.to_json(),
+        }
 
     def read(self, sample: Sample) -> tuple[Image, Mask]:
         """Return (image (h, w, 3) uint8, mask (h, w) indices) at the reader's size; not to be written to.
@@ -60,7 +65,10 @@ class SampleReader:
         kept = self._kept.get(sample.id)
         if kept is not None:
             return kept
-        pair = (resize_image(self.read_image(sample), self.size), resize_mask(self.read_mask(sample), self.size))
+        pair = (
+            resize_image(self.read_image(sample), self.size),
+            resize_mask(self.read_mask(sample), self.size),
+        )
         needed = pair[0].nbytes + pair[1].nbytes
         if needed <= self._room:
             self._room -= needed
@@ -82,7 +90,9 @@ class SampleReader:
             SegcoreError: The sample has none, or it is damaged.
         """
         mask = self.dataset.read_mask(sample)
-        return mask if self.label_map is None else self.label_map.apply(mask, self.dataset.label_set)
+        return (
+            mask if self.label_map is None else self.label_map.apply(mask, self.dataset.label_set)
+        )
 
 
 def cache_budget() -> int:
@@ -101,11 +111,16 @@ def resize_image(image: Image, size: tuple[int, int]) -> Image:
         (h, w, 3) uint8.
     """
     height, width = size
-    shrunk = (min(width, image.shape[1]), min(height, image.shape[0]))  # OpenCV says (width, height)
+    shrunk = (
+        min(width, image.shape[1]),
+        min(height, image.shape[0]),
+    )  # OpenCV says (width, height)
     if shrunk != (image.shape[1], image.shape[0]):
         image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     if image.shape[:2] != size:
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(
+            np.uint8, copy=False
+        )
     return image
 
 
@@ -121,5 +136,7 @@ def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     """
     if mask.shape == tuple(size):
         return mask
-    rows, columns = ((2 * np.arange(n) + 1) * old // (2 * n) for n, old in zip(size, mask.shape, strict=True))
+    rows, columns = (
+        (2 * np.arange(n) + 1) * old // (2 * n) for n, old in zip(size, mask.shape, strict=True)
+    )
     return np.ascontiguousarray(mask[rows][:, columns])

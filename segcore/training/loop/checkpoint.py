@@ -80,7 +80,8 @@ def diverged(state: TrainState, steps: int) -> str:
     """
     where = f"after epoch {state.epoch}" if state.epoch else "from the beginning"
     return (
-        f"in epoch {state.epoch + 1}, step {state.scores.batches + 1} of {steps}: lower the learning rate (resuming can halve it, it "
+        f"in epoch {state.epoch + 1}, step {state.scores.batches + 1} of {steps}: lower "
+        "the learning rate (resuming can halve it, it "
         f"goes on {where}), warm up, clip the gradient norm, or use float32."
     )
 
@@ -95,7 +96,10 @@ def learning_rate_factor(run: RunFolder) -> float:
         return 1.0
     factor = run.read_json("resume").get("learning_rate_factor")
     if not isinstance(factor, (int, float)) or not 0 < factor <= 1:
-        raise SegcoreError(f"Expected a learning_rate_factor above 0 and up to 1 in resume.json, received {factor!r}: correct it.")
+        raise SegcoreError(
+            "Expected a learning_rate_factor above 0 and up to 1 in resume.json, received "
+            f"{factor!r}: correct it."
+        )
     return float(factor)
 
 
@@ -111,10 +115,21 @@ def save_checkpoint(folder: Path, state: TrainState, variables: Sequence[Any]) -
         SegcoreError: It cannot be written.
     """
     plain = {name: getattr(state, name) for name in _PLAIN}
-    meta = {"version": VERSION, "state": plain, "loss_sum": state.scores.loss_sum, "batches": state.scores.batches}
+    meta = {
+        "version": VERSION,
+        "state": plain,
+        "loss_sum": state.scores.loss_sum,
+        "batches": state.scores.batches,
+    }
     arrays = {f"variable_{i:05d}": v.numpy() for i, v in enumerate(variables)}
     with replacing(folder / "last.npz") as path:
-        np.savez(path, allow_pickle=False, meta=np.array(json.dumps(meta)), confusion=state.scores.confusion, **arrays)
+        np.savez(
+            path,
+            allow_pickle=False,
+            meta=np.array(json.dumps(meta)),
+            confusion=state.scores.confusion,
+            **arrays,
+        )
 
 
 def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None:
@@ -137,10 +152,14 @@ def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None
         with np.load(file, allow_pickle=False) as arrays:
             meta = json.loads(str(arrays["meta"]))
             if meta["version"] != VERSION:
-                raise SegcoreError(f"Expected a checkpoint of version {VERSION}, received {meta['version']}: start the run anew.")
+                raise SegcoreError(
+                    f"Expected a checkpoint of version {VERSION}, received "
+                    f"{meta['version']}: start the run anew."
+                )
             if len(arrays.files) != len(variables) + 2:
                 raise SegcoreError(
-                    f"Expected a checkpoint with {len(variables)} variables, received {len(arrays.files) - 2}: the network was built in "
+                    f"Expected a checkpoint with {len(variables)} variables, received "
+                    f"{len(arrays.files) - 2}: the network was built in "
                     "another way then; start the run anew."
                 )
             for i, variable in enumerate(variables):
@@ -151,4 +170,6 @@ def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None
             state.scores.confusion = arrays["confusion"].astype(np.int64)
             return state
     except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise SegcoreError(f"The checkpoint {file} is damaged ({error}): start the run anew.") from error
+        raise SegcoreError(
+            f"The checkpoint {file} is damaged ({error}): start the run anew."
+        ) from error

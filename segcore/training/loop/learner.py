@@ -30,7 +30,8 @@ class Learner:
     Args:
         model: Images (B, H, W, 3) float32 0..255 to logits (B, H, W, C).
         loss: Of masks and logits.
-        optimizer: Will be built for the model's trainable variables, those of the encoder among them.
+        optimizer: Will be built for the model's trainable variables, those of the encoder among
+            them.
         strategy: Under whose scope the others were made.
         jit: Whether XLA compiles the steps.
 
@@ -53,7 +54,9 @@ class Learner:
         self.strategy = strategy
         self.variables = list(model.trainable_variables)
         self.frozen = False
-        self._encoder = [layer for layer in model.layers if is_encoder_layer(layer) and layer.trainable]
+        self._encoder = [
+            layer for layer in model.layers if is_encoder_layer(layer) and layer.trainable
+        ]
         self._jit = jit
         with strategy.scope():
             optimizer.build(self.variables)
@@ -63,7 +66,9 @@ class Learner:
     def _trace(self) -> None:
         """Forget the graphs of the steps: the next call of each builds it anew."""
         self._train = tf.function(self._train_all, autograph=False, jit_compile=self._jit or None)
-        self._validate = tf.function(self._validate_all, autograph=False, jit_compile=self._jit or None)
+        self._validate = tf.function(
+            self._validate_all, autograph=False, jit_compile=self._jit or None
+        )
         self._observe = tf.function(self._observe_all, autograph=False)
 
     def freeze(self, frozen: bool) -> bool:
@@ -117,7 +122,9 @@ class Learner:
         return isinstance(self.strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
     def _vote_all(self, flag: Any) -> Any:
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, self.strategy.run(tf.identity, args=(flag,)), axis=None)
+        return self.strategy.reduce(
+            tf.distribute.ReduceOp.SUM, self.strategy.run(tf.identity, args=(flag,)), axis=None
+        )
 
     def _train_all(self, images: Any, masks: Any) -> Outcome:
         return self._merge(self.strategy.run(self._train_one, args=(images, masks)))
@@ -135,7 +142,9 @@ class Learner:
             share = tf.add_n([loss, *self.model.losses]) / self.strategy.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(share)
         variables = self.model.trainable_variables
-        self.optimizer.apply_gradients(list(zip(tape.gradient(scaled, variables), variables, strict=True)))
+        self.optimizer.apply_gradients(
+            list(zip(tape.gradient(scaled, variables), variables, strict=True))
+        )
         return loss, self._count(masks, logits)
 
     def _validate_one(self, images: Any, masks: Any) -> Outcome:
@@ -151,7 +160,9 @@ class Learner:
     def _merge(self, outcome: Outcome) -> Outcome:
         loss, confusion = outcome
         mean, total = tf.distribute.ReduceOp.MEAN, tf.distribute.ReduceOp.SUM
-        return self.strategy.reduce(mean, loss, axis=None), self.strategy.reduce(total, confusion, axis=None)
+        return self.strategy.reduce(mean, loss, axis=None), self.strategy.reduce(
+            total, confusion, axis=None
+        )
 
     def _shard(self, array: npt.NDArray[Any]) -> Any:
         """Put this process's slice of a batch on its devices, an equal part on each."""
@@ -166,7 +177,11 @@ class Learner:
     @property
     def parts(self) -> int:
         """How many processes train this network together; each feeds that part of every batch."""
-        return int(self.strategy.cluster_resolver.cluster_spec().num_tasks("worker")) if self._several_processes else 1
+        return (
+            int(self.strategy.cluster_resolver.cluster_spec().num_tasks("worker"))
+            if self._several_processes
+            else 1
+        )
 
 
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
@@ -178,4 +193,7 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         near = batch_size // replicas * replicas or replicas
-        raise SegcoreError(f"Expected a batch size that divides by {replicas} devices, received {batch_size}: take {near}.")
+        raise SegcoreError(
+            f"Expected a batch size that divides by {replicas} devices, received "
+            f"{batch_size}: take {near}."
+        )

@@ -30,19 +30,29 @@ class Evolution:
         samples: The samples of that split.
     """
 
-    def __init__(self, run: RunFolder, reader: SampleReader, split: str, samples: list[Sample]) -> None:
+    def __init__(
+        self, run: RunFolder, reader: SampleReader, split: str, samples: list[Sample]
+    ) -> None:
         self._run = run
         self._reader = reader
         self._split = split
         self._samples = spread(samples)
         if self._samples:
-            run.write_json("evolution", {"split": split, "samples": [s.id for s in self._samples], "size": list(reader.size)})
+            run.write_json(
+                "evolution",
+                {
+                    "split": split,
+                    "samples": [s.id for s in self._samples],
+                    "size": list(reader.size),
+                },
+            )
 
     def keep(self, model: keras.Model, epoch: int) -> None:
         """Store what the network says of the samples after an epoch, counted from 1.
 
-        The model is called as it is, without a graph of its own, which would take longer to build than all its uses. Where the
-        masks cannot be written none are kept from then on: no training ends over them.
+        The model is called as it is, without a graph of its own, which would take longer to build
+        than all its uses. Where the masks cannot be written none are kept from then on: no training
+        ends over them.
         """
         if not keeps_epoch(epoch):
             return
@@ -55,5 +65,7 @@ class Evolution:
         for sample in self._samples:
             image = self._reader.read(sample)[0]
             logits = model(tf.constant(image[None], tf.float32), training=False)
-            mask: npt.NDArray[np.integer] = tf.argmax(logits[0], axis=-1).numpy().astype(self._reader.label_set.mask_dtype)
+            mask: npt.NDArray[np.integer] = (
+                tf.argmax(logits[0], axis=-1).numpy().astype(self._reader.label_set.mask_dtype)
+            )
             self._run.write_mask(self._split, stage, sample.id, mask)

@@ -26,8 +26,12 @@ def batch_confusion(labels: Any, logits: Any, num_classes: int, ignore_index: in
     valid = (labels >= 0) & (labels < num_classes) & (labels != ignore_index)
     cells = num_classes * num_classes
     codes = tf.where(valid, labels * num_classes + predicted, cells)
-    nothing = tf.zeros([0], tf.int32)  # weights: none; XLA wants the size as a constant, which tf.math.bincount does not give it
-    counts = tf.raw_ops.DenseBincount(input=tf.reshape(codes, [-1]), size=tf.constant(cells + 1), weights=nothing)
+    nothing = tf.zeros(
+        [0], tf.int32
+    )  # weights: none; XLA wants the size as a constant, which tf.math.bincount does not give it
+    counts = tf.raw_ops.DenseBincount(
+        input=tf.reshape(codes, [-1]), size=tf.constant(cells + 1), weights=nothing
+    )
     return tf.reshape(counts[:cells], [num_classes, num_classes])
 
 

@@ -1,7 +1,8 @@
 """Batch normalisation in training: how fast its means follow, how they are taken anew, and how devices share them.
 
-A running mean forgets its start as ``momentum ** steps``. Where a network was made for a hundred thousand steps (Keras gives
-MobileNetV2 .999) and is trained for a few hundred, evaluation still uses the start and is at chance while the training loss falls.
+A running mean forgets its start as ``momentum ** steps``. Where a network was made for a hundred
+thousand steps (Keras gives MobileNetV2 .999) and is trained for a few hundred, evaluation still
+uses the start and is at chance while the training loss falls.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,8 +25,9 @@ USUAL_STEPS = 44
 def fitting_momentum(steps_per_epoch: int, epochs: int) -> float:
     """Return the momentum with which running means keep a hundredth of their start after an epoch.
 
-    ``momentum = .01 ** (1 / n)`` within .5 and .99. n is the steps of an epoch; where these are fewer than 44 (for which the
-    answer is .9) it is 44, so that means are not taken over too few images, but at most a third of the whole run.
+    ``momentum = .01 ** (1 / n)`` within .5 and .99. n is the steps of an epoch; where these are
+    fewer than 44 (for which the answer is .9) it is 44, so that means are not taken over too few
+    images, but at most a third of the whole run.
     """
     steps = max(steps_per_epoch, min(USUAL_STEPS, steps_per_epoch * epochs / 3))
     return float(min(SLOWEST, max(FASTEST, REMAINDER ** (1 / steps))))
@@ -70,7 +72,8 @@ class Moments:
     mean = E[m_b], variance = E[v_b + m_b^2] - mean^2 over batches b with mean m_b and variance v_b.
 
     Args:
-        layers: Batch normalisations that each step leaves the moments of its batch in (see :func:`last_batch_only`).
+        layers: Batch normalisations that each step leaves the moments of its batch in (see
+            :func:`last_batch_only`).
     """
 
     def __init__(self, layers: Iterable[Any]) -> None:
@@ -84,7 +87,11 @@ class Moments:
         for layer in self._layers:
             mean = np.asarray(layer.moving_mean.numpy(), np.float64)
             new.append((mean, np.asarray(layer.moving_variance.numpy(), np.float64) + mean**2))
-        self._sums = [(a + c, b + d) for (a, b), (c, d) in zip(self._sums, new, strict=True)] if self._batches else new
+        self._sums = (
+            [(a + c, b + d) for (a, b), (c, d) in zip(self._sums, new, strict=True)]
+            if self._batches
+            else new
+        )
         self._batches += 1
 
     def assign(self) -> None:
@@ -92,4 +99,6 @@ class Moments:
         for layer, (first, second) in zip(self._layers, self._sums, strict=False):
             mean = first / self._batches
             layer.moving_mean.assign(mean.astype(np.float32))
-            layer.moving_variance.assign(np.maximum(second / self._batches - mean**2, 0).astype(np.float32))
+            layer.moving_variance.assign(
+                np.maximum(second / self._batches - mean**2, 0).astype(np.float32)
+            )

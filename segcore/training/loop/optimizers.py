@@ -20,10 +20,16 @@ class FusedAdam(keras.optimizers.Adam):
     time to the first step, and each update reads its variable once.
     """
 
-    def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
         step = tf.cast(self.iterations + 1, tf.float32)
-        factor = tf.sqrt(1.0 - tf.pow(float(self.beta_2), step)) / (1.0 - tf.pow(float(self.beta_1), step))
-        super()._backend_update_step(grads, trainable_variables, tf.cast(learning_rate, tf.float32) * factor)
+        factor = tf.sqrt(1.0 - tf.pow(float(self.beta_2), step)) / (
+            1.0 - tf.pow(float(self.beta_1), step)
+        )
+        super()._backend_update_step(
+            grads, trainable_variables, tf.cast(learning_rate, tf.float32) * factor
+        )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable; ``learning_rate`` is a, which :meth:`_backend_update_step` worked out."""
@@ -97,8 +103,9 @@ def build_optimizer(recipe: RecipeConfig) -> keras.optimizers.Optimizer:
 def restart(optimizer: keras.optimizers.Optimizer) -> None:
     """Make an optimizer forget: no moments, no steps done; its learning rate and the scale of its loss stay.
 
-    Called when variables join that had no gradients before. With the steps of the others on its clock, Adam would take their
-    empty moments for settled ones: its first update of them would be sqrt((1 - b1)^2 / (1 - b2)), three times, too long.
+    Called when variables join that had no gradients before. With the steps of the others on its
+    clock, Adam would take their empty moments for settled ones: its first update of them would be
+    sqrt((1 - b1)^2 / (1 - b2)), three times, too long.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     for variable in inner.variables:
@@ -107,10 +114,13 @@ def restart(optimizer: keras.optimizers.Optimizer) -> None:
 
 
 @contextmanager
-def averaged_weights(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> Iterator[None]:
+def averaged_weights(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> Iterator[None]:
     """Give the variables their running average while the block runs, if the optimizer keeps one.
 
-    Polyak, Juditsky: Acceleration of stochastic approximation by averaging, SIAM J. Control Optim. 1992.
+    Polyak, Juditsky: Acceleration of stochastic approximation by averaging, SIAM J. Control Optim.
+    1992.
 
     Args:
         optimizer: Built, from :func:`build_optimizer`.

@@ -52,7 +52,12 @@ class Progress:
             self._handler = signal.signal(signal.SIGTERM, self._on_signal)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Write for the last time; give SIGTERM back."""
         self._ended.set()
         self._thread.join()
@@ -138,6 +143,10 @@ class Pace:
 
 def tell(record: dict[str, Any], epochs: int) -> str:
     """Return a finished epoch's record as a line for the log."""
-    shown = [f"{k} {record[k]:.4f}" for k in ("loss", "mean_iou", "val_loss", "val_mean_iou") if k in record]
+    shown = [
+        f"{k} {record[k]:.4f}"
+        for k in ("loss", "mean_iou", "val_loss", "val_mean_iou")
+        if k in record
+    ]
     speed = f"{record['seconds']:.1f} s, {record['images_per_second']:.2f} images/s"
     return f"Epoch {record['epoch']} of {epochs}: {', '.join(shown)}; {speed}"

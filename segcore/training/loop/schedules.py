@@ -78,7 +78,8 @@ def learning_rate(recipe: RecipeConfig, epoch: float) -> float:
 def plateau_factor(recipe: RecipeConfig, epochs_since_best: int, factor: float) -> float:
     """Return the factor that the plateau schedule puts on the learning rate after an epoch.
 
-    It is halved whenever another third of the patience (at least two epochs) has gone without a better score.
+    It is halved whenever another third of the patience (at least two epochs) has gone without a
+    better score.
 
     Args:
         recipe: Says the schedule and the patience.

@@ -16,9 +16,21 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
 from segcore.runs.folder.run_folder import RunFolder, replacing
-from segcore.training.input.pipeline import Batch, ordered_batches, planned_samples, training_batches, with_masks
+from segcore.training.input.pipeline import (
+    Batch,
+    ordered_batches,
+    planned_samples,
+    training_batches,
+    with_masks,
+)
 from segcore.training.input.reader import SampleReader
-from segcore.training.loop.checkpoint import TrainState, diverged, learning_rate_factor, load_checkpoint, save_checkpoint
+from segcore.training.loop.checkpoint import (
+    TrainState,
+    diverged,
+    learning_rate_factor,
+    load_checkpoint,
+    save_checkpoint,
+)
 from segcore.training.loop.learner import Learner, Outcome, check_batch_size
 from segcore.training.loop.mask_history import Evolution
 from segcore.training.loop.metrics import EpochScores
@@ -36,7 +48,8 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
 
     Writes one line an epoch to the history (``epoch, loss, mean_iou, val_loss, val_mean_iou,
     learning_rate, seconds, images_per_second, class_iou``), a checkpoint after it, and the network
-    of the best epoch. The same config and seed give the same data in the same order, interrupted or not.
+    of the best epoch. The same config and seed give the same data in the same order, interrupted or
+    not.
 
     Args:
         run: A run whose config is a :class:`TrainConfig`.
@@ -49,7 +62,10 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
     """
     config = run.config
     if not isinstance(config, TrainConfig):
-        raise SegcoreError(f"Expected a training run, received a run of kind {config.kind!r}: choose a training run.")
+        raise SegcoreError(
+            f"Expected a training run, received a run of kind {config.kind!r}: choose a "
+            "training run."
+        )
     fields = {"epochs": config.recipe.epochs, "message": "Preparing", "diverged": False}
     with Progress(run, silent=task > 0, **fields) as progress, together(config.hosts):
         Training(run, config, dataset, progress, task).go()
@@ -58,25 +74,39 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
 class Training:
     """One call of :func:`train`: the parts that its epochs share."""
 
-    def __init__(self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress, task: int) -> None:
+    def __init__(
+        self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress, task: int
+    ) -> None:
         self.run = run
         self.task = task
         self.config = config
         self.recipe = config.recipe
         self.progress = progress
         if config.hosts:
-            progress.say(f"Waiting for {len(config.hosts)} machines; on number N run: {joining(run.folder)}")
-        strategy = configure(config.device, self.recipe.precision, config.deterministic, config.hosts, task)
+            progress.say(
+                f"Waiting for {len(config.hosts)} machines; on number N run: {joining(run.folder)}"
+            )
+        strategy = configure(
+            config.device, self.recipe.precision, config.deterministic, config.hosts, task
+        )
         rewrite_graphs(on_gpu())
         progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
-        self.reader = SampleReader(dataset, config.size, label_map, preprocessing=config.model.preprocessing)
+        self.reader = SampleReader(
+            dataset, config.size, label_map, preprocessing=config.model.preprocessing
+        )
         self.samples = planned_samples(dataset, config.train_split, config.balance_plan)
         if config.balance_plan:
-            progress.log(f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch")
-        self.validation: list[Sample] = with_masks(dataset, config.validation_split) if config.validation_split else []
-        self.evolution = Evolution(run, self.reader, config.validation_split, self.validation if task == 0 else [])
+            progress.log(
+                f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch"
+            )
+        self.validation: list[Sample] = (
+            with_masks(dataset, config.validation_split) if config.validation_split else []
+        )
+        self.evolution = Evolution(
+            run, self.reader, config.validation_split, self.validation if task == 0 else []
+        )
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
         if task == 0:
             run.write_json("labels", self.reader.labels())
@@ -85,12 +115,16 @@ class Training:
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():
             model = build_model(config.model, self.reader.label_set.num_classes, config.size)
-            self.learner = Learner(model, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit)
+            self.learner = Learner(
+                model, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
+            )
         fit_momentum(model, self.steps, self.recipe.epochs)
         if strategy.num_replicas_in_sync > 1:
             synchronise(model)
         self._traced: set[str] = set()
-        self._pace = Pace(self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size))
+        self._pace = Pace(
+            self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
+        )
         self.state = self._resume(dataset.fingerprint)
 
     def _build_loss(self) -> Any:
@@ -98,7 +132,9 @@ class Training:
         if self.recipe.class_weights != "none":
             self.progress.say("Counting classes")
             masks = (self.reader.read_mask(sample) for sample in self.samples)
-            weights = class_weights(self.recipe.class_weights, count_classes(masks, labels.num_classes))
+            weights = class_weights(
+                self.recipe.class_weights, count_classes(masks, labels.num_classes)
+            )
         return build_loss(self.recipe.loss, labels.num_classes, labels.ignore_index, weights)
 
     @property
@@ -110,7 +146,10 @@ class Training:
         if state is None:
             return TrainState(self.reader.label_set.num_classes, fingerprint)
         if state.fingerprint != fingerprint:
-            raise SegcoreError("Expected the data set that the run began with, found a changed one: start a new run.")
+            raise SegcoreError(
+                "Expected the data set that the run began with, found a changed one: start "
+                "a new run."
+            )
         written = {record.get("epoch") for record in self.run.metrics()}
         for record in state.history:  # a kill may have come between checkpoint and history
             if record["epoch"] not in written and self.task == 0:
@@ -130,7 +169,10 @@ class Training:
                 self._check_weights()
                 self.state.seconds += time.monotonic() - began
                 self._save()
-                self.progress.log(f"Stopped in epoch {self.state.epoch + 1}, step {self.state.step} of {self.steps}; checkpoint written")
+                self.progress.log(
+                    f"Stopped in epoch {self.state.epoch + 1}, step {self.state.step} of "
+                    f"{self.steps}; checkpoint written"
+                )
                 raise
             self.state.end_epoch(record)
             self._save()
@@ -139,7 +181,9 @@ class Training:
             self._show(record)
         if self._is_stale():
             self.progress.log(f"No better epoch in {self.recipe.patience}: stopped early")
-        self.progress.update(progress=1.0, seconds_left=0.0, message=f"Epochs trained: {self.state.epoch}")
+        self.progress.update(
+            progress=1.0, seconds_left=0.0, message=f"Epochs trained: {self.state.epoch}"
+        )
 
     def _run_epoch(self, began: float) -> dict[str, Any]:
         """Train the rest of an epoch, validate, keep the network if it is the best; return the epoch's record."""
@@ -161,7 +205,10 @@ class Training:
                 self.evolution.keep(self.learner.model, self.state.epoch + 1)
                 record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
             self._judge(scores)
-        return record | {"class_iou": scores.class_iou, "seconds": self.state.seconds + time.monotonic() - began}
+        return record | {
+            "class_iou": scores.class_iou,
+            "seconds": self.state.seconds + time.monotonic() - began,
+        }
 
     def _batches(self, start: int) -> Generator[Batch, None, None]:
         """This epoch's batches from one of them on, or this machine's part of each; ends where a stop is asked for."""
@@ -225,7 +272,9 @@ class Training:
         """Score the validation split at the network's size, without learning."""
         scores = EpochScores(self.state.num_classes)
         pending: deque[Outcome] = deque()
-        batches = ordered_batches(self.reader, self.validation, self.recipe.batch_size, self.task, self.learner.parts)
+        batches = ordered_batches(
+            self.reader, self.validation, self.recipe.batch_size, self.task, self.learner.parts
+        )
         with closing(batches):
             for step, batch in enumerate(batches):
                 if self.learner.agree(self.progress.stop_asked):
@@ -247,7 +296,11 @@ class Training:
         return True
 
     def _rate(self, step: int) -> float:
-        return self._slower * self.state.plateau * learning_rate(self.recipe, self.state.epoch + step / self.steps)
+        return (
+            self._slower
+            * self.state.plateau
+            * learning_rate(self.recipe, self.state.epoch + step / self.steps)
+        )
 
     def _settle(self, pending: deque[Outcome], scores: EpochScores, keep: int = 0) -> None:
         """Fetch outcomes from the device; the newest may stay there so that it never waits for us."""

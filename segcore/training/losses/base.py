@@ -19,11 +19,22 @@ class SegmentationLoss(keras.losses.Loss):
         name: Name of the loss.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int, class_weights: Sequence[float] | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_index: int,
+        class_weights: Sequence[float] | None = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(name=name, reduction="sum_over_batch_size", dtype="float32")
-        weights = [1.0] * num_classes if class_weights is None else [float(w) for w in class_weights]
+        weights = (
+            [1.0] * num_classes if class_weights is None else [float(w) for w in class_weights]
+        )
         if len(weights) != num_classes or min(weights) < 0:
-            raise SegcoreError(f"Expected {num_classes} class weights of 0 or more, received {weights}: give one for each class.")
+            raise SegcoreError(
+                f"Expected {num_classes} class weights of 0 or more, received {weights}: "
+                "give one for each class."
+            )
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.class_weights = weights

@@ -13,14 +13,17 @@ Counts = npt.NDArray[np.int64]
 
 
 def class_weights(name: str, counts: Counts) -> list[float] | None:
-    """Return one weight a class, scaled to a mean of 1 over the classes that occur; the formulas stand in ``data/balance/class_weights.py``.
+    """Return one weight a class, scaled to a mean of 1 over the classes that occur.
+
+    Formulas: ``data/balance/class_weights.py``.
 
     Args:
         name: A name in ``catalog.CLASS_WEIGHTS``.
         counts: (N, C) int64 pixels of each class in each training image.
 
     Returns:
-        C weights above 0 (1 for a class that never occurs), or None for "none" and where nothing is labelled.
+        C weights above 0 (1 for a class that never occurs), or None for "none" and where nothing is
+        labelled.
 
     Raises:
         SegcoreError: The name is unknown.
@@ -45,5 +48,7 @@ def count_classes(masks: Iterable[npt.NDArray[Any]], num_classes: int) -> Counts
     Returns:
         (N, C) int64 pixels.
     """
-    rows: Sequence[Counts] = [np.bincount(mask.reshape(-1), minlength=num_classes)[:num_classes] for mask in masks]
+    rows: Sequence[Counts] = [
+        np.bincount(mask.reshape(-1), minlength=num_classes)[:num_classes] for mask in masks
+    ]
     return np.array(rows, np.int64).reshape(-1, num_classes)

@@ -19,7 +19,13 @@ import tensorflow as tf
 
 from segcore.catalog import loss_terms
 from segcore.training.losses.base import SegmentationLoss
-from segcore.training.losses.pixel_losses import HardPixelLoss, PixelLoss, cross_entropy, focal, jaccard_distance
+from segcore.training.losses.pixel_losses import (
+    HardPixelLoss,
+    PixelLoss,
+    cross_entropy,
+    focal,
+    jaccard_distance,
+)
 from segcore.training.losses.region_losses import BoundaryLoss, LovaszSoftmaxLoss, RegionLoss
 
 TVERSKY_FALSE_POSITIVES = 0.3
@@ -36,7 +42,9 @@ class WeightedSum(SegmentationLoss):
         arguments: As :class:`SegmentationLoss`.
     """
 
-    def __init__(self, terms: Sequence[tuple[float, SegmentationLoss]], *arguments: Any, **keywords: Any) -> None:
+    def __init__(
+        self, terms: Sequence[tuple[float, SegmentationLoss]], *arguments: Any, **keywords: Any
+    ) -> None:
         super().__init__(*arguments, **keywords)
         self.terms = list(terms)
 
@@ -52,7 +60,9 @@ _BUILDERS: dict[str, Builder] = {
     "soft_jaccard": partial(RegionLoss, 1.0, 1.0, 1.0),
     "dice": partial(RegionLoss, 0.5, 0.5, 1.0),
     "tversky": partial(RegionLoss, TVERSKY_FALSE_POSITIVES, TVERSKY_FALSE_NEGATIVES, 1.0),
-    "focal_tversky": partial(RegionLoss, TVERSKY_FALSE_POSITIVES, TVERSKY_FALSE_NEGATIVES, FOCAL_TVERSKY_EXPONENT),
+    "focal_tversky": partial(
+        RegionLoss, TVERSKY_FALSE_POSITIVES, TVERSKY_FALSE_NEGATIVES, FOCAL_TVERSKY_EXPONENT
+    ),
     "lovasz_softmax": LovaszSoftmaxLoss,
     "boundary": BoundaryLoss,
     "cross_entropy": partial(PixelLoss, cross_entropy),
@@ -65,7 +75,9 @@ _BUILDERS: dict[str, Builder] = {
 _SUMS = {"dice_focal": "dice + focal"}
 
 
-def build_loss(name: str, num_classes: int, ignore_index: int, class_weights: Sequence[float] | None = None) -> SegmentationLoss:
+def build_loss(
+    name: str, num_classes: int, ignore_index: int, class_weights: Sequence[float] | None = None
+) -> SegmentationLoss:
     """Build a loss, or a weighted sum of losses.
 
     Args:
@@ -80,13 +92,18 @@ def build_loss(name: str, num_classes: int, ignore_index: int, class_weights: Se
     Raises:
         SegcoreError: A name is unknown, the sum cannot be read, or the weights do not fit.
     """
-    terms = [(weight, _build_term(term, num_classes, ignore_index, class_weights)) for weight, term in loss_terms(name)]
+    terms = [
+        (weight, _build_term(term, num_classes, ignore_index, class_weights))
+        for weight, term in loss_terms(name)
+    ]
     if len(terms) == 1 and terms[0][0] == 1.0:
         return terms[0][1]
     return WeightedSum(terms, num_classes, ignore_index, class_weights, name="weighted_sum")
 
 
-def _build_term(name: str, num_classes: int, ignore_index: int, class_weights: Sequence[float] | None) -> SegmentationLoss:
+def _build_term(
+    name: str, num_classes: int, ignore_index: int, class_weights: Sequence[float] | None
+) -> SegmentationLoss:
     if name in _SUMS:
         return build_loss(_SUMS[name], num_classes, ignore_index, class_weights)
     return _BUILDERS[name](num_classes, ignore_index, class_weights, name=name)

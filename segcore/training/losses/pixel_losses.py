@@ -37,14 +37,20 @@ class HardPixelLoss(SegmentationLoss):
 
     The pixels kept are those with p_{i y_i} < 0.7, and never fewer than the hardest sixteenth of
     the valid ones. Shrivastava, Gupta, Girshick: Training region-based object detectors with
-    online hard example mining, CVPR 2016; per pixel as in Wu, Shen, van den Hengel, arXiv 1604.04339.
+    online hard example mining, CVPR 2016; per pixel as in Wu, Shen, van den Hengel, arXiv
+    1604.04339.
     """
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over hard pixels."""
         losses = cross_entropy(tf.nn.log_softmax(logits), labels)
-        ranked = tf.sort(tf.reshape(tf.where(valid, tf.stop_gradient(losses), -1.0), [-1]), direction="DESCENDING")
-        kept = tf.cast(tf.math.ceil(HARD_SHARE * tf.reduce_sum(tf.cast(valid, tf.float32))), tf.int32)
+        ranked = tf.sort(
+            tf.reshape(tf.where(valid, tf.stop_gradient(losses), -1.0), [-1]),
+            direction="DESCENDING",
+        )
+        kept = tf.cast(
+            tf.math.ceil(HARD_SHARE * tf.reduce_sum(tf.cast(valid, tf.float32))), tf.int32
+        )
         threshold = tf.minimum(ranked[tf.maximum(kept, 1) - 1], -tf.math.log(HARD_PROBABILITY))
         hard = valid & (losses >= threshold)
         weights = tf.cast(hard, tf.float32) * tf.gather(tf.constant(self.class_weights), labels)
@@ -108,5 +114,8 @@ def jaccard_distance(log_probabilities: Any, labels: Any, smooth: float = JACCAR
 
 
 def _at_true_class(log_probabilities: Any, labels: Any) -> Any:
-    # A product with one-hot rows: the gradient of a gather over pixels is slow on a CPU and unordered on a GPU.
-    return tf.reduce_sum(tf.one_hot(labels, log_probabilities.shape[-1]) * log_probabilities, axis=-1)
+    # A product with one-hot rows: the gradient of a gather over pixels is slow on a CPU and
+    # unordered on a GPU.
+    return tf.reduce_sum(
+        tf.one_hot(labels, log_probabilities.shape[-1]) * log_probabilities, axis=-1
+    )

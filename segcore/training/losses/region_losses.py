@@ -22,7 +22,14 @@ class RegionLoss(SegmentationLoss):
         arguments: As :class:`SegmentationLoss`.
     """
 
-    def __init__(self, false_positives: float, false_negatives: float, exponent: float, *arguments: Any, **keywords: Any) -> None:
+    def __init__(
+        self,
+        false_positives: float,
+        false_negatives: float,
+        exponent: float,
+        *arguments: Any,
+        **keywords: Any,
+    ) -> None:
         super().__init__(*arguments, **keywords)
         self.false_positives = false_positives
         self.false_negatives = false_negatives
@@ -45,7 +52,10 @@ class RegionLoss(SegmentationLoss):
             )
         )  # (C,) each
         score = (hit + REGION_SMOOTH) / (
-            hit + self.false_positives * (predicted - hit) + self.false_negatives * (true - hit) + REGION_SMOOTH
+            hit
+            + self.false_positives * (predicted - hit)
+            + self.false_negatives * (true - hit)
+            + REGION_SMOOTH
         )
         distance = 1.0 - score
         if self.exponent != 1.0:
@@ -64,8 +74,14 @@ class LovaszSoftmaxLoss(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over classes present in the batch."""
-        probabilities = tf.transpose(tf.reshape(tf.nn.softmax(logits), [-1, self.num_classes]))  # (C, P)
-        truth = tf.transpose(tf.reshape(tf.one_hot(tf.where(valid, labels, -1), self.num_classes), [-1, self.num_classes]))
+        probabilities = tf.transpose(
+            tf.reshape(tf.nn.softmax(logits), [-1, self.num_classes])
+        )  # (C, P)
+        truth = tf.transpose(
+            tf.reshape(
+                tf.one_hot(tf.where(valid, labels, -1), self.num_classes), [-1, self.num_classes]
+            )
+        )
         errors = tf.where(tf.reshape(valid, [1, -1]), tf.abs(truth - probabilities), -1.0)
         order = tf.argsort(tf.stop_gradient(errors), axis=-1, direction="DESCENDING", stable=True)
         errors = tf.nn.relu(tf.gather(errors, order, batch_dims=1))

@@ -37,7 +37,11 @@ def score_and_cost(rows: Sequence[RowResult]) -> go.Figure:
     return lay_out(
         figure,
         min(max(300, height), 460),
-        xaxis={"title": {"text": "training, seconds"}, "type": "log", "tickvals": _ticks([row.seconds or 1.0 for row in known])},
+        xaxis={
+            "title": {"text": "training, seconds"},
+            "type": "log",
+            "tickvals": _ticks([row.seconds or 1.0 for row in known]),
+        },
         yaxis={"title": {"text": "mean IoU, %"}},
         showlegend=False,
     )

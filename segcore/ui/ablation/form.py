@@ -22,7 +22,9 @@ def show() -> None:
     workspace, kept = session.workspace(), _kept(study.name)
     known = workspace.datasets.names()
     elsewhere = st.session_state.get("dataset")
-    usual = [name for name in kept[0] if name in known] or ([elsewhere] if elsewhere in known else known[:1])
+    usual = [name for name in kept[0] if name in known] or (
+        [elsewhere] if elsewhere in known else known[:1]
+    )
     left, right = st.columns([3, 2], gap="large")
     with left:
         datasets = st.multiselect(
@@ -30,7 +32,10 @@ def show() -> None:
             known,
             default=usual,
             key=f"study_datasets_{study.name}",
-            help="Several, such as folds of one, are pooled: a pair is then a data set and a seed. They must have the same classes.",
+            help=(
+                "Several, such as folds of one, are pooled: a pair is then a data set and a "
+                "seed. They must have the same classes."
+            ),
         )
         weights: dict[str, str] = {}
         for name in study.file_names:
@@ -47,30 +52,45 @@ def show() -> None:
             range(max(10, *study.seeds, 0) + 1),
             default=list(study.seeds),
             key=f"study_seeds_{study.name}",
-            help="Of every recipe. Two tell a difference from chance only where it is large; more can be added later.",
+            help=(
+                "Of every recipe. Two tell a difference from chance only where it is large; "
+                "more can be added later."
+            ),
         )
         rows = st.multiselect(
             "Rows",
             [row.name for row in study.rows],
             key=f"study_rows_{study.name}",
             placeholder="all",
-            help="Some rows only, with the base and what they are compared with; all where none is chosen.",
+            help=(
+                "Some rows only, with the base and what they are compared with; all where none "
+                "is chosen."
+            ),
         )
     try:
-        plan = workspace.recipe_studies.plan(dataclasses.replace(study, seeds=tuple(seeds)), datasets, weights)
+        plan = workspace.recipe_studies.plan(
+            dataclasses.replace(study, seeds=tuple(seeds)), datasets, weights
+        )
         progress = workspace.recipe_studies.progress(plan)
     except SegcoreError as error:
         st.info(str(error), icon=":material/info:")
         return
     st.caption(
-        f"{len(study.rows)} rows beside the base. For all of them {progress.to_train} networks have yet to be trained; "
+        f"{len(study.rows)} rows beside the base. For all of them {progress.to_train} "
+        "networks have yet to be trained; "
         "trainings that are there already are taken over."
     )
-    if st.button("Start the study", icon=":material/play_arrow:", type="primary", key="study_start"):
+    if st.button(
+        "Start the study", icon=":material/play_arrow:", type="primary", key="study_start"
+    ):
         with session.errors_shown():
             queued = workspace.recipe_studies.start(plan, rows)
         st.session_state["recipe_study"] = plan.name
-        st.toast(f"{len(queued)} runs wait in the queue" if queued else "Nothing is missing: all its runs are there or under way")
+        st.toast(
+            f"{len(queued)} runs wait in the queue"
+            if queued
+            else "Nothing is missing: all its runs are there or under way"
+        )
         st.rerun()
 
 
@@ -79,7 +99,12 @@ def _study() -> RecipeStudy | None:
     shelf = session.workspace().recipe_studies
     started = [name for name in shelf.names() if name.split("--")[0] not in shelf.shipped()]
     options = [*shelf.shipped(), *started, OWN]
-    chosen = session.choose_from("Which", options, "study_file", help="docs/studies.md says how one is written; any of them is a start.")
+    chosen = session.choose_from(
+        "Which",
+        options,
+        "study_file",
+        help="docs/studies.md says how one is written; any of them is a start.",
+    )
     if chosen != OWN:
         with session.errors_shown():
             study = shelf.open(chosen).study if chosen in started else shelf.read(chosen)
@@ -98,7 +123,9 @@ def _study() -> RecipeStudy | None:
         try:
             return study_from_json(json.loads(given.getvalue()))
         except ValueError as error:
-            raise SegcoreError("Expected a study as JSON, received something else: see docs/studies.md.") from error
+            raise SegcoreError(
+                "Expected a study as JSON, received something else: see docs/studies.md."
+            ) from error
 
 
 def _kept(name: str) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -39,20 +39,34 @@ def show(name: str) -> None:
 
 def _progress(plan: Plan, before: Progress) -> None:
     """Show how far the study is; draws the page anew when a score was added."""
-    now = st.session_state.pop("study_progress_read", None) or session.workspace().recipe_studies.progress(plan)
-    if (now.done, bool(now.pending), now.broken) != (before.done, bool(before.pending), before.broken):
+    now = st.session_state.pop(
+        "study_progress_read", None
+    ) or session.workspace().recipe_studies.progress(plan)
+    if (now.done, bool(now.pending), now.broken) != (
+        before.done,
+        bool(before.pending),
+        before.broken,
+    ):
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="study_progress"):
         waits = f", {len(now.pending)} runs wait or work" if now.pending else ""
         st.progress(now.done / max(now.total, 1), text=f"{now.done} of {now.total} scores{waits}")
         if now.pending:
-            if st.button("Stop", icon=":material/stop:", key="study_stop", help="What has ended is kept; the study goes on by Continue."):
+            if st.button(
+                "Stop",
+                icon=":material/stop:",
+                key="study_stop",
+                help="What has ended is kept; the study goes on by Continue.",
+            ):
                 with session.errors_shown():
                     for run in now.pending:
                         session.workspace().runs.stop(run)
                 st.rerun()
         elif now.done < now.total and st.button(
-            "Continue", icon=":material/resume:", key="study_go_on", help="Queues what is missing; runs that failed are tried again."
+            "Continue",
+            icon=":material/resume:",
+            key="study_go_on",
+            help="Queues what is missing; runs that failed are tried again.",
         ):
             with session.errors_shown():
                 session.workspace().recipe_studies.start(plan)
@@ -77,7 +91,8 @@ def _numbers(table: Table) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Mean over the base's runs of the mean IoU over the set, from the counts of all images added up. Below: its interval over "
+            "Mean over the base's runs of the mean IoU over the set, from the counts of "
+            "all images added up. Below: its interval over "
             "images and seeds.",
             "studies#reading-the-table",
         ),
@@ -93,12 +108,16 @@ def _numbers(table: Table) -> None:
             border=True,
             height="stretch",
             help=manual.see(
-                "By the interval of the difference: all of it above 0, all below, or 0 inside it.", "studies#reading-the-table"
+                "By the interval of the difference: all of it above 0, all below, or 0 inside it.",
+                "studies#reading-the-table",
             ),
         )
     against = [row.row for row in judged if row.agreement == "contradicts"]
     if against:
-        st.warning(f"Contradicts what was said: {session.plain(', '.join(against))}.", icon=":material/priority_high:")
+        st.warning(
+            f"Contradicts what was said: {session.plain(', '.join(against))}.",
+            icon=":material/priority_high:",
+        )
     st.caption(f"{table.protocol} Data: {', '.join(table.plan.datasets)}.")
 
 
@@ -107,15 +126,36 @@ def _charts(table: Table) -> None:
     left, right = st.columns([3, 2], gap="large")
     if rows:
         with left:
-            st.markdown("**By how much each differs**", help="Against the base, or what the table names; lines are the intervals.")
+            st.markdown(
+                "**By how much each differs**",
+                help="Against the base, or what the table names; lines are the intervals.",
+            )
             names = [f"{row.row}" for row in rows]
-            figure = gains(names, [row.difference for row in rows], [row.difference_interval for row in rows], "points of mean IoU")
-            st.plotly_chart(figure, key="study_gains", config=session.CHART, alt="Difference of each row with its interval")
+            figure = gains(
+                names,
+                [row.difference for row in rows],
+                [row.difference_interval for row in rows],
+                "points of mean IoU",
+            )
+            st.plotly_chart(
+                figure,
+                key="study_gains",
+                config=session.CHART,
+                alt="Difference of each row with its interval",
+            )
     if any(row.seconds for row in table.rows):
         with right:
-            st.markdown("**Score and cost**", help="Training alone, on this machine beside whatever else it did.")
+            st.markdown(
+                "**Score and cost**",
+                help="Training alone, on this machine beside whatever else it did.",
+            )
             figure = charts.score_and_cost(table.rows)
-            st.plotly_chart(figure, key="study_costs", config=session.CHART, alt="Mean IoU of each row over its training time")
+            st.plotly_chart(
+                figure,
+                key="study_costs",
+                config=session.CHART,
+                alt="Mean IoU of each row over its training time",
+            )
 
 
 def _table(table: Table) -> None:
@@ -123,13 +163,23 @@ def _table(table: Table) -> None:
         [_cells(row.to_json()) for row in table.rows],
         height=min(900, 38 + 35 * len(table.rows)),
         column_config={
-            "mean IoU": st.column_config.NumberColumn(format=tables.PERCENT, help="Mean over the pairs"),
-            "points": st.column_config.NumberColumn(format="%+.1f", help="Difference from what it is compared with"),
+            "mean IoU": st.column_config.NumberColumn(
+                format=tables.PERCENT, help="Mean over the pairs"
+            ),
+            "points": st.column_config.NumberColumn(
+                format="%+.1f", help="Difference from what it is compared with"
+            ),
             "row": st.column_config.TextColumn(pinned=True),
-            "interval": st.column_config.TextColumn(help="Of the difference, over images and seeds; of an ensemble over images"),
+            "interval": st.column_config.TextColumn(
+                help="Of the difference, over images and seeds; of an ensemble over images"
+            ),
             "training, s": st.column_config.NumberColumn(format="%.0f"),
-            "memory, GiB": st.column_config.NumberColumn(format="%.1f", help="The most that was seen while training"),
-            "parameters, M": st.column_config.NumberColumn(format="%.1f", help="Estimated from the catalogue"),
+            "memory, GiB": st.column_config.NumberColumn(
+                format="%.1f", help="The most that was seen while training"
+            ),
+            "parameters, M": st.column_config.NumberColumn(
+                format="%.1f", help="Estimated from the catalogue"
+            ),
             "note": st.column_config.TextColumn(width="large"),
         },
         alt="All rows of the study",
@@ -143,10 +193,17 @@ def _beside(table: Table) -> None:
     """Set the same study on other data beside this one."""
     shelf = session.workspace().recipe_studies
     own = table.plan.study.name
-    others = [name for name in shelf.names() if name != table.plan.name and name.split("--")[0] == own]
+    others = [
+        name for name in shelf.names() if name != table.plan.name and name.split("--")[0] == own
+    ]
     if not others:
         return
-    chosen = st.multiselect("Beside the same study on other data", others, key=f"study_beside_{table.plan.name}", placeholder="none")
+    chosen = st.multiselect(
+        "Beside the same study on other data",
+        others,
+        key=f"study_beside_{table.plan.name}",
+        placeholder="none",
+    )
     if not chosen:
         return
     with session.errors_shown():
@@ -161,7 +218,10 @@ def _beside(table: Table) -> None:
             }
             for line in lines
         ],
-        column_config={f"{name}, points": st.column_config.NumberColumn(format="%+.1f") for name in (table.plan.name, *chosen)},
+        column_config={
+            f"{name}, points": st.column_config.NumberColumn(format="%+.1f")
+            for name in (table.plan.name, *chosen)
+        },
         alt="Differences of each row on each data set",
     )
 
@@ -174,7 +234,9 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         "verdict": VERDICTS[row["verdict"]] or ("" if row["state"] == "finished" else row["state"]),
         "mean IoU": None if row["score"] is None else 100 * row["score"],
         "points": 100 * row["difference"] if known else None,
-        "interval": f"{100 * low:+.1f} to {100 * high:+.1f}" if known and low is not None and high is not None else "",
+        "interval": f"{100 * low:+.1f} to {100 * high:+.1f}"
+        if known and low is not None and high is not None
+        else "",
         "against": row["against"] if known else "",
         "was said": row["said"],
         "borne out": BORNE_OUT[row["agreement"]],
@@ -198,4 +260,11 @@ def _downloads(plan: Plan, table: Table) -> None:
             ("Table (CSV)", csv_table([row.to_json() for row in table.rows]), "csv", "text/csv"),
             ("Table (Markdown)", markdown_table(table.rows), "md", "text/markdown"),
         ):
-            st.download_button(label, text, file_name=f"{name}.{suffix}", mime=kind, icon=":material/download:", key=f"study_{suffix}")
+            st.download_button(
+                label,
+                text,
+                file_name=f"{name}.{suffix}",
+                mime=kind,
+                icon=":material/download:",
+                key=f"study_{suffix}",
+            )

@@ -58,7 +58,13 @@ class Request:
     def how(self) -> dict[str, Any]:
         """Return the planner's named arguments."""
         lots = {} if self.rule == "nearest" else {"amount": self.amount, "seed": self.seed}
-        return {"target": self.target, "temper": self.temper, "ground": self.ground, "rule": self.rule, **lots}
+        return {
+            "target": self.target,
+            "temper": self.temper,
+            "ground": self.ground,
+            "rule": self.rule,
+            **lots,
+        }
 
     def arguments(self) -> list[str]:
         """Return the options of the shell's ``balance`` that ask the same."""
@@ -95,7 +101,9 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
                 required=True,
                 key="mode",
                 bind="query-params",
-                help="  \n".join(f"{choice.title}: {choice.summary}" for choice in BALANCE_MODES.values()),
+                help="  \n".join(
+                    f"{choice.title}: {choice.summary}" for choice in BALANCE_MODES.values()
+                ),
             )
         )
     with two:
@@ -107,27 +115,47 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
                 format_func=TARGETS.__getitem__,
                 required=True,
                 key="target",
-                help="Every class alike: equal shares. Only nearer: shares to a power below 1, so that rare classes gain and stay rarer. "
+                help="Every class alike: equal shares. Only nearer: shares to a power below 1, "
+                "so that rare classes gain and stay rarer. "
                 "My own: a share for each class.",
             )
         )
     with three:
-        cap = st.number_input("Cap", 1, MAX_REPEATS, 5, key="cap", help="Most times that an image stands in an epoch, itself counted.")
+        cap = st.number_input(
+            "Cap",
+            1,
+            MAX_REPEATS,
+            5,
+            key="cap",
+            help="Most times that an image stands in an epoch, itself counted.",
+        )
     ruled = st.session_state.get("rule", "nearest") != "nearest"
     with four:
         told = "Most copies in all; empty: no limit."
-        budget = st.number_input("Budget", 0, None, None, key="budget", placeholder="no limit", disabled=ruled, help=told)
+        budget = st.number_input(
+            "Budget", 0, None, None, key="budget", placeholder="no limit", disabled=ruled, help=told
+        )
     wished: str | tuple[float, ...] = target
     temper = 0.5
     if target == "tempered":
         temper = float(
-            st.slider("Power", 0.0, 1.0, 0.5, 0.05, key="temper", help="0: the classes that occur alike; 1: the shares as they are.")
+            st.slider(
+                "Power",
+                0.0,
+                1.0,
+                0.5,
+                0.05,
+                key="temper",
+                help="0: the classes that occur alike; 1: the shares as they are.",
+            )
         )
     elif target == "custom":
         wished = _own_target(dataset, part(split), mode)
     rule, amount, seed, ground = _rule(dataset)
     limit = None if budget is None or rule != "nearest" else int(budget)
-    return Request(dataset.name, split, mode, int(cap), limit, wished, temper, ground, rule, amount, seed)
+    return Request(
+        dataset.name, split, mode, int(cap), limit, wished, temper, ground, rule, amount, seed
+    )
 
 
 def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[float, ...]:
@@ -135,7 +163,8 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
     shares = shares_of(part.totals(mode))
     names = dataset.label_set.class_names
     rows: list[dict[str, Any]] = [
-        {"class": n, "now": float(s), "wished": round(100 * float(s), 2)} for n, s in zip(names, shares, strict=True)
+        {"class": n, "now": float(s), "wished": round(100 * float(s), 2)}
+        for n, s in zip(names, shares, strict=True)
     ]
     edited = st.data_editor(
         rows,
@@ -144,15 +173,22 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
         disabled=["class", "now"],
         height=min(420, 40 + 36 * len(rows)),
         column_config={
-            "now": st.column_config.NumberColumn(format="percent", help="Share of the split as it is."),
-            "wished": st.column_config.NumberColumn(min_value=0, required=True, format="%.2f", help="Divided by the sum of the column."),
+            "now": st.column_config.NumberColumn(
+                format="percent", help="Share of the split as it is."
+            ),
+            "wished": st.column_config.NumberColumn(
+                min_value=0, required=True, format="%.2f", help="Divided by the sum of the column."
+            ),
         },
         alt="The share wished for each class",
     )
     wished = tuple(float(row["wished"] or 0) for row in edited)
     total = sum(wished)
     if not total:
-        st.error("Expected at least one share above 0, received none: write one.", icon=":material/error:")
+        st.error(
+            "Expected at least one share above 0, received none: write one.",
+            icon=":material/error:",
+        )
         st.stop()
     if abs(total - 100) > 0.5:
         st.caption(f"They sum to {total:.2f} and are divided by that.")
@@ -170,7 +206,9 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
                 format_func=lambda r: BALANCE_RULES[r].title,
                 key="rule",
                 bind="query-params",
-                help="  \n".join(f"{choice.title}: {choice.summary}" for choice in BALANCE_RULES.values()),
+                help="  \n".join(
+                    f"{choice.title}: {choice.summary}" for choice in BALANCE_RULES.values()
+                ),
             )
         )
     with two:
@@ -182,8 +220,10 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
                 format_func=GROUNDS.__getitem__,
                 required=True,
                 key="ground",
-                help="All alike: any two classes are equally far apart (half the sum of the differences). By order: classes are steps of a "
-                "scale, as of damage or depth, and moving a share costs the steps between, in the order of the tab Classes.",
+                help="All alike: any two classes are equally far apart (half the sum of the "
+                "differences). By order: classes are steps of a "
+                "scale, as of damage or depth, and moving a share costs the steps between, "
+                "in the order of the tab Classes.",
             )
         )
     if rule == "nearest":
@@ -191,11 +231,32 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
     with three:
         if rule == "lvis":
             told = "Classes in less than this share of the images are rare."
-            amount = float(st.number_input("Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=told))
+            amount = float(
+                st.number_input("Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=told)
+            )
         else:
-            amount = float(st.number_input("Copies", 0.0, 10.0, 0.25, 0.05, key="clone_share", help="As a share of the images."))
+            amount = float(
+                st.number_input(
+                    "Copies",
+                    0.0,
+                    10.0,
+                    0.25,
+                    0.05,
+                    key="clone_share",
+                    help="As a share of the images.",
+                )
+            )
     with four:
-        seed = int(st.number_input("Seed", 0, 2**31 - 1, 0, key="rule_seed", help="Of the rule's lots; the same seed, the same copies."))
+        seed = int(
+            st.number_input(
+                "Seed",
+                0,
+                2**31 - 1,
+                0,
+                key="rule_seed",
+                help="Of the rule's lots; the same seed, the same copies.",
+            )
+        )
     return rule, amount, seed, ground
 
 
@@ -225,7 +286,9 @@ def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> Bal
     )
 
 
-def repeated_images(workspace: Workspace, stamp: str, request: Request, plan: BalancePlan) -> list[dict[str, Any]]:
+def repeated_images(
+    workspace: Workspace, stamp: str, request: Request, plan: BalancePlan
+) -> list[dict[str, Any]]:
     """Return which images a plan repeats and what they bring, most repeats first; found once while the data set stays.
 
     Args:
@@ -248,14 +311,25 @@ def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[di
     rows = []
     for rule, choice in BALANCE_RULES.items():
         amount = {"lvis": 0.5, "ml_ros": 0.25}.get(rule)
-        plan = make_plan(workspace, stamp, replace(request, rule=rule, amount=amount, seed=0, budget=None))
+        plan = make_plan(
+            workspace, stamp, replace(request, rule=rule, amount=amount, seed=0, budget=None)
+        )
         size = round(plan.effective_sample_size, 1)
-        rows.append({"rule": choice.title, "after": round(plan.after, 4), "copies": plan.copies, "effective sample size": size})
+        rows.append(
+            {
+                "rule": choice.title,
+                "after": round(plan.after, 4),
+                "copies": plan.copies,
+                "effective sample size": size,
+            }
+        )
     return rows
 
 
 @st.cache_data(max_entries=40, show_spinner=False)
-def _repeated(_workspace: Workspace, stamp: str, key: str, dataset: str, _plan: BalancePlan) -> list[dict[str, Any]]:
+def _repeated(
+    _workspace: Workspace, stamp: str, key: str, dataset: str, _plan: BalancePlan
+) -> list[dict[str, Any]]:
     return _workspace.datasets.repeated(dataset, _plan)
 
 
@@ -275,7 +349,9 @@ def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
         rows.append(
             {
                 "plan": name,
-                "for": f"{plan.split}, {BALANCE_MODES[plan.mode].title.lower()}" if plan.mode in BALANCE_MODES else plan.split,
+                "for": f"{plan.split}, {BALANCE_MODES[plan.mode].title.lower()}"
+                if plan.mode in BALANCE_MODES
+                else plan.split,
                 "cap": plan.max_repeats,
                 "budget": plan.budget,
                 "before": round(plan.before, 4),

@@ -31,7 +31,9 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
     """
     shown = [
         {
-            "picture": _small(dataset, row["sample"], stamp(dataset)) if number < PICTURED else None,
+            "picture": _small(dataset, row["sample"], stamp(dataset))
+            if number < PICTURED
+            else None,
             "image": row["sample"],
             "stands there": row["repeats"],
             "brings": ", ".join(row["brings"]),
@@ -44,12 +46,19 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
         height=420,
         column_config={
             "picture": st.column_config.ImageColumn("", width="small"),
-            "stands there": st.column_config.NumberColumn(format="%d times", help="In every epoch, itself counted."),
-            "brings": st.column_config.TextColumn(help="Classes that the split has too little of, and this image more than most."),
+            "stands there": st.column_config.NumberColumn(
+                format="%d times", help="In every epoch, itself counted."
+            ),
+            "brings": st.column_config.TextColumn(
+                help="Classes that the split has too little of, and this image more than most."
+            ),
         },
         alt="Images that repeat, and why",
     )
-    told = [{"sample": r["sample"], "repeats": r["repeats"], "brings": ", ".join(r["brings"])} for r in rows]
+    told = [
+        {"sample": r["sample"], "repeats": r["repeats"], "brings": ", ".join(r["brings"])}
+        for r in rows
+    ]
     if len(rows) > LISTED:
         st.caption(f"The first {LISTED:,} of {len(rows):,} images; the file holds all.")
     st.download_button(
@@ -85,7 +94,13 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
     with two:
         presets = list(AUGMENTATIONS)
         preset = str(
-            st.selectbox("Augmentation", presets, index=presets.index("light"), format_func=lambda p: AUGMENTATIONS[p].title, key="preset")
+            st.selectbox(
+                "Augmentation",
+                presets,
+                index=presets.index("light"),
+                format_func=lambda p: AUGMENTATIONS[p].title,
+                key="preset",
+            )
         )
     with three:
         seed = int(st.number_input("Seed of the run", 0, 2**31 - 1, 0, key="copies_seed"))
@@ -93,24 +108,51 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
         epoch = int(st.number_input("Epoch", 1, 100_000, 1, key="copies_epoch"))
     st.caption(AUGMENTATIONS[preset].summary)
     with session.errors_shown():
-        made = _copies(session.workspace(), plan, dataset.name, stamp(dataset), plan_key, sample, preset, seed, epoch - 1)
+        made = _copies(
+            session.workspace(),
+            plan,
+            dataset.name,
+            stamp(dataset),
+            plan_key,
+            sample,
+            preset,
+            seed,
+            epoch - 1,
+        )
     columns = st.columns(min(len(made), SHOWN_COPIES), gap="small")
     for number, (column, (image, mask, drawn)) in enumerate(zip(columns, made, strict=False), 1):
         column.image(image, width="stretch", alt=f"Copy {number} of {sample}")
         words = ", ".join(name.replace("_", " ") for name in drawn) or "as it is"
-        column.image(mask, caption=f"{number} of {len(made)}: {words}", width="stretch", alt=f"Mask of copy {number}")
+        column.image(
+            mask,
+            caption=f"{number} of {len(made)}: {words}",
+            width="stretch",
+            alt=f"Mask of copy {number}",
+        )
     if len(made) == 1:
         st.caption("This image stands there once.")
     st.caption(
-        "Image and mask under one draw, in the order of the epoch, as a run with this seed, plan and augmentation learns from them. "
+        "Image and mask under one draw, in the order of the epoch, as a run with this "
+        "seed, plan and augmentation learns from them. "
         "What comes from outside the image, or was cut out, is ignored (dark)."
     )
 
 
 @st.cache_data(max_entries=60, max_size="120MB", show_spinner="Drawing copies ...")
 def _copies(
-    _workspace: Workspace, _plan: BalancePlan, dataset: str, stamp: str, plan_key: str, sample: str, preset: str, seed: int, epoch: int
+    _workspace: Workspace,
+    _plan: BalancePlan,
+    dataset: str,
+    stamp: str,
+    plan_key: str,
+    sample: str,
+    preset: str,
+    seed: int,
+    epoch: int,
 ) -> Pictures:
     label_set = _workspace.datasets.open(dataset).label_set
     copies = _workspace.datasets.copies(dataset, _plan, sample, preset, seed, epoch)
-    return [(image, pictures.paint(mask, label_set), drawn) for image, mask, drawn in copies[:SHOWN_COPIES]]
+    return [
+        (image, pictures.paint(mask, label_set), drawn)
+        for image, mask, drawn in copies[:SHOWN_COPIES]
+    ]

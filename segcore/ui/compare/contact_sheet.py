@@ -21,7 +21,18 @@ LINE = 22
 OPACITY = 0.6
 INK, PAPER, QUIET = (24, 28, 34), (255, 255, 255), (110, 116, 124)
 GOOD, BAD, BOTH = (0, 158, 115), (213, 94, 0), (204, 121, 167)
-HEAT = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725")
+HEAT = (
+    "#440154",
+    "#482878",
+    "#3e4989",
+    "#31688e",
+    "#26828e",
+    "#1f9e89",
+    "#35b779",
+    "#6ece58",
+    "#b5de2b",
+    "#fde725",
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -38,7 +49,10 @@ def draw(rows: Sequence[tuple[Scene, str]], title: str) -> bytes:
     """
     first = rows[0][0]
     columns = max(sum(not p.hidden for p in scene.panels) for scene, _ in rows)
-    pictures = [[_shrunk(paint(scene, panel)) for panel in scene.panels if not panel.hidden] for scene, _ in rows]
+    pictures = [
+        [_shrunk(paint(scene, panel)) for panel in scene.panels if not panel.hidden]
+        for scene, _ in rows
+    ]
     heights = [max(p.shape[0] for p in row) for row in pictures]
     legend = _legend_rows(first.label_set, columns * (CELL + GAP) - GAP)
     width = columns * (CELL + GAP) + GAP
@@ -80,7 +94,9 @@ def paint(scene: Scene, panel: Panel) -> Pixels:
     truth = None if scene.truth is None else scene.panels[scene.truth].mask
     other = truth if panel.versus is None else scene.panels[panel.versus].mask
     if panel.kind == "mask" or other is None:
-        colors = np.vstack([label_set.colors, np.zeros((1, 3), np.uint8)])[np.minimum(panel.mask, label_set.num_classes)]
+        colors = np.vstack([label_set.colors, np.zeros((1, 3), np.uint8)])[
+            np.minimum(panel.mask, label_set.num_classes)
+        ]
         return _blend(scene.image, colors, np.ones(panel.mask.shape, bool))
     void = (truth if truth is not None else other) == label_set.ignore_index
     verdict = np.zeros((*panel.mask.shape, 3), np.uint8)
@@ -88,13 +104,23 @@ def paint(scene: Scene, panel: Panel) -> Pixels:
         shown = (panel.mask != other) & ~void
         verdict[shown] = BAD
     else:
-        right, before = (panel.mask == truth, other == truth) if truth is not None else (panel.mask == other, panel.mask == other)
-        verdict[right & ~before], verdict[before & ~right], verdict[~right & ~before] = GOOD, BAD, BOTH
+        right, before = (
+            (panel.mask == truth, other == truth)
+            if truth is not None
+            else (panel.mask == other, panel.mask == other)
+        )
+        verdict[right & ~before], verdict[before & ~right], verdict[~right & ~before] = (
+            GOOD,
+            BAD,
+            BOTH,
+        )
         shown = ~(right & before) & ~void
     return _blend(scene.image, verdict, shown, 0.85)
 
 
-def _blend(image: Pixels, colors: Pixels, shown: npt.NDArray[np.bool_], opacity: float = OPACITY) -> Pixels:
+def _blend(
+    image: Pixels, colors: Pixels, shown: npt.NDArray[np.bool_], opacity: float = OPACITY
+) -> Pixels:
     """Colours over the image where ``shown``; elsewhere the image, darkened."""
     share = np.where(shown[..., None], opacity, 0.45).astype(np.float32)
     return (image * (1 - share) + np.where(shown[..., None], colors, 0) * share).astype(np.uint8)
@@ -105,7 +131,10 @@ def _heat(scalar: npt.NDArray[np.float32], size: tuple[int, ...]) -> Pixels:
     place = np.clip(scalar, 0, 1) * (len(HEAT) - 1)
     low = np.minimum(place.astype(int), len(HEAT) - 2)
     mixed = stops[low] + (stops[low + 1] - stops[low]) * (place - low)[..., None]
-    return np.asarray(cv2.resize(mixed.astype(np.uint8), (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(
+        cv2.resize(mixed.astype(np.uint8), (size[1], size[0]), interpolation=cv2.INTER_LINEAR),
+        np.uint8,
+    )
 
 
 def _shrunk(picture: Pixels) -> Pixels:
@@ -119,11 +148,18 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
     text = "".join(c if c.isprintable() else "?" for c in text[:400])
     if font.getlength(text) <= width:
         return text
-    kept = bisect.bisect_right(range(len(text)), width, key=lambda count: math.ceil(font.getlength(text[:count] + "…"))) - 1
+    kept = (
+        bisect.bisect_right(
+            range(len(text)), width, key=lambda count: math.ceil(font.getlength(text[:count] + "…"))
+        )
+        - 1
+    )
     return text[: max(0, kept)] + "…"
 
 
-def _legend_rows(label_set: LabelSet, width: int) -> list[list[tuple[int, str, tuple[int, int, int]]]]:
+def _legend_rows(
+    label_set: LabelSet, width: int
+) -> list[list[tuple[int, str, tuple[int, int, int]]]]:
     """Class names with colours, set in lines: (x, name, colour)."""
     font = ImageFont.load_default(12)
     lines: list[list[tuple[int, str, tuple[int, int, int]]]] = [[]]

@@ -18,7 +18,13 @@ Progress = Callable[[int, int, str], None]
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _counted(
-    _workspace: Workspace, a: str, b: str, split: str, stages: tuple[str, str], stamps: tuple[str, str], _progress: Progress
+    _workspace: Workspace,
+    a: str,
+    b: str,
+    split: str,
+    stages: tuple[str, str],
+    stamps: tuple[str, str],
+    _progress: Progress,
 ) -> Exchange:
     return _workspace.rankings.exchange(a, b, split, *stages, progress=_progress)
 
@@ -35,7 +41,13 @@ def show(runs: Sequence[str], split: str) -> None:
         stages = cached_scores.named(runs, split)
     names = list(stages)
     if len(names) < 2:
-        st.info("Choose a further model beside it: then it is counted what each mends and breaks of the other.", icon=":material/info:")
+        st.info(
+            (
+                "Choose a further model beside it: then it is counted what each mends and "
+                "breaks of the other."
+            ),
+            icon=":material/info:",
+        )
         return
     one, two, three = st.columns([3, 3, 3], vertical_alignment="bottom")
     with one:
@@ -43,10 +55,21 @@ def show(runs: Sequence[str], split: str) -> None:
     with two:
         second = session.choose_from("B", [n for n in names if n != first], "exchange_b")
     with three:
-        what = str(st.segmented_control("Pixels", ["net", "fixed", "broken"], default="net", key="exchange_what", required=True))
+        what = str(
+            st.segmented_control(
+                "Pixels",
+                ["net", "fixed", "broken"],
+                default="net",
+                key="exchange_what",
+                required=True,
+            )
+        )
     (a, stage_a), (b, stage_b) = stages[first], stages[second]
     with session.errors_shown():
-        stamps = workspace.scores.stamp(a, split, stage_a), workspace.scores.stamp(b, split, stage_b)
+        stamps = (
+            workspace.scores.stamp(a, split, stage_a),
+            workspace.scores.stamp(b, split, stage_b),
+        )
         bar = st.empty()
 
         def progress(done: int, total: int, what: str) -> None:
@@ -61,7 +84,11 @@ def show(runs: Sequence[str], split: str) -> None:
     _cards(found)
     matrix, images = st.columns([3, 2], gap="large")
     with matrix:
-        figure = fixed_broken_chart.matrix({"net": found.net, "fixed": found.fixed.sum(0), "broken": found.broken.sum(0)}[what], labels, what)
+        figure = fixed_broken_chart.matrix(
+            {"net": found.net, "fixed": found.fixed.sum(0), "broken": found.broken.sum(0)}[what],
+            labels,
+            what,
+        )
         st.plotly_chart(
             figure,
             key="exchange_matrix",
@@ -71,7 +98,8 @@ def show(runs: Sequence[str], split: str) -> None:
             alt="Pixels fixed less pixels broken, by true class and the class it was mistaken for",
         )
         st.caption(
-            "Rows are the true class, columns the class that the wrong one of the two gave. Green: B mends more than it breaks. "
+            "Rows are the true class, columns the class that the wrong one of the two "
+            "gave. Green: B mends more than it breaks. "
             "Pixels that both have right, or both wrong, are not in here."
         )
     with images:
@@ -87,12 +115,26 @@ def _cards(found: Exchange) -> None:
         [
             ("Fixed", f"{fixed:,}", "Pixels that A has wrong and B right."),
             ("Broken", f"{broken:,}", "Pixels that A has right and B wrong."),
-            ("Net", f"{100 * (fixed - broken) / max(1, found.scored):+.2f} points", "Fixed less broken, of all scored pixels."),
-            ("Images B : A", f"{(gains > 0).sum()} : {(gains < 0).sum()}", "Images in which B mends more than it breaks, and the reverse."),
+            (
+                "Net",
+                f"{100 * (fixed - broken) / max(1, found.scored):+.2f} points",
+                "Fixed less broken, of all scored pixels.",
+            ),
+            (
+                "Images B : A",
+                f"{(gains > 0).sum()} : {(gains < 0).sum()}",
+                "Images in which B mends more than it breaks, and the reverse.",
+            ),
         ],
         strict=True,
     ):
-        card.metric(label, value, border=True, height="stretch", help=manual.see(help, "metrics#ensembles-and-the-crf"))
+        card.metric(
+            label,
+            value,
+            border=True,
+            height="stretch",
+            help=manual.see(help, "metrics#ensembles-and-the-crf"),
+        )
 
 
 def _clicked() -> None:
@@ -102,19 +144,25 @@ def _clicked() -> None:
         st.session_state["exchange_cell"] = (int(true), int(other))
 
 
-def _images(found: Exchange, labels: list[str], what: str, pair: tuple[str, str], split: str) -> None:
+def _images(
+    found: Exchange, labels: list[str], what: str, pair: tuple[str, str], split: str
+) -> None:
     """List the images of a cell, or without one those that change most; a click shows both models there."""
     cell = st.session_state.get("exchange_cell")
     if cell and max(cell) < len(labels):
         true, other = cell
         rows = found.hardest(true, other, what)
-        st.markdown(f"**{session.plain(labels[true])}** taken for **{session.plain(labels[other])}**")
+        st.markdown(
+            f"**{session.plain(labels[true])}** taken for **{session.plain(labels[other])}**"
+        )
         if st.button("All pairs", icon=":material/close:", type="tertiary"):
             del st.session_state["exchange_cell"]
             st.rerun()
     else:
         st.markdown("**Images that change most**")
-        values = {"fixed": found.fixed, "broken": found.broken}.get(what, found.fixed - found.broken).sum((1, 2))
+        values = {"fixed": found.fixed, "broken": found.broken}.get(
+            what, found.fixed - found.broken
+        ).sum((1, 2))
         order = np.argsort(-np.abs(values), kind="stable")
         rows = [(found.sample_ids[i], int(values[i])) for i in order if values[i]]
     event = tables.draw(
@@ -122,7 +170,11 @@ def _images(found: Exchange, labels: list[str], what: str, pair: tuple[str, str]
         on_select="rerun",
         selection_mode="single-row",
         key=f"exchange_images_{cell}_{what}",
-        column_config={"pixels": st.column_config.NumberColumn(format="localized", help="Fixed less broken, or what is chosen above.")},
+        column_config={
+            "pixels": st.column_config.NumberColumn(
+                format="localized", help="Fixed less broken, or what is chosen above."
+            )
+        },
         alt="Images with most changed pixels",
     )
     st.caption("Click a pair in the matrix for its images, and an image to look at both.")

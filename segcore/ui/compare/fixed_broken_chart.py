@@ -33,10 +33,23 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
     signed = -pixels if what == "broken" else pixels
     size = len(names)
     span = float(np.sqrt(max(1, np.abs(signed).max())))
-    shade = np.sign(signed) * np.sqrt(np.abs(signed)) / span  # small cells stay visible beside large ones
+    shade = (
+        np.sign(signed) * np.sqrt(np.abs(signed)) / span
+    )  # small cells stay visible beside large ones
     places = list(range(size))
     figure = go.Figure(
-        go.Heatmap(z=shade, x=places, y=places, colorscale=SCALE, zmin=-1, zmax=1, showscale=False, xgap=2, ygap=2, hoverinfo="skip")
+        go.Heatmap(
+            z=shade,
+            x=places,
+            y=places,
+            colorscale=SCALE,
+            zmin=-1,
+            zmax=1,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hoverinfo="skip",
+        )
     )
     filled = [(t, o) for t in places for o in places if pixels[t, o]]
     for strong in (False, True):
@@ -52,7 +65,10 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
                 selected={"marker": {"opacity": 0}},
                 unselected={"marker": {"opacity": 0}},
                 customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
-                hovertemplate="true %{customdata[3]}, taken for %{customdata[4]}<br>%{customdata[2]:+,} pixels<extra></extra>",
+                hovertemplate=(
+                    "true %{customdata[3]}, taken for %{customdata[4]}<br>%{customdata[2]:+,} "
+                    "pixels<extra></extra>"
+                ),
                 showlegend=False,
             )
         )
@@ -62,7 +78,9 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
         "showgrid": False,
         "zeroline": False,
     }
-    figure.update_xaxes(side="top", title="taken for", tickangle=-45, ticklabeloverflow="allow", **ticks)
+    figure.update_xaxes(
+        side="top", title="taken for", tickangle=-45, ticklabeloverflow="allow", **ticks
+    )
     figure.update_yaxes(autorange="reversed", title="true", **ticks)
     figure.update_layout(height=min(760, 150 + 34 * size), margin={"l": 8, "r": 56, "t": 8, "b": 8})
     return figure

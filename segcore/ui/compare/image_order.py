@@ -43,14 +43,24 @@ def written(score: float | None, form: str) -> str:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _ordered(_workspace: Workspace, run: str, split: str, by: str, label: int, other: str | None, stamps: tuple[str, ...]) -> Ordered:
+def _ordered(
+    _workspace: Workspace,
+    run: str,
+    split: str,
+    by: str,
+    label: int,
+    other: str | None,
+    stamps: tuple[str, ...],
+) -> Ordered:
     return _workspace.rankings.order(run, split, by, label=label, other=other)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def _present(_workspace: Workspace, run: str, split: str, stamp: str) -> dict[str, list[int]]:
     ids, counts = _workspace.scores.counts(run, split)
-    return {name: matrix.sum(-1).nonzero()[0].tolist() for name, matrix in zip(ids, counts, strict=True)}
+    return {
+        name: matrix.sum(-1).nonzero()[0].tolist() for name, matrix in zip(ids, counts, strict=True)
+    }
 
 
 def choose(runs: Sequence[str], split: str) -> Walk:
@@ -64,32 +74,59 @@ def choose(runs: Sequence[str], split: str) -> Walk:
     names = workspace.scores.label_set(run).class_names
     offered = workspace.rankings.offered(run, split, other)
     titles = {IMAGE_ORDERS[name].title: name for name in offered}
-    by = titles[session.choose_from("First look at", list(titles), "sort", help="\n\n".join(_help(name) for name in offered))]
-    label = names.index(session.choose_from("IoU of", names, "sort_class")) if by == "class_iou" else 0
+    by = titles[
+        session.choose_from(
+            "First look at", list(titles), "sort", help="\n\n".join(_help(name) for name in offered)
+        )
+    ]
+    label = (
+        names.index(session.choose_from("IoU of", names, "sort_class")) if by == "class_iou" else 0
+    )
     help = "Only images whose true mask has all of these."
-    wanted = st.multiselect("Holds", names, key="holds", bind="query-params", placeholder="any class", help=help)
-    text = st.text_input("Find", key="find", bind="query-params", placeholder="part of a name").strip().lower()
+    wanted = st.multiselect(
+        "Holds", names, key="holds", bind="query-params", placeholder="any class", help=help
+    )
+    text = (
+        st.text_input("Find", key="find", bind="query-params", placeholder="part of a name")
+        .strip()
+        .lower()
+    )
     images, values = _order(workspace, runs, split, by, label, other)
     if wanted:
         present = _present(workspace, run, split, workspace.scores.stamp(run, split))
         needed = {names.index(name) for name in wanted}
-        images, values = _kept(images, values, [needed <= set(present.get(image, ())) for image in images])
+        images, values = _kept(
+            images, values, [needed <= set(present.get(image, ())) for image in images]
+        )
     if text:
         images, values = _kept(images, values, [text in image.lower() for image in images])
     tagged = set(tags.choose(workspace.scenes.dataset_of(run).name, images, "tagged"))
     images, values = _kept(images, values, [image in tagged for image in images])
-    title = "mean IoU" if by == "order" else IMAGE_ORDERS[by].title if by != "class_iou" else f"IoU of {names[label]}"
+    title = (
+        "mean IoU"
+        if by == "order"
+        else IMAGE_ORDERS[by].title
+        if by != "class_iou"
+        else f"IoU of {names[label]}"
+    )
     return Walk(images, values, title, "points" if by in ("crf_gain", "difference") else "percent")
 
 
 def _kept(images: list[str], values: list[float | None], kept: Sequence[bool]) -> Ordered:
-    return [i for i, keep in zip(images, kept, strict=True) if keep], [v for v, keep in zip(values, kept, strict=True) if keep]
+    return [i for i, keep in zip(images, kept, strict=True) if keep], [
+        v for v, keep in zip(values, kept, strict=True) if keep
+    ]
 
 
 def menu_label() -> str:
     """Return what the menu of order and filters says while it is closed."""
-    filtered = any(st.session_state.get(key) for key in ("holds", "find")) or st.session_state.get("tagged", tags.ANY) != tags.ANY
-    order = st.session_state.get("sort") or st.query_params.get("sort") or IMAGE_ORDERS["order"].title
+    filtered = (
+        any(st.session_state.get(key) for key in ("holds", "find"))
+        or st.session_state.get("tagged", tags.ANY) != tags.ANY
+    )
+    order = (
+        st.session_state.get("sort") or st.query_params.get("sort") or IMAGE_ORDERS["order"].title
+    )
     return f"{order}, filtered" if filtered else str(order)
 
 
@@ -97,7 +134,9 @@ def _help(name: str) -> str:
     return f"**{IMAGE_ORDERS[name].title}**: {IMAGE_ORDERS[name].summary}"
 
 
-def _order(workspace: Workspace, runs: Sequence[str], split: str, by: str, label: int, other: str | None) -> Ordered:
+def _order(
+    workspace: Workspace, runs: Sequence[str], split: str, by: str, label: int, other: str | None
+) -> Ordered:
     """Images that every run predicted, in order; in their own order with their mean IoU."""
     run = runs[0]
     compared = other if by == "difference" else None
@@ -106,13 +145,18 @@ def _order(workspace: Workspace, runs: Sequence[str], split: str, by: str, label
         bar = st.empty()
 
         def progress(done: int, total: int, what: str) -> None:
-            bar.progress(done / max(1, total), text=f"Reading the probabilities of every image, once: {done} of {total}")
+            bar.progress(
+                done / max(1, total),
+                text=f"Reading the probabilities of every image, once: {done} of {total}",
+            )
 
         workspace.rankings.unsureness(run, split, progress)
         bar.empty()
     images, values = _ordered(workspace, run, split, by, label, compared, stamps)
     if by == "order":
-        scored = dict(zip(*_ordered(workspace, run, split, "mean_iou", 0, None, stamps), strict=True))
+        scored = dict(
+            zip(*_ordered(workspace, run, split, "mean_iou", 0, None, stamps), strict=True)
+        )
         values = [scored[image] for image in images]
     for further in runs[1:]:
         known = {s.id for s in workspace.scenes.predicted_samples(further, split)}

@@ -24,42 +24,76 @@ def form(datasets: Sequence[str], split: str = "") -> None:
         split: Split to match first, "" for the usual one.
     """
     st.caption(
-        "Masks in one channel, by palette or in the classes' colours, or arrays of probabilities (.npy, .npz), named like the images. "
+        "Masks in one channel, by palette or in the classes' colours, or arrays of "
+        "probabilities (.npy, .npz), named like the images. "
         "They are matched by name, checked, counted, and stand beside your runs from then on."
     )
     workspace = session.workspace()
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
-    dataset = str(one.selectbox("Data set", list(datasets), key="foreign_dataset", disabled=len(datasets) < 2))
+    dataset = str(
+        one.selectbox("Data set", list(datasets), key="foreign_dataset", disabled=len(datasets) < 2)
+    )
     with session.errors_shown():
         splits = [s for s in workspace.datasets.open(dataset).splits if s]
     if not splits:
         st.info("This data set has no splits yet: make them first.", icon=":material/info:")
         query = {"dataset": dataset, "show": "Splits"}
-        st.page_link("pages/dataset.py", label="Make splits", icon=":material/call_split:", query_params=query)
+        st.page_link(
+            "pages/dataset.py",
+            label="Make splits",
+            icon=":material/call_split:",
+            query_params=query,
+        )
         return
     start = split if split in splits else "test" if "test" in splits else splits[0]
     chosen = str(two.selectbox("Split", splits, index=splits.index(start), key="foreign_split"))
     values = str(
         three.selectbox(
-            "A pixel holds", list(MASK_VALUES), format_func=lambda v: MASK_VALUES[v].title, key="foreign_values", help=_value_help()
+            "A pixel holds",
+            list(MASK_VALUES),
+            format_func=lambda v: MASK_VALUES[v].title,
+            key="foreign_values",
+            help=_value_help(),
         )
     )
     left, right = st.columns(2, gap="large")
     with left:
         upload = st.file_uploader(
-            "A zip or tar of predictions", type=["zip", "tar", "gz", "tgz"], key="foreign_file", max_upload_size=MAX_UPLOAD
+            "A zip or tar of predictions",
+            type=["zip", "tar", "gz", "tgz"],
+            key="foreign_file",
+            max_upload_size=MAX_UPLOAD,
         )
     with right:
-        path = st.text_input("or a folder on this machine", placeholder="/data/their-predictions", key="foreign_path").strip()
+        path = st.text_input(
+            "or a folder on this machine", placeholder="/data/their-predictions", key="foreign_path"
+        ).strip()
         suggested = Path(upload.name if upload else path).name.split(".")[0]
         name = (
-            st.text_input("Name of the model", placeholder=suggested or "other-tool", max_chars=60, key="foreign_name").strip() or suggested
+            st.text_input(
+                "Name of the model",
+                placeholder=suggested or "other-tool",
+                max_chars=60,
+                key="foreign_name",
+            ).strip()
+            or suggested
         )
     given = bool(upload or path)
-    partial = st.toggle("Leave out images without a prediction that fits", key="foreign_partial", help="Then fewer images are scored.")
+    partial = st.toggle(
+        "Leave out images without a prediction that fits",
+        key="foreign_partial",
+        help="Then fewer images are scored.",
+    )
     with st.container(horizontal=True):
-        looked = st.button("Check", icon=":material/fact_check:", disabled=not given, help="Reads everything, keeps nothing.")
-        brought = st.button("Import", type="primary", icon=":material/download:", disabled=not given)
+        looked = st.button(
+            "Check",
+            icon=":material/fact_check:",
+            disabled=not given,
+            help="Reads everything, keeps nothing.",
+        )
+        brought = st.button(
+            "Import", type="primary", icon=":material/download:", disabled=not given
+        )
     if looked or brought:
         with session.errors_shown(), _source(upload, path) as source:
             report = _run(dataset, source, name, chosen, values, partial, keep=brought)
@@ -68,7 +102,9 @@ def form(datasets: Sequence[str], split: str = "") -> None:
         _tell(st.session_state["foreign_report"])
 
 
-def _run(dataset: str, source: Path, name: str, split: str, values: str, partial: bool, *, keep: bool) -> dict[str, Any]:
+def _run(
+    dataset: str, source: Path, name: str, split: str, values: str, partial: bool, *, keep: bool
+) -> dict[str, Any]:
     bar = st.progress(0.0, text="Reading ...")
 
     def progress(done: int, total: int, what: str) -> None:
@@ -77,7 +113,9 @@ def _run(dataset: str, source: Path, name: str, split: str, values: str, partial
     shelf = session.workspace().imports
     found = shelf.check(dataset, source, split, values, progress)
     if keep and found.fits and (partial or len(found.fits) == found.samples):
-        found = shelf.import_(dataset, source, name, split, values=values, partial=partial, progress=progress)
+        found = shelf.import_(
+            dataset, source, name, split, values=values, partial=partial, progress=progress
+        )
     bar.empty()
     return found.to_json()
 
@@ -87,19 +125,42 @@ def _tell(report: dict[str, Any]) -> None:
     fits, samples = len(report["fits"]), report["samples"]
     if report["run"]:
         score = session.percent(report["mean_iou"])
-        st.success(f"Imported {fits} of {samples} images as {report['run']}: mean IoU {score}.", icon=":material/check_circle:")
-        st.page_link("pages/compare.py", label="Look at its masks", icon=":material/view_column:", query_params={"run": report["run"]})
+        st.success(
+            f"Imported {fits} of {samples} images as {report['run']}: mean IoU {score}.",
+            icon=":material/check_circle:",
+        )
+        st.page_link(
+            "pages/compare.py",
+            label="Look at its masks",
+            icon=":material/view_column:",
+            query_params={"run": report["run"]},
+        )
     elif fits == samples and fits:
-        st.success(f"All {samples} images of {report['split']} have a prediction that fits.", icon=":material/check_circle:")
+        st.success(
+            f"All {samples} images of {report['split']} have a prediction that fits.",
+            icon=":material/check_circle:",
+        )
     else:
         st.warning(
-            f"{fits} of {samples} images of {report['split']} have a prediction that fits; nothing was imported.", icon=":material/warning:"
+            (
+                f"{fits} of {samples} images of {report['split']} have a prediction that fits; "
+                "nothing was imported."
+            ),
+            icon=":material/warning:",
         )
     rows = [{"image": r["sample"], "file": r["file"], "what": r["why"]} for r in report["refused"]]
-    rows += [{"image": name, "file": "", "what": "no file of that name"} for name in report["missing"]]
-    rows += [{"image": "", "file": name, "what": "stands for no image of this split; passed over"} for name in report["extra"]]
+    rows += [
+        {"image": name, "file": "", "what": "no file of that name"} for name in report["missing"]
+    ]
+    rows += [
+        {"image": "", "file": name, "what": "stands for no image of this split; passed over"}
+        for name in report["extra"]
+    ]
     if rows:
-        counts = f"{len(report['refused'])} refused, {len(report['missing'])} missing, {len(report['extra'])} extra"
+        counts = (
+            f"{len(report['refused'])} refused, {len(report['missing'])} missing, "
+            f"{len(report['extra'])} extra"
+        )
         st.caption(counts)
         tables.draw(rows, alt=f"What does not fit: {counts}")
 

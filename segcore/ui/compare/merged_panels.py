@@ -12,12 +12,14 @@ from segcore.labels import LabelClass, LabelMap, LabelSet
 class Beside:
     """The labels of a data set, and after them one for each group of several that a merge makes.
 
-    A label that the merge leaves alone is itself in both, so its colour, its place in the legend and its "only" are one.
+    A label that the merge leaves alone is itself in both, so its colour, its place in the legend
+    and its "only" are one.
 
     Attributes:
         own: The labels as they are.
         merge: The merge.
-        label_set: All of them: the C own ones first, then one for each group of two or more, in the colour of its first member.
+        label_set: All of them: the C own ones first, then one for each group of two or more, in the
+            colour of its first member.
         places: (K,) int64: index in ``label_set`` of each of the merge's K groups.
     """
 
@@ -63,6 +65,8 @@ class Beside:
         Returns:
             (H, W) indices of :attr:`label_set`.
         """
-        table = np.full(self.own.ignore_index + 1, self.label_set.ignore_index, self.label_set.mask_dtype)
+        table = np.full(
+            self.own.ignore_index + 1, self.label_set.ignore_index, self.label_set.mask_dtype
+        )
         table[: self.own.num_classes] = self.places[self.merge.group_of]
         return table[mask]

@@ -30,7 +30,16 @@ PANELS: dict[str, str] = {
     "difference": "Fixed and broken",
 }
 DEFAULT_PANELS = ("image", "truth", "prediction", "crf")
-PER_RUN = ("prediction", "merged_prediction", "crf", "merged_crf", "error", "confidence", "entropy", "disagreement")
+PER_RUN = (
+    "prediction",
+    "merged_prediction",
+    "crf",
+    "merged_crf",
+    "error",
+    "confidence",
+    "entropy",
+    "disagreement",
+)
 MERGED: dict[str, str] = {
     "merged_truth": "True mask, merged",
     "merged_prediction": "Predicted mask, merged",
@@ -84,8 +93,8 @@ def packed_scene(
         sample: Sample id.
         panels: Names in :data:`PANELS` or :data:`MERGED`.
         stamp: When the runs were finished: another value reads them again.
-        merge: Name of a label map of the data set, or "". Where ``panels`` names some of :data:`MERGED`, those are shown through it;
-            else all masks are.
+        merge: Name of a label map of the data set, or "". Where ``panels`` names some of
+            :data:`MERGED`, those are shown through it; else all masks are.
 
     Raises:
         SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
@@ -103,14 +112,23 @@ def thumbnail(_workspace: Workspace, dataset: str, fingerprint: str, sample: str
     width, height = THUMBNAIL
     scale = max(width / image.shape[1], height / image.shape[0])
     small = cv2.resize(
-        image, (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))), interpolation=cv2.INTER_AREA
+        image,
+        (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))),
+        interpolation=cv2.INTER_AREA,
     )
     left, top = (small.shape[1] - width) // 2, (small.shape[0] - height) // 2
     cut = np.ascontiguousarray(small[top : top + height, left : left + width, ::-1])
     return bytes(cv2.imencode(".webp", cut, [cv2.IMWRITE_WEBP_QUALITY, 62])[1].tobytes())
 
 
-def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: str, panels: Sequence[str], merge: str = "") -> Scene:
+def model_scene(
+    workspace: Workspace,
+    runs: Sequence[str],
+    split: str,
+    sample: str,
+    panels: Sequence[str],
+    merge: str = "",
+) -> Scene:
     """Return the scene of a sample as seen by one or more runs; see :func:`packed_scene`.
 
     Raises:
@@ -120,7 +138,14 @@ def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: s
     dataset = shelf.dataset_of(runs[0])
     own = shelf.label_map_of(runs[0])
     label_set = own.merge_label_set(dataset.label_set) if own else dataset.label_set
-    maker = _PanelMaker(workspace, split, sample, panels, label_set, dataset.load_label_map(merge) if merge else None)
+    maker = _PanelMaker(
+        workspace,
+        split,
+        sample,
+        panels,
+        label_set,
+        dataset.load_label_map(merge) if merge else None,
+    )
     made: list[Panel] = []
     if "image" in panels:
         made.append(Panel(PANELS["image"], "image"))
@@ -128,18 +153,33 @@ def model_scene(workspace: Workspace, runs: Sequence[str], split: str, sample: s
     judged = dataset.sample(sample).mask is not None
     if judged:
         truth = maker.merged(shelf.truth(dataset.name, sample, own))
-        (made if "truth" in panels else hidden).append(Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels))
-        if maker.beside:  # it is what the other merged panels are held against, and itself held against nothing
+        (made if "truth" in panels else hidden).append(
+            Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels)
+        )
+        if (
+            maker.beside
+        ):  # it is what the other merged panels are held against, and itself held against nothing
             maker.merged_truth = len(made)
             merged = maker.beside.merged(shelf.truth(dataset.name, sample, own))
             shown = "merged_truth" in panels
-            made.append(Panel(MERGED["merged_truth"], "mask", mask=merged, versus=len(made), hidden=not shown))
+            made.append(
+                Panel(
+                    MERGED["merged_truth"], "mask", mask=merged, versus=len(made), hidden=not shown
+                )
+            )
     else:
         maker.without("error")
     for run in runs:
         made += maker.of_run(run, short_name(run) if len(runs) > 1 else "")
     if "difference" in panels and len(runs) > 1:
-        hidden.append(Panel(f"{PANELS['prediction']} · {short_name(runs[0])}", "mask", mask=maker.prediction(runs[0]), hidden=True))
+        hidden.append(
+            Panel(
+                f"{PANELS['prediction']} · {short_name(runs[0])}",
+                "mask",
+                mask=maker.prediction(runs[0]),
+                hidden=True,
+            )
+        )
         first = len(made) + len(runs) - 1 + len(hidden) - 1
         for run in runs[1:]:
             title = f"{PANELS['difference']} · {short_name(run)}"
@@ -161,14 +201,26 @@ class _PanelMaker:
     """Makes the panels of one sample; all through a label map, or some of them beside the others, where one is given."""
 
     def __init__(
-        self, workspace: Workspace, split: str, sample: str, panels: Sequence[str], label_set: LabelSet, merge: LabelMap | None
+        self,
+        workspace: Workspace,
+        split: str,
+        sample: str,
+        panels: Sequence[str],
+        label_set: LabelSet,
+        merge: LabelMap | None,
     ) -> None:
         self._workspace, self._split, self._sample, self._panels = workspace, split, sample, panels
         beside = merge is not None and any(panel in MERGED for panel in panels)
         self._own, self._merge = label_set, None if beside else merge
         self.beside = Beside(label_set, merge) if merge is not None and beside else None
         self.merged_truth: int | None = None
-        self.label_set = self.beside.label_set if self.beside else merge.merge_label_set(label_set) if merge else label_set
+        self.label_set = (
+            self.beside.label_set
+            if self.beside
+            else merge.merge_label_set(label_set)
+            if merge
+            else label_set
+        )
 
     def without(self, panel: str) -> None:
         """Leave out a kind of panel."""
@@ -202,28 +254,43 @@ class _PanelMaker:
                 probabilities = merge_probabilities(probabilities, self._merge)
             confidence = probabilities.max(axis=-1)
             top = TopClasses.of(probabilities[::2, ::2])
-        made["prediction"] = Panel(title("prediction"), "mask", mask=mask, scalar=confidence, top=top)
+        made["prediction"] = Panel(
+            title("prediction"), "mask", mask=mask, scalar=confidence, top=top
+        )
         made["error"] = Panel(title("error"), "error", mask=mask)
         if self.beside:
-            made["merged_prediction"] = self._merged_prediction(title("merged_prediction"), self.beside, first, probabilities)
+            made["merged_prediction"] = self._merged_prediction(
+                title("merged_prediction"), self.beside, first, probabilities
+            )
         if probabilities is not None and confidence is not None:
             made["confidence"] = Panel(title("confidence"), "scalar", scalar=confidence)
             if "crf" in self._panels or "merged_crf" in self._panels:
                 refined = crf_mask(self._workspace, *where)
                 made["crf"] = Panel(title("crf"), "mask", mask=self.merged(refined))
                 if self.beside:
-                    made["merged_crf"] = Panel(title("merged_crf"), "mask", mask=self.beside.merged(refined), versus=self.merged_truth)
+                    made["merged_crf"] = Panel(
+                        title("merged_crf"),
+                        "mask",
+                        mask=self.beside.merged(refined),
+                        versus=self.merged_truth,
+                    )
             if "entropy" in self._panels:
                 limit = np.log(probabilities.shape[-1])
-                entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
-                made["entropy"] = Panel(title("entropy"), "scalar", scalar=np.clip(entropy, 0, 1).astype(np.float32))
+                entropy = (
+                    -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
+                )
+                made["entropy"] = Panel(
+                    title("entropy"), "scalar", scalar=np.clip(entropy, 0, 1).astype(np.float32)
+                )
         if "disagreement" in self._panels:
             apart = shelf.disagreement(*where)
             if apart is not None:
                 made["disagreement"] = Panel(title("disagreement"), "scalar", scalar=apart)
         return [made[panel] for panel in PER_RUN if panel in self._panels and panel in made]
 
-    def _merged_prediction(self, title: str, beside: Beside, first: np.ndarray, probabilities: np.ndarray | None) -> Panel:
+    def _merged_prediction(
+        self, title: str, beside: Beside, first: np.ndarray, probabilities: np.ndarray | None
+    ) -> Panel:
         """A prediction (H, W) in the own labels, merged; its probabilities (H, W, C) are summed over each group."""
         mask = beside.merged(first)
         if probabilities is None:
@@ -231,7 +298,14 @@ class _PanelMaker:
         summed = merge_probabilities(probabilities, beside.merge)
         top = TopClasses.of(summed[::2, ::2])
         placed = TopClasses(beside.places[top.labels], top.probabilities)
-        return Panel(title, "mask", mask=mask, scalar=np.minimum(summed.max(axis=-1), 1), top=placed, versus=self.merged_truth)
+        return Panel(
+            title,
+            "mask",
+            mask=mask,
+            scalar=np.minimum(summed.max(axis=-1), 1),
+            top=placed,
+            versus=self.merged_truth,
+        )
 
 
 def offered_panels(workspace: Workspace, runs: Sequence[str], merge: bool = False) -> list[str]:
@@ -257,8 +331,14 @@ def with_merged(panels: Sequence[str]) -> tuple[str, ...]:
     """Ask for a merged panel of each mask, where "merged" is among the chosen panels; of truth and prediction where no mask is."""
     if "merged" not in panels:
         return tuple(panels)
-    masks = [panel for panel in ("truth", "prediction", "crf") if panel in panels] or ["truth", "prediction"]
-    return (*(panel for panel in panels if panel != "merged"), *(f"merged_{panel}" for panel in masks))
+    masks = [panel for panel in ("truth", "prediction", "crf") if panel in panels] or [
+        "truth",
+        "prediction",
+    ]
+    return (
+        *(panel for panel in panels if panel != "merged"),
+        *(f"merged_{panel}" for panel in masks),
+    )
 
 
 def crf_mask(workspace: Workspace, run: str, split: str, sample: str) -> np.ndarray:
@@ -268,7 +348,9 @@ def crf_mask(workspace: Workspace, run: str, split: str, sample: str) -> np.ndar
         SegcoreError: There are no probabilities, or pydensecrf is missing.
     """
     config = workspace.runs.open(run).config
-    parameters = config.crf if isinstance(config, EvaluateConfig) and config.crf else CRFParameters()
+    parameters = (
+        config.crf if isinstance(config, EvaluateConfig) and config.crf else CRFParameters()
+    )
     return workspace.scenes.crf_mask(run, split, sample, parameters)
 
 

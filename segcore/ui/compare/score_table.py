@@ -19,11 +19,15 @@ def show(runs: Sequence[str], split: str) -> None:
     with session.errors_shown():
         named = cached_scores.named(runs, split)
         columns = list(named.values())
-        reports = {name: cached_scores.report(run, split, stage) for name, (run, stage) in named.items()}
+        reports = {
+            name: cached_scores.report(run, split, stage) for name, (run, stage) in named.items()
+        }
         found = {}
         for name, (run, stage) in list(named.items())[1:]:
             try:
-                found[name] = cached_scores.comparison(*(columns[0][0], run, split), columns[0][1], stage)
+                found[name] = cached_scores.comparison(
+                    *(columns[0][0], run, split), columns[0][1], stage
+                )
             except SegcoreError as error:
                 found[name] = {"reasons": [str(error)]}
     rows, reasons = [], []
@@ -31,30 +35,54 @@ def show(runs: Sequence[str], split: str) -> None:
         told = report.to_json()
         low, high = told["interval"]["mean_iou"]
         other = found.get(name)
-        row = {"model": name, "images": told["num_samples"], "mean IoU": told["mean_iou"], "from": low, "to": high}
-        row |= {"pixel accuracy": told["pixel_accuracy"], "first minus this": None, "interval": "", "p value": ""}
+        row = {
+            "model": name,
+            "images": told["num_samples"],
+            "mean IoU": told["mean_iou"],
+            "from": low,
+            "to": high,
+        }
+        row |= {
+            "pixel accuracy": told["pixel_accuracy"],
+            "first minus this": None,
+            "interval": "",
+            "p value": "",
+        }
         if other and other["reasons"]:
             reasons.append(f"{name}: {' '.join(other['reasons'])}")
             row["interval"] = "not comparable"
         elif other and other["difference"] is not None:
             row["first minus this"] = 100 * other["difference"]
             ends = other["interval"]
-            row["interval"] = "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
+            row["interval"] = (
+                "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
+            )
             p = other["p_value"]
             row["p value"] = "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
         rows.append(row)
     points = st.column_config.NumberColumn
-    drawn = "2.5th and 97.5th percentile of the mean IoU, images drawn again with replacement 1,000 times."
+    drawn = (
+        "2.5th and 97.5th percentile of the mean IoU, images drawn again with replacement "
+        "1,000 times."
+    )
     tables.draw(
         rows,
         column_config={
             "mean IoU": points(format="percent", help=manual.MEAN_IOU),
             **dict.fromkeys(("from", "to"), points(format="percent", help=drawn)),
             "pixel accuracy": points(format="percent", help=manual.PIXEL_ACCURACY),
-            "first minus this": points(format="%+.2f", help="Mean IoU of the first row minus this one's, in points of percent."),
-            "interval": st.column_config.TextColumn(help="95 % of it: the same images are drawn again for both, 1,000 times."),
+            "first minus this": points(
+                format="%+.2f",
+                help="Mean IoU of the first row minus this one's, in points of percent.",
+            ),
+            "interval": st.column_config.TextColumn(
+                help="95 % of it: the same images are drawn again for both, 1,000 times."
+            ),
             "p value": st.column_config.TextColumn(
-                help="How often exchanging the two at random, image by image, gives at least this difference."
+                help=(
+                    "How often exchanging the two at random, image by image, gives at least "
+                    "this difference."
+                )
             ),
         },
         alt="Scores of each model",
@@ -63,10 +91,14 @@ def show(runs: Sequence[str], split: str) -> None:
         st.warning(session.plain(reason), icon=":material/warning:")
     first = next(iter(reports.values())).label_set
     series = {
-        name: [c["iou"] for c in r.to_json()["classes"]] for name, r in reports.items() if r.label_set.class_names == first.class_names
+        name: [c["iou"] for c in r.to_json()["classes"]]
+        for name, r in reports.items()
+        if r.label_set.class_names == first.class_names
     }
     figure = charts.class_scores(first.class_names, session.hex_colors(first), series)
-    st.plotly_chart(figure, key="compared_classes", config=session.CHART, alt="IoU of each class by each model")
+    st.plotly_chart(
+        figure, key="compared_classes", config=session.CHART, alt="IoU of each class by each model"
+    )
     if len(columns) < 2:
         st.caption("Choose a further model beside it to compare.")
         return

@@ -30,28 +30,51 @@ def show(runs: Sequence[str], split: str) -> None:
     workspace = session.workspace()
     with session.errors_shown():
         if not workspace.scenes.predicted_samples(runs[0], split):
-            st.info("No image of this split was predicted by all chosen models.", icon=":material/info:")
+            st.info(
+                "No image of this split was predicted by all chosen models.", icon=":material/info:"
+            )
             st.stop()
-        row = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
+        row = st.container(
+            horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
+        )
         controls = row.container(width="content")
         right = row.container(horizontal=True, vertical_alignment="bottom", width=PICKER)
-        with right.popover(image_order.menu_label(), icon=":material/sort:", help="Order, filters, labels"):
+        with right.popover(
+            image_order.menu_label(), icon=":material/sort:", help="Order, filters, labels"
+        ):
             found = image_order.choose(runs, split)
             merge, beside = _choose_labels(runs[0])
         dataset = workspace.scenes.dataset_of(runs[0])
     if not found.images:
-        st.info("No image of this split was predicted by all chosen models and passes the filters.", icon=":material/info:")
+        st.info(
+            "No image of this split was predicted by all chosen models and passes the filters.",
+            icon=":material/info:",
+        )
         st.stop()
     if st.session_state.pop("from_first", False):
         st.session_state["sample_moved"] = found.images[0]
     with controls:
         panels = _choose_panels(runs, beside)
-        if any(panel in compare_panels.MERGED for panel in panels):  # without a merged panel every mask stands as it is
+        if any(
+            panel in compare_panels.MERGED for panel in panels
+        ):  # without a merged panel every mask stands as it is
             merge = merge or beside
     with right:
-        sample = session.choose_image(found.images, "sample", f"Image, {len(found.images)} predicted")
-    make = partial(compare_panels.packed_scene, workspace, tuple(runs), split, panels=panels, stamp=compare_panels.stamp(workspace, runs), merge=merge)
-    context = compare_panels.context(runs, split, panels, compare_panels.stamp(workspace, runs), merge, dataset.fingerprint)
+        sample = session.choose_image(
+            found.images, "sample", f"Image, {len(found.images)} predicted"
+        )
+    make = partial(
+        compare_panels.packed_scene,
+        workspace,
+        tuple(runs),
+        split,
+        panels=panels,
+        stamp=compare_panels.stamp(workspace, runs),
+        merge=merge,
+    )
+    context = compare_panels.context(
+        runs, split, panels, compare_panels.stamp(workspace, runs), merge, dataset.fingerprint
+    )
     viewer.filmstrip.show(
         found.images,
         key=KEY,
@@ -64,14 +87,25 @@ def show(runs: Sequence[str], split: str) -> None:
     )
     place = viewer.Place(context, sample, partial(_go, found.images))
     with session.errors_shown():
-        result = viewer.show(partial(make, sample), key=KEY, state=st.query_params.get("view"), place=place)
+        result = viewer.show(
+            partial(make, sample), key=KEY, state=st.query_params.get("view"), place=place
+        )
     if result.share:
         st.query_params["view"] = result.share
     with st.container(horizontal=True):
         _take_away(found, runs, split, panels, merge)
         if "crf_gain" in workspace.rankings.offered(runs[0], split, None):
-            told = "Orders the images by what the CRF changes of their mean IoU, the largest loss first, and goes to that one."
-            st.button("Where the CRF hurts most", key="crf_hurts", icon=":material/trending_down:", help=told, on_click=_to_crf_losses)
+            told = (
+                "Orders the images by what the CRF changes of their mean IoU, the largest loss "
+                "first, and goes to that one."
+            )
+            st.button(
+                "Where the CRF hurts most",
+                key="crf_hurts",
+                icon=":material/trending_down:",
+                help=told,
+                on_click=_to_crf_losses,
+            )
     with session.errors_shown():
         split_predictions.caption(runs, split)
     if len(found.images) > 1:
@@ -86,7 +120,9 @@ def _go(images: Sequence[str], image: str) -> None:
     if image in images:
         st.session_state["sample_moved"] = image
         if before in images:
-            st.session_state[f"{KEY}.direction"] = -1 if (images.index(before) - images.index(image)) % len(images) == 1 else 1
+            st.session_state[f"{KEY}.direction"] = (
+                -1 if (images.index(before) - images.index(image)) % len(images) == 1 else 1
+            )
 
 
 def _to_crf_losses() -> None:
@@ -123,28 +159,45 @@ def _choose_labels(run: str) -> tuple[str, str]:
     """Let the user look at all masks through a merge that was saved with the data set, or choose one for panels beside the others.
 
     Returns:
-        The merge that all masks go through, and the one of the merged panels; at most one of them is a name, the others are "".
+        The merge that all masks go through, and the one of the merged panels; at most one of them
+        is a name, the others are "".
     """
     workspace = session.workspace()
-    maps = [] if workspace.scenes.label_map_of(run) else list(workspace.scenes.dataset_of(run).label_maps())
+    maps = (
+        []
+        if workspace.scenes.label_map_of(run)
+        else list(workspace.scenes.dataset_of(run).label_maps())
+    )
     if not maps:
         return "", ""
     own = "as they are"
-    chosen = session.choose_from("Labels", [own, *maps], "labels", help="Shows all masks through a merge saved with the data set.")
+    chosen = session.choose_from(
+        "Labels",
+        [own, *maps],
+        "labels",
+        help="Shows all masks through a merge saved with the data set.",
+    )
     if chosen != own:
         return chosen, ""
     help = "What the panels of merged labels show, beside the masks as they are."
-    return "", maps[0] if len(maps) == 1 else session.choose_from("Merged labels are", maps, "beside_labels", help=help)
+    return "", maps[0] if len(maps) == 1 else session.choose_from(
+        "Merged labels are", maps, "beside_labels", help=help
+    )
 
 
-def _take_away(found: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str) -> None:
+def _take_away(
+    found: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str
+) -> None:
     """Offer the first images of the order as one picture."""
     workspace = session.workspace()
     count = min(SHEET_ROWS, len(found.images))
 
     def sheet() -> bytes:
         rows = [
-            (compare_panels.model_scene(workspace, runs, split, image, panels, merge), f"{image}   {image_order.written(score, found.form)}")
+            (
+                compare_panels.model_scene(workspace, runs, split, image, panels, merge),
+                f"{image}   {image_order.written(score, found.form)}",
+            )
             for image, score in zip(found.images[:count], found.scores, strict=False)
         ]
         return contact_sheet.draw(rows, f"{', '.join(runs)} on {split}: {found.label}")
@@ -156,5 +209,8 @@ def _take_away(found: Walk, runs: Sequence[str], split: str, panels: tuple[str, 
         "image/png",
         icon=":material/grid_on:",
         on_click="ignore",
-        help=f"The first {count} images in this order with the chosen panels, as one PNG. The view above is saved by its own button.",
+        help=(
+            f"The first {count} images in this order with the chosen panels, as one PNG. The "
+            "view above is saved by its own button."
+        ),
     )

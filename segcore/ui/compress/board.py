@@ -63,10 +63,18 @@ export default ({ data, parentElement, setTriggerValue }) => {
 };
 """
 
-_mount = st.components.v2.component("segscope_merge_board", html='<div class="board"></div>', css=_STYLE, js=_SCRIPT)
+_mount = st.components.v2.component(
+    "segscope_merge_board", html='<div class="board"></div>', css=_STYLE, js=_SCRIPT
+)
 
 
-def show(groups: Sequence[Sequence[int]], names: Mapping[int, str], colors: Mapping[int, str], *, key: str) -> list[list[int]] | None:
+def show(
+    groups: Sequence[Sequence[int]],
+    names: Mapping[int, str],
+    colors: Mapping[int, str],
+    *,
+    key: str,
+) -> list[list[int]] | None:
     """Show the groups, and return what the user made of them in the last drag; None without one.
 
     Args:
@@ -92,6 +100,13 @@ def checked(moved: Sequence[object], names: Mapping[int, str]) -> list[list[int]
     place = {i: position for position, i in enumerate(names)}
     groups = [group for group in moved if isinstance(group, list) and group]
     flat = [i for group in groups for i in group if type(i) is int and i in place]
-    if len(groups) < len(moved) or len(flat) != sum(map(len, groups)) or sorted(flat, key=place.__getitem__) != list(names):
+    if (
+        len(groups) < len(moved)
+        or len(flat) != sum(map(len, groups))
+        or sorted(flat, key=place.__getitem__) != list(names)
+    ):
         return None
-    return sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda group: place[group[0]])
+    return sorted(
+        (sorted(group, key=place.__getitem__) for group in groups),
+        key=lambda group: place[group[0]],
+    )

@@ -33,7 +33,11 @@ def trade_off(
     """
     on_path = next((row["num_groups"] for row in path if row["groups"] == chosen["groups"]), 0)
     figure = charts.compression_curve(path, on_path, front)
-    rows = [(100 * row["retained_entropy"], 100 * ends[0], 100 * ends[1]) for row, ends in zip(path, band, strict=True) if ends is not None]
+    rows = [
+        (100 * row["retained_entropy"], 100 * ends[0], 100 * ends[1])
+        for row, ends in zip(path, band, strict=True)
+        if ends is not None
+    ]
     traces = []
     if rows:
         x, low, high = zip(*rows, strict=True)
@@ -56,7 +60,12 @@ def trade_off(
             y=[100 * chosen["accuracy"]],
             mode="markers",
             name="chosen",
-            marker={"symbol": "star", "size": 17, "color": WARM, "line": {"width": 1, "color": "white"}},
+            marker={
+                "symbol": "star",
+                "size": 17,
+                "color": WARM,
+                "line": {"width": 1, "color": "white"},
+            },
             hovertemplate="chosen: accuracy %{y:.2f} % at %{x:.1f} % of the entropy<extra></extra>",
         )
     )
@@ -81,9 +90,16 @@ def tree_and_matrix(
     """
     place = {leaf: float(row) for row, leaf in enumerate(order)}
     group_of = {index: number for number, group in enumerate(groups) for index in group}
-    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.3, 0.7], horizontal_spacing=0.01)
-    nodes: dict[tuple[int, ...], tuple[float, float]] = {(leaf,): (place[leaf], 0.0) for leaf in order}
-    lines: dict[bool, tuple[list[float | None], list[float | None]]] = {True: ([], []), False: ([], [])}
+    figure = make_subplots(
+        1, 2, shared_yaxes=True, column_widths=[0.3, 0.7], horizontal_spacing=0.01
+    )
+    nodes: dict[tuple[int, ...], tuple[float, float]] = {
+        (leaf,): (place[leaf], 0.0) for leaf in order
+    }
+    lines: dict[bool, tuple[list[float | None], list[float | None]]] = {
+        True: ([], []),
+        False: ([], []),
+    }
     for left, right, height in joints:
         (y1, x1), (y2, x2) = nodes[tuple(sorted(left))], nodes[tuple(sorted(right))]
         members = tuple(sorted([*left, *right]))
@@ -93,7 +109,11 @@ def tree_and_matrix(
         ys += [y1, y1, y2, y2, None]
     for inside, (xs, ys) in lines.items():
         line = {"color": WARM if inside else QUIET, "width": 3 if inside else 1.5}
-        figure.add_trace(go.Scatter(x=xs, y=ys, mode="lines", line=line, showlegend=False, hoverinfo="skip"), 1, 1)
+        figure.add_trace(
+            go.Scatter(x=xs, y=ys, mode="lines", line=line, showlegend=False, hoverinfo="skip"),
+            1,
+            1,
+        )
     ordered = counts[np.ix_(order, order)]
     rows = ordered.sum(1, keepdims=True)
     share = 100 * np.divide(ordered, rows, out=np.zeros(ordered.shape), where=rows > 0)
@@ -104,13 +124,19 @@ def tree_and_matrix(
             z=np.sqrt(share),
             x=places,
             y=places,
-            customdata=[[[t, p, s] for p, s in zip(labels, row, strict=True)] for t, row in zip(labels, share, strict=True)],
+            customdata=[
+                [[t, p, s] for p, s in zip(labels, row, strict=True)]
+                for t, row in zip(labels, share, strict=True)
+            ],
             colorscale=CELLS,
             zmin=0,
             showscale=False,
             xgap=1,
             ygap=1,
-            hovertemplate="true %{customdata[0]}, predicted %{customdata[1]}: %{customdata[2]:.2f} %<extra></extra>",
+            hovertemplate=(
+                "true %{customdata[0]}, predicted %{customdata[1]}: %{customdata[2]:.2f} "
+                "%<extra></extra>"
+            ),
         ),
         1,
         2,
@@ -119,10 +145,21 @@ def tree_and_matrix(
         write_shares(figure, share, places, row=1, col=2)
     for group in groups:
         for rows_at, columns_at in _boxes(sorted(int(place[i]) for i in group)):
-            ends = {"x0": columns_at[0] - 0.5, "x1": columns_at[1] + 0.5, "y0": rows_at[0] - 0.5, "y1": rows_at[1] + 0.5}
+            ends = {
+                "x0": columns_at[0] - 0.5,
+                "x1": columns_at[1] + 0.5,
+                "y0": rows_at[0] - 0.5,
+                "y1": rows_at[1] + 0.5,
+            }
             figure.add_shape(type="rect", line={"color": WARM, "width": 2}, row=1, col=2, **ends)
     ticks = {"tickvals": places, "ticktext": labels}
-    figure.update_xaxes(title={"text": "information lost, bits"}, autorange="reversed", rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(
+        title={"text": "information lost, bits"},
+        autorange="reversed",
+        rangemode="tozero",
+        row=1,
+        col=1,
+    )
     figure.update_xaxes(**ticks, side="top", tickangle=-40, showgrid=False, row=1, col=2)
     figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, row=1, col=1)
     figure.update_yaxes(**ticks, side="right", showticklabels=True, showgrid=False, row=1, col=2)
@@ -145,7 +182,9 @@ def _boxes(places: Sequence[int]) -> list[tuple[tuple[int, int], tuple[int, int]
     return [(rows, columns) for rows in runs for columns in runs]
 
 
-def sankey(names: Sequence[str], colors: Sequence[str], weights: Sequence[float | None], groups: Groups) -> go.Figure:
+def sankey(
+    names: Sequence[str], colors: Sequence[str], weights: Sequence[float | None], groups: Groups
+) -> go.Figure:
     """Draw which label goes to which group, as wide as it weighs.
 
     Args:
@@ -187,7 +226,12 @@ def _pale(color: str) -> str:
     return f"rgba({red},{green},{blue},.35)"
 
 
-def before_and_after(names: Sequence[str], before: Sequence[float | None], after: Sequence[float | None], groups: Groups) -> go.Figure:
+def before_and_after(
+    names: Sequence[str],
+    before: Sequence[float | None],
+    after: Sequence[float | None],
+    groups: Groups,
+) -> go.Figure:
     """Draw the IoU of each group as a bar, and of its labels before the merge as points.
 
     Args:
@@ -208,7 +252,9 @@ def before_and_after(names: Sequence[str], before: Sequence[float | None], after
     )
     known = [(k, i) for k, group in enumerate(groups) for i in group if before[i] is not None]
     if known:
-        x, y, own = zip(*((titles[k], 100 * float(before[i] or 0.0), names[i]) for k, i in known), strict=True)
+        x, y, own = zip(
+            *((titles[k], 100 * float(before[i] or 0.0), names[i]) for k, i in known), strict=True
+        )
         figure.add_trace(
             go.Scatter(
                 x=x,
@@ -222,7 +268,9 @@ def before_and_after(names: Sequence[str], before: Sequence[float | None], after
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     yaxis = {"title": {"text": "IoU, %"}, "range": [0, 100]}
-    figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis=yaxis, legend=legend)
+    figure.update_layout(
+        height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis=yaxis, legend=legend
+    )
     return figure
 
 
@@ -234,10 +282,18 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
         titles: What each tier is called.
     """
     colors = {"merged": QUIET, "summed": ACCENT, "retrained": WARM}
-    shown = (("mean_iou", "mean IoU"), ("accuracy", "accuracy"), ("honest_accuracy", "honest accuracy"))
+    shown = (
+        ("mean_iou", "mean IoU"),
+        ("accuracy", "accuracy"),
+        ("honest_accuracy", "honest accuracy"),
+    )
     figure = go.Figure()
     for tier in tiers:
-        rows = [(title, tier["gain"][key]) for key, title in shown if tier["gain"][key]["difference"] is not None]
+        rows = [
+            (title, tier["gain"][key])
+            for key, title in shown
+            if tier["gain"][key]["difference"] is not None
+        ]
         if tier["images"] < tiers[0]["images"]:  # what was predicted for these very images
             beyond = {title: tier["beyond"][key]["difference"] for key, title in shown}
             figure.add_trace(
@@ -249,18 +305,26 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
                     hovertemplate="%{x}: %{y:+.2f} points<extra>predicted for the same images</extra>",
                 )
             )
-        ends = [(r["difference"], *(r["difference"] if v is None else v for v in r["interval"])) for _, r in rows]
+        ends = [
+            (r["difference"], *(r["difference"] if v is None else v for v in r["interval"]))
+            for _, r in rows
+        ]
         figure.add_trace(
             go.Bar(
                 x=[title for title, _ in rows],
                 y=[100 * at for at, _, _ in ends],
                 name=f"{titles[tier['tier']]}, {tier['images']} images",
                 marker={"color": colors[tier["tier"]]},
-                error_y={"array": [100 * (high - at) for at, _, high in ends], "arrayminus": [100 * (at - low) for at, low, _ in ends]},
+                error_y={
+                    "array": [100 * (high - at) for at, _, high in ends],
+                    "arrayminus": [100 * (at - low) for at, low, _ in ends],
+                },
                 hovertemplate="%{x}: %{y:+.2f} points<extra>" + titles[tier["tier"]] + "</extra>",
             )
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend)
+    figure.update_layout(
+        height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend
+    )
     figure.update_yaxes(title={"text": "gained over the unmerged model, points"}, zeroline=True)
     return figure

@@ -17,12 +17,29 @@ def apart_pairs(names: Mapping[int, str]) -> Groups:
     pairs: list[tuple[int, int]] = st.session_state.setdefault("apart", [])
     kept = [pair for pair in pairs if set(pair) <= set(names)]
     with st.popover(f"Never merge ({len(kept)})", icon=":material/block:", width="stretch"):
-        st.multiselect("Two labels that stay apart", list(names), format_func=names.__getitem__, key="apart_pick", max_selections=2)
-        st.button("Keep them apart", key="apart_add", on_click=_keep_apart, disabled=len(st.session_state["apart_pick"]) != 2)
+        st.multiselect(
+            "Two labels that stay apart",
+            list(names),
+            format_func=names.__getitem__,
+            key="apart_pick",
+            max_selections=2,
+        )
+        st.button(
+            "Keep them apart",
+            key="apart_add",
+            on_click=_keep_apart,
+            disabled=len(st.session_state["apart_pick"]) != 2,
+        )
         for pair in kept:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(" and ".join(session.plain(names[i]) for i in pair))
-                st.button("Allow", key=f"allow_{pair[0]}_{pair[1]}", on_click=pairs.remove, args=(pair,), icon=":material/undo:")
+                st.button(
+                    "Allow",
+                    key=f"allow_{pair[0]}_{pair[1]}",
+                    on_click=pairs.remove,
+                    args=(pair,),
+                    icon=":material/undo:",
+                )
     return tuple(kept)
 
 
@@ -38,14 +55,25 @@ def importance(names: Mapping[int, str]) -> Importance:
     weights: dict[int, float] = st.session_state.setdefault("importance", {})
     kept = {i: weight for i, weight in weights.items() if i in names}
     with st.popover(f"Importance ({len(kept)})", icon=":material/balance:", width="stretch"):
-        st.caption("What a label is worth to you, beside 1 for those you do not name. Choose importance above for it to count.")
-        picked = st.multiselect("Labels", list(names), format_func=names.__getitem__, key="importance_pick")
+        st.caption(
+            "What a label is worth to you, beside 1 for those you do not name. Choose "
+            "importance above for it to count."
+        )
+        picked = st.multiselect(
+            "Labels", list(names), format_func=names.__getitem__, key="importance_pick"
+        )
         st.number_input("Weight", 0.0, 1000.0, 5.0, step=1.0, key="importance_weight")
         st.button("Weigh them", key="importance_add", on_click=_weigh, disabled=not picked)
         for i, weight in kept.items():
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"{session.plain(names[i])} {weight:g}")
-                st.button("Back to 1", key=f"importance_drop_{i}", on_click=_forget, args=(i,), icon=":material/undo:")
+                st.button(
+                    "Back to 1",
+                    key=f"importance_drop_{i}",
+                    on_click=_forget,
+                    args=(i,),
+                    icon=":material/undo:",
+                )
     return tuple(sorted(kept.items()))
 
 
@@ -59,7 +87,13 @@ def _forget(label: int) -> None:
     del st.session_state["importance"][label]
 
 
-def choose(run: str, study: Mapping[str, Any], names: Mapping[int, str], colors: Mapping[int, str], apart: Groups) -> Groups:
+def choose(
+    run: str,
+    study: Mapping[str, Any],
+    names: Mapping[int, str],
+    colors: Mapping[int, str],
+    apart: Groups,
+) -> Groups:
     """Let the user choose the groups.
 
     Args:
@@ -76,16 +110,30 @@ def choose(run: str, study: Mapping[str, Any], names: Mapping[int, str], colors:
         key="way",
         bind="query-params",
         required=True,
-        help="The path joins what gains most accuracy for each bit lost. The tree joins labels that are answered alike. "
-        "A hierarchy is a file that says which parent a class has. By hand you choose, and may start from any of these.",
+        help="The path joins what gains most accuracy for each bit lost. The tree joins labels "
+        "that are answered alike. "
+        "A hierarchy is a file that says which parent a class has. By hand you choose, and "
+        "may start from any of these.",
     )
     if way == WAYS[0]:
         rows = {row["num_groups"]: row["groups"] for row in study["path"]}
-        groups = rows[_slider(min(rows), max(rows), "labels", "Along the greedy path: from no merge down to the fewest labels.")]
+        groups = rows[
+            _slider(
+                min(rows),
+                max(rows),
+                "labels",
+                "Along the greedy path: from no merge down to the fewest labels.",
+            )
+        ]
     elif way == WAYS[1]:
         joints = study["dendrogram"]["joints"]
         fewest = len(names) - len(joints)
-        number = _slider(fewest, len(names), "tree_labels", "Where the tree is cut: labels that join below the cut are one.")
+        number = _slider(
+            fewest,
+            len(names),
+            "tree_labels",
+            "Where the tree is cut: labels that join below the cut are one.",
+        )
         groups = cut(joints, list(names), number)
     elif way == WAYS[2]:
         groups = _by_hierarchy(run, names)
@@ -102,7 +150,17 @@ def _slider(fewest: int, most: int, key: str, help: str) -> int:
         return most
     if not fewest <= st.session_state.get(key, most) <= most:  # chosen on a longer path
         del st.session_state[key]
-    return int(st.slider("Number of labels", fewest, most, max(fewest, most - 2), key=key, bind="query-params", help=help))
+    return int(
+        st.slider(
+            "Number of labels",
+            fewest,
+            most,
+            max(fewest, most - 2),
+            key=key,
+            bind="query-params",
+            help=help,
+        )
+    )
 
 
 def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) -> list[list[int]]:
@@ -118,7 +176,10 @@ def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) ->
     for joint in joints[: len(ids) - number]:
         left, right = (frozenset(part) for part in joint["groups"])
         groups = (groups - {left, right}) | {left | right}
-    return sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda group: place[group[0]])
+    return sorted(
+        (sorted(group, key=place.__getitem__) for group in groups),
+        key=lambda group: place[group[0]],
+    )
 
 
 def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
@@ -128,7 +189,8 @@ def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
         type=["csv", "json", "txt"],
         key="hierarchy",
         max_upload_size=2,
-        help='CSV rows like "road,flat,ground", or JSON like {"road": ["flat", "ground"]} or {"ground": {"flat": ["road", "pavement"]}}. '
+        help='CSV rows like "road,flat,ground", or JSON like {"road": ["flat", "ground"]} or '
+        '{"ground": {"flat": ["road", "pavement"]}}. '
         "Classes by name or id; those left out stay alone.",
     )
     if uploaded is not None:
@@ -138,9 +200,14 @@ def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
         return [[i] for i in names]
     with session.errors_shown():
         levels = session.workspace().merges.hierarchy(run, data)
-    titles = {n: f"{len(level['groups'])} labels: {', '.join(level['titles'][:6])}" for n, level in enumerate(levels)}
+    titles = {
+        n: f"{len(level['groups'])} labels: {', '.join(level['titles'][:6])}"
+        for n, level in enumerate(levels)
+    }
     if st.session_state.get("level") not in (None, *titles):
         del st.session_state["level"]
-    level = st.selectbox("Level, from fine to coarse", list(titles), format_func=titles.__getitem__, key="level")
+    level = st.selectbox(
+        "Level, from fine to coarse", list(titles), format_func=titles.__getitem__, key="level"
+    )
     groups: list[list[int]] = levels[level]["groups"]
     return groups

@@ -24,27 +24,47 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
     with session.errors_shown():
         pairs = session.workspace().merges.confused_pairs(run, split, groups)
     if not pairs:
-        st.info("No two labels that are merged are confused with each other: this merge resolves nothing.", icon=":material/info:")
+        st.info(
+            (
+                "No two labels that are merged are confused with each other: this merge "
+                "resolves nothing."
+            ),
+            icon=":material/info:",
+        )
         return
     titles = {(a, b): f"{names[a]} and {names[b]}: {pixels:,} pixels" for a, b, pixels in pairs}
     if st.session_state.get("example_pair") not in (None, *titles):
         del st.session_state["example_pair"]
-    pair = st.selectbox("Merged pair, most confused first", list(titles), format_func=titles.__getitem__, key="example_pair")
+    pair = st.selectbox(
+        "Merged pair, most confused first",
+        list(titles),
+        format_func=titles.__getitem__,
+        key="example_pair",
+    )
     with session.errors_shown():
         found, images = queries.examples(run, split, pair)
     first, second = (session.plain(names[i]) for i in pair)
     if not found:
-        st.info(f"{images} images confuse them, but none of those has its probabilities on disk.", icon=":material/info:")
+        st.info(
+            f"{images} images confuse them, but none of those has its probabilities on disk.",
+            icon=":material/info:",
+        )
         return
     st.caption(
-        f"{images} images of {session.plain(split)} confuse {first} and {second}; those with most such pixels. An orange line goes round "
+        f"{images} images of {session.plain(split)} confuse {first} and {second}; those "
+        "with most such pixels. An orange line goes round "
         f"{first} that is taken for {second}, a cyan one round {second} that is taken for {first}."
     )
     for start in range(0, len(found), PER_ROW):
-        for column, (sample, picture, forward, backward) in zip(st.columns(PER_ROW), found[start : start + PER_ROW], strict=False):
+        for column, (sample, picture, forward, backward) in zip(
+            st.columns(PER_ROW), found[start : start + PER_ROW], strict=False
+        ):
             with column:
                 st.image(picture, width="stretch")
-                st.caption(f"{session.plain(sample)}: {forward:,} px of {first} taken for {second}, {backward:,} the other way.")
+                st.caption(
+                    f"{session.plain(sample)}: {forward:,} px of {first} taken for "
+                    f"{second}, {backward:,} the other way."
+                )
                 if st.button("Look at it", key=f"example_{sample}", icon=":material/visibility:"):
                     cached_scores.look_at(run, split, sample)
 
@@ -59,13 +79,25 @@ def view(run: str, split: str, groups: Groups) -> None:
     """
     workspace = session.workspace()
     with session.errors_shown():
-        samples = [s.id for s in workspace.scenes.predicted_samples(run, split) if s.mask is not None]
+        samples = [
+            s.id for s in workspace.scenes.predicted_samples(run, split) if s.mask is not None
+        ]
         if not samples:
-            st.info(f"No probabilities of {session.plain(split)} are on disk, so nothing of it can be shown.", icon=":material/info:")
+            st.info(
+                (
+                    f"No probabilities of {session.plain(split)} are on disk, so nothing of it "
+                    "can be shown."
+                ),
+                icon=":material/info:",
+            )
             return
         sample = session.choose_image(samples, "merged_sample", f"Image, {len(samples)} predicted")
-        done = [row["run"] for row in workspace.tiers.retrained(run, groups, split) if row["counted"]]
-        shown = {s.id for s in workspace.scenes.predicted_samples(done[0], split)} if done else set()
+        done = [
+            row["run"] for row in workspace.tiers.retrained(run, groups, split) if row["counted"]
+        ]
+        shown = (
+            {s.id for s in workspace.scenes.predicted_samples(done[0], split)} if done else set()
+        )
         retrained = done[0] if sample in shown else ""
         stamps = " ".join(workspace.scores.stamp(r, split) for r in (run, retrained) if r)
         scene = queries.merged_scene(workspace, run, split, sample, groups, retrained, stamps)

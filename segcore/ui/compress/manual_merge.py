@@ -33,14 +33,36 @@ def choose(run: str, names: Mapping[int, str], colors: Mapping[int, str], apart:
             placeholder="two or more",
             help="A label that is merged already brings its group along.",
         )
-        st.button("Merge", key="merge_add", type="primary", icon=":material/merge:", on_click=_merge)
+        st.button(
+            "Merge", key="merge_add", type="primary", icon=":material/merge:", on_click=_merge
+        )
         past, future = _history()
-        st.button("Undo", key="merge_undo", icon=":material/undo:", on_click=_move, args=(-1,), disabled=not past)
-        st.button("Redo", key="merge_redo", icon=":material/redo:", on_click=_move, args=(1,), disabled=not future)
+        st.button(
+            "Undo",
+            key="merge_undo",
+            icon=":material/undo:",
+            on_click=_move,
+            args=(-1,),
+            disabled=not past,
+        )
+        st.button(
+            "Redo",
+            key="merge_redo",
+            icon=":material/redo:",
+            on_click=_move,
+            args=(1,),
+            disabled=not future,
+        )
         _starts(run, names)
     for number, merge in enumerate(merges):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Split", key=f"split_{'_'.join(map(str, merge))}", on_click=_split, args=(number,), icon=":material/call_split:")
+            st.button(
+                "Split",
+                key=f"split_{'_'.join(map(str, merge))}",
+                on_click=_split,
+                args=(number,),
+                icon=":material/call_split:",
+            )
             st.markdown(" + ".join(session.plain(names[i]) for i in merge))
     groups = complete(merges, names)
     moved = board.show(groups, names, colors, key="board")
@@ -80,11 +102,25 @@ def _starts(run: str, names: Mapping[int, str]) -> None:
         return
     with st.popover("Start from", icon=":material/folder_open:"):
         if st.session_state.get("start"):
-            st.button("The last cut", key="merge_start", on_click=_start, help="What the path, the tree or the hierarchy had chosen.")
+            st.button(
+                "The last cut",
+                key="merge_start",
+                on_click=_start,
+                help="What the path, the tree or the hierarchy had chosen.",
+            )
         for entry in saved:
-            title = entry["name"] + (f", version {entry['version']} of {entry['versions']}" if entry["versions"] > 1 else "")
+            title = entry["name"] + (
+                f", version {entry['version']} of {entry['versions']}"
+                if entry["versions"] > 1
+                else ""
+            )
             key = f"saved_{entry['name']}_{entry['version']}"
-            st.button(session.plain(title), key=key, on_click=_set, args=([g for g in entry["groups"] if len(g) > 1],))
+            st.button(
+                session.plain(title),
+                key=key,
+                on_click=_set,
+                args=([g for g in entry["groups"] if len(g) > 1],),
+            )
 
 
 def _current() -> Merges:

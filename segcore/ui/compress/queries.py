@@ -17,21 +17,43 @@ Importance = tuple[tuple[int, float], ...]
 
 
 def _weights(prior: str, importance: Importance) -> dict[str, float] | None:
-    return {str(i): weight for i, weight in importance} if prior == "importance" or importance else None
+    return (
+        {str(i): weight for i, weight in importance}
+        if prior == "importance" or importance
+        else None
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner="Comparing merges")
 def _study(
-    _workspace: Workspace, run: str, split: str, prior: str, importance: Importance, apart: Groups, rate: float, stamp: str
+    _workspace: Workspace,
+    run: str,
+    split: str,
+    prior: str,
+    importance: Importance,
+    apart: Groups,
+    rate: float,
+    stamp: str,
 ) -> dict[str, Any]:
     pairs = [(str(a), str(b)) for a, b in apart]
     weights = _weights(prior, importance)
-    study = _workspace.scores.compress(run, split, prior=prior, importance=weights, forbidden=pairs, exchange_rate=rate)
-    study["null_band"] = _workspace.merges.null_band(run, split, [row["groups"] for row in study["path"]])
+    study = _workspace.scores.compress(
+        run, split, prior=prior, importance=weights, forbidden=pairs, exchange_rate=rate
+    )
+    study["null_band"] = _workspace.merges.null_band(
+        run, split, [row["groups"] for row in study["path"]]
+    )
     return study
 
 
-def study(run: str, split: str, prior: str, importance: Importance = (), apart: Groups = (), rate: float = 0.1) -> dict[str, Any]:
+def study(
+    run: str,
+    split: str,
+    prior: str,
+    importance: Importance = (),
+    apart: Groups = (),
+    rate: float = 0.1,
+) -> dict[str, Any]:
     """Return the label-compression what-if of a run, with "null_band": [low, high] accuracy of random maps for each row of the path.
 
     Args:
@@ -46,28 +68,50 @@ def study(run: str, split: str, prior: str, importance: Importance = (), apart: 
         SegcoreError: The run has no counts of that split yet.
     """
     workspace = session.workspace()
-    return _study(workspace, run, split, prior, importance, apart, rate, workspace.scores.stamp(run, split))
+    return _study(
+        workspace, run, split, prior, importance, apart, rate, workspace.scores.stamp(run, split)
+    )
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _merge(
-    _workspace: Workspace, run: str, split: str, groups: Groups, prior: str, importance: Importance, apart: Groups, stamp: str
+    _workspace: Workspace,
+    run: str,
+    split: str,
+    groups: Groups,
+    prior: str,
+    importance: Importance,
+    apart: Groups,
+    stamp: str,
 ) -> dict[str, Any]:
-    return _workspace.merges.judge(run, split, groups, prior, importance=_weights(prior, importance), forbidden=apart)
+    return _workspace.merges.judge(
+        run, split, groups, prior, importance=_weights(prior, importance), forbidden=apart
+    )
 
 
-def merge(run: str, split: str, groups: Groups, prior: str, importance: Importance = (), apart: Groups = ()) -> dict[str, Any]:
+def merge(
+    run: str,
+    split: str,
+    groups: Groups,
+    prior: str,
+    importance: Importance = (),
+    apart: Groups = (),
+) -> dict[str, Any]:
     """Return every score of one merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
     """
     workspace = session.workspace()
-    return _merge(workspace, run, split, groups, prior, importance, apart, workspace.scores.stamp(run, split))
+    return _merge(
+        workspace, run, split, groups, prior, importance, apart, workspace.scores.stamp(run, split)
+    )
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _tiers(_workspace: Workspace, run: str, split: str, groups: Groups, retrained: str, stamps: str) -> dict[str, Any]:
+def _tiers(
+    _workspace: Workspace, run: str, split: str, groups: Groups, retrained: str, stamps: str
+) -> dict[str, Any]:
     return _workspace.tiers.compare(run, split, groups, retrained)
 
 
@@ -92,7 +136,9 @@ def _examples(
     return [(e.sample, e.picture, e.forward, e.backward) for e in found], images
 
 
-def examples(run: str, split: str, pair: tuple[int, int]) -> tuple[list[tuple[str, Any, int, int]], int]:
+def examples(
+    run: str, split: str, pair: tuple[int, int]
+) -> tuple[list[tuple[str, Any, int, int]], int]:
     """Return (sample, picture, forward, backward) of a pair's examples and how many images confuse it.
 
     Raises:
@@ -103,7 +149,15 @@ def examples(run: str, split: str, pair: tuple[int, int]) -> tuple[list[tuple[st
 
 
 @st.cache_data(max_entries=32, max_size="100MB", show_spinner=False)
-def merged_scene(_workspace: Workspace, run: str, split: str, sample: str, groups: Groups, retrained: str, stamps: str) -> bytes:
+def merged_scene(
+    _workspace: Workspace,
+    run: str,
+    split: str,
+    sample: str,
+    groups: Groups,
+    retrained: str,
+    stamps: str,
+) -> bytes:
     """Return the packed scene of a sample under a merge: image, truth, the merged prediction, its errors, summed, retrained.
 
     Args:
@@ -130,9 +184,19 @@ def merged_scene(_workspace: Workspace, run: str, split: str, sample: str, group
         Panel("True, merged", "mask", mask=truth),
         Panel("Predicted, merged", "mask", mask=plain),
         Panel("Error, merged", "error", mask=plain),
-        Panel("Probabilities summed", "mask", mask=_workspace.tiers.summed_mask(probabilities, label_map)),
+        Panel(
+            "Probabilities summed",
+            "mask",
+            mask=_workspace.tiers.summed_mask(probabilities, label_map),
+        ),
     ]
     if retrained:
-        panels.append(Panel("Retrained", "mask", mask=scenes.probabilities(retrained, split, sample).argmax(-1)))
+        panels.append(
+            Panel(
+                "Retrained", "mask", mask=scenes.probabilities(retrained, split, sample).argmax(-1)
+            )
+        )
     image = scenes.image(dataset.name, sample)
-    return pack(Scene(f"{run}:{split}:{sample}:{label_map.groups}", image, tuple(panels), merged, truth=1))
+    return pack(
+        Scene(f"{run}:{split}:{sample}:{label_map.groups}", image, tuple(panels), merged, truth=1)
+    )

@@ -40,51 +40,78 @@ def cards(found: Mapping[str, Any]) -> None:
     """Draw the scores of a merge; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`."""
     before, after, beaten = found["before"], found["after"], found["random_percentile"]["accuracy"]
     low, high = found["lift_interval"]
-    told = ", ".join(f"{session.percent(share)} by {prior}" for prior, share in after["retained"].items())
-    change = [None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.3f}" for k in ("kappa", "honest_accuracy")]
+    told = ", ".join(
+        f"{session.percent(share)} by {prior}" for prior, share in after["retained"].items()
+    )
+    change = [
+        None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.3f}"
+        for k in ("kappa", "honest_accuracy")
+    ]
     entries: list[tuple[str, str, str | None, str]] = [
         (
             "Accuracy",
             session.percent(after["accuracy"]),
             _points(after["accuracy"], before["accuracy"]),
-            "Right pixels / all pixels, on the merged labels. It can only rise by merging, so it proves nothing alone.",
+            (
+                "Right pixels / all pixels, on the merged labels. It can only rise by merging, "
+                "so it proves nothing alone."
+            ),
         ),
         (
             "Mean IoU",
             session.percent(after["mean_iou"]),
             _points(after["mean_iou"], before["mean_iou"]),
-            "IoU averaged over the merged labels. Its change is what the two cards beside it add up to.",
+            (
+                "IoU averaged over the merged labels. Its change is what the two cards beside "
+                "it add up to."
+            ),
         ),
         (
             "Resolved, points",
-            "–" if after["resolved_confusion"] is None else f"{100 * after['resolved_confusion']:+.2f}",
+            "–"
+            if after["resolved_confusion"] is None
+            else f"{100 * after['resolved_confusion']:+.2f}",
             None,
-            "The part of the change in mean IoU that comes from confusion inside the merged groups. Only this speaks for duplicates.",
+            (
+                "The part of the change in mean IoU that comes from confusion inside the "
+                "merged groups. Only this speaks for duplicates."
+            ),
         ),
         (
             "Composition, points",
             "–" if after["composition"] is None else f"{100 * after['composition']:+.2f}",
             None,
-            "The part of the change in mean IoU that comes from averaging fewer, larger labels. It proves nothing.",
+            (
+                "The part of the change in mean IoU that comes from averaging fewer, larger "
+                "labels. It proves nothing."
+            ),
         ),
         (
             "Kappa",
             _number(after["kappa"]),
             change[0],
-            "(accuracy - chance) / (1 - chance), chance from the shares of truth and prediction: 0 for chance, 1 for perfect.",
+            (
+                "(accuracy - chance) / (1 - chance), chance from the shares of truth and "
+                "prediction: 0 for chance, 1 for perfect."
+            ),
         ),
         (
             "Lift over random",
             _number(after["lift"]),
             None if low is None else f"{low:.2f} to {high:.2f}",
-            "(accuracy - expected) / (1 - expected), expected over random merges of the same group sizes. Above 0 only where labels that "
-            "are truly confused were merged. Below it the 95 % interval over images: a merge is safe only where all of it lies above 0.",
+            "(accuracy - expected) / (1 - expected), expected over random merges of the "
+            "same group sizes. Above 0 only where labels that "
+            "are truly confused were merged. Below it the 95 % interval over images: a "
+            "merge is safe only where all of it lies above 0.",
         ),
         (
             "Accuracy per entropy",
             "–" if after["rate"] is None else f"{after['rate']:.2f}",
             None,
-            "Points of accuracy gained for each point of entropy sold: compare it with your exchange rate.",
+            (
+                "Points of accuracy gained for each point of entropy sold: compare it with "
+                "your exchange rate."
+            ),
         ),
         (
             "Beats at random",
@@ -92,12 +119,18 @@ def cards(found: Mapping[str, Any]) -> None:
             None,
             "Share of 1,000 random merges with the same group sizes whose accuracy is no higher.",
         ),
-        ("Entropy kept", session.percent(after["retained_entropy"]), None, f"How much of the labels' own entropy is kept: {told}."),
+        (
+            "Entropy kept",
+            session.percent(after["retained_entropy"]),
+            None,
+            f"How much of the labels' own entropy is kept: {told}.",
+        ),
         (
             "Honest accuracy",
             _number(after["honest_accuracy"]),
             change[1],
-            "Information that the prediction gives about the merged label, divided by that label's entropy (Theil's U): "
+            "Information that the prediction gives about the merged label, divided by that "
+            "label's entropy (Theil's U): "
             "0 for chance, 1 for perfect.",
         ),
     ]
@@ -126,7 +159,14 @@ def table(found: Mapping[str, Any]) -> None:
     for key, title in MEASURES:
         low, high = found["intervals"].get(key, (None, None))
         told = "" if low is None else f"{low:+.3f} to {high:+.3f}"
-        rows.append({"what": title, "before": found["before"][key], "after": found["after"][key], "change, 95 %": told})
+        rows.append(
+            {
+                "what": title,
+                "before": found["before"][key],
+                "after": found["after"][key],
+                "change, 95 %": told,
+            }
+        )
     number = st.column_config.NumberColumn(format="%.4f")
     tables.draw(
         rows,
@@ -142,7 +182,8 @@ def chosen_again(found: Mapping[str, Any]) -> str:
     if same is None:
         return ""
     return (
-        f"Resampled images lead the greedy path to exactly this merge in {100 * same:.0f} % of 200 draws; "
+        f"Resampled images lead the greedy path to exactly this merge in {100 * same:.0f} "
+        "% of 200 draws; "
         f"two labels merged here are merged there in {100 * pairs:.0f} %."
     )
 
@@ -151,27 +192,52 @@ def tree(study: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, grou
     """Draw the tree of labels beside the confusion matrix in its order."""
     place = {name: index for index, name in enumerate(label_set.class_ids)}
     joints = [
-        ([place[i] for i in joint["groups"][0]], [place[i] for i in joint["groups"][1]], joint["height_bits"])
+        (
+            [place[i] for i in joint["groups"][0]],
+            [place[i] for i in joint["groups"][1]],
+            joint["height_bits"],
+        )
         for joint in study["dendrogram"]["joints"]
     ]
     order = [place[i] for i in study["dendrogram"]["order"]]
-    figure = charts.tree_and_matrix(joints, order, counts, label_set.class_names, _indices(groups, label_set))
-    st.plotly_chart(figure, key="tree", config=session.CHART, alt="Tree of labels beside the confusion matrix in the tree's order")
-    st.caption("Labels that are answered alike join first; what is chosen is drawn in orange. Percent of the true class, before merging.")
+    figure = charts.tree_and_matrix(
+        joints, order, counts, label_set.class_names, _indices(groups, label_set)
+    )
+    st.plotly_chart(
+        figure,
+        key="tree",
+        config=session.CHART,
+        alt="Tree of labels beside the confusion matrix in the tree's order",
+    )
+    st.caption(
+        "Labels that are answered alike join first; what is chosen is drawn in orange. "
+        "Percent of the true class, before merging."
+    )
 
 
-def flow(study: Mapping[str, Any], label_set: LabelSet, found: Mapping[str, Any], groups: Groups) -> None:
+def flow(
+    study: Mapping[str, Any], label_set: LabelSet, found: Mapping[str, Any], groups: Groups
+) -> None:
     """Draw which label goes where, and the IoU of each before and after."""
     names, own = label_set.class_names, _indices(groups, label_set)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Labels to groups**")
-        figure = charts.sankey(names, session.hex_colors(label_set), study["priors"][study["prior"]], own)
-        st.plotly_chart(figure, key="flow", config=session.CHART, alt="Which label goes to which group")
+        figure = charts.sankey(
+            names, session.hex_colors(label_set), study["priors"][study["prior"]], own
+        )
+        st.plotly_chart(
+            figure, key="flow", config=session.CHART, alt="Which label goes to which group"
+        )
     with right:
         st.markdown("**IoU before and after**")
         figure = charts.before_and_after(names, found["class_iou"], found["group_iou"], own)
-        st.plotly_chart(figure, key="iou_after", config=session.CHART, alt="IoU of each group after, and of its labels before")
+        st.plotly_chart(
+            figure,
+            key="iou_after",
+            config=session.CHART,
+            alt="IoU of each group after, and of its labels before",
+        )
 
 
 def _indices(groups: Groups, label_set: LabelSet) -> list[list[int]]:
@@ -180,17 +246,31 @@ def _indices(groups: Groups, label_set: LabelSet) -> list[list[int]]:
     return sorted(sorted(place[i] for i in group) for group in groups)
 
 
-def reported(run: str, split: str, splits: Sequence[str], groups: Groups, prior: str, importance: Importance = ()) -> None:
+def reported(
+    run: str,
+    split: str,
+    splits: Sequence[str],
+    groups: Groups,
+    prior: str,
+    importance: Importance = (),
+) -> None:
     """Report on another split what was chosen on this one, side by side."""
     others = [s for s in splits if s != split and session.workspace().scores.has_counts(run, s)]
     if not others:
         st.info(
-            f"Only {session.plain(split)} is predicted. Predict another split, on the evaluate page, to report there what is chosen here.",
+            (
+                f"Only {session.plain(split)} is predicted. Predict another split, on the "
+                "evaluate page, to report there what is chosen here."
+            ),
             icon=":material/info:",
         )
         return
     start = others.index("test") if "test" in others else 0
-    other = str(st.segmented_control("Report on", others, default=others[start], key="report_on", required=True))
+    other = str(
+        st.segmented_control(
+            "Report on", others, default=others[start], key="report_on", required=True
+        )
+    )
     with session.errors_shown():
         chosen, told = (queries.merge(run, s, groups, prior, importance) for s in (split, other))
     first, second = f"chosen on {split}", f"reported on {other}"
@@ -202,17 +282,38 @@ def reported(run: str, split: str, splits: Sequence[str], groups: Groups, prior:
         ("kappa", "kappa"),
     ):
         for when in ("before", "after"):
-            rows.append({"what": f"{title}, {when}", first: chosen[when][key], second: told[when][key]})
-    for title, key in (("resolved confusion", "resolved_confusion"), ("composition", "composition"), ("lift", "lift")):
+            rows.append(
+                {"what": f"{title}, {when}", first: chosen[when][key], second: told[when][key]}
+            )
+    for title, key in (
+        ("resolved confusion", "resolved_confusion"),
+        ("composition", "composition"),
+        ("lift", "lift"),
+    ):
         rows.append({"what": title, first: chosen["after"][key], second: told["after"][key]})
     for title, end in (("lift, lower bound", 0), ("lift, upper bound", 1)):
-        rows.append({"what": title, first: chosen["lift_interval"][end], second: told["lift_interval"][end]})
+        rows.append(
+            {"what": title, first: chosen["lift_interval"][end], second: told["lift_interval"][end]}
+        )
     number = st.column_config.NumberColumn(format="%.4f")
-    tables.draw(rows, height=38 + 35 * len(rows), column_config={first: number, second: number}, alt="Both splits")
+    tables.draw(
+        rows,
+        height=38 + 35 * len(rows),
+        column_config={first: number, second: number},
+        alt="Both splits",
+    )
     low = told["lift_interval"][0]
     if low is not None and low > 0:
-        st.markdown(f"**It holds on {session.plain(other)}**: there the whole interval of the lift lies above 0 as well.")
+        st.markdown(
+            f"**It holds on {session.plain(other)}**: there the whole interval of the lift "
+            "lies above 0 as well."
+        )
     elif low is not None:
-        st.markdown(f"**It does not hold on {session.plain(other)}**: there the interval of the lift reaches 0.")
+        st.markdown(
+            f"**It does not hold on {session.plain(other)}**: there the interval of the "
+            "lift reaches 0."
+        )
     if split == "test":
-        st.caption("Chosen on test: a report on any split that took part in the choice is too kind.")
+        st.caption(
+            "Chosen on test: a report on any split that took part in the choice is too kind."
+        )

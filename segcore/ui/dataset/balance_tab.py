@@ -24,12 +24,26 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
     by_pixel, by_image = st.columns(2, gap="large")
     with by_pixel:
         st.subheader("Share of the pixels", anchor=False)
-        figure = charts.class_balance(label_set.class_names, colors, [100 * (c["pixel_share"] or 0) for c in classes], "%")
-        st.plotly_chart(figure, key="by_pixel", config=session.CHART, alt="Share of the labelled pixels of each class")
+        figure = charts.class_balance(
+            label_set.class_names, colors, [100 * (c["pixel_share"] or 0) for c in classes], "%"
+        )
+        st.plotly_chart(
+            figure,
+            key="by_pixel",
+            config=session.CHART,
+            alt="Share of the labelled pixels of each class",
+        )
     with by_image:
         st.subheader("Images that hold the class", anchor=False)
-        figure = charts.class_balance(label_set.class_names, colors, [c["images"] for c in classes], "images")
-        st.plotly_chart(figure, key="by_image", config=session.CHART, alt="Number of images in which each class occurs")
+        figure = charts.class_balance(
+            label_set.class_names, colors, [c["images"] for c in classes], "images"
+        )
+        st.plotly_chart(
+            figure,
+            key="by_image",
+            config=session.CHART,
+            alt="Number of images in which each class occurs",
+        )
     ratios = [label_imbalance(statistics.totals(mode)) for mode in ("pixel", "count")]
     with st.container(horizontal=True, vertical_alignment="center"):
         table_behind(
@@ -47,20 +61,42 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             ],
             f"{name}-classes",
             pixel_share=st.column_config.NumberColumn(format="percent"),
-            irlbl_pixel=st.column_config.NumberColumn(format="%.2f", help="Pixels of the most frequent class over pixels of this one."),
-            irlbl_count=st.column_config.NumberColumn(format="%.2f", help="Images with the most frequent class over images with this one."),
+            irlbl_pixel=st.column_config.NumberColumn(
+                format="%.2f", help="Pixels of the most frequent class over pixels of this one."
+            ),
+            irlbl_count=st.column_config.NumberColumn(
+                format="%.2f", help="Images with the most frequent class over images with this one."
+            ),
         )
         held = [c for c in classes if c["images"]]
         if held:
             rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
             told = f"In {rarest['images']:,} images, the fewest of all classes; browse them below."
             label = f"Images of the rarest class, {session.plain(rarest['name'])}"
-            st.button(label, key="rarest", type="tertiary", icon=":material/search:", help=told, on_click=_browse, args=(rarest["name"],))
-        st.page_link("pages/balance.py", label="Make it fairer: plan which images to repeat", icon=":material/balance:")
+            st.button(
+                label,
+                key="rarest",
+                type="tertiary",
+                icon=":material/search:",
+                help=told,
+                on_click=_browse,
+                args=(rarest["name"],),
+            )
+        st.page_link(
+            "pages/balance.py",
+            label="Make it fairer: plan which images to repeat",
+            icon=":material/balance:",
+        )
     entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
     even = np.log2(max(2, label_set.num_classes))
-    ratio_help = "Mean imbalance ratio: how much more frequent the most frequent class is, averaged; 1 is balanced (Charte et al., 2015)."
-    entropy_help = f"How spread the shares are, in bits: {even:.3f} when all classes are alike, 0 when there is one only."
+    ratio_help = (
+        "Mean imbalance ratio: how much more frequent the most frequent class is, averaged; 1 "
+        "is balanced (Charte et al., 2015)."
+    )
+    entropy_help = (
+        f"How spread the shares are, in bits: {even:.3f} when all classes are alike, 0 when "
+        "there is one only."
+    )
     shown = (
         ("MeanIR, by pixel", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
         ("MeanIR, by image", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
@@ -69,7 +105,8 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         (
             "SCUMBLE",
             _written(imbalance["scumble"], 4),
-            "How far rare and frequent classes share images, 0 to 1: where it is high, repeating images of rare classes repeats the "
+            "How far rare and frequent classes share images, 0 to 1: where it is high, "
+            "repeating images of rare classes repeats the "
             "frequent ones too (Charte et al., 2014).",
         ),
     )

@@ -36,7 +36,10 @@ def distance_path(path: Sequence[tuple[int, float]], floor: float | None) -> go.
     )
     if floor is not None:
         figure.add_hline(
-            y=floor, line={"color": WARM, "dash": "dash"}, annotation={"text": f"floor {floor:.4f}"}, annotation_position="bottom right"
+            y=floor,
+            line={"color": WARM, "dash": "dash"},
+            annotation={"text": f"floor {floor:.4f}"},
+            annotation_position="bottom right",
         )
     low = min(*distances, floor if floor is not None else distances[0], distances[0])
     room = 0.12 * (distances[0] - low) or 0.05
@@ -44,7 +47,10 @@ def distance_path(path: Sequence[tuple[int, float]], floor: float | None) -> go.
         figure,
         320,
         xaxis={"title": {"text": "copies added"}},
-        yaxis={"title": {"text": "distance from the target"}, "range": [max(0, low - 2 * room), distances[0] + room]},
+        yaxis={
+            "title": {"text": "distance from the target"},
+            "range": [max(0, low - 2 * room), distances[0] + room],
+        },
         showlegend=False,
     )
 
@@ -72,7 +78,10 @@ def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figu
             showscale=False,
             xgap=1,
             ygap=1,
-            hovertemplate="of %{customdata[1]:,} images with %{y}, %{customdata[0]:,} (%{z:.1f} %) hold %{x}<extra></extra>",
+            hovertemplate=(
+                "of %{customdata[1]:,} images with %{y}, %{customdata[0]:,} (%{z:.1f} %) hold "
+                "%{x}<extra></extra>"
+            ),
         )
     )
     return lay_out(
@@ -99,7 +108,10 @@ def class_places(heat: npt.NDArray[np.float64], name: str) -> go.Figure:
             zmin=0,
             colorscale=INK,
             colorbar={"title": {"text": "%"}, "thickness": 12},
-            hovertemplate=f"{name}: %{{z:.1f}} % of the pixels at %{{x:.0f}} % from the left, %{{y:.0f}} % from the top<extra></extra>",
+            hovertemplate=(
+                f"{name}: %{{z:.1f}} % of the pixels at %{{x:.0f}} % from the left, %{{y:.0f}} "
+                "% from the top<extra></extra>"
+            ),
         )
     )
     return lay_out(
@@ -110,7 +122,9 @@ def class_places(heat: npt.NDArray[np.float64], name: str) -> go.Figure:
     )
 
 
-def instance_sizes(histogram: npt.NDArray[np.int64], edges: npt.NDArray[np.float64], names: Sequence[str]) -> go.Figure:
+def instance_sizes(
+    histogram: npt.NDArray[np.int64], edges: npt.NDArray[np.float64], names: Sequence[str]
+) -> go.Figure:
     """Draw how large the connected components of each class are: a row a class, a column for each doubling.
 
     Args:
@@ -136,7 +150,9 @@ def instance_sizes(histogram: npt.NDArray[np.int64], edges: npt.NDArray[np.float
             colorbar={"title": {"text": "%"}, "thickness": 12},
             xgap=1,
             ygap=1,
-            hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]} pixels (%{z:.1f} %)<extra></extra>",
+            hovertemplate=(
+                "%{y}: %{customdata[0]:,} of %{customdata[1]} pixels (%{z:.1f} %)<extra></extra>"
+            ),
         )
     )
     return lay_out(
@@ -147,7 +163,9 @@ def instance_sizes(histogram: npt.NDArray[np.int64], edges: npt.NDArray[np.float
     )
 
 
-def shift_bars(names: Sequence[str], differences: Sequence[float], first: str, second: str) -> go.Figure:
+def shift_bars(
+    names: Sequence[str], differences: Sequence[float], first: str, second: str
+) -> go.Figure:
     """Draw by how many percentage points the share of each class differs between two splits, the largest at the top.
 
     Args:
@@ -174,7 +192,10 @@ def shift_bars(names: Sequence[str], differences: Sequence[float], first: str, s
     return lay_out(
         figure,
         80 + 26 * len(names),
-        xaxis={"title": {"text": f"percentage points, {second} less {first}"}, "range": [-1.25 * reach, 1.25 * reach]},
+        xaxis={
+            "title": {"text": f"percentage points, {second} less {first}"},
+            "range": [-1.25 * reach, 1.25 * reach],
+        },
         yaxis={"automargin": True},
     )
 
@@ -197,7 +218,9 @@ def split_shares(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> go.
                 hovertemplate="%{x}: %{y:.3g} %<extra>" + str(row["split"]) + "</extra>",
             )
         )
-    return lay_out(figure, 340, yaxis={"title": {"text": "share of the pixels, %"}}, barmode="group")
+    return lay_out(
+        figure, 340, yaxis={"title": {"text": "share of the pixels, %"}}, barmode="group"
+    )
 
 
 def brightness(values: Mapping[str, Sequence[float]]) -> go.Figure:
@@ -221,7 +244,11 @@ def brightness(values: Mapping[str, Sequence[float]]) -> go.Figure:
             )
         )
     return lay_out(
-        figure, 320, xaxis={"title": {"text": "mean brightness, 0 to 255"}}, yaxis={"title": {"text": "% of the images"}}, showlegend=True
+        figure,
+        320,
+        xaxis={"title": {"text": "mean brightness, 0 to 255"}},
+        yaxis={"title": {"text": "% of the images"}},
+        showlegend=True,
     )
 
 

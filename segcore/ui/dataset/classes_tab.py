@@ -24,7 +24,8 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         statistics: Counts of the whole data set.
     """
     st.caption(
-        "Change names, colours and order in the cells. Ignored pixels are neither trained on nor scored; a class that was ignored here can "
+        "Change names, colours and order in the cells. Ignored pixels are neither trained "
+        "on nor scored; a class that was ignored here can "
         "be scored again."
     )
     labels = dataset.label_set
@@ -36,8 +37,10 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     unnamed = provisional(labels)
     if unnamed:
         st.info(
-            f"{len(unnamed)} classes were found in the masks and declared nowhere: their names are their colours, "
-            f"{session.plain(', '.join(unnamed[:12]))}. Browse below by class to see what each is, then write its name or set it to ignored.",
+            f"{len(unnamed)} classes were found in the masks and declared nowhere: their "
+            "names are their colours, "
+            f"{session.plain(', '.join(unnamed[:12]))}. Browse below by class to see what "
+            "each is, then write its name or set it to ignored.",
             icon=":material/edit:",
         )
     total = max(1, int(statistics.pixels.sum()))
@@ -59,11 +62,17 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         key=f"classes_{dataset.fingerprint[:12]}",
         disabled=["id", "", "share"],
         column_config={
-            "order": st.column_config.NumberColumn("Order", min_value=1, max_value=len(rows), step=1, required=True, width="small"),
-            "id": st.column_config.NumberColumn("Id", help="The number in your own files; it stays.", width="small"),
+            "order": st.column_config.NumberColumn(
+                "Order", min_value=1, max_value=len(rows), step=1, required=True, width="small"
+            ),
+            "id": st.column_config.NumberColumn(
+                "Id", help="The number in your own files; it stays.", width="small"
+            ),
             "": st.column_config.ImageColumn(width="small"),
             "name": st.column_config.TextColumn("Name", required=True, max_chars=64),
-            "color": st.column_config.TextColumn("Colour", required=True, validate="^#[0-9a-fA-F]{6}$", help="#rrggbb", width="small"),
+            "color": st.column_config.TextColumn(
+                "Colour", required=True, validate="^#[0-9a-fA-F]{6}$", help="#rrggbb", width="small"
+            ),
             "ignored": st.column_config.CheckboxColumn("Ignored", width="small"),
             "share": st.column_config.NumberColumn("Pixels", format="percent", width="small"),
         },
@@ -71,7 +80,11 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     )
     for_good = [c for c in labels.ignored if c not in back]
     if for_good:
-        st.caption("Ignored since the import: " + ", ".join(f"{session.plain(c.name)} (id {c.id})" for c in for_good) + ".")
+        st.caption(
+            "Ignored since the import: "
+            + ", ".join(f"{session.plain(c.name)} (id {c.id})" for c in for_good)
+            + "."
+        )
     try:
         wished = edited_labels(labels, edited)
     except SegcoreError as error:
@@ -80,7 +93,12 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     rewrites = wished.class_ids != labels.class_ids
     agreed = not rewrites or _agree(dataset, labels, wished)
     with st.container(horizontal=True):
-        if st.button("Save the classes", type="primary", icon=":material/save:", disabled=wished == labels or not agreed):
+        if st.button(
+            "Save the classes",
+            type="primary",
+            icon=":material/save:",
+            disabled=wished == labels or not agreed,
+        ):
             _save(dataset, wished)
         safe = recolored(labels)
         if st.button(
@@ -104,8 +122,8 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
 
     Args:
         labels: The label set as it is.
-        edited: Its classes in their order, then those ignored classes that may be scored again, each with ``order`` (from 1), ``id``,
-            ``name``, ``color`` and ``ignored``.
+        edited: Its classes in their order, then those ignored classes that may be scored again,
+            each with ``order`` (from 1), ``id``, ``name``, ``color`` and ``ignored``.
 
     Returns:
         The label set; classes that were ignored and are not in the table stay so.
@@ -114,14 +132,22 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
         SegcoreError: A name stands twice, a colour cannot be read, or every class is ignored.
     """
     made = [
-        (row["order"], position, LabelClass(int(row["id"]), str(row["name"]).strip(), hex_to_color(str(row["color"]))), row["ignored"])
+        (
+            row["order"],
+            position,
+            LabelClass(int(row["id"]), str(row["name"]).strip(), hex_to_color(str(row["color"]))),
+            row["ignored"],
+        )
         for position, row in enumerate(edited)
     ]
     if not all(known.name for _, _, known, _ in made):
         raise SegcoreError("Expected a name for every class, received an empty one: write one.")
     before = {known.id: position for position, (_, _, known, _) in enumerate(made)}
-    # a class that was moved to a place comes before the one that stood there, or after it when moved down
-    made.sort(key=lambda m: (m[0], -1 if m[0] - 1 < before[m[2].id] else int(m[0] - 1 > before[m[2].id])))
+    # a class that was moved to a place comes before the one that stood there, or after it when
+    # moved down
+    made.sort(
+        key=lambda m: (m[0], -1 if m[0] - 1 < before[m[2].id] else int(m[0] - 1 > before[m[2].id]))
+    )
     kept = tuple(known for _, _, known, ignored in made if not ignored)
     others = tuple(c for c in labels.ignored if c.id not in before)
     return LabelSet(kept, (*others, *(known for _, _, known, ignored in made if ignored)))
@@ -137,7 +163,12 @@ def _pick_color(dataset: Dataset) -> None:
         picked = st.color_picker("Colour", before, key=f"color_{name}_{before}")
         if st.button("Use this colour", key="use_color", disabled=picked == before):
             changed = replace(labels.classes[index], color=hex_to_color(picked))
-            _save(dataset, replace(labels, classes=(*labels.classes[:index], changed, *labels.classes[index + 1 :])))
+            _save(
+                dataset,
+                replace(
+                    labels, classes=(*labels.classes[:index], changed, *labels.classes[index + 1 :])
+                ),
+            )
 
 
 def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
@@ -145,9 +176,15 @@ def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
     runs = [r["run"] for r in session.workspace().runs.rows() if r["dataset"] == dataset.name]
     told = f"Every mask of {session.plain(dataset.name)} is rewritten."
     if gone:
-        told += f" Where {session.plain(', '.join(gone))} was is kept aside, so that it can be scored again."
+        told += (
+            f" Where {session.plain(', '.join(gone))} was is kept aside, so that it can be "
+            "scored again."
+        )
     if runs:
-        told += f" {len(runs)} runs were made with the classes of today and would no longer fit: better import again under another name."
+        told += (
+            f" {len(runs)} runs were made with the classes of today and would no longer fit: "
+            "better import again under another name."
+        )
     told += " Balance plans and label maps made before may no longer fit."
     st.warning(told, icon=":material/warning:")
     return st.checkbox("Rewrite the masks", key="agree_rewrite")

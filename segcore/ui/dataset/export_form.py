@@ -10,8 +10,12 @@ from segcore.ui.shared import session
 
 def form(dataset: str) -> None:
     """Draw the form for a data set."""
-    form = st.selectbox("Form", list(FORMS), format_func=lambda f: FORMS[f].title, key="export_form")
-    folder = st.text_input("New folder on this machine", placeholder=f"/data/{dataset}-export", key="export_folder").strip()
+    form = st.selectbox(
+        "Form", list(FORMS), format_func=lambda f: FORMS[f].title, key="export_form"
+    )
+    folder = st.text_input(
+        "New folder on this machine", placeholder=f"/data/{dataset}-export", key="export_folder"
+    ).strip()
     if st.button("Export", disabled=not folder, icon=":material/upload:", key="export"):
         bar = st.progress(0.0, text="Writing ...")
 
@@ -19,6 +23,8 @@ def form(dataset: str) -> None:
             bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
 
         with session.errors_shown():
-            made = session.workspace().datasets.export(dataset, Path(folder).expanduser(), form, progress)
+            made = session.workspace().datasets.export(
+                dataset, Path(folder).expanduser(), form, progress
+            )
         bar.empty()
         st.success(f"Written to {session.plain(str(made))}.", icon=":material/check_circle:")

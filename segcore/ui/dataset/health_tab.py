@@ -38,11 +38,16 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         tab_key: Key of the tabs, to lead to the one with splits.
     """
     findings = measured(
-        "health", dataset, None, lambda progress: session.workspace().datasets.health(dataset.name, progress), "Check the data set"
+        "health",
+        dataset,
+        None,
+        lambda progress: session.workspace().datasets.health(dataset.name, progress),
+        "Check the data set",
     )
     if findings is None:
         st.caption(
-            "Looks for files that do not fit, damaged images, empty masks, duplicates, leaks between splits (also of video neighbours), "
+            "Looks for files that do not fit, damaged images, empty masks, duplicates, "
+            "leaks between splits (also of video neighbours), "
             "and classes that a split lacks."
         )
         return
@@ -54,9 +59,19 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for level, (color, icon) in LEVELS.items():
             if counts[level]:
-                st.badge(f"{counts[level]} {level}{'s' if counts[level] > 1 else ''}", color=color, icon=icon)  # type: ignore[arg-type]
+                st.badge(
+                    f"{counts[level]} {level}{'s' if counts[level] > 1 else ''}",
+                    color=color,  # type: ignore[arg-type]
+                    icon=icon,
+                )
         rows = [
-            {"level": f.level, "what": f.what, "mend": f.mend, "samples": len(f.samples), "first": ", ".join(f.samples[:LISTED])}
+            {
+                "level": f.level,
+                "what": f.what,
+                "mend": f.mend,
+                "samples": len(f.samples),
+                "first": ", ".join(f.samples[:LISTED]),
+            }
             for f in findings
         ]
         table_behind(rows, f"{name}-health")
@@ -68,7 +83,9 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         st.markdown("**What the import left out or decided**")
         shown_rows = [
             {
-                "picture": _small(dataset, f.samples[0], stamp(dataset)) if f.samples and n < _SMALL else None,
+                "picture": _small(dataset, f.samples[0], stamp(dataset))
+                if f.samples and n < _SMALL
+                else None,
                 "what": f.what,
                 "what to do": f.mend,
             }
@@ -76,9 +93,13 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         ]
         pictured = any(row["picture"] for row in shown_rows)
         tables.draw(
-            shown_rows if pictured else [{k: v for k, v in row.items() if k != "picture"} for row in shown_rows],
+            shown_rows
+            if pictured
+            else [{k: v for k, v in row.items() if k != "picture"} for row in shown_rows],
             row_height=56 if pictured else None,
-            column_config={"picture": st.column_config.ImageColumn("", width="small")} if pictured else None,
+            column_config={"picture": st.column_config.ImageColumn("", width="small")}
+            if pictured
+            else None,
             alt="What the import left out or decided",
         )
     rest = len(findings) - len(shown) - len(left_out)
@@ -99,15 +120,28 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
             else:
                 _pictures(dataset, finding)
             if len(finding.samples) > _PICTURES:
-                with st.popover(f"All {len(finding.samples):,} samples", type="tertiary", icon=":material/list:"):
-                    rows = [{"sample": s, "split": dataset.sample(s).split} for s in finding.samples[:LISTED]]
+                with st.popover(
+                    f"All {len(finding.samples):,} samples", type="tertiary", icon=":material/list:"
+                ):
+                    rows = [
+                        {"sample": s, "split": dataset.sample(s).split}
+                        for s in finding.samples[:LISTED]
+                    ]
                     tables.draw(rows, alt="Samples of the finding", key=f"samples_{number}")
                     if len(finding.samples) > LISTED:
-                        st.caption(f"The first {LISTED:,}; the table of all findings holds the rest.")
+                        st.caption(
+                            f"The first {LISTED:,}; the table of all findings holds the rest."
+                        )
         method = MENDING_SPLITS.get(finding.check)
         if method and finding.level != "note":
             label = f"Make {method} splits"
-            st.button(label, key=f"mend_{number}", icon=":material/call_split:", on_click=_go, args=(tab_key, method))
+            st.button(
+                label,
+                key=f"mend_{number}",
+                icon=":material/call_split:",
+                on_click=_go,
+                args=(tab_key, method),
+            )
 
 
 def _pictures(dataset: Dataset, finding: Finding) -> None:
@@ -127,7 +161,9 @@ def _side_by_side(dataset: Dataset, finding: Finding) -> None:
             for column, sample in zip(st.columns(2, gap="small"), pair, strict=True):
                 picture = _thumbnail(dataset, sample, False, stamp(dataset))
                 if picture is not None:
-                    column.image(picture, caption=_named(dataset, sample), width="stretch", alt=sample)
+                    column.image(
+                        picture, caption=_named(dataset, sample), width="stretch", alt=sample
+                    )
 
 
 def _named(dataset: Dataset, sample: str) -> str:
@@ -153,7 +189,9 @@ def _spread(finding: Finding) -> Sequence[str]:
 
 
 @st.cache_data(max_entries=400, max_size="50MB", show_spinner=False)
-def _thumbnail(_dataset: Dataset, sample: str, mask: bool, stamp: str) -> npt.NDArray[np.uint8] | None:
+def _thumbnail(
+    _dataset: Dataset, sample: str, mask: bool, stamp: str
+) -> npt.NDArray[np.uint8] | None:
     try:
         return pictures.thumbnail(_dataset, sample, 320, mask=mask)
     except SegcoreError:

@@ -35,10 +35,20 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
         sizes = found.size_counts()
         if len(sizes) == 1:
             ((height, width),) = sizes
-            st.markdown(f"All {len(found.sample_ids):,} images have {height} x {width} pixels (height x width).")
+            st.markdown(
+                f"All {len(found.sample_ids):,} images have {height} x {width} pixels "
+                "(height x width)."
+            )
         else:
-            st.plotly_chart(charts.image_sizes(sizes), key="sizes", config=session.CHART, alt="Sizes of the images")
-        table_behind([{"height": h, "width": w, "images": n} for (h, w), n in sizes.items()], f"{name}-sizes")
+            st.plotly_chart(
+                charts.image_sizes(sizes),
+                key="sizes",
+                config=session.CHART,
+                alt="Sizes of the images",
+            )
+        table_behind(
+            [{"height": h, "width": w, "images": n} for (h, w), n in sizes.items()], f"{name}-sizes"
+        )
         st.subheader("Channels", anchor=False)
         rows = []
         for part in splits:
@@ -48,20 +58,42 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
                 {
                     "split": part or "all",
                     "images": int(chosen.sum()),
-                    **{c: round(float(m), 2) for c, m in zip(("red", "green", "blue"), means, strict=True)},
-                    **{f"{c} deviation": round(float(d), 2) for c, d in zip(("red", "green", "blue"), deviations, strict=True)},
+                    **{
+                        c: round(float(m), 2)
+                        for c, m in zip(("red", "green", "blue"), means, strict=True)
+                    },
+                    **{
+                        f"{c} deviation": round(float(d), 2)
+                        for c, d in zip(("red", "green", "blue"), deviations, strict=True)
+                    },
                 }
             )
         tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
     with right:
         st.subheader("Brightness", anchor=False)
         shades = {part or "all": found.brightness[of == part].tolist() for part in splits}
-        st.plotly_chart(charts.brightness(shades), key="brightness", config=session.CHART, alt="Brightness of the images by split")
+        st.plotly_chart(
+            charts.brightness(shades),
+            key="brightness",
+            config=session.CHART,
+            alt="Brightness of the images by split",
+        )
         table_behind(
             [
-                {"sample": s, "split": p, "height": int(h), "width": int(w), "brightness": round(float(b), 2)}
-                for s, p, (h, w), b in zip(found.sample_ids, found.splits, found.sizes, found.brightness, strict=True)
+                {
+                    "sample": s,
+                    "split": p,
+                    "height": int(h),
+                    "width": int(w),
+                    "brightness": round(float(b), 2),
+                }
+                for s, p, (h, w), b in zip(
+                    found.sample_ids, found.splits, found.sizes, found.brightness, strict=True
+                )
             ],
             f"{name}-brightness",
         )
-        st.caption("A split that is darker or brighter than the one learned from is scored on what was not practised.")
+        st.caption(
+            "A split that is darker or brighter than the one learned from is scored on "
+            "what was not practised."
+        )

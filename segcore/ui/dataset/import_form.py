@@ -21,34 +21,64 @@ from segcore.ui.shared import pictures, session, tables
 def form() -> None:
     """Draw the form; on success go on with the new data set."""
     _broken_off()
-    kind = st.segmented_control("From", ["Folder on this machine", "Upload an archive"], default="Folder on this machine", required=True)
+    kind = st.segmented_control(
+        "From",
+        ["Folder on this machine", "Upload an archive"],
+        default="Folder on this machine",
+        required=True,
+    )
     if kind == "Upload an archive":
         kinds = ["zip", "tar", "gz", "tgz", "bz2", "xz", "parquet"]
-        upload = st.file_uploader("A zip or tar of images and masks, or a Parquet table", type=kinds, key="archive")
+        upload = st.file_uploader(
+            "A zip or tar of images and masks, or a Parquet table", type=kinds, key="archive"
+        )
         path = ""
     else:
         upload = None
         path = st.text_input(
             "Folder or archive",
             placeholder="/data/my-images",
-            help="For example images/ and masks/ with the same file names, with or without train, val and test below them, "
-            "and a classes.csv; or Parquet tables, COCO, Cityscapes, Pascal VOC, LabelMe and others, packed as zip or tar or not.",
+            help="For example images/ and masks/ with the same file names, with or without "
+            "train, val and test below them, "
+            "and a classes.csv; or Parquet tables, COCO, Cityscapes, Pascal VOC, LabelMe "
+            "and others, packed as zip or tar or not.",
         )
     suggested = Path(upload.name if upload else path).name.split(".")[0]
-    name = st.text_input("Name in the workspace", placeholder=suggested or "my-images", max_chars=64) or suggested
+    name = (
+        st.text_input("Name in the workspace", placeholder=suggested or "my-images", max_chars=64)
+        or suggested
+    )
     copy = True
     if not upload:
-        copy = st.toggle("Copy the images into the workspace", value=True, help="Off: images stay where they are; only masks are written.")
+        copy = st.toggle(
+            "Copy the images into the workspace",
+            value=True,
+            help="Off: images stay where they are; only masks are written.",
+        )
     suffix, match, bands = _ask_rules()
     given = bool(upload or path.strip())
     with st.container(horizontal=True):
         if st.button("Import", type="primary", disabled=not given, icon=":material/download:"):
             with session.errors_shown(), _source(upload, path) as source:
-                _import(source, name, copy, pairing=Pairing(suffix, match), bands=parse_bands(bands))
-        looked = given and st.button("Look first", icon=":material/visibility:", help="What would come in, from a few samples.")
+                _import(
+                    source, name, copy, pairing=Pairing(suffix, match), bands=parse_bands(bands)
+                )
+        looked = given and st.button(
+            "Look first",
+            icon=":material/visibility:",
+            help="What would come in, from a few samples.",
+        )
     if looked:
-        with session.errors_shown(), st.spinner("Looking at a few samples ..."), _source(upload, path) as source:
-            _show_preview(session.workspace().datasets.preview(source, pairing=Pairing(suffix, match), bands=parse_bands(bands)))
+        with (
+            session.errors_shown(),
+            st.spinner("Looking at a few samples ..."),
+            _source(upload, path) as source,
+        ):
+            _show_preview(
+                session.workspace().datasets.preview(
+                    source, pairing=Pairing(suffix, match), bands=parse_bands(bands)
+                )
+            )
 
 
 def _broken_off() -> None:
@@ -57,10 +87,13 @@ def _broken_off() -> None:
     for name in broken_off(shelf):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f":material/pause_circle: The import of **{session.plain(name)}** broke off after {kept(Staging(shelf / name).partial):,} "
+                f":material/pause_circle: The import of **{session.plain(name)}** broke "
+                f"off after {kept(Staging(shelf / name).partial):,} "
                 "samples. Import the same files under the same name, and it goes on from there."
             )
-            if st.button("Throw away", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"):
+            if st.button(
+                "Throw away", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"
+            ):
                 with session.errors_shown():
                     throw_away(shelf / name)
                 st.rerun()
@@ -71,10 +104,22 @@ def outcome() -> None:
     report = st.session_state.get("import_report")
     if not report:
         return
-    splits = ", ".join(f"{split or 'no split'} {count:,}" for split, count in report["splits"].items()) or "no splits"
-    st.success(f"Imported {report['num_samples']:,} samples as {session.plain(report['name'])} ({splits}).", icon=":material/check_circle:")
+    splits = (
+        ", ".join(f"{split or 'no split'} {count:,}" for split, count in report["splits"].items())
+        or "no splits"
+    )
+    st.success(
+        (
+            f"Imported {report['num_samples']:,} samples as {session.plain(report['name'])} "
+            f"({splits})."
+        ),
+        icon=":material/check_circle:",
+    )
     if report["problems"]:
-        with st.expander(f"{len(report['problems'])} things did not fit or were decided for you", icon=":material/info:"):
+        with st.expander(
+            f"{len(report['problems'])} things did not fit or were decided for you",
+            icon=":material/info:",
+        ):
             _list_problems(report["problems"])
     if st.button("Put away", type="tertiary", icon=":material/close:", key="import_seen"):
         del st.session_state["import_report"]
@@ -84,23 +129,33 @@ def outcome() -> None:
 def _ask_rules() -> tuple[str, str, str]:
     """Ask how names of images and masks belong together, and for bands; folded away since most sets need neither."""
     with st.expander("Other names, other bands", icon=":material/tune:"):
-        st.caption("Usual names need nothing here: the same name in another folder, or the same name with _mask, _label, _gt behind it.")
+        st.caption(
+            "Usual names need nothing here: the same name in another folder, or the same "
+            "name with _mask, _label, _gt behind it."
+        )
         left, middle, right = st.columns(3)
         suffix = left.text_input(
-            "Mask suffix", placeholder="_mask", max_chars=64, help="What a mask's name has behind its image's, before the file ending."
+            "Mask suffix",
+            placeholder="_mask",
+            max_chars=64,
+            help="What a mask's name has behind its image's, before the file ending.",
         )
         match = middle.text_input(
             "Shared part of the names",
             placeholder=r"img_(\d+)",
             max_chars=200,
-            help="A regular expression with one group, the part that an image and its mask share. Masks are known by the suffix, "
+            help="A regular expression with one group, the part that an image and its mask "
+            "share. Masks are known by the suffix, "
             "or by lying in a folder like masks or labels.",
         )
         bands = right.text_input(
             "Bands of GeoTIFFs",
             placeholder="1,2,3",
             max_chars=20,
-            help="Which bands are seen and learned from as red, green and blue, counted from 1. Their place on Earth is kept.",
+            help=(
+                "Which bands are seen and learned from as red, green and blue, counted from 1. "
+                "Their place on Earth is kept."
+            ),
         )
     return suffix, match, bands
 
@@ -113,7 +168,9 @@ def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
         return
     with reserve(Path(tempfile.gettempdir()) / f"segscope-upload-{uuid.uuid4().hex}") as staging:
         staging.partial.mkdir(mode=0o700)
-        archive = staging.partial / ("upload-" + re.sub(r"[^A-Za-z0-9._-]", "_", upload.name)[-80:])  # a table's name says its split
+        archive = staging.partial / (
+            "upload-" + re.sub(r"[^A-Za-z0-9._-]", "_", upload.name)[-80:]
+        )  # a table's name says its split
         archive.write_bytes(upload.getbuffer())
         yield archive
 
@@ -137,15 +194,29 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
 
 
 def _show_preview(seen: Preview) -> None:
-    splits = ", ".join(f"{split} {count:,}" for split, count in seen.splits.items()) or "none, to be made after the import"
-    st.markdown(f"**{session.plain(seen.layout)}**: {seen.num_pairs:,} images; splits: {session.plain(splits)}.")
+    splits = (
+        ", ".join(f"{split} {count:,}" for split, count in seen.splits.items())
+        or "none, to be made after the import"
+    )
+    st.markdown(
+        f"**{session.plain(seen.layout)}**: {seen.num_pairs:,} images; splits: "
+        f"{session.plain(splits)}."
+    )
     columns = st.columns(max(1, len(seen.samples)))
     for column, (sample, image, mask) in zip(columns, seen.samples, strict=False):
         column.image(pictures.shrink(image, 480), width="stretch", alt=f"Image {sample}")
-        column.image(pictures.shrink(pictures.paint(mask, seen.label_set), 480), caption=session.plain(sample), width="stretch", alt="Mask")
+        column.image(
+            pictures.shrink(pictures.paint(mask, seen.label_set), 480),
+            caption=session.plain(sample),
+            width="stretch",
+            alt="Mask",
+        )
     colors = session.hex_colors(seen.label_set)
     tables.draw(
-        [{"": pictures.swatch(h), "class": c.name, "id": c.id} for c, h in zip(seen.label_set.classes, colors, strict=True)]
+        [
+            {"": pictures.swatch(h), "class": c.name, "id": c.id}
+            for c, h in zip(seen.label_set.classes, colors, strict=True)
+        ]
         + [{"": None, "class": f"{c.name} (ignored)", "id": c.id} for c in seen.label_set.ignored],
         column_config={"": st.column_config.ImageColumn(width="small")},
         width="content",
@@ -154,11 +225,17 @@ def _show_preview(seen: Preview) -> None:
     if seen.problems:
         st.caption(f"{len(seen.problems)} things did not fit or were decided for you:")
         _list_problems([p.to_json() for p in seen.problems])
-    st.caption("From up to 32 samples; the import reads all. Names, colours and ignored classes can be changed afterwards.")
+    st.caption(
+        "From up to 32 samples; the import reads all. Names, colours and ignored classes "
+        "can be changed afterwards."
+    )
 
 
 def _list_problems(problems: list[dict[str, str]]) -> None:
     tables.draw(
-        [{"sample": p["sample"] or "whole set", "what": p["what"], "what to do": p["mend"]} for p in problems],
+        [
+            {"sample": p["sample"] or "whole set", "what": p["what"], "what to do": p["mend"]}
+            for p in problems
+        ],
         alt="What did not fit",
     )

@@ -12,7 +12,8 @@ def show(dataset: Dataset) -> None:
     """Draw the saved maps of a data set, each with its undo, and the form that merges classes."""
     st.subheader("Label maps", anchor=False)
     st.caption(
-        "Merges of classes by name. The masks stay as they are: a map is applied where a run learns with it (train page) and where scores "
+        "Merges of classes by name. The masks stay as they are: a map is applied where a "
+        "run learns with it (train page) and where scores "
         "are folded (Compress labels, which also finds merges by itself)."
     )
     try:
@@ -22,8 +23,13 @@ def show(dataset: Dataset) -> None:
         return
     for name, label_map in maps.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{session.plain(name)}**: {label_map.num_groups} labels; {session.plain(described(label_map, dataset.label_set))}")
-            if st.button("Undo last version", key=f"undo_{name}", type="tertiary", icon=":material/undo:"):
+            st.markdown(
+                f"**{session.plain(name)}**: {label_map.num_groups} labels; "
+                f"{session.plain(described(label_map, dataset.label_set))}"
+            )
+            if st.button(
+                "Undo last version", key=f"undo_{name}", type="tertiary", icon=":material/undo:"
+            ):
                 with session.errors_shown():
                     dataset.undo_label_map(name)
                 st.rerun()
@@ -34,7 +40,11 @@ def described(label_map: LabelMap, labels: LabelSet) -> str:
     """Say in words what a map merges: "Car+Truck; Tree+Grass"."""
     if label_map.num_classes != labels.num_classes:
         return "no longer fits the classes"
-    merged = ["+".join(labels.class_names[i] for i in group) for group in label_map.groups if len(group) > 1]
+    merged = [
+        "+".join(labels.class_names[i] for i in group)
+        for group in label_map.groups
+        if len(group) > 1
+    ]
     return "; ".join(merged) or "nothing merged"
 
 
@@ -58,13 +68,18 @@ def _merge(dataset: Dataset, maps: dict[str, LabelMap]) -> None:
     with st.form("merge_classes", border=True, clear_on_submit=True):
         one, two = st.columns([3, 5], vertical_alignment="bottom")
         told = "A new name makes a new map; the name of one above adds to it, as its next version."
-        name = one.text_input("Label map", "merged", max_chars=64, key="map_name", help=told).strip()
+        name = one.text_input(
+            "Label map", "merged", max_chars=64, key="map_name", help=told
+        ).strip()
         chosen = two.multiselect("Classes that become one", names, key="map_classes")
         asked = st.form_submit_button("Merge", icon=":material/call_merge:")
     if not asked:
         return
     if len(chosen) < 2:
-        st.error("Expected two classes or more to merge, received fewer: choose them.", icon=":material/error:")
+        st.error(
+            "Expected two classes or more to merge, received fewer: choose them.",
+            icon=":material/error:",
+        )
         return
     so_far = maps.get(name, LabelMap.identity(len(names)))
     if so_far.num_classes != len(names):

@@ -26,8 +26,16 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         st.subheader("Which classes share images", anchor=False)
         counts = statistics.cooccurrence()
         figure = charts.cooccurrence(counts, names)
-        st.plotly_chart(figure, key="cooccurrence", config=session.CHART, alt="Of the images with one class, the share that holds another")
-        rows = [{"images with": a, **dict(zip(names, row, strict=True))} for a, row in zip(names, counts.tolist(), strict=True)]
+        st.plotly_chart(
+            figure,
+            key="cooccurrence",
+            config=session.CHART,
+            alt="Of the images with one class, the share that holds another",
+        )
+        rows = [
+            {"images with": a, **dict(zip(names, row, strict=True))}
+            for a, row in zip(names, counts.tolist(), strict=True)
+        ]
         table_behind(rows, f"{name}-cooccurrence")
     with where:
         st.subheader("Where a class lies", anchor=False)
@@ -39,15 +47,28 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             "Measure places and instances",
         )
         if found is None:
-            st.caption("A heat map of where each class lies, and its connected components by size: every mask is read once.")
+            st.caption(
+                "A heat map of where each class lies, and its connected components by "
+                "size: every mask is read once."
+            )
             return
         chosen = names.index(session.choose_from("Class", names, "place"))
         figure = charts.class_places(found.heat[chosen], names[chosen])
-        st.plotly_chart(figure, key="places", config=session.CHART, alt=f"Where {names[chosen]} lies in the image")
+        st.plotly_chart(
+            figure,
+            key="places",
+            config=session.CHART,
+            alt=f"Where {names[chosen]} lies in the image",
+        )
         rows, columns = found.heat.shape[1:]
         table_behind(
             [
-                {"class": names[c], "row": r, "column": k, "share": round(float(found.heat[c, r, k]), 6)}
+                {
+                    "class": names[c],
+                    "row": r,
+                    "column": k,
+                    "share": round(float(found.heat[c, r, k]), 6),
+                }
                 for c in (chosen,)
                 for r in range(rows)
                 for k in range(columns)
@@ -58,14 +79,21 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
     sizes, table = st.columns(2, gap="large")
     with sizes:
         figure = charts.instance_sizes(found.histogram, SIZE_EDGES, names)
-        st.plotly_chart(figure, key="instance_sizes", config=session.CHART, alt="Sizes of the connected pieces of each class")
+        st.plotly_chart(
+            figure,
+            key="instance_sizes",
+            config=session.CHART,
+            alt="Sizes of the connected pieces of each class",
+        )
     with table:
         rows = [
             {
                 "class": names[c],
                 "pieces": int(found.counts[:, c].sum()),
                 "per image that holds it": _mean(found.counts[:, c]),
-                "median pixels": None if np.isnan(found.median_size[c]) else float(found.median_size[c]),
+                "median pixels": None
+                if np.isnan(found.median_size[c])
+                else float(found.median_size[c]),
                 "largest": int(found.largest[c]),
             }
             for c in range(len(names))
@@ -73,15 +101,28 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         tables.draw(
             rows,
             column_config={
-                "pieces": st.column_config.NumberColumn(format="localized", help="Connected regions of the class in all images."),
-                "largest": st.column_config.NumberColumn(format="localized", help="Pixels of the largest piece."),
-                "per image that holds it": st.column_config.NumberColumn(format="%.1f", help="Pieces / images with any."),
-                "median pixels": st.column_config.NumberColumn(format="%.0f", help="Half of the pieces are smaller."),
+                "pieces": st.column_config.NumberColumn(
+                    format="localized", help="Connected regions of the class in all images."
+                ),
+                "largest": st.column_config.NumberColumn(
+                    format="localized", help="Pixels of the largest piece."
+                ),
+                "per image that holds it": st.column_config.NumberColumn(
+                    format="%.1f", help="Pieces / images with any."
+                ),
+                "median pixels": st.column_config.NumberColumn(
+                    format="%.0f", help="Half of the pieces are smaller."
+                ),
             },
             alt="Instances of each class",
         )
         st.download_button(
-            "Download CSV", session.csv_bytes(rows), f"{name}-instances.csv", "text/csv", key="csv_instances", icon=":material/download:"
+            "Download CSV",
+            session.csv_bytes(rows),
+            f"{name}-instances.csv",
+            "text/csv",
+            key="csv_instances",
+            icon=":material/download:",
         )
 
 

@@ -14,7 +14,10 @@ from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
 
 PARTS, FOLDS = "Three parts", "Folds"
-SHIFT = "Half the sum of the differences between its class shares and those of the whole data set (total variation): 0 is alike."
+SHIFT = (
+    "Half the sum of the differences between its class shares and those of the whole data set "
+    "(total variation): 0 is alike."
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,19 @@ class Wish:
         """Return what ``make_splits`` or ``make_folds`` of the workspace tell, and keep it if so wished."""
         if self.folds:
             return workspace.splits.make_folds(
-                self.dataset, self.folds, self.method, self.seed, group_by=self.group_by, hold_out=self.hold_out, save=save
+                self.dataset,
+                self.folds,
+                self.method,
+                self.seed,
+                group_by=self.group_by,
+                hold_out=self.hold_out,
+                save=save,
             )
         shares = (1 - (self.validation + self.test) / 100, self.validation / 100, self.test / 100)
         fractions = dict(zip(("train", "validation", "test"), shares, strict=True))
-        return workspace.datasets.make_splits(self.dataset, self.method, fractions, self.seed, group_by=self.group_by, save=save)
+        return workspace.datasets.make_splits(
+            self.dataset, self.method, fractions, self.seed, group_by=self.group_by, save=save
+        )
 
 
 def show(dataset: Dataset, name: str) -> None:
@@ -73,31 +84,52 @@ def _ask(dataset: Dataset) -> Wish | None:
         default=PARTS,
         required=True,
         key="split_kind",
-        help="Three parts: train, validation and test. Folds: each sample validates once, so a score rests on all of them; every fold "
-        "becomes a data set of its own, without taking disk space, and is chosen on the train page like any other.",
+        help="Three parts: train, validation and test. Folds: each sample validates once, so a "
+        "score rests on all of them; every fold "
+        "becomes a data set of its own, without taking disk space, and is chosen on the "
+        "train page like any other.",
     )
     folds, validation, test, hold_out = 0, 15, 15, ""
     with st.form("make_splits", border=True):
         one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
         st.session_state.setdefault("split_method", "stratified")
-        method = one.selectbox("Method", list(METHODS), format_func=str.capitalize, key="split_method")
+        method = one.selectbox(
+            "Method", list(METHODS), format_func=str.capitalize, key="split_method"
+        )
         group_by = two.selectbox(
             "Groups",
             ["", *GROUPINGS],
-            format_func=lambda g: {"": "found by themselves", "folder": "folders", "prefix": "drives (name before the number)"}[g],
+            format_func=lambda g: {
+                "": "found by themselves",
+                "folder": "folders",
+                "prefix": "drives (name before the number)",
+            }[g],
             key="split_groups",
             help="Only for grouped: what is never parted.",
         )
         if kind == FOLDS:
             folds = int(three.number_input("Folds", 2, 20, 5, key="split_folds"))
             told = "Today's test split stays the test split of every fold."
-            if "test" in dataset.splits and four.checkbox("Keep test", True, key="split_hold_out", help=told):
+            if "test" in dataset.splits and four.checkbox(
+                "Keep test", True, key="split_hold_out", help=told
+            ):
                 hold_out = "test"
         else:
             validation = int(three.number_input("Validation, %", 0, 90, 15, key="split_validation"))
             test = int(four.number_input("Test, %", 0, 90, 15, key="split_test"))
-        seed = int(five.number_input("Seed", 0, 2**31 - 1, 0, key="split_seed", help="The same seed gives the same splits."))
-        st.caption("  \n".join(f"**{known.capitalize()}**: {told}" for known, told in METHODS.items()))
+        seed = int(
+            five.number_input(
+                "Seed",
+                0,
+                2**31 - 1,
+                0,
+                key="split_seed",
+                help="The same seed gives the same splits.",
+            )
+        )
+        st.caption(
+            "  \n".join(f"**{known.capitalize()}**: {told}" for known, told in METHODS.items())
+        )
         asked = st.form_submit_button("Propose", icon=":material/call_split:")
     wish = Wish(dataset.name, str(method), str(group_by), seed, validation, test, folds, hold_out)
     if asked:
@@ -115,17 +147,32 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
     with session.errors_shown():
         told = _proposal(workspace, stamp(dataset), repr(wish), wish)
     if wish.folds:
-        parts = [next(r for r in fold["report"] if r["split"] == "validation") for fold in told["folds"]]
-        rows = [{**part, "split": fold["name"]} for fold, part in zip(told["folds"], parts, strict=True)]
-        held = f"; {len(dataset.select(wish.hold_out)):,} test samples stay out" if wish.hold_out else ""
-        st.markdown(f"What each of the {wish.folds} folds validates on, and learns from the rest{held}:")
+        parts = [
+            next(r for r in fold["report"] if r["split"] == "validation") for fold in told["folds"]
+        ]
+        rows = [
+            {**part, "split": fold["name"]} for fold, part in zip(told["folds"], parts, strict=True)
+        ]
+        held = (
+            f"; {len(dataset.select(wish.hold_out)):,} test samples stay out"
+            if wish.hold_out
+            else ""
+        )
+        st.markdown(
+            f"What each of the {wish.folds} folds validates on, and learns from the rest{held}:"
+        )
         report(dataset, rows, f"{name}-proposed-folds", "The proposed folds")
     else:
         report(dataset, told["report"], f"{name}-proposed-splits", "The proposed splits")
-        learned = [r["run"] for r in workspace.runs.rows() if r["dataset"] == dataset.name and r["kind"] == "train"]
+        learned = [
+            r["run"]
+            for r in workspace.runs.rows()
+            if r["dataset"] == dataset.name and r["kind"] == "train"
+        ]
         if learned:
             st.warning(
-                f"{len(learned)} training runs of this data set learned from the splits of today; after this, their scores on the new "
+                f"{len(learned)} training runs of this data set learned from the splits of "
+                "today; after this, their scores on the new "
                 "validation and test splits would include images that they have seen.",
                 icon=":material/warning:",
             )
@@ -134,7 +181,11 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         with session.errors_shown(), st.spinner("Writing ..."):
             wish.make(workspace, save=True)
         del st.session_state["proposed_splits"]
-        st.toast(f"{wish.folds} folds are written as data sets." if wish.folds else "The splits are kept.")
+        st.toast(
+            f"{wish.folds} folds are written as data sets."
+            if wish.folds
+            else "The splits are kept."
+        )
         st.rerun()
 
 
@@ -148,18 +199,39 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
         alt: What this is, for those who cannot see it.
     """
     names = dataset.label_set.class_names
-    table = [{"split": r["split"], "images": r["num_samples"], "share": r["share"], "distance from the whole": r["shift"]} for r in rows]
+    table = [
+        {
+            "split": r["split"],
+            "images": r["num_samples"],
+            "share": r["share"],
+            "distance from the whole": r["shift"],
+        }
+        for r in rows
+    ]
     tables.draw(
         table,
         column_config={
             "images": st.column_config.NumberColumn(format="localized"),
-            "share": st.column_config.NumberColumn(format="percent", help="Of all samples that have a split."),
+            "share": st.column_config.NumberColumn(
+                format="percent", help="Of all samples that have a split."
+            ),
             "distance from the whole": st.column_config.NumberColumn(format="%.4f", help=SHIFT),
         },
         alt=alt,
     )
-    st.plotly_chart(charts.split_shares(names, rows), key=name, config=session.CHART, alt=f"Share of each class: {alt.lower()}")
-    table_behind([{"class": n, **{r["split"]: r["pixel_share"][c] for r in rows}} for c, n in enumerate(names)], name)
+    st.plotly_chart(
+        charts.split_shares(names, rows),
+        key=name,
+        config=session.CHART,
+        alt=f"Share of each class: {alt.lower()}",
+    )
+    table_behind(
+        [
+            {"class": n, **{r["split"]: r["pixel_share"][c] for r in rows}}
+            for c, n in enumerate(names)
+        ],
+        name,
+    )
 
 
 def _folds(dataset: Dataset, name: str) -> None:
@@ -172,21 +244,44 @@ def _folds(dataset: Dataset, name: str) -> None:
     best: dict[str, float] = {}
     for row in rows:
         best[row["fold"]] = max(best.get(row["fold"], 0.0), row["mean_iou"] or 0.0)
-    told = [{"fold": f, "runs": sum(r["fold"] == f for r in rows), "best mean IoU": best.get(f)} for f in folds]
+    told = [
+        {"fold": f, "runs": sum(r["fold"] == f for r in rows), "best mean IoU": best.get(f)}
+        for f in folds
+    ]
     tables.draw(
         told,
         column_config={
-            "best mean IoU": st.column_config.NumberColumn(format="percent", help="Of the fold's runs, on its validation split.")
+            "best mean IoU": st.column_config.NumberColumn(
+                format="percent", help="Of the fold's runs, on its validation split."
+            )
         },
         alt="The folds and what was learned on them",
     )
     if len(best) == len(folds):
         mean = sum(best.values()) / len(best)
         deviation = (sum((v - mean) ** 2 for v in best.values()) / (len(best) - 1)) ** 0.5
-        st.markdown(f"Over the folds: **{100 * mean:.2f} % ± {100 * deviation:.2f}** (mean and standard deviation of the folds' best).")
+        st.markdown(
+            f"Over the folds: **{100 * mean:.2f} % ± {100 * deviation:.2f}** (mean and "
+            "standard deviation of the folds' best)."
+        )
     else:
-        st.caption(f"{len(folds) - len(best)} of {len(folds)} folds have no finished run yet; each is a data set on the train page.")
+        st.caption(
+            f"{len(folds) - len(best)} of {len(folds)} folds have no finished run yet; "
+            "each is a data set on the train page."
+        )
     with st.container(horizontal=True):
-        st.page_link("pages/train.py", label="Train a fold", icon=":material/model_training:", query_params={"dataset": folds[0]})
+        st.page_link(
+            "pages/train.py",
+            label="Train a fold",
+            icon=":material/model_training:",
+            query_params={"dataset": folds[0]},
+        )
         data = session.csv_bytes(told)
-        st.download_button("Download CSV", data, f"{name}-folds.csv", "text/csv", key="csv_folds", icon=":material/download:")
+        st.download_button(
+            "Download CSV",
+            data,
+            f"{name}-folds.csv",
+            "text/csv",
+            key="csv_folds",
+            icon=":material/download:",
+        )

@@ -25,9 +25,15 @@ def show(dataset: Dataset, name: str) -> None:
         _as_they_are(dataset, name)
         _shift(dataset, name)
     elif dataset.splits:
-        st.caption(f"All samples are in {session.plain(dataset.splits[0])}: make splits to have something to validate and test on.")
+        st.caption(
+            f"All samples are in {session.plain(dataset.splits[0])}: make splits to have "
+            "something to validate and test on."
+        )
     else:
-        st.caption("This data set has no splits yet: make some, so that there is something to learn from and something to judge by.")
+        st.caption(
+            "This data set has no splits yet: make some, so that there is something to "
+            "learn from and something to judge by."
+        )
     _way_back(dataset)
     split_form.show(dataset, name)
 
@@ -50,10 +56,20 @@ def _way_back(dataset: Dataset) -> None:
         how, earlier = workspace.splits.history(dataset.name)
     if not earlier:
         return
-    last = ", ".join(f"{session.plain(k)} {v:,}" for k, v in earlier[-1].sizes.items()) or "no splits"
+    last = (
+        ", ".join(f"{session.plain(k)} {v:,}" for k, v in earlier[-1].sizes.items()) or "no splits"
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Made here: **{session.plain(how)}**. Before: {session.plain(earlier[-1].how)} ({last}).")
-        if st.button("Undo", key="undo_splits", icon=":material/undo:", help="Gives every sample the split it had before; step by step."):
+        st.markdown(
+            f"Made here: **{session.plain(how)}**. Before: "
+            f"{session.plain(earlier[-1].how)} ({last})."
+        )
+        if st.button(
+            "Undo",
+            key="undo_splits",
+            icon=":material/undo:",
+            help="Gives every sample the split it had before; step by step.",
+        ):
             with session.errors_shown():
                 workspace.splits.undo(dataset.name)
             st.toast("The splits of before are back.")
@@ -70,43 +86,77 @@ def _shift(dataset: Dataset, name: str) -> None:
         second = session.choose_from("Against", others, "shift_second")
     with three:
         mode = st.segmented_control(
-            "Shares", list(BALANCE_MODES), default="pixel", format_func=lambda m: BALANCE_MODES[m].title, required=True, key="shift_mode"
+            "Shares",
+            list(BALANCE_MODES),
+            default="pixel",
+            format_func=lambda m: BALANCE_MODES[m].title,
+            required=True,
+            key="shift_mode",
         )
     with four:
         group_by = st.selectbox(
             "Deal out by chance",
             ["", *GROUPINGS],
-            format_func=lambda g: {"": "single images", "folder": "whole folders", "prefix": "whole drives (name before the number)"}[g],
+            format_func=lambda g: {
+                "": "single images",
+                "folder": "whole folders",
+                "prefix": "whole drives (name before the number)",
+            }[g],
             key="shift_groups",
-            help="Frames of one drive resemble each other, so dealing single images makes p too small: deal whole drives there.",
+            help=(
+                "Frames of one drive resemble each other, so dealing single images makes p too "
+                "small: deal whole drives there."
+            ),
         )
     with session.errors_shown():
-        found = _measure(session.workspace(), dataset.name, stamp(dataset), first, second, str(mode), str(group_by))
+        found = _measure(
+            session.workspace(),
+            dataset.name,
+            stamp(dataset),
+            first,
+            second,
+            str(mode),
+            str(group_by),
+        )
     cards = st.columns(3)
     cards[0].metric(
         "Distance",
         f"{found.distance:.4f}",
         border=True,
         help=manual.see(
-            "Half the sum of |share here - share there| over the classes: 0 is the same, 1 nothing shared.", "data-measures#splits"
+            (
+                "Half the sum of |share here - share there| over the classes: 0 is the same, 1 "
+                "nothing shared."
+            ),
+            "data-measures#splits",
         ),
     )
     cards[1].metric(
         "By chance",
         f"{found.expected:.4f}",
         border=True,
-        help=manual.see("Mean distance when the samples are dealt out at random.", "data-measures#splits"),
+        help=manual.see(
+            "Mean distance when the samples are dealt out at random.", "data-measures#splits"
+        ),
     )
     cards[2].metric(
         "p-value",
         f"{found.p_value:.3f}",
         border=True,
-        help=manual.see("Share of 999 random deals that differ at least as much. Small: more than chance.", "data-measures#splits"),
+        help=manual.see(
+            "Share of 999 random deals that differ at least as much. Small: more than chance.",
+            "data-measures#splits",
+        ),
     )
     st.markdown(_verdict(found))
     names = dataset.label_set.class_names
     figure = charts.shift_bars(names, found.differences, first, second)
-    st.plotly_chart(figure, key="shift", config=session.CHART, alt=f"Difference of the class shares between {first} and {second}")
+    st.plotly_chart(
+        figure,
+        key="shift",
+        config=session.CHART,
+        alt=f"Difference of the class shares between {first} and {second}",
+    )
     table_behind(
         [{"class": n, "difference": d} for n, d in zip(names, found.differences, strict=True)],
         f"{name}-shift-{first}-{second}",
@@ -119,9 +169,20 @@ def _verdict(found: Shift) -> str:
     if found.p_value > 0.05:
         return f"**{first}** and **{second}** differ no more than random halves would."
     ratio = found.distance / max(found.expected, 1e-9)
-    return f"**{first}** and **{second}** differ by more than chance: {ratio:.1f} times the distance of a random deal."
+    return (
+        f"**{first}** and **{second}** differ by more than chance: {ratio:.1f} times the "
+        "distance of a random deal."
+    )
 
 
 @st.cache_data(max_entries=100, show_spinner="Dealing the samples out 999 times ...")
-def _measure(_workspace: Workspace, dataset: str, stamp: str, first: str, second: str, mode: str, group_by: str) -> Shift:
+def _measure(
+    _workspace: Workspace,
+    dataset: str,
+    stamp: str,
+    first: str,
+    second: str,
+    mode: str,
+    group_by: str,
+) -> Shift:
     return _workspace.datasets.shift(dataset, first, second, mode, group_by)

@@ -19,14 +19,54 @@ from segcore.workspace import Workspace
 from segcore.workspace.ensembles.crf import Scene
 
 SLIDERS: dict[str, tuple[str, float, float, float, str]] = {
-    "temperature": ("Temperature", 0.5, 5.0, 0.05, "Above 1 softens an over-confident network, so that neighbours can overrule it."),
-    "spatial_width": ("Spatial width, px", 0.5, 10.0, 0.5, "Reach of the smoothing that sees no colour."),
-    "spatial_weight": ("Spatial weight", 0.0, 15.0, 0.5, "Strength of the smoothing that sees no colour; 0 leaves it out."),
-    "bilateral_width": ("Colour reach, px", 5.0, 200.0, 1.0, "How far apart pixels of like colour still speak to each other."),
-    "color_width": ("Colour width", 1.0, 60.0, 1.0, "How unlike two colours (0 to 255) may be and still count as alike."),
-    "bilateral_weight": ("Colour weight", 0.0, 25.0, 0.5, "Strength of the pull between pixels of like colour; 0 leaves it out."),
+    "temperature": (
+        "Temperature",
+        0.5,
+        5.0,
+        0.05,
+        "Above 1 softens an over-confident network, so that neighbours can overrule it.",
+    ),
+    "spatial_width": (
+        "Spatial width, px",
+        0.5,
+        10.0,
+        0.5,
+        "Reach of the smoothing that sees no colour.",
+    ),
+    "spatial_weight": (
+        "Spatial weight",
+        0.0,
+        15.0,
+        0.5,
+        "Strength of the smoothing that sees no colour; 0 leaves it out.",
+    ),
+    "bilateral_width": (
+        "Colour reach, px",
+        5.0,
+        200.0,
+        1.0,
+        "How far apart pixels of like colour still speak to each other.",
+    ),
+    "color_width": (
+        "Colour width",
+        1.0,
+        60.0,
+        1.0,
+        "How unlike two colours (0 to 255) may be and still count as alike.",
+    ),
+    "bilateral_weight": (
+        "Colour weight",
+        0.0,
+        25.0,
+        0.5,
+        "Strength of the pull between pixels of like colour; 0 leaves it out.",
+    ),
 }
-FILTER_SIZES: dict[str, tuple[int, ...]] = {"components": (10, 30, 100, 300, 1000, 3000), "median": (3, 5), "majority": (3, 5, 7, 9, 13)}
+FILTER_SIZES: dict[str, tuple[int, ...]] = {
+    "components": (10, 30, 100, 300, 1000, 3000),
+    "median": (3, 5),
+    "majority": (3, 5, 7, 9, 13),
+}
 
 
 def show(choice: Choice, split: str, samples: list[str]) -> None:
@@ -37,24 +77,38 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
     with controls, st.container(border=True):
         kinds = ["crf", *MASK_FILTERS] if not missing else list(MASK_FILTERS)
         kind = st.selectbox(
-            "After the network", kinds, format_func=lambda k: "Dense CRF" if k == "crf" else MASK_FILTERS[k].title, key="after_network"
+            "After the network",
+            kinds,
+            format_func=lambda k: "Dense CRF" if k == "crf" else MASK_FILTERS[k].title,
+            key="after_network",
         )
         if missing:
             st.caption(missing)
         step = _parameters() if kind == "crf" else _filter(str(kind))
     with picture:
-        sample = session.choose_image(samples, "crf_sample", f"Image, {len(samples)} predicted by all")
+        sample = session.choose_image(
+            samples, "crf_sample", f"Image, {len(samples)} predicted by all"
+        )
         with session.errors_shown():
             scene = _scene(workspace, choice, split, sample, _stamp(workspace, choice, split))
             key = f"{choice}:{split}:{sample}:{_stamp(workspace, choice, split)}"
             full = bool(st.session_state.get("crf_full"))
             if isinstance(step, MaskFilter):
-                mask, title = apply_filter(step, scene.probabilities).astype(scene.label_set.mask_dtype), step.describe()
+                mask, title = (
+                    apply_filter(step, scene.probabilities).astype(scene.label_set.mask_dtype),
+                    step.describe(),
+                )
             else:
                 mask, _ = _refined(workspace, scene, key, step, not full)
                 title = "CRF mask" if full else "CRF mask, preview"
         result = viewer.show(
-            _packed(scene, mask, title, bool(st.session_state.get("crf_changes")), f"{key}:{step}:{full}"),
+            _packed(
+                scene,
+                mask,
+                title,
+                bool(st.session_state.get("crf_changes")),
+                f"{key}:{step}:{full}",
+            ),
             key="crf_viewer",
             listen=("step",),
         )
@@ -80,9 +134,13 @@ def _parameters() -> CRFParameters:
     values: dict[str, Any] = {}
     for name, (title, low, high, step, help) in SLIDERS.items():
         st.session_state.setdefault(f"crf_{name}", float(start[name]))
-        values[name] = st.slider(title, low, high, step=step, key=f"crf_{name}", help=help, persist_state="session")
+        values[name] = st.slider(
+            title, low, high, step=step, key=f"crf_{name}", help=help, persist_state="session"
+        )
     st.session_state.setdefault("crf_iterations", start["iterations"])
-    values["iterations"] = st.slider("Iterations", 0, 20, key="crf_iterations", help="Mean-field steps.", persist_state="session")
+    values["iterations"] = st.slider(
+        "Iterations", 0, 20, key="crf_iterations", help="Mean-field steps.", persist_state="session"
+    )
     st.session_state.setdefault("crf_relative", True)
     values["relative"] = st.toggle(
         "Widths for 600 px of diagonal",
@@ -90,9 +148,24 @@ def _parameters() -> CRFParameters:
         help="Widths are meant for an image of 360 x 480 and grow with the image's own diagonal.",
         persist_state="session",
     )
-    st.toggle("Full resolution", key="crf_full", help="Off: a preview at half the size, several times faster.")
-    st.toggle("Fixed and broken", key="crf_changes", help="A fifth panel: what the step set right and what it set wrong.")
-    st.button("Back to the defaults", on_click=take_parameters, args=(start,), key="crf_defaults", type="tertiary", icon=":material/undo:")
+    st.toggle(
+        "Full resolution",
+        key="crf_full",
+        help="Off: a preview at half the size, several times faster.",
+    )
+    st.toggle(
+        "Fixed and broken",
+        key="crf_changes",
+        help="A fifth panel: what the step set right and what it set wrong.",
+    )
+    st.button(
+        "Back to the defaults",
+        on_click=take_parameters,
+        args=(start,),
+        key="crf_defaults",
+        type="tertiary",
+        icon=":material/undo:",
+    )
     return CRFParameters(**values)
 
 
@@ -105,17 +178,23 @@ def _filter(kind: str) -> MaskFilter:
 
 
 def _stamp(workspace: Workspace, choice: Choice, split: str) -> tuple[float, ...]:
-    return tuple(p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split)))
+    return tuple(
+        p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split))
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _scene(_workspace: Workspace, choice: Choice, split: str, sample: str, stamp: tuple[float, ...]) -> Scene:
+def _scene(
+    _workspace: Workspace, choice: Choice, split: str, sample: str, stamp: tuple[float, ...]
+) -> Scene:
     """One image with the members' combination; shared by all sessions, so it is only read."""
     return _workspace.crf.scene(choice.members, split, sample, choice.rule, choice.weights)
 
 
 @st.cache_data(max_entries=64, max_size="60MB", show_spinner=False)
-def _refined(_workspace: Workspace, _scene: Scene, key: str, parameters: CRFParameters, preview: bool) -> tuple[np.ndarray, float]:
+def _refined(
+    _workspace: Workspace, _scene: Scene, key: str, parameters: CRFParameters, preview: bool
+) -> tuple[np.ndarray, float]:
     """The refined mask, and how long it took in seconds."""
     return _workspace.crf.refine(_scene, parameters, preview)
 
@@ -136,21 +215,31 @@ def _packed(_scene: Scene, _mask: np.ndarray, title: str, changes: bool, key: st
     ]
     truth = 1 if _scene.truth is not None else None
     if _scene.truth is not None and changes:
-        panels.append(Panel("Fixed and broken", "difference", mask=_mask.astype(dtype), versus=place))
+        panels.append(
+            Panel("Fixed and broken", "difference", mask=_mask.astype(dtype), versus=place)
+        )
     return pack(ViewerScene(key, _scene.image, tuple(panels), _scene.label_set, truth))
 
 
 def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
-    before, after = scene.score(scene.probabilities.argmax(-1).astype(scene.label_set.mask_dtype)), scene.score(mask)
+    before, after = (
+        scene.score(scene.probabilities.argmax(-1).astype(scene.label_set.mask_dtype)),
+        scene.score(mask),
+    )
     cards = st.columns(4)
-    for card, (name, key) in zip(cards[::2], (("Mean IoU", "mean_iou"), ("Boundary IoU", "boundary_iou")), strict=True):
+    for card, (name, key) in zip(
+        cards[::2], (("Mean IoU", "mean_iou"), ("Boundary IoU", "boundary_iou")), strict=True
+    ):
         card.metric(
             f"{name} before",
             _percent(before[key]),
             border=True,
             height="stretch",
             help=manual.see(
-                "Of this image alone: right over (true + predicted - right) pixels, averaged over its classes.",
+                (
+                    "Of this image alone: right over (true + predicted - right) pixels, "
+                    "averaged over its classes."
+                ),
                 "metrics#scores",
             ),
         )
@@ -166,11 +255,17 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
             help=manual.see(f"The same after: {title}.", "metrics#scores"),
         )
     changes = after["iou"] - before["iou"]
-    order = [i for i in np.argsort(-np.abs(np.nan_to_num(changes))) if not np.isnan(changes[i]) and abs(changes[i]) >= 0.0005][:6]
+    order = [
+        i
+        for i in np.argsort(-np.abs(np.nan_to_num(changes)))
+        if not np.isnan(changes[i]) and abs(changes[i]) >= 0.0005
+    ][:6]
     if order:
         names = scene.label_set.class_names
         st.caption(
-            "Most changed in this image: " + ", ".join(f"{session.plain(names[i])} {100 * changes[i]:+.1f}" for i in order) + " points."
+            "Most changed in this image: "
+            + ", ".join(f"{session.plain(names[i])} {100 * changes[i]:+.1f}" for i in order)
+            + " points."
         )
 
 
@@ -178,7 +273,14 @@ def _percent(value: float) -> str:
     return session.percent(None if np.isnan(value) else value)
 
 
-def _agreement(workspace: Workspace, scene: Scene, key: str, parameters: CRFParameters, mask: np.ndarray, full: bool) -> None:
+def _agreement(
+    workspace: Workspace,
+    scene: Scene,
+    key: str,
+    parameters: CRFParameters,
+    mask: np.ndarray,
+    full: bool,
+) -> None:
     """Say how far the preview is to be trusted: the full CRF is worked out behind what is shown, and compared with it."""
     if full:
         st.caption("The whole CRF at the image's own size.")
@@ -190,6 +292,7 @@ def _agreement(workspace: Workspace, scene: Scene, key: str, parameters: CRFPara
         _, quick = _refined(workspace, scene, key, parameters, True)
     same = float((whole == mask).mean())
     place.caption(
-        f"A preview at half the size: measured on this image, {100 * same:.2f} % of the pixels are as in the full CRF, in "
+        f"A preview at half the size: measured on this image, {100 * same:.2f} % of the "
+        "pixels are as in the full CRF, in "
         f"{1000 * quick:.0f} ms instead of {1000 * slow:.0f} ms."
     )

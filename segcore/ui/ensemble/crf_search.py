@@ -23,7 +23,16 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
         return
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
     with one:
-        candidates = int(st.number_input("Candidates", 0, 200, 24, key="crf_candidates", help="CRFs drawn besides the default one."))
+        candidates = int(
+            st.number_input(
+                "Candidates",
+                0,
+                200,
+                24,
+                key="crf_candidates",
+                help="CRFs drawn besides the default one.",
+            )
+        )
     with two:
         objective = st.segmented_control(
             "Ranked by", list(CRF_OBJECTIVES), default="mean_iou", format_func=lambda o: CRF_OBJECTIVES[o].title, key="crf_objective",
@@ -31,18 +40,31 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
         )  # fmt: skip
     with session.errors_shown():
         config = CRFSearchConfig(
-            choice.dataset, choice.members, split, choice.rule, choice.weights, candidates=candidates, objective=str(objective)
+            choice.dataset,
+            choice.members,
+            split,
+            choice.rule,
+            choice.weights,
+            candidates=candidates,
+            objective=str(objective),
         )
         run = workspace.crf.search_run(config)
     with three:
         label = "Search" if not run else "Search again"
-        if st.button(label, type="secondary" if run else "primary", icon=":material/travel_explore:", key="crf_search", width="stretch"):
+        if st.button(
+            label,
+            type="secondary" if run else "primary",
+            icon=":material/travel_explore:",
+            key="crf_search",
+            width="stretch",
+        ):
             with session.errors_shown():
                 workspace.crf.start(config)
             st.rerun()
     if not run:
         st.caption(
-            "Temperature is fitted first; then candidates are drawn and halved, with no CRF always among them, beside plain filters. "
+            "Temperature is fitted first; then candidates are drawn and halved, with no "
+            "CRF always among them, beside plain filters. "
             "The search goes on in the background; it can be stopped and resumed."
         )
         older = [r for r in workspace.crf.searches(choice.members) if r.endswith(f"--{split}")]
@@ -55,7 +77,9 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
     with session.errors_shown():
         found = workspace.crf.search(run)
     if found["stale"]:
-        st.warning("A member has been predicted anew since: search again.", icon=":material/warning:")
+        st.warning(
+            "A member has been predicted anew since: search again.", icon=":material/warning:"
+        )
     _verdict(found)
     _charts(found)
     _alternatives(found, choice)
@@ -66,7 +90,9 @@ def _verdict(found: dict[str, Any]) -> None:
     off, crf = found["off"], found["crf"]
     cards = st.columns(4)
     for card, (title, key) in zip(
-        cards, (("Mean IoU with the best CRF", "mean_iou"), ("Boundary IoU with it", "boundary_iou")), strict=False
+        cards,
+        (("Mean IoU with the best CRF", "mean_iou"), ("Boundary IoU with it", "boundary_iou")),
+        strict=False,
     ):
         gain = crf["gain"][key]
         low, high = gain["interval"]
@@ -77,7 +103,8 @@ def _verdict(found: dict[str, Any]) -> None:
             border=True,
             height="stretch",
             help=manual.see(
-                f"Off: {session.percent(off[key])}. " + ("" if low is None else f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}."),
+                f"Off: {session.percent(off[key])}. "
+                + ("" if low is None else f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}."),
                 "metrics#ensembles-and-the-crf",
             ),
         )
@@ -87,7 +114,8 @@ def _verdict(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Off, unless a candidate scores higher by the objective on the images that all saw.", "metrics#ensembles-and-the-crf"
+            "Off, unless a candidate scores higher by the objective on the images that all saw.",
+            "metrics#ensembles-and-the-crf",
         ),
     )
     cards[3].metric(
@@ -96,14 +124,20 @@ def _verdict(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "What the logits are divided by, fitted to the least log loss. Above 1: the combination was over-confident.",
+            (
+                "What the logits are divided by, fitted to the least log loss. Above 1: the "
+                "combination was over-confident."
+            ),
             "metrics#near-borders-and-probabilities",
         ),
     )
     for sentence in found["verdict"]:
-        (st.success if "helps" in sentence else st.error if "harms" in sentence else st.info)(sentence, icon=":material/gavel:")
+        (st.success if "helps" in sentence else st.error if "harms" in sentence else st.info)(
+            sentence, icon=":material/gavel:"
+        )
     st.caption(
-        f"From {found['num_samples']} images of {found['split']}, on which the parameters were chosen: the verdict there is "
+        f"From {found['num_samples']} images of {found['split']}, on which the parameters "
+        "were chosen: the verdict there is "
         "kinder than it should be. Put them on another split below."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -123,13 +157,26 @@ def _charts(found: dict[str, Any]) -> None:
         st.markdown("**By class**")
         classes = found["crf"]["classes"]
         figure = charts.gains(
-            [c["name"] for c in classes], [c["difference"] for c in classes], [c["interval"] for c in classes], "points of IoU by the CRF"
+            [c["name"] for c in classes],
+            [c["difference"] for c in classes],
+            [c["interval"] for c in classes],
+            "points of IoU by the CRF",
         )
-        st.plotly_chart(figure, key="crf_classes", config=session.CHART, alt="Change of each class's IoU, with its interval")
+        st.plotly_chart(
+            figure,
+            key="crf_classes",
+            config=session.CHART,
+            alt="Change of each class's IoU, with its interval",
+        )
     with right:
         st.markdown("**By distance to a true boundary**")
         figure = charts.changes_by_distance(found["crf"]["distances"])
-        st.plotly_chart(figure, key="crf_distances", config=session.CHART, alt="Pixels fixed and broken by distance to a true boundary")
+        st.plotly_chart(
+            figure,
+            key="crf_distances",
+            config=session.CHART,
+            alt="Pixels fixed and broken by distance to a true boundary",
+        )
 
 
 def _alternatives(found: dict[str, Any], choice: Choice) -> None:
@@ -137,22 +184,40 @@ def _alternatives(found: dict[str, Any], choice: Choice) -> None:
     _beside(found, choice)
     with st.expander("Every candidate against off, on the same images"):
         figure = charts.candidate_gains(found)
-        st.plotly_chart(figure, key="crf_candidates_chart", config=session.CHART, alt="Gain of each candidate over no CRF")
+        st.plotly_chart(
+            figure,
+            key="crf_candidates_chart",
+            config=session.CHART,
+            alt="Gain of each candidate over no CRF",
+        )
 
 
 def _beside(found: dict[str, Any], choice: Choice) -> None:
-    rows = [_row("Off", found["off"]), _row("Best CRF", found["crf"]), *(_row(a["title"], a) for a in found["alternatives"])]
+    rows = [
+        _row("Off", found["off"]),
+        _row("Best CRF", found["crf"]),
+        *(_row(a["title"], a) for a in found["alternatives"]),
+    ]
     with session.errors_shown():
         layered = session.workspace().crf.layered(choice.dataset, found["split"])
-    rows += [{"after the network": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]} for r in layered]
+    rows += [
+        {"after the network": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]}
+        for r in layered
+    ]
     share = st.column_config.NumberColumn
     tables.draw(
         rows,
         column_config={
             "mean IoU": share(format="percent", help=manual.MEAN_IOU),
-            "boundary IoU": share(format="percent", help="The same of pixels near the contours only."),
-            "gain": st.column_config.TextColumn("gain of mean IoU, points", help="With its 95 % interval, paired by image"),
-            "boundary gain": st.column_config.TextColumn("gain of boundary IoU, points", help="With its 95 % interval, paired by image"),
+            "boundary IoU": share(
+                format="percent", help="The same of pixels near the contours only."
+            ),
+            "gain": st.column_config.TextColumn(
+                "gain of mean IoU, points", help="With its 95 % interval, paired by image"
+            ),
+            "boundary gain": st.column_config.TextColumn(
+                "gain of boundary IoU, points", help="With its 95 % interval, paired by image"
+            ),
         },
         alt="The CRF beside plain filters",
     )
@@ -164,8 +229,17 @@ def _row(title: str, found: dict[str, Any]) -> dict[str, Any]:
         gain = found["gain"][key]
         low, high = gain["interval"]
         ends = "" if low is None else f" ({100 * low:+.2f} to {100 * high:+.2f})"
-        told[name] = "" if title == "Off" or gain["difference"] is None else f"{100 * gain['difference']:+.2f}{ends}"
-    return {"after the network": title, "mean IoU": found["mean_iou"], "boundary IoU": found["boundary_iou"], **told}
+        told[name] = (
+            ""
+            if title == "Off" or gain["difference"] is None
+            else f"{100 * gain['difference']:+.2f}{ends}"
+        )
+    return {
+        "after the network": title,
+        "mean IoU": found["mean_iou"],
+        "boundary IoU": found["boundary_iou"],
+        **told,
+    }
 
 
 def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
@@ -175,15 +249,26 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
     with one:
         split = session.choose_split(splits, key="apply_split")
     with two:
-        titles = {"none": "no filter beside it", **{str(i): a["title"] for i, a in enumerate(found["alternatives"])}}
-        beside = st.selectbox("Scored beside it", list(titles), format_func=lambda k: titles[k], key="apply_filter")
+        titles = {
+            "none": "no filter beside it",
+            **{str(i): a["title"] for i, a in enumerate(found["alternatives"])},
+        }
+        beside = st.selectbox(
+            "Scored beside it", list(titles), format_func=lambda k: titles[k], key="apply_filter"
+        )
     chosen = None if beside == "none" else found["alternatives"][int(str(beside))]
     plain = MaskFilter(chosen["kind"], chosen["size"]) if chosen else None
     with session.errors_shown():
         applied = workspace.crf.applied(run, split, filter=plain)
     with three:
         label = f"Apply to {split}" if not applied else "Apply again"
-        if st.button(label, type="secondary" if applied else "primary", icon=":material/play_arrow:", key="apply_crf", width="stretch"):
+        if st.button(
+            label,
+            type="secondary" if applied else "primary",
+            icon=":material/play_arrow:",
+            key="apply_crf",
+            width="stretch",
+        ):
             with session.errors_shown():
                 workspace.crf.apply(run, split, filter=plain)
             st.rerun()
@@ -194,8 +279,20 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
             said = workspace.crf.verdict(applied, split, stage)["sentence"]
         if stage == "filter" and plain:
             said = said.replace("The CRF", plain.describe(), 1)
-        (st.success if "helps" in said else st.error if "harms" in said else st.info)(f"On {split}: {said}", icon=":material/gavel:")
+        (st.success if "helps" in said else st.error if "harms" in said else st.info)(
+            f"On {split}: {said}", icon=":material/gavel:"
+        )
     with st.container(horizontal=True):
         query = {"run": applied, "split": split}
-        st.page_link("pages/compare.py", label="Look at it", icon=":material/view_column:", query_params=query)
-        st.page_link("pages/evaluate.py", label="All its scores", icon=":material/fact_check:", query_params={**query, "stage": "crf"})
+        st.page_link(
+            "pages/compare.py",
+            label="Look at it",
+            icon=":material/view_column:",
+            query_params=query,
+        )
+        st.page_link(
+            "pages/evaluate.py",
+            label="All its scores",
+            icon=":material/fact_check:",
+            query_params={**query, "stage": "crf"},
+        )

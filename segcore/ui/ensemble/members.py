@@ -51,16 +51,28 @@ def _table(choice: Choice, splits: list[str]) -> None:
             lacking[split] = total - there
     tables.draw(
         rows,
-        column_config={s: st.column_config.NumberColumn(f"mean IoU, {s}", format="percent", help=manual.MEAN_IOU) for s in splits},
+        column_config={
+            s: st.column_config.NumberColumn(
+                f"mean IoU, {s}", format="percent", help=manual.MEAN_IOU
+            )
+            for s in splits
+        },
         alt="The members with their scores",
     )
-    active = [f"{m}--{s}" for s in splits for m in choice.members if (p := workspace.ensembles.predicted(m, s)) and p.is_active]
+    active = [
+        f"{m}--{s}"
+        for s in splits
+        for m in choice.members
+        if (p := workspace.ensembles.predicted(m, s)) and p.is_active
+    ]
     if active:
         run_progress.follow(active, "Predicting", "predict")
     elif lacking:
         said = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
         st.caption(f"Probabilities on disk are incomplete: {said}. The labs need them.")
-        if st.button("Predict what is missing", icon=":material/play_arrow:", key="predict_missing"):
+        if st.button(
+            "Predict what is missing", icon=":material/play_arrow:", key="predict_missing"
+        ):
             with session.errors_shown():
                 workspace.ensembles.predict_missing(choice.members, list(lacking))
             st.rerun()
@@ -69,7 +81,12 @@ def _table(choice: Choice, splits: list[str]) -> None:
 def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
     workspace = session.workspace()
     split = session.choose_split(splits, key="combine_split")
-    name = st.text_input("Name", key="ensemble_name", placeholder="optional; it then stands wherever a run does", max_chars=60).strip()
+    name = st.text_input(
+        "Name",
+        key="ensemble_name",
+        placeholder="optional; it then stands wherever a run does",
+        max_chars=60,
+    ).strip()
     arguments: dict[str, Any] = {"rule": choice.rule, "weights": choice.weights, "name": name}
     try:
         run = workspace.ensembles.combined(choice.members, split, **arguments)
@@ -77,8 +94,18 @@ def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
         st.warning(str(error), icon=":material/warning:")
         return None, split
     count = len(choice.members)
-    label = f"Combine {count} member{'' if count == 1 else 's'} on {split}" if not name else f"Save and combine on {split}"
-    if st.button(label, type="primary" if not run else "secondary", icon=":material/join:", key="combine", width="stretch"):
+    label = (
+        f"Combine {count} member{'' if count == 1 else 's'} on {split}"
+        if not name
+        else f"Save and combine on {split}"
+    )
+    if st.button(
+        label,
+        type="primary" if not run else "secondary",
+        icon=":material/join:",
+        key="combine",
+        width="stretch",
+    ):
         with session.errors_shown():
             workspace.ensembles.combine(choice.members, split, **arguments)
         st.rerun()
@@ -102,7 +129,10 @@ def _result(choice: Choice, run: str, split: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            f"{session.plain(run)} on {split}: IoU of each class, right over (true + predicted - right) pixels, averaged over classes.",
+            (
+                f"{session.plain(run)} on {split}: IoU of each class, right over (true + "
+                "predicted - right) pixels, averaged over classes."
+            ),
             "metrics#ensembles-and-the-crf",
         ),
     )
@@ -112,7 +142,11 @@ def _result(choice: Choice, run: str, split: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Images drawn again with replacement, 1,000 times: 2.5th to 97.5th percentile of the mean IoU.", "metrics#how-sure"
+            (
+                "Images drawn again with replacement, 1,000 times: 2.5th to 97.5th percentile "
+                "of the mean IoU."
+            ),
+            "metrics#how-sure",
         ),
     )
     cards[2].metric(
@@ -124,7 +158,10 @@ def _result(choice: Choice, run: str, split: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            f"Mean IoU of the ensemble minus that of {session.plain(found['best'])}; below it the 95 % interval, paired by image.",
+            (
+                f"Mean IoU of the ensemble minus that of {session.plain(found['best'])}; below "
+                "it the 95 % interval, paired by image."
+            ),
             "metrics#ensembles-and-the-crf",
         ),
     )
@@ -135,14 +172,33 @@ def _result(choice: Choice, run: str, split: str) -> None:
         _points(gain),
         border=True,
         height="stretch",
-        help=manual.see("Mean IoU of the ensemble minus the mean of its members' mean IoU.", "metrics#ensembles-and-the-crf"),
+        help=manual.see(
+            "Mean IoU of the ensemble minus the mean of its members' mean IoU.",
+            "metrics#ensembles-and-the-crf",
+        ),
     )
     if low is not None and low <= 0 <= high:
-        st.warning("The gain over the best member is inside the noise of these images: the interval holds 0.", icon=":material/warning:")
+        st.warning(
+            (
+                "The gain over the best member is inside the noise of these images: the "
+                "interval holds 0."
+            ),
+            icon=":material/warning:",
+        )
     with st.container(horizontal=True):
         query = {"run": run, "split": split}
-        st.page_link("pages/compare.py", label="Look at it", icon=":material/view_column:", query_params=query)
-        st.page_link("pages/evaluate.py", label="All its scores", icon=":material/fact_check:", query_params=query)
+        st.page_link(
+            "pages/compare.py",
+            label="Look at it",
+            icon=":material/view_column:",
+            query_params=query,
+        )
+        st.page_link(
+            "pages/evaluate.py",
+            label="All its scores",
+            icon=":material/fact_check:",
+            query_params=query,
+        )
 
 
 def _points(value: float | None) -> str:
@@ -163,11 +219,16 @@ def _disagreement(choice: Choice, splits: list[str]) -> None:
     with session.errors_shown():
         samples = workspace.crf.stored(choice.members, split)
     if not samples:
-        st.info(f"No image of {split} was predicted by all members. Predict what is missing above.", icon=":material/info:")
+        st.info(
+            f"No image of {split} was predicted by all members. Predict what is missing above.",
+            icon=":material/info:",
+        )
         return
     with one:
         sample = session.choose_image(samples, "apart", f"Image, {len(samples)} predicted by all")
-    stamp = tuple(p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split)))
+    stamp = tuple(
+        p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split))
+    )
     with session.errors_shown():
         scene, told = _packed(workspace, choice, split, sample, stamp)
     result = viewer.show(scene, key="apart_viewer", listen=("step",))
@@ -177,11 +238,16 @@ def _disagreement(choice: Choice, splits: list[str]) -> None:
 
 
 @st.cache_data(max_entries=32, max_size="100MB", show_spinner=False)
-def _packed(_workspace: Workspace, choice: Choice, split: str, sample: str, stamp: tuple[float, ...]) -> tuple[bytes, str]:
+def _packed(
+    _workspace: Workspace, choice: Choice, split: str, sample: str, stamp: tuple[float, ...]
+) -> tuple[bytes, str]:
     """The packed scene of one image as the members see it, and a line about them."""
     scene = _workspace.crf.scene(choice.members, split, sample, choice.rule, choice.weights)
     size = scene.image.shape[:2]
-    members = [resize_probabilities(p, (size[0], size[1])) for p in _workspace.crf.member_probabilities(choice.members, split, sample)]
+    members = [
+        resize_probabilities(p, (size[0], size[1]))
+        for p in _workspace.crf.member_probabilities(choice.members, split, sample)
+    ]
     apart = measure_uncertainty(members)
     classes, count = scene.label_set.num_classes, len(members)
     winner = scene.probabilities.argmax(-1).astype(scene.label_set.mask_dtype)
@@ -191,13 +257,35 @@ def _packed(_workspace: Workspace, choice: Choice, split: str, sample: str, stam
         truth = 1
         panels.append(Panel("True mask", "mask", mask=scene.truth))
     panels.append(
-        Panel("Combined mask", "mask", mask=winner, scalar=scene.probabilities.max(-1), top=TopClasses.of(scene.probabilities[::2, ::2]))
+        Panel(
+            "Combined mask",
+            "mask",
+            mask=winner,
+            scalar=scene.probabilities.max(-1),
+            top=TopClasses.of(scene.probabilities[::2, ::2]),
+        )
     )
     most = np.float32(np.log2(max(2, min(count, classes))))
     panels.append(Panel("Disagreement", "scalar", scalar=np.clip(apart.disagreement / most, 0, 1)))
-    panels.append(Panel("Entropy", "scalar", scalar=np.clip(apart.total / np.float32(np.log2(max(2, classes))), 0, 1)))
-    told = (
-        f"Disagreement is the part of the entropy that comes from members contradicting each other, as a share of the most that {count} "
-        f"members can reach. In this image {100 * float((apart.dissent > 0).mean()):.1f} % of the pixels are disputed."
+    panels.append(
+        Panel(
+            "Entropy",
+            "scalar",
+            scalar=np.clip(apart.total / np.float32(np.log2(max(2, classes))), 0, 1),
+        )
     )
-    return pack(Scene(f"{'+'.join(choice.members)}:{split}:{sample}", scene.image, tuple(panels), scene.label_set, truth)), told
+    told = (
+        "Disagreement is the part of the entropy that comes from members contradicting "
+        f"each other, as a share of the most that {count} "
+        f"members can reach. In this image {100 * float((apart.dissent > 0).mean()):.1f} % "
+        "of the pixels are disputed."
+    )
+    return pack(
+        Scene(
+            f"{'+'.join(choice.members)}:{split}:{sample}",
+            scene.image,
+            tuple(panels),
+            scene.label_set,
+            truth,
+        )
+    ), told

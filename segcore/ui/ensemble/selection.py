@@ -13,7 +13,8 @@ class Choice:
     """What was chosen.
 
     Attributes:
-        dataset: Name of the data set on which they are scored: of one fold alone the fold, of unlike folds what they are folds of.
+        dataset: Name of the data set on which they are scored: of one fold alone the fold, of
+            unlike folds what they are folds of.
         members: Ids of training runs, in the order in which they were made.
         rule: A name in ``catalog.ENSEMBLE_RULES``.
         weights: One a member; empty for equal ones.
@@ -28,11 +29,18 @@ class Choice:
 def choose() -> Choice:
     """Let the user choose; ends the page with a way on where there is nothing to choose from."""
     workspace = session.workspace()
-    known = {r["dataset"] for r in workspace.runs.rows() if r["kind"] == "train" and r["state"] == "finished"}
+    known = {
+        r["dataset"]
+        for r in workspace.runs.rows()
+        if r["kind"] == "train" and r["state"] == "finished"
+    }
     names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
     if not names:
         session.empty(
-            "There is no finished training run yet. Train some, or open the demo, which brings five.",
+            (
+                "There is no finished training run yet. Train some, or open the demo, which "
+                "brings five."
+            ),
             "pages/home.py",
             "Go to the start page",
         )
@@ -45,7 +53,15 @@ def choose() -> Choice:
     if not set(st.session_state.get("members", ())) <= set(candidates):
         del st.session_state["members"]
     start = list(groups[0].members) if groups else candidates[-1:]
-    chosen = st.multiselect("Members", candidates, default=start, key="members", bind="query-params", persist_state="session", wrap=True)
+    chosen = st.multiselect(
+        "Members",
+        candidates,
+        default=start,
+        key="members",
+        bind="query-params",
+        persist_state="session",
+        wrap=True,
+    )
     with two:
         rule = st.selectbox(
             "Rule",
@@ -60,7 +76,12 @@ def choose() -> Choice:
             for group in groups[:4]:
                 label = f"All {len(group.members)} of {group.name}"
                 st.button(
-                    label, on_click=_take, args=(group.members,), help=group.title, key=f"take_{group.name}", icon=":material/group_add:"
+                    label,
+                    on_click=_take,
+                    args=(group.members,),
+                    help=group.title,
+                    key=f"take_{group.name}",
+                    icon=":material/group_add:",
                 )
     if not chosen:
         st.info("Choose one or more members.", icon=":material/info:")
@@ -93,9 +114,22 @@ def _weights(members: tuple[str, ...]) -> tuple[float, ...]:
         with columns[number % len(columns)]:
             label = f"Weight of {number + 1}"
             found.append(
-                float(st.number_input(label, 0.0, 1000.0, step=0.05, format="%.3f", key=key, help=member, persist_state="session"))
+                float(
+                    st.number_input(
+                        label,
+                        0.0,
+                        1000.0,
+                        step=0.05,
+                        format="%.3f",
+                        key=key,
+                        help=member,
+                        persist_state="session",
+                    )
+                )
             )
     if not sum(found):
-        st.warning("All weights are 0: give at least one member a weight.", icon=":material/warning:")
+        st.warning(
+            "All weights are 0: give at least one member a weight.", icon=":material/warning:"
+        )
         st.stop()
     return tuple(found)

@@ -18,12 +18,20 @@ def show(run: str, split: str, stage: str) -> None:
         dataset = workspace.scenes.dataset_of(run)
         same = workspace.runs.on_split(run, split)  # an ensemble has one run a split
         known = session.finished_runs(session.SCORED, dataset.name)
-        others = list({workspace.runs.on_split(r, split): r for r in reversed(known)}.values())[::-1]
+        others = list({workspace.runs.on_split(r, split): r for r in reversed(known)}.values())[
+            ::-1
+        ]
         others = [r for r in others if workspace.runs.on_split(r, split) != same]
         if len(workspace.scores.stages(run, split)) > 1:
             others.append(run)
     if not others:
-        st.info("There is no other run on this data set to compare with. Train one more, or combine members.", icon=":material/info:")
+        st.info(
+            (
+                "There is no other run on this data set to compare with. Train one more, or "
+                "combine members."
+            ),
+            icon=":material/info:",
+        )
         return
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     with one:
@@ -35,7 +43,11 @@ def show(run: str, split: str, stage: str) -> None:
         other_stage = stages[0]
         if len(stages) > 1:
             with two:
-                other_stage = str(st.segmented_control("Scored of B", stages, default=stages[0], key="against_stage", required=True))
+                other_stage = str(
+                    st.segmented_control(
+                        "Scored of B", stages, default=stages[0], key="against_stage", required=True
+                    )
+                )
         found = cached_scores.comparison(run, other, split, stage, other_stage)
     result(found, run, other, split)
 
@@ -50,7 +62,10 @@ def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
         split: The split of both.
     """
     if found["reasons"]:
-        st.warning(" ".join(session.plain(reason) for reason in found["reasons"]), icon=":material/warning:")
+        st.warning(
+            " ".join(session.plain(reason) for reason in found["reasons"]),
+            icon=":material/warning:",
+        )
         return
     _cards(found)
     st.markdown(_verdict(found))
@@ -58,9 +73,20 @@ def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
     with classes:
         st.markdown("**Classes**")
         rows = found["classes"]
-        figure = charts.differences([c["name"] for c in rows], [c["difference"] for c in rows], [c["interval"] for c in rows])
-        st.plotly_chart(figure, key="against_classes", config=session.CHART, alt="IoU of A minus B for each class, with its interval")
-        st.caption("Each interval stands alone: of twenty classes that are alike, one will seem to differ.")
+        figure = charts.differences(
+            [c["name"] for c in rows],
+            [c["difference"] for c in rows],
+            [c["interval"] for c in rows],
+        )
+        st.plotly_chart(
+            figure,
+            key="against_classes",
+            config=session.CHART,
+            alt="IoU of A minus B for each class, with its interval",
+        )
+        st.caption(
+            "Each interval stands alone: of twenty classes that are alike, one will seem to differ."
+        )
     with images:
         st.markdown("**Images**")
         _images(found, run, other, split)
@@ -75,7 +101,10 @@ def _cards(found: dict[str, Any]) -> None:
         "–" if found["difference"] is None else f"{100 * found['difference']:+.2f} points",
         border=True,
         height="stretch",
-        help=manual.see("Mean IoU of A minus mean IoU of B, each over the whole split, in points of percent.", "metrics#how-sure"),
+        help=manual.see(
+            "Mean IoU of A minus mean IoU of B, each over the whole split, in points of percent.",
+            "metrics#how-sure",
+        ),
     )
     cards[1].metric(
         "95 % interval",
@@ -83,7 +112,10 @@ def _cards(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            f"The same images are drawn again for both, 1,000 times, from {found['units']}. Below about 20 it is too narrow.",
+            (
+                "The same images are drawn again for both, 1,000 times, from "
+                f"{found['units']}. Below about 20 it is too narrow."
+            ),
             "metrics#how-sure",
         ),
     )
@@ -92,7 +124,13 @@ def _cards(found: dict[str, Any]) -> None:
         "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
         border=True,
         height="stretch",
-        help=manual.see("How often exchanging A and B at random, image by image, gives at least this difference.", "metrics#how-sure"),
+        help=manual.see(
+            (
+                "How often exchanging A and B at random, image by image, gives at least this "
+                "difference."
+            ),
+            "metrics#how-sure",
+        ),
     )
     wins = found["wins"]
     cards[3].metric(
@@ -101,7 +139,11 @@ def _cards(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            f"Images in which A, and in which B has the higher mean IoU; in {wins['neither']} neither has.", "metrics#how-sure"
+            (
+                "Images in which A, and in which B has the higher mean IoU; in "
+                f"{wins['neither']} neither has."
+            ),
+            "metrics#how-sure",
         ),
     )
 
@@ -112,7 +154,10 @@ def _verdict(found: dict[str, Any]) -> str:
         return "One image tells nothing about others: there is no interval."
     if low > 0 or high < 0:
         better, worse = ("A", "B") if low > 0 else ("B", "A")
-        return f"**{better} is better than {worse}** on images like these: the whole interval lies on its side of 0."
+        return (
+            f"**{better} is better than {worse}** on images like these: the whole interval "
+            "lies on its side of 0."
+        )
     return "**These images do not tell which is better**: the interval holds 0."
 
 
@@ -136,7 +181,10 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
     listed = images if len(images) <= LISTED else [*images[: LISTED // 2], *images[-LISTED // 2 :]]
     share = st.column_config.NumberColumn
     table = tables.draw(
-        [{"image": i["id"], "A": i["a"], "B": i["b"], "A minus B": _in_points(i["difference"])} for i in listed],
+        [
+            {"image": i["id"], "A": i["a"], "B": i["b"], "A minus B": _in_points(i["difference"])}
+            for i in listed
+        ],
         height=250,
         on_select="rerun",
         selection_mode="single-row",
@@ -144,7 +192,10 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
         column_config={
             "A": share(format="percent", help=manual.MEAN_IOU),
             "B": share(format="percent", help=manual.MEAN_IOU),
-            "A minus B": share(format="%+.2f", help="Mean IoU of A in this image minus that of B, in points of percent."),
+            "A minus B": share(
+                format="%+.2f",
+                help="Mean IoU of A in this image minus that of B, in points of percent.",
+            ),
         },
         alt="Images that A wins by most first",
     )

@@ -12,7 +12,10 @@ from segcore.ui.shared import background_tasks, manual, session
 from segcore.workspace.scores.pixel_metrics import Measured
 
 LABEL = "Measure borders and confidence"
-HELP = "Reads the probabilities and masks of the split once; kept on disk until the predictions change."
+HELP = (
+    "Reads the probabilities and masks of the split once; kept on disk until the predictions "
+    "change."
+)
 
 
 def measured(run: str, split: str, stage: str) -> Measured | None:
@@ -23,8 +26,17 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
         if kept is not None:
             return kept
         small = background_tasks.is_small(run, split)
-        key = f"pixels {run} {split} {workspace.scores.stamp(run, split, stage)} {len(workspace.measures.samples(run, split, stage))}"
-    return background_tasks.passed(key, lambda tell: workspace.measures.measure(run, split, stage, tell), LABEL, HELP, at_once=small)
+        key = (
+            f"pixels {run} {split} {workspace.scores.stamp(run, split, stage)} "
+            f"{len(workspace.measures.samples(run, split, stage))}"
+        )
+    return background_tasks.passed(
+        key,
+        lambda tell: workspace.measures.measure(run, split, stage, tell),
+        LABEL,
+        HELP,
+        at_once=small,
+    )
 
 
 def show(report: Report, run: str, split: str, stage: str) -> None:
@@ -48,8 +60,10 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Of each class only the pixels within 2 % of the image's diagonal of its own contour, in truth and in prediction: their "
-            "intersection over their union, added up over images, averaged over classes (Cheng et al., 2021).",
+            "Of each class only the pixels within 2 % of the image's diagonal of its own "
+            "contour, in truth and in prediction: their "
+            "intersection over their union, added up over images, averaged over classes "
+            "(Cheng et al., 2021).",
             "metrics#near-borders-and-probabilities",
         ),
     )
@@ -58,16 +72,26 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
         border=True,
         height="stretch",
-        help=manual.see("Percentile bootstrap over the same units as the page's intervals, 500 resamples.", "metrics#how-sure"),
+        help=manual.see(
+            "Percentile bootstrap over the same units as the page's intervals, 500 resamples.",
+            "metrics#how-sure",
+        ),
     )
-    below = None if None in (borders["mean_boundary"], whole["mean_iou"]) else 100 * (borders["mean_boundary"] - whole["mean_iou"])
+    below = (
+        None
+        if None in (borders["mean_boundary"], whole["mean_iou"])
+        else 100 * (borders["mean_boundary"] - whole["mean_iou"])
+    )
     cards[2].metric(
         "Against mean IoU",
         "–" if below is None else f"{below:+.1f} points",
         border=True,
         height="stretch",
         help=manual.see(
-            "Mean boundary IoU minus mean IoU. Far below 0: things are found, but their outlines are not.",
+            (
+                "Mean boundary IoU minus mean IoU. Far below 0: things are found, but their "
+                "outlines are not."
+            ),
             "metrics#near-borders-and-probabilities",
         ),
     )
@@ -78,27 +102,51 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Share of right pixels among those nearer than that to a border between two true classes.",
+            (
+                "Share of right pixels among those nearer than that to a border between two "
+                "true classes."
+            ),
             "metrics#near-borders-and-probabilities",
         ),
     )
     one, two = st.columns(2, gap="large")
     with one:
         st.markdown("**Boundary IoU of each class**")
-        figure = pixel_charts.boundary_bars(names, [c["iou"] for c in whole["classes"]], borders["boundary"])
-        st.plotly_chart(figure, key="boundary", config=session.CHART, alt="IoU of each class over its region and over its boundary")
+        figure = pixel_charts.boundary_bars(
+            names, [c["iou"] for c in whole["classes"]], borders["boundary"]
+        )
+        st.plotly_chart(
+            figure,
+            key="boundary",
+            config=session.CHART,
+            alt="IoU of each class over its region and over its boundary",
+        )
     with two:
         st.markdown(
             "**Trimap curve**",
-            help="The same scores, counted only within a band round the true borders (Kohli et al., 2009). Dotted: over all pixels. "
-            "A curve that rises steeply loses its points at outlines; a flat one loses them inside things.",
+            help="The same scores, counted only within a band round the true borders (Kohli et "
+            "al., 2009). Dotted: over all pixels. "
+            "A curve that rises steeply loses its points at outlines; a flat one loses "
+            "them inside things.",
         )
         chosen = st.multiselect(
-            "Classes", range(len(names)), format_func=lambda i: names[i], key="trimap_classes", placeholder="Add the IoU of classes"
+            "Classes",
+            range(len(names)),
+            format_func=lambda i: names[i],
+            key="trimap_classes",
+            placeholder="Add the IoU of classes",
         )
         figure = pixel_charts.trimap_curve(borders["trimap"], whole, names, chosen)
-        st.plotly_chart(figure, key="trimap", config=session.CHART, alt="Scores within a width of the true borders")
-    st.caption(f"From {borders['num_samples']} of {len(report.sample_ids)} images, those whose masks can be made from what is on disk.")
+        st.plotly_chart(
+            figure,
+            key="trimap",
+            config=session.CHART,
+            alt="Scores within a width of the true borders",
+        )
+    st.caption(
+        f"From {borders['num_samples']} of {len(report.sample_ids)} images, those whose "
+        "masks can be made from what is on disk."
+    )
 
 
 def _whole(report: Report, measured: Sequence[str]) -> dict[str, Any]:
@@ -107,5 +155,10 @@ def _whole(report: Report, measured: Sequence[str]) -> dict[str, Any]:
         return report.to_json()
     places = {name: i for i, name in enumerate(report.sample_ids)}
     kept = [places[name] for name in measured]
-    ids, groups = tuple(report.sample_ids[i] for i in kept), None if report.groups is None else tuple(report.groups[i] for i in kept)
-    return dataclasses.replace(report, counts=report.counts[kept], sample_ids=ids, groups=groups).to_json()
+    ids, groups = (
+        tuple(report.sample_ids[i] for i in kept),
+        None if report.groups is None else tuple(report.groups[i] for i in kept),
+    )
+    return dataclasses.replace(
+        report, counts=report.counts[kept], sample_ids=ids, groups=groups
+    ).to_json()

@@ -19,7 +19,12 @@ Pair = Sequence[float | None]
 
 
 def _finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hoverlabel={"namelength": -1}, **layout)
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hoverlabel={"namelength": -1},
+        **layout,
+    )
     return figure
 
 
@@ -51,7 +56,12 @@ def confusion_matrix(
             go.Scatter(
                 x=[names[p] for _, p in cells],
                 y=[names[t] for t, _ in cells],
-                customdata=[[*share, t, p] for (t, p), share in zip(cells, figure.data[0].customdata.reshape(-1, 2), strict=True)],
+                customdata=[
+                    [*share, t, p]
+                    for (t, p), share in zip(
+                        cells, figure.data[0].customdata.reshape(-1, 2), strict=True
+                    )
+                ],
                 mode="markers",
                 marker={"symbol": "square", "size": 22, "opacity": 0},
                 selected=invisible,
@@ -67,7 +77,12 @@ def confusion_matrix(
     return figure
 
 
-def differences(names: Sequence[str], values: Sequence[float | None], intervals: Sequence[Pair], unit: str = "IoU") -> go.Figure:
+def differences(
+    names: Sequence[str],
+    values: Sequence[float | None],
+    intervals: Sequence[Pair],
+    unit: str = "IoU",
+) -> go.Figure:
     """Draw A minus B for each class with its interval, in points; what is surely better or worse stands out.
 
     Args:
@@ -97,11 +112,24 @@ def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
             y=y,
             customdata=[[names[i]] for i in kept],
             mode="markers",
-            marker={"color": [ACCENT if v > u else WARM if u > v else QUIET for u, v in zip(x, y, strict=True)], "size": 9, "opacity": 0.8},
+            marker={
+                "color": [
+                    ACCENT if v > u else WARM if u > v else QUIET for u, v in zip(x, y, strict=True)
+                ],
+                "size": 9,
+                "opacity": 0.8,
+            },
             hovertemplate="%{customdata[0]}: A %{y:.1f} %, B %{x:.1f} %<extra></extra>",
         )
     )
-    figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.8)"})
+    figure.add_shape(
+        type="line",
+        x0=low,
+        y0=low,
+        x1=high,
+        y1=high,
+        line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.8)"},
+    )
     return _finish(
         figure,
         360,
@@ -120,22 +148,48 @@ def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Fi
     """
     known = [row for row in rows if row["mean_iou"] is not None]
     shown = np.array([100 * row["mean_iou"] for row in known])
-    ends = np.array([[s if e is None else 100 * e for e in row["interval"]] for s, row in zip(shown, known, strict=True)]).reshape(-1, 2)
+    ends = np.array(
+        [
+            [s if e is None else 100 * e for e in row["interval"]]
+            for s, row in zip(shown, known, strict=True)
+        ]
+    ).reshape(-1, 2)
     figure = go.Figure(
         go.Scatter(
             x=shown,
             y=[row["name"] for row in known],
             mode="markers",
             marker={"color": ACCENT, "size": 10},
-            error_x={"array": ends[:, 1] - shown, "arrayminus": shown - ends[:, 0], "color": ACCENT, "thickness": 2, "width": 0},
-            customdata=np.column_stack([ends, [row["num_samples"] for row in known]]) if known else None,
-            hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]} images<extra></extra>",
+            error_x={
+                "array": ends[:, 1] - shown,
+                "arrayminus": shown - ends[:, 0],
+                "color": ACCENT,
+                "thickness": 2,
+                "width": 0,
+            },
+            customdata=np.column_stack([ends, [row["num_samples"] for row in known]])
+            if known
+            else None,
+            hovertemplate=(
+                "%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), "
+                "%{customdata[2]} images<extra></extra>"
+            ),
         )
     )
     if whole is not None:
-        figure.add_vline(x=100 * whole, line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.9)"}, annotation_text="all")
+        figure.add_vline(
+            x=100 * whole,
+            line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.9)"},
+            annotation_text="all",
+        )
     axis = {"automargin": True, "autorange": "reversed"}
-    return _finish(figure, 110 + 28 * len(known), xaxis={"title": {"text": "mean IoU, %"}}, yaxis=axis, showlegend=False)
+    return _finish(
+        figure,
+        110 + 28 * len(known),
+        xaxis={"title": {"text": "mean IoU, %"}},
+        yaxis=axis,
+        showlegend=False,
+    )
 
 
 def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Figure:
@@ -143,7 +197,8 @@ def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Fi
 
     Args:
         names: C class names.
-        counts: (C, 3, 3) right pixels, true pixels and things, from :func:`segcore.evaluation.metrics.slices.count_by_size`.
+        counts: (C, 3, 3) right pixels, true pixels and things, from
+            :func:`segcore.evaluation.metrics.slices.count_by_size`.
     """
     figure = go.Figure()
     for place, (title, color) in enumerate(zip(SIZES, (WARM, QUIET, ACCENT), strict=True)):
@@ -156,14 +211,26 @@ def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Fi
                 name=title,
                 marker={"color": color},
                 customdata=np.column_stack([things, true]),
-                hovertemplate="%{x}: %{y:.1f} % of %{customdata[1]:,} px in %{customdata[0]:,} things<extra>" + title + "</extra>",
+                hovertemplate=(
+                    "%{x}: %{y:.1f} % of %{customdata[1]:,} px in %{customdata[0]:,} things<extra>"
+                )
+                + title
+                + "</extra>",
             )
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    return _finish(figure, 360, yaxis={"title": {"text": "found, %"}, "range": [0, 100]}, barmode="group", legend=legend)
+    return _finish(
+        figure,
+        360,
+        yaxis={"title": {"text": "found, %"}, "range": [0, 100]},
+        barmode="group",
+        legend=legend,
+    )
 
 
-def member_spread(names: Sequence[str], members: Sequence[str], class_iou: npt.NDArray[np.float64]) -> go.Figure:
+def member_spread(
+    names: Sequence[str], members: Sequence[str], class_iou: npt.NDArray[np.float64]
+) -> go.Figure:
     """Draw the IoU of each class by each member as points, with a bar from the worst to the best.
 
     Args:
@@ -173,7 +240,11 @@ def member_spread(names: Sequence[str], members: Sequence[str], class_iou: npt.N
     """
     figure = go.Figure()
     shares = 100 * np.asarray(class_iou, float)
-    known = [(name, column[~np.isnan(column)]) for name, column in zip(names, shares.T, strict=True) if not np.isnan(column).all()]
+    known = [
+        (name, column[~np.isnan(column)])
+        for name, column in zip(names, shares.T, strict=True)
+        if not np.isnan(column).all()
+    ]
     line = {"color": "rgba(128,128,128,.35)", "width": 7}
     x = [place for name, _ in known for place in (name, name, None)]
     y = [value for _, column in known for value in (column.min(), column.max(), None)]
@@ -188,7 +259,9 @@ def member_spread(names: Sequence[str], members: Sequence[str], class_iou: npt.N
                 hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + member + "</extra>",
             )
         )
-    figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", zorder=-1))
+    figure.add_trace(
+        go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", zorder=-1)
+    )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     order = {"categoryorder": "array", "categoryarray": list(names), "automargin": True}
     return _finish(figure, 360, xaxis=order, yaxis={"title": {"text": "IoU, %"}}, legend=legend)

@@ -39,7 +39,10 @@ def show(report: Report, run: str, split: str, stage: str, *, picking: bool) -> 
             default=ORDERS[0],
             key="order",
             required=True,
-            help="Alike together: classes whose pixels are answered alike stand side by side, so confused classes form blocks.",
+            help=(
+                "Alike together: classes whose pixels are answered alike stand side by side, "
+                "so confused classes form blocks."
+            ),
         )
     chosen = cached_scores.similar_order(run, split, stage) if order == ORDERS[1] else None
     cell = _cell(names, total) if picking else None
@@ -81,9 +84,19 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
     names = report.label_set.class_names
     places = list(range(len(names)))
     one, two = st.columns(2)
-    true = one.selectbox("True class", places, index=cell[0], format_func=lambda i: names[i], key=f"cell_true_{cell[0]}_{cell[1]}")
+    true = one.selectbox(
+        "True class",
+        places,
+        index=cell[0],
+        format_func=lambda i: names[i],
+        key=f"cell_true_{cell[0]}_{cell[1]}",
+    )
     predicted = two.selectbox(
-        "Predicted as", places, index=cell[1], format_func=lambda i: names[i], key=f"cell_predicted_{cell[0]}_{cell[1]}"
+        "Predicted as",
+        places,
+        index=cell[1],
+        format_func=lambda i: names[i],
+        key=f"cell_predicted_{cell[0]}_{cell[1]}",
     )
     if (true, predicted) != cell:
         st.session_state["cell"] = (int(true), int(predicted))
@@ -95,16 +108,30 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
     st.caption(
         f"{int(pixels.sum()):,} pixels of {session.plain(names[true])} are {what}"
         + ("" if true == predicted else f" for {session.plain(names[predicted])}")
-        + f", in {int((pixels > 0).sum())} of {len(pixels)} images. Click a row, or a cell of the matrix."
+        + (
+            f", in {int((pixels > 0).sum())} of {len(pixels)} images. Click a row, or a cell "
+            "of the matrix."
+        )
     )
     event = tables.draw(
-        [{"image": report.sample_ids[i], "pixels": int(pixels[i]), "of the class": pixels[i] / of_class[i]} for i in order],
+        [
+            {
+                "image": report.sample_ids[i],
+                "pixels": int(pixels[i]),
+                "of the class": pixels[i] / of_class[i],
+            }
+            for i in order
+        ],
         on_select="rerun",
         selection_mode="single-row",
         key=f"cell_images_{true}_{predicted}",
         column_config={
-            "pixels": st.column_config.NumberColumn(format="localized", help="Pixels of the chosen cell in that image."),
-            "of the class": st.column_config.NumberColumn(format="percent", help="Share of the true class's pixels in that image"),
+            "pixels": st.column_config.NumberColumn(
+                format="localized", help="Pixels of the chosen cell in that image."
+            ),
+            "of the class": st.column_config.NumberColumn(
+                format="percent", help="Share of the true class's pixels in that image"
+            ),
         },
         alt="Images with most pixels of the chosen cell",
     )

@@ -24,26 +24,40 @@ def show(report: Report, run: str, split: str) -> None:
     workspace = session.workspace()
     if split == "train":
         st.warning(
-            "The network learned these labels, so it will seldom contradict them: use a split that it has not seen.",
+            (
+                "The network learned these labels, so it will seldom contradict them: use a "
+                "split that it has not seen."
+            ),
             icon=":material/warning:",
         )
     if boundary.measured(run, split, "") is None:
         return
     with session.errors_shown():
-        key = f"suspects {run} {split} {workspace.scores.stamp(run, split)} {len(workspace.measures.samples(run, split))}"
+        key = (
+            f"suspects {run} {split} {workspace.scores.stamp(run, split)} "
+            f"{len(workspace.measures.samples(run, split))}"
+        )
         small = background_tasks.is_small(run, split)
     found = background_tasks.passed(
-        key, lambda tell: workspace.measures.suspects(run, split, tell), "Look for label errors", boundary.HELP, at_once=small
+        key,
+        lambda tell: workspace.measures.suspects(run, split, tell),
+        "Look for label errors",
+        boundary.HELP,
+        at_once=small,
     )
     if found is None:
         return
     names = report.label_set.class_names
     listed = [i for i in found["images"] if i["pixels"]][:LISTED]
     st.caption(
-        f"{found['pixels']:,} pixels ({session.percent(found['share'])}) carry a label that the network contradicts with confidence: another "
-        "class is at least as probable there as it is, on average, where it is the label (confident learning, Northcutt et al., 2021). "
-        "Look before you mend: where the network errs with confidence, right labels are suspected too.",
-        help="For each class the mean probability of its own labelled pixels is the bar; a pixel is suspected when another class passes "
+        f"{found['pixels']:,} pixels ({session.percent(found['share'])}) carry a label "
+        "that the network contradicts with confidence: another "
+        "class is at least as probable there as it is, on average, where it is the label "
+        "(confident learning, Northcutt et al., 2021). "
+        "Look before you mend: where the network errs with confidence, right labels are "
+        "suspected too.",
+        help="For each class the mean probability of its own labelled pixels is the bar; a "
+        "pixel is suspected when another class passes "
         "its bar there. Two passes, whatever the size of the set.",
     )
     if not listed:
@@ -70,11 +84,17 @@ def show(report: Report, run: str, split: str) -> None:
                 selection_mode="single-row",
                 key="suspects",
                 column_config={
-                    "suspected": st.column_config.NumberColumn(format="percent", help="Share of the image's scored pixels"),
-                    "pixels": st.column_config.NumberColumn(format="localized", help="Suspected pixels; most first"),
+                    "suspected": st.column_config.NumberColumn(
+                        format="percent", help="Share of the image's scored pixels"
+                    ),
+                    "pixels": st.column_config.NumberColumn(
+                        format="localized", help="Suspected pixels; most first"
+                    ),
                     "labelled": st.column_config.TextColumn(help="Label of most suspected pixels"),
                     "perhaps": st.column_config.TextColumn(help="What the network says there"),
-                    "trust": st.column_config.NumberColumn(format="percent", help="Mean probability of the labels that are given"),
+                    "trust": st.column_config.NumberColumn(
+                        format="percent", help="Mean probability of the labels that are given"
+                    ),
                 },
                 alt="Images with likely label errors, most first",
             )
@@ -86,11 +106,19 @@ def show(report: Report, run: str, split: str) -> None:
 
 
 def _pairs(pairs: Any, names: list[str]) -> None:
-    order = [divmod(int(i), len(names)) for i in np.argsort(-pairs, axis=None, kind="stable")[:LISTED] if pairs.flat[i]]
+    order = [
+        divmod(int(i), len(names))
+        for i in np.argsort(-pairs, axis=None, kind="stable")[:LISTED]
+        if pairs.flat[i]
+    ]
     tables.draw(
         [{"labelled": names[a], "perhaps": names[b], "pixels": int(pairs[a, b])} for a, b in order],
         height=420,
-        column_config={"pixels": st.column_config.NumberColumn(format="localized", help="Pixels of all images that are suspected so.")},
+        column_config={
+            "pixels": st.column_config.NumberColumn(
+                format="localized", help="Pixels of all images that are suspected so."
+            )
+        },
         alt="Pairs of given and suggested label",
     )
 
@@ -106,7 +134,10 @@ def _picture(run: str, split: str, row: dict[str, Any], report: Report) -> None:
     top, left, height, width = densest_box(where, min(SIDE, *image.shape[:2]))
     cut = (slice(top, top + height), slice(left, left + width))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{session.plain(row['id'])}**: {session.plain(names[row['given']])}, perhaps {session.plain(names[row['suggested']])}")
+        st.markdown(
+            f"**{session.plain(row['id'])}**: {session.plain(names[row['given']])}, "
+            f"perhaps {session.plain(names[row['suggested']])}"
+        )
         if st.button("Open in the viewer", icon=":material/open_in_new:", key="suspect_open"):
             cached_scores.look_at(run, split, row["id"])
     one, two = st.columns(2)
@@ -114,6 +145,14 @@ def _picture(run: str, split: str, row: dict[str, Any], report: Report) -> None:
     y, x, thick = top, left, max(1, round(max(image.shape[:2]) / 200))
     whole[y : y + height, [*range(x, x + thick), *range(x + width - thick, x + width)]] = 255
     whole[[*range(y, y + thick), *range(y + height - thick, y + height)], x : x + width] = 255
-    one.image(whole, caption="Suspected pixels outlined; the frame is what the cut-out shows", width="stretch")
+    one.image(
+        whole,
+        caption="Suspected pixels outlined; the frame is what the cut-out shows",
+        width="stretch",
+    )
     scale = max(1, 480 // max(height, width))
-    two.image(outline(image[cut], [where[cut]], [COLOR], scale), caption="The place with most of them", width="stretch")
+    two.image(
+        outline(image[cut], [where[cut]], [COLOR], scale),
+        caption="The place with most of them",
+        width="stretch",
+    )

@@ -17,7 +17,12 @@ _FAINT = "rgba(128,128,128,.8)"
 
 def _finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    settings = {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "hoverlabel": {"namelength": -1}, "legend": legend, **layout}
+    settings = {
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "hoverlabel": {"namelength": -1},
+        "legend": legend,
+        **layout,
+    }
     figure.update_layout(height=height, **settings)
     return figure
 
@@ -26,7 +31,9 @@ def _percent(values: Sequence[float | None]) -> list[float | None]:
     return [None if v is None else 100 * v for v in values]
 
 
-def trimap_curve(rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()) -> go.Figure:
+def trimap_curve(
+    rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()
+) -> go.Figure:
     """Draw the scores of the pixels within a width of a true border, and of all pixels as dotted lines.
 
     Args:
@@ -37,8 +44,14 @@ def trimap_curve(rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: 
     """
     figure = go.Figure()
     widths = [row["width"] for row in rows]
-    lines = [("mean IoU", ACCENT, [row["mean_iou"] for row in rows]), ("pixel accuracy", WARM, [row["pixel_accuracy"] for row in rows])]
-    lines += [(names[c], cycle_color(k + 2), [row["iou"][c] for row in rows]) for k, c in enumerate(chosen)]
+    lines = [
+        ("mean IoU", ACCENT, [row["mean_iou"] for row in rows]),
+        ("pixel accuracy", WARM, [row["pixel_accuracy"] for row in rows]),
+    ]
+    lines += [
+        (names[c], cycle_color(k + 2), [row["iou"][c] for row in rows])
+        for k, c in enumerate(chosen)
+    ]
     pixels = [row["pixels"] for row in rows]
     for name, color, values in lines:
         figure.add_trace(
@@ -49,7 +62,9 @@ def trimap_curve(rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: 
                 name=name,
                 mode="lines+markers",
                 line={"color": color, "width": 2},
-                hovertemplate="within %{x} px: %{y:.2f} % of %{customdata:,} pixels<extra>" + name + "</extra>",
+                hovertemplate="within %{x} px: %{y:.2f} % of %{customdata:,} pixels<extra>"
+                + name
+                + "</extra>",
             )
         )
     for key, color in (("mean_iou", ACCENT), ("pixel_accuracy", WARM)):
@@ -64,7 +79,9 @@ def trimap_curve(rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: 
     return _finish(figure, 380, xaxis=axis, yaxis={"title": {"text": "%"}})
 
 
-def boundary_bars(names: Sequence[str], region: Sequence[float | None], boundary: Sequence[float | None]) -> go.Figure:
+def boundary_bars(
+    names: Sequence[str], region: Sequence[float | None], boundary: Sequence[float | None]
+) -> go.Figure:
     """Draw the IoU of each class over its region and over its boundary, side by side.
 
     Args:
@@ -75,20 +92,36 @@ def boundary_bars(names: Sequence[str], region: Sequence[float | None], boundary
     figure = go.Figure()
     for title, color, values in (("whole region", QUIET, region), ("boundary", ACCENT, boundary)):
         hover = "%{x}: %{y:.2f} %<extra>" + title + "</extra>"
-        figure.add_trace(go.Bar(x=list(names), y=_percent(values), name=title, marker={"color": color}, hovertemplate=hover))
-    return _finish(figure, 380, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group")
+        figure.add_trace(
+            go.Bar(
+                x=list(names),
+                y=_percent(values),
+                name=title,
+                marker={"color": color},
+                hovertemplate=hover,
+            )
+        )
+    return _finish(
+        figure, 380, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group"
+    )
 
 
 def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
     """Draw reliability diagrams: share of right pixels against confidence, with how many pixels lie in each bin below.
 
     Args:
-        series: Bins by name, as ``bins`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
+        series: Bins by name, as ``bins`` of
+            :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.04)
     figure.add_trace(
         go.Scatter(
-            x=[0, 100], y=[0, 100], mode="lines", line={"width": 1, "dash": "dot", "color": _FAINT}, hoverinfo="skip", showlegend=False
+            x=[0, 100],
+            y=[0, 100],
+            mode="lines",
+            line={"width": 1, "dash": "dot", "color": _FAINT},
+            hoverinfo="skip",
+            showlegend=False,
         ),
         row=1,
         col=1,
@@ -99,20 +132,45 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
         total = sum(row["pixels"] for row in bins)
         x = [100 * row["confidence"] for row in bins]
         share = [100 * row["pixels"] / total for row in bins]
-        hover = "sure to %{x:.1f} %, right in %{y:.1f} %, %{customdata:.2f} % of the pixels<extra>" + name + "</extra>"
+        hover = (
+            "sure to %{x:.1f} %, right in %{y:.1f} %, %{customdata:.2f} % of the pixels<extra>"
+            + name
+            + "</extra>"
+        )
         y = [100 * row["accuracy"] for row in bins]
         line = {"color": color, "width": 2}
-        drawn = go.Scatter(x=x, y=y, name=name, mode="lines+markers", line=line, customdata=share, hovertemplate=hover)
+        drawn = go.Scatter(
+            x=x,
+            y=y,
+            name=name,
+            mode="lines+markers",
+            line=line,
+            customdata=share,
+            hovertemplate=hover,
+        )
         figure.add_trace(drawn, row=1, col=1)
         below = "%{y:.2f} % of the pixels<extra>" + name + "</extra>"
-        figure.add_trace(go.Bar(x=x, y=share, marker={"color": color}, showlegend=False, hovertemplate=below, opacity=0.7), row=2, col=1)
+        figure.add_trace(
+            go.Bar(
+                x=x,
+                y=share,
+                marker={"color": color},
+                showlegend=False,
+                hovertemplate=below,
+                opacity=0.7,
+            ),
+            row=2,
+            col=1,
+        )
     figure.update_yaxes(title_text="right, %", range=[0, 102], row=1, col=1)
     figure.update_yaxes(title_text="pixels, %", row=2, col=1)
     figure.update_xaxes(title_text="confidence (largest probability), %", row=2, col=1)
     return _finish(figure, 440, barmode="overlay")
 
 
-def risk_coverage(series: Mapping[str, tuple[Sequence[float], Sequence[float | None]]]) -> go.Figure:
+def risk_coverage(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float | None]]],
+) -> go.Figure:
     """Draw the share of wrong pixels among the most confident ones, against how many are kept.
 
     Args:
@@ -122,12 +180,29 @@ def risk_coverage(series: Mapping[str, tuple[Sequence[float], Sequence[float | N
     for color, (name, (coverage, risk)) in zip((ACCENT, WARM), series.items(), strict=False):
         hover = "of the surest %{x:.1f} %, %{y:.2f} % are wrong<extra>" + name + "</extra>"
         x, y = [100 * v for v in coverage], _percent(risk)
-        figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": color, "width": 2}, hovertemplate=hover))
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                name=name,
+                mode="lines",
+                line={"color": color, "width": 2},
+                hovertemplate=hover,
+            )
+        )
     x_axis = {"title": {"text": "pixels kept, the surest first, %"}, "range": [0, 100]}
-    return _finish(figure, 320, xaxis=x_axis, yaxis={"title": {"text": "wrong, %"}, "rangemode": "tozero"}, showlegend=len(series) > 1)
+    return _finish(
+        figure,
+        320,
+        xaxis=x_axis,
+        yaxis={"title": {"text": "wrong, %"}, "rangemode": "tozero"},
+        showlegend=len(series) > 1,
+    )
 
 
-def corruption_curves(curves: Sequence[Row], clean: float | None, titles: Mapping[str, str]) -> go.Figure:
+def corruption_curves(
+    curves: Sequence[Row], clean: float | None, titles: Mapping[str, str]
+) -> go.Figure:
     """Draw mean IoU against the severity of each corruption, from the images as they are (0) on, with the drop's interval as a band.
 
     Args:
@@ -137,7 +212,9 @@ def corruption_curves(curves: Sequence[Row], clean: float | None, titles: Mappin
     """
     figure = go.Figure()
     for position, name in enumerate(dict.fromkeys(row["corruption"] for row in curves)):
-        own = sorted((row for row in curves if row["corruption"] == name), key=lambda row: row["severity"])
+        own = sorted(
+            (row for row in curves if row["corruption"] == name), key=lambda row: row["severity"]
+        )
         color = cycle_color(position)
         x = [0, *(row["severity"] for row in own)]
         y = _percent([clean, *(row["mean_iou"] for row in own)])
@@ -161,9 +238,17 @@ def corruption_curves(curves: Sequence[Row], clean: float | None, titles: Mappin
         title = titles[name]
         hover = title + ", severity %{x}: mean IoU %{y:.2f} %<extra></extra>"
         line = {"color": color, "width": 2}
-        figure.add_trace(go.Scatter(x=x, y=y, name=title, mode="lines+markers", line=line, hovertemplate=hover))
-    ticks = {"tickvals": [0, 1, 2, 3, 4, 5], "ticktext": ["as it is", "1", "2", "3", "4", "5"], "title": {"text": "severity"}}
-    return _finish(figure, 400, xaxis=ticks, yaxis={"title": {"text": "mean IoU, %"}, "rangemode": "tozero"})
+        figure.add_trace(
+            go.Scatter(x=x, y=y, name=title, mode="lines+markers", line=line, hovertemplate=hover)
+        )
+    ticks = {
+        "tickvals": [0, 1, 2, 3, 4, 5],
+        "ticktext": ["as it is", "1", "2", "3", "4", "5"],
+        "title": {"text": "severity"},
+    }
+    return _finish(
+        figure, 400, xaxis=ticks, yaxis={"title": {"text": "mean IoU, %"}, "rangemode": "tozero"}
+    )
 
 
 _CHANGES = [
@@ -186,8 +271,12 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
         names: C class names.
         titles: Display name of each corruption.
     """
-    values = np.array([[np.nan if v is None else 100 * v for v in part["class_drop"]] for part in parts], float).T
-    most = max(1.0, float(np.nanmax(np.abs(values))) if values.size and not np.isnan(values).all() else 1.0)
+    values = np.array(
+        [[np.nan if v is None else 100 * v for v in part["class_drop"]] for part in parts], float
+    ).T
+    most = max(
+        1.0, float(np.nanmax(np.abs(values))) if values.size and not np.isnan(values).all() else 1.0
+    )
     figure = go.Figure(
         go.Heatmap(
             z=[[None if np.isnan(v) else float(v) for v in row] for row in values],
@@ -205,4 +294,6 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
     write_in_cells(figure, columns, names, texts, np.abs(values) >= STRONG * most)
     quiet = {"showgrid": False, "zeroline": False}
     rows = {"autorange": "reversed", "automargin": True, **quiet}
-    return _finish(figure, max(220, 90 + 24 * len(names)), yaxis=rows, xaxis={"side": "top", **quiet})
+    return _finish(
+        figure, max(220, 90 + 24 * len(names)), yaxis=rows, xaxis={"side": "top", **quiet}
+    )

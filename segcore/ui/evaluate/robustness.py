@@ -26,20 +26,35 @@ def show(report: Report, run: str, split: str) -> None:
     with session.errors_shown():
         config = workspace.runs.open(run).config
     if config.kind == "imported":
-        st.info("This run came from another tool: its network is not here to look at corrupted images.", icon=":material/info:")
+        st.info(
+            "This run came from another tool: its network is not here to look at corrupted images.",
+            icon=":material/info:",
+        )
         return
     if isinstance(config, EvaluateConfig):
         run = session.choose_model(
             "Network",
             [run, *config.members],
             "robust_member",
-            help="The ensemble combines what its members say of each corrupted image, before a CRF; or look at one member.",
+            help=(
+                "The ensemble combines what its members say of each corrupted image, before a "
+                "CRF; or look at one member."
+            ),
         )
     with session.errors_shown():
         known = workspace.robustness.started(run, split)
     one, two = st.columns([4, 1], vertical_alignment="bottom")
-    with two, st.popover("Ask anew" if known else "Options", icon=":material/tune:", width="stretch"):
-        chosen = st.multiselect("Corruptions", list(TITLES), list(TITLES), format_func=TITLES.__getitem__, key="robust_names")
+    with (
+        two,
+        st.popover("Ask anew" if known else "Options", icon=":material/tune:", width="stretch"),
+    ):
+        chosen = st.multiselect(
+            "Corruptions",
+            list(TITLES),
+            list(TITLES),
+            format_func=TITLES.__getitem__,
+            key="robust_names",
+        )
         counted = len(report.sample_ids)
         number = (
             st.slider(
@@ -54,21 +69,39 @@ def show(report: Report, run: str, split: str) -> None:
             else 1
         )
         again = (
-            st.button("Count", type="primary", icon=":material/play_arrow:", key="robust_count", disabled=not chosen) if known else False
+            st.button(
+                "Count",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="robust_count",
+                disabled=not chosen,
+            )
+            if known
+            else False
         )
     name = known[0] if known else ""
     with one:
         if len(known) == 1:
-            st.caption("Images corrupted at their own size, before the network sees them; the same images at every severity.")
+            st.caption(
+                "Images corrupted at their own size, before the network sees them; the "
+                "same images at every severity."
+            )
         elif known:
             name = session.choose_from("Counted", known, "robust_run")
         else:
             st.markdown(
-                f"How do the scores fall under {', '.join(TITLES[n].lower() if n != 'jpeg' else 'JPEG' for n in chosen)}? "
-                f"Five severities each, on {number} images of {session.plain(split)}; counts only, no probabilities are kept."
+                "How do the scores fall under "
+                f"{', '.join(TITLES[n].lower() if n != 'jpeg' else 'JPEG' for n in chosen)}? "
+                ""
+                f"Five severities each, on {number} images of {session.plain(split)}; "
+                "counts only, no probabilities are kept."
             )
             again = st.button(
-                "Count corrupted images", type="primary", icon=":material/play_arrow:", key="robust_start", disabled=not chosen
+                "Count corrupted images",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="robust_start",
+                disabled=not chosen,
             )
     if again:
         with session.errors_shown():
@@ -90,20 +123,28 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
         border=True,
         height="stretch",
         help=manual.see(
-            f"Of the same {found['num_samples']} images without corruption, over these images together.",
+            (
+                f"Of the same {found['num_samples']} images without corruption, over these "
+                "images together."
+            ),
             "metrics#near-borders-and-probabilities",
         ),
     )
     for card, part in zip(cards[1:], parts, strict=True):
         drop = part["drop"]
         card.metric(
-            f"Under {TITLES[part['corruption']]}" if part["corruption"] == "jpeg" else f"Under {TITLES[part['corruption']].lower()}",
+            f"Under {TITLES[part['corruption']]}"
+            if part["corruption"] == "jpeg"
+            else f"Under {TITLES[part['corruption']].lower()}",
             session.percent(part["mean_iou"]),
             None if drop is None else f"{-100 * drop:+.1f} points",
             border=True,
             height="stretch",
             help=manual.see(
-                "Mean IoU averaged over the five severities, and its difference to the images as they are. "
+                (
+                    "Mean IoU averaged over the five severities, and its difference to the "
+                    "images as they are. "
+                )
                 + CORRUPTIONS[part["corruption"]].summary,
                 "metrics#near-borders-and-probabilities",
             ),
@@ -112,17 +153,29 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
     with one:
         st.markdown(
             "**Severity**",
-            help="Mean IoU at each severity; the band is the 95 % interval of the drop, drawing images again with each image's clean and "
+            help="Mean IoU at each severity; the band is the 95 % interval of the drop, drawing "
+            "images again with each image's clean and "
             "corrupted counts together.",
         )
         figure = pixel_charts.corruption_curves(found["curves"], clean["mean_iou"], TITLES)
-        st.plotly_chart(figure, key="corruption_curves", config=session.CHART, alt="Mean IoU against the severity of each corruption")
+        st.plotly_chart(
+            figure,
+            key="corruption_curves",
+            config=session.CHART,
+            alt="Mean IoU against the severity of each corruption",
+        )
     with two:
         st.markdown(
-            "**Points of IoU that each class loses**", help="IoU as they are minus IoU under the corruption, averaged over severities."
+            "**Points of IoU that each class loses**",
+            help="IoU as they are minus IoU under the corruption, averaged over severities.",
         )
         figure = pixel_charts.class_drops(parts, found["class_names"], TITLES)
-        st.plotly_chart(figure, key="class_drops", config=session.CHART, alt="Points of IoU that each class loses under each corruption")
+        st.plotly_chart(
+            figure,
+            key="class_drops",
+            config=session.CHART,
+            alt="Points of IoU that each class loses under each corruption",
+        )
     _examples(found, run, report)
     st.download_button(
         "Download CSV",
@@ -135,7 +188,8 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
                     **dict(zip(found["class_names"], clean["iou"], strict=True)),
                 },
                 *(
-                    {k: row[k] for k in ("corruption", "severity", "mean_iou")} | dict(zip(found["class_names"], row["iou"], strict=True))
+                    {k: row[k] for k in ("corruption", "severity", "mean_iou")}
+                    | dict(zip(found["class_names"], row["iou"], strict=True))
                     for row in found["curves"]
                 ),
             ]
@@ -152,10 +206,26 @@ def _examples(found: dict[str, Any], run: str, report: Report) -> None:
     with st.expander("What the network saw", icon=":material/visibility:"):
         names = [part["corruption"] for part in found["corruptions"]]
         which = str(
-            st.segmented_control("Corruption", names, default=names[0], format_func=TITLES.__getitem__, key="robust_seen", required=True)
+            st.segmented_control(
+                "Corruption",
+                names,
+                default=names[0],
+                format_func=TITLES.__getitem__,
+                key="robust_seen",
+                required=True,
+            )
         )
         sample = report.sample_ids[0]
         with session.errors_shown():
-            pictures = [session.workspace().robustness.example(run, sample, which, s, found["seed"]) for s in (0, *SEVERITIES)]
-        for column, severity, picture in zip(st.columns(len(pictures)), (0, *SEVERITIES), pictures, strict=True):
-            column.image(picture, caption=f"severity {severity}" if severity else session.plain(sample), width="stretch")
+            pictures = [
+                session.workspace().robustness.example(run, sample, which, s, found["seed"])
+                for s in (0, *SEVERITIES)
+            ]
+        for column, severity, picture in zip(
+            st.columns(len(pictures)), (0, *SEVERITIES), pictures, strict=True
+        ):
+            column.image(
+                picture,
+                caption=f"severity {severity}" if severity else session.plain(sample),
+                width="stretch",
+            )

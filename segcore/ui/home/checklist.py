@@ -19,8 +19,16 @@ class Step:
 
 
 STEPS = {
-    "demo": Step("Demo", "A made-up data set with five trained members: see every page before you bring anything.", "pages/home.py"),
-    "data": Step("Your data", "Import a folder or archive of images and masks; what does not fit is listed.", "pages/dataset.py"),
+    "demo": Step(
+        "Demo",
+        "A made-up data set with five trained members: see every page before you bring anything.",
+        "pages/home.py",
+    ),
+    "data": Step(
+        "Your data",
+        "Import a folder or archive of images and masks; what does not fit is listed.",
+        "pages/dataset.py",
+    ),
     "health": Step(
         "Health",
         "Damaged files, empty masks, copies, leaks between splits: each with its mend.",
@@ -29,19 +37,41 @@ STEPS = {
         (("show", "Health"),),
     ),
     "balance": Step(
-        "Balance", "Which images to repeat so that rare classes count, and what no repeating can reach.", "pages/balance.py", "data"
+        "Balance",
+        "Which images to repeat so that rare classes count, and what no repeating can reach.",
+        "pages/balance.py",
+        "data",
     ),
     "train": Step(
-        "Train", "Take the suggested plan or choose; it runs in the background and survives the browser.", "pages/train.py", "data"
+        "Train",
+        "Take the suggested plan or choose; it runs in the background and survives the browser.",
+        "pages/train.py",
+        "data",
     ),
     "watch": Step("Watch", "Live curves, masks by epoch, log, stop and resume.", "pages/runs.py"),
-    "look": Step("Look", "Image, true mask, predicted mask and CRF mask, all zooming together.", "pages/compare.py", "run"),
-    "judge": Step(
-        "Judge", "Scores of every class with intervals, and where classes are mistaken for each other.", "pages/evaluate.py", "run"
+    "look": Step(
+        "Look",
+        "Image, true mask, predicted mask and CRF mask, all zooming together.",
+        "pages/compare.py",
+        "run",
     ),
-    "merge": Step("Merge", "What if two labels were one? Accuracy gained against information lost.", "pages/compress.py", "run"),
+    "judge": Step(
+        "Judge",
+        "Scores of every class with intervals, and where classes are mistaken for each other.",
+        "pages/evaluate.py",
+        "run",
+    ),
+    "merge": Step(
+        "Merge",
+        "What if two labels were one? Accuracy gained against information lost.",
+        "pages/compress.py",
+        "run",
+    ),
     "report": Step(
-        "Report", "One file that a reviewer opens offline: the button below the scores of the classes.", "pages/evaluate.py", "run"
+        "Report",
+        "One file that a reviewer opens offline: the button below the scores of the classes.",
+        "pages/evaluate.py",
+        "run",
     ),
 }
 
@@ -52,10 +82,18 @@ def show() -> None:
     with session.errors_shown():
         done = workspace.steps.done()
         names = session.own_datasets()
-        own = [r for r in workspace.runs.rows() if r["dataset"] in names and r["state"] == "finished" and r["kind"] in session.SCORED]
+        own = [
+            r
+            for r in workspace.runs.rows()
+            if r["dataset"] in names and r["state"] == "finished" and r["kind"] in session.SCORED
+        ]
         demo = workspace.demo.open()["ensemble"] if done["demo"] else None
     following = next((step for step, ticked in done.items() if not ticked), None)
-    st.subheader("The way through", anchor=False, help="It ticks itself as you go, with data of your own; the first step is the demo's.")
+    st.subheader(
+        "The way through",
+        anchor=False,
+        help="It ticks itself as you go, with data of your own; the first step is the demo's.",
+    )
     st.progress(sum(done.values()) / len(done), text=f"{sum(done.values())} of {len(done)} done")
     for name, step in STEPS.items():
         query, page = dict(step.query), step.page
@@ -66,9 +104,23 @@ def show() -> None:
         elif name == "demo" and demo:
             page, query = "pages/compare.py", {"run": demo}
         with st.container(horizontal=True, vertical_alignment="center"):
-            mark = "check_circle" if done[name] else "arrow_circle_right" if name == following else "radio_button_unchecked"
-            st.page_link(page, label=f"**{step.title}**", icon=f":material/{mark}:", width=160, query_params=query or None)
+            mark = (
+                "check_circle"
+                if done[name]
+                else "arrow_circle_right"
+                if name == following
+                else "radio_button_unchecked"
+            )
+            st.page_link(
+                page,
+                label=f"**{step.title}**",
+                icon=f":material/{mark}:",
+                width=160,
+                query_params=query or None,
+            )
             if name == following:
                 st.badge("next", color="primary")
             st.caption(step.sentence)
-    st.page_link("pages/guide.py", label="All of it with pictures, in the guide", icon=":material/menu_book:")
+    st.page_link(
+        "pages/guide.py", label="All of it with pictures, in the guide", icon=":material/menu_book:"
+    )

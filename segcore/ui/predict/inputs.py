@@ -16,7 +16,13 @@ KEPT = MOST_BATCHES
 
 def choose() -> Batch | None:
     """Let the user bring images in; return them, those of the link, or None while there are none."""
-    source = st.segmented_control("Images from", ["Upload", "Folder on this machine"], default="Upload", key="own_source", required=True)
+    source = st.segmented_control(
+        "Images from",
+        ["Upload", "Folder on this machine"],
+        default="Upload",
+        key="own_source",
+        required=True,
+    )
     if source == "Upload":
         _upload()
     else:
@@ -42,10 +48,18 @@ def _upload() -> None:
 
 def _folder() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        path = st.text_input("Folder or image", placeholder="/data/my-images", key="own_folder").strip()
-        pressed = st.button("Take these", disabled=not path, icon=":material/download:", key="own_take")
+        path = st.text_input(
+            "Folder or image", placeholder="/data/my-images", key="own_folder"
+        ).strip()
+        pressed = st.button(
+            "Take these", disabled=not path, icon=":material/download:", key="own_take"
+        )
     if pressed:
-        _bring_in(lambda progress: session.workspace().predictions.accept_folder(Path(path), progress=progress))
+        _bring_in(
+            lambda progress: session.workspace().predictions.accept_folder(
+                Path(path), progress=progress
+            )
+        )
 
 
 def _bring_in(accept: Callable[[Progress], Batch]) -> None:
@@ -85,5 +99,12 @@ def refused(batch: Batch) -> None:
     if not batch.refused:
         return
     count = len(batch.refused)
-    with st.expander(f"{count} of {count + len(batch.images)} files were not taken", icon=":material/block:", expanded=count <= 3):
-        tables.draw([{"file": name, "why": why} for name, why in batch.refused], alt="Files that were not taken, with the reasons")
+    with st.expander(
+        f"{count} of {count + len(batch.images)} files were not taken",
+        icon=":material/block:",
+        expanded=count <= 3,
+    ):
+        tables.draw(
+            [{"file": name, "why": why} for name, why in batch.refused],
+            alt="Files that were not taken, with the reasons",
+        )

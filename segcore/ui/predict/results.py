@@ -13,7 +13,13 @@ from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 from segcore.workspace.predictions.archives import write_archive
 from segcore.workspace.predictions.batches import Batch
-from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, index_png, palette_png, result_files
+from segcore.workspace.predictions.files import (
+    DEFAULT_PARTS,
+    PARTS,
+    index_png,
+    palette_png,
+    result_files,
+)
 from segcore.workspace.predictions.predictions import shares
 
 PANELS: dict[str, str] = {
@@ -30,12 +36,20 @@ def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> dict[
     """Predict the image in view unless that was done, saying meanwhile what is waited for; return how it went."""
     shelf = session.workspace().predictions
     if not shelf.is_predicted(run, batch, image, options):
-        with session.errors_shown(), st.status("Loading the network; the first time this takes some seconds ...") as status:
+        with (
+            session.errors_shown(),
+            st.status("Loading the network; the first time this takes some seconds ...") as status,
+        ):
             loaded = shelf.warm(run, options)
             status.update(label="Predicting ...")
             shelf.predict(run, batch, image, options)
             said = (
-                f"Loaded {loaded['loaded']} network(s) in {loaded['seconds']:.0f} s; they stay loaded" if loaded["loaded"] else "Predicted"
+                (
+                    f"Loaded {loaded['loaded']} network(s) in {loaded['seconds']:.0f} s; they "
+                    "stay loaded"
+                )
+                if loaded["loaded"]
+                else "Predicted"
             )
             status.update(label=said, state="complete")
     with session.errors_shown():
@@ -44,7 +58,13 @@ def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> dict[
 
 @st.cache_data(max_entries=32, max_size="200MB", show_spinner=False)
 def packed_scene(
-    _workspace: Workspace, run: str, batch: str, image: str, options: PredictOptions, panels: tuple[str, ...], place: str
+    _workspace: Workspace,
+    run: str,
+    batch: str,
+    image: str,
+    options: PredictOptions,
+    panels: tuple[str, ...],
+    place: str,
 ) -> bytes:
     """Return the packed scene of a predicted image; ``place`` tells a network that was trained again from the old one.
 
@@ -54,7 +74,14 @@ def packed_scene(
     return pack(own_scene(_workspace, run, batch, image, options, panels))
 
 
-def own_scene(workspace: Workspace, run: str, batch_id: str, image: str, options: PredictOptions, panels: Sequence[str]) -> Scene:
+def own_scene(
+    workspace: Workspace,
+    run: str,
+    batch_id: str,
+    image: str,
+    options: PredictOptions,
+    panels: Sequence[str],
+) -> Scene:
     """Return the scene of a predicted image: the chosen panels, at the image's own size.
 
     Raises:
@@ -78,7 +105,9 @@ def own_scene(workspace: Workspace, run: str, batch_id: str, image: str, options
             made.append(Panel(f"{title} (preview)" if preview else title, "mask", mask=mask))
         else:
             made.append(Panel(title, "scalar", scalar=getattr(summary, name)))
-    return Scene(f"{run}:{batch_id}:{image}", shelf.image(batch, image), tuple(made), shelf.label_set(run))
+    return Scene(
+        f"{run}:{batch_id}:{image}", shelf.image(batch, image), tuple(made), shelf.label_set(run)
+    )
 
 
 def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> None:
@@ -99,8 +128,15 @@ def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> 
         alt="Share of each class in this image",
     )  # fmt: skip
     with st.container(horizontal=True):
-        _mask_button("Mask, class ids", lambda: index_png(mask, labels), f"{image}.png", "own_index")
-        _mask_button("Mask in colour", lambda: palette_png(mask, labels), f"{image}-colour.png", "own_palette")
+        _mask_button(
+            "Mask, class ids", lambda: index_png(mask, labels), f"{image}.png", "own_index"
+        )
+        _mask_button(
+            "Mask in colour",
+            lambda: palette_png(mask, labels),
+            f"{image}-colour.png",
+            "own_palette",
+        )
 
 
 def _mask_button(label: str, make: Any, file_name: str, key: str) -> None:
@@ -109,7 +145,9 @@ def _mask_button(label: str, make: Any, file_name: str, key: str) -> None:
     except SegcoreError as error:
         st.caption(str(error))
         return
-    st.download_button(label, data, file_name, "image/png", key=key, icon=":material/download:", on_click="ignore")
+    st.download_button(
+        label, data, file_name, "image/png", key=key, icon=":material/download:", on_click="ignore"
+    )
 
 
 def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
@@ -124,7 +162,12 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
                 shelf.predict_all(run, batch, options, bar)
             st.rerun()
     parts = st.pills(
-        "In the zip", list(PARTS), selection_mode="multi", default=list(DEFAULT_PARTS), format_func=lambda p: PARTS[p], key="own_parts"
+        "In the zip",
+        list(PARTS),
+        selection_mode="multi",
+        default=list(DEFAULT_PARTS),
+        format_func=lambda p: PARTS[p],
+        key="own_parts",
     )
     made = st.session_state.get("own_zip")
     wanted = (run, batch.id, options, tuple(parts), len(left))
@@ -133,9 +176,16 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
             f"Download {made[1].stat().st_size / 1e6:.1f} MB", made[1].read_bytes, f"{batch.id}.zip", "application/zip",
             type="primary", icon=":material/download:", key="own_download", on_click="ignore",
         )  # fmt: skip
-    elif st.button("Make the zip", icon=":material/folder_zip:", key="own_make", help="With classes.csv and shares.csv."):
+    elif st.button(
+        "Make the zip",
+        icon=":material/folder_zip:",
+        key="own_make",
+        help="With classes.csv and shares.csv.",
+    ):
         with session.errors_shown(), _Bar() as bar:
-            path = write_archive(batch.folder / "results.zip", result_files(shelf, run, batch, options, parts, bar))
+            path = write_archive(
+                batch.folder / "results.zip", result_files(shelf, run, batch, options, parts, bar)
+            )
         st.session_state["own_zip"] = (wanted, path)
         st.rerun()
 

@@ -9,7 +9,12 @@ import plotly.graph_objects as go
 from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
 
 DASHES = ("solid", "dash", "dot", "dashdot")
-TITLES = {"loss": "training", "mean_iou": "training", "val_loss": "validation", "val_mean_iou": "validation"}
+TITLES = {
+    "loss": "training",
+    "mean_iou": "training",
+    "val_loss": "validation",
+    "val_mean_iou": "validation",
+}
 """What a quantity is called in a chart that says above it of what."""
 
 GIB = 1 << 30
@@ -66,7 +71,11 @@ def curves(
         lines = [line for line in told if isinstance(line.get("epoch"), int)]
         where = places(lines, by_time)
         for number, key in enumerate(keys):
-            points = [(x, line[key]) for x, line in zip(where, lines, strict=True) if line.get(key) is not None]
+            points = [
+                (x, line[key])
+                for x, line in zip(where, lines, strict=True)
+                if line.get(key) is not None
+            ]
             if not points:
                 continue
             x, y = zip(*points, strict=True)
@@ -76,22 +85,56 @@ def curves(
             line = {"dash": DASHES[number % len(DASHES)], "width": 2, "color": color}
             if smoothing:
                 faint = {"width": 1, "color": color}
-                figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=faint, opacity=0.25, hoverinfo="skip", showlegend=False))
-            mode = "lines+markers" if len(x) < 40 and not smoothing and len(histories) == 1 else "lines"
-            shown = len(histories) == 1 or number == 0  # one entry a run: with many runs the legend would be larger than the chart
-            figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode=mode, line=line, legendgroup=run, showlegend=shown))
+                figure.add_trace(
+                    go.Scatter(
+                        x=x,
+                        y=y,
+                        mode="lines",
+                        line=faint,
+                        opacity=0.25,
+                        hoverinfo="skip",
+                        showlegend=False,
+                    )
+                )
+            mode = (
+                "lines+markers"
+                if len(x) < 40 and not smoothing and len(histories) == 1
+                else "lines"
+            )
+            shown = (
+                len(histories) == 1 or number == 0
+            )  # one entry a run: with many runs the legend would be larger than the chart
+            figure.add_trace(
+                go.Scatter(
+                    x=x,
+                    y=smooth(y, smoothing),
+                    name=name,
+                    mode=mode,
+                    line=line,
+                    legendgroup=run,
+                    showlegend=shown,
+                )
+            )
     if all(key.endswith("iou") for key in keys):
         figure.update_yaxes(tickformat=".0%")
-    return _framed(figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0))
+    return _framed(
+        figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0)
+    )
 
 
 def class_curves(
-    lines: Sequence[Mapping[str, Any]], names: Sequence[str], colors: Sequence[str], *, smoothing: float = 0.0, by_time: bool = False
+    lines: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    colors: Sequence[str],
+    *,
+    smoothing: float = 0.0,
+    by_time: bool = False,
 ) -> go.Figure:
     """Draw the IoU of each class of one run, in the colours of the classes.
 
     Args:
-        lines: Lines of ``metrics.jsonl``, those with ``class_iou`` (C values 0..1, None for an absent class).
+        lines: Lines of ``metrics.jsonl``, those with ``class_iou`` (C values 0..1, None for an
+            absent class).
         names: C class names.
         colors: C colours as ``#rrggbb``.
         smoothing: Weight of :func:`smooth`.
@@ -102,16 +145,32 @@ def class_curves(
     where = places(told, by_time)
     for index, (name, color) in enumerate(zip(names, colors, strict=True)):
         scores = [(line.get("class_iou") or [])[index : index + 1] for line in told]
-        points = [(x, score[0]) for x, score in zip(where, scores, strict=True) if score and score[0] is not None]
+        points = [
+            (x, score[0])
+            for x, score in zip(where, scores, strict=True)
+            if score and score[0] is not None
+        ]
         if points:
             x, y = zip(*points, strict=True)
-            figure.add_trace(go.Scatter(x=x, y=smooth(y, smoothing), name=name, mode="lines", line={"color": color, "width": 2}))
+            figure.add_trace(
+                go.Scatter(
+                    x=x,
+                    y=smooth(y, smoothing),
+                    name=name,
+                    mode="lines",
+                    line={"color": color, "width": 2},
+                )
+            )
     figure.update_yaxes(tickformat=".0%")
     return _framed(figure, False, by_time, 380)
 
 
 def _framed(figure: go.Figure, logarithmic: bool, by_time: bool, height: int = 300) -> go.Figure:
-    ticks = {} if by_time or max((max(trace.x) for trace in figure.data), default=0) > WHOLE_TICKS else {"dtick": 1}
+    ticks = (
+        {}
+        if by_time or max((max(trace.x) for trace in figure.data), default=0) > WHOLE_TICKS
+        else {"dtick": 1}
+    )
     return lay_out(
         figure,
         height,
@@ -129,8 +188,21 @@ def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
     """
     figure = go.Figure()
     when = [datetime.fromtimestamp(r["time"]) for r in records]
-    _line(figure, when, [_share(r.get("machine_load")) for r in records], "machine, processor", QUIET, 1)
-    _line(figure, when, [_share(r.get("process_load")) for r in records], "this run, processor", ACCENT)
+    _line(
+        figure,
+        when,
+        [_share(r.get("machine_load")) for r in records],
+        "machine, processor",
+        QUIET,
+        1,
+    )
+    _line(
+        figure,
+        when,
+        [_share(r.get("process_load")) for r in records],
+        "this run, processor",
+        ACCENT,
+    )
     for number, (gpu, values) in enumerate(_gpus(records, "load").items()):
         _line(figure, when, [_share(v) for v in values], gpu, cycle_color(5 - number))
     return _over_time(figure, "%")
@@ -149,12 +221,18 @@ def memory(records: Sequence[Mapping[str, Any]]) -> go.Figure:
 
 def temperature(records: Sequence[Mapping[str, Any]]) -> go.Figure | None:
     """Draw the temperature of the run's GPUs; None where none was noted."""
-    series = {gpu: values for gpu, values in _gpus(records, "temperature").items() if any(v is not None for v in values)}
+    series = {
+        gpu: values
+        for gpu, values in _gpus(records, "temperature").items()
+        if any(v is not None for v in values)
+    }
     if not series:
         return None
     figure = go.Figure()
     when = [datetime.fromtimestamp(r["time"]) for r in records]
-    for values, color, gpu in zip(series.values(), [WARM, *map(cycle_color, range(8))], series, strict=False):
+    for values, color, gpu in zip(
+        series.values(), [WARM, *map(cycle_color, range(8))], series, strict=False
+    ):
         _line(figure, when, values, gpu, color)
     return _over_time(figure, "°C")
 
@@ -162,14 +240,21 @@ def temperature(records: Sequence[Mapping[str, Any]]) -> go.Figure | None:
 def _over_time(figure: go.Figure, unit: str) -> go.Figure:
     units = ((None, 59_999, "%H:%M:%S"), (60_000, 86_400_000, "%H:%M"), (86_400_000, None, "%d %b"))
     stops = [{"dtickrange": [least, most], "value": form} for least, most, form in units]
-    axes = {"xaxis": {"tickformatstops": stops}, "yaxis": {"title": {"text": unit}, "rangemode": "tozero"}}
+    axes = {
+        "xaxis": {"tickformatstops": stops},
+        "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
+    }
     return lay_out(figure, 260, **axes, hovermode="x unified")
 
 
 def _gpus(records: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Any]]:
     names = dict.fromkeys(gpu["id"] for record in records for gpu in record.get("gpus") or [])
     return {
-        name: [next((gpu.get(key) for gpu in record.get("gpus") or [] if gpu["id"] == name), None) for record in records] for name in names
+        name: [
+            next((gpu.get(key) for gpu in record.get("gpus") or [] if gpu["id"] == name), None)
+            for record in records
+        ]
+        for name in names
     }
 
 
@@ -181,5 +266,9 @@ def _gib(value: float | None) -> float | None:
     return None if value is None else value / GIB
 
 
-def _line(figure: go.Figure, x: Sequence[Any], y: Sequence[Any], name: str, color: str, width: int = 2) -> None:
-    figure.add_trace(go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": color, "width": width}))
+def _line(
+    figure: go.Figure, x: Sequence[Any], y: Sequence[Any], name: str, color: str, width: int = 2
+) -> None:
+    figure.add_trace(
+        go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": color, "width": width})
+    )

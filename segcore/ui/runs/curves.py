@@ -17,17 +17,40 @@ MOST = 12
 def curves(run: str, chosen: Sequence[str], active: bool) -> None:
     """Draw the curves of a run, with those of the runs chosen beside it; they follow while it is active."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        by_time = st.segmented_control("Along", ["epochs", "time"], default="epochs", key="along", required=True) == "time"
+        by_time = (
+            st.segmented_control(
+                "Along", ["epochs", "time"], default="epochs", key="along", required=True
+            )
+            == "time"
+        )
         smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", width=200)
         logarithmic = st.toggle("Logarithmic loss", key="log_loss")
-        classes = st.toggle("Each class", key="each_class", help="IoU of every class, on validation where there is one.")
-        more = st.toggle("Rate and speed", key="rate_speed", help="Learning rate, images a second, seconds an epoch.")
+        classes = st.toggle(
+            "Each class",
+            key="each_class",
+            help="IoU of every class, on validation where there is one.",
+        )
+        more = st.toggle(
+            "Rate and speed",
+            key="rate_speed",
+            help="Learning rate, images a second, seconds an epoch.",
+        )
     others = [name for name in dict.fromkeys(chosen) if name != run][: MOST - 1]
     drawn = st.fragment(_draw, run_every=2 if active else None)
-    drawn(run, others, bool(by_time), float(smoothing), bool(logarithmic), bool(classes), bool(more))
+    drawn(
+        run, others, bool(by_time), float(smoothing), bool(logarithmic), bool(classes), bool(more)
+    )
 
 
-def _draw(run: str, others: list[str], by_time: bool, smoothing: float, logarithmic: bool, classes: bool, more: bool) -> None:
+def _draw(
+    run: str,
+    others: list[str],
+    by_time: bool,
+    smoothing: float,
+    logarithmic: bool,
+    classes: bool,
+    more: bool,
+) -> None:
     workspace = session.workspace()
     histories: dict[str, list[dict[str, Any]]] = {}
     for name in [run, *others]:
@@ -38,33 +61,65 @@ def _draw(run: str, others: list[str], by_time: bool, smoothing: float, logarith
         if lines:
             histories[name] = lines
     if run not in histories and not histories:
-        st.caption("The first epoch is not over yet." if not others else "None of these runs has finished an epoch.")
+        st.caption(
+            "The first epoch is not over yet."
+            if not others
+            else "None of these runs has finished an epoch."
+        )
         return
     if len(histories) > 1:
         st.caption("One colour a run; dashed lines are of the validation split.")
     along: dict[str, Any] = {"smoothing": smoothing, "by_time": by_time}
     left, right = st.columns(2, gap="large")
     with left:
-        _chart("Loss", histories, ["loss", "val_loss"], "curve_loss", logarithmic=logarithmic, **along)
+        _chart(
+            "Loss", histories, ["loss", "val_loss"], "curve_loss", logarithmic=logarithmic, **along
+        )
     with right:
-        help = "Intersection over union, averaged over classes, at the training size; exact over each epoch."
+        help = (
+            "Intersection over union, averaged over classes, at the training size; exact over "
+            "each epoch."
+        )
         _chart("Mean IoU", histories, ["mean_iou", "val_mean_iou"], "curve_iou", help=help, **along)
     if classes and run in histories:
         _classes(run, histories[run], **along)
     if more:
         for column, (title, key) in zip(
             st.columns(3, gap="medium"),
-            [("Learning rate", "learning_rate"), ("Images a second", "images_per_second"), ("Seconds an epoch", "seconds")],
+            [
+                ("Learning rate", "learning_rate"),
+                ("Images a second", "images_per_second"),
+                ("Seconds an epoch", "seconds"),
+            ],
             strict=True,
         ):
             with column:
-                _chart(title, histories, [key], f"curve_{key}", logarithmic=key == "learning_rate", by_time=by_time)
+                _chart(
+                    title,
+                    histories,
+                    [key],
+                    f"curve_{key}",
+                    logarithmic=key == "learning_rate",
+                    by_time=by_time,
+                )
     _foot(run, histories.get(run, []))
 
 
-def _chart(title: str, histories: dict[str, Any], keys: list[str], key: str, help: str | None = None, **settings: Any) -> None:
+def _chart(
+    title: str,
+    histories: dict[str, Any],
+    keys: list[str],
+    key: str,
+    help: str | None = None,
+    **settings: Any,
+) -> None:
     st.markdown(f"**{title}**", help=help)
-    st.plotly_chart(charts.curves(histories, keys, **settings), key=key, config=session.CHART, alt=f"{title} of the runs")
+    st.plotly_chart(
+        charts.curves(histories, keys, **settings),
+        key=key,
+        config=session.CHART,
+        alt=f"{title} of the runs",
+    )
 
 
 def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:
@@ -74,7 +129,9 @@ def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:
         return
     st.markdown("**IoU of each class**")
     figure = charts.class_curves(history, labels.class_names, session.hex_colors(labels), **along)
-    st.plotly_chart(figure, key="curve_classes", config=session.CHART, alt="IoU of each class by epoch")
+    st.plotly_chart(
+        figure, key="curve_classes", config=session.CHART, alt="IoU of each class by epoch"
+    )
 
 
 def _foot(run: str, history: list[dict[str, Any]]) -> None:

@@ -16,7 +16,9 @@ from segcore.ui.runs import curves, monitor, table
 from segcore.ui.shared import session
 from segcore.ui.train.form import command_line
 
-CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit")
+CHATTER = re.compile(
+    r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit"
+)
 ACTIVE = ("queued", "starting", "running", "stopping")
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -43,10 +45,17 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
     names = ["Curves", "Masks by epoch", "Devices", "Log", "Config", "Made with", "Notes"]
     kind = folder.config.kind
     if kind != "train":
-        names = [name for name in names if name not in ("Curves", "Masks by epoch") or folder.metrics()]
+        names = [
+            name for name in names if name not in ("Curves", "Masks by epoch") or folder.metrics()
+        ]
     start = st.session_state.get("run_tab")
     shown = st.segmented_control(
-        "Part", names, default=start if start in names else names[0], key=f"run_tab_{kind}", required=True, label_visibility="collapsed"
+        "Part",
+        names,
+        default=start if start in names else names[0],
+        key=f"run_tab_{kind}",
+        required=True,
+        label_visibility="collapsed",
     )
     st.session_state["run_tab"] = shown
     parts = {
@@ -87,13 +96,22 @@ def _progress(status: Any) -> None:
     epoch = f"epoch {status.epoch or 0} of {status.epochs}" if status.epochs else ""
     st.progress(min(max(status.progress, 0.0), 1.0), text=f"{epoch}{left}" or "working")
     if status.is_silent():
-        st.warning("Its process has not written for three minutes: it may hang. Stop it, or look at its log.", icon=":material/warning:")
+        st.warning(
+            (
+                "Its process has not written for three minutes: it may hang. Stop it, or look "
+                "at its log."
+            ),
+            icon=":material/warning:",
+        )
 
 
 def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> None:
     runs = session.workspace().runs
     if now in ACTIVE and st.button(
-        "Stop", icon=":material/stop:", key="stop", help="Saves a checkpoint and ends; asked again, it is killed."
+        "Stop",
+        icon=":material/stop:",
+        key="stop",
+        help="Saves a checkpoint and ends; asked again, it is killed.",
     ):
         with session.errors_shown():
             runs.stop(run)
@@ -118,35 +136,64 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
             runs.resume(run, learning_rate_factor=0.5)
         st.rerun()
     if now == "finished" and config.kind in ("train", "evaluate"):
-        st.page_link("pages/compare.py", label="Look at its masks", icon=":material/view_column:", query_params={"run": run})
-        st.page_link("pages/evaluate.py", label="Scores", icon=":material/fact_check:", query_params={"run": run})
-        st.page_link("pages/predict.py", label="Predict images", icon=":material/image_search:", query_params={"run": run})
+        st.page_link(
+            "pages/compare.py",
+            label="Look at its masks",
+            icon=":material/view_column:",
+            query_params={"run": run},
+        )
+        st.page_link(
+            "pages/evaluate.py",
+            label="Scores",
+            icon=":material/fact_check:",
+            query_params={"run": run},
+        )
+        st.page_link(
+            "pages/predict.py",
+            label="Predict images",
+            icon=":material/image_search:",
+            query_params={"run": run},
+        )
     if now == "finished" and config.kind == "train":
         offer(run)
     if config.kind == "train":
         _export(run)
         query = {"dataset": config.dataset, "from_run": run}
-        st.page_link("pages/train.py", label="Train like this", icon=":material/content_copy:", query_params=query)
+        st.page_link(
+            "pages/train.py",
+            label="Train like this",
+            icon=":material/content_copy:",
+            query_params=query,
+        )
     if config.kind == "tune":
         query = {"dataset": config.dataset, "study": run}
-        st.page_link("pages/tune.py", label="Its trials", icon=":material/tune:", query_params=query)
+        st.page_link(
+            "pages/tune.py", label="Its trials", icon=":material/tune:", query_params=query
+        )
     if now not in ACTIVE:
         with st.popover("Delete", icon=":material/delete:", type="tertiary"):
-            st.markdown("This moves the run and its predictions to the trash, from where they can be taken back.")
+            st.markdown(
+                "This moves the run and its predictions to the trash, from where they can "
+                "be taken back."
+            )
             if st.button("Delete this run", type="primary", key="delete"):
                 table.delete([run])
 
 
 def _export(run: str) -> None:
     with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
-        tracker = st.selectbox("Tracker", list(RUN_EXPORTS), format_func=lambda t: RUN_EXPORTS[t].title, key="tracker")
+        tracker = st.selectbox(
+            "Tracker", list(RUN_EXPORTS), format_func=lambda t: RUN_EXPORTS[t].title, key="tracker"
+        )
         st.caption(RUN_EXPORTS[tracker].summary)
         missing = session.workspace().exports.missing(tracker)
         if missing:
             st.markdown(f"Not installed here: `{missing}`")
         labels = {"tensorboard": "Folder", "mlflow": "Tracking address", "wandb": "Project"}
         target = st.text_input(
-            labels[tracker], key=f"target_{tracker}", placeholder="segscope" if tracker == "wandb" else "in the workspace"
+            labels[tracker],
+            key=f"target_{tracker}",
+            placeholder="segscope" if tracker == "wandb" else "in the workspace",
         )
         if st.button("Export", type="primary", key="export_run", disabled=bool(missing)):
             try:
@@ -163,7 +210,10 @@ def _log(run: str, active: bool) -> None:
     def panel() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             wanted = st.text_input(
-                "Search the log", key="log_search", placeholder="Words, or a regular expression", icon=":material/search:"
+                "Search the log",
+                key="log_search",
+                placeholder="Words, or a regular expression",
+                icon=":material/search:",
             )
             folder = session.workspace().runs.open(run)
             path = folder.log_path
@@ -176,7 +226,11 @@ def _log(run: str, active: bool) -> None:
             found = _search(lines, wanted)
             st.caption(f"{len(found):,} of {len(lines):,} lines")
             lines = found[-1000:]
-        st.code("\n".join(lines) or ("No line fits." if wanted else "Nothing was written yet."), language=None, height=320)
+        st.code(
+            "\n".join(lines) or ("No line fits." if wanted else "Nothing was written yet."),
+            language=None,
+            height=320,
+        )
 
     panel()
 
@@ -204,7 +258,11 @@ def _config(run: str, config: RunConfig) -> None:
 
 def _save_config(run: str, config: TrainConfig) -> None:
     with st.popover("Save as a named config", icon=":material/bookmark_add:"):
-        name = st.text_input("Name", value=f"{config.model.architecture}-{config.model.encoder}", key=f"config_name_{run}")
+        name = st.text_input(
+            "Name",
+            value=f"{config.model.architecture}-{config.model.encoder}",
+            key=f"config_name_{run}",
+        )
         if st.button("Save", type="primary", key="save_config"):
             try:
                 session.workspace().configs.save(name, config)
@@ -220,10 +278,21 @@ def _notes(run: str) -> None:
         notes = keeping.notes(run)
         known = sorted({tag for row in session.workspace().runs.rows() for tag in row["tags"]})
     with st.form(f"notes_{run}", border=False):
-        tags = st.multiselect("Tags", known, default=list(notes.tags), accept_new_options=True, placeholder="Choose or write")
-        text = st.text_area("Note", notes.text, height=160, placeholder="What was tried, and what came of it")
+        tags = st.multiselect(
+            "Tags",
+            known,
+            default=list(notes.tags),
+            accept_new_options=True,
+            placeholder="Choose or write",
+        )
+        text = st.text_area(
+            "Note", notes.text, height=160, placeholder="What was tried, and what came of it"
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
-            star, archived = st.checkbox("Starred", notes.star), st.checkbox("Archived", notes.archived)
+            star, archived = (
+                st.checkbox("Starred", notes.star),
+                st.checkbox("Archived", notes.archived),
+            )
             saved = st.form_submit_button("Save", icon=":material/save:")
     if saved:
         with session.errors_shown():
@@ -234,19 +303,35 @@ def _notes(run: str) -> None:
 def offer(run: str) -> None:
     """Draw a popover that writes a training run's network in a form of choice, checked by reading it back, and hands it over."""
     with st.popover("Take the network", icon=":material/download:"):
-        to = st.selectbox("Form", list(EXPORT_FORMATS), format_func=lambda f: EXPORT_FORMATS[f].title, key="model_form")
+        to = st.selectbox(
+            "Form",
+            list(EXPORT_FORMATS),
+            format_func=lambda f: EXPORT_FORMATS[f].title,
+            key="model_form",
+        )
         st.caption(EXPORT_FORMATS[to].summary)
         if st.button("Write and check it", icon=":material/task_alt:", key="model_write"):
             try:
                 with st.spinner("Loading the network, writing it, reading it back ..."):
-                    st.session_state["model_file"] = (run, to, *session.workspace().predictions.exported(run, to))
+                    st.session_state["model_file"] = (
+                        run,
+                        to,
+                        *session.workspace().predictions.exported(run, to),
+                    )
             except SegcoreError as error:
                 st.error(session.plain(str(error)), icon=":material/error:")
         made = st.session_state.get("model_file")
         if made and made[:2] == (run, to) and made[2].is_file():
             st.caption(session.plain(made[3]))
             label = f"Download {made[2].stat().st_size / 1e6:.1f} MB"
-            st.download_button(label, made[2].read_bytes, made[2].name, key="model_download", type="primary", on_click="ignore")
+            st.download_button(
+                label,
+                made[2].read_bytes,
+                made[2].name,
+                key="model_download",
+                type="primary",
+                on_click="ignore",
+            )
 
 
 def computed_by(run: str) -> None:
@@ -255,9 +340,15 @@ def computed_by(run: str) -> None:
         told = session.workspace().runs.open(run).read_json("backend")
     except SegcoreError:
         return
-    text = f"Computed by {told.get('name')} in {told.get('precision')}, {told.get('batch_size')} at a time"
+    text = (
+        f"Computed by {told.get('name')} in {told.get('precision')}, {told.get('batch_size')} "
+        "at a time"
+    )
     if told.get("agreement") is not None:
-        text += f"; {100 * told['agreement']:.2f} % of the first images' pixels got the class that TensorFlow gives them"
+        text += (
+            f"; {100 * told['agreement']:.2f} % of the first images' pixels got the class that "
+            "TensorFlow gives them"
+        )
     if told.get("note"):
         text += f"; {told['note']}"
     st.caption(session.plain(text))

@@ -26,14 +26,24 @@ def evolution(run: str, active: bool) -> None:
             found = session.workspace().watch.evolution(run)
             labels = session.workspace().watch.label_set(run)
         if found is None or labels is None:
-            st.caption("No masks by epoch: they are kept from the first epoch on by runs that have a validation split.")
+            st.caption(
+                "No masks by epoch: they are kept from the first epoch on by runs that "
+                "have a validation split."
+            )
             return
         split, samples, epochs = found
         with st.container(horizontal=True, vertical_alignment="bottom"):
             epoch = _choose_epoch(run, epochs)
-            overlay = st.segmented_control("Show", ["mask", "overlay", "errors"], default="mask", key="evolution_show", required=True)
+            overlay = st.segmented_control(
+                "Show",
+                ["mask", "overlay", "errors"],
+                default="mask",
+                key="evolution_show",
+                required=True,
+            )
         st.caption(
-            f"{len(samples)} samples of {split}, at the network's size, after epoch {epoch} of {epochs[-1]}; "
+            f"{len(samples)} samples of {split}, at the network's size, after epoch "
+            f"{epoch} of {epochs[-1]}; "
             "every epoch is kept up to 100, then ever fewer."
         )
         for sample in samples:
@@ -48,7 +58,9 @@ def _choose_epoch(run: str, epochs: list[int]) -> int:
         return epochs[0]
     key = f"epoch_{run}"
     newest = f"{key}_newest"
-    if st.session_state.get(key) not in epochs or st.session_state.get(key) == st.session_state.get(newest):
+    if st.session_state.get(key) not in epochs or st.session_state.get(key) == st.session_state.get(
+        newest
+    ):
         st.session_state[key] = epochs[-1]  # who stands at the newest epoch goes along with it
     st.session_state[newest] = epochs[-1]
     return int(st.select_slider("Epoch", epochs, key=key))
@@ -59,19 +71,27 @@ def _row(run: str, sample: str, epoch: int, labels: LabelSet, show: str) -> None
         image, truth, predicted = _evolved(session.workspace(), run, sample, epoch)
     valid = truth != labels.ignore_index
     right = float((truth == predicted)[valid].mean()) if valid.any() else None
-    panels = [_enlarged(image), _shown(image, truth, truth, labels, show), _shown(image, predicted, truth, labels, show)]
+    panels = [
+        _enlarged(image),
+        _shown(image, truth, truth, labels, show),
+        _shown(image, predicted, truth, labels, show),
+    ]
     words = [sample, "true", f"epoch {epoch}: {session.percent(right)} of its pixels right"]
     for column, panel, caption in zip(st.columns(3, gap="small"), panels, words, strict=True):
         column.image(panel, caption=caption, width="stretch", alt=f"{sample}, {caption}")
 
 
-def _shown(image: Picture, mask: npt.NDArray[Any], truth: npt.NDArray[Any], labels: LabelSet, show: str) -> Picture:
+def _shown(
+    image: Picture, mask: npt.NDArray[Any], truth: npt.NDArray[Any], labels: LabelSet, show: str
+) -> Picture:
     painted = pictures.paint(mask, labels)
     if show == "overlay":
         painted = (0.5 * image + 0.5 * painted).astype(np.uint8)
     elif show == "errors":
         wrong = (mask != truth) & (truth != labels.ignore_index)
-        painted = np.where(wrong[..., None], painted, (0.3 * image + 150).astype(np.uint8)).astype(np.uint8)
+        painted = np.where(wrong[..., None], painted, (0.3 * image + 150).astype(np.uint8)).astype(
+            np.uint8
+        )
     return _enlarged(painted)
 
 
@@ -82,7 +102,9 @@ def _enlarged(picture: Picture) -> Picture:
 
 
 @st.cache_data(max_entries=400, max_size="200MB", show_spinner=False)
-def _evolved(_workspace: Workspace, run: str, sample: str, epoch: int) -> tuple[Picture, npt.NDArray[Any], npt.NDArray[Any]]:
+def _evolved(
+    _workspace: Workspace, run: str, sample: str, epoch: int
+) -> tuple[Picture, npt.NDArray[Any], npt.NDArray[Any]]:
     return _workspace.watch.evolved(run, sample, epoch)
 
 
@@ -102,19 +124,39 @@ def devices(run: str, active: bool) -> None:
         with session.errors_shown():
             records = session.workspace().watch.usage(run)
         if not records:
-            st.caption("Nothing was noted: it is by runs that train or predict, every two seconds at first, then more rarely.")
+            st.caption(
+                "Nothing was noted: it is by runs that train or predict, every two seconds "
+                "at first, then more rarely."
+            )
             return
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown("**Load**", help="Share of all cores of the machine, and of each GPU of the run.")
-            st.plotly_chart(charts.load(records), key="usage_load", config=session.CHART, alt="Load of processor and GPUs over time")
+            st.markdown(
+                "**Load**", help="Share of all cores of the machine, and of each GPU of the run."
+            )
+            st.plotly_chart(
+                charts.load(records),
+                key="usage_load",
+                config=session.CHART,
+                alt="Load of processor and GPUs over time",
+            )
         with right:
             st.markdown("**Memory**")
-            st.plotly_chart(charts.memory(records), key="usage_memory", config=session.CHART, alt="Memory of run, machine and GPUs")
+            st.plotly_chart(
+                charts.memory(records),
+                key="usage_memory",
+                config=session.CHART,
+                alt="Memory of run, machine and GPUs",
+            )
         heat = charts.temperature(records)
         if heat is not None:
             st.markdown("**Temperature**")
-            st.plotly_chart(heat, key="usage_heat", config=session.CHART, alt="Temperature of the GPUs over time")
+            st.plotly_chart(
+                heat,
+                key="usage_heat",
+                config=session.CHART,
+                alt="Temperature of the GPUs over time",
+            )
 
     panel()
 
@@ -125,13 +167,24 @@ def made_with(run: str) -> None:
         starts = session.workspace().watch.starts(run)
         current = session.workspace().watch.is_current(run)
     if not starts:
-        st.caption("Not noted: runs of an earlier version did not, and evaluations need no network.")
+        st.caption(
+            "Not noted: runs of an earlier version did not, and evaluations need no network."
+        )
         return
     if current is False:
         st.warning("The data set was changed since this run began.", icon=":material/warning:")
     number = len(starts)
     if number > 1:
-        number = int(st.segmented_control("Start", list(range(1, number + 1)), default=number, key=f"start_{run}", required=True) or number)
+        number = int(
+            st.segmented_control(
+                "Start",
+                list(range(1, number + 1)),
+                default=number,
+                key=f"start_{run}",
+                required=True,
+            )
+            or number
+        )
     noted = starts[number - 1]
     git = noted.get("git") or {}
     rows = _facts(noted, git, current)
@@ -141,7 +194,13 @@ def made_with(run: str) -> None:
         if git.get("changed"):
             st.caption("Changed files: " + ", ".join(f"`{name}`" for name in git["changed"][:12]))
     with right:
-        tables.draw([{"package": name, "version": version} for name, version in noted.get("packages", {}).items()], alt="Packages")
+        tables.draw(
+            [
+                {"package": name, "version": version}
+                for name, version in noted.get("packages", {}).items()
+            ],
+            alt="Packages",
+        )
 
 
 def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> dict[str, str]:
@@ -150,13 +209,21 @@ def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> 
     if git.get("changed"):
         code += f", {len(git['changed'])} files changed"
     data = (noted.get("fingerprint") or "not noted")[:16]
-    data += {True: ", as it is now", False: ", changed since"}[current] if current is not None else ""
+    data += (
+        {True: ", as it is now", False: ", changed since"}[current] if current is not None else ""
+    )
     return {
-        "started": datetime.fromtimestamp(noted["time"]).strftime("%d %B %Y, %H:%M:%S") if noted.get("time") else "",
-        "machine": f"{noted.get('host')}, {noted.get('platform')}, {noted.get('cores')} cores, {gib:.0f} GiB",
+        "started": datetime.fromtimestamp(noted["time"]).strftime("%d %B %Y, %H:%M:%S")
+        if noted.get("time")
+        else "",
+        "machine": (
+            f"{noted.get('host')}, {noted.get('platform')}, {noted.get('cores')} cores, "
+            f"{gib:.0f} GiB"
+        ),
         "devices": ", ".join(f"{d['id']}: {d['name']}" for d in noted.get("devices", [])),
         "Python": str(noted.get("python")),
         "code": code,
         "data set": data,
-        "variables": " ".join(f"{k}={v}" for k, v in noted.get("variables", {}).items()) or "none set",
+        "variables": " ".join(f"{k}={v}" for k, v in noted.get("variables", {}).items())
+        or "none set",
     }

@@ -23,7 +23,9 @@ def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _busy(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What works or waits, each with its state: where that changes, the table below tells an old story."""
-    return sorted((r["run"], r["state"]) for r in rows if r["state"] in WORKING or r["state"] == "queued")
+    return sorted(
+        (r["run"], r["state"]) for r in rows if r["state"] in WORKING or r["state"] == "queued"
+    )
 
 
 def _card() -> None:
@@ -40,13 +42,25 @@ def _card() -> None:
         st.rerun()
     if not active and not queued:
         return
-    jobs = [job for job in waiting if not job.works and rows.get(job.run, {}).get("state") == "queued"]
+    jobs = [
+        job for job in waiting if not job.works and rows.get(job.run, {}).get("state") == "queued"
+    ]
     with st.container(border=True, key="under_way"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
             words = [f"{len(active)} at work"] if active else []
             words += [f"{len(queued)} waiting"] if queued else []
             st.markdown(f"**Under way** · {', '.join(words)}")
-            if st.toggle("Hold the queue", value=paused, key=f"hold_queue_{paused}", help="Nothing that waits is started.") != paused:
+            if (
+                st.toggle(
+                    "Hold the queue",
+                    value=paused,
+                    key=f"hold_queue_{paused}",
+                    help="Nothing that waits is started.",
+                )
+                != paused
+            ):
                 with session.errors_shown():
                     session.workspace().queue.pause(not paused)
                 st.rerun()
@@ -63,7 +77,11 @@ def _active(row: Mapping[str, Any]) -> None:
         parts = [row["run"]]
         parts += [f"epoch {row['epoch'] or 0} of {row['epochs']}"] if row["epochs"] else []
         parts += [row["device"]] if row["device"] else []
-        parts += [f"{session.duration(row['seconds_left'])} left"] if row["seconds_left"] and row["state"] == "running" else []
+        parts += (
+            [f"{session.duration(row['seconds_left'])} left"]
+            if row["seconds_left"] and row["state"] == "running"
+            else []
+        )
         parts += [row["message"]] if row["state"] != "running" and row["message"] else []
         st.progress(min(max(row["progress"], 0.0), 1.0), text=" · ".join(parts))
         _open(row["run"])
@@ -78,27 +96,70 @@ def _open(run: str) -> None:
 def _waiting(job: Waiting, place: int, count: int) -> None:
     queue, run = session.workspace().queue, job.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        why = ":material/pause: held back" if job.held else _waits_for_runs(run, job.after) if job.after else _waits_for(job.request)
+        why = (
+            ":material/pause: held back"
+            if job.held
+            else _waits_for_runs(run, job.after)
+            if job.after
+            else _waits_for(job.request)
+        )
         priority = f" · priority {job.priority}" if job.priority else ""
         st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
         changes = {
-            "first": (":material/vertical_align_top:", "Goes first", place > 0, lambda: queue.move(run, -count)),
-            "up": (":material/arrow_upward:", "One place earlier", place > 0, lambda: queue.move(run, -1)),
-            "down": (":material/arrow_downward:", "One place later", place < count - 1, lambda: queue.move(run, 1)),
-            "plus": (":material/exposure_plus_1:", "Higher priority", True, lambda: queue.set_priority(run, job.priority + 1)),
-            "minus": (":material/exposure_neg_1:", "Lower priority", True, lambda: queue.set_priority(run, job.priority - 1)),
+            "first": (
+                ":material/vertical_align_top:",
+                "Goes first",
+                place > 0,
+                lambda: queue.move(run, -count),
+            ),
+            "up": (
+                ":material/arrow_upward:",
+                "One place earlier",
+                place > 0,
+                lambda: queue.move(run, -1),
+            ),
+            "down": (
+                ":material/arrow_downward:",
+                "One place later",
+                place < count - 1,
+                lambda: queue.move(run, 1),
+            ),
+            "plus": (
+                ":material/exposure_plus_1:",
+                "Higher priority",
+                True,
+                lambda: queue.set_priority(run, job.priority + 1),
+            ),
+            "minus": (
+                ":material/exposure_neg_1:",
+                "Lower priority",
+                True,
+                lambda: queue.set_priority(run, job.priority - 1),
+            ),
             "hold": (
                 ":material/play_arrow:" if job.held else ":material/pause:",
                 "Let it go" if job.held else "Hold it back",
                 True,
                 lambda: queue.hold(run, not job.held),
             ),
-            "cancel": (":material/close:", "Take it out of the queue", True, lambda: session.workspace().runs.stop(run)),
+            "cancel": (
+                ":material/close:",
+                "Take it out of the queue",
+                True,
+                lambda: session.workspace().runs.stop(run),
+            ),
         }
         buttons = st.container(horizontal=True, width="content")
         for name, (icon, help, enabled, act) in changes.items():
             label = f"{help}: {run}"
-            if buttons.button("", key=f"{name}_{run}", icon=icon, help=label, disabled=not enabled, type="tertiary"):
+            if buttons.button(
+                "",
+                key=f"{name}_{run}",
+                icon=icon,
+                help=label,
+                disabled=not enabled,
+                type="tertiary",
+            ):
                 with session.errors_shown():
                     act()
                 st.rerun()

@@ -49,7 +49,8 @@ def matching(
 
     Args:
         rows: As ``workspace.runs.rows`` returns them.
-        text: Words that must all occur in the id, network, data set, tags, note, device or cause; case does not matter.
+        text: Words that must all occur in the id, network, data set, tags, note, device or cause;
+            case does not matter.
         kinds: Kinds to show, all where empty; a damaged run, which has no kind, is always shown.
         states: States to show, all where empty.
         datasets: Data sets to show, all where empty.
@@ -62,13 +63,25 @@ def matching(
     def fits(row: Row) -> bool:
         if row["archived"] != archived or (starred and not row["star"]):
             return False
-        if (kinds and row["kind"] and row["kind"] not in kinds) or (states and row["state"] not in states):
+        if (kinds and row["kind"] and row["kind"] not in kinds) or (
+            states and row["state"] not in states
+        ):
             return False
         if (datasets and row["dataset"] not in datasets) or not set(tags) <= set(row["tags"]):
             return False
         if not words:
             return True
-        told = " ".join([row["run"], row["network"], row["dataset"], *row["tags"], row["note"], row["device"], row["cause"]]).lower()
+        told = " ".join(
+            [
+                row["run"],
+                row["network"],
+                row["dataset"],
+                *row["tags"],
+                row["note"],
+                row["device"],
+                row["cause"],
+            ]
+        ).lower()
         return all(word in told for word in words)
 
     return [row for row in rows if fits(row)]
@@ -78,7 +91,8 @@ def table(rows: Sequence[Row]) -> list[str]:
     """Draw filters, table and what can be done with the chosen rows; return the ids of those."""
     shown = _filtered(rows)
     ids = [row["run"] for row in shown]
-    # A choice holds row numbers: another list of runs is another table, so that no other run is ever meant.
+    # A choice holds row numbers: another list of runs is another table, so that no other run is
+    # ever meant.
     key = "runs_" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
 
     def follow() -> None:
@@ -110,7 +124,11 @@ def of_most_interest(rows: Sequence[Row]) -> str:
         rows: One or more rows of the workspace, newest first.
     """
     working = [row for row in rows if row["state"] in WORKING]
-    ended = sorted((row for row in rows if row["finished"]), key=lambda row: (row["kind"] == "train", row["finished"]), reverse=True)
+    ended = sorted(
+        (row for row in rows if row["finished"]),
+        key=lambda row: (row["kind"] == "train", row["finished"]),
+        reverse=True,
+    )
     return str(next(iter([*working, *ended, *rows]))["run"])
 
 
@@ -118,7 +136,9 @@ COLUMNS = {
     "star": st.column_config.TextColumn("", width=28, help="Starred"),
     "state": st.column_config.TextColumn(width=104),
     "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
-    "mean IoU": st.column_config.NumberColumn(format="percent", help="Best on the validation split (training), or of the predicted split"),
+    "mean IoU": st.column_config.NumberColumn(
+        format="percent", help="Best on the validation split (training), or of the predicted split"
+    ),
     "started": st.column_config.DatetimeColumn(format="distance", width=112),
     "tags": st.column_config.ListColumn(),
     "cause": st.column_config.TextColumn(width="medium"),
@@ -147,7 +167,10 @@ def _line(row: Row) -> dict[str, Any]:
 
 def _filtered(rows: Sequence[Row]) -> list[Row]:
     present = {row["kind"] for row in rows}
-    kinds = [*(k for k in RUN_KINDS if k in present), *sorted(k for k in present if k and k not in RUN_KINDS)]
+    kinds = [
+        *(k for k in RUN_KINDS if k in present),
+        *sorted(k for k in present if k and k not in RUN_KINDS),
+    ]
     with st.container(horizontal=True, vertical_alignment="center"):
         text = st.text_input(
             "Search",
@@ -168,14 +191,30 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
         )
         with st.popover("Filters", icon=":material/filter_list:", type="tertiary"):
             states = st.multiselect(
-                "State", [s for s in RUN_STATES if any(r["state"] == s for r in rows)], format_func=state_title, key="runs_states"
+                "State",
+                [s for s in RUN_STATES if any(r["state"] == s for r in rows)],
+                format_func=state_title,
+                key="runs_states",
             )
-            datasets = st.multiselect("Data set", sorted({r["dataset"] for r in rows if r["dataset"]}), key="runs_datasets")
-            tags = st.multiselect("Tags", sorted({tag for r in rows for tag in r["tags"]}), key="runs_tags")
+            datasets = st.multiselect(
+                "Data set",
+                sorted({r["dataset"] for r in rows if r["dataset"]}),
+                key="runs_datasets",
+            )
+            tags = st.multiselect(
+                "Tags", sorted({tag for r in rows for tag in r["tags"]}), key="runs_tags"
+            )
             starred = st.toggle("Starred only", key="runs_starred")
             archived = st.toggle("Archived runs instead", key="runs_archived")
     return matching(
-        rows, text=text or "", kinds=shown_kinds, states=states, datasets=datasets, tags=tags, starred=starred, archived=archived
+        rows,
+        text=text or "",
+        kinds=shown_kinds,
+        states=states,
+        datasets=datasets,
+        tags=tags,
+        starred=starred,
+        archived=archived,
     )
 
 
@@ -189,8 +228,17 @@ def _actions(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
             if st.button("Unstar" if starred else "Star", icon=":material/star:", key="star"):
                 _write(chosen, star=not starred)
             archived = all(rows[run]["archived"] for run in chosen)
-            words = ("Take out", ":material/unarchive:") if archived else ("Archive", ":material/archive:")
-            if st.button(words[0], icon=words[1], key="archive", help="Archived runs are kept, but out of the usual list."):
+            words = (
+                ("Take out", ":material/unarchive:")
+                if archived
+                else ("Archive", ":material/archive:")
+            )
+            if st.button(
+                words[0],
+                icon=words[1],
+                key="archive",
+                help="Archived runs are kept, but out of the usual list.",
+            ):
                 _write(chosen, archived=not archived)
             with st.popover("Tag", icon=":material/sell:"):
                 _tag_form(rows, chosen)
@@ -199,7 +247,10 @@ def _actions(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
                 if st.button(f"Delete {len(chosen)} runs", type="primary", key="delete_chosen"):
                     delete(chosen)
         else:
-            st.caption("Choose rows to see, star, tag, archive or delete them; several training runs share one chart.")
+            st.caption(
+                "Choose rows to see, star, tag, archive or delete them; several training "
+                "runs share one chart."
+            )
         _trash_popover(keeping.trash)
 
 
@@ -214,7 +265,12 @@ def _tag_form(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
     known = sorted({tag for row in session.workspace().runs.rows() for tag in row["tags"]})
     shared = sorted(set.intersection(*(set(rows[run]["tags"]) for run in chosen)))
     wanted = st.multiselect(
-        "Tags", known, default=shared, accept_new_options=True, key="tags_" + "_".join(chosen)[:200], placeholder="Choose or write"
+        "Tags",
+        known,
+        default=shared,
+        accept_new_options=True,
+        key="tags_" + "_".join(chosen)[:200],
+        placeholder="Choose or write",
     )
     if st.button("Set tags", type="primary", key="set_tags"):
         with session.errors_shown():
@@ -258,7 +314,10 @@ def _trash_popover(trash: Any) -> None:
             return
         keeping = session.workspace().keeping
         total = sum(d["bytes"] for d in deletions)
-        st.caption(f"{len(deletions)} deletions, {size(total)}. Each is given up {keeping.kept_days:.0f} days after it was made.")
+        st.caption(
+            f"{len(deletions)} deletions, {size(total)}. Each is given up "
+            f"{keeping.kept_days:.0f} days after it was made."
+        )
         for number, deletion in enumerate(deletions[:20]):
             with st.container(horizontal=True, vertical_alignment="center"):
                 more = f" and {len(deletion['runs']) - 1} more" if len(deletion["runs"]) > 1 else ""
@@ -269,7 +328,11 @@ def _trash_popover(trash: Any) -> None:
                         keeping.restore([deletion["id"]])
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
-        if st.button(f"Empty the trash, frees {size(total)}", key="empty_trash", icon=":material/delete_forever:"):
+        if st.button(
+            f"Empty the trash, frees {size(total)}",
+            key="empty_trash",
+            icon=":material/delete_forever:",
+        ):
             with session.errors_shown():
                 keeping.empty()
             st.session_state.pop("undo_delete", None)

@@ -45,7 +45,9 @@ def _board() -> _Board:
     return _Board()
 
 
-def passed(key: str, work: Callable[[Progress], Result], label: str, help: str, *, at_once: bool) -> Result | None:
+def passed(
+    key: str, work: Callable[[Progress], Result], label: str, help: str, *, at_once: bool
+) -> Result | None:
     """Return the result of a pass; where it is not there yet, offer to make it, or show how far it is, and return None.
 
     Args:
@@ -58,7 +60,9 @@ def passed(key: str, work: Callable[[Progress], Result], label: str, help: str, 
     board = _board()
     one = board.passes.get(key)
     if one is None:
-        if not at_once and not st.button(label, key=f"pass_{key}", icon=":material/play_arrow:", help=help):
+        if not at_once and not st.button(
+            label, key=f"pass_{key}", icon=":material/play_arrow:", help=help
+        ):
             return None
         one = _Pass()
         one.future = board.pool.submit(work, one.tell)
@@ -83,7 +87,10 @@ def _panel(key: str, label: str) -> None:
     one = _board().passes.get(key)
     if one is None or one.future.done():
         st.rerun()
-    st.progress(min(one.done / max(one.total, 1), 1.0), text=f"{label}: {one.done:,} of {one.total:,} ({session.plain(one.what)})")
+    st.progress(
+        min(one.done / max(one.total, 1), 1.0),
+        text=f"{label}: {one.done:,} of {one.total:,} ({session.plain(one.what)})",
+    )
 
 
 def present(run: str, split: str, stage: str, counted: int) -> bool:
@@ -99,17 +106,30 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
     with session.errors_shown():
         found = len(workspace.measures.samples(run, split, stage))
         kind = workspace.runs.open(run).config.kind
-        waited = [f"{member}--{split}" for member in workspace.runs.members(run)] if kind != "imported" else []
+        waited = (
+            [f"{member}--{split}" for member in workspace.runs.members(run)]
+            if kind != "imported"
+            else []
+        )
     if waited and not run_progress.follow(waited, "Predicting", f"whole_{split}"):
         return False
     if found >= counted or kind == "imported":
         return bool(found)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"Probabilities of **{found} of {counted}** images of {session.plain(split)} are on disk"
-            + ("; what follows is about these." if found else ", so there is nothing to measure yet.")
+            (
+                f"Probabilities of **{found} of {counted}** images of {session.plain(split)} "
+                "are on disk"
+            )
+            + (
+                "; what follows is about these."
+                if found
+                else ", so there is nothing to measure yet."
+            )
         )
-        if st.button("Predict again and keep them all", icon=":material/play_arrow:", key=f"keep_{split}"):
+        if st.button(
+            "Predict again and keep them all", icon=":material/play_arrow:", key=f"keep_{split}"
+        ):
             with session.errors_shown():
                 for member in workspace.runs.members(run):
                     workspace.runs.predict_whole(member, split)

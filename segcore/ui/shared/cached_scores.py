@@ -7,7 +7,13 @@ import streamlit as st
 
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.metrics.report import Report
-from segcore.evaluation.metrics.slices import score_slices, slice_by_class, slice_by_tag, slice_by_tags, slice_by_value
+from segcore.evaluation.metrics.slices import (
+    score_slices,
+    slice_by_class,
+    slice_by_tag,
+    slice_by_tags,
+    slice_by_value,
+)
 from segcore.ui.shared import session
 from segcore.ui.shared.run_names import short_name
 from segcore.workspace import Workspace
@@ -26,7 +32,8 @@ def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
         run: Id of the run.
         split: Name of the split.
         stage: What was scored.
-        by: A name in ``segcore.data.splits.splits.GROUPINGS``: intervals draw whole groups; "" draws images.
+        by: A name in ``segcore.data.splits.splits.GROUPINGS``: intervals draw whole groups; ""
+            draws images.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
@@ -40,7 +47,9 @@ UNITS = {"folder": "folders or drives", "prefix": "groups of like names"}
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _groupings(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> dict[str, int]:
+def _groupings(
+    _workspace: Workspace, run: str, split: str, stage: str, stamp: str
+) -> dict[str, int]:
     found = {by: set(_workspace.reports.grouping(run, split, stage, by)) for by in UNITS}
     return {by: len(groups) for by, groups in found.items() if groups}
 
@@ -63,28 +72,43 @@ def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
     """
     stages = {run: session.workspace().scores.stages(run, split) for run in runs}
     short = {run: short_name(run) for run in runs}
-    short = {run: name if list(short.values()).count(name) == 1 else run for run, name in short.items()}
-    return {short[r] if s in ("prediction", "ensemble") else f"{short[r]}, {s}": (r, s) for r in runs for s in stages[r]}
+    short = {
+        run: name if list(short.values()).count(name) == 1 else run for run, name in short.items()
+    }
+    return {
+        short[r] if s in ("prediction", "ensemble") else f"{short[r]}, {s}": (r, s)
+        for r in runs
+        for s in stages[r]
+    }
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _comparison(_workspace: Workspace, run: str, other: str, split: str, stages: tuple[str, str], stamps: str) -> dict[str, Any]:
+def _comparison(
+    _workspace: Workspace, run: str, other: str, split: str, stages: tuple[str, str], stamps: str
+) -> dict[str, Any]:
     return _workspace.reports.compare(run, other, split, *stages).to_json()
 
 
-def comparison(run: str, other: str, split: str, stage: str = "", other_stage: str = "") -> dict[str, Any]:
+def comparison(
+    run: str, other: str, split: str, stage: str = "", other_stage: str = ""
+) -> dict[str, Any]:
     """Return how two runs compare on a split; see :class:`segcore.evaluation.comparison.comparison.Comparison`.
 
     Raises:
         SegcoreError: One has no counts of that split yet.
     """
     workspace = session.workspace()
-    stamps = f"{workspace.scores.stamp(run, split, stage)} {workspace.scores.stamp(other, split, other_stage)}"
+    stamps = (
+        f"{workspace.scores.stamp(run, split, stage)} "
+        f"{workspace.scores.stamp(other, split, other_stage)}"
+    )
     return _comparison(workspace, run, other, split, (stage, other_stage), stamps)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _similar_order(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> list[int]:
+def _similar_order(
+    _workspace: Workspace, run: str, split: str, stage: str, stamp: str
+) -> list[int]:
     return build_dendrogram(_workspace.scores.counts(run, split, stage)[1].sum(0)).order
 
 
@@ -111,7 +135,13 @@ def tags(run: str, split: str, stage: str) -> list[tuple[str, ...]]:
 
 @st.cache_data(max_entries=64, show_spinner="Scoring the parts")
 def _parts(
-    _workspace: Workspace, run: str, split: str, stage: str, kind: str, stamp: str, tags: list[tuple[str, ...]]
+    _workspace: Workspace,
+    run: str,
+    split: str,
+    stage: str,
+    kind: str,
+    stamp: str,
+    tags: list[tuple[str, ...]],
 ) -> list[dict[str, Any]]:
     counts = _workspace.scores.counts(run, split, stage)[1]
     if kind == "class":
@@ -119,7 +149,10 @@ def _parts(
     elif kind == "tag":
         parts = slice_by_tags(tags)
     elif kind in UNITS:
-        parts = slice_by_tag(_workspace.reports.grouping(run, split, stage, kind), "group" if kind == "folder" else "name")
+        parts = slice_by_tag(
+            _workspace.reports.grouping(run, split, stage, kind),
+            "group" if kind == "folder" else "name",
+        )
     else:
         parts = slice_by_value(_workspace.reports.brightness(run, split, stage), "brightness")
     return score_slices(counts, parts)
@@ -133,11 +166,15 @@ def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
     """
     workspace = session.workspace()
     carried = tags(run, split, stage) if kind == "tag" else []
-    return _parts(workspace, run, split, stage, kind, workspace.scores.stamp(run, split, stage), carried)
+    return _parts(
+        workspace, run, split, stage, kind, workspace.scores.stamp(run, split, stage), carried
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner="Measuring the things in every mask")
-def _sizes(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> tuple[list[list[list[int]]], int]:
+def _sizes(
+    _workspace: Workspace, run: str, split: str, stage: str, stamp: str
+) -> tuple[list[list[list[int]]], int]:
     found, images = _workspace.reports.sizes(run, split, stage)
     return found.tolist(), images
 
@@ -157,7 +194,15 @@ def look_at(run: str, split: str, sample: str, beside: str | None = None) -> Non
     with session.errors_shown():
         on_disk = {s.id for s in session.workspace().scenes.predicted_samples(run, split)}
     if sample in on_disk:
-        query = {"run": run, "split": split, "sample": sample, **({"beside": beside} if beside else {})}
+        query = {
+            "run": run,
+            "split": split,
+            "sample": sample,
+            **({"beside": beside} if beside else {}),
+        }
         st.switch_page("pages/compare.py", query_params=query)
     name = session.plain(sample)
-    st.info(f"{name} was counted, but its probabilities are not on disk, so it cannot be shown.", icon=":material/info:")
+    st.info(
+        f"{name} was counted, but its probabilities are not on disk, so it cannot be shown.",
+        icon=":material/info:",
+    )

@@ -33,7 +33,11 @@ def lay_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
 
 
 def signed_intervals(
-    names: Sequence[str], values: Sequence[float | None], intervals: Sequence[Sequence[float | None]], kinds: Sequence[str], title: str
+    names: Sequence[str],
+    values: Sequence[float | None],
+    intervals: Sequence[Sequence[float | None]],
+    kinds: Sequence[str],
+    title: str,
 ) -> go.Figure:
     """Draw differences in points with their intervals; what is surely above or below 0 stands out.
 
@@ -51,7 +55,9 @@ def signed_intervals(
         if not own:
             continue
         shown = np.array([100 * float(values[i] or 0.0) for i in own])
-        ends = np.array([[shown[k] if e is None else 100 * e for e in intervals[i]] for k, i in enumerate(own)])
+        ends = np.array(
+            [[shown[k] if e is None else 100 * e for e in intervals[i]] for k, i in enumerate(own)]
+        )
         figure.add_trace(
             go.Scatter(
                 x=shown,
@@ -59,13 +65,27 @@ def signed_intervals(
                 mode="markers",
                 name=kind,
                 marker={"color": color, "size": 9},
-                error_x={"array": ends[:, 1] - shown, "arrayminus": shown - ends[:, 0], "color": color, "thickness": 2, "width": 0},
+                error_x={
+                    "array": ends[:, 1] - shown,
+                    "arrayminus": shown - ends[:, 0],
+                    "color": color,
+                    "thickness": 2,
+                    "width": 0,
+                },
                 customdata=ends,
-                hovertemplate="%{y}: %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})<extra>" + kind + "</extra>",
+                hovertemplate=(
+                    "%{y}: %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})<extra>"
+                )
+                + kind
+                + "</extra>",
             )
         )
     figure.add_vline(x=0, line={"width": 1, "color": "rgba(128,128,128,.8)"})
-    order = {"categoryorder": "array", "categoryarray": [names[i] for i in known[::-1]], "automargin": True}
+    order = {
+        "categoryorder": "array",
+        "categoryarray": [names[i] for i in known[::-1]],
+        "automargin": True,
+    }
     lay_out(figure, 120 + 27 * len(known), xaxis={"title": {"text": title}}, yaxis=order)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     return figure
@@ -77,7 +97,9 @@ def _side(ends: Sequence[float | None]) -> int:
     return 2 if low is None or high is None or low <= 0 <= high else 0 if low > 0 else 1
 
 
-def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[float], unit: str) -> go.Figure:
+def class_balance(
+    names: Sequence[str], colors: Sequence[str], values: Sequence[float], unit: str
+) -> go.Figure:
     """Draw one bar a class, in the class's colour, largest at the top.
 
     Args:
@@ -93,7 +115,10 @@ def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[
             x=[values[i] for i in order],
             y=[names[i] for i in order],
             orientation="h",
-            marker={"color": [colors[i] for i in order], "line": {"color": "rgba(128,128,128,.6)", "width": 1}},
+            marker={
+                "color": [colors[i] for i in order],
+                "line": {"color": "rgba(128,128,128,.6)", "width": 1},
+            },
             text=[f"{values[i]:.2f} %" if unit == "%" else f"{values[i]:,}" for i in order],
             textposition="outside",
             cliponaxis=False,
@@ -101,16 +126,32 @@ def class_balance(names: Sequence[str], colors: Sequence[str], values: Sequence[
         )
     )
     top = max(values, default=1) or 1
-    return lay_out(figure, 60 + 26 * len(names), xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]}, yaxis={"automargin": True})
+    return lay_out(
+        figure,
+        60 + 26 * len(names),
+        xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]},
+        yaxis={"automargin": True},
+    )
 
 
 def cycle_color(position: int) -> str:
     """Return the colour of the n-th series of a chart; after eight they repeat."""
-    colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b79f00", "#7a5195"]
+    colors = [
+        "#0072b2",
+        "#e69f00",
+        "#009e73",
+        "#cc79a7",
+        "#56b4e9",
+        "#d55e00",
+        "#b79f00",
+        "#7a5195",
+    ]
     return colors[position % len(colors)]
 
 
-def class_scores(names: Sequence[str], colors: Sequence[str], scores: Mapping[str, Sequence[float | None]]) -> go.Figure:
+def class_scores(
+    names: Sequence[str], colors: Sequence[str], scores: Mapping[str, Sequence[float | None]]
+) -> go.Figure:
     """Draw the IoU of each class; with several models one group of bars a class.
 
     Args:
@@ -132,23 +173,37 @@ def class_scores(names: Sequence[str], colors: Sequence[str], scores: Mapping[st
                 hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + model + "</extra>",
             )
         )
-    return lay_out(figure, 320, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group", showlegend=len(scores) > 1)
+    return lay_out(
+        figure,
+        320,
+        yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]},
+        barmode="group",
+        showlegend=len(scores) > 1,
+    )
 
 
 STRONG = 0.45
 """Where the colour of a heat map's cells goes from a tint to full, as a share of the largest."""
 
-CELLS = [[0, "rgba(11,110,117,0)"], [STRONG, "rgba(11,110,117,.28)"], [STRONG, "rgba(11,110,117,.75)"], [1, "#0b6e75"]]
+CELLS = [
+    [0, "rgba(11,110,117,0)"],
+    [STRONG, "rgba(11,110,117,.28)"],
+    [STRONG, "rgba(11,110,117,.75)"],
+    [1, "#0b6e75"],
+]
 """No colour between the two that neither white nor the page's own colour can be read on."""
 
 
-def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: str = "row") -> go.Figure:
+def confusion(
+    counts: npt.NDArray[np.int64], names: Sequence[str], normalise: str = "row"
+) -> go.Figure:
     """Draw a confusion matrix as a heat map, rows true, columns predicted.
 
     Args:
         counts: (C, C) pixels.
         names: C class names.
-        normalise: "row" (share of the true class), "column" (share of the predicted class) or "all".
+        normalise: "row" (share of the true class), "column" (share of the predicted class) or
+            "all".
     """
     matrix = counts.astype(float)
     if normalise == "row":
@@ -169,7 +224,10 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
             showscale=False,
             xgap=1,
             ygap=1,
-            hovertemplate="true %{y}, predicted %{x}: %{customdata[0]:.2f} %, %{customdata[1]:,} px<extra></extra>",
+            hovertemplate=(
+                "true %{y}, predicted %{x}: %{customdata[0]:.2f} %, %{customdata[1]:,} "
+                "px<extra></extra>"
+            ),
         )
     )
     if len(names) <= 24:
@@ -184,14 +242,23 @@ def confusion(counts: npt.NDArray[np.int64], names: Sequence[str], normalise: st
     )
 
 
-def write_shares(figure: go.Figure, share: npt.NDArray[np.float64], names: Sequence[Any], **subplot: int) -> None:
+def write_shares(
+    figure: go.Figure, share: npt.NDArray[np.float64], names: Sequence[Any], **subplot: int
+) -> None:
     """Write (C, C) percentages into the cells of a confusion matrix; below half a percent nothing is written."""
     texts = [[f"{v:.0f}" if v >= 0.5 else "" for v in row] for row in share]
-    write_in_cells(figure, names, names, texts, np.sqrt(share) >= STRONG * np.sqrt(share.max()), **subplot)
+    write_in_cells(
+        figure, names, names, texts, np.sqrt(share) >= STRONG * np.sqrt(share.max()), **subplot
+    )
 
 
 def write_in_cells(
-    figure: go.Figure, x: Sequence[Any], y: Sequence[Any], texts: Sequence[Sequence[str]], full: npt.NDArray[np.bool_], **subplot: int
+    figure: go.Figure,
+    x: Sequence[Any],
+    y: Sequence[Any],
+    texts: Sequence[Sequence[str]],
+    full: npt.NDArray[np.bool_],
+    **subplot: int,
 ) -> None:
     """Write texts into the cells of a heat map: white on full colours, else in the page's own colour, light or dark.
 
@@ -204,7 +271,12 @@ def write_in_cells(
         subplot: "row" and "col" of the heat map in a figure of several.
     """
     for strong, font in ((False, None), (True, {"color": "white"})):
-        cells = [(r, k) for r in range(len(y)) for k in range(len(x)) if texts[r][k] and full[r, k] == strong]
+        cells = [
+            (r, k)
+            for r in range(len(y))
+            for k in range(len(x))
+            if texts[r][k] and full[r, k] == strong
+        ]
         figure.add_trace(
             go.Scatter(
                 x=[x[k] for _, k in cells],
@@ -219,7 +291,9 @@ def write_in_cells(
         )
 
 
-def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Sequence[Mapping[str, Any]] = ()) -> go.Figure:
+def compression_curve(
+    path: Sequence[Mapping[str, Any]], chosen: int, front: Sequence[Mapping[str, Any]] = ()
+) -> go.Figure:
     """Draw accuracy against the information kept, one point a number of labels; the chosen one stands out.
 
     Args:
@@ -237,7 +311,10 @@ def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Seq
                 mode="markers",
                 name="merges that no other beats",
                 marker={"color": QUIET, "size": 5},
-                hovertemplate="%{customdata} labels: accuracy %{y:.2f} % at %{x:.1f} % of the entropy<extra>not beaten</extra>",
+                hovertemplate=(
+                    "%{customdata} labels: accuracy %{y:.2f} % at %{x:.1f} % of the "
+                    "entropy<extra>not beaten</extra>"
+                ),
             )
         )
     for key, name, color in (("accuracy", "accuracy", ACCENT), ("mean_iou", "mean IoU", WARM)):
@@ -249,8 +326,13 @@ def compression_curve(path: Sequence[Mapping[str, Any]], chosen: int, front: Seq
                 mode="lines+markers",
                 name=name,
                 line={"color": color, "width": 1, "dash": "dot"},
-                marker={"size": [14 if r["num_groups"] == chosen else 7 for r in path], "line": {"width": 1, "color": "white"}},
-                hovertemplate="%{customdata} labels: %{y:.2f} % at %{x:.1f} % of the entropy<extra>" + name + "</extra>",
+                marker={
+                    "size": [14 if r["num_groups"] == chosen else 7 for r in path],
+                    "line": {"width": 1, "color": "white"},
+                },
+                hovertemplate="%{customdata} labels: %{y:.2f} % at %{x:.1f} % of the entropy<extra>"
+                + name
+                + "</extra>",
             )
         )
     return lay_out(
@@ -271,5 +353,7 @@ def before_after(names: Sequence[str], series: Mapping[str, Sequence[float]]) ->
     """
     figure = go.Figure()
     for color, (name, values) in zip([QUIET, ACCENT, WARM], series.items(), strict=False):
-        figure.add_trace(go.Bar(x=list(names), y=[100 * v for v in values], name=name, marker={"color": color}))
+        figure.add_trace(
+            go.Bar(x=list(names), y=[100 * v for v in values], name=name, marker={"color": color})
+        )
     return lay_out(figure, 320, yaxis={"title": {"text": "share, %"}}, barmode="group")

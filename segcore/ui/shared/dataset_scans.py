@@ -28,11 +28,20 @@ def _results() -> dict[tuple[str, ...], Any]:
 
 def stamp(dataset: Dataset) -> str:
     """Return a text that changes whenever the data set does: what caches are keyed by."""
-    return f"{dataset.name} {dataset.fingerprint} {(dataset.folder / 'dataset.json').stat().st_mtime_ns}"
+    return (
+        f"{dataset.name} {dataset.fingerprint} "
+        f"{(dataset.folder / 'dataset.json').stat().st_mtime_ns}"
+    )
 
 
 def measured(
-    what: str, dataset: Dataset, split: str | None, work: Callable[[Progress], Result], label: str, *, cheap: bool = False
+    what: str,
+    dataset: Dataset,
+    split: str | None,
+    work: Callable[[Progress], Result],
+    label: str,
+    *,
+    cheap: bool = False,
 ) -> Result | None:
     """Return a measurement of a data set, or offer to make it and return None.
 

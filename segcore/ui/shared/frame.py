@@ -19,8 +19,9 @@ LAYOUT = """<style>
   [data-testid="stButtonGroup"] [role="radiogroup"], [data-testid="stButtonGroup"] [role="group"] { flex-wrap: wrap; }
 }
 </style>"""
-"""Less air round the pages than Streamlit leaves: pictures and charts are what they are opened for. In a narrow window figures, tables and
-choices go to a further row before they are cut."""
+"""Less air round the pages than Streamlit leaves: pictures and charts are what they are opened for.
+In a narrow window figures, tables and choices go to a further row before they are cut.
+"""
 
 
 def layout() -> None:
@@ -33,12 +34,19 @@ def sidebar() -> None:
     with st.sidebar:
         workspace = session.workspace()
         _active_runs()
-        st.caption(f"Workspace `{workspace.folder}`", help="Chosen by --workspace or $SEGCORE_WORKSPACE when the app starts.")
+        st.caption(
+            f"Workspace `{workspace.folder}`",
+            help="Chosen by --workspace or $SEGCORE_WORKSPACE when the app starts.",
+        )
 
 
 @st.fragment(run_every=5)
 def _active_runs() -> None:
-    rows = [r for r in session.workspace().runs.rows() if r["state"] in ("starting", "running", "stopping")]
+    rows = [
+        r
+        for r in session.workspace().runs.rows()
+        if r["state"] in ("starting", "running", "stopping")
+    ]
     for row in rows[:3]:
         left = row["seconds_left"]
         text = f"{row['run']}" + (f", {session.duration(left)} left" if left else "")

@@ -10,7 +10,10 @@ from segcore.places import front
 
 FOLDER = front() / "docs"
 FIRST = "guide"
-MEAN_IOU = "IoU of a class is right / (true + predicted - right) pixels; this is its mean over the classes that occur."
+MEAN_IOU = (
+    "IoU of a class is right / (true + predicted - right) pixels; this is its mean over the "
+    "classes that occur."
+)
 PIXEL_ACCURACY = "Right pixels / scored pixels."
 _PICTURE = re.compile(r"<picture>(.*?)</picture>", re.S)
 _LINK = re.compile(r"\[([^\]\n]*)\]\((?!https?:)([A-Za-z0-9_./-]+)\.md(#[A-Za-z0-9_-]+)?\)")
@@ -81,7 +84,11 @@ def _picture(piece: str, folder: Path) -> Picture:
         match = re.search(pattern, piece)
         return match.group(1) if match else ""
 
-    return Picture(folder / found(r'<img[^>]*src="([^"]+)"'), folder / found(r'srcset="([^"]+)"'), found(r'alt="([^"]*)"'))
+    return Picture(
+        folder / found(r'<img[^>]*src="([^"]+)"'),
+        folder / found(r'srcset="([^"]+)"'),
+        found(r'alt="([^"]*)"'),
+    )
 
 
 def _linked(text: str, folder: Path) -> str:
@@ -95,4 +102,7 @@ def _linked(text: str, folder: Path) -> str:
         return f"[{words}](guide?doc={target.relative_to(FOLDER.resolve()).with_suffix('').as_posix()}{section or ''})"
 
     pieces = _CODE.split(text)
-    return "".join(piece if n % 2 else _LINK.sub(link, piece).replace("$", r"\$") for n, piece in enumerate(pieces))
+    return "".join(
+        piece if n % 2 else _LINK.sub(link, piece).replace("$", r"\$")
+        for n, piece in enumerate(pieces)
+    )

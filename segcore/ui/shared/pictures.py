@@ -33,11 +33,16 @@ def shrink(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     scale = min(1.0, side / max(image.shape[:2]))
     if scale == 1.0:
         return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))  # OpenCV says (width, height)
+    size = (
+        max(1, round(image.shape[1] * scale)),
+        max(1, round(image.shape[0] * scale)),
+    )  # OpenCV says (width, height)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def thumbnail(dataset: Dataset, sample_id: str, side: int, *, mask: bool = True) -> npt.NDArray[np.uint8]:
+def thumbnail(
+    dataset: Dataset, sample_id: str, side: int, *, mask: bool = True
+) -> npt.NDArray[np.uint8]:
     """Return a small picture of a sample, with its mask laid half over it.
 
     Args:
@@ -59,7 +64,9 @@ def thumbnail(dataset: Dataset, sample_id: str, side: int, *, mask: bool = True)
 
 def data_url(image: npt.NDArray[np.uint8]) -> str:
     """Return an image (H, W, 3) uint8 RGB as the address of a JPEG, for a picture inside a table."""
-    encoded = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+    encoded = cv2.imencode(
+        ".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80]
+    )[1].tobytes()
     return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
 
 

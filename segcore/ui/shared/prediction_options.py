@@ -21,15 +21,20 @@ def form(key: str) -> PredictOptions:
         key=f"{key}_tile",
         required=True,
         persist_state="session",
-        help="Whole: the image is resized to the training size. Tiles: it is cut at its own resolution into overlapping tiles of the "
-        "training size, blended with Gaussian weights. Take tiles where the network was trained at the images' own scale.",
+        help="Whole: the image is resized to the training size. Tiles: it is cut at its own "
+        "resolution into overlapping tiles of the "
+        "training size, blended with Gaussian weights. Take tiles where the network was "
+        "trained at the images' own scale.",
     )
     tile = seen == "Tiles"
     overlap = plain.overlap
     if tile:
         overlap = st.slider(
             "Overlap of tiles", 0.0, MAX_OVERLAP, plain.overlap, 0.05, key=f"{key}_overlap", persist_state="session",
-            help="Share of a tile that its neighbour repeats. More hides the borders better and takes longer.",
+            help=(
+                "Share of a tile that its neighbour repeats. More hides the borders better and "
+                "takes longer."
+            ),
         )  # fmt: skip
     tta = st.selectbox(
         "Looks at each image",

@@ -4,7 +4,9 @@ import re
 
 from segcore.catalog import ENSEMBLE_RULES
 
-_COMBINED = re.compile(rf"(.+)-({'|'.join(ENSEMBLE_RULES)})(\d+)((?:-crf)?(?:-filter)?)-([0-9a-f]{{6}})")
+_COMBINED = re.compile(
+    rf"(.+)-({'|'.join(ENSEMBLE_RULES)})(\d+)((?:-crf)?(?:-filter)?)-([0-9a-f]{{6}})"
+)
 """The id of a combination without its split, as :func:`segcore.workspace.runs.run_ids.evaluation_id` makes it."""
 
 
@@ -25,7 +27,9 @@ def short_name(run: str) -> str:
     if not found:
         return "-".join(stem.split("-")[-2:])
     combined = _how(found)
-    return f"{'-'.join(found[1].split('-')[-2:])} {combined}" if combined.startswith("+") else combined
+    return (
+        f"{'-'.join(found[1].split('-')[-2:])} {combined}" if combined.startswith("+") else combined
+    )
 
 
 def _how(found: re.Match[str]) -> str:

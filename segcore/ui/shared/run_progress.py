@@ -22,13 +22,17 @@ def follow(runs: Sequence[str], what: str, key: str) -> bool:
     known = [rows[run] for run in runs if run in rows]
     waiting = list(dict.fromkeys(other for r in known for other in r["after"] if other in rows))
     needed = [rows[name] for name in waiting if rows[name]["state"] != "finished"] + known
-    active = [r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")]
+    active = [
+        r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")
+    ]
     if active:
         with st.container(border=True):
             st.fragment(_panel, run_every=1)(active, what, key)
         return False
     ended = [r for r in known if r["state"] != "finished"]
-    if len(ended) > 1 and st.button(f"Resume all {len(ended)}", icon=":material/play_arrow:", key=f"{key}_resume_all"):
+    if len(ended) > 1 and st.button(
+        f"Resume all {len(ended)}", icon=":material/play_arrow:", key=f"{key}_resume_all"
+    ):
         with session.errors_shown():
             for row in ended:
                 workspace.runs.resume(row["run"])
@@ -53,10 +57,22 @@ def _panel(names: Sequence[str], what: str, key: str) -> None:
         st.rerun()
     done = sum(1.0 if s.has_ended else s.progress for s in statuses.values()) / len(statuses)
     left = max((s.seconds_left or 0.0) for s in statuses.values())
-    message = next((s.message for s in statuses.values() if s.is_active and s.message), "waiting for a free device")
+    message = next(
+        (s.message for s in statuses.values() if s.is_active and s.message),
+        "waiting for a free device",
+    )
     bar, action = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(min(done, 1.0), text=f"{what}: {message}" + (f", {session.duration(left)} left" if left else ""))
-    if action.button("Stop", icon=":material/stop:", key=f"{key}_stop", width="stretch", help="What is done so far is kept."):
+    bar.progress(
+        min(done, 1.0),
+        text=f"{what}: {message}" + (f", {session.duration(left)} left" if left else ""),
+    )
+    if action.button(
+        "Stop",
+        icon=":material/stop:",
+        key=f"{key}_stop",
+        width="stretch",
+        help="What is done so far is kept.",
+    ):
         for name, status in statuses.items():
             if not status.has_ended:
                 workspace.runs.stop(name)

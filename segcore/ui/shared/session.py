@@ -31,8 +31,9 @@ def _open_workspace() -> Workspace:
 def _enter_by_the_frame() -> None:
     """Run app.py round this page when the server's very first request was a deep link to it.
 
-    Until ``st.navigation`` has run once in a server, Streamlit takes the folder ``pages/`` for the app's navigation and runs a
-    page of it bare: no groups, no logo, narrow. Telling it otherwise and running again keeps the address.
+    Until ``st.navigation`` has run once in a server, Streamlit takes the folder ``pages/`` for the
+    app's navigation and runs a page of it bare: no groups, no logo, narrow. Telling it otherwise
+    and running again keeps the address.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
@@ -79,15 +80,25 @@ def choose_dataset() -> str:
     """Let the user choose a data set; ends the page with a way on where there is none."""
     names = workspace().datasets.names()
     if not names:
-        empty("There is no data set yet. Import your own images and masks, or open the demo.", "pages/home.py", "Go to the start page")
-    return choose_from("Data set", names, "dataset", help="One of this workspace; the dataset page imports more.")
+        empty(
+            "There is no data set yet. Import your own images and masks, or open the demo.",
+            "pages/home.py",
+            "Go to the start page",
+        )
+    return choose_from(
+        "Data set", names, "dataset", help="One of this workspace; the dataset page imports more."
+    )
 
 
 def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = "run") -> str:
     """Let the user choose a finished run; ends the page with a way on where there is none."""
     names = finished_runs(kinds)
     if not names:
-        empty("There is no finished run yet. Train one, or open the demo, which brings five.", "pages/home.py", "Go to the start page")
+        empty(
+            "There is no finished run yet. Train one, or open the demo, which brings five.",
+            "pages/home.py",
+            "Go to the start page",
+        )
     return choose_model(label, names, key)
 
 
@@ -95,14 +106,26 @@ def choose_model(label: str, names: Sequence[str], key: str, *, help: str | None
     """Let the user choose one of some runs, each by what it is called; an ensemble, which has a run a split, stands once."""
     shown = once_a_question(names)
     asked = st.query_params.get(key)
-    if asked in shown and called(asked) != asked:  # a link names the run; from then on the address holds what it is called
+    if (
+        asked in shown and called(asked) != asked
+    ):  # a link names the run; from then on the address holds what it is called
         st.session_state[key] = shown[asked]
         del st.query_params[key]
     elif st.session_state.get(key) in shown:
         st.session_state[key] = shown[st.session_state[key]]
     options = list(dict.fromkeys(shown.values()))
     _drop_unknown(key, options)
-    return str(st.selectbox(label, options, format_func=called, key=key, bind="query-params", persist_state="session", help=help))
+    return str(
+        st.selectbox(
+            label,
+            options,
+            format_func=called,
+            key=key,
+            bind="query-params",
+            persist_state="session",
+            help=help,
+        )
+    )
 
 
 def once_a_question(names: Sequence[str]) -> dict[str, str]:
@@ -116,7 +139,11 @@ def once_a_question(names: Sequence[str]) -> dict[str, str]:
 def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None) -> list[str]:
     """Return the ids of finished runs of some kinds, newest first."""
     rows = workspace().runs.rows()
-    return [r["run"] for r in rows if r["kind"] in kinds and r["state"] == "finished" and dataset in (None, r["dataset"])]
+    return [
+        r["run"]
+        for r in rows
+        if r["kind"] in kinds and r["state"] == "finished" and dataset in (None, r["dataset"])
+    ]
 
 
 def choose_split(splits: Sequence[str], *, default: str = "test", key: str = "split") -> str:
@@ -124,13 +151,21 @@ def choose_split(splits: Sequence[str], *, default: str = "test", key: str = "sp
     options = list(splits)
     _drop_unknown(key, options)
     start = default if default in options else options[0]
-    return str(st.segmented_control("Split", options, default=start, key=key, bind="query-params", required=True))
+    return str(
+        st.segmented_control(
+            "Split", options, default=start, key=key, bind="query-params", required=True
+        )
+    )
 
 
 def choose_from(label: str, options: Sequence[str], key: str, *, help: str | None = None) -> str:
     """Let the user choose one of some names; the link keeps it, and so does a change of page."""
     _drop_unknown(key, options)
-    return str(st.selectbox(label, list(options), key=key, bind="query-params", persist_state="session", help=help))
+    return str(
+        st.selectbox(
+            label, list(options), key=key, bind="query-params", persist_state="session", help=help
+        )
+    )
 
 
 def _drop_unknown(key: str, options: Sequence[str]) -> None:
@@ -145,7 +180,10 @@ def choose_image(images: Sequence[str], key: str, label: str) -> str:
     if moved in names:
         st.session_state[key] = moved
     _drop_unknown(key, names)
-    help = "Type to search. The arrows above the panels, or the keys n and p, go on to the next or back."
+    help = (
+        "Type to search. The arrows above the panels, or the keys n and p, go on to the next "
+        "or back."
+    )
     return str(st.selectbox(label, names, key=key, bind="query-params", help=help))
 
 

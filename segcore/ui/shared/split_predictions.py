@@ -18,32 +18,47 @@ def offer(runs: Sequence[str], split: str) -> bool:
     imported = [run for run in missing if workspace.runs.open(run).config.kind == "imported"]
     if imported:
         st.info(
-            f"{', '.join(f'`{r}`' for r in imported)} came from another tool, for another split: choose that split, or import its "
+            f"{', '.join(f'`{r}`' for r in imported)} came from another tool, for another "
+            "split: choose that split, or import its "
             f"predictions of **{session.plain(split)}**.",
             icon=":material/info:",
         )
         return False
     rows = {r["run"]: r for r in workspace.runs.rows()}
-    needed = [rows[name] for run in missing for name in workspace.runs.derived(run, split) if name in rows]
-    active = [r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")]
+    needed = [
+        rows[name] for run in missing for name in workspace.runs.derived(run, split) if name in rows
+    ]
+    active = [
+        r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")
+    ]
     with st.container(border=True):
         if active:
             _follow(active)
         else:
             for row in needed:
                 if row["state"] in ("failed", "interrupted"):
-                    st.error(f"{row['run']}: {row['cause'] or row['state']}", icon=":material/error:")
+                    st.error(
+                        f"{row['run']}: {row['cause'] or row['state']}", icon=":material/error:"
+                    )
             st.markdown(
-                f"The split **{split}** has not been predicted yet by {', '.join(f'**{session.plain(called(r))}**' for r in missing)}."
+                f"The split **{split}** has not been predicted yet by "
+                f"{', '.join(f'**{session.plain(called(r))}**' for r in missing)}."
             )
             with st.container(horizontal=True):
-                pressed = st.button(f"Predict {split}", type="primary", icon=":material/play_arrow:", key="predict_split")
+                pressed = st.button(
+                    f"Predict {split}",
+                    type="primary",
+                    icon=":material/play_arrow:",
+                    key="predict_split",
+                )
                 with st.popover("Options", icon=":material/tune:"):
                     options = prediction_options.form("split")
             if pressed:
                 with session.errors_shown():
                     for run in missing:
-                        workspace.runs.predict_any(run, split, None if options == PredictOptions() else options)
+                        workspace.runs.predict_any(
+                            run, split, None if options == PredictOptions() else options
+                        )
                 st.rerun()
     return False
 
@@ -58,8 +73,13 @@ def _follow(names: list[str]) -> None:
             st.rerun()
         done = sum(s.progress for s in statuses) / len(statuses)
         left = max((s.seconds_left or 0.0) for s in statuses)
-        message = next((s.message for s in statuses if s.is_active and s.message), "waiting for a free device")
-        st.progress(min(done, 1.0), text=f"Predicting: {message}" + (f", {session.duration(left)} left" if left else ""))
+        message = next(
+            (s.message for s in statuses if s.is_active and s.message), "waiting for a free device"
+        )
+        st.progress(
+            min(done, 1.0),
+            text=f"Predicting: {message}" + (f", {session.duration(left)} left" if left else ""),
+        )
 
     panel()
 
@@ -72,6 +92,15 @@ def caption(runs: Sequence[str], split: str) -> None:
         low, high = report["interval"]["mean_iou"]
         left = getattr(session.workspace().runs.open(run).config, "left_out", 0)
         short = f", {left} images left out" if left else ""
-        score = f"mean IoU {session.percent(report['mean_iou'])} ({session.percent(low)} to {session.percent(high)}{short})"
+        score = (
+            f"mean IoU {session.percent(report['mean_iou'])} ({session.percent(low)} to "
+            f"{session.percent(high)}{short})"
+        )
         parts.append(f"{session.plain(called(run))}: {score}")
-    st.caption(f"On {split}, {report['num_samples']} images, each at its own size, 95 % interval over images. " + " · ".join(parts))
+    st.caption(
+        (
+            f"On {split}, {report['num_samples']} images, each at its own size, 95 % interval "
+            "over images. "
+        )
+        + " · ".join(parts)
+    )

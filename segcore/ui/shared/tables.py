@@ -12,19 +12,35 @@ WHOLE = 16
 """Up to so many rows a table is as high as they are; longer ones scroll."""
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, column_config: Mapping[str, Any] | None = None, **options: Any) -> Any:
+def draw(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    column_config: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Any:
     """Draw rows as a table and return what is selected in it.
 
     Args:
         rows: One mapping a row; None where a value is not known.
-        column_config: Streamlit column settings by column name. A number column of the format "percent" holds shares 0..1.
+        column_config: Streamlit column settings by column name. A number column of the format
+            "percent" holds shares 0..1.
         options: Further arguments of ``st.dataframe``.
     """
     columns = dict(column_config or {})
     shares = [name for name, column in columns.items() if _is_share(column)]
     for name in shares:
-        columns[name] = {**columns[name], "type_config": {**columns[name]["type_config"], "format": PERCENT}}
-    shown = [{k: 100 * v if k in shares and v is not None else v for k, v in row.items()} for row in rows] if shares else list(rows)
+        columns[name] = {
+            **columns[name],
+            "type_config": {**columns[name]["type_config"], "format": PERCENT},
+        }
+    shown = (
+        [
+            {k: 100 * v if k in shares and v is not None else v for k, v in row.items()}
+            for row in rows
+        ]
+        if shares
+        else list(rows)
+    )
     defaults: dict[str, Any] = {"hide_index": True, "placeholder": "–"}
     if 10 < len(shown) <= WHOLE:
         defaults["height"] = "content"

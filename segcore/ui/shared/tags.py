@@ -26,7 +26,11 @@ def choose(dataset: str, images: Sequence[str], key: str) -> list[str]:
     if not offered:
         return list(images)
     chosen = session.choose_from("Tagged", [ANY, *offered], key)
-    return list(images) if chosen == ANY else [image for image in images if chosen in tags.get(image, ())]
+    return (
+        list(images)
+        if chosen == ANY
+        else [image for image in images if chosen in tags.get(image, ())]
+    )
 
 
 def edit(dataset: str, image: str) -> None:
@@ -49,11 +53,16 @@ def edit(dataset: str, image: str) -> None:
             key=f"tags {dataset} {image} {own}",
             accept_new_options=True,
             placeholder="night, rain, blurred: choose one or type a new one",
-            help="By tags you find images again here and on the compare page, and the evaluate page scores each tag's images apart.",
+            help=(
+                "By tags you find images again here and on the compare page, and the evaluate "
+                "page scores each tag's images apart."
+            ),
         )
     if set(chosen) != set(own):
         with session.errors_shown():
-            shelf.change(dataset, [image], add=set(chosen) - set(own), remove=set(own) - set(chosen))
+            shelf.change(
+                dataset, [image], add=set(chosen) - set(own), remove=set(own) - set(chosen)
+            )
         st.rerun()
     with table, st.popover("Tags of many images", icon=":material/sell:", width="stretch"):
         _table(dataset, format_tags(tags), image)
@@ -62,7 +71,11 @@ def edit(dataset: str, image: str) -> None:
 def _table(dataset: str, text: str, image: str) -> None:
     shelf = session.workspace().tags
     with st.form("tag_many", border=False):
-        pattern = st.text_input("Images", placeholder=f"{image[:4]}*", help="A pattern of names: * stands for anything, ? for one sign.")
+        pattern = st.text_input(
+            "Images",
+            placeholder=f"{image[:4]}*",
+            help="A pattern of names: * stands for anything, ? for one sign.",
+        )
         tag = st.text_input("Tag")
         give, take = st.columns(2)
         given = give.form_submit_button("Add", icon=":material/add:", width="stretch")
@@ -72,8 +85,17 @@ def _table(dataset: str, text: str, image: str) -> None:
             found = shelf.matching(dataset, pattern.strip())
             shelf.change(dataset, found, add=[tag] if given else [], remove=[tag] if taken else [])
         st.rerun()
-    st.download_button("Download CSV", text.encode(), f"{dataset}-tags.csv", "text/csv", icon=":material/download:", on_click="ignore")
-    sent = st.file_uploader("Or bring a CSV with the columns sample and tags", "csv", key="tags_table")
+    st.download_button(
+        "Download CSV",
+        text.encode(),
+        f"{dataset}-tags.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    sent = st.file_uploader(
+        "Or bring a CSV with the columns sample and tags", "csv", key="tags_table"
+    )
     if sent is not None and st.button("Take these tags", icon=":material/upload:"):
         with session.errors_shown():
             shelf.read_table(dataset, sent.getvalue().decode("utf-8-sig", "replace"))

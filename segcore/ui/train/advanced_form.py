@@ -30,7 +30,12 @@ def pick(label: str, table: Mapping[str, Choice], default: str, key: str, help: 
     """Draw a select box over a table of the catalogue, with the chosen entry's one-line explanation below it."""
     names = list(dict.fromkeys([*table, default]))  # a sum of losses stands in no table
     chosen = st.selectbox(
-        label, names, index=names.index(default), format_func=lambda n: table[n].title if n in table else n, key=key, help=help
+        label,
+        names,
+        index=names.index(default),
+        format_func=lambda n: table[n].title if n in table else n,
+        key=key,
+        help=help,
     )
     if chosen not in table:
         return str(chosen)
@@ -56,7 +61,10 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 PREPROCESSING,
                 begun.model.preprocessing,
                 keyed("preprocessing"),
-                "What is done to each image before the network sees it, here and wherever it is used.",
+                (
+                    "What is done to each image before the network sees it, here and wherever "
+                    "it is used."
+                ),
             )
             recipe["freeze_epochs"] = int(
                 st.number_input(
@@ -65,7 +73,10 @@ def details(weights: str, begun: TrainConfig) -> Details:
                     100_000,
                     usual.freeze_epochs,
                     disabled=weights == "none",
-                    help="First epochs that leave a trained encoder as it is: the new decoder cannot spoil it. Then all is tuned.",
+                    help=(
+                        "First epochs that leave a trained encoder as it is: the new decoder "
+                        "cannot spoil it. Then all is tuned."
+                    ),
                     key=keyed("freeze_epochs"),
                 )
             )
@@ -94,7 +105,10 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 index=["mean_iou", "loss"].index(usual.monitor),
                 format_func={"mean_iou": "mean IoU", "loss": "loss"}.__getitem__,
                 key=keyed("monitor"),
-                help="The validation score that chooses the epoch whose weights are kept, and that patience watches.",
+                help=(
+                    "The validation score that chooses the epoch whose weights are kept, and "
+                    "that patience watches."
+                ),
             )
             recipe["average"] = float(
                 st.number_input(
@@ -139,7 +153,10 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 "Repeat bit for bit",
                 begun.deterministic,
                 key=keyed("deterministic"),
-                help="The same seed gives the same weights on the same machine, interrupted or not; slower on a GPU.",
+                help=(
+                    "The same seed gives the same weights on the same machine, interrupted or "
+                    "not; slower on a GPU."
+                ),
             )
         with two:
             hosts = st.text_input(
@@ -147,10 +164,16 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 ", ".join(begun.hosts),
                 key=keyed("hosts"),
                 placeholder="10.0.0.5:2222, 10.0.0.6:2222",
-                help="Addresses with ports, this machine first; all see the workspace under one path. The log says what to start there.",
+                help=(
+                    "Addresses with ports, this machine first; all see the workspace under one "
+                    "path. The log says what to start there."
+                ),
             )
         with one:
-            titles = {"": "One network for all labels", **{name: entry.title for name, entry in SUBMODEL_RULES.items()}}
+            titles = {
+                "": "One network for all labels",
+                **{name: entry.title for name, entry in SUBMODEL_RULES.items()},
+            }
             rules = list(titles)
             submodels = st.selectbox(
                 "Submodels",
@@ -158,10 +181,19 @@ def details(weights: str, begun: TrainConfig) -> Details:
                 rules.index(begun.submodels),
                 titles.__getitem__,
                 key=keyed("submodels"),
-                help="One network for all labels, or one a group of the label map, combined where they are scored.",
+                help=(
+                    "One network for all labels, or one a group of the label map, combined "
+                    "where they are scored."
+                ),
             )
             st.caption(
-                SUBMODEL_RULES[submodels].summary if submodels else "Or one network a group of the label map, one a class without a map."
+                SUBMODEL_RULES[submodels].summary
+                if submodels
+                else "Or one network a group of the label map, one a class without a map."
             )
     listed = tuple(host.strip() for host in hosts.split(",") if host.strip())
-    return Details(preprocessing, recipe, {"deterministic": deterministic, "hosts": listed, "submodels": submodels})
+    return Details(
+        preprocessing,
+        recipe,
+        {"deterministic": deterministic, "hosts": listed, "submodels": submodels},
+    )

@@ -22,23 +22,44 @@ def preview(config: TrainConfig) -> None:
     dataset = session.workspace().datasets.open(config.dataset)
     if config.train_split not in dataset.splits:
         return
-    samples = [sample.id for sample in dataset.select(config.train_split) if sample.mask is not None][:LISTED]
-    told = st.expander("What the augmentation does", icon=":material/auto_awesome_motion:", on_change="rerun", key="augmentation_preview")
+    samples = [
+        sample.id for sample in dataset.select(config.train_split) if sample.mask is not None
+    ][:LISTED]
+    told = st.expander(
+        "What the augmentation does",
+        icon=":material/auto_awesome_motion:",
+        on_change="rerun",
+        key="augmentation_preview",
+    )
     with told:
         if not told.open or not samples:
             return
-        sample = str(st.selectbox("Image", samples, key="augmented_image", help="Of the split that is learned from."))
+        sample = str(
+            st.selectbox(
+                "Image", samples, key="augmented_image", help="Of the split that is learned from."
+            )
+        )
         plan = str(dataset.load_plan(config.balance_plan)) if config.balance_plan else ""
         try:
             made = _made(session.workspace(), config, sample, stamp(dataset) + plan)
         except SegcoreError as error:
             st.warning(str(error), icon=":material/warning:")
             return
-        for number, (column, (image, mask, drawn)) in enumerate(zip(st.columns(EPOCHS, gap="small"), made, strict=True), 1):
+        for number, (column, (image, mask, drawn)) in enumerate(
+            zip(st.columns(EPOCHS, gap="small"), made, strict=True), 1
+        ):
             column.image(image, width="stretch", alt=f"{sample} in epoch {number}")
             words = ", ".join(name.replace("_", " ") for name in drawn) or "as it is"
-            column.image(mask, caption=f"Epoch {number}: {words}", width="stretch", alt=f"Mask of {sample} in epoch {number}")
-        st.caption(f"Image and mask under one draw, as a run with seed {config.seed} learns from them; what is cut out is ignored (dark).")
+            column.image(
+                mask,
+                caption=f"Epoch {number}: {words}",
+                width="stretch",
+                alt=f"Mask of {sample} in epoch {number}",
+            )
+        st.caption(
+            f"Image and mask under one draw, as a run with seed {config.seed} learns from "
+            "them; what is cut out is ignored (dark)."
+        )
 
 
 @st.cache_data(max_entries=40, max_size="60MB", show_spinner="Drawing ...")

@@ -10,8 +10,15 @@ from segcore.ui.train.presets import key
 
 GIB = 1 << 30
 TITLES = {"auto": "By itself", "cpu": "Processor", "gpu": "Chosen GPUs", "cluster": "Cluster"}
-HELP = "By itself: the first free GPU, else the processor. Several GPUs share each batch. A cluster chooses the machine."
-SHARES = {"cluster": "One where there is any", "cluster:cpu": "None", **{f"cluster:{n}": str(n) for n in (1, 2, 4, 8)}}
+HELP = (
+    "By itself: the first free GPU, else the processor. Several GPUs share each batch. A "
+    "cluster chooses the machine."
+)
+SHARES = {
+    "cluster": "One where there is any",
+    "cluster:cpu": "None",
+    **{f"cluster:{n}": str(n) for n in (1, 2, 4, 8)},
+}
 """How many GPUs a run gets of a cluster, by what a config says."""
 
 
@@ -19,7 +26,8 @@ def pick_device(begun: str) -> str:
     """Draw the devices and the choice among them; return it as a config says it.
 
     Args:
-        begun: What the form begins with; a GPU that is not here stays a choice, for the run may have been another machine's.
+        begun: What the form begins with; a GPU that is not here stays a choice, for the run may
+            have been another machine's.
     """
     devices = session.workspace().runs.devices()
     gpus = [device.id for device in devices if device.id != "cpu"]
@@ -28,13 +36,24 @@ def pick_device(begun: str) -> str:
     kinds = [kind for kind in TITLES if kind != "gpu" or gpus]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
-            "Device", kinds, default=start, format_func=TITLES.__getitem__, key=key("device"), help=HELP, required=True
+            "Device",
+            kinds,
+            default=start,
+            format_func=TITLES.__getitem__,
+            key=key("device"),
+            help=HELP,
+            required=True,
         )
         chosen = begun if start == kind and kind in ("gpu", "cluster") else str(kind)
         if kind == "gpu":
             named = [gpu for gpu in _names(begun) if gpu in gpus] or gpus[:1]
             told = "One or more; each batch is divided among them."
-            picked = st.pills("GPUs", gpus, selection_mode="multi", default=named, key=key("gpus"), help=told) or gpus[:1]
+            picked = (
+                st.pills(
+                    "GPUs", gpus, selection_mode="multi", default=named, key=key("gpus"), help=told
+                )
+                or gpus[:1]
+            )
             chosen = ",".join(gpu for gpu in gpus if gpu in picked)
         if kind == "cluster":
             shares = list(dict.fromkeys([*SHARES, chosen]))
@@ -46,7 +65,10 @@ def pick_device(begun: str) -> str:
                     lambda s: SHARES.get(s, s),
                     key=key("cluster_gpus"),
                     width=220,
-                    help="What a run asks of the cluster; it waits until one worker has that much free.",
+                    help=(
+                        "What a run asks of the cluster; it waits until one worker has that "
+                        "much free."
+                    ),
                 )
             )
     if kind == "cluster":
@@ -68,11 +90,18 @@ def _cards(chosen: Sequence[str]) -> None:
     columns = st.columns(max(3, min(4, len(devices))))
     for number, device in enumerate(devices):
         with columns[number % len(columns)].container(border=True, height="stretch"):
-            mark = ":material/check_circle:" if device.id in own else ":material/radio_button_unchecked:"
+            mark = (
+                ":material/check_circle:"
+                if device.id in own
+                else ":material/radio_button_unchecked:"
+            )
             words = f"{device.cores} cores" if device.cores else device.id
             st.markdown(f"{mark} **{words}** :gray[{session.plain(device.name)}]")
             used = device.memory_used / device.memory if device.memory else 0.0
-            st.progress(min(used, 1.0), text=f"{device.memory_used / GIB:.1f} of {device.memory / GIB:.1f} GiB in use")
+            st.progress(
+                min(used, 1.0),
+                text=f"{device.memory_used / GIB:.1f} of {device.memory / GIB:.1f} GiB in use",
+            )
             facts = [f"{100 * device.load:.0f} % busy"] if device.load is not None else []
             facts += [f"{device.temperature:.0f} °C"] if device.temperature is not None else []
             st.caption(" · ".join(facts) or "Load and temperature are not told.")
@@ -95,10 +124,18 @@ def _cluster() -> None:
             width=320,
             help="As dask scheduler prints it when it starts; kept for all runs of this workspace.",
         )
-        asked = st.button("Keep and ask its workers", key="cluster_keep", icon=":material/lan:", disabled=not address.strip())
+        asked = st.button(
+            "Keep and ask its workers",
+            key="cluster_keep",
+            icon=":material/lan:",
+            disabled=not address.strip(),
+        )
     if not asked:
         st.caption(
-            "Dask distributed; all machines see the workspace under one path. The address holds for all runs of this workspace."
+            (
+                "Dask distributed; all machines see the workspace under one path. The address "
+                "holds for all runs of this workspace."
+            )
             if known
             else ":orange[:material/warning:] No cluster is named yet: a run for it would fail."
         )
@@ -112,7 +149,15 @@ def _cluster() -> None:
         return
     if workers:
         tables.draw(
-            [{"worker": w["name"], "machine": w["host"], "GPUs": w["gpus"], "threads": w["threads"]} for w in workers],
+            [
+                {
+                    "worker": w["name"],
+                    "machine": w["host"],
+                    "GPUs": w["gpus"],
+                    "threads": w["threads"],
+                }
+                for w in workers
+            ],
             alt="Workers of the cluster",
         )
     else:

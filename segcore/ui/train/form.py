@@ -1,6 +1,7 @@
 """The form that says what shall learn: made from the tables of the catalogue.
 
-Two choices about the network that depend on its encoder: the weights it begins with, and the size of its input.
+Two choices about the network that depend on its encoder: the weights it begins with, and the size
+of its input.
 """
 
 import dataclasses
@@ -8,7 +9,17 @@ import shlex
 
 import streamlit as st
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, MEMBERS_BY, OPTIMIZERS, PRECISIONS, SCHEDULES
+from segcore.catalog import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    CLASS_WEIGHTS,
+    ENCODERS,
+    LOSSES,
+    MEMBERS_BY,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+)
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
@@ -32,22 +43,43 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             "The whole network: how coarse features become a class for every pixel.",
         )
         encoder = pick(
-            "Encoder", ENCODERS, model.encoder, key("encoder"), "The part that reads the image; it may begin with trained weights."
+            "Encoder",
+            ENCODERS,
+            model.encoder,
+            key("encoder"),
+            "The part that reads the image; it may begin with trained weights.",
         )
     with middle:
         weights = choose_weights(encoder, model)
-        height, width = choose_size(opened.samples[0].height, opened.samples[0].width, architecture, encoder)
+        height, width = choose_size(
+            opened.samples[0].height, opened.samples[0].width, architecture, encoder
+        )
     with right:
         epochs = st.number_input(
-            "Epochs", 1, 100_000, recipe.epochs, help="Passes over the training split; early stopping may end sooner.", key=key("epochs")
+            "Epochs",
+            1,
+            100_000,
+            recipe.epochs,
+            help="Passes over the training split; early stopping may end sooner.",
+            key=key("epochs"),
         )
         members, members_by = _members(begun)
     with st.expander("Recipe, splits and device", icon=":material/tune:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            loss = pick("Loss", LOSSES, recipe.loss, key("loss"), "What training makes small; ignored pixels never count.")
+            loss = pick(
+                "Loss",
+                LOSSES,
+                recipe.loss,
+                key("loss"),
+                "What training makes small; ignored pixels never count.",
+            )
             class_weights = pick(
-                "Class weights", CLASS_WEIGHTS, recipe.class_weights, key("class_weights"), "How much the loss heeds each class."
+                "Class weights",
+                CLASS_WEIGHTS,
+                recipe.class_weights,
+                key("class_weights"),
+                "How much the loss heeds each class.",
             )
             augmentation = pick(
                 "Augmentation",
@@ -56,11 +88,28 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 key("augmentation"),
                 "Random changes to image and mask alike, drawn anew each epoch.",
             )
-            batch_size = st.number_input("Batch size", 1, 4096, recipe.batch_size, help="Images a step.", key=key("batch_size"))
+            batch_size = st.number_input(
+                "Batch size",
+                1,
+                4096,
+                recipe.batch_size,
+                help="Images a step.",
+                key=key("batch_size"),
+            )
         with two:
-            optimizer = pick("Optimizer", OPTIMIZERS, recipe.optimizer, key("optimizer"), "How a gradient becomes a step.")
+            optimizer = pick(
+                "Optimizer",
+                OPTIMIZERS,
+                recipe.optimizer,
+                key("optimizer"),
+                "How a gradient becomes a step.",
+            )
             schedule = pick(
-                "Learning-rate schedule", SCHEDULES, recipe.schedule, key("schedule"), "How the learning rate changes over the epochs."
+                "Learning-rate schedule",
+                SCHEDULES,
+                recipe.schedule,
+                key("schedule"),
+                "How the learning rate changes over the epochs.",
             )
             rate = st.number_input(
                 "Learning rate",
@@ -73,7 +122,12 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
             )
         with three:
             warmup = st.number_input(
-                "Warm-up epochs", 0.0, 1000.0, recipe.warmup_epochs, help="The learning rate first climbs from 0.", key=key("warmup")
+                "Warm-up epochs",
+                0.0,
+                1000.0,
+                recipe.warmup_epochs,
+                help="The learning rate first climbs from 0.",
+                key=key("warmup"),
             )
             precision = pick(
                 "Precision",
@@ -115,7 +169,10 @@ def form(dataset: str) -> tuple[TrainConfig | None, int]:
                 index=_index(choices, begun.validation_split),
                 format_func=lambda s: s or "none",
                 key=key("validation_split"),
-                help="The split that is scored after each epoch; the weights of the best one are kept. None: the training images choose.",
+                help=(
+                    "The split that is scored after each epoch; the weights of the best one "
+                    "are kept. None: the training images choose."
+                ),
             )
         with three:
             maps = ["", *opened.label_maps()]
@@ -180,7 +237,12 @@ def _members(begun: TrainConfig) -> tuple[int, str]:
     one, two = st.columns(2)
     with one:
         members = st.number_input(
-            "Members", 1, 100, 1, help="Runs started together; their mean probability is an ensemble.", key=presets.key("members")
+            "Members",
+            1,
+            100,
+            1,
+            help="Runs started together; their mean probability is an ensemble.",
+            key=presets.key("members"),
         )
     with two:
         told = " ".join(f"{entry.title}: {entry.summary}" for entry in MEMBERS_BY.values())
@@ -206,13 +268,28 @@ def _index(options: list[str], wanted: str) -> int:
 def offer_splits(dataset: str) -> None:
     """Say that splits are missing and make them on request."""
     with st.container(border=True):
-        st.markdown("This data set came without splits. Training needs at least **train**, and **validation** to choose the best epoch.")
+        st.markdown(
+            "This data set came without splits. Training needs at least **train**, and "
+            "**validation** to choose the best epoch."
+        )
         one, two, three = st.columns(3)
-        method = one.selectbox("Method", ["stratified", "random", "grouped"], help="Grouped keeps the samples of one folder together.")
-        validation = two.number_input("Validation, %", 0, 45, 15, help="Share of the samples that chooses the best epoch.")
-        test = three.number_input("Test, %", 0, 45, 15, help="Share of the samples that is kept for the final scores.")
+        method = one.selectbox(
+            "Method",
+            ["stratified", "random", "grouped"],
+            help="Grouped keeps the samples of one folder together.",
+        )
+        validation = two.number_input(
+            "Validation, %", 0, 45, 15, help="Share of the samples that chooses the best epoch."
+        )
+        test = three.number_input(
+            "Test, %", 0, 45, 15, help="Share of the samples that is kept for the final scores."
+        )
         if st.button("Make splits", type="primary"):
-            fractions = {"train": 1 - (validation + test) / 100, "validation": validation / 100, "test": test / 100}
+            fractions = {
+                "train": 1 - (validation + test) / 100,
+                "validation": validation / 100,
+                "test": test / 100,
+            }
             with session.errors_shown():
                 session.workspace().datasets.make_splits(dataset, method, fractions, 0)
             st.rerun()
@@ -230,7 +307,9 @@ def command_line(config: TrainConfig, members: int) -> str:
         "balance_plan": config.balance_plan,
         "device": config.device,
         "hosts": ",".join(config.hosts),
-        "submodels": "" if config.group else config.submodels,  # of a launched part it would ask for parts of a part
+        "submodels": ""
+        if config.group
+        else config.submodels,  # of a launched part it would ask for parts of a part
         "seed": config.seed,
         "members": members,
         "members_by": config.members_by,
@@ -262,19 +341,25 @@ def choose_weights(encoder: str, begun: ModelConfig) -> str:
         help="What the encoder begins with; trained weights need fewer images and epochs.",
     )
     if chosen == "imagenet":
-        st.caption("Keras downloads them on first use. Without internet choose random weights, or a file.")
+        st.caption(
+            "Keras downloads them on first use. Without internet choose random weights, or a file."
+        )
     if chosen != "file":
         return str(chosen)
     path = st.text_input(
         "Weights file",
         file,
         placeholder="/weights/encoder.npz",
-        help="A path on this machine: .npz (layer/variable arrays), .keras, .weights.h5, Keras' older .h5, .safetensors, or PyTorch's "
+        help="A path on this machine: .npz (layer/variable arrays), .keras, .weights.h5, Keras' "
+        "older .h5, .safetensors, or PyTorch's "
         ".pth or .pt.",
         key=presets.key(f"weights_file_{encoder}"),
     )
     if not path:
-        st.caption(":orange[:material/warning:] No file is named yet: until then the encoder begins with random weights.")
+        st.caption(
+            ":orange[:material/warning:] No file is named yet: until then the encoder "
+            "begins with random weights."
+        )
     return path or "none"
 
 
@@ -287,9 +372,19 @@ def choose_size(rows: int, columns: int, architecture: str, encoder: str) -> tup
     if begun is not None and all(side % stride == 0 for side in begun.size):
         start = list(begun.size)
     sides = []
-    for column, title, lines, side in zip(st.columns(2), ("Height", "Width"), ("rows", "columns"), start, strict=True):
-        told, key = f"Images are resized to this many {lines}.", presets.key(f"{title.lower()}_{stride}")
+    for column, title, lines, side in zip(
+        st.columns(2), ("Height", "Width"), ("rows", "columns"), start, strict=True
+    ):
+        told, key = (
+            f"Images are resized to this many {lines}.",
+            presets.key(f"{title.lower()}_{stride}"),
+        )
         with column:
-            sides.append(int(st.number_input(title, stride, 8192, side, step=stride, help=told, key=key)))
-    st.caption(f"Multiples of {stride}. The images have {rows} x {columns} pixels; scores are taken at that size.")
+            sides.append(
+                int(st.number_input(title, stride, 8192, side, step=stride, help=told, key=key))
+            )
+    st.caption(
+        f"Multiples of {stride}. The images have {rows} x {columns} pixels; scores are "
+        "taken at that size."
+    )
     return sides[0], sides[1]

@@ -1,6 +1,7 @@
 """What the train page says before a start: a suggested plan, what a run will take, what may go wrong, and many runs at once.
 
-The train page's measure: a few real steps of these choices in the background, to know time and memory before a start.
+The train page's measure: a few real steps of these choices in the background, to know time and
+memory before a start.
 """
 
 import time
@@ -24,13 +25,28 @@ GIB = 1 << 30
 DOCS = "data-measures#what-a-run-will-take"
 MEMBERS = 5
 """How many members one click starts."""
-COMMON = ("learning_rate", "loss", "architecture", "encoder", "augmentation", "batch_size", "size", "optimizer", "schedule", "seed")
+COMMON = (
+    "learning_rate",
+    "loss",
+    "architecture",
+    "encoder",
+    "augmentation",
+    "batch_size",
+    "size",
+    "optimizer",
+    "schedule",
+    "seed",
+)
 
 
 def suggestion(dataset: str) -> None:
     """Draw the suggested plan with its reasons, and offer to take it."""
     opened = session.workspace().datasets.open(dataset)
-    with st.expander("A suggested plan, with its reasons", icon=":material/lightbulb:", expanded=presets.is_default()):
+    with st.expander(
+        "A suggested plan, with its reasons",
+        icon=":material/lightbulb:",
+        expanded=presets.is_default(),
+    ):
         try:
             plan = _suggest(session.workspace(), dataset, stamp(opened), tuple(opened.plans()))
         except SegcoreError as error:
@@ -45,8 +61,16 @@ def suggestion(dataset: str) -> None:
             if st.button("Take this plan", icon=":material/check:", key="take_plan", type=kind):
                 presets.begin(plan.config)
                 st.rerun()
-            told = "Starts now: runs that differ in their seed only. Their mean probability is an ensemble."
-            if st.button(f"Start {MEMBERS} members of it", icon=":material/groups:", key="start_members", help=told):
+            help_text = (
+                "Starts now: runs that differ in their seed only. Their mean probability is an "
+                "ensemble."
+            )
+            if st.button(
+                f"Start {MEMBERS} members of it",
+                icon=":material/groups:",
+                key="start_members",
+                help=help_text,
+            ):
                 with session.errors_shown():
                     runs = session.workspace().runs.train(plan.config, members=MEMBERS)
                 st.switch_page("pages/runs.py", query_params={"run": runs[0]})
@@ -70,12 +94,14 @@ def before(config: TrainConfig, runs: int) -> None:
         return
     with st.container(border=True, key="before"):
         cards = st.columns(4)
-        told = "Weights of encoder and decoder together, from a table; estimated."
-        cards[0].metric("Parameters", f"{estimate.parameters / 1e6:.1f} M", help=manual.see(told, DOCS))
+        help_text = "Weights of encoder and decoder together, from a table; estimated."
+        cards[0].metric(
+            "Parameters", f"{estimate.parameters / 1e6:.1f} M", help=manual.see(help_text, DOCS)
+        )
         title = "Memory, at most" if _is_measured(pace) else "Memory, about"
         cards[1].metric(title, _memory(estimate, pace), help=manual.see(_memory_help(pace), DOCS))
-        told = f"For {runs} run(s): best weights, checkpoint, masks by epoch."
-        cards[2].metric("Disk, about", size(estimate.disk * runs), help=manual.see(told, DOCS))
+        help_text = f"For {runs} run(s): best weights, checkpoint, masks by epoch."
+        cards[2].metric("Disk, about", size(estimate.disk * runs), help=manual.see(help_text, DOCS))
         seconds = _epoch_seconds(config, pace)
         rough = "~ " if pace is not None and not pace.is_measured else ""
         title = "An epoch" if _is_measured(pace) else "An epoch, about"
@@ -84,7 +110,7 @@ def before(config: TrainConfig, runs: int) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="pace_row"):
             offer(config, pace)
             if seconds is not None:
-                st.caption(f"{_whole(config, runs, seconds, rough)} {told(pace)}")
+                st.caption(f"{_whole(config, runs, seconds, rough)} {measured_when(pace)}")
         if lineup:
             st.caption(f":material/groups: {runs} members. {session.plain(lineup)}")
         for sentence in conflicts:
@@ -98,19 +124,29 @@ def _is_measured(pace: Pace | None) -> bool:
 
 
 def _memory(estimate: Estimate, pace: Pace | None) -> str:
-    return f"{(pace.memory if pace is not None and pace.memory is not None else estimate.memory) / GIB:.1f} GiB"
+    return (
+        f"{(pace.memory if pace is not None and pace.memory is not None else estimate.memory) / GIB:.1f} "
+        ""
+        "GiB"
+    )
 
 
 def _memory_help(pace: Pace | None) -> str:
     if _is_measured(pace):
         return "Measured over a few steps: of the whole process, or of the GPU that used most."
-    return "Parameters, gradients, optimizer, and what the backward pass keeps of each image. Estimated, not measured."
+    return (
+        "Parameters, gradients, optimizer, and what the backward pass keeps of each image. "
+        "Estimated, not measured."
+    )
 
 
 def _epoch_seconds(config: TrainConfig, pace: Pace | None) -> float | None:
     if pace is None or pace.epoch_seconds is not None:
         return None if pace is None else pace.epoch_seconds
-    return len(session.workspace().datasets.open(config.dataset).select(config.train_split)) / pace.images_per_second
+    return (
+        len(session.workspace().datasets.open(config.dataset).select(config.train_split))
+        / pace.images_per_second
+    )
 
 
 def _short(seconds: float) -> str:
@@ -129,23 +165,47 @@ def _pace_help(pace: Pace | None) -> str:
     if pace is None:
         return "No run has ended here yet. Measure a few steps, or let the first run tell."
     if pace.epoch_seconds is not None:
-        return f"Measured: {pace.images_per_second:.1f} images a second, with the balance plan's repeats and validation."
+        return (
+            f"Measured: {pace.images_per_second:.1f} images a second, with the balance plan's "
+            "repeats and validation."
+        )
     if not pace.is_measured:
-        return f"A rough guess from {pace.run}, another network, by the operations of the two; it may be off by a factor of three."
-    return f"At {pace.images_per_second:.1f} images a second, as {pace.run} had; repeats of a balance plan and validation come on top."
+        return (
+            f"A rough guess from {pace.run}, another network, by the operations of the two; it "
+            "may be off by a factor of three."
+        )
+    return (
+        f"At {pace.images_per_second:.1f} images a second, as {pace.run} had; repeats of a "
+        "balance plan and validation come on top."
+    )
 
 
 def vary(config: TrainConfig, members: int) -> None:
     """Offer to start every combination of some values, and say how many runs that makes before it does."""
     with st.expander("Launch a study: many runs at once", icon=":material/grid_view:"):
-        st.caption("Choose fields and list their values; every combination becomes a run like the one above, tagged and queued.")
+        st.caption(
+            "Choose fields and list their values; every combination becomes a run like the "
+            "one above, tagged and queued."
+        )
         names = [*COMMON, *(name for name in FIELDS if name not in COMMON)]
-        told = "What shall differ between the runs; up to four."
-        chosen = st.multiselect("Fields", names, key="vary_fields", max_selections=4, format_func=lambda n: n.replace("_", " "), help=told)
+        help_text = "What shall differ between the runs; up to four."
+        chosen = st.multiselect(
+            "Fields",
+            names,
+            key="vary_fields",
+            max_selections=4,
+            format_func=lambda n: n.replace("_", " "),
+            help=help_text,
+        )
         choices: dict[str, list[Any]] = {}
         for name in chosen:
             current = _current(config, name)
-            text = st.text_input(name.replace("_", " ").capitalize(), current, key=f"vary_{name}", help="Values, separated by commas.")
+            text = st.text_input(
+                name.replace("_", " ").capitalize(),
+                current,
+                key=f"vary_{name}",
+                help="Values, separated by commas.",
+            )
             try:
                 choices[name] = read_values(name, text)
             except SegcoreError as error:
@@ -153,16 +213,25 @@ def vary(config: TrainConfig, members: int) -> None:
                 return
         if not chosen:
             return
-        tag = st.text_input("Tag", "study", key="vary_tag", help="By it the runs are found again on the runs page.")
+        tag = st.text_input(
+            "Tag", "study", key="vary_tag", help="By it the runs are found again on the runs page."
+        )
         try:
             configs = combine(config, choices)
         except SegcoreError as error:
             st.error(str(error), icon=":material/error:")
             return
         total = len(configs) * members
-        words = " x ".join(str(len(values)) for values in choices.values()) + (f" x {members} members" if members > 1 else "")
+        words = " x ".join(str(len(values)) for values in choices.values()) + (
+            f" x {members} members" if members > 1 else ""
+        )
         st.markdown(f"{words} = **{total} runs**")
-        if st.button(f"Queue {total} runs", icon=":material/playlist_play:", key="launch_study", type="primary"):
+        if st.button(
+            f"Queue {total} runs",
+            icon=":material/playlist_play:",
+            key="launch_study",
+            type="primary",
+        ):
             with session.errors_shown():
                 runs = session.workspace().launch.launch(config, choices, members, tag.strip())
             st.toast(f"Queued {len(runs)} runs")
@@ -173,10 +242,19 @@ def _current(config: TrainConfig, name: str) -> str:
     value: Any = config
     for part in FIELDS[name]:
         value = getattr(value, part)
-    return f"{value[0]}x{value[1]}" if name == "size" else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        f"{value[0]}x{value[1]}"
+        if name == "size"
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
-HELP = "Makes a few real steps of these choices in the background, in about half a minute; what they learn is thrown away."
+HELP = (
+    "Makes a few real steps of these choices in the background, in about half a minute; what "
+    "they learn is thrown away."
+)
 
 
 def offer(config: TrainConfig, pace: Pace | None) -> None:
@@ -191,7 +269,12 @@ def offer(config: TrainConfig, pace: Pace | None) -> None:
         st.fragment(_panel, run_every=1)(config)
         return
     known = pace is not None and pace.epoch_seconds is not None
-    if st.button("Measure again" if known else "Measure a few steps", key="measure", icon=":material/timer:", help=HELP):
+    if st.button(
+        "Measure again" if known else "Measure a few steps",
+        key="measure",
+        icon=":material/timer:",
+        help=HELP,
+    ):
         try:
             session.workspace().launch.measure(config)
         except SegcoreError as error:
@@ -207,7 +290,9 @@ def _panel(config: TrainConfig) -> None:
     if status is None or status.has_ended:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = {"starting": "Starting TensorFlow", "running": status.message or "Preparing"}.get(status.state, status.state)
+        words = {"starting": "Starting TensorFlow", "running": status.message or "Preparing"}.get(
+            status.state, status.state
+        )
         st.progress(min(max(status.progress, 0.0), 1.0), text=f"Measuring: {words}")
         if st.button("Stop", key="stop_measure", icon=":material/stop:", type="tertiary"):
             with session.errors_shown():
@@ -215,11 +300,19 @@ def _panel(config: TrainConfig) -> None:
             st.rerun()
 
 
-def told(pace: Pace | None) -> str:
+def measured_when(pace: Pace | None) -> str:
     """Say when and on what a pace was measured; "" where it was not."""
     if pace is None or pace.measured is None:
         return ""
     ago = max(0.0, time.time() - pace.measured)
-    when = "just now" if ago < 60 else f"{session.duration(ago)} ago" if ago < 86_400 else f"{ago / 86_400:.0f} days ago"
-    beside = f" while {len(pace.beside)} of your runs worked: alone it is faster" if pace.beside else ""
+    when = (
+        "just now"
+        if ago < 60
+        else f"{session.duration(ago)} ago"
+        if ago < 86_400
+        else f"{ago / 86_400:.0f} days ago"
+    )
+    beside = (
+        f" while {len(pace.beside)} of your runs worked: alone it is faster" if pace.beside else ""
+    )
     return f"Measured {when} over {pace.steps} steps on {session.plain(pace.device)}{beside}."

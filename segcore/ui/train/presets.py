@@ -59,7 +59,12 @@ def choices(config: TrainConfig | None) -> None:
             _clone()
         with st.popover("As JSON", icon=":material/data_object:"):
             _as_json(config)
-        if not is_default() and st.button("Back to the defaults", icon=":material/restart_alt:", key="train_defaults", type="tertiary"):
+        if not is_default() and st.button(
+            "Back to the defaults",
+            icon=":material/restart_alt:",
+            key="train_defaults",
+            type="tertiary",
+        ):
             begin(None)
             st.rerun()
 
@@ -68,7 +73,12 @@ def _saved(config: TrainConfig | None) -> None:
     shelf = session.workspace().configs
     names = shelf.names()
     if names:
-        chosen = st.selectbox("Saved config", names, key="saved_config", help="Kept with the workspace under the name that it was given.")
+        chosen = st.selectbox(
+            "Saved config",
+            names,
+            key="saved_config",
+            help="Kept with the workspace under the name that it was given.",
+        )
         with st.container(horizontal=True):
             if st.button("Load", type="primary", key="load_config"):
                 with session.errors_shown():
@@ -82,7 +92,9 @@ def _saved(config: TrainConfig | None) -> None:
         st.caption("Nothing was saved yet.")
     if config is not None:
         told = "A name of letters, digits, dots and dashes; a config of that name is replaced."
-        name = st.text_input("Save these choices as", key="save_as", placeholder="unet-for-roads", help=told)
+        name = st.text_input(
+            "Save these choices as", key="save_as", placeholder="unet-for-roads", help=told
+        )
         if st.button("Save", key="save_these", disabled=not name):
             try:
                 shelf.save(name, config)
@@ -98,7 +110,12 @@ def _clone() -> None:
     if not runs:
         st.caption("No run was trained yet.")
         return
-    chosen = st.selectbox("Run", runs, key="clone_run", help="Everything but its data set and its place among members is taken over.")
+    chosen = st.selectbox(
+        "Run",
+        runs,
+        key="clone_run",
+        help="Everything but its data set and its place among members is taken over.",
+    )
     if st.button("Take its config", type="primary", key="clone"):
         with session.errors_shown():
             begin(session.workspace().configs.clone(chosen))
@@ -107,8 +124,18 @@ def _clone() -> None:
 
 def _as_json(config: TrainConfig | None) -> None:
     generation = key("json")
-    text = json.dumps(_told(config), indent=2) if config is not None else st.session_state.get(generation, "{}")
-    edited = st.text_area("Config", text, height=420, key=f"{generation}_{hash(text)}", help="Keys that are left out keep their defaults.")
+    text = (
+        json.dumps(_told(config), indent=2)
+        if config is not None
+        else st.session_state.get(generation, "{}")
+    )
+    edited = st.text_area(
+        "Config",
+        text,
+        height=420,
+        key=f"{generation}_{hash(text)}",
+        help="Keys that are left out keep their defaults.",
+    )
     if st.button("Use it", type="primary", key="use_json"):
         try:
             begin(session.workspace().configs.parse(json.loads(edited)))
@@ -119,4 +146,8 @@ def _as_json(config: TrainConfig | None) -> None:
 
 
 def _told(config: TrainConfig) -> dict[str, Any]:
-    return {name: value for name, value in to_json(config).items() if name not in ("member", "group", "kind")}
+    return {
+        name: value
+        for name, value in to_json(config).items()
+        if name not in ("member", "group", "kind")
+    }

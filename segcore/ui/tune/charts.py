@@ -20,7 +20,8 @@ def history(trials: Trials, planned: int) -> go.Figure:
     """Draw the score of each trial in the order in which they were tried, and the best of the finished ones so far.
 
     Args:
-        trials: Rows of a study (see :class:`segcore.workspace.searches.Study`); those without a score are left out.
+        trials: Rows of a study (see :class:`segcore.workspace.searches.Study`); those without a
+            score are left out.
         planned: How many there will be.
     """
     figure = go.Figure()
@@ -51,14 +52,25 @@ def history(trials: Trials, planned: int) -> go.Figure:
                 customdata=[settings(row["values"]) for row in rows],
                 mode="markers",
                 name=TRIAL_STATES[state].lower(),
-                marker={"color": color, "size": 9, "symbol": SYMBOLS[state], "line": {"color": color, "width": 2}},
-                hovertemplate="trial %{x}: %{y:.2f} %<br>%{customdata}<extra>" + TRIAL_STATES[state].lower() + "</extra>",
+                marker={
+                    "color": color,
+                    "size": 9,
+                    "symbol": SYMBOLS[state],
+                    "line": {"color": color, "width": 2},
+                },
+                hovertemplate="trial %{x}: %{y:.2f} %<br>%{customdata}<extra>"
+                + TRIAL_STATES[state].lower()
+                + "</extra>",
             )
         )
     lay_out(
         figure,
         300,
-        xaxis={"title": {"text": "trial"}, "dtick": 1 if planned <= 20 else None, "range": [0.5, planned + 0.5]},
+        xaxis={
+            "title": {"text": "trial"},
+            "dtick": 1 if planned <= 20 else None,
+            "range": [0.5, planned + 0.5],
+        },
         yaxis={"title": {"text": "validation mean IoU, %"}},
         showlegend=True,
     )
@@ -75,13 +87,25 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
     figure = go.Figure()
     parts: dict[str, list[Mapping[str, Any]]] = {"ended early": [], "others": [], "best": []}
     for row in trials:
-        parts["best" if row["trial"] == best else "ended early" if row["state"] == "pruned" else "others"].append(row)
+        parts[
+            "best"
+            if row["trial"] == best
+            else "ended early"
+            if row["state"] == "pruned"
+            else "others"
+        ].append(row)
     for name, rows in parts.items():
         x: list[int | None] = []
         y: list[float | None] = []
         told: list[str] = []
-        for row in rows:  # one trace for all lines of a kind, parted by gaps: hundreds of traces would be slow
-            points = sorted((int(epoch), 100 * score) for epoch, score in row["scores"].items() if math.isfinite(score))
+        for row in (
+            rows
+        ):  # one trace for all lines of a kind, parted by gaps: hundreds of traces would be slow
+            points = sorted(
+                (int(epoch), 100 * score)
+                for epoch, score in row["scores"].items()
+                if math.isfinite(score)
+            )
             x += [*(epoch for epoch, _ in points), None]
             y += [*(score for _, score in points), None]
             told += [f"trial {row['trial']}<br>{settings(row['values'])}"] * (len(points) + 1)
@@ -101,7 +125,13 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
             )
         )
     y_axis = {"title": {"text": "validation mean IoU, %"}}
-    return lay_out(figure, 300, xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"}, yaxis=y_axis, showlegend=False)
+    return lay_out(
+        figure,
+        300,
+        xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
+        yaxis=y_axis,
+        showlegend=False,
+    )
 
 
 def importances(shares: Mapping[str, float]) -> go.Figure:
@@ -124,19 +154,29 @@ def importances(shares: Mapping[str, float]) -> go.Figure:
         )
     )
     top = 100 * max(shares.values(), default=1.0)
-    return lay_out(figure, 90 + 30 * len(names), xaxis={"title": {"text": "share, %"}, "range": [0, 1.2 * top]}, yaxis={"automargin": True})
+    return lay_out(
+        figure,
+        90 + 30 * len(names),
+        xaxis={"title": {"text": "share, %"}, "range": [0, 1.2 * top]},
+        yaxis={"automargin": True},
+    )
 
 
 def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
     """Draw each finished trial as a line through its settings to its score; better lines are darker, wider and on top.
 
-    Lines that share a choice are spread around it in the order of their scores, so that each can be followed.
+    Lines that share a choice are spread around it in the order of their scores, so that each can be
+    followed.
 
     Args:
         trials: Rows of a study; the best sixty are drawn.
         names: What was varied, in order.
     """
-    rows = [row for row in trials if row["state"] == "complete" and all(name in row["values"] for name in names)]
+    rows = [
+        row
+        for row in trials
+        if row["state"] == "complete" and all(name in row["values"] for name in names)
+    ]
     if not rows:
         return lay_out(go.Figure(), 320)
     rows = sorted(rows, key=lambda row: row["score"])[-MAX_LINES:]
@@ -144,11 +184,25 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
     axes.append(_score_axis([100 * row["score"] for row in rows]))
     figure = go.Figure()
     for place, axis in enumerate(axes):
-        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}, layer="below")
+        figure.add_shape(
+            type="line",
+            x0=place,
+            x1=place,
+            y0=0,
+            y1=1,
+            line={"color": GREY, "width": 1},
+            layer="below",
+        )
         figure.add_annotation(x=place, y=1.13, text=f"<b>{axis.title}</b>", showarrow=False)
         for height, text in axis.ticks:
-            side = {"xanchor": "left", "xshift": 8} if axis is axes[-1] else {"xanchor": "right", "xshift": -8, "yshift": 9 if place else 0}
-            figure.add_annotation(x=place, y=height, text=text, showarrow=False, font={"size": 11}, **side)
+            side = (
+                {"xanchor": "left", "xshift": 8}
+                if axis is axes[-1]
+                else {"xanchor": "right", "xshift": -8, "yshift": 9 if place else 0}
+            )
+            figure.add_annotation(
+                x=place, y=height, text=text, showarrow=False, font={"size": 11}, **side
+            )
     for rank, row in enumerate(rows):
         share = (rank + 1) / len(rows)
         figure.add_trace(
@@ -156,11 +210,17 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
                 x=list(range(len(axes))),
                 y=[axis.heights[rank] for axis in axes],
                 mode="lines+markers",
-                line={"color": WARM if rank == len(rows) - 1 else QUIET, "width": 1 + 2.5 * share**2},
+                line={
+                    "color": WARM if rank == len(rows) - 1 else QUIET,
+                    "width": 1 + 2.5 * share**2,
+                },
                 marker={"size": 4},
                 opacity=0.35 + 0.65 * share,
                 name=f"trial {row['trial']}",
-                hovertemplate=f"trial {row['trial']}: {100 * row['score']:.2f} %<br>{settings(row['values'], names)}<extra></extra>",
+                hovertemplate=(
+                    f"trial {row['trial']}: {100 * row['score']:.2f} "
+                    f"%<br>{settings(row['values'], names)}<extra></extra>"
+                ),
             )
         )
     hidden = {"visible": False, "fixedrange": True}
@@ -190,7 +250,9 @@ def _axis(name: str, values: Sequence[Any]) -> _Axis:
         powers = [math.log10(value) for value in values]
         low = math.floor(min(powers))
         high = max(math.ceil(max(powers)), low + 1)
-        ticks = [((power - low) / (high - low), f"{10.0**power:g}") for power in range(low, high + 1)]
+        ticks = [
+            ((power - low) / (high - low), f"{10.0**power:g}") for power in range(low, high + 1)
+        ]
         return _Axis(setting(name), ticks, [(power - low) / (high - low) for power in powers])
     known = sorted(set(values), key=lambda value: (isinstance(value, str), value))
     step = 1 / max(len(known) - 1, 1)
@@ -200,7 +262,9 @@ def _axis(name: str, values: Sequence[Any]) -> _Axis:
     for value in values:
         count = values.count(value)
         spread = min(0.3 * step, 0.03 * count)
-        heights.append(places[value] + spread * (seen[value] / (count - 1) - 0.5 if count > 1 else 0.0))
+        heights.append(
+            places[value] + spread * (seen[value] / (count - 1) - 0.5 if count > 1 else 0.0)
+        )
         seen[value] += 1
     return _Axis(setting(name), [(places[value], choice(name, value)) for value in known], heights)
 
@@ -209,5 +273,11 @@ def _score_axis(scores: Sequence[float]) -> _Axis:
     """An axis from the lowest score to the highest, in %."""
     low, high = min(scores), max(scores)
     width = high - low or 1.0
-    ticks = [(share, f"{low + share * (high - low):.1f}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)] if high > low else [(0.5, f"{low:.1f}")]
-    return _Axis("Mean IoU, %", ticks, [(score - low) / width if high > low else 0.5 for score in scores])
+    ticks = (
+        [(share, f"{low + share * (high - low):.1f}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        if high > low
+        else [(0.5, f"{low:.1f}")]
+    )
+    return _Axis(
+        "Mean IoU, %", ticks, [(score - low) / width if high > low else 0.5 for score in scores]
+    )

@@ -8,7 +8,15 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, PRUNERS, SAMPLERS, TUNE_PRESETS
-from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig, to_json
+from segcore.config import (
+    ModelConfig,
+    Range,
+    RecipeConfig,
+    SearchSpace,
+    TrainConfig,
+    TuneConfig,
+    to_json,
+)
 from segcore.config.tuning import PRESETS
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
@@ -30,10 +38,17 @@ def form(dataset: Dataset, name: str) -> TuneConfig | None:
     left, middle, right = st.columns([5, 2, 2], gap="large")
     with left:
         preset = st.segmented_control(
-            "What is varied", list(PRESETS), default="quick", key="tune_preset", required=True, format_func=lambda p: TUNE_PRESETS[p].title
+            "What is varied",
+            list(PRESETS),
+            default="quick",
+            key="tune_preset",
+            required=True,
+            format_func=lambda p: TUNE_PRESETS[p].title,
         )
         st.caption(TUNE_PRESETS[preset].summary)
-    trials = middle.number_input("Trials", 1, 10_000, 20, help="Settings that are tried, each by a training run of its own.")
+    trials = middle.number_input(
+        "Trials", 1, 10_000, 20, help="Settings that are tried, each by a training run of its own."
+    )
     epochs = right.number_input("Epochs a trial", 1, 100_000, 10, help="Poor trials end earlier.")
     try:
         base = _base(dataset, name, int(epochs))
@@ -48,19 +63,33 @@ def form(dataset: Dataset, name: str) -> TuneConfig | None:
 
 def _base(dataset: Dataset, name: str, epochs: int) -> TrainConfig:
     """Draw what every trial has in common."""
-    runs = [r["run"] for r in session.workspace().runs.rows() if r["kind"] == "train" and r["dataset"] == name]
+    runs = [
+        r["run"]
+        for r in session.workspace().runs.rows()
+        if r["kind"] == "train" and r["dataset"] == name
+    ]
     with st.expander("What stays the same", icon=":material/lock:"):
         start = st.selectbox(
-            "Take from", [USUAL, *runs], key="tune_base", help="Everything that is not varied is as in that run; of a study's trials too."
+            "Take from",
+            [USUAL, *runs],
+            key="tune_base",
+            help="Everything that is not varied is as in that run; of a study's trials too.",
         )
         if start != USUAL:
             found = session.workspace().runs.open(start).config
             if isinstance(found, TrainConfig):
-                recipe = dataclasses.replace(found.recipe, epochs=epochs, warmup_epochs=min(found.recipe.warmup_epochs, float(epochs)))
+                recipe = dataclasses.replace(
+                    found.recipe,
+                    epochs=epochs,
+                    warmup_epochs=min(found.recipe.warmup_epochs, float(epochs)),
+                )
                 return dataclasses.replace(found, recipe=recipe, group="", member=0)
         one, two, three, four = st.columns(4)
         architecture = one.selectbox(
-            "Architecture", list(ARCHITECTURES), format_func=lambda n: ARCHITECTURES[n].title, key="tune_architecture_one"
+            "Architecture",
+            list(ARCHITECTURES),
+            format_func=lambda n: ARCHITECTURES[n].title,
+            key="tune_architecture_one",
         )
         encoders = list(ENCODERS)
         encoder = two.selectbox(
@@ -77,17 +106,41 @@ def _base(dataset: Dataset, name: str, epochs: int) -> TrainConfig:
             format_func={"imagenet": "ImageNet (downloaded once)", "none": "Random"}.__getitem__,
             key=f"tune_weights_{encoder}",
         )
-        batch = four.number_input("Batch size", 1, 4096, RecipeConfig().batch_size, key="tune_batch_one", help="Images a step.")
+        batch = four.number_input(
+            "Batch size",
+            1,
+            4096,
+            RecipeConfig().batch_size,
+            key="tune_batch_one",
+            help="Images a step.",
+        )
         stride = ModelConfig(architecture, encoder, "none").stride
         rows, columns = dataset.samples[0].height, dataset.samples[0].width
-        start_size = [max(stride, round(side * min(1.0, 256 / rows) / stride) * stride) for side in (rows, columns)]
+        start_size = [
+            max(stride, round(side * min(1.0, 256 / rows) / stride) * stride)
+            for side in (rows, columns)
+        ]
         height = one.number_input(
-            "Height", stride, 8192, start_size[0], step=stride, key=f"tune_height_{stride}", help="Images are resized to this many rows."
+            "Height",
+            stride,
+            8192,
+            start_size[0],
+            step=stride,
+            key=f"tune_height_{stride}",
+            help="Images are resized to this many rows.",
         )
         width = two.number_input(
-            "Width", stride, 8192, start_size[1], step=stride, key=f"tune_width_{stride}", help="Images are resized to this many columns."
+            "Width",
+            stride,
+            8192,
+            start_size[1],
+            step=stride,
+            key=f"tune_width_{stride}",
+            help="Images are resized to this many columns.",
         )
-        device = three.selectbox("Device", ["auto", *session.workspace().queue.device_choices()], key="tune_device")
+        device = three.selectbox(
+            "Device", ["auto", *session.workspace().queue.device_choices()], key="tune_device"
+        )
     return TrainConfig(
         name,
         ModelConfig(architecture, encoder, weights),
@@ -103,16 +156,30 @@ def _space(dataset: Dataset, preset: str) -> SearchSpace:
     plans, maps = ["", *dataset.plans()], ["", *dataset.label_maps()]
     options: dict[str, list[Any]] = {name: list(table) for name, table in TABLES.items()}
     options |= {"batch_size": [1, 2, 4, 8, 16, 32, 64]}
-    options |= {name: found for name, found in (("balance_plan", plans), ("label_map", maps)) if len(found) > 1}
+    options |= {
+        name: found
+        for name, found in (("balance_plan", plans), ("label_map", maps))
+        if len(found) > 1
+    }
     chosen: dict[str, Any] = {}
     with st.expander("What is varied, one by one", icon=":material/tune:"):
-        st.caption("A setting is varied where it has two choices or more; an empty one stays as it is.")
+        st.caption(
+            "A setting is varied where it has two choices or more; an empty one stays as it is."
+        )
         columns = st.columns(2, gap="large")
         with columns[0]:
-            if st.toggle("Vary the learning rate", given.learning_rate is not None, key=f"tune_vary_rate_{preset}"):
+            if st.toggle(
+                "Vary the learning rate",
+                given.learning_rate is not None,
+                key=f"tune_vary_rate_{preset}",
+            ):
                 span = given.learning_rate or Range(1e-4, 1e-2)
                 low, high = st.select_slider(
-                    "Learning rate from, to", RATES, (span.low, span.high), key=f"tune_rate_{preset}", format_func=lambda r: f"{r:g}"
+                    "Learning rate from, to",
+                    RATES,
+                    (span.low, span.high),
+                    key=f"tune_rate_{preset}",
+                    format_func=lambda r: f"{r:g}",
                 )
                 chosen["learning_rate"] = Range(float(low), float(high)) if low < high else None
         for place, (name, values) in enumerate(options.items()):
@@ -129,7 +196,10 @@ def _space(dataset: Dataset, preset: str) -> SearchSpace:
                 )
     if len(chosen.get("label_map", ())) > 1:
         st.warning(
-            "Label maps change what is scored: mean IoU over fewer classes is no like for like, and the study will lean to them.",
+            (
+                "Label maps change what is scored: mean IoU over fewer classes is no like for "
+                "like, and the study will lean to them."
+            ),
             icon=":material/warning:",
         )
     return SearchSpace(**chosen)
@@ -141,10 +211,18 @@ def _search(base: TrainConfig, space: SearchSpace, trials: int) -> TuneConfig:
     with st.expander("How it searches", icon=":material/travel_explore:"):
         one, two, three = st.columns(3, gap="large")
         with one:
-            sampler = st.selectbox("Proposals", list(SAMPLERS), format_func=lambda n: SAMPLERS[n].title, key="tune_sampler")
+            sampler = st.selectbox(
+                "Proposals",
+                list(SAMPLERS),
+                format_func=lambda n: SAMPLERS[n].title,
+                key="tune_sampler",
+            )
             st.caption(SAMPLERS[sampler].summary)
             from_base = st.toggle(
-                "Try what stays the same first", usual.from_base, key="tune_from_base", help="The study then says how much it gained."
+                "Try what stays the same first",
+                usual.from_base,
+                key="tune_from_base",
+                help="The study then says how much it gained.",
             )
         with two:
             pruner = st.selectbox(
@@ -165,9 +243,18 @@ def _search(base: TrainConfig, space: SearchSpace, trials: int) -> TuneConfig:
                 key="tune_parallel",
                 help="0: one a GPU, at least one. The queue gives each its device.",
             )
-            seed = st.number_input("Seed of the proposals", 0, 2**32 - 1, usual.seed, key="tune_seed")
+            seed = st.number_input(
+                "Seed of the proposals", 0, 2**32 - 1, usual.seed, key="tune_seed"
+            )
     return dataclasses.replace(
-        usual, trials=trials, sampler=sampler, pruner=pruner, grace=int(grace), parallel=int(parallel), from_base=from_base, seed=int(seed)
+        usual,
+        trials=trials,
+        sampler=sampler,
+        pruner=pruner,
+        grace=int(grace),
+        parallel=int(parallel),
+        from_base=from_base,
+        seed=int(seed),
     )
 
 
@@ -175,18 +262,34 @@ def _say(config: TuneConfig) -> None:
     """Say in a line what was asked for."""
     varied = ", ".join(setting(name).lower() for name in config.space.names)
     grid = config.space.size
-    known = f"{grid:,} settings on a grid" if config.space.learning_rate else f"{grid:,} settings in all"
+    known = (
+        f"{grid:,} settings on a grid"
+        if config.space.learning_rate
+        else f"{grid:,} settings in all"
+    )
     counted = min(config.planned, 10_000)
     st.caption(
         f"{counted} trials of at most {config.base.recipe.epochs} epochs vary {varied} ({known}). "
-        f"Judged by mean IoU on the split *{config.base.validation_split}*; the test split is never looked at."
+        f"Judged by mean IoU on the split *{config.base.validation_split}*; the test split "
+        "is never looked at."
     )
 
 
 def command_line(config: TuneConfig) -> tuple[str, str]:
     """Return the shell command that begins the same study, and what its file ``space.json`` holds."""
     space = {name: value for name, value in to_json(config.space).items() if value}
-    base = train_form.command_line(config.base, 1).replace(" train ", " tune ", 1).replace(" --members 1", "")
-    options = {"trials": config.trials, "sampler": config.sampler, "pruner": config.pruner, "grace": config.grace}
+    base = (
+        train_form.command_line(config.base, 1)
+        .replace(" train ", " tune ", 1)
+        .replace(" --members 1", "")
+    )
+    options = {
+        "trials": config.trials,
+        "sampler": config.sampler,
+        "pruner": config.pruner,
+        "grace": config.grace,
+    }
     options |= {"parallel": config.parallel, "sampler-seed": config.seed}
-    return f"{base} --space space.json " + " ".join(f"--{name} {value}" for name, value in options.items()), json.dumps(space, indent=1)
+    return f"{base} --space space.json " + " ".join(
+        f"--{name} {value}" for name, value in options.items()
+    ), json.dumps(space, indent=1)

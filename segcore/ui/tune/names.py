@@ -3,7 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segcore.catalog import ARCHITECTURES, AUGMENTATIONS, CLASS_WEIGHTS, ENCODERS, LOSSES, OPTIMIZERS, SCHEDULES, SEARCHABLE, Choice
+from segcore.catalog import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    CLASS_WEIGHTS,
+    ENCODERS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    SEARCHABLE,
+    Choice,
+)
 
 TABLES: dict[str, Mapping[str, Choice]] = {
     "architecture": ARCHITECTURES,
@@ -16,7 +26,12 @@ TABLES: dict[str, Mapping[str, Choice]] = {
 }
 """The table of the catalogue that names the choices of a setting, where there is one."""
 
-TRIAL_STATES = {"complete": "Finished", "pruned": "Ended early", "failed": "Failed", "running": "Running"}
+TRIAL_STATES = {
+    "complete": "Finished",
+    "pruned": "Ended early",
+    "failed": "Failed",
+    "running": "Running",
+}
 
 
 def setting(name: str) -> str:
@@ -36,4 +51,8 @@ def choice(name: str, value: Any) -> str:
 
 def settings(values: Mapping[str, Any], names: Sequence[str] = ()) -> str:
     """Return the values of a trial in one line."""
-    return ", ".join(f"{setting(name).lower()} {choice(name, values[name])}" for name in (names or values) if name in values)
+    return ", ".join(
+        f"{setting(name).lower()} {choice(name, values[name])}"
+        for name in (names or values)
+        if name in values
+    )

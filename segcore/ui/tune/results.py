@@ -59,21 +59,42 @@ def _head(study: Study) -> None:
             with session.errors_shown():
                 runs.resume(study.run)
             st.rerun()
-        st.page_link("pages/runs.py", label="Its log and config", icon=":material/monitoring:", query_params={"run": study.run})
+        st.page_link(
+            "pages/runs.py",
+            label="Its log and config",
+            icon=":material/monitoring:",
+            query_params={"run": study.run},
+        )
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
     if status.state in ("starting", "running", "stopping"):
-        left = f", about {session.duration(status.seconds_left)} left" if status.seconds_left else ""
-        st.progress(min(max(status.progress, 0.0), 1.0), text=f"{status.message or 'Starting'}{left}")
+        left = (
+            f", about {session.duration(status.seconds_left)} left" if status.seconds_left else ""
+        )
+        st.progress(
+            min(max(status.progress, 0.0), 1.0), text=f"{status.message or 'Starting'}{left}"
+        )
         if status.is_silent():
-            st.warning("Its process has not written for three minutes: it may hang. Stop it, then resume it.", icon=":material/warning:")
+            st.warning(
+                (
+                    "Its process has not written for three minutes: it may hang. Stop it, then "
+                    "resume it."
+                ),
+                icon=":material/warning:",
+            )
 
 
 def _numbers(study: Study) -> None:
     best, first = study.best, study.trials[0] if study.trials else None
     one, two, three, four = st.columns(4)
     gain = None
-    if best and first and study.config.first_values and first["state"] == "complete" and best is not first:
+    if (
+        best
+        and first
+        and study.config.first_values
+        and first["state"] == "complete"
+        and best is not first
+    ):
         gain = f"{100 * (best['score'] - first['score']):+.2f} on trial 1"
     one.metric(
         "Best validation mean IoU",
@@ -82,7 +103,10 @@ def _numbers(study: Study) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "The highest that any trial reached. Trial 1 has the settings that the study began with, where they lie in its space.",
+            (
+                "The highest that any trial reached. Trial 1 has the settings that the study "
+                "began with, where they lie in its space."
+            ),
             "data-measures#searching-settings",
         ),
     )
@@ -94,24 +118,35 @@ def _numbers(study: Study) -> None:
         delta_arrow="off",
         border=True,
         height="stretch",
-        help=manual.see("Trials that finished, were ended early or failed, of those planned.", "data-measures#searching-settings"),
+        help=manual.see(
+            "Trials that finished, were ended early or failed, of those planned.",
+            "data-measures#searching-settings",
+        ),
     )
     three.metric(
         "Ended early",
         study.count("pruned"),
         border=True,
         height="stretch",
-        help=manual.see("Poor trials that gave their time to others.", "data-measures#searching-settings"),
+        help=manual.see(
+            "Poor trials that gave their time to others.", "data-measures#searching-settings"
+        ),
     )
     four.metric(
         "Failed",
         study.count("failed"),
         border=True,
         height="stretch",
-        help=manual.see("The table says why; the study goes on without them.", "data-measures#searching-settings"),
+        help=manual.see(
+            "The table says why; the study goes on without them.",
+            "data-measures#searching-settings",
+        ),
     )
     if best:
-        st.markdown(f"**Trial {best['trial']}** is the best so far: {session.plain(settings(best['values'], study.config.space.names))}.")
+        st.markdown(
+            f"**Trial {best['trial']}** is the best so far: "
+            f"{session.plain(settings(best['values'], study.config.space.names))}."
+        )
 
 
 def _charts(study: Study) -> None:
@@ -128,20 +163,32 @@ def _charts(study: Study) -> None:
     with right:
         st.markdown("**Epoch by epoch**")
         figure = charts.epochs(study.trials, best["trial"] if best else None)
-        st.plotly_chart(figure, key="study_epochs", config=session.CHART, alt="Validation mean IoU of each trial by epoch")
+        st.plotly_chart(
+            figure,
+            key="study_epochs",
+            config=session.CHART,
+            alt="Validation mean IoU of each trial by epoch",
+        )
     if study.count("complete") < 2:
         return
     left, right = st.columns([5, 3], gap="large")
     with left:
-        st.markdown("**From settings to score**", help="Each line is a finished trial, the best on top. Point at one for its settings.")
+        st.markdown(
+            "**From settings to score**",
+            help="Each line is a finished trial, the best on top. Point at one for its settings.",
+        )
         figure = charts.parallel(study.trials, study.config.space.names)
         st.plotly_chart(
-            figure, key="study_parallel", config=session.CHART, alt="Each finished trial as a line through its settings to its score"
+            figure,
+            key="study_parallel",
+            config=session.CHART,
+            alt="Each finished trial as a line through its settings to its score",
         )
     with right:
         st.markdown(
             "**What mattered**",
-            help="How far the values of the better half of the finished trials lie from an even spread over the space, by PED-ANOVA "
+            help="How far the values of the better half of the finished trials lie from an even "
+            "spread over the space, by PED-ANOVA "
             "(Watanabe, Bansal, Hutter, IJCAI 2023). With few trials take it as a hint.",
         )
         if study.importances:
@@ -158,11 +205,15 @@ def _charts(study: Study) -> None:
 def _table(study: Study) -> None:
     best = study.best
     tables.draw(
-        [_cells(row, study, best is not None and row["trial"] == best["trial"]) for row in study.trials],
+        [
+            _cells(row, study, best is not None and row["trial"] == best["trial"])
+            for row in study.trials
+        ],
         height=min(420, 38 + 35 * len(study.trials)),
         column_config={
             "mean IoU": st.column_config.NumberColumn(
-                format="percent", help="Best on the validation split; of a trial that ended early, until then"
+                format="percent",
+                help="Best on the validation split; of a trial that ended early, until then",
             ),
             "cause": st.column_config.TextColumn(width="large"),
             "learning rate": st.column_config.NumberColumn(format="scientific"),
@@ -181,7 +232,8 @@ def _cells(row: dict[str, Any], study: Study, is_best: bool) -> dict[str, Any]:
     }
     return {
         "trial": row["trial"],
-        "state": ("★ " if is_best else "") + (TRIAL_STATES[row["state"]] if doing != "queued" else RUN_STATES["queued"].title),
+        "state": ("★ " if is_best else "")
+        + (TRIAL_STATES[row["state"]] if doing != "queued" else RUN_STATES["queued"].title),
         "mean IoU": row["score"],
         "epochs": len(row["scores"]),
         **values,
@@ -198,9 +250,31 @@ def _use(study: Study) -> None:
     if study.best:
         rows = {"best": study.best, **rows}
     with st.container(horizontal=True, vertical_alignment="bottom", key="study_use"):
-        row = rows[session.choose_from("Trial", list(rows), "trial", help="Take its settings to the train page, or look at its run.")]
+        row = rows[
+            session.choose_from(
+                "Trial",
+                list(rows),
+                "trial",
+                help="Take its settings to the train page, or look at its run.",
+            )
+        ]
         query = {"dataset": study.config.dataset, "from_run": row["run"]}
-        st.page_link("pages/train.py", label="Use as training config", icon=":material/model_training:", query_params=query)
-        st.page_link("pages/runs.py", label="Its curves and log", icon=":material/monitoring:", query_params={"run": row["run"]})
+        st.page_link(
+            "pages/train.py",
+            label="Use as training config",
+            icon=":material/model_training:",
+            query_params=query,
+        )
+        st.page_link(
+            "pages/runs.py",
+            label="Its curves and log",
+            icon=":material/monitoring:",
+            query_params={"run": row["run"]},
+        )
         if row["state"] == "complete":
-            st.page_link("pages/compare.py", label="Look at its masks", icon=":material/view_column:", query_params={"run": row["run"]})
+            st.page_link(
+                "pages/compare.py",
+                label="Look at its masks",
+                icon=":material/view_column:",
+                query_params={"run": row["run"]},
+            )

@@ -5,4 +5,16 @@ from segcore.ui.viewer.component import EVENTS, Place, ViewerResult, show
 from segcore.ui.viewer.panels import KINDS, Panel, Scene, TopClasses
 from segcore.ui.viewer.payload import MAX_SIDE, pack
 
-__all__ = ["EVENTS", "KINDS", "MAX_SIDE", "Panel", "Place", "Scene", "TopClasses", "ViewerResult", "filmstrip", "pack", "show"]
+__all__ = [
+    "EVENTS",
+    "KINDS",
+    "MAX_SIDE",
+    "Panel",
+    "Place",
+    "Scene",
+    "TopClasses",
+    "ViewerResult",
+    "filmstrip",
+    "pack",
+    "show",
+]

@@ -47,9 +47,11 @@ class Place:
     """Where a scene stands among the images of a filmstrip, which the browser walks through by itself.
 
     Attributes:
-        context: All that decides what is shown, but the image, as one text: an equal context and image is an equal scene.
+        context: All that decides what is shown, but the image, as one text: an equal context and
+            image is an equal scene.
         image: Id of the image.
-        on_pick: Called with the id of the image that the user went to, before the script runs again.
+        on_pick: Called with the id of the image that the user went to, before the script runs
+            again.
     """
 
     context: str
@@ -69,10 +71,12 @@ def show(
     """Show a scene; zoom, options and colours stay as they are when the scene changes.
 
     Args:
-        scene: A scene, or the bytes :func:`~segcore.ui.viewer.payload.pack` made of one (cache those), or a function that
-            gives either; it is not called where the browser shows the scene already.
+        scene: A scene, or the bytes :func:`~segcore.ui.viewer.payload.pack` made of one (cache
+            those), or a function that gives either; it is not called where the browser shows the
+            scene already.
         key: Name of this viewer in the app; one of a kind on its page.
-        state: The view to open with, as an earlier ``share`` told it; unreadable parts are left out.
+        state: The view to open with, as an earlier ``share`` told it; unreadable parts are left
+            out.
         link: Query parameter that "Copy link" sets in the copied address.
         listen: Names in :data:`EVENTS`: what is worth a rerun of the script.
         place: Where the scene stands in the filmstrip of the same key, or None where there is none.
@@ -86,7 +90,12 @@ def show(
     for event in listen:
         if event not in EVENTS:
             raise unknown("viewer event", event, EVENTS)
-    settings: dict[str, Any] = {"key": key, "state": _opening_state(key, state), "link": link, "listen": sorted(listen)}
+    settings: dict[str, Any] = {
+        "key": key,
+        "state": _opening_state(key, state),
+        "link": link,
+        "listen": sorted(listen),
+    }
     callbacks: dict[str, Any] = {f"on_{event}_change": _do_nothing for event in ("share", *EVENTS)}
     held = False
     if place:
@@ -130,7 +139,10 @@ def _pick(key: str, place: Place) -> None:
     if not isinstance(picked, dict):
         return
     image, memory = str(picked.get("image")), st.session_state[f"{key}.place"]
-    memory.update(answered=int(picked.get("number") or 0), held=[place.context, image] if picked.get("held") else None)
+    memory.update(
+        answered=int(picked.get("number") or 0),
+        held=[place.context, image] if picked.get("held") else None,
+    )
     place.on_pick(image)
 
 

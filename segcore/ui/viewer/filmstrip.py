@@ -45,14 +45,28 @@ def show(
         form: "percent" for shares 0..1, "points" for signed differences of shares.
         label: What the scores are.
     """
-    listed = json.dumps({"ids": list(images), "values": None if scores is None else [None if v is None else round(v, 4) for v in scores]})
+    listed = json.dumps(
+        {
+            "ids": list(images),
+            "values": None
+            if scores is None
+            else [None if v is None else round(v, 4) for v in scores],
+        }
+    )
     with st.container(gap=None):
-        _strip(key=f"{key}.strip", data=join({"viewer": key, "form": form, "label": label}, zlib.compress(listed.encode(), 6)))
+        _strip(
+            key=f"{key}.strip",
+            data=join(
+                {"viewer": key, "form": form, "label": label}, zlib.compress(listed.encode(), 6)
+            ),
+        )
         _bring(list(images), key, current, source, thumbnail)
 
 
 @st.fragment
-def _bring(images: list[str], key: str, current: str, source: str, thumbnail: Callable[[str], bytes]) -> None:
+def _bring(
+    images: list[str], key: str, current: str, source: str, thumbnail: Callable[[str], bytes]
+) -> None:
     """Send the thumbnails that came into view; only this fragment runs for them."""
     name = f"{key}.thumbnails"
     memory = st.session_state.setdefault(f"{name}.sent", {"source": "", "data": b""})
@@ -63,7 +77,12 @@ def _bring(images: list[str], key: str, current: str, source: str, thumbnail: Ca
         wanted = images[start : start + FIRST]
     if wanted:
         made = [(image, thumbnail(image)) for image in wanted]
-        header = {"viewer": key, "source": source, "images": [i for i, _ in made], "sizes": [len(b) for _, b in made]}
+        header = {
+            "viewer": key,
+            "source": source,
+            "images": [i for i, _ in made],
+            "sizes": [len(b) for _, b in made],
+        }
         memory.update(source=source, data=join(header, b"".join(b for _, b in made)))
     _thumbnails(key=name, data=memory["data"], on_wanted_change=lambda: None)
 
@@ -74,7 +93,9 @@ def _wanted(name: str, images: list[str]) -> list[str]:
     return [image for image in asked if image in known][:AT_ONCE] if isinstance(asked, list) else []
 
 
-def prefetch(image: str, scene: Scene | bytes | Callable[[], Scene | bytes], *, key: str, context: str) -> None:
+def prefetch(
+    image: str, scene: Scene | bytes | Callable[[], Scene | bytes], *, key: str, context: str
+) -> None:
     """Send the browser a scene that will probably be asked for next; call it last, when the page is whole.
 
     Args:
@@ -86,4 +107,7 @@ def prefetch(image: str, scene: Scene | bytes | Callable[[], Scene | bytes], *, 
     Raises:
         SegcoreError: The scene cannot be packed.
     """
-    _ahead(key=f"{key}.ahead", data=join({"viewer": key, "context": context, "image": image}, packed(scene)))
+    _ahead(
+        key=f"{key}.ahead",
+        data=join({"viewer": key, "context": context, "image": image}, packed(scene)),
+    )

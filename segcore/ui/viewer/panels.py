@@ -13,7 +13,9 @@ KINDS: dict[str, str] = {
     "image": "The image alone.",
     "mask": "Class indices; a scalar beside them is the confidence in the shown class.",
     "scalar": "A heat map of one number a pixel: entropy, disagreement, confidence.",
-    "error": "A mask against the truth: right and wrong, or hits, inventions and misses of one class.",
+    "error": (
+        "A mask against the truth: right and wrong, or hits, inventions and misses of one class."
+    ),
     "difference": "Two masks against the truth: what the second fixes and what it breaks.",
 }
 
@@ -25,7 +27,8 @@ class TopClasses:
     Attributes:
         labels: (h, w, K) integer class indices, most probable first.
         probabilities: (h, w, K) float32, 0..1, falling along the last axis. The resolution may be
-            coarser than the image's (a network's own); the probe takes the cell that holds the pixel.
+            coarser than the image's (a network's own); the probe takes the cell that holds the
+            pixel.
     """
 
     labels: npt.NDArray[np.integer[Any]]
@@ -35,7 +38,8 @@ class TopClasses:
         """Refuse arrays that do not belong together."""
         if self.labels.ndim != 3 or self.labels.shape != self.probabilities.shape:
             raise SegcoreError(
-                f"Expected labels and probabilities of one shape (h, w, K), received {self.labels.shape} and "
+                "Expected labels and probabilities of one shape (h, w, K), received "
+                f"{self.labels.shape} and "
                 f"{self.probabilities.shape}: take both from one prediction."
             )
 
@@ -51,10 +55,14 @@ class TopClasses:
             Labels and probabilities, (h, w, min(count, C)).
         """
         count = min(count, probabilities.shape[-1])
-        some = np.argpartition(-probabilities, count - 1, axis=-1)[..., :count]  # (h, w, K), in no order
+        some = np.argpartition(-probabilities, count - 1, axis=-1)[
+            ..., :count
+        ]  # (h, w, K), in no order
         values = np.take_along_axis(probabilities, some, axis=-1)
         order = np.argsort(-values, axis=-1, kind="stable")
-        return TopClasses(np.take_along_axis(some, order, axis=-1), np.take_along_axis(values, order, axis=-1))
+        return TopClasses(
+            np.take_along_axis(some, order, axis=-1), np.take_along_axis(values, order, axis=-1)
+        )
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,15 @@ class Panel:
             raise unknown("kind of panel", self.kind, KINDS)
         needed = {"image": None, "scalar": "scalar"}.get(self.kind, "mask")
         if needed and getattr(self, needed) is None:
-            raise SegcoreError(f"Expected a {needed} for the panel {self.title!r} of kind {self.kind!r}, received none: give one.")
+            raise SegcoreError(
+                f"Expected a {needed} for the panel {self.title!r} of kind {self.kind!r}, "
+                "received none: give one."
+            )
         if self.kind == "difference" and self.versus is None:
-            raise SegcoreError(f"Expected the panel that {self.title!r} differs from, received none: set versus to its position.")
+            raise SegcoreError(
+                f"Expected the panel that {self.title!r} differs from, received none: set "
+                "versus to its position."
+            )
 
 
 @dataclass(frozen=True)
@@ -114,24 +128,30 @@ class Scene:
         """Refuse shapes and positions that do not fit together."""
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             raise SegcoreError(
-                f"Expected an image (H, W, 3) of uint8, received {self.image.shape} of {self.image.dtype}: convert it to 8-bit RGB."
+                f"Expected an image (H, W, 3) of uint8, received {self.image.shape} of "
+                f"{self.image.dtype}: convert it to 8-bit RGB."
             )
         if all(panel.hidden for panel in self.panels):
-            raise SegcoreError("Expected at least one panel, received none: add one of kind 'image'.")
+            raise SegcoreError(
+                "Expected at least one panel, received none: add one of kind 'image'."
+            )
         for panel in self.panels:
             if panel.mask is not None and panel.mask.shape != self.image.shape[:2]:
                 raise SegcoreError(
-                    f"Expected a mask of {self.image.shape[:2]} for the panel {panel.title!r}, received {panel.mask.shape}: "
+                    f"Expected a mask of {self.image.shape[:2]} for the panel "
+                    f"{panel.title!r}, received {panel.mask.shape}: "
                     "resize it to the image's height and width."
                 )
             if panel.scalar is not None and panel.scalar.ndim != 2:
                 raise SegcoreError(
-                    f"Expected a scalar (h, w) for the panel {panel.title!r}, received {panel.scalar.shape}: give one number a pixel."
+                    f"Expected a scalar (h, w) for the panel {panel.title!r}, received "
+                    f"{panel.scalar.shape}: give one number a pixel."
                 )
             self._check_reference(f"the panel {panel.title!r}", panel.versus)
             if panel.kind == "error" and panel.versus is None and self.truth is None:
                 raise SegcoreError(
-                    f"Expected a true mask to hold the panel {panel.title!r} against, received none: set the scene's truth or its versus."
+                    f"Expected a true mask to hold the panel {panel.title!r} against, "
+                    "received none: set the scene's truth or its versus."
                 )
         self._check_reference("truth", self.truth)
 
@@ -139,4 +159,7 @@ class Scene:
         if position is None:
             return
         if not 0 <= position < len(self.panels) or self.panels[position].mask is None:
-            raise SegcoreError(f"Expected {what} to point at a panel with a mask, received position {position}: choose another panel.")
+            raise SegcoreError(
+                f"Expected {what} to point at a panel with a mask, received position "
+                f"{position}: choose another panel."
+            )

@@ -38,6 +38,7 @@ LEVELS = 32
 
 JPEG_QUALITY = 90
 
+
 @dataclass
 class _Blobs:
     """Blobs in the order they were added; equal ones are kept once."""
@@ -51,7 +52,11 @@ class _Blobs:
         if digest not in self.known:
             self.known[digest] = len(self.parts)
             # Level 9 saves a tenth; on big planes its time would be felt.
-            self.parts.append(encoded if encoded is not None else zlib.compress(raw, 9 if len(raw) < 1_000_000 else 6))
+            self.parts.append(
+                encoded
+                if encoded is not None
+                else zlib.compress(raw, 9 if len(raw) < 1_000_000 else 6)
+            )
         return self.known[digest]
 
     def table(self) -> list[list[int]]:
@@ -102,7 +107,9 @@ def pack(scene: Scene) -> bytes:
     return b"".join([struct.pack("<I", len(text)), text, *blobs.parts])
 
 
-def _pack_panel(blobs: _Blobs, panel: Panel, label_set: LabelSet, height: int, width: int) -> dict[str, Any]:
+def _pack_panel(
+    blobs: _Blobs, panel: Panel, label_set: LabelSet, height: int, width: int
+) -> dict[str, Any]:
     out: dict[str, Any] = {"title": panel.title, "kind": panel.kind}
     if panel.versus is not None:
         out["versus"] = panel.versus
@@ -120,7 +127,9 @@ def _pack_panel(blobs: _Blobs, panel: Panel, label_set: LabelSet, height: int, w
     if panel.top is not None:
         out["top"] = [
             {
-                "labels": _add_grid(blobs, panel.top.labels[..., rank].astype(label_set.mask_dtype)),
+                "labels": _add_grid(
+                    blobs, panel.top.labels[..., rank].astype(label_set.mask_dtype)
+                ),
                 "scalar": _add_scalar(blobs, panel.top.probabilities[..., rank], panel.title),
             }
             for rank in range(panel.top.labels.shape[2])
@@ -136,9 +145,13 @@ def _fit(height: int, width: int, side: int) -> tuple[int, int]:
 
 def _add_image(blobs: _Blobs, image: npt.NDArray[np.uint8], height: int, width: int) -> int:
     if image.shape[:2] != (height, width):
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
     bgr = np.ascontiguousarray(image[..., ::-1])
-    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1])[1].tobytes()
+    encoded = cv2.imencode(
+        ".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    )[1].tobytes()
     return blobs.add(encoded, encoded)
 
 
@@ -154,7 +167,9 @@ def _add_grid(blobs: _Blobs, plane: npt.NDArray[Any]) -> dict[str, int]:
     height, width = _fit(plane.shape[0], plane.shape[1], MAX_SCALAR_SIDE)
     if plane.shape != (height, width):
         exact = plane.dtype.kind in "ui"
-        plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_NEAREST if exact else cv2.INTER_AREA)
+        plane = cv2.resize(
+            plane, (width, height), interpolation=cv2.INTER_NEAREST if exact else cv2.INTER_AREA
+        )
     if plane.dtype.kind == "f":
         plane = np.rint(plane * (LEVELS - 1)).astype(np.uint8)
     return {"blob": _add_plane(blobs, plane), "width": width, "height": height}
@@ -165,17 +180,22 @@ def _add_scalar(blobs: _Blobs, scalar: npt.NDArray[Any], title: str) -> dict[str
     low, high = float(values.min()), float(values.max())
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # also catches NaN
         raise SegcoreError(
-            f"Expected numbers from 0 to 1 in the panel {title!r}, received {low:g} to {high:g}: divide by the largest possible value."
+            f"Expected numbers from 0 to 1 in the panel {title!r}, received {low:g} to "
+            f"{high:g}: divide by the largest possible value."
         )
     return _add_grid(blobs, np.clip(values, 0, 1))
 
 
 def _check_labels(mask: npt.NDArray[Any], title: str, label_set: LabelSet) -> None:
     low, high = int(mask.min()), int(mask.max())
-    fine = low >= 0 and (high < label_set.num_classes or not np.any((mask >= label_set.num_classes) & (mask != label_set.ignore_index)))
+    fine = low >= 0 and (
+        high < label_set.num_classes
+        or not np.any((mask >= label_set.num_classes) & (mask != label_set.ignore_index))
+    )
     if not fine:
         raise SegcoreError(
-            f"Expected class indices 0..{label_set.num_classes - 1} or {label_set.ignore_index} in the panel {title!r}, "
+            f"Expected class indices 0..{label_set.num_classes - 1} or "
+            f"{label_set.ignore_index} in the panel {title!r}, "
             f"received {low} to {high}: map the mask into the data set's label set first."
         )
 

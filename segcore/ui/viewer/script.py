@@ -50,17 +50,25 @@ def _deliver(source: str, slot: str) -> str:
         [
             slot,
             f'const packed = Uint8Array.from(atob("{packed}"), (c) => c.charCodeAt(0));',
-            'const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));',
-            'const source = new Blob([await new Response(stream).blob()], { type: "text/javascript" });',
+            (
+                "const stream = new Blob([packed]).stream().pipeThrough(new "
+                'DecompressionStream("deflate"));'
+            ),
+            (
+                "const source = new Blob([await new Response(stream).blob()], { type: "
+                '"text/javascript" });'
+            ),
             "slot.resolve(await import(URL.createObjectURL(source)));",
             "export default () => {};",
         ]
     )
 
 
-# Streamlit sends a component's script along with every new payload. So the script travels in a component
+# Streamlit sends a component's script along with every new payload. So the script travels in a
+# component
 # of its own, which never changes and is sent once; the ones that show things only wait for it. They
-# meet in a slot named after the script's content, so that an upgraded app never meets an old script.
+# meet in a slot named after the script's content, so that an upgraded app never meets an old
+# script.
 _source = _bundle()
 _version = hashlib.blake2b(_source.encode(), digest_size=8).hexdigest()
 _slot = "\n".join(
@@ -82,5 +90,7 @@ def component(name: str, door: str, html: str = "") -> Any:
         html: What the component's element holds at first.
     """
     return st.components.v2.component(
-        name, html=html or "<i></i>", js=f"{_slot}\nexport default async (it) => (await slot.ready).{door}(it);"
+        name,
+        html=html or "<i></i>",
+        js=f"{_slot}\nexport default async (it) => (await slot.ready).{door}(it);",
     )

@@ -1,7 +1,8 @@
 """The shelf of studies of recipes: read a file, start what is missing, see how far it is and what it found.
 
-A study that was started is kept as ``<workspace>/studies/<name>--<data sets>.json``: its file, its data sets and its weights files, so that
-the page and a later call go on with it. Apart from :mod:`segcore.workspace.searches`, whose studies search settings.
+A study that was started is kept as ``<workspace>/studies/<name>--<data sets>.json``: its file, its
+data sets and its weights files, so that the page and a later call go on with it. Apart from
+:mod:`segcore.workspace.searches`, whose studies search settings.
 """
 
 import json
@@ -38,7 +39,9 @@ class RecipeStudyShelf:
         scores: Its scores.
     """
 
-    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf) -> None:
+    def __init__(
+        self, workspace: Path, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf
+    ) -> None:
         self.folder = workspace / "studies"
         self._datasets = datasets
         self._runs = runs
@@ -71,32 +74,45 @@ class RecipeStudyShelf:
         except OSError as error:
             known = ", ".join(RecipeStudyShelf.shipped())
             raise SegcoreError(
-                f"Expected a study in {str(file)!r}, could not read it ({error.strerror}): give its path, or one of {known}."
+                f"Expected a study in {str(file)!r}, could not read it ({error.strerror}): "
+                f"give its path, or one of {known}."
             ) from error
         except ValueError as error:
-            raise SegcoreError(f"Expected a study as JSON in {str(file)!r}, received something else: see docs/studies.md.") from error
+            raise SegcoreError(
+                f"Expected a study as JSON in {str(file)!r}, received something else: see "
+                "docs/studies.md."
+            ) from error
         return study_from_json(data)
 
-    def plan(self, study: RecipeStudy, datasets: Sequence[str], weights: Mapping[str, str] | None = None) -> Plan:
+    def plan(
+        self, study: RecipeStudy, datasets: Sequence[str], weights: Mapping[str, str] | None = None
+    ) -> Plan:
         """Set a study on data sets.
 
         Raises:
-            SegcoreError: No data set, one is absent, lacks a split or has other classes than the first, a weights file is absent or asked
-                for by no recipe, the base lacks its own, or there would be too many runs.
+            SegcoreError: No data set, one is absent, lacks a split or has other classes than the
+                first, a weights file is absent or asked for by no recipe, the base lacks its own,
+                or there would be too many runs.
         """
         if not datasets:
-            raise SegcoreError(f"Expected a data set for the study {study.name!r}, received none: choose one (--dataset NAME).")
+            raise SegcoreError(
+                f"Expected a data set for the study {study.name!r}, received none: choose "
+                "one (--dataset NAME)."
+            )
         if study.group_by and study.group_by not in GROUPINGS:
             raise unknown("grouping", study.group_by, GROUPINGS)
         named = tuple(dict.fromkeys(datasets))
         opened = [self._datasets.open(name) for name in named]
-        base = study.config(None, named[0], 0, {**dict.fromkeys(study.file_names, "file.npz"), **(weights or {})})
+        base = study.config(
+            None, named[0], 0, {**dict.fromkeys(study.file_names, "file.npz"), **(weights or {})}
+        )
         for dataset in opened:
             for split in (base.train_split, base.validation_split, study.report_on):
                 dataset.select(split)
             if dataset.label_set.class_names != opened[0].label_set.class_names:
                 raise SegcoreError(
-                    f"Expected data sets with the same classes, received {named[0]!r} and {dataset.name!r}, whose classes differ: "
+                    f"Expected data sets with the same classes, received {named[0]!r} and "
+                    f"{dataset.name!r}, whose classes differ: "
                     "study them one at a time."
                 )
         given: dict[str, str] = {}
@@ -104,12 +120,17 @@ class RecipeStudyShelf:
             if name not in study.file_names:
                 raise unknown("weights file of this study", name, study.file_names)
             if not Path(text).is_file():
-                raise SegcoreError(f"Expected the weights file {name!r} at {text}, found none: correct the path.")
+                raise SegcoreError(
+                    f"Expected the weights file {name!r} at {text}, found none: correct the path."
+                )
             given[name] = os.path.realpath(text)
         study.config(None, named[0], 0, given)
         count = len(named) * sum(len(study.seeds_of(row)) for row in (None, *study.rows))
         if count > MOST_RUNS:
-            raise SegcoreError(f"Expected at most {MOST_RUNS} runs for a study, received {count}: take fewer seeds, rows or data sets.")
+            raise SegcoreError(
+                f"Expected at most {MOST_RUNS} runs for a study, received {count}: take "
+                "fewer seeds, rows or data sets."
+            )
         return Plan(study, named, given)
 
     def save(self, plan: Plan) -> None:
@@ -118,7 +139,12 @@ class RecipeStudyShelf:
         Raises:
             SegcoreError: The workspace cannot be written.
         """
-        data = {"format": FORMAT, "study": plan.study.to_json(), "datasets": list(plan.datasets), "weights": plan.weights}
+        data = {
+            "format": FORMAT,
+            "study": plan.study.to_json(),
+            "datasets": list(plan.datasets),
+            "weights": plan.weights,
+        }
         disk.write_json(self.folder / f"{check_run_id(plan.name)}.json", data)
 
     def find(self, name: str) -> str:
@@ -131,7 +157,9 @@ class RecipeStudyShelf:
         if name in found or not found:
             return name if found else ""
         if len(found) > 1:
-            raise SegcoreError(f"Expected one study {name!r}, found {', '.join(found)}: give the whole name.")
+            raise SegcoreError(
+                f"Expected one study {name!r}, found {', '.join(found)}: give the whole name."
+            )
         return found[0]
 
     def open(self, name: str) -> Plan:
@@ -144,18 +172,25 @@ class RecipeStudyShelf:
             raise unknown("study", name, self.names())
         data = disk.read_json(self.folder / f"{name}.json")
         if not isinstance(data.get("format"), int) or data["format"] > FORMAT:
-            raise SegcoreError(f"Expected the study {name!r} in format {FORMAT} or older: a newer version wrote it; update to open it.")
+            raise SegcoreError(
+                f"Expected the study {name!r} in format {FORMAT} or older: a newer version "
+                "wrote it; update to open it."
+            )
         try:
             weights = {str(name): str(path) for name, path in data["weights"].items()}
             return Plan(study_from_json(data["study"]), tuple(map(str, data["datasets"])), weights)
         except (KeyError, TypeError, AttributeError) as error:
-            raise SegcoreError(f"Expected a study in {self.folder / name}.json, found another thing: start it again.") from error
+            raise SegcoreError(
+                f"Expected a study in {self.folder / name}.json, found another thing: "
+                "start it again."
+            ) from error
 
     def start(self, plan: Plan, only: Sequence[str] = ()) -> list[str]:
         """Keep a study and queue everything that it lacks, in the order of its rows; return the ids of what was queued.
 
-        Trainings of the workspace that learned the same are taken over, wherever they came from. Called again after a kill, with more
-        seeds, rows or data sets, it queues what is missing then.
+        Trainings of the workspace that learned the same are taken over, wherever they came from.
+        Called again after a kill, with more seeds, rows or data sets, it queues what is missing
+        then.
 
         Args:
             plan: The study.
@@ -164,18 +199,33 @@ class RecipeStudyShelf:
         Raises:
             SegcoreError: A row is unknown, a config is refused, or the workspace cannot be written.
         """
-        wanted = {BASE, *only, *(row.against for name in only if (row := plan.study.row(name)) and row.against)}
-        seeds = {seed for row in plan.study.rows if row.name in wanted for seed in plan.study.seeds_of(row)}
+        wanted = {
+            BASE,
+            *only,
+            *(row.against for name in only if (row := plan.study.row(name)) and row.against),
+        }
+        seeds = {
+            seed
+            for row in plan.study.rows
+            if row.name in wanted
+            for seed in plan.study.seeds_of(row)
+        }
         self._runs.refresh()
-        work = StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs, makes=True)
+        work = StudyRuns(
+            plan.study, plan.datasets, plan.weights, self._datasets, self._runs, makes=True
+        )
         self.save(plan)
         queued: list[str] = []
         for recipe in work.rows():
             if only and (recipe.name if recipe else BASE) not in wanted:
                 continue
-            book = RunBook(self._datasets, self._runs)  # anew: what one row started the next may share
+            book = RunBook(
+                self._datasets, self._runs
+            )  # anew: what one row started the next may share
             cells = work.cells(recipe, book)
-            queued += work.start(cells if recipe or not only else [cell for cell in cells if cell.seed in seeds])
+            queued += work.start(
+                cells if recipe or not only else [cell for cell in cells if cell.seed in seeds]
+            )
         return queued
 
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:
@@ -194,17 +244,34 @@ class RecipeStudyShelf:
         Raises:
             SegcoreError: A data set is absent, or a config is refused.
         """
-        whole = [cell for row in (cells or self.cells(plan)).values() for cell in row if not cell.missing]
+        whole = [
+            cell for row in (cells or self.cells(plan)).values() for cell in row if not cell.missing
+        ]
         states = {row["run"]: row["state"] for row in self._runs.rows()}
-        wanted = {repr(config) for cell in whole for config, run in zip(cell.wanted, cell.runs, strict=True) if not run}
+        wanted = {
+            repr(config)
+            for cell in whole
+            for config, run in zip(cell.wanted, cell.runs, strict=True)
+            if not run
+        }
         ids = dict.fromkeys(
-            run for cell in whole for run in (*cell.runs, *(prediction_id(r, plan.study.report_on) for r in cell.runs), cell.scored)
+            run
+            for cell in whole
+            for run in (
+                *cell.runs,
+                *(prediction_id(r, plan.study.report_on) for r in cell.runs),
+                cell.scored,
+            )
         )
         return Progress(
             sum(states.get(cell.scored) == "finished" for cell in whole),
             len(whole),
             len(wanted) + sum(cell.unmade for cell in whole),
-            tuple(run for run in ids if states.get(run) in ("queued", "starting", "running", "stopping")),
+            tuple(
+                run
+                for run in ids
+                if states.get(run) in ("queued", "starting", "running", "stopping")
+            ),
             tuple(run for run in ids if states.get(run) in ("interrupted", "failed")),
         )
 
@@ -218,7 +285,9 @@ class RecipeStudyShelf:
         Raises:
             SegcoreError: A data set is absent, or counts on disk are damaged.
         """
-        found = StudyResults(plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn)
+        found = StudyResults(
+            plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn
+        )
         rows = found.rows(cells or self.cells(plan))
         told = explain(plan, rows, found.units, self._groups(plan))
         return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(told))

@@ -92,12 +92,23 @@ class StudyResults:
         """
         recipes: list[StudyRow | None] = [None, *self.study.rows]
         pairs = {_name(row): self._pairs(row, cells) for row in recipes}
-        pool = pooled_spread(_repeated([pair for row in recipes if row is None or not row.combine for pair in pairs[_name(row)]]))
+        pool = pooled_spread(
+            _repeated(
+                [
+                    pair
+                    for row in recipes
+                    if row is None or not row.combine
+                    for pair in pairs[_name(row)]
+                ]
+            )
+        )
         return [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
 
     def _pairs(self, row: StudyRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
         """Return what has ended of a row; of others than the base where what it is compared with has ended too."""
-        others = {(c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]}
+        others = {
+            (c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]
+        }
         found = []
         for cell in cells[_name(row)]:
             mine = self._score(cell.scored, cell.stage) if self._is_fresh(cell) else None
@@ -110,8 +121,14 @@ class StudyResults:
             known = [t for t in theirs if t is not None]
             if not known or len(known) < len(theirs):
                 continue
-            reasons = [reason for t in known for reason in unlike_terms(mine[1], t[1], "size" in row.changes)]
-            found.append(_Pair(cell, mine[0], tuple(t[0] for t in known), tuple(dict.fromkeys(reasons))))
+            reasons = [
+                reason
+                for t in known
+                for reason in unlike_terms(mine[1], t[1], "size" in row.changes)
+            ]
+            found.append(
+                _Pair(cell, mine[0], tuple(t[0] for t in known), tuple(dict.fromkeys(reasons)))
+            )
         return found
 
     def _is_fresh(self, cell: Cell) -> bool:
@@ -119,9 +136,13 @@ class StudyResults:
         trained = [RunFolder(self.runs.folder / run).status() for run in cell.runs if run]
         scored = RunFolder(self.runs.folder / cell.scored).status() if cell.scored else None
         ended = [status.finished or 0.0 for status in trained if status.state == "finished"]
-        return len(ended) == len(trained) and (scored is None or (scored.started or 0.0) >= max(ended, default=0.0))
+        return len(ended) == len(trained) and (
+            scored is None or (scored.started or 0.0) >= max(ended, default=0.0)
+        )
 
-    def _compared(self, row: StudyRow, cell: Cell, others: Mapping[tuple[str, int], Cell]) -> list[str]:
+    def _compared(
+        self, row: StudyRow, cell: Cell, others: Mapping[tuple[str, int], Cell]
+    ) -> list[str]:
         """Return the runs whose mean score a cell is compared with."""
         if not row.combine or not row.combine.against:
             other = others.get((cell.dataset, cell.seed))
@@ -137,7 +158,14 @@ class StudyResults:
         if not run or not self.scored.has_counts(run, split, stage):
             return None
         study = self.study
-        key = (self.scored.stamp(run, split, stage), stage, split, study.group_by, study.resamples, self._looking(run, split))
+        key = (
+            self.scored.stamp(run, split, stage),
+            stage,
+            split,
+            study.group_by,
+            study.resamples,
+            self._looking(run, split),
+        )
         if key not in self.drawn:
             self.drawn[key] = self._draw(run, split, stage)
         found = self.drawn[key]
@@ -150,23 +178,47 @@ class StudyResults:
         dataset = self.datasets.open(self.runs.open(run).config.dataset)
         samples = [dataset.sample(name) for name in ids]
         by = GROUPINGS.get(self.study.group_by)
-        drawn = draw_score(counts, [by(sample) for sample in samples] if by else ids, self.study.resamples)
+        drawn = draw_score(
+            counts, [by(sample) for sample in samples] if by else ids, self.study.resamples
+        )
         order = np.argsort(np.asarray(ids), kind="stable")
         sizes = [(samples[i].height, samples[i].width) for i in order]
         label_set = self.scored.label_set(run)
-        report = evaluate(counts[order], [ids[i] for i in order], label_set, split, sizes=sizes, dataset=dataset.name, resamples=1)
-        return drawn, Terms(report.protocol, self._size(run), self._looking(run, split)), report.protocol.sentence()
+        report = evaluate(
+            counts[order],
+            [ids[i] for i in order],
+            label_set,
+            split,
+            sizes=sizes,
+            dataset=dataset.name,
+            resamples=1,
+        )
+        return (
+            drawn,
+            Terms(report.protocol, self._size(run), self._looking(run, split)),
+            report.protocol.sentence(),
+        )
 
     def _size(self, run: str) -> tuple[int, int]:
         config = self.runs.open(run).config
-        first = config.members[0] if isinstance(config, EvaluateConfig) else config.run if isinstance(config, PredictConfig) else run
+        first = (
+            config.members[0]
+            if isinstance(config, EvaluateConfig)
+            else config.run
+            if isinstance(config, PredictConfig)
+            else run
+        )
         size = getattr(self.runs.open(first).config, "size", (0, 0))
         return int(size[0]), int(size[1])
 
     def _looking(self, run: str, split: str) -> str:
         """Say how a run's predictions of a split looked at the images."""
         config = self.runs.open(run).config
-        members = config.members if isinstance(config, EvaluateConfig) else (config.run if isinstance(config, PredictConfig) else run,)
+        members = (
+            config.members
+            if isinstance(config, EvaluateConfig)
+            else (config.run if isinstance(config, PredictConfig) else run,)
+        )
         told = set()
         for member in members:
             if not self.scored.has_counts(member, split):
@@ -177,25 +229,39 @@ class StudyResults:
                 told.add(("in tiles" if made.options.tile else "whole") + views)
         return " and ".join(sorted(told)) or "whole"
 
-    def _line(self, row: StudyRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread) -> RowResult:
+    def _line(
+        self, row: StudyRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread
+    ) -> RowResult:
         name = _name(row)
         against = describe_other(row)
-        heading, claim, said, note = (row.heading, row.claim, row.said, row.note) if row else ("", "", "", "")
-        line = RowResult(name, heading, describe_row(row), against, "not run", claim=claim, said=said, note=note)
+        heading, claim, said, note = (
+            (row.heading, row.claim, row.said, row.note) if row else ("", "", "", "")
+        )
+        line = RowResult(
+            name, heading, describe_row(row), against, "not run", claim=claim, said=said, note=note
+        )
         refused = [reason for pair in pairs for reason in pair.reasons]
         sound = [pair for pair in pairs if not pair.reasons]
         state, cause = self._state(cells, len(sound))
         if refused and not sound:
             state, cause = "refused", refused[0]
-        line = dataclasses.replace(line, state=state, cause=cause, **self._costs([p.cell for p in sound]))
+        line = dataclasses.replace(
+            line, state=state, cause=cause, **self._costs([p.cell for p in sound])
+        )
         if not sound:
             return line
         reached = [p.ours.observed for p in sound]
-        own = Spread(0.0, 0) if sound[0].cell.seed < 0 and len(sound) < 2 else spread_of(reached, pool)
+        own = (
+            Spread(0.0, 0)
+            if sound[0].cell.seed < 0 and len(sound) < 2
+            else spread_of(reached, pool)
+        )
         score = estimate(reached, [p.ours.draws for p in sound], own, self.study.level)
         line = dataclasses.replace(
             line,
-            pairs=tuple((p.cell.dataset, "" if p.cell.seed < 0 else str(p.cell.seed)) for p in sound),
+            pairs=tuple(
+                (p.cell.dataset, "" if p.cell.seed < 0 else str(p.cell.seed)) for p in sound
+            ),
             runs=tuple(p.cell.scored for p in sound),
             scores=tuple(reached),
             score=plain(score.value),
@@ -203,12 +269,20 @@ class StudyResults:
         )
         return line if row is None else self._judged(line, row, sound, pool)
 
-    def _judged(self, line: RowResult, row: StudyRow, pairs: Sequence[_Pair], pool: Spread) -> RowResult:
+    def _judged(
+        self, line: RowResult, row: StudyRow, pairs: Sequence[_Pair], pool: Spread
+    ) -> RowResult:
         gains = [p.gain for p in pairs]
-        spread = pooled_spread([gains]) if row.combine else spread_of(gains, spread_of_difference(pool))
+        spread = (
+            pooled_spread([gains]) if row.combine else spread_of(gains, spread_of_difference(pool))
+        )
         found: Estimate = estimate(gains, [p.gains for p in pairs], spread, self.study.level)
-        fixed = bool(row.combine and row.combine.against)  # these very members: what is asked is what their combination brings
-        verdict = judge_difference(found.low, found.high) if found.freedom or fixed else "cannot tell"
+        fixed = bool(
+            row.combine and row.combine.against
+        )  # these very members: what is asked is what their combination brings
+        verdict = (
+            judge_difference(found.low, found.high) if found.freedom or fixed else "cannot tell"
+        )
         cause = line.cause
         if not found.freedom and not fixed:
             cause = cause or "One pair only: its interval knows nothing of other seeds; add seeds."
@@ -228,12 +302,29 @@ class StudyResults:
         missing = next((cell.missing for cell in cells if cell.missing), "")
         if missing:
             told = self.study.files.get(missing, "")
-            return "needs a file", f"Give the weights file {missing!r}{f' ({told})' if told else ''} by --weights {missing}=PATH."
+            return (
+                "needs a file",
+                (
+                    f"Give the weights file {missing!r}{f' ({told})' if told else ''} by "
+                    f"--weights {missing}=PATH."
+                ),
+            )
         if ended == len(cells):
             return "finished", ""
         ids = [run for cell in cells for run in (*cell.runs, cell.scored) if run]
-        told = [(run, RunFolder(self.runs.folder / run).status()) for run in dict.fromkeys(ids) if (self.runs.folder / run).exists()]
-        bad = next((f"{run} ended as {s.state}: {s.cause or 'see its log'}" for run, s in told if s.state in ENDED_BADLY), "")
+        told = [
+            (run, RunFolder(self.runs.folder / run).status())
+            for run in dict.fromkeys(ids)
+            if (self.runs.folder / run).exists()
+        ]
+        bad = next(
+            (
+                f"{run} ended as {s.state}: {s.cause or 'see its log'}"
+                for run, s in told
+                if s.state in ENDED_BADLY
+            ),
+            "",
+        )
         if ended:
             return "partly", bad or f"{ended} of {len(cells)} pairs."
         if bad:
@@ -279,7 +370,14 @@ def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
 
 def training_seconds(run: RunFolder) -> float | None:
     """Return how long a network was trained, pauses left out; None where no epoch has ended."""
-    return next((float(m["seconds"]) for m in reversed(run.metrics()) if isinstance(m.get("seconds"), (int, float))), None)
+    return next(
+        (
+            float(m["seconds"])
+            for m in reversed(run.metrics())
+            if isinstance(m.get("seconds"), (int, float))
+        ),
+        None,
+    )
 
 
 def peak_memory(run: RunFolder) -> int | None:

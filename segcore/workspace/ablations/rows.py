@@ -19,7 +19,8 @@ class RowResult:
         heading: The question that it belongs to.
         differs: What it differs in, in words.
         against: What it is compared with.
-        state: "finished", "partly" (some pairs), "running", "waiting", "failed", "not run", "needs a file", or "refused".
+        state: "finished", "partly" (some pairs), "running", "waiting", "failed", "not run", "needs
+            a file", or "refused".
         cause: Why, where it is not finished; one sentence.
         pairs: Data set and seed of each pair that counts; the seed is "" for an ensemble.
         runs: Ids of the runs whose counts were used.
@@ -86,17 +87,42 @@ def describe_row(row: StudyRow | None) -> str:
         same = ", as many images seen" if row.balance.keep_images else ""
         return f"balanced by {row.balance.mode}, at most {row.balance.max_repeats} repeats{same}"
     if row.combine:
-        return ("ensemble, " + row.combine.rule if row.combine.against else "") + (" dense CRF" if row.combine.crf else "")
+        return ("ensemble, " + row.combine.rule if row.combine.against else "") + (
+            " dense CRF" if row.combine.crf else ""
+        )
     if row.submodels:
-        return f"{row.submodels.parts} networks, one a part of the classes ({row.submodels.rule.replace('_', ' ')})"
-    return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in row.changes.items())
+        return (
+            f"{row.submodels.parts} networks, one a part of the classes "
+            f"({row.submodels.rule.replace('_', ' ')})"
+        )
+    return ", ".join(
+        f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in row.changes.items()
+    )
 
 
-CELLS = ("row", "state", "pairs", "mean IoU", "against", "points", "verdict", "was said", "borne out", "train s", "memory", "parameters")
+CELLS = (
+    "row",
+    "state",
+    "pairs",
+    "mean IoU",
+    "against",
+    "points",
+    "verdict",
+    "was said",
+    "borne out",
+    "train s",
+    "memory",
+    "parameters",
+)
 """What a person sees of a line."""
 
 
-BORNE_OUT = {"agrees": "yes", "contradicts": "no: contradicts", "cannot tell": "cannot tell", "": ""}
+BORNE_OUT = {
+    "agrees": "yes",
+    "contradicts": "no: contradicts",
+    "cannot tell": "cannot tell",
+    "": "",
+}
 
 
 def row_cells(row: Mapping[str, Any]) -> list[str]:
@@ -122,7 +148,11 @@ def _with_ends(value: float | None, interval: Sequence[float | None], form: str)
     if value is None:
         return ""
     low, high = interval
-    ends = "" if low is None or high is None else f" ({form.format(100 * low)} to {form.format(100 * high)})"
+    ends = (
+        ""
+        if low is None or high is None
+        else f" ({form.format(100 * low)} to {form.format(100 * high)})"
+    )
     return form.format(100 * value) + ends
 
 
@@ -134,7 +164,9 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
         if row.heading and row.heading != heading:
             heading = row.heading
             lines.append(f"| **{heading}** |" + " |" * (len(CELLS) - 1))
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row_cells(row.to_json())) + " |")
+        lines.append(
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in row_cells(row.to_json())) + " |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -144,9 +176,17 @@ def csv_table(rows: list[dict[str, Any]]) -> str:
     writer = csv.writer(told, delimiter=";", lineterminator="\n")
     writer.writerow(rows[0])
     for row in rows:
-        writer.writerow(["" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v for v in row.values()])
+        writer.writerow(
+            [
+                "" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v
+                for v in row.values()
+            ]
+        )
     return told.getvalue()
 
 
 def _flat(values: list[Any]) -> list[str]:
-    return [":".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v) for v in values]
+    return [
+        ":".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v)
+        for v in values
+    ]

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig, config_from_json, to_json
+from segcore.config import (
+    EvaluateConfig,
+    PredictConfig,
+    RunConfig,
+    TrainConfig,
+    config_from_json,
+    to_json,
+)
 from segcore.config.recipe_study import BASE, BalanceChoice, RecipeStudy, StudyRow, SubmodelChoice
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
@@ -37,12 +44,14 @@ class Cell:
         row: Name of the row.
         dataset: Name of the data set.
         seed: The seed; -1 for an ensemble of all seeds.
-        wanted: What has to be trained: one network, one for each part of the classes, or the members.
+        wanted: What has to be trained: one network, one for each part of the classes, or the
+            members.
         runs: Ids of the runs that were found for them, "" for each that is not there.
         scored: Id of the run whose counts are its score; "" while that cannot be named.
         stage: Which stage of that run.
         missing: Name of the weights file that it needs and was not given; "" for none.
-        unmade: How many networks it needs of which no more is known, because the plan or the parts they learn from are not made yet.
+        unmade: How many networks it needs of which no more is known, because the plan or the parts
+            they learn from are not made yet.
     """
 
     row: str
@@ -75,11 +84,16 @@ class RunBook:
     def find(self, config: TrainConfig) -> str:
         """Return the run that learns what a config says, "" for none.
 
-        One that has finished is preferred, the earliest of several; then one that waits or works; then one that can be resumed. A run
-        that was made when the data set had other labels or splits is another.
+        One that has finished is preferred, the earliest of several; then one that waits or works;
+        then one that can be resumed. A run that was made when the data set had other labels or
+        splits is another.
         """
         found = [s for s in self._found.get(_key_of(to_json(config)), []) if self._is_current(s)]
-        for states in (("finished",), ("queued", "starting", "running", "stopping"), ("interrupted", "failed")):
+        for states in (
+            ("finished",),
+            ("queued", "starting", "running", "stopping"),
+            ("interrupted", "failed"),
+        ):
             for summary in found:
                 if summary.status.state in states:
                     return summary.id
@@ -110,7 +124,10 @@ def _read_once(config: str) -> tuple[str, str]:
     for name in PERSONAL:
         data.pop(name, None)
     weights = str(data.get("model", {}).pop("weights", ""))
-    return json.dumps({**data, "weights": weights if weights in ("", "none", "imagenet") else "file"}, sort_keys=True), weights
+    return json.dumps(
+        {**data, "weights": weights if weights in ("", "none", "imagenet") else "file"},
+        sort_keys=True,
+    ), weights
 
 
 class StudyRuns:
@@ -122,7 +139,8 @@ class StudyRuns:
         weights: Weights files by the name that recipes call them.
         shelf: The data sets of the workspace.
         runs: Its runs.
-        makes: Whether balance plans and label maps that rows need are made; else such rows are left open, and nothing is written.
+        makes: Whether balance plans and label maps that rows need are made; else such rows are left
+            open, and nothing is written.
     """
 
     def __init__(
@@ -154,51 +172,98 @@ class StudyRuns:
         seeds = self.study.seeds_of(row)
         missing = self.study.missing_file(row, self._weights)
         if missing:
-            return [Cell(row.name if row else BASE, dataset, seed, missing=missing) for dataset in self.datasets for seed in seeds]
+            return [
+                Cell(row.name if row else BASE, dataset, seed, missing=missing)
+                for dataset in self.datasets
+                for seed in seeds
+            ]
         made: list[Cell] = []
         for dataset in self.datasets:
             if row and row.combine and row.combine.against:
-                made.append(self._cell(row, dataset, -1, [c for seed in seeds for c in self._wanted(None, dataset, seed)], book))
+                made.append(
+                    self._cell(
+                        row,
+                        dataset,
+                        -1,
+                        [c for seed in seeds for c in self._wanted(None, dataset, seed)],
+                        book,
+                    )
+                )
             else:
-                made += [self._cell(row, dataset, seed, self._wanted(row, dataset, seed), book) for seed in seeds]
+                made += [
+                    self._cell(row, dataset, seed, self._wanted(row, dataset, seed), book)
+                    for seed in seeds
+                ]
         return made
 
-    def _cell(self, row: StudyRow | None, dataset: str, seed: int, wanted: Sequence[TrainConfig], book: RunBook) -> Cell:
+    def _cell(
+        self,
+        row: StudyRow | None,
+        dataset: str,
+        seed: int,
+        wanted: Sequence[TrainConfig],
+        book: RunBook,
+    ) -> Cell:
         if not wanted:
-            return Cell(row.name if row else BASE, dataset, seed, unmade=row.submodels.parts if row and row.submodels else 1)
+            return Cell(
+                row.name if row else BASE,
+                dataset,
+                seed,
+                unmade=row.submodels.parts if row and row.submodels else 1,
+            )
         runs = tuple(book.find(config) for config in wanted)
         scored, stage = "", ""
         if all(runs):
             combined = self._combination(row, dataset, runs)
-            scored = evaluation_id(combined) if combined else prediction_id(runs[0], self.study.report_on)
+            scored = (
+                evaluation_id(combined)
+                if combined
+                else prediction_id(runs[0], self.study.report_on)
+            )
             stage = "prediction" if combined is None else "crf" if combined.crf else "ensemble"
         return Cell(row.name if row else BASE, dataset, seed, tuple(wanted), runs, scored, stage)
 
-    def _combination(self, row: StudyRow | None, dataset: str, runs: Sequence[str]) -> EvaluateConfig | None:
+    def _combination(
+        self, row: StudyRow | None, dataset: str, runs: Sequence[str]
+    ) -> EvaluateConfig | None:
         if row and row.combine:
-            return EvaluateConfig(dataset, tuple(runs), self.study.report_on, row.combine.rule, row.combine.crf)
+            return EvaluateConfig(
+                dataset, tuple(runs), self.study.report_on, row.combine.rule, row.combine.crf
+            )
         return EvaluateConfig(dataset, tuple(runs), self.study.report_on) if len(runs) > 1 else None
 
     def _wanted(self, row: StudyRow | None, dataset: str, seed: int) -> list[TrainConfig]:
         """Return the configs that a row trains on a data set with a seed; none where what they learn from is not made yet."""
-        config = self.study.config(None if row and row.combine else row, dataset, seed, self._weights)
+        config = self.study.config(
+            None if row and row.combine else row, dataset, seed, self._weights
+        )
         if row and row.balance:
             return self._balanced(config, row.balance)
         return self._parts(config, row.submodels) if row and row.submodels else [config]
 
     def _balanced(self, config: TrainConfig, choice: BalanceChoice) -> list[TrainConfig]:
         opened = self._shelf.open(config.dataset)
-        asked = hashlib.sha256(repr((choice, config.train_split, opened.fingerprint)).encode()).hexdigest()[:6]
+        asked = hashlib.sha256(
+            repr((choice, config.train_split, opened.fingerprint)).encode()
+        ).hexdigest()[:6]
         name = f"study-{choice.mode}-{choice.max_repeats}-{asked}"
         if name not in opened.plans():
             if not self._makes:
                 return []
-            plan = self._shelf.plan_balance(config.dataset, config.train_split, choice.mode, choice.max_repeats, rule=choice.rule)
+            plan = self._shelf.plan_balance(
+                config.dataset,
+                config.train_split,
+                choice.mode,
+                choice.max_repeats,
+                rule=choice.rule,
+            )
             self._shelf.save_plan(config.dataset, name, plan)
         recipe = config.recipe
         if choice.keep_images:
             repeats = self._shelf.open(config.dataset).load_plan(name)["repeats"].values()
-            recipe = dataclasses.replace(recipe, epochs=max(1, round(recipe.epochs * len(repeats) / sum(repeats))))
+            recipe = dataclasses.replace(
+                recipe, epochs=max(1, round(recipe.epochs * len(repeats) / sum(repeats)))
+            )
         return [dataclasses.replace(config, balance_plan=name, recipe=recipe)]
 
     def _parts(self, config: TrainConfig, choice: SubmodelChoice) -> list[TrainConfig]:
@@ -209,7 +274,10 @@ class StudyRuns:
         pixels = self._shelf.statistics(config.dataset).select(config.train_split).counts.sum(0)
         order = np.argsort(-pixels, kind="stable")
         if len(order) <= choice.parts:
-            raise SegcoreError(f"Expected fewer parts than {config.dataset!r} has classes, {len(order)}, received {choice.parts}: take 2.")
+            raise SegcoreError(
+                f"Expected fewer parts than {config.dataset!r} has classes, {len(order)}, "
+                f"received {choice.parts}: take 2."
+            )
         groups = tuple(tuple(int(i) for i in part) for part in np.array_split(order, choice.parts))
         digest = hashlib.sha256(repr(LabelMap(groups).groups).encode()).hexdigest()[:6]
         whole = LabelMap(groups, f"study-parts-{choice.parts}-{digest}")
@@ -217,15 +285,21 @@ class StudyRuns:
         for one in (whole, *parts):
             if self._makes and one.name not in opened.label_maps():
                 opened.save_label_map(one)
-        names = [part.name for part in parts] + ([whole.name] if choice.rule == "routed" and needs_router(whole) else [])
+        names = [part.name for part in parts] + (
+            [whole.name] if choice.rule == "routed" and needs_router(whole) else []
+        )
         shared = dataclasses.replace(config, submodels=choice.rule)
-        return [dataclasses.replace(shared, label_map=name, seed=config.seed + number) for number, name in enumerate(names)]
+        return [
+            dataclasses.replace(shared, label_map=name, seed=config.seed + number)
+            for number, name in enumerate(names)
+        ]
 
     def start(self, cells: Sequence[Cell]) -> list[str]:
         """Queue what the cells of one row lack, and return the ids of what was queued; trainings that failed are tried again.
 
         Raises:
-            SegcoreError: A data set, split or plan does not exist, or the workspace cannot be written.
+            SegcoreError: A data set, split or plan does not exist, or the workspace cannot be
+                written.
         """
         queued: list[str] = []
         for cell in cells:
@@ -246,7 +320,9 @@ class StudyRuns:
         return queued + self._derive(cell.dataset, runs, self._combination(row, cell.dataset, runs))
 
     def _train(self, config: TrainConfig) -> str:
-        if config.submodels:  # its label map is that of the part already: a run of the set, made as the shelf of runs makes it
+        # its label map is that of the part already: a run of the set, made as the shelf of runs
+        # makes it
+        if config.submodels:
             stem = f"{config.dataset}-{config.model.architecture}-{config.model.encoder}-part"
             made = RunFolder.create(self._runs.folder, _free(self._runs, stem), config)
             made.write_status(epochs=config.recipe.epochs)
@@ -257,7 +333,9 @@ class StudyRuns:
         self._runs.open(run).write_notes(tags=[f"study {self.study.name}"[:40]])
         return run
 
-    def _derive(self, dataset: str, runs: Sequence[str], combined: EvaluateConfig | None) -> list[str]:
+    def _derive(
+        self, dataset: str, runs: Sequence[str], combined: EvaluateConfig | None
+    ) -> list[str]:
         """Queue predictions of the report's split, and their combination, behind the trainings that they wait for."""
         split, queued = self.study.report_on, []
         before = {summary.id: summary.status for summary in list_runs(self._runs.folder)}
@@ -265,11 +343,19 @@ class StudyRuns:
             names = [self._runs.predict(run, split) for run in runs]
             if combined:
                 names.append(self._runs.ensemble(runs, split, rule=combined.rule, crf=combined.crf))
-            return [name for name in names if not RunFolder(self._runs.folder / name).status().has_ended and name not in before]
+            return [
+                name
+                for name in names
+                if not RunFolder(self._runs.folder / name).status().has_ended and name not in before
+            ]
         for run in runs:
-            queued += self._behind(prediction_id(run, split), PredictConfig(dataset, run, split), [run])
+            queued += self._behind(
+                prediction_id(run, split), PredictConfig(dataset, run, split), [run]
+            )
         if combined:
-            queued += self._behind(evaluation_id(combined), combined, [prediction_id(run, split) for run in runs])
+            queued += self._behind(
+                evaluation_id(combined), combined, [prediction_id(run, split) for run in runs]
+            )
         return queued
 
     def _behind(self, name: str, config: RunConfig, after: Sequence[str]) -> list[str]:

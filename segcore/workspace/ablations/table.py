@@ -39,7 +39,8 @@ class Table:
         rows: One line for the base and each row.
         protocol: In words how all were scored; "" before the first score.
         units: How many images or groups the intervals draw from, by data set.
-        sentences: What a reader must know to read the table: what varies, how sure, what is left out.
+        sentences: What a reader must know to read the table: what varies, how sure, what is left
+            out.
     """
 
     plan: Plan
@@ -87,34 +88,47 @@ def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
         tables: Two or more tables of the same recipes.
 
     Returns:
-        For each row of the first ``row`` and ``on``: by the name that each table is kept as, its ``points`` (difference in hundredths of
-        mean IoU or None), ``interval`` (of it) and ``verdict``.
+        For each row of the first ``row`` and ``on``: by the name that each table is kept as, its
+        ``points`` (difference in hundredths of mean IoU or None), ``interval`` (of it) and
+        ``verdict``.
 
     Raises:
-        SegcoreError: The studies train their base otherwise, or a row that they share is another recipe.
+        SegcoreError: The studies train their base otherwise, or a row that they share is another
+            recipe.
     """
     first = tables[0].plan
     for other in (table.plan for table in tables[1:]):
         if other.study.base != first.study.base:
             raise SegcoreError(
-                f"Expected studies of one base, received {first.name!r} and {other.name!r}, whose bases differ: run one on both."
+                f"Expected studies of one base, received {first.name!r} and "
+                f"{other.name!r}, whose bases differ: run one on both."
             )
         for row in other.study.rows:
             mine = next((r for r in first.study.rows if r.name == row.name), row)
             if (mine.changes, mine.balance, mine.combine, mine.submodels, mine.against) != (
                 row.changes, row.balance, row.combine, row.submodels, row.against
             ):  # fmt: skip
-                raise SegcoreError(f"Expected one recipe for the row {row.name!r}, received two: rename it in one of the studies.")
+                raise SegcoreError(
+                    f"Expected one recipe for the row {row.name!r}, received two: rename "
+                    "it in one of the studies."
+                )
     found: list[dict[str, Any]] = []
     for line in tables[0].rows[1:]:
-        on = {table.plan.name: _beside(next((r for r in table.rows if r.row == line.row), None)) for table in tables}
+        on = {
+            table.plan.name: _beside(next((r for r in table.rows if r.row == line.row), None))
+            for table in tables
+        }
         found.append({"row": line.row, "on": on})
     return found
 
 
 def _beside(row: RowResult | None) -> dict[str, Any]:
     if row is None or row.difference is None:
-        return {"points": None, "interval": [None, None], "verdict": "" if row is None else row.state}
+        return {
+            "points": None,
+            "interval": [None, None],
+            "verdict": "" if row is None else row.state,
+        }
     ends = [None if end is None else 100 * end for end in row.difference_interval]
     return {"points": 100 * row.difference, "interval": ends, "verdict": row.verdict}
 
@@ -124,40 +138,63 @@ def study_page(table: Table, facts: Mapping[str, str]) -> str:
 
     Args:
         table: What it has found so far.
-        facts: Versions and devices, as :meth:`segcore.workspace.scores.reports.ReportShelf.facts` tells them.
+        facts: Versions and devices, as :meth:`segcore.workspace.scores.reports.ReportShelf.facts`
+            tells them.
     """
     found = table.to_json()
     return build_study_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
 
 
-def explain(plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int], groups: Mapping[str, int]) -> list[str]:
+def explain(
+    plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int], groups: Mapping[str, int]
+) -> list[str]:
     """Say what varies between the pairs, what the intervals cover, and what is not known.
 
     Args:
         plan: The study.
         rows: Its lines.
         units: How many images or groups the intervals draw from, by data set.
-        groups: How many groups (drives, tiles) the images of the report's split come from, by data set, where they are fewer.
+        groups: How many groups (drives, tiles) the images of the report's split come from, by data
+            set, where they are fewer.
     """
     study = plan.study
     if len(plan.datasets) > 1:
-        told = [f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies within a row is both."]
+        told = [
+            (
+                f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies "
+                "within a row is both."
+            )
+        ]
     else:
-        told = [f"A pair is a seed: the data set {plan.datasets[0]} and its splits are the same for all."]
+        told = [
+            (
+                f"A pair is a seed: the data set {plan.datasets[0]} and its splits are the "
+                "same for all."
+            )
+        ]
     what = f"groups ({study.group_by})" if study.group_by else "images"
     drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
     if drawn:
         told.append(
-            f"Each interval ({100 * study.level:g} %) draws {what} of split {study.report_on} with replacement ({drawn}; the same draw for "
-            f"every run, {study.resamples} times) and adds Student noise for the seeds: the spread of a row's own pairs from six on, else "
+            f"Each interval ({100 * study.level:g} %) draws {what} of split "
+            f"{study.report_on} with replacement ({drawn}; the same draw for "
+            f"every run, {study.resamples} times) and adds Student noise for the seeds: "
+            "the spread of a row's own pairs from six on, else "
             "that of runs that differ in their seed only, pooled over the rows that were trained."
         )
     if groups and drawn and not study.group_by:
         alike = ", ".join(f"{count} of {name}" for name, count in groups.items())
         told.append(
-            f"The images come from few drives or folders ({alike}), and those of one are alike: an interval over new ones would be wider."
+            f"The images come from few drives or folders ({alike}), and those of one are "
+            "alike: an interval over new ones would be wider."
         )
     if any(row.covers == "images" and row.verdict for row in rows):
-        told.append("An ensemble is compared with its very members: its interval covers images, not other members.")
-    told.append("Time is that of training on this machine beside whatever else it did; parameters are estimated from the catalogue.")
+        told.append(
+            "An ensemble is compared with its very members: its interval covers images, "
+            "not other members."
+        )
+    told.append(
+        "Time is that of training on this machine beside whatever else it did; parameters "
+        "are estimated from the catalogue."
+    )
     return told

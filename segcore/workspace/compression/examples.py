@@ -27,7 +27,8 @@ class Example:
 
     Attributes:
         sample: Id of the image.
-        picture: (h, w, 3) uint8 RGB, enlarged, confused pixels outlined in :data:`FORWARD` and :data:`BACKWARD`.
+        picture: (h, w, 3) uint8 RGB, enlarged, confused pixels outlined in :data:`FORWARD` and
+            :data:`BACKWARD`.
         forward: Pixels of the first label taken for the second, in the whole image.
         backward: Pixels of the second label taken for the first.
     """
@@ -38,7 +39,9 @@ class Example:
     backward: int
 
 
-def confused_pairs(scores: ScoreShelf, run: str, split: str, groups: list[list[int]]) -> list[tuple[int, int, int]]:
+def confused_pairs(
+    scores: ScoreShelf, run: str, split: str, groups: list[list[int]]
+) -> list[tuple[int, int, int]]:
     """Return the pairs of labels inside the groups that are confused at all: (id, id, pixels), most pixels first.
 
     Raises:
@@ -56,7 +59,12 @@ def confused_pairs(scores: ScoreShelf, run: str, split: str, groups: list[list[i
 
 
 def find_examples(
-    scores: ScoreShelf, scenes: SceneShelf, run: str, split: str, pair: tuple[int, int], count: int = 8
+    scores: ScoreShelf,
+    scenes: SceneShelf,
+    run: str,
+    split: str,
+    pair: tuple[int, int],
+    count: int = 8,
 ) -> tuple[list[Example], int]:
     """Cut out the places where two labels are confused most, one for each image.
 
@@ -72,7 +80,8 @@ def find_examples(
         The examples, most confused pixels first, and how many images confuse the pair.
 
     Raises:
-        SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be read.
+        SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be
+            read.
     """
     label_set = scores.label_set(run)
     first, second = (label_set.index_of(i) for i in pair)
@@ -81,7 +90,9 @@ def find_examples(
     ids, counts = scores.counts(run, split)
     pixels = counts[:, first, second] + counts[:, second, first]
     on_disk = {sample.id for sample in scenes.predicted_samples(run, split)}
-    order = [i for i in np.argsort(-pixels, kind="stable") if pixels[i] and ids[i] in on_disk][:count]
+    order = [i for i in np.argsort(-pixels, kind="stable") if pixels[i] and ids[i] in on_disk][
+        :count
+    ]
     dataset, label_map = scenes.dataset_of(run), scenes.label_map_of(run)
     found = []
     for position in order:
@@ -91,6 +102,18 @@ def find_examples(
         top, left, height, width = densest_box(marked[0] | marked[1], SIDE)
         cut = np.s_[top : top + height, left : left + width]
         scale = max(1, PICTURE_SIDE // max(height, width))
-        picture = outline(scenes.image(dataset.name, sample)[cut], [m[cut] for m in marked], (FORWARD, BACKWARD), scale)
-        found.append(Example(sample, picture, int(counts[position, first, second]), int(counts[position, second, first])))
+        picture = outline(
+            scenes.image(dataset.name, sample)[cut],
+            [m[cut] for m in marked],
+            (FORWARD, BACKWARD),
+            scale,
+        )
+        found.append(
+            Example(
+                sample,
+                picture,
+                int(counts[position, first, second]),
+                int(counts[position, second, first]),
+            )
+        )
     return found, int((pixels > 0).sum())

@@ -62,7 +62,8 @@ class MergeShelf:
             forbidden: Pairs of class ids that never meet; only the stability of the choice asks.
 
         Raises:
-            SegcoreError: The run has no counts of that split, or an id, a weight or the prior is refused.
+            SegcoreError: The run has no counts of that split, or an id, a weight or the prior is
+                refused.
         """
         label_set = self._scores.label_set(run)
         names = self._reports.groups(run, split)
@@ -71,7 +72,10 @@ class MergeShelf:
             _map(label_set, groups),
             prior=prior,
             importance=None if importance is None else importance_weights(label_set, importance),
-            forbidden=forbidden_pairs(label_set.num_classes, [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden]),
+            forbidden=forbidden_pairs(
+                label_set.num_classes,
+                [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden],
+            ),
             groups=names if len(set(names)) > 1 else None,
         )
         return study.to_json(label_set.class_ids)
@@ -80,7 +84,8 @@ class MergeShelf:
         """Return the saved merges that fit the labels of a run, every version, newest first.
 
         Returns:
-            For each ``name, version`` (from 1), ``versions`` (of that name) and ``groups`` of class ids.
+            For each ``name, version`` (from 1), ``versions`` (of that name) and ``groups`` of class
+            ids.
 
         Raises:
             SegcoreError: There is no such run, or a saved map is damaged.
@@ -93,14 +98,22 @@ class MergeShelf:
             for number, label_map in reversed(list(enumerate(versions, 1))):
                 if label_map.num_classes == len(ids):
                     groups = [[ids[i] for i in group] for group in label_map.groups]
-                    found.append({"name": name, "version": number, "versions": len(versions), "groups": groups})
+                    found.append(
+                        {
+                            "name": name,
+                            "version": number,
+                            "versions": len(versions),
+                            "groups": groups,
+                        }
+                    )
         return found
 
     def hierarchy(self, run: str, data: bytes) -> list[dict[str, Any]]:
         """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.compression.hierarchy.read_hierarchy`.
 
         Returns:
-            From fine to coarse ``{"groups": groups of class ids, "titles": what the file calls them}``.
+            From fine to coarse ``{"groups": groups of class ids, "titles": what the file calls
+            them}``.
 
         Raises:
             SegcoreError: There is no such run, or the file is refused.
@@ -121,11 +134,14 @@ class MergeShelf:
         """
         return confused_pairs(self._scores, run, split, [list(group) for group in groups])
 
-    def examples(self, run: str, split: str, pair: tuple[int, int], count: int = 8) -> tuple[list[Example], int]:
+    def examples(
+        self, run: str, split: str, pair: tuple[int, int], count: int = 8
+    ) -> tuple[list[Example], int]:
         """Return cut-outs where two labels are confused; see :func:`segcore.workspace.compression.examples.find_examples`.
 
         Raises:
-            SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be read.
+            SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be
+                read.
         """
         return find_examples(self._scores, self._scenes, run, split, pair, count)
 
@@ -138,7 +154,11 @@ class MergeShelf:
             SegcoreError: The run has no counts of that split, or an id is unknown.
         """
         label_set = self._scores.label_set(run)
-        places = sorted({round(i) for i in np.linspace(0, len(maps) - 1, min(len(maps), MAX_BANDS))}) if maps else []
+        places = (
+            sorted({round(i) for i in np.linspace(0, len(maps) - 1, min(len(maps), MAX_BANDS))})
+            if maps
+            else []
+        )
         total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].sum(0)
         ends = null_band(total, [_map(label_set, maps[i]) for i in places])
         found: list[list[float] | None] = [None] * len(maps)
@@ -149,4 +169,6 @@ class MergeShelf:
 
 
 def _map(label_set: LabelSet, groups: Groups) -> LabelMap:
-    return LabelMap.merging(label_set.num_classes, [[label_set.index_of(i) for i in group] for group in groups])
+    return LabelMap.merging(
+        label_set.num_classes, [[label_set.index_of(i) for i in group] for group in groups]
+    )

@@ -25,7 +25,9 @@ LINK = "retrained_from"
 class Retraining:
     """Clones runs with merged labels."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
+    def __init__(
+        self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf
+    ) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
@@ -34,8 +36,9 @@ class Retraining:
     def retrain(self, run: str, label_map: LabelMap, splits: Sequence[str]) -> dict[str, Any]:
         """Train anew with merged labels, all else as it was, and predict; one click.
 
-        The merge is saved with the data set under a name of its own that is never changed. An ensemble is retrained member by
-        member and combined again, so that like is compared with like.
+        The merge is saved with the data set under a name of its own that is never changed. An
+        ensemble is retrained member by member and combined again, so that like is compared with
+        like.
 
         Args:
             run: Id of a training run or of an ensemble.
@@ -43,34 +46,54 @@ class Retraining:
             splits: Splits to predict when it has learned.
 
         Returns:
-            ``label_map`` (its name), ``trained`` (ids of the training runs), ``queued`` (ids of all runs).
+            ``label_map`` (its name), ``trained`` (ids of the training runs), ``queued`` (ids of all
+            runs).
 
         Raises:
-            SegcoreError: Nothing or everything is merged, the run was itself trained with merged labels, or a split does not exist.
+            SegcoreError: Nothing or everything is merged, the run was itself trained with merged
+                labels, or a split does not exist.
         """
         config = self._runs.open(run).config
         if not 1 < label_map.num_groups < label_map.num_classes:
             raise SegcoreError(
-                f"Expected a merge that leaves 2 to {label_map.num_classes - 1} labels, received {label_map.num_groups}: choose one."
+                f"Expected a merge that leaves 2 to {label_map.num_classes - 1} labels, "
+                f"received {label_map.num_groups}: choose one."
             )
         if self._scenes.label_map_of(run) is not None:
-            raise SegcoreError("Expected a run with the data set's own labels, received one with merged labels: retrain from such a run.")
+            raise SegcoreError(
+                "Expected a run with the data set's own labels, received one with merged "
+                "labels: retrain from such a run."
+            )
         dataset = self._datasets.open(config.dataset)
         for split in splits:
             dataset.select(split)
         digest = hashlib.sha256(repr(label_map.groups).encode()).hexdigest()[:6]
         name = f"merged-{label_map.num_groups}-{digest}"
-        members = config.members if isinstance(config, EvaluateConfig) else (config.run if isinstance(config, PredictConfig) else run,)
+        members = (
+            config.members
+            if isinstance(config, EvaluateConfig)
+            else (config.run if isinstance(config, PredictConfig) else run,)
+        )
         trained = []
         for member in members:
             source = self._runs.open(member).config
             if not isinstance(source, TrainConfig):
-                raise SegcoreError(f"Expected a training run to clone, received {member!r} of kind {source.kind}: choose another run.")
-            for learned in (dataset, self._datasets.open(source.dataset)):  # of members by fold each has a data set of its own
+                raise SegcoreError(
+                    f"Expected a training run to clone, received {member!r} of kind "
+                    f"{source.kind}: choose another run."
+                )
+            for learned in (
+                dataset,
+                self._datasets.open(source.dataset),
+            ):  # of members by fold each has a data set of its own
                 if name not in learned.label_maps():
                     learned.save_label_map(dataclasses.replace(label_map, name=name))
-            (made,) = self._runs.train(dataclasses.replace(source, label_map=name, members_by="seed"))
-            self._runs.open(made).write_json(LINK, {"run": member, "asked_of": run, "label_map": name})
+            (made,) = self._runs.train(
+                dataclasses.replace(source, label_map=name, members_by="seed")
+            )
+            self._runs.open(made).write_json(
+                LINK, {"run": member, "asked_of": run, "label_map": name}
+            )
             trained.append(made)
         queued = [*trained]
         for split in splits:
@@ -87,8 +110,12 @@ class Retraining:
             made = RunFolder.create(self._runs.folder, prediction_id(run, split), prediction)
             after[made.id] = [run]
         if isinstance(config, EvaluateConfig):
-            combined = EvaluateConfig(config.dataset, tuple(trained), split, config.rule, config.crf)
-            after[RunFolder.create(self._runs.folder, evaluation_id(combined), combined).id] = list(after)
+            combined = EvaluateConfig(
+                config.dataset, tuple(trained), split, config.rule, config.crf
+            )
+            after[RunFolder.create(self._runs.folder, evaluation_id(combined), combined).id] = list(
+                after
+            )
         jobs.submit(self._runs.folder.parent, list(after), after=after)
         return list(after)
 
@@ -96,8 +123,8 @@ class Retraining:
         """Return the runs that were trained with this very merge, those cloned from this run first.
 
         Returns:
-            For each ``run, state`` (of its training), ``linked`` (cloned from this run), ``counted`` (has counts of the split),
-            ``progress`` 0..1 and ``cause``.
+            For each ``run, state`` (of its training), ``linked`` (cloned from this run),
+            ``counted`` (has counts of the split), ``progress`` 0..1 and ``cause``.
 
         Raises:
             SegcoreError: There is no such run.
@@ -106,14 +133,20 @@ class Retraining:
         if self._scenes.label_map_of(run) is not None:
             return []
         dataset = self._datasets.open(config.dataset)
-        names = {name for name, saved in dataset.label_maps().items() if saved.groups == label_map.groups}
+        names = {
+            name for name, saved in dataset.label_maps().items() if saved.groups == label_map.groups
+        }
         found: list[dict[str, Any]] = []
         clones: set[str] = set()
         stems: set[str] = set()
         for summary in sorted(list_runs(self._runs.folder), key=lambda s: s.kind != "train"):
             members = summary.config.get("members") or [summary.id]
             stem = summary.id.rsplit("--", 1)[0]
-            if summary.dataset != dataset.name or summary.kind not in ("train", "evaluate") or stem in stems:
+            if (
+                summary.dataset != dataset.name
+                or summary.kind not in ("train", "evaluate")
+                or stem in stems
+            ):
                 continue
             if summary.kind == "train":
                 if summary.config.get("label_map", "") not in names or not names:
@@ -142,7 +175,13 @@ class Retraining:
 
 
 def _members(config: Any) -> tuple[str, ...]:
-    return config.members if isinstance(config, EvaluateConfig) else (config.run,) if isinstance(config, PredictConfig) else ()
+    return (
+        config.members
+        if isinstance(config, EvaluateConfig)
+        else (config.run,)
+        if isinstance(config, PredictConfig)
+        else ()
+    )
 
 
 def _source(run: RunFolder) -> str:

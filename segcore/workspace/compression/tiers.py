@@ -34,7 +34,14 @@ THREADS = 8
 class TierShelf:
     """Three answers to one merge of labels, and how to get them."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, merges: MergeShelf) -> None:
+    def __init__(
+        self,
+        datasets: DatasetShelf,
+        runs: RunShelf,
+        scores: ScoreShelf,
+        scenes: SceneShelf,
+        merges: MergeShelf,
+    ) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
@@ -49,10 +56,12 @@ class TierShelf:
             run: Id of the run whose labels are merged.
             split: Name of a split.
             groups: Groups of the user's class ids.
-            retrained: Id of a run from :meth:`retrained`; "" takes the newest that has counts of the split.
+            retrained: Id of a run from :meth:`retrained`; "" takes the newest that has counts of
+                the split.
 
         Returns:
-            ``run, split, groups, images, retrained`` (id or None) and ``tiers``, a list of mappings.
+            ``run, split, groups, images, retrained`` (id or None) and ``tiers``, a list of
+            mappings.
 
         Raises:
             SegcoreError: There are no counts, or two tiers do not fit together.
@@ -63,7 +72,9 @@ class TierShelf:
         folder, stage = self._cache(run, split, label_map)
         if stage in folder.stages(_shelf(split)):
             others["summed"] = folder.read_counts(_shelf(split), stage)
-        chosen = retrained or next((r["run"] for r in self.retrained(run, groups, split) if r["counted"]), "")
+        chosen = retrained or next(
+            (r["run"] for r in self.retrained(run, groups, split) if r["counted"]), ""
+        )
         if chosen:
             others["retrained"] = self._scores.counts(chosen, split)
         dataset = self._scenes.dataset_of(run)
@@ -96,10 +107,13 @@ class TierShelf:
         folder, stage = self._cache(run, split, self._merges.label_map(run, groups))
         return stage in folder.stages(_shelf(split))
 
-    def sum_probabilities(self, run: str, split: str, groups: Groups, progress: Progress | None = None) -> tuple[list[str], Counts]:
+    def sum_probabilities(
+        self, run: str, split: str, groups: Groups, progress: Progress | None = None
+    ) -> tuple[list[str], Counts]:
         """Count a split anew with probabilities summed over each group before the argmax; kept on disk, so done once.
 
-        Sums and bilinear resizing are both linear, so probabilities are merged at the network's resolution: fewer planes to resize.
+        Sums and bilinear resizing are both linear, so probabilities are merged at the network's
+        resolution: fewer planes to resize.
 
         Args:
             run: Id of a training run or of an ensemble.
@@ -108,7 +122,8 @@ class TierShelf:
             progress: Called with (done, total, what).
 
         Returns:
-            M sample ids, those whose probabilities are on disk, and (M, K, K) int64 pixels, rows true.
+            M sample ids, those whose probabilities are on disk, and (M, K, K) int64 pixels, rows
+            true.
 
         Raises:
             SegcoreError: No probabilities are on disk, or a file cannot be read.
@@ -119,7 +134,10 @@ class TierShelf:
             return folder.read_counts(_shelf(split), stage)
         samples = [s for s in self._scenes.predicted_samples(run, split) if s.mask is not None]
         if not samples:
-            raise SegcoreError(f"Expected probabilities of {run!r} on {split!r} on disk, found none: predict that split again.")
+            raise SegcoreError(
+                f"Expected probabilities of {run!r} on {split!r} on disk, found none: "
+                "predict that split again."
+            )
 
         def count(sample: Sample) -> Counts:
             return self._count(run, split, sample, label_map, label_set)
@@ -135,11 +153,15 @@ class TierShelf:
         return ids, counts
 
     @staticmethod
-    def summed_mask(probabilities: npt.NDArray[np.float32], label_map: LabelMap) -> npt.NDArray[np.int64]:
+    def summed_mask(
+        probabilities: npt.NDArray[np.float32], label_map: LabelMap
+    ) -> npt.NDArray[np.int64]:
         """Return the argmax of probabilities summed over each group, (H, W, C) -> (H, W) group indices."""
         return merge_probabilities(probabilities, label_map).argmax(-1)
 
-    def _count(self, run: str, split: str, sample: Sample, label_map: LabelMap, label_set: LabelSet) -> Counts:
+    def _count(
+        self, run: str, split: str, sample: Sample, label_map: LabelMap, label_set: LabelSet
+    ) -> Counts:
         config = self._runs.open(run).config
         rule = config.rule if isinstance(config, EvaluateConfig) else "mean"
         folders = [self._runs.open(name) for name in self._predictions(run, split)]
@@ -150,15 +172,22 @@ class TierShelf:
         else:
             merged = merge_probabilities(combine_to_size(read, size, rule), label_map)
         groups = label_map.merge_label_set(label_set)
-        truth = self._scenes.truth(self._scenes.dataset_of(run).name, sample.id, self._scenes.label_map_of(run))
+        truth = self._scenes.truth(
+            self._scenes.dataset_of(run).name, sample.id, self._scenes.label_map_of(run)
+        )
         predicted = merged.argmax(-1).astype(groups.mask_dtype)
-        return count_confusion(label_map.apply(truth, label_set), predicted, groups.num_classes, groups.ignore_index)
+        return count_confusion(
+            label_map.apply(truth, label_set), predicted, groups.num_classes, groups.ignore_index
+        )
 
     def _predictions(self, run: str, split: str) -> list[str]:
         """Ids of the predict runs that hold the probabilities of a run."""
         config = self._runs.open(run).config
         members = config.members if isinstance(config, EvaluateConfig) else (run,)
-        return [m if isinstance(self._runs.open(m).config, PredictConfig) else prediction_id(m, split) for m in members]
+        return [
+            m if isinstance(self._runs.open(m).config, PredictConfig) else prediction_id(m, split)
+            for m in members
+        ]
 
     def _cache(self, run: str, split: str, label_map: LabelMap) -> tuple[RunFolder, str]:
         """Folder and name of the summed counts; another name whenever map, rule or predictions are others."""
@@ -167,15 +196,20 @@ class TierShelf:
         made = [RunFolder(self._runs.folder / name).status().finished for name in names]
         rule = config.rule if isinstance(config, EvaluateConfig) else "mean"
         fingerprint = self._datasets.open(config.dataset).fingerprint
-        digest = hashlib.sha256(repr((label_map.groups, rule, names, made, fingerprint)).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(
+            repr((label_map.groups, rule, names, made, fingerprint)).encode()
+        ).hexdigest()[:16]
         holder = self._runs.on_split(run, split) if isinstance(config, EvaluateConfig) else names[0]
         return RunFolder(self._runs.folder / holder), digest
 
     def retrain(self, run: str, groups: Groups, splits: Sequence[str]) -> dict[str, Any]:
-        """Train anew with merged labels, all else as it was, and predict; see :meth:`segcore.workspace.compression.retraining.Retraining.retrain`.
+        """Train again with merged labels and everything else unchanged, then predict.
+
+        See :meth:`segcore.workspace.compression.retraining.Retraining.retrain`.
 
         Raises:
-            SegcoreError: Nothing or everything is merged, the run was itself trained with merged labels, or a split does not exist.
+            SegcoreError: Nothing or everything is merged, the run was itself trained with merged
+                labels, or a split does not exist.
         """
         return self._retraining.retrain(run, self._merges.label_map(run, groups), splits)
 

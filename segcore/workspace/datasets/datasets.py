@@ -19,7 +19,13 @@ from segcore.data.dataset.relabel import relabel
 from segcore.data.dataset.split_history import change_splits
 from segcore.data.dataset.staging import remove_whole
 from segcore.data.formats.exporters import export_dataset
-from segcore.data.formats.importers import ImportReport, Preview, check_name, import_dataset, preview
+from segcore.data.formats.importers import (
+    ImportReport,
+    Preview,
+    check_name,
+    import_dataset,
+    preview,
+)
 from segcore.data.health.health import Finding, check_health
 from segcore.data.splits.shift import Shift, measure_shift
 from segcore.data.splits.splits import GROUPINGS, make_splits, split_report
@@ -45,7 +51,11 @@ class DatasetShelf:
         """Return the names of all data sets, sorted."""
         if not self.folder.is_dir():
             return []
-        return sorted(p.parent.name for p in self.folder.glob("*/dataset.json") if not p.parent.name.startswith("."))
+        return sorted(
+            p.parent.name
+            for p in self.folder.glob("*/dataset.json")
+            if not p.parent.name.startswith(".")
+        )
 
     def open(self, name: str) -> Dataset:
         """Open a data set by name.
@@ -56,7 +66,10 @@ class DatasetShelf:
         known = self.names()
         if name not in known:
             if not known:
-                raise SegcoreError(f"Expected the data set {name!r}, found none in {self.folder.parent}: import one first.")
+                raise SegcoreError(
+                    f"Expected the data set {name!r}, found none in {self.folder.parent}: "
+                    "import one first."
+                )
             raise unknown("data set", name, known)
         file = self.folder / name / "dataset.json"
         return _open(file.parent, file.stat().st_mtime_ns)
@@ -67,20 +80,36 @@ class DatasetShelf:
         for name in self.names():
             dataset = self.open(name)
             splits = {split: len(dataset.select(split)) for split in dataset.splits}
-            rows.append({"name": name, "num_samples": len(dataset.samples), "num_classes": dataset.label_set.num_classes, "splits": splits})
+            rows.append(
+                {
+                    "name": name,
+                    "num_samples": len(dataset.samples),
+                    "num_classes": dataset.label_set.num_classes,
+                    "splits": splits,
+                }
+            )
         return rows
 
     def import_(
-        self, source: Path, name: str | None = None, *, copy: bool = True, progress: Progress | None = None, **how: Any
+        self,
+        source: Path,
+        name: str | None = None,
+        *,
+        copy: bool = True,
+        progress: Progress | None = None,
+        **how: Any,
     ) -> ImportReport:
         """Import a folder or archive; ``how`` (pairing, bands) as :func:`segcore.data.formats.importers.import_dataset` takes it.
 
         Raises:
-            SegcoreError: The name is unsafe or taken, or nothing sound was found; nothing is left behind then.
+            SegcoreError: The name is unsafe or taken, or nothing sound was found; nothing is left
+                behind then.
         """
         chosen = name or source.resolve().name.split(".")[0]
         check_name(chosen)
-        return import_dataset(source, self.folder / chosen, chosen, copy=copy, progress=progress, **how)
+        return import_dataset(
+            source, self.folder / chosen, chosen, copy=copy, progress=progress, **how
+        )
 
     def preview(self, source: Path, count: int = 3, **how: Any) -> Preview:
         """Look at what an import would bring, without importing; ``how`` as :func:`segcore.data.formats.importers.preview` takes it.
@@ -90,11 +119,14 @@ class DatasetShelf:
         """
         return preview(source, count, **how)
 
-    def export(self, name: str, destination: Path, form: str = "index", progress: Progress | None = None) -> Path:
+    def export(
+        self, name: str, destination: Path, form: str = "index", progress: Progress | None = None
+    ) -> Path:
         """Write a data set into a new folder for other tools; see :func:`segcore.data.formats.exporters.export_dataset`.
 
         Raises:
-            SegcoreError: There is no such data set or form, the folder exists, or a file cannot be read or written.
+            SegcoreError: There is no such data set or form, the folder exists, or a file cannot be
+                read or written.
         """
         dataset = self.open(name)
         try:
@@ -102,7 +134,8 @@ class DatasetShelf:
             return export_dataset(dataset, destination, form, progress)
         except OSError as error:
             raise SegcoreError(
-                f"Expected a folder that can be written to, but {destination} cannot ({error.strerror}): choose another."
+                f"Expected a folder that can be written to, but {destination} cannot "
+                f"({error.strerror}): choose another."
             ) from error
 
     def delete(self, name: str) -> None:
@@ -136,10 +169,18 @@ class DatasetShelf:
         if label is None:
             return [s.id for s in dataset.samples if s.id in wanted]
         statistics = self.statistics(name)
-        pixels = dict(zip(statistics.sample_ids, statistics.counts[:, dataset.label_set.index_of(label)], strict=True))
+        pixels = dict(
+            zip(
+                statistics.sample_ids,
+                statistics.counts[:, dataset.label_set.index_of(label)],
+                strict=True,
+            )
+        )
         return sorted((s for s in wanted if pixels.get(s, 0) > 0), key=lambda s: (-pixels[s], s))
 
-    def instances(self, name: str, split: str | None = None, progress: Progress | None = None) -> InstanceStatistics:
+    def instances(
+        self, name: str, split: str | None = None, progress: Progress | None = None
+    ) -> InstanceStatistics:
         """Read the masks of a split and describe the classes' connected components and places.
 
         Raises:
@@ -148,7 +189,9 @@ class DatasetShelf:
         with self._hands(name) as (dataset, executor):
             return collect_instances(dataset, split, executor=executor, progress=progress)
 
-    def appearance(self, name: str, split: str | None = None, progress: Progress | None = None) -> ImageStatistics:
+    def appearance(
+        self, name: str, split: str | None = None, progress: Progress | None = None
+    ) -> ImageStatistics:
         """Read the images of a split and describe their sizes, brightness and colours.
 
         Raises:
@@ -167,7 +210,15 @@ class DatasetShelf:
         with self._hands(name) as (dataset, executor):
             return check_health(dataset, counted, executor, progress)
 
-    def shift(self, name: str, first: str, second: str, mode: str = "pixel", group_by: str = "", seed: int = 0) -> Shift:
+    def shift(
+        self,
+        name: str,
+        first: str,
+        second: str,
+        mode: str = "pixel",
+        group_by: str = "",
+        seed: int = 0,
+    ) -> Shift:
         """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.splits.shift.measure_shift`.
 
         Args:
@@ -175,7 +226,8 @@ class DatasetShelf:
             first: A split.
             second: Another one.
             mode: "pixel" or "count".
-            group_by: A name in ``splits.GROUPINGS`` to deal whole folders or drives; "" deals samples.
+            group_by: A name in ``splits.GROUPINGS`` to deal whole folders or drives; "" deals
+                samples.
             seed: Seed of the deals.
 
         Raises:
@@ -185,10 +237,19 @@ class DatasetShelf:
         if group_by and group_by not in GROUPINGS:
             raise unknown("grouping", group_by, GROUPINGS)
         groups = {s.id: GROUPINGS[group_by](s) for s in dataset.samples} if group_by else None
-        return measure_shift(self.statistics(name), first, second, np.random.default_rng(seed), mode, groups=groups)
+        return measure_shift(
+            self.statistics(name), first, second, np.random.default_rng(seed), mode, groups=groups
+        )
 
     def make_splits(
-        self, name: str, method: str, fractions: dict[str, float], seed: int, *, group_by: str = "", save: bool = True
+        self,
+        name: str,
+        method: str,
+        fractions: dict[str, float],
+        seed: int,
+        *,
+        group_by: str = "",
+        save: bool = True,
     ) -> dict[str, Any]:
         """Assign every sample to a split, and save that with the data set.
 
@@ -201,14 +262,21 @@ class DatasetShelf:
             save: Whether to keep them; False only tells what they would be.
 
         Returns:
-            ``dataset, method, seed, splits`` {split: samples} and ``report``, see :func:`segcore.data.splits.splits.split_report`.
+            ``dataset, method, seed, splits`` {split: samples} and ``report``, see
+            :func:`segcore.data.splits.splits.split_report`.
 
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
         """
         dataset, counts = self.open(name), self.counts_by_sample(name)
-        assigned = make_splits(dataset, method=method, fractions=fractions, seed=seed, counts=counts, group_by=group_by)
-        changed = change_splits(dataset, assigned, f"{method}, seed {seed}") if save else dataset.with_splits(assigned)
+        assigned = make_splits(
+            dataset, method=method, fractions=fractions, seed=seed, counts=counts, group_by=group_by
+        )
+        changed = (
+            change_splits(dataset, assigned, f"{method}, seed {seed}")
+            if save
+            else dataset.with_splits(assigned)
+        )
         return {
             "dataset": name,
             "method": method,
@@ -232,7 +300,8 @@ class DatasetShelf:
         """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.dataset.relabel.relabel`.
 
         Raises:
-            SegcoreError: There is no such data set, or a class is new or lost, or no mask knows where it is.
+            SegcoreError: There is no such data set, or a class is new or lost, or no mask knows
+                where it is.
         """
         return relabel(self.open(name), label_set, progress=progress)
 
@@ -242,7 +311,8 @@ class DatasetShelf:
     ) -> BalancePlan:  # fmt: skip
         """Choose repeats that bring the classes of a split nearer to a target.
 
-        ``how`` goes on to :func:`segcore.data.balance.planner.plan_balance` (temper, ground), or for a ``rule`` of ``catalog.BALANCE_RULES``
+        ``how`` goes on to :func:`segcore.data.balance.planner.plan_balance` (temper, ground),
+        or for a ``rule`` of ``catalog.BALANCE_RULES``
         other than "nearest" to :func:`segcore.data.balance.rules.plan_by_rule` (also amount, seed).
 
         Raises:
@@ -270,7 +340,11 @@ class DatasetShelf:
         """
         part = self.statistics(name).select(plan.split)
         reasons = explain_repeats(plan, part.counts, part.label_set.class_names)
-        rows = [{"sample": s, "repeats": r, "brings": reasons[s]} for s, r in plan.repeats.items() if r > 1]
+        rows = [
+            {"sample": s, "repeats": r, "brings": reasons[s]}
+            for s, r in plan.repeats.items()
+            if r > 1
+        ]
         return sorted(rows, key=lambda row: -row["repeats"])
 
     def copies(
@@ -278,10 +352,12 @@ class DatasetShelf:
     ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
         """Return the copies of a sample as training sees them in an epoch: image and mask under one draw each.
 
-        The draws are those of a run with that seed that learns from the plan's split; see :func:`segcore.data.augmentation.repeats.preview_copies`.
+        The draws are those of a run with that seed that learns from the plan's split; see
+        :func:`segcore.data.augmentation.repeats.preview_copies`.
 
         Raises:
-            SegcoreError: There is no such data set, sample or augmentation, or a file cannot be read.
+            SegcoreError: There is no such data set, sample or augmentation, or a file cannot be
+                read.
         """
         dataset = self.open(name)
         ids = plan.expand([s.id for s in dataset.select(plan.split) if s.mask is not None])
@@ -290,7 +366,9 @@ class DatasetShelf:
     @contextmanager
     def _hands(self, name: str) -> Iterator[tuple[Dataset, Executor | None]]:
         """A data set and who reads its files: the workspace's cluster where one is named and the set is large, else this machine."""
-        with cluster_executor(self.folder.parent, wanted=len((dataset := self.open(name)).samples) >= WORTH_A_CLUSTER) as executor:
+        with cluster_executor(
+            self.folder.parent, wanted=len((dataset := self.open(name)).samples) >= WORTH_A_CLUSTER
+        ) as executor:
             yield dataset, executor
 
 

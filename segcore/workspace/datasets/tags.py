@@ -32,7 +32,14 @@ class TagShelf:
                 found[tag] = found.get(tag, 0) + 1
         return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
-    def change(self, name: str, samples: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Tags:
+    def change(
+        self,
+        name: str,
+        samples: Iterable[str],
+        *,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+    ) -> Tags:
         """Give images tags and take others from them; return the tags of all images.
 
         Raises:
@@ -52,7 +59,8 @@ class TagShelf:
         """Give the images of a CSV (``sample,tags``) the tags of their rows in the place of their own; other images keep theirs.
 
         Raises:
-            SegcoreError: There is no such data set or sample, a column is missing, or a tag is refused.
+            SegcoreError: There is no such data set or sample, a column is missing, or a tag is
+                refused.
         """
         dataset = self._datasets.open(name)
         return write_tags(dataset, {**read_tags(dataset), **parse_tags(dataset, text)})

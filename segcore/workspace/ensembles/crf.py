@@ -54,17 +54,26 @@ class Scene:
             SegcoreError: The image has no true mask.
         """
         if self.truth is None:
-            raise SegcoreError("Expected an image with a true mask to score, received one without: choose another image.")
+            raise SegcoreError(
+                "Expected an image with a true mask to score, received one without: choose "
+                "another image."
+            )
         size, ignored = self.label_set.num_classes, self.label_set.ignore_index
         counts = count_confusion(self.truth, mask, size, ignored)
         near = count_boundary(self.truth, mask, size, ignored)
-        return {"mean_iou": float(mean_iou(counts)), "boundary_iou": float(mean_present(boundary_iou(near))), "iou": iou(counts)}
+        return {
+            "mean_iou": float(mean_iou(counts)),
+            "boundary_iou": float(mean_present(boundary_iou(near))),
+            "iou": iou(counts),
+        }
 
 
 class CRFShelf:
     """Questions about the dense CRF after some members."""
 
-    def __init__(self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, ensembles: EnsembleShelf) -> None:
+    def __init__(
+        self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, ensembles: EnsembleShelf
+    ) -> None:
         self._runs = runs
         self._scores = scores
         self._scenes = scenes
@@ -78,17 +87,35 @@ class CRFShelf:
             SegcoreError: A member or the split does not exist.
         """
         folders = [RunFolder(self._runs.folder / prediction_id(m, split)) for m in members]
-        return [s.id for s in self._dataset(members).select(split) if all(f.has_probabilities(split, s.id) for f in folders)]
+        return [
+            s.id
+            for s in self._dataset(members).select(split)
+            if all(f.has_probabilities(split, s.id) for f in folders)
+        ]
 
-    def member_probabilities(self, members: Sequence[str], split: str, sample: str) -> list[Probabilities]:
+    def member_probabilities(
+        self, members: Sequence[str], split: str, sample: str
+    ) -> list[Probabilities]:
         """Return each member's probabilities of a sample, (h, w, C) float32 at its network's resolution.
 
         Raises:
             SegcoreError: There are none, or they are damaged.
         """
-        return [RunFolder(self._runs.folder / prediction_id(m, split)).read_probabilities(split, sample)[0] for m in members]
+        return [
+            RunFolder(self._runs.folder / prediction_id(m, split)).read_probabilities(
+                split, sample
+            )[0]
+            for m in members
+        ]
 
-    def scene(self, members: Sequence[str], split: str, sample: str, rule: str = "mean", weights: Sequence[float] = ()) -> Scene:
+    def scene(
+        self,
+        members: Sequence[str],
+        split: str,
+        sample: str,
+        rule: str = "mean",
+        weights: Sequence[float] = (),
+    ) -> Scene:
         """Read one image with its truth and the members' combination.
 
         Raises:
@@ -98,15 +125,24 @@ class CRFShelf:
         stored = dataset.sample(sample)
         return Scene(
             dataset.read_image(stored),
-            self._scenes.truth(dataset.name, sample, label_map) if stored.mask is not None else None,
-            combine_to_size(self.member_probabilities(members, split, sample), (stored.height, stored.width), rule, weights or None),
+            self._scenes.truth(dataset.name, sample, label_map)
+            if stored.mask is not None
+            else None,
+            combine_to_size(
+                self.member_probabilities(members, split, sample),
+                (stored.height, stored.width),
+                rule,
+                weights or None,
+            ),
             self._scores.label_set(members[0]),
         )
 
     def _dataset(self, members: Sequence[str]) -> Dataset:
         return self._scenes.dataset_of(members[0])
 
-    def refine(self, scene: Scene, parameters: CRFParameters, preview: bool = False) -> tuple[Mask, float]:
+    def refine(
+        self, scene: Scene, parameters: CRFParameters, preview: bool = False
+    ) -> tuple[Mask, float]:
         """Refine one image in the warm worker; the first answer waits for its start.
 
         Args:
@@ -123,15 +159,21 @@ class CRFShelf:
         require_available()
         if self._answerer is None:
             self._answerer = Answerer()
-        arrays: dict[str, npt.NDArray[Any]] = {"probabilities": scene.probabilities, "image": scene.image}
-        answer, results = self._answerer.ask("crf", arrays, parameters=asdict(parameters), preview=preview)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "probabilities": scene.probabilities,
+            "image": scene.image,
+        }
+        answer, results = self._answerer.ask(
+            "crf", arrays, parameters=asdict(parameters), preview=preview
+        )
         return results["mask"], float(answer["seconds"])
 
     def start(self, config: CRFSearchConfig) -> str:
         """Make sure that a search is done or under way; return the run's id.
 
         Raises:
-            SegcoreError: Members do not fit together, the split does not exist, or pydensecrf is missing.
+            SegcoreError: Members do not fit together, the split does not exist, or pydensecrf is
+                missing.
         """
         require_available()
         self._runs.check_split(config.members, config.split)
@@ -166,13 +208,19 @@ class CRFShelf:
         """
         folder = self._runs.open(run)
         if not isinstance(folder.config, CRFSearchConfig):
-            raise SegcoreError(f"Expected a CRF search, received {run!r} of kind {folder.config.kind}: start a search first.")
+            raise SegcoreError(
+                f"Expected a CRF search, received {run!r} of kind {folder.config.kind}: "
+                "start a search first."
+            )
         return {**folder.read_json("crf_search"), "stale": self._ensembles.is_stale(run)}
 
-    def apply(self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = "") -> str:
+    def apply(
+        self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = ""
+    ) -> str:
         """Put the parameters that a search found on another split, as an evaluate run; return its id.
 
-        The best CRF is applied also where "off" was better, so that the other split may be asked as well.
+        The best CRF is applied also where "off" was better, so that the other split may be asked as
+        well.
 
         Args:
             run: A finished search.
@@ -186,7 +234,9 @@ class CRFShelf:
         members, chosen = self._chosen(run)
         return self._ensembles.combine(members, split, filter=filter, name=name, **chosen)
 
-    def applied(self, run: str, split: str = "test", *, filter: MaskFilter | None = None) -> str | None:
+    def applied(
+        self, run: str, split: str = "test", *, filter: MaskFilter | None = None
+    ) -> str | None:
         """Return the id of the run that :meth:`apply` makes, where it exists.
 
         Raises:
@@ -198,7 +248,11 @@ class CRFShelf:
     def _chosen(self, run: str) -> tuple[list[str], dict[str, Any]]:
         found = self.search(run)
         parameters = from_json(CRFParameters, found["crf"]["parameters"])
-        return found["members"], {"rule": found["rule"], "weights": found["weights"], "crf": parameters}
+        return found["members"], {
+            "rule": found["rule"],
+            "weights": found["weights"],
+            "crf": parameters,
+        }
 
     def verdict(self, run: str, split: str, stage: str = "crf") -> dict[str, Any]:
         """Say whether a stage of an evaluate run helps on a split: its comparison with the plain ensemble, and a sentence.
@@ -209,17 +263,31 @@ class CRFShelf:
         Raises:
             SegcoreError: The run has no counts of that stage.
         """
-        comparison = compare_reports(self._scores.report(run, split, stage), self._scores.report(run, split, "ensemble")).to_json()
+        comparison = compare_reports(
+            self._scores.report(run, split, stage), self._scores.report(run, split, "ensemble")
+        ).to_json()
         low, high = comparison["interval"]
         if low is None:
-            return {"comparison": comparison, "sentence": "One image tells nothing about others: there is no interval."}
-        return {"comparison": comparison, "sentence": verdict("mean IoU", comparison["difference"], low, high)}
+            return {
+                "comparison": comparison,
+                "sentence": "One image tells nothing about others: there is no interval.",
+            }
+        return {
+            "comparison": comparison,
+            "sentence": verdict("mean IoU", comparison["difference"], low, high),
+        }
 
     def layered(self, dataset: str, split: str) -> list[dict[str, Any]]:
         """Return the scores of networks that end in a trained CRF, where they have counts of a split: run and mean IoU."""
         found = []
         for run in self._ensembles.candidates(dataset):
             config = self._runs.open(run).config
-            if isinstance(config, TrainConfig) and config.model.architecture == "unet_crf" and self._scores.has_counts(run, split):
-                found.append({"run": run, "mean_iou": self._scores.report(run, split).to_json()["mean_iou"]})
+            if (
+                isinstance(config, TrainConfig)
+                and config.model.architecture == "unet_crf"
+                and self._scores.has_counts(run, split)
+            ):
+                found.append(
+                    {"run": run, "mean_iou": self._scores.report(run, split).to_json()["mean_iou"]}
+                )
         return found

@@ -51,19 +51,25 @@ class EnsembleShelf:
         """Return the ids of the finished training runs on a data set or its folds, in the order in which they were made."""
         rows = self._runs.rows()
         known = self._runs.kin(dataset)
-        return [r["run"] for r in reversed(rows) if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in known]
+        return [
+            r["run"]
+            for r in reversed(rows)
+            if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in known
+        ]
 
     def groups(self, dataset: str) -> list[Group]:
         """Return the groups of two or more finished members on a data set, newest first.
 
-        Members were launched together, or one by one with other seeds, as a study of recipes does. The parts of submodels know other
-        labels each and are no group.
+        Members were launched together, or one by one with other seeds, as a study of recipes does.
+        The parts of submodels know other labels each and are no group.
 
         Raises:
             SegcoreError: The config of a run cannot be read.
         """
         configs = {run: self._runs.open(run).config for run in self.candidates(dataset)}
-        trained = {run: config for run, config in configs.items() if isinstance(config, TrainConfig)}
+        trained = {
+            run: config for run, config in configs.items() if isinstance(config, TrainConfig)
+        }
         together = Counter(config.group for config in trained.values() if config.group)
         found: dict[tuple[str, TrainConfig], dict[int, str]] = {}
         for run, config in trained.items():
@@ -72,10 +78,16 @@ class EnsembleShelf:
             if launched and config.members_by == "fold":
                 alike = dataclasses.replace(alike, dataset=dataset)
             if launched and config.members_by == "architecture":
-                alike = dataclasses.replace(alike, model=dataclasses.replace(config.model, architecture="unet"))
+                alike = dataclasses.replace(
+                    alike, model=dataclasses.replace(config.model, architecture="unet")
+                )
             found.setdefault((launched, alike), {}).setdefault(config.seed, run)
         return [
-            Group(launched or next(iter(runs.values())), _title(trained[next(iter(runs.values()))]), tuple(runs.values()))
+            Group(
+                launched or next(iter(runs.values())),
+                _title(trained[next(iter(runs.values()))]),
+                tuple(runs.values()),
+            )
             for (launched, _), runs in reversed(found.items())
             if len(runs) > 1
         ]
@@ -111,7 +123,9 @@ class EnsembleShelf:
         """
         return [self._runs.predict_whole(member, split) for split in splits for member in members]
 
-    def score_subsets(self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0) -> str:
+    def score_subsets(
+        self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0
+    ) -> str:
         """Make sure that every subset of some members is scored on a split, or that this is under way; return the run's id.
 
         Args:
@@ -121,7 +135,8 @@ class EnsembleShelf:
             seed: Of the weightings.
 
         Raises:
-            SegcoreError: Members do not fit together, are too few or too many, or the split does not exist.
+            SegcoreError: Members do not fit together, are too few or too many, or the split does
+                not exist.
         """
         self._runs.check_split(members, split)
         config = SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed)
@@ -130,13 +145,17 @@ class EnsembleShelf:
         self._runs.ensure(run, config, self._runs.newest(predictions), after=predictions)
         return run
 
-    def subsets_run(self, members: Sequence[str], split: str, *, draws: int = 0, seed: int = 0) -> str | None:
+    def subsets_run(
+        self, members: Sequence[str], split: str, *, draws: int = 0, seed: int = 0
+    ) -> str | None:
         """Return the id of the run that :meth:`score_subsets` makes, where it exists.
 
         Raises:
             SegcoreError: As :meth:`score_subsets`.
         """
-        run = subsets_id(SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed))
+        run = subsets_id(
+            SubsetsConfig(self._runs.dataset_of(members), tuple(members), split, draws, seed)
+        )
         return run if (self._runs.folder / run).exists() else None
 
     def subsets(self, run: str) -> dict[str, Any]:
@@ -147,7 +166,10 @@ class EnsembleShelf:
         """
         folder = self._runs.open(run)
         if not isinstance(folder.config, SubsetsConfig):
-            raise SegcoreError(f"Expected a run over subsets, received {run!r} of kind {folder.config.kind}: score the subsets first.")
+            raise SegcoreError(
+                f"Expected a run over subsets, received {run!r} of kind "
+                f"{folder.config.kind}: score the subsets first."
+            )
         return {**folder.read_json("subsets"), "stale": self.is_stale(run)}
 
     def is_stale(self, run: str) -> bool:
@@ -159,7 +181,10 @@ class EnsembleShelf:
         folder = self._runs.open(run)
         name = "subsets" if isinstance(folder.config, SubsetsConfig) else "crf_search"
         made_from = folder.read_json(name).get("made_from", {})
-        return any(RunFolder(self._runs.folder / source).status().finished != finished for source, finished in made_from.items())
+        return any(
+            RunFolder(self._runs.folder / source).status().finished != finished
+            for source, finished in made_from.items()
+        )
 
     def combine(
         self,
@@ -177,7 +202,9 @@ class EnsembleShelf:
         Raises:
             SegcoreError: As :meth:`segcore.workspace.runs.runs.RunShelf.ensemble`.
         """
-        return self._runs.ensemble(members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name)
+        return self._runs.ensemble(
+            members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name
+        )
 
     def combined(
         self,
@@ -196,14 +223,20 @@ class EnsembleShelf:
             SegcoreError: The arguments are refused, or a member is no finished training run.
         """
         dataset = self._runs.dataset_of(members)
-        run = evaluation_id(EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name))
+        run = evaluation_id(
+            EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name)
+        )
         return run if (self._runs.folder / run).exists() else None
 
     def names(self, members: Sequence[str], split: str) -> list[str]:
         """Return the ids of all ensembles of exactly these members on a split, newest first."""
         found = []
         for summary in list_runs(self._runs.folder):
-            if summary.kind == "evaluate" and summary.config.get("split") == split and summary.config.get("members") == list(members):
+            if (
+                summary.kind == "evaluate"
+                and summary.config.get("split") == split
+                and summary.config.get("members") == list(members)
+            ):
                 found.append(summary.id)
         return found
 
@@ -211,8 +244,9 @@ class EnsembleShelf:
         """Compare an ensemble on a split with its best single member, paired by image.
 
         Returns:
-            ``{"ensemble": mean IoU, "interval": [low, high], "members": [{"run", "mean_iou"}], "best": run, "mean_member": mean IoU,
-            "comparison": ensemble against the best member (:class:`segcore.evaluation.comparison.comparison.Comparison`)}``.
+            ``{"ensemble": mean IoU, "interval": [low, high], "members": [{"run", "mean_iou"}],
+            "best": run, "mean_member": mean IoU, "comparison": ensemble against the best member
+            (:class:`segcore.evaluation.comparison.comparison.Comparison`)}``.
 
         Raises:
             SegcoreError: The ensemble or a member has no counts of the split.
@@ -237,4 +271,6 @@ def _title(config: TrainConfig) -> str:
     encoder = ENCODERS[config.model.encoder].title
     if config.members_by == "architecture":
         return f"{encoder}, several architectures"
-    return f"{encoder} {ARCHITECTURES[config.model.architecture].title}" + (", by fold" if config.members_by == "fold" else "")
+    return f"{encoder} {ARCHITECTURES[config.model.architecture].title}" + (
+        ", by fold" if config.members_by == "fold" else ""
+    )

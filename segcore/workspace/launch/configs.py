@@ -34,19 +34,26 @@ class ConfigShelf:
         Raises:
             SegcoreError: The name is unsafe as a file's, or the workspace cannot be written.
         """
-        disk.write_json(self.folder / f"{check_run_id(name)}.json", {"format": FORMAT, "config": to_json(impersonal(config))})
+        disk.write_json(
+            self.folder / f"{check_run_id(name)}.json",
+            {"format": FORMAT, "config": to_json(impersonal(config))},
+        )
 
     def load(self, name: str) -> TrainConfig:
         """Return a saved config.
 
         Raises:
-            SegcoreError: There is none of that name, it is damaged or refused, or a newer version wrote it.
+            SegcoreError: There is none of that name, it is damaged or refused, or a newer version
+                wrote it.
         """
         if name not in self.names():
             raise unknown("saved config", name, self.names())
         data = disk.read_json(self.folder / f"{name}.json")
         if not isinstance(data.get("format"), int) or data["format"] > FORMAT:
-            raise SegcoreError(f"Expected the config {name!r} in format {FORMAT} or older: a newer version wrote it; update to open it.")
+            raise SegcoreError(
+                f"Expected the config {name!r} in format {FORMAT} or older: a newer "
+                "version wrote it; update to open it."
+            )
         return self.parse(data.get("config"))
 
     def delete(self, name: str) -> None:
@@ -67,7 +74,10 @@ class ConfigShelf:
         """
         config = self._runs.open(run).config
         if not isinstance(config, TrainConfig):
-            raise SegcoreError(f"Expected a training run, received {run!r}, which is of kind {config.kind}: name the run that was trained.")
+            raise SegcoreError(
+                f"Expected a training run, received {run!r}, which is of kind "
+                f"{config.kind}: name the run that was trained."
+            )
         return impersonal(config)
 
     def parse(self, data: Any) -> TrainConfig:
@@ -77,10 +87,16 @@ class ConfigShelf:
             SegcoreError: It is no mapping, of another kind, or a key or value is refused.
         """
         if not isinstance(data, dict):
-            raise SegcoreError(f"Expected a config as a mapping {{...}}, received a {type(data).__name__}: copy one from a run.")
+            raise SegcoreError(
+                f"Expected a config as a mapping {{...}}, received a "
+                f"{type(data).__name__}: copy one from a run."
+            )
         config = config_from_json({"kind": "train", **data})
         if not isinstance(config, TrainConfig):
-            raise SegcoreError(f"Expected the config of a training run, received one of kind {config.kind!r}: copy one of a training run.")
+            raise SegcoreError(
+                "Expected the config of a training run, received one of kind "
+                f"{config.kind!r}: copy one of a training run."
+            )
         return impersonal(config)
 
 
@@ -90,4 +106,6 @@ def impersonal(config: TrainConfig) -> TrainConfig:
     submodels = "" if config.group else config.submodels
     members_by = "seed" if config.group else config.members_by
     seed = max(0, config.seed - config.member)
-    return dataclasses.replace(config, member=0, group="", submodels=submodels, members_by=members_by, seed=seed)
+    return dataclasses.replace(
+        config, member=0, group="", submodels=submodels, members_by=members_by, seed=seed
+    )

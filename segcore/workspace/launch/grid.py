@@ -16,7 +16,18 @@ MOST_RUNS = 500
 FIELDS: dict[str, tuple[str, ...]] = {
     **{f.name: ("recipe", f.name) for f in dataclasses.fields(RecipeConfig)},
     **{f.name: ("model", f.name) for f in dataclasses.fields(ModelConfig)},
-    **{name: (name,) for name in ("seed", "size", "label_map", "balance_plan", "train_split", "validation_split", "deterministic")},
+    **{
+        name: (name,)
+        for name in (
+            "seed",
+            "size",
+            "label_map",
+            "balance_plan",
+            "train_split",
+            "validation_split",
+            "deterministic",
+        )
+    },
 }
 """Fields that can be varied, by name, and where they stand in a config."""
 
@@ -24,7 +35,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
 def read_values(name: str, text: str) -> list[Any]:
     """Read values that a person listed: separated by commas, each as the field wants it.
 
-    A size is written HEIGHTxWIDTH; an empty text between commas, or the word "none", means "" for a plan, map or split.
+    A size is written HEIGHTxWIDTH; an empty text between commas, or the word "none", means "" for a
+    plan, map or split.
 
     Raises:
         SegcoreError: The field is unknown, nothing is listed, or a value does not fit the field.
@@ -32,9 +44,15 @@ def read_values(name: str, text: str) -> list[Any]:
     if name not in FIELDS:
         raise unknown("field to vary", name, FIELDS)
     parts = [part.strip() for part in text.split(",")]
-    values = [_value(name, part) for part in parts if part or name in ("label_map", "balance_plan", "validation_split")]
+    values = [
+        _value(name, part)
+        for part in parts
+        if part or name in ("label_map", "balance_plan", "validation_split")
+    ]
     if not text.strip() or not values:
-        raise SegcoreError(f"Expected values for {name}, separated by commas, received none: list at least one.")
+        raise SegcoreError(
+            f"Expected values for {name}, separated by commas, received none: list at least one."
+        )
     return list(dict.fromkeys(values))
 
 
@@ -42,11 +60,21 @@ def _value(name: str, text: str) -> Any:
     if name == "size":
         sides = text.lower().split("x")
         if len(sides) != 2 or not all(side.strip().isdigit() for side in sides):
-            raise SegcoreError(f"Expected a size as HEIGHTxWIDTH, received {text!r}: write for example 96x128.")
+            raise SegcoreError(
+                f"Expected a size as HEIGHTxWIDTH, received {text!r}: write for example 96x128."
+            )
         return (int(sides[0]), int(sides[1]))
-    kind = type(getattr(RecipeConfig(), name, getattr(ModelConfig(), name, getattr(TrainConfig("-"), name, ""))))
+    kind = type(
+        getattr(
+            RecipeConfig(), name, getattr(ModelConfig(), name, getattr(TrainConfig("-"), name, ""))
+        )
+    )
     if kind is str:
-        return "" if text == "none" and name in ("label_map", "balance_plan", "validation_split") else text
+        return (
+            ""
+            if text == "none" and name in ("label_map", "balance_plan", "validation_split")
+            else text
+        )
     try:
         value = json.loads(text)
     except ValueError:
@@ -54,7 +82,9 @@ def _value(name: str, text: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind:
-        raise SegcoreError(f"Expected {kind.__name__} for {name}, received {text!r}: change that value.")
+        raise SegcoreError(
+            f"Expected {kind.__name__} for {name}, received {text!r}: change that value."
+        )
     return value
 
 
@@ -75,8 +105,14 @@ def combine(config: TrainConfig, choices: Mapping[str, Sequence[Any]]) -> list[T
     for values in choices.values():
         count *= len(values)
     if not 1 <= count <= MOST_RUNS:
-        raise SegcoreError(f"Expected 1 to {MOST_RUNS} combinations, received {count}: list fewer values, or use the tune page.")
-    return [_with(config, dict(zip(choices, values, strict=True))) for values in itertools.product(*choices.values())]
+        raise SegcoreError(
+            f"Expected 1 to {MOST_RUNS} combinations, received {count}: list fewer values, "
+            "or use the tune page."
+        )
+    return [
+        _with(config, dict(zip(choices, values, strict=True)))
+        for values in itertools.product(*choices.values())
+    ]
 
 
 def _with(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
@@ -111,7 +147,10 @@ def rebase(study: RecipeStudy, words: Mapping[str, str]) -> RecipeStudy:
     for name, text in words.items():
         values = read_values(name, text)
         if len(values) > 1:
-            raise SegcoreError(f"Expected one value of {name} for the base, received {text!r}: a study has one base.")
+            raise SegcoreError(
+                f"Expected one value of {name} for the base, received {text!r}: a study "
+                "has one base."
+            )
         _put(data["base"], name, values[0])
         told = re.sub(r"[^a-z0-9]+", "-", f"{name}-{text}".lower()).strip("-")
         data["name"] = f"{data['name']}-{told}"

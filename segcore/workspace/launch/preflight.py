@@ -32,7 +32,8 @@ class LaunchShelf(PaceShelf):
         """Suggest what to train on a data set; counts its classes if that was not done yet.
 
         Raises:
-            SegcoreError: There is no such data set, it has no split "train", or a mask cannot be read.
+            SegcoreError: There is no such data set, it has no split "train", or a mask cannot be
+                read.
         """
         opened = self._datasets.open(dataset)
         split = "train" if "train" in opened.splits else next((s for s in opened.splits if s), None)
@@ -71,34 +72,60 @@ class LaunchShelf(PaceShelf):
         """
         return find_conflicts(config, self._facts(config), self.estimate(config), runs)
 
-    def augmented(self, config: TrainConfig, sample: str, epochs: int) -> list[tuple[Image, Mask, dict[str, Any]]]:
+    def augmented(
+        self, config: TrainConfig, sample: str, epochs: int
+    ) -> list[tuple[Image, Mask, dict[str, Any]]]:
         """Return a sample as each of the first epochs of a config will see it, under the draws of its seed.
 
         Returns:
-            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) an epoch, no larger than 480 pixels.
+            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) an epoch, no
+            larger than 480 pixels.
 
         Raises:
-            SegcoreError: There is no such data set, split, plan or sample, or a file cannot be read.
+            SegcoreError: There is no such data set, split, plan or sample, or a file cannot be
+                read.
         """
         opened = self._datasets.open(config.dataset)
         ids = [s.id for s in opened.select(config.train_split) if s.mask is not None]
         if config.balance_plan:
             ids = BalancePlan.from_json(opened.load_plan(config.balance_plan)).expand(ids)
-        return [preview_copies(opened, ids, sample, config.recipe.augmentation, config.seed, epoch)[0] for epoch in range(epochs)]
+        return [
+            preview_copies(opened, ids, sample, config.recipe.augmentation, config.seed, epoch)[0]
+            for epoch in range(epochs)
+        ]
 
     def _facts(self, config: TrainConfig) -> Facts:
         opened = self._datasets.open(config.dataset)
-        splits = {split: sum(s.mask is not None for s in opened.select(split)) for split in opened.splits}
-        samples = opened.select(config.train_split) if config.train_split in opened.splits else list(opened.samples)
+        splits = {
+            split: sum(s.mask is not None for s in opened.select(split)) for split in opened.splits
+        }
+        samples = (
+            opened.select(config.train_split)
+            if config.train_split in opened.splits
+            else list(opened.samples)
+        )
         size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
         plan_split, repeated = "", None
         if config.balance_plan:
             plan = BalancePlan.from_json(opened.load_plan(config.balance_plan))
             plan_split = plan.split
-            repeated = len(plan.expand([s.id for s in samples if s.mask is not None])) if plan_split in ("", config.train_split) else None
+            repeated = (
+                len(plan.expand([s.id for s in samples if s.mask is not None]))
+                if plan_split in ("", config.train_split)
+                else None
+            )
         free = shutil.disk_usage(self._workspace).free
         cluster = cluster_address(self._workspace)
-        return Facts(splits, size, self._runs.devices(), free, self._absent(config), plan_split, repeated, cluster)
+        return Facts(
+            splits,
+            size,
+            self._runs.devices(),
+            free,
+            self._absent(config),
+            plan_split,
+            repeated,
+            cluster,
+        )
 
     def _absent(self, config: TrainConfig) -> tuple[str, ...]:
         """Classes without a pixel in the training split; empty where the masks were not counted yet, which takes a while."""
@@ -106,9 +133,19 @@ class LaunchShelf(PaceShelf):
         if counted is None or config.label_map or config.train_split not in counted.splits:
             return ()
         pixels = counted.select(config.train_split).pixels
-        return tuple(name for name, count in zip(counted.label_set.class_names, pixels, strict=True) if count == 0)
+        return tuple(
+            name
+            for name, count in zip(counted.label_set.class_names, pixels, strict=True)
+            if count == 0
+        )
 
-    def launch(self, config: TrainConfig, choices: Mapping[str, Sequence[Any]], members: int = 1, tag: str = "") -> list[str]:
+    def launch(
+        self,
+        config: TrainConfig,
+        choices: Mapping[str, Sequence[Any]],
+        members: int = 1,
+        tag: str = "",
+    ) -> list[str]:
         """Queue a training run, or an ensemble, for every combination of values, and return the ids.
 
         Args:
@@ -122,7 +159,10 @@ class LaunchShelf(PaceShelf):
         """
         configs = combine(config, choices)
         if len(configs) * members > 500:
-            raise SegcoreError(f"Expected at most 500 runs at once, received {len(configs) * members}: list fewer values or members.")
+            raise SegcoreError(
+                f"Expected at most 500 runs at once, received {len(configs) * members}: "
+                "list fewer values or members."
+            )
         runs = [run for one in configs for run in self._runs.train(one, members)]
         for run in runs if tag else ():
             self._runs.open(run).write_notes(tags=[tag])

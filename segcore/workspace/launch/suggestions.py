@@ -1,6 +1,7 @@
 """A plan to begin with, each choice with its reason: a pure function of what the data set holds and what the machine has.
 
-The rules are those of practice, written out; none of them is learned, and each reason names the number that it rests on.
+The rules are those of practice, written out; none of them is learned, and each reason names the
+number that it rests on.
 """
 
 import math
@@ -38,7 +39,11 @@ class Suggestion:
 
 
 def suggest_config(
-    dataset: str, summary: Mapping[str, Any], size: tuple[int, int], devices: Sequence[Device], plans: Sequence[str] = ()
+    dataset: str,
+    summary: Mapping[str, Any],
+    size: tuple[int, int],
+    devices: Sequence[Device],
+    plans: Sequence[str] = (),
 ) -> Suggestion:
     """Suggest what to train.
 
@@ -55,14 +60,28 @@ def suggest_config(
     images = int(summary["num_samples"])
     imbalance = summary["imbalance"]["pixel"]["mean_ir"] or 1.0
     model = ModelConfig("unet", "resnet50" if on_gpu else "mobilenet_v2", "imagenet")
-    where = f"{device.name}, {device.memory / GIB:.0f} GiB" if on_gpu else f"No GPU here, {device.cores} processor cores"
+    where = (
+        f"{device.name}, {device.memory / GIB:.0f} GiB"
+        if on_gpu
+        else f"No GPU here, {device.cores} processor cores"
+    )
     reasons.append(
         (
             "Network",
-            f"{ARCHITECTURES[model.architecture].title} with {ENCODERS[model.encoder].title}, ImageNet weights",
+            (
+                f"{ARCHITECTURES[model.architecture].title} with "
+                f"{ENCODERS[model.encoder].title}, ImageNet weights"
+            ),
             f"Skips at every scale keep outlines sharp. {where}: "
-            + ("room for the reference encoder" if on_gpu else "an encoder of 2 million parameters trains in reasonable time")
-            + f"; {images} images are {'few' if images < MANY else 'enough'}, and weights that have seen others help.",
+            + (
+                "room for the reference encoder"
+                if on_gpu
+                else "an encoder of 2 million parameters trains in reasonable time"
+            )
+            + (
+                f"; {images} images are {'few' if images < MANY else 'enough'}, and weights "
+                "that have seen others help."
+            ),
         )
     )
     shape = fit_size(size, 512 if on_gpu else 256, model.stride)
@@ -72,13 +91,25 @@ def suggest_config(
         (
             "Batch",
             f"{batch} images",
-            f"The estimate for it, {training_bytes(model, shape, batch, len(summary['classes'])) / GIB:.1f} GiB, stays below "
-            f"{100 * SHARE:.0f} % of the {device.memory / GIB:.0f} GiB there, and an epoch has at least four steps.",
+            "The estimate for it, "
+            f"{training_bytes(model, shape, batch, len(summary['classes'])) / GIB:.1f} "
+            "GiB, stays below "
+            f"{100 * SHARE:.0f} % of the {device.memory / GIB:.0f} GiB there, and an epoch "
+            "has at least four steps.",
         )
     )
     loss, weights, why = _loss(summary, imbalance)
     reasons.append(
-        ("Loss", LOSSES[loss].title + (f", classes weighted by {CLASS_WEIGHTS[weights].title.lower()}" if weights != "none" else ""), why)
+        (
+            "Loss",
+            LOSSES[loss].title
+            + (
+                f", classes weighted by {CLASS_WEIGHTS[weights].title.lower()}"
+                if weights != "none"
+                else ""
+            ),
+            why,
+        )
     )
     plan, advice = _balance(summary, plans)
     reasons.append(("Balance", plan or "As it is", advice))
@@ -87,7 +118,10 @@ def suggest_config(
         (
             "Augmentation",
             AUGMENTATIONS[augmentation].title,
-            f"{images} images are {'few: each should look different every time' if images < FEW else 'enough for small changes'}. "
+            f"{images} images are "
+            f"{'few: each should look different every time' if images < FEW else 'enough for small changes'}. "
+            ""
+            ""
             "For views from above choose “Aerial”, for street views “Road”.",
         )
     )
@@ -97,14 +131,23 @@ def suggest_config(
         (
             "Epochs",
             f"{epochs}, patience {patience}",
-            f"{epochs} passes show the network {epochs * images:,} images; it stops where {patience} epochs bring nothing.",
+            (
+                f"{epochs} passes show the network {epochs * images:,} images; it stops where "
+                f"{patience} epochs bring nothing."
+            ),
         )
     )
     recipe = RecipeConfig(
         loss=loss, class_weights=weights, augmentation=augmentation, epochs=epochs, patience=patience, batch_size=batch, schedule="cosine",
         warmup_epochs=1.0, clip_norm=1.0,
     )  # fmt: skip
-    reasons.append(("Learning rate", "1e-3, cosine, one epoch of warm-up", "Adam's usual rate; the warm-up spares the trained weights."))
+    reasons.append(
+        (
+            "Learning rate",
+            "1e-3, cosine, one epoch of warm-up",
+            "Adam's usual rate; the warm-up spares the trained weights.",
+        )
+    )
     return Suggestion(TrainConfig(dataset, model, recipe, shape, balance_plan=plan), tuple(reasons))
 
 
@@ -127,35 +170,65 @@ def _size_reason(size: tuple[int, int], shape: tuple[int, int], on_gpu: bool) ->
     share = 100 * shape[0] * shape[1] / (size[0] * size[1])
     limit = "a GPU" if on_gpu else "a processor"
     return (
-        f"{share:.0f} % of the pixels of {size[0]} x {size[1]}: what {limit} learns from in reasonable time. "
+        f"{share:.0f} % of the pixels of {size[0]} x {size[1]}: what {limit} learns from "
+        "in reasonable time. "
         "Choose more where small things matter."
     )
 
 
-def fit_batch(model: ModelConfig, shape: tuple[int, int], num_classes: int, images: int, device: Device) -> int:
+def fit_batch(
+    model: ModelConfig, shape: tuple[int, int], num_classes: int, images: int, device: Device
+) -> int:
     """Return the largest of 16, 8, 4, 2, 1 whose estimate fits the device and that gives an epoch of four steps."""
     for batch in (16, 8, 4, 2):
-        if batch <= max(1, images // 4) and training_bytes(model, shape, batch, num_classes) <= SHARE * device.memory:
+        if (
+            batch <= max(1, images // 4)
+            and training_bytes(model, shape, batch, num_classes) <= SHARE * device.memory
+        ):
             return batch
     return 1
 
 
 def _loss(summary: Mapping[str, Any], imbalance: float) -> tuple[str, str, str]:
-    rarest = min((c for c in summary["classes"] if c["pixels"]), key=lambda c: c["pixel_share"], default=None)
-    told = f"the rarest class, {rarest['name']}, has {100 * rarest['pixel_share']:.2g} % of the pixels" if rarest else "nothing is labelled"
+    rarest = min(
+        (c for c in summary["classes"] if c["pixels"]), key=lambda c: c["pixel_share"], default=None
+    )
+    told = (
+        f"the rarest class, {rarest['name']}, has {100 * rarest['pixel_share']:.2g} % of the pixels"
+        if rarest
+        else "nothing is labelled"
+    )
     number = f"Classes are {imbalance:.1f} times rarer than the largest, on average ({told})"
     if imbalance < MILD:
         return "cross_entropy", "none", f"{number}: balanced enough for the steadiest loss."
     if imbalance < SEVERE:
-        return "dice_focal", "none", f"{number}: overlap lets rare classes count fully, focal looks at hard pixels."
-    return "dice_focal", "inverse_root", f"{number}: beside the overlap loss, mild weights keep the rarest from vanishing."
+        return (
+            "dice_focal",
+            "none",
+            f"{number}: overlap lets rare classes count fully, focal looks at hard pixels.",
+        )
+    return (
+        "dice_focal",
+        "inverse_root",
+        f"{number}: beside the overlap loss, mild weights keep the rarest from vanishing.",
+    )
 
 
 def _balance(summary: Mapping[str, Any], plans: Sequence[str]) -> tuple[str, str]:
-    rare = [c["name"] for c in summary["classes"] if 0 < c["images"] < 0.05 * summary["num_samples"]]
+    rare = [
+        c["name"] for c in summary["classes"] if 0 < c["images"] < 0.05 * summary["num_samples"]
+    ]
     if not rare:
         return "", "Every class stands in at least one image of twenty: nothing has to repeat."
     names = ", ".join(rare[:3]) + (" and others" if len(rare) > 3 else "")
     if plans:
-        return plans[0], f"{names}: in fewer than one image of twenty; the saved plan repeats such images."
-    return "", f"{names}: in fewer than one image of twenty. A plan on the balance page repeats such images; none is saved yet."
+        return plans[
+            0
+        ], f"{names}: in fewer than one image of twenty; the saved plan repeats such images."
+    return (
+        "",
+        (
+            f"{names}: in fewer than one image of twenty. A plan on the balance page repeats "
+            "such images; none is saved yet."
+        ),
+    )

@@ -22,7 +22,16 @@ from segcore.workspace.runs.runs import RunShelf
 
 LOOKED_AT = 20
 """Finished runs of the same network and size whose pace is looked up."""
-SAME_PACE = ("epochs", "learning_rate", "schedule", "patience", "warmup_epochs", "monitor", "freeze_epochs", "weight_decay")
+SAME_PACE = (
+    "epochs",
+    "learning_rate",
+    "schedule",
+    "patience",
+    "warmup_epochs",
+    "monitor",
+    "freeze_epochs",
+    "weight_decay",
+)
 """Settings of a recipe that change nothing about the time of a step."""
 SAME_RUN = ("seed", "member", "group", "members_by", "submodels")
 LOOK_SECONDS = 0.3
@@ -35,7 +44,8 @@ class Pace:
     Attributes:
         images_per_second: Images learned from in a second.
         run: Id of the run that tells it; "" where steps of this config were measured.
-        is_measured: Whether that run had the same network, size, batch and precision; else it is a rough guess.
+        is_measured: Whether that run had the same network, size, batch and precision; else it is a
+            rough guess.
         epoch_seconds: Of an epoch with its validation, where steps of this config were measured.
         memory: Bytes that it took at most, likewise.
         measured: When, in seconds since 1970, likewise.
@@ -67,7 +77,8 @@ class PaceShelf:
         """Begin to make a few real steps of a config in the background; :meth:`measuring` says how it goes.
 
         Raises:
-            SegcoreError: There is no such data set, split, label map or plan, or nothing can be measured on this machine now.
+            SegcoreError: There is no such data set, split, label map or plan, or nothing can be
+                measured on this machine now.
         """
         self._runs.check(config)
         throughput_probe.start(self._workspace, self._key(config), config)
@@ -88,7 +99,9 @@ class PaceShelf:
         """
         throughput_probe.stop(self._workspace, self._key(config))
 
-    def wait_for_measure(self, config: TrainConfig, progress: Callable[[int, int, str], None] | None = None) -> Pace:
+    def wait_for_measure(
+        self, config: TrainConfig, progress: Callable[[int, int, str], None] | None = None
+    ) -> Pace:
         """Return what a measure that is under way finds.
 
         Raises:
@@ -100,15 +113,19 @@ class PaceShelf:
             time.sleep(LOOK_SECONDS)
         pace = self._measured(config)
         if status is None or status.state != "finished" or pace is None:
-            raise SegcoreError(f"The measure ended without an answer: {status.cause if status and status.cause else 'see its log'}")
+            raise SegcoreError(
+                "The measure ended without an answer: "
+                f"{status.cause if status and status.cause else 'see its log'}"
+            )
         return pace
 
     def pace(self, config: TrainConfig) -> Pace | None:
         """Return how fast a run will be; None where there is nothing to go by.
 
-        Steps of this very config tell it where they were measured. Else the latest run of the same network, size, batch and
-        precision does; else the latest run of any network, by the operations of the two for an image, which is a rough guess:
-        networks differ in how well they use a machine.
+        Steps of this very config tell it where they were measured. Else the latest run of the same
+        network, size, batch and precision does; else the latest run of any network, by the
+        operations of the two for an image, which is a rough guess: networks differ in how well they
+        use a machine.
 
         Raises:
             SegcoreError: There is no such data set.
@@ -116,10 +133,18 @@ class PaceShelf:
         if (measured := self._measured(config)) is not None:
             return measured
         wanted = to_json(config)
-        ended = [run for run in list_runs(self._runs.folder) if run.kind == "train" and run.status.state == "finished"]
+        ended = [
+            run
+            for run in list_runs(self._runs.folder)
+            if run.kind == "train" and run.status.state == "finished"
+        ]
         alike = [run for run in ended if _alike(run.config, wanted)]
         for run in [*alike[:LOOKED_AT], *ended[:LOOKED_AT]]:
-            paces = [p for line in RunFolder(run.folder).metrics() if isinstance(p := line.get("images_per_second"), float) and p > 0]
+            paces = [
+                p
+                for line in RunFolder(run.folder).metrics()
+                if isinstance(p := line.get("images_per_second"), float) and p > 0
+            ]
             if not paces:
                 continue
             if run in alike:
@@ -129,7 +154,11 @@ class PaceShelf:
             except SegcoreError:
                 continue
             if isinstance(other, TrainConfig):
-                return Pace(median(paces) * estimate(other, 2).operations / estimate(config, 2).operations, run.id, False)
+                return Pace(
+                    median(paces) * estimate(other, 2).operations / estimate(config, 2).operations,
+                    run.id,
+                    False,
+                )
         return None
 
     def _measured(self, config: TrainConfig) -> Pace | None:
@@ -154,7 +183,9 @@ class PaceShelf:
     def _key(self, config: TrainConfig) -> str:
         """Name what a measure holds for: all of a config that changes its pace, the data, the machine."""
         told = {name: value for name, value in to_json(config).items() if name not in SAME_RUN}
-        told["recipe"] = {name: value for name, value in told["recipe"].items() if name not in SAME_PACE}
+        told["recipe"] = {
+            name: value for name, value in told["recipe"].items() if name not in SAME_PACE
+        }
         told["model"] = {**told["model"], "weights": ""}
         told |= {"data": self._datasets.open(config.dataset).fingerprint, "host": hosts.this_host()}
         if config.balance_plan:

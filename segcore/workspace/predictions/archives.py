@@ -19,5 +19,11 @@ def write_archive(path: Path, files: Iterable[tuple[str, bytes]]) -> Path:
     """
     with disk.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, data in files:
-            archive.writestr(name, data, zipfile.ZIP_DEFLATED if name.endswith((".csv", ".xml", ".pb")) else zipfile.ZIP_STORED)
+            archive.writestr(
+                name,
+                data,
+                zipfile.ZIP_DEFLATED
+                if name.endswith((".csv", ".xml", ".pb"))
+                else zipfile.ZIP_STORED,
+            )
     return path

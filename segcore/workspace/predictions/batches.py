@@ -80,7 +80,9 @@ class Batch:
         for image in self.images:
             if image.id == id:
                 return image
-        raise SegcoreError(f"Expected an image of this batch, received {id!r}: choose one of {len(self.images)}.")
+        raise SegcoreError(
+            f"Expected an image of this batch, received {id!r}: choose one of {len(self.images)}."
+        )
 
 
 class BatchShelf:
@@ -93,7 +95,9 @@ class BatchShelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def accept(self, uploads: Iterable[Upload], limit: int = MAX_FILES, progress: Progress | None = None) -> Batch:
+    def accept(
+        self, uploads: Iterable[Upload], limit: int = MAX_FILES, progress: Progress | None = None
+    ) -> Batch:
         """Bring images in; each is judged, and those that are refused do not stop the others.
 
         Args:
@@ -102,7 +106,8 @@ class BatchShelf:
             progress: Called with (done, total, what).
 
         Raises:
-            SegcoreError: None could be taken, with the first one's reason; or the disk cannot be written.
+            SegcoreError: None could be taken, with the first one's reason; or the disk cannot be
+                written.
         """
         files = list(uploads)
         id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
@@ -116,14 +121,30 @@ class BatchShelf:
                     height, width = found.image.shape[:2]
                     row = {"id": found.id, "name": found.name, "height": height, "width": width}
                     row |= {"stretched": found.stretched} if found.stretched else {}
-                    images.append(row | ({"georeference": dataclasses.asdict(found.georeference)} if found.georeference else {}))
+                    images.append(
+                        row
+                        | (
+                            {"georeference": dataclasses.asdict(found.georeference)}
+                            if found.georeference
+                            else {}
+                        )
+                    )
                 else:
                     refused.append([found.name, found.why])
                 if progress:
                     progress(done, len(files), found.name)
             if not images:
-                raise SegcoreError(refused[0][1] if refused else "Expected at least one image, received none: choose some.")
-            document = {"format": FORMAT, "created": time.time(), "images": images, "refused": refused}
+                raise SegcoreError(
+                    refused[0][1]
+                    if refused
+                    else "Expected at least one image, received none: choose some."
+                )
+            document = {
+                "format": FORMAT,
+                "created": time.time(),
+                "images": images,
+                "refused": refused,
+            }
             disk.write_json(folder / "batch.json", document)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -131,7 +152,9 @@ class BatchShelf:
         self._forget_old(keep=id)
         return self.open(id)
 
-    def accept_folder(self, path: Path, limit: int = MAX_FILES, progress: Progress | None = None) -> Batch:
+    def accept_folder(
+        self, path: Path, limit: int = MAX_FILES, progress: Progress | None = None
+    ) -> Batch:
         """Bring in the images of a folder of this machine, or one image.
 
         Raises:
@@ -147,17 +170,31 @@ class BatchShelf:
         """
         folder = self.folder / batch
         if not is_run_id(batch) or not (folder / "batch.json").is_file():
-            raise SegcoreError("Expected images that were sent before, found them no more: send them again.")
+            raise SegcoreError(
+                "Expected images that were sent before, found them no more: send them again."
+            )
         data = disk.read_json(folder / "batch.json")
         try:
             images = tuple(_image(row) for row in data["images"])
-            return Batch(batch, folder, images, tuple((str(n), str(w)) for n, w in data["refused"]), float(data["created"]))
+            return Batch(
+                batch,
+                folder,
+                images,
+                tuple((str(n), str(w)) for n, w in data["refused"]),
+                float(data["created"]),
+            )
         except (KeyError, TypeError, ValueError) as error:
-            raise SegcoreError("Expected images that were sent before, found a damaged list of them: send them again.") from error
+            raise SegcoreError(
+                "Expected images that were sent before, found a damaged list of them: send "
+                "them again."
+            ) from error
 
     def _forget_old(self, keep: str) -> None:
         """Remove all but the newest batches; their names begin with the time."""
-        names = sorted((p.parent.name for p in self.folder.glob("*/batch.json") if p.parent.name != keep), reverse=True)
+        names = sorted(
+            (p.parent.name for p in self.folder.glob("*/batch.json") if p.parent.name != keep),
+            reverse=True,
+        )
         for name in names[MOST_BATCHES - 1 :]:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -180,4 +217,11 @@ class BatchShelf:
 
 def _image(row: dict[str, Any]) -> BatchImage:
     lies = Georeference.from_json(row["georeference"]) if row.get("georeference") else None
-    return BatchImage(str(row["id"]), str(row["name"]), int(row["height"]), int(row["width"]), lies, str(row.get("stretched", "")))
+    return BatchImage(
+        str(row["id"]),
+        str(row["name"]),
+        int(row["height"]),
+        int(row["width"]),
+        lies,
+        str(row.get("stretched", "")),
+    )

@@ -29,8 +29,9 @@ PARTS: dict[str, str] = {
     "probabilities": "Probabilities",
     "crf": "CRF masks",
 }
-"""What there is, and what it is called on a page; tables of classes and shares always come along, and with the masks a GeoTIFF of each
-image that says where it lies."""
+"""What there is, and what it is called on a page; tables of classes and shares always come along,
+and with the masks a GeoTIFF of each image that says where it lies.
+"""
 
 DEFAULT_PARTS = ("masks", "palette", "overlays")
 OPACITY = 0.45
@@ -48,7 +49,10 @@ def index_png(mask: Mask, label_set: LabelSet) -> bytes:
 def _ids(mask: Mask, label_set: LabelSet) -> Mask:
     ids = np.asarray(label_set.class_ids, np.int64)
     if ids.min() < 0 or ids.max() > 65535:
-        raise SegcoreError("Expected class ids of 0 to 65535 for a mask, received others: change the ids, or take the palette masks.")
+        raise SegcoreError(
+            "Expected class ids of 0 to 65535 for a mask, received others: change the ids, "
+            "or take the palette masks."
+        )
     return ids.astype(np.uint8 if ids.max() <= 255 else np.uint16)[mask]
 
 
@@ -75,7 +79,10 @@ def palette_png(mask: Mask, label_set: LabelSet) -> bytes:
         SegcoreError: There are more classes than a palette holds.
     """
     if label_set.num_classes > 256:
-        raise SegcoreError(f"Expected at most 256 classes for a palette, received {label_set.num_classes}: take the masks of class ids.")
+        raise SegcoreError(
+            "Expected at most 256 classes for a palette, received "
+            f"{label_set.num_classes}: take the masks of class ids."
+        )
     palette = np.zeros((256, 3), np.uint8)
     palette[: label_set.num_classes] = label_set.colors
     return encode_palette_png(mask.astype(np.uint8), palette)
@@ -83,12 +90,21 @@ def palette_png(mask: Mask, label_set: LabelSet) -> bytes:
 
 def overlay_jpeg(image: npt.NDArray[np.uint8], mask: Mask, label_set: LabelSet) -> bytes:
     """Lay a mask's colours half over the image (H, W, 3) and encode it as a JPEG."""
-    mixed = cv2.addWeighted(image, 1 - OPACITY, np.ascontiguousarray(label_set.colors[mask]), OPACITY, 0)
-    return bytes(cv2.imencode(".jpg", mixed[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+    mixed = cv2.addWeighted(
+        image, 1 - OPACITY, np.ascontiguousarray(label_set.colors[mask]), OPACITY, 0
+    )
+    return bytes(
+        cv2.imencode(".jpg", mixed[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+    )
 
 
 def result_files(
-    shelf: PredictionShelf, run: str, batch: Batch, options: PredictOptions, parts: Collection[str], progress: Progress | None = None
+    shelf: PredictionShelf,
+    run: str,
+    batch: Batch,
+    options: PredictOptions,
+    parts: Collection[str],
+    progress: Progress | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a predicted batch, one image after another.
 
@@ -125,12 +141,26 @@ def result_files(
         if "palette" in parts:
             yield f"palette/{image.id}.png", palette_png(mask, labels)
         if "overlays" in parts:
-            yield f"overlays/{image.id}.jpg", overlay_jpeg(shelf.image(batch, image.id), mask, labels)
+            yield (
+                f"overlays/{image.id}.jpg",
+                overlay_jpeg(shelf.image(batch, image.id), mask, labels),
+            )
         if "probabilities" in parts:
-            yield f"probabilities/{image.id}.npz", _npz(shelf.probabilities(run, batch, image.id, options), (image.height, image.width))
+            yield (
+                f"probabilities/{image.id}.npz",
+                _npz(
+                    shelf.probabilities(run, batch, image.id, options), (image.height, image.width)
+                ),
+            )
         if "crf" in parts:
-            yield f"crf/{image.id}.png", index_png(shelf.crf_mask(run, batch, image.id, options)[0], labels)
-    classes = [{"id": c.id, "name": c.name, "color": color_to_hex(c.color), "ignore": "false"} for c in labels.classes]
+            yield (
+                f"crf/{image.id}.png",
+                index_png(shelf.crf_mask(run, batch, image.id, options)[0], labels),
+            )
+    classes = [
+        {"id": c.id, "name": c.name, "color": color_to_hex(c.color), "ignore": "false"}
+        for c in labels.classes
+    ]
     yield "classes.csv", _csv(classes)
     yield "shares.csv", _csv(told)
     if progress:

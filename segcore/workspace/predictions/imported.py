@@ -66,7 +66,12 @@ class ImportShelf:
         self._runs = runs
 
     def check(
-        self, dataset: str, source: Path, split: str = "test", values: str = "auto", progress: Progress | None = None
+        self,
+        dataset: str,
+        source: Path,
+        split: str = "test",
+        values: str = "auto",
+        progress: Progress | None = None,
     ) -> PredictionReport:
         """Read every prediction and tell what fits; nothing is kept.
 
@@ -93,27 +98,37 @@ class ImportShelf:
 
         Args:
             dataset: Name of a data set.
-            source: Folder, zip or tar of masks or arrays (see :mod:`segcore.data.formats.foreign_predictions`).
+            source: Folder, zip or tar of masks or arrays (see
+                :mod:`segcore.data.formats.foreign_predictions`).
             name: Id of the new run.
             split: Split whose samples they are matched to.
             values: A name in ``catalog.MASK_VALUES``.
-            partial: Whether samples without a prediction that fits may be left out; then fewer images are scored than elsewhere.
+            partial: Whether samples without a prediction that fits may be left out; then fewer
+                images are scored than elsewhere.
             progress: Called with (done, total, what).
 
         Raises:
-            SegcoreError: The name is unsafe or taken, the data set, split or folder does not exist, the archive is hostile, nothing
-                fits, or something does not fit while ``partial`` is false.
+            SegcoreError: The name is unsafe or taken, the data set, split or folder does not exist,
+                the archive is hostile, nothing fits, or something does not fit while ``partial`` is
+                false.
         """
         if not _NAME.fullmatch(name):
             raise SegcoreError(
-                f"Expected a name of up to 60 letters, digits, '.', '_' and '-', without '--', received {name!r}: choose such a name."
+                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
+                f"'--', received {name!r}: choose such a name."
             )
         if (self._runs.folder / name).exists():
-            raise SegcoreError(f"Expected a new run id, received {name!r}, which exists: choose another name or delete that run.")
+            raise SegcoreError(
+                f"Expected a new run id, received {name!r}, which exists: choose another "
+                "name or delete that run."
+            )
         opened = self._datasets.open(dataset)
         config = ImportedConfig(dataset, split, source.name, values)
         self._runs.folder.mkdir(parents=True, exist_ok=True)
-        with _unpacked(source) as folder, tempfile.TemporaryDirectory(prefix=".import.", dir=self._runs.folder) as place:
+        with (
+            _unpacked(source) as folder,
+            tempfile.TemporaryDirectory(prefix=".import.", dir=self._runs.folder) as place,
+        ):
             draft = RunFolder(Path(place) / name)
             report, counts = self._read(opened, folder, split, values, draft, progress)
             left_out = report.samples - len(report.fits)
@@ -127,46 +142,92 @@ class ImportShelf:
             now = time.time()
             report.mean_iou = float(mean_iou(counts.sum(0)))
             message = f"{left_out} of {report.samples} images left out" if left_out else ""
-            made.write_status(state="finished", progress=1.0, started=now, finished=now, mean_iou=report.mean_iou, message=message)
+            made.write_status(
+                state="finished",
+                progress=1.0,
+                started=now,
+                finished=now,
+                mean_iou=report.mean_iou,
+                message=message,
+            )
             made.folder.rename(self._runs.folder / name)
         report.run = name
         return report
 
     def _read(
-        self, dataset: Dataset, folder: Path, split: str, values: str, run: RunFolder | None, progress: Progress | None
+        self,
+        dataset: Dataset,
+        folder: Path,
+        split: str,
+        values: str,
+        run: RunFolder | None,
+        progress: Progress | None,
     ) -> tuple[PredictionReport, npt.NDArray[np.int64]]:
         """Read what is matched; write it into ``run`` where one is given."""
         samples = [s for s in dataset.select(split) if s.mask is not None]
         matches = match_predictions(folder, samples)
         report = PredictionReport(split, len(samples), missing=matches.missing, extra=matches.extra)
         for sample_id, files in matches.twice.items():
-            report.refused.append({"sample": sample_id, "file": ", ".join(files), "why": f"{len(files)} files stand for it: keep one"})
+            report.refused.append(
+                {
+                    "sample": sample_id,
+                    "file": ", ".join(files),
+                    "why": f"{len(files)} files stand for it: keep one",
+                }
+            )
         counts = []
         for done, (sample_id, path) in enumerate(matches.paths.items(), start=1):
             sample = dataset.sample(sample_id)
             try:
-                counts.append(_take(dataset, sample, read_prediction(path, sample, dataset.label_set, values), split, run))
+                counts.append(
+                    _take(
+                        dataset,
+                        sample,
+                        read_prediction(path, sample, dataset.label_set, values),
+                        split,
+                        run,
+                    )
+                )
                 report.fits.append(sample_id)
             except SegcoreError as error:
-                report.refused.append({"sample": sample_id, "file": path.relative_to(folder).as_posix(), "why": str(error)})
+                report.refused.append(
+                    {
+                        "sample": sample_id,
+                        "file": path.relative_to(folder).as_posix(),
+                        "why": str(error),
+                    }
+                )
             if progress:
                 progress(done, len(matches.paths), sample_id)
         size = dataset.label_set.num_classes
         return report, np.stack(counts) if counts else np.zeros((0, size, size), np.int64)
 
 
-def _take(dataset: Dataset, sample: Sample, read: Prediction, split: str, run: RunFolder | None) -> npt.NDArray[np.int64]:
+def _take(
+    dataset: Dataset, sample: Sample, read: Prediction, split: str, run: RunFolder | None
+) -> npt.NDArray[np.int64]:
     """Count one prediction against the truth, and keep it where there is a run."""
     label_set, mask = dataset.label_set, read.mask
     if read.probabilities is not None:
-        mask = resize_probabilities(read.probabilities, (sample.height, sample.width)).argmax(-1).astype(label_set.mask_dtype)
+        mask = (
+            resize_probabilities(read.probabilities, (sample.height, sample.width))
+            .argmax(-1)
+            .astype(label_set.mask_dtype)
+        )
     if mask is None:
-        raise SegcoreError(f"Expected a mask or probabilities of {sample.id!r}, received neither: save one of the two.")
-    counts = count_confusion(dataset.read_mask(sample), mask, label_set.num_classes, label_set.ignore_index)
+        raise SegcoreError(
+            f"Expected a mask or probabilities of {sample.id!r}, received neither: save "
+            "one of the two."
+        )
+    counts = count_confusion(
+        dataset.read_mask(sample), mask, label_set.num_classes, label_set.ignore_index
+    )
     if run:
         run.write_mask(split, "prediction", sample.id, mask)
         if read.probabilities is not None:
-            run.write_probabilities(split, sample.id, read.probabilities, (sample.height, sample.width))
+            run.write_probabilities(
+                split, sample.id, read.probabilities, (sample.height, sample.width)
+            )
     return counts
 
 
@@ -175,13 +236,23 @@ def _complaint(report: PredictionReport) -> str:
     if report.missing:
         parts.append(f"{len(report.missing)} missing (for example {report.missing[0]!r})")
     if report.refused:
-        parts.append(f"{len(report.refused)} refused (for example {report.refused[0]['file']!r}: {report.refused[0]['why'].rstrip('.')})")
+        parts.append(
+            f"{len(report.refused)} refused (for example {report.refused[0]['file']!r}: "
+            f"{report.refused[0]['why'].rstrip('.')})"
+        )
     if not report.missing and not report.refused:
         parts.append("the split has no image with a mask")
     if report.extra:
         parts.append(f"{len(report.extra)} files of no image (for example {report.extra[0]!r})")
-    mend = "mend them, or allow a part." if report.fits else "check the names and how pixels are to be read."
-    return f"Expected predictions of all {report.samples} images of {report.split!r}, received {'; '.join(parts)}: {mend}"
+    mend = (
+        "mend them, or allow a part."
+        if report.fits
+        else "check the names and how pixels are to be read."
+    )
+    return (
+        f"Expected predictions of all {report.samples} images of {report.split!r}, received "
+        f"{'; '.join(parts)}: {mend}"
+    )
 
 
 @contextmanager
@@ -191,7 +262,10 @@ def _unpacked(source: Path) -> Iterator[Path]:
         yield source
         return
     if not is_archive(source):
-        raise SegcoreError(f"Expected a folder, zip or tar of predictions, received {source.name}: pack them as a zip.")
+        raise SegcoreError(
+            f"Expected a folder, zip or tar of predictions, received {source.name}: pack "
+            "them as a zip."
+        )
     with tempfile.TemporaryDirectory() as folder:
         unpack(source, Path(folder))
         yield Path(folder)

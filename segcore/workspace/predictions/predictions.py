@@ -6,7 +6,8 @@
         answers/<model>/masks/images/<stage>/<id>.mask after the dense CRF
         answers/<model>/answer-<id>.json                  how long it took, and who computed
 
-A network is asked in a warm process beside the app, which ends when nobody has asked for some minutes.
+A network is asked in a warm process beside the app, which ends when nobody has asked for some
+minutes.
 """
 
 import dataclasses
@@ -79,10 +80,16 @@ class PredictionShelf(BatchShelf):
         elif isinstance(config, TrainConfig):
             model = Model((run,))
         else:
-            raise SegcoreError(f"Expected a training run or an ensemble, received {run!r} of kind {config.kind}: choose another.")
+            raise SegcoreError(
+                f"Expected a training run or an ensemble, received {run!r} of kind "
+                f"{config.kind}: choose another."
+            )
         for member in model.members:
             if not self._runs.open(member).model_path.is_file():
-                raise SegcoreError(f"Expected the trained network of {member!r}, found none: wait for its first epoch, or train it again.")
+                raise SegcoreError(
+                    f"Expected the trained network of {member!r}, found none: wait for its "
+                    "first epoch, or train it again."
+                )
         return model
 
     def can_predict(self, run: str) -> bool:
@@ -100,8 +107,12 @@ class PredictionShelf(BatchShelf):
             SegcoreError: There is no such run, or it has not begun.
         """
         members = self.model(run).members
-        configs = [config for m in members if isinstance(config := self._runs.open(m).config, TrainConfig)]
-        if len(members) > 1 and shared_labels(configs)[1]:  # submodels each know a part; together they know all classes
+        configs = [
+            config for m in members if isinstance(config := self._runs.open(m).config, TrainConfig)
+        ]
+        if (
+            len(members) > 1 and shared_labels(configs)[1]
+        ):  # submodels each know a part; together they know all classes
             return self._datasets.open(configs[0].dataset).label_set
         return LabelSet.from_json(self._runs.open(members[0]).read_json("labels")["label_set"])
 
@@ -109,7 +120,15 @@ class PredictionShelf(BatchShelf):
         """Return where the answers of a model to a batch lie; a network that was trained again has another place."""
         model = self.model(run)
         made = [self._runs.open(m).model_path.stat().st_mtime_ns for m in model.members]
-        told = repr((model.members, model.rule if len(made) > 1 else "", model.weights, to_json(options), made))
+        told = repr(
+            (
+                model.members,
+                model.rule if len(made) > 1 else "",
+                model.weights,
+                to_json(options),
+                made,
+            )
+        )
         return RunFolder(batch.folder / "answers" / hashlib.sha256(told.encode()).hexdigest()[:16])
 
     def is_predicted(self, run: str, batch: Batch, image: str, options: PredictOptions) -> bool:
@@ -125,16 +144,22 @@ class PredictionShelf(BatchShelf):
         Raises:
             SegcoreError: A network cannot be read, or the process fails.
         """
-        return self._networks.ask("load", timeout=LOAD_SECONDS, **self._request(self.model(run), options))[0]
+        return self._networks.ask(
+            "load", timeout=LOAD_SECONDS, **self._request(self.model(run), options)
+        )[0]
 
-    def predict(self, run: str, batch: Batch, image: str, options: PredictOptions) -> dict[str, Any]:
+    def predict(
+        self, run: str, batch: Batch, image: str, options: PredictOptions
+    ) -> dict[str, Any]:
         """Make sure that an image is predicted; return how it went.
 
         Returns:
-            ``{"seconds": of the networks, "size": [h, w] of what is stored, "backend": a sentence's part}``.
+            ``{"seconds": of the networks, "size": [h, w] of what is stored, "backend": a sentence's
+            part}``.
 
         Raises:
-            SegcoreError: A network or the image cannot be read, the memory does not suffice, or the process fails.
+            SegcoreError: A network or the image cannot be read, the memory does not suffice, or the
+                process fails.
         """
         folder = self.answer_folder(run, batch, options)
         if not folder.has_probabilities(SPLIT, image):
@@ -154,9 +179,14 @@ class PredictionShelf(BatchShelf):
             return {"seconds": 0.0, "size": [], "backend": ""}
 
     def _request(self, model: Model, options: PredictOptions) -> dict[str, Any]:
-        return {"runs": [str(self._runs.open(m).folder) for m in model.members], "options": to_json(options)}
+        return {
+            "runs": [str(self._runs.open(m).folder) for m in model.members],
+            "options": to_json(options),
+        }
 
-    def probabilities(self, run: str, batch: Batch, image: str, options: PredictOptions) -> Probabilities:
+    def probabilities(
+        self, run: str, batch: Batch, image: str, options: PredictOptions
+    ) -> Probabilities:
         """Return an image's probabilities, (h, w, C) float32, at the resolution at which the network looked.
 
         Raises:
@@ -171,13 +201,18 @@ class PredictionShelf(BatchShelf):
             SegcoreError: It was not predicted.
         """
         found = batch.image(image)
-        return summarise(self.probabilities(run, batch, image, options), (found.height, found.width))
+        return summarise(
+            self.probabilities(run, batch, image, options), (found.height, found.width)
+        )
 
-    def crf_mask(self, run: str, batch: Batch, image: str, options: PredictOptions) -> tuple[Mask, bool]:
+    def crf_mask(
+        self, run: str, batch: Batch, image: str, options: PredictOptions
+    ) -> tuple[Mask, bool]:
         """Return the mask after the dense CRF, with the ensemble's own parameters where it has some.
 
         Returns:
-            (H, W) indices, and whether it is only a preview at half the size, because the image is large.
+            (H, W) indices, and whether it is only a preview at half the size, because the image is
+            large.
 
         Raises:
             SegcoreError: It was not predicted, the image is too large, or pydensecrf is missing.
@@ -186,12 +221,18 @@ class PredictionShelf(BatchShelf):
         pixels = found.height * found.width
         if pixels > CRF_PIXELS:
             raise SegcoreError(
-                f"Expected an image of at most {CRF_PIXELS // 1_000_000} megapixels for the CRF, received {pixels / 1e6:.0f}: "
+                f"Expected an image of at most {CRF_PIXELS // 1_000_000} megapixels for "
+                f"the CRF, received {pixels / 1e6:.0f}: "
                 "leave the CRF off, or cut the image."
             )
         preview = pixels > CRF_PREVIEW_PIXELS
         parameters = dataclasses.asdict(self.model(run).crf or CRFParameters())
-        stage = "crf-" + hashlib.sha256(json.dumps([parameters, preview], sort_keys=True).encode()).hexdigest()[:8]
+        stage = (
+            "crf-"
+            + hashlib.sha256(
+                json.dumps([parameters, preview], sort_keys=True).encode()
+            ).hexdigest()[:8]
+        )
         try:
             return folder.read_mask(SPLIT, stage, image), preview
         except SegcoreError:
@@ -200,11 +241,15 @@ class PredictionShelf(BatchShelf):
             "probabilities": self.probabilities(run, batch, image, options),
             "image": self.image(batch, image),
         }
-        _, results = self._light.ask("crf", arrays, timeout=ANSWER_SECONDS, parameters=parameters, preview=preview)
+        _, results = self._light.ask(
+            "crf", arrays, timeout=ANSWER_SECONDS, parameters=parameters, preview=preview
+        )
         folder.write_mask(SPLIT, stage, image, results["mask"])
         return results["mask"], preview
 
-    def predict_all(self, run: str, batch: Batch, options: PredictOptions, progress: Progress | None = None) -> None:
+    def predict_all(
+        self, run: str, batch: Batch, options: PredictOptions, progress: Progress | None = None
+    ) -> None:
         """Predict every image of a batch that is not predicted yet.
 
         Raises:
@@ -229,13 +274,23 @@ class PredictionShelf(BatchShelf):
             path, form, difference, bytes, size, and a ``sentence`` for people.
 
         Raises:
-            SegcoreError: The run is an ensemble or has no network, a package is missing, or the form cannot hold the network.
+            SegcoreError: The run is an ensemble or has no network, a package is missing, or the
+                form cannot hold the network.
         """
         model = self.model(run)
         if len(model.members) != 1:
-            raise SegcoreError(f"Expected a training run, received the ensemble {run!r}: export its members one by one.")
+            raise SegcoreError(
+                f"Expected a training run, received the ensemble {run!r}: export its "
+                "members one by one."
+            )
         place = str(Path(out).expanduser().resolve())
-        return self._networks.ask("export", timeout=LOAD_SECONDS, **self._request(model, PredictOptions()), to=to, out=place)[0]
+        return self._networks.ask(
+            "export",
+            timeout=LOAD_SECONDS,
+            **self._request(model, PredictOptions()),
+            to=to,
+            out=place,
+        )[0]
 
     def exported(self, run: str, to: str) -> tuple[Path, str]:
         """Return a file with a training run's network in another form, made at the first call, and the sentence about it.
@@ -255,8 +310,16 @@ class PredictionShelf(BatchShelf):
             path = files[0]
             if len(files) > 1:
                 path = folder / f"{run}-{to}.zip"
-                write_archive(path, ((p.relative_to(folder).as_posix(), p.read_bytes()) for p in files))
-            disk.write_json(note, {"path": str(path), "sentence": told["sentence"].replace(str(told["path"]), path.name)})
+                write_archive(
+                    path, ((p.relative_to(folder).as_posix(), p.read_bytes()) for p in files)
+                )
+            disk.write_json(
+                note,
+                {
+                    "path": str(path),
+                    "sentence": told["sentence"].replace(str(told["path"]), path.name),
+                },
+            )
         data = disk.read_json(note)
         return Path(data["path"]), str(data["sentence"])
 

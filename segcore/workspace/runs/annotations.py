@@ -39,7 +39,9 @@ class KeepingShelf:
         """
         return self._runs.open(run).write_notes(**changes)
 
-    def tag(self, runs: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+    def tag(
+        self, runs: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()
+    ) -> None:
         """Give some runs tags, and take others away.
 
         Raises:
@@ -48,16 +50,19 @@ class KeepingShelf:
         added, removed = list(add), set(remove)
         for run in runs:
             folder = self._runs.open(run)
-            folder.write_notes(tags=[*(tag for tag in folder.notes().tags if tag not in removed), *added])
+            folder.write_notes(
+                tags=[*(tag for tag in folder.notes().tags if tag not in removed), *added]
+            )
 
     def delete(self, runs: Iterable[str]) -> list[str]:
         """Move runs that have ended to the trash, each with its predictions; return the ids of the deletions.
 
-        What was deleted more than :attr:`kept_days` ago is given up at this moment. A run that went along with an earlier one
-        of the list is no mistake.
+        What was deleted more than :attr:`kept_days` ago is given up at this moment. A run that went
+        along with an earlier one of the list is no mistake.
 
         Raises:
-            SegcoreError: There is no such run, or one has not ended; those before it are deleted, and can be restored.
+            SegcoreError: There is no such run, or one has not ended; those before it are deleted,
+                and can be restored.
         """
         trash.empty_trash(self._workspace, self.kept_days)
         deletions: list[str] = []
@@ -71,7 +76,12 @@ class KeepingShelf:
         """Return one mapping a deletion, the latest first: id, runs, deleted (seconds since 1970), bytes."""
         folder = trash.trash_folder(self._workspace)
         return [
-            {"id": d.id, "runs": [*d.runs], "deleted": d.deleted, "bytes": trash.folder_bytes(folder / d.id)}
+            {
+                "id": d.id,
+                "runs": [*d.runs],
+                "deleted": d.deleted,
+                "bytes": trash.folder_bytes(folder / d.id),
+            }
             for d in trash.list_trash(self._workspace)
         ]
 
@@ -91,7 +101,10 @@ class KeepingShelf:
         """
         found = next((d.id for d in trash.list_trash(self._workspace) if run in d.runs), None)
         if found is None:
-            raise SegcoreError(f"Expected the run {run!r} in the trash, found it not there: it was never deleted, or was given up.")
+            raise SegcoreError(
+                f"Expected the run {run!r} in the trash, found it not there: it was never "
+                "deleted, or was given up."
+            )
         return trash.restore(self._workspace, found)
 
     def empty(self) -> int:

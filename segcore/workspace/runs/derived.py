@@ -8,7 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from segcore.config import EvaluateConfig, PredictConfig, PredictOptions, RunConfig, TrainConfig, shared_labels, to_json
+from segcore.config import (
+    EvaluateConfig,
+    PredictConfig,
+    PredictOptions,
+    RunConfig,
+    TrainConfig,
+    shared_labels,
+    to_json,
+)
 from segcore.data.splits.folds import folds_of, parent_of
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import check_weights
@@ -42,12 +50,14 @@ class DerivedRuns(ABC):
     def predict(self, run: str, split: str, options: PredictOptions | None = None) -> str:
         """Make sure that a training run's predictions of a split exist or are under way; return the predict run's id.
 
-        A split is predicted in one way at a time: options other than those it was predicted with make it anew.
+        A split is predicted in one way at a time: options other than those it was predicted with
+        make it anew.
 
         Args:
             run: Id of a training run.
             split: Name of a split.
-            options: How the network looks at an image; None takes what is there, however it was made.
+            options: How the network looks at an image; None takes what is there, however it was
+                made.
 
         Raises:
             SegcoreError: The run is no finished training run, or the split does not exist.
@@ -58,7 +68,11 @@ class DerivedRuns(ABC):
         name = prediction_id(run, split)
         self._drop_unlike(name, options)
         wanted = options or PredictOptions()
-        self.ensure(name, PredictConfig(config.dataset, run, split, device=config.device, options=wanted), made_from)
+        self.ensure(
+            name,
+            PredictConfig(config.dataset, run, split, device=config.device, options=wanted),
+            made_from,
+        )
         return name
 
     def _drop_unlike(self, name: str, options: PredictOptions | None) -> None:
@@ -77,9 +91,18 @@ class DerivedRuns(ABC):
             SegcoreError: As :meth:`predict`.
         """
         name = self.predict(run, split)
-        folder, samples = RunFolder(self.folder / name), self._datasets.open(self.open(run).config.dataset).select(split)
-        if folder.status().state == "finished" and not all(folder.has_probabilities(split, s.id) for s in samples):
-            folder.write_status(state="interrupted", cause="Probabilities of some images are not on disk.", finished=time.time())
+        folder, samples = (
+            RunFolder(self.folder / name),
+            self._datasets.open(self.open(run).config.dataset).select(split),
+        )
+        if folder.status().state == "finished" and not all(
+            folder.has_probabilities(split, s.id) for s in samples
+        ):
+            folder.write_status(
+                state="interrupted",
+                cause="Probabilities of some images are not on disk.",
+                finished=time.time(),
+            )
             jobs.resume(self._workspace, name)
         return name
 
@@ -88,10 +111,16 @@ class DerivedRuns(ABC):
         source = self.open(run)
         config = source.config
         if not isinstance(config, TrainConfig):
-            raise SegcoreError(f"Expected a training run, received {run!r}, which is of kind {config.kind}: name the run that was trained.")
+            raise SegcoreError(
+                f"Expected a training run, received {run!r}, which is of kind "
+                f"{config.kind}: name the run that was trained."
+            )
         state = source.status().state
         if state != "finished" and not source.model_path.exists():
-            raise SegcoreError(f"Expected a finished training run, but {run!r} is {state}: wait for it, or resume it.")
+            raise SegcoreError(
+                f"Expected a finished training run, but {run!r} is {state}: wait for it, "
+                "or resume it."
+            )
         return source, config
 
     def ensemble(
@@ -110,12 +139,15 @@ class DerivedRuns(ABC):
         Nothing is queued where something is refused.
 
         Raises:
-            SegcoreError: There is no member or one stands twice, one is no finished training run, the members are of unlike data
-                sets or label maps, the split or rule does not exist, the weights do not fit, or the name is another ensemble's.
+            SegcoreError: There is no member or one stands twice, one is no finished training run,
+                the members are of unlike data sets or label maps, the split or rule does not exist,
+                the weights do not fit, or the name is another ensemble's.
         """
         dataset = self.dataset_of(members)
         check_weights(weights or None, rule, len(members))
-        return self._evaluate(EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name))
+        return self._evaluate(
+            EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name)
+        )
 
     def members(self, run: str) -> tuple[str, ...]:
         """Return the members of an ensemble, or a training run itself.
@@ -130,14 +162,18 @@ class DerivedRuns(ABC):
         """Return the data set that some training runs have in common; of unlike folds of one data set that one.
 
         Raises:
-            SegcoreError: There is none, one is no finished training run, or they are of unlike data sets or label maps.
+            SegcoreError: There is none, one is no finished training run, or they are of unlike data
+                sets or label maps.
         """
         configs = [self._trained(run)[1] for run in members]
         datasets = {config.dataset for config in configs}
         if len(datasets) > 1:
             datasets = {parent_of(self._datasets.open(name)) or name for name in datasets}
         if len(datasets) > 1:
-            raise SegcoreError(f"Expected members of one data set, received {sorted(datasets)}: combine runs that share it.")
+            raise SegcoreError(
+                f"Expected members of one data set, received {sorted(datasets)}: combine "
+                "runs that share it."
+            )
         if configs:
             shared_labels(configs)
         return datasets.pop() if datasets else ""
@@ -158,7 +194,8 @@ class DerivedRuns(ABC):
         """Refuse a split on which members of unlike folds cannot be scored together, because some have learned from its images.
 
         Raises:
-            SegcoreError: A member has learned from images of the split, or knows the split with other images; or as :meth:`dataset_of`.
+            SegcoreError: A member has learned from images of the split, or knows the split with
+                other images; or as :meth:`dataset_of`.
         """
         name = self.dataset_of(members)
         images = {sample.id for sample in self._datasets.open(name).select(split)}
@@ -167,15 +204,20 @@ class DerivedRuns(ABC):
             if config.dataset == name:
                 continue
             own = self._datasets.open(config.dataset).samples
-            learned = sum(s.id in images and s.split in (config.train_split, config.validation_split) for s in own)
+            learned = sum(
+                s.id in images and s.split in (config.train_split, config.validation_split)
+                for s in own
+            )
             if learned:
                 raise SegcoreError(
-                    f"Expected a split that no member has learned from, received {split!r}: {member} of {config.dataset} saw {learned} of "
+                    "Expected a split that no member has learned from, received "
+                    f"{split!r}: {member} of {config.dataset} saw {learned} of "
                     f"its {len(images)} images in training; combine members by fold on 'test'."
                 )
             if {s.id for s in own if s.split == split} != images:
                 raise SegcoreError(
-                    f"Expected the same images in {split!r} of {name} and {config.dataset}, received others: the splits of {name} were "
+                    f"Expected the same images in {split!r} of {name} and "
+                    f"{config.dataset}, received others: the splits of {name} were "
                     "changed after the folds were made; take that back, or train the members again."
                 )
 
@@ -202,9 +244,16 @@ class DerivedRuns(ABC):
         if not config.name:
             return
         wanted = {**to_json(config), "split": ""}
-        taken = [s for s in list_runs(self.folder) if s.id == config.name or s.config.get("name") == config.name]
+        taken = [
+            s
+            for s in list_runs(self.folder)
+            if s.id == config.name or s.config.get("name") == config.name
+        ]
         if any(s.id == config.name or {**s.config, "split": ""} != wanted for s in taken):
-            raise SegcoreError(f"Expected a new name for these members, received {config.name!r}, which is taken: choose another.")
+            raise SegcoreError(
+                f"Expected a new name for these members, received {config.name!r}, which "
+                "is taken: choose another."
+            )
 
     def derived(self, run: str, split: str) -> list[str]:
         """Return the ids of the runs that have to end before a run has counts of a split: its predictions, or itself.
@@ -214,7 +263,11 @@ class DerivedRuns(ABC):
         """
         config = self.open(run).config
         if isinstance(config, EvaluateConfig):
-            return [run, *(prediction_id(m, split) for m in config.members), evaluation_id(dataclasses.replace(config, split=split))]
+            return [
+                run,
+                *(prediction_id(m, split) for m in config.members),
+                evaluation_id(dataclasses.replace(config, split=split)),
+            ]
         return [prediction_id(run, split)]
 
     def predict_any(self, run: str, split: str, options: PredictOptions | None = None) -> str:
@@ -242,7 +295,9 @@ class DerivedRuns(ABC):
             return run
         return evaluation_id(dataclasses.replace(config, split=split))
 
-    def ensure(self, run: str, config: RunConfig, made_from: float, after: Sequence[str] = ()) -> None:
+    def ensure(
+        self, run: str, config: RunConfig, made_from: float, after: Sequence[str] = ()
+    ) -> None:
         """Queue a derived run unless it exists and is newer than what it is made from."""
         if (self.folder / run).exists():
             status = RunFolder(self.folder / run).status()

@@ -3,7 +3,8 @@
     record = length (uint64), masked CRC-32C of it, data, masked CRC-32C of that        (all little-endian)
     data   = Event{1: wall_time double, 2: step int64, 3: file_version string, 5: Summary{1: Value{1: tag string, 2: float}}}
 
-The layout is TensorFlow's ``TFRecord`` and its ``event.proto`` and ``summary.proto``; tests read the files back with TensorFlow.
+The layout is TensorFlow's ``TFRecord`` and its ``event.proto`` and ``summary.proto``; tests read
+the files back with TensorFlow.
 """
 
 import struct
@@ -52,7 +53,9 @@ def _field(number: int, data: bytes) -> bytes:
 
 
 def _event(wall_time: float, step: int, rest: bytes) -> bytes:
-    data = _varint(1 << 3 | 1) + struct.pack("<d", wall_time) + _varint(2 << 3) + _varint(step) + rest
+    data = (
+        _varint(1 << 3 | 1) + struct.pack("<d", wall_time) + _varint(2 << 3) + _varint(step) + rest
+    )
     length = struct.pack("<Q", len(data))
     return length + _masked(length) + data + _masked(data)
 
@@ -67,5 +70,7 @@ def encode_events(scalars: Iterable[tuple[float, int, str, float]], began: float
     records = [_event(began, 0, _field(3, b"brain.Event:2"))]
     for wall_time, step, tag, value in scalars:
         number = _varint(2 << 3 | 5) + struct.pack("<f", value)
-        records.append(_event(wall_time, step, _field(5, _field(1, _field(1, tag.encode()) + number))))
+        records.append(
+            _event(wall_time, step, _field(5, _field(1, _field(1, tag.encode()) + number)))
+        )
     return b"".join(records)

@@ -37,7 +37,11 @@ class ExportShelf:
         """
         if tracker not in RUN_EXPORTS:
             raise unknown("tracker", tracker, RUN_EXPORTS)
-        return "" if tracker == "tensorboard" or importlib.util.find_spec(tracker) else INSTALL[tracker]
+        return (
+            ""
+            if tracker == "tensorboard" or importlib.util.find_spec(tracker)
+            else INSTALL[tracker]
+        )
 
     def export(self, run: str, tracker: str, target: str = "") -> str:
         """Hand a run to a tracker.
@@ -45,23 +49,31 @@ class ExportShelf:
         Args:
             run: A run with a history.
             tracker: "tensorboard", "mlflow" or "wandb".
-            target: TensorBoard: a folder (by default ``<workspace>/tensorboard``). MLflow: a tracking address (by default
-                ``$MLFLOW_TRACKING_URI``, else ``<workspace>/mlruns``). Weights & Biases: the project (by default "segscope"); without
-                ``$WANDB_API_KEY`` the run is written offline into ``<workspace>/wandb``.
+            target: TensorBoard: a folder (by default ``<workspace>/tensorboard``). MLflow: a
+                tracking address (by default ``$MLFLOW_TRACKING_URI``, else ``<workspace>/mlruns``).
+                Weights & Biases: the project (by default "segscope"); without ``$WANDB_API_KEY``
+                the run is written offline into ``<workspace>/wandb``.
 
         Returns:
             A sentence that says where it went and how to look at it.
 
         Raises:
-            SegcoreError: There is no such run or tracker, the run has no history, the package is missing, or the tracker refuses.
+            SegcoreError: There is no such run or tracker, the run has no history, the package is
+                missing, or the tracker refuses.
         """
         missing = self.missing(tracker)
         if missing:
-            raise SegcoreError(f"Expected the package of {RUN_EXPORTS[tracker].title}, found none: install it with `{missing}`.")
+            raise SegcoreError(
+                f"Expected the package of {RUN_EXPORTS[tracker].title}, found none: "
+                f"install it with `{missing}`."
+            )
         folder = self._runs.open(run)
         rows = self._watch.table(run)
         if not rows:
-            raise SegcoreError(f"Expected a run with a history, but {run!r} has finished no epoch: wait for its first one.")
+            raise SegcoreError(
+                f"Expected a run with a history, but {run!r} has finished no epoch: wait "
+                "for its first one."
+            )
         if tracker == "tensorboard":
             return self._to_tensorboard(folder, rows, target)
         module = importlib.import_module(tracker)
@@ -73,31 +85,50 @@ class ExportShelf:
             raise
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-            raise SegcoreError(f"{RUN_EXPORTS[tracker].title} refused the run {run!r}: {first.rstrip('.')}.") from error
+            raise SegcoreError(
+                f"{RUN_EXPORTS[tracker].title} refused the run {run!r}: {first.rstrip('.')}."
+            ) from error
 
-    def _to_tensorboard(self, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str) -> str:
+    def _to_tensorboard(
+        self, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str
+    ) -> str:
         root = Path(target).expanduser() if target else self._workspace / "tensorboard"
         began = run.status().started or run.status().created or 0.0
-        points = [(began + at, row["epoch"], tag, value) for at, row in _timed(rows) for tag, value in _scalars(row).items()]
+        points = [
+            (began + at, row["epoch"], tag, value)
+            for at, row in _timed(rows)
+            for tag, value in _scalars(row).items()
+        ]
         # One name for ever: exporting again replaces the file instead of drawing every curve twice.
-        disk.write_bytes(root / run.id / "events.out.tfevents.0000000000.segscope", encode_events(points, began))
+        disk.write_bytes(
+            root / run.id / "events.out.tfevents.0000000000.segscope", encode_events(points, began)
+        )
         return f"Written to {root / run.id}; look at it with: tensorboard --logdir {root}"
 
-    def _to_mlflow(self, mlflow: Any, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str) -> str:
+    def _to_mlflow(
+        self, mlflow: Any, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str
+    ) -> str:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         address = target or os.environ.get("MLFLOW_TRACKING_URI", "")
         if not address:
-            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # newer versions keep plain folders behind this switch
+            os.environ.setdefault(
+                "MLFLOW_ALLOW_FILE_STORE", "true"
+            )  # newer versions keep plain folders behind this switch
             address = (self._workspace / "mlruns").as_uri()
         client = mlflow.MlflowClient(tracking_uri=address)
         name = run.config.dataset
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else client.create_experiment(name)
         began = run.status().started or run.status().created or 0.0
-        started = client.create_run(experiment, start_time=int(1000 * began), run_name=run.id, tags=_tags(run))
+        started = client.create_run(
+            experiment, start_time=int(1000 * began), run_name=run.id, tags=_tags(run)
+        )
         number = started.info.run_id
         entities = importlib.import_module("mlflow.entities")
-        parameters = [entities.Param(key, str(value)[:500]) for key, value in _flat(to_json(run.config)).items()]
+        parameters = [
+            entities.Param(key, str(value)[:500])
+            for key, value in _flat(to_json(run.config)).items()
+        ]
         client.log_batch(number, params=parameters[:100])
         points = [
             entities.Metric(_plain_name(tag), value, int(1000 * (began + at)), row["epoch"])
@@ -107,10 +138,19 @@ class ExportShelf:
         for first in range(0, len(points), 500):
             client.log_batch(number, metrics=points[first : first + 500])
         ended = run.status().finished
-        client.set_terminated(number, "FINISHED" if run.status().state == "finished" else "KILLED", int(1000 * ended) if ended else None)
-        return f"Logged to the experiment {name!r} as run {number}; look at it with: mlflow ui --backend-store-uri {address}"
+        client.set_terminated(
+            number,
+            "FINISHED" if run.status().state == "finished" else "KILLED",
+            int(1000 * ended) if ended else None,
+        )
+        return (
+            f"Logged to the experiment {name!r} as run {number}; look at it with: mlflow ui "
+            f"--backend-store-uri {address}"
+        )
 
-    def _to_wandb(self, wandb: Any, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str) -> str:
+    def _to_wandb(
+        self, wandb: Any, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str
+    ) -> str:
         online = bool(os.environ.get("WANDB_API_KEY"))
         started = wandb.init(
             project=target or "segscope", name=run.id, id=run.id, group=getattr(run.config, "group", "") or None, dir=str(self._workspace),
@@ -121,7 +161,10 @@ class ExportShelf:
         started.finish()
         if online:
             return f"Sent to the project {target or 'segscope'!r} as {run.id}."
-        return f"Written offline to {self._workspace / 'wandb'}; send it with: wandb sync {self._workspace / 'wandb'}/offline-run-*"
+        return (
+            f"Written offline to {self._workspace / 'wandb'}; send it with: wandb sync "
+            f"{self._workspace / 'wandb'}/offline-run-*"
+        )
 
 
 def _timed(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, Mapping[str, Any]]]:
@@ -136,10 +179,20 @@ def _timed(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, Mapping[str, 
 
 def _scalars(row: Mapping[str, Any]) -> dict[str, float]:
     """Return the finite numbers of an epoch by tag: "loss/train", "loss/validation", "iou/<class>"."""
-    names = {"loss": "loss/train", "val_loss": "loss/validation", "mean_iou": "mean_iou/train", "val_mean_iou": "mean_iou/validation"}
+    names = {
+        "loss": "loss/train",
+        "val_loss": "loss/validation",
+        "mean_iou": "mean_iou/train",
+        "val_mean_iou": "mean_iou/validation",
+    }
     numbers = {}
     for key, value in row.items():
-        if key == "epoch" or isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if (
+            key == "epoch"
+            or isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not math.isfinite(value)
+        ):
             continue
         tag = f"class_iou/{key[4:]}" if key.startswith("iou ") else names.get(key, key)
         numbers[tag] = float(value)
@@ -154,10 +207,18 @@ def _plain_name(tag: str) -> str:
 def _flat(data: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in data.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+        flat |= (
+            _flat(value, f"{before}{key}.")
+            if isinstance(value, dict)
+            else {f"{before}{key}": value}
+        )
     return flat
 
 
 def _tags(run: RunFolder) -> dict[str, str]:
     notes = run.notes()
-    return {"segscope.run": run.id, "segscope.tags": ", ".join(notes.tags), "mlflow.note.content": notes.text}
+    return {
+        "segscope.run": run.id,
+        "segscope.tags": ", ".join(notes.tags),
+        "mlflow.note.content": notes.text,
+    }

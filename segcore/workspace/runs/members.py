@@ -39,11 +39,17 @@ def tell(config: TrainConfig, members: int, datasets: DatasetShelf) -> str:
         SegcoreError: As :func:`line_up`.
     """
     if config.members_by == "architecture":
-        configs: Sequence[TrainConfig] = [_with_architecture(config, name) for name in architectures(config, members)]
+        configs: Sequence[TrainConfig] = [
+            _with_architecture(config, name) for name in architectures(config, members)
+        ]
         titles = ", ".join(ARCHITECTURES[one.model.architecture].title for one in configs)
         return f"{titles}; each over {ENCODERS[config.model.encoder].title}, with its own seed."
     if config.members_by == "fold":
-        known = " The balance plan repeats the images that it knows; the others stand once." if config.balance_plan else ""
+        known = (
+            " The balance plan repeats the images that it knows; the others stand once."
+            if config.balance_plan
+            else ""
+        )
         return find_folds(config, members, datasets).sentence + known
     last = config.seed + members - 1
     return f"Seeds {config.seed} to {last}." if members > 1 else f"Seed {config.seed}."
@@ -58,7 +64,10 @@ def architectures(config: TrainConfig, members: int) -> list[str]:
     first = config.model.architecture
     names = [first, *(name for name in MEMBER_ARCHITECTURES if name != first)]
     if members > len(names):
-        raise SegcoreError(f"Expected up to {len(names)} members that differ by architecture, received {members}: ask for {len(names)}.")
+        raise SegcoreError(
+            f"Expected up to {len(names)} members that differ by architecture, received "
+            f"{members}: ask for {len(names)}."
+        )
     return names[:members]
 
 
@@ -71,7 +80,8 @@ def find_folds(config: TrainConfig, members: int, datasets: DatasetShelf) -> Mem
     """
     if (config.train_split, config.validation_split) != ("train", "validation"):
         raise SegcoreError(
-            f"Expected members by fold to learn from train and validate on validation, received {config.train_split!r} and "
+            "Expected members by fold to learn from train and validate on validation, "
+            f"received {config.train_split!r} and "
             f"{config.validation_split!r}: choose these two, or let members differ by seed."
         )
     return find_member_folds(datasets.open(config.dataset), members, datasets.folder)

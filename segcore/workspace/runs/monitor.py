@@ -87,8 +87,8 @@ class WatchShelf:
         """Return a sample as the network saw it after an epoch.
 
         Returns:
-            image (h, w, 3) uint8 RGB, true mask (h, w) and predicted mask (h, w), indices of the run's classes, all at the
-            network's size.
+            image (h, w, 3) uint8 RGB, true mask (h, w) and predicted mask (h, w), indices of the
+            run's classes, all at the network's size.
 
         Raises:
             SegcoreError: There is no such run, sample or epoch, or a file cannot be read.
@@ -97,22 +97,33 @@ class WatchShelf:
         found = read_evolution(folder.folder)
         labels = _labels(folder)
         if found is None or labels is None:
-            raise SegcoreError(f"Expected masks of {run!r} by epoch, found none: they are kept by runs with a validation split.")
+            raise SegcoreError(
+                f"Expected masks of {run!r} by epoch, found none: they are kept by runs "
+                "with a validation split."
+            )
         predicted = folder.read_mask(found[0], evolution_stage(epoch), sample)
         dataset = self._datasets.open(folder.config.dataset)
         image, truth = dataset.read(dataset.sample(sample))
         if labels[1] is not None:
             truth = labels[1].apply(truth, dataset.label_set)
         height, width = predicted.shape
-        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        return small, cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), predicted
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
+        return (
+            small,
+            cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
+            predicted,
+        )
 
 
 def _labels(folder: RunFolder) -> tuple[LabelSet, LabelMap | None] | None:
     try:
         data = folder.read_json("labels")
         merge = data.get("label_map")
-        return LabelSet.from_json(data["label_set"]), None if merge is None else LabelMap.from_json(merge)
+        return LabelSet.from_json(data["label_set"]), None if merge is None else LabelMap.from_json(
+            merge
+        )
     except (SegcoreError, KeyError, TypeError):
         return None
 

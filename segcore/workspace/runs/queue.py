@@ -53,7 +53,15 @@ class QueueShelf:
             return []
         held = jobs.held(self._workspace)
         return [
-            Waiting(job.run, job.kind, job.state != "waiting", job.priority, job.run in held, job.after, job.request)
+            Waiting(
+                job.run,
+                job.kind,
+                job.state != "waiting",
+                job.priority,
+                job.run in held,
+                job.after,
+                job.request,
+            )
             for job in jobs.waiting(self._workspace)
         ]
 

@@ -18,7 +18,11 @@ def evaluation_id(config: EvaluateConfig) -> str:
     asked: tuple[Any, ...] = (config.members, config.rule, config.crf)
     if config.weights or config.filter:
         asked = (*asked, config.weights, config.filter)
-    what = f"{config.rule}{len(config.members)}" + ("-crf" if config.crf else "") + ("-filter" if config.filter else "")
+    what = (
+        f"{config.rule}{len(config.members)}"
+        + ("-crf" if config.crf else "")
+        + ("-filter" if config.filter else "")
+    )
     return f"{_stem(config.members)}-{what}-{_digest(asked)}--{config.split}"
 
 
@@ -29,8 +33,18 @@ def subsets_id(config: SubsetsConfig) -> str:
 
 def crf_search_id(config: CRFSearchConfig) -> str:
     """Return the id of a search for CRF parameters."""
-    asked = (config.members, config.rule, config.weights, config.candidates, config.objective, config.start, config.seed)
-    return f"{_stem(config.members)}-crfsearch{len(config.members)}-{_digest(asked)}--{config.split}"
+    asked = (
+        config.members,
+        config.rule,
+        config.weights,
+        config.candidates,
+        config.objective,
+        config.start,
+        config.seed,
+    )
+    return (
+        f"{_stem(config.members)}-crfsearch{len(config.members)}-{_digest(asked)}--{config.split}"
+    )
 
 
 def robustness_id(config: RobustnessConfig) -> str:

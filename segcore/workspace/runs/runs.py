@@ -51,17 +51,25 @@ class RunShelf(DerivedRuns):
         Raises:
             SegcoreError: There is none of that id, or its config cannot be read.
         """
-        if not run or "/" in run or run.startswith(".") or not (self.folder / run / "config.json").exists():
+        if (
+            not run
+            or "/" in run
+            or run.startswith(".")
+            or not (self.folder / run / "config.json").exists()
+        ):
             known = self.ids()
             if not known:
-                raise SegcoreError(f"Expected the run {run!r}, found no run in {self._workspace}: train one first.")
+                raise SegcoreError(
+                    f"Expected the run {run!r}, found no run in {self._workspace}: train one first."
+                )
             raise unknown("run", run, known)
         return RunFolder.open(self.folder / run)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping a run, newest first: run, kind, dataset, network, group, all of its status, and what is said about it.
 
-        ``kind`` is "" where the config cannot be read; it may also be one that this version does not know.
+        ``kind`` is "" where the config cannot be read; it may also be one that this version does
+        not know.
         """
         return [_row(summary) for summary in jobs.refresh(self._workspace)]
 
@@ -69,29 +77,44 @@ class RunShelf(DerivedRuns):
         """Queue one or more training runs and return their ids; of submodels one run a part each.
 
         Args:
-            config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed + m``. ``members_by`` says how
-                members differ besides: by fold each gets a data set of its own, which is written if need be, by architecture a
-                decoder. With ``submodels`` the parts of its label map are saved with the data set, and each run gets one of them.
+            config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed
+                + m``. ``members_by`` says how members differ besides: by fold each gets a data set
+                of its own, which is written if need be, by architecture a decoder. With
+                ``submodels`` the parts of its label map are saved with the data set, and each run
+                gets one of them.
             members: How many, 1 to 100.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist, the number is out of range, members
-                cannot differ so, or a run could only fail (see :mod:`segcore.workspace.runs.refusals`). Nothing is queued then.
+            SegcoreError: The data set, a split, the label map or the balance plan does not exist,
+                the number is out of range, members cannot differ so, or a run could only fail (see
+                :mod:`segcore.workspace.runs.refusals`). Nothing is queued then.
         """
         if not 1 <= members <= 100:
-            raise SegcoreError(f"Expected 1 to 100 members, received {members}: choose a number in that range.")
+            raise SegcoreError(
+                f"Expected 1 to 100 members, received {members}: choose a number in that range."
+            )
         self.check(config)
         lined_up = line_up(config, members, self._datasets)
-        checked = {one: self.check(one) for one in dict.fromkeys(lined_up)}  # those that differ by seed are one config still
+        checked = {
+            one: self.check(one) for one in dict.fromkeys(lined_up)
+        }  # those that differ by seed are one config still
         parts = {one: _label_maps(dataset, one) for one, dataset in checked.items()}
-        network = "architectures" if config.members_by == "architecture" else config.model.architecture
+        network = (
+            "architectures" if config.members_by == "architecture" else config.model.architecture
+        )
         folds = "-folds" if config.members_by == "fold" else ""
         group = self._new_id(f"{config.dataset}{folds}-{network}-{config.model.encoder}")
         runs: list[str] = []
-        for number, (one, part) in enumerate((member, part) for member in lined_up for part in parts[member]):
+        for number, (one, part) in enumerate(
+            (member, part) for member in lined_up for part in parts[member]
+        ):
             run = f"{group}-{number + 1}"
-            member_config = dataclasses.replace(one, member=number, group=group, seed=config.seed + number, label_map=part)
-            RunFolder.create(self.folder, run, member_config).write_status(epochs=config.recipe.epochs)
+            member_config = dataclasses.replace(
+                one, member=number, group=group, seed=config.seed + number, label_map=part
+            )
+            RunFolder.create(self.folder, run, member_config).write_status(
+                epochs=config.recipe.epochs
+            )
             runs.append(run)
         jobs.submit(self._workspace, runs)
         return runs
@@ -100,12 +123,14 @@ class RunShelf(DerivedRuns):
         """Return the data set of a config, after a look whether all that it names is there.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist, or the run could only fail.
+            SegcoreError: The data set, a split, the label map or the balance plan does not exist,
+                or the run could only fail.
         """
         dataset = self._datasets.open(config.dataset)
         if not dataset.splits or dataset.splits == [""]:
             raise SegcoreError(
-                f"Expected splits in the data set {config.dataset!r}, found none: make them first (segscope split {config.dataset})."
+                f"Expected splits in the data set {config.dataset!r}, found none: make "
+                f"them first (segscope split {config.dataset})."
             )
         for split in (config.train_split, config.validation_split):
             if split:
@@ -117,7 +142,8 @@ class RunShelf(DerivedRuns):
             split = BalancePlan.from_json(dataset.load_plan(config.balance_plan)).split
             if split not in ("", config.train_split):
                 raise SegcoreError(
-                    f"Expected a balance plan for the split {config.train_split!r}, received {config.balance_plan!r}, which is one for "
+                    f"Expected a balance plan for the split {config.train_split!r}, "
+                    f"received {config.balance_plan!r}, which is one for "
                     f"{split!r}: make one for this split."
                 )
         refuse(config, labels.num_classes, self.devices())
@@ -152,7 +178,9 @@ class RunShelf(DerivedRuns):
             time.sleep(0.3)
         for run, status in states.items():
             if status.state != "finished":
-                raise SegcoreError(f"The run {run} ended as {status.state}: {status.cause or 'see its log'}")
+                raise SegcoreError(
+                    f"The run {run} ended as {status.state}: {status.cause or 'see its log'}"
+                )
 
     def stop(self, run: str) -> None:
         """Ask a run to stop: a queued one at once, a running one after a checkpoint; asked twice, it is killed.
@@ -168,22 +196,36 @@ class RunShelf(DerivedRuns):
 
         Args:
             run: Its id.
-            learning_rate_factor: What its learning rate is multiplied by from here on, above 0 and up to 1; asked for again, it
-                is multiplied again. For a run whose loss was no number any more.
+            learning_rate_factor: What its learning rate is multiplied by from here on, above 0 and
+                up to 1; asked for again, it is multiplied again. For a run whose loss was no number
+                any more.
 
         Raises:
-            SegcoreError: There is no such run, it has nothing to resume, or the factor is out of range or no factor of a training.
+            SegcoreError: There is no such run, it has nothing to resume, or the factor is out of
+                range or no factor of a training.
         """
         folder = self.open(run)
         if not 0 < learning_rate_factor <= 1:
-            raise SegcoreError(f"Expected a factor above 0 and up to 1, received {learning_rate_factor:g}: take 0.5 for half.")
+            raise SegcoreError(
+                "Expected a factor above 0 and up to 1, received "
+                f"{learning_rate_factor:g}: take 0.5 for half."
+            )
         if learning_rate_factor < 1:
             if not isinstance(folder.config, TrainConfig):
-                raise SegcoreError(f"Expected a training run to slow down, received {run!r}: resume it without a factor.")
+                raise SegcoreError(
+                    f"Expected a training run to slow down, received {run!r}: resume it "
+                    "without a factor."
+                )
             before = folder.read_json("resume") if (folder.folder / "resume.json").exists() else {}
             state = folder.status().state
             if state in ("failed", "interrupted"):
-                folder.write_json("resume", {"learning_rate_factor": learning_rate_factor * before.get("learning_rate_factor", 1.0)})
+                folder.write_json(
+                    "resume",
+                    {
+                        "learning_rate_factor": learning_rate_factor
+                        * before.get("learning_rate_factor", 1.0)
+                    },
+                )
         jobs.resume(self._workspace, run)
 
     def delete(self, run: str) -> str:
@@ -196,7 +238,9 @@ class RunShelf(DerivedRuns):
         derived = [s.id for s in list_runs(self.folder) if s.id.startswith(f"{run}--")]
         for name in [run, *derived]:
             if not RunFolder(self.folder / name).status().has_ended:
-                raise SegcoreError(f"Expected a run that has ended, but {name!r} has not: stop it first.")
+                raise SegcoreError(
+                    f"Expected a run that has ended, but {name!r} has not: stop it first."
+                )
         return move_to_trash(self._workspace, [run, *derived]).id
 
     def _new_id(self, stem: str) -> str:
@@ -210,7 +254,9 @@ def _row(summary: RunSummary) -> dict[str, Any]:
     """Return a run as a plain mapping; a thousand of them are made at each look, so nothing is copied deeply."""
     status, notes, config = summary.status, summary.notes, summary.config
     model = config.get("model")
-    network = f"{model.get('architecture')} · {model.get('encoder')}" if isinstance(model, dict) else ""
+    network = (
+        f"{model.get('architecture')} · {model.get('encoder')}" if isinstance(model, dict) else ""
+    )
     return {
         "run": summary.id,
         "kind": summary.kind,
@@ -231,12 +277,22 @@ def _label_maps(dataset: Dataset, config: TrainConfig) -> list[str]:
     if not config.submodels:
         return [config.label_map]
     classes = dataset.label_set.num_classes
-    whole = dataset.load_label_map(config.label_map) if config.label_map else LabelMap(LabelMap.identity(classes).groups, "class")
+    whole = (
+        dataset.load_label_map(config.label_map)
+        if config.label_map
+        else LabelMap(LabelMap.identity(classes).groups, "class")
+    )
     parts = part_maps(whole)
     for part in parts:
-        if part.name not in dataset.label_maps() or dataset.load_label_map(part.name).groups != part.groups:
+        if (
+            part.name not in dataset.label_maps()
+            or dataset.load_label_map(part.name).groups != part.groups
+        ):
             dataset.save_label_map(part)
     router = [config.label_map] if config.submodels == "routed" and needs_router(whole) else []
     if config.submodels == "routed" and not router:
-        raise SegcoreError("Expected a label map with a group of two classes or more for a router, received none: choose one_vs_rest.")
+        raise SegcoreError(
+            "Expected a label map with a group of two classes or more for a router, "
+            "received none: choose one_vs_rest."
+        )
     return [*(part.name for part in parts), *router]

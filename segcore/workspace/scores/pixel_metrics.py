@@ -36,7 +36,8 @@ class Measured:
 
     Attributes:
         measures: What it counted.
-        temperature: The temperature that fits this split best; NaN where only masks exist. Use only that of validation.
+        temperature: The temperature that fits this split best; NaN where only masks exist. Use only
+            that of validation.
     """
 
     measures: PixelMeasures
@@ -68,18 +69,25 @@ class MeasureShelf:
         Raises:
             SegcoreError: The run has no counts of that split yet.
         """
-        arrays = self._scores.holder(run, split, stage).read_arrays(split, self._name("pixels", run, split, stage))
+        arrays = self._scores.holder(run, split, stage).read_arrays(
+            split, self._name("pixels", run, split, stage)
+        )
         if arrays is None:
             return None
-        return Measured(*PixelMeasures.from_arrays(arrays, self._scores.label_set(run).ignore_index))
+        return Measured(
+            *PixelMeasures.from_arrays(arrays, self._scores.label_set(run).ignore_index)
+        )
 
-    def measure(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> Measured:
+    def measure(
+        self, run: str, split: str, stage: str = "", progress: Progress | None = None
+    ) -> Measured:
         """Measure borders, confidence and each class's level of confidence in one pass; kept on disk, so done once.
 
         Args:
             run: Id of a training run, an ensemble or an import.
             split: Name of a split.
-            stage: What was scored; after the CRF borders are the CRF's, probabilities those before it.
+            stage: What was scored; after the CRF borders are the CRF's, probabilities those before
+                it.
             progress: Called with (done, total, what).
 
         Raises:
@@ -105,10 +113,14 @@ class MeasureShelf:
         for one in _each(look, samples, progress):
             whole.add(one)
         arrays = whole.to_arrays()
-        self._scores.holder(run, split, stage).write_arrays(split, self._name("pixels", run, split, stage), arrays)
+        self._scores.holder(run, split, stage).write_arrays(
+            split, self._name("pixels", run, split, stage), arrays
+        )
         return Measured(*PixelMeasures.from_arrays(arrays, label_set.ignore_index))
 
-    def scaled(self, run: str, split: str, temperature: float, progress: Progress | None = None) -> dict[str, Any] | None:
+    def scaled(
+        self, run: str, split: str, temperature: float, progress: Progress | None = None
+    ) -> dict[str, Any] | None:
         """Return how calibrated a split is after its probabilities are softened by a temperature that another split gave.
 
         Args:
@@ -132,8 +144,14 @@ class MeasureShelf:
 
         def look(sample: Sample) -> Calibration:
             one = Calibration(label_set.num_classes)
-            probabilities = apply_temperature(self._scenes.probabilities(run, split, sample.id), temperature)
-            one.observe(probabilities, self._scenes.truth(dataset, sample.id, label_map), label_set.ignore_index)
+            probabilities = apply_temperature(
+                self._scenes.probabilities(run, split, sample.id), temperature
+            )
+            one.observe(
+                probabilities,
+                self._scenes.truth(dataset, sample.id, label_map),
+                label_set.ignore_index,
+            )
             return one
 
         for one in _each(look, self._present(run, split), progress):
@@ -150,7 +168,13 @@ class MeasureShelf:
         """
         name = self._name(f"scaled{temperature:.6f}", run, split, "")
         kept = self._scores.holder(run, split, "").read_arrays(split, name)
-        return None if kept is None else PixelMeasures.from_arrays(kept, self._scores.label_set(run).ignore_index)[0].confidence()
+        return (
+            None
+            if kept is None
+            else PixelMeasures.from_arrays(kept, self._scores.label_set(run).ignore_index)[
+                0
+            ].confidence()
+        )
 
     def fitted(self, run: str, split: str) -> float:
         """Return the temperature that :meth:`measure` fitted on a split; NaN where it was not measured."""
@@ -166,8 +190,9 @@ class MeasureShelf:
             progress: Called with (done, total, what).
 
         Returns:
-            ``pixels`` and ``share`` suspected, ``pairs`` (C, C) by given and suggested label, ``images``, most suspected first, each
-            ``id, pixels, share, quality, given, suggested`` (the image's largest pair, class indices or None).
+            ``pixels`` and ``share`` suspected, ``pairs`` (C, C) by given and suggested label,
+            ``images``, most suspected first, each ``id, pixels, share, quality, given, suggested``
+            (the image's largest pair, class indices or None).
 
         Raises:
             SegcoreError: No probabilities are on disk, or a file cannot be read.
@@ -176,10 +201,18 @@ class MeasureShelf:
         arrays = folder.read_arrays(split, name)
         if arrays is None:
             learned = self._learned(run, split, progress)
-            found = list(_each(lambda sample: self._suspect(run, split, sample, learned), self._present(run, split), progress))
+            found = list(
+                _each(
+                    lambda sample: self._suspect(run, split, sample, learned),
+                    self._present(run, split),
+                    progress,
+                )
+            )
             arrays = {
                 "sample_ids": np.array([s.id for s in self._present(run, split)], dtype=np.str_),
-                "scored": np.array([round(float(s.suspected.sum()) / s.share) if s.share > 0 else 0 for s in found]),
+                "scored": np.array(
+                    [round(float(s.suspected.sum()) / s.share) if s.share > 0 else 0 for s in found]
+                ),
                 "pairs": np.array([s.pairs for s in found], np.int32),
                 "share": np.array([s.share for s in found]),
                 "quality": np.array([s.quality for s in found]),
@@ -191,10 +224,28 @@ class MeasureShelf:
         order = np.lexsort((np.nan_to_num(arrays["quality"], nan=1.0), -pixels))
         rows = []
         for i in order:
-            given, suggested = divmod(int(pairs[i].argmax()), pairs.shape[-1]) if pixels[i] else (None, None)
-            one = {"id": str(arrays["sample_ids"][i]), "pixels": int(pixels[i]), "share": plain(share[i])}
-            rows.append({**one, "quality": plain(arrays["quality"][i]), "given": given, "suggested": suggested})
-        return {"pixels": int(pixels.sum()), "share": plain(pixels.sum() / max(scored, 1)), "pairs": pairs.sum(0).tolist(), "images": rows}
+            given, suggested = (
+                divmod(int(pairs[i].argmax()), pairs.shape[-1]) if pixels[i] else (None, None)
+            )
+            one = {
+                "id": str(arrays["sample_ids"][i]),
+                "pixels": int(pixels[i]),
+                "share": plain(share[i]),
+            }
+            rows.append(
+                {
+                    **one,
+                    "quality": plain(arrays["quality"][i]),
+                    "given": given,
+                    "suggested": suggested,
+                }
+            )
+        return {
+            "pixels": int(pixels.sum()),
+            "share": plain(pixels.sum() / max(scored, 1)),
+            "pairs": pairs.sum(0).tolist(),
+            "images": rows,
+        }
 
     def suspicion(self, run: str, split: str, sample: str) -> Suspicion:
         """Return what is suspected in one image, after :meth:`suspects`.
@@ -204,30 +255,52 @@ class MeasureShelf:
         """
         chosen = next((s for s in self._present(run, split) if s.id == sample), None)
         if chosen is None:
-            raise SegcoreError(f"Expected an image with probabilities on disk, received {sample!r}: choose one of the list.")
+            raise SegcoreError(
+                f"Expected an image with probabilities on disk, received {sample!r}: "
+                "choose one of the list."
+            )
         return self._suspect(run, split, chosen, self._learned(run, split, None))
 
     def _learned(self, run: str, split: str, progress: Progress | None) -> LabelErrors:
         learned = self.measure(run, split, "", progress).measures.labels
         if not learned.pixels.any():
-            raise SegcoreError(f"Expected probabilities of {run!r}, found masks only: choose a run that says how sure it is.")
+            raise SegcoreError(
+                f"Expected probabilities of {run!r}, found masks only: choose a run that "
+                "says how sure it is."
+            )
         return learned
 
     def _suspect(self, run: str, split: str, sample: Sample, learned: LabelErrors) -> Suspicion:
-        truth = self._scenes.truth(self._scenes.dataset_of(run).name, sample.id, self._scenes.label_map_of(run))
+        truth = self._scenes.truth(
+            self._scenes.dataset_of(run).name, sample.id, self._scenes.label_map_of(run)
+        )
         return learned.suspect(self._scenes.probabilities(run, split, sample.id), truth)
 
     def _present(self, run: str, split: str, stage: str = "") -> list[Sample]:
         samples = self.samples(run, split, stage)
         if not samples:
-            raise SegcoreError(f"Expected probabilities of {run!r} on {split!r} on disk, found none: predict that split again.")
+            raise SegcoreError(
+                f"Expected probabilities of {run!r} on {split!r} on disk, found none: "
+                "predict that split again."
+            )
         return samples
 
-    def _probabilities(self, run: str, split: str, sample: Sample) -> npt.NDArray[np.float32] | None:
-        return self._scenes.probabilities(run, split, sample.id) if self._scenes.has_probabilities(run, split, sample.id) else None
+    def _probabilities(
+        self, run: str, split: str, sample: Sample
+    ) -> npt.NDArray[np.float32] | None:
+        return (
+            self._scenes.probabilities(run, split, sample.id)
+            if self._scenes.has_probabilities(run, split, sample.id)
+            else None
+        )
 
     def _predicted(
-        self, run: str, split: str, stage: str, sample: Sample, probabilities: npt.NDArray[np.float32] | None
+        self,
+        run: str,
+        split: str,
+        stage: str,
+        sample: Sample,
+        probabilities: npt.NDArray[np.float32] | None,
     ) -> npt.NDArray[Any]:
         if stage not in FROM_PROBABILITIES:
             return self._scores.holder(run, split, stage).read_mask(split, stage, sample.id)
@@ -237,19 +310,26 @@ class MeasureShelf:
 
     def _name(self, what: str, run: str, split: str, stage: str) -> str:
         """A name that is another whenever the numbers would be."""
-        there = hashlib.sha256("\n".join(s.id for s in self.samples(run, split, stage)).encode()).hexdigest()
+        there = hashlib.sha256(
+            "\n".join(s.id for s in self.samples(run, split, stage)).encode()
+        ).hexdigest()
         seen = f"{VERSION} {what} {self._scores.stamp(run, split, stage)} {there}"
         return f"{what.rstrip('0123456789.')}-{hashlib.sha256(seen.encode()).hexdigest()[:16]}"
 
 
-def _each(work: Callable[[Sample], Result], samples: Sequence[Sample], progress: Progress | None) -> Iterator[Result]:
+def _each(
+    work: Callable[[Sample], Result], samples: Sequence[Sample], progress: Progress | None
+) -> Iterator[Result]:
     """Yield what ``work`` makes of each sample, in order, by threads that are a few samples ahead and no more."""
     threads = min(8, os.cpu_count() or 1)
     waiting: deque[Future[Result]] = deque()
     rest, done = iter(samples), 0
     with ThreadPoolExecutor(threads, "measures") as pool:
         while True:
-            waiting.extend(pool.submit(work, sample) for _, sample in zip(range(2 * threads - len(waiting)), rest, strict=False))
+            waiting.extend(
+                pool.submit(work, sample)
+                for _, sample in zip(range(2 * threads - len(waiting)), rest, strict=False)
+            )
             if not waiting:
                 return
             yield waiting.popleft().result()

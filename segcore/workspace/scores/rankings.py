@@ -75,10 +75,12 @@ class RankingShelf:
             progress: Called with (done, total, what) where images are read.
 
         Returns:
-            Ids, and as many values: shares 0..1 or differences of shares; None where undefined (such images come last).
+            Ids, and as many values: shares 0..1 or differences of shares; None where undefined
+            (such images come last).
 
         Raises:
-            SegcoreError: The order is unknown, needs what the run has not, or the run has no counts of that split yet.
+            SegcoreError: The order is unknown, needs what the run has not, or the run has no counts
+                of that split yet.
         """
         if by not in IMAGE_ORDERS:
             raise unknown("order of images", by, IMAGE_ORDERS)
@@ -90,9 +92,19 @@ class RankingShelf:
         falling = by in ("error", "entropy", "disagreement")
         keys = np.where(np.isnan(numbers), np.inf, -numbers if falling else numbers)
         places = np.argsort(keys, kind="stable")
-        return [shown[i] for i in places], [None if np.isnan(numbers[i]) else float(numbers[i]) for i in places]
+        return [shown[i] for i in places], [
+            None if np.isnan(numbers[i]) else float(numbers[i]) for i in places
+        ]
 
-    def _values(self, run: str, split: str, by: str, label: int, other: str | None, progress: Progress | None) -> dict[str, float]:
+    def _values(
+        self,
+        run: str,
+        split: str,
+        by: str,
+        label: int,
+        other: str | None,
+        progress: Progress | None,
+    ) -> dict[str, float]:
         if by in ("entropy", "disagreement"):
             return self.unsureness(run, split, progress)[by]
         ids, counts = self._scores.counts(run, split)
@@ -106,7 +118,10 @@ class RankingShelf:
             values = self._of(ids, run, split, "crf") - values
         if by == "difference":
             if other is None:
-                raise SegcoreError("Expected a second run to order by the difference, received none: choose one to compare with.")
+                raise SegcoreError(
+                    "Expected a second run to order by the difference, received none: "
+                    "choose one to compare with."
+                )
             values = values - self._of(ids, other, split, "")
         return dict(zip(ids, values.tolist(), strict=True))
 
@@ -116,7 +131,9 @@ class RankingShelf:
         known = dict(zip(names, scores.mean_iou(counts).tolist(), strict=True))
         return np.array([known.get(name, np.nan) for name in ids])
 
-    def unsureness(self, run: str, split: str, progress: Progress | None = None) -> dict[str, dict[str, float]]:
+    def unsureness(
+        self, run: str, split: str, progress: Progress | None = None
+    ) -> dict[str, dict[str, float]]:
         """Return mean entropy and member disagreement of each image, as shares of the largest possible, read once and kept with the run.
 
         Raises:
@@ -132,22 +149,36 @@ class RankingShelf:
             samples = self._scenes.predicted_samples(run, split)
             images: dict[str, list[float | None]] = {}
             for number, sample in enumerate(samples, start=1):
-                images[sample.id] = [None if np.isnan(v) else v for v in self._scenes.unsureness(run, split, sample.id)]
+                images[sample.id] = [
+                    None if np.isnan(v) else v
+                    for v in self._scenes.unsureness(run, split, sample.id)
+                ]
                 if progress:
                     progress(number, len(samples), sample.id)
             kept = {"finished": stamp, "images": images}
             folder.write_json(document, kept)
         pairs = kept["images"].items()
-        return {name: {i: float("nan") if v[k] is None else v[k] for i, v in pairs} for k, name in enumerate(("entropy", "disagreement"))}
+        return {
+            name: {i: float("nan") if v[k] is None else v[k] for i, v in pairs}
+            for k, name in enumerate(("entropy", "disagreement"))
+        }
 
     def _holder(self, run: str, split: str) -> RunFolder:
         """The folder whose results of a split are read: the evaluation on it, the prediction of it, or the import."""
         config = self._runs.open(run).config
-        name = prediction_id(run, split) if config.kind == "train" else self._runs.on_split(run, split)
+        name = (
+            prediction_id(run, split) if config.kind == "train" else self._runs.on_split(run, split)
+        )
         return self._runs.open(name)
 
     def exchange(
-        self, run: str, other: str, split: str, stage: str = "", other_stage: str = "", progress: Progress | None = None
+        self,
+        run: str,
+        other: str,
+        split: str,
+        stage: str = "",
+        other_stage: str = "",
+        progress: Progress | None = None,
     ) -> Exchange:
         """Count what B mends and breaks of A, over the images that both can show; reads every probability, once, and keeps the answer.
 
@@ -156,9 +187,18 @@ class RankingShelf:
         """
         dataset = self._scenes.dataset_of(run)
         mine, theirs = self._scores.label_set(run), self._scores.label_set(other)
-        if dataset.name != self._scenes.dataset_of(other).name or mine.class_names != theirs.class_names:
-            raise SegcoreError(f"Expected runs over one data set and its classes, received {run!r} and {other!r}: choose such runs.")
-        stamps = f"{self._scores.stamp(run, split, stage)} {self._scores.stamp(other, split, other_stage)} {dataset.fingerprint}"
+        if (
+            dataset.name != self._scenes.dataset_of(other).name
+            or mine.class_names != theirs.class_names
+        ):
+            raise SegcoreError(
+                f"Expected runs over one data set and its classes, received {run!r} and "
+                f"{other!r}: choose such runs."
+            )
+        stamps = (
+            f"{self._scores.stamp(run, split, stage)} "
+            f"{self._scores.stamp(other, split, other_stage)} {dataset.fingerprint}"
+        )
         asked = hashlib.sha256(repr((run, stage, other, other_stage)).encode()).hexdigest()[:12]
         holder, document = self._holder(run, split), f"exchange-{split}-{asked}"
         try:
@@ -168,13 +208,19 @@ class RankingShelf:
         except SegcoreError:
             pass
         known = {s.id for s in self._scenes.predicted_samples(other, split)}
-        samples = [s for s in self._scenes.predicted_samples(run, split) if s.id in known and s.mask is not None]
+        samples = [
+            s
+            for s in self._scenes.predicted_samples(run, split)
+            if s.id in known and s.mask is not None
+        ]
         label_map, size = self._scenes.label_map_of(run), mine.num_classes
         pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
         scored = 0
         for number, sample in enumerate(samples, start=1):
             true = self._scenes.truth(dataset.name, sample.id, label_map)
-            a, b = (self.mask(r, split, sample.id, s) for r, s in ((run, stage), (other, other_stage)))
+            a, b = (
+                self.mask(r, split, sample.id, s) for r, s in ((run, stage), (other, other_stage))
+            )
             pairs.append(count_exchange(true, a, b, size, mine.ignore_index))
             scored += int((true != mine.ignore_index).sum())
             if progress:
@@ -182,7 +228,9 @@ class RankingShelf:
         both = np.array(pairs, np.int64).reshape(len(pairs), 2, size, size)
         found = Exchange(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
         if np.count_nonzero(both) <= KEPT_CELLS:
-            with suppress(SegcoreError):  # a workspace that cannot be written can still be looked at
+            with suppress(
+                SegcoreError
+            ):  # a workspace that cannot be written can still be looked at
                 holder.write_json(document, {"made_from": stamps, **found.to_json()})
         return found
 

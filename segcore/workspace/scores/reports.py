@@ -1,6 +1,7 @@
 """The shelf of reports: what a reviewer is handed, one run set against another, and scores of parts of a split.
 
-What was measured of a run besides counts, as far as it was: for reports, which measure nothing themselves.
+What was measured of a run besides counts, as far as it was: for reports, which measure nothing
+themselves.
 """
 
 import math
@@ -39,7 +40,16 @@ Depth = Callable[[str, str, str], dict[str, Any]]
 
 Progress = Callable[[int, int, str], None]
 
-LIBRARIES = ("numpy", "scipy", "pandas", "Pillow", "opencv-python-headless", "tensorflow", "keras", "pydensecrf2")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "Pillow",
+    "opencv-python-headless",
+    "tensorflow",
+    "keras",
+    "pydensecrf2",
+)
 PICTURES = 6
 """Hardest images that a page shows."""
 
@@ -49,7 +59,14 @@ PICTURE_WIDTH = 320
 class ReportShelf:
     """Reports made from the scores, the scenes and the configs of a workspace."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, depth: Depth) -> None:
+    def __init__(
+        self,
+        datasets: DatasetShelf,
+        runs: RunShelf,
+        scores: ScoreShelf,
+        scenes: SceneShelf,
+        depth: Depth,
+    ) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
@@ -99,11 +116,26 @@ class ReportShelf:
         configs = {run: to_json(self._runs.open(run).config) for run in runs}
         title = f"{', '.join(dict.fromkeys(runs))} on {split}"
         pictures, depth = self._pictures(runs[0], split, stage), self._depths(runs, split, stage)
-        return build_page(reports, title=title, facts=self.facts(runs), config=configs, pictures=pictures, depth=depth)
+        return build_page(
+            reports,
+            title=title,
+            facts=self.facts(runs),
+            config=configs,
+            pictures=pictures,
+            depth=depth,
+        )
 
     def _depths(self, runs: Sequence[str], split: str, stage: str) -> dict[str, dict[str, Any]]:
-        pairs = [(run, one) for run in runs for one in ([stage] if stage else self._scores.stages(run, split))]
-        return {self._title(run, one, stage): told for run, one in pairs if (told := self._depth(run, split, one))}
+        pairs = [
+            (run, one)
+            for run in runs
+            for one in ([stage] if stage else self._scores.stages(run, split))
+        ]
+        return {
+            self._title(run, one, stage): told
+            for run, one in pairs
+            if (told := self._depth(run, split, one))
+        }
 
     @staticmethod
     def _title(run: str, one: str, stage: str) -> str:
@@ -123,7 +155,9 @@ class ReportShelf:
             "configs": {run: to_json(self._runs.open(run).config) for run in runs},
             "reports": {name: report.to_json() for name, report in reports.items()},
             "depth": self._depths(runs, split, stage),
-            "against_first": {name: compare_reports(report, first).to_json() for name, report in others},
+            "against_first": {
+                name: compare_reports(report, first).to_json() for name, report in others
+            },
         }
 
     @staticmethod
@@ -136,13 +170,17 @@ class ReportShelf:
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
-    def compare(self, run: str, other: str, split: str, stage: str = "", other_stage: str = "") -> Comparison:
+    def compare(
+        self, run: str, other: str, split: str, stage: str = "", other_stage: str = ""
+    ) -> Comparison:
         """Compare two runs on a split.
 
         Raises:
             SegcoreError: One has no counts of that split yet.
         """
-        return compare_reports(self._scores.report(run, split, stage), self._scores.report(other, split, other_stage))
+        return compare_reports(
+            self._scores.report(run, split, stage), self._scores.report(other, split, other_stage)
+        )
 
     def spread(self, run: str, split: str) -> tuple[list[str], Reliability] | None:
         """Return the members of an ensemble and how far their scores lie apart; None for a single network.
@@ -169,8 +207,14 @@ class ReportShelf:
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
             found = list(config.members)
-        elif isinstance(config, TrainConfig) and config.group and config.members_by != "architecture":  # another network repeats nothing
-            found = [r["run"] for r in self._runs.rows() if r["kind"] == "train" and r["group"] == config.group]
+        elif (
+            isinstance(config, TrainConfig) and config.group and config.members_by != "architecture"
+        ):  # another network repeats nothing
+            found = [
+                r["run"]
+                for r in self._runs.rows()
+                if r["kind"] == "train" and r["group"] == config.group
+            ]
         else:
             found = [run]
         return sorted(name for name in found if self._scores.has_counts(name, split))
@@ -183,9 +227,18 @@ class ReportShelf:
         """
         reports = list(self.reports(runs, split).values())
         if len({report.label_set.num_classes for report in reports}) > 1:
-            raise SegcoreError("Expected runs with the same classes, received others: choose runs of one label set.")
-        reasons = [reason for report in reports[1:] for reason in reports[0].protocol.differences(report.protocol)]
-        return reliability(np.stack([report.counts.sum(0) for report in reports])), list(dict.fromkeys(reasons))
+            raise SegcoreError(
+                "Expected runs with the same classes, received others: choose runs of one "
+                "label set."
+            )
+        reasons = [
+            reason
+            for report in reports[1:]
+            for reason in reports[0].protocol.differences(report.protocol)
+        ]
+        return reliability(np.stack([report.counts.sum(0) for report in reports])), list(
+            dict.fromkeys(reasons)
+        )
 
     def grouping(self, run: str, split: str, stage: str = "", by: str = "") -> list[str]:
         """Return the group of each scored image where groups part them; for intervals over groups, and parts of a split.
@@ -194,8 +247,9 @@ class ReportShelf:
             run: Id of a run.
             split: Name of a split.
             stage: What was scored.
-            by: A name in :data:`segcore.data.splits.splits.GROUPINGS`: "folder" (or the recorded group) or "prefix" (the name before its
-                number: a drive); "" takes the first of them that parts the images.
+            by: A name in :data:`segcore.data.splits.splits.GROUPINGS`: "folder" (or the recorded
+                group) or "prefix" (the name before its number: a drive); "" takes the first of them
+                that parts the images.
 
         Returns:
             One name an image; [] where all images would be in one group, or each in its own.
@@ -213,7 +267,9 @@ class ReportShelf:
                 return groups
         return []
 
-    def brightness(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> list[float]:
+    def brightness(
+        self, run: str, split: str, stage: str = "", progress: Progress | None = None
+    ) -> list[float]:
         """Return the mean luma of each scored image, 0..255; reads every image.
 
         Raises:
@@ -228,12 +284,14 @@ class ReportShelf:
                 progress(number + 1, len(names), name)
         return found
 
-    def sizes(self, run: str, split: str, stage: str = "", progress: Progress | None = None) -> tuple[npt.NDArray[np.int64], int]:
+    def sizes(
+        self, run: str, split: str, stage: str = "", progress: Progress | None = None
+    ) -> tuple[npt.NDArray[np.int64], int]:
         """Count the pixels that are found, by the size of the true thing they belong to; reads every mask and probability on disk.
 
         Returns:
-            (C, 3, 3) int64 as :func:`segcore.evaluation.metrics.slices.count_by_size` gives, and how many images were looked at
-            (those whose probabilities are on disk).
+            (C, 3, 3) int64 as :func:`segcore.evaluation.metrics.slices.count_by_size` gives, and
+            how many images were looked at (those whose probabilities are on disk).
 
         Raises:
             SegcoreError: There is no such run, or a file cannot be read.
@@ -244,7 +302,12 @@ class ReportShelf:
         total = np.zeros((label_set.num_classes, len(SIZE_EDGES) + 1, 3), np.int64)
         for number, sample in enumerate(samples):
             true = self._scenes.truth(dataset.name, sample.id, label_map)
-            total += count_by_size(true, self._predicted(run, split, sample.id, stage), label_set.num_classes, label_set.ignore_index)
+            total += count_by_size(
+                true,
+                self._predicted(run, split, sample.id, stage),
+                label_set.num_classes,
+                label_set.ignore_index,
+            )
             if progress:
                 progress(number + 1, len(samples), sample.id)
         return total, len(samples)
@@ -260,7 +323,11 @@ class ReportShelf:
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:
         """Picture the hardest images of a run as far as they can be shown: image, true mask, prediction, one below the other."""
         report = self._scores.report(run, split, stage)
-        dataset, label_map, label_set = self._scenes.dataset_of(run), self._scenes.label_map_of(run), self._scores.label_set(run)
+        dataset, label_map, label_set = (
+            self._scenes.dataset_of(run),
+            self._scenes.label_map_of(run),
+            self._scores.label_set(run),
+        )
         shown = {sample.id for sample in self._scenes.predicted_samples(run, split)}
         scored = report.image_scores()["mean_iou"]
         made: list[Picture] = []
@@ -275,8 +342,13 @@ class ReportShelf:
                 colored(self._scenes.truth(dataset.name, name, label_map), label_set),
                 colored(self._predicted(run, split, name, stage), label_set),
             ]
-            caption = f"{name}: mean IoU {scored[position]:.3f}. Above the image, then the true and the predicted mask."
-            made.append(Picture(caption, encode_png(np.concatenate([_shrunk(panel) for panel in panels]))))
+            caption = (
+                f"{name}: mean IoU {scored[position]:.3f}. Above the image, then the true and "
+                "the predicted mask."
+            )
+            made.append(
+                Picture(caption, encode_png(np.concatenate([_shrunk(panel) for panel in panels])))
+            )
         return made
 
 
@@ -307,7 +379,9 @@ FIT = "validation"
 """Split that temperatures are fitted on."""
 
 
-def depth_of(measures: MeasureShelf, robustness: RobustnessShelf, run: str, split: str, stage: str) -> dict[str, Any]:
+def depth_of(
+    measures: MeasureShelf, robustness: RobustnessShelf, run: str, split: str, stage: str
+) -> dict[str, Any]:
     """Return the keys of :func:`segcore.evaluation.pages.report_charts.depth_sections` that were measured already; {} where nothing was.
 
     Args:

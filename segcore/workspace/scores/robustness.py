@@ -23,10 +23,18 @@ class RobustnessShelf:
         self._scores = scores
         self._scenes = scenes
 
-    def start(self, run: str, split: str, corruptions: Sequence[str] = tuple(CORRUPTIONS), images: int = 32, seed: int = 0) -> str:
+    def start(
+        self,
+        run: str,
+        split: str,
+        corruptions: Sequence[str] = tuple(CORRUPTIONS),
+        images: int = 32,
+        seed: int = 0,
+    ) -> str:
         """Make sure that a network or an ensemble is counted under corruptions, or that this is under way; return the run that does it.
 
-        Of an ensemble the members' answers to each corrupted image are combined by its rule; its CRF or filter takes no part.
+        Of an ensemble the members' answers to each corrupted image are combined by its rule; its
+        CRF or filter takes no part.
 
         Args:
             run: Id of a finished training run, or of an ensemble.
@@ -36,7 +44,8 @@ class RobustnessShelf:
             seed: Of the noise.
 
         Raises:
-            SegcoreError: The run is neither, a member is not finished, the split does not exist, or a value is refused.
+            SegcoreError: The run is neither, a member is not finished, the split does not exist, or
+                a value is refused.
         """
         self._scenes.dataset_of(run).select(split)
         config = self._config(run, split, corruptions, images, seed)
@@ -44,32 +53,58 @@ class RobustnessShelf:
         for member in config.members or (run,):
             source = self._runs.open(member)
             if not source.model_path.exists():
-                raise SegcoreError(f"Expected a finished training run, but {member!r} is {source.status().state}: wait, or resume it.")
+                raise SegcoreError(
+                    f"Expected a finished training run, but {member!r} is "
+                    f"{source.status().state}: wait, or resume it."
+                )
             changed = max(changed, source.status().finished or 0.0)
         name = robustness_id(config)
         self._runs.ensure(name, config, changed)
         return name
 
-    def _config(self, run: str, split: str, corruptions: Sequence[str], images: int, seed: int) -> RobustnessConfig:
+    def _config(
+        self, run: str, split: str, corruptions: Sequence[str], images: int, seed: int
+    ) -> RobustnessConfig:
         config, asked = self._runs.open(run).config, (split, tuple(corruptions), images, seed)
         if isinstance(config, TrainConfig):
             return RobustnessConfig(config.dataset, run, *asked, config.device)
         if not isinstance(config, EvaluateConfig):
-            raise SegcoreError(f"Expected a training run or an ensemble, received {run!r} of kind {config.kind}: choose another.")
-        device = next((own.device for m in config.members if isinstance(own := self._runs.open(m).config, TrainConfig)), "auto")
-        return RobustnessConfig(config.dataset, run, *asked, device, config.members, config.rule, config.weights)
+            raise SegcoreError(
+                f"Expected a training run or an ensemble, received {run!r} of kind "
+                f"{config.kind}: choose another."
+            )
+        device = next(
+            (
+                own.device
+                for m in config.members
+                if isinstance(own := self._runs.open(m).config, TrainConfig)
+            ),
+            "auto",
+        )
+        return RobustnessConfig(
+            config.dataset, run, *asked, device, config.members, config.rule, config.weights
+        )
 
     def started(self, run: str, split: str) -> list[str]:
         """Return the ids of the robustness runs of a training run or an ensemble over a split, newest first."""
-        stem = run.rsplit("--", 1)[0] if isinstance(self._runs.open(run).config, EvaluateConfig) else run
-        rows = [r["run"] for r in self._runs.rows() if r["kind"] == "robustness" and r["run"].startswith(f"{stem}--")]
+        stem = (
+            run.rsplit("--", 1)[0]
+            if isinstance(self._runs.open(run).config, EvaluateConfig)
+            else run
+        )
+        rows = [
+            r["run"]
+            for r in self._runs.rows()
+            if r["kind"] == "robustness" and r["run"].startswith(f"{stem}--")
+        ]
         return [name for name in rows if self._asked(self._runs.open(name)).split == split]
 
     def found(self, name: str) -> dict[str, Any]:
         """Return what a finished robustness run counted.
 
         Returns:
-            ``run, split, corruptions, images, seed, class_names`` and what :func:`segcore.evaluation.metrics.robustness.summarise` gives.
+            ``run, split, corruptions, images, seed, class_names`` and what
+            :func:`segcore.evaluation.metrics.robustness.summarise` gives.
 
         Raises:
             SegcoreError: It is no robustness run, or not finished.
@@ -77,9 +112,14 @@ class RobustnessShelf:
         folder = self._runs.open(name)
         config, state = self._asked(folder), folder.status().state
         if state != "finished":
-            raise SegcoreError(f"Expected a finished robustness run, but {name!r} is {state}: wait for it, or resume it.")
+            raise SegcoreError(
+                f"Expected a finished robustness run, but {name!r} is {state}: wait for "
+                "it, or resume it."
+            )
         counts = {
-            (corruption, severity): folder.read_counts(config.split, stage_name(corruption, severity))[1]
+            (corruption, severity): folder.read_counts(
+                config.split, stage_name(corruption, severity)
+            )[1]
             for corruption in config.corruptions
             for severity in SEVERITIES
         }
@@ -96,7 +136,9 @@ class RobustnessShelf:
         """Return a text that is another whenever :meth:`found` may answer otherwise: a key for caches."""
         return f"{name} {self._runs.open(name).status().finished}"
 
-    def example(self, run: str, sample: str, corruption: str, severity: int, seed: int = 0) -> Image:
+    def example(
+        self, run: str, sample: str, corruption: str, severity: int, seed: int = 0
+    ) -> Image:
         """Return a sample's image under a corruption, (H, W, 3) uint8 RGB; severity 0 is the image as it is.
 
         Raises:
@@ -109,5 +151,8 @@ class RobustnessShelf:
     def _asked(folder: RunFolder) -> RobustnessConfig:
         config = folder.config
         if not isinstance(config, RobustnessConfig):
-            raise SegcoreError(f"Expected a robustness run, received {folder.id!r} of kind {config.kind}: choose a robustness run.")
+            raise SegcoreError(
+                f"Expected a robustness run, received {folder.id!r} of kind {config.kind}: "
+                "choose a robustness run."
+            )
         return config

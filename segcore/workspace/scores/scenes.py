@@ -62,9 +62,16 @@ class SceneShelf:
         config = self._runs.open(run).config
         if isinstance(config, ImportedConfig):
             folder = self._runs.open(run)
-            return [s for s in self._datasets.open(config.dataset).select(split) if folder.has_mask(split, "prediction", s.id)]
+            return [
+                s
+                for s in self._datasets.open(config.dataset).select(split)
+                if folder.has_mask(split, "prediction", s.id)
+            ]
         members = config.members if isinstance(config, EvaluateConfig) else (run,)
-        folders = [self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split)) for m in members]
+        folders = [
+            self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split))
+            for m in members
+        ]
         samples = self._datasets.open(config.dataset).select(split)
         predictions = [RunFolder(folder) for folder in folders]
         return [s for s in samples if all(p.has_probabilities(split, s.id) for p in predictions)]
@@ -82,12 +89,18 @@ class SceneShelf:
         if isinstance(config, EvaluateConfig):
             stored = self._datasets.open(config.dataset).sample(sample)
             members = self._answers(config, split, sample)
-            return combine_to_size(members, (stored.height, stored.width), config.rule, config.weights or None)
+            return combine_to_size(
+                members, (stored.height, stored.width), config.rule, config.weights or None
+            )
         probabilities, size = self._stored(run, split, sample)
         return resize_probabilities(probabilities, size)
 
     def _stored(self, run: str, split: str, sample: str) -> tuple[Probabilities, tuple[int, int]]:
-        name = run if _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig) else prediction_id(run, split)
+        name = (
+            run
+            if _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig)
+            else prediction_id(run, split)
+        )
         return self._runs.open(name).read_probabilities(split, sample)
 
     def _answers(self, config: EvaluateConfig, split: str, sample: str) -> list[Probabilities]:
@@ -97,7 +110,9 @@ class SceneShelf:
         if not rule:
             return stored
         whole = LabelMap.identity(self._datasets.open(config.dataset).label_set.num_classes)
-        return [combine_submodels(stored, [self.label_map_of(m) or whole for m in config.members], rule)]
+        return [
+            combine_submodels(stored, [self.label_map_of(m) or whole for m in config.members], rule)
+        ]
 
     def _trained(self, config: EvaluateConfig) -> list[TrainConfig]:
         members = [self._runs.open(member).config for member in config.members]
@@ -110,7 +125,9 @@ class SceneShelf:
             SegcoreError: There is no such run.
         """
         folder = self._runs.open(run)
-        return not isinstance(folder.config, ImportedConfig) or folder.has_probabilities(split, sample)
+        return not isinstance(folder.config, ImportedConfig) or folder.has_probabilities(
+            split, sample
+        )
 
     def prediction(self, run: str, split: str, sample: str) -> Mask:
         """Return the class that a run gives each pixel, (H, W) indices at the sample's own size.
@@ -122,14 +139,17 @@ class SceneShelf:
         if isinstance(folder.config, ImportedConfig):
             return folder.read_mask(split, "prediction", sample)
         probabilities = self.probabilities(run, split, sample)
-        return probabilities.argmax(axis=-1).astype(np.uint8 if probabilities.shape[-1] <= 255 else np.uint16)
+        return probabilities.argmax(axis=-1).astype(
+            np.uint8 if probabilities.shape[-1] <= 255 else np.uint16
+        )
 
     def disagreement(self, run: str, split: str, sample: str) -> Probabilities | None:
         """Return how far an ensemble's members contradict each other, or None for a single network.
 
         Returns:
-            (h, w) float32 at the members' own resolution, 0..1: their generalised Jensen-Shannon divergence as a share of the largest
-            possible, log2 of the number of members or of classes, whichever is smaller.
+            (h, w) float32 at the members' own resolution, 0..1: their generalised Jensen-Shannon
+            divergence as a share of the largest possible, log2 of the number of members or of
+            classes, whichever is smaller.
 
         Raises:
             SegcoreError: A member was not predicted.
@@ -160,11 +180,13 @@ class SceneShelf:
             probabilities = self._stored(run, split, sample)[0]
         return float(entropy(probabilities).mean() / np.log2(probabilities.shape[-1])), apart
 
-    def crf_mask(self, run: str, split: str, sample: str, parameters: CRFParameters | None = None) -> Mask:
+    def crf_mask(
+        self, run: str, split: str, sample: str, parameters: CRFParameters | None = None
+    ) -> Mask:
         """Return a run's prediction after the dense CRF, (H, W) uint8 or uint16 indices.
 
-        An evaluate run that was refined with the same parameters has it on disk; otherwise the warm worker computes it
-        (the first answer waits for its start).
+        An evaluate run that was refined with the same parameters has it on disk; otherwise the warm
+        worker computes it (the first answer waits for its start).
 
         Raises:
             SegcoreError: There are no probabilities, or pydensecrf is missing.
@@ -213,8 +235,15 @@ class SceneShelf:
         if isinstance(config, PredictConfig):
             return self.label_map_of(config.run)
         if not isinstance(config, (TrainConfig, ImportedConfig)):
-            raise SegcoreError(f"Expected a run with a label set, received {run!r} of kind {config.kind}: choose a training run.")
-        return self._datasets.open(config.dataset).load_label_map(config.label_map) if config.label_map else None
+            raise SegcoreError(
+                f"Expected a run with a label set, received {run!r} of kind {config.kind}: "
+                "choose a training run."
+            )
+        return (
+            self._datasets.open(config.dataset).load_label_map(config.label_map)
+            if config.label_map
+            else None
+        )
 
 
 def _apart(members: Sequence[Probabilities]) -> Probabilities:

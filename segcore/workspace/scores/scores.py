@@ -54,7 +54,11 @@ class ScoreShelf:
         config = self._runs.open(run).config
         dataset = self._datasets.open(config.dataset)
         name = _label_map_of(self._runs, config)
-        return dataset.load_label_map(name).merge_label_set(dataset.label_set) if name else dataset.label_set
+        return (
+            dataset.load_label_map(name).merge_label_set(dataset.label_set)
+            if name
+            else dataset.label_set
+        )
 
     def counts(self, run: str, split: str, stage: str = "") -> tuple[list[str], Counts]:
         """Return the sample ids and counts of a run over a split.
@@ -79,18 +83,29 @@ class ScoreShelf:
             stage = stage or "ensemble"
             run = self._runs.on_split(run, split)
             if not (self._runs.folder / run).exists():
-                raise SegcoreError(f"Expected the ensemble {run!r} on the split {split!r}, found none: predict that split first.")
+                raise SegcoreError(
+                    f"Expected the ensemble {run!r} on the split {split!r}, found none: "
+                    "predict that split first."
+                )
             folder = self._runs.open(run)
         else:
             stage = "prediction"
-            name = run if isinstance(config, (PredictConfig, ImportedConfig)) else prediction_id(run, split)
+            name = (
+                run
+                if isinstance(config, (PredictConfig, ImportedConfig))
+                else prediction_id(run, split)
+            )
             if not (self._runs.folder / name).exists():
-                raise SegcoreError(f"Expected predictions of {run!r} on the split {split!r}, found none: predict that split first.")
+                raise SegcoreError(
+                    f"Expected predictions of {run!r} on the split {split!r}, found none: "
+                    "predict that split first."
+                )
             folder = self._runs.open(name)
         if stage not in folder.stages(split):
             state = folder.status().state
             raise SegcoreError(
-                f"Expected counts of {run!r} on the split {split!r}, found none yet (its state is {state}): "
+                f"Expected counts of {run!r} on the split {split!r}, found none yet (its "
+                f"state is {state}): "
                 "wait for it, or predict that split."
             )
         return folder, stage
@@ -119,7 +134,10 @@ class ScoreShelf:
             SegcoreError: The run has no counts of that split yet.
         """
         folder, stage = self._counted(run, split, stage)
-        return f"{folder.id} {stage} {folder.status().finished} {self._datasets.open(folder.config.dataset).fingerprint}"
+        return (
+            f"{folder.id} {stage} {folder.status().finished} "
+            f"{self._datasets.open(folder.config.dataset).fingerprint}"
+        )
 
     def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
         """Save a merge of the labels that a run predicts as a label map of its data set.
@@ -134,7 +152,10 @@ class ScoreShelf:
         """
         config = self._runs.open(run).config
         if _label_map_of(self._runs, config):
-            raise SegcoreError("Expected a run with the data set's own labels, received one with merged labels: merge from such a run.")
+            raise SegcoreError(
+                "Expected a run with the data set's own labels, received one with merged "
+                "labels: merge from such a run."
+            )
         label_set = self.label_set(run)
         indices = tuple(tuple(label_set.index_of(i) for i in group) for group in groups)
         self._datasets.open(config.dataset).save_label_map(LabelMap(indices, name))
@@ -147,18 +168,24 @@ class ScoreShelf:
             return False
         return True
 
-    def ensure_predictions(self, runs: Sequence[str], split: str, progress: Progress | None = None) -> None:
+    def ensure_predictions(
+        self, runs: Sequence[str], split: str, progress: Progress | None = None
+    ) -> None:
         """Predict a split with every training run or ensemble among ``runs`` that has not done so, and wait.
 
         Raises:
             SegcoreError: A run is unknown, not finished, or its prediction fails.
         """
-        made = [run for run in runs if self._runs.open(run).config.kind not in ("predict", "imported")]
+        made = [
+            run for run in runs if self._runs.open(run).config.kind not in ("predict", "imported")
+        ]
         started = [self._runs.predict_any(run, split) for run in made]
         if started:
             self._runs.wait(started, progress)
 
-    def report(self, run: str, split: str, stage: str = "", groups: Sequence[str] | None = None) -> Report:
+    def report(
+        self, run: str, split: str, stage: str = "", groups: Sequence[str] | None = None
+    ) -> Report:
         """Return the scores of a run over a split, from its counts.
 
         Args:
@@ -173,29 +200,48 @@ class ScoreShelf:
         ids, counts = self.counts(run, split, stage)
         dataset = self._datasets.open(self._runs.open(run).config.dataset)
         sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
-        return evaluate(counts, ids, self.label_set(run), split, sizes=sizes, groups=groups, dataset=self._shared_name(dataset, split))
+        return evaluate(
+            counts,
+            ids,
+            self.label_set(run),
+            split,
+            sizes=sizes,
+            groups=groups,
+            dataset=self._shared_name(dataset, split),
+        )
 
     def _shared_name(self, dataset: Dataset, split: str) -> str:
         """The data set's name; of a fold that of its parent where both know the split with the same images, for then scores compare."""
         parent = parent_of(dataset)
         if not parent or parent not in self._datasets.names():
             return dataset.name
-        own, whole = ({s.id for s in d.samples if s.split == split} for d in (dataset, self._datasets.open(parent)))
+        own, whole = (
+            {s.id for s in d.samples if s.split == split}
+            for d in (dataset, self._datasets.open(parent))
+        )
         return parent if own == whole else dataset.name
 
-    def evaluate_folders(self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None) -> Report:
+    def evaluate_folders(
+        self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None
+    ) -> Report:
         """Score a folder of predicted masks from any tool against a folder of true ones.
 
-        Masks are matched by their path below the folder, without suffix; values are the ids of ``classes``.
+        Masks are matched by their path below the folder, without suffix; values are the ids of
+        ``classes``.
 
         Raises:
-            SegcoreError: A folder is empty or incomplete, sizes differ, or a mask holds an id that the classes lack.
+            SegcoreError: A folder is empty or incomplete, sizes differ, or a mask holds an id that
+                the classes lack.
         """
         pairs = pair_mask_folders(truth, prediction, classes)
         counts, sizes = [], []
         for index, name in enumerate(pairs.names):
             true, predicted = pairs.read(name)
-            counts.append(count_confusion(true, predicted, pairs.label_set.num_classes, pairs.label_set.ignore_index))
+            counts.append(
+                count_confusion(
+                    true, predicted, pairs.label_set.num_classes, pairs.label_set.ignore_index
+                )
+            )
             sizes.append((true.shape[0], true.shape[1]))
             if progress:
                 progress(index + 1, len(pairs.names), name)
@@ -205,7 +251,8 @@ class ScoreShelf:
         """Return the scores of an evaluate run: each member alone, the combination, and with the CRF.
 
         Returns:
-            ``{"run", "split", "members": [{"run", ...report}], "ensemble": {...}, "crf": {...} or None}``.
+            ``{"run", "split", "members": [{"run", ...report}], "ensemble": {...}, "crf": {...} or
+            None}``.
 
         Raises:
             SegcoreError: The run is no finished evaluation.
@@ -213,13 +260,16 @@ class ScoreShelf:
         config = self._runs.open(run).config
         if not isinstance(config, EvaluateConfig):
             raise SegcoreError(
-                f"Expected an evaluation of members, received {run!r}, which is of kind {config.kind}: combine members first."
+                f"Expected an evaluation of members, received {run!r}, which is of kind "
+                f"{config.kind}: combine members first."
             )
         return {
             "run": run,
             "split": config.split,
             "rule": config.rule,
-            "members": [{"run": m, **self.report(m, config.split).to_json()} for m in config.members],
+            "members": [
+                {"run": m, **self.report(m, config.split).to_json()} for m in config.members
+            ],
             "ensemble": self.report(run, config.split).to_json(),
             "crf": self.report(run, config.split, "crf").to_json() if config.crf else None,
         }
@@ -240,7 +290,8 @@ class ScoreShelf:
         """Answer the label-compression what-if for a run, or for a CSV of counts.
 
         Raises:
-            SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior is unknown.
+            SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior
+                is unknown.
         """
         per_image: Counts | None = None
         members: Counts | None = None
@@ -248,7 +299,9 @@ class ScoreShelf:
         if confusion is not None:
             matrix = read_confusion_csv(confusion)
             total = matrix.counts
-            label_set = _plain_label_set(matrix.class_names or [str(i) for i in range(matrix.num_classes)])
+            label_set = _plain_label_set(
+                matrix.class_names or [str(i) for i in range(matrix.num_classes)]
+            )
         elif run is not None:
             ids, per_image = self.counts(run, split)
             total = per_image.sum(axis=0)
@@ -295,5 +348,8 @@ def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
 
 def _plain_label_set(names: Sequence[str]) -> LabelSet:
     return LabelSet(
-        tuple(LabelClass(i, name, color) for i, (name, color) in enumerate(zip(names, default_colors(len(names)), strict=True)))
+        tuple(
+            LabelClass(i, name, color)
+            for i, (name, color) in enumerate(zip(names, default_colors(len(names)), strict=True))
+        )
     )

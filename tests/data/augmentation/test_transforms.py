@@ -18,7 +18,9 @@ GREYS = {0: 20, 1: 120, 2: 230}
 
 def blocks(size=(48, 64), dtype=np.uint8):
     """Large blocks of three classes and an ignored one, painted in greys that tell the class."""
-    mask = np.kron(np.random.default_rng(5).choice([0, 1, 2, 2], (3, 4)), np.ones((size[0] // 3, size[1] // 4))).astype(dtype)
+    mask = np.kron(
+        np.random.default_rng(5).choice([0, 1, 2, 2], (3, 4)), np.ones((size[0] // 3, size[1] // 4))
+    ).astype(dtype)
     mask[:6, :6] = np.iinfo(dtype).max
     grey = np.vectorize(lambda v: GREYS.get(v, 70))(mask)
     return np.repeat(grey[:, :, None], 3, 2).astype(np.uint8), mask
@@ -38,8 +40,12 @@ def test_contract(name, dtype):
             assert new_mask.shape == size and new_mask.dtype == dtype
             assert set(np.unique(new_mask)) <= {*np.unique(mask), ignore}
             again = draw(EVERY[name], np.random.default_rng(seed), size)
-            assert again == augmentation and json.loads(json.dumps(augmentation.to_json()))["size"] == list(size)
-            for one, two in zip(again.apply(image, mask, ignore), (new_image, new_mask), strict=True):
+            assert again == augmentation and json.loads(json.dumps(augmentation.to_json()))[
+                "size"
+            ] == list(size)
+            for one, two in zip(
+                again.apply(image, mask, ignore), (new_image, new_mask), strict=True
+            ):
                 assert np.array_equal(one, two)
     assert np.array_equal(image, before[0]) and np.array_equal(mask, before[1])
 
@@ -48,9 +54,16 @@ def test_contract(name, dtype):
 def test_image_and_mask_move_together(name):
     image, mask = blocks()
     for seed in range(12):
-        new_image, new_mask = draw(ALONE[name], np.random.default_rng(seed), (48, 64)).apply(image, mask, 255)
-        inside = cv2.erode((new_mask != 255).astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-        flat = cv2.dilate(new_mask, np.ones((5, 5), np.uint8)) == cv2.erode(new_mask, np.ones((5, 5), np.uint8))
+        new_image, new_mask = draw(ALONE[name], np.random.default_rng(seed), (48, 64)).apply(
+            image, mask, 255
+        )
+        inside = (
+            cv2.erode((new_mask != 255).astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0)
+            > 0
+        )
+        flat = cv2.dilate(new_mask, np.ones((5, 5), np.uint8)) == cv2.erode(
+            new_mask, np.ones((5, 5), np.uint8)
+        )
         told = np.vectorize(lambda v: GREYS.get(v, 70))(new_mask)
         wrong = np.abs(new_image[..., 0].astype(int) - told)[inside & flat]
         assert len(wrong) > 50 and wrong.max() <= 1
@@ -59,14 +72,23 @@ def test_image_and_mask_move_together(name):
 @pytest.mark.parametrize("name", PIXEL_CHANGES)
 def test_colour_changes_leave_the_mask_alone_and_do_something(name):
     rng = np.random.default_rng(1)
-    image, mask = rng.integers(0, 256, (32, 40, 3), dtype=np.uint8), rng.integers(0, 3, (32, 40), dtype=np.uint8)
-    new_image, new_mask = draw(ALONE[name], np.random.default_rng(3), (32, 40)).apply(image, mask, 255)
+    image, mask = (
+        rng.integers(0, 256, (32, 40, 3), dtype=np.uint8),
+        rng.integers(0, 3, (32, 40), dtype=np.uint8),
+    )
+    new_image, new_mask = draw(ALONE[name], np.random.default_rng(3), (32, 40)).apply(
+        image, mask, 255
+    )
     assert np.array_equal(mask, new_mask) and not np.array_equal(image, new_image)
 
 
 def test_neutral_parameters_change_nothing():
     image = np.random.default_rng(1).integers(0, 256, (32, 40, 3), dtype=np.uint8)
-    neutral = {"tone": {"brightness": 0, "contrast": 1, "gamma": 1}, "color": {"hue": 0, "saturation": 1}, "noise": {"sigma": 0, "seed": 1}}
+    neutral = {
+        "tone": {"brightness": 0, "contrast": 1, "gamma": 1},
+        "color": {"hue": 0, "saturation": 1},
+        "noise": {"sigma": 0, "seed": 1},
+    }
     for name, parameters in neutral.items():
         assert np.array_equal(PIXEL_CHANGES[name](image, parameters), image), name
     grey = PIXEL_CHANGES["color"](image, {"saturation": 0.0})
@@ -75,7 +97,10 @@ def test_neutral_parameters_change_nothing():
 
 def test_flips_and_turns_are_exact():
     rng = np.random.default_rng(1)
-    image, mask = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8), rng.integers(0, 9, (32, 32), dtype=np.uint8)
+    image, mask = (
+        rng.integers(0, 256, (32, 32, 3), dtype=np.uint8),
+        rng.integers(0, 9, (32, 32), dtype=np.uint8),
+    )
     wanted = {
         "flip_horizontal": ({}, lambda a: a[:, ::-1]),
         "flip_vertical": ({}, lambda a: a[::-1]),
@@ -90,7 +115,9 @@ def test_a_turn_in_an_oblong_frame_leaves_no_void():
     image, mask = blocks()
     mask[mask == 255] = 0
     for turns in range(4):
-        _, moved = Augmentation((48, 64), {"quarter_turn": {"turns": turns}}).apply(image, mask, 255)
+        _, moved = Augmentation((48, 64), {"quarter_turn": {"turns": turns}}).apply(
+            image, mask, 255
+        )
         assert (moved != 255).all()
 
 
@@ -100,7 +127,9 @@ def test_scale_enlarges_and_shift_moves_as_named():
     image = np.zeros((40, 40, 3), np.uint8)
     _, larger = Augmentation((40, 40), {"affine": {"scale": 2.0}}).apply(image, mask, 255)
     assert abs((larger == 1).sum() - 400) <= 60
-    _, moved = Augmentation((40, 40), {"affine": {"shift_x": 0.25, "shift_y": -0.1}}).apply(image, mask, 255)
+    _, moved = Augmentation((40, 40), {"affine": {"shift_x": 0.25, "shift_y": -0.1}}).apply(
+        image, mask, 255
+    )
     assert np.argwhere(moved == 1).mean(0) == pytest.approx([19.5 - 4, 19.5 + 10])
     assert (moved[:, :10] == 255).all() and (moved[-4:] == 255).all()
 
@@ -116,7 +145,10 @@ def test_aerial_takes_all_eight_symmetries():
     table = {name: PRESETS["aerial"][name] for name in ("flip_horizontal", "quarter_turn")}
     image, mask = blocks((48, 48))
     mask = np.random.default_rng(0).integers(0, 4, mask.shape, dtype=np.uint8)
-    seen = {draw(table, np.random.default_rng(seed), (48, 48)).apply(image, mask, 255)[1].tobytes() for seed in range(200)}
+    seen = {
+        draw(table, np.random.default_rng(seed), (48, 48)).apply(image, mask, 255)[1].tobytes()
+        for seed in range(200)
+    }
     assert len(seen) == 8
 
 
@@ -127,14 +159,25 @@ def test_cut_mix_keeps_colour_and_label_of_one_sample():
         mixed, labels = cut_mix((image, mask), other, np.random.default_rng(seed))
         second = labels == other[1]
         assert 0.1 < second.mean() < 0.7
-        assert np.array_equal(mixed[second], other[0][second]) and np.array_equal(mixed[~second], image[~second])
+        assert np.array_equal(mixed[second], other[0][second]) and np.array_equal(
+            mixed[~second], image[~second]
+        )
 
 
 def test_refusals():
     rng, (image, mask) = np.random.default_rng(0), blocks()
-    for preset in ("ligth", {"turn": (1.0, {})}, {"blur": (1.0, {"sigm": (0, 1)})}, {"crop": (1.0, {}), "class_crop": (1.0, {})}):
+    for preset in (
+        "ligth",
+        {"turn": (1.0, {})},
+        {"blur": (1.0, {"sigm": (0, 1)})},
+        {"crop": (1.0, {}), "class_crop": (1.0, {})},
+    ):
         with pytest.raises(SegcoreError):
             draw(preset, rng, (8, 8))
-    for wrong in ((image[:-1], mask), (image, mask.astype(np.int64)), (image.astype(np.float32), mask)):
+    for wrong in (
+        (image[:-1], mask),
+        (image, mask.astype(np.int64)),
+        (image.astype(np.float32), mask),
+    ):
         with pytest.raises(SegcoreError):
             draw("light", rng, (48, 64)).apply(*wrong, 255)

@@ -18,10 +18,16 @@ def test_the_rules_are_those_of_the_catalogue():
 def test_rules_by_hand():
     # frequencies 14/16 and 2/8, median 9/16
     assert class_weights(COUNTS, "median_frequency").tolist() == pytest.approx([9 / 14, 9 / 4, 0])
-    assert class_weights(COUNTS, "inverse_frequency").tolist() == pytest.approx([16 / 42, 16 / 6, 0])
-    assert class_weights(COUNTS, "inverse_root").tolist() == pytest.approx([(16 / 42) ** 0.5, (16 / 6) ** 0.5, 0])
+    assert class_weights(COUNTS, "inverse_frequency").tolist() == pytest.approx(
+        [16 / 42, 16 / 6, 0]
+    )
+    assert class_weights(COUNTS, "inverse_root").tolist() == pytest.approx(
+        [(16 / 42) ** 0.5, (16 / 6) ** 0.5, 0]
+    )
     assert class_weights(COUNTS, "enet")[1] == pytest.approx(1 / np.log(1.02 + 1 / 8))
-    assert class_weights(COUNTS, "effective_number").tolist() == pytest.approx([0.01 / (1 - 0.99**2), 1, 0])
+    assert class_weights(COUNTS, "effective_number").tolist() == pytest.approx(
+        [0.01 / (1 - 0.99**2), 1, 0]
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -43,6 +49,11 @@ def test_refusals():
 
 @pytest.mark.shared
 def test_median_frequency_of_camvid(camvid_folder):
-    counts = np.array([count_mask(path, 256)[:12] for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))])
+    counts = np.array(
+        [
+            count_mask(path, 256)[:12]
+            for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))
+        ]
+    )
     known = [0.279, 0.202, 4.787, 0.149, 1, 0.422, 3.847, 1.974, 0.789, 6.375, 8.859]
     assert class_weights(counts[:, :11]).tolist() == pytest.approx(known, rel=0.01)

@@ -8,18 +8,31 @@ from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 
-LABELS = LabelSet(tuple(LabelClass(i, n, (i, i, i)) for i, n in enumerate(("ground", "pole", "never"))))
+LABELS = LabelSet(
+    tuple(LabelClass(i, n, (i, i, i)) for i, n in enumerate(("ground", "pole", "never")))
+)
 
 
 def test_a_window_as_large_as_the_mask_changes_nothing_and_one_pixel_makes_classes_even(tmp_path):
     mask = np.zeros((40, 40), np.uint8)
     mask[:, 7:9] = 1  # a twentieth of the pixels
-    samples = [ArraySample(f"s{i}", np.zeros((40, 40, 3), np.uint8), mask, "train") for i in range(100)]
+    samples = [
+        ArraySample(f"s{i}", np.zeros((40, 40, 3), np.uint8), mask, "train") for i in range(100)
+    ]
     dataset = write_dataset(tmp_path / "d", "d", LABELS, samples)
     full = measure_crops(dataset, "train", 1.0)
-    assert full.whole.tolist() == full.anywhere.tolist() == full.round_class.tolist() == [0.95, 0.05, 0]
-    point = measure_crops(dataset, "train", 1 / 40)  # one pixel: that of the drawn class, each of the two as likely
-    assert point.anywhere == pytest.approx([0.95, 0.05, 0], abs=0.04)  # 400 draws: 3 standard errors
+    assert (
+        full.whole.tolist()
+        == full.anywhere.tolist()
+        == full.round_class.tolist()
+        == [0.95, 0.05, 0]
+    )
+    point = measure_crops(
+        dataset, "train", 1 / 40
+    )  # one pixel: that of the drawn class, each of the two as likely
+    assert point.anywhere == pytest.approx(
+        [0.95, 0.05, 0], abs=0.04
+    )  # 400 draws: 3 standard errors
     assert point.round_class == pytest.approx([0.5, 0.5, 0], abs=0.08)
     assert point.masks == 100 and point.distances()["whole"] == pytest.approx(0.95 - 1 / 3)
     again = measure_crops(dataset, "train", 1 / 40)

@@ -16,7 +16,12 @@ SPLIT = np.array([[10, 0], [10, 0], [10, 0], [0, 10]])
 
 @pytest.fixture(scope="module")
 def camvid(camvid_folder):
-    return np.array([count_mask(path, 256)[:11] for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))])
+    return np.array(
+        [
+            count_mask(path, 256)[:11]
+            for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))
+        ]
+    )
 
 
 def test_a_plan_by_hand():
@@ -56,7 +61,12 @@ def test_a_plan_survives_json():
         data = json.loads(json.dumps(plan.to_json()))
         assert BalancePlan.from_json(data) == plan
         assert data["copies"] == plan.copies and data["repeats"]["3"] == 3
-    for wrong in ({}, {**data, "version": 99}, {**data, "repeats": {"a": 0}}, {**data, "path": [1]}):
+    for wrong in (
+        {},
+        {**data, "version": 99},
+        {**data, "repeats": {"a": 0}},
+        {**data, "path": [1]},
+    ):
         with pytest.raises(SegcoreError):
             BalancePlan.from_json(wrong)
 
@@ -84,7 +94,10 @@ def test_a_large_split_is_led_by_the_floor(monkeypatch):
 
 def test_a_plan_led_by_the_floor_still_shows_its_way():
     counts = (np.random.default_rng(0).random((12, 4)) ** 4 * 100).astype(int) + 1
-    alone, led = plan_balance(counts, max_repeats=5, with_floor=False), plan_balance(counts, max_repeats=5)
+    alone, led = (
+        plan_balance(counts, max_repeats=5, with_floor=False),
+        plan_balance(counts, max_repeats=5),
+    )
     assert led.after < alone.after - 0.01, "the floor's fractional plan leads here"
     copies, distances = zip(*led.path, strict=True)
     assert copies[:4] == (0, 1, 2, 3) and copies[-1] == led.copies and distances[-1] == led.after

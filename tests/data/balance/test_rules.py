@@ -36,7 +36,9 @@ def test_clones_are_of_minority_labels_and_stop_in_time():
     assert counts[repeats > 1][:, before > before.mean()].any(1).all()
     assert label_imbalance(repeats @ counts).mean() < before.mean()
     endless = clone_minority(counts, 50.0, np.random.default_rng(2))
-    assert label_imbalance(endless @ counts)[before > before.mean()].max() <= before.mean() + 0.5  # then it stops by itself
+    assert (
+        label_imbalance(endless @ counts)[before > before.mean()].max() <= before.mean() + 0.5
+    )  # then it stops by itself
     assert (clone_minority(np.zeros((3, 2)), 1.0, rng) == 1).all()
     with pytest.raises(SegcoreError):
         clone_minority(counts, -1, rng)
@@ -44,11 +46,18 @@ def test_clones_are_of_minority_labels_and_stop_in_time():
 
 @pytest.mark.shared
 def test_repeat_factors_do_little_for_camvid(camvid_folder):
-    counts = np.array([count_mask(path, 256)[:11] for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))])
+    counts = np.array(
+        [
+            count_mask(path, 256)[:11]
+            for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))
+        ]
+    )
     for threshold, pixel, count in ((0.5, 0.4847, 0.0772), (1.0, 0.4843, 0.0719)):
         factors = repeat_factors(counts, threshold)
         assert earth_mover_distance(shares_of(factors @ counts)) == pytest.approx(pixel, abs=2e-4)
-        assert earth_mover_distance(shares_of(factors @ (counts > 0))) == pytest.approx(count, abs=2e-4)
+        assert earth_mover_distance(shares_of(factors @ (counts > 0))) == pytest.approx(
+            count, abs=2e-4
+        )
 
 
 @pytest.mark.parametrize("rule", [name for name in BALANCE_RULES if name != "nearest"])
@@ -59,10 +68,18 @@ def test_a_rule_as_a_plan_is_judged_by_what_its_repeats_give(rule, mode):
     plan = plan_by_rule(rule, counts, mode, max_repeats=3, seed=2, split="train")
     repeats = np.array(list(plan.repeats.values()))
     held = counts if mode == "pixel" else counts > 0
-    assert plan.after == pytest.approx(earth_mover_distance(shares_of(repeats @ held))) and repeats.max() <= 3 and plan.copies > 0
+    assert (
+        plan.after == pytest.approx(earth_mover_distance(shares_of(repeats @ held)))
+        and repeats.max() <= 3
+        and plan.copies > 0
+    )
     assert plan.floor <= plan.after and plan.path[-1] == (plan.copies, plan.after)
     best = plan_balance(counts, mode, max_repeats=3, budget=plan.copies)
     assert plan.floor == pytest.approx(best.floor, abs=2e-6) and best.after <= plan.after
-    assert BalancePlan.from_json(plan.to_json()) == plan == plan_by_rule(rule, counts, mode, max_repeats=3, seed=2, split="train")
+    assert (
+        BalancePlan.from_json(plan.to_json())
+        == plan
+        == plan_by_rule(rule, counts, mode, max_repeats=3, seed=2, split="train")
+    )
     with pytest.raises(SegcoreError, match="ml_ros"):
         plan_by_rule("ml_rose", counts)

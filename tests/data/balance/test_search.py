@@ -9,12 +9,18 @@ from scipy.optimize import linprog
 from segcore.data.balance.search import Search, find_floor
 from segcore.data.statistics.imbalance import build_distance
 
-GROUNDS = {"nominal": "nominal", "ordered": "ordered", "matrix": np.array([[0, 1, 2], [1, 0, 1.5], [2, 1.5, 0]])}
+GROUNDS = {
+    "nominal": "nominal",
+    "ordered": "ordered",
+    "matrix": np.array([[0, 1, 2], [1, 0, 1.5], [2, 1.5, 0]]),
+}
 
 
 def random_counts(seed, count=6, classes=3):
     rng = np.random.default_rng(seed)
-    return rng.integers(1, 50, (count, classes)) * (rng.random((count, classes)) < 0.8) + np.eye(count, classes)
+    return rng.integers(1, 50, (count, classes)) * (rng.random((count, classes)) < 0.8) + np.eye(
+        count, classes
+    )
 
 
 def grown(counts, distance, cap, budget=10**6):
@@ -38,7 +44,9 @@ def test_every_integer_plan_lies_above_the_floor_and_the_search_comes_near_the_b
     floor = find_floor(counts, distance, 3, None, float(values[0]))
     assert floor.value <= values.min() + 1e-9 and floor.value <= search.value + 1e-9
     assert search.value <= values.min() + 0.02
-    assert [c for c, _ in path] == list(range(1, len(path) + 1)) and all(np.diff([v for _, v in path]) < 0)
+    assert [c for c, _ in path] == list(range(1, len(path) + 1)) and all(
+        np.diff([v for _, v in path]) < 0
+    )
 
 
 @pytest.mark.parametrize("cap", [2, 5])
@@ -57,7 +65,13 @@ def test_the_floor_equals_another_linear_program(cap):
         ]
     )
     limits = np.concatenate([target, -target, np.zeros(2 * n)])
-    twin = linprog(np.r_[np.zeros(n + 1), np.full(c, 0.5)], above, limits, np.r_[scaled.sum(1), np.zeros(c + 1)][None], [1.0])
+    twin = linprog(
+        np.r_[np.zeros(n + 1), np.full(c, 0.5)],
+        above,
+        limits,
+        np.r_[scaled.sum(1), np.zeros(c + 1)][None],
+        [1.0],
+    )
     distance = build_distance(target)
     assert find_floor(counts, distance, cap, None, 1.0).value == pytest.approx(twin.fun, abs=2e-6)
 
@@ -67,14 +81,18 @@ def test_a_matrix_of_ones_or_steps_gives_the_floors_of_nominal_and_ordered():
     t = np.full(4, 0.25)
     steps = np.abs(np.subtract.outer(np.arange(4), np.arange(4))) / 3
     for name, matrix in (("nominal", 1 - np.eye(4)), ("ordered", steps)):
-        floors = [find_floor(counts, build_distance(t, g), 4, None, 1.0).value for g in (name, matrix)]
+        floors = [
+            find_floor(counts, build_distance(t, g), 4, None, 1.0).value for g in (name, matrix)
+        ]
         assert floors[0] == pytest.approx(floors[1], abs=2e-6)
 
 
 def test_the_budget_binds_search_and_floor():
     counts, distance = random_counts(2, 40, 4), build_distance(np.full(4, 0.25))
     floors = [find_floor(counts, distance, 5, budget, 1.0).value for budget in (0, 3, 10, None)]
-    assert floors == sorted(floors, reverse=True) and floors[0] == pytest.approx(grown(counts, distance, 5, 0)[0].value, abs=2e-6)
+    assert floors == sorted(floors, reverse=True) and floors[0] == pytest.approx(
+        grown(counts, distance, 5, 0)[0].value, abs=2e-6
+    )
     for budget in (0, 3, 10):
         search, _ = grown(counts, distance, 5, budget)
         assert search.copies <= budget and search.repeats.max() <= 5

@@ -11,7 +11,10 @@ from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelMap, LabelSet
 
-LABELS = LabelSet((LabelClass(7, "sky", (0, 0, 255)), LabelClass(3, "road", (90, 90, 90))), (LabelClass(9, "void", (0, 0, 0)),))
+LABELS = LabelSet(
+    (LabelClass(7, "sky", (0, 0, 255)), LabelClass(3, "road", (90, 90, 90))),
+    (LabelClass(9, "void", (0, 0, 0)),),
+)
 
 
 def samples(seed=0):
@@ -33,7 +36,12 @@ def test_pixels_survive_exactly(dataset):
         image, mask = dataset.read(sample)
         np.testing.assert_array_equal(image, given.image)
         np.testing.assert_array_equal(mask, given.mask)
-        assert mask.dtype == np.uint8 and image.flags.writeable and mask.flags.writeable and mask.flags.c_contiguous
+        assert (
+            mask.dtype == np.uint8
+            and image.flags.writeable
+            and mask.flags.writeable
+            and mask.flags.c_contiguous
+        )
 
 
 def test_splits_are_ordered_and_selected(dataset):
@@ -47,7 +55,9 @@ def test_splits_are_ordered_and_selected(dataset):
 def test_sixteen_bit_labels_survive(tmp_path):
     labels = LabelSet(tuple(LabelClass(i, f"c{i}", (0, 0, 0)) for i in range(300)))
     mask = np.array([[0, 255, 256], [299, 65535, 1]])
-    dataset = write_dataset(tmp_path / "wide", "wide", labels, [ArraySample("a", np.zeros((2, 3, 3), np.uint8), mask)])
+    dataset = write_dataset(
+        tmp_path / "wide", "wide", labels, [ArraySample("a", np.zeros((2, 3, 3), np.uint8), mask)]
+    )
     read = dataset.read_mask(dataset.samples[0])
     np.testing.assert_array_equal(read, mask)
     assert read.dtype == np.uint16
@@ -56,7 +66,10 @@ def test_sixteen_bit_labels_survive(tmp_path):
 def test_fingerprint_follows_content(dataset, tmp_path):
     again = write_dataset(tmp_path / "again", "other-name", LABELS, samples())
     assert again.fingerprint == dataset.fingerprint == Dataset.open(dataset.folder).fingerprint
-    assert write_dataset(tmp_path / "third", "toy", LABELS, samples(1)).fingerprint != dataset.fingerprint
+    assert (
+        write_dataset(tmp_path / "third", "toy", LABELS, samples(1)).fingerprint
+        != dataset.fingerprint
+    )
     assert dataset.with_splits({"tile 0/part": "train"}).fingerprint != dataset.fingerprint
     renamed = dataclasses.replace(LABELS, ignored=())
     assert dataset.with_label_set(renamed).fingerprint != dataset.fingerprint
@@ -112,7 +125,12 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(SegcoreError, match="declare that class"):
         write_dataset(tmp_path / "toy", "toy", LABELS, [*samples(), bad])
     with pytest.raises(SegcoreError, match="same size"):
-        write_dataset(tmp_path / "toy", "toy", LABELS, [dataclasses.replace(bad, mask=np.zeros((3, 2)).astype(int))])
+        write_dataset(
+            tmp_path / "toy",
+            "toy",
+            LABELS,
+            [dataclasses.replace(bad, mask=np.zeros((3, 2)).astype(int))],
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -48,7 +48,9 @@ def test_a_folder_that_may_only_be_read_can_be_looked_at(workspace, unwritable) 
     workspace.datasets.health("tiny")
 
 
-def test_a_write_that_breaks_off_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch) -> None:
+def test_a_write_that_breaks_off_leaves_the_old_file_and_nothing_else(
+    tmp_path, monkeypatch
+) -> None:
     file = tmp_path / "plan.json"
     write_document(file, b"old")
 

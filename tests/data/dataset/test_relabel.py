@@ -11,28 +11,41 @@ from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 
-A, B, C, VOID = (LabelClass(i, n, (i, 0, 0)) for i, n in ((5, "a"), (2, "b"), (9, "c"), (0, "void")))
+A, B, C, VOID = (
+    LabelClass(i, n, (i, 0, 0)) for i, n in ((5, "a"), (2, "b"), (9, "c"), (0, "void"))
+)
 MASK = np.array([[0, 1, 2, 255], [2, 2, 1, 0]])
 
 
 @pytest.fixture
 def dataset(tmp_path):
     image = np.zeros((2, 4, 3), np.uint8)
-    samples = [ArraySample("x/y", image, MASK, "train"), ArraySample("z", image, MASK[::-1], "test")]
+    samples = [
+        ArraySample("x/y", image, MASK, "train"),
+        ArraySample("z", image, MASK[::-1], "test"),
+    ]
     return write_dataset(tmp_path / "set", "set", LabelSet((A, B, C), (VOID,)), samples)
 
 
 def test_names_and_colours_touch_no_mask(dataset):
-    changed = relabel(dataset, LabelSet((dataclasses.replace(A, name="water", color=(0, 0, 255)), B, C), (VOID,)))
+    changed = relabel(
+        dataset, LabelSet((dataclasses.replace(A, name="water", color=(0, 0, 255)), B, C), (VOID,))
+    )
     assert Dataset.open(dataset.folder) == changed
-    assert changed.label_set.class_names == ["water", "b", "c"] and changed.samples == dataset.samples
+    assert (
+        changed.label_set.class_names == ["water", "b", "c"] and changed.samples == dataset.samples
+    )
 
 
 def test_order_and_ignoring_rewrite_masks_there_and_back(dataset):
     changed = relabel(dataset, LabelSet((C, A), (VOID, B)))
-    np.testing.assert_array_equal(changed.read_mask(changed.sample("x/y")), [[1, 255, 0, 255], [0, 0, 255, 1]])
+    np.testing.assert_array_equal(
+        changed.read_mask(changed.sample("x/y")), [[1, 255, 0, 255], [0, 0, 255, 1]]
+    )
     again = relabel(Dataset.open(dataset.folder), LabelSet((A, C), (VOID, B)))
-    np.testing.assert_array_equal(again.read_mask(again.sample("x/y")), [[0, 255, 1, 255], [1, 1, 255, 0]])
+    np.testing.assert_array_equal(
+        again.read_mask(again.sample("x/y")), [[0, 255, 1, 255], [1, 1, 255, 0]]
+    )
     assert Dataset.open(dataset.folder).fingerprint == again.fingerprint
 
 
@@ -42,14 +55,20 @@ def mask_folders(dataset):
 
 def test_an_ignored_class_comes_back_whole_and_nothing_is_kept_longer_than_that(dataset):
     relabel(dataset, LabelSet((C, B, A), (VOID,)))
-    assert mask_folders(dataset) == ["masks-relabelled"] and not returnable(Dataset.open(dataset.folder))
+    assert mask_folders(dataset) == ["masks-relabelled"] and not returnable(
+        Dataset.open(dataset.folder)
+    )
     relabel(Dataset.open(dataset.folder), LabelSet((C, A), (VOID, B)))
     fewer = relabel(Dataset.open(dataset.folder), LabelSet((A,), (VOID, B, C)))
     assert len(mask_folders(dataset)) == 2 and returnable(fewer) == (B, C)
-    np.testing.assert_array_equal(fewer.read_mask(fewer.sample("x/y")), [[0, 255, 255, 255], [255, 255, 255, 0]])
+    np.testing.assert_array_equal(
+        fewer.read_mask(fewer.sample("x/y")), [[0, 255, 255, 255], [255, 255, 255, 0]]
+    )
     renamed = relabel(fewer, LabelSet((A,), (VOID, dataclasses.replace(B, name="bush"), C)))
     more = relabel(renamed, LabelSet((A, returnable(renamed)[0]), (VOID, C)))
-    np.testing.assert_array_equal(more.read_mask(more.sample("x/y")), [[0, 1, 255, 255], [255, 255, 1, 0]])
+    np.testing.assert_array_equal(
+        more.read_mask(more.sample("x/y")), [[0, 1, 255, 255], [255, 255, 1, 0]]
+    )
     whole = relabel(more, LabelSet((A, B, C), (VOID,)))
     np.testing.assert_array_equal(whole.read_mask(whole.sample("x/y")), MASK)
     assert whole.samples[0].mask_digest == dataset.samples[0].mask_digest

@@ -16,7 +16,15 @@ import pytest
 from segcore.data.dataset import staging
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.journal import Journal, kept
-from segcore.data.dataset.staging import JOURNAL, KEPT_DAYS, Staging, broken_off, reserve, sweep, throw_away
+from segcore.data.dataset.staging import (
+    JOURNAL,
+    KEPT_DAYS,
+    Staging,
+    broken_off,
+    reserve,
+    sweep,
+    throw_away,
+)
 from segcore.data.files.images import encode_png, write_bytes
 from segcore.data.formats.importers import import_dataset
 from segcore.errors import SegcoreError
@@ -40,8 +48,12 @@ def pack(path, count):
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("classes.csv", "id,name\n0,sky\n1,road\n")
         for i in range(count):
-            packed.writestr(f"images/{i}.png", encode_png(rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)))
-            packed.writestr(f"masks/{i}.png", encode_png(rng.integers(0, 2, (8, 6), dtype=np.uint8)))
+            packed.writestr(
+                f"images/{i}.png", encode_png(rng.integers(0, 256, (8, 6, 3), dtype=np.uint8))
+            )
+            packed.writestr(
+                f"masks/{i}.png", encode_png(rng.integers(0, 2, (8, 6), dtype=np.uint8))
+            )
     return path
 
 
@@ -68,12 +80,24 @@ def test_a_killed_import_is_gone_on_with(tmp_path, archive, small, monkeypatch):
         assert len(written) > 2 * COUNT and not (shelf / "set").exists()
         with pytest.raises(SegcoreError, match="Another import is writing 'set'"):
             import_dataset(archive, shelf / "set", "set")
-        import_dataset(small, shelf / "beside", "beside")  # another name is free, and the living one's files stay
+        import_dataset(
+            small, shelf / "beside", "beside"
+        )  # another name is free, and the living one's files stay
         assert set(written) <= set(shelf.rglob("*.png"))
         process.send_signal(signal.SIGKILL)
-    assert sorted(p.name for p in shelf.iterdir()) == [".set.importing", ".set.partial", ".set.unpacked", "beside"]
+    assert sorted(p.name for p in shelf.iterdir()) == [
+        ".set.importing",
+        ".set.partial",
+        ".set.unpacked",
+        "beside",
+    ]
     import_dataset(small, shelf / "other", "other")
-    assert sorted(p.name for p in shelf.iterdir()) == [".set.importing", ".set.partial", "beside", "other"]
+    assert sorted(p.name for p in shelf.iterdir()) == [
+        ".set.importing",
+        ".set.partial",
+        "beside",
+        "other",
+    ]
     assert broken_off(shelf) == ["set"]
     partial = shelf / ".set.partial"
     kept_samples = kept(partial)
@@ -83,13 +107,17 @@ def test_a_killed_import_is_gone_on_with(tmp_path, archive, small, monkeypatch):
     broken.write_bytes(b"half a file")
     assert import_dataset(archive, shelf / "set", "set").num_samples == COUNT
     assert sorted(p.name for p in shelf.iterdir()) == ["beside", "other", "set"]
-    written_again = {p.name for p in (shelf / "set/masks").iterdir() if p.stat().st_mtime_ns != masks.get(p.name)}
+    written_again = {
+        p.name for p in (shelf / "set/masks").iterdir() if p.stat().st_mtime_ns != masks.get(p.name)
+    }
     assert "0.png" in written_again and len(written_again) <= COUNT - kept_samples + 1
     import_dataset(archive, shelf / "fresh", "set")
     resumed, fresh = (Dataset.open(shelf / name) for name in ("set", "fresh"))
     assert resumed.samples == fresh.samples and resumed.fingerprint == fresh.fingerprint
     assert all((fresh.read(a)[0] == resumed.read(a)[0]).all() for a in fresh.samples)
-    assert {p.name for p in (shelf / "set").iterdir()} == {p.name for p in (shelf / "fresh").iterdir()}
+    assert {p.name for p in (shelf / "set").iterdir()} == {
+        p.name for p in (shelf / "fresh").iterdir()
+    }
 
 
 def interrupted(source, folder):
@@ -103,11 +131,15 @@ def interrupted(source, folder):
         import_dataset(source, folder, folder.name, progress=stop)
 
 
-def test_what_was_interrupted_is_not_gone_on_with_when_the_source_is_another(tmp_path, archive, small):
+def test_what_was_interrupted_is_not_gone_on_with_when_the_source_is_another(
+    tmp_path, archive, small
+):
     interrupted(archive, tmp_path / "set")
     assert [p.name for p in (tmp_path / ".set.partial/masks").iterdir()]
     assert import_dataset(small, tmp_path / "set", "set").num_samples == 2
-    assert len(list((tmp_path / "set/masks").iterdir())) == 2 and [p.name for p in tmp_path.iterdir()] == ["set"]
+    assert len(list((tmp_path / "set/masks").iterdir())) == 2 and [
+        p.name for p in tmp_path.iterdir()
+    ] == ["set"]
 
 
 def test_what_was_interrupted_is_thrown_away_on_request_and_after_a_week(tmp_path, small):
@@ -144,7 +176,10 @@ def test_half_a_line_of_a_journal_is_not_believed(tmp_path):
     again.note(dataclasses.replace(sample, id="c"))
     again.close()
     assert Journal(tmp_path / "partial", "key").known("c") is not None
-    assert Journal(tmp_path / "partial", "other key").known("a") is None and not (tmp_path / "partial/images").exists()
+    assert (
+        Journal(tmp_path / "partial", "other key").known("a") is None
+        and not (tmp_path / "partial/images").exists()
+    )
 
 
 def test_of_two_at_once_one_wins(tmp_path, small, monkeypatch):
@@ -156,7 +191,9 @@ def test_of_two_at_once_one_wins(tmp_path, small, monkeypatch):
         started.set()
         assert go_on.wait(30)
 
-    first = threading.Thread(target=lambda: told.append(import_dataset(small, tmp_path / "set", "set", progress=wait)))
+    first = threading.Thread(
+        target=lambda: told.append(import_dataset(small, tmp_path / "set", "set", progress=wait))
+    )
     first.start()
     assert started.wait(30)
     with pytest.raises(SegcoreError, match="wait for it, or choose another name"):

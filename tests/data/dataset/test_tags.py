@@ -5,7 +5,15 @@ import json
 import pytest
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.dataset.tags import MAX_TAGS, change_tags, format_tags, matching, parse_tags, read_tags, write_tags
+from segcore.data.dataset.tags import (
+    MAX_TAGS,
+    change_tags,
+    format_tags,
+    matching,
+    parse_tags,
+    read_tags,
+    write_tags,
+)
 from segcore.errors import SegcoreError
 
 
@@ -18,7 +26,10 @@ def test_tags_are_added_taken_away_and_read_again(dataset):
     first, second, *_ = [s.id for s in dataset.samples]
     change_tags(dataset, [first, second], add=[" night ", "rain"])
     change_tags(dataset, [second], add=["fog"], remove=["night"])
-    assert read_tags(Dataset.open(dataset.folder)) == {first: ("night", "rain"), second: ("fog", "rain")}
+    assert read_tags(Dataset.open(dataset.folder)) == {
+        first: ("night", "rain"),
+        second: ("fog", "rain"),
+    }
     change_tags(dataset, [first], remove=["night", "rain", "never given"])
     assert read_tags(dataset) == {second: ("fog", "rain")}
     assert Dataset.open(dataset.folder).fingerprint == dataset.fingerprint

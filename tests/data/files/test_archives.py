@@ -52,7 +52,11 @@ def test_what_was_packed_comes_out(tmp_path, kind):
     archive = MAKERS[kind](tmp_path, FILES)
     assert is_archive(archive)
     unpack(archive, tmp_path / "out")
-    assert {p.relative_to(tmp_path / "out").as_posix(): p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == FILES
+    assert {
+        p.relative_to(tmp_path / "out").as_posix(): p.read_bytes()
+        for p in (tmp_path / "out").rglob("*")
+        if p.is_file()
+    } == FILES
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -91,7 +95,12 @@ def test_hostile_names_are_refused(tmp_path, kind, case):
 
 
 def test_links_and_devices_are_refused(tmp_path):
-    for kind, sentence in ((tarfile.SYMTYPE, "link"), (tarfile.LNKTYPE, "link"), (tarfile.FIFOTYPE, "device"), (tarfile.CHRTYPE, "device")):
+    for kind, sentence in (
+        (tarfile.SYMTYPE, "link"),
+        (tarfile.LNKTYPE, "link"),
+        (tarfile.FIFOTYPE, "device"),
+        (tarfile.CHRTYPE, "device"),
+    ):
         with tarfile.open(tmp_path / "x.tar", "w") as packed:
             info = tarfile.TarInfo("a/masks")
             info.type, info.linkname = kind, "/etc"
@@ -181,7 +190,9 @@ def test_a_listing_that_lies_about_sizes_is_refused(tmp_path):
 def test_a_listing_too_long_is_not_read(tmp_path, monkeypatch):
     many = {f"{number}.png": b"x" for number in range(60)}
     monkeypatch.setattr(archives, "MAX_ENTRIES", 50)
-    refused(tmp_path, make_zip(tmp_path / "x.zip", many), "at most 50 entries in x.zip, received 60")
+    refused(
+        tmp_path, make_zip(tmp_path / "x.zip", many), "at most 50 entries in x.zip, received 60"
+    )
     refused(tmp_path, make_tar(tmp_path / "x.tar.gz", many, "w:gz"), "at most 50 entries")
     monkeypatch.setattr(archives, "BYTES_PER_ENTRY", 30)
     monkeypatch.setattr(zipfile, "ZipFile", None)
@@ -197,7 +208,9 @@ def test_no_damage_is_more_than_a_sentence(tmp_path, kind):
         data = bytearray(whole)
         for _ in range(rng.integers(1, 4)):
             data[rng.integers(len(data))] = rng.integers(256)
-        archive.write_bytes(bytes(data[: rng.integers(1, len(data) + 1)] if rng.random() < 0.3 else data))
+        archive.write_bytes(
+            bytes(data[: rng.integers(1, len(data) + 1)] if rng.random() < 0.3 else data)
+        )
         try:
             unpack(archive, tmp_path / "out")
         except SegcoreError as error:

@@ -5,7 +5,13 @@ import pytest
 import rasterio
 
 from segcore.data.files import georeference
-from segcore.data.files.georeference import Georeference, load_georeferences, open_raster, read_georeference, write_geotiff
+from segcore.data.files.georeference import (
+    Georeference,
+    load_georeferences,
+    open_raster,
+    read_georeference,
+    write_geotiff,
+)
 from segcore.data.files.images import encode_png, write_bytes
 from segcore.errors import SegcoreError
 
@@ -30,12 +36,15 @@ def test_a_mask_goes_out_and_comes_in(tmp_path, lies, dtype):
         np.testing.assert_array_equal(raster.read(1), values)
         assert raster.nodata == 255
         assert dtype is np.uint16 or raster.colormap(1)[4] == (12, 13, 14, 255)
-        # the corner of pixel (column 2, row 3): x = .5 * 2 + .1 * 3 + 400000, y = .2 * 2 - .5 * 3 + 5800000
+        # the corner of pixel (column 2, row 3): x = .5 * 2 + .1 * 3 + 400000, y = .2 * 2 - .5 * 3 +
+        # 5800000
         assert raster.transform @ (2, 3) == pytest.approx((400_001.3, 5_799_998.9))
 
 
 def test_what_lies_nowhere_says_so_and_mistakes_are_sentences(tmp_path, lies, monkeypatch):
-    with rasterio.open(tmp_path / "plain.tif", "w", driver="GTiff", width=4, height=3, count=1, dtype="uint8") as raster:
+    with rasterio.open(
+        tmp_path / "plain.tif", "w", driver="GTiff", width=4, height=3, count=1, dtype="uint8"
+    ) as raster:
         raster.write(np.zeros((1, 3, 4), np.uint8))
     assert read_georeference(tmp_path / "plain.tif") is None
     write_bytes(tmp_path / "a.tif", encode_png(np.zeros((3, 4), np.uint8)))
@@ -47,7 +56,9 @@ def test_what_lies_nowhere_says_so_and_mistakes_are_sentences(tmp_path, lies, mo
         with pytest.raises(SegcoreError, match="uint8 or uint16 mask"):
             write_geotiff(tmp_path / "b.tif", bad, lies)
     with pytest.raises(SegcoreError, match="cannot be written as GeoTIFF"):
-        write_geotiff(tmp_path / "b.tif", np.zeros((3, 4), np.uint8), Georeference("nonsense", TRANSFORM))
+        write_geotiff(
+            tmp_path / "b.tif", np.zeros((3, 4), np.uint8), Georeference("nonsense", TRANSFORM)
+        )
     assert not list(tmp_path.glob("*b.tif*"))
     monkeypatch.setattr(georeference, "MAX_PIXELS", 11)
     with pytest.raises(SegcoreError, match="megapixels"):

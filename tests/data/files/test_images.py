@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segcore.data.files.images import encode_palette_png, encode_png, image_size, open_image, read_image, read_indices, verify_image
+from segcore.data.files.images import (
+    encode_palette_png,
+    encode_png,
+    image_size,
+    open_image,
+    read_image,
+    read_indices,
+    verify_image,
+)
 from segcore.errors import SegcoreError
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -22,11 +30,18 @@ def test_lossless_formats_are_read(tmp_path, suffix):
 
 @pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "CMYK", "1", "I;16", "I", "F"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
-    picture = Image.fromarray(RGB[:, :, 0].astype(np.uint16) * 256 if mode == "I;16" else RGB[:, :, 0])
+    picture = Image.fromarray(
+        RGB[:, :, 0].astype(np.uint16) * 256 if mode == "I;16" else RGB[:, :, 0]
+    )
     path = tmp_path / ("a.tif" if mode in ("CMYK", "I", "F") else "a.png")
     (picture if mode == "I;16" else picture.convert(mode)).save(path)
     image = read_image(path)
-    assert image.shape == (6, 9, 3) and image.dtype == np.uint8 and image.flags.writeable and image.flags.c_contiguous
+    assert (
+        image.shape == (6, 9, 3)
+        and image.dtype == np.uint8
+        and image.flags.writeable
+        and image.flags.c_contiguous
+    )
     if mode in ("L", "I;16", "I"):
         np.testing.assert_array_equal(image[:, :, 1], RGB[:, :, 0])
 
@@ -40,9 +55,24 @@ def test_photographs_are_turned_upright(tmp_path, suffix, orientation):
     tall[:, :8] = 255
     Image.fromarray(tall).save(tmp_path / f"a.{suffix}", exif=exif)
     image = read_image(tmp_path / f"a.{suffix}")
-    assert image.shape[:2] == image_size(tmp_path / f"a.{suffix}") == ((16, 8) if orientation >= 5 else (8, 16))
-    bright = {1: "left", 2: "right", 3: "right", 4: "left", 5: "top", 6: "top", 7: "bottom", 8: "bottom"}[orientation]
-    half = {"left": image[:, :8], "right": image[:, 8:], "top": image[:8], "bottom": image[8:]}[bright]
+    assert (
+        image.shape[:2]
+        == image_size(tmp_path / f"a.{suffix}")
+        == ((16, 8) if orientation >= 5 else (8, 16))
+    )
+    bright = {
+        1: "left",
+        2: "right",
+        3: "right",
+        4: "left",
+        5: "top",
+        6: "top",
+        7: "bottom",
+        8: "bottom",
+    }[orientation]
+    half = {"left": image[:, :8], "right": image[:, 8:], "top": image[:8], "bottom": image[8:]}[
+        bright
+    ]
     assert half.mean() > 200
 
 

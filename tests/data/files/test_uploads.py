@@ -31,10 +31,17 @@ def bomb() -> bytes:
     """A PNG of 60000 x 60000 whose pixels are a few bytes of zeros."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def archive() -> bytes:
@@ -46,8 +53,16 @@ def archive() -> bytes:
 
 PNG = encoded("PNG")
 HOSTILE = {
-    "a vector image": ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "received logo.svg"),
-    "a vector image called a PNG": ("logo.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "with other content"),
+    "a vector image": (
+        "logo.svg",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        "received logo.svg",
+    ),
+    "a vector image called a PNG": (
+        "logo.png",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "with other content",
+    ),
     "a decompression bomb": ("bomb.png", bomb(), "at most 40 megapixels"),
     "a name that climbs": ("../../etc/cron.d/x.png", PNG, "plain file name"),
     "an absolute name": ("/etc/x.png", PNG, "plain file name"),
@@ -57,7 +72,11 @@ HOSTILE = {
     "a long name": ("x" * 300 + ".png", PNG, "plain file name"),
     "an ending that lies": ("x.jpg", PNG, "what its ending says"),
     "an image and an archive": ("both.png", PNG + archive(), "an archive too"),
-    "an image and a page": ("page.png", PNG + b"<html ><ScRipT>alert(1)</script>", "a web page or script too"),
+    "an image and a page": (
+        "page.png",
+        PNG + b"<html ><ScRipT>alert(1)</script>",
+        "a web page or script too",
+    ),
     "an image and code": ("code.png", PNG + b"<?php system(1);", "a web page or script too"),
     "half an image": ("half.png", PNG[: len(PNG) // 2], "damaged or breaks off"),
     "nothing": ("empty.png", b"", "with other content"),
@@ -71,11 +90,23 @@ def test_a_hostile_file_gets_one_sentence_and_the_others_come_in(case) -> None:
     before, refused, after = judge([sent("a.png", PNG), sent(name, data), sent("b.png", PNG)])
     assert isinstance(before, Accepted) and isinstance(after, Accepted)
     assert isinstance(refused, Refused) and sentence in refused.why
-    assert refused.why.count("\n") == 0 and "\0" not in refused.why + refused.name and len(refused.why) < 300
+    assert (
+        refused.why.count("\n") == 0
+        and "\0" not in refused.why + refused.name
+        and len(refused.why) < 300
+    )
 
 
 def test_every_form_of_image_is_read() -> None:
-    forms = {"a.png": "PNG", "a.JPG": "JPEG", "a.bmp": "BMP", "a.tiff": "TIFF", "a.webp": "WEBP", "a.gif": "GIF", "a.ppm": "PPM"}
+    forms = {
+        "a.png": "PNG",
+        "a.JPG": "JPEG",
+        "a.bmp": "BMP",
+        "a.tiff": "TIFF",
+        "a.webp": "WEBP",
+        "a.gif": "GIF",
+        "a.ppm": "PPM",
+    }
     found = list(judge(sent(name, encoded(form)) for name, form in forms.items()))
     assert all(isinstance(f, Accepted) and f.image.shape == (9, 7, 3) for f in found)
     np.testing.assert_array_equal(found[0].image, PIXELS)
@@ -85,7 +116,13 @@ def test_every_form_of_image_is_read() -> None:
 def test_names_become_safe_and_stay_apart() -> None:
     names = ["folder/a b.png", "A_b.png", "äöü.png", "<b>x</b>.png", "--.png"]
     found = list(judge(sent(name, PNG) for name in names))
-    assert [f.id for f in found] == ["a_b", "A_b-2", "image", "b", "image-2"]  # apart also where case does not count
+    assert [f.id for f in found] == [
+        "a_b",
+        "A_b-2",
+        "image",
+        "b",
+        "image-2",
+    ]  # apart also where case does not count
     assert found[0].name == "a b.png"
 
 
@@ -95,7 +132,9 @@ def test_too_many_and_too_large(monkeypatch) -> None:
     found = list(judge(files, limit=2))
     assert [type(f) for f in found] == [Accepted, Accepted, Refused, Refused] and read == [0, 1]
     assert "at most 2 images" in found[3].why
-    (refused,) = judge([Upload("big.png", lambda: pytest.fail("it was read"), uploads.MAX_BYTES + 1)])
+    (refused,) = judge(
+        [Upload("big.png", lambda: pytest.fail("it was read"), uploads.MAX_BYTES + 1)]
+    )
     assert "at most 64 MB" in refused.why
 
 
@@ -113,9 +152,20 @@ def test_images_of_a_folder(tmp_path) -> None:
 def geotiff(values: np.ndarray, nodata: float | None = None) -> bytes:
     """A GeoTIFF of (B, H, W) values of any kind."""
     bands, height, width = values.shape
-    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(2, 0, 400_000, 0, -2, 5_800_000), "nodata": nodata}
+    place = {
+        "crs": "EPSG:32633",
+        "transform": rasterio.Affine(2, 0, 400_000, 0, -2, 5_800_000),
+        "nodata": nodata,
+    }
     with rasterio.io.MemoryFile() as memory:
-        with memory.open(driver="GTiff", height=height, width=width, count=bands, dtype=values.dtype.name, **place) as raster:
+        with memory.open(
+            driver="GTiff",
+            height=height,
+            width=width,
+            count=bands,
+            dtype=values.dtype.name,
+            **place,
+        ) as raster:
             raster.write(values)
         return memory.read()
 
@@ -143,7 +193,9 @@ def test_nodata_and_what_is_no_number_take_no_part_in_the_stretch() -> None:
     assert (found.image[:6] == 0).all() and found.image[6, 0, 0] == 255
     sound = values[0, 7:]
     low, high = np.percentile(np.append(values[0, 6, 1:], sound), (2, 98))
-    np.testing.assert_allclose(found.image[7:, :, 1], np.clip((sound - low) / (high - low), 0, 1) * 255, atol=1)
+    np.testing.assert_allclose(
+        found.image[7:, :, 1], np.clip((sound - low) / (high - low), 0, 1) * 255, atol=1
+    )
 
 
 def test_many_bands_of_bytes_show_the_first_three_as_they_are() -> None:
@@ -160,6 +212,12 @@ def test_bands_that_are_too_much_or_broken_are_refused_under_the_senders_name(mo
     sound = geotiff(np.arange(3 * 64 * 64, dtype=np.uint16).reshape(3, 64, 64))
     complex_ = geotiff(np.ones((1, 4, 4), np.complex64))
     monkeypatch.setattr(uploads, "MAX_RASTER_BYTES", 24_000)
-    found = list(judge([sent("big.tif", sound), sent("cut.tif", sound[:3000]), sent("wave.tif", complex_)]))
+    found = list(
+        judge([sent("big.tif", sound), sent("cut.tif", sound[:3000]), sent("wave.tif", complex_)])
+    )
     assert all(isinstance(f, Refused) and f.why.count("\n") == 0 for f in found)
-    assert "of bands, received big.tif" in found[0].why and "cut.tif" in found[1].why and "real numbers" in found[2].why
+    assert (
+        "of bands, received big.tif" in found[0].why
+        and "cut.tif" in found[1].why
+        and "real numbers" in found[2].why
+    )

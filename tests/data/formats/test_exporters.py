@@ -13,11 +13,17 @@ from segcore.data.formats.importers import import_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 
-CLASSES = (LabelClass(7, "sky", (0, 0, 255)), LabelClass(300, "road, paved", (90, 90, 90)), LabelClass(2, "tree", (0, 99, 0)))
+CLASSES = (
+    LabelClass(7, "sky", (0, 0, 255)),
+    LabelClass(300, "road, paved", (90, 90, 90)),
+    LabelClass(2, "tree", (0, 99, 0)),
+)
 LABEL_SETS = {
     "one ignored": LabelSet(CLASSES, (LabelClass(9, "border", (1, 1, 1)),)),
     "none ignored": LabelSet(CLASSES),
-    "two ignored": LabelSet(CLASSES[:2], (LabelClass(9, "border", (1, 1, 1)), LabelClass(0, "ego", (2, 2, 2)))),
+    "two ignored": LabelSet(
+        CLASSES[:2], (LabelClass(9, "border", (1, 1, 1)), LabelClass(0, "ego", (2, 2, 2)))
+    ),
 }
 
 
@@ -26,7 +32,14 @@ def make(folder, labels, splits=("train", "validation", "test")):
     samples = []
     for number, split in enumerate(splits):
         values = rng.choice([*range(labels.num_classes), 255], (6 + number, 9))
-        samples.append(ArraySample(f"tile {number}/part", rng.integers(0, 256, (6 + number, 9, 3), dtype=np.uint8), values, split))
+        samples.append(
+            ArraySample(
+                f"tile {number}/part",
+                rng.integers(0, 256, (6 + number, 9, 3), dtype=np.uint8),
+                values,
+                split,
+            )
+        )
     return write_dataset(folder, "set", labels, samples)
 
 
@@ -56,7 +69,9 @@ def test_the_first_form_keeps_everything(tmp_path):
     import_dataset(tmp_path / "out", tmp_path / "again", "again")
     after = Dataset.open(tmp_path / "again")
     assert after.label_set == before.label_set
-    assert {s.id: s.mask_digest for s in after.samples} == {s.id: s.mask_digest for s in before.samples}
+    assert {s.id: s.mask_digest for s in after.samples} == {
+        s.id: s.mask_digest for s in before.samples
+    }
 
 
 def test_mistakes_leave_nothing(tmp_path):

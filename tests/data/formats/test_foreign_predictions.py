@@ -13,7 +13,11 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 
 LABELS = LabelSet(
-    (LabelClass(7, "sky", (10, 20, 30)), LabelClass(3, "road", (200, 0, 0)), LabelClass(11, "car", (0, 0, 250))),
+    (
+        LabelClass(7, "sky", (10, 20, 30)),
+        LabelClass(3, "road", (200, 0, 0)),
+        LabelClass(11, "car", (0, 0, 250)),
+    ),
     (LabelClass(0, "void", (0, 0, 0)),),
 )
 MASK = np.array([[0, 1, 2, 255], [2, 2, 1, 0]], np.uint8)
@@ -33,7 +37,10 @@ def put(folder, *names: str):
 
 
 def matched(folder, *ids: str) -> dict[str, str]:
-    return {i: p.relative_to(folder).as_posix() for i, p in match_predictions(folder, samples(*ids)).paths.items()}
+    return {
+        i: p.relative_to(folder).as_posix()
+        for i, p in match_predictions(folder, samples(*ids)).paths.items()
+    }
 
 
 def test_names_match_whole_by_their_end_or_by_what_a_tool_added(tmp_path) -> None:
@@ -51,7 +58,10 @@ def test_a_number_is_never_taken_for_the_beginning_of_another(tmp_path) -> None:
 
 def test_the_same_name_in_two_folders_is_told_apart_by_the_folder(tmp_path) -> None:
     put(tmp_path / "in", "one/x.png", "two/x.png")
-    assert matched(tmp_path / "in", "one/x", "two/x") == {"one/x": "one/x.png", "two/x": "two/x.png"}
+    assert matched(tmp_path / "in", "one/x", "two/x") == {
+        "one/x": "one/x.png",
+        "two/x": "two/x.png",
+    }
     put(tmp_path / "flat", "x.png")
     found = match_predictions(tmp_path / "flat", samples("one/x", "two/x"))
     assert (found.paths, found.extra) == ({}, ["x.png"])  # either could be meant: neither is
@@ -80,16 +90,30 @@ def test_every_form_gives_the_same_mask(tmp_path) -> None:
     palette(tmp_path / "palette_colors.png", order.astype(np.uint8), colors.tolist())
     np.save(tmp_path / "ids.npy", IDS.astype(np.int64))
     np.savez(tmp_path / "ids.npz", mask=IDS)
-    for name in ("ids.png", "ids16.tif", "colors.png", "palette_ids.png", "palette_colors.png", "ids.npy", "ids.npz"):
-        np.testing.assert_array_equal(read_prediction(tmp_path / name, SAMPLE, LABELS).mask, MASK, err_msg=name)
+    for name in (
+        "ids.png",
+        "ids16.tif",
+        "colors.png",
+        "palette_ids.png",
+        "palette_colors.png",
+        "ids.npy",
+        "ids.npz",
+    ):
+        np.testing.assert_array_equal(
+            read_prediction(tmp_path / name, SAMPLE, LABELS).mask, MASK, err_msg=name
+        )
     Image.fromarray(MASK).save(tmp_path / "positions.png")
-    np.testing.assert_array_equal(read_prediction(tmp_path / "positions.png", SAMPLE, LABELS, "indices").mask, MASK)
+    np.testing.assert_array_equal(
+        read_prediction(tmp_path / "positions.png", SAMPLE, LABELS, "indices").mask, MASK
+    )
 
 
 @pytest.mark.parametrize("channels_first", [False, True])
 def test_probabilities_come_at_their_own_resolution(tmp_path, channels_first) -> None:
     p = np.random.default_rng(0).dirichlet(np.ones(3), (4, 8)).astype(np.float16)
-    np.savez_compressed(tmp_path / "p.npz", probabilities=np.moveaxis(p, -1, 0) if channels_first else p)
+    np.savez_compressed(
+        tmp_path / "p.npz", probabilities=np.moveaxis(p, -1, 0) if channels_first else p
+    )
     sample = Sample("p", "p", "p", "test", 8, 16)
     read = read_prediction(tmp_path / "p.npz", sample, LABELS)
     assert read.mask is None
@@ -121,7 +145,11 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("x.npy", npy(np.array([[Evil()]], dtype=object), allow_pickle=True), "pickle|array of numbers"),
+        (
+            "x.npy",
+            npy(np.array([[Evil()]], dtype=object), allow_pickle=True),
+            "pickle|array of numbers",
+        ),
         ("x.npy", npy(np.zeros((3, 4), np.uint8)), "2 x 4 pixels"),
         ("x.npy", npy(np.zeros((2, 4, 5), np.float32)), r"\(height, width, 3\)"),
         ("x.npy", npy(np.zeros((2, 4, 3), np.float32)), "apply softmax"),
@@ -136,7 +164,9 @@ def bomb() -> bytes:
         ("x.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "Expected a PNG"),
     ],
 )
-def test_what_does_not_fit_or_is_hostile_is_refused_in_a_sentence(tmp_path, capsys, name, content, words) -> None:
+def test_what_does_not_fit_or_is_hostile_is_refused_in_a_sentence(
+    tmp_path, capsys, name, content, words
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SegcoreError, match=words):
         read_prediction(tmp_path / name, SAMPLE, LABELS)

@@ -16,7 +16,9 @@ TABLE = "id,name,color,ignore\n3,grass,#00ff00,false\n7,road,#808080,false\n9,vo
 def folders(tmp_path: Path) -> Path:
     (tmp_path / "classes.csv").write_text(TABLE)
     ids = np.array([[3, 7], [9, 3]], np.uint8)
-    colors = np.array([[[0, 255, 0], [128, 128, 128]], [[128, 128, 128], [128, 128, 128]]], np.uint8)
+    colors = np.array(
+        [[[0, 255, 0], [128, 128, 128]], [[128, 128, 128], [128, 128, 128]]], np.uint8
+    )
     write_bytes(tmp_path / "truth" / "a" / "one.png", encode_png(ids))
     write_bytes(tmp_path / "prediction" / "a" / "one.png", encode_png(colors))
     return tmp_path
@@ -42,7 +44,9 @@ def test_a_missing_prediction_is_named(folders: Path) -> None:
 
 def test_an_undeclared_id_is_named(folders: Path) -> None:
     write_bytes(folders / "truth" / "a" / "one.png", encode_png(np.full((2, 2), 5, np.uint8)))
-    with pytest.raises(SegcoreError, match=r"ids that the class table declares in one\.png, received 5"):
+    with pytest.raises(
+        SegcoreError, match=r"ids that the class table declares in one\.png, received 5"
+    ):
         pairs_of(folders).read("a/one")
 
 

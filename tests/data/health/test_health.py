@@ -28,7 +28,10 @@ def mask(seed, values=(0, 1, 2)):
 
 def sound():
     splits = ["train"] * 6 + ["validation"] * 3 + ["test"] * 3
-    return [ArraySample(f"{chr(97 + i)}pic", picture(i), mask(i), split) for i, split in enumerate(splits)]
+    return [
+        ArraySample(f"{chr(97 + i)}pic", picture(i), mask(i), split)
+        for i, split in enumerate(splits)
+    ]
 
 
 def find(tmp_path, samples, check):
@@ -42,7 +45,10 @@ def test_a_sound_set_has_no_findings(tmp_path):
 
 
 def test_empty_and_single_class_masks(tmp_path):
-    bare = [ArraySample("empty", picture(90), mask(0, (255,)), "train"), ArraySample("one", picture(91), mask(0, (1,)), "train")]
+    bare = [
+        ArraySample("empty", picture(90), mask(0, (255,)), "train"),
+        ArraySample("one", picture(91), mask(0, (1,)), "train"),
+    ]
     found = find(tmp_path, [*sound(), *bare], "bare_masks")
     assert {(f.level, f.samples) for f in found} == {("warning", ("empty",)), ("note", ("one",))}
 
@@ -66,22 +72,41 @@ def test_copies_within_and_across_splits(tmp_path):
 
 def drive(frames, first, name, split_of):
     """A camera that moves over a wide smooth scene."""
-    scene = cv2.resize(np.random.default_rng(first).integers(0, 256, (8, 60, 3), dtype=np.uint8), (600, 64), interpolation=cv2.INTER_CUBIC)
-    return [ArraySample(f"{name}_{first + i:04d}", scene[:, 4 * i : 4 * i + 72].copy(), mask(i), split_of(i)) for i in range(frames)]
+    scene = cv2.resize(
+        np.random.default_rng(first).integers(0, 256, (8, 60, 3), dtype=np.uint8),
+        (600, 64),
+        interpolation=cv2.INTER_CUBIC,
+    )
+    return [
+        ArraySample(
+            f"{name}_{first + i:04d}", scene[:, 4 * i : 4 * i + 72].copy(), mask(i), split_of(i)
+        )
+        for i in range(frames)
+    ]
 
 
 def test_a_split_inside_a_video_is_a_leak(tmp_path):
-    samples = drive(40, 100, "driveA", lambda i: "validation" if 10 <= i < 30 and i % 2 == 0 else "train")
+    samples = drive(
+        40, 100, "driveA", lambda i: "validation" if 10 <= i < 30 and i % 2 == 0 else "train"
+    )
     (found,) = find(tmp_path, samples, "sequences")
     assert found.level == "problem" and len(found.samples) == 10
-    assert "10 of the 10 samples of validation are frames 110 to 128, every second frame of the video 'driveA'" in found.what
+    assert (
+        "10 of the 10 samples of validation are frames 110 to 128, every second frame of "
+        "the video 'driveA'"
+    ) in found.what
     assert "between the train frames 109 and 129" in found.what
 
 
 def test_whole_videos_and_numbered_photographs_are_no_leak(tmp_path):
-    samples = drive(20, 100, "driveA", lambda i: "train") + drive(20, 500, "driveB", lambda i: "test")
+    samples = drive(20, 100, "driveA", lambda i: "train") + drive(
+        20, 500, "driveB", lambda i: "test"
+    )
     assert find(tmp_path / "videos", samples, "sequences") == []
-    photographs = [ArraySample(f"photo_{i:03d}", picture(i), mask(i), "test" if i % 3 else "train") for i in range(30)]
+    photographs = [
+        ArraySample(f"photo_{i:03d}", picture(i), mask(i), "test" if i % 3 else "train")
+        for i in range(30)
+    ]
     assert find(tmp_path / "photographs", photographs, "sequences") == []
 
 
@@ -91,13 +116,18 @@ def test_classes_that_a_split_lacks(tmp_path):
         ArraySample("b", picture(1), mask(1, (0,)), "test"),
     ]
     found = find(tmp_path, samples, "classes")
-    assert {(f.level, f.what) for f in found} == {("warning", "no mask holds c2"), ("warning", "'c1' is only in train, not in test")}
+    assert {(f.level, f.what) for f in found} == {
+        ("warning", "no mask holds c2"),
+        ("warning", "'c1' is only in train, not in test"),
+    }
 
 
 def test_images_that_went_missing(tmp_path):
     dataset = write_dataset(tmp_path / "set", "set", LABELS, sound())
     dataset.image_path(dataset.samples[3]).unlink()
-    (found,) = [f for f in check_health(dataset, collect_statistics(dataset)) if f.check == "unreadable"]
+    (found,) = [
+        f for f in check_health(dataset, collect_statistics(dataset)) if f.check == "unreadable"
+    ]
     assert found.samples == ("dpic",) and found.level == "problem"
 
 
@@ -105,7 +135,10 @@ def test_hashes_see_scale_but_not_content_changes_and_are_kept(tmp_path):
     dataset = write_dataset(tmp_path / "set", "set", LABELS, sound())
     hashes, readable = hash_images(dataset)
     assert readable.all() and len(set(hashes.tolist())) == len(hashes)
-    cv2.imwrite(str(tmp_path / "big.png"), cv2.resize(picture(0), (144, 128), interpolation=cv2.INTER_NEAREST)[:, :, ::-1])
+    cv2.imwrite(
+        str(tmp_path / "big.png"),
+        cv2.resize(picture(0), (144, 128), interpolation=cv2.INTER_NEAREST)[:, :, ::-1],
+    )
     assert (hash_image(tmp_path / "big.png") ^ int(hashes[0])).bit_count() <= 2
     for sample in dataset.samples:
         dataset.image_path(sample).unlink()
@@ -126,10 +159,17 @@ def test_groups_agree_with_a_slow_twin():
 def test_camvids_validation_split_is_found_inside_a_training_drive(camvid_folder, tmp_path):
     import_dataset(camvid_folder, tmp_path / "camvid", "camvid", copy=False)
     dataset = Dataset.open(tmp_path / "camvid")
-    found = {f.samples[0]: f for f in check_health(dataset, collect_statistics(dataset)) if f.check == "sequences"}
+    found = {
+        f.samples[0]: f
+        for f in check_health(dataset, collect_statistics(dataset))
+        if f.check == "sequences"
+    }
     validation = found["0016E5_07959"]
     assert validation.level == "problem" and len(validation.samples) == 101
-    assert "every second frame of the video '0016E5', which also gives 204 samples of train" in validation.what
+    assert (
+        "every second frame of the video '0016E5', which also gives 204 samples of train"
+        in validation.what
+    )
     assert "between the train frames 7920 and 8190" in validation.what
     assert len(found["0001TP_008550"].samples) == 62 and found["0001TP_008550"].level == "warning"
 
@@ -140,4 +180,7 @@ def test_a_shared_video_shows_frames_beside_their_nearest_neighbours():
     samples = tuple(Sample(i, f"{i}.png", None, s, 4, 4) for i, s in zip(ids, splits, strict=True))
     (shared,) = shared_sequences(samples, [Sequence("A", tuple(range(6)), (0, 1, 5, 9, 10, 30))])
     assert neighbours(samples, shared, 1) == (("A_001", "A_000"),)
-    assert neighbours(samples, shared, 9) == (("A_001", "A_000"), ("A_009", "A_010"))  # 30 is nearest to 10 too, which 9 has
+    assert neighbours(samples, shared, 9) == (
+        ("A_001", "A_000"),
+        ("A_009", "A_010"),
+    )  # 30 is nearest to 10 too, which 9 has

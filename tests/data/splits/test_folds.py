@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.relabel import relabel
-from segcore.data.dataset.split_history import AS_IMPORTED, KEPT, change_splits, read_split_history, undo_splits
+from segcore.data.dataset.split_history import (
+    AS_IMPORTED,
+    KEPT,
+    change_splits,
+    read_split_history,
+    undo_splits,
+)
 from segcore.data.splits.folds import write_folds
 from segcore.data.splits.splits import make_folds
 from segcore.errors import SegcoreError
@@ -22,14 +28,23 @@ def test_every_sample_validates_once_and_the_test_split_stays(workspace) -> None
     original = workspace.datasets.open("tiny")
     held = {s.id for s in original.select("test")}
     opened = [workspace.datasets.open(fold["name"]) for fold in told["folds"]]
-    assert [d.name for d in opened] == ["tiny-fold-1", "tiny-fold-2", "tiny-fold-3"] == workspace.splits.folds_of("tiny")
+    assert (
+        [d.name for d in opened]
+        == ["tiny-fold-1", "tiny-fold-2", "tiny-fold-3"]
+        == workspace.splits.folds_of("tiny")
+    )
     assert all({s.id for s in d.select("test")} == held for d in opened)
     validated = Counter(s.id for d in opened for s in d.select("validation"))
     assert validated == {s.id: 1 for s in original.samples if s.id not in held}
     for fold, dataset in zip(told["folds"], opened, strict=True):
         assert fold["splits"] == {s: len(dataset.select(s)) for s in dataset.splits}
         for sample in dataset.samples:
-            assert all(np.array_equal(a, b) for a, b in zip(dataset.read(sample), original.read(original.sample(sample.id)), strict=True))
+            assert all(
+                np.array_equal(a, b)
+                for a, b in zip(
+                    dataset.read(sample), original.read(original.sample(sample.id)), strict=True
+                )
+            )
     assert len({d.fingerprint for d in opened}) == 3
 
 
@@ -61,7 +76,9 @@ def test_a_taken_name_or_a_missing_file_leaves_nothing(workspace) -> None:
     assert [p.name for p in root.iterdir()] == ["tiny"]
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [((1,), "2 folds"), ((13,), "13 samples"), ((2, "grouped"), None)])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"), [((1,), "2 folds"), ((13,), "13 samples"), ((2, "grouped"), None)]
+)
 def test_refusals(workspace, arguments, sentence) -> None:
     dataset = workspace.datasets.open("tiny")
     if sentence is None:
@@ -92,7 +109,9 @@ def test_every_change_of_splits_is_taken_back(workspace) -> None:
 def test_the_history_ends_somewhere_and_a_damaged_one_is_told(workspace) -> None:
     dataset = workspace.datasets.open("tiny")
     for number in range(KEPT + 3):
-        dataset = change_splits(dataset, {s.id: f"part{number}" for s in dataset.samples}, str(number))
+        dataset = change_splits(
+            dataset, {s.id: f"part{number}" for s in dataset.samples}, str(number)
+        )
     _, earlier = read_split_history(dataset)
     assert [p.how for p in earlier] == [str(n) for n in range(2, KEPT + 2)]
     (dataset.folder / "splits.json").write_text("{")
@@ -102,8 +121,14 @@ def test_the_history_ends_somewhere_and_a_damaged_one_is_told(workspace) -> None
 
 def test_a_report_of_the_splits_as_they_are(workspace) -> None:
     told = workspace.splits.report("tiny")
-    assert {row["split"]: row["num_samples"] for row in told} == {"train": 6, "validation": 3, "test": 3}
+    assert {row["split"]: row["num_samples"] for row in told} == {
+        "train": 6,
+        "validation": 3,
+        "test": 3,
+    }
     whole = workspace.datasets.statistics("tiny").pixels
     parts = [workspace.datasets.statistics("tiny").select(row["split"]).pixels for row in told]
     for row, pixels in zip(told, parts, strict=True):
-        assert row["shift"] == pytest.approx(abs(pixels / pixels.sum() - whole / whole.sum()).sum() / 2)
+        assert row["shift"] == pytest.approx(
+            abs(pixels / pixels.sum() - whole / whole.sum()).sum() / 2
+        )

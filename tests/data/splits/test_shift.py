@@ -23,7 +23,9 @@ def test_a_shift_by_hand():
     shift = measure_shift(stats, "train", "test", np.random.default_rng(0))
     assert shift.distance == pytest.approx(0.6)
     assert shift.differences == pytest.approx((-0.6, 0.6, 0))
-    assert shift.p_value == pytest.approx(2 / 20, abs=0.04)  # 2 of the 20 deals of six images are as far apart
+    assert shift.p_value == pytest.approx(
+        2 / 20, abs=0.04
+    )  # 2 of the 20 deals of six images are as far apart
     assert measure_shift(stats, "train", "test", np.random.default_rng(0), "count").distance == 0
 
 
@@ -32,8 +34,14 @@ def test_p_is_even_where_nothing_differs():
     values = []
     for _ in range(120):
         rows = rng.integers(0, 100, (24, 3))
-        values.append(measure_shift(statistics_of(rows[:16], rows[16:]), "train", "test", rng, permutations=59).p_value)
-    assert np.mean(values) == pytest.approx(0.5, abs=0.1) and np.mean(np.array(values) < 0.25) == pytest.approx(0.25, abs=0.13)
+        values.append(
+            measure_shift(
+                statistics_of(rows[:16], rows[16:]), "train", "test", rng, permutations=59
+            ).p_value
+        )
+    assert np.mean(values) == pytest.approx(0.5, abs=0.1) and np.mean(
+        np.array(values) < 0.25
+    ) == pytest.approx(0.25, abs=0.13)
 
 
 def test_groups_are_dealt_whole():
@@ -45,7 +53,9 @@ def test_groups_are_dealt_whole():
     alone = measure_shift(stats, "train", "test", rng)
     whole = measure_shift(stats, "train", "test", rng, groups=groups)
     assert alone.distance == whole.distance
-    assert alone.p_value < 0.05 < 0.3 < whole.p_value  # of four drives only three different deals exist
+    assert (
+        alone.p_value < 0.05 < 0.3 < whole.p_value
+    )  # of four drives only three different deals exist
 
 
 def test_refusals():

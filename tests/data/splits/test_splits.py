@@ -13,12 +13,21 @@ SHARES = {"train": 0.6, "validation": 0.25, "test": 0.15}
 
 
 def dataset_of(ids, folder):
-    return Dataset(folder, "d", LABELS, tuple(Sample(i, f"images/{i}.png", None, "", 4, 4) for i in ids))
+    return Dataset(
+        folder, "d", LABELS, tuple(Sample(i, f"images/{i}.png", None, "", 4, 4) for i in ids)
+    )
 
 
 @pytest.fixture
 def frames(tmp_path):
-    return dataset_of([f"{drive}_{n:05d}" for drive, size in (("A", 60), ("B", 25), ("C", 15)) for n in range(size)], tmp_path)
+    return dataset_of(
+        [
+            f"{drive}_{n:05d}"
+            for drive, size in (("A", 60), ("B", 25), ("C", 15))
+            for n in range(size)
+        ],
+        tmp_path,
+    )
 
 
 @pytest.fixture
@@ -47,23 +56,37 @@ def test_sizes_are_those_asked_for(frames, counts, method):
 def test_stratified_is_fairer_than_random(frames, counts):
     shifts = {}
     for method in ("random", "stratified"):
-        reports = [split_report(frames, make_splits(frames, method, SHARES, seed, counts=counts), counts) for seed in range(5)]
+        reports = [
+            split_report(frames, make_splits(frames, method, SHARES, seed, counts=counts), counts)
+            for seed in range(5)
+        ]
         shifts[method] = np.mean([row["shift"] for report in reports for row in report])
         if method == "stratified":
-            assert all(images > 0 for report in reports for row in report for images in row["images"])
+            assert all(
+                images > 0 for report in reports for row in report for images in row["images"]
+            )
     assert shifts["stratified"] < 0.35 * shifts["random"]
 
 
 def test_groups_stay_whole(frames):
     made = make_splits(frames, "grouped", SHARES, 0)
-    drives = {drive: {made[s.id] for s in frames.samples if s.id.startswith(drive)} for drive in "ABC"}
+    drives = {
+        drive: {made[s.id] for s in frames.samples if s.id.startswith(drive)} for drive in "ABC"
+    }
     assert drives == {"A": {"train"}, "B": {"validation"}, "C": {"test"}}
 
 
 def test_groupings_read_folders_and_prefixes(tmp_path):
-    samples = dataset_of(["Tile 1/image_part_001", "0016E5_07959", "clip/frame12", "plain"], tmp_path).samples
+    samples = dataset_of(
+        ["Tile 1/image_part_001", "0016E5_07959", "clip/frame12", "plain"], tmp_path
+    ).samples
     assert [GROUPINGS["folder"](s) for s in samples] == ["Tile 1", "", "clip", ""]
-    assert [GROUPINGS["prefix"](s) for s in samples] == ["Tile 1/image_part", "0016E5", "clip", "plain"]
+    assert [GROUPINGS["prefix"](s) for s in samples] == [
+        "Tile 1/image_part",
+        "0016E5",
+        "clip",
+        "plain",
+    ]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -15,14 +15,21 @@ def drawn(shape, values, dtype, seed=0):
     """Pieces of a few pixels: runs that end inside words, at their borders, and words without an end."""
     rng = np.random.default_rng(seed)
     size = int(np.prod(shape))
-    return np.repeat(rng.integers(0, values, size), rng.integers(1, 30, size))[:size].astype(dtype).reshape(shape)
+    return (
+        np.repeat(rng.integers(0, values, size), rng.integers(1, 30, size))[:size]
+        .astype(dtype)
+        .reshape(shape)
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
 @pytest.mark.parametrize("values", [1, 2, 200])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_runs_put_together_again_are_the_mask(shape, values, dtype):
-    for codes in (drawn(shape, values, dtype), np.random.default_rng(0).integers(0, values, shape).astype(dtype)):
+    for codes in (
+        drawn(shape, values, dtype),
+        np.random.default_rng(0).integers(0, values, shape).astype(dtype),
+    ):
         found, lengths = runs_of(codes)
         np.testing.assert_array_equal(np.repeat(found, lengths).reshape(shape), codes)
         assert found.dtype == dtype and (lengths > 0).all() and (found[1:] != found[:-1]).all()

@@ -16,7 +16,9 @@ from segcore.labels import LabelClass, LabelSet
 
 
 def label_set_of(count):
-    return LabelSet(tuple(LabelClass(10 + i, f"class {i}", (i % 256, i // 256, 0)) for i in range(count)))
+    return LabelSet(
+        tuple(LabelClass(10 + i, f"class {i}", (i % 256, i // 256, 0)) for i in range(count))
+    )
 
 
 def made(folder, num_classes=4, num_samples=70, seed=0):
@@ -28,7 +30,11 @@ def made(folder, num_classes=4, num_samples=70, seed=0):
         mask[rng.random((8, 12)) < 0.2] = labels.ignore_index
         if i % 3:
             mask[mask == 1] = 0
-        samples.append(ArraySample(f"part/{i}", np.zeros((8, 12, 3), np.uint8), mask, "train" if i < 50 else "test"))
+        samples.append(
+            ArraySample(
+                f"part/{i}", np.zeros((8, 12, 3), np.uint8), mask, "train" if i < 50 else "test"
+            )
+        )
     return write_dataset(folder, "made", labels, samples), np.stack([s.mask for s in samples])
 
 
@@ -40,7 +46,9 @@ def test_counts_equal_a_plain_twin(tmp_path, num_classes):
     assert (stats.counts == [[(m == c).sum() for c in range(num_classes)] for m in masks]).all()
     assert (stats.ignored == [(m == dataset.label_set.ignore_index).sum() for m in masks]).all()
     assert (stats.counts.sum(1) + stats.ignored == 96).all()
-    both = [[sum((m == a).any() and (m == b).any() for m in masks) for b in range(3)] for a in range(3)]
+    both = [
+        [sum((m == a).any() and (m == b).any() for m in masks) for b in range(3)] for a in range(3)
+    ]
     assert (stats.cooccurrence()[:3, :3] == both).all()
 
 
@@ -56,14 +64,22 @@ def test_every_form_of_a_mask_counts_alike(tmp_path, form):
     elif form == "16 bits":
         image = Image.fromarray(mask.astype(np.uint16))
     image.save(tmp_path / "m.png")
-    assert count_mask(tmp_path / "m.png", 256)[[0, 1]].tolist() == [(mask == 0).sum(), (mask == 1).sum()]
+    assert count_mask(tmp_path / "m.png", 256)[[0, 1]].tolist() == [
+        (mask == 0).sum(),
+        (mask == 1).sum(),
+    ]
 
 
 def test_damage_is_an_error_and_no_count(tmp_path):
     file = tmp_path / "m.png"
     cv2.imwrite(str(file), np.random.default_rng(0).integers(0, 9, (64, 64)).astype(np.uint8))
     whole = file.read_bytes()
-    for data in (whole[: len(whole) // 2], b"", b"GIF8 no image", whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]):
+    for data in (
+        whole[: len(whole) // 2],
+        b"",
+        b"GIF8 no image",
+        whole[:200] + bytes([whole[200] ^ 1]) + whole[201:],
+    ):
         file.write_bytes(data)
         with pytest.raises(SegcoreError):
             count_mask(file, 256)
@@ -83,7 +99,11 @@ def test_what_is_known_is_not_counted_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(statistics, "count_mask", refuse)
     again = load_statistics(Dataset.open(dataset.folder))
-    assert again is not None and (again.counts == first.counts).all() and (again.ignored == first.ignored).all()
+    assert (
+        again is not None
+        and (again.counts == first.counts).all()
+        and (again.ignored == first.ignored).all()
+    )
     other = dataset.with_splits({s.id: "validation" for s in dataset.samples})
     assert collect_statistics(other).select("validation").num_samples == 70
 
@@ -117,7 +137,10 @@ def test_an_index_of_no_class_is_refused(tmp_path):
 
 def test_summary_by_hand(tmp_path):
     masks = [[[0, 0, 1, 255]], [[0, 0, 0, 0]]]
-    samples = [ArraySample(str(i), np.zeros((1, 4, 3), np.uint8), np.array(m), "train") for i, m in enumerate(masks)]
+    samples = [
+        ArraySample(str(i), np.zeros((1, 4, 3), np.uint8), np.array(m), "train")
+        for i, m in enumerate(masks)
+    ]
     dataset = write_dataset(tmp_path / "d", "tiny", label_set_of(3), samples)
     summary = collect_statistics(dataset).summary("train")
     assert summary == {
@@ -131,7 +154,10 @@ def test_summary_by_hand(tmp_path):
             {"id": 12, "name": "class 2", "pixels": 0, "pixel_share": 0.0, "images": 0},
         ],
         "imbalance": {
-            "pixel": {"earth_mover_distance": pytest.approx(6 / 7 - 1 / 3), "mean_ir": pytest.approx(3.5)},
+            "pixel": {
+                "earth_mover_distance": pytest.approx(6 / 7 - 1 / 3),
+                "mean_ir": pytest.approx(3.5),
+            },
             "count": {"earth_mover_distance": pytest.approx(1 / 3), "mean_ir": pytest.approx(1.5)},
             "scumble": pytest.approx((1 - 2**0.5 / 1.5) / 2),
         },
@@ -145,7 +171,12 @@ def test_summary_by_hand(tmp_path):
 
 def test_nothing_labelled_has_no_figures(tmp_path):
     mask = np.full((2, 2), 255)
-    dataset = write_dataset(tmp_path / "d", "void", label_set_of(2), [ArraySample("a", np.zeros((2, 2, 3), np.uint8), mask)])
+    dataset = write_dataset(
+        tmp_path / "d",
+        "void",
+        label_set_of(2),
+        [ArraySample("a", np.zeros((2, 2, 3), np.uint8), mask)],
+    )
     summary = collect_statistics(dataset).summary()
     assert summary["split"] is None and summary["ignored_share"] == 1
     assert summary["imbalance"]["pixel"] == {"earth_mover_distance": None, "mean_ir": None}
@@ -153,15 +184,38 @@ def test_nothing_labelled_has_no_figures(tmp_path):
 
 @pytest.mark.shared
 def test_known_figures_of_camvid(camvid_folder):
-    rows = np.array([count_mask(path, 256) for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))])
+    rows = np.array(
+        [
+            count_mask(path, 256)
+            for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))
+        ]
+    )
     labels = label_set_of(11)
     ids = tuple(str(i) for i in range(len(rows)))
-    stats = statistics.ClassStatistics("camvid", "", labels, ids, ("train",) * len(rows), rows[:, :11], rows[:, 11:].sum(1))
+    stats = statistics.ClassStatistics(
+        "camvid", "", labels, ids, ("train",) * len(rows), rows[:, :11], rows[:, 11:].sum(1)
+    )
     summary = stats.summary("train")
     assert summary["num_samples"] == 367
     assert summary["ignored_share"] == pytest.approx(0.0395, abs=5e-5)
     pixel, count = summary["imbalance"]["pixel"], summary["imbalance"]["count"]
-    assert pixel["earth_mover_distance"] == pytest.approx(0.4847, abs=5e-5) and pixel["mean_ir"] == pytest.approx(24.119, abs=5e-4)
-    assert count["earth_mover_distance"] == pytest.approx(0.0778, abs=5e-5) and count["mean_ir"] == pytest.approx(1.2166, abs=5e-5)
+    assert pixel["earth_mover_distance"] == pytest.approx(0.4847, abs=5e-5) and pixel[
+        "mean_ir"
+    ] == pytest.approx(24.119, abs=5e-4)
+    assert count["earth_mover_distance"] == pytest.approx(0.0778, abs=5e-5) and count[
+        "mean_ir"
+    ] == pytest.approx(1.2166, abs=5e-5)
     assert summary["imbalance"]["scumble"] == pytest.approx(0.020518, abs=5e-7)
-    assert [c["images"] for c in summary["classes"]] == [366, 365, 366, 367, 349, 319, 351, 173, 360, 317, 201]
+    assert [c["images"] for c in summary["classes"]] == [
+        366,
+        365,
+        366,
+        367,
+        349,
+        319,
+        351,
+        173,
+        360,
+        317,
+        201,
+    ]

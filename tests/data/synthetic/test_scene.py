@@ -74,9 +74,13 @@ def test_near_duplicates_look_nearly_the_same():
 
 
 def test_shapes_cover_their_area():
-    assert fill((40, 60), [rectangle((30, 20), 20, 10, 0.4)]).sum() == pytest.approx(200, rel=0.12)  # the outline itself is drawn too
+    assert fill((40, 60), [rectangle((30, 20), 20, 10, 0.4)]).sum() == pytest.approx(
+        200, rel=0.12
+    )  # the outline itself is drawn too
     line = smooth_curve(np.array([[5.0, 20.0], [30.0, 20.0], [55.0, 20.0]]))
-    assert np.allclose(line[:, 1], 20) and stroke((40, 60), [line], 6)[:, 30].sum() == pytest.approx(6, abs=0.5)
+    assert np.allclose(line[:, 1], 20) and stroke((40, 60), [line], 6)[
+        :, 30
+    ].sum() == pytest.approx(6, abs=0.5)
 
 
 def test_parcels_tile_the_frame():

@@ -35,7 +35,10 @@ def test_an_interval_over_seeds_alone_is_students():
     found = estimate([0.02, 0.04], still, Spread(0.01, 3))
     # 0.03 -+ t(3, 97.5 %) * 0.01 / sqrt(2) = 0.03 -+ 3.1824 * 0.0070711
     assert found.value == pytest.approx(0.03)
-    assert (found.low, found.high) == (pytest.approx(0.0075, abs=6e-4), pytest.approx(0.0525, abs=6e-4))
+    assert (found.low, found.high) == (
+        pytest.approx(0.0075, abs=6e-4),
+        pytest.approx(0.0525, abs=6e-4),
+    )
 
 
 def test_images_and_seeds_add_up():
@@ -68,7 +71,13 @@ def test_a_score_is_that_of_all_counts_together():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(0.001, 0.02, "helps"), (-0.02, -0.001, "hurts"), (-0.01, 0.02, "cannot tell"), (0.0, 0.1, "cannot tell")]
+    ("low", "high", "verdict"),
+    [
+        (0.001, 0.02, "helps"),
+        (-0.02, -0.001, "hurts"),
+        (-0.01, 0.02, "cannot tell"),
+        (0.0, 0.1, "cannot tell"),
+    ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, verdict):
     assert judge_difference(low, high) == verdict
@@ -100,8 +109,15 @@ def test_runs_on_unlike_terms_are_not_compared():
     terms = Terms(PROTOCOL, (96, 128), "whole")
     assert unlike_terms(terms, terms) == []
     other = Protocol("camvid", "validation", 3, (360, 480), 255, ("road", "sky"))
-    assert "other splits (test against validation)" in unlike_terms(terms, Terms(other, (96, 128), "whole"))[0]
+    assert (
+        "other splits (test against validation)"
+        in unlike_terms(terms, Terms(other, (96, 128), "whole"))[0]
+    )
     larger = Terms(PROTOCOL, (192, 256), "whole")
-    assert unlike_terms(terms, larger) == ["Not comparable: other training sizes (96 x 128 against 192 x 256)."]
+    assert unlike_terms(terms, larger) == [
+        "Not comparable: other training sizes (96 x 128 against 192 x 256)."
+    ]
     assert unlike_terms(terms, larger, sizes_differ=True) == []
-    assert "looked at in other ways" in unlike_terms(terms, Terms(PROTOCOL, (96, 128), "in tiles"))[0]
+    assert (
+        "looked at in other ways" in unlike_terms(terms, Terms(PROTOCOL, (96, 128), "in tiles"))[0]
+    )

@@ -11,7 +11,13 @@ from segcore.evaluation.counts.bootstrap import paired_difference
 from segcore.evaluation.metrics.report import evaluate
 from segcore.labels import LabelClass, LabelSet
 
-LABELS = LabelSet((LabelClass(7, "field", (1, 2, 3)), LabelClass(9, "road", (4, 5, 6)), LabelClass(4, "roof", (7, 8, 9))))
+LABELS = LabelSet(
+    (
+        LabelClass(7, "field", (1, 2, 3)),
+        LabelClass(9, "road", (4, 5, 6)),
+        LabelClass(4, "roof", (7, 8, 9)),
+    )
+)
 NAMES = [f"image {i}" for i in range(8)]
 
 
@@ -32,7 +38,12 @@ def pair():
 
 def test_a_run_against_itself_differs_by_nothing(pair) -> None:
     same = compare_reports(pair[0], pair[0])
-    assert same.reasons == () and same.difference == 0 and same.interval == (0, 0) and same.p_value == 1
+    assert (
+        same.reasons == ()
+        and same.difference == 0
+        and same.interval == (0, 0)
+        and same.p_value == 1
+    )
     assert same.wins == (0, 0, 8)
     assert np.array_equal(same.class_interval, np.zeros((2, 3)))
 
@@ -72,7 +83,11 @@ def test_what_is_not_comparable_is_told_and_not_computed(pair) -> None:
     other_images = evaluate(b.counts, [f"other {i}" for i in range(8)], LABELS, "test")
     moved = b.counts.copy()
     moved[[0, 1]] = moved[[1, 0]]  # the totals agree, the images do not
-    for other, word in ((other_split, "splits"), (other_images, "images"), (evaluate(moved, NAMES, LABELS, "test"), "true masks")):
+    for other, word in (
+        (other_split, "splits"),
+        (other_images, "images"),
+        (evaluate(moved, NAMES, LABELS, "test"), "true masks"),
+    ):
         found = compare_reports(a, other)
         assert len(found.reasons) == 1 and word in found.reasons[0]
         assert np.isnan(found.difference) and found.to_json()["classes"] == []

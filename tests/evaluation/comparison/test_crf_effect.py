@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from segcore.evaluation.comparison.crf_effect import Outcome, by_class, by_distance, difference, judge
+from segcore.evaluation.comparison.crf_effect import (
+    Outcome,
+    by_class,
+    by_distance,
+    difference,
+    judge,
+)
 from segcore.evaluation.counts.bootstrap import paired_difference
 from segcore.evaluation.counts.scores import mean_iou
 
@@ -11,7 +17,9 @@ from segcore.evaluation.counts.scores import mean_iou
 def outcome(confusion, changes=None) -> Outcome:
     images, size = confusion.shape[:2]
     return Outcome(
-        confusion, np.ones((images, size, 2), np.int64), np.zeros((images, 2, size, 4), np.int64) if changes is None else changes
+        confusion,
+        np.ones((images, size, 2), np.int64),
+        np.zeros((images, 2, size, 4), np.int64) if changes is None else changes,
     )
 
 
@@ -38,7 +46,9 @@ def test_a_difference_has_the_interval_of_the_paired_bootstrap(pair) -> None:
 def test_no_step_changes_nothing(pair) -> None:
     same = outcome(pair[0])
     assert judge(same, same)["gain"]["mean_iou"] == {"difference": 0, "interval": [0, 0]}
-    assert all(c["difference"] == 0 and c["before"] == c["after"] for c in by_class(same, same, "abc"))
+    assert all(
+        c["difference"] == 0 and c["before"] == c["after"] for c in by_class(same, same, "abc")
+    )
 
 
 def test_bands_by_hand() -> None:
@@ -49,7 +59,9 @@ def test_bands_by_hand() -> None:
     assert (near["from"], near["to"], far["from"], far["to"]) == (0, 3, 3, None)
     assert (near["pixels"], near["fixed"], near["broken"]) == (200, 50 / 200, 30 / 200)
     assert near["difference"] == pytest.approx(20 / 200)
-    assert near["interval"] == pytest.approx([0.0, 0.2])  # either image alone, and every resample between
+    assert near["interval"] == pytest.approx(
+        [0.0, 0.2]
+    )  # either image alone, and every resample between
     assert far["difference"] == pytest.approx(-5 / 200) and far["interval"][1] == 0
 
 
@@ -57,5 +69,12 @@ def test_a_class_that_never_occurs_is_left_undefined() -> None:
     counts = np.zeros((4, 2, 2), np.int64)
     counts[:, 0, 0] = 7
     rows = by_class(outcome(counts), outcome(counts), ["there", "absent"])
-    assert rows[1]["before"] is None and rows[1]["difference"] is None and rows[1]["interval"] == [None, None]
-    assert judge(outcome(counts[:1]), outcome(counts[:1]))["gain"]["mean_iou"]["interval"] == [None, None]
+    assert (
+        rows[1]["before"] is None
+        and rows[1]["difference"] is None
+        and rows[1]["interval"] == [None, None]
+    )
+    assert judge(outcome(counts[:1]), outcome(counts[:1]))["gain"]["mean_iou"]["interval"] == [
+        None,
+        None,
+    ]

@@ -30,7 +30,9 @@ def counts():
 def test_scores_are_those_of_the_whole_matrices(counts) -> None:
     tallies = Tallies.of(counts)
     np.testing.assert_allclose(tallies.mean_iou(), mean_iou(counts.sum(0)), rtol=0, atol=1e-15)
-    np.testing.assert_allclose(tallies.pixel_accuracy(), pixel_accuracy(counts.sum(0)), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        tallies.pixel_accuracy(), pixel_accuracy(counts.sum(0)), rtol=0, atol=1e-15
+    )
 
 
 def study(counts, split="validation", table=None):
@@ -82,7 +84,9 @@ def test_a_gain_inside_the_noise_is_said_to_be_so(counts) -> None:
 
 def test_choosing_on_the_test_split_is_called_selection(counts) -> None:
     assert any("test split is selection" in s for s in study(counts, "test")["sentences"])
-    assert any("report it on a split where nothing was chosen" in s for s in study(counts)["sentences"])
+    assert any(
+        "report it on a split where nothing was chosen" in s for s in study(counts)["sentences"]
+    )
 
 
 def test_what_is_chosen_by_luck_gains_nothing_on_images_left_out() -> None:

@@ -27,7 +27,10 @@ def test_the_trap_of_the_contract() -> None:
     assert (round(study.before.mean_iou, 3), round(study.after.mean_iou, 3)) == (0.620, 0.674)
     assert study.after.resolved_confusion == 0
     assert round(study.after.lift, 3) == -0.200
-    assert (round(study.before.honest_accuracy, 3), round(study.after.honest_accuracy, 3)) == (0.632, 0.497)
+    assert (round(study.before.honest_accuracy, 3), round(study.after.honest_accuracy, 3)) == (
+        0.632,
+        0.497,
+    )
     assert np.isnan(study.lift_interval).all()  # one image has no interval
 
 

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from segcore.evaluation.compression.compression import score_maps
-from segcore.evaluation.compression.evidence import lift_intervals, member_agreement, pair_rates, selection_stability
+from segcore.evaluation.compression.evidence import (
+    lift_intervals,
+    member_agreement,
+    pair_rates,
+    selection_stability,
+)
 from segcore.evaluation.compression.search import forbidden_pairs
 from segcore.labels import LabelMap
 

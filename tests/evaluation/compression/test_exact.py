@@ -29,7 +29,9 @@ def partitions(items):
 
 def random_counts(n, seed, empty=False):
     rng = np.random.default_rng(seed)
-    counts = (rng.dirichlet(np.ones(n) * 0.4, n) * rng.integers(10, 4000, n)[:, None]).astype(np.int64) + np.diag(rng.integers(0, 3000, n))
+    counts = (rng.dirichlet(np.ones(n) * 0.4, n) * rng.integers(10, 4000, n)[:, None]).astype(
+        np.int64
+    ) + np.diag(rng.integers(0, 3000, n))
     if empty:
         counts[n - 1] = counts[:, n - 1] = 0
         counts[0] = counts[:, 0] = 0
@@ -76,7 +78,9 @@ def test_subset_search_equals_brute_force(objective, n, empty):
     assert sorted(found) == list(range(1, n + 1))
     for k, label_map in found.items():
         assert label_map.num_groups == k
-        assert value(score_maps(counts, [label_map])[0], objective) == pytest.approx(best[k], abs=1e-9)
+        assert value(score_maps(counts, [label_map])[0], objective) == pytest.approx(
+            best[k], abs=1e-9
+        )
 
 
 def test_eight_classes_accuracy_and_front_equal_brute_force():
@@ -85,9 +89,13 @@ def test_eight_classes_accuracy_and_front_equal_brute_force():
     rows = score_maps(counts, maps)
     found = exact_maps(counts, weights_of(counts))
     for k in range(1, 9):
-        assert score_maps(counts, [found[k]])[0].accuracy == max(r.accuracy for r in rows if r.label_map.num_groups == k)
+        assert score_maps(counts, [found[k]])[0].accuracy == max(
+            r.accuracy for r in rows if r.label_map.num_groups == k
+        )
     points = np.array([(r.accuracy, r.retained_entropy) for r in rows])
-    beaten = [bool(((points >= p - 1e-12).all(1) & (points > p + 1e-12).any(1)).any()) for p in points]
+    beaten = [
+        bool(((points >= p - 1e-12).all(1) & (points > p + 1e-12).any(1)).any()) for p in points
+    ]
     front = find_front(counts, weights_of(counts))
     assert front.certified
     assert front.compared == 4140
@@ -109,7 +117,9 @@ def test_front_with_unseen_labels_and_ties_equals_brute_force(prior):
     maps = [LabelMap(tuple(map(tuple, p))) for p in partitions(list(range(6)))]
     rows = score_maps(counts, maps, priors, prior)
     points = np.array([(r.accuracy, r.retained_entropy) for r in rows])
-    beaten = [bool(((points >= p - 1e-12).all(1) & (points > p + 1e-12).any(1)).any()) for p in points]
+    beaten = [
+        bool(((points >= p - 1e-12).all(1) & (points > p + 1e-12).any(1)).any()) for p in points
+    ]
     front = find_front(counts, priors[prior])
     assert set(front.maps) == {m for m, lost in zip(maps, beaten, strict=True) if not lost}
 
@@ -118,7 +128,10 @@ def test_front_runs_from_detail_to_accuracy():
     counts = random_counts(7, 1)
     rows = score_maps(counts, find_front(counts, weights_of(counts)).maps)
     assert rows[0].retained_entropy == 1
-    assert all(a.accuracy < b.accuracy and a.retained_entropy > b.retained_entropy for a, b in pairwise(rows))
+    assert all(
+        a.accuracy < b.accuracy and a.retained_entropy > b.retained_entropy
+        for a, b in pairwise(rows)
+    )
 
 
 def test_too_many_ties_are_thinned_and_counted():
@@ -141,8 +154,17 @@ def test_forbidden_pairs_never_meet():
     for label_map in maps:
         assert label_map.group_of[0] != label_map.group_of[1]
         assert label_map.group_of[2] != label_map.group_of[3]
-    legal = [m for m in (to_map(row) for row in all_partitions(6)[0]) if m in maps or m.group_of[0] != m.group_of[1]]
-    best = max(r.accuracy for r in score_maps(counts, [m for m in legal if m.num_groups == 3 and m.group_of[2] != m.group_of[3]]))
+    legal = [
+        m
+        for m in (to_map(row) for row in all_partitions(6)[0])
+        if m in maps or m.group_of[0] != m.group_of[1]
+    ]
+    best = max(
+        r.accuracy
+        for r in score_maps(
+            counts, [m for m in legal if m.num_groups == 3 and m.group_of[2] != m.group_of[3]]
+        )
+    )
     assert score_maps(counts, [found[3]])[0].accuracy == best
 
 
@@ -153,7 +175,10 @@ def test_beyond_enumeration_the_front_is_not_called_certified():
     rows = score_maps(counts, front.maps)
     assert rows[0].label_map.num_groups == 13
     assert rows[-1].accuracy == 1
-    assert all(a.accuracy < b.accuracy and a.retained_entropy > b.retained_entropy for a, b in pairwise(rows))
+    assert all(
+        a.accuracy < b.accuracy and a.retained_entropy > b.retained_entropy
+        for a, b in pairwise(rows)
+    )
 
 
 def test_limits_are_told():

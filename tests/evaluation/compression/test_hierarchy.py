@@ -22,13 +22,23 @@ CHAINS = {
     "sign": ["pole-like", "object"],
     "car": ["vehicle", "object"],
 }
-TREE = {"ground": {"flat": ["road", "pavement"]}, "object": {"pole-like": ["pole", 40], "vehicle": ["car"]}}
+TREE = {
+    "ground": {"flat": ["road", "pavement"]},
+    "object": {"pole-like": ["pole", 40], "vehicle": ["car"]},
+}
 
 
-@pytest.mark.parametrize("text", [CSV, EDGES, json.dumps(CHAINS), json.dumps(TREE)], ids=["rows", "edges", "chains", "tree"])
+@pytest.mark.parametrize(
+    "text",
+    [CSV, EDGES, json.dumps(CHAINS), json.dumps(TREE)],
+    ids=["rows", "edges", "chains", "tree"],
+)
 def test_the_same_hierarchy_written_four_ways(text) -> None:
     found = read_hierarchy(text.encode(), LABELS)
-    assert [m.groups for m in found.levels] == [((0, 1), (2, 3), (4,), (5,)), ((0, 1), (2, 3, 4), (5,))]
+    assert [m.groups for m in found.levels] == [
+        ((0, 1), (2, 3), (4,), (5,)),
+        ((0, 1), (2, 3, 4), (5,)),
+    ]
     assert found.titles == (("flat", "pole-like", "vehicle", "sky"), ("ground", "object", "sky"))
 
 
@@ -38,7 +48,13 @@ def test_a_parent_alone_is_one_level() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sign,car\npole,car\n", '{"car": ["sign", "pole"]}', '{"car": ["sign", "pole", "car"]}', "car,car\nsign,car\npole,car"]
+    "text",
+    [
+        "sign,car\npole,car\n",
+        '{"car": ["sign", "pole"]}',
+        '{"car": ["sign", "pole", "car"]}',
+        "car,car\nsign,car\npole,car",
+    ],
 )
 def test_a_class_that_is_called_like_a_parent_belongs_to_its_children(text) -> None:
     found = read_hierarchy(text.encode(), LABELS)
@@ -47,7 +63,9 @@ def test_a_class_that_is_called_like_a_parent_belongs_to_its_children(text) -> N
 
 
 def test_chains_of_unlike_length_stay_nested() -> None:
-    first, second = read_hierarchy(b"road,flat\npavement,flat,ground,all\nsky,all\n", LABELS).levels[:2]
+    first, second = read_hierarchy(
+        b"road,flat\npavement,flat,ground,all\nsky,all\n", LABELS
+    ).levels[:2]
     for coarse in (second,):
         assert all(len({int(coarse.group_of[i]) for i in group}) == 1 for group in first.groups)
 
@@ -73,7 +91,10 @@ def test_chains_of_unlike_length_stay_nested() -> None:
         (b'{"road": NaN}', "a list of classes"),
         (b'{"road": [["flat"]]}', "a list of classes"),
         (b"x" * (MAX_BYTES + 1), "at most 1 MB"),
-        (("road," + ",".join(f"g{i}" for i in range(30)) + "\npavement,g0").encode(), "more than 16 levels"),
+        (
+            ("road," + ",".join(f"g{i}" for i in range(30)) + "\npavement,g0").encode(),
+            "more than 16 levels",
+        ),
         (('"road","' + "y" * 200_000 + '"').encode(), "broken table"),
     ],
 )
@@ -83,7 +104,12 @@ def test_what_is_no_hierarchy_is_told_in_a_sentence(data, words) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(st.binary(max_size=60), st.text(alphabet='road,;\n"{}[]:flat 10sky', max_size=60).map(str.encode)))
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.text(alphabet='road,;\n"{}[]:flat 10sky', max_size=60).map(str.encode),
+    )
+)
 def test_anything_else_is_levels_or_a_sentence(data) -> None:
     try:
         found = read_hierarchy(data, LABELS)

@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from segcore.evaluation.compression.information import honest_accuracy, mutual_information, truth_entropy
+from segcore.evaluation.compression.information import (
+    honest_accuracy,
+    mutual_information,
+    truth_entropy,
+)
 
 TOY = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
 
@@ -22,7 +26,12 @@ def test_stacks_are_scored_one_by_one() -> None:
     for counts, information in zip(stack, mutual_information(stack), strict=True):
         joint = counts / counts.sum()
         r, s = joint.sum(1), joint.sum(0)
-        slow = sum(joint[i, j] * math.log2(joint[i, j] / (r[i] * s[j])) for i in range(5) for j in range(5) if joint[i, j])
+        slow = sum(
+            joint[i, j] * math.log2(joint[i, j] / (r[i] * s[j]))
+            for i in range(5)
+            for j in range(5)
+            if joint[i, j]
+        )
         assert information == pytest.approx(slow, abs=1e-12)
 
 

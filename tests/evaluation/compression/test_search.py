@@ -10,7 +10,14 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import fold, score_maps
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.compression.information import entropy, label_priors
-from segcore.evaluation.compression.search import GAINS, beam_maps, forbidden_pairs, greedy_path, pair_costs, pair_gains
+from segcore.evaluation.compression.search import (
+    GAINS,
+    beam_maps,
+    forbidden_pairs,
+    greedy_path,
+    pair_costs,
+    pair_gains,
+)
 from segcore.labels import LabelMap
 
 TOY = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
@@ -18,7 +25,9 @@ TOY = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
 
 def random_counts(n, seed):
     rng = np.random.default_rng(seed)
-    return rng.integers(0, 40, (n, n)) * (rng.random((n, n)) < 0.5) + np.diag(rng.integers(0, 200, n))
+    return rng.integers(0, 40, (n, n)) * (rng.random((n, n)) < 0.5) + np.diag(
+        rng.integers(0, 200, n)
+    )
 
 
 def weights_of(counts):
@@ -51,7 +60,9 @@ def test_path_has_one_row_for_each_number_of_groups_and_only_merges():
         assert [step.label_map.num_groups for step in path] == list(range(9, 0, -1))
         for before, after in pairwise(path):
             kept = [g for g in before.label_map.groups if g not in after.merged]
-            assert sorted([*kept, tuple(sorted(after.merged[0] + after.merged[1]))]) == list(after.label_map.groups)
+            assert sorted([*kept, tuple(sorted(after.merged[0] + after.merged[1]))]) == list(
+                after.label_map.groups
+            )
 
 
 def test_each_step_is_the_best_pair_by_plain_search():
@@ -63,8 +74,12 @@ def test_each_step_is_the_best_pair_by_plain_search():
         if k == 2:
             continue
         base = score_maps(folded, [LabelMap.identity(k)])[0]
-        rows = score_maps(folded, [LabelMap.merging(k, [(a, b)]) for a in range(k) for b in range(a + 1, k)])
-        rates = [(r.accuracy - base.accuracy) / (r.lost_bits / whole) for r in rows if r.lost_bits > 0]
+        rows = score_maps(
+            folded, [LabelMap.merging(k, [(a, b)]) for a in range(k) for b in range(a + 1, k)]
+        )
+        rates = [
+            (r.accuracy - base.accuracy) / (r.lost_bits / whole) for r in rows if r.lost_bits > 0
+        ]
         assert after.rate == pytest.approx(max(rates))
 
 
@@ -82,7 +97,9 @@ def test_unseen_labels_cost_nothing_and_come_after_gains():
     assert path[1].label_map == LabelMap.merging(4, [(0, 1)])
     assert [s.bits for s in path[2:]] == [0, 0]
     predicted_only = np.array([[50, 0, 7], [0, 50, 0], [0, 0, 0]])
-    assert greedy_path(predicted_only, weights_of(predicted_only))[1].label_map == LabelMap.merging(3, [(0, 2)])
+    assert greedy_path(predicted_only, weights_of(predicted_only))[1].label_map == LabelMap.merging(
+        3, [(0, 2)]
+    )
 
 
 def test_path_stops_where_pairs_are_forbidden():
@@ -92,7 +109,9 @@ def test_path_stops_where_pairs_are_forbidden():
     assert all(s.label_map.group_of[2] != s.label_map.group_of[3] for s in path)
     assert build_dendrogram(TOY, apart).joints[-1].height_bits > 0
     assert len(build_dendrogram(TOY, apart).joints) == 2
-    assert all(m.group_of[0] != m.group_of[1] for m in beam_maps(TOY, weights_of(TOY), forbidden=apart))
+    assert all(
+        m.group_of[0] != m.group_of[1] for m in beam_maps(TOY, weights_of(TOY), forbidden=apart)
+    )
     for pair in [(1, 1), (0, 4), (-1, 2)]:
         with pytest.raises(SegcoreError, match="two different classes"):
             forbidden_pairs(4, [pair])
@@ -106,7 +125,13 @@ def test_beam_holds_the_greedy_trade_off():
     beam = score_maps(counts, beam_maps(counts, weights))
     greedy = score_maps(counts, [s.label_map for s in greedy_path(counts, weights)])
     assert {r.label_map.num_groups for r in beam} == set(range(1, 13))
-    better = sum(any(b.accuracy >= g.accuracy and b.retained_entropy >= g.retained_entropy - 1e-9 for b in beam) for g in greedy)
+    better = sum(
+        any(
+            b.accuracy >= g.accuracy and b.retained_entropy >= g.retained_entropy - 1e-9
+            for b in beam
+        )
+        for g in greedy
+    )
     assert better >= 9
 
 
@@ -115,7 +140,9 @@ def test_dendrogram_of_the_toy():
     assert tree.joints[0].cost_bits == pytest.approx(0.07491, abs=5e-6)
     assert tree.joints[1].cost_bits == pytest.approx(0.15133, abs=5e-6)
     assert tree.cut(2) == LabelMap(((0, 1), (2, 3)))
-    assert tree.joints[-1].height_bits == pytest.approx(score_maps(TOY, [LabelMap(((0, 1, 2, 3),))])[0].truth_cost_bits)
+    assert tree.joints[-1].height_bits == pytest.approx(
+        score_maps(TOY, [LabelMap(((0, 1, 2, 3),))])[0].truth_cost_bits
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -133,12 +160,18 @@ def test_heights_are_the_information_lost_and_never_fall(n, seed):
     assert hierarchy.is_valid_linkage(links)
     cut = hierarchy.fcluster(links, 2, "maxclust") if n > 2 and len(set(heights)) == n - 1 else None
     if cut is not None:
-        assert len(set(zip(cut.tolist(), tree.cut(2).group_of.tolist(), strict=True))) == len(set(cut.tolist()))
+        assert len(set(zip(cut.tolist(), tree.cut(2).group_of.tolist(), strict=True))) == len(
+            set(cut.tolist())
+        )
 
 
 def test_first_joint_is_the_cheapest_pair():
     counts = random_counts(8, 11)
-    costs = {(a, b): score_maps(counts, [LabelMap.merging(8, [(a, b)])])[0].truth_cost_bits for a in range(8) for b in range(a + 1, 8)}
+    costs = {
+        (a, b): score_maps(counts, [LabelMap.merging(8, [(a, b)])])[0].truth_cost_bits
+        for a in range(8)
+        for b in range(a + 1, 8)
+    }
     first = build_dendrogram(counts).joints[0]
     assert first.cost_bits == pytest.approx(min(costs.values()))
 

@@ -25,7 +25,10 @@ def images(count: int = 25, seed: int = 0) -> np.ndarray:
 def test_intervals_are_those_of_scoring_every_resample() -> None:
     counts = images()
     flat = counts.reshape(25, -1)
-    drawn = [score_maps((w @ flat).reshape(4, 4), [LabelMap.identity(4), PAIR]) for w in draw_weights(25, 60, 4)]
+    drawn = [
+        score_maps((w @ flat).reshape(4, 4), [LabelMap.identity(4), PAIR])
+        for w in draw_weights(25, 60, 4)
+    ]
     found = map_intervals(counts, PAIR, resamples=60, seed=4)
     for name in ("accuracy", "mean_iou", "kappa", "mcc", "honest_accuracy"):
         changes = [getattr(after, name) - getattr(before, name) for before, after in drawn]
@@ -33,7 +36,9 @@ def test_intervals_are_those_of_scoring_every_resample() -> None:
     for name in ("composition", "resolved_confusion", "lift"):
         values = [getattr(after, name) for _, after in drawn]
         assert found[name] == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
-    assert found["lift"] == pytest.approx(tuple(lift_intervals(counts, [PAIR], resamples=60, seed=4)[0]))
+    assert found["lift"] == pytest.approx(
+        tuple(lift_intervals(counts, [PAIR], resamples=60, seed=4)[0])
+    )
 
 
 def test_accuracy_never_falls_in_any_resample_and_one_image_has_no_interval() -> None:
@@ -41,16 +46,31 @@ def test_accuracy_never_falls_in_any_resample_and_one_image_has_no_interval() ->
     assert 0 <= low < high
     assert all(np.isnan(ends).all() for ends in map_intervals(images()[:1], PAIR).values())
     whole = map_intervals(images(), LabelMap(((0, 1, 2, 3),)))
-    assert np.isnan(whole["lift"]).all() and np.isnan(whole["kappa"]).all() and np.isfinite(whole["accuracy"]).all()
-    plain = bootstrap(images(), {"a": lambda c: np.trace(c, axis1=1, axis2=2) / c.sum((1, 2))}, resamples=500)["a"]
+    assert (
+        np.isnan(whole["lift"]).all()
+        and np.isnan(whole["kappa"]).all()
+        and np.isfinite(whole["accuracy"]).all()
+    )
+    plain = bootstrap(
+        images(), {"a": lambda c: np.trace(c, axis1=1, axis2=2) / c.sum((1, 2))}, resamples=500
+    )["a"]
     assert whole["accuracy"] == pytest.approx((1 - plain[1], 1 - plain[0]))
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(2, 7), st.integers(1, 6), st.integers(0, 10**6), st.sampled_from(["pixel", "uniform"]), st.booleans())
+@given(
+    st.integers(2, 7),
+    st.integers(1, 6),
+    st.integers(0, 10**6),
+    st.sampled_from(["pixel", "uniform"]),
+    st.booleans(),
+)
 def test_many_paths_at_once_are_each_the_greedy_path(size, target, seed, prior, banned) -> None:
     rng = np.random.default_rng(seed)
-    stack = rng.integers(0, 30, (4, size, size)) * (rng.random((4, size, size)) < 0.6) + np.eye(size, dtype=int) * 40
+    stack = (
+        rng.integers(0, 30, (4, size, size)) * (rng.random((4, size, size)) < 0.6)
+        + np.eye(size, dtype=int) * 40
+    )
     target = min(target, size)
     forbidden = forbidden_pairs(size, [(0, size - 1)] if banned else [])
     weights = np.stack([label_priors(c)[prior] for c in stack])
@@ -62,31 +82,43 @@ def test_many_paths_at_once_are_each_the_greedy_path(size, target, seed, prior, 
 
 def test_a_clear_choice_is_stable_and_a_strange_one_is_never_made() -> None:
     counts = images()
-    sure, strange = choice_stability(counts, LabelMap.merging(4, [(0, 1), (2, 3)])), choice_stability(counts, LabelMap.merging(4, [(0, 3)]))
+    sure, strange = (
+        choice_stability(counts, LabelMap.merging(4, [(0, 1), (2, 3)])),
+        choice_stability(counts, LabelMap.merging(4, [(0, 3)])),
+    )
     assert sure.same > 0.9 and sure.pairs >= sure.same
     assert strange.same == 0 == strange.pairs
     apart = forbidden_pairs(4, [(0, 1)])
-    assert choice_stability(counts, LabelMap.merging(4, [(0, 1), (2, 3)]), forbidden=apart).same == 0
+    assert (
+        choice_stability(counts, LabelMap.merging(4, [(0, 1), (2, 3)]), forbidden=apart).same == 0
+    )
 
 
 def test_a_coin_flip_between_two_merges_is_told() -> None:
     one, other = np.diag([50, 50, 50, 50]), np.diag([50, 50, 50, 50])
     one[0, 1], other[2, 3] = 10, 10
     found = choice_stability(
-        np.stack([one, other] * 8), LabelMap.merging(4, [(0, 1)]), prior="uniform", priors={"uniform": np.full(4, 0.25)}
+        np.stack([one, other] * 8),
+        LabelMap.merging(4, [(0, 1)]),
+        prior="uniform",
+        priors={"uniform": np.full(4, 0.25)},
     )
     assert 0.3 < found.same < 0.75
 
 
 def test_image_weights_are_those_of_the_drawn_images() -> None:
-    # 0 and 1 are confused as often as 2 and 3; labels 2 and 3 are in few images, so that merge sells less under image weights
+    # 0 and 1 are confused as often as 2 and 3; labels 2 and 3 are in few images, so that merge
+    # sells less under image weights
     often, rare = np.zeros((4, 4), int), np.zeros((4, 4), int)
     often[:2, :2] = [[90, 10], [10, 90]]
     rare[2:, 2:] = [[90, 10], [10, 90]]
     counts = np.stack([often] * 12 + [rare * 3] * 4)
     assert choice_stability(counts, LabelMap.merging(4, [(2, 3)]), prior="image").same > 0.9
     groups = ["a"] * 12 + ["b"] * 4
-    assert choice_stability(counts, LabelMap.merging(4, [(2, 3)]), prior="image", groups=groups).same < 0.9
+    assert (
+        choice_stability(counts, LabelMap.merging(4, [(2, 3)]), prior="image", groups=groups).same
+        < 0.9
+    )
 
 
 def test_where_nothing_can_be_said() -> None:

@@ -58,14 +58,18 @@ def test_what_retraining_gave_has_the_interval_of_the_paired_bootstrap() -> None
     for name, function in (("mean_iou", scores.mean_iou), ("accuracy", scores.pixel_accuracy)):
         wanted = paired_difference(made, fold(counts, MAP), function, seed=3)
         change = tier.beyond[name]
-        assert (change.difference, change.low, change.high) == pytest.approx((wanted.difference, wanted.low, wanted.high))
+        assert (change.difference, change.low, change.high) == pytest.approx(
+            (wanted.difference, wanted.low, wanted.high)
+        )
         assert change.low > 0
 
 
 def test_only_shared_images_are_compared_in_whatever_order_they_come() -> None:
     counts = images()
     made, some = better(counts), [7, 3, 11, 5]
-    _, tier = compare_tiers((IDS, counts), MAP, {"summed": ([IDS[i] for i in some] + ["stranger"], made[[*some, 0]])})
+    _, tier = compare_tiers(
+        (IDS, counts), MAP, {"summed": ([IDS[i] for i in some] + ["stranger"], made[[*some, 0]])}
+    )
     few = sorted(some)
     assert tier.images == 4
     assert tier.scores["accuracy"] == pytest.approx(float(scores.pixel_accuracy(made[few].sum(0))))

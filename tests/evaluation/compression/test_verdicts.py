@@ -23,13 +23,17 @@ def test_a_confused_pair_is_told_with_lift_and_honest_accuracy():
 def judged(counts):
     """The verdict on the pair 0 + 1, with twenty images alike, so that every interval is a point."""
     images = np.repeat(counts[None], 20, axis=0)
-    verdicts = judge_pairs(images.sum(0), label_priors(images.sum(0)), image_counts=images, resamples=50)
+    verdicts = judge_pairs(
+        images.sum(0), label_priors(images.sum(0)), image_counts=images, resamples=50
+    )
     return next(v for v in verdicts if v.pair == (0, 1))
 
 
 def test_a_label_that_was_never_learned_is_no_duplicate():
     duplicates = np.array([[60, 20, 0], [15, 25, 0], [2, 0, 90]])
-    never_answered = np.array([[80, 0, 0], [40, 0, 0], [2, 0, 90]])  # all of label 1 is taken for label 0
+    never_answered = np.array(
+        [[80, 0, 0], [40, 0, 0], [2, 0, 90]]
+    )  # all of label 1 is taken for label 0
     assert (judged(duplicates).action, judged(duplicates).green) == ("merge", True)
     found = judged(never_answered)
     assert (found.action, found.green) == ("train", False)

@@ -22,7 +22,9 @@ def test_json_holds_the_contract():
         assert sorted(i for group in row["groups"] for i in group) == [10, 20, 30, 40]
         assert row["num_groups"] == len(row["groups"])
     assert [row["num_groups"] for row in data["path"]] == [4, 3, 2, 1]
-    assert {key: data["path"][0][key] for key in KEYS} == {key: data["baseline"][key] for key in KEYS}
+    assert {key: data["path"][0][key] for key in KEYS} == {
+        key: data["baseline"][key] for key in KEYS
+    }
     assert data["path"][1]["groups"] == [[10], [20], [30, 40]]
     assert data["path"][1]["merged"] == [[30], [40]]
     assert data["path"][-1]["honest_accuracy"] is None
@@ -40,7 +42,12 @@ def test_exact_path_is_nowhere_below_the_greedy_one():
 
 
 def test_verdicts_merge_duplicates_and_keep_strangers():
-    found = {v.pair: v for v in compress(IMAGES.sum(0), image_counts=IMAGES, member_counts=np.stack([IMAGES.sum(0)] * 3)).verdicts}
+    found = {
+        v.pair: v
+        for v in compress(
+            IMAGES.sum(0), image_counts=IMAGES, member_counts=np.stack([IMAGES.sum(0)] * 3)
+        ).verdicts
+    }
     assert found[2, 3].action == found[0, 1].action == "merge"
     assert found[2, 3].green
     assert found[2, 3].agreement == 1
@@ -56,10 +63,14 @@ def test_green_needs_an_interval_a_paying_rate_and_common_confusion():
     assert unknown.action == "merge"
     assert not unknown.green
     assert "unknown" in unknown.reason
-    dear = {v.pair: v for v in compress(total, image_counts=IMAGES, exchange_rate=0.9).verdicts}[2, 3]
+    dear = {v.pair: v for v in compress(total, image_counts=IMAGES, exchange_rate=0.9).verdicts}[
+        2, 3
+    ]
     assert dear.action == "keep"
     private = np.stack([total, *[np.diag(total.sum(1))] * 4])
-    noise = {v.pair: v for v in compress(total, image_counts=IMAGES, member_counts=private).verdicts}[2, 3]
+    noise = {
+        v.pair: v for v in compress(total, image_counts=IMAGES, member_counts=private).verdicts
+    }[2, 3]
     assert (noise.action, noise.green) == ("ensemble", False)
     few = {v.pair: v for v in compress(IMAGES[:4].sum(0), image_counts=IMAGES[:4]).verdicts}[2, 3]
     assert (few.action, few.green) == ("collect", False)
@@ -68,14 +79,20 @@ def test_green_needs_an_interval_a_paying_rate_and_common_confusion():
 
 def test_forbidden_pairs_are_in_no_row_and_no_verdict():
     study = compress(TOY, forbidden=[(2, 3)])
-    assert all(row.label_map.group_of[2] != row.label_map.group_of[3] for row in [*study.path, *study.front])
+    assert all(
+        row.label_map.group_of[2] != row.label_map.group_of[3]
+        for row in [*study.path, *study.front]
+    )
     assert [row.label_map.num_groups for row in study.path] == [4, 3, 2]
     assert all(v.pair != (2, 3) for v in study.verdicts)
     assert study.to_json()["forbidden"] == [[2, 3]]
 
 
 def test_prior_changes_the_front_but_not_the_scores():
-    pixel, uniform = compress(IMAGES.sum(0), image_counts=IMAGES), compress(IMAGES.sum(0), prior="uniform", image_counts=IMAGES)
+    pixel, uniform = (
+        compress(IMAGES.sum(0), image_counts=IMAGES),
+        compress(IMAGES.sum(0), prior="uniform", image_counts=IMAGES),
+    )
     assert uniform.baseline.entropy_bits == 2
     assert pixel.baseline.honest_accuracy == uniform.baseline.honest_accuracy
     assert set(pixel.baseline.retained) == {"pixel", "image", "uniform"}
@@ -96,7 +113,9 @@ def test_names_come_from_the_matrix():
     assert "track" in study.verdicts[0].reason
 
 
-@pytest.mark.parametrize("counts", [[[7]], np.zeros((3, 3), int), np.diag([5, 6, 7]), [[5, 1, 0], [2, 9, 0], [0, 0, 0]]])
+@pytest.mark.parametrize(
+    "counts", [[[7]], np.zeros((3, 3), int), np.diag([5, 6, 7]), [[5, 1, 0], [2, 9, 0], [0, 0, 0]]]
+)
 def test_degenerate_matrices_have_an_answer(counts):
     data = compress(counts, image_counts=np.array([counts, counts])).to_json()
     json.dumps(data, allow_nan=False)

@@ -3,7 +3,14 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import bootstrap, draw_weights, group_counts, interval, paired_difference, resample
+from segcore.evaluation.counts.bootstrap import (
+    bootstrap,
+    draw_weights,
+    group_counts,
+    interval,
+    paired_difference,
+    resample,
+)
 
 rng = np.random.default_rng(5)
 
@@ -30,7 +37,9 @@ def test_blocks_do_not_change_the_answer(monkeypatch):
 
 def test_seed_decides_and_may_be_a_generator():
     counts = image_counts()
-    assert interval(counts, scores.mean_iou, seed=1) == interval(counts, scores.mean_iou, seed=np.random.default_rng(1))
+    assert interval(counts, scores.mean_iou, seed=1) == interval(
+        counts, scores.mean_iou, seed=np.random.default_rng(1)
+    )
     assert interval(counts, scores.mean_iou, seed=1) != interval(counts, scores.mean_iou, seed=2)
 
 
@@ -55,7 +64,10 @@ def test_drawing_groups_is_wider_when_images_repeat_each_other():
     distinct = image_counts(10, skill=0.3)
     counts = np.repeat(distinct, 8, axis=0)
     groups = [str(i // 8) for i in range(80)]
-    apart, together = interval(counts, scores.mean_iou), interval(counts, scores.mean_iou, groups=groups)
+    apart, together = (
+        interval(counts, scores.mean_iou),
+        interval(counts, scores.mean_iou, groups=groups),
+    )
     assert together.units == 10
     assert together.high - together.low > 1.5 * (apart.high - apart.low)
     np.testing.assert_array_equal(group_counts(counts, groups), distinct * 8)
@@ -94,8 +106,13 @@ def test_p_value_is_uniform_when_there_is_no_difference():
     for trial in range(120):
         draw = np.random.default_rng(trial)
         right = draw.integers(0, 50, (2, 20))
-        a, b = (np.stack([np.diag([n, 0]) + np.array([[0, 50 - n], [0, 0]]) for n in row]) for row in right)
-        small += paired_difference(a, b, scores.pixel_accuracy, resamples=99, seed=trial).p_value <= 0.1
+        a, b = (
+            np.stack([np.diag([n, 0]) + np.array([[0, 50 - n], [0, 0]]) for n in row])
+            for row in right
+        )
+        small += (
+            paired_difference(a, b, scores.pixel_accuracy, resamples=99, seed=trial).p_value <= 0.1
+        )
     assert 0.03 <= small / 120 <= 0.19
 
 

@@ -24,7 +24,10 @@ def test_equals_a_plain_loop(num_classes, dtype):
     true = rng.integers(0, num_classes, (23, 31)).astype(dtype)
     predicted = rng.integers(0, num_classes, (23, 31)).astype(dtype)
     true[rng.random(true.shape) < 0.2] = 255
-    np.testing.assert_array_equal(count_confusion(true, predicted, num_classes, 255), slow_count(true, predicted, num_classes, 255))
+    np.testing.assert_array_equal(
+        count_confusion(true, predicted, num_classes, 255),
+        slow_count(true, predicted, num_classes, 255),
+    )
 
 
 def test_more_than_255_classes():
@@ -45,8 +48,10 @@ def test_strided_and_read_only_views():
     true = rng.integers(0, 5, (20, 30)).astype(np.uint8)
     predicted = rng.integers(0, 5, (20, 30)).astype(np.uint8)
     true.setflags(write=False)
-    np.testing.assert_array_equal(count_confusion(true[::2, ::-3], predicted[::2, ::-3], 5, 255),
-                                  slow_count(true[::2, ::-3], predicted[::2, ::-3], 5, 255))
+    np.testing.assert_array_equal(
+        count_confusion(true[::2, ::-3], predicted[::2, ::-3], 5, 255),
+        slow_count(true[::2, ::-3], predicted[::2, ::-3], 5, 255),
+    )
 
 
 def test_negative_ignore_index():
@@ -58,7 +63,9 @@ def test_everything_ignored_or_empty_gives_zero_counts():
     void = np.full((4, 4), 255, np.uint8)
     assert count_confusion(void, np.zeros((4, 4), np.uint8), 3, 255).sum() == 0
     assert count_confusion(void, void, 3, 255).sum() == 0
-    assert count_confusion(np.zeros((0, 4), np.uint8), np.zeros((0, 4), np.uint8), 3, 255).sum() == 0
+    assert (
+        count_confusion(np.zeros((0, 4), np.uint8), np.zeros((0, 4), np.uint8), 3, 255).sum() == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,8 +96,12 @@ def test_counts_sum_to_scored_pixels_and_rows_to_the_truth(num_classes, seed):
     predicted = draw.integers(0, num_classes, (9, 7)).astype(np.uint8)
     true[draw.random(true.shape) < 0.3] = 255
     counts = count_confusion(true, predicted, num_classes, 255)
-    np.testing.assert_array_equal(counts.sum(1), np.bincount(true[true != 255], minlength=num_classes))
-    np.testing.assert_array_equal(counts.sum(0), np.bincount(predicted[true != 255], minlength=num_classes))
+    np.testing.assert_array_equal(
+        counts.sum(1), np.bincount(true[true != 255], minlength=num_classes)
+    )
+    np.testing.assert_array_equal(
+        counts.sum(0), np.bincount(predicted[true != 255], minlength=num_classes)
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,7 +170,10 @@ def test_normalisation():
 
 
 def test_from_masks_adds_images():
-    pairs = [(rng.integers(0, 4, (8, 8)).astype(np.uint8), rng.integers(0, 4, (8, 8)).astype(np.uint8)) for _ in range(3)]
+    pairs = [
+        (rng.integers(0, 4, (8, 8)).astype(np.uint8), rng.integers(0, 4, (8, 8)).astype(np.uint8))
+        for _ in range(3)
+    ]
     whole = ConfusionMatrix.from_masks(pairs, 4, 255)
     stacked = [np.hstack(part) for part in zip(*pairs, strict=True)]
     np.testing.assert_array_equal(whole.counts, count_confusion(stacked[0], stacked[1], 4, 255))

@@ -16,7 +16,10 @@ COUNTS = [[5, 1, 0], [2, 7, 0], [0, 3, 9]]
         ("5\t1\t0\n2\t7\t0\n0\t3\t9\n\n", ()),
         ("\ufeffroad,tree,sky\r\n5,1,0\r\n2,7,0\r\n0,3,9\r\n", ("road", "tree", "sky")),
         (",road,tree,sky\nroad,5,1,0\ntree,2,7,0\nsky,0,3,9\n", ("road", "tree", "sky")),
-        ("true/predicted;road;tree;sky\nroad;5;1;0\ntree;2;7;0\nsky;0;3;9\n", ("road", "tree", "sky")),
+        (
+            "true/predicted;road;tree;sky\nroad;5;1;0\ntree;2;7;0\nsky;0;3;9\n",
+            ("road", "tree", "sky"),
+        ),
         ("road,5,1,0\ntree,2,7,0\nsky,0,3,9\n", ("road", "tree", "sky")),
         (",0,1,2\n0,5,1,0\n1,2,7,0\n2,0,3,9\n", ("0", "1", "2")),
         (",road,tree,sky\n0,5,1,0\n1,2,7,0\n2,0,3,9\n", ("road", "tree", "sky")),

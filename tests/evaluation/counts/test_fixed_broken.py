@@ -15,7 +15,9 @@ def test_by_hand() -> None:
     b = np.array([[2, 0, 1, 1, 1]])
     fixed, broken = count_exchange(true, a, b, 3, 255)
     expected_fixed, expected_broken = np.zeros((3, 3), int), np.zeros((3, 3), int)
-    expected_fixed[0, 1] = expected_fixed[1, 0] = 1  # A took a 0 for 1 and a 1 for 0; B has both right
+    expected_fixed[0, 1] = expected_fixed[1, 0] = (
+        1  # A took a 0 for 1 and a 1 for 0; B has both right
+    )
     expected_broken[0, 2] = 1  # A has it right, B takes it for 2
     np.testing.assert_array_equal(fixed, expected_fixed)
     np.testing.assert_array_equal(broken, expected_broken)
@@ -50,7 +52,9 @@ def test_the_images_of_a_pair_come_by_size_of_change() -> None:
     np.testing.assert_array_equal(again.fixed, fixed)
     np.testing.assert_array_equal(again.broken, broken)
     with pytest.raises(SegcoreError, match="counted again"):
-        Exchange.from_json({"images": ["x"], "classes": 2, "scored": 1, "fixed": [[7, 0, 1, 4]], "broken": []})
+        Exchange.from_json(
+            {"images": ["x"], "classes": 2, "scored": 1, "fixed": [[7, 0, 1, 4]], "broken": []}
+        )
 
 
 def test_masks_of_unlike_sizes_are_refused() -> None:

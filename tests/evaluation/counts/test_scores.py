@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from segcore.evaluation.counts import scores
 
 MATRICES = st.integers(1, 6).flatmap(
-    lambda n: st.lists(st.lists(st.sampled_from([0, 0, 1, 2, 5, 40]), min_size=n, max_size=n), min_size=n, max_size=n)
+    lambda n: st.lists(
+        st.lists(st.sampled_from([0, 0, 1, 2, 5, 40]), min_size=n, max_size=n),
+        min_size=n,
+        max_size=n,
+    )
 )
 
 
@@ -54,7 +58,9 @@ def mean(values):
 
 
 def assert_same(received, wanted):
-    np.testing.assert_allclose(received, np.array([np.nan if w is None else w for w in np.atleast_1d(wanted)]), rtol=1e-12)
+    np.testing.assert_allclose(
+        received, np.array([np.nan if w is None else w for w in np.atleast_1d(wanted)]), rtol=1e-12
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -67,7 +73,10 @@ def test_class_scores_equal_sets_of_pixels(counts):
     assert_same(np.atleast_1d(scores.mean_dice(np.array(counts))), [mean(wanted["dice"])])
     assert_same(np.atleast_1d(scores.mean_accuracy(np.array(counts))), [mean(wanted["recall"])])
     pairs = pixels(counts)
-    assert_same(np.atleast_1d(scores.pixel_accuracy(np.array(counts))), [mean([float(t == p) for t, p in pairs])])
+    assert_same(
+        np.atleast_1d(scores.pixel_accuracy(np.array(counts))),
+        [mean([float(t == p) for t, p in pairs])],
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -134,8 +143,12 @@ def test_agrees_with_scikit_learn_where_it_is_installed():
     true, predicted = draw.integers(0, 5, 4000), draw.integers(0, 5, 4000)
     predicted = np.where(draw.random(4000) < 0.6, true, predicted)
     counts = metrics.confusion_matrix(true, predicted)
-    np.testing.assert_allclose(scores.iou(counts), metrics.jaccard_score(true, predicted, average=None))
+    np.testing.assert_allclose(
+        scores.iou(counts), metrics.jaccard_score(true, predicted, average=None)
+    )
     np.testing.assert_allclose(scores.dice(counts), metrics.f1_score(true, predicted, average=None))
     np.testing.assert_allclose(scores.kappa(counts), metrics.cohen_kappa_score(true, predicted))
     np.testing.assert_allclose(scores.matthews(counts), metrics.matthews_corrcoef(true, predicted))
-    np.testing.assert_allclose(scores.mean_accuracy(counts), metrics.balanced_accuracy_score(true, predicted))
+    np.testing.assert_allclose(
+        scores.mean_accuracy(counts), metrics.balanced_accuracy_score(true, predicted)
+    )

@@ -4,14 +4,24 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
-from segcore.evaluation.metrics.boundary import border_distances, boundary_distance, boundary_iou, count_boundary, count_trimap
+from segcore.evaluation.metrics.boundary import (
+    border_distances,
+    boundary_distance,
+    boundary_iou,
+    count_boundary,
+    count_trimap,
+)
 
 rng = np.random.default_rng(2)
 
 
 def blobs(seed, classes=4, void=False):
     draw = np.random.default_rng(seed)
-    mask = cv2.resize(draw.integers(0, classes, (5, 7)).astype(np.uint8), (70, 50), interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(
+        draw.integers(0, classes, (5, 7)).astype(np.uint8),
+        (70, 50),
+        interpolation=cv2.INTER_NEAREST,
+    )
     if void:
         mask[draw.random(mask.shape) < 0.05] = 255
     return mask

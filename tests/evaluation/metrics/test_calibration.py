@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.metrics.calibration import Calibration, apply_temperature, fit_temperature, sample_pixels
+from segcore.evaluation.metrics.calibration import (
+    Calibration,
+    apply_temperature,
+    fit_temperature,
+    sample_pixels,
+)
 
 rng = np.random.default_rng(8)
 
@@ -13,7 +18,9 @@ def drawn(temperature=1.0, size=(120, 120), classes=4, seed=0):
     logits = 1.5 * draw.standard_normal((*size, classes))
     honest = np.exp(logits)
     honest /= honest.sum(-1, keepdims=True)
-    labels = (honest.cumsum(-1) < draw.random((*size, 1))).sum(-1).clip(0, classes - 1).astype(np.uint8)
+    labels = (
+        (honest.cumsum(-1) < draw.random((*size, 1))).sum(-1).clip(0, classes - 1).astype(np.uint8)
+    )
     return apply_temperature(honest, temperature), labels
 
 
@@ -37,7 +44,9 @@ def slow_ece(probabilities, labels, bins):
 @pytest.mark.parametrize("bins", [5, 10, 15])
 def test_error_equals_a_plain_loop(bins):
     probabilities, labels = drawn(0.5)
-    assert measured(probabilities, labels).reliability(bins).ece == pytest.approx(slow_ece(probabilities, labels, bins), abs=1e-6)
+    assert measured(probabilities, labels).reliability(bins).ece == pytest.approx(
+        slow_ece(probabilities, labels, bins), abs=1e-6
+    )
 
 
 def test_honest_probabilities_are_calibrated_and_sharpened_ones_are_not():
@@ -64,7 +73,9 @@ def test_images_add_up_and_ignored_pixels_do_not_count():
 
 def test_by_class_sums_to_all_and_risk_ends_at_the_error():
     found = measured(*drawn(0.7))
-    np.testing.assert_array_equal(found.reliability(by_class=True).pixels.sum(0), found.reliability().pixels)
+    np.testing.assert_array_equal(
+        found.reliability(by_class=True).pixels.sum(0), found.reliability().pixels
+    )
     coverage, risk = found.risk_coverage()
     assert coverage[-1] == 1
     assert risk[-1] == pytest.approx(1 - found.right.sum() / found.total)
@@ -96,7 +107,9 @@ def test_temperature_one_changes_nothing_and_scaling_is_softmax_of_scaled_logits
     logits = rng.standard_normal((5, 3))
     softmax = lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)  # noqa: E731
     np.testing.assert_allclose(apply_temperature(softmax(logits), 1), softmax(logits), rtol=1e-6)
-    np.testing.assert_allclose(apply_temperature(softmax(logits), 3), softmax(logits / 3), rtol=1e-6)
+    np.testing.assert_allclose(
+        apply_temperature(softmax(logits), 3), softmax(logits / 3), rtol=1e-6
+    )
 
 
 def test_sampling_is_seeded_and_bounded():

@@ -42,7 +42,9 @@ def test_parts_added_up_equal_one_pass_and_survive_the_disk(scenes) -> None:
     assert direct.borders() == added.borders() == again.borders()
     assert again.confidence() == added.confidence()
     for name in ("pixels", "right", "confidence"):
-        np.testing.assert_allclose(getattr(direct.calibration, name), getattr(added.calibration, name), rtol=1e-12)
+        np.testing.assert_allclose(
+            getattr(direct.calibration, name), getattr(added.calibration, name), rtol=1e-12
+        )
     assert direct.calibration.surprise == pytest.approx(added.calibration.surprise)
     assert temperature == added.temperature()
     np.testing.assert_array_equal(again.labels.thresholds, direct.labels.thresholds)
@@ -55,7 +57,9 @@ def test_borders_are_the_counts_of_all_images(scenes) -> None:
     assert found["mean_boundary"] == pytest.approx(float(mean_present(boundary_iou(counts))))
     low, high = found["interval"]
     assert low < found["mean_boundary"] < high
-    assert [row["pixels"] for row in found["trimap"]] == sorted(row["pixels"] for row in found["trimap"])
+    assert [row["pixels"] for row in found["trimap"]] == sorted(
+        row["pixels"] for row in found["trimap"]
+    )
     last = found["trimap"][-1]  # 32 pixels from a border of 8-pixel blocks is everywhere
     right = sum(int(((p.argmax(-1) == m) & (m != IGNORED)).sum()) for m, p in scenes)
     assert last["pixel_accuracy"] == pytest.approx(right / last["pixels"])

@@ -10,7 +10,12 @@ from segcore.evaluation.counts import scores
 from segcore.evaluation.metrics.report import Protocol, evaluate
 from segcore.labels import LabelClass, LabelSet
 
-LABELS = LabelSet(tuple(LabelClass(10 * i + 7, name, (i, i, i)) for i, name in enumerate(["road", "tree; big", "sky", "boat"])))
+LABELS = LabelSet(
+    tuple(
+        LabelClass(10 * i + 7, name, (i, i, i))
+        for i, name in enumerate(["road", "tree; big", "sky", "boat"])
+    )
+)
 
 
 def counts_of(n=6):
@@ -23,14 +28,26 @@ def counts_of(n=6):
 def report(n=6, **more):
     counts = counts_of(n)
     sizes = [(20, int(c.sum()) // 10) for c in counts]
-    return evaluate(counts, [f"image {i}" for i in range(n)], LABELS, "test", sizes=sizes, resamples=200, **more)
+    return evaluate(
+        counts, [f"image {i}" for i in range(n)], LABELS, "test", sizes=sizes, resamples=200, **more
+    )
 
 
 def test_json_holds_the_contract():
     data = report().to_json()
     text = json.dumps(data, allow_nan=False)
     assert json.loads(text) == data
-    for key in ["split", "num_samples", "size", "ignored_share", "mean_iou", "pixel_accuracy", "classes", "confusion", "interval"]:
+    for key in [
+        "split",
+        "num_samples",
+        "size",
+        "ignored_share",
+        "mean_iou",
+        "pixel_accuracy",
+        "classes",
+        "confusion",
+        "interval",
+    ]:
         assert key in data
     for row in data["classes"]:
         assert {"id", "name", "iou", "dice", "precision", "recall", "support"} <= set(row)
@@ -55,7 +72,13 @@ def test_set_and_image_means_are_named_apart():
 
 
 def test_hardest_first_and_unscored_images_last():
-    counts = np.stack([np.diag([5, 5, 0, 0]), np.zeros((4, 4), int), np.array([[1, 9, 0, 0], [0, 5, 0, 0], [0] * 4, [0] * 4])])
+    counts = np.stack(
+        [
+            np.diag([5, 5, 0, 0]),
+            np.zeros((4, 4), int),
+            np.array([[1, 9, 0, 0], [0, 5, 0, 0], [0] * 4, [0] * 4]),
+        ]
+    )
     made = evaluate(counts, ["good", "void", "bad"], LABELS)
     assert [row["id"] for row in made.to_json()["images"]] == ["bad", "good", "void"]
     assert made.to_json()["images"][-1]["mean_iou"] is None
@@ -65,12 +88,24 @@ def test_influence_is_leaving_the_image_out():
     made = report()
     for i in range(6):
         rest = np.delete(made.counts, i, axis=0).sum(0)
-        np.testing.assert_allclose(made.influence()[i], scores.iou(rest) - scores.iou(made.counts.sum(0)))
+        np.testing.assert_allclose(
+            made.influence()[i], scores.iou(rest) - scores.iou(made.counts.sum(0))
+        )
 
 
 def test_label_scores_table():
     rows = list(csv.reader(io.StringIO(report().label_scores()), delimiter=";"))
-    assert rows[0] == ["id", "name", "support", "iou", "dice", "precision", "recall", "iou_low", "iou_high"]
+    assert rows[0] == [
+        "id",
+        "name",
+        "support",
+        "iou",
+        "dice",
+        "precision",
+        "recall",
+        "iou_low",
+        "iou_high",
+    ]
     assert [r[1] for r in rows[1:]] == ["road", "tree; big", "sky", "boat"]
     assert rows[4][3:] == [""] * 6
     assert float(rows[1][7]) <= float(rows[1][3]) <= float(rows[1][8])
@@ -81,9 +116,12 @@ def test_protocol_is_stated_and_compared():
     assert "test" in made.protocol.sentence()
     assert "255" in made.protocol.sentence()
     assert made.protocol.differences(report().protocol) == []
-    assert Protocol.from_json(json.loads(json.dumps(made.to_json()['protocol']))) == made.protocol
+    assert Protocol.from_json(json.loads(json.dumps(made.to_json()["protocol"]))) == made.protocol
     other = evaluate(counts_of(), list("abcdef"), LABELS, "validation")
-    assert any("splits (test against validation)" in line for line in made.protocol.differences(other.protocol))
+    assert any(
+        "splits (test against validation)" in line
+        for line in made.protocol.differences(other.protocol)
+    )
     counts = counts_of()
     counts[0, 0, 0] += 1
     moved = evaluate(counts, list("abcdef"), LABELS, "test").protocol
@@ -121,6 +159,11 @@ def test_all_ignored_is_null_throughout():
     ],
 )
 def test_what_does_not_fit_is_refused(change, words):
-    given = {"counts": np.ones((2, 4, 4), int), "sample_ids": ["a", "b"], "label_set": LABELS, **change}
+    given = {
+        "counts": np.ones((2, 4, 4), int),
+        "sample_ids": ["a", "b"],
+        "label_set": LABELS,
+        **change,
+    }
     with pytest.raises(SegcoreError, match=words):
         evaluate(**given)

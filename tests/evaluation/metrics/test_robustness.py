@@ -19,7 +19,9 @@ def test_drops_by_hand() -> None:
     assert found["clean"]["mean_iou"] == pytest.approx(before)
     same, half, noise = found["curves"]
     assert same["drop"] == 0 and same["interval"] == [0, 0]
-    assert half["mean_iou"] == pytest.approx(after) and half["drop"] == pytest.approx(before - after)
+    assert half["mean_iou"] == pytest.approx(after) and half["drop"] == pytest.approx(
+        before - after
+    )
     assert half["severity"] == 2 and noise["corruption"] == "noise"
     blur, only = found["corruptions"]
     assert blur["mean_iou"] == pytest.approx((before + after) / 2)
@@ -33,7 +35,11 @@ def test_drops_by_hand() -> None:
 def test_an_absent_class_has_no_drop() -> None:
     counts = np.zeros((2, 3, 3), np.int64)
     counts[:, :2, :2] = CLEAN
-    assert summarise(counts, {("jpeg", 5): counts})["corruptions"][0]["class_drop"] == [0.0, 0.0, None]
+    assert summarise(counts, {("jpeg", 5): counts})["corruptions"][0]["class_drop"] == [
+        0.0,
+        0.0,
+        None,
+    ]
 
 
 def test_other_images_and_no_counts_are_refused() -> None:

@@ -18,18 +18,29 @@ COUNTS = np.random.default_rng(1).integers(0, 30, (6, 3, 3)) + 40 * np.eye(3, dt
 
 def test_tags_keep_their_order_and_cover_their_images():
     found = slice_by_tag(["b", "a", "b", "", "a", "b"], "drive")
-    assert [(s.name, s.positions) for s in found] == [("drive = b", (0, 2, 5)), ("drive = a", (1, 4))]
+    assert [(s.name, s.positions) for s in found] == [
+        ("drive = b", (0, 2, 5)),
+        ("drive = a", (1, 4)),
+    ]
 
 
 def test_an_image_with_several_tags_counts_in_each():
     found = slice_by_tags([("rain", "night"), (), ("night",), ("fog",)])
-    assert [(s.name, s.positions) for s in found] == [("tag = rain", (0,)), ("tag = night", (0, 2)), ("tag = fog", (3,))]
+    assert [(s.name, s.positions) for s in found] == [
+        ("tag = rain", (0,)),
+        ("tag = night", (0, 2)),
+        ("tag = fog", (3,)),
+    ]
 
 
 def test_class_slices_hold_the_images_with_the_class():
     counts = COUNTS.copy()
     counts[1:, 2, :] = 0
-    assert [s.positions for s in slice_by_class(counts, ["x", "y", "z"])] == [tuple(range(6)), tuple(range(6)), (0,)]
+    assert [s.positions for s in slice_by_class(counts, ["x", "y", "z"])] == [
+        tuple(range(6)),
+        tuple(range(6)),
+        (0,),
+    ]
     counts[0, 2] = 0
     assert [s.name for s in slice_by_class(counts, ["x", "y", "z"])] == ["holds x", "holds y"]
 
@@ -76,4 +87,6 @@ def test_recall_by_size_of_things():
 
 
 def test_diagonal_neighbours_are_one_thing():
-    assert count_by_size(np.eye(4, dtype=np.uint8), np.eye(4, dtype=np.uint8), 2, 255, (3,))[1].tolist() == [[0, 0, 0], [4, 4, 1]]
+    assert count_by_size(np.eye(4, dtype=np.uint8), np.eye(4, dtype=np.uint8), 2, 255, (3,))[
+        1
+    ].tolist() == [[0, 0, 0], [4, 4, 1]]

@@ -9,7 +9,9 @@ from segcore.evaluation.pages.confused_pixels import confused, densest_box, outl
 def test_each_direction_is_marked_apart_and_ignored_pixels_never() -> None:
     truth = np.array([[0, 0, 1, 255]], np.uint8)
     forward, backward = confused(truth, np.array([[0, 1, 0, 1]]), 0, 1)
-    assert forward.tolist() == [[False, True, False, False]] and backward.tolist() == [[False, False, True, False]]
+    assert forward.tolist() == [[False, True, False, False]] and backward.tolist() == [
+        [False, False, True, False]
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -62,7 +62,12 @@ def test_page_is_whole_and_fetches_nothing():
     assert checker.open == []
     assert checker.broken == []
     assert not any(tag in ("script", "link", "iframe") for tag, _ in checker.seen)
-    assert all(value.startswith("data:") for tag, attrs in checker.seen for key, value in attrs.items() if key in ("src", "href"))
+    assert all(
+        value.startswith("data:")
+        for tag, attrs in checker.seen
+        for key, value in attrs.items()
+        if key in ("src", "href")
+    )
     assert not re.search(r"https?://", page)
     assert "iVBORw0KGgo" not in page
     assert "data:image/png;base64,iVBORw==" in page

@@ -47,7 +47,16 @@ def test_the_layer_equals_a_plain_loop():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(2, 6, 7, 3)).astype("f4")
     image = rng.uniform(0, 60, (2, 6, 7, 3)).astype("f4")
-    layer = ConvCRF(window=5, iterations=3, blur=1, theta_gamma=1.5, theta_alpha=4, theta_beta=20, smoothness=0.7, appearance=1.3)
+    layer = ConvCRF(
+        window=5,
+        iterations=3,
+        blur=1,
+        theta_gamma=1.5,
+        theta_alpha=4,
+        theta_beta=20,
+        smoothness=0.7,
+        appearance=1.3,
+    )
     layer([scores, image])
     compatibility = rng.normal(size=(3, 3))
     layer.compatibility.assign(compatibility)
@@ -80,7 +89,10 @@ def test_every_parameter_learns_and_a_saved_layer_computes_the_same(tmp_path):
     scores, image = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     model = keras.Model([scores, image], ConvCRF(blur=2, window=3, iterations=2)([scores, image]))
     rng = np.random.default_rng(2)
-    inputs = [rng.normal(size=(2, 8, 8, 3)).astype("f4"), rng.uniform(0, 255, (2, 8, 8, 3)).astype("f4")]
+    inputs = [
+        rng.normal(size=(2, 8, 8, 3)).astype("f4"),
+        rng.uniform(0, 255, (2, 8, 8, 3)).astype("f4"),
+    ]
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(model(inputs) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)

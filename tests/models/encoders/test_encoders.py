@@ -24,7 +24,10 @@ def _one_of_each_pattern() -> list[str]:
 
 
 LARGE = {"efficientnet_v2_m", "efficientnet_v2_l", "inception_resnet_v2"}
-PATTERNS = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in _one_of_each_pattern()]
+PATTERNS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+    for name in _one_of_each_pattern()
+]
 
 
 @pytest.mark.parametrize("name", PATTERNS)
@@ -36,10 +39,16 @@ def test_features_stand_at_their_strides(name):
         assert tensor.dtype == "float32"
     assert features.image.shape == (None, *SIZE, 3)
     assert not any(layer.name.startswith(("decoder", "logits")) for layer in encoder.layers)
-    assert {layer.momentum for layer in encoder.layers if isinstance(layer, keras.layers.BatchNormalization)} <= {0.9}
+    assert {
+        layer.momentum
+        for layer in encoder.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    } <= {0.9}
     reached = keras.Model(encoder.inputs, list(features.taps.values()))
     trained = {id(v) for v in reached.trainable_variables}
-    assert {id(v) for v in encoder.trainable_variables} <= trained, "a layer lies beyond the deepest tap"
+    assert {id(v) for v in encoder.trainable_variables} <= trained, (
+        "a layer lies beyond the deepest tap"
+    )
 
 
 def test_an_unknown_encoder_is_refused():
@@ -49,7 +58,11 @@ def test_an_unknown_encoder_is_refused():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("tiny", [255 / 127.5 - 1, -1, -1]), ("vgg16", [0 - 103.939, 0 - 116.779, 255 - 123.68]), ("mobilenet_v3_small", [255, 0, 0])],
+    [
+        ("tiny", [255 / 127.5 - 1, -1, -1]),
+        ("vgg16", [0 - 103.939, 0 - 116.779, 255 - 123.68]),
+        ("mobilenet_v3_small", [255, 0, 0]),
+    ],
 )
 def test_pixels_are_scaled_inside(name, expected):
     """Pure red, by hand: to [-1, 1]; to blue, green, red less their means; or left to the network."""
@@ -65,4 +78,6 @@ def test_same_padding_keeps_names_of_a_fresh_process():
     """Automatic layer numbers go on through a process; weights by name need them to start anew."""
     keras.layers.Conv2D(1, 1)  # takes the number 0
     encoder, _ = build_encoder("xception", keras.Input((32, 32, 3)))
-    assert {"conv2d", "conv2d_1", "batch_normalization_3"} <= {layer.name for layer in encoder.layers}
+    assert {"conv2d", "conv2d_1", "batch_normalization_3"} <= {
+        layer.name for layer in encoder.layers
+    }

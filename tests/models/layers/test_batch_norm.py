@@ -15,7 +15,9 @@ def pair(channels=5, dtype="float32", **arguments):
     """Keras' layer and ours with the same random variables."""
     rng = np.random.default_rng(0)
     kinds = (keras.layers.BatchNormalization, FusedBatchNorm)
-    layers = [kind(momentum=0.7, epsilon=1e-3, dtype=dtype, name="norm", **arguments) for kind in kinds]
+    layers = [
+        kind(momentum=0.7, epsilon=1e-3, dtype=dtype, name="norm", **arguments) for kind in kinds
+    ]
     for layer in layers:
         layer.build((None, None, None, channels))
     values = [rng.uniform(0.5, 2, v.shape) for v in layers[0].weights]
@@ -32,16 +34,23 @@ def learn(layer, x):
         out = layer(x, training=True)
         loss = tf.reduce_sum(tf.cast(out, tf.float32) * weights)
     gradients = tape.gradient(loss, [x, *layer.trainable_variables])
-    return [np.asarray(tf.cast(value, tf.float32)) for value in (out, *gradients, *layer.non_trainable_variables)]
+    return [
+        np.asarray(tf.cast(value, tf.float32))
+        for value in (out, *gradients, *layer.non_trainable_variables)
+    ]
 
 
-@pytest.mark.parametrize("arguments", [{}, {"scale": False}, {"center": False}, {"scale": False, "center": False}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"scale": False}, {"center": False}, {"scale": False, "center": False}]
+)
 def test_it_computes_what_keras_does(arguments):
     x = tf.constant(np.random.default_rng(2).normal(1, 3, (2, 4, 3, 5)), tf.float32)
     plain, fused = pair(**arguments)
     for one, two in zip(learn(plain, x), learn(fused, x), strict=True):
         np.testing.assert_allclose(two, one, rtol=2e-4, atol=2e-4)
-    np.testing.assert_allclose(fused(x), plain(x), rtol=1e-4, atol=1e-4)  # evaluation, with the moments that training left
+    np.testing.assert_allclose(
+        fused(x), plain(x), rtol=1e-4, atol=1e-4
+    )  # evaluation, with the moments that training left
 
 
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
@@ -74,11 +83,15 @@ def test_a_frozen_layer_stays():
 
 def test_an_encoder_of_keras_is_fused_and_survives_a_save(tmp_path):
     encoder, _ = build_encoder("mobilenet_025", keras.Input((32, 32, 3)))
-    norms = [layer for layer in encoder.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [
+        layer for layer in encoder.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
     assert norms and {type(layer) for layer in norms} == {FusedBatchNorm}
     encoder.save(tmp_path / "encoder.keras")
     again = keras.models.load_model(tmp_path / "encoder.keras")
-    assert {type(layer) for layer in again.layers if isinstance(layer, keras.layers.BatchNormalization)} == {FusedBatchNorm}
+    assert {
+        type(layer) for layer in again.layers if isinstance(layer, keras.layers.BatchNormalization)
+    } == {FusedBatchNorm}
     x = np.random.default_rng(5).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     np.testing.assert_array_equal(again(x), encoder(x))
 
@@ -103,5 +116,7 @@ def test_xla_computes_the_same():
     kept = fused.get_weights()
     expected = step(x)
     fused.set_weights(kept)
-    for one, two in zip(tf.function(step, autograph=False, jit_compile=True)(x), expected, strict=True):
+    for one, two in zip(
+        tf.function(step, autograph=False, jit_compile=True)(x), expected, strict=True
+    ):
         np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-4)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from segcore.models.layers.attention import AttendRegions, ChannelAttention, GatherRegions, PositionAttention
+from segcore.models.layers.attention import (
+    AttendRegions,
+    ChannelAttention,
+    GatherRegions,
+    PositionAttention,
+)
 from segcore.models.layers.layers import AdaptivePooling, ImageScaling, MaxUnpool, ResizeLike
 
 pytestmark = pytest.mark.tensorflow
@@ -22,7 +27,9 @@ def test_resize_like_works_where_sizes_are_unknown(interpolation):
     layer = ResizeLike(interpolation)
     x, reference = RNG.normal(size=(1, 4, 5, 2)).astype("f4"), np.zeros((1, 8, 15, 1), "f4")
     unknown = tf.TensorSpec((None, None, None, None))
-    dynamic = tf.function(lambda a, b: layer([a, b]), input_signature=[tf.TensorSpec((None, None, None, 2)), unknown])
+    dynamic = tf.function(
+        lambda a, b: layer([a, b]), input_signature=[tf.TensorSpec((None, None, None, 2)), unknown]
+    )
     known = layer([x, reference])
     assert known.shape == (1, 8, 15, 2)
     np.testing.assert_allclose(dynamic(x, reference), known, atol=1e-6)
@@ -31,7 +38,9 @@ def test_resize_like_works_where_sizes_are_unknown(interpolation):
 
 
 def test_resize_keeps_a_constant_and_half_precision():
-    out = ResizeLike(dtype="bfloat16")([tf.fill((1, 3, 3, 1), tf.constant(0.5, tf.bfloat16)), tf.zeros((1, 7, 11, 1), tf.bfloat16)])
+    out = ResizeLike(dtype="bfloat16")(
+        [tf.fill((1, 3, 3, 1), tf.constant(0.5, tf.bfloat16)), tf.zeros((1, 7, 11, 1), tf.bfloat16)]
+    )
     assert out.dtype == tf.bfloat16
     assert np.all(tf.cast(out, tf.float32) == 0.5)
 
@@ -49,7 +58,9 @@ def test_adaptive_pooling_equals_plain_loops(height, width, bins):
 
 
 def test_max_unpool_puts_each_value_where_the_maximum_was():
-    reference = np.array([[1, 2, 0, 0], [3, 4, 9, 0], [5, 0, 0, 0], [0, 0, 0, 7]], "f4")[None, :, :, None]
+    reference = np.array([[1, 2, 0, 0], [3, 4, 9, 0], [5, 0, 0, 0], [0, 0, 0, 7]], "f4")[
+        None, :, :, None
+    ]
     out = MaxUnpool()([np.array([[10, 20], [30, 40]], "f4")[None, :, :, None], reference])
     expected = np.zeros((4, 4))
     expected[1, 1], expected[1, 2], expected[2, 0], expected[3, 3] = 10, 20, 30, 40
@@ -73,7 +84,9 @@ def test_position_attention_equals_plain_loops():
     for b in range(2):
         for i in range(12):
             weights = _softmax(np.array([flat[1][b, i] @ flat[2][b, j] for j in range(12)]))
-            expected[b, i] = flat[0][b, i] + 0.5 * sum(w * flat[3][b, j] for j, w in enumerate(weights))
+            expected[b, i] = flat[0][b, i] + 0.5 * sum(
+                w * flat[3][b, j] for j, w in enumerate(weights)
+            )
     np.testing.assert_allclose(layer([x, q, k, v]), expected.reshape(x.shape), atol=1e-5)
 
 

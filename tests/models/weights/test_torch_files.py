@@ -47,9 +47,18 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, obj):
         if not isinstance(obj, _Storage):
             return None
-        kind = {"f4": "FloatStorage", "f2": "HalfStorage", "i8": "LongStorage"}[obj.tensor.array.dtype.str[1:]]
+        kind = {"f4": "FloatStorage", "f2": "HalfStorage", "i8": "LongStorage"}[
+            obj.tensor.array.dtype.str[1:]
+        ]
         extra = (None,) if self.legacy else ()
-        return ("storage", getattr(sys.modules["torch"], kind), obj.tensor.key, "cpu", obj.tensor.array.size, *extra)
+        return (
+            "storage",
+            getattr(sys.modules["torch"], kind),
+            obj.tensor.key,
+            "cpu",
+            obj.tensor.array.size,
+            *extra,
+        )
 
 
 @pytest.fixture
@@ -62,7 +71,10 @@ def torch_modules(monkeypatch):
     def _rebuild_tensor_v2():
         raise AssertionError("only its name is written")
 
-    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = (
+        "torch._utils",
+        "_rebuild_tensor_v2",
+    )
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setitem(sys.modules, "torch._utils", utils)
@@ -82,7 +94,9 @@ def write_pth(path, state, legacy=False):
     if legacy:
         head = [pickle.dumps(v, 2) for v in (LEGACY_MAGIC, 1001, {"little_endian": True})]
         data = [struct.pack("<q", t.array.size) + t.array.tobytes() for t in tensors.values()]
-        path.write_bytes(b"".join([*head, content, pickle.dumps([t.key for t in tensors.values()], 2), *data]))
+        path.write_bytes(
+            b"".join([*head, content, pickle.dumps([t.key for t in tensors.values()], 2), *data])
+        )
         return
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", content)
@@ -94,10 +108,18 @@ def write_safetensors(path, state):
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for name, array in state.items():
         kind = {"f4": "F32", "f2": "F16", "i8": "I64"}[array.dtype.str[1:]]
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        header[name] = {
+            "dtype": kind,
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + array.nbytes],
+        }
         offset += array.nbytes
     text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(np.ascontiguousarray(a).tobytes() for a in state.values()))
+    path.write_bytes(
+        struct.pack("<Q", len(text))
+        + text
+        + b"".join(np.ascontiguousarray(a).tobytes() for a in state.values())
+    )
 
 
 def resnet18_state(seed=0):
@@ -144,8 +166,12 @@ def test_a_resnet_state_dict_fills_the_encoder(form, torch_modules, tmp_path):
     assert set(report.unused) == {"fc/kernel", "fc/bias"}
     assert not [n for n in report.unfilled if not n.startswith(("decoder", "logits"))]
     got = variables_of(model)
-    np.testing.assert_array_equal(got["layer2_0_conv1/kernel"], state["layer2.0.conv1.weight"].transpose(2, 3, 1, 0))
-    np.testing.assert_array_equal(got["layer4_0_downsample_1/moving_variance"], state["layer4.0.downsample.1.running_var"])
+    np.testing.assert_array_equal(
+        got["layer2_0_conv1/kernel"], state["layer2.0.conv1.weight"].transpose(2, 3, 1, 0)
+    )
+    np.testing.assert_array_equal(
+        got["layer4_0_downsample_1/moving_variance"], state["layer4.0.downsample.1.running_var"]
+    )
     np.testing.assert_array_equal(got["bn1/gamma"], state["bn1.weight"])
 
 
@@ -165,18 +191,32 @@ def test_a_strided_convolution_pads_both_sides_as_pytorch_does():
 def test_vgg_is_rewritten_for_other_pixels():
     """The first convolution of PyTorch on its own pixels equals the folded one on Keras' pixels."""
     rng = np.random.default_rng(2)
-    state = {"features.0.weight": rng.normal(size=(4, 3, 3, 3)), "features.0.bias": rng.normal(size=4)}
+    state = {
+        "features.0.weight": rng.normal(size=(4, 3, 3, 3)),
+        "features.0.bias": rng.normal(size=4),
+    }
     arrays = from_state_dict(state, "vgg16")
     pixels = rng.uniform(0, 255, (3, 3, 3))
-    theirs = np.einsum("hwi,oihw->o", (pixels - TORCH[0]) / TORCH[1], state["features.0.weight"]) + state["features.0.bias"]
-    ours = np.einsum("hwi,hwio->o", pixels[..., ::-1] - CAFFE[0], arrays["block1_conv1/kernel"]) + arrays["block1_conv1/bias"]
+    theirs = (
+        np.einsum("hwi,oihw->o", (pixels - TORCH[0]) / TORCH[1], state["features.0.weight"])
+        + state["features.0.bias"]
+    )
+    ours = (
+        np.einsum("hwi,hwio->o", pixels[..., ::-1] - CAFFE[0], arrays["block1_conv1/kernel"])
+        + arrays["block1_conv1/bias"]
+    )
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
 def test_vgg_layers_count_past_activations_and_pools():
     """In torchvision VGG16 has its last convolution at features.28, VGG19 at features.34."""
-    for encoder, last in (("vgg16", ("features.28", "block5_conv3")), ("vgg19", ("features.34", "block5_conv4"))):
-        assert list(from_state_dict({f"{last[0]}.bias": np.zeros(2)}, encoder)) == [f"{last[1]}/bias"]
+    for encoder, last in (
+        ("vgg16", ("features.28", "block5_conv3")),
+        ("vgg19", ("features.34", "block5_conv4")),
+    ):
+        assert list(from_state_dict({f"{last[0]}.bias": np.zeros(2)}, encoder)) == [
+            f"{last[1]}/bias"
+        ]
 
 
 def test_other_forms_are_refused(torch_modules, tmp_path):
@@ -204,7 +244,13 @@ def spacenet4_state():
                 state[f"conv{block}.{2 * i}.{kind}"] = state[f"encoder.{position}.{kind}"]
             into, position = width, position + 2
         position += 1
-    blocks = {"center": (512, 512, 256), "dec5": (768, 512, 256), "dec4": (768, 512, 256), "dec3": (512, 256, 64), "dec2": (192, 128, 32)}
+    blocks = {
+        "center": (512, 512, 256),
+        "dec5": (768, 512, 256),
+        "dec4": (768, 512, 256),
+        "dec3": (512, 256, 64),
+        "dec2": (192, 128, 32),
+    }
     for name, (first, middle, last) in blocks.items():
         convolution(f"{name}.block.1.conv", middle, first)
         convolution(f"{name}.block.2.conv", last, middle)
@@ -217,12 +263,18 @@ def spacenet4_state():
 def test_the_published_spacenet4_unet_fits_whole(classes, tmp_path):
     state = spacenet4_state()
     write_safetensors(tmp_path / "w.safetensors", state)
-    model, report = build_and_report(ModelConfig("unet_spacenet4", "vgg16", str(tmp_path / "w.safetensors")), classes, (32, 32))
+    model, report = build_and_report(
+        ModelConfig("unet_spacenet4", "vgg16", str(tmp_path / "w.safetensors")), classes, (32, 32)
+    )
     assert set(report.unfilled) == (set() if classes == 1 else {"logits/kernel", "logits/bias"})
     assert report.unused == ()
     got = variables_of(model)
-    np.testing.assert_array_equal(got["decoder_dec2_b/kernel"], state["dec2.block.2.conv.weight"].transpose(2, 3, 1, 0))
-    np.testing.assert_array_equal(got["block5_conv3/kernel"], state["encoder.28.weight"].transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(
+        got["decoder_dec2_b/kernel"], state["dec2.block.2.conv.weight"].transpose(2, 3, 1, 0)
+    )
+    np.testing.assert_array_equal(
+        got["block5_conv3/kernel"], state["encoder.28.weight"].transpose(2, 3, 1, 0)
+    )
 
 
 class Evil:
@@ -250,7 +302,10 @@ def test_code_in_a_pickle_is_never_run(legacy, tmp_path):
         build_and_report(ModelConfig("segformer", "resnet18", str(path)), 3, (32, 32))
 
 
-@pytest.mark.parametrize(("shape", "strides", "offset"), [((9,), (1,), 0), ((2, 2), (4, 1), 3), ((2,), (-1,), 1), ((4,), (1,), -1)])
+@pytest.mark.parametrize(
+    ("shape", "strides", "offset"),
+    [((9,), (1,), 0), ((2, 2), (4, 1), 3), ((2,), (-1,), 1), ((4,), (1,), -1)],
+)
 def test_a_tensor_cannot_reach_outside_its_data(shape, strides, offset, torch_modules, tmp_path):
     class Liar(Tensor):
         def __reduce__(self):

@@ -55,7 +55,10 @@ def test_a_whole_network_comes_back(trained, arrays, ending, tmp_path):
     else:
         trained.save_weights(path)
     model, report = build_and_report(_config(path), 3, (32, 32))
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), trained.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(model.get_weights(), trained.get_weights(), strict=True)
+    )
     assert set(report.filled) == set(arrays)
     assert report.unfilled == report.unused == ()
     assert f"{len(arrays)} variables filled" in report.summary()
@@ -65,13 +68,20 @@ def test_keras_older_names_of_variables_are_understood(tmp_path):
     """As files of keras.applications have them: "name/name/kernel:0", "depthwise_kernel" for a depthwise convolution."""
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.attrs["layer_names"] = [b"plain", b"deep", b"separable", b"relu"]
-        for layer, variables in {"plain": ["kernel", "bias"], "deep": ["depthwise_kernel"], "relu": []}.items():
+        for layer, variables in {
+            "plain": ["kernel", "bias"],
+            "deep": ["depthwise_kernel"],
+            "relu": [],
+        }.items():
             group = file.create_group(layer)
             group.attrs["weight_names"] = [f"{layer}/{v}:0".encode() for v in variables]
             for v in variables:
                 group[f"{layer}/{v}:0"] = np.ones(2)
         group = file.create_group("separable")
-        group.attrs["weight_names"] = [b"separable/depthwise_kernel:0", b"separable/pointwise_kernel:0"]
+        group.attrs["weight_names"] = [
+            b"separable/depthwise_kernel:0",
+            b"separable/pointwise_kernel:0",
+        ]
         group["separable/depthwise_kernel:0"] = group["separable/pointwise_kernel:0"] = np.ones(2)
     assert set(read_arrays(tmp_path / "w.h5", "any")) == {
         "plain/kernel",
@@ -86,7 +96,11 @@ def test_keras_older_names_of_variables_are_understood(tmp_path):
 def test_an_encoder_alone_is_enough(trained, arrays, ending, tmp_path):
     path = tmp_path / f"encoder{ending}"
     if ending == ".npz":
-        np.savez(path, **{n: a for n, a in arrays.items() if _is_encoder(n)}, **{"predictions/bias": np.zeros(1000)})
+        np.savez(
+            path,
+            **{n: a for n, a in arrays.items() if _is_encoder(n)},
+            **{"predictions/bias": np.zeros(1000)},
+        )
     else:
         encoder, _ = build_encoder("tiny", keras.Input((32, 32, 3)))
         for name, variable in variables_of(encoder).items():
@@ -122,10 +136,16 @@ def _without(arrays, name):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda a: _without(a, "tiny_4b_bn/moving_mean"), "lacks variables of it .tiny_4b_bn/moving_mean"),
+        (
+            lambda a: _without(a, "tiny_4b_bn/moving_mean"),
+            "lacks variables of it .tiny_4b_bn/moving_mean",
+        ),
         (lambda a: _without(a, "decoder_16/kernel"), "lacks variables of it .decoder_16/kernel"),
         (lambda a: a | {"tiny_9b_bn/gamma": np.ones(3)}, "no place in it .tiny_9b_bn/gamma"),
-        (lambda a: a | {"tiny_4b_bn/gamma": np.ones(3)}, r"another shape .tiny_4b_bn/gamma is \(3,\), not \(32,\)"),
+        (
+            lambda a: a | {"tiny_4b_bn/gamma": np.ones(3)},
+            r"another shape .tiny_4b_bn/gamma is \(3,\), not \(32,\)",
+        ),
         (lambda a: {}, "lacks variables of it .tiny_1b_conv/kernel, .* more"),
     ],
 )
@@ -171,20 +191,28 @@ def test_weights_of_another_network_in_keras_own_form_are_refused(trained, tmp_p
 def test_layers_that_keras_numbers_itself_match_in_any_process(tmp_path):
     """Two EfficientNets in one process have different automatic names; a file of the second fills the first."""
     for _ in range(2):
-        second = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(32, 32, 3))
+        second = keras.applications.EfficientNetB0(
+            weights=None, include_top=False, input_shape=(32, 32, 3)
+        )
     arrays = {w.path: np.full(w.shape, i + 1, np.float32) for i, w in enumerate(second.weights)}
     assert any(n.startswith("normalization_") for n in arrays)
     np.savez(tmp_path / "w.npz", **arrays)
-    model, report = build_and_report(_config(tmp_path / "w.npz", encoder="efficientnet_b0"), 3, (32, 32))
+    model, report = build_and_report(
+        _config(tmp_path / "w.npz", encoder="efficientnet_b0"), 3, (32, 32)
+    )
     assert len(report.filled) == len(arrays)
     assert np.all(np.asarray(variables_of(model)["normalization/mean"]) == 1)
 
 
 def test_a_download_without_a_network_says_what_to_do():
     def build():
-        raise Exception("URL fetch failure on https://host/file: None -- [Errno -2] Name or service not known")
+        raise Exception(
+            "URL fetch failure on https://host/file: None -- [Errno -2] Name or service not known"
+        )
 
-    with pytest.raises(SegcoreError, match="choose weights 'none', give the path of a weights file"):
+    with pytest.raises(
+        SegcoreError, match="choose weights 'none', give the path of a weights file"
+    ):
         fetch_imagenet("resnet50", build)
 
 

@@ -37,5 +37,14 @@ def sleep(request, arrays):
 
 
 if __name__ == "__main__":
-    serve({"echo": echo, "double": double, "refuse": refuse, "fault": fault, "die": die, "sleep": sleep})
+    serve(
+        {
+            "echo": echo,
+            "double": double,
+            "refuse": refuse,
+            "fault": fault,
+            "die": die,
+            "sleep": sleep,
+        }
+    )
     sys.exit(0)

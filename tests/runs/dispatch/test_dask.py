@@ -18,7 +18,12 @@ from segcore.runs.queue.queue import Queue
 
 
 def test_what_a_request_says():
-    assert [is_cluster_request(text) for text in ("cluster", "cluster:2", "auto", "gpu:0")] == [True, True, False, False]
+    assert [is_cluster_request(text) for text in ("cluster", "cluster:2", "auto", "gpu:0")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert [gpus_asked(text) for text in ("cluster", "cluster:2", "cluster:cpu")] == [None, 2, 0]
     with pytest.raises(SegcoreError, match="cluster:2"):
         gpus_asked("cluster:two")
@@ -30,8 +35,12 @@ def test_room_is_counted_in_gpus_and_processors(monkeypatch):
     monkeypatch.setattr(cluster, "workers", lambda: there)
     assert cluster.fits("cluster", []) and cluster.fits("cluster", ["cluster", "cluster:1"])
     assert not cluster.fits("cluster", ["cluster:2", "cluster"])  # three GPUs are taken
-    assert cluster.fits("cluster:2", ["cluster"]) and not cluster.fits("cluster:3", [])  # no machine has three
-    assert cluster.fits("cluster:cpu", ["cluster", "cluster:cpu"]) and not cluster.fits("cluster:cpu", ["cluster:cpu"] * 2)
+    assert cluster.fits("cluster:2", ["cluster"]) and not cluster.fits(
+        "cluster:3", []
+    )  # no machine has three
+    assert cluster.fits("cluster:cpu", ["cluster", "cluster:cpu"]) and not cluster.fits(
+        "cluster:cpu", ["cluster:cpu"] * 2
+    )
     there[:] = [{"gpus": 0, "cpus": 3}]
     assert cluster.fits("cluster", ["cluster"] * 2) and not cluster.fits("cluster", ["cluster"] * 3)
 
@@ -65,7 +74,11 @@ def guardian(workspace):
     started = []
 
     def start(run, token):
-        process = processes.start_detached(["-m", "segcore.runs.dispatch.guardian", str(run.folder), token], run.log_path, tethered=True)
+        process = processes.start_detached(
+            ["-m", "segcore.runs.dispatch.guardian", str(run.folder), token],
+            run.log_path,
+            tethered=True,
+        )
         started.append(process)
         return process
 
@@ -80,7 +93,10 @@ def test_of_two_attempts_one_works_and_an_attempt_begins_once(workspace, guardia
     dispatch_guardian.write_attempt(run.folder, "one")
     first = guardian(run, "one")
     workspace.wait(lambda: (run.status().epoch or 0) > 1)
-    assert dispatch_guardian.is_worked_on(run.folder) and guardian(run, "one").wait(60) == dispatch_guardian.LOST
+    assert (
+        dispatch_guardian.is_worked_on(run.folder)
+        and guardian(run, "one").wait(60) == dispatch_guardian.LOST
+    )
     dispatch_guardian.write_attempt(run.folder, "two")  # calls the first off
     second = guardian(run, "two")
     assert first.wait(60) == 0
@@ -89,7 +105,10 @@ def test_of_two_attempts_one_works_and_an_attempt_begins_once(workspace, guardia
     assert len(workspace.starts("a")) == 2 and not (run.folder / "TWICE").exists()
     second.stdin.close()  # as when the cluster's worker dies
     assert second.wait(60) == dispatch_guardian.LOST
-    assert (run.status().state, run.status().cause) == ("interrupted", dispatch_guardian.LOST_CAUSE) and not dispatch_guardian.is_worked_on(run.folder)
+    assert (run.status().state, run.status().cause) == (
+        "interrupted",
+        dispatch_guardian.LOST_CAUSE,
+    ) and not dispatch_guardian.is_worked_on(run.folder)
 
 
 @pytest.fixture
@@ -99,7 +118,9 @@ def cluster(workspace, local_cluster):
 
 
 @pytest.mark.slow
-def test_runs_start_log_and_stop_and_one_whose_worker_is_killed_goes_on_elsewhere(workspace, cluster, fake_state):
+def test_runs_start_log_and_stop_and_one_whose_worker_is_killed_goes_on_elsewhere(
+    workspace, cluster, fake_state
+):
     set_cluster(workspace.folder, cluster.address)
     client = Cluster(cluster.address)
     workspace.wait(lambda: len(client.workers()) == 2)
@@ -109,9 +130,15 @@ def test_runs_start_log_and_stop_and_one_whose_worker_is_killed_goes_on_elsewher
     workspace.run("stopped", steps=10_000, pause=0.02, device="cluster")
     jobs.submit(workspace.folder, ["cut", "short", "stopped"])
     workspace.wait_for(short="finished", cut="running", stopped="running")
-    assert short.read_json("result")["state"] == fake_state(3) and "working on short" in short.log_tail()
+    assert (
+        short.read_json("result")["state"] == fake_state(3)
+        and "working on short" in short.log_tail()
+    )
     with Queue(workspace.folder) as queue:
-        assert {job.run: (job.host, job.devices) for job in queue.jobs()} == {"cut": ("cluster", ()), "stopped": ("cluster", ())}
+        assert {job.run: (job.host, job.devices) for job in queue.jobs()} == {
+            "cut": ("cluster", ()),
+            "stopped": ("cluster", ()),
+        }
 
     os.kill(workspace.dispatcher(), signal.SIGKILL)  # its successor asks for the same tasks
     workspace.wait(lambda: workspace.dispatcher() is None)
@@ -138,7 +165,10 @@ def test_runs_start_log_and_stop_and_one_whose_worker_is_killed_goes_on_elsewher
 
 
 def test_a_cluster_that_does_not_answer_holds_up_nothing_else(workspace, monkeypatch):
-    pytest.importorskip("distributed", reason="NO CLUSTER: pip install 'segscope[cluster]' to test runs on many machines")
+    pytest.importorskip(
+        "distributed",
+        reason="NO CLUSTER: pip install 'segscope[cluster]' to test runs on many machines",
+    )
     monkeypatch.setattr("segcore.runs.dispatch.dask.CONNECT_SECONDS", 0.2)
     set_cluster(workspace.folder, "tcp://127.0.0.1:9")
     far, near = workspace.run("far", device="cluster"), workspace.run("near")
@@ -149,8 +179,17 @@ def test_a_cluster_that_does_not_answer_holds_up_nothing_else(workspace, monkeyp
     thread = threading.Thread(target=dispatcher.work)
     thread.start()
     workspace.wait_for(near="finished")
-    workspace.wait(lambda: [job.run for job in jobs.waiting(workspace.folder)] == ["far"])  # its process lives on for a moment
-    assert far.status().state == "queued" and "Could not reach the cluster at tcp://127.0.0.1:9" in far.status().message
+    workspace.wait(
+        lambda: [job.run for job in jobs.waiting(workspace.folder)] == ["far"]
+    )  # its process lives on for a moment
+    assert (
+        far.status().state == "queued"
+        and "Could not reach the cluster at tcp://127.0.0.1:9" in far.status().message
+    )
     dispatcher.end()
     thread.join(60)
-    assert not thread.is_alive() and [job.run for job in jobs.waiting(workspace.folder)] == ["far"] and near.status().state == "finished"
+    assert (
+        not thread.is_alive()
+        and [job.run for job in jobs.waiting(workspace.folder)] == ["far"]
+        and near.status().state == "finished"
+    )

@@ -77,7 +77,11 @@ def test_one_without_a_free_worker_or_an_answer_is_told_of_and_passed_over(named
 
 def test_what_is_lost_on_the_way_is_a_sentence_and_other_errors_stay_what_they_are(named):
     killed = type("KilledWorker", (Exception,), {})
-    for raised, expected in ((CancelledError(), "went away"), (killed(), "out of memory"), (SegcoreError("A mask is gone."), "A mask")):
+    for raised, expected in (
+        (CancelledError(), "went away"),
+        (killed(), "out of memory"),
+        (SegcoreError("A mask is gone."), "A mask"),
+    ):
         with pytest.raises(SegcoreError, match=expected), cluster_executor(named):
             raise raised
         assert FakeCluster.last.closed

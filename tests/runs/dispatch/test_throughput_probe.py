@@ -39,10 +39,16 @@ def test_one_at_a_time_and_the_later_one_wins(worked):
     first = throughput_probe.look(worked.folder, "one")
     assert throughput_probe.start(worked.folder, "one", CONFIG).pid == first.pid  # it goes on
     throughput_probe.start(worked.folder, "two", CONFIG)
-    assert throughput_probe.look(worked.folder, "one").cause == "Another measure began." and state(worked, "one") == "interrupted"
+    assert (
+        throughput_probe.look(worked.folder, "one").cause == "Another measure began."
+        and state(worked, "one") == "interrupted"
+    )
     worked.wait(lambda: state(worked, "two") == "running")
     throughput_probe.stop(worked.folder, "two")
-    assert state(worked, "two") == "interrupted" and throughput_probe.read_pace(worked.folder, "two") is None
+    assert (
+        state(worked, "two") == "interrupted"
+        and throughput_probe.read_pace(worked.folder, "two") is None
+    )
     assert jobs.refresh(worked.folder) == []  # a measure is no run
 
 
@@ -67,7 +73,11 @@ def test_what_cannot_be_measured_here_is_refused(workspace, monkeypatch):
     ):
         with pytest.raises(SegcoreError, match=words):
             throughput_probe.start(workspace.folder, "one", config)
-    monkeypatch.setattr(throughput_probe, "list_devices", lambda: [Device(f"gpu:{i}", "A card", 0, 1, 0, None, None) for i in range(2)])
+    monkeypatch.setattr(
+        throughput_probe,
+        "list_devices",
+        lambda: [Device(f"gpu:{i}", "A card", 0, 1, 0, None, None) for i in range(2)],
+    )
     workspace.run("a")
     with Queue(workspace.folder) as queue:
         queue.add("a", "train", "auto")
@@ -76,7 +86,9 @@ def test_what_cannot_be_measured_here_is_refused(workspace, monkeypatch):
         throughput_probe.start(workspace.folder, "one", TrainConfig("demo", device="gpu:0,gpu:1"))
     begun = []
     monkeypatch.setattr(
-        throughput_probe.processes, "start_detached", lambda arguments, log, extra: begun.append(extra) or type("P", (), {"pid": os.getpid()})
+        throughput_probe.processes,
+        "start_detached",
+        lambda arguments, log, extra: begun.append(extra) or type("P", (), {"pid": os.getpid()}),
     )
     monkeypatch.setattr(throughput_probe.processes, "forget", lambda process: None)
     throughput_probe.start(workspace.folder, "one", CONFIG)
@@ -85,7 +97,11 @@ def test_what_cannot_be_measured_here_is_refused(workspace, monkeypatch):
     assert run.read_json("beside") == {"runs": ["a"]} and token
     run.write_status(state="finished")
     run.write_json("pace", {"format": 1, "steps": 3})
-    assert throughput_probe.read_pace(workspace.folder, "one") == {"format": 1, "steps": 3, "beside": ["a"]}
+    assert throughput_probe.read_pace(workspace.folder, "one") == {
+        "format": 1,
+        "steps": 3,
+        "beside": ["a"],
+    }
     monkeypatch.setenv("SEGSCOPE_NO_WORK", "1")
     with pytest.raises(SegcoreError, match="on another machine"):
         throughput_probe.start(workspace.folder, "one", CONFIG)
@@ -95,6 +111,10 @@ def test_old_measures_make_room(workspace, monkeypatch):
     monkeypatch.setattr(throughput_probe, "KEPT", 3)
     for number in range(4):
         RunFolder.create(throughput_probe.paces_folder(workspace.folder), f"old-{number}", CONFIG)
-        os.utime(throughput_probe.paces_folder(workspace.folder) / f"old-{number}", (number, number))
+        os.utime(
+            throughput_probe.paces_folder(workspace.folder) / f"old-{number}", (number, number)
+        )
     throughput_probe._make_room(throughput_probe.paces_folder(workspace.folder), "new")
-    assert sorted(path.name for path in throughput_probe.paces_folder(workspace.folder).iterdir()) == ["old-2", "old-3"]
+    assert sorted(
+        path.name for path in throughput_probe.paces_folder(workspace.folder).iterdir()
+    ) == ["old-2", "old-3"]

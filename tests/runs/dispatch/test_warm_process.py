@@ -26,7 +26,9 @@ def test_values_and_arrays_go_both_ways(answerer):
     arrays = {"image": image, "p": np.random.default_rng(0).random((3, 4)).astype(np.float32)}
     answer, results = answerer.ask("echo", arrays, parameters={"a": np.float32(0.5)}, name="ä\n")
     assert answer["parameters"] == {"a": 0.5} and answer["name"] == "ä\n"
-    assert list(results) == ["image", "p"] and all((results[k] == arrays[k]).all() and results[k].dtype == arrays[k].dtype for k in arrays)
+    assert list(results) == ["image", "p"] and all(
+        (results[k] == arrays[k]).all() and results[k].dtype == arrays[k].dtype for k in arrays
+    )
 
 
 def test_it_stays_warm(answerer):
@@ -40,7 +42,9 @@ def test_large_arrays(answerer):
 
 def test_errors_are_sentences_and_the_process_goes_on(answerer):
     pid = answerer.ask("echo")[0]["pid"]
-    with pytest.raises(SegcoreError, match=r"^Expected something else, received this: change it\.$"):
+    with pytest.raises(
+        SegcoreError, match=r"^Expected something else, received this: change it\.$"
+    ):
         answerer.ask("refuse")
     with pytest.raises(SegcoreError, match="RuntimeError: odd"):
         answerer.ask("fault")
@@ -91,7 +95,17 @@ def test_it_leaves_when_idle_and_comes_back():
         assert answerer.ask("echo")[0]["pid"] != pid
 
 
-@pytest.mark.parametrize("bad", [b"", b"{", b"[]\n", b"\xff\n", b'{"arrays": [["x", 99999999999]]}\n', b'{"arrays": [["x", 100]]}\nshort'])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"{",
+        b"[]\n",
+        b"\xff\n",
+        b'{"arrays": [["x", 99999999999]]}\n',
+        b'{"arrays": [["x", 100]]}\nshort',
+    ],
+)
 def test_the_server_ends_at_what_is_no_message(bad):
     out = BytesIO()
     serve({}, BytesIO(bad), out)

@@ -6,7 +6,13 @@ import subprocess
 import pytest
 
 from segcore.config import TrainConfig
-from segcore.runs.folder.environment import KEPT_STARTS, git_state, note_environment, package_versions, read_environment
+from segcore.runs.folder.environment import (
+    KEPT_STARTS,
+    git_state,
+    note_environment,
+    package_versions,
+    read_environment,
+)
 from segcore.runs.folder.mask_history import evolution_stage, keeps_epoch, read_evolution
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.usage import UsageRecorder, pause_after, read_usage
@@ -39,7 +45,9 @@ def test_the_state_of_a_checkout(tmp_path):
 
     def git(*arguments):
         subprocess.run(
-            ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True
+            ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *arguments],
+            check=True,
+            capture_output=True,
         )
 
     git("init", "-q", "-b", "trunk")
@@ -53,16 +61,30 @@ def test_the_state_of_a_checkout(tmp_path):
     assert git_state(tmp_path) == {**state, "changed": ["a.txt"]}
 
 
-GPUS = [Device("cpu", "c", 2, 1, 1, 0.5, None), Device("gpu:0", "g", 0, 100, 40, 0.9, 61.0), Device("gpu:1", "g", 0, 100, 7, None, None)]
+GPUS = [
+    Device("cpu", "c", 2, 1, 1, 0.5, None),
+    Device("gpu:0", "g", 0, 100, 40, 0.9, 61.0),
+    Device("gpu:1", "g", 0, 100, 7, None, None),
+]
 
 
 def test_usage_is_noted_when_due_for_the_runs_own_devices(run):
     recorder = UsageRecorder(run.folder, ["gpu:1"], lambda: GPUS)
-    assert [recorder.tick(1000.0 + t) for t in (0, 1, 2, 2.5, 4)] == [True, False, True, False, True]
+    assert [recorder.tick(1000.0 + t) for t in (0, 1, 2, 2.5, 4)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     lines = read_usage(run.folder)
     assert [line["time"] for line in lines] == [1000.0, 1002.0, 1004.0]
     assert lines[0]["gpus"] == [{"id": "gpu:1", "load": None, "memory": 7, "temperature": None}]
-    assert lines[0]["process_memory"] > 1_000_000 and lines[0]["machine_load"] is None and 0 <= lines[1]["machine_load"] <= 1
+    assert (
+        lines[0]["process_memory"] > 1_000_000
+        and lines[0]["machine_load"] is None
+        and 0 <= lines[1]["machine_load"] <= 1
+    )
     on_cpu = UsageRecorder(run.folder, ["cpu"], lambda: pytest.fail("no GPU to look at"))
     assert on_cpu.tick(2000.0) and "gpus" not in read_usage(run.folder)[-1]
 
@@ -83,7 +105,13 @@ def test_kept_epochs_are_dense_first_and_few_for_ever():
     assert all(keeps_epoch(e) for e in range(1, 101)) and not keeps_epoch(0)
     assert [e for e in range(101, 112) if keeps_epoch(e)] == [102, 104, 106, 108, 110]
     assert [e for e in range(201, 214) if keeps_epoch(e)] == [204, 208, 212]
-    assert [sum(keeps_epoch(e) for e in range(1, n + 1)) for n in (100, 200, 400, 800, 1000)] == [100, 150, 200, 250, 262]
+    assert [sum(keeps_epoch(e) for e in range(1, n + 1)) for n in (100, 200, 400, 800, 1000)] == [
+        100,
+        150,
+        200,
+        250,
+        262,
+    ]
     assert sum(keeps_epoch(e) for e in range(1, 100_001)) < 650
 
 

@@ -42,7 +42,9 @@ def test_a_box_works_and_a_laptop_looks_and_stops(workspace, work, monkeypatch):
     workspace.folder.mkdir()
     box = work("box")
     assert "Serving" in box.stderr.readline()
-    workspace.wait(lambda: (workspace.folder / "queue.sqlite").exists() and holder(workspace.folder) != "")
+    workspace.wait(
+        lambda: (workspace.folder / "queue.sqlite").exists() and holder(workspace.folder) != ""
+    )
     monkeypatch.setenv("SEGSCOPE_HOST", "laptop")
     assert holder(workspace.folder) == f"process {box.pid} of box"
     run = workspace.run("a", steps=10_000, pause=0.02)
@@ -58,7 +60,9 @@ def test_a_box_works_and_a_laptop_looks_and_stops(workspace, work, monkeypatch):
         jobs.submit(workspace.folder, ["a"])
     assert jobs.stop(workspace.folder, "a").state == "stopping"
     workspace.wait_for(a="interrupted")
-    assert run.status().cause == "Stopped by request."  # the worker's own words: it was asked, not killed
+    assert (
+        run.status().cause == "Stopped by request."
+    )  # the worker's own words: it was asked, not killed
     workspace.wait(lambda: not jobs.waiting(workspace.folder))
 
     workspace.run("b", steps=100, pause=0.03)
@@ -74,7 +78,9 @@ def test_a_box_works_and_a_laptop_looks_and_stops(workspace, work, monkeypatch):
     assert workspace.dispatcher() is None
     again = work("box", "--once")
     out, told = again.communicate(timeout=60)
-    assert (again.returncode, out.strip()) == (0, "Nothing is left to do.") and workspace.states()["b"] == "finished"
+    assert (again.returncode, out.strip()) == (0, "Nothing is left to do.") and workspace.states()[
+        "b"
+    ] == "finished"
 
 
 def test_a_machine_that_fell_silent_is_given_up_after_a_while(workspace, monkeypatch):
@@ -89,11 +95,20 @@ def test_a_machine_that_fell_silent_is_given_up_after_a_while(workspace, monkeyp
         assert jobs.dispatcher_is_alive(queue)
         queue.set_setting("dispatcher", f"1 1.0 box {now - jobs.DISPATCHER_SECONDS - 1}")
         assert not jobs.dispatcher_is_alive(queue)
-    run.write_status(state="running", pid=1, process_created=1.0, host="box", heartbeat=now - crash_recovery.SILENT_SECONDS + 30)
+    run.write_status(
+        state="running",
+        pid=1,
+        process_created=1.0,
+        host="box",
+        heartbeat=now - crash_recovery.SILENT_SECONDS + 30,
+    )
     assert jobs.refresh(workspace.folder)[0].status.state == "running"
     run.write_status(heartbeat=now - crash_recovery.SILENT_SECONDS - 1, started=now - 1000)
     (summary,) = jobs.refresh(workspace.folder)
-    assert summary.status.state == "interrupted" and "Nothing was heard from box for 3 minutes" in summary.status.cause
+    assert (
+        summary.status.state == "interrupted"
+        and "Nothing was heard from box for 3 minutes" in summary.status.cause
+    )
     assert jobs.waiting(workspace.folder) == []
 
 
@@ -103,7 +118,9 @@ def test_ending_leaves_what_waits(workspace, monkeypatch):
     jobs.submit(workspace.folder, ["a"])
     dispatcher = Dispatcher(workspace.folder, ["cpu"])
     dispatcher.end()
-    assert dispatcher.work(forever=True) and [job.run for job in jobs.waiting(workspace.folder)] == ["a"]
+    assert dispatcher.work(forever=True) and [
+        job.run for job in jobs.waiting(workspace.folder)
+    ] == ["a"]
     with Queue(workspace.folder) as queue:
         assert queue.setting("dispatcher") is None
 
@@ -119,13 +136,18 @@ def test_a_shared_queue_keeps_no_log_that_only_one_machine_can_read(tmp_path):
                 queue.share()
         queue.share()
     with Queue(tmp_path) as queue:
-        assert queue._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",) and queue.job("a")
+        assert queue._connection.execute("PRAGMA journal_mode").fetchone() == (
+            "delete",
+        ) and queue.job("a")
     assert not (tmp_path / "queue.sqlite-wal").exists()
 
 
 def test_network_drives_are_known_by_the_system_list(tmp_path):
     mounts = tmp_path / "mounts"
-    mounts.write_text(f"/dev/a / ext4 rw 0 0\nbox:/x {tmp_path}/far nfs4 rw 0 0\n/dev/b {tmp_path}/far/near ext4 rw 0 0\n")
+    mounts.write_text(
+        f"/dev/a / ext4 rw 0 0\nbox:/x {tmp_path}/far nfs4 rw 0 0\n/dev/b "
+        f"{tmp_path}/far/near ext4 rw 0 0\n"
+    )
     for name, found in (("far", True), ("far/near", False), ("farther", False)):
         (tmp_path / name).mkdir()
         assert is_network_drive(tmp_path / name, mounts) is found
@@ -141,7 +163,9 @@ def test_a_full_disk_stops_neither_the_dispatcher_nor_loses_a_run(workspace, mon
 
     def refuse(self):
         if full.pop() if full else False:
-            raise SegcoreError("Could not write: the disk is full: free some space, then try again.")
+            raise SegcoreError(
+                "Could not write: the disk is full: free some space, then try again."
+            )
         clear(self)
 
     monkeypatch.setattr(RunFolder, "clear_temporary", refuse)

@@ -28,7 +28,14 @@ def test_notes_keep_what_is_not_changed_and_show_in_the_list(run):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"tags": ["x" * 41]}, {"tags": ["a,b"]}, {"tags": map(str, range(31))}, {"text": "x" * 20_001}, {"stars": 1}]
+    "changes",
+    [
+        {"tags": ["x" * 41]},
+        {"tags": ["a,b"]},
+        {"tags": map(str, range(31))},
+        {"text": "x" * 20_001},
+        {"stars": 1},
+    ],
 )
 def test_notes_that_are_refused_change_nothing(run, changes):
     run.write_notes(tags=["kept"])
@@ -37,7 +44,9 @@ def test_notes_that_are_refused_change_nothing(run, changes):
     assert run.notes() == Notes(("kept",))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"tags": "x"}', '{"tags": [1]}', '{"tags": ["a,b"]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"tags": "x"}', '{"tags": [1]}', '{"tags": ["a,b"]}']
+)
 def test_damaged_notes_say_nothing_and_can_be_written_anew(run, text):
     (run.folder / "notes.json").write_text(text)
     assert run.notes() == Notes() and list_runs(run.folder.parent)[0].status.state == "queued"
@@ -53,7 +62,11 @@ def test_newer_notes_are_not_overwritten(run):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_deletion_is_undone_to_the_byte(run, tmp_path):
@@ -72,23 +85,35 @@ def test_a_run_that_was_made_since_is_not_overwritten(run, tmp_path):
     RunFolder.create(tmp_path / "runs", run.id, TrainConfig("other"))
     with pytest.raises(SegcoreError, match="made since"):
         trash.restore(tmp_path, deletion.id)
-    assert RunFolder(tmp_path / "runs" / run.id).config.dataset == "other" and trash.list_trash(tmp_path) == [deletion]
+    assert RunFolder(tmp_path / "runs" / run.id).config.dataset == "other" and trash.list_trash(
+        tmp_path
+    ) == [deletion]
 
 
 def test_all_are_deleted_or_none(run, tmp_path):
     with pytest.raises(SegcoreError, match="delete"):
         trash.move_to_trash(tmp_path, [run.id, "absent"])
-    assert [r.id for r in list_runs(tmp_path / "runs")] == [run.id] and trash.list_trash(tmp_path) == []
+    assert [r.id for r in list_runs(tmp_path / "runs")] == [run.id] and trash.list_trash(
+        tmp_path
+    ) == []
 
 
 def test_the_trash_is_emptied_by_age(run, tmp_path):
     day = 86_400.0
     old = trash.move_to_trash(tmp_path, [run.id], now=1e9)
-    young = trash.move_to_trash(tmp_path, [RunFolder.create(tmp_path / "runs", "b", TrainConfig("demo")).id], now=1e9 + 20 * day)
+    young = trash.move_to_trash(
+        tmp_path,
+        [RunFolder.create(tmp_path / "runs", "b", TrainConfig("demo")).id],
+        now=1e9 + 20 * day,
+    )
     assert trash.list_trash(tmp_path) == [young, old]
     assert trash.empty_trash(tmp_path, 30, now=1e9 + 29 * day) == 0
-    assert trash.empty_trash(tmp_path, 30, now=1e9 + 31 * day) == 1 and trash.list_trash(tmp_path) == [young]
-    assert trash.empty_trash(tmp_path) == 1 and trash.folder_bytes(trash.trash_folder(tmp_path)) == 0
+    assert trash.empty_trash(tmp_path, 30, now=1e9 + 31 * day) == 1 and trash.list_trash(
+        tmp_path
+    ) == [young]
+    assert (
+        trash.empty_trash(tmp_path) == 1 and trash.folder_bytes(trash.trash_folder(tmp_path)) == 0
+    )
 
 
 def test_a_deletion_without_its_note_is_still_found(run, tmp_path):

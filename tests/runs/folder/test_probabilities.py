@@ -29,8 +29,15 @@ def softmax(seed, shape=(48, 64, 12), sharpness=3.0):
 def test_the_bound_and_argmax_hold(bits, shape):
     probabilities = softmax(bits, shape)
     decoded, size = decode(encode(probabilities, (97, 101), bits))
-    assert size == (97, 101) and decoded.shape == shape and decoded.dtype == np.float32 and decoded.flags.c_contiguous
-    truth = probabilities.astype(np.float64) / probabilities.sum(-1, keepdims=True, dtype=np.float64)
+    assert (
+        size == (97, 101)
+        and decoded.shape == shape
+        and decoded.dtype == np.float32
+        and decoded.flags.c_contiguous
+    )
+    truth = probabilities.astype(np.float64) / probabilities.sum(
+        -1, keepdims=True, dtype=np.float64
+    )
     error = np.abs(decoded - truth) * (2**bits - 1)
     assert error.max() < 2 + 0.01 and np.quantile(error, 0.9) < 1 + 0.01
     assert (decoded.argmax(-1) == probabilities.argmax(-1)).all()
@@ -113,7 +120,13 @@ def test_every_flipped_byte_is_refused_or_harmless(packed):
 
 def test_a_boastful_header_allocates_nothing():
     bomb = zlib.compress(bytes(50_000_000), 9)
-    headers = [(12, 1 << 20, 1 << 10, 1), (12, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF), (8, 0, 5, 5), (0, 1, 1, 1), (12, 10, 10, 3)]
+    headers = [
+        (12, 1 << 20, 1 << 10, 1),
+        (12, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF),
+        (8, 0, 5, 5),
+        (0, 1, 1, 1),
+        (12, 10, 10, 3),
+    ]
     for bits, h, w, c in headers:
         for payload in (b"", bytes(100), bomb):
             data = struct.pack("<4sB5I", b"SGP1", bits, h, w, c, 1, 1) + payload

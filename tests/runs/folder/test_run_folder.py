@@ -65,7 +65,15 @@ def test_unknown_fields_and_states_are_refused(run):
         run.write_status(state="runing")
 
 
-DAMAGED = ["", "{", "[1]", '{"format": 1, "state": "odd"}', '{"format": 1, "pid": "x"}', '{"format": 1, "progress": null}', "\x00"]
+DAMAGED = [
+    "",
+    "{",
+    "[1]",
+    '{"format": 1, "state": "odd"}',
+    '{"format": 1, "pid": "x"}',
+    '{"format": 1, "progress": null}',
+    "\x00",
+]
 
 
 @pytest.mark.parametrize("text", DAMAGED)
@@ -117,7 +125,9 @@ def test_two_writers_lose_no_field(run):
         for value in range(100):
             run.write_status(**{field: value})
 
-    threads = [threading.Thread(target=write, args=(field,)) for field in ("epoch", "epochs", "pid")]
+    threads = [
+        threading.Thread(target=write, args=(field,)) for field in ("epoch", "epochs", "pid")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -145,7 +155,9 @@ def test_a_repeated_epoch_replaces_itself_and_what_followed(run):
 
 def test_log_tail(run):
     assert run.log_tail() == ""
-    run.log_path.write_bytes(b"".join(b"line %d\n" % i for i in range(50_000)) + b"10%\r20%\r\xff30%\n")
+    run.log_path.write_bytes(
+        b"".join(b"line %d\n" % i for i in range(50_000)) + b"10%\r20%\r\xff30%\n"
+    )
     assert run.log_tail(2) == "line 49999\n�30%"
 
 
@@ -155,7 +167,9 @@ def test_probabilities_masks_counts_round_trip(run):
     run.write_probabilities("test", "Tile 1/part_001", probabilities, size=(12, 16))
     again, size = run.read_probabilities("test", "Tile 1/part_001")
     assert size == (12, 16) and np.abs(again - probabilities).max() < 2 / 4095
-    assert run.has_probabilities("test", "Tile 1/part_001") and not run.has_probabilities("test", "Tile 1")
+    assert run.has_probabilities("test", "Tile 1/part_001") and not run.has_probabilities(
+        "test", "Tile 1"
+    )
     for dtype in (np.uint8, np.uint16):
         mask = rng.integers(0, np.iinfo(dtype).max, (7, 5)).astype(dtype)
         run.write_mask("test", "crf", "Tile 1/part_001", mask)
@@ -216,7 +230,9 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(run, monkeypatch):
         patch.setattr(disk.Path, "write_bytes", full)
         with pytest.raises(SegcoreError, match="disk is full"):
             run.write_status(epoch=5)
-    assert run.status().epoch == 4 and not [p for p in run.folder.iterdir() if disk.is_temporary(p.name)]
+    assert run.status().epoch == 4 and not [
+        p for p in run.folder.iterdir() if disk.is_temporary(p.name)
+    ]
 
 
 def test_a_deleted_run_is_one_sentence(tmp_path):
@@ -248,10 +264,16 @@ def test_list_reads_each_change_once(tmp_path, monkeypatch):
     (root / "not a run").mkdir()
     (root / "empty").mkdir()
     first = list_runs(root)
-    assert {r.id for r in first} == {f"run-{i}" for i in range(5)} and first[0].kind == "evaluate" and first[0].dataset == "demo"
+    assert (
+        {r.id for r in first} == {f"run-{i}" for i in range(5)}
+        and first[0].kind == "evaluate"
+        and first[0].dataset == "demo"
+    )
     reads = []
     read = disk.Path.read_bytes
-    monkeypatch.setattr(disk.Path, "read_bytes", lambda path: reads.append(path.parent.name) or read(path))
+    monkeypatch.setattr(
+        disk.Path, "read_bytes", lambda path: reads.append(path.parent.name) or read(path)
+    )
     assert list_runs(root) == first and reads == []
     RunFolder(root / "run-3").write_status(progress=0.5)
     reads.clear()

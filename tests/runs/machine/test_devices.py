@@ -11,7 +11,13 @@ No devices were found
 
 def test_the_processor_comes_first():
     cpu = list_devices()[0]
-    assert cpu.id == "cpu" and cpu.name and cpu.cores >= 1 and 0 < cpu.memory_used < cpu.memory and 0 <= cpu.load <= 1
+    assert (
+        cpu.id == "cpu"
+        and cpu.name
+        and cpu.cores >= 1
+        and 0 < cpu.memory_used < cpu.memory
+        and 0 <= cpu.load <= 1
+    )
 
 
 def test_nvidia_smi_is_read():
@@ -24,6 +30,12 @@ def test_nvidia_smi_is_read():
 
 def test_only_visible_gpus_are_listed():
     gpus = parse_nvidia_smi(ANSWER)
-    for chosen, ids in [(None, ["gpu:0", "gpu:1"]), ("1", ["gpu:1"]), ("GPU-aa", ["gpu:0"]), ("-1", []), ("", [])]:
+    for chosen, ids in [
+        (None, ["gpu:0", "gpu:1"]),
+        ("1", ["gpu:1"]),
+        ("GPU-aa", ["gpu:0"]),
+        ("-1", []),
+        ("", []),
+    ]:
         environment = {} if chosen is None else {"CUDA_VISIBLE_DEVICES": chosen}
         assert [device.id for device in devices._visible(gpus, environment)] == ids

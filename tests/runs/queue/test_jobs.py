@@ -21,9 +21,15 @@ def test_a_run_goes_from_queued_to_finished_and_the_dispatcher_leaves(workspace)
     workspace.wait_for(a="finished")
     workspace.wait_empty()
     status = run.status()
-    assert (status.device, status.epoch, status.cause) == ("cpu", 3, "") and status.pid and status.started <= status.finished
+    assert (
+        (status.device, status.epoch, status.cause) == ("cpu", 3, "")
+        and status.pid
+        and status.started <= status.finished
+    )
     assert len(run.metrics()) == 3 and "working on a" in run.log_tail()
-    assert len(workspace.starts("a")) == 1 and json.loads(workspace.starts("a")[0])["devices"] == "-1"
+    assert (
+        len(workspace.starts("a")) == 1 and json.loads(workspace.starts("a")[0])["devices"] == "-1"
+    )
 
 
 def test_one_training_at_a_time_and_an_evaluation_beside_it(workspace):
@@ -65,10 +71,18 @@ def test_a_failed_need_fails_what_waited_and_resume_brings_both_back(workspace):
     train = workspace.run("train", steps=1, ending="failed")
     workspace.run("predict", steps=1)
     workspace.run("score", steps=1, evaluate=True)
-    jobs.submit(workspace.folder, ["train", "predict", "score"], after={"score": ["predict"], "predict": ["train"]})
+    jobs.submit(
+        workspace.folder,
+        ["train", "predict", "score"],
+        after={"score": ["predict"], "predict": ["train"]},
+    )
     workspace.wait_for(train="failed", predict="failed", score="failed")
     causes = {run.id: run.status.cause for run in jobs.refresh(workspace.folder)}
-    assert causes["train"] == "The loss became NaN." and "'train'" in causes["predict"] and "'predict'" in causes["score"]
+    assert (
+        causes["train"] == "The loss became NaN."
+        and "'train'" in causes["predict"]
+        and "'predict'" in causes["score"]
+    )
     (train.folder / "fake.json").write_text('{"steps": 2, "pause": 0}')
     assert set(jobs.resume(workspace.folder, "train")) == {"train", "predict", "score"}
     workspace.wait_for(train="finished", predict="finished", score="finished")
@@ -81,7 +95,11 @@ def test_stop_while_queued_is_at_once_and_resume_starts_it(workspace):
     jobs.pause(workspace.folder)
     jobs.submit(workspace.folder, ["a"])
     status = jobs.stop(workspace.folder, "a")
-    assert status.state == "interrupted" and "resume" in status.cause and jobs.waiting(workspace.folder) == []
+    assert (
+        status.state == "interrupted"
+        and "resume" in status.cause
+        and jobs.waiting(workspace.folder) == []
+    )
     assert jobs.stop(workspace.folder, "a").state == "interrupted"
     jobs.pause(workspace.folder, False)
     jobs.resume(workspace.folder, "a")
@@ -110,7 +128,9 @@ def test_a_killed_worker_is_interrupted_with_its_history_and_resumes(workspace, 
     workspace.wait_empty()
     jobs.resume(workspace.folder, "a")
     workspace.wait_for(a="finished")
-    assert [record["epoch"] for record in run.metrics()] == list(range(60)) and run.read_json("result")["state"] == fake_state(60)
+    assert [record["epoch"] for record in run.metrics()] == list(range(60)) and run.read_json(
+        "result"
+    )["state"] == fake_state(60)
 
 
 def test_what_a_killed_worker_leaves_behind_is_ended(workspace):
@@ -124,13 +144,17 @@ def test_what_a_killed_worker_leaves_behind_is_ended(workspace):
 
 
 def test_a_living_stranger_is_no_leftover():
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    )
     try:
         processes.end_group(stranger.pid)
         time.sleep(0.1)
         assert stranger.poll() is None
         born = processes.identity(stranger.pid)[1]
-        assert processes.is_alive(stranger.pid, born) and not processes.is_alive(stranger.pid, born - 3600)
+        assert processes.is_alive(stranger.pid, born) and not processes.is_alive(
+            stranger.pid, born - 3600
+        )
         assert not processes.send_signal(stranger.pid, born - 3600, signal.SIGKILL)
     finally:
         stranger.kill()
@@ -153,7 +177,10 @@ def test_a_run_outlives_its_dispatcher_and_is_settled_by_refresh(workspace):
     workspace.wait_for(b="finished")  # refresh has started a new dispatcher
 
 
-@pytest.mark.parametrize(("ending", "state", "words"), [("exit", "failed", "exit code 3"), ("crash", "failed", "SIGSEGV")])
+@pytest.mark.parametrize(
+    ("ending", "state", "words"),
+    [("exit", "failed", "exit code 3"), ("crash", "failed", "SIGSEGV")],
+)
 def test_how_a_process_ended_is_said(workspace, ending, state, words):
     run = workspace.run("a", ending=ending)
     jobs.submit(workspace.folder, ["a"])
@@ -174,7 +201,10 @@ def test_gpus_are_given_out_one_run_each(tmp_path):
     assert dispatcher._choose("auto", ["gpu:0"]) == (["gpu:1"], [])
     assert dispatcher._choose("auto", ["gpu:0", "gpu:1", "gpu:2"]) == ([], [])
     assert dispatcher._choose("gpu:1,gpu:2", ["gpu:0"]) == (["gpu:1", "gpu:2"], [])
-    assert dispatcher._choose("gpu:0,gpu:1", ["gpu:0"]) == ([], ["gpu:0", "gpu:1"])  # gpu:1 is kept free for it
+    assert dispatcher._choose("gpu:0,gpu:1", ["gpu:0"]) == (
+        [],
+        ["gpu:0", "gpu:1"],
+    )  # gpu:1 is kept free for it
     assert dispatcher._choose("cpu", ["gpu:0"]) == (["cpu"], [])
 
 
@@ -185,13 +215,20 @@ def test_what_cannot_be_queued_is_one_sentence(workspace):
         jobs.submit(workspace.folder, ["gone"])
     with pytest.raises(SegcoreError, match="circle"):
         jobs.submit(workspace.folder, ["a", "b"], after={"a": ["b"], "b": ["a"]})
-    assert jobs.waiting(workspace.folder) == [] if (workspace.folder / "queue.sqlite").exists() else True
+    assert (
+        jobs.waiting(workspace.folder) == []
+        if (workspace.folder / "queue.sqlite").exists()
+        else True
+    )
 
 
 def test_a_run_is_queued_once(workspace):
     workspace.run("a")
     jobs.pause(workspace.folder)
-    assert jobs.submit(workspace.folder, ["a", "a"]) == ["a"] and jobs.submit(workspace.folder, ["a"]) == []
+    assert (
+        jobs.submit(workspace.folder, ["a", "a"]) == ["a"]
+        and jobs.submit(workspace.folder, ["a"]) == []
+    )
     jobs.pause(workspace.folder, False)
     workspace.wait_for(a="finished")
     workspace.wait_empty()

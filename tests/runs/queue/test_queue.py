@@ -79,7 +79,11 @@ def test_a_called_off_attempt_is_turned_away(tmp_path):
         second = queue.claim("a", ["cpu"])
         assert second != first and not queue.put_back("a", first) and not queue.remove("a", first)
         assert queue.confirm("a", second, 1, 1.0) and not queue.put_back("a", second)
-        assert queue.count_stop("a", first) == 0 and queue.count_stop("a", second) == 1 and queue.count_stop("a", second) == 2
+        assert (
+            queue.count_stop("a", first) == 0
+            and queue.count_stop("a", second) == 1
+            and queue.count_stop("a", second) == 2
+        )
         assert queue.remove("a", second) and queue.jobs() == []
 
 

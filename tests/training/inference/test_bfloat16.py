@@ -45,14 +45,22 @@ def test_what_is_coarse_is_rounded_and_nothing_else(frozen, stride, rounded):
 
 def test_a_network_in_half_precision_already_is_left_as_it_is():
     image = keras.Input((*SIZE, 3))
-    half = keras.Model(image, keras.layers.Conv2D(3, 3, strides=8, padding="same", dtype="mixed_bfloat16")(image))
+    half = keras.Model(
+        image, keras.layers.Conv2D(3, 3, strides=8, padding="same", dtype="mixed_bfloat16")(image)
+    )
     assert round_coarse(backends.freeze(half, 1), 4) is None
 
 
 def test_operations_are_counted_by_hand(frozen):
     """Two a product: k k in out h w."""
     full = SIZE[0] * SIZE[1]
-    products = 9 * 3 * 4 * full + 9 * 4 * 8 * full / 4 + 9 * 8 * 8 * full / 16 + 9 * 8 * 8 * full / 64 + 8 * 3 * full / 64
+    products = (
+        9 * 3 * 4 * full
+        + 9 * 4 * 8 * full / 4
+        + 9 * 8 * 8 * full / 16
+        + 9 * 8 * 8 * full / 64
+        + 8 * 3 * full / 64
+    )
     assert operations(frozen) == 2 * products
 
 
@@ -63,21 +71,35 @@ def test_the_fastest_that_agrees_is_taken(frozen, monkeypatch):
     monkeypatch.setattr(backends, "is_installed", lambda name: False)
     monkeypatch.setattr(backends, "round_coarse", lambda frozen, stride: stride)
     says = {4: wrong, 8: expected, 16: expected}
-    monkeypatch.setattr(backends, "tensorflow_answer", lambda which: lambda images: says.get(which, expected))
-    assert backends.choose(frozen, "auto", images(), 2).precision == "float32"  # too small to gain by it
+    monkeypatch.setattr(
+        backends, "tensorflow_answer", lambda which: lambda images: says.get(which, expected)
+    )
+    assert (
+        backends.choose(frozen, "auto", images(), 2).precision == "float32"
+    )  # too small to gain by it
     monkeypatch.setattr(backends, "WORTH", 0)
     taken = backends.choose(frozen, "auto", images(), 2)
-    assert (taken.name, taken.precision, taken.agreement) == ("tensorflow", "bfloat16 from stride 8 on", 1.0)
+    assert (taken.name, taken.precision, taken.agreement) == (
+        "tensorflow",
+        "bfloat16 from stride 8 on",
+        1.0,
+    )
     assert "from stride 4 on gave only" in taken.describe()
     assert backends.choose(frozen, "tensorflow", images(), 2).precision == "float32"
     assert backends.choose(frozen, "auto", images(), 2, "bfloat16").precision == "bfloat16"
     says |= {8: wrong, 16: wrong}
     assert backends.choose(frozen, "auto", images(), 2).precision == "float32"
     monkeypatch.setattr(backends, "has_bfloat16", lambda: False)
-    assert backends.choose(frozen, "auto", images(), 2).note == "OpenVINO, which is faster on a CPU, is not installed"
+    assert (
+        backends.choose(frozen, "auto", images(), 2).note
+        == "OpenVINO, which is faster on a CPU, is not installed"
+    )
 
 
-@pytest.mark.parametrize(("text", "expected"), [("flags : fpu amx_bf16", True), ("Features : fp bf16", True), ("flags : avx512f", False)])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("flags : fpu amx_bf16", True), ("Features : fp bf16", True), ("flags : avx512f", False)],
+)
 def test_the_processor_is_asked(text, expected, tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\n{text}\n")
     monkeypatch.setattr(bfloat16, "_CPU", tmp_path / "cpuinfo")

@@ -34,10 +34,14 @@ def test_counts_are_those_of_corrupted_images(whole, dataset, tmp_path, monkeypa
         predicted = resize_probabilities(answer, (sample.height, sample.width)).argmax(-1)
         assert ids == [sample.id]
         expected = count_confusion(dataset.read_mask(sample), predicted, 3, 255)
-        assert np.abs(counts[0] - expected).sum() <= 0.002 * expected.sum()  # another backend may round another way
+        assert (
+            np.abs(counts[0] - expected).sum() <= 0.002 * expected.sum()
+        )  # another backend may round another way
     (run.folder / "counts" / "test" / "noise-3.npz").unlink()
     made = []
-    monkeypatch.setattr(RunFolder, "write_counts", lambda self, split, stage, ids, counts: made.append(stage))
+    monkeypatch.setattr(
+        RunFolder, "write_counts", lambda self, split, stage, ids, counts: made.append(stage)
+    )
     measure_robustness(run, [whole], dataset)
     assert made == ["noise-3"]
 
@@ -47,10 +51,19 @@ def test_an_ensemble_is_counted_on_what_its_members_say_together(whole, dataset,
     shutil.copytree(whole.folder, other.folder)
     network = keras.models.load_model(other.model_path, compile=False)
     rng = np.random.default_rng(2)
-    network.set_weights([w + rng.normal(0, 0.05, w.shape).astype(w.dtype) for w in network.get_weights()])
+    network.set_weights(
+        [w + rng.normal(0, 0.05, w.shape).astype(w.dtype) for w in network.get_weights()]
+    )
     network.save(other.model_path)
     config = RobustnessConfig(
-        dataset.name, "both--test", "test", ("blur",), 2, members=(whole.id, other.id), rule="weighted", weights=(0.3, 0.7)
+        dataset.name,
+        "both--test",
+        "test",
+        ("blur",),
+        2,
+        members=(whole.id, other.id),
+        rule="weighted",
+        weights=(0.3, 0.7),
     )
     run = RunFolder.create(tmp_path / "runs", "both--test-robustness", config)
     measure_robustness(run, [whole, other], dataset)
@@ -59,9 +72,13 @@ def test_an_ensemble_is_counted_on_what_its_members_say_together(whole, dataset,
     assert ids == [sample.id for sample in samples]
     predictors = [Predictor(folder.model_path, 1, "auto") for folder in (whole, other)]
     for sample, counted in zip(samples, counts, strict=True):
-        image = resize_image(corrupt(dataset.read_image(sample), "blur", 4, sample.id, 0), predictors[0].size)
+        image = resize_image(
+            corrupt(dataset.read_image(sample), "blur", 4, sample.id, 0), predictors[0].size
+        )
         one, two = (predictor(image[None])[0] for predictor in predictors)
-        predicted = resize_probabilities(0.3 * one + 0.7 * two, (sample.height, sample.width)).argmax(-1)
+        predicted = resize_probabilities(
+            0.3 * one + 0.7 * two, (sample.height, sample.width)
+        ).argmax(-1)
         expected = count_confusion(dataset.read_mask(sample), predicted, 3, 255)
         assert np.abs(counted - expected).sum() <= 0.004 * expected.sum()
         alone = resize_probabilities(one, (sample.height, sample.width)).argmax(-1)

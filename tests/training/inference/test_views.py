@@ -35,8 +35,15 @@ def missing(*packages):
 def pointwise_path(tmp_path_factory):
     """A network that looks at one pixel at a time, so that no way of looking can matter to it."""
     image = keras.Input((*SIZE, 3))
-    hidden = keras.layers.Conv2D(4, 1, activation="tanh", bias_initializer=keras.initializers.RandomNormal(seed=1))(image / 255.0)
-    model = keras.Model(image, keras.layers.Conv2D(3, 1, kernel_initializer=keras.initializers.RandomNormal(0, 2, seed=2))(hidden))
+    hidden = keras.layers.Conv2D(
+        4, 1, activation="tanh", bias_initializer=keras.initializers.RandomNormal(seed=1)
+    )(image / 255.0)
+    model = keras.Model(
+        image,
+        keras.layers.Conv2D(3, 1, kernel_initializer=keras.initializers.RandomNormal(0, 2, seed=2))(
+            hidden
+        ),
+    )
     path = tmp_path_factory.mktemp("pointwise") / "model.keras"
     model.save(path)
     return path
@@ -52,7 +59,9 @@ def image_of(*size):
 
 
 def seen(predictor, image, **options):
-    return look(image, predictor.size, predictor.num_classes, PredictOptions(**options), predictor.stream)
+    return look(
+        image, predictor.size, predictor.num_classes, PredictOptions(**options), predictor.stream
+    )
 
 
 def plain(predictor, image):
@@ -68,13 +77,17 @@ def plain(predictor, image):
 def test_in_tiles_a_pointwise_network_says_what_it_says_whole(pointwise, size):
     image = image_of(*size)
     for overlap in (0.0, 0.5):
-        np.testing.assert_allclose(seen(pointwise, image, tile=True, overlap=overlap), plain(pointwise, image), atol=1e-6)
+        np.testing.assert_allclose(
+            seen(pointwise, image, tile=True, overlap=overlap), plain(pointwise, image), atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("tta", ["flip", "flips", "turns"])
 def test_views_do_not_matter_to_an_equivariant_network(pointwise, tta):
     image = image_of(40, 70)
-    np.testing.assert_allclose(seen(pointwise, image, tile=True, tta=tta), plain(pointwise, image), atol=1e-6)
+    np.testing.assert_allclose(
+        seen(pointwise, image, tile=True, tta=tta), plain(pointwise, image), atol=1e-6
+    )
     whole = image_of(*SIZE)
     np.testing.assert_allclose(seen(pointwise, whole, tta=tta), seen(pointwise, whole), atol=1e-6)
 
@@ -123,7 +136,9 @@ def test_where_memory_does_not_suffice_batches_are_halved(pointwise_path, monkey
     assert tried == [8, 4, 2, 2, 2] and predictor.batch_size == 2
     assert predictor._frozen is None  # the graph is held once, by who answers
     np.testing.assert_allclose(found, [plain(predictor, i) for i in images], atol=1e-5)
-    monkeypatch.setattr(Predictor, "_answer", lambda self, images: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(
+        Predictor, "_answer", lambda self, images: (_ for _ in ()).throw(MemoryError())
+    )
     with pytest.raises(MemoryError):
         predictor(images)
 
@@ -147,12 +162,16 @@ def test_a_backend_that_disagrees_is_not_taken(pointwise, monkeypatch):
             backends.choose(frozen, "openvino", images, 3)
         pytest.skip("OPENVINO NOT TESTED: it is not installed (the extra fast)")
     expected = backends.tensorflow_answer(frozen)(images)
-    np.testing.assert_allclose(backends.openvino_answer(frozen, "float32")(images), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        backends.openvino_answer(frozen, "float32")(images), expected, atol=1e-5
+    )
     asked = backends.choose(frozen, "openvino", images, 3)
     assert asked.name == "openvino" and asked.agreement >= backends.AGREEMENT
     assert np.mean(asked.answer(images).argmax(-1) == expected.argmax(-1)) == asked.agreement
     monkeypatch.setattr(backends, "has_bfloat16", lambda: True)
-    monkeypatch.setattr(backends, "openvino_answer", lambda frozen, precision: lambda images: expected)
+    monkeypatch.setattr(
+        backends, "openvino_answer", lambda frozen, precision: lambda images: expected
+    )
     taken = backends.choose(frozen, "auto", images, 3)
     assert (taken.name, taken.precision, taken.agreement) == ("openvino", "bfloat16", 1.0)
     wrong = expected.copy()
@@ -210,9 +229,13 @@ def half_path(tmp_path_factory, request):
     keras.config.set_dtype_policy(request.param)
     try:
         image = keras.Input((*SIZE, 3), name="image")
-        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(ImageScaling((127.5,) * 3, (127.5,) * 3)(image))
+        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(
+            ImageScaling((127.5,) * 3, (127.5,) * 3)(image)
+        )
         path = tmp_path_factory.mktemp("half") / "model.keras"
-        keras.Model(image, keras.layers.Conv2D(3, 1, dtype="float32")(resize_like(x, image, "resize"))).save(path)
+        keras.Model(
+            image, keras.layers.Conv2D(3, 1, dtype="float32")(resize_like(x, image, "resize"))
+        ).save(path)
     finally:
         keras.config.set_dtype_policy(before)
     return path
@@ -222,7 +245,9 @@ def test_half_precision_is_undone_with_the_same_weights(half_path):
     half = load_network(half_path)
     plain = in_float32(half)
     assert half_precision(half) in ("bfloat16", "float16") and half_precision(plain) == ""
-    assert {layer.compute_dtype for layer in plain.layers} == {"float32"} and in_float32(plain) is plain
+    assert {layer.compute_dtype for layer in plain.layers} == {"float32"} and in_float32(
+        plain
+    ) is plain
     images = np.random.default_rng(0).uniform(0, 255, (2, *SIZE, 3)).astype(np.float32)
     for ours, theirs in zip(plain.get_weights(), half.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -245,12 +270,20 @@ def test_openvino_takes_a_network_of_half_precision(half_path):
     images = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), np.uint8)
     asked = Predictor(half_path, 2, "openvino")
     found = asked(images)
-    assert asked.chosen.name == "openvino" and "float16, given to OpenVINO in float32" in asked.chosen.note
+    assert (
+        asked.chosen.name == "openvino"
+        and "float16, given to OpenVINO in float32" in asked.chosen.note
+    )
     np.testing.assert_allclose(found, Predictor(half_path, 2, "tensorflow")(images), atol=0.03)
 
 
 def test_a_form_that_answers_otherwise_is_not_kept(network_path, tmp_path, monkeypatch):
-    wrong = export.Form(".keras", export._write_keras, lambda path, images: -export._read_keras(path, images), "a liar")
+    wrong = export.Form(
+        ".keras",
+        export._write_keras,
+        lambda path, images: -export._read_keras(path, images),
+        "a liar",
+    )
     monkeypatch.setitem(export.FORMS, "keras", wrong)
     with pytest.raises(SegcoreError, match="received others"):
         export.export(network_path, "keras", tmp_path / "out")
@@ -260,7 +293,11 @@ def test_a_form_that_answers_otherwise_is_not_kept(network_path, tmp_path, monke
 
 
 def test_the_service_keeps_networks_and_combines_members(pointwise_path, tmp_path):
-    trained = RunFolder.create(tmp_path / "runs", "trained", TrainConfig("shapes", ModelConfig("unet", "tiny", "none"), size=SIZE))
+    trained = RunFolder.create(
+        tmp_path / "runs",
+        "trained",
+        TrainConfig("shapes", ModelConfig("unet", "tiny", "none"), size=SIZE),
+    )
     trained.model_path.write_bytes(pointwise_path.read_bytes())
     service, run = Service(), {"runs": [str(trained.folder)], "options": {"backend": "tensorflow"}}
     assert service.load(run)["loaded"] == 1
@@ -273,9 +310,21 @@ def test_the_service_keeps_networks_and_combines_members(pointwise_path, tmp_pat
     assert size == (50, 41) and told["size"] == [*SIZE] and told["backend"]
     twice = {**run, "runs": run["runs"] * 2, "rule": "geometric"}
     service.predict({**twice, **place, "id": "two"})
-    np.testing.assert_allclose(RunFolder(tmp_path / "answers").read_probabilities(SPLIT, "two")[0], alone, atol=1e-3)
-    service.predict({**run, **place, "id": "three", "options": {"tile": True, "overlap": 0.25, "backend": "tensorflow"}})
-    assert RunFolder(tmp_path / "answers").read_probabilities(SPLIT, "three")[0].shape[:2] == (50, 41)
+    np.testing.assert_allclose(
+        RunFolder(tmp_path / "answers").read_probabilities(SPLIT, "two")[0], alone, atol=1e-3
+    )
+    service.predict(
+        {
+            **run,
+            **place,
+            "id": "three",
+            "options": {"tile": True, "overlap": 0.25, "backend": "tensorflow"},
+        }
+    )
+    assert RunFolder(tmp_path / "answers").read_probabilities(SPLIT, "three")[0].shape[:2] == (
+        50,
+        41,
+    )
     with pytest.raises(SegcoreError, match="at least one network"):
         service.load({})
 
@@ -284,10 +333,23 @@ def test_submodels_are_combined_by_their_own_rule(tmp_path):
     """Three binary networks of three classes, one against the rest: p(c) = s(c) / sum of s."""
     said, runs = [], []
     for part, share in enumerate((0.6, 0.3, 0.1)):
-        config = TrainConfig("set", ModelConfig("unet", "tiny", "none"), size=SIZE, label_map=f"m.{part}", submodels="one_vs_rest")
+        config = TrainConfig(
+            "set",
+            ModelConfig("unet", "tiny", "none"),
+            size=SIZE,
+            label_map=f"m.{part}",
+            submodels="one_vs_rest",
+        )
         runs.append(RunFolder.create(tmp_path, f"part{part}", config))
         groups = LabelMap(((part,), tuple(c for c in range(3) if c != part)), f"m.{part}")
-        said.append(np.where(np.arange(2) == groups.group_of[part], share, 1 - share) * np.ones((2, 2, 1), np.float32))
+        said.append(
+            np.where(np.arange(2) == groups.group_of[part], share, 1 - share)
+            * np.ones((2, 2, 1), np.float32)
+        )
         labels = LabelSet((LabelClass(0, "one", (0, 0, 0)), LabelClass(1, "rest", (9, 9, 9))))
-        runs[-1].write_json("labels", {"label_set": labels.to_json(), "label_map": groups.to_json()})
-    np.testing.assert_allclose(combine_networks(said, runs, "mean", None), np.full((2, 2, 3), [0.6, 0.3, 0.1]), atol=1e-6)
+        runs[-1].write_json(
+            "labels", {"label_set": labels.to_json(), "label_map": groups.to_json()}
+        )
+    np.testing.assert_allclose(
+        combine_networks(said, runs, "mean", None), np.full((2, 2, 3), [0.6, 0.3, 0.1]), atol=1e-6
+    )

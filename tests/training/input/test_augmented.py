@@ -11,7 +11,13 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
-from segcore.training.input.pipeline import SampleReader, augmented, ordered_batches, training_batches, with_masks
+from segcore.training.input.pipeline import (
+    SampleReader,
+    augmented,
+    ordered_batches,
+    training_batches,
+    with_masks,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -23,7 +29,9 @@ def test_parts_of_a_batch_make_up_the_batch(dataset):
     samples = with_masks(dataset, "train")
     words = {"seed": 3, "epoch": 1, "augmentation": "light", "cut_mix": 0.5, "start": 1}
     whole = list(training_batches(reader, samples, 4, **words))
-    parts = [list(training_batches(reader, samples, 4, **words, part=part, parts=2)) for part in range(2)]
+    parts = [
+        list(training_batches(reader, samples, 4, **words, part=part, parts=2)) for part in range(2)
+    ]
     assert len(whole) == 2
     for batch, first, second in zip(whole, *parts, strict=True):
         np.testing.assert_array_equal(batch.images, np.concatenate([first.images, second.images]))
@@ -51,7 +59,10 @@ def fine(tmp_path_factory):
 
 def test_windows_are_cut_where_the_detail_is(fine):
     reader = SampleReader(fine, SIZE)
-    assert reader.read(fine.samples[0])[0].std() < 60 and not (reader.read(fine.samples[0])[1] == 1).any()
+    assert (
+        reader.read(fine.samples[0])[0].std() < 60
+        and not (reader.read(fine.samples[0])[1] == 1).any()
+    )
     crops = posts = 0
     for seed in range(60):
         drawn = draw("road", np.random.default_rng(seed), SIZE)
@@ -74,7 +85,9 @@ def test_a_crop_of_a_sample_at_its_own_size_is_the_old_one(dataset):
     reader = SampleReader(dataset, (64, 64))
     for seed in range(20):
         pair = augmented(reader, [sample], 0, "road", np.random.default_rng(seed))
-        expected = draw("road", np.random.default_rng(seed), reader.size).apply(*reader.read(sample), 255)
+        expected = draw("road", np.random.default_rng(seed), reader.size).apply(
+            *reader.read(sample), 255
+        )
         assert all(np.array_equal(a, b) for a, b in zip(pair, expected, strict=True))
 
 
@@ -85,7 +98,9 @@ def test_a_mixed_pair_holds_pixels_of_both(dataset):
     for seed in range(12):
         image, mask = augmented(reader, samples, 0, "none", np.random.default_rng(seed), 1.0)
         own = (image == reader.read(samples[0])[0]).all(-1)
-        others = [(image == reader.read(s)[0]).all(-1) & (mask == reader.read(s)[1]) for s in samples]
+        others = [
+            (image == reader.read(s)[0]).all(-1) & (mask == reader.read(s)[1]) for s in samples
+        ]
         assert np.any([own | other for other in others], axis=0).all() and 0.35 < own.mean() <= 1
         mixed += own.mean() < 1
     assert mixed > 6

@@ -28,12 +28,19 @@ def reader(dataset):
 
 def epoch(reader, **words):
     samples = with_masks(reader.dataset, "train")
-    return list(training_batches(reader, samples, 4, **{"seed": 1, "epoch": 0, "augmentation": "light", **words}))
+    return list(
+        training_batches(
+            reader, samples, 4, **{"seed": 1, "epoch": 0, "augmentation": "light", **words}
+        )
+    )
 
 
 def same(a, b):
     return len(a) == len(b) and all(
-        np.array_equal(x.images, y.images) and np.array_equal(x.masks, y.masks) and x.count == y.count for x, y in zip(a, b, strict=True)
+        np.array_equal(x.images, y.images)
+        and np.array_equal(x.masks, y.masks)
+        and x.count == y.count
+        for x, y in zip(a, b, strict=True)
     )
 
 
@@ -76,7 +83,9 @@ def test_validation_is_in_order_and_filled_up_with_nothing(reader):
 def test_samples_are_kept_while_the_budget_lasts(dataset, monkeypatch):
     reads = []
     original = Dataset.read_image
-    monkeypatch.setattr(Dataset, "read_image", lambda self, s: (reads.append(s.id), original(self, s))[1])
+    monkeypatch.setattr(
+        Dataset, "read_image", lambda self, s: (reads.append(s.id), original(self, s))[1]
+    )
     samples = dataset.select("train")
     one = SIZE[0] * SIZE[1] * 4
     reader = SampleReader(dataset, SIZE, cache_bytes=3 * one)
@@ -113,7 +122,10 @@ def test_images_are_resized_without_a_shift():
     doubled = resize_image(ramp, (16, 32))
     assert np.abs(doubled[0, 1:-1, 0] - (np.arange(32) * 5 - 2.5)[1:-1]).max() <= 1
     mixed = resize_image(ramp, (16, 8))
-    assert mixed.shape == (16, 8, 3) and np.abs(mixed[0, :, 0].astype(int) - halved[0, :, 0]).max() <= 1
+    assert (
+        mixed.shape == (16, 8, 3)
+        and np.abs(mixed[0, :, 0].astype(int) - halved[0, :, 0]).max() <= 1
+    )
     assert resize_image(ramp, (8, 16)) is ramp
 
 
@@ -141,7 +153,12 @@ def test_a_damaged_file_is_a_sentence(reader, monkeypatch):
 
 
 def test_a_split_without_masks_is_refused(dataset):
-    bare = Dataset(dataset.folder, "bare", dataset.label_set, tuple(type(s)(**{**vars(s), "mask": None}) for s in dataset.samples))
+    bare = Dataset(
+        dataset.folder,
+        "bare",
+        dataset.label_set,
+        tuple(type(s)(**{**vars(s), "mask": None}) for s in dataset.samples),
+    )
     with pytest.raises(SegcoreError, match="found none"):
         with_masks(bare, "train")
 
@@ -149,10 +166,25 @@ def test_a_split_without_masks_is_refused(dataset):
 def test_a_balance_plan_repeats_samples(dataset):
     ids = [s.id for s in dataset.select("train")]
     plan = BalancePlan(
-        "pixel", "train", (1 / 3,) * 3, "nominal", 3, None, {ids[0]: 3, ids[2]: 2}, (1 / 3,) * 3, (1 / 3,) * 3, 0.1, 0.0, None, (), 3.0
+        "pixel",
+        "train",
+        (1 / 3,) * 3,
+        "nominal",
+        3,
+        None,
+        {ids[0]: 3, ids[2]: 2},
+        (1 / 3,) * 3,
+        (1 / 3,) * 3,
+        0.1,
+        0.0,
+        None,
+        (),
+        3.0,
     )
     dataset.save_plan("rare", plan.to_json())
-    assert [s.id for s in planned_samples(dataset, "train", "rare")] == [ids[0]] * 3 + [ids[1]] + [ids[2]] * 2 + ids[3:]
+    assert [s.id for s in planned_samples(dataset, "train", "rare")] == [ids[0]] * 3 + [ids[1]] + [
+        ids[2]
+    ] * 2 + ids[3:]
     assert planned_samples(dataset, "train") == dataset.select("train")
     with pytest.raises(SegcoreError, match="make one for this split"):
         planned_samples(dataset, "validation", "rare")

@@ -46,7 +46,9 @@ def test_no_training_ends_over_masks_that_cannot_be_written(new_run, dataset, mo
         raise SegcoreError("The disk is full.")
 
     monkeypatch.setattr(type(run), "write_mask", refuse)
-    evolution = Evolution(run, SampleReader(dataset, run.config.size), "validation", dataset.select("validation"))
+    evolution = Evolution(
+        run, SampleReader(dataset, run.config.size), "validation", dataset.select("validation")
+    )
     model = keras.Sequential([keras.Input((*run.config.size, 3)), keras.layers.Conv2D(3, 1)])
     for epoch in (1, 2, 3):
         evolution.keep(model, epoch)
@@ -54,9 +56,18 @@ def test_no_training_ends_over_masks_that_cannot_be_written(new_run, dataset, mo
 
 
 def test_tensorflow_reads_the_event_file(tmp_path) -> None:
-    points = [(1e9 + step, step, tag, step / 3) for step in (1, 200, 70_000) for tag in ("loss/train", "class_iou/Straße")]
+    points = [
+        (1e9 + step, step, tag, step / 3)
+        for step in (1, 200, 70_000)
+        for tag in ("loss/train", "class_iou/Straße")
+    ]
     (tmp_path / "events.out.tfevents.1.x").write_bytes(encode_events(points, 1e9))
     events = list(tf.compat.v1.train.summary_iterator(str(tmp_path / "events.out.tfevents.1.x")))
     assert events[0].file_version == "brain.Event:2"
-    read = [(e.wall_time, e.step, e.summary.value[0].tag, e.summary.value[0].simple_value) for e in events[1:]]
-    assert read == [(wall, step, tag, pytest.approx(value, rel=1e-6)) for wall, step, tag, value in points]
+    read = [
+        (e.wall_time, e.step, e.summary.value[0].tag, e.summary.value[0].simple_value)
+        for e in events[1:]
+    ]
+    assert read == [
+        (wall, step, tag, pytest.approx(value, rel=1e-6)) for wall, step, tag, value in points
+    ]

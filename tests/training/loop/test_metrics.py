@@ -10,7 +10,9 @@ pytestmark = pytest.mark.tensorflow
 
 def test_counts_agree_with_a_plain_loop():
     rng = np.random.default_rng(0)
-    masks = rng.choice([0, 1, 2, 3, 255], (2, 5, 7)).astype(np.uint8)  # 3 is no class of three, 255 is ignored
+    masks = rng.choice([0, 1, 2, 3, 255], (2, 5, 7)).astype(
+        np.uint8
+    )  # 3 is no class of three, 255 is ignored
     logits = rng.normal(size=(2, 5, 7, 3)).astype(np.float32)
     expected = np.zeros((3, 3), int)
     for true, predicted in zip(masks.flat, logits.argmax(-1).flat, strict=True):

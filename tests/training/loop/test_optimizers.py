@@ -15,7 +15,10 @@ pytestmark = pytest.mark.tensorflow
 def walk(optimizer, steps=8):
     """Positions of two variables under gradients that a seed fixes, in graph mode."""
     rng = np.random.default_rng(4)
-    variables = [keras.Variable(rng.normal(size=shape), dtype="float32", name=name) for shape, name in (((3, 2), "kernel"), ((5,), "bias"))]
+    variables = [
+        keras.Variable(rng.normal(size=shape), dtype="float32", name=name)
+        for shape, name in (((3, 2), "kernel"), ((5,), "bias"))
+    ]
     optimizer.build(variables)
 
     @tf.function
@@ -43,7 +46,9 @@ def test_the_walk_is_that_of_keras(name):
     }[name]
     if name == "adamw":
         twin.exclude_from_weight_decay(var_names=["bias"])
-    _, ours = walk(build_optimizer(RecipeConfig(optimizer=name, learning_rate=0.01, weight_decay=0.1)))
+    _, ours = walk(
+        build_optimizer(RecipeConfig(optimizer=name, learning_rate=0.01, weight_decay=0.1))
+    )
     _, theirs = walk(twin)
     for mine, other in zip(ours, theirs, strict=True):
         for a, b in zip(mine, other, strict=True):
@@ -52,10 +57,15 @@ def test_the_walk_is_that_of_keras(name):
 
 def test_long_gradients_are_shortened():
     _, free = walk(build_optimizer(RecipeConfig(optimizer="sgd", learning_rate=1.0)), 1)
-    start, clipped = walk(build_optimizer(RecipeConfig(optimizer="sgd", learning_rate=1.0, clip_norm=0.5)), 1)
+    start, clipped = walk(
+        build_optimizer(RecipeConfig(optimizer="sgd", learning_rate=1.0, clip_norm=0.5)), 1
+    )
     rng = np.random.default_rng(4)
     before = [rng.normal(size=v.shape).astype(np.float32) for v in start]
-    moves = [np.concatenate([(a - b).ravel() for a, b in zip(place[0], before, strict=True)]) for place in (free, clipped)]
+    moves = [
+        np.concatenate([(a - b).ravel() for a, b in zip(place[0], before, strict=True)])
+        for place in (free, clipped)
+    ]
     assert np.linalg.norm(moves[1]) == pytest.approx(0.5, rel=1e-5)
     np.testing.assert_allclose(moves[1] / 0.5, moves[0] / np.linalg.norm(moves[0]), atol=1e-5)
 

@@ -31,7 +31,15 @@ def test_rates_stay_in_range_and_do_not_rise_but_in_the_cycle(name):
 
 def test_ends():
     ends = {name: rates(name)[-1] for name in SCHEDULES}
-    expected = {"constant": 0.1, "plateau": 0.1, "exponential": 0.001, "polynomial": 0, "cosine": 0, "step": 0.001, "one_cycle": 1e-5}
+    expected = {
+        "constant": 0.1,
+        "plateau": 0.1,
+        "exponential": 0.001,
+        "polynomial": 0,
+        "cosine": 0,
+        "step": 0.001,
+        "one_cycle": 1e-5,
+    }
     assert ends == pytest.approx(expected, abs=1e-12)
 
 

@@ -21,7 +21,17 @@ from segcore.training.loop.train import train
 
 pytestmark = pytest.mark.tensorflow
 
-RECORD = {"epoch", "loss", "mean_iou", "val_loss", "val_mean_iou", "learning_rate", "seconds", "images_per_second", "class_iou"}
+RECORD = {
+    "epoch",
+    "loss",
+    "mean_iou",
+    "val_loss",
+    "val_mean_iou",
+    "learning_rate",
+    "seconds",
+    "images_per_second",
+    "class_iou",
+}
 
 
 def variables(run):
@@ -30,14 +40,19 @@ def variables(run):
 
 
 def history(run):
-    return [{k: v for k, v in record.items() if k not in ("seconds", "images_per_second")} for record in run.metrics()]
+    return [
+        {k: v for k, v in record.items() if k not in ("seconds", "images_per_second")}
+        for record in run.metrics()
+    ]
 
 
 def assert_same(run, other):
     assert history(run) == history(other)
     for name, value in variables(other).items():
         np.testing.assert_array_equal(variables(run)[name], value)
-    for mine, theirs in zip(*(keras.models.load_model(r.model_path).get_weights() for r in (run, other)), strict=True):
+    for mine, theirs in zip(
+        *(keras.models.load_model(r.model_path).get_weights() for r in (run, other)), strict=True
+    ):
         np.testing.assert_array_equal(mine, theirs)
 
 
@@ -55,7 +70,9 @@ def test_every_epoch_leaves_one_whole_record(whole):
     assert [r["epoch"] for r in records] == [1, 2, 3]
     for record in records:
         assert set(record) == RECORD
-        assert len(record["class_iou"]) == 3 and all(v is None or 0 <= v <= 1 for v in record["class_iou"])
+        assert len(record["class_iou"]) == 3 and all(
+            v is None or 0 <= v <= 1 for v in record["class_iou"]
+        )
         known = [v for v in record["class_iou"] if v is not None]
         assert record["val_mean_iou"] == pytest.approx(np.mean(known))
     status = whole.status()
@@ -104,7 +121,9 @@ def test_a_run_cut_three_times_ends_as_one_that_was_not(whole, new_run, dataset,
     assert (run.metrics(), run.status().epoch) == ([], 0)
     cut("validate", 1)  # of two batches
     assert run.metrics() == []
-    cut("train", 5, kill=True)  # the rest of the first epoch is validation only, so this is in the third
+    cut(
+        "train", 5, kill=True
+    )  # the rest of the first epoch is validation only, so this is in the third
     assert len(run.metrics()) == 2
     (run.folder / "metrics.jsonl").write_text("")
     train(run, dataset)
@@ -123,8 +142,12 @@ def scripted(monkeypatch):
             return np.float32(1), np.eye(3, dtype=np.int32)
 
         def validate(self, batch):
-            hit = round(1000 * next(rest))  # two classes of 1000 pixels, hits and swaps: IoU = hit / (2000 - hit)
-            return np.float32(1), np.array([[hit, 1000 - hit, 0], [1000 - hit, hit, 0], [0, 0, 0]], np.int32)
+            hit = round(
+                1000 * next(rest)
+            )  # two classes of 1000 pixels, hits and swaps: IoU = hit / (2000 - hit)
+            return np.float32(1), np.array(
+                [[hit, 1000 - hit, 0], [1000 - hit, hit, 0], [0, 0, 0]], np.int32
+            )
 
         monkeypatch.setattr(Learner, "train", learn)
         monkeypatch.setattr(Learner, "validate", validate)
@@ -145,10 +168,14 @@ def test_training_stops_early_and_keeps_the_best(new_run, dataset, scripted):
     scripted(0.2, 0.5, 0.4, 0.6, 0.5, 0.5, 0.59, 0.9)
     train(run, dataset)
     records = run.metrics()
-    assert [r["val_mean_iou"] for r in records] == pytest.approx([s / (2 - s) for s in (0.2, 0.5, 0.4, 0.6, 0.5, 0.5, 0.59)])
+    assert [r["val_mean_iou"] for r in records] == pytest.approx(
+        [s / (2 - s) for s in (0.2, 0.5, 0.4, 0.6, 0.5, 0.5, 0.59)]
+    )
     assert run.status().mean_iou == pytest.approx(0.6 / 1.4)
     rates = [r["learning_rate"] for r in records]
-    assert rates[:6] == [0.01] * 6 and rates[6] == 0.005  # two epochs after the best, the rate is halved
+    assert (
+        rates[:6] == [0.01] * 6 and rates[6] == 0.005
+    )  # two epochs after the best, the rate is halved
     (run.folder / "status.json").write_text('{"state": "fini', "utf-8")
     train(run, dataset)  # nothing is left to train: what was best is told from the checkpoint
     assert run.status().mean_iou == pytest.approx(0.6 / 1.4) and len(run.metrics()) == 7
@@ -184,8 +211,13 @@ def test_other_recipes_and_a_label_map(new_run, dataset):
 
 
 def test_mistakes_are_sentences(new_run, dataset, new_prediction, whole, monkeypatch):
-    with monkeypatch.context() as patch, pytest.raises(SegcoreError, match=r"finite loss.*lower the learning rate"):
-        patch.setattr(Learner, "train", lambda *arguments: (np.float32("nan"), np.zeros((3, 3), np.int32)))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(SegcoreError, match=r"finite loss.*lower the learning rate"),
+    ):
+        patch.setattr(
+            Learner, "train", lambda *arguments: (np.float32("nan"), np.zeros((3, 3), np.int32))
+        )
         train(new_run("nan"), dataset)
     with pytest.raises(SegcoreError, match="split"):
         train(new_run("split", {"train_split": "trian"}), dataset)
@@ -209,8 +241,15 @@ def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(whole, datase
 
 
 def test_a_balance_plan_repeats_images(new_run, dataset, scripted):
-    counts = np.array([[np.count_nonzero(dataset.read_mask(s) == c) for c in range(3)] for s in dataset.select("train")])
-    plan = plan_balance(counts, max_repeats=4, sample_ids=[s.id for s in dataset.select("train")], split="train")
+    counts = np.array(
+        [
+            [np.count_nonzero(dataset.read_mask(s) == c) for c in range(3)]
+            for s in dataset.select("train")
+        ]
+    )
+    plan = plan_balance(
+        counts, max_repeats=4, sample_ids=[s.id for s in dataset.select("train")], split="train"
+    )
     assert plan.copies > 0
     dataset.save_plan("even", plan.to_json())
     steps = []

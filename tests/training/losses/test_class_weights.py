@@ -12,12 +12,17 @@ COUNTS = np.array([[60, 20, 0, 0], [20, 0, 20, 0]])  # sums 80, 20, 20, 0; 80 an
 
 def test_weights_by_hand():
     assert class_weights("none", COUNTS) is None
-    assert class_weights("inverse_frequency", COUNTS) == pytest.approx([1 / 3, 4 / 3, 4 / 3, 1])  # 1:4:4, mean 1
+    assert class_weights("inverse_frequency", COUNTS) == pytest.approx(
+        [1 / 3, 4 / 3, 4 / 3, 1]
+    )  # 1:4:4, mean 1
     assert class_weights("inverse_root", COUNTS) == pytest.approx([0.6, 1.2, 1.2, 1])  # 1:2:2
     # shares 80/120, 20/80, 20/40; median 1/2; weights 3/4, 2, 1
     assert class_weights("median_frequency", COUNTS) == pytest.approx([0.6, 1.6, 0.8, 1])
-    # classes 1 and 2 are in one image of two, class 0 in both: 1 - .99 over 1 - .99^2, that is 1 / 1.99, then 1 and 1
-    assert class_weights("effective_number", COUNTS) == pytest.approx([w * 3 / (1 / 1.99 + 2) for w in (1 / 1.99, 1, 1)] + [1])
+    # classes 1 and 2 are in one image of two, class 0 in both: 1 - .99 over 1 - .99^2, that is 1 /
+    # 1.99, then 1 and 1
+    assert class_weights("effective_number", COUNTS) == pytest.approx(
+        [w * 3 / (1 / 1.99 + 2) for w in (1 / 1.99, 1, 1)] + [1]
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(CLASS_WEIGHTS) - {"none"}))

@@ -20,7 +20,9 @@ def test_a_merged_mask_is_the_merge_in_other_numbers() -> None:
     mask = np.array([[0, 1, 2], [3, 255, 0]], np.uint8)
     np.testing.assert_array_equal(beside.merged(mask), [[4, 1, 2], [4, 255, 4]])
     groups = merge.apply(mask, own)
-    np.testing.assert_array_equal(beside.merged(mask)[mask != 255], beside.places[groups[mask != 255]])
+    np.testing.assert_array_equal(
+        beside.merged(mask)[mask != 255], beside.places[groups[mask != 255]]
+    )
     assert beside.plain(mask) is mask
 
 

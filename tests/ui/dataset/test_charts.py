@@ -43,7 +43,9 @@ def test_places_lie_as_in_the_image_with_the_first_row_on_top() -> None:
     heat[0, 4] = 0.5
     figure = charts.class_places(heat, "a")
     assert figure.layout.yaxis.autorange == "reversed"
-    assert figure.data[0].z[0][4] == 50 and figure.data[0].x[4] == 90 and figure.data[0].y[0] == 12.5
+    assert (
+        figure.data[0].z[0][4] == 50 and figure.data[0].x[4] == 90 and figure.data[0].y[0] == 12.5
+    )
 
 
 def test_instance_sizes_end_with_the_largest_that_occurs() -> None:
@@ -51,8 +53,15 @@ def test_instance_sizes_end_with_the_largest_that_occurs() -> None:
     histogram[0, 0], histogram[0, 3] = 1, 3
     drawn = charts.instance_sizes(histogram, SIZE_EDGES, NAMES).data[0]
     np.testing.assert_array_equal(drawn.z, [[25, 0, 0, 75], [0, 0, 0, 0]])
-    assert list(drawn.x) == ["1", "2", "4", "8"] and list(drawn.customdata[0, :, 1]) == ["1", "2 to 3", "4 to 7", "8 to 15"]
-    assert np.shape(charts.instance_sizes(np.zeros_like(histogram), SIZE_EDGES, NAMES).data[0].z) == (2, 1)
+    assert list(drawn.x) == ["1", "2", "4", "8"] and list(drawn.customdata[0, :, 1]) == [
+        "1",
+        "2 to 3",
+        "4 to 7",
+        "8 to 15",
+    ]
+    assert np.shape(
+        charts.instance_sizes(np.zeros_like(histogram), SIZE_EDGES, NAMES).data[0].z
+    ) == (2, 1)
 
 
 def test_shifts_are_percentage_points_with_the_largest_on_top() -> None:
@@ -68,11 +77,18 @@ def test_brightness_shares_sum_to_all_images_of_a_split() -> None:
 
 def test_sizes_put_the_width_across_and_the_height_up() -> None:
     drawn = charts.image_sizes({(360, 480): 9, (100, 200): 1}).data[0]
-    assert list(drawn.x) == [480, 200] and list(drawn.y) == [360, 100] and list(drawn.customdata) == [9, 1]
+    assert (
+        list(drawn.x) == [480, 200]
+        and list(drawn.y) == [360, 100]
+        and list(drawn.customdata) == [9, 1]
+    )
     assert drawn.marker.size[0] > drawn.marker.size[1]
 
 
 def test_splits_are_groups_of_bars() -> None:
-    rows = [{"split": "train", "pixel_share": [0.25, 0.75]}, {"split": "test", "pixel_share": [0.5, 0.5]}]
+    rows = [
+        {"split": "train", "pixel_share": [0.25, 0.75]},
+        {"split": "test", "pixel_share": [0.5, 0.5]},
+    ]
     figure = charts.split_shares(NAMES, rows)
     assert [(t.name, list(t.y)) for t in figure.data] == [("train", [25, 75]), ("test", [50, 50])]

@@ -11,12 +11,21 @@ from segcore.labels import LabelClass, LabelSet
 from segcore.ui.dataset.classes_tab import edited_labels
 from segcore.ui.shared import pictures
 
-LABELS = LabelSet(tuple(LabelClass(10 + i, name, (i, 0, 0)) for i, name in enumerate("abcd")), (LabelClass(0, "void", (0, 0, 0)),))
+LABELS = LabelSet(
+    tuple(LabelClass(10 + i, name, (i, 0, 0)) for i, name in enumerate("abcd")),
+    (LabelClass(0, "void", (0, 0, 0)),),
+)
 
 
 def rows(**changes: dict) -> list[dict]:
     made = [
-        {"order": i + 1, "id": c.id, "name": c.name, "color": f"#{c.color[0]:02x}0000", "ignored": False}
+        {
+            "order": i + 1,
+            "id": c.id,
+            "name": c.name,
+            "color": f"#{c.color[0]:02x}0000",
+            "ignored": False,
+        }
         for i, c in enumerate(LABELS.classes)
     ]
     for row in made:
@@ -29,14 +38,17 @@ def test_an_unchanged_table_gives_the_label_set_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moved", "order", "names"), [("d", 2, "adbc"), ("a", 3, "bcad"), ("b", 1, "bacd"), ("c", 4, "abdc"), ("a", 4, "bcda")]
+    ("moved", "order", "names"),
+    [("d", 2, "adbc"), ("a", 3, "bcad"), ("b", 1, "bacd"), ("c", 4, "abdc"), ("a", 4, "bcda")],
 )
 def test_a_class_takes_the_place_that_it_is_given(moved, order, names) -> None:
     assert "".join(edited_labels(LABELS, rows(**{moved: {"order": order}})).class_names) == names
 
 
 def test_names_colours_and_ignored_classes() -> None:
-    edited = edited_labels(LABELS, rows(a={"name": " tree "}, b={"color": "#010203"}, c={"ignored": True}))
+    edited = edited_labels(
+        LABELS, rows(a={"name": " tree "}, b={"color": "#010203"}, c={"ignored": True})
+    )
     assert edited.class_names == ["tree", "b", "d"] and edited.classes[1].color == (1, 2, 3)
     assert [c.name for c in edited.ignored] == ["void", "c"]
 
@@ -46,8 +58,13 @@ def test_a_class_comes_back_from_being_ignored_where_it_is_put() -> None:
     labels = LabelSet(LABELS.classes, (*LABELS.ignored, back))
     row = {"order": 5, "id": 20, "name": "e", "color": "#090000", "ignored": True}
     assert edited_labels(labels, [*rows(), row]) == labels
-    assert edited_labels(labels, [*rows(), row | {"ignored": False}]) == LabelSet((*LABELS.classes, back), LABELS.ignored)
-    assert "".join(edited_labels(labels, [*rows(), row | {"ignored": False, "order": 2}]).class_names) == "aebcd"
+    assert edited_labels(labels, [*rows(), row | {"ignored": False}]) == LabelSet(
+        (*LABELS.classes, back), LABELS.ignored
+    )
+    assert (
+        "".join(edited_labels(labels, [*rows(), row | {"ignored": False, "order": 2}]).class_names)
+        == "aebcd"
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ COUNTS = np.array([[90, 8, 2], [12, 36, 0], [1, 0, 0]])
 
 
 def test_charts_are_drawn_without_an_app() -> None:
-    code = "import sys, segcore.ui.evaluate.charts, segcore.ui.compress.charts; print('streamlit' in sys.modules)"
+    code = (
+        "import sys, segcore.ui.evaluate.charts, segcore.ui.compress.charts; print('streamlit' "
+        "in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -24,7 +27,9 @@ def test_charts_are_drawn_without_an_app() -> None:
 def test_a_clicked_cell_names_its_classes_in_any_order(order) -> None:
     figure = evaluate_charts.confusion_matrix(COUNTS, NAMES, "row", order, cell=(1, 0))
     heat, *_, points = figure.data
-    for x, y, (share, pixels, true, predicted) in zip(points.x, points.y, points.customdata, strict=True):
+    for x, y, (share, pixels, true, predicted) in zip(
+        points.x, points.y, points.customdata, strict=True
+    ):
         assert (y, x) == (NAMES[int(true)], NAMES[int(predicted)])
         assert pixels == COUNTS[int(true), int(predicted)]
         assert share == pytest.approx(100 * pixels / COUNTS[int(true)].sum())
@@ -35,7 +40,9 @@ def test_a_clicked_cell_names_its_classes_in_any_order(order) -> None:
 
 def test_many_classes_carry_no_point_a_cell() -> None:
     size = evaluate_charts.MAX_CLICKABLE + 1
-    figure = evaluate_charts.confusion_matrix(np.eye(size, dtype=np.int64), [f"c{i}" for i in range(size)])
+    figure = evaluate_charts.confusion_matrix(
+        np.eye(size, dtype=np.int64), [f"c{i}" for i in range(size)]
+    )
     assert len(figure.data) == 1
 
 
@@ -51,7 +58,9 @@ def test_differences_are_sorted_by_what_their_interval_says() -> None:
         "not told apart": ["unsure", "alone"],
     }
     better = figure.data[0]
-    assert (better.x[0], better.error_x.array[0], better.error_x.arrayminus[0]) == pytest.approx((10, 10, 8))
+    assert (better.x[0], better.error_x.array[0], better.error_x.arrayminus[0]) == pytest.approx(
+        (10, 10, 8)
+    )
 
 
 def test_above_the_line_a_wins() -> None:
@@ -70,7 +79,9 @@ def test_parts_without_a_score_are_left_out() -> None:
     ]
     points = evaluate_charts.part_scores(rows, 0.5).data[0]
     assert list(points.y) == ["dark", "bright"]
-    assert list(points.error_x.array) == pytest.approx([10, 0]) and list(points.error_x.arrayminus) == pytest.approx([10, 0])
+    assert list(points.error_x.array) == pytest.approx([10, 0]) and list(
+        points.error_x.arrayminus
+    ) == pytest.approx([10, 0])
     assert not evaluate_charts.part_scores([], None).data[0].x.size
 
 
@@ -79,7 +90,11 @@ def test_found_by_size_is_right_over_true() -> None:
     counts[0, 0] = [5, 20, 4]
     counts[1, 2] = [90, 100, 1]
     small, medium, large = evaluate_charts.recall_by_size(NAMES, counts).data
-    assert list(small.y) == [25, None, None] and list(medium.y) == [None] * 3 and list(large.y) == [None, 90, None]
+    assert (
+        list(small.y) == [25, None, None]
+        and list(medium.y) == [None] * 3
+        and list(large.y) == [None, 90, None]
+    )
 
 
 def test_the_spread_reaches_from_the_worst_to_the_best() -> None:
@@ -91,14 +106,29 @@ def test_the_spread_reaches_from_the_worst_to_the_best() -> None:
 
 
 def row(groups, accuracy, kept) -> dict:
-    return {"groups": groups, "num_groups": len(groups), "accuracy": accuracy, "mean_iou": accuracy / 2, "retained_entropy": kept}
+    return {
+        "groups": groups,
+        "num_groups": len(groups),
+        "accuracy": accuracy,
+        "mean_iou": accuracy / 2,
+        "retained_entropy": kept,
+    }
 
 
 def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
-    path = [row([[0], [1], [2]], 0.8, 1.0), row([[0, 1], [2]], 0.9, 0.4), row([[0, 1, 2]], 1.0, 0.0)]
-    figure = charts.trade_off(path, path, [[0.8, 0.8], None, [1.0, 1.0]], row([[0, 2], [1]], 0.85, 0.7))
+    path = [
+        row([[0], [1], [2]], 0.8, 1.0),
+        row([[0, 1], [2]], 0.9, 0.4),
+        row([[0, 1, 2]], 1.0, 0.0),
+    ]
+    figure = charts.trade_off(
+        path, path, [[0.8, 0.8], None, [1.0, 1.0]], row([[0, 2], [1]], 0.85, 0.7)
+    )
     traces = {t.name: t for t in figure.data}
-    assert (list(traces["chosen"].x), list(traces["chosen"].y)) == (pytest.approx([70]), pytest.approx([85]))
+    assert (list(traces["chosen"].x), list(traces["chosen"].y)) == (
+        pytest.approx([70]),
+        pytest.approx([85]),
+    )
     assert list(traces["95 % of random merges"].x) == pytest.approx([100, 0, 0, 100])
     assert list(traces["accuracy"].y) == pytest.approx([80, 90, 100])
     assert set(traces["accuracy"].marker.size) == {7}  # the chosen merge is not on the path
@@ -109,7 +139,9 @@ def test_joints_inside_a_chosen_group_stand_out() -> None:
     joints = [(j.left, j.right, j.height_bits) for j in tree.joints]
     for number, inside in ((3, 0), (2, 1), (1, 2)):
         groups = tree.cut(number).groups
-        chosen, rest, heat, *_ = charts.tree_and_matrix(joints, tree.order, COUNTS, NAMES, groups).data
+        chosen, rest, heat, *_ = charts.tree_and_matrix(
+            joints, tree.order, COUNTS, NAMES, groups
+        ).data
         assert (list(chosen.x).count(None), list(rest.x).count(None)) == (inside, 2 - inside)
     assert [c[0][0] for c in heat.customdata] == [NAMES[i] for i in tree.order]
 
@@ -117,16 +149,22 @@ def test_joints_inside_a_chosen_group_stand_out() -> None:
 def test_a_group_is_framed_where_its_labels_meet() -> None:
     """Rows 0, 2, 3 of a group are the runs 0..0 and 2..3: four frames cover its nine cells."""
     boxes = charts._boxes([0, 2, 3])
-    cells = {(r, c) for (r0, r1), (c0, c1) in boxes for r in range(r0, r1 + 1) for c in range(c0, c1 + 1)}
+    cells = {
+        (r, c) for (r0, r1), (c0, c1) in boxes for r in range(r0, r1 + 1) for c in range(c0, c1 + 1)
+    }
     assert len(boxes) == 4 and cells == {(r, c) for r in (0, 2, 3) for c in (0, 2, 3)}
     assert charts._boxes([4]) == []
 
 
 def test_every_label_flows_to_its_group() -> None:
-    figure = charts.sankey(NAMES, ["#0072b2", "#e69f00", "#009e73"], [0.6, 0.4, None], [[0, 2], [1]])
+    figure = charts.sankey(
+        NAMES, ["#0072b2", "#e69f00", "#009e73"], [0.6, 0.4, None], [[0, 2], [1]]
+    )
     (flow,) = figure.data
     label = flow.node.label
-    assert [(label[s], label[t]) for s, t in zip(flow.link.source, flow.link.target, strict=True)] == [
+    assert [
+        (label[s], label[t]) for s, t in zip(flow.link.source, flow.link.target, strict=True)
+    ] == [
         ("field", "field + road"),
         ("road", "field + road"),
         ("forest", "forest"),
@@ -137,4 +175,7 @@ def test_every_label_flows_to_its_group() -> None:
 def test_each_label_is_a_point_over_the_bar_of_its_group() -> None:
     bars, points = charts.before_and_after(NAMES, [0.5, None, 0.2], [0.7, None], [[0, 2], [1]]).data
     assert list(bars.y) == [70, None]
-    assert list(zip(points.x, points.y, strict=True)) == [("field + road", 50), ("field + road", 20)]
+    assert list(zip(points.x, points.y, strict=True)) == [
+        ("field + road", 50),
+        ("field + road", 20),
+    ]

@@ -27,8 +27,16 @@ def test_curves_of_several_runs_have_a_colour_a_run_and_a_dash_a_quantity() -> N
     figure = charts.curves({"a": HISTORY, "b": HISTORY}, ["loss", "val_loss"], logarithmic=True)
     by_name = {trace.name: trace.line for trace in figure.data}
     assert set(by_name) == {"a · training", "a · validation", "b · training", "b · validation"}
-    assert by_name["a · training"].color == by_name["a · validation"].color != by_name["b · training"].color
-    assert by_name["a · training"].dash == by_name["b · training"].dash != by_name["a · validation"].dash
+    assert (
+        by_name["a · training"].color
+        == by_name["a · validation"].color
+        != by_name["b · training"].color
+    )
+    assert (
+        by_name["a · training"].dash
+        == by_name["b · training"].dash
+        != by_name["a · validation"].dash
+    )
     assert figure.layout.yaxis.type == "log"
     assert not charts.curves({}, ["loss"]).data
 
@@ -52,7 +60,11 @@ def test_time_is_the_work_done_until_the_end_of_each_epoch() -> None:
 
 
 def test_each_class_has_its_colour_and_no_point_where_it_is_absent() -> None:
-    lines = [{"epoch": 1, "class_iou": [0.1, None]}, {"epoch": 2, "class_iou": [0.2, 0.5]}, {"epoch": 3}]
+    lines = [
+        {"epoch": 1, "class_iou": [0.1, None]},
+        {"epoch": 2, "class_iou": [0.2, 0.5]},
+        {"epoch": 3},
+    ]
     figure = charts.class_curves(lines, ["field", "road"], ["#111111", "#222222"])
     assert {t.name: (list(t.x), list(t.y), t.line.color) for t in figure.data} == {
         "field": ([1, 2], [0.1, 0.2], "#111111"),
@@ -74,7 +86,11 @@ def test_load_and_memory_of_processor_and_gpus() -> None:
         "this run, processor": [50.0, 100.0],
         "gpu:0": [None, 90.0],
     }
-    assert {t.name: list(t.y) for t in charts.memory(records).data} == {"machine": [3, 4], "this run": [1, 2], "gpu:0": [None, 8]}
+    assert {t.name: list(t.y) for t in charts.memory(records).data} == {
+        "machine": [3, 4],
+        "this run": [1, 2],
+        "gpu:0": [None, 8],
+    }
     assert list(charts.temperature(records).data[0].y) == [None, 61.0]
     assert charts.temperature(records[:1]) is None
     for figure in (charts.load(records), charts.load([]), charts.memory(records)):

@@ -15,9 +15,15 @@ COUNTS = np.array([[90, 10, 0], [5, 15, 0], [0, 0, 0]])  # the road occurs nowhe
 
 def test_bars_of_the_class_balance_keep_name_value_and_colour_together() -> None:
     (bars,) = charts.class_balance(NAMES, COLORS, [20.0, 70.0, 10.0], "%").data
-    assert list(bars.x) == [10.0, 20.0, 70.0]  # drawn from the bottom: the largest stands at the top
+    assert list(bars.x) == [
+        10.0,
+        20.0,
+        70.0,
+    ]  # drawn from the bottom: the largest stands at the top
     assert dict(zip(bars.y, bars.x, strict=True)) == {"field": 20.0, "forest": 70.0, "road": 10.0}
-    assert dict(zip(bars.y, bars.marker.color, strict=True)) == dict(zip(NAMES, COLORS, strict=True))
+    assert dict(zip(bars.y, bars.marker.color, strict=True)) == dict(
+        zip(NAMES, COLORS, strict=True)
+    )
     assert list(bars.text) == ["10.00 %", "20.00 %", "70.00 %"]
 
 
@@ -40,7 +46,10 @@ def test_class_scores_show_an_absent_class_as_a_gap() -> None:
     assert list(bars.marker.color) == COLORS
     assert not figure.layout.showlegend
     both = charts.class_scores(NAMES, COLORS, {"one": [0.5, 1.0, None], "two": [0.25, None, 0.0]})
-    assert [(b.name, list(b.y)) for b in both.data] == [("one", [50.0, 100.0, None]), ("two", [25.0, None, 0.0])]
+    assert [(b.name, list(b.y)) for b in both.data] == [
+        ("one", [50.0, 100.0, None]),
+        ("two", [25.0, None, 0.0]),
+    ]
     assert both.layout.showlegend
 
 
@@ -56,7 +65,11 @@ def test_a_confusion_matrix_is_drawn_with_its_true_rows(normalise, share) -> Non
     figure = charts.confusion(COUNTS, NAMES, normalise)
     cells, weak, strong = figure.data
     assert {*weak.text, *strong.text} == {f"{v:.0f}" for row in share for v in row if v >= 0.5}
-    assert max(map(float, weak.text)) < min(map(float, strong.text)) and strong.textfont.color == "white" and weak.textfont.color is None
+    assert (
+        max(map(float, weak.text)) < min(map(float, strong.text))
+        and strong.textfont.color == "white"
+        and weak.textfont.color is None
+    )
     shown = np.asarray(cells.customdata)
     np.testing.assert_allclose(shown[..., 0], share)
     np.testing.assert_array_equal(shown[..., 1], COUNTS)
@@ -80,7 +93,10 @@ def test_the_compression_curve_is_its_path_and_marks_what_is_chosen() -> None:
     figure = charts.compression_curve(PATH, 2)
     by_name = {trace.name: trace for trace in figure.data}
     assert list(by_name) == ["accuracy", "mean IoU"]
-    assert (list(by_name["accuracy"].x), list(by_name["accuracy"].y)) == ([100.0, 40.0], [70.0, 90.0])
+    assert (list(by_name["accuracy"].x), list(by_name["accuracy"].y)) == (
+        [100.0, 40.0],
+        [70.0, 90.0],
+    )
     assert list(by_name["mean IoU"].y) == [50.0, None]
     first, chosen = by_name["accuracy"].marker.size
     assert chosen > first

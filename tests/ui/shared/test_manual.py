@@ -14,7 +14,13 @@ SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "segcore" / "ui").rgl
 
 def constants(tree: ast.Module) -> dict[str, str]:
     """Texts that a file gives a name to."""
-    named = [n for n in tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant) and isinstance(n.value.value, str)]
+    named = [
+        n
+        for n in tree.body
+        if isinstance(n, ast.Assign)
+        and isinstance(n.value, ast.Constant)
+        and isinstance(n.value.value, str)
+    ]
     return {ast.unparse(n.targets[0]): n.value.value for n in named}
 
 
@@ -26,7 +32,11 @@ def places() -> set[tuple[str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "manual.see":
                 place = node.args[1]
-                text = place.value if isinstance(place, ast.Constant) else constants(tree)[ast.unparse(place)]
+                text = (
+                    place.value
+                    if isinstance(place, ast.Constant)
+                    else constants(tree)[ast.unparse(place)]
+                )
                 found.add((f"{file.relative_to(ROOT)}:{node.lineno}", text))
     return found
 
@@ -36,7 +46,11 @@ def calls(name: str) -> list[tuple[str, ast.Call]]:
     found = []
     for file in SOURCES:
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == name
+            ):
                 found.append((f"{file.relative_to(ROOT)}:{node.lineno}", node))
     return found
 
@@ -52,7 +66,9 @@ def test_every_statistic_has_a_tooltip_that_leads_to_the_docs() -> None:
     assert len(found) > 40
     for where, call in found:
         (help,) = [k.value for k in call.keywords if k.arg == "help"] or [None]
-        assert isinstance(help, ast.Call) and ast.unparse(help.func) == "manual.see", f"{where}: no help=manual.see(words, place)"
+        assert isinstance(help, ast.Call) and ast.unparse(help.func) == "manual.see", (
+            f"{where}: no help=manual.see(words, place)"
+        )
 
 
 def test_every_place_that_a_tooltip_names_exists() -> None:
@@ -63,7 +79,10 @@ def test_every_place_that_a_tooltip_names_exists() -> None:
 
 
 def test_a_tooltip_ends_with_its_link() -> None:
-    assert manual.see("Right / all.", "metrics#scores") == "Right / all.\n\n[In the docs](guide?doc=metrics#scores)"
+    assert (
+        manual.see("Right / all.", "metrics#scores")
+        == "Right / all.\n\n[In the docs](guide?doc=metrics#scores)"
+    )
 
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -79,10 +98,17 @@ def test_links_and_pictures_of_the_docs_lead_somewhere(page) -> None:
         there = (file.parent / name).resolve() if name else file
         assert there.exists(), f"{page}: {target}"
         if section:
-            assert section in anchors(there.relative_to(manual.FOLDER).with_suffix("").as_posix()), f"{page}: {target}"
+            assert section in anchors(
+                there.relative_to(manual.FOLDER).with_suffix("").as_posix()
+            ), f"{page}: {target}"
     for part in manual.parts(page):
         if isinstance(part, manual.Picture):
-            assert part.light.is_file() and part.dark.is_file() and part.light != part.dark and part.alt
+            assert (
+                part.light.is_file()
+                and part.dark.is_file()
+                and part.light != part.dark
+                and part.alt
+            )
 
 
 def test_links_between_pages_stay_in_the_app() -> None:
@@ -94,7 +120,8 @@ def test_a_page_is_text_and_pictures_in_turn(tmp_path, monkeypatch) -> None:
     (tmp_path / "how-to").mkdir()
     (tmp_path / "other.md").write_text("# Other\n")
     (tmp_path / "how-to" / "page.md").write_text(
-        "# A page\n\nIt costs $5, `$HOME`. See [other](../other.md#there) and [out](../../README.md).\n\n"
+        "# A page\n\nIt costs $5, `$HOME`. See [other](../other.md#there) and "
+        "[out](../../README.md).\n\n"
         '<picture>\n<source media="(prefers-color-scheme: dark)" srcset="../images/a-dark.webp">\n'
         '<img src="../images/a-light.webp" alt="A picture">\n</picture>\n\nThe end.\n'
     )
@@ -103,12 +130,20 @@ def test_a_page_is_text_and_pictures_in_turn(tmp_path, monkeypatch) -> None:
     before, picture, after = manual.parts("how-to/page")
     assert r"It costs \$5, `$HOME`. See [other](guide?doc=other#there) and out." in before
     assert picture.light.resolve() == tmp_path / "images" / "a-light.webp"
-    assert picture.dark.resolve() == tmp_path / "images" / "a-dark.webp" and picture.alt == "A picture"
+    assert (
+        picture.dark.resolve() == tmp_path / "images" / "a-dark.webp" and picture.alt == "A picture"
+    )
     assert after.strip() == "The end."
 
 
 def test_the_pictures_are_those_that_the_docs_show_and_they_are_small() -> None:
-    shown = {f.resolve() for page in manual.pages() for p in manual.parts(page) if isinstance(p, manual.Picture) for f in (p.light, p.dark)}
+    shown = {
+        f.resolve()
+        for page in manual.pages()
+        for p in manual.parts(page)
+        if isinstance(p, manual.Picture)
+        for f in (p.light, p.dark)
+    }
     there = {f.resolve() for f in (manual.FOLDER / "images").iterdir()}
     assert shown == there
     assert sum(f.stat().st_size for f in there) < 6e6

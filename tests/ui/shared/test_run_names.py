@@ -19,7 +19,11 @@ FIVE = tuple(f"road-unet-ab12-{n}" for n in range(1, 6))
             "road-unet-ab12, majority of 5 + CRF ({})",
             "majority of 5 + CRF ({})",
         ),
-        (EvaluateConfig("road", FIVE[:1], "test", "mean", CRFParameters()), "road-unet-ab12-1 + CRF ({})", "ab12-1 + CRF ({})"),
+        (
+            EvaluateConfig("road", FIVE[:1], "test", "mean", CRFParameters()),
+            "road-unet-ab12-1 + CRF ({})",
+            "ab12-1 + CRF ({})",
+        ),
         (EvaluateConfig("road", FIVE, "test", name="five"), "five", "five"),
     ],
 )

@@ -8,20 +8,34 @@ import streamlit as st
 from segcore.ui.shared import tables
 
 ROOT = Path(__file__).resolve().parents[3]
-IOU = {"IoU": st.column_config.NumberColumn(format="percent"), "gain": st.column_config.NumberColumn(format="%+.1f")}
+IOU = {
+    "IoU": st.column_config.NumberColumn(format="percent"),
+    "gain": st.column_config.NumberColumn(format="%+.1f"),
+}
 
 
 def test_shares_are_percentages_and_the_unknown_is_a_dash(monkeypatch) -> None:
     drawn = {}
     monkeypatch.setattr(st, "dataframe", lambda rows, **settings: drawn.update(settings, rows=rows))
-    rows = [{"class": "road", "IoU": 0.92, "gain": 0.5}, {"class": "pole", "IoU": None, "gain": 1.0}]
+    rows = [
+        {"class": "road", "IoU": 0.92, "gain": 0.5},
+        {"class": "pole", "IoU": None, "gain": 1.0},
+    ]
     tables.draw(rows, column_config=IOU)
-    assert drawn["rows"][0] == {"class": "road", "IoU": pytest.approx(92), "gain": 0.5} and drawn["rows"][1]["IoU"] is None
-    assert [drawn["column_config"][name]["type_config"]["format"] for name in IOU] == ["%.2f %%", "%+.1f"]
+    assert (
+        drawn["rows"][0] == {"class": "road", "IoU": pytest.approx(92), "gain": 0.5}
+        and drawn["rows"][1]["IoU"] is None
+    )
+    assert [drawn["column_config"][name]["type_config"]["format"] for name in IOU] == [
+        "%.2f %%",
+        "%+.1f",
+    ]
     assert drawn["placeholder"] == "–" and rows[0]["IoU"] == 0.92
 
 
-@pytest.mark.parametrize(("rows", "height"), [(10, None), (11, "content"), (16, "content"), (17, None)])
+@pytest.mark.parametrize(
+    ("rows", "height"), [(10, None), (11, "content"), (16, "content"), (17, None)]
+)
 def test_no_row_is_cut_in_half_where_all_but_fit(monkeypatch, rows, height) -> None:
     drawn = {}
     monkeypatch.setattr(st, "dataframe", lambda rows, **settings: drawn.update(settings))
@@ -31,4 +45,6 @@ def test_no_row_is_cut_in_half_where_all_but_fit(monkeypatch, rows, height) -> N
 
 def test_no_page_draws_a_table_of_its_own_kind() -> None:
     files = [*(ROOT / "pages").glob("*.py"), *(ROOT / "segcore" / "ui").rglob("*.py")]
-    assert [path.name for path in files if "st.dataframe(" in path.read_text(encoding="utf-8")] == ["tables.py"]
+    assert [path.name for path in files if "st.dataframe(" in path.read_text(encoding="utf-8")] == [
+        "tables.py"
+    ]

@@ -8,8 +8,18 @@ from segcore.ui.tune.names import choice, setting, settings
 
 def trial(number, state, score, loss="dice", rate=1e-3, scores=None):
     values = {"loss": loss, "learning_rate": rate}
-    scores = scores if scores is not None else ({} if score is None else {"1": score / 2, "2": score})
-    return {"trial": number, "run": f"s-{number}", "state": state, "values": values, "score": score, "scores": scores, "cause": ""}
+    scores = (
+        scores if scores is not None else ({} if score is None else {"1": score / 2, "2": score})
+    )
+    return {
+        "trial": number,
+        "run": f"s-{number}",
+        "state": state,
+        "values": values,
+        "score": score,
+        "scores": scores,
+        "cause": "",
+    }
 
 
 TRIALS = [
@@ -28,8 +38,16 @@ def traces(figure):
 
 def test_the_best_so_far_steps_up_with_finished_trials_only() -> None:
     drawn = traces(charts.history(TRIALS, 8))
-    assert list(zip(drawn["best so far"].x, drawn["best so far"].y, strict=True)) == [(1, 30.0), (5, 50.0), (6, 50.0)]
-    assert list(drawn["finished"].x) == [1, 4, 5] and list(drawn["ended early"].x) == [3] and list(drawn["running"].x) == [6]
+    assert list(zip(drawn["best so far"].x, drawn["best so far"].y, strict=True)) == [
+        (1, 30.0),
+        (5, 50.0),
+        (6, 50.0),
+    ]
+    assert (
+        list(drawn["finished"].x) == [1, 4, 5]
+        and list(drawn["ended early"].x) == [3]
+        and list(drawn["running"].x) == [6]
+    )
     assert list(charts.history(TRIALS, 8).layout.xaxis.range) == [0.5, 8.5]
 
 
@@ -38,7 +56,17 @@ def test_every_trial_with_an_epoch_has_a_line_and_the_best_lies_on_top() -> None
     drawn = traces(figure)
     assert list(drawn) == ["ended early", "others", "best"]
     assert list(drawn["best"].x) == [1, 2, None] and list(drawn["best"].y) == [25.0, 50.0, None]
-    assert list(drawn["others"].x) == [1, 2, None, None, 1, 2, None, 1, None]  # trials 1, 2 (failed: nothing), 4, 6
+    assert list(drawn["others"].x) == [
+        1,
+        2,
+        None,
+        None,
+        1,
+        2,
+        None,
+        1,
+        None,
+    ]  # trials 1, 2 (failed: nothing), 4, 6
     assert [text.split("<br>")[0] for text in drawn["others"].customdata][4:7] == ["trial 4"] * 3
     assert list(drawn["ended early"].y) == [10.0, None] and drawn["ended early"].line.dash == "dot"
 
@@ -51,19 +79,29 @@ def test_parallel_lines_go_through_powers_choices_and_scores() -> None:
     assert [drawn[f"trial {n}"].y[1] for n in (4, 1, 5)] == pytest.approx([0.0, 0.5, 1.0])
     assert [drawn[f"trial {n}"].y[2] for n in (4, 1, 5)] == pytest.approx([0.0, 1 / 3, 1.0])
     dice, focal = drawn["trial 1"].y[0], [drawn[f"trial {n}"].y[0] for n in (4, 5)]
-    assert dice == 0.0 and focal[0] < focal[1] and sum(focal) / 2 == pytest.approx(1.0)  # two lines spread around one choice
+    assert (
+        dice == 0.0 and focal[0] < focal[1] and sum(focal) / 2 == pytest.approx(1.0)
+    )  # two lines spread around one choice
     texts = [annotation.text for annotation in figure.layout.annotations]
     assert {"0.0001", "0.001", "0.01", "20.0", "50.0", choice("loss", "dice")} <= set(texts)
 
 
-@pytest.mark.parametrize("rows", [[], [trial(1, "running", None)], [trial(1, "complete", 0.3)]], ids=["none", "no score", "one"])
+@pytest.mark.parametrize(
+    "rows",
+    [[], [trial(1, "running", None)], [trial(1, "complete", 0.3)]],
+    ids=["none", "no score", "one"],
+)
 def test_few_trials_are_drawn_without_a_fault(rows) -> None:
     finished = sum(row["state"] == "complete" for row in rows)
     best = [trace for trace in charts.history(rows, 3).data if trace.name == "best so far"]
-    assert len(best) == finished  # none or one here: a line stands only where something was finished
+    assert (
+        len(best) == finished
+    )  # none or one here: a line stands only where something was finished
     assert len(charts.epochs(rows, None).data) <= len(rows)
     drawn = [trace.name for trace in charts.parallel(rows, ["loss", "learning_rate"]).data]
-    assert [name for name in drawn if name] == [f"trial {row['trial']}" for row in rows if row["state"] == "complete"]
+    assert [name for name in drawn if name] == [
+        f"trial {row['trial']}" for row in rows if row["state"] == "complete"
+    ]
 
 
 def test_the_largest_share_is_at_the_top() -> None:
@@ -73,5 +111,12 @@ def test_the_largest_share_is_at_the_top() -> None:
 
 def test_words_are_the_catalogues() -> None:
     assert choice("learning_rate", 0.00123456) == "0.00123"
-    assert (choice("label_map", ""), choice("batch_size", 8), choice("loss", "dice + focal")) == ("none", "8", "dice + focal")
-    assert settings({"loss": "dice", "batch_size": 4}, ["batch_size", "loss"]) == f"batch size 4, loss {choice('loss', 'dice')}"
+    assert (choice("label_map", ""), choice("batch_size", 8), choice("loss", "dice + focal")) == (
+        "none",
+        "8",
+        "dice + focal",
+    )
+    assert (
+        settings({"loss": "dice", "batch_size": 4}, ["batch_size", "loss"])
+        == f"batch size 4, loss {choice('loss', 'dice')}"
+    )

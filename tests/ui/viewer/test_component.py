@@ -42,7 +42,12 @@ def settings_of(at: AppTest) -> dict:
 def test_it_mounts_and_sends_its_settings() -> None:
     at = app().run()
     assert not at.exception
-    assert settings_of(at) == {"key": "v", "state": None, "link": "view", "listen": ["pixel", "step"]}
+    assert settings_of(at) == {
+        "key": "v",
+        "state": None,
+        "link": "view",
+        "listen": ["pixel", "step"],
+    }
     assert at.text[0].value == "None 0 None None"
 
 
@@ -70,16 +75,26 @@ def test_the_script_travels_whole_small_and_apart_from_the_pictures() -> None:
     assert len(shown.js_content) < 400
     assert len(script.js_content) < 40_000
     assert not script.bytes  # so it never changes, and is sent once
-    source = zlib.decompress(base64.b64decode(re.search(r'atob\("([^"]+)"\)', script.js_content)[1])).decode()
+    source = zlib.decompress(
+        base64.b64decode(re.search(r'atob\("([^"]+)"\)', script.js_content)[1])
+    ).decode()
     for name in component.SCRIPTS:
         code = [line.strip() for line in (component.FOLDER / name).read_text().splitlines()]
         assert "\n".join(line for line in code if line and not line.startswith("//")) in source
     assert {path.name for path in component.FOLDER.glob("*.js")} == set(component.SCRIPTS)
 
 
-@pytest.mark.parametrize("path", [*component.FOLDER.glob("*.js"), component.FOLDER / "viewer.css"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*component.FOLDER.glob("*.js"), component.FOLDER / "viewer.css"],
+    ids=lambda path: path.name,
+)
 def test_nothing_comes_from_elsewhere_and_text_stays_text(path) -> None:
     text = path.read_text()
-    assert set(re.findall(r"https?://[^\"'\s]+", text)) <= {"http://www.w3.org/2000/svg"}  # a namespace, never fetched
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|@import|url\(", text)
+    assert set(re.findall(r"https?://[^\"'\s]+", text)) <= {
+        "http://www.w3.org/2000/svg"
+    }  # a namespace, never fetched
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|@import|url\(", text
+    )
     assert len(text.splitlines()) < 400

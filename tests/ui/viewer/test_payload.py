@@ -18,7 +18,9 @@ from segcore.ui.viewer.payload import LEVELS
 
 
 def label_set(count: int) -> LabelSet:
-    classes = tuple(LabelClass(10 * i, f"class {i}", (i % 256, 255 - i % 256, 7)) for i in range(count))
+    classes = tuple(
+        LabelClass(10 * i, f"class {i}", (i % 256, 255 - i % 256, 7)) for i in range(count)
+    )
     return LabelSet(classes, (LabelClass(-1, "nothing", (0, 0, 0)),))
 
 
@@ -32,7 +34,9 @@ def unpack(data: bytes) -> tuple[dict, list[bytes]]:
 
 def read_plane(blob: bytes, height: int, width: int, dtype: str) -> np.ndarray:
     rows = np.frombuffer(zlib.decompress(blob), dtype).reshape(height, width)
-    return np.cumsum(rows, axis=0, dtype=rows.dtype)  # the sum of differences wraps as the differences did
+    return np.cumsum(
+        rows, axis=0, dtype=rows.dtype
+    )  # the sum of differences wraps as the differences did
 
 
 def image_of(height: int, width: int) -> np.ndarray:
@@ -50,17 +54,25 @@ def test_a_mask_comes_back_exactly(classes, shape, seed) -> None:
     rng = np.random.default_rng(seed)
     mask = rng.integers(0, classes, shape).astype(labels.mask_dtype)
     mask[rng.random(shape) < 0.2] = labels.ignore_index
-    header, blobs = unpack(pack(Scene("s", image_of(*shape), (Panel("T", mask=mask),), labels, truth=0)))
+    header, blobs = unpack(
+        pack(Scene("s", image_of(*shape), (Panel("T", mask=mask),), labels, truth=0))
+    )
     dtype = "u1" if header["ignore"] == 255 else "<u2"
-    np.testing.assert_array_equal(read_plane(blobs[header["panels"][0]["mask"]], *shape, dtype), mask)
+    np.testing.assert_array_equal(
+        read_plane(blobs[header["panels"][0]["mask"]], *shape, dtype), mask
+    )
     values, counts = np.unique(mask, return_counts=True)
-    assert header["panels"][0]["counts"] == [[int(v), int(n)] for v, n in zip(values, counts, strict=True)]
+    assert header["panels"][0]["counts"] == [
+        [int(v), int(n)] for v, n in zip(values, counts, strict=True)
+    ]
 
 
 def test_a_scalar_comes_back_to_half_a_level() -> None:
     scalar = np.random.default_rng(1).random((30, 41), np.float32)
     scalar[0, :2] = 0, 1
-    header, blobs = unpack(pack(Scene("s", image_of(60, 82), (Panel("E", "scalar", scalar=scalar),), label_set(3))))
+    header, blobs = unpack(
+        pack(Scene("s", image_of(60, 82), (Panel("E", "scalar", scalar=scalar),), label_set(3)))
+    )
     entry = header["panels"][0]["scalar"]
     assert (entry["height"], entry["width"]) == (30, 41)  # its own resolution, not the image's
     read = read_plane(blobs[entry["blob"]], 30, 41, "u1") / (LEVELS - 1)
@@ -71,26 +83,52 @@ def test_a_scalar_comes_back_to_half_a_level() -> None:
 
 def test_what_panels_share_is_sent_once() -> None:
     mask = np.random.default_rng(2).integers(0, 3, (50, 50)).astype(np.uint8)
-    alone = Scene("s", image_of(50, 50), (Panel("T", mask=mask), Panel("P", mask=mask[::-1].copy())), label_set(3), truth=0)
-    more = Scene("s", alone.image, (*alone.panels, Panel("E", "error", mask=mask[::-1].copy())), label_set(3), truth=0)
+    alone = Scene(
+        "s",
+        image_of(50, 50),
+        (Panel("T", mask=mask), Panel("P", mask=mask[::-1].copy())),
+        label_set(3),
+        truth=0,
+    )
+    more = Scene(
+        "s",
+        alone.image,
+        (*alone.panels, Panel("E", "error", mask=mask[::-1].copy())),
+        label_set(3),
+        truth=0,
+    )
     assert len(unpack(pack(more))[1]) == len(unpack(pack(alone))[1])
 
 
 def test_the_digest_tells_scenes_apart_and_nothing_else() -> None:
     def digest(image, mask, title="T"):
-        return unpack(pack(Scene("s", image, (Panel(title, mask=mask),), label_set(2))))[0]["digest"]
+        return unpack(pack(Scene("s", image, (Panel(title, mask=mask),), label_set(2))))[0][
+            "digest"
+        ]
 
     image, mask = image_of(20, 20), np.zeros((20, 20), np.uint8)
     other = mask.copy()
     other[3, 4] = 1
     assert digest(image, mask) == digest(image.copy(), mask.astype(np.int64))
-    assert len({digest(image, mask), digest(image, other), digest(image, mask, "U"), digest(255 - image, mask)}) == 4
+    assert (
+        len(
+            {
+                digest(image, mask),
+                digest(image, other),
+                digest(image, mask, "U"),
+                digest(255 - image, mask),
+            }
+        )
+        == 4
+    )
 
 
 def test_the_image_is_a_faithful_jpeg() -> None:
     image = cv2.GaussianBlur(image_of(64, 48), (0, 0), 4)
     header, blobs = unpack(pack(Scene("s", image, (Panel("I", "image"),), label_set(2))))
-    read = cv2.imdecode(np.frombuffer(blobs[header["image"]], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    read = cv2.imdecode(np.frombuffer(blobs[header["image"]], np.uint8), cv2.IMREAD_COLOR)[
+        ..., ::-1
+    ]
     assert np.abs(read.astype(int) - image).mean() < 2  # RGB in, RGB out
 
 
@@ -99,7 +137,9 @@ def test_a_huge_scene_is_reduced_and_says_so() -> None:
     height, width = 40, MAX_SIDE + 1000
     mask = np.zeros((height, width), np.uint16)
     mask[:, ::2] = 299
-    header, blobs = unpack(pack(Scene("s", np.zeros((height, width, 3), np.uint8), (Panel("T", mask=mask),), labels)))
+    header, blobs = unpack(
+        pack(Scene("s", np.zeros((height, width, 3), np.uint8), (Panel("T", mask=mask),), labels))
+    )
     assert header["full"] == [width, height]
     assert (header["width"], header["height"]) == (MAX_SIDE, round(height * MAX_SIDE / width))
     read = read_plane(blobs[header["panels"][0]["mask"]], header["height"], header["width"], "<u2")
@@ -137,15 +177,44 @@ MASK = np.zeros((8, 8), np.uint8)
         (lambda: Panel("P", "scalar"), "Expected a scalar"),
         (lambda: Panel("P", "difference", mask=MASK), "set versus"),
         (lambda: TopClasses(np.zeros((2, 2, 3), int), np.zeros((2, 2), np.float32)), "one shape"),
-        (lambda: Scene("s", np.zeros((8, 8), np.uint8), (Panel("I", "image"),), label_set(2)), "8-bit RGB"),
+        (
+            lambda: Scene("s", np.zeros((8, 8), np.uint8), (Panel("I", "image"),), label_set(2)),
+            "8-bit RGB",
+        ),
         (lambda: Scene("s", image_of(8, 8), (), label_set(2)), "at least one panel"),
         (lambda: Scene("s", image_of(8, 9), (Panel("T", mask=MASK),), label_set(2)), "resize it"),
-        (lambda: Scene("s", image_of(8, 8), (Panel("I", "image"),), label_set(2), truth=0), "a panel with a mask"),
-        (lambda: Scene("s", image_of(8, 8), (Panel("E", "error", mask=MASK),), label_set(2)), "true mask"),
-        (lambda: pack(Scene("s", image_of(8, 8), (Panel("T", mask=MASK + 2),), label_set(2))), "Expected class indices 0..1 or 255"),
-        (lambda: pack(Scene("s", image_of(8, 8), (Panel("T", mask=MASK.astype(int) - 1),), label_set(2))), "received -1"),
-        (lambda: pack(Scene("s", image_of(8, 8), (Panel("E", "scalar", scalar=MASK + 3.0),), label_set(2))), "from 0 to 1"),
-        (lambda: pack(Scene("s", image_of(8, 8), (Panel("E", "scalar", scalar=MASK * np.nan),), label_set(2))), "from 0 to 1"),
+        (
+            lambda: Scene("s", image_of(8, 8), (Panel("I", "image"),), label_set(2), truth=0),
+            "a panel with a mask",
+        ),
+        (
+            lambda: Scene("s", image_of(8, 8), (Panel("E", "error", mask=MASK),), label_set(2)),
+            "true mask",
+        ),
+        (
+            lambda: pack(Scene("s", image_of(8, 8), (Panel("T", mask=MASK + 2),), label_set(2))),
+            "Expected class indices 0..1 or 255",
+        ),
+        (
+            lambda: pack(
+                Scene("s", image_of(8, 8), (Panel("T", mask=MASK.astype(int) - 1),), label_set(2))
+            ),
+            "received -1",
+        ),
+        (
+            lambda: pack(
+                Scene("s", image_of(8, 8), (Panel("E", "scalar", scalar=MASK + 3.0),), label_set(2))
+            ),
+            "from 0 to 1",
+        ),
+        (
+            lambda: pack(
+                Scene(
+                    "s", image_of(8, 8), (Panel("E", "scalar", scalar=MASK * np.nan),), label_set(2)
+                )
+            ),
+            "from 0 to 1",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(build, words) -> None:

@@ -12,8 +12,19 @@ from segcore.runs.folder.environment import note_environment
 from segcore.workspace.ablations.table import explain, set_beside
 from segcore.workspace.runs.run_ids import prediction_id
 
-BASE = {"model": {"encoder": "tiny", "weights": "none"}, "recipe": {"epochs": 2, "batch_size": 2}, "size": [32, 64]}
-ROWS = [{"name": "cross-entropy", "changes": {"recipe.loss": "cross_entropy"}, "claim": "hurts", "heading": "Loss"}]
+BASE = {
+    "model": {"encoder": "tiny", "weights": "none"},
+    "recipe": {"epochs": 2, "batch_size": 2},
+    "size": [32, 64],
+}
+ROWS = [
+    {
+        "name": "cross-entropy",
+        "changes": {"recipe.loss": "cross_entropy"},
+        "claim": "hurts",
+        "heading": "Loss",
+    }
+]
 
 
 def make(workspace, *rows, datasets=("tiny",), weights=None, **fields):
@@ -42,11 +53,17 @@ def fill(made_up, plan, right, label="", seeds=(0, 1), options=None, on="tiny"):
             counts.append(one)
             ids.append(sample.id)
         predicted = PredictConfig(on, run.id, "test", options=options or PredictOptions())
-        made_up.write(prediction_id(run.id, "test"), predicted).write_counts("test", "prediction", ids, np.stack(counts))
+        made_up.write(prediction_id(run.id, "test"), predicted).write_counts(
+            "test", "prediction", ids, np.stack(counts)
+        )
 
 
 def trainings(workspace):
-    return {s: workspace.runs.open(s).config for s in workspace.runs.ids() if isinstance(workspace.runs.open(s).config, TrainConfig)}
+    return {
+        s: workspace.runs.open(s).config
+        for s in workspace.runs.ids()
+        if isinstance(workspace.runs.open(s).config, TrainConfig)
+    }
 
 
 def test_a_study_queues_each_training_with_its_prediction_once(workspace, started):
@@ -55,19 +72,26 @@ def test_a_study_queues_each_training_with_its_prediction_once(workspace, starte
     assert [(c.recipe.loss, c.seed) for c in reversed(trainings(workspace).values())] == [
         ("jaccard_distance", 0), ("jaccard_distance", 1), ("cross_entropy", 0), ("cross_entropy", 1),
     ]  # fmt: skip
-    assert len(queued) == 8 and sorted(workspace.recipe_studies.progress(plan).pending) == sorted(queued)
+    assert len(queued) == 8 and sorted(workspace.recipe_studies.progress(plan).pending) == sorted(
+        queued
+    )
     order = [row.run for row in workspace.queue.rows()]
     assert order == queued and order[1] == prediction_id(order[0], "test")
     assert workspace.runs.open(order[0]).notes().tags == ("study small",)
     assert workspace.recipe_studies.start(plan) == []  # again: nothing is missing
-    assert [row.state for row in workspace.recipe_studies.table(plan).rows] == ["waiting", "waiting"]
+    assert [row.state for row in workspace.recipe_studies.table(plan).rows] == [
+        "waiting",
+        "waiting",
+    ]
 
 
 def test_a_finished_run_of_the_same_config_is_taken_over(workspace, made_up, started):
     plan = make(workspace)
     fill(made_up, plan, (0.9, 0.8))
     queued = workspace.recipe_studies.start(plan)
-    assert [c.recipe.loss for r, c in trainings(workspace).items() if r in queued] == ["cross_entropy"] * 2
+    assert [c.recipe.loss for r, c in trainings(workspace).items() if r in queued] == [
+        "cross_entropy"
+    ] * 2
     cells = workspace.recipe_studies.cells(plan)
     assert [cell.runs for cell in cells["base"]] == [("by-hand-base-0",), ("by-hand-base-1",)]
     assert workspace.recipe_studies.table(plan).rows[0].state == "finished"
@@ -100,12 +124,22 @@ def test_only_some_rows_are_started_with_what_they_are_compared_with(workspace, 
         *ROWS,
         {"name": "dice", "changes": {"recipe.loss": "dice"}},
         {"name": "focal", "changes": {"recipe.loss": "focal"}, "against": "dice"},
-        {"name": "mean of three", "combine": {"rule": "mean", "against": "mean"}, "seeds": [0, 1, 2]},
+        {
+            "name": "mean of three",
+            "combine": {"rule": "mean", "against": "mean"},
+            "seeds": [0, 1, 2],
+        },
     ]
     workspace.recipe_studies.start(make(workspace, *rows, seeds=[0]), ["focal"])
-    assert sorted(c.recipe.loss for c in trainings(workspace).values()) == ["dice", "focal", "jaccard_distance"]
+    assert sorted(c.recipe.loss for c in trainings(workspace).values()) == [
+        "dice",
+        "focal",
+        "jaccard_distance",
+    ]
     workspace.recipe_studies.start(make(workspace, *rows, seeds=[0]), ["mean of three"])
-    assert sorted(c.seed for c in trainings(workspace).values() if c.recipe.loss == "jaccard_distance") == [0, 1, 2]
+    assert sorted(
+        c.seed for c in trainings(workspace).values() if c.recipe.loss == "jaccard_distance"
+    ) == [0, 1, 2]
     with pytest.raises(SegcoreError, match="cross-entropy"):
         workspace.recipe_studies.start(make(workspace, *rows), ["cross entropy"])
 
@@ -117,11 +151,20 @@ def test_the_table_says_by_how_much_how_sure_and_whether_that_was_said(workspace
     table = workspace.recipe_studies.table(plan)
     base, row = table.rows
     assert row.difference == pytest.approx(np.mean(row.scores) - np.mean(base.scores))
-    assert row.difference < 0 and row.difference_interval[0] < row.difference < row.difference_interval[1]
+    assert (
+        row.difference < 0
+        and row.difference_interval[0] < row.difference < row.difference_interval[1]
+    )
     assert (row.pairs, row.covers) == ((("tiny", "0"), ("tiny", "1")), "images and seeds")
     assert (base.verdict, base.seconds, row.claim) == ("", 10.5, "hurts")
-    assert row.verdict in ("hurts", "cannot tell") and row.agreement == {"hurts": "agrees"}.get(row.verdict, row.verdict)
-    assert table.units == {"tiny": 3} and "split test" in table.protocol and "at 32 x 48" in table.protocol
+    assert row.verdict in ("hurts", "cannot tell") and row.agreement == {"hurts": "agrees"}.get(
+        row.verdict, row.verdict
+    )
+    assert (
+        table.units == {"tiny": 3}
+        and "split test" in table.protocol
+        and "at 32 x 48" in table.protocol
+    )
 
 
 def test_the_spread_over_seeds_is_pooled_from_scores_of_which_each_counts_once(workspace, made_up):
@@ -130,9 +173,15 @@ def test_the_spread_over_seeds_is_pooled_from_scores_of_which_each_counts_once(w
     fill(made_up, plan, (0.95, 0.85))
     fill(made_up, plan, (0.60, 0.62), "cross-entropy")
     _, row, same = workspace.recipe_studies.table(plan).rows
-    assert (row.scores, row.gains, row.difference_interval) == (same.scores, same.gains, same.difference_interval)
+    assert (row.scores, row.gains, row.difference_interval) == (
+        same.scores,
+        same.gains,
+        same.difference_interval,
+    )
     single = workspace.recipe_studies.table(make(workspace)).rows[1]
-    assert single.difference_interval == row.difference_interval  # the row that shares its runs adds no evidence
+    assert (
+        single.difference_interval == row.difference_interval
+    )  # the row that shares its runs adds no evidence
 
 
 def test_one_seed_cannot_tell(workspace, made_up):
@@ -145,17 +194,32 @@ def test_one_seed_cannot_tell(workspace, made_up):
 
 def test_an_ensemble_is_compared_with_its_very_members(workspace, trained):
     base = {**BASE, "recipe": {"epochs": 2, "batch_size": 2}}
-    rows = [{"name": "mean", "combine": {"against": "mean"}}, {"name": "best", "combine": {"against": "best"}}]
+    rows = [
+        {"name": "mean", "combine": {"against": "mean"}},
+        {"name": "best", "combine": {"against": "best"}},
+    ]
     study = study_from_json({"name": "e", "base": base, "rows": rows, "seeds": [0, 1]})
     second = workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)
     second.folder.rename(second.folder.with_name("moved"))
-    second.create(workspace.runs.folder, trained.members[1], config).write_status(state="finished", mean_iou=0.9)
+    second.create(workspace.runs.folder, trained.members[1], config).write_status(
+        state="finished", mean_iou=0.9
+    )
     table = workspace.recipe_studies.table(workspace.recipe_studies.plan(study, ["tiny"]))
-    assert [row.state for row in table.rows] == ["finished", "not run", "not run"]  # the ensemble of trained has a CRF, so it is another
+    assert [row.state for row in table.rows] == [
+        "finished",
+        "not run",
+        "not run",
+    ]  # the ensemble of trained has a CRF, so it is another
     workspace.runs.ensemble(trained.members, "test")
-    found = workspace.recipe_studies.cells(workspace.recipe_studies.plan(study, ["tiny"]))["mean"][0]
-    assert found.runs == trained.members and found.stage == "ensemble" and (workspace.runs.folder / found.scored).exists()
+    found = workspace.recipe_studies.cells(workspace.recipe_studies.plan(study, ["tiny"]))["mean"][
+        0
+    ]
+    assert (
+        found.runs == trained.members
+        and found.stage == "ensemble"
+        and (workspace.runs.folder / found.scored).exists()
+    )
 
 
 def test_runs_that_looked_at_images_in_another_way_are_refused(workspace, made_up):
@@ -164,7 +228,9 @@ def test_runs_that_looked_at_images_in_another_way_are_refused(workspace, made_u
     fill(made_up, plan, (0.9, 0.8), "cross-entropy", options=PredictOptions(tile=True))
     row = workspace.recipe_studies.table(plan).rows[1]
     assert row.state == "refused" and row.difference is None and row.verdict == ""
-    assert row.cause == "Not comparable: images were looked at in other ways (in tiles against whole)."
+    assert (
+        row.cause == "Not comparable: images were looked at in other ways (in tiles against whole)."
+    )
 
 
 def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, started):
@@ -174,16 +240,25 @@ def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, s
     ]
     shelf = workspace.recipe_studies
     plan = make(workspace, *rows, seeds=[0])
-    assert shelf.progress(plan).to_train == 4 and [row.state for row in shelf.table(plan).rows] == ["not run"] * 3
+    assert (
+        shelf.progress(plan).to_train == 4
+        and [row.state for row in shelf.table(plan).rows] == ["not run"] * 3
+    )
     dataset = workspace.datasets.open("tiny")
     assert not dataset.plans() and not dataset.label_maps()  # looking makes nothing
     queued = shelf.start(plan)
     dataset = workspace.datasets.open("tiny")
     (name,) = dataset.plans()
     balanced = next(c for c in trainings(workspace).values() if c.balance_plan)
-    assert name.startswith("study-count-3-") and balanced.balance_plan == name and balanced.recipe.epochs <= 2
+    assert (
+        name.startswith("study-count-3-")
+        and balanced.balance_plan == name
+        and balanced.recipe.epochs <= 2
+    )
     parts = [c for c in trainings(workspace).values() if c.submodels]
-    assert len(parts) == 2 and {c.label_map for c in parts} == {m for m in dataset.label_maps() if m[-2] == "."}
+    assert len(parts) == 2 and {c.label_map for c in parts} == {
+        m for m in dataset.label_maps() if m[-2] == "."
+    }
     assert shelf.start(plan) == [] and shelf.cells(plan)["parts"][0].scored in queued
 
 
@@ -211,9 +286,19 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
         fill(made_up, plan, (0.50, 0.52), "cross-entropy", on=fold)
     table = workspace.recipe_studies.table(plan)
     base, row = table.rows
-    assert row.pairs == (("tiny-fold-1", "0"), ("tiny-fold-1", "1"), ("tiny-fold-2", "0"), ("tiny-fold-2", "1"))
-    assert row.difference == pytest.approx(np.mean(row.gains)) and row.gains == pytest.approx(np.subtract(row.scores, base.scores))
-    assert (row.verdict, row.agreement) == ("hurts", "agrees") and table.units == {"tiny-fold-1": 3, "tiny-fold-2": 3}
+    assert row.pairs == (
+        ("tiny-fold-1", "0"),
+        ("tiny-fold-1", "1"),
+        ("tiny-fold-2", "0"),
+        ("tiny-fold-2", "1"),
+    )
+    assert row.difference == pytest.approx(np.mean(row.gains)) and row.gains == pytest.approx(
+        np.subtract(row.scores, base.scores)
+    )
+    assert (row.verdict, row.agreement) == ("hurts", "agrees") and table.units == {
+        "tiny-fold-1": 3,
+        "tiny-fold-2": 3,
+    }
     assert "data set (tiny-fold-1, tiny-fold-2) and a seed" in table.sentences[0]
 
 
@@ -238,14 +323,20 @@ def test_one_study_on_two_data_sets_is_set_side_by_side(workspace, made_up):
         shelf.save(plan)
         tables.append(shelf.table(shelf.open(plan.name)))
     assert (
-        shelf.names() == ["small--tiny", "small--tiny-fold-1"] and shelf.find("small--tiny") == "small--tiny" and shelf.find("smal") == ""
+        shelf.names() == ["small--tiny", "small--tiny-fold-1"]
+        and shelf.find("small--tiny") == "small--tiny"
+        and shelf.find("smal") == ""
     )
     with pytest.raises(SegcoreError, match="whole name"):
         shelf.find("small")
     (line,) = set_beside(tables)
-    assert [found["points"] for found in line["on"].values()] == [100 * table.rows[1].difference for table in tables]
+    assert [found["points"] for found in line["on"].values()] == [
+        100 * table.rows[1].difference for table in tables
+    ]
     larger = {**BASE, "size": [64, 64]}
-    other = shelf.table(shelf.plan(study_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"]))
+    other = shelf.table(
+        shelf.plan(study_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"])
+    )
     with pytest.raises(SegcoreError, match="bases differ"):
         set_beside([tables[0], other])
     dice = [{**ROWS[0], "changes": {"recipe.loss": "dice"}}]

@@ -29,12 +29,18 @@ def slow_sum(trained, run: str, split: str) -> np.ndarray:
 
 @pytest.mark.parametrize("which", ["member", "ensemble"])
 def test_summed_probabilities_are_counted_as_a_plain_loop_does(trained, which) -> None:
-    run, tiers = trained.members[0] if which == "member" else trained.ensemble, trained.workspace.tiers
+    run, tiers = (
+        trained.members[0] if which == "member" else trained.ensemble,
+        trained.workspace.tiers,
+    )
     steps = []
-    ids, counts = tiers.sum_probabilities(run, "test", GROUPS, progress=lambda *step: steps.append(step))
+    ids, counts = tiers.sum_probabilities(
+        run, "test", GROUPS, progress=lambda *step: steps.append(step)
+    )
     assert ids == trained.samples["test"] and [s[:2] for s in steps] == [(1, 3), (2, 3), (3, 3)]
     slow = slow_sum(trained, run, "test")
-    # merging before resizing and after it differ by rounding only: a pixel whose two best groups tie may fall either way
+    # merging before resizing and after it differ by rounding only: a pixel whose two best groups
+    # tie may fall either way
     assert np.abs(counts - slow).sum() <= 4
     assert counts.sum(-1).tolist() == slow.sum(-1).tolist()
 
@@ -43,9 +49,13 @@ def test_summing_is_done_once_and_shows_in_no_stage(trained, monkeypatch) -> Non
     run, workspace = trained.members[0], trained.workspace
     assert not workspace.tiers.is_summed(run, "test", GROUPS)
     first = workspace.tiers.sum_probabilities(run, "test", GROUPS)
-    assert workspace.tiers.is_summed(run, "test", GROUPS) and not workspace.tiers.is_summed(run, "test", [[3, 8]])
+    assert workspace.tiers.is_summed(run, "test", GROUPS) and not workspace.tiers.is_summed(
+        run, "test", [[3, 8]]
+    )
     monkeypatch.setattr(workspace.tiers, "_count", None)
-    again = workspace.tiers.sum_probabilities(run, "test", [[3, 5]])  # the same merge, written shorter
+    again = workspace.tiers.sum_probabilities(
+        run, "test", [[3, 5]]
+    )  # the same merge, written shorter
     np.testing.assert_array_equal(first[1], again[1])
     assert workspace.scores.stages(run, "test") == ["prediction"]
     workspace.runs.open(f"{run}--test").write_status(finished=1_900_000_000.0)  # predicted anew
@@ -63,9 +73,18 @@ def test_tiers_stand_side_by_side(trained, made_up) -> None:
     merged = fold(counts, workspace.merges.label_map(run, GROUPS))
     counted.write_counts("test", "prediction", ids, merged)
     found = workspace.tiers.compare(run, "test", GROUPS)
-    assert found["retrained"] == "other-1" and [t["tier"] for t in found["tiers"]] == ["merged", "summed", "retrained"]
+    assert found["retrained"] == "other-1" and [t["tier"] for t in found["tiers"]] == [
+        "merged",
+        "summed",
+        "retrained",
+    ]
     (row,) = workspace.tiers.retrained(run, GROUPS, "test")
-    assert (row["run"], row["state"], row["linked"], row["counted"]) == ("other-1", "finished", False, True)
+    assert (row["run"], row["state"], row["linked"], row["counted"]) == (
+        "other-1",
+        "finished",
+        False,
+        True,
+    )
     total = merged.sum(0)
     assert found["tiers"][2]["scores"]["accuracy"] == pytest.approx(np.trace(total) / total.sum())
     assert workspace.tiers.retrained(run, [[3, 8]], "test") == []
@@ -77,15 +96,27 @@ def test_a_retraining_is_its_source_with_a_label_map(trained, started) -> None:
     (clone,) = made["trained"]
     config, source = workspace.runs.open(clone).config, workspace.runs.open(run).config
     assert isinstance(config, TrainConfig)
-    assert dataclasses.replace(config, label_map="", group=source.group, member=source.member) == source
+    assert (
+        dataclasses.replace(config, label_map="", group=source.group, member=source.member)
+        == source
+    )
     saved = workspace.datasets.open("tiny").load_label_map(config.label_map)
-    assert saved.groups == ((0, 1), (2,), (3,)) and config.label_map == made["label_map"] == saved.name
+    assert (
+        saved.groups == ((0, 1), (2,), (3,)) and config.label_map == made["label_map"] == saved.name
+    )
     assert made["queued"] == [clone, f"{clone}--validation", f"{clone}--test"]
     for split in ("validation", "test"):
         prediction = workspace.runs.open(f"{clone}--{split}")
-        assert isinstance(prediction.config, PredictConfig) and prediction.status().after == (clone,)
+        assert isinstance(prediction.config, PredictConfig) and prediction.status().after == (
+            clone,
+        )
     (row,) = workspace.tiers.retrained(run, [[3, 5]], "test")
-    assert (row["run"], row["state"], row["linked"], row["counted"]) == (clone, "queued", True, False)
+    assert (row["run"], row["state"], row["linked"], row["counted"]) == (
+        clone,
+        "queued",
+        True,
+        False,
+    )
     assert not workspace.tiers.retrained(trained.members[1], [[3, 5]], "test")[0]["linked"]
     assert started  # a dispatcher was asked for
     workspace.tiers.retrain(run, [[3, 5]], ["test"])
@@ -98,13 +129,18 @@ def test_an_ensemble_is_retrained_member_by_member(trained, started) -> None:
     made = workspace.tiers.retrain(trained.ensemble, [[3, 5]], ["test"])
     assert len(made["trained"]) == 2
     combined = workspace.runs.open(made["queued"][-1])
-    assert isinstance(combined.config, EvaluateConfig) and combined.config.members == tuple(made["trained"])
+    assert isinstance(combined.config, EvaluateConfig) and combined.config.members == tuple(
+        made["trained"]
+    )
     assert combined.status().after == tuple(f"{run}--test" for run in made["trained"])
     rows = workspace.tiers.retrained(trained.ensemble, [[3, 5]], "test")
     assert [r["linked"] for r in rows] == [True, False, False] and rows[0]["run"] == combined.id
 
 
-@pytest.mark.parametrize(("groups", "words"), [([], "2 to 3 labels"), ([[3, 5, 8, 11]], "2 to 3 labels"), ([[3, 7]], "Unknown class")])
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [([], "2 to 3 labels"), ([[3, 5, 8, 11]], "2 to 3 labels"), ([[3, 7]], "Unknown class")],
+)
 def test_nothing_and_everything_are_not_retrained(trained, started, groups, words) -> None:
     before = trained.workspace.runs.ids()
     with pytest.raises(SegcoreError, match=words):

@@ -30,9 +30,19 @@ def test_a_plan_is_for_one_split_and_lies_where_training_looks(workspace) -> Non
 def test_repeated_images_come_with_the_classes_that_they_bring(workspace) -> None:
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 4)
     rows = workspace.datasets.repeated("tiny", plan)
-    assert {row["sample"]: row["repeats"] for row in rows} == {s: r for s, r in plan.repeats.items() if r > 1}
-    assert [row["repeats"] for row in rows] == sorted((row["repeats"] for row in rows), reverse=True)
-    lacking = {n for n, s in zip(workspace.datasets.open("tiny").label_set.class_names, plan.shares_before, strict=True) if s < 0.25}
+    assert {row["sample"]: row["repeats"] for row in rows} == {
+        s: r for s, r in plan.repeats.items() if r > 1
+    }
+    assert [row["repeats"] for row in rows] == sorted(
+        (row["repeats"] for row in rows), reverse=True
+    )
+    lacking = {
+        n
+        for n, s in zip(
+            workspace.datasets.open("tiny").label_set.class_names, plan.shares_before, strict=True
+        )
+        if s < 0.25
+    }
     assert rows and all(set(row["brings"]) <= lacking for row in rows)
 
 
@@ -43,24 +53,37 @@ def test_each_copy_has_a_draw_of_its_own_and_the_mask_gains_no_class(workspace) 
     assert len(copies) == plan.repeats[sample] > 1
     dataset = workspace.datasets.open("tiny")
     held = set(np.unique(dataset.read_mask(dataset.sample(sample)))) | {255}
-    assert all(image.shape == (32, 48, 3) and set(np.unique(mask)) <= held for image, mask, _ in copies)
+    assert all(
+        image.shape == (32, 48, 3) and set(np.unique(mask)) <= held for image, mask, _ in copies
+    )
     assert len({str(drawn) for _, _, drawn in copies}) == len(copies)
     plain = workspace.datasets.copies("tiny", plan, sample, "none")
-    assert all(np.array_equal(image, dataset.read_image(dataset.sample(sample))) and not drawn for image, _, drawn in plain)
+    assert all(
+        np.array_equal(image, dataset.read_image(dataset.sample(sample))) and not drawn
+        for image, _, drawn in plain
+    )
 
 
 def test_splits_can_be_looked_at_before_they_are_kept(workspace) -> None:
     before = {s.id: s.split for s in workspace.datasets.open("tiny").samples}
-    told = workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, seed=1, save=False)
+    told = workspace.datasets.make_splits(
+        "tiny", "random", {"train": 0.5, "test": 0.5}, seed=1, save=False
+    )
     assert {s.id: s.split for s in workspace.datasets.open("tiny").samples} == before
-    assert told["splits"] == {"train": 6, "test": 6} == {row["split"]: row["num_samples"] for row in told["report"]}
+    assert (
+        told["splits"]
+        == {"train": 6, "test": 6}
+        == {row["split"]: row["num_samples"] for row in told["report"]}
+    )
     kept = workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, seed=1)
     assert kept == told and workspace.datasets.open("tiny").splits == ["train", "test"]
 
 
 def test_a_shift_is_measured_between_samples_or_whole_folders(workspace) -> None:
     alone = workspace.datasets.shift("tiny", "train", "test")
-    assert 0 < alone.p_value <= 1 and alone.distance == pytest.approx(sum(abs(d) for d in alone.differences) / 2)
+    assert 0 < alone.p_value <= 1 and alone.distance == pytest.approx(
+        sum(abs(d) for d in alone.differences) / 2
+    )
     # one folder a split: there is only one way, and its mirror, to deal them
     assert workspace.datasets.shift("tiny", "train", "test", group_by="folder").p_value == 1
     with pytest.raises(SegcoreError, match="did you mean 'folder'"):
@@ -70,7 +93,11 @@ def test_a_shift_is_measured_between_samples_or_whole_folders(workspace) -> None
 def test_what_is_measured_is_of_the_split(workspace) -> None:
     instances = workspace.datasets.instances("tiny", "test")
     assert instances.sample_ids == ("test/scene_0", "test/scene_1", "test/scene_2")
-    assert instances.counts[:, 3].tolist() == [1, 0, 1]  # every second scene was drawn without a roof
+    assert instances.counts[:, 3].tolist() == [
+        1,
+        0,
+        1,
+    ]  # every second scene was drawn without a roof
     assert instances.largest[3] == 80
     looks = workspace.datasets.appearance("tiny", "test")
     assert looks.size_counts() == {(32, 48): 3}
@@ -83,7 +110,9 @@ def test_a_class_that_is_renamed_and_one_that_is_ignored(workspace) -> None:
     workspace.datasets.relabel("tiny", LabelSet((renamed, *before.classes[1:]), before.ignored))
     assert workspace.datasets.open("tiny").label_set.class_names[0] == "meadow"
     pixels = workspace.datasets.statistics("tiny").pixels
-    workspace.datasets.relabel("tiny", LabelSet((renamed, *before.classes[1:3]), (*before.ignored, before.classes[3])))
+    workspace.datasets.relabel(
+        "tiny", LabelSet((renamed, *before.classes[1:3]), (*before.ignored, before.classes[3]))
+    )
     statistics = workspace.datasets.statistics("tiny")
     np.testing.assert_array_equal(statistics.pixels, pixels[:3])
     assert statistics.ignored.sum() == pixels[3] + 12 * 32
@@ -92,9 +121,18 @@ def test_a_class_that_is_renamed_and_one_that_is_ignored(workspace) -> None:
 def test_an_export_is_imported_as_the_same(workspace, tmp_path) -> None:
     folder = workspace.datasets.export("tiny", tmp_path / "deep" / "out")
     seen = workspace.datasets.preview(folder)
-    assert seen.num_pairs == 12 and seen.label_set.class_names == workspace.datasets.open("tiny").label_set.class_names
-    assert workspace.datasets.import_(folder, "again").splits == {"train": 6, "validation": 3, "test": 3}
-    np.testing.assert_array_equal(workspace.datasets.statistics("again").pixels, workspace.datasets.statistics("tiny").pixels)
+    assert (
+        seen.num_pairs == 12
+        and seen.label_set.class_names == workspace.datasets.open("tiny").label_set.class_names
+    )
+    assert workspace.datasets.import_(folder, "again").splits == {
+        "train": 6,
+        "validation": 3,
+        "test": 3,
+    }
+    np.testing.assert_array_equal(
+        workspace.datasets.statistics("again").pixels, workspace.datasets.statistics("tiny").pixels
+    )
     (tmp_path / "file").write_text("")
     with pytest.raises(SegcoreError, match="choose another"):
         workspace.datasets.export("tiny", tmp_path / "file" / "below")

@@ -17,7 +17,9 @@ def test_an_empty_workspace_has_no_data_set(tmp_path: Path) -> None:
         shelf.open("tiny")
 
 
-def test_a_workspace_is_named_by_argument_then_environment_then_here(tmp_path: Path, monkeypatch) -> None:
+def test_a_workspace_is_named_by_argument_then_environment_then_here(
+    tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEGCORE_WORKSPACE", str(tmp_path / "environment"))
     assert Workspace(tmp_path / "argument").folder == tmp_path / "argument"
@@ -31,7 +33,12 @@ def test_a_workspace_is_named_by_argument_then_environment_then_here(tmp_path: P
 
 def test_a_row_tells_name_size_and_splits(workspace) -> None:
     assert workspace.datasets.rows() == [
-        {"name": "tiny", "num_samples": 12, "num_classes": 4, "splits": {"train": 6, "validation": 3, "test": 3}}
+        {
+            "name": "tiny",
+            "num_samples": 12,
+            "num_classes": 4,
+            "splits": {"train": 6, "validation": 3, "test": 3},
+        }
     ]
     with pytest.raises(SegcoreError, match="did you mean 'tiny'"):
         workspace.datasets.open("tinny")
@@ -55,7 +62,9 @@ def test_statistics_count_every_pixel_once_and_are_kept(workspace) -> None:
     dataset = workspace.datasets.open("tiny")
     statistics = workspace.datasets.statistics("tiny")
     masks = [dataset.read_mask(s) for s in dataset.samples]
-    np.testing.assert_array_equal(statistics.counts, [[(m == c).sum() for c in range(4)] for m in masks])
+    np.testing.assert_array_equal(
+        statistics.counts, [[(m == c).sum() for c in range(4)] for m in masks]
+    )
     np.testing.assert_array_equal(statistics.ignored, [(m == 255).sum() for m in masks])
     for path in dataset.folder.glob("masks/**/*.png"):
         path.unlink()
@@ -64,12 +73,17 @@ def test_statistics_count_every_pixel_once_and_are_kept(workspace) -> None:
 
 def test_samples_that_hold_a_class_come_with_most_of_it_first(workspace) -> None:
     dataset = workspace.datasets.open("tiny")
-    assert workspace.datasets.holding("tiny", "train", None) == [f"train/scene_{i}" for i in range(6)]
+    assert workspace.datasets.holding("tiny", "train", None) == [
+        f"train/scene_{i}" for i in range(6)
+    ]
     pixels = {s.id: int((dataset.read_mask(s) == 1).sum()) for s in dataset.select("train")}
     held = workspace.datasets.holding("tiny", "train", "forest")
     assert [pixels[s] for s in held] == sorted(pixels.values(), reverse=True)
     # every second scene of a split was drawn without a roof
-    assert sorted(workspace.datasets.holding("tiny", "test", "roof")) == ["test/scene_0", "test/scene_2"]
+    assert sorted(workspace.datasets.holding("tiny", "test", "roof")) == [
+        "test/scene_0",
+        "test/scene_2",
+    ]
     with pytest.raises(SegcoreError, match="did you mean 'roof'"):
         workspace.datasets.holding("tiny", "test", "rooff")
 
@@ -87,9 +101,14 @@ def test_splits_are_made_kept_and_the_same_for_a_seed(workspace) -> None:
         workspace.datasets.make_splits("tiny", "randm", fractions, seed=1)
 
 
-def test_an_import_takes_the_sources_name_and_refuses_one_that_is_taken(workspace, tmp_path: Path) -> None:
+def test_an_import_takes_the_sources_name_and_refuses_one_that_is_taken(
+    workspace, tmp_path: Path
+) -> None:
     source = tmp_path / "photos.v2"
-    for kind, pixels in (("images", np.full((4, 6, 3), 9, np.uint8)), ("masks", np.eye(4, 6, dtype=np.uint8))):
+    for kind, pixels in (
+        ("images", np.full((4, 6, 3), 9, np.uint8)),
+        ("masks", np.eye(4, 6, dtype=np.uint8)),
+    ):
         (source / kind).mkdir(parents=True)
         Image.fromarray(pixels).save(source / kind / "one.png")
     assert workspace.datasets.import_(source).name == "photos"

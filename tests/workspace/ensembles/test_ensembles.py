@@ -50,15 +50,31 @@ def test_the_shell_tells_what_the_page_shows_of_subsets(trained, carry_out, caps
     assert shelf.subsets_run(trained.members, "validation") == run and not page["stale"]
     assert shelf.subsets_run(trained.members, "test") is None
     singles = [trained.workspace.scores.report(m, "validation").to_json() for m in trained.members]
-    assert [v["mean_iou"] for v in page["values"]] == pytest.approx([s["mean_iou"] for s in singles])
-    np.testing.assert_allclose([v["interval"] for v in page["values"]], [s["interval"]["mean_iou"] for s in singles])
+    assert [v["mean_iou"] for v in page["values"]] == pytest.approx(
+        [s["mean_iou"] for s in singles]
+    )
+    np.testing.assert_allclose(
+        [v["interval"] for v in page["values"]], [s["interval"]["mean_iou"] for s in singles]
+    )
 
 
 def test_the_shell_prints_the_subsets_for_people(trained, carry_out, capsys) -> None:
     carry_out(trained.workspace.ensembles.score_subsets(trained.members, "validation", draws=200))
-    main(["ensemble", *trained.members, "--search-weights", "--workspace", str(trained.workspace.folder)])
+    main(
+        [
+            "ensemble",
+            *trained.members,
+            "--search-weights",
+            "--workspace",
+            str(trained.workspace.folder),
+        ]
+    )
     text = capsys.readouterr().out
-    assert "adds, points" in text and "Best of 200 weightings" in text and "report it on a split" in text
+    assert (
+        "adds, points" in text
+        and "Best of 200 weightings" in text
+        and "report it on a split" in text
+    )
 
 
 @needs_pydensecrf
@@ -89,11 +105,18 @@ def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None
     carry_out(run)
     assert runs.rows()[0]["run"] == run
     report = trained.workspace.scores.report(run, "test")
-    assert trained.workspace.scores.ensemble(run)["ensemble"]["mean_iou"] == report.to_json()["mean_iou"]
+    assert (
+        trained.workspace.scores.ensemble(run)["ensemble"]["mean_iou"]
+        == report.to_json()["mean_iou"]
+    )
     sample = trained.samples["test"][0]
     one, two = (trained.workspace.scenes.probabilities(m, "test", sample) for m in trained.members)
-    assert trained.workspace.scenes.probabilities(run, "test", sample) == pytest.approx((one + 3 * two) / 4, abs=1e-5)
-    assert runs.predict_any(run, "validation") == "ours--validation"  # and it predicts other splits, under its name
+    assert trained.workspace.scenes.probabilities(run, "test", sample) == pytest.approx(
+        (one + 3 * two) / 4, abs=1e-5
+    )
+    assert (
+        runs.predict_any(run, "validation") == "ours--validation"
+    )  # and it predicts other splits, under its name
     assert runs.open("ours--validation").config.weights == (1.0, 3.0)
     assert shelf.names(trained.members, "test") == [run, trained.ensemble]
 
@@ -141,7 +164,9 @@ def test_a_result_of_older_predictions_is_called_stale(trained, carry_out) -> No
     carry_out(run)
     trained.workspace.runs.open(f"{trained.members[0]}--validation").write_status(finished=2e9)
     assert shelf.subsets(run)["stale"]
-    assert shelf.score_subsets(trained.members, "validation") == run  # asked for again, it is made again
+    assert (
+        shelf.score_subsets(trained.members, "validation") == run
+    )  # asked for again, it is made again
     assert trained.workspace.runs.open(run).status().state == "queued"
 
 
@@ -151,7 +176,9 @@ def test_groups_are_members_that_were_launched_together(trained, made_up) -> Non
     assert shelf.groups("tiny") == []  # these two were launched one by one, with one seed
     folder = trained.workspace.runs.open(trained.members[1]).folder
     written = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**written, "config": {**written["config"], "seed": 1}}))
+    (folder / "config.json").write_text(
+        json.dumps({**written, "config": {**written["config"], "seed": 1}})
+    )
     (group,) = shelf.groups("tiny")
     assert group.members == trained.members and group.name == trained.members[0]
     with pytest.raises(SegcoreError, match="subsets"):
@@ -161,7 +188,9 @@ def test_groups_are_members_that_were_launched_together(trained, made_up) -> Non
 
 
 def test_what_a_filter_made_is_what_reports_measure(trained, carry_out) -> None:
-    plain = MaskFilter("components", 100)  # takes most things away, which the plain combination finds
+    plain = MaskFilter(
+        "components", 100
+    )  # takes most things away, which the plain combination finds
     run = trained.workspace.ensembles.combine(trained.members, "test", filter=plain)
     carry_out(run)
     assert trained.workspace.scores.stages(run, "test") == ["ensemble", "filter"]
@@ -169,4 +198,6 @@ def test_what_a_filter_made_is_what_reports_measure(trained, carry_out) -> None:
     assert images == 3
     counts = trained.workspace.scores.counts(run, "test", "filter")[1].sum(0)
     np.testing.assert_array_equal(sizes[:, :, 0].sum(1), counts.diagonal())
-    assert (counts.diagonal() != trained.workspace.scores.counts(run, "test")[1].sum(0).diagonal()).any()
+    assert (
+        counts.diagonal() != trained.workspace.scores.counts(run, "test")[1].sum(0).diagonal()
+    ).any()

@@ -26,16 +26,26 @@ def summary(mean_ir: float, images: int, rare: int = 50) -> dict:
         {"id": 0, "name": "field", "pixels": 900, "pixel_share": 0.9, "images": images},
         {"id": 1, "name": "road", "pixels": 100, "pixel_share": 0.1, "images": rare},
     ]
-    return {"num_samples": images, "classes": classes, "imbalance": {"pixel": {"mean_ir": mean_ir}, "count": {"mean_ir": 1.0}}}
+    return {
+        "num_samples": images,
+        "classes": classes,
+        "imbalance": {"pixel": {"mean_ir": mean_ir}, "count": {"mean_ir": 1.0}},
+    }
 
 
 def test_a_plan_for_a_processor_and_few_images() -> None:
     plan = suggest_config("d", summary(5.0, 100), (360, 480), [CPU])
     config = plan.config
     assert config.model == ModelConfig("unet", "mobilenet_v2", "imagenet")
-    assert config.size == (256, 352)  # 256 of 360 rows; 480 x 256 / 360 = 341.3, nearest multiple of 32
+    assert config.size == (
+        256,
+        352,
+    )  # 256 of 360 rows; 480 x 256 / 360 = 341.3, nearest multiple of 32
     assert config.recipe.loss == "dice_focal" and config.recipe.class_weights == "none"
-    assert config.recipe.augmentation == "strong" and (config.recipe.epochs, config.recipe.patience) == (80, 26)
+    assert config.recipe.augmentation == "strong" and (
+        config.recipe.epochs,
+        config.recipe.patience,
+    ) == (80, 26)
     assert config.balance_plan == ""
     assert [what for what, _, _ in plan.reasons] == [
         "Network", "Size", "Batch", "Loss", "Balance", "Augmentation", "Epochs", "Learning rate",
@@ -44,16 +54,30 @@ def test_a_plan_for_a_processor_and_few_images() -> None:
 
 
 def test_a_plan_for_a_card_and_many_images() -> None:
-    config = suggest_config("d", summary(50.0, 5000, rare=20), (1024, 2048), [CPU, GPU], ["by-pixel"]).config
+    config = suggest_config(
+        "d", summary(50.0, 5000, rare=20), (1024, 2048), [CPU, GPU], ["by-pixel"]
+    ).config
     assert config.model.encoder == "resnet50" and config.size == (512, 1024)
     assert (config.recipe.loss, config.recipe.class_weights) == ("dice_focal", "inverse_root")
-    assert config.recipe.augmentation == "light" and config.recipe.epochs == 20 and config.balance_plan == "by-pixel"
-    assert suggest_config("d", summary(1.5, 5000), (64, 64), [CPU]).config.recipe.loss == "cross_entropy"
+    assert (
+        config.recipe.augmentation == "light"
+        and config.recipe.epochs == 20
+        and config.balance_plan == "by-pixel"
+    )
+    assert (
+        suggest_config("d", summary(1.5, 5000), (64, 64), [CPU]).config.recipe.loss
+        == "cross_entropy"
+    )
 
 
 @pytest.mark.parametrize(
     ("size", "most", "fitted"),
-    [((360, 480), 256, (256, 352)), ((96, 128), 256, (96, 128)), ((20, 20), 256, (32, 32)), ((100, 1000), 64, (64, 640))],
+    [
+        ((360, 480), 256, (256, 352)),
+        ((96, 128), 256, (96, 128)),
+        ((20, 20), 256, (32, 32)),
+        ((100, 1000), 64, (64, 640)),
+    ],
 )
 def test_sizes_keep_proportions_and_divide(size, most, fitted) -> None:
     assert fit_size(size, most, 32) == fitted
@@ -77,8 +101,14 @@ def test_every_network_has_a_cost_and_more_costs_more() -> None:
             cost = network_cost(ModelConfig(architecture, encoder, "none"))
             assert cost.parameters > 0 and cost.activations > 0 and cost.operations > 0
     model = ModelConfig("unet", "resnet50", "none")
-    assert training_bytes(model, (256, 256), 8, 12) > training_bytes(model, (256, 256), 4, 12) > FRAMEWORK
-    assert training_bytes(model, (256, 256), 8, 12, precision="mixed_bfloat16") < training_bytes(model, (256, 256), 8, 12)
+    assert (
+        training_bytes(model, (256, 256), 8, 12)
+        > training_bytes(model, (256, 256), 4, 12)
+        > FRAMEWORK
+    )
+    assert training_bytes(model, (256, 256), 8, 12, precision="mixed_bfloat16") < training_bytes(
+        model, (256, 256), 8, 12
+    )
 
 
 def test_encoders_in_the_table_have_at_least_the_parameters_that_the_catalogue_tells() -> None:
@@ -88,7 +118,9 @@ def test_encoders_in_the_table_have_at_least_the_parameters_that_the_catalogue_t
 
 @pytest.mark.parametrize(
     ("architecture", "encoder", "parameters", "activations", "operations"),
-    [  # built and traced as the rows of the table were, but not used for it: millions, numbers and thousands an input pixel
+    # built and traced as the rows of the table were, but not used for it: millions, numbers and
+    # thousands an input pixel
+    [
         ("unet", "mobilenet_v2", 6.979, 1246.9, 106.5),
         ("unet", "efficientnet_b0", 9.047, 1573.3, 113.4),
         ("deeplab_v3_plus", "mobilenet_v2", 9.104, 1197.8, 79.0),
@@ -99,14 +131,21 @@ def test_encoders_in_the_table_have_at_least_the_parameters_that_the_catalogue_t
         ("pspnet", "resnet101", 54.207, 2255.0, 614.2),
     ],
 )
-def test_costs_of_pairs_that_made_no_row(architecture, encoder, parameters, activations, operations) -> None:
+def test_costs_of_pairs_that_made_no_row(
+    architecture, encoder, parameters, activations, operations
+) -> None:
     cost = network_cost(ModelConfig(architecture, encoder, "none"))
     assert cost.parameters == pytest.approx(parameters, rel=0.21)
     assert cost.activations == pytest.approx(activations, rel=0.15)
     assert cost.operations == pytest.approx(operations, rel=0.34)
 
 
-CONFIG = TrainConfig("d", ModelConfig("unet", "mobilenet_v2", "imagenet"), RecipeConfig(epochs=30, patience=10), (256, 352))
+CONFIG = TrainConfig(
+    "d",
+    ModelConfig("unet", "mobilenet_v2", "imagenet"),
+    RecipeConfig(epochs=30, patience=10),
+    (256, 352),
+)
 FACTS = Facts({"train": 100, "validation": 20}, (360, 480), [CPU], 100 * GIB)
 
 
@@ -134,17 +173,31 @@ RECIPE = CONFIG.recipe
         ({"size": (256, 256)}, {"image_size": (360, 720)}, "distorts"),
         ({}, {"image_size": (96, 128)}, "enlarges"),
         ({"device": "gpu:1"}, {}, "no gpu:1"),
-        ({}, {"devices": [dataclasses.replace(CPU, memory=GIB, memory_used=0)]}, "will run out of memory"),
+        (
+            {},
+            {"devices": [dataclasses.replace(CPU, memory=GIB, memory_used=0)]},
+            "will run out of memory",
+        ),
         ({}, {"devices": [dataclasses.replace(CPU, memory_used=16 * GIB)]}, "may not fit"),
         ({}, {"free_disk": 1000}, "of disk are needed"),
-        ({"recipe": dataclasses.replace(RECIPE, precision="mixed_float16")}, {}, "slow on a processor"),
+        (
+            {"recipe": dataclasses.replace(RECIPE, precision="mixed_float16")},
+            {},
+            "slow on a processor",
+        ),
         ({"recipe": dataclasses.replace(RECIPE, patience=30)}, {}, "never ends a run of 30 epochs"),
         ({"recipe": dataclasses.replace(RECIPE, learning_rate=0.1)}, {}, "is high for adam"),
-        ({"model": ModelConfig("unet", "mobilenet_v2", "none")}, {}, "Random weights with 100 images"),
+        (
+            {"model": ModelConfig("unet", "mobilenet_v2", "none")},
+            {},
+            "Random weights with 100 images",
+        ),
     ],
 )
 def test_a_conflict_is_named(change, facts, sentence) -> None:
-    assert sentence in conflicts(dataclasses.replace(CONFIG, **change), dataclasses.replace(FACTS, **facts))
+    assert sentence in conflicts(
+        dataclasses.replace(CONFIG, **change), dataclasses.replace(FACTS, **facts)
+    )
 
 
 def test_many_runs_need_more_disk() -> None:
@@ -184,7 +237,15 @@ def test_values_are_read_as_the_field_wants_them(name, text, values) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("epochs", "3.5"), ("epochs", "x"), ("jit", "1"), ("size", "96"), ("loss", " "), ("epoch", "1")]
+    ("name", "text"),
+    [
+        ("epochs", "3.5"),
+        ("epochs", "x"),
+        ("jit", "1"),
+        ("size", "96"),
+        ("loss", " "),
+        ("epoch", "1"),
+    ],
 )
 def test_values_that_do_not_fit_are_refused(name, text) -> None:
     with pytest.raises(SegcoreError):
@@ -192,11 +253,15 @@ def test_values_that_do_not_fit_are_refused(name, text) -> None:
 
 
 def test_every_field_of_the_recipe_and_model_can_be_varied() -> None:
-    assert {f.name for f in dataclasses.fields(RecipeConfig)} | {f.name for f in dataclasses.fields(ModelConfig)} <= set(FIELDS)
+    assert {f.name for f in dataclasses.fields(RecipeConfig)} | {
+        f.name for f in dataclasses.fields(ModelConfig)
+    } <= set(FIELDS)
 
 
 def test_a_study_is_queued_whole_or_not_at_all(workspace, started) -> None:
-    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64))
+    config = TrainConfig(
+        "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64)
+    )
     runs = workspace.launch.launch(config, {"learning_rate": [1e-3, 1e-4]}, members=2, tag="study")
     assert len(runs) == 4 and {workspace.keeping.notes(run).tags for run in runs} == {("study",)}
     assert len({workspace.runs.open(run).config.group for run in runs}) == 2
@@ -209,7 +274,9 @@ def test_the_pace_is_that_of_a_run_like_it(trained) -> None:
     config = trained.workspace.configs.clone(trained.members[0])
     pace = trained.workspace.launch.pace(config)
     assert pace.images_per_second == 3.0 and pace.run in trained.members and pace.is_measured
-    guess = trained.workspace.launch.pace(dataclasses.replace(config, size=(64, 64)))  # twice the pixels, half the pace
+    guess = trained.workspace.launch.pace(
+        dataclasses.replace(config, size=(64, 64))
+    )  # twice the pixels, half the pace
     assert guess.images_per_second == pytest.approx(1.5) and not guess.is_measured
     assert trained.workspace.launch.conflicts(config).count("Random weights") == 0
     assert trained.workspace.launch.suggest("tiny").config.size == (32, 64)
@@ -225,7 +292,12 @@ def test_configs_have_names(trained) -> None:
             shelf.save(bad, config)
     with pytest.raises(SegcoreError, match="training run"):
         shelf.clone(trained.ensemble)
-    for data in ({"kind": "evaluate", "dataset": "tiny", "members": ["a"]}, [1], None, {"dataset": "tiny", "sizes": [1, 2]}):
+    for data in (
+        {"kind": "evaluate", "dataset": "tiny", "members": ["a"]},
+        [1],
+        None,
+        {"dataset": "tiny", "sizes": [1, 2]},
+    ):
         with pytest.raises(SegcoreError):
             shelf.parse(data)
     (shelf.folder / "newer.json").write_text('{"format": 99}')
@@ -236,7 +308,13 @@ def test_configs_have_names(trained) -> None:
 
 
 def test_an_augmentation_is_seen_as_the_epochs_of_that_seed_will(workspace) -> None:
-    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(augmentation="strong"), (32, 64), seed=7)
+    config = TrainConfig(
+        "tiny",
+        ModelConfig("unet", "tiny", "none"),
+        RecipeConfig(augmentation="strong"),
+        (32, 64),
+        seed=7,
+    )
     dataset = workspace.datasets.open("tiny")
     ids = [sample.id for sample in dataset.select("train")]
     sample = ids[2]
@@ -244,8 +322,14 @@ def test_an_augmentation_is_seen_as_the_epochs_of_that_seed_will(workspace) -> N
     for epoch, (seen, labels, told) in enumerate(workspace.launch.augmented(config, sample, 3)):
         ((_, drawn),) = draws_of(ids, sample, "strong", 7, epoch, image.shape[:2])
         wanted = drawn.apply(image, mask, dataset.label_set.ignore_index)
-        assert np.array_equal(seen, wanted[0]) and np.array_equal(labels, wanted[1]) and told == drawn.to_json()["parameters"]
+        assert (
+            np.array_equal(seen, wanted[0])
+            and np.array_equal(labels, wanted[1])
+            and told == drawn.to_json()["parameters"]
+        )
     plain = dataclasses.replace(config, recipe=RecipeConfig(augmentation="none"))
-    assert all(np.array_equal(seen, image) for seen, _, _ in workspace.launch.augmented(plain, sample, 2))
+    assert all(
+        np.array_equal(seen, image) for seen, _, _ in workspace.launch.augmented(plain, sample, 2)
+    )
     with pytest.raises(SegcoreError, match="learned from"):
         workspace.launch.augmented(config, "test/scene_0", 1)

@@ -9,7 +9,9 @@ from segcore.errors import SegcoreError
 from segcore.runs.dispatch import throughput_probe
 from segcore.runs.folder.run_folder import RunFolder
 
-CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64))
+CONFIG = TrainConfig(
+    "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64)
+)
 TOLD = {
     "format": 1, "seconds_per_epoch": 7.5, "images_per_second": 2.0, "first_step": 1.0, "steps": 6, "memory": 3 << 30, "device": "CPU",
     "measured": 1e9,
@@ -36,7 +38,13 @@ def test_a_measure_holds_for_all_that_changes_nothing_about_it(measured, trained
     measured.measure(CONFIG)
     pace = measured.wait_for_measure(CONFIG)
     assert measured.pace(CONFIG) == pace
-    assert (pace.epoch_seconds, pace.memory, pace.steps, pace.beside, pace.run) == (7.5, 3 << 30, 6, ("other",), "")
+    assert (pace.epoch_seconds, pace.memory, pace.steps, pace.beside, pace.run) == (
+        7.5,
+        3 << 30,
+        6,
+        ("other",),
+        "",
+    )
     recipe = CONFIG.recipe
     same = [
         {"seed": 4}, {"recipe": dataclasses.replace(recipe, epochs=90, learning_rate=1e-5)},
@@ -56,7 +64,12 @@ def test_a_measure_holds_for_all_that_changes_nothing_about_it(measured, trained
 def test_other_data_is_another_measure(measured, workspace):
     measured.measure(CONFIG)
     dataset = workspace.datasets.open("tiny")
-    dataset.with_splits({sample.id: "train" if sample.split == "test" else sample.split for sample in dataset.samples}).save()
+    dataset.with_splits(
+        {
+            sample.id: "train" if sample.split == "test" else sample.split
+            for sample in dataset.samples
+        }
+    ).save()
     assert measured.pace(CONFIG) is None and measured.measuring(CONFIG) is None
 
 

@@ -32,10 +32,15 @@ def test_an_import_scores_as_the_run_it_was_written_by(trained, theirs) -> None:
     own_ids, own = workspace.scores.counts(trained.members[0], "test")
     assert ids == own_ids
     np.testing.assert_array_equal(counts, own)
-    assert workspace.scores.report("other", "test").to_json() == workspace.scores.report(trained.members[0], "test").to_json()
+    assert (
+        workspace.scores.report("other", "test").to_json()
+        == workspace.scores.report(trained.members[0], "test").to_json()
+    )
     compared = workspace.reports.compare("other", trained.members[0], "test")
     assert (compared.difference, compared.reasons) == (0, ())
-    assert [s.id for s in workspace.scenes.predicted_samples("other", "test")] == trained.samples["test"]
+    assert [s.id for s in workspace.scenes.predicted_samples("other", "test")] == trained.samples[
+        "test"
+    ]
     assert workspace.scores.compress("other", "test")["path"]
     row = next(r for r in workspace.runs.rows() if r["run"] == "other")
     assert (row["kind"], row["state"], row["dataset"]) == ("imported", "finished", "tiny")
@@ -50,8 +55,16 @@ def test_probabilities_are_kept_and_an_archive_is_taken(trained, tmp_path) -> No
             archive.write(tmp_path / "p.npy", f"out/{name.rsplit('/')[-1]}.npy")
     workspace.imports.import_("tiny", tmp_path / "p.zip", "soft", "test")
     kept = workspace.scenes.probabilities("soft", "test", sample)
-    np.testing.assert_allclose(kept, workspace.scenes.probabilities(trained.members[0], "test", sample), atol=0.01)
-    assert workspace.rankings.offered("soft", "test") == ["order", "mean_iou", "class_iou", "error", "entropy"]
+    np.testing.assert_allclose(
+        kept, workspace.scenes.probabilities(trained.members[0], "test", sample), atol=0.01
+    )
+    assert workspace.rankings.offered("soft", "test") == [
+        "order",
+        "mean_iou",
+        "class_iou",
+        "error",
+        "entropy",
+    ]
     assert np.isfinite(workspace.scenes.unsureness("soft", "test", sample)[0])
 
 
@@ -108,7 +121,9 @@ def test_the_shell_imports_and_tells(trained, theirs, capsys) -> None:
     assert "3 of 3 images" in capsys.readouterr().out
     cli.main(["import-predictions", "tiny", str(theirs), "--name", "shell", "--json", *where])
     told = json.loads(capsys.readouterr().out)
-    assert told["mean_iou"] == trained.workspace.scores.report("shell", "test").to_json()["mean_iou"]
+    assert (
+        told["mean_iou"] == trained.workspace.scores.report("shell", "test").to_json()["mean_iou"]
+    )
     with pytest.raises(SystemExit):
         cli.main(["import-predictions", "tiny", str(theirs), "--name", "shell", *where])
     assert "which exists" in capsys.readouterr().err
@@ -120,4 +135,6 @@ def test_counts_are_those_of_the_masks(trained, theirs) -> None:
     ids, counts = workspace.scores.counts("other", "test")
     for name, matrix in zip(ids, counts, strict=True):
         mask = workspace.scenes.prediction("other", "test", name)
-        np.testing.assert_array_equal(matrix, count_confusion(workspace.scenes.truth("tiny", name), mask, 4, 255))
+        np.testing.assert_array_equal(
+            matrix, count_confusion(workspace.scenes.truth("tiny", name), mask, 4, 255)
+        )

@@ -13,7 +13,13 @@ from segcore.data.files import georeference
 from segcore.data.files.uploads import Upload
 from segcore.errors import SegcoreError
 from segcore.workspace.predictions import batches
-from segcore.workspace.predictions.files import PARTS, index_png, overlay_jpeg, palette_png, result_files
+from segcore.workspace.predictions.files import (
+    PARTS,
+    index_png,
+    overlay_jpeg,
+    palette_png,
+    result_files,
+)
 from segcore.workspace.predictions.predictions import shares
 
 PLAIN = PredictOptions()
@@ -29,26 +35,40 @@ def painted(label_set, mask=MASK):
 def test_an_image_is_predicted_once_and_again_when_asked_otherwise(own_images):
     shelf, run = own_images.workspace.predictions, own_images.members[0]
     batch = shelf.accept([painted(own_images.label_set)])
-    assert [(i.id, i.height, i.width) for i in batch.images] == [("mine", 3, 5)] and not shelf.is_predicted(run, batch, "mine", PLAIN)
+    assert [(i.id, i.height, i.width) for i in batch.images] == [
+        ("mine", 3, 5)
+    ] and not shelf.is_predicted(run, batch, "mine", PLAIN)
     for _ in range(2):
         assert shelf.predict(run, batch, "mine", PLAIN)["seconds"] == 0.25
-    assert len(own_images.asked) == 1 and own_images.asked[0][1]["runs"] == [str(own_images.workspace.runs.folder / run)]
+    assert len(own_images.asked) == 1 and own_images.asked[0][1]["runs"] == [
+        str(own_images.workspace.runs.folder / run)
+    ]
     summary = shelf.summary(run, batch, "mine", PLAIN)
     np.testing.assert_array_equal(summary.mask, MASK)
     np.testing.assert_allclose(summary.confidence, 0.7, atol=1e-3)
     shelf.predict(run, batch, "mine", PredictOptions(tile=True, tta="flip"))
-    assert own_images.asked[-1][1]["options"] == {"tile": True, "overlap": 0.5, "tta": "flip", "backend": "auto"}
+    assert own_images.asked[-1][1]["options"] == {
+        "tile": True,
+        "overlap": 0.5,
+        "tta": "flip",
+        "backend": "auto",
+    }
     own_images.workspace.runs.open(run).model_path.write_bytes(b"trained again")
     assert not shelf.is_predicted(run, batch, "mine", PLAIN)
 
 
 def test_an_ensemble_asks_all_its_members_with_its_rule(own_images):
-    shelf, config = own_images.workspace.predictions, own_images.workspace.runs.open(own_images.ensemble).config
+    shelf, config = (
+        own_images.workspace.predictions,
+        own_images.workspace.runs.open(own_images.ensemble).config,
+    )
     assert isinstance(config, EvaluateConfig)
     batch = shelf.accept([painted(own_images.label_set)])
     shelf.predict(own_images.ensemble, batch, "mine", PLAIN)
     asked = own_images.asked[-1][1]
-    assert [path.rsplit("/", 1)[1] for path in asked["runs"]] == list(config.members) and asked["rule"] == config.rule
+    assert [path.rsplit("/", 1)[1] for path in asked["runs"]] == list(config.members) and asked[
+        "rule"
+    ] == config.rule
     own_images.workspace.runs.open(config.members[1]).model_path.unlink()
     assert shelf.can_predict(config.members[0]) and not shelf.can_predict(own_images.ensemble)
     with pytest.raises(SegcoreError, match="trained network"):
@@ -59,30 +79,57 @@ def test_an_ensemble_asks_all_its_members_with_its_rule(own_images):
 
 
 def test_files_hold_what_the_network_said(own_images):
-    shelf, run, labels = own_images.workspace.predictions, own_images.members[0], own_images.label_set
+    shelf, run, labels = (
+        own_images.workspace.predictions,
+        own_images.members[0],
+        own_images.label_set,
+    )
     batch = shelf.accept([painted(labels)])
     shelf.predict_all(run, batch, PLAIN)
     files = dict(result_files(shelf, run, batch, PLAIN, set(PARTS) - {"crf"}))
-    opened = {name: Image.open(io.BytesIO(data)) for name, data in files.items() if name.endswith("png")}
-    np.testing.assert_array_equal(np.asarray(opened["masks/mine.png"]), np.array(labels.class_ids)[MASK])
+    opened = {
+        name: Image.open(io.BytesIO(data)) for name, data in files.items() if name.endswith("png")
+    }
+    np.testing.assert_array_equal(
+        np.asarray(opened["masks/mine.png"]), np.array(labels.class_ids)[MASK]
+    )
     np.testing.assert_array_equal(np.asarray(opened["palette/mine.png"]), MASK)
-    np.testing.assert_array_equal(np.asarray(opened["palette/mine.png"].convert("RGB")), labels.colors[MASK])
+    np.testing.assert_array_equal(
+        np.asarray(opened["palette/mine.png"].convert("RGB")), labels.colors[MASK]
+    )
     stored = np.load(io.BytesIO(files["probabilities/mine.npz"]))
     np.testing.assert_array_equal(stored["probabilities"].argmax(-1), MASK)
     assert stored["size"].tolist() == [3, 5]
     rows = list(csv.DictReader(io.StringIO(files["shares.csv"].decode())))
-    assert [(r["name"], int(r["pixels"])) for r in rows] == [("roof", 7), ("field", 3), ("forest", 3), ("road", 2)]
+    assert [(r["name"], int(r["pixels"])) for r in rows] == [
+        ("roof", 7),
+        ("field", 3),
+        ("forest", 3),
+        ("road", 2),
+    ]
     assert sum(float(r["share"]) for r in rows) == pytest.approx(1)
     assert files["classes.csv"].decode().splitlines()[1] == "3,field,#e69f00,false"
     with pytest.raises(SegcoreError, match="did you mean 'masks'"):
         dict(result_files(shelf, run, batch, PLAIN, ["mask"]))
 
 
-@pytest.mark.skipif(not georeference.is_available(), reason="GEOTIFF NOT TESTED: rasterio is not installed (the extra geo)")
+@pytest.mark.skipif(
+    not georeference.is_available(),
+    reason="GEOTIFF NOT TESTED: rasterio is not installed (the extra geo)",
+)
 def test_what_lies_somewhere_comes_out_lying_there(own_images, tmp_path):
     labels, rasterio = own_images.label_set, georeference.load_rasterio()
     place = {"crs": "EPSG:32633", "transform": rasterio.Affine(0.5, 0, 400000, 0, -0.5, 5800000)}
-    with rasterio.open(tmp_path / "mine.tif", "w", driver="GTiff", height=3, width=5, count=3, dtype="uint8", **place) as raster:
+    with rasterio.open(
+        tmp_path / "mine.tif",
+        "w",
+        driver="GTiff",
+        height=3,
+        width=5,
+        count=3,
+        dtype="uint8",
+        **place,
+    ) as raster:
         raster.write(labels.colors[MASK].transpose(2, 0, 1))
     shelf = own_images.workspace.predictions
     batch = shelf.accept_folder(tmp_path / "mine.tif")
@@ -102,10 +149,21 @@ def test_what_lies_somewhere_comes_out_lying_there(own_images, tmp_path):
 
 def test_still_pictures_of_a_mask(own_images):
     labels = own_images.label_set
-    assert shares(MASK, labels)[0] == {"id": 11, "name": "roof", "index": 3, "pixels": 7, "share": 7 / 15}
-    assert Image.open(io.BytesIO(index_png(MASK, labels))).mode == "L" and Image.open(io.BytesIO(palette_png(MASK, labels))).mode == "P"
+    assert shares(MASK, labels)[0] == {
+        "id": 11,
+        "name": "roof",
+        "index": 3,
+        "pixels": 7,
+        "share": 7 / 15,
+    }
+    assert (
+        Image.open(io.BytesIO(index_png(MASK, labels))).mode == "L"
+        and Image.open(io.BytesIO(palette_png(MASK, labels))).mode == "P"
+    )
     grey = np.full((16, 16, 3), 100, np.uint8)
-    mixed = np.asarray(Image.open(io.BytesIO(overlay_jpeg(grey, np.zeros((16, 16), np.uint8), labels))))
+    mixed = np.asarray(
+        Image.open(io.BytesIO(overlay_jpeg(grey, np.zeros((16, 16), np.uint8), labels)))
+    )
     np.testing.assert_allclose(mixed.mean((0, 1)), 0.55 * 100 + 0.45 * labels.colors[0], atol=2)
 
 
@@ -113,7 +171,9 @@ def test_what_is_refused_is_told_and_nothing_is_left_of_nothing(own_images):
     shelf, good = own_images.workspace.predictions, painted(own_images.label_set)
     bad = Upload("evil.svg", lambda: b"<svg/>", 6)
     batch = shelf.accept([bad, good])
-    assert [i.id for i in batch.images] == ["mine"] and [n for n, _ in batch.refused] == ["evil.svg"]
+    assert [i.id for i in batch.images] == ["mine"] and [n for n, _ in batch.refused] == [
+        "evil.svg"
+    ]
     assert shelf.open(batch.id) == batch
     before = sorted(p.name for p in shelf.folder.iterdir())
     with pytest.raises(SegcoreError, match=r"received evil\.svg"):
@@ -139,7 +199,16 @@ def test_the_shell_predicts_a_folder(own_images, tmp_path, capsys):
     source.mkdir()
     (source / "a.png").write_bytes(painted(own_images.label_set).read())
     (source / "b.png").write_bytes(b"no image")
-    words = ["predict", own_images.members[0], "--images", str(source), "--out", str(tmp_path / "out"), "--tta", "flips"]
+    words = [
+        "predict",
+        own_images.members[0],
+        "--images",
+        str(source),
+        "--out",
+        str(tmp_path / "out"),
+        "--tta",
+        "flips",
+    ]
     place = ["--workspace", str(own_images.workspace.folder)]
     main([*words, *place])
     told = capsys.readouterr().out
@@ -148,7 +217,11 @@ def test_the_shell_predicts_a_folder(own_images, tmp_path, capsys):
         "classes.csv", "masks/a.png", "overlays/a.jpg", "palette/a.png", "shares.csv",
     ]  # fmt: skip
     assert own_images.asked[-1][1]["options"]["tta"] == "flips"
-    for wrong, sentence in ((["--overlap", "2"], "overlap"), (["--tta", "flipp"], "did you mean"), ([], "which exists")):
+    for wrong, sentence in (
+        (["--overlap", "2"], "overlap"),
+        (["--tta", "flipp"], "did you mean"),
+        ([], "which exists"),
+    ):
         with pytest.raises(SystemExit):
             main([*words, *wrong, *place])
         assert sentence in capsys.readouterr().err
@@ -158,8 +231,14 @@ def test_a_split_is_predicted_one_way_at_a_time(own_images, started):
     runs, member = own_images.workspace.runs, own_images.members[0]
     name = runs.predict(member, "test")
     assert runs.open(name).status().state == "finished"
-    assert runs.predict(member, "test", PLAIN) == name and runs.open(name).status().state == "finished"
+    assert (
+        runs.predict(member, "test", PLAIN) == name and runs.open(name).status().state == "finished"
+    )
     tiles = PredictOptions(tile=True, overlap=0.25)
     runs.predict(member, "test", tiles)
     config = runs.open(name).config
-    assert isinstance(config, PredictConfig) and config.options == tiles and runs.open(name).status().state == "queued"
+    assert (
+        isinstance(config, PredictConfig)
+        and config.options == tiles
+        and runs.open(name).status().state == "queued"
+    )

@@ -32,7 +32,10 @@ def test_an_active_run_is_not_deleted(trained) -> None:
     trained.workspace.runs.open(trained.members[1]).write_status(state="running")
     with pytest.raises(SegcoreError, match="stop it first"):
         trained.workspace.keeping.delete(trained.members[:1] + trained.members[1:])
-    assert trained.members[1] in trained.workspace.runs.ids() and len(trained.workspace.keeping.trash()) == 1
+    assert (
+        trained.members[1] in trained.workspace.runs.ids()
+        and len(trained.workspace.keeping.trash()) == 1
+    )
 
 
 def test_emptying_the_trash_frees_it(trained) -> None:

@@ -29,7 +29,9 @@ def test_an_event_by_hand() -> None:
     first, second = records(encode_events([(1.5, 300, "a", 0.25)], 1.0))
     assert first == b"\x09" + struct.pack("<d", 1.0) + b"\x10\x00" + b"\x1a\x0dbrain.Event:2"
     value = b"\x0a\x01a" + b"\x15" + struct.pack("<f", 0.25)
-    assert second == b"\x09" + struct.pack("<d", 1.5) + b"\x10\xac\x02" + b"\x2a\x0a\x0a\x08" + value
+    assert (
+        second == b"\x09" + struct.pack("<d", 1.5) + b"\x10\xac\x02" + b"\x2a\x0a\x0a\x08" + value
+    )
 
 
 def test_a_run_becomes_one_event_file_however_often(trained) -> None:
@@ -39,7 +41,11 @@ def test_a_run_becomes_one_event_file_however_often(trained) -> None:
     (file,) = (workspace.folder / "tensorboard" / run).iterdir()
     assert str(file.parent) in told and "tensorboard --logdir" in told
     events = records(file.read_bytes())
-    assert len(events) == 1 + 2 * 7  # two epochs of loss, val_loss, mean_iou, val_mean_iou, learning_rate, images_per_second, seconds
+    assert (
+        len(events) == 1 + 2 * 7
+        # two epochs of loss, val_loss, mean_iou, val_mean_iou, learning_rate, images_per_second,
+        # seconds
+    )
     assert sum(b"loss/validation" in event for event in events) == 2
 
 
@@ -51,7 +57,10 @@ def test_what_cannot_be_exported_is_a_sentence(trained, made_up, monkeypatch) ->
         shelf.export(f"{trained.members[0]}--test", "tensorboard")
     monkeypatch.setattr(exports.importlib.util, "find_spec", lambda name: None)
     assert shelf.missing("tensorboard") == ""
-    for tracker, package in (("mlflow", "pip install mlflow-skinny"), ("wandb", "pip install wandb")):
+    for tracker, package in (
+        ("mlflow", "pip install mlflow-skinny"),
+        ("wandb", "pip install wandb"),
+    ):
         with pytest.raises(SegcoreError, match=package):
             shelf.export(trained.members[0], tracker)
 
@@ -61,20 +70,33 @@ def test_weights_and_biases_is_told_each_epoch(trained, monkeypatch) -> None:
 
     def init(**settings):
         told.append(settings)
-        return SimpleNamespace(log=lambda numbers, step: told.append((step, numbers)), finish=lambda: told.append("finished"))
+        return SimpleNamespace(
+            log=lambda numbers, step: told.append((step, numbers)),
+            finish=lambda: told.append("finished"),
+        )
 
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setattr(exports.importlib.util, "find_spec", lambda name: True)
     monkeypatch.setattr(exports.importlib, "import_module", lambda name: SimpleNamespace(init=init))
     sentence = trained.workspace.exports.export(trained.members[0], "wandb")
-    assert told[0]["mode"] == "offline" and told[0]["id"] == trained.members[0] and told[0]["config"]["dataset"] == "tiny"
-    assert [line[0] for line in told[1:-1]] == [1, 2] and told[-1] == "finished" and "wandb sync" in sentence
+    assert (
+        told[0]["mode"] == "offline"
+        and told[0]["id"] == trained.members[0]
+        and told[0]["config"]["dataset"] == "tiny"
+    )
+    assert (
+        [line[0] for line in told[1:-1]] == [1, 2]
+        and told[-1] == "finished"
+        and "wandb sync" in sentence
+    )
     assert told[1][1]["loss/train"] == 0.9
 
     def refuse(**settings):
         raise RuntimeError("no such project.\nmore")
 
-    monkeypatch.setattr(exports.importlib, "import_module", lambda name: SimpleNamespace(init=refuse))
+    monkeypatch.setattr(
+        exports.importlib, "import_module", lambda name: SimpleNamespace(init=refuse)
+    )
     with pytest.raises(SegcoreError, match=r"refused the run .*: no such project\."):
         trained.workspace.exports.export(trained.members[0], "wandb")
 
@@ -88,6 +110,9 @@ def test_mlflow_has_curves_parameters_and_notes(trained, monkeypatch) -> None:
     client = mlflow.MlflowClient(tracking_uri=(workspace.folder / "mlruns").as_uri())
     (found,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     assert found.info.run_name == run and found.info.run_id in told
-    assert found.data.params["model.encoder"] == "tiny" and found.data.tags["mlflow.note.content"] == "first try"
+    assert (
+        found.data.params["model.encoder"] == "tiny"
+        and found.data.tags["mlflow.note.content"] == "first try"
+    )
     history = client.get_metric_history(found.info.run_id, "loss/validation")
     assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.6)]

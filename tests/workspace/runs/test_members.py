@@ -18,7 +18,9 @@ from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.queue import jobs
 
-CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40)
+CONFIG = TrainConfig(
+    "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40
+)
 BY_FOLD = dataclasses.replace(CONFIG, members_by="fold")
 BY_ARCHITECTURE = dataclasses.replace(CONFIG, members_by="architecture")
 
@@ -41,13 +43,21 @@ def finish(workspace, runs: list[str]) -> dict[tuple[str, str], np.ndarray]:
             stored, size = predictions.read_probabilities("test", sample.id)
             said[run, sample.id] = resize_probabilities(stored, size)
             counts.append(count_confusion(mask, said[run, sample.id].argmax(-1), 4, 255))
-        predictions.write_counts("test", "prediction", [s.id for s in dataset.select("test")], np.stack(counts))
-        predictions.write_status(state="finished", started=2.0, finished=3.0, mean_iou=float(mean_iou(np.sum(counts, 0))))
+        predictions.write_counts(
+            "test", "prediction", [s.id for s in dataset.select("test")], np.stack(counts)
+        )
+        predictions.write_status(
+            state="finished", started=2.0, finished=3.0, mean_iou=float(mean_iou(np.sum(counts, 0)))
+        )
     return said
 
 
 def queued(workspace) -> list[str]:
-    return [job.run for job in jobs.waiting(workspace.folder)] if (workspace.folder / "queue.sqlite").exists() else []
+    return (
+        [job.run for job in jobs.waiting(workspace.folder)]
+        if (workspace.folder / "queue.sqlite").exists()
+        else []
+    )
 
 
 def test_members_by_fold_each_learn_on_their_own_fold(workspace, started) -> None:
@@ -56,12 +66,20 @@ def test_members_by_fold_each_learn_on_their_own_fold(workspace, started) -> Non
     group = runs[0].rsplit("-", 1)[0]
     assert group.startswith("tiny-folds-unet-tiny-")
     for member, run in enumerate(runs):
-        expected = dataclasses.replace(BY_FOLD, dataset=f"tiny-fold-{member + 1}", member=member, group=group, seed=40 + member)
+        expected = dataclasses.replace(
+            BY_FOLD, dataset=f"tiny-fold-{member + 1}", member=member, group=group, seed=40 + member
+        )
         assert workspace.runs.open(run).config == expected
-    validated = [s.id for n in (1, 2, 3) for s in workspace.datasets.open(f"tiny-fold-{n}").select("validation")]
+    validated = [
+        s.id
+        for n in (1, 2, 3)
+        for s in workspace.datasets.open(f"tiny-fold-{n}").select("validation")
+    ]
     assert len(validated) == len(set(validated)) == 9
     made = (workspace.datasets.folder / "tiny-fold-1" / "dataset.json").stat().st_mtime_ns
-    workspace.runs.train(dataclasses.replace(BY_FOLD, model=ModelConfig("fpn", "tiny", "none")), 3)  # another recipe, the same folds
+    workspace.runs.train(
+        dataclasses.replace(BY_FOLD, model=ModelConfig("fpn", "tiny", "none")), 3
+    )  # another recipe, the same folds
     assert (workspace.datasets.folder / "tiny-fold-1" / "dataset.json").stat().st_mtime_ns == made
 
 
@@ -80,14 +98,22 @@ def test_the_mean_of_members_works_for_all_three(workspace, started, capsys, con
     ids, counts = workspace.runs.open(run).read_counts("test", "ensemble")
     for name, matrix in zip(ids, counts, strict=True):
         mean = np.mean([said[member, name] for member in runs], axis=0)
-        np.testing.assert_allclose(workspace.scenes.probabilities(run, "test", name), mean, atol=1e-5)
-        np.testing.assert_array_equal(matrix, count_confusion(dataset.read_mask(dataset.sample(name)), mean.argmax(-1), 4, 255))
+        np.testing.assert_allclose(
+            workspace.scenes.probabilities(run, "test", name), mean, atol=1e-5
+        )
+        np.testing.assert_array_equal(
+            matrix,
+            count_confusion(dataset.read_mask(dataset.sample(name)), mean.argmax(-1), 4, 255),
+        )
     against = shelf.against_members(run, "test")
     assert against["ensemble"] == pytest.approx(float(mean_iou(counts.sum(0))))
     assert against["comparison"]["reasons"] == [] and against["comparison"]["difference"] > 0
     main(["ensemble", *runs, "--workspace", str(workspace.folder), "--json"])
     told = json.loads(capsys.readouterr().out)
-    assert told["ensemble"]["mean_iou"] == against["ensemble"] and [m["run"] for m in told["members"]] == runs
+    assert (
+        told["ensemble"]["mean_iou"] == against["ensemble"]
+        and [m["run"] for m in told["members"]] == runs
+    )
 
 
 @pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
@@ -96,7 +122,11 @@ def test_members_by_fold_are_not_scored_where_one_has_learned(workspace, started
     finish(workspace, runs)
     shelf = workspace.ensembles
     assert shelf.splits(runs) == ["test"]
-    assert shelf.splits(runs[:1]) == ["train", "validation", "test"]  # alone it has a validation split of its own
+    assert shelf.splits(runs[:1]) == [
+        "train",
+        "validation",
+        "test",
+    ]  # alone it has a validation split of its own
     combined = shelf.combine(runs, "test")
     before = workspace.runs.ids()
     for ask in (
@@ -105,7 +135,13 @@ def test_members_by_fold_are_not_scored_where_one_has_learned(workspace, started
         lambda: workspace.runs.predict_any(combined, "validation"),
         lambda: workspace.crf.start(CRFSearchConfig("tiny", tuple(runs))),
     ):
-        with pytest.raises(SegcoreError, match=r"no member has learned from, received '(validation|train)': .* combine .* on 'test'"):
+        with pytest.raises(
+            SegcoreError,
+            match=(
+                r"no member has learned from, received '(validation|train)': .* combine .* on "
+                r"'test'"
+            ),
+        ):
             ask()
         assert workspace.runs.ids() == before
     dataset = workspace.datasets.open("tiny")
@@ -124,10 +160,19 @@ def test_members_by_architecture_take_their_turn_after_the_chosen_one(workspace,
     configs = [workspace.runs.open(run).config for run in runs]
     expected = ["fpn", *(name for name in MEMBER_ARCHITECTURES if name != "fpn")][:5]
     assert [c.model.architecture for c in configs] == expected
-    assert {c.model.encoder for c in configs} == {"tiny"} and [c.seed for c in configs] == [40, 41, 42, 43, 44]
+    assert {c.model.encoder for c in configs} == {"tiny"} and [c.seed for c in configs] == [
+        40,
+        41,
+        42,
+        43,
+        44,
+    ]
     assert runs[0].startswith("tiny-architectures-tiny-")
     off_the_list = dataclasses.replace(BY_ARCHITECTURE, model=ModelConfig("segnet", "tiny", "none"))
-    assert workspace.launch.members(off_the_list, 3) == "SegNet, U-Net, DeepLab v3+; each over Tiny, with its own seed."
+    assert (
+        workspace.launch.members(off_the_list, 3)
+        == "SegNet, U-Net, DeepLab v3+; each over Tiny, with its own seed."
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,21 +181,35 @@ def test_members_by_architecture_take_their_turn_after_the_chosen_one(workspace,
         (BY_ARCHITECTURE, len(MEMBER_ARCHITECTURES) + 1, f"ask for {len(MEMBER_ARCHITECTURES)}"),
         (BY_FOLD, 1, "let them differ by seed"),
         (BY_FOLD, 10, "10 samples"),
-        (dataclasses.replace(BY_FOLD, validation_split="test"), 3, "learn from train and validate on validation"),
+        (
+            dataclasses.replace(BY_FOLD, validation_split="test"),
+            3,
+            "learn from train and validate on validation",
+        ),
     ],
 )
-def test_what_cannot_be_told_apart_is_refused_and_leaves_nothing(workspace, started, config, members, sentence) -> None:
+def test_what_cannot_be_told_apart_is_refused_and_leaves_nothing(
+    workspace, started, config, members, sentence
+) -> None:
     with pytest.raises(SegcoreError, match=sentence):
         workspace.runs.train(config, members)
-    assert workspace.runs.ids() == [] and queued(workspace) == [] and workspace.datasets.names() == ["tiny"]
+    assert (
+        workspace.runs.ids() == []
+        and queued(workspace) == []
+        and workspace.datasets.names() == ["tiny"]
+    )
 
 
 def test_folds_know_the_label_map_and_the_plan(workspace, started) -> None:
     dataset = workspace.datasets.open("tiny")
     workspace.runs.train(BY_FOLD, 3)  # the folds are there before map and plan are
     dataset.save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
-    workspace.datasets.save_plan("tiny", "fair", workspace.datasets.plan_balance("tiny", "train", "pixel", 3))
-    runs = workspace.runs.train(dataclasses.replace(BY_FOLD, label_map="merged", balance_plan="fair"), 3)
+    workspace.datasets.save_plan(
+        "tiny", "fair", workspace.datasets.plan_balance("tiny", "train", "pixel", 3)
+    )
+    runs = workspace.runs.train(
+        dataclasses.replace(BY_FOLD, label_map="merged", balance_plan="fair"), 3
+    )
     for run in runs:
         fold = workspace.datasets.open(workspace.runs.open(run).config.dataset)
         assert fold.load_label_map("merged").groups == ((0, 1), (2,), (3,))

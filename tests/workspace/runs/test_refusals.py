@@ -43,7 +43,9 @@ def test_several_devices_share_a_batch_and_the_smallest_counts() -> None:
         refuse(dataclasses.replace(CONFIG, device="auto"), 12, [device(), device("gpu:0", 2)])
 
 
-@pytest.mark.parametrize("change", [{"device": "cluster"}, {"device": "gpu:7"}, {"hosts": ("a:1", "b:2")}])
+@pytest.mark.parametrize(
+    "change", [{"device": "cluster"}, {"device": "gpu:7"}, {"hosts": ("a:1", "b:2")}]
+)
 def test_memory_elsewhere_is_not_known_here(change) -> None:
     with pytest.raises(SegcoreError, match="received 16 images"):
         refuse(CONFIG, 12, [device(memory=1)])  # what is asked of this machine
@@ -53,7 +55,9 @@ def test_memory_elsewhere_is_not_known_here(change) -> None:
 def test_a_single_class_is_nothing_to_learn(workspace, started) -> None:
     dataset = workspace.datasets.open("tiny")
     dataset.save_label_map(LabelMap.merging(4, [[0, 1, 2, 3]], "all"))
-    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), size=(32, 64), device="cpu", label_map="all")
+    config = TrainConfig(
+        "tiny", ModelConfig("unet", "tiny", "none"), size=(32, 64), device="cpu", label_map="all"
+    )
     with pytest.raises(SegcoreError, match="received 1: choose a label map"):
         workspace.runs.train(config)
     assert workspace.runs.ids() == []
@@ -65,6 +69,8 @@ def test_a_weights_file_that_is_not_there_is_refused_before_the_run(tmp_path) ->
     config = dataclasses.replace(CONFIG, model=ModelConfig("unet", "resnet50", str(file)))
     with pytest.raises(SegcoreError, match="no file here: check the path"):
         refuse(config, 12, [device(memory=1000)])
-    refuse(dataclasses.replace(config, device="cluster"), 12, [device(memory=1000)])  # it may lie there
+    refuse(
+        dataclasses.replace(config, device="cluster"), 12, [device(memory=1000)]
+    )  # it may lie there
     file.write_bytes(b"")
     refuse(config, 12, [device(memory=1000)])

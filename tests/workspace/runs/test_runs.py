@@ -10,11 +10,17 @@ from segcore.labels import LabelMap
 from segcore.postprocess.parameters import CRFParameters
 from segcore.runs.queue import jobs
 
-CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40)
+CONFIG = TrainConfig(
+    "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40
+)
 
 
 def waiting(workspace) -> list[str]:
-    return [job.run for job in jobs.waiting(workspace.folder)] if (workspace.folder / "queue.sqlite").exists() else []
+    return (
+        [job.run for job in jobs.waiting(workspace.folder)]
+        if (workspace.folder / "queue.sqlite").exists()
+        else []
+    )
 
 
 def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
@@ -23,10 +29,17 @@ def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
     assert group.startswith("tiny-unet-tiny-")
     assert runs == [f"{group}-{m}" for m in (1, 2, 3)]
     for member, run in enumerate(runs):
-        assert workspace.runs.open(run).config == dataclasses.replace(CONFIG, seed=40 + member, member=member, group=group)
+        assert workspace.runs.open(run).config == dataclasses.replace(
+            CONFIG, seed=40 + member, member=member, group=group
+        )
     assert waiting(workspace) == runs
-    assert {row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()} == dict.fromkeys(runs, ("queued", 3))
-    assert all(command[:2] == ["-m", "segcore.runs.dispatch.dispatcher"] for command in started) and started
+    assert {
+        row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()
+    } == dict.fromkeys(runs, ("queued", 3))
+    assert (
+        all(command[:2] == ["-m", "segcore.runs.dispatch.dispatcher"] for command in started)
+        and started
+    )
     assert workspace.runs.train(CONFIG)[0].rsplit("-", 1)[0] != group
 
 
@@ -42,7 +55,9 @@ def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
         ({}, 101, "1 to 100"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_before_it_is_queued(workspace, started, changes, members, sentence) -> None:
+def test_what_cannot_be_trained_is_refused_before_it_is_queued(
+    workspace, started, changes, members, sentence
+) -> None:
     with pytest.raises(SegcoreError, match=sentence):
         workspace.runs.train(dataclasses.replace(CONFIG, **changes), members)
     assert workspace.runs.ids() == [] and waiting(workspace) == [] and started == []
@@ -51,7 +66,10 @@ def test_what_cannot_be_trained_is_refused_before_it_is_queued(workspace, starte
 def test_a_plan_for_another_split_is_refused_before_it_is_queued(workspace, started) -> None:
     plan = workspace.datasets.plan_balance("tiny", split="validation")
     workspace.datasets.save_plan("tiny", "of_validation", plan)
-    with pytest.raises(SegcoreError, match=r"for the split 'train', received 'of_validation', which is one for 'validation'"):
+    with pytest.raises(
+        SegcoreError,
+        match=r"for the split 'train', received 'of_validation', which is one for 'validation'",
+    ):
         workspace.runs.train(dataclasses.replace(CONFIG, balance_plan="of_validation"))
     assert waiting(workspace) == [] and started == []
 
@@ -96,7 +114,9 @@ def test_a_member_that_was_trained_again_is_predicted_again(trained, started) ->
     run = trained.workspace.runs.predict(trained.members[0], "test")
     assert waiting(trained.workspace) == [run]
     assert not trained.workspace.scores.has_counts(run, "test")
-    assert trained.workspace.scores.has_counts(trained.members[0], "validation")  # nobody asked for that
+    assert trained.workspace.scores.has_counts(
+        trained.members[0], "validation"
+    )  # nobody asked for that
 
 
 def test_an_evaluation_is_made_again_after_a_member_was_trained_again(trained, started) -> None:
@@ -110,7 +130,9 @@ def test_an_evaluation_is_made_again_after_a_member_was_trained_again(trained, s
 
 
 def test_an_evaluation_is_made_again_after_a_prediction_was_made_again(trained, started) -> None:
-    trained.workspace.runs.open(f"{trained.members[1]}--test").write_status(started=1.9e9, finished=1.9e9 + 1)
+    trained.workspace.runs.open(f"{trained.members[1]}--test").write_status(
+        started=1.9e9, finished=1.9e9 + 1
+    )
     trained.workspace.runs.ensemble(trained.members, "test", crf=CRFParameters())
     assert waiting(trained.workspace) == [trained.ensemble]
 
@@ -167,7 +189,9 @@ def test_an_evaluation_under_another_name_is_still_found_on_its_own_split(traine
         ((0, 1), "train", "weighted", "weight"),
     ],
 )
-def test_an_ensemble_that_cannot_be_is_refused_before_anything_is_queued(trained, started, members, split, rule, sentence) -> None:
+def test_an_ensemble_that_cannot_be_is_refused_before_anything_is_queued(
+    trained, started, members, split, rule, sentence
+) -> None:
     before = trained.workspace.runs.ids()
     with pytest.raises(SegcoreError, match=sentence):
         trained.workspace.runs.ensemble([trained.members[m] for m in members], split, rule=rule)
@@ -194,7 +218,9 @@ def test_an_unfinished_member_cannot_predict(trained, made_up, started) -> None:
 
 def test_waiting_ends_with_the_cause_of_what_went_wrong(trained, made_up) -> None:
     told = []
-    trained.workspace.runs.wait(list(trained.members), progress=lambda done, total, what: told.append((done, total)))
+    trained.workspace.runs.wait(
+        list(trained.members), progress=lambda done, total, what: told.append((done, total))
+    )
     assert told == [(100, 100)]
     made_up.train("broken-1", state="failed", cause="The memory did not suffice.")
     with pytest.raises(SegcoreError, match="broken-1 ended as failed: The memory did not suffice"):
@@ -214,4 +240,9 @@ def test_a_stop_and_a_resume_reach_the_queue(workspace, started) -> None:
 def test_a_deleted_run_takes_its_predictions_along_and_nothing_else(trained) -> None:
     one, two = trained.members
     trained.workspace.runs.delete(one)
-    assert set(trained.workspace.runs.ids()) == {two, f"{two}--validation", f"{two}--test", trained.ensemble}
+    assert set(trained.workspace.runs.ids()) == {
+        two,
+        f"{two}--validation",
+        f"{two}--test",
+        trained.ensemble,
+    }

@@ -16,7 +16,14 @@ def test_a_page_fetches_nothing_and_says_what_was_measured(trained) -> None:
     page = workspace.reports.page([first, second], "test")
     assert not re.findall(r"(?:src|href)=['\"](?!data:)", page) and "<script" not in page
     assert page.count("data:image/png;base64,") == 3  # all test images, hardest first
-    for part in (first, second, workspace.datasets.open("tiny").fingerprint, "Counted on 3 images of split test", "Segscope", "numpy"):
+    for part in (
+        first,
+        second,
+        workspace.datasets.open("tiny").fingerprint,
+        "Counted on 3 images of split test",
+        "Segscope",
+        "numpy",
+    ):
         assert part in page
 
 
@@ -27,7 +34,10 @@ def test_the_document_holds_the_same_numbers(trained) -> None:
     names = [f"{trained.ensemble} (ensemble)", f"{trained.ensemble} (crf)", *trained.members]
     assert list(made["reports"]) == names and list(made["against_first"]) == names[1:]
     for name, stage in ((trained.ensemble, "ensemble"), (trained.ensemble, "crf")):
-        assert made["reports"][f"{name} ({stage})"] == workspace.scores.report(name, "test", stage).to_json()
+        assert (
+            made["reports"][f"{name} ({stage})"]
+            == workspace.scores.report(name, "test", stage).to_json()
+        )
     assert set(made["configs"]) == {trained.ensemble, *trained.members}
 
 
@@ -55,7 +65,9 @@ def test_members_spread(trained) -> None:
     reports, scores = trained.workspace.reports, trained.workspace.scores
     members, found = reports.spread(trained.ensemble, "test")
     assert members == list(trained.members)
-    assert found.overall["mean_iou"].values == pytest.approx([scores.report(m, "test").to_json()["mean_iou"] for m in members])
+    assert found.overall["mean_iou"].values == pytest.approx(
+        [scores.report(m, "test").to_json()["mean_iou"] for m in members]
+    )
     assert reports.spread(members[0], "test") is None
 
 
@@ -63,9 +75,14 @@ def test_parts_of_a_split_are_measured_on_its_images(trained) -> None:
     workspace, run = trained.workspace, trained.members[0]
     dataset = workspace.datasets.open("tiny")
     seen: list[int] = []
-    bright = workspace.reports.brightness(run, "test", progress=lambda done, total, what: seen.append(total - done))
+    bright = workspace.reports.brightness(
+        run, "test", progress=lambda done, total, what: seen.append(total - done)
+    )
     assert seen == [2, 1, 0]
-    luma = [dataset.read_image(s).reshape(-1, 3).mean(0) @ [0.299, 0.587, 0.114] for s in dataset.select("test")]
+    luma = [
+        dataset.read_image(s).reshape(-1, 3).mean(0) @ [0.299, 0.587, 0.114]
+        for s in dataset.select("test")
+    ]
     assert bright == pytest.approx(luma)
     assert workspace.reports.groups(run, "test") == [s.group for s in dataset.select("test")]
 

@@ -13,8 +13,14 @@ def test_an_ensemble_is_asked_about_with_its_members(trained, started) -> None:
         runs.open(member).model_path.touch()
     name = shelf.start(trained.ensemble, "test", ("blur",), 2)
     config = runs.open(name).config
-    assert (config.members, config.rule, config.run) == (tuple(trained.members), "mean", trained.ensemble)
-    assert shelf.started(trained.ensemble, "test") == [name] and not shelf.started(trained.ensemble, "validation")
+    assert (config.members, config.rule, config.run) == (
+        tuple(trained.members),
+        "mean",
+        trained.ensemble,
+    )
+    assert shelf.started(trained.ensemble, "test") == [name] and not shelf.started(
+        trained.ensemble, "validation"
+    )
     assert not shelf.started(trained.members[0], "test")
     alone = shelf.start(trained.members[0], "test", ("blur",), 2)
     assert alone != name and runs.open(alone).config.members == ()

@@ -29,15 +29,23 @@ def test_an_ensembles_probabilities_are_the_mean_of_its_members(trained) -> None
         each = [scenes.probabilities(member, "test", sample) for member in trained.members]
         mean = scenes.probabilities(trained.ensemble, "test", sample)
         assert mean.shape == (32, 48, 4) and mean.dtype == np.float32
-        # enlarging is linear, so the mean of enlarged members is the enlarged mean, but for float32's rounding
+        # enlarging is linear, so the mean of enlarged members is the enlarged mean, but for
+        # float32's rounding
         np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=2e-6)
         np.testing.assert_allclose(mean.sum(-1), 1, atol=1e-6)
 
 
 def test_an_ensemble_is_looked_at_on_any_split_its_members_predicted(trained) -> None:
     scenes = trained.workspace.scenes
-    each = [scenes.probabilities(member, "validation", "validation/scene_0") for member in trained.members]
-    np.testing.assert_allclose(scenes.probabilities(trained.ensemble, "validation", "validation/scene_0"), np.mean(each, axis=0), atol=2e-6)
+    each = [
+        scenes.probabilities(member, "validation", "validation/scene_0")
+        for member in trained.members
+    ]
+    np.testing.assert_allclose(
+        scenes.probabilities(trained.ensemble, "validation", "validation/scene_0"),
+        np.mean(each, axis=0),
+        atol=2e-6,
+    )
 
 
 def test_a_members_probabilities_are_the_stored_ones_enlarged(trained) -> None:
@@ -56,7 +64,9 @@ def test_what_is_seen_is_what_was_counted(trained) -> None:
         ids, counts = scores.counts(run, "test")
         for sample, matrix in zip(ids, counts, strict=True):
             prediction = scenes.probabilities(run, "test", sample).argmax(-1)
-            np.testing.assert_array_equal(count_confusion(scenes.truth("tiny", sample), prediction, 4, 255), matrix)
+            np.testing.assert_array_equal(
+                count_confusion(scenes.truth("tiny", sample), prediction, 4, 255), matrix
+            )
 
 
 def test_only_samples_that_every_member_predicted_can_be_looked_at(trained) -> None:
@@ -64,12 +74,21 @@ def test_only_samples_that_every_member_predicted_can_be_looked_at(trained) -> N
     for run in (*trained.members, f"{trained.members[0]}--test", trained.ensemble):
         assert [s.id for s in scenes.predicted_samples(run, "test")] == trained.samples["test"]
     assert scenes.predicted_samples(trained.members[0], "train") == []
-    gone = trained.workspace.runs.folder / f"{trained.members[1]}--test" / "probabilities" / "test" / "test" / "scene_1.prob"
+    gone = (
+        trained.workspace.runs.folder
+        / f"{trained.members[1]}--test"
+        / "probabilities"
+        / "test"
+        / "test"
+        / "scene_1.prob"
+    )
     gone.unlink()
     left = ["test/scene_0", "test/scene_2"]
     assert [s.id for s in scenes.predicted_samples(trained.ensemble, "test")] == left
     assert [s.id for s in scenes.predicted_samples(trained.members[1], "test")] == left
-    assert [s.id for s in scenes.predicted_samples(trained.members[0], "test")] == trained.samples["test"]
+    assert [s.id for s in scenes.predicted_samples(trained.members[0], "test")] == trained.samples[
+        "test"
+    ]
     with pytest.raises(SegcoreError, match="run that step first"):
         scenes.probabilities(trained.ensemble, "test", "test/scene_1")
     with pytest.raises(SegcoreError, match="did you mean 'test'"):
@@ -77,10 +96,14 @@ def test_only_samples_that_every_member_predicted_can_be_looked_at(trained) -> N
 
 
 def test_a_crf_mask_that_is_on_disk_is_read_and_nobody_is_asked(trained, monkeypatch) -> None:
-    monkeypatch.setattr(Answerer, "ask", lambda *_, **__: pytest.fail("the mask on disk was not taken"))
+    monkeypatch.setattr(
+        Answerer, "ask", lambda *_, **__: pytest.fail("the mask on disk was not taken")
+    )
     scenes, run = trained.workspace.scenes, trained.workspace.runs.open(trained.ensemble)
     for sample in trained.samples["test"]:
-        np.testing.assert_array_equal(scenes.crf_mask(trained.ensemble, "test", sample), run.read_mask("test", "crf", sample))
+        np.testing.assert_array_equal(
+            scenes.crf_mask(trained.ensemble, "test", sample), run.read_mask("test", "crf", sample)
+        )
 
 
 @pytest.mark.skipif(not is_available(), reason="CRF NOT TESTED: pydensecrf is not installed")
@@ -88,7 +111,9 @@ def test_other_parameters_are_asked_of_the_warm_worker(trained) -> None:
     scenes, sample = trained.workspace.scenes, "test/scene_0"
     prediction = scenes.probabilities(trained.ensemble, "test", sample).argmax(-1)
     nothing = CRFParameters(spatial_weight=0.0, bilateral_weight=0.0)
-    np.testing.assert_array_equal(scenes.crf_mask(trained.ensemble, "test", sample, nothing), prediction)
+    np.testing.assert_array_equal(
+        scenes.crf_mask(trained.ensemble, "test", sample, nothing), prediction
+    )
     smooth = CRFParameters(spatial_weight=40.0, bilateral_weight=0.0, iterations=20)
     refined = scenes.crf_mask(trained.members[0], "test", sample, smooth)
     assert refined.shape == (32, 48)
@@ -96,7 +121,9 @@ def test_other_parameters_are_asked_of_the_warm_worker(trained) -> None:
     def seams(mask):
         return int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
 
-    assert seams(refined) < seams(scenes.probabilities(trained.members[0], "test", sample).argmax(-1))
+    assert seams(refined) < seams(
+        scenes.probabilities(trained.members[0], "test", sample).argmax(-1)
+    )
 
 
 def test_runs_know_their_data_set_and_label_map(trained, made_up) -> None:

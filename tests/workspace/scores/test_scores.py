@@ -10,7 +10,17 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
 
-EVALUATE_KEYS = {"split", "num_samples", "size", "ignored_share", "mean_iou", "pixel_accuracy", "classes", "confusion", "interval"}
+EVALUATE_KEYS = {
+    "split",
+    "num_samples",
+    "size",
+    "ignored_share",
+    "mean_iou",
+    "pixel_accuracy",
+    "classes",
+    "confusion",
+    "interval",
+}
 COMPRESS_KEYS = {
     "groups", "num_groups", "accuracy", "mean_iou", "kappa", "entropy_bits", "retained_entropy", "information_bits", "honest_accuracy",
     "lift",
@@ -37,7 +47,12 @@ def test_a_report_equals_the_counts_worked_by_hand(by_hand) -> None:
     report = by_hand.report("hand-1", "test").to_json()
     assert set(report) >= EVALUATE_KEYS
     assert (report["split"], report["num_samples"], report["size"]) == ("test", 2, [32, 48])
-    assert report["confusion"] == [[1900, 100, 0, 0], [500, 300, 0, 0], [4, 4, 200, 0], [0, 0, 0, 0]]
+    assert report["confusion"] == [
+        [1900, 100, 0, 0],
+        [500, 300, 0, 0],
+        [4, 4, 200, 0],
+        [0, 0, 0, 0],
+    ]
     assert report["pixel_accuracy"] == pytest.approx(2400 / 3008)
     assert report["ignored_share"] == pytest.approx(1 - 3008 / 3072)
     field, forest, road, roof = report["classes"]
@@ -46,7 +61,10 @@ def test_a_report_equals_the_counts_worked_by_hand(by_hand) -> None:
     assert field["iou"] == pytest.approx(1900 / (2000 + 2404 - 1900))
     assert forest["iou"] == pytest.approx(300 / (800 + 404 - 300))
     assert forest["dice"] == pytest.approx(2 * 300 / (800 + 404))
-    assert (forest["precision"], forest["recall"]) == (pytest.approx(300 / 404), pytest.approx(300 / 800))
+    assert (forest["precision"], forest["recall"]) == (
+        pytest.approx(300 / 404),
+        pytest.approx(300 / 800),
+    )
     assert road["iou"] == pytest.approx(200 / 208)
     assert [roof[k] for k in ("iou", "dice", "precision", "recall")] == [None] * 4
     assert report["mean_iou"] == pytest.approx(np.mean([field["iou"], forest["iou"], road["iou"]]))
@@ -58,7 +76,10 @@ def test_a_report_equals_the_counts_worked_by_hand(by_hand) -> None:
 
 def test_a_predict_run_and_its_training_run_have_the_same_scores(trained) -> None:
     scores, (member, _) = trained.workspace.scores, trained.members
-    assert scores.report(member, "test").to_json() == scores.report(f"{member}--test", "test").to_json()
+    assert (
+        scores.report(member, "test").to_json()
+        == scores.report(f"{member}--test", "test").to_json()
+    )
     assert scores.stages(member, "test") == ["prediction"]
 
 
@@ -69,10 +90,17 @@ def test_an_ensemble_is_told_beside_its_members(trained) -> None:
     for part in (*result["members"], result["ensemble"], result["crf"]):
         assert set(part) >= EVALUATE_KEYS
     for stage in ("ensemble", "crf"):
-        _, counts = RunFolder(trained.workspace.runs.folder / trained.ensemble).read_counts("test", stage)
+        _, counts = RunFolder(trained.workspace.runs.folder / trained.ensemble).read_counts(
+            "test", stage
+        )
         assert result[stage]["confusion"] == counts.sum(0).tolist()
-    # the made-up CRF only ever puts pixels right, and the mean of two guesses with noise of their own is the better guess
-    assert result["crf"]["pixel_accuracy"] > result["ensemble"]["pixel_accuracy"] > max(m["pixel_accuracy"] for m in result["members"])
+    # the made-up CRF only ever puts pixels right, and the mean of two guesses with noise of their
+    # own is the better guess
+    assert (
+        result["crf"]["pixel_accuracy"]
+        > result["ensemble"]["pixel_accuracy"]
+        > max(m["pixel_accuracy"] for m in result["members"])
+    )
     assert trained.workspace.scores.stages(trained.ensemble, "test") == ["ensemble", "crf"]
     with pytest.raises(SegcoreError, match="combine members first"):
         trained.workspace.scores.ensemble(trained.members[0])
@@ -114,12 +142,22 @@ def test_compress_folds_the_counts_of_a_run(by_hand) -> None:
     assert set(result) >= {"run", "split", "baseline", "path"}
     assert result["baseline"]["accuracy"] == pytest.approx(2400 / 3008)
     assert all(set(row) >= COMPRESS_KEYS for row in result["path"])
-    assert [row["num_groups"] for row in result["path"]] == sorted((row["num_groups"] for row in result["path"]), reverse=True)
+    assert [row["num_groups"] for row in result["path"]] == sorted(
+        (row["num_groups"] for row in result["path"]), reverse=True
+    )
     total = BY_HAND.sum(0)
     index = {3: 0, 5: 1, 8: 2, 11: 3}
     for row in result["path"]:
-        assert sorted(i for group in row["groups"] for i in group) == [3, 5, 8, 11]  # ids of the user, each once
-        right = sum(int(total[np.ix_([index[i] for i in g], [index[i] for i in g])].sum()) for g in row["groups"])
+        assert sorted(i for group in row["groups"] for i in group) == [
+            3,
+            5,
+            8,
+            11,
+        ]  # ids of the user, each once
+        right = sum(
+            int(total[np.ix_([index[i] for i in g], [index[i] for i in g])].sum())
+            for g in row["groups"]
+        )
         assert row["accuracy"] == pytest.approx(right / total.sum())
     assert result["path"][-1]["accuracy"] == 1.0
     json.dumps(result, allow_nan=False)
@@ -127,7 +165,9 @@ def test_compress_folds_the_counts_of_a_run(by_hand) -> None:
 
 def test_a_forbidden_pair_is_never_merged_before_nothing_else_is_left(by_hand) -> None:
     free = by_hand.compress("hand-1", "test")["path"]
-    assert any({3, 5} <= set(group) for row in free for group in row["groups"] if len(row["groups"]) > 1)
+    assert any(
+        {3, 5} <= set(group) for row in free for group in row["groups"] if len(row["groups"]) > 1
+    )
     kept = by_hand.compress("hand-1", "test", forbidden=[("field", "5")])["path"]
     assert not any({3, 5} <= set(group) for row in kept for group in row["groups"])
     with pytest.raises(SegcoreError, match="did you mean 'field'"):
@@ -140,7 +180,11 @@ def test_compress_needs_one_source(trained, tmp_path) -> None:
     table = tmp_path / "counts.csv"
     table.write_text("8,2\n1,9\n")
     result = trained.workspace.scores.compress(confusion=table)
-    assert (result["run"], result["split"], result["baseline"]["accuracy"]) == (None, None, pytest.approx(17 / 20))
+    assert (result["run"], result["split"], result["baseline"]["accuracy"]) == (
+        None,
+        None,
+        pytest.approx(17 / 20),
+    )
 
 
 def test_an_ensembles_compression_knows_its_members(trained) -> None:
@@ -153,7 +197,9 @@ def test_an_ensembles_compression_knows_its_members(trained) -> None:
 def test_a_merge_becomes_a_label_map_of_indices(trained, made_up) -> None:
     scores = trained.workspace.scores
     scores.save_label_map(trained.members[0], [[3], [8, 5], [11]], "open-and-paved")
-    assert trained.workspace.datasets.open("tiny").load_label_map("open-and-paved") == LabelMap(((0,), (1, 2), (3,)), "open-and-paved")
+    assert trained.workspace.datasets.open("tiny").load_label_map("open-and-paved") == LabelMap(
+        ((0,), (1, 2), (3,)), "open-and-paved"
+    )
     made_up.train("merged-1", label_map="open-and-paved")
     assert scores.label_set("merged-1").class_names == ["field", "forest + road", "roof"]
     with pytest.raises(SegcoreError, match="own labels"):
@@ -170,7 +216,9 @@ def test_label_sets_follow_the_members(trained) -> None:
 
 
 def test_folders_of_any_tool_are_scored(workspace, tmp_path) -> None:
-    (tmp_path / "classes.csv").write_text("id,name,ignore\n3,field,false\n5,forest,false\n0,void,true\n")
+    (tmp_path / "classes.csv").write_text(
+        "id,name,ignore\n3,field,false\n5,forest,false\n0,void,true\n"
+    )
     true = np.array([[3, 3, 5, 0], [3, 5, 5, 0]], np.uint8)
     predicted = np.array([[3, 5, 5, 3], [3, 3, 5, 5]], np.uint8)
     for kind, mask in (("truth", true), ("prediction", predicted)):
@@ -178,7 +226,10 @@ def test_folders_of_any_tool_are_scored(workspace, tmp_path) -> None:
         Image.fromarray(mask).save(tmp_path / kind / "day" / "one.png")
     told = []
     report = workspace.scores.evaluate_folders(
-        tmp_path / "truth", tmp_path / "prediction", tmp_path / "classes.csv", lambda *progress: told.append(progress)
+        tmp_path / "truth",
+        tmp_path / "prediction",
+        tmp_path / "classes.csv",
+        lambda *progress: told.append(progress),
     )
     assert report.to_json()["confusion"] == [[2, 1], [1, 2]]
     assert report.to_json()["ignored_share"] == pytest.approx(2 / 8)

@@ -21,8 +21,22 @@ from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.files.georeference import georeferences_to_json
 from segcore.data.files.images import read_image
 from segcore.data.files.scanning import Progress
-from segcore.data.formats.importers import ade20k, coco, labelme, paired_folders, parquet, pascal_voc, road_scenes
-from segcore.data.formats.importers.conversion import agree_on_labels, convert, key_of, spread, to_indices
+from segcore.data.formats.importers import (
+    ade20k,
+    coco,
+    labelme,
+    paired_folders,
+    parquet,
+    pascal_voc,
+    road_scenes,
+)
+from segcore.data.formats.importers.conversion import (
+    agree_on_labels,
+    convert,
+    key_of,
+    spread,
+    to_indices,
+)
 from segcore.data.formats.importers.pairing import Pairing
 from segcore.data.formats.importers.rasters import convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
@@ -43,7 +57,9 @@ READERS: dict[str, Reader] = {
     "pascal_voc": Reader("Pascal VOC", pascal_voc.matches, pascal_voc.read),
     "ade20k": Reader("ADE20K", ade20k.matches, ade20k.read),
     "camvid": Reader("CamVid colours", road_scenes.matches_camvid, road_scenes.read_camvid),
-    "roboflow": Reader("Roboflow masks", paired_folders.matches_roboflow, paired_folders.read_roboflow),
+    "roboflow": Reader(
+        "Roboflow masks", paired_folders.matches_roboflow, paired_folders.read_roboflow
+    ),
     "coco": Reader("COCO", coco.matches, coco.read),
     "labelme": Reader("LabelMe", labelme.matches, labelme.read),
     "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
@@ -87,7 +103,8 @@ def recognise(
         staging: Where a reader may write samples that lie inside tables.
         limit: How many samples of such tables are wanted, None for all.
         progress: Called with (done, total, what) while they are written.
-        pairing: The user's own rule for names; where there is one, the source is read as paired folders.
+        pairing: The user's own rule for names; where there is one, the source is read as paired
+            folders.
 
     Raises:
         SegcoreError: No reader does, or the reader finds no sample.
@@ -102,9 +119,14 @@ def recognise(
             source = reader.unpack(source, staging.unpacked / ".tables", limit, progress)
         layout = reader.read(source)
         if not layout.pairs:
-            raise SegcoreError(f"Expected images with masks in {source.root}, found none that fit together: check the file names.")
+            raise SegcoreError(
+                f"Expected images with masks in {source.root}, found none that fit "
+                "together: check the file names."
+            )
         return layout
-    raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
+    raise SegcoreError(
+        f"Expected images and masks in {source.root}, found no image file: check the path."
+    )
 
 
 def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
@@ -152,22 +174,28 @@ def import_dataset(
         source: A folder, a zip or tar archive, or a Parquet table.
         destination: Folder of the new data set; must not exist.
         name: Name of the data set.
-        copy: Whether images are copied in; else they stay where they are (those of an archive are always copied).
+        copy: Whether images are copied in; else they stay where they are (those of an archive are
+            always copied).
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
-        bands: Bands of GeoTIFFs that become red, green and blue, from 1; see :func:`rasters.convert_rasters`.
+        bands: Bands of GeoTIFFs that become red, green and blue, from 1; see
+            :func:`rasters.convert_rasters`.
         progress: Called with (done, total, what).
 
     Returns:
         What came in and what did not.
 
     Raises:
-        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound; nothing is left behind then. An import
-            that is interrupted or killed leaves what it has brought in, and the next one of the same files under the same name goes on
-            with it; after a week any import removes it.
+        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound;
+            nothing is left behind then. An import that is interrupted or killed leaves what it has
+            brought in, and the next one of the same files under the same name goes on with it;
+            after a week any import removes it.
     """
     destination = Path(destination)
     check_name(name)
-    taken = SegcoreError(f"Expected a new data set name, received {name!r}, which exists: choose another name or delete the old one.")
+    taken = SegcoreError(
+        f"Expected a new data set name, received {name!r}, which exists: choose another "
+        "name or delete the old one."
+    )
     if destination.exists():
         raise taken
     source = Path(source)
@@ -179,33 +207,50 @@ def import_dataset(
                 return _import_into(staging, source, name, copy, pairing, bands, progress)
         except OSError as error:
             raise SegcoreError(
-                f"The import into {destination.parent} broke off ({error.strerror or error}): make room or mend that, then import again."
+                f"The import into {destination.parent} broke off "
+                f"({error.strerror or error}): make room or mend that, then import again."
             ) from error
 
 
 def _import_into(
-    staging: Staging, source: Path, name: str, copy: bool, pairing: Pairing | None, bands: Sequence[int], progress: Progress | None
+    staging: Staging,
+    source: Path,
+    name: str,
+    copy: bool,
+    pairing: Pairing | None,
+    bands: Sequence[int],
+    progress: Progress | None,
 ) -> ImportReport:
     found = _open_source(source, staging, progress)
     layout = recognise(found, staging, None, progress, pairing)
     layout, places = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
     labelling = agree_on_labels(layout, progress)
     key = key_of(source, layout, labelling, staging.unpacked, copy)
-    with DatasetWriter(staging.folder, name, labelling.label_set, str(source), staging, key) as writer:
+    with DatasetWriter(
+        staging.folder, name, labelling.label_set, str(source), staging, key
+    ) as writer:
         samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
         if not samples:
-            raise SegcoreError(f"Expected at least one sound sample, found none; the first problem is {problems[0].sentence}")
+            raise SegcoreError(
+                "Expected at least one sound sample, found none; the first problem is "
+                f"{problems[0].sentence}"
+            )
         told = (*layout.problems, *labelling.problems, *problems)
         splits = _in_order(Counter(s.split for s in samples))
         report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
         writer.note("import.json", report.to_json())
         if places:
-            writer.note(GEOREFERENCE, georeferences_to_json({s.id: places[s.id] for s in samples if s.id in places}))
+            writer.note(
+                GEOREFERENCE,
+                georeferences_to_json({s.id: places[s.id] for s in samples if s.id in places}),
+            )
         writer.finish(samples)
     return report
 
 
-def preview(source: Path, count: int = 4, pairing: Pairing | None = None, bands: Sequence[int] = ()) -> Preview:
+def preview(
+    source: Path, count: int = 4, pairing: Pairing | None = None, bands: Sequence[int] = ()
+) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
     Args:
@@ -215,15 +260,23 @@ def preview(source: Path, count: int = 4, pairing: Pairing | None = None, bands:
         bands: Bands of GeoTIFFs that become red, green and blue.
 
     Returns:
-        What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where none are declared.
+        What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where
+        none are declared.
 
     Raises:
         SegcoreError: The form is not recognised, or none of the samples looked at is sound.
     """
     source = Path(source)
-    with reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging, _as_sent(source, staging):
+    with (
+        reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging,
+        _as_sent(source, staging),
+    ):
         layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
-        looked_at, _ = convert_rasters(replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))), staging.unpacked / ".bands", bands)
+        looked_at, _ = convert_rasters(
+            replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))),
+            staging.unpacked / ".bands",
+            bands,
+        )
         labelling = agree_on_labels(looked_at)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
         problems = [*looked_at.problems, *labelling.problems]
@@ -231,8 +284,17 @@ def preview(source: Path, count: int = 4, pairing: Pairing | None = None, bands:
             if len(samples) == count:
                 break
             try:
-                samples.append((pair.id, read_image(pair.image), to_indices(looked_at, labelling, pair)))
+                samples.append(
+                    (pair.id, read_image(pair.image), to_indices(looked_at, labelling, pair))
+                )
             except SegcoreError as error:
                 problems.append(Problem.of(pair.id, error))
     totals = layout.totals or Counter(p.split for p in layout.pairs)
-    return Preview(layout.title, sum(totals.values()), _in_order(totals), labelling.label_set, tuple(samples), tuple(problems))
+    return Preview(
+        layout.title,
+        sum(totals.values()),
+        _in_order(totals),
+        labelling.label_set,
+        tuple(samples),
+        tuple(problems),
+    )

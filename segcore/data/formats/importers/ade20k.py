@@ -27,8 +27,19 @@ def read(source: Source) -> Layout:
         if not cells or not cells[0].isdigit():
             continue
         name = cells[-1].split(",")[0].strip()
-        declared.append(DeclaredClass(name if name not in names else f"{name} {cells[0]}", int(cells[0])))
+        declared.append(
+            DeclaredClass(name if name not in names else f"{name} {cells[0]}", int(cells[0]))
+        )
         names.add(name)
     if len(declared) < 2:
-        raise SegcoreError(f"Expected lines 'Idx Ratio Train Val Name' in {table}, found none: take the file that came with the data.")
-    return replace(paired_folders.read(source), title="ADE20K", declared=tuple(declared), declared_in=table, by="index")
+        raise SegcoreError(
+            f"Expected lines 'Idx Ratio Train Val Name' in {table}, found none: take the "
+            "file that came with the data."
+        )
+    return replace(
+        paired_folders.read(source),
+        title="ADE20K",
+        declared=tuple(declared),
+        declared_in=table,
+        by="index",
+    )

@@ -25,7 +25,17 @@ COLUMNS = {
     "ignore": ("ignore", "ignored", "void"),
 }
 CHANNELS = (("r", "red"), ("g", "green"), ("b", "blue"))
-TRUTHS = {"true": True, "1": True, "yes": True, "y": True, "false": False, "0": False, "no": False, "n": False, "": False}
+TRUTHS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "y": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "n": False,
+    "": False,
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,8 @@ def read_class_table(path: Path) -> tuple[DeclaredClass, ...]:
     """Read a class table.
 
     Args:
-        path: A CSV (``id,name,color,ignore``; ``name,r,g,b``; ``Pixel Value, Class``; separated by ',', ';' or tab),
-            a JSON list or mapping, or a text file with one class a line.
+        path: A CSV (``id,name,color,ignore``; ``name,r,g,b``; ``Pixel Value, Class``; separated by
+            ',', ';' or tab), a JSON list or mapping, or a text file with one class a line.
 
     Returns:
         The classes, in the order of the file.
@@ -62,13 +72,24 @@ def read_class_table(path: Path) -> tuple[DeclaredClass, ...]:
         text = path.read_bytes().decode("utf-8-sig")
         rows = list(_PARSERS[path.suffix.lower()](text, path.name))
     except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
-        raise SegcoreError(f"Expected a class table in {path.name}, it cannot be read ({error}): write it as UTF-8 text.") from error
+        raise SegcoreError(
+            f"Expected a class table in {path.name}, it cannot be read ({error}): write it "
+            "as UTF-8 text."
+        ) from error
     if not rows:
-        raise SegcoreError(f"Expected at least one class in {path.name}, found none: add a row for each class.")
-    for what, values in (("id", [r.id for r in rows if r.id is not None]), ("name", [r.name for r in rows])):
+        raise SegcoreError(
+            f"Expected at least one class in {path.name}, found none: add a row for each class."
+        )
+    for what, values in (
+        ("id", [r.id for r in rows if r.id is not None]),
+        ("name", [r.name for r in rows]),
+    ):
         twice = [v for v in dict.fromkeys(values) if values.count(v) > 1]  # type: ignore[arg-type]
         if twice:
-            raise SegcoreError(f"Expected each class {what} once in {path.name}, received {twice[0]!r} twice: remove or rename one.")
+            raise SegcoreError(
+                f"Expected each class {what} once in {path.name}, received {twice[0]!r} "
+                "twice: remove or rename one."
+            )
     return tuple(rows)
 
 
@@ -84,31 +105,48 @@ def parse_color(value: Any, where: str) -> Color:
             try:
                 return hex_to_color(value)
             except SegcoreError as error:
-                raise SegcoreError(f"Expected a colour like '#8429f6' in {where}, received {value!r}: correct it.") from error
+                raise SegcoreError(
+                    f"Expected a colour like '#8429f6' in {where}, received {value!r}: correct it."
+                ) from error
         value = [int(d) for d in digits.groups()]
-    if isinstance(value, Sequence) and len(value) >= 3 and all(isinstance(v, int) and 0 <= v <= 255 for v in value[:3]):
+    if (
+        isinstance(value, Sequence)
+        and len(value) >= 3
+        and all(isinstance(v, int) and 0 <= v <= 255 for v in value[:3])
+    ):
         return (int(value[0]), int(value[1]), int(value[2]))
-    raise SegcoreError(f"Expected a colour of three numbers from 0 to 255 in {where}, received {value!r}: correct it.")
+    raise SegcoreError(
+        f"Expected a colour of three numbers from 0 to 255 in {where}, received {value!r}: "
+        "correct it."
+    )
 
 
 def _parse_id(value: Any, where: str) -> int:
     text = str(value).strip()
     if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65535:
-        raise SegcoreError(f"Expected a class id from 0 to 65535 in {where}, received {text!r}: correct it.")
+        raise SegcoreError(
+            f"Expected a class id from 0 to 65535 in {where}, received {text!r}: correct it."
+        )
     return int(text)
 
 
 def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
     head = text.split("\n", 1)[0]
-    rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True)
+    rows = csv.reader(
+        io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True
+    )
     header = [cell.strip().lower() for cell in next(rows, [])]
-    at = {key: next((header.index(n) for n in names if n in header), None) for key, names in COLUMNS.items()}
+    at = {
+        key: next((header.index(n) for n in names if n in header), None)
+        for key, names in COLUMNS.items()
+    }
     channels = [next((header.index(n) for n in names if n in header), None) for names in CHANNELS]
     colored = at["color"] is not None or None not in channels
     if at["name"] is None or (at["id"] is None and not colored):
         received = ", ".join(header)[:80]
         raise SegcoreError(
-            f"Expected the columns id and name (or name and color) in {file}, received {received!r}: add them, or rename the file if it "
+            f"Expected the columns id and name (or name and color) in {file}, received "
+            f"{received!r}: add them, or rename the file if it "
             "lists no classes."
         )
     for number, row in enumerate(rows, start=2):
@@ -124,7 +162,9 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
             color = " ".join(cells.get(c, "") for c in channels if c is not None)
         ignore = cells.get(-1 if at["ignore"] is None else at["ignore"], "").lower()
         if ignore not in TRUTHS:
-            raise SegcoreError(f"Expected true or false for ignore in {where}, received {ignore!r}: correct it.")
+            raise SegcoreError(
+                f"Expected true or false for ignore in {where}, received {ignore!r}: correct it."
+            )
         yield DeclaredClass(
             name,
             None if at["id"] is None else _parse_id(cells.get(at["id"], ""), where),
@@ -136,7 +176,11 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
 def _parse_json(text: str, file: str) -> Iterable[DeclaredClass]:
     data = json.loads(text)
     if isinstance(data, Mapping):
-        lists = [data[k] for k in ("classes", "labels", "categories", "items") if isinstance(data.get(k), (list, Mapping))]
+        lists = [
+            data[k]
+            for k in ("classes", "labels", "categories", "items")
+            if isinstance(data.get(k), (list, Mapping))
+        ]
         data = lists[0] if lists else data
     if isinstance(data, Mapping):
         for key, value in data.items():
@@ -145,17 +189,35 @@ def _parse_json(text: str, file: str) -> Iterable[DeclaredClass]:
         for position, value in enumerate(data):
             yield _json_entry(None, value, f"entry {position} of {file}")
     else:
-        raise SegcoreError(f"Expected a list or a mapping of classes in {file}, received {data!r}: write one entry for each class.")
+        raise SegcoreError(
+            f"Expected a list or a mapping of classes in {file}, received {data!r}: write "
+            "one entry for each class."
+        )
 
 
 def _json_entry(key: str | None, value: Any, where: str) -> DeclaredClass:
     if isinstance(value, Mapping):
-        name = next((value[k] for k in ("name", "title", "label", "class") if isinstance(value.get(k), str)), key)
-        number = next((value[k] for k in ("id", "index", "value", "labelId") if value.get(k) is not None), None)
-        color = next((value[k] for k in ("color", "colour", "rgb", "hex") if value.get(k) is not None), None)
+        name = next(
+            (
+                value[k]
+                for k in ("name", "title", "label", "class")
+                if isinstance(value.get(k), str)
+            ),
+            key,
+        )
+        number = next(
+            (value[k] for k in ("id", "index", "value", "labelId") if value.get(k) is not None),
+            None,
+        )
+        color = next(
+            (value[k] for k in ("color", "colour", "rgb", "hex") if value.get(k) is not None), None
+        )
         ignore = str(value.get("ignore", value.get("ignoreInEval", False))).lower()
         if name is None or ignore not in TRUTHS:
-            raise SegcoreError(f"Expected a name, and true or false for ignore, in {where}, received {dict(value)!r}: correct it.")
+            raise SegcoreError(
+                f"Expected a name, and true or false for ignore, in {where}, received "
+                f"{dict(value)!r}: correct it."
+            )
         return DeclaredClass(
             name,
             None if number is None else _parse_id(number, where),
@@ -170,7 +232,9 @@ def _json_entry(key: str | None, value: Any, where: str) -> DeclaredClass:
         return DeclaredClass(key, _parse_id(value, where))
     if key is not None and isinstance(value, (str, list)):
         return DeclaredClass(key, None, parse_color(value, where))
-    raise SegcoreError(f"Expected a name, an id or a colour in {where}, received {value!r}: correct it.")
+    raise SegcoreError(
+        f"Expected a name, an id or a colour in {where}, received {value!r}: correct it."
+    )
 
 
 def _parse_text(text: str, file: str) -> Iterable[DeclaredClass]:
@@ -180,7 +244,9 @@ def _parse_text(text: str, file: str) -> Iterable[DeclaredClass]:
         if not line or (line.startswith("#") and not re.match(r"#[0-9a-fA-F]{6}\b", line)):
             continue
         first = re.fullmatch(r"(\d+[\s,]+\d+[\s,]+\d+|#[0-9a-fA-F]{6})[\s,;:]+(\S.*)", line)
-        last = re.fullmatch(r"(.*?[^\s,;:])[\s,;:]+(\d+[\s,]+\d+[\s,]+\d+|#[0-9a-fA-F]{6})(:.*)?", line)
+        last = re.fullmatch(
+            r"(.*?[^\s,;:])[\s,;:]+(\d+[\s,]+\d+[\s,]+\d+|#[0-9a-fA-F]{6})(:.*)?", line
+        )
         numbered = re.fullmatch(r"(\d{1,5})[\s,;:]+(\S.*)", line)
         if first:
             yield DeclaredClass(first[2].strip(), None, parse_color(first[1], where))
@@ -192,4 +258,8 @@ def _parse_text(text: str, file: str) -> Iterable[DeclaredClass]:
             yield DeclaredClass(line)
 
 
-_PARSERS: dict[str, Callable[[str, str], Iterable[DeclaredClass]]] = {".csv": _parse_csv, ".json": _parse_json, ".txt": _parse_text}
+_PARSERS: dict[str, Callable[[str, str], Iterable[DeclaredClass]]] = {
+    ".csv": _parse_csv,
+    ".json": _parse_json,
+    ".txt": _parse_text,
+}

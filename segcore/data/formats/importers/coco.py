@@ -13,14 +13,21 @@ import numpy.typing as npt
 from segcore.data.files.images import image_size
 from segcore.data.formats.importers.class_tables import DeclaredClass, parse_color
 from segcore.data.formats.importers.codes import read_colors
-from segcore.data.formats.importers.paired_folders import read_place, sample_id, split_roles, unique_ids
+from segcore.data.formats.importers.paired_folders import (
+    read_place,
+    sample_id,
+    split_roles,
+    unique_ids,
+)
 from segcore.data.formats.importers.polygons import BACKGROUND, decode_runs, draw_polygon
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.labels import Color
 
-_FILES = r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
+_FILES = (
+    r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
+)
 PEEK_BYTES = 4096
 MAX_OTHERS = 12
 """JSON files of other names that are looked into."""
@@ -42,13 +49,19 @@ def matches(source: Source) -> bool:
 def _begins_like_coco(file: Path) -> bool:
     with open(file, "rb") as opened:
         start = opened.read(PEEK_BYTES).lstrip()
-    return start.startswith(b"{") and bool(re.match(rb'\{\s*"(info|licenses|images|annotations|categories)"', start))
+    return start.startswith(b"{") and bool(
+        re.match(rb'\{\s*"(info|licenses|images|annotations|categories)"', start)
+    )
 
 
 def _tables(source: Source) -> list[str]:
-    found = source.named(_FILES) or source.named(r"(.*/)?annotations/[^/]+\.json") or _others(source)
+    found = (
+        source.named(_FILES) or source.named(r"(.*/)?annotations/[^/]+\.json") or _others(source)
+    )
     panoptic = [name for name in found if "panoptic" in PurePosixPath(name).name.lower()]
-    return panoptic or [name for name in found if not re.search(r"(captions|person_keypoints)_", name)]
+    return panoptic or [
+        name for name in found if not re.search(r"(captions|person_keypoints)_", name)
+    ]
 
 
 def _others(source: Source) -> list[str]:
@@ -56,7 +69,11 @@ def _others(source: Source) -> list[str]:
     named = source.named(r".*\.json")
     if len(named) > MAX_OTHERS or split_roles(source)[1]:
         return []
-    return [name for name in named if _begins_like_coco(source.root / name) and _holds_lists(source.root / name)]
+    return [
+        name
+        for name in named
+        if _begins_like_coco(source.root / name) and _holds_lists(source.root / name)
+    ]
 
 
 def _holds_lists(file: Path) -> bool:
@@ -71,7 +88,9 @@ def read(source: Source) -> Layout:
         SegcoreError: A JSON cannot be read, or the files disagree about their categories.
     """
     tables = {name: _load(source.root / name) for name in _tables(source)}
-    panoptic = any("segments_info" in a for data in tables.values() for a in data["annotations"][:1])
+    panoptic = any(
+        "segments_info" in a for data in tables.values() for a in data["annotations"][:1]
+    )
     categories: dict[int, str] = {}
     colors: dict[int, Color] = {}
     for name, data in tables.items():
@@ -80,13 +99,27 @@ def read(source: Source) -> Layout:
             if isinstance(category.get("color"), list):
                 colors[number] = parse_color(category["color"], f"category {number} of {name}")
             if categories.setdefault(number, title) != title:
-                raise SegcoreError(f"Expected one meaning for category {number}, received another in {name}: import the files one by one.")
+                raise SegcoreError(
+                    f"Expected one meaning for category {number}, received another in "
+                    f"{name}: import the files one by one."
+                )
     empty = 0 if 0 not in categories else max(categories) + 1
     names = list(categories.values())
-    declared = [DeclaredClass(t if names.count(t) == 1 else f"{t} {n}", n, colors.get(n)) for n, t in categories.items()]
-    ground = DeclaredClass("void", empty, (0, 0, 0), True) if panoptic else DeclaredClass(BACKGROUND, empty, (0, 0, 0))
+    declared = [
+        DeclaredClass(t if names.count(t) == 1 else f"{t} {n}", n, colors.get(n))
+        for n, t in categories.items()
+    ]
+    ground = (
+        DeclaredClass("void", empty, (0, 0, 0), True)
+        if panoptic
+        else DeclaredClass(BACKGROUND, empty, (0, 0, 0))
+    )
     known = {row.name for row in declared}
-    ground = ground if ground.name not in known else DeclaredClass(f"no {ground.name}", empty, ground.color, ground.ignore)
+    ground = (
+        ground
+        if ground.name not in known
+        else DeclaredClass(f"no {ground.name}", empty, ground.color, ground.ignore)
+    )
     by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
     for path in source.images:
         by_name[path.name].append(path)
@@ -96,7 +129,14 @@ def read(source: Source) -> Layout:
         pairs.extend(_pairs(source, name, data, by_name, empty, panoptic, problems))
     title = "COCO panoptic" if panoptic else "COCO instances"
     draw = draw_panoptic if panoptic else draw_instances
-    return Layout(title, tuple(unique_ids(pairs, problems)), (ground, *declared), next(iter(tables)), tuple(problems), draw)
+    return Layout(
+        title,
+        tuple(unique_ids(pairs, problems)),
+        (ground, *declared),
+        next(iter(tables)),
+        tuple(problems),
+        draw,
+    )
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -105,8 +145,14 @@ def _load(file: Path) -> dict[str, Any]:
         if all(isinstance(data[key], list) for key in ("images", "annotations", "categories")):
             return dict(data)
     except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
-        raise SegcoreError(f"Expected COCO's images, annotations and categories in {file.name}, found {error!r}: export again.") from error
-    raise SegcoreError(f"Expected lists of images, annotations and categories in {file.name}, found none: export again.")
+        raise SegcoreError(
+            f"Expected COCO's images, annotations and categories in {file.name}, found "
+            f"{error!r}: export again."
+        ) from error
+    raise SegcoreError(
+        f"Expected lists of images, annotations and categories in {file.name}, found none: "
+        "export again."
+    )
 
 
 def _pairs(
@@ -125,20 +171,41 @@ def _pairs(
     pairs = []
     for row in data["images"]:
         file = PurePosixPath(str(row.get("file_name", "")))
-        found = _nearest([p for p in by_name.get(file.name, ()) if not _is_panoptic(p)], file, table)
+        found = _nearest(
+            [p for p in by_name.get(file.name, ()) if not _is_panoptic(p)], file, table
+        )
         annotations = of_image.get(row.get("id"), [])
         if found is None:
-            problems.append(Problem(str(file), f"{table} names this image, it is not there", "add the image, or remove it from the JSON"))
+            problems.append(
+                Problem(
+                    str(file),
+                    f"{table} names this image, it is not there",
+                    "add the image, or remove it from the JSON",
+                )
+            )
             continue
         mask: Path | None = source.root / table
         if panoptic:
-            png = PurePosixPath(str(annotations[0].get("file_name", ""))) if annotations else PurePosixPath(file.stem + ".png")
+            png = (
+                PurePosixPath(str(annotations[0].get("file_name", "")))
+                if annotations
+                else PurePosixPath(file.stem + ".png")
+            )
             drawn = _nearest([p for p in by_name.get(png.name, ()) if p != found], png, table)
             mask = source.root / drawn if drawn else None
         place = read_place(found)
         folders = tuple(f for f in read_place(file).folders if not _split_of(f))
         drawing = Drawing(tuple(annotations), empty)
-        pairs.append(Pair(sample_id(folders, file.stem), source.root / found, mask, split or place.split, "", drawing))
+        pairs.append(
+            Pair(
+                sample_id(folders, file.stem),
+                source.root / found,
+                mask,
+                split or place.split,
+                "",
+                drawing,
+            )
+        )
     return pairs
 
 
@@ -158,7 +225,9 @@ def _nearest(paths: list[PurePosixPath], wanted: PurePosixPath, table: str) -> P
     def rank(path: PurePosixPath) -> tuple[bool, bool, bool, str]:
         ends = path.parts[-len(wanted.parts) :] == wanted.parts
         beside = path.parent == PurePosixPath(table).parent
-        tagged = any(tag in part for part in path.parts[:-1]) or (_split_of(str(path.parent)) == _split_of(table) != "")
+        tagged = any(tag in part for part in path.parts[:-1]) or (
+            _split_of(str(path.parent)) == _split_of(table) != ""
+        )
         return (not ends, not beside, not tagged, str(path))
 
     return min(paths, key=rank, default=None)
@@ -181,12 +250,18 @@ def draw_instances(pair: Pair) -> npt.NDArray[np.uint16]:
             if isinstance(shape, dict):
                 runs = decode_runs(shape)
                 if runs.shape != mask.shape:
-                    raise SegcoreError(f"Expected runs of {mask.shape}, received {runs.shape}: correct the annotation.")
+                    raise SegcoreError(
+                        f"Expected runs of {mask.shape}, received {runs.shape}: correct "
+                        "the annotation."
+                    )
                 mask[runs] = number
             for polygon in shape if isinstance(shape, list) else []:
                 draw_polygon(mask, polygon, number)
     except (KeyError, ValueError, TypeError) as error:
-        raise SegcoreError(f"Expected COCO annotations of {pair.image.name}, received damaged ones ({error!r}): export again.") from error
+        raise SegcoreError(
+            f"Expected COCO annotations of {pair.image.name}, received damaged ones "
+            f"({error!r}): export again."
+        ) from error
     return mask
 
 
@@ -201,13 +276,23 @@ def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:
     """
     drawing: Drawing = pair.extra
     if pair.mask is None:
-        raise SegcoreError(f"The image {pair.image.name} has no panoptic PNG: add it, or remove the image from the JSON.")
+        raise SegcoreError(
+            f"The image {pair.image.name} has no panoptic PNG: add it, or remove the image "
+            "from the JSON."
+        )
     codes = read_colors(pair.mask)
     segments = (codes >> 16) | (codes & 0xFF00) | ((codes & 255) << 16)
     try:
-        category = {int(s["id"]): int(s["category_id"]) for a in drawing.annotations for s in a["segments_info"]}
+        category = {
+            int(s["id"]): int(s["category_id"])
+            for a in drawing.annotations
+            for s in a["segments_info"]
+        }
     except (KeyError, ValueError, TypeError) as error:
-        raise SegcoreError(f"Expected segments of {pair.image.name}, received damaged ones ({error!r}): export again.") from error
+        raise SegcoreError(
+            f"Expected segments of {pair.image.name}, received damaged ones ({error!r}): "
+            "export again."
+        ) from error
     found, inverse = np.unique(segments, return_inverse=True)
     values = np.array([category.get(int(number), drawing.empty) for number in found], np.uint16)
     return values[inverse].reshape(segments.shape)

@@ -63,7 +63,9 @@ def read_colors(path: Path) -> Codes:
             palette = np.zeros((256, 3), np.uint32)
             colors = np.array(image.getpalette("RGB") or [], np.uint32).reshape(-1, 3)
             palette[: len(colors)] = colors
-            return (palette @ np.array([1 << 16, 1 << 8, 1], np.uint32)).astype(np.uint32)[np.asarray(image)]
+            return (palette @ np.array([1 << 16, 1 << 8, 1], np.uint32)).astype(np.uint32)[
+                np.asarray(image)
+            ]
         return pack_colors(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
@@ -76,7 +78,9 @@ def pack_colors(pixels: npt.NDArray[np.uint8]) -> Codes:
     Returns:
         (H, W) uint32, 0xRRGGBB.
     """
-    codes: Codes = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2BGRA).view(np.uint32)[:, :, 0]
+    codes: Codes = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2BGRA).view(np.uint32)[
+        :, :, 0
+    ]
     codes &= 0xFFFFFF
     return codes
 
@@ -99,7 +103,10 @@ def read_ids(path: Path) -> npt.NDArray[Any]:
         pixels = np.asarray(image.convert("RGB"))
     red = pixels[:, :, 0]
     if not (np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2])):
-        raise SegcoreError(f"Expected a mask of class ids in {path.name}, received colours: declare the class colours in classes.csv.")
+        raise SegcoreError(
+            f"Expected a mask of class ids in {path.name}, received colours: declare the "
+            "class colours in classes.csv."
+        )
     return np.ascontiguousarray(red)
 
 
@@ -139,13 +146,21 @@ class Survey:
         if new.any():
             fresh = np.unique(values[new])
             if len(fresh) > MAX_COLORS_OF_A_MASK:
-                raise SegcoreError(f"Expected a mask with few colours, received {len(fresh)}: is this a photograph, or a JPEG?")
+                raise SegcoreError(
+                    f"Expected a mask with few colours, received {len(fresh)}: is this a "
+                    "photograph, or a JPEG?"
+                )
             with self._lock:
                 for code in fresh.tolist():
                     if self._number_of[code] == UNKNOWN:
                         if len(self.codes) >= UNKNOWN:
-                            raise SegcoreError("Expected masks with few colours, received too many to count: save them as PNG, not JPEG.")
-                        self.codes.append(code)  # before the table knows it: other threads look codes up without the lock
+                            raise SegcoreError(
+                                "Expected masks with few colours, received too many to "
+                                "count: save them as PNG, not JPEG."
+                            )
+                        self.codes.append(
+                            code
+                        )  # before the table knows it: other threads look codes up without the lock
                         self._number_of[code] = len(self.codes) - 1
             numbers = self._number_of.take(values)
         counts = np.bincount(numbers, weights=lengths)

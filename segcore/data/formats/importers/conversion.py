@@ -13,8 +13,21 @@ from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.images import image_size, verify_image
 from segcore.data.files.png import decode_rgb
 from segcore.data.files.scanning import Progress, scan
-from segcore.data.formats.importers.codes import COLOR_CODES, ID_CODES, UNKNOWN, Survey, mode_of, read_colors, read_ids
-from segcore.data.formats.importers.labelling import Labelling, label_colors, label_declared_ids, label_found_ids
+from segcore.data.formats.importers.codes import (
+    COLOR_CODES,
+    ID_CODES,
+    UNKNOWN,
+    Survey,
+    mode_of,
+    read_colors,
+    read_ids,
+)
+from segcore.data.formats.importers.labelling import (
+    Labelling,
+    label_colors,
+    label_declared_ids,
+    label_found_ids,
+)
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.data.statistics.mask_runs import runs_of
@@ -37,11 +50,17 @@ def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
         SegcoreError: There is no mask, it has another size than the image, or it cannot be read.
     """
     if pair.mask is None:
-        raise SegcoreError(f"The image {pair.image.name} has no mask: add one under the same name, or remove the image.")
+        raise SegcoreError(
+            f"The image {pair.image.name} has no mask: add one under the same name, or "
+            "remove the image."
+        )
     size = image_size(pair.image)
     if layout.draw is None:
         if pair.mask.suffix.lower() in (".jpg", ".jpeg"):
-            raise SegcoreError(f"Expected a mask without loss, received the JPEG {pair.mask.name}, which blurs labels: export it as PNG.")
+            raise SegcoreError(
+                f"Expected a mask without loss, received the JPEG {pair.mask.name}, which "
+                "blurs labels: export it as PNG."
+            )
         _same_size(pair, size, image_size(pair.mask))
         return read_colors(pair.mask) if by == "color" else read_ids(pair.mask)
     mask = layout.draw(pair)
@@ -52,7 +71,8 @@ def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
 def _same_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> None:
     if image != mask:
         raise SegcoreError(
-            f"Expected a mask of {image[0]} x {image[1]} pixels (height x width) like its image {pair.image.name}, received "
+            f"Expected a mask of {image[0]} x {image[1]} pixels (height x width) like its "
+            f"image {pair.image.name}, received "
             f"{mask[0]} x {mask[1]}: give both the same size."
         )
 
@@ -63,18 +83,31 @@ def choose_by(layout: Layout, progress: Progress | None = None) -> str:
         return "index" if layout.by == "auto" else layout.by
     files = [pair.mask for pair in layout.pairs if pair.mask is not None]
     modes: dict[str, list[Path]] = {}
-    for mode, file in zip(scan(_mode_or_none, files, None, progress, "telling ids from colours"), files, strict=True):
+    for mode, file in zip(
+        scan(_mode_or_none, files, None, progress, "telling ids from colours"), files, strict=True
+    ):
         modes.setdefault(mode, []).append(file)
-    colored = [f for mode, group in modes.items() if mode in ("RGB", "RGBA", "CMYK", "YCbCr") for f in group]
+    colored = [
+        f
+        for mode, group in modes.items()
+        if mode in ("RGB", "RGBA", "CMYK", "YCbCr")
+        for f in group
+    ]
     has_colors = any(row.color is not None for row in layout.declared)
     if colored:
-        return "index" if not has_colors and all(map(_is_grey, spread(colored, PROBES))) else "color"
+        return (
+            "index" if not has_colors and all(map(_is_grey, spread(colored, PROBES))) else "color"
+        )
     if "P" in modes and has_colors:
         palettes = spread(modes["P"], PROBES)
         ids = {row.id for row in layout.declared if row.id is not None}
         if ids and all(_fits(read_ids, f, ids) for f in palettes):
             return "index"
-        colors = {row.color[0] << 16 | row.color[1] << 8 | row.color[2] for row in layout.declared if row.color is not None}
+        colors = {
+            row.color[0] << 16 | row.color[1] << 8 | row.color[2]
+            for row in layout.declared
+            if row.color is not None
+        }
         if not ids or all(_fits(read_colors, f, colors) for f in palettes):
             return "color"
     return "index"
@@ -126,10 +159,21 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
             return Problem.of(pair.id, error)
         return None
 
-    problems = [problem for problem in scan(look, layout.pairs, None, progress, "looking at masks") if problem]
+    problems = [
+        problem
+        for problem in scan(look, layout.pairs, None, progress, "looking at masks")
+        if problem
+    ]
     if not survey.pixels:
-        raise SegcoreError(f"Expected at least one sound mask, found none; the first problem is {problems[0].sentence}")
-    return label_colors(layout.declared, layout.declared_in, survey) if by == "color" else label_found_ids(survey)
+        raise SegcoreError(
+            "Expected at least one sound mask, found none; the first problem is "
+            f"{problems[0].sentence}"
+        )
+    return (
+        label_colors(layout.declared, layout.declared_in, survey)
+        if by == "color"
+        else label_found_ids(survey)
+    )
 
 
 def _holds_void(layout: Layout) -> bool:
@@ -155,7 +199,8 @@ def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[
         (H, W) of the label set's ``mask_dtype``.
 
     Raises:
-        SegcoreError: The mask is missing, damaged, of another size, or holds an undeclared id or colour.
+        SegcoreError: The mask is missing, damaged, of another size, or holds an undeclared id or
+            colour.
     """
     codes = read_codes(layout, pair, labelling.by)
     values, lengths = runs_of(codes)
@@ -163,15 +208,26 @@ def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[
     unknown = indices == UNKNOWN
     if unknown.any():
         found = np.unique(values[unknown])[:6].tolist()
-        shown = ", ".join(color_to_hex((c >> 16, c >> 8 & 255, c & 255)) if labelling.by == "color" else str(c) for c in found)
+        shown = ", ".join(
+            color_to_hex((c >> 16, c >> 8 & 255, c & 255)) if labelling.by == "color" else str(c)
+            for c in found
+        )
         what = "colours" if labelling.by == "color" else "ids"
         where = layout.declared_in or "the label set"
-        raise SegcoreError(f"Expected only {what} that {where} declares, the mask holds {shown}: declare them there or correct the mask.")
+        raise SegcoreError(
+            f"Expected only {what} that {where} declares, the mask holds {shown}: declare "
+            "them there or correct the mask."
+        )
     return np.repeat(indices.astype(labelling.label_set.mask_dtype), lengths).reshape(codes.shape)
 
 
 def convert(
-    layout: Layout, labelling: Labelling, writer: DatasetWriter, *, copy: bool, progress: Progress | None = None
+    layout: Layout,
+    labelling: Labelling,
+    writer: DatasetWriter,
+    *,
+    copy: bool,
+    progress: Progress | None = None,
 ) -> tuple[list[Sample], list[Problem]]:
     """Write every sound sample; those that an import of the same files left when it was interrupted are taken as they are.
 
@@ -187,12 +243,21 @@ def convert(
             mask = to_indices(layout, labelling, pair)
             if decode_rgb(pair.image) is None:
                 verify_image(pair.image)
-            return writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=copy or writer.is_staged(pair.image))
+            return writer.add(
+                pair.id,
+                pair.image,
+                mask,
+                pair.split,
+                pair.group,
+                copy=copy or writer.is_staged(pair.image),
+            )
         except SegcoreError as error:
             return Problem.of(pair.id, error)
 
     results = list(scan(bring_in, layout.pairs, None, progress, "importing"))
-    return [r for r in results if isinstance(r, Sample)], [r for r in results if isinstance(r, Problem)]
+    return [r for r in results if isinstance(r, Sample)], [
+        r for r in results if isinstance(r, Problem)
+    ]
 
 
 def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, copy: bool) -> str:
@@ -202,23 +267,31 @@ def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, cop
         source: What is imported.
         layout: Its samples.
         labelling: What its masks mean.
-        staged: The folder of files that were unpacked for this import: of these only names and sizes count, of all others the time too.
+        staged: The folder of files that were unpacked for this import: of these only names and
+            sizes count, of all others the time too.
         copy: Whether images are copied.
 
     Returns:
         SHA-256, hexadecimal.
     """
-    digest = hashlib.sha256(repr((str(source.resolve()), copy, layout.title, labelling.by)).encode())
+    digest = hashlib.sha256(
+        repr((str(source.resolve()), copy, layout.title, labelling.by)).encode()
+    )
     digest.update(repr(labelling.label_set).encode())
     digest.update(labelling.lookup.data)
     whole = [source] if source.is_file() else []
     seen: dict[Path, str] = {}
-    for file in (*whole, *(f for pair in layout.pairs for f in (pair.image, pair.mask) if f is not None)):
+    for file in (
+        *whole,
+        *(f for pair in layout.pairs for f in (pair.image, pair.mask) if f is not None),
+    ):
         if file not in seen:
             seen[file] = _stamp(file, staged)
     digest.update("".join(seen[file] for file in whole).encode())
     for pair in layout.pairs:
-        digest.update(f"{pair.id}\n{seen[pair.image]}{seen.get(pair.mask, '') if pair.mask else ''}".encode())
+        digest.update(
+            f"{pair.id}\n{seen[pair.image]}{seen.get(pair.mask, '') if pair.mask else ''}".encode()
+        )
     return digest.hexdigest()
 
 

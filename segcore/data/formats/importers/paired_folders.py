@@ -1,8 +1,8 @@
 """Images and masks in folders of any nesting, paired by their names.
 
 ``images/train/a.jpg`` + ``masks/train/a.png``; ``Tile 1/images/a.jpg`` + ``Tile 1/masks/a.png``;
-``train/a.png`` + ``trainannot/a.png``; ``images_png/1.png`` + ``masks_png/1.png``; ``a_sat.jpg`` + ``a_mask.png`` in one folder;
-``image1.png`` + ``mask1.png``; ``a.jpg`` + ``a.png``.
+``train/a.png`` + ``trainannot/a.png``; ``images_png/1.png`` + ``masks_png/1.png``; ``a_sat.jpg`` +
+``a_mask.png`` in one folder; ``image1.png`` + ``mask1.png``; ``a.jpg`` + ``a.png``.
 """
 
 import re
@@ -26,10 +26,18 @@ IMAGE_WORDS = frozenset((
     "originals", "frames", "leftimg8bit",
 ))
 # fmt: on
-FORMAT_WORDS = frozenset(("png", "jpg", "jpeg", "tif", "tiff", "gif", "bmp", "webp", "8bit", "16bit"))
+FORMAT_WORDS = frozenset(
+    ("png", "jpg", "jpeg", "tif", "tiff", "gif", "bmp", "webp", "8bit", "16bit")
+)
 """What stands in a folder's name beside one of the words above and tells no two folders apart: ``masks_png``."""
 
-MASK_AFFIX = r"masks?|labels?|label(?:train)?ids|gts?|seg|segmentations?|anno|annot|annotations?|(?:ground[_ -]?)?truth|targets?|semantic|l"
+MASK_AFFIX = (
+    r"masks?|labels?|label(?:train)?ids|gts?|seg|segmentations?|anno|annot|annotations?|(?:ground[_ "
+    r""
+    r""
+    r""
+    r"-]?)?truth|targets?|semantic|l"
+)
 IMAGE_AFFIX = r"image|img|rgb|sat|leftimg8bit"
 
 
@@ -71,8 +79,12 @@ def _read_folder(part: str) -> tuple[str, str, str]:
                 words = [alias, tail]
                 break
     said = MASK_WORDS | IMAGE_WORDS | SPLIT_NAMES.keys()
-    numbers = [w for w in words if w.isdigit()]  # "images_2" and "masks_2" belong together, and are not "images_1"
-    if not said & set(words) or not all(w in said or w in FORMAT_WORDS or w.isdigit() for w in words):
+    numbers = [
+        w for w in words if w.isdigit()
+    ]  # "images_2" and "masks_2" belong together, and are not "images_1"
+    if not said & set(words) or not all(
+        w in said or w in FORMAT_WORDS or w.isdigit() for w in words
+    ):
         return "", "", part
     role = "mask" if MASK_WORDS & set(words) else "image" if IMAGE_WORDS & set(words) else ""
     if numbers and not role:
@@ -106,7 +118,10 @@ def find_class_table(source: Source) -> tuple[tuple[DeclaredClass, ...], str]:
 
 def sample_id(folders: tuple[str, ...], stem: str) -> str:
     """Join folders and a stem to an id that is a plain relative path."""
-    parts = [re.sub(r'[\\:*?"<>|\x00-\x1f\x7f]', "_", part).strip().lstrip(".") or "_" for part in (*folders, stem)]
+    parts = [
+        re.sub(r'[\\:*?"<>|\x00-\x1f\x7f]', "_", part).strip().lstrip(".") or "_"
+        for part in (*folders, stem)
+    ]
     return "/".join(parts)
 
 
@@ -115,11 +130,19 @@ def unique_ids(pairs: list[Pair], problems: list[Problem]) -> list[Pair]:
     counts: dict[str, int] = defaultdict(int)
     for pair in pairs:
         counts[pair.id] += 1
-    named = [replace(p, id=f"{p.split}/{p.id}") if counts[p.id] > 1 and p.split else p for p in pairs]
+    named = [
+        replace(p, id=f"{p.split}/{p.id}") if counts[p.id] > 1 and p.split else p for p in pairs
+    ]
     kept: dict[str, Pair] = {}
     for pair in named:
         if pair.id in kept:
-            problems.append(Problem(pair.id, f"two images have this name, {pair.image.name} is left out", "rename one of them"))
+            problems.append(
+                Problem(
+                    pair.id,
+                    f"two images have this name, {pair.image.name} is left out",
+                    "rename one of them",
+                )
+            )
         else:
             kept[pair.id] = pair
     return list(kept.values())
@@ -138,11 +161,22 @@ def split_roles(source: Source, pairing: Pairing | None = None) -> tuple[list[Pl
     if masks:
         return others, masks
     photos = [p for p in others if bare_stem(p.path.stem, MASK_AFFIX) == p.path.stem]
-    keys = {(*p.key[:-1], stem) for p in photos for stem in (p.path.stem, bare_stem(p.path.stem, IMAGE_AFFIX))}
-    masks = [p for p in others if (bare := bare_stem(p.path.stem, MASK_AFFIX)) != p.path.stem and (*p.key[:-1], bare) in keys]
+    keys = {
+        (*p.key[:-1], stem)
+        for p in photos
+        for stem in (p.path.stem, bare_stem(p.path.stem, IMAGE_AFFIX))
+    }
+    masks = [
+        p
+        for p in others
+        if (bare := bare_stem(p.path.stem, MASK_AFFIX)) != p.path.stem
+        and (*p.key[:-1], bare) in keys
+    ]
     if not masks:  # a.jpg + a.png
         stems = {p.key for p in others if p.path.suffix.lower() in (".jpg", ".jpeg")}
-        masks = [p for p in others if p.path.suffix.lower() not in (".jpg", ".jpeg") and p.key in stems]
+        masks = [
+            p for p in others if p.path.suffix.lower() not in (".jpg", ".jpeg") and p.key in stems
+        ]
     taken = {p.path for p in masks}
     return [p for p in others if p.path not in taken], masks
 
@@ -154,9 +188,15 @@ def pair_places(images: list[Place], masks: list[Place]) -> dict[PurePosixPath, 
     rules = (
         (lambda p: p.key, lambda p: p.key),
         (lambda p: p.key, lambda p: (*p.key[:-1], bare_stem(p.path.stem, MASK_AFFIX))),
-        (lambda p: (*p.key[:-1], bare_stem(p.path.stem, IMAGE_AFFIX)), lambda p: (*p.key[:-1], bare_stem(p.path.stem, MASK_AFFIX))),
+        (
+            lambda p: (*p.key[:-1], bare_stem(p.path.stem, IMAGE_AFFIX)),
+            lambda p: (*p.key[:-1], bare_stem(p.path.stem, MASK_AFFIX)),
+        ),
         (lambda p: (p.path.stem,), lambda p: (p.path.stem,)),
-        (lambda p: (bare_stem(p.path.stem, IMAGE_AFFIX),), lambda p: (bare_stem(p.path.stem, MASK_AFFIX),)),
+        (
+            lambda p: (bare_stem(p.path.stem, IMAGE_AFFIX),),
+            lambda p: (bare_stem(p.path.stem, MASK_AFFIX),),
+        ),
     )
     for image_key, mask_key in rules:
         by_key: dict[tuple[str, ...], list[Place]] = defaultdict(list)
@@ -199,16 +239,27 @@ def pair_by_rule(
     if not images or not masks:
         shown = next(iter(strange), None)
         raise SegcoreError(
-            f"Expected names of images and masks that the rule matches, found {len(images)} and {len(masks)}"
-            + (f", {shown.name} for one does not: correct the rule." if shown else ": correct the rule.")
+            (
+                "Expected names of images and masks that the rule matches, found "
+                f"{len(images)} and {len(masks)}"
+            )
+            + (
+                f", {shown.name} for one does not: correct the rule."
+                if shown
+                else ": correct the rule."
+            )
         )
     if strange:
-        what = f"{len(strange)} names do not match the rule and are left out, for example {strange[0]}"
+        what = (
+            f"{len(strange)} names do not match the rule and are left out, for example {strange[0]}"
+        )
         problems.append(Problem("", what, "correct the rule if they belong to the data set"))
     found: dict[PurePosixPath, Place] = {}
     taken: set[PurePosixPath] = set()
     for within_folders in (True, False):
-        groups: dict[tuple[str, ...], tuple[list[Place], list[Place]]] = defaultdict(lambda: ([], []))
+        groups: dict[tuple[str, ...], tuple[list[Place], list[Place]]] = defaultdict(
+            lambda: ([], [])
+        )
         for role, places in enumerate((images, masks)):
             for place in places:
                 if place.path not in found and place.path not in taken:
@@ -239,14 +290,20 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
     declared, declared_in = find_class_table(source)
     images, masks = split_roles(source, pairing)
     if not images and not masks:
-        raise SegcoreError(f"Expected images and masks in {source.root}, found no image file: check the path.")
+        raise SegcoreError(
+            f"Expected images and masks in {source.root}, found no image file: check the path."
+        )
     if not masks:
         raise SegcoreError(
-            f"Expected masks beside the {len(images)} images in {source.root}, found none: put them in a folder 'masks' "
+            f"Expected masks beside the {len(images)} images in {source.root}, found none: "
+            "put them in a folder 'masks' "
             "under the names of their images, or say how their names end (mask suffix)."
         )
     if not images:
-        raise SegcoreError(f"Expected images beside the {len(masks)} masks in {source.root}, found none: put them in a folder 'images'.")
+        raise SegcoreError(
+            f"Expected images beside the {len(masks)} masks in {source.root}, found none: "
+            "put them in a folder 'images'."
+        )
     problems: list[Problem] = []
     if pairing:
         images, masks, found = pair_by_rule(images, masks, pairing, problems)
@@ -254,20 +311,38 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         found = pair_places(images, masks)
     if not found:
         raise SegcoreError(
-            f"Expected each mask under its image's name, none of the {len(masks)} masks, such as {masks[0].path}, belongs to one of the "
-            f"{len(images)} images, such as {images[0].path}: rename them, or say by a pattern what their names share."
+            f"Expected each mask under its image's name, none of the {len(masks)} masks, "
+            f"such as {masks[0].path}, belongs to one of the "
+            f"{len(images)} images, such as {images[0].path}: rename them, or say by a "
+            "pattern what their names share."
         )
     pairs = []
     for image in images:
         mask = found.get(image.path)
         split = image.split or (mask.split if mask else "")
         file = None if mask is None else source.root / mask.path
-        pairs.append(Pair(sample_id(image.folders, image.path.stem), source.root / image.path, file, split, "/".join(image.folders)))
+        pairs.append(
+            Pair(
+                sample_id(image.folders, image.path.stem),
+                source.root / image.path,
+                file,
+                split,
+                "/".join(image.folders),
+            )
+        )
     taken = {m.path for m in found.values()}
     for place in masks:
         if place.path not in taken:
-            problems.append(Problem(str(place.path), "this mask has no image", "add the image under the same name, or remove the mask"))
-    return Layout("paired folders", tuple(unique_ids(pairs, problems)), declared, declared_in, tuple(problems))
+            problems.append(
+                Problem(
+                    str(place.path),
+                    "this mask has no image",
+                    "add the image under the same name, or remove the mask",
+                )
+            )
+    return Layout(
+        "paired folders", tuple(unique_ids(pairs, problems)), declared, declared_in, tuple(problems)
+    )
 
 
 def matches_roboflow(source: Source) -> bool:

@@ -28,10 +28,11 @@ class Pairing:
     """A rule that pairs images and masks.
 
     Attributes:
-        mask_suffix: What a mask's name ends with before its file ending, beyond its image's ("_mask" pairs ``a.jpg`` and
-            ``a_mask.png``); "" where masks lie in folders of their own.
-        match: A regular expression with one group, the part of a name (without folders and ending) that an image and its mask
-            share; "" for the whole name.
+        mask_suffix: What a mask's name ends with before its file ending, beyond its image's
+            ("_mask" pairs ``a.jpg`` and ``a_mask.png``); "" where masks lie in folders of their
+            own.
+        match: A regular expression with one group, the part of a name (without folders and ending)
+            that an image and its mask share; "" for the whole name.
     """
 
     mask_suffix: str = ""
@@ -41,10 +42,14 @@ class Pairing:
         """Refuse what cannot be a rule.
 
         Raises:
-            SegcoreError: The suffix holds a "/", or the pattern is broken, too long, has not one group, or could take for ever.
+            SegcoreError: The suffix holds a "/", or the pattern is broken, too long, has not one
+                group, or could take for ever.
         """
         if "/" in self.mask_suffix or "\\" in self.mask_suffix or len(self.mask_suffix) > 64:
-            raise SegcoreError(f"Expected the end of a file name like '_mask', received {self.mask_suffix[:80]!r}: give no folders.")
+            raise SegcoreError(
+                "Expected the end of a file name like '_mask', received "
+                f"{self.mask_suffix[:80]!r}: give no folders."
+            )
         if self.match:
             check_pattern(self.match)
 
@@ -54,7 +59,11 @@ class Pairing:
 
     def is_mask(self, stem: str) -> bool:
         """Whether the suffix makes this name a mask's."""
-        return bool(self.mask_suffix) and len(stem) > len(self.mask_suffix) and stem.endswith(self.mask_suffix)
+        return (
+            bool(self.mask_suffix)
+            and len(stem) > len(self.mask_suffix)
+            and stem.endswith(self.mask_suffix)
+        )
 
     @cached_property
     def _rule(self) -> re.Pattern[str]:
@@ -76,28 +85,38 @@ class Pairing:
 def check_pattern(pattern: str) -> str:
     """Return a regular expression if it has one group and cannot take for ever on any name.
 
-    Repeats within repeats, alternatives within repeats and references to groups can need time that doubles with each
-    letter, so they are refused; what is left needs at most the cube of a name's length.
+    Repeats within repeats, alternatives within repeats and references to groups can need time that
+    doubles with each letter, so they are refused; what is left needs at most the cube of a name's
+    length.
 
     Raises:
         SegcoreError: It is too long, broken, has not one group, or holds one of these.
     """
     if len(pattern) > MAX_PATTERN:
-        raise SegcoreError(f"Expected a pattern of at most {MAX_PATTERN} letters, received {len(pattern)}: shorten it.")
+        raise SegcoreError(
+            f"Expected a pattern of at most {MAX_PATTERN} letters, received "
+            f"{len(pattern)}: shorten it."
+        )
     try:
         groups = re.compile(pattern).groups
         repeats = list(_repeats(_PARSER.parse(pattern), pattern, False))
     except (re.error, OverflowError, RecursionError) as error:
-        raise SegcoreError(f"Expected a regular expression, received {pattern!r}, which is broken ({error}): correct it.") from error
+        raise SegcoreError(
+            f"Expected a regular expression, received {pattern!r}, which is broken "
+            f"({error}): correct it."
+        ) from error
     if groups != 1:
         raise SegcoreError(
-            f"Expected one group (...) in the pattern, the part that image and mask share, received {groups} in {pattern!r}: "
+            "Expected one group (...) in the pattern, the part that image and mask share, "
+            f"received {groups} in {pattern!r}: "
             r"write for example 'img_(\d+)', and (?:...) for a group that is not shared."
         )
     if len(repeats) > MAX_REPEATS or sum(repeats) > MAX_LONG_REPEATS:
         raise SegcoreError(
-            f"Expected at most {MAX_LONG_REPEATS} repeats like '*' or '+' in the pattern, received {sum(repeats)} and "
-            f"{len(repeats) - sum(repeats)} other choices in {pattern!r}: it could take for ever, write it with fewer."
+            f"Expected at most {MAX_LONG_REPEATS} repeats like '*' or '+' in the pattern, "
+            f"received {sum(repeats)} and "
+            f"{len(repeats) - sum(repeats)} other choices in {pattern!r}: it could take "
+            "for ever, write it with fewer."
         )
     return pattern
 
@@ -129,7 +148,10 @@ def _repeats(parsed: Any, pattern: str, within: bool) -> Iterator[bool]:
 
 
 def _slow(pattern: str, what: str) -> SegcoreError:
-    return SegcoreError(f"Expected a pattern that is quick on every name, received {what} in {pattern!r}: write it without.")
+    return SegcoreError(
+        f"Expected a pattern that is quick on every name, received {what} in {pattern!r}: "
+        "write it without."
+    )
 
 
 @dataclass
@@ -154,4 +176,7 @@ class Stopwatch:
             SegcoreError: The time is used up.
         """
         if time.monotonic() - self.began > MAX_SECONDS:
-            raise SegcoreError(f"The pattern took more than {MAX_SECONDS:.0f} seconds over the file names: write a simpler one.")
+            raise SegcoreError(
+                f"The pattern took more than {MAX_SECONDS:.0f} seconds over the file "
+                "names: write a simpler one."
+            )

@@ -1,8 +1,9 @@
 """Parquet tables with images and masks inside, as Hugging Face's ``datasets`` writes them.
 
 Each image is a struct of ``bytes`` and ``path``, or plain bytes; splits come from the file names
-(``data/train-00000-of-00002.parquet``, ``default/validation/0000.parquet``). The tables are unpacked into files, a few rows at
-a time, so memory stays flat; rows whose bytes are elsewhere are reported, their paths are never followed.
+(``data/train-00000-of-00002.parquet``, ``default/validation/0000.parquet``). The tables are
+unpacked into files, a few rows at a time, so memory stays flat; rows whose bytes are elsewhere are
+reported, their paths are never followed.
 """
 
 import json
@@ -18,7 +19,13 @@ import pyarrow.parquet as pq
 
 from segcore.data.files.archives import FREE_BYTES, MAX_RATIO
 from segcore.data.files.scanning import Progress
-from segcore.data.formats.importers.paired_folders import IMAGE_WORDS, MASK_WORDS, find_class_table, sample_id, split_roles
+from segcore.data.formats.importers.paired_folders import (
+    IMAGE_WORDS,
+    MASK_WORDS,
+    find_class_table,
+    sample_id,
+    split_roles,
+)
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
@@ -28,7 +35,14 @@ MAX_GROUP_BYTES = 4_000_000_000
 """Largest row group, unpacked: a table that is one group of 20 GB cannot be read in little memory."""
 
 LISTING = "samples.json"
-SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"II*\x00": ".tif", b"MM\x00*": ".tif", b"BM": ".bmp", b"RIFF": ".webp", b"GIF8": ".gif"}
+SUFFIXES = {
+    b"\xff\xd8\xff": ".jpg",
+    b"II*\x00": ".tif",
+    b"MM\x00*": ".tif",
+    b"BM": ".bmp",
+    b"RIFF": ".webp",
+    b"GIF8": ".gif",
+}
 """First bytes of a picture -> ending of its file; PNG for all others."""
 
 _SHARD = re.compile(r"(.+?)-\d+-of-\d+(-[0-9a-f]+)?")
@@ -60,7 +74,9 @@ def split_of(name: str) -> str:
     path = PurePosixPath(name)
     shard = _SHARD.fullmatch(path.stem)
     for part in (path.stem, *reversed(path.parts[:-1])):
-        known = [SPLIT_NAMES[word] for word in re.split(r"[_\-. ]+", part.lower()) if word in SPLIT_NAMES]
+        known = [
+            SPLIT_NAMES[word] for word in re.split(r"[_\-. ]+", part.lower()) if word in SPLIT_NAMES
+        ]
         if known:
             return known[0]
     return re.sub(r"[^A-Za-z0-9_-]", "_", shard[1])[:64] if shard else ""
@@ -74,12 +90,15 @@ def choose_columns(schema: pa.Schema, name: str) -> Columns:
     """
     pictures = [field.name for field in schema if _is_picture(field.type)]
     masks = [n for n in pictures if _words(n) & MASK_WORDS]
-    images = [n for n in pictures if n not in masks and _words(n) & _PICTURE_WORDS] or [n for n in pictures if n not in masks]
+    images = [n for n in pictures if n not in masks and _words(n) & _PICTURE_WORDS] or [
+        n for n in pictures if n not in masks
+    ]
     if not masks and len(pictures) == 2 and len(images) == 1:
         masks = [n for n in pictures if n not in images]
     if not images or not masks:
         raise SegcoreError(
-            f"Expected a column of images and one of masks (bytes, or structs of bytes and path) in {name}, received "
+            "Expected a column of images and one of masks (bytes, or structs of bytes and "
+            f"path) in {name}, received "
             f"{', '.join(schema.names)[:120] or 'none'}: name them 'image' and 'mask'."
         )
     return Columns(images[0], masks[0])
@@ -99,11 +118,14 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def unpack(source: Source, target: Path, limit: int | None = None, progress: Progress | None = None) -> Source:
+def unpack(
+    source: Source, target: Path, limit: int | None = None, progress: Progress | None = None
+) -> Source:
     """Write the pictures of every table into files, a few rows at a time.
 
     Args:
-        source: A folder of tables, with a class table (``classes.csv``, ``id2label.json``) beside them or not.
+        source: A folder of tables, with a class table (``classes.csv``, ``id2label.json``) beside
+            them or not.
         target: A folder for the files.
         limit: How many samples are wanted of all, evenly from the tables; None for every one.
         progress: Called with (done, total, what).
@@ -112,7 +134,8 @@ def unpack(source: Source, target: Path, limit: int | None = None, progress: Pro
         The files: :data:`LISTING`, images, masks, class tables.
 
     Raises:
-        SegcoreError: A table is damaged, has no columns of images and masks, or unpacks to far more than it holds.
+        SegcoreError: A table is damaged, has no columns of images and masks, or unpacks to far more
+            than it holds.
     """
     names = _tables(source)
     rows = [_count_rows(source.root / name) for name in names]
@@ -131,7 +154,10 @@ def unpack(source: Source, target: Path, limit: int | None = None, progress: Pro
                 if picture.data is not None:
                     allowed -= len(picture.data)
                     if allowed < 0:
-                        raise SegcoreError(f"{name} unpacks to more than {MAX_RATIO} times its size, as a bomb does: do not trust it.")
+                        raise SegcoreError(
+                            f"{name} unpacks to more than {MAX_RATIO} times its size, as a "
+                            "bomb does: do not trust it."
+                        )
                     row[part] = f"{part}s/{len(listing):07d}{_suffix(picture.data)}"
                     place = target / row[part]
                     place.parent.mkdir(exist_ok=True)
@@ -158,7 +184,8 @@ def _count_rows(file: Path) -> int:
             size = table.metadata.row_group(group).total_byte_size
             if size > MAX_GROUP_BYTES:
                 raise SegcoreError(
-                    f"Expected row groups of at most {MAX_GROUP_BYTES // 10**9} GB in {file.name}, received one of {size / 1e9:.1f} GB: "
+                    f"Expected row groups of at most {MAX_GROUP_BYTES // 10**9} GB in "
+                    f"{file.name}, received one of {size / 1e9:.1f} GB: "
                     "write the table anew with fewer rows a group."
                 )
         return int(table.metadata.num_rows)
@@ -168,19 +195,26 @@ def _open(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, pre_buffer=False)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise SegcoreError(f"{file.name} cannot be read as Parquet, it is damaged or breaks off: download or write it anew.") from error
+        raise SegcoreError(
+            f"{file.name} cannot be read as Parquet, it is damaged or breaks off: download "
+            "or write it anew."
+        ) from error
 
 
 def _read_rows(file: Path, count: int) -> Iterator[tuple[_Picture, _Picture]]:
     with _open(file) as table:
         columns = choose_columns(table.schema_arrow, file.name)
         left = count
-        batches = table.iter_batches(BATCH_ROWS, columns=[columns.image, columns.mask], use_threads=False)
+        batches = table.iter_batches(
+            BATCH_ROWS, columns=[columns.image, columns.mask], use_threads=False
+        )
         while left > 0:
             try:
                 batch = next(batches, None)
             except (pa.ArrowException, OSError, ValueError) as error:
-                raise SegcoreError(f"{file.name} is damaged after {count - left} rows: download or write it anew.") from error
+                raise SegcoreError(
+                    f"{file.name} is damaged after {count - left} rows: download or write it anew."
+                ) from error
             if batch is None:
                 return
             for image, mask in zip(batch[columns.image], batch[columns.mask], strict=True):
@@ -191,7 +225,10 @@ def _read_rows(file: Path, count: int) -> Iterator[tuple[_Picture, _Picture]]:
 
 def _picture(value: Any) -> _Picture:
     if isinstance(value, dict):
-        return _Picture(value.get("bytes") or None, PurePosixPath(str(value.get("path") or "").replace("\\", "/")).stem)
+        return _Picture(
+            value.get("bytes") or None,
+            PurePosixPath(str(value.get("path") or "").replace("\\", "/")).stem,
+        )
     return _Picture(value or None, "")
 
 
@@ -213,12 +250,20 @@ def read(source: Source) -> Layout:
     for number, (row, stem) in enumerate(zip(rows, stems, strict=True)):
         if "image" not in row:
             what = f"row {row['row']} of {row['table']} holds no bytes of an image"
-            problems.append(Problem(f"{number:07d}", what, "write the table with its images inside"))
+            problems.append(
+                Problem(f"{number:07d}", what, "write the table with its images inside")
+            )
             continue
         mask = source.root / row["mask"] if "mask" in row else None
-        pairs.append(Pair(stem if named else f"{number:07d}", source.root / row["image"], mask, row["split"]))
+        pairs.append(
+            Pair(stem if named else f"{number:07d}", source.root / row["image"], mask, row["split"])
+        )
     declared, declared_in = find_class_table(source)
-    if [row.id for row in declared] == list(range(len(declared))) and not any(row.ignore or row.color for row in declared):
-        declared = tuple(replace(row, id=None) for row in declared)  # bare names, which leave 255 for void
+    if [row.id for row in declared] == list(range(len(declared))) and not any(
+        row.ignore or row.color for row in declared
+    ):
+        declared = tuple(
+            replace(row, id=None) for row in declared
+        )  # bare names, which leave 255 for void
     layout = Layout("Parquet", tuple(pairs), declared, declared_in, tuple(problems))
     return replace(layout, totals=data["totals"])

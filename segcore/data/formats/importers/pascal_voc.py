@@ -15,12 +15,16 @@ from segcore.errors import SegcoreError
 
 def matches(source: Source) -> bool:
     """Whether there is a folder ``SegmentationClass``, and ``JPEGImages`` or ``ImageSets`` beside it."""
-    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(source.named(r"(.*/)?(JPEGImages|ImageSets)/.*"))
+    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(
+        source.named(r"(.*/)?(JPEGImages|ImageSets)/.*")
+    )
 
 
 def matches_cvat(source: Source) -> bool:
     """Whether CVAT wrote it: ``labelmap.txt`` beside ``SegmentationClass``."""
-    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(source.named(r"(.*/)?labelmap\.txt"))
+    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(
+        source.named(r"(.*/)?labelmap\.txt")
+    )
 
 
 def read(source: Source) -> Layout:
@@ -34,10 +38,21 @@ def read(source: Source) -> Layout:
     declared = tuple(row for row in declared if row.name != "__ignore__")
     if not declared:
         problems.append(
-            Problem("", "the source declares no classes; background and the 20 of Pascal VOC are assumed", "add classes.csv if they differ")
+            Problem(
+                "",
+                "the source declares no classes; background and the 20 of Pascal VOC are assumed",
+                "add classes.csv if they differ",
+            )
         )
     by = "auto" if any(row.color for row in declared) else "index"
-    return Layout("Pascal VOC", tuple(pairs), declared or PASCAL_VOC, declared_in or "Pascal VOC", tuple(problems), by=by)
+    return Layout(
+        "Pascal VOC",
+        tuple(pairs),
+        declared or PASCAL_VOC,
+        declared_in or "Pascal VOC",
+        tuple(problems),
+        by=by,
+    )
 
 
 def read_cvat(source: Source) -> Layout:
@@ -48,18 +63,32 @@ def read_cvat(source: Source) -> Layout:
     """
     pairs, problems = _pairs(source)
     table = source.named(r"(.*/)?labelmap\.txt")[0]
-    return Layout("CVAT segmentation masks", tuple(pairs), read_class_table(source.root / table), table, tuple(problems), by="color")
+    return Layout(
+        "CVAT segmentation masks",
+        tuple(pairs),
+        read_class_table(source.root / table),
+        table,
+        tuple(problems),
+        by="color",
+    )
 
 
 def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
     masks = {_name_below(p): p for p in source.images if "SegmentationClass" in p.parts}
-    images = {_name_below(p): p for p in source.images if not {"SegmentationClass", "SegmentationObject"} & set(p.parts)}
+    images = {
+        _name_below(p): p
+        for p in source.images
+        if not {"SegmentationClass", "SegmentationObject"} & set(p.parts)
+    }
     if not images:
         raise SegcoreError(
-            f"Expected images in a folder 'JPEGImages' of {source.root}, found only masks: export or copy the images there too."
+            f"Expected images in a folder 'JPEGImages' of {source.root}, found only masks: "
+            "export or copy the images there too."
         )
     # The lists in Main are those of detection, which name thousands of images without masks.
-    lists = source.named(r"(.*/)?ImageSets/Segmentation/.+\.txt") or source.named(r"(.*/)?ImageSets/Main/.+\.txt")
+    lists = source.named(r"(.*/)?ImageSets/Segmentation/.+\.txt") or source.named(
+        r"(.*/)?ImageSets/Main/.+\.txt"
+    )
     splits: dict[str, str] = {}
     for name in lists:
         split = SPLIT_NAMES.get(PurePosixPath(name).stem.lower(), "")
@@ -67,11 +96,20 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
             if stem := line.strip():
                 stem = stem if stem in images or stem in masks else PurePosixPath(stem).name
                 splits[stem] = split or splits.get(stem, "")
-    wanted = [stem for stem in images if stem in masks or stem in splits]  # VOC holds thousands of images without masks
+    wanted = [
+        stem for stem in images if stem in masks or stem in splits
+    ]  # VOC holds thousands of images without masks
     files = {stem: source.root / path for stem, path in masks.items()}
-    pairs = [Pair(_id_of(stem), source.root / images[stem], files.get(stem), splits.get(stem, "")) for stem in wanted]
+    pairs = [
+        Pair(_id_of(stem), source.root / images[stem], files.get(stem), splits.get(stem, ""))
+        for stem in wanted
+    ]
     problems = [
-        Problem(str(path), "this mask has no image", "add the image under the same name, or remove the mask")
+        Problem(
+            str(path),
+            "this mask has no image",
+            "add the image under the same name, or remove the mask",
+        )
         for stem, path in masks.items()
         if stem not in images
     ]
@@ -80,7 +118,10 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
 
 def _name_below(path: PurePosixPath) -> str:
     """What image and mask share: the path below the folder that says what they are, without ending; CVAT keeps folders there."""
-    at = next((n for n, part in enumerate(path.parts) if part in ("JPEGImages", "SegmentationClass")), len(path.parts) - 2)
+    at = next(
+        (n for n, part in enumerate(path.parts) if part in ("JPEGImages", "SegmentationClass")),
+        len(path.parts) - 2,
+    )
     return PurePosixPath(*path.parts[at + 1 :]).with_suffix("").as_posix()
 
 

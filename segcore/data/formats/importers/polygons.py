@@ -14,7 +14,8 @@ BACKGROUND = "background"
 def draw_polygon(mask: npt.NDArray[np.uint16], points: Sequence[Any], value: int) -> None:
     """Fill a polygon in place: every pixel whose centre (x + .5, y + .5) is inside, by the even-odd rule.
 
-    Each edge flips what lies right of it in the rows it crosses; the parity of the flips is the inside.
+    Each edge flips what lies right of it in the rows it crosses; the parity of the flips is the
+    inside.
 
     Args:
         mask: (H, W) uint16.
@@ -27,9 +28,15 @@ def draw_polygon(mask: npt.NDArray[np.uint16], points: Sequence[Any], value: int
     try:
         corners = np.asarray(points, np.float64).reshape(-1, 2)
     except (ValueError, TypeError) as error:
-        raise SegcoreError(f"Expected polygon corners as pairs of numbers, received {str(points)[:60]}: correct the annotation.") from error
+        raise SegcoreError(
+            f"Expected polygon corners as pairs of numbers, received {str(points)[:60]}: "
+            "correct the annotation."
+        ) from error
     if len(corners) < 3 or not np.isfinite(corners).all():
-        raise SegcoreError(f"Expected a polygon of at least three corners, received {len(corners)}: correct the annotation.")
+        raise SegcoreError(
+            f"Expected a polygon of at least three corners, received {len(corners)}: "
+            "correct the annotation."
+        )
     height, width = mask.shape
     first = np.clip(np.ceil(corners.min(0) - 0.5), 0, (width, height)).astype(int)
     last = np.clip(np.ceil(corners.max(0) - 0.5), 0, (width, height)).astype(int)
@@ -37,8 +44,12 @@ def draw_polygon(mask: npt.NDArray[np.uint16], points: Sequence[Any], value: int
         return
     start, end = corners, np.roll(corners, -1, axis=0)
     tops = np.clip(np.ceil(np.minimum(start[:, 1], end[:, 1]) - 0.5), first[1], last[1]).astype(int)
-    bottoms = np.clip(np.ceil(np.maximum(start[:, 1], end[:, 1]) - 0.5), first[1], last[1]).astype(int)
-    edges = np.repeat(np.arange(len(corners)), bottoms - tops)  # one entry for each row an edge crosses
+    bottoms = np.clip(np.ceil(np.maximum(start[:, 1], end[:, 1]) - 0.5), first[1], last[1]).astype(
+        int
+    )
+    edges = np.repeat(
+        np.arange(len(corners)), bottoms - tops
+    )  # one entry for each row an edge crosses
     rows = np.arange(len(edges)) - np.repeat(np.cumsum(bottoms - tops) - bottoms, bottoms - tops)
     (x0, y0), (x1, y1) = start[edges].T, end[edges].T
     crossings = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
@@ -53,8 +64,8 @@ def decode_runs(runs: dict[str, Any]) -> npt.NDArray[np.bool_]:
     """Decode COCO's run-length code.
 
     Runs of zeros and ones take turns, zeros first, down the columns. The packed text holds each run
-    in groups of five bits from 48 on, a sixth bit saying that more follow; from the third run on, the
-    difference to the run two before is stored.
+    in groups of five bits from 48 on, a sixth bit saying that more follow; from the third run on,
+    the difference to the run two before is stored.
 
     Args:
         runs: ``{"size": [H, W], "counts": list or text}``.
@@ -69,7 +80,10 @@ def decode_runs(runs: dict[str, Any]) -> npt.NDArray[np.bool_]:
     counts = runs["counts"]
     lengths = _unpack_runs(counts) if isinstance(counts, str) else [int(c) for c in counts]
     if sum(lengths) != height * width or min(lengths, default=0) < 0:
-        raise SegcoreError(f"Expected runs that fill {height} x {width} pixels, received {sum(lengths)}: correct the annotation.")
+        raise SegcoreError(
+            f"Expected runs that fill {height} x {width} pixels, received {sum(lengths)}: "
+            "correct the annotation."
+        )
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return flat.reshape(width, height).T
 

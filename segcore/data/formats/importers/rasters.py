@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.files.bands import Limits, limits_of, picked_bands, read_sound, to_bytes
-from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference, georeference_of, is_available, load_rasterio, open_raster
+from segcore.data.files.georeference import (
+    RASTER_SUFFIXES,
+    Georeference,
+    georeference_of,
+    is_available,
+    load_rasterio,
+    open_raster,
+)
 from segcore.data.files.images import encode_png, open_image, write_bytes
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.formats.importers.report import Problem
@@ -30,8 +37,13 @@ def parse_bands(text: str) -> tuple[int, ...]:
     if not text.strip():
         return ()
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) not in (1, 3) or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 9999 for part in parts):
-        raise SegcoreError(f"Expected one or three bands counted from 1, like 4,3,2, received {text[:60]!r}: name red, green and blue.")
+    if len(parts) not in (1, 3) or not all(
+        part.isascii() and part.isdigit() and 1 <= int(part) <= 9999 for part in parts
+    ):
+        raise SegcoreError(
+            "Expected one or three bands counted from 1, like 4,3,2, received "
+            f"{text[:60]!r}: name red, green and blue."
+        )
     return tuple(int(part) for part in parts)
 
 
@@ -50,7 +62,8 @@ def convert_rasters(
     Args:
         layout: What a reader found.
         folder: Where the PNGs are written.
-        bands: The bands that become red, green and blue, from 1; one for grey; () for the first three (the first, of one or two).
+        bands: The bands that become red, green and blue, from 1; one for grey; () for the first
+            three (the first, of one or two).
         progress: Called with (done, total, what).
 
     Returns:
@@ -76,7 +89,11 @@ def convert_rasters(
                 lies = georeference_of(raster)
                 if not bands and raster.count in (1, 3) and set(raster.dtypes) == {"uint8"}:
                     return _Converted(pair, lies)
-                pixels = to_bytes(raster.read(list(picked_bands(raster, bands, pair.image.name))), raster.nodata, limits)
+                pixels = to_bytes(
+                    raster.read(list(picked_bands(raster, bands, pair.image.name))),
+                    raster.nodata,
+                    limits,
+                )
         except SegcoreError as error:
             return _Converted(pair, problem=Problem.of(pair.id, error))
         place = folder / f"{pair.id}.png"
@@ -87,7 +104,9 @@ def convert_rasters(
     bad = [row.problem for row in done if row.problem]
     kept = tuple(row.pair for row in done if not row.problem)
     if not kept:
-        raise SegcoreError(f"Expected at least one sound image, found none; the first problem is {bad[0].sentence}")
+        raise SegcoreError(
+            f"Expected at least one sound image, found none; the first problem is {bad[0].sentence}"
+        )
     told = list(bad)
     if limits is not None:
         shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
@@ -123,7 +142,13 @@ def _told_without(files: Sequence[Path]) -> list[Problem]:
             with open_image(file) as image:
                 lies = any(tag in getattr(image, "tag_v2", {}) for tag in _GEO_TAGS)
         except SegcoreError:
-            return [Problem("", f"{file.name} is a TIFF of bands that need rasterio", "pip install 'rasterio>=1.4,<2', then import again")]
+            return [
+                Problem(
+                    "",
+                    f"{file.name} is a TIFF of bands that need rasterio",
+                    "pip install 'rasterio>=1.4,<2', then import again",
+                )
+            ]
         if lies:
             what = "the images are GeoTIFFs, where they lie is not kept without rasterio"
             return [Problem("", what, "pip install 'rasterio>=1.4,<2', then import again")]

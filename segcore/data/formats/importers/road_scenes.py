@@ -6,7 +6,11 @@ from pathlib import PurePosixPath
 from segcore.data.formats.importers.paired_folders import find_class_table, read_place, unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
-from segcore.data.formats.importers.standard_classes import CAMVID_32, CITYSCAPES_IDS, CITYSCAPES_TRAIN_IDS
+from segcore.data.formats.importers.standard_classes import (
+    CAMVID_32,
+    CITYSCAPES_IDS,
+    CITYSCAPES_TRAIN_IDS,
+)
 from segcore.errors import SegcoreError
 
 _CITYSCAPES_MASK = r"(?:.*/)?gt(?:Fine|Coarse)/([^/]+)/([^/]+)/(.+)_gt(?:Fine|Coarse)_(labelIds|labelTrainIds)\.png"
@@ -32,9 +36,16 @@ def read_cityscapes(source: Source) -> Layout:
     for name in source.files:
         if found := rule.fullmatch(name):
             masks[found[4].lower()][found[3]] = name
-    images = {p.stem.removesuffix("_leftImg8bit"): p for p in source.images if p.stem.endswith("_leftImg8bit")}
+    images = {
+        p.stem.removesuffix("_leftImg8bit"): p
+        for p in source.images
+        if p.stem.endswith("_leftImg8bit")
+    }
     if not images:
-        raise SegcoreError(f"Expected images '*_leftImg8bit.png' in {source.root}, found only masks: unpack leftImg8bit beside gtFine.")
+        raise SegcoreError(
+            f"Expected images '*_leftImg8bit.png' in {source.root}, found only masks: "
+            "unpack leftImg8bit beside gtFine."
+        )
     by_train_ids = all(stem in masks["labeltrainids"] for stem in images)
     chosen = masks["labeltrainids" if by_train_ids else "labelids"]
     problems: list[Problem] = []
@@ -42,14 +53,31 @@ def read_cityscapes(source: Source) -> Layout:
     for stem, path in images.items():
         city = path.parent.name
         split = SPLIT_NAMES.get(path.parent.parent.name.lower(), path.parent.parent.name)
-        pairs.append(Pair(f"{city}/{stem}", source.root / path, source.root / chosen[stem] if stem in chosen else None, split, city))
+        pairs.append(
+            Pair(
+                f"{city}/{stem}",
+                source.root / path,
+                source.root / chosen[stem] if stem in chosen else None,
+                split,
+                city,
+            )
+        )
     declared = CITYSCAPES_TRAIN_IDS if by_train_ids else CITYSCAPES_IDS
-    return Layout("Cityscapes", tuple(unique_ids(pairs, problems)), declared, "Cityscapes", tuple(problems), by="index")
+    return Layout(
+        "Cityscapes",
+        tuple(unique_ids(pairs, problems)),
+        declared,
+        "Cityscapes",
+        tuple(problems),
+        by="index",
+    )
 
 
 def matches_camvid(source: Source) -> bool:
     """Whether there are CamVid's colour masks: ``LabeledApproved_full``, or its drives' names with ``_L.png``."""
-    return bool(source.named(r"(.*/)?LabeledApproved_full/.*_L\.png") or source.named(_CAMVID_DRIVES))
+    return bool(
+        source.named(r"(.*/)?LabeledApproved_full/.*_L\.png") or source.named(_CAMVID_DRIVES)
+    )
 
 
 def read_camvid(source: Source) -> Layout:
@@ -70,9 +98,27 @@ def read_camvid(source: Source) -> Layout:
             continue
         mask = masks.get(path.stem)
         split = read_place(path).split or (read_place(PurePosixPath(mask)).split if mask else "")
-        pairs.append(Pair(path.stem, source.root / path, source.root / mask if mask else None, split, path.stem.split("_")[0]))
+        pairs.append(
+            Pair(
+                path.stem,
+                source.root / path,
+                source.root / mask if mask else None,
+                split,
+                path.stem.split("_")[0],
+            )
+        )
     declared, declared_in = find_class_table(source)
     void = {row.color for row in CAMVID_32 if row.ignore}
-    rows = tuple(row if row.color not in void else type(row)(row.name, row.id, row.color, True) for row in declared)
+    rows = tuple(
+        row if row.color not in void else type(row)(row.name, row.id, row.color, True)
+        for row in declared
+    )
     kept = tuple(unique_ids(pairs, problems))
-    return Layout("CamVid colours", kept, rows or CAMVID_32, declared_in or "CamVid", tuple(problems), by="color")
+    return Layout(
+        "CamVid colours",
+        kept,
+        rows or CAMVID_32,
+        declared_in or "CamVid",
+        tuple(problems),
+        by="color",
+    )

@@ -56,7 +56,10 @@ class Source:
             SegcoreError: It is missing, or holds no file, or more than two million.
         """
         if not folder.is_dir():
-            raise SegcoreError(f"Expected a folder or an archive to import, found none at {folder}: check the path.")
+            raise SegcoreError(
+                f"Expected a folder or an archive to import, found none at {folder}: check "
+                "the path."
+            )
         root = folder
         found: list[str] = []
         for place, folders, names in os.walk(folder):
@@ -64,12 +67,21 @@ class Source:
             below = Path(place).relative_to(folder)
             found.extend((below / name).as_posix() for name in names if not name.startswith("."))
             if len(found) > MAX_FILES:
-                raise SegcoreError(f"Expected at most {MAX_FILES} files in {folder}, found more: import a smaller folder.")
-        while found and len(tops := {name.split("/", 1)[0] for name in found}) == 1 and all("/" in name for name in found):
+                raise SegcoreError(
+                    f"Expected at most {MAX_FILES} files in {folder}, found more: import a "
+                    "smaller folder."
+                )
+        while (
+            found
+            and len(tops := {name.split("/", 1)[0] for name in found}) == 1
+            and all("/" in name for name in found)
+        ):
             root = root / tops.pop()
             found = [name.split("/", 1)[1] for name in found]
         if not found:
-            raise SegcoreError(f"Expected images and masks in {folder}, found an empty folder: check the path.")
+            raise SegcoreError(
+                f"Expected images and masks in {folder}, found an empty folder: check the path."
+            )
         return Source(root, tuple(sorted(found, key=natural)))
 
     @cached_property
@@ -121,7 +133,8 @@ class Layout:
         problems: What did not fit so far.
         draw: Makes a mask (H, W) of integer class ids from a pair; None when masks are plain files.
         by: How mask files are read: "index", "color", or "auto" to look at them.
-        totals: Samples of each split where ``pairs`` are but a few of them, for a preview; else empty.
+        totals: Samples of each split where ``pairs`` are but a few of them, for a preview; else
+            empty.
     """
 
     title: str
@@ -142,7 +155,8 @@ class Reader:
         title: Its name for people.
         matches: Whether a source has this form; looks at names only, never at pixels.
         read: Lists the samples and declared classes of such a source.
-        unpack: Where the samples lie inside tables: writes them as files into a folder, all or up to a limit, for ``read`` to list.
+        unpack: Where the samples lie inside tables: writes them as files into a folder, all or up
+            to a limit, for ``read`` to list.
     """
 
     title: str

@@ -14,11 +14,15 @@ def voc_color(index: int) -> Color:
 
 
 _VOC_NAMES = (
-    "background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, dining table, dog, horse, motorbike, person, "
+    "background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, dining "
+    "table, dog, horse, motorbike, person, "
     "potted plant, sheep, sofa, train, tv monitor"
 )
 PASCAL_VOC: tuple[DeclaredClass, ...] = (
-    *(DeclaredClass(name, index, voc_color(index)) for index, name in enumerate(_VOC_NAMES.split(", "))),
+    *(
+        DeclaredClass(name, index, voc_color(index))
+        for index, name in enumerate(_VOC_NAMES.split(", "))
+    ),
     DeclaredClass("void", 255, voc_color(255), True),
 )
 """Everingham et al.: The Pascal Visual Object Classes challenge, IJCV 2010; 255 is the border."""
@@ -61,7 +65,8 @@ _CITYSCAPES: tuple[tuple[str, Color, int], ...] = (
     ("bicycle", (119, 11, 32), 18),
 )
 CITYSCAPES_IDS: tuple[DeclaredClass, ...] = tuple(
-    DeclaredClass(name, number, color, scored < 0) for number, (name, color, scored) in enumerate(_CITYSCAPES)
+    DeclaredClass(name, number, color, scored < 0)
+    for number, (name, color, scored) in enumerate(_CITYSCAPES)
 )
 """Cordts et al.: The Cityscapes dataset, CVPR 2016: ``labelIds``, of which 19 are scored."""
 
@@ -86,5 +91,7 @@ def _camvid_row(text: str, position: int) -> DeclaredClass:
     return DeclaredClass(name, position, (int(red), int(green), int(blue)), name == "Void")
 
 
-CAMVID_32: tuple[DeclaredClass, ...] = tuple(_camvid_row(text, position) for position, text in enumerate(_CAMVID.split(",")))
+CAMVID_32: tuple[DeclaredClass, ...] = tuple(
+    _camvid_row(text, position) for position, text in enumerate(_CAMVID.split(","))
+)
 """Brostow, Fauqueur, Cipolla: Semantic object classes in video, Pattern Recognition Letters 2009."""

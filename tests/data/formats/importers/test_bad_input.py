@@ -21,10 +21,17 @@ def png_bomb(width=30000, height=30000):
     """A PNG of a few hundred bytes whose header asks for gigabytes."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.fixture
@@ -33,8 +40,14 @@ def source(tmp_path):
     rng = np.random.default_rng(0)
     folder = tmp_path / "in"
     for stem in "abc":
-        write_bytes(folder / "images" / f"{stem}.png", encode_png(rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)))
-        write_bytes(folder / "masks" / f"{stem}.png", encode_png(rng.choice([0, 4, 9], (8, 6)).astype(np.uint8)))
+        write_bytes(
+            folder / "images" / f"{stem}.png",
+            encode_png(rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)),
+        )
+        write_bytes(
+            folder / "masks" / f"{stem}.png",
+            encode_png(rng.choice([0, 4, 9], (8, 6)).astype(np.uint8)),
+        )
     write_bytes(folder / "classes.csv", CSV.encode())
     return folder
 
@@ -52,18 +65,38 @@ def test_the_sound_source_is_sound(source):
     report = bring_in(source)
     assert (report.num_samples, report.problems) == (3, ())
     mask = Dataset.open(source.parent / "shelf" / "set").read_mask
-    assert {v for s in Dataset.open(source.parent / "shelf" / "set").samples for v in np.unique(mask(s))} == {0, 1, 255}
-    assert report.to_json()["label_set"]["ignored"] == [{"id": 9, "name": "void", "color": "#000000"}]
+    assert {
+        v for s in Dataset.open(source.parent / "shelf" / "set").samples for v in np.unique(mask(s))
+    } == {0, 1, 255}
+    assert report.to_json()["label_set"]["ignored"] == [
+        {"id": 9, "name": "void", "color": "#000000"}
+    ]
 
 
 ONE_BAD = {
-    "another size": ("masks/b.png", encode_png(np.zeros((6, 8), np.uint8)), "Expected a mask of 8 x 6 pixels .* received 6 x 8"),
-    "undeclared id": ("masks/b.png", encode_png(np.full((8, 6), 7, np.uint8)), r"ids that classes\.csv declares, the mask holds 7"),
+    "another size": (
+        "masks/b.png",
+        encode_png(np.zeros((6, 8), np.uint8)),
+        "Expected a mask of 8 x 6 pixels .* received 6 x 8",
+    ),
+    "undeclared id": (
+        "masks/b.png",
+        encode_png(np.full((8, 6), 7, np.uint8)),
+        r"ids that classes\.csv declares, the mask holds 7",
+    ),
     "truncated mask": ("masks/b.png", None, r"b\.png cannot be decoded"),
     "truncated image": ("images/b.png", None, r"b\.png cannot be decoded"),
-    "bomb as mask": ("masks/b.png", png_bomb(), "at most 100 megapixels, received b.png with 30000 x 30000"),
+    "bomb as mask": (
+        "masks/b.png",
+        png_bomb(),
+        "at most 100 megapixels, received b.png with 30000 x 30000",
+    ),
     "bomb as image": ("images/b.png", png_bomb(), "at most 100 megapixels"),
-    "a smaller bomb, of which Pillow would warn": ("images/b.png", png_bomb(10000, 10010), "at most 100 megapixels"),
+    "a smaller bomb, of which Pillow would warn": (
+        "images/b.png",
+        png_bomb(10000, 10010),
+        "at most 100 megapixels",
+    ),
     "not an image": ("images/b.png", b"hello world", "Expected a PNG, JPEG"),
     "empty file": ("masks/b.png", b"", "Expected a PNG, JPEG"),
 }
@@ -89,7 +122,10 @@ def test_a_missing_mask_and_a_missing_image_are_reported(source):
     (source / "images/b.png").unlink()
     report = bring_in(source)
     assert report.num_samples == 1
-    assert {p.sample: p.what for p in report.problems} == {"a": "The image a.png has no mask", "masks/b.png": "this mask has no image"}
+    assert {p.sample: p.what for p in report.problems} == {
+        "a": "The image a.png has no mask",
+        "masks/b.png": "this mask has no image",
+    }
 
 
 def test_all_bad_fails_and_leaves_nothing(source):
@@ -185,7 +221,10 @@ def test_progress_is_told(source):
 def test_an_archive_without_pairs_is_named_as_it_was_sent(tmp_path):
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as packed:
         packed.writestr("images/a.png", encode_png(np.zeros((3, 4, 3), np.uint8)))
-    for look in (lambda: preview(tmp_path / "mine.zip"), lambda: import_dataset(tmp_path / "mine.zip", tmp_path / "out", "out")):
+    for look in (
+        lambda: preview(tmp_path / "mine.zip"),
+        lambda: import_dataset(tmp_path / "mine.zip", tmp_path / "out", "out"),
+    ):
         with pytest.raises(SegcoreError, match=r"images in mine\.zip.*found none") as told:
             look()
         assert str(tmp_path) not in str(told.value)

@@ -32,7 +32,9 @@ def test_looking_up_equals_indexing(shape):
 
 def test_a_survey_counts_as_numpy_does_from_many_threads():
     rng = np.random.default_rng(0)
-    masks = [rng.integers(0, 3 + i, (20, 30)).repeat(3, axis=1).astype(np.uint16) for i in range(64)]
+    masks = [
+        rng.integers(0, 3 + i, (20, 30)).repeat(3, axis=1).astype(np.uint16) for i in range(64)
+    ]
     survey = Survey(ID_CODES)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: survey.add(f"{i:02}", masks[i]), range(64)))
@@ -44,10 +46,18 @@ def test_a_survey_counts_as_numpy_does_from_many_threads():
 
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "P", "bmp"])
 def test_colours_are_read_alike_by_either_decoder(tmp_path, kind):
-    pixels = np.random.default_rng(0).integers(0, 4, (9, 11, 3), dtype=np.uint8) * np.array([80, 70, 60], np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 4, (9, 11, 3), dtype=np.uint8) * np.array(
+        [80, 70, 60], np.uint8
+    )
     image = Image.fromarray(pixels)
     file = tmp_path / ("a.bmp" if kind == "bmp" else "a.png")
-    (image.quantize(256, method=Image.Quantize.FASTOCTREE) if kind == "P" else image if kind == "bmp" else image.convert(kind)).save(file)
+    (
+        image.quantize(256, method=Image.Quantize.FASTOCTREE)
+        if kind == "P"
+        else image
+        if kind == "bmp"
+        else image.convert(kind)
+    ).save(file)
     expected = np.asarray(Image.open(file).convert("RGB")).astype(int) @ [1 << 16, 1 << 8, 1]
     np.testing.assert_array_equal(read_colors(file), expected)
     assert (decode_rgb(file) is None) == (kind in ("P", "bmp"))

@@ -12,7 +12,13 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_palette_png, encode_png, write_bytes
 from segcore.data.formats.importers import READERS, import_dataset, preview
 from segcore.data.formats.importers.source import Source
-from segcore.data.formats.importers.standard_classes import CAMVID_32, CITYSCAPES_IDS, CITYSCAPES_TRAIN_IDS, PASCAL_VOC, voc_color
+from segcore.data.formats.importers.standard_classes import (
+    CAMVID_32,
+    CITYSCAPES_IDS,
+    CITYSCAPES_TRAIN_IDS,
+    PASCAL_VOC,
+    voc_color,
+)
 
 HEIGHT, WIDTH = 12, 16
 
@@ -54,7 +60,10 @@ def write_paired(folder):
         write_bytes(folder / f"images/{split}/{stem}.png", image())
         mask = numbers(with_void(names), {"a": 3, "b": 700, "c": 1, "": 9})
         write_bytes(folder / f"masks/{split}/{stem}.png", encode_png(mask))
-    write_bytes(folder / "classes.csv", b"id;name;color;ignore\n3;a;#ff0000;false\n700;b;#00ff00;no\n1;c;;\n9;nothing;#000;TRUE\n")
+    write_bytes(
+        folder / "classes.csv",
+        b"id;name;color;ignore\n3;a;#ff0000;false\n700;b;#00ff00;no\n1;c;;\n9;nothing;#000;TRUE\n",
+    )
     return {"a": "a", "b": "b", "c": "c"}
 
 
@@ -76,10 +85,16 @@ def write_voc(folder):
     base = folder / "VOCdevkit/VOC2012"
     for stem, (_, names) in SCENES.items():
         write_bytes(base / f"JPEGImages/{stem}.png", image())
-        write_bytes(base / f"SegmentationClass/{stem}.png", encode_palette_png(numbers(with_void(names), table).astype(np.uint8), palette))
+        write_bytes(
+            base / f"SegmentationClass/{stem}.png",
+            encode_palette_png(numbers(with_void(names), table).astype(np.uint8), palette),
+        )
     write_bytes(base / "JPEGImages/not_segmented.png", image())
     for split, short in (("train", "train"), ("validation", "val")):
-        write_bytes(base / f"ImageSets/Segmentation/{short}.txt", "\n".join(s for s in SCENES if SCENES[s][0] == split).encode())
+        write_bytes(
+            base / f"ImageSets/Segmentation/{short}.txt",
+            "\n".join(s for s in SCENES if SCENES[s][0] == split).encode(),
+        )
     write_bytes(base / "ImageSets/Segmentation/trainval.txt", "\n".join(SCENES).encode())
     return {"a": "background", "b": "cow", "c": "tv monitor"}
 
@@ -89,10 +104,16 @@ def write_cvat(folder):
     for stem, (_, names) in SCENES.items():
         write_bytes(folder / f"JPEGImages/{stem}.png", image())
         write_bytes(folder / f"SegmentationClass/{stem}.png", encode_png(colored(names, colors)))
-    rows = b"# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:250,50,83::\ntraffic sign:51,221,255::\n"
+    rows = (
+        b"# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:250,50,83::\ntraffic "
+        b"sign:51,221,255::\n"
+    )
     write_bytes(folder / "labelmap.txt", rows)
     for split, short in (("train", "train"), ("validation", "validation")):
-        write_bytes(folder / f"ImageSets/Segmentation/{short}.txt", "\n".join(s for s in SCENES if SCENES[s][0] == split).encode())
+        write_bytes(
+            folder / f"ImageSets/Segmentation/{short}.txt",
+            "\n".join(s for s in SCENES if SCENES[s][0] == split).encode(),
+        )
     return {"a": "background", "b": "car", "c": "traffic sign"}
 
 
@@ -100,18 +121,32 @@ def write_ade20k(folder):
     for stem, (split, names) in SCENES.items():
         write_bytes(folder / f"images/{split.replace('train', 'training')}/{stem}.png", image())
         mask = numbers(with_void(names), {"a": 1, "b": 3, "c": 2, "": 0}).astype(np.uint8)
-        write_bytes(folder / f"annotations/{split.replace('train', 'training')}/{stem}.png", encode_png(mask))
-    rows = "Idx\tRatio\tTrain\tVal\tName\n1\t0.16\t11664\t1172\twall\n2\t0.1\t6046\t612\tbuilding, edifice\n3\t0.09\t8265\t796\tsky\n"
+        write_bytes(
+            folder / f"annotations/{split.replace('train', 'training')}/{stem}.png",
+            encode_png(mask),
+        )
+    rows = (
+        "Idx\tRatio\tTrain\tVal\tName\n1\t0.16\t11664\t1172\twall\n2\t0.1\t6046\t612\tbuilding, "
+        "edifice\n3\t0.09\t8265\t796\tsky\n"
+    )
     write_bytes(folder / "objectInfo150.txt", rows.encode())
     return {"a": "wall", "b": "sky", "c": "building"}
 
 
 def write_camvid(folder):
     colors = {row.name: row.color for row in CAMVID_32}
-    table = {"a": colors["Road"], "b": colors["SUVPickupTruck"], "c": colors["Sky"], "": colors["Void"]}
+    table = {
+        "a": colors["Road"],
+        "b": colors["SUVPickupTruck"],
+        "c": colors["Sky"],
+        "": colors["Void"],
+    }
     for stem, (split, names) in SCENES.items():
         write_bytes(folder / f"701_StillsRaw_full/{split}/0016E5_{stem}.png", image())
-        write_bytes(folder / f"LabeledApproved_full/0016E5_{stem}_L.png", encode_png(colored(with_void(names), table)))
+        write_bytes(
+            folder / f"LabeledApproved_full/0016E5_{stem}_L.png",
+            encode_png(colored(with_void(names), table)),
+        )
     return {"a": "Road", "b": "SUVPickupTruck", "c": "Sky"}
 
 
@@ -119,8 +154,14 @@ def write_roboflow(folder):
     for stem, (split, names) in SCENES.items():
         short = {"train": "train", "validation": "valid"}[split]
         write_bytes(folder / f"{short}/{stem}_png.rf.0f3a.png", image())
-        write_bytes(folder / f"{short}/{stem}_png.rf.0f3a_mask.png", encode_png(numbers(names, {"a": 0, "b": 1, "c": 2}).astype(np.uint8)))
-        write_bytes(folder / f"{short}/_classes.csv", b"Pixel Value, Class\n0, background\n1, house\n2, pool\n")
+        write_bytes(
+            folder / f"{short}/{stem}_png.rf.0f3a_mask.png",
+            encode_png(numbers(names, {"a": 0, "b": 1, "c": 2}).astype(np.uint8)),
+        )
+        write_bytes(
+            folder / f"{short}/_classes.csv",
+            b"Pixel Value, Class\n0, background\n1, house\n2, pool\n",
+        )
     return {"a": "background", "b": "house", "c": "pool"}
 
 
@@ -139,12 +180,22 @@ def write_coco(folder):
             images.append({"id": key, "file_name": f"{stem}.png", "height": HEIGHT, "width": WIDTH})
             x0, y0, x1, y1 = box_of(names, "b")
             polygon = [x0, y0, x1, y0, x1, y1, x0, y1]
-            annotations.append({"image_id": key, "category_id": 18, "segmentation": [polygon], "area": 28, "iscrowd": 0})
+            annotations.append(
+                {
+                    "image_id": key,
+                    "category_id": 18,
+                    "segmentation": [polygon],
+                    "area": 28,
+                    "iscrowd": 0,
+                }
+            )
             flat = (names == "c").T.ravel()
             edges = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(int)))
             counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
             shape = {"size": [HEIGHT, WIDTH], "counts": counts}
-            annotations.append({"image_id": key, "category_id": 1, "segmentation": shape, "area": 28, "iscrowd": 1})
+            annotations.append(
+                {"image_id": key, "category_id": 1, "segmentation": shape, "area": 28, "iscrowd": 1}
+            )
         categories = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
         data = {"images": images, "annotations": annotations, "categories": categories}
         write_bytes(folder / f"annotations/instances_{short}.json", json.dumps(data).encode())
@@ -158,12 +209,22 @@ def write_coco_panoptic(folder):
         for key, (stem, (scene_split, names)) in enumerate(SCENES.items()):
             if scene_split == split:
                 write_bytes(folder / f"{short}/{stem}.png", image())
-                write_bytes(folder / f"annotations/panoptic_{short}/{stem}.png", encode_png(colored(with_void(names), table)))
+                write_bytes(
+                    folder / f"annotations/panoptic_{short}/{stem}.png",
+                    encode_png(colored(with_void(names), table)),
+                )
                 images.append({"id": key, "file_name": f"{stem}.png"})
                 ids = {"a": 10 + 256, "b": 7 + 3 * 65536, "c": 8}
-                segments = [{"id": ids[n], "category_id": c} for n, c in (("a", 149), ("b", 18), ("c", 18))]
-                annotations.append({"image_id": key, "file_name": f"{stem}.png", "segments_info": segments})
-        categories = [{"id": 18, "name": "dog", "isthing": 1}, {"id": 149, "name": "road", "isthing": 0}]
+                segments = [
+                    {"id": ids[n], "category_id": c} for n, c in (("a", 149), ("b", 18), ("c", 18))
+                ]
+                annotations.append(
+                    {"image_id": key, "file_name": f"{stem}.png", "segments_info": segments}
+                )
+        categories = [
+            {"id": 18, "name": "dog", "isthing": 1},
+            {"id": 149, "name": "road", "isthing": 0},
+        ]
         data = {"images": images, "annotations": annotations, "categories": categories}
         write_bytes(folder / f"annotations/panoptic_{short}.json", json.dumps(data).encode())
     return {"a": "road", "b": "dog", "c": "dog"}
@@ -173,24 +234,51 @@ def write_labelme(folder):
     for stem, (split, names) in SCENES.items():
         write_bytes(folder / f"{split}/{stem}.png", image())
         x0, y0, x1, y1 = box_of(names, "b")
-        shapes = [{"label": "barn", "points": [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], "shape_type": "polygon"}]
+        shapes = [
+            {
+                "label": "barn",
+                "points": [[x0, y0], [x1, y0], [x1, y1], [x0, y1]],
+                "shape_type": "polygon",
+            }
+        ]
         x0, y0, x1, y1 = box_of(names, "c")
         shapes.append({"label": "cow", "points": [[x0, y0], [x1, y1]], "shape_type": "rectangle"})
-        shapes.append({"label": "__ignore__", "points": [[WIDTH - 1, 0], [WIDTH, HEIGHT]], "shape_type": "rectangle"})
-        data = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": f"{stem}.png", "imageData": None}
+        shapes.append(
+            {
+                "label": "__ignore__",
+                "points": [[WIDTH - 1, 0], [WIDTH, HEIGHT]],
+                "shape_type": "rectangle",
+            }
+        )
+        data = {
+            "version": "5.4.1",
+            "flags": {},
+            "shapes": shapes,
+            "imagePath": f"{stem}.png",
+            "imageData": None,
+        }
         write_bytes(folder / f"{split}/{stem}.json", json.dumps(data).encode())
     return {"a": "background", "b": "barn", "c": "cow"}
 
 
 def write_parquet(folder):
     table = {"a": 0, "b": 1, "c": 2, "": 255}
-    shards = {"train-00000-of-00002": ["s0"], "train-00001-of-00002": ["s1"], "validation-00000-of-00001": ["s2"]}
+    shards = {
+        "train-00000-of-00002": ["s0"],
+        "train-00001-of-00002": ["s1"],
+        "validation-00000-of-00001": ["s2"],
+    }
     for shard, stems in shards.items():
-        masks = [encode_png(numbers(with_void(SCENES[stem][1]), table).astype(np.uint8)) for stem in stems]
+        masks = [
+            encode_png(numbers(with_void(SCENES[stem][1]), table).astype(np.uint8))
+            for stem in stems
+        ]
         columns = {
             "scene_category": [3 for _ in stems],
             "image": [{"bytes": image(), "path": f"{stem}.png"} for stem in stems],
-            "annotation": masks if shard.startswith("validation") else [{"bytes": mask, "path": None} for mask in masks],
+            "annotation": masks
+            if shard.startswith("validation")
+            else [{"bytes": mask, "path": None} for mask in masks],
         }
         write_bytes(folder / "data/README.md", b"")
         pq.write_table(pa.table(columns), folder / f"data/{shard}.parquet")
@@ -203,7 +291,10 @@ def write_colors(folder):
     for stem, (split, names) in SCENES.items():
         write_bytes(folder / f"{split}/images/{stem}.png", image())
         write_bytes(folder / f"{split}/masks/{stem}.png", encode_png(colored(names, colors)))
-    write_bytes(folder / "class_dict.csv", b"name,r,g,b\nground,10,20,30\nroof,200,0,0\ntree,0,200,0\nrare,1,2,3\n")
+    write_bytes(
+        folder / "class_dict.csv",
+        b"name,r,g,b\nground,10,20,30\nroof,200,0,0\ntree,0,200,0\nrare,1,2,3\n",
+    )
     return {"a": "ground", "b": "roof", "c": "tree"}
 
 
@@ -237,9 +328,15 @@ def test_the_scenes_come_in(tmp_path, form):
     assert report.splits == {"train": 2, "validation": 1}
     assert [p for p in report.problems if p.sample] == []
     dataset = Dataset.open(tmp_path / "out")
-    for sample, (split, names) in zip(sorted(dataset.samples, key=lambda s: s.id), SCENES.values(), strict=True):
-        table = {key: dataset.label_set.index_of(name) for key, name in class_of.items()} | {"": dataset.label_set.ignore_index}
-        np.testing.assert_array_equal(dataset.read_mask(sample), numbers(with_void(names) if has_void else names, table))
+    for sample, (split, names) in zip(
+        sorted(dataset.samples, key=lambda s: s.id), SCENES.values(), strict=True
+    ):
+        table = {key: dataset.label_set.index_of(name) for key, name in class_of.items()} | {
+            "": dataset.label_set.ignore_index
+        }
+        np.testing.assert_array_equal(
+            dataset.read_mask(sample), numbers(with_void(names) if has_void else names, table)
+        )
         assert sample.split == split
         assert dataset.read_image(sample).shape == (HEIGHT, WIDTH, 3)
     seen = preview(tmp_path / "in", count=2)
@@ -254,7 +351,10 @@ def test_cityscapes_prefers_train_ids(tmp_path):
     for stem, (split, names) in SCENES.items():
         short = {"train": "train", "validation": "val"}[split]
         mask = numbers(with_void(names), table).astype(np.uint8)
-        write_bytes(tmp_path / f"in/gtFine/{short}/ulm/ulm_{stem}_gtFine_labelTrainIds.png", encode_png(mask))
+        write_bytes(
+            tmp_path / f"in/gtFine/{short}/ulm/ulm_{stem}_gtFine_labelTrainIds.png",
+            encode_png(mask),
+        )
     report = import_dataset(tmp_path / "in", tmp_path / "out", "out")
     assert report.label_set.num_classes == 19 and report.label_set.class_ids == list(range(19))
     assert report.problems == ()
@@ -277,4 +377,6 @@ def test_colours_may_be_palette_and_rgb_mixed_and_undeclared(tmp_path):
     assert report.label_set.class_names == ["#0a141e", "#c80000", "#00c800"]
     dataset = Dataset.open(tmp_path / "out")
     for sample, (_, names) in zip(dataset.samples, SCENES.values(), strict=True):
-        np.testing.assert_array_equal(dataset.read_mask(sample), numbers(names, {"a": 0, "b": 1, "c": 2}))
+        np.testing.assert_array_equal(
+            dataset.read_mask(sample), numbers(names, {"a": 0, "b": 1, "c": 2})
+        )

@@ -14,13 +14,31 @@ IMAGE = encode_png(np.zeros((3, 4, 3), np.uint8))
 MASK = encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8))
 
 NESTINGS = {
-    "split below role": {"images/train/a.png": "masks/train/a.png", "images/val/b.png": "masks/val/b.png"},
-    "role below split": {"train/images/a.png": "train/labels/a.png", "valid/images/b.png": "valid/labels/b.png"},
+    "split below role": {
+        "images/train/a.png": "masks/train/a.png",
+        "images/val/b.png": "masks/val/b.png",
+    },
+    "role below split": {
+        "train/images/a.png": "train/labels/a.png",
+        "valid/images/b.png": "valid/labels/b.png",
+    },
     "annot suffix": {"train/a.png": "trainannot/a.png", "val/b.png": "valannot/b.png"},
-    "one folder, suffix": {"train/a_sat.png": "train/a_mask.png", "validation/b_sat.png": "validation/b_mask.png"},
-    "masks without splits": {"images/train/a.png": "masks/a.png", "images/val/b.png": "masks/b.png"},
-    "mask suffix in mask folder": {"train/img/a.png": "train/gt/a_gt.png", "val/img/b.png": "val/gt/b_gt.png"},
-    "joined words": {"train_images/a.png": "train_masks/a.png", "val_images/b.png": "val_masks/b.png"},
+    "one folder, suffix": {
+        "train/a_sat.png": "train/a_mask.png",
+        "validation/b_sat.png": "validation/b_mask.png",
+    },
+    "masks without splits": {
+        "images/train/a.png": "masks/a.png",
+        "images/val/b.png": "masks/b.png",
+    },
+    "mask suffix in mask folder": {
+        "train/img/a.png": "train/gt/a_gt.png",
+        "val/img/b.png": "val/gt/b_gt.png",
+    },
+    "joined words": {
+        "train_images/a.png": "train_masks/a.png",
+        "val_images/b.png": "val_masks/b.png",
+    },
 }
 
 
@@ -45,7 +63,11 @@ def test_no_split_is_invented_and_repeated_stems_stay_apart(tmp_path):
     report = import_dataset(tmp_path / "in", tmp_path / "out", "out")
     dataset = Dataset.open(tmp_path / "out")
     assert report.splits == {} and dataset.splits == []
-    assert [s.id for s in dataset.samples][:3] == ["Tile 1/image_1", "Tile 1/image_2", "Tile 1/image_10"]
+    assert [s.id for s in dataset.samples][:3] == [
+        "Tile 1/image_1",
+        "Tile 1/image_2",
+        "Tile 1/image_10",
+    ]
     assert {s.group for s in dataset.samples} == {"Tile 1", "Tile 2"}
 
 
@@ -54,7 +76,10 @@ def test_the_same_name_in_two_splits_keeps_both(tmp_path):
         write_bytes(tmp_path / "in" / "images" / split / "a.png", IMAGE)
         write_bytes(tmp_path / "in" / "masks" / split / "a.png", MASK)
     import_dataset(tmp_path / "in", tmp_path / "out", "out")
-    assert {s.id: s.split for s in Dataset.open(tmp_path / "out").samples} == {"train/a": "train", "test/a": "test"}
+    assert {s.id: s.split for s in Dataset.open(tmp_path / "out").samples} == {
+        "train/a": "train",
+        "test/a": "test",
+    }
 
 
 @pytest.mark.parametrize(

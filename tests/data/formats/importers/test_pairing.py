@@ -12,15 +12,27 @@ from segcore.errors import SegcoreError
 IMAGE = encode_png(np.zeros((3, 4, 3), np.uint8))
 
 BY_RULE = {
-    "suffix in one folder": (Pairing("-truth"), {"x/a.png": "x/a-truth.png", "x/b.png": "x/b-truth.png"}),
+    "suffix in one folder": (
+        Pairing("-truth"),
+        {"x/a.png": "x/a-truth.png", "x/b.png": "x/b-truth.png"},
+    ),
     "suffix without a sign before it": (Pairing("L"), {"a.png": "aL.png", "b.png": "bL.png"}),
-    "suffix in its own folder": (Pairing("_2"), {"photo of a/a.png": "other/a_2.png", "photo of a/b.png": "other/b_2.png"}),
-    "pattern": (Pairing(match=r"(\d+)"), {"images/img1_v7.png": "masks/lbl-1.png", "images/img2_v7.png": "masks/lbl-2.png"}),
+    "suffix in its own folder": (
+        Pairing("_2"),
+        {"photo of a/a.png": "other/a_2.png", "photo of a/b.png": "other/b_2.png"},
+    ),
+    "pattern": (
+        Pairing(match=r"(\d+)"),
+        {"images/img1_v7.png": "masks/lbl-1.png", "images/img2_v7.png": "masks/lbl-2.png"},
+    ),
     "pattern within splits": (
         Pairing(match=r"_(\d+)$"),
         {"train/images/i_1.png": "train/masks/m_1.png", "val/images/i_1.png": "val/masks/m_1.png"},
     ),
-    "both": (Pairing("_seg", r"scene(\d+)"), {"cam-scene1-x.png": "lab-scene1-y_seg.png", "cam-scene2-x.png": "lab-scene2-y_seg.png"}),
+    "both": (
+        Pairing("_seg", r"scene(\d+)"),
+        {"cam-scene1-x.png": "lab-scene1-y_seg.png", "cam-scene2-x.png": "lab-scene2-y_seg.png"},
+    ),
 }
 
 
@@ -44,14 +56,25 @@ def test_a_rule_pairs(tmp_path, case):
 
 
 def test_what_the_rule_does_not_match_is_told(tmp_path):
-    pairs = {"images/i1.png": "masks/m1.png", "images/i2.png": "masks/m2.png", "images/cover.png": "masks/cover.png"}
+    pairs = {
+        "images/i1.png": "masks/m1.png",
+        "images/i2.png": "masks/m2.png",
+        "images/cover.png": "masks/cover.png",
+    }
     write(tmp_path / "in", pairs)
     write_bytes(tmp_path / "in/images/i9.png", IMAGE)
-    report = import_dataset(tmp_path / "in", tmp_path / "out", "out", pairing=Pairing(match=r"(\d)"))
+    report = import_dataset(
+        tmp_path / "in", tmp_path / "out", "out", pairing=Pairing(match=r"(\d)")
+    )
     assert report.num_samples == 2
     assert [p.sample for p in report.problems] == ["", "i9"]
-    assert report.problems[0].what == "2 names do not match the rule and are left out, for example images/cover.png"
-    with pytest.raises(SegcoreError, match=r"found 0 and 0, cover\.png for one does not: correct the rule"):
+    assert (
+        report.problems[0].what
+        == "2 names do not match the rule and are left out, for example images/cover.png"
+    )
+    with pytest.raises(
+        SegcoreError, match=r"found 0 and 0, cover\.png for one does not: correct the rule"
+    ):
         import_dataset(tmp_path / "in", tmp_path / "no", "no", pairing=Pairing(match=r"(x+)"))
     with pytest.raises(SegcoreError, match="say how their names end"):
         import_dataset(tmp_path / "in", tmp_path / "no", "no", pairing=Pairing("_label"))
@@ -98,6 +121,11 @@ def test_the_slowest_pattern_allowed_ends_on_the_longest_name():
 
 def test_a_key_is_what_the_group_holds():
     pairing = Pairing("_m", r"^[a-z]+(?:-old)?_(\d+)")
-    assert [pairing.key(s) for s in ("img_7", "img-old_7_m", "img_x", "_m")] == ["7", "7", None, None]
+    assert [pairing.key(s) for s in ("img_7", "img-old_7_m", "img_x", "_m")] == [
+        "7",
+        "7",
+        None,
+        None,
+    ]
     assert not pairing.is_mask("_m")
     assert not Pairing() and Pairing("_m")

@@ -17,7 +17,9 @@ MASK = encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8))
 
 def write(path, images, masks, **more):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"image": pa.array(images), "mask": pa.array(masks, pa.binary()), **more}), path)
+    pq.write_table(
+        pa.table({"image": pa.array(images), "mask": pa.array(masks, pa.binary()), **more}), path
+    )
     return path
 
 
@@ -39,11 +41,22 @@ def test_splits_come_from_names(name, split):
 
 def test_columns_are_known_by_type_and_name():
     struct = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    schema = pa.schema({"id": pa.int64(), "pixel_values": struct, "label": struct, "caption": pa.string()})
+    schema = pa.schema(
+        {"id": pa.int64(), "pixel_values": struct, "label": struct, "caption": pa.string()}
+    )
     assert choose_columns(schema, "x") == parquet.Columns("pixel_values", "label")
-    assert choose_columns(pa.schema({"a": pa.binary(), "mask": pa.large_binary()}), "x") == parquet.Columns("a", "mask")
-    assert choose_columns(pa.schema({"img": struct, "target": struct, "depth": struct}), "x") == parquet.Columns("img", "target")
-    for poor in ({"image": struct, "label": pa.int64()}, {"mask": struct}, {"image": pa.string(), "mask": pa.string()}, {}):
+    assert choose_columns(
+        pa.schema({"a": pa.binary(), "mask": pa.large_binary()}), "x"
+    ) == parquet.Columns("a", "mask")
+    assert choose_columns(
+        pa.schema({"img": struct, "target": struct, "depth": struct}), "x"
+    ) == parquet.Columns("img", "target")
+    for poor in (
+        {"image": struct, "label": pa.int64()},
+        {"mask": struct},
+        {"image": pa.string(), "mask": pa.string()},
+        {},
+    ):
         with pytest.raises(SegcoreError, match="a column of images and one of masks"):
             choose_columns(pa.schema(poor), "x")
 
@@ -51,7 +64,13 @@ def test_columns_are_known_by_type_and_name():
 def test_a_lone_table_comes_in_and_leaves_nothing_else(tmp_path):
     write(tmp_path / "in" / "train.parquet", [IMAGE] * 40, [MASK] * 40)
     told = []
-    report = import_dataset(tmp_path / "in/train.parquet", tmp_path / "shelf/set", "set", copy=False, progress=lambda *s: told.append(s))
+    report = import_dataset(
+        tmp_path / "in/train.parquet",
+        tmp_path / "shelf/set",
+        "set",
+        copy=False,
+        progress=lambda *s: told.append(s),
+    )
     assert (report.layout, report.num_samples, report.splits) == ("Parquet", 40, {"train": 40})
     assert told[0] == (40, 40, "unpacking")
     assert [p.name for p in (tmp_path / "shelf").iterdir()] == ["set"]
@@ -74,7 +93,11 @@ def test_a_preview_tells_all_but_unpacks_few(tmp_path, monkeypatch):
 def test_rows_without_bytes_are_told_and_their_paths_never_followed(tmp_path):
     (tmp_path / "secret.png").write_bytes(IMAGE)
     paths = {str(tmp_path / "secret.png"): None, "../../up.png": IMAGE, "b.png": IMAGE}
-    write(tmp_path / "in/a.parquet", [{"bytes": data, "path": path} for path, data in paths.items()], [MASK, MASK, None])
+    write(
+        tmp_path / "in/a.parquet",
+        [{"bytes": data, "path": path} for path, data in paths.items()],
+        [MASK, MASK, None],
+    )
     report = import_dataset(tmp_path / "in", tmp_path / "set", "set")
     assert [s.id for s in Dataset.open(tmp_path / "set").samples] == ["up"]
     assert {p.sample: p.what for p in report.problems if p.sample} == {

@@ -38,7 +38,12 @@ def test_shapes_outside_draw_nothing_and_broken_ones_are_told():
     mask = np.zeros((4, 4), np.uint16)
     draw_polygon(mask, [(10, 10), (20, 10), (20, 20)], 1)
     assert not mask.any()
-    for points in ([(0, 0), (1, 1)], [(0, 0), (1, float("nan")), (2, 2)], ["a", "b", "c"], [1, 2, 3]):
+    for points in (
+        [(0, 0), (1, 1)],
+        [(0, 0), (1, float("nan")), (2, 2)],
+        ["a", "b", "c"],
+        [1, 2, 3],
+    ):
         with pytest.raises(SegcoreError, match="corners"):
             draw_polygon(mask, points, 1)
 
@@ -63,7 +68,9 @@ def test_runs_are_decoded(packed):
     flat = truth.T.ravel()
     changes = np.flatnonzero(np.diff(np.concatenate([[False], flat]).astype(int)))
     counts = np.diff(np.concatenate([[0], changes, [flat.size]])).tolist()
-    np.testing.assert_array_equal(decode_runs({"size": [70, 40], "counts": pack(counts) if packed else counts}), truth)
+    np.testing.assert_array_equal(
+        decode_runs({"size": [70, 40], "counts": pack(counts) if packed else counts}), truth
+    )
 
 
 def test_runs_that_do_not_fit_are_told():

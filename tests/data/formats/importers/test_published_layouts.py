@@ -46,9 +46,13 @@ def test_names_in_use_are_paired(tmp_path, images, masks):
 def test_numbered_folders_stay_apart(tmp_path):
     for number in (1, 2):
         write_bytes(tmp_path / f"in/images_{number}/a.png", IMAGE)
-        write_bytes(tmp_path / f"in/masks_{number}/a.png", encode_png(np.full((4, 6), number, np.uint8)))
+        write_bytes(
+            tmp_path / f"in/masks_{number}/a.png", encode_png(np.full((4, 6), number, np.uint8))
+        )
     _, dataset = bring_in(tmp_path / "in")
-    values = {s.id: dataset.label_set.class_ids[int(dataset.read_mask(s).max())] for s in dataset.samples}
+    values = {
+        s.id: dataset.label_set.class_ids[int(dataset.read_mask(s).max())] for s in dataset.samples
+    }
     assert values == {"1/a": 1, "2/a": 2}
 
 
@@ -69,20 +73,31 @@ def test_vocs_lists_for_detection_bring_in_no_image_without_mask(tmp_path):
     write_bytes(base / "ImageSets/Segmentation/val.txt", b"2007_2\n")
     write_bytes(base / "ImageSets/Main/train.txt", b"2007_3\n")
     report, _ = bring_in(tmp_path / "in")
-    assert report.splits == {"train": 1, "validation": 1} and not [p for p in report.problems if p.sample]
+    assert report.splits == {"train": 1, "validation": 1} and not [
+        p for p in report.problems if p.sample
+    ]
 
 
 def test_cvats_folders_below_keep_equal_names_apart(tmp_path):
     colors = {"a": (250, 50, 83), "b": (51, 221, 255)}
     for job, color in colors.items():
         write_bytes(tmp_path / f"in/JPEGImages/{job}/0001.png", IMAGE)
-        write_bytes(tmp_path / f"in/SegmentationClass/{job}/0001.png", encode_png(np.full((4, 6, 3), color, np.uint8)))
+        write_bytes(
+            tmp_path / f"in/SegmentationClass/{job}/0001.png",
+            encode_png(np.full((4, 6, 3), color, np.uint8)),
+        )
     write_bytes(tmp_path / "in/ImageSets/Segmentation/Train.txt", b"a/0001\n")
     write_bytes(tmp_path / "in/ImageSets/Segmentation/Validation.txt", b"b/0001\n")
-    write_bytes(tmp_path / "in/labelmap.txt", b"# label:color_rgb:parts:actions\ncar:250,50,83::\nroad:51,221,255::\n")
+    write_bytes(
+        tmp_path / "in/labelmap.txt",
+        b"# label:color_rgb:parts:actions\ncar:250,50,83::\nroad:51,221,255::\n",
+    )
     report, dataset = bring_in(tmp_path / "in")
     assert report.splits == {"train": 1, "validation": 1}
-    assert {s.id: int(dataset.read_mask(s).max()) for s in dataset.samples} == {"a/0001": 0, "b/0001": 1}
+    assert {s.id: int(dataset.read_mask(s).max()) for s in dataset.samples} == {
+        "a/0001": 0,
+        "b/0001": 1,
+    }
 
 
 def write_coco(file):
@@ -90,7 +105,16 @@ def write_coco(file):
     data = {
         "images": [{"id": 0, "file_name": "images/a.png", "height": 4, "width": 6}],
         "categories": [{"id": 0, "name": "roof"}],
-        "annotations": [{"id": 0, "image_id": 0, "category_id": 0, "segmentation": square, "area": 4, "iscrowd": 0}],
+        "annotations": [
+            {
+                "id": 0,
+                "image_id": 0,
+                "category_id": 0,
+                "segmentation": square,
+                "area": 4,
+                "iscrowd": 0,
+            }
+        ],
     }
     write_bytes(file, json.dumps(data).encode())
 
@@ -100,16 +124,24 @@ def test_coco_is_known_under_any_name(tmp_path, name):
     write_bytes(tmp_path / "in/images/a.png", IMAGE)
     write_coco(tmp_path / "in" / name)
     report, _ = bring_in(tmp_path / "in")
-    assert report.layout == "COCO instances" and report.label_set.class_names == ["background", "roof"]
+    assert report.layout == "COCO instances" and report.label_set.class_names == [
+        "background",
+        "roof",
+    ]
 
 
 def test_a_json_beside_masks_does_not_make_them_coco(tmp_path):
     write_bytes(tmp_path / "in/images/a.png", IMAGE)
     write_bytes(tmp_path / "in/masks/a.png", MASK)
-    write_bytes(tmp_path / "in/classes.json", b'{"categories": [{"id": 0, "name": "x"}, {"id": 1, "name": "y"}, {"id": 2, "name": "z"}]}')
+    write_bytes(
+        tmp_path / "in/classes.json",
+        b'{"categories": [{"id": 0, "name": "x"}, {"id": 1, "name": "y"}, {"id": 2, "name": "z"}]}',
+    )
     write_coco(tmp_path / "in/result.json")
     source = Source.scan(tmp_path / "in")
-    assert next(name for name, reader in READERS.items() if reader.matches(source)) == "paired_folders"
+    assert (
+        next(name for name, reader in READERS.items() if reader.matches(source)) == "paired_folders"
+    )
     assert bring_in(tmp_path / "in")[0].label_set.class_names == ["x", "y", "z"]
 
 
@@ -117,7 +149,10 @@ def test_labelme_may_lie_in_a_folder_of_its_own(tmp_path):
     shapes = [{"label": "cow", "points": [[1, 1], [3, 3]], "shape_type": "rectangle"}]
     for stem in ("a", "b"):
         write_bytes(tmp_path / f"in/images/{stem}.png", IMAGE)
-        write_bytes(tmp_path / f"in/json/{stem}.json", json.dumps({"version": "5.4.1", "shapes": shapes}).encode())
+        write_bytes(
+            tmp_path / f"in/json/{stem}.json",
+            json.dumps({"version": "5.4.1", "shapes": shapes}).encode(),
+        )
     report, dataset = bring_in(tmp_path / "in")
     assert (report.layout, report.num_samples) == ("LabelMe", 2)
     assert (dataset.read_mask(dataset.samples[0]) == 1).sum() > 0
@@ -125,7 +160,10 @@ def test_labelme_may_lie_in_a_folder_of_its_own(tmp_path):
 
 def test_a_picture_beside_tables_does_not_hide_them(tmp_path):
     (tmp_path / "in/data").mkdir(parents=True)
-    pq.write_table(pa.table({"image": [IMAGE], "mask": [MASK]}), tmp_path / "in/data/train-00000-of-00001.parquet")
+    pq.write_table(
+        pa.table({"image": [IMAGE], "mask": [MASK]}),
+        tmp_path / "in/data/train-00000-of-00001.parquet",
+    )
     write_bytes(tmp_path / "in/assets/preview.png", IMAGE)
     assert bring_in(tmp_path / "in")[0].layout == "Parquet"
 
@@ -149,9 +187,15 @@ def write_greys(folder, mask, table=b""):
     ],
 )
 def test_even_greys_are_classes_and_255_beside_ids_is_void(tmp_path, values, classes, ignored):
-    write_greys(tmp_path / "in", np.tile(np.array(values, np.uint16 if max(values) > 255 else np.uint8), (5, 1)))
+    write_greys(
+        tmp_path / "in",
+        np.tile(np.array(values, np.uint16 if max(values) > 255 else np.uint8), (5, 1)),
+    )
     report, _ = bring_in(tmp_path / "in")
-    assert report.label_set.class_ids == classes and [c.id for c in report.label_set.ignored] == ignored
+    assert (
+        report.label_set.class_ids == classes
+        and [c.id for c in report.label_set.ignored] == ignored
+    )
 
 
 def test_smoothed_edges_of_grey_masks_are_no_classes(tmp_path):
@@ -160,7 +204,9 @@ def test_smoothed_edges_of_grey_masks_are_no_classes(tmp_path):
     mask[:4, 45:55] = np.arange(10, 250, 6, dtype=np.uint8).reshape(4, 10)
     write_greys(tmp_path / "in", mask)
     report, dataset = bring_in(tmp_path / "in")
-    assert report.label_set.class_ids == [0, 255] and any("smoothed edges" in p.what for p in report.problems)
+    assert report.label_set.class_ids == [0, 255] and any(
+        "smoothed edges" in p.what for p in report.problems
+    )
     assert (dataset.read_mask(dataset.samples[0]) == dataset.label_set.ignore_index).sum() == 40
 
 
@@ -173,11 +219,15 @@ def test_many_rare_ids_that_are_counted_up_stay_classes(tmp_path):
 
 
 def test_255_that_a_table_does_not_declare_is_void_and_any_other_id_a_mistake(tmp_path):
-    write_greys(tmp_path / "in", np.array([[0, 1, 255]] * 3, np.uint8), b"id,name\n0,ground\n1,void\n")
+    write_greys(
+        tmp_path / "in", np.array([[0, 1, 255]] * 3, np.uint8), b"id,name\n0,ground\n1,void\n"
+    )
     report, dataset = bring_in(tmp_path / "in")
     assert (report.label_set.class_ids, [c.id for c in report.label_set.ignored]) == ([0, 1], [255])
     assert "does not declare" in report.problems[0].what
     np.testing.assert_array_equal(dataset.read_mask(dataset.samples[0]), [[0, 1, 255]] * 3)
-    write_greys(tmp_path / "other", np.array([[0, 7, 255]] * 3, np.uint8), b"id,name\n0,ground\n1,void\n")
+    write_greys(
+        tmp_path / "other", np.array([[0, 7, 255]] * 3, np.uint8), b"id,name\n0,ground\n1,void\n"
+    )
     with pytest.raises(SegcoreError, match="the mask holds 7, 255"):
         import_dataset(tmp_path / "other", tmp_path / "out2", "out2")

@@ -16,9 +16,19 @@ MASK = encode_png(np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDT
 
 def write_raster(path, values, place=0, **more):
     path.parent.mkdir(parents=True, exist_ok=True)
-    profile = {"driver": "GTiff", "height": HEIGHT, "width": WIDTH, "count": len(values), "dtype": values.dtype.name, **more}
+    profile = {
+        "driver": "GTiff",
+        "height": HEIGHT,
+        "width": WIDTH,
+        "count": len(values),
+        "dtype": values.dtype.name,
+        **more,
+    }
     if place is not None:
-        profile |= {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 500_000 + 80 * place, 0, -10, 4_000_000)}
+        profile |= {
+            "crs": "EPSG:32633",
+            "transform": rasterio.Affine(10, 0, 500_000 + 80 * place, 0, -10, 4_000_000),
+        }
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(values)
 
@@ -41,12 +51,18 @@ def test_bands_are_picked_and_a_prediction_goes_back_to_its_place(tmp_path):
     assert report.num_samples == 2 and not [p for p in report.problems if p.sample]
     dataset = Dataset.open(tmp_path / "set")
     for sample, values in zip(dataset.samples, images, strict=True):
-        np.testing.assert_array_equal(dataset.read_image(sample), np.moveaxis(values[[3, 2, 1]], 0, -1))
+        np.testing.assert_array_equal(
+            dataset.read_image(sample), np.moveaxis(values[[3, 2, 1]], 0, -1)
+        )
         assert dataset.image_path(sample).is_relative_to(dataset.folder)
     places = load_georeferences(dataset.folder)
     prediction = dataset.read_mask(dataset.samples[1])
     write_geotiff(tmp_path / "back.tif", prediction, places["t1"])
-    assert read_georeference(tmp_path / "back.tif") == read_georeference(source / "images/t1.tif") == places["t1"]
+    assert (
+        read_georeference(tmp_path / "back.tif")
+        == read_georeference(source / "images/t1.tif")
+        == places["t1"]
+    )
     assert places["t1"].transform[2] - places["t0"].transform[2] == 80
     assert preview(source, 1, bands=(1,)).samples[0][1][..., 1].tolist() == images[0][0].tolist()
 
@@ -61,12 +77,18 @@ def test_three_bytes_stay_where_they_are_but_their_place_is_kept(tmp_path):
 
 def test_sixteen_bits_are_stretched_alike_over_the_set(tmp_path):
     dark = np.linspace(1000, 2000, HEIGHT * WIDTH).astype(np.uint16).reshape(1, HEIGHT, WIDTH)
-    source = make(tmp_path / "in", [np.repeat(dark, 4, 0), np.repeat(dark + 1000, 4, 0)], nodata=1000)
+    source = make(
+        tmp_path / "in", [np.repeat(dark, 4, 0), np.repeat(dark + 1000, 4, 0)], nodata=1000
+    )
     report = import_dataset(source, tmp_path / "set", "set")
     assert "became 0 to 255" in report.problems[0].what
     dataset = Dataset.open(tmp_path / "set")
     first, second = (dataset.read_image(s)[..., 0].astype(int) for s in dataset.samples)
-    assert first[0, 0] == 0 and first.max() == pytest.approx(second.min(), abs=4) and second.max() == 255
+    assert (
+        first[0, 0] == 0
+        and first.max() == pytest.approx(second.min(), abs=4)
+        and second.max() == 255
+    )
     assert (np.diff(first.ravel()) >= 0).all() and 90 < np.median(first + second) / 2 < 165
 
 
@@ -77,7 +99,11 @@ def test_numbers_that_are_none_become_black(tmp_path):
     import_dataset(make(tmp_path / "in", [values]), tmp_path / "set", "set")
     dataset = Dataset.open(tmp_path / "set")
     image = dataset.read_image(dataset.samples[0])
-    assert image[0, 0].tolist() == [0, 0, 0] and image[0, 1].tolist() == [255] * 3 and image[-1, -1].tolist() == [255] * 3
+    assert (
+        image[0, 0].tolist() == [0, 0, 0]
+        and image[0, 1].tolist() == [255] * 3
+        and image[-1, -1].tolist() == [255] * 3
+    )
 
 
 def test_a_missing_band_and_a_damaged_file_are_told(tmp_path):
@@ -87,19 +113,26 @@ def test_a_missing_band_and_a_damaged_file_are_told(tmp_path):
     report = import_dataset(source, tmp_path / "set", "set", bands=(4,))
     assert report.num_samples == 1
     told = {p.sample: p.sentence for p in report.problems if p.sample}
-    assert "Expected band 4 in t1.tif, it has 2" in told["t1"] and "t2.tif cannot be read as GeoTIFF" in told["t2"]
+    assert (
+        "Expected band 4 in t1.tif, it has 2" in told["t1"]
+        and "t2.tif cannot be read as GeoTIFF" in told["t2"]
+    )
     with pytest.raises(SegcoreError, match="Expected band 9"):
         import_dataset(source, tmp_path / "no", "no", bands=(9,))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "set"]
 
 
-def test_without_rasterio_a_geotiff_of_three_bytes_comes_in_and_the_report_says_what_is_lost(tmp_path, monkeypatch):
+def test_without_rasterio_a_geotiff_of_three_bytes_comes_in_and_the_report_says_what_is_lost(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(rasters, "is_available", lambda: False)
     report = import_dataset(make(tmp_path / "in", [bytes_of(3)]), tmp_path / "set", "set")
     assert report.num_samples == 1 and "where they lie is not kept" in report.problems[0].what
     assert not (tmp_path / "set/georeference.json").exists()
     with pytest.raises(SegcoreError, match="at least one sound"):
-        import_dataset(make(tmp_path / "more", [bytes_of(5).astype(np.uint16)]), tmp_path / "no", "no")
+        import_dataset(
+            make(tmp_path / "more", [bytes_of(5).astype(np.uint16)]), tmp_path / "no", "no"
+        )
 
 
 @pytest.mark.parametrize("text", ["0,1,2", "1,2", "a", "1,2,3,4", "-1", "١,٢,٣", "1,,2", "99999"])

@@ -1,1 +1,0 @@
-"""The tabs of the data set page, one file each; every ``show`` draws one."""
