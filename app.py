@@ -11,13 +11,13 @@ navigation = st.navigation(
     {
         "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
         "Data": [
-            st.Page("pages/dataset.py", title="Data set", icon=":material/photo_library:"),
+            st.Page("pages/dataset.py", title="Dataset", icon=":material/photo_library:"),
             st.Page("pages/balance.py", title="Balance", icon=":material/balance:"),
         ],
         "Learn": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
-            st.Page("pages/study.py", title="Study", icon=":material/science:"),
+            st.Page("pages/ablation.py", title="Ablation", icon=":material/science:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         ],
         "Look and judge": [

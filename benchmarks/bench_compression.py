@@ -24,7 +24,7 @@ from streamlit.testing.v1 import AppTest
 
 from segcore.config import ModelConfig, PredictConfig, TrainConfig
 from segcore.data.dataset.writing import ArraySample, write_dataset
-from segcore.evaluation.compression.chosen_map import study_map
+from segcore.evaluation.compression.chosen_map import report_map
 from segcore.evaluation.compression.compression import score_maps
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.compression.front import all_partitions, find_front
@@ -133,7 +133,7 @@ def measure() -> list[tuple[str, float, float]]:
         ),
         (
             "one map with intervals, stability, percentiles, 101 images",
-            median_time(lambda: study_map(images, pair)),
+            median_time(lambda: report_map(images, pair)),
             0.2,
         ),
         (

@@ -62,7 +62,7 @@ def import_my_folder(walk: Walk, folder: Path) -> None:
 
 def find_the_images_of_the_rarest_class(walk: Walk, folder: Path) -> None:
     page = walk.page
-    walk.click(page.get_by_role("link", name="Data set", exact=True))
+    walk.click(page.get_by_role("link", name="Dataset", exact=True))
     walk.click(page.get_by_role("button", name="Images of the rarest class"))
     walk.see(page.locator("[data-painted]"))
     walk.see(page.get_by_role("combobox", name="Images that hold"))

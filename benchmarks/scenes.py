@@ -70,7 +70,7 @@ def simulate(mask: np.ndarray, num_classes: int, seed: int) -> np.ndarray:
 def write_split(
     workspace: Path, scenes: list[Any], members: Sequence[str] = ("member",), count: int = 0
 ) -> Dataset:
-    """A data set of ``count`` images (the scenes again and again; each once where 0) and the stored probabilities of the members."""
+    """A dataset of ``count`` images (the scenes again and again; each once where 0) and the stored probabilities of the members."""
     folder = workspace / "datasets" / "bench"
     samples = []
     for number in range(count or len(scenes)):

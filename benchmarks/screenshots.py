@@ -31,7 +31,7 @@ SECONDS = 90_000
 
 
 FAULTY = "fields"
-"""Name of a small data set with faults, for the picture of the health check."""
+"""Name of a small dataset with faults, for the picture of the health check."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ with session.errors_shown():
         statistics = workspace.datasets.statistics(name)
 if not dataset.splits:
     session.empty(
-        "This data set has no splits yet. Copies must never cross them, so make splits first.",
+        "This dataset has no splits yet. Copies must never cross them, so make splits first.",
         "pages/dataset.py",
         "Make splits",
     )
@@ -48,7 +48,7 @@ request: Request = ask(dataset, statistics.select)
 with session.errors_shown():
     part = statistics.select(request.split)
     plan = make_plan(workspace, stamp(dataset), request)
-workspace.steps.note("balance", name)
+workspace.checklist.note("balance", name)
 label_set = dataset.label_set
 
 
@@ -170,7 +170,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 with session.errors_shown():
     saved = saved_plans(dataset)
 if saved:
-    tables.draw(saved, alt="Balance plans saved with this data set")
+    tables.draw(saved, alt="Balance plans saved with this dataset")
     st.caption(
         "A plan of the same name is replaced. On the train page: Recipe, splits and "
         "device, Balance plan."

@@ -54,7 +54,7 @@ if bring.open:
 if not split_predictions.offer(runs, split):
     st.stop()
 if pictures.open:
-    workspace.steps.note("look", dataset.name)
+    workspace.checklist.note("look", dataset.name)
     with pictures:
         viewer_tab.show(runs, split)
 if scores.open:

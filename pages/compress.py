@@ -50,7 +50,7 @@ if label_set.num_classes < 2:
 chooser, limits = st.columns([3, 1], gap="large")
 with limits:
     rate = st.number_input(
-        "Exchange rate",
+        "FixedBroken rate",
         0.0,
         10.0,
         0.1,
@@ -71,7 +71,7 @@ with chooser:
 with session.errors_shown():
     found = queries.merge(run, split, groups, str(prior), importance, apart)
 summary.cards(found)
-workspace.steps.note("merge", dataset.name)
+workspace.checklist.note("merge", dataset.name)
 
 trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
     [

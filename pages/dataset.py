@@ -23,7 +23,7 @@ LISTED = 2000
 
 workspace = session.workspace()
 session.header(
-    "Data set",
+    "Dataset",
     "What do I have? Images and masks, classes by pixel and by image, and what does not fit.",
 )
 

@@ -63,7 +63,7 @@ with session.errors_shown():
             )
         )
     report = cached_scores.report(run, split, stage, by)
-workspace.steps.note("judge", dataset.name)
+workspace.checklist.note("judge", dataset.name)
 result = report.to_json()
 label_set = report.label_set
 low, high = result["interval"]["mean_iou"]
@@ -122,7 +122,7 @@ cards[4].metric(
 def report_page() -> bytes:
     """The report as one HTML file, written when it is asked for."""
     written = workspace.reports.page([run], split).encode()
-    workspace.steps.note("report", dataset.name)
+    workspace.checklist.note("report", dataset.name)
     return written
 
 

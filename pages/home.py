@@ -92,14 +92,14 @@ checklist.show()
 
 left, right = st.columns(2, gap="large")
 with left:
-    st.subheader("Data sets", anchor=False)
+    st.subheader("Datasets", anchor=False)
     if rows:
         tables.draw(
             [
-                {"data set": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]}
+                {"dataset": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]}
                 for d in rows
             ],
-            alt="The data sets of this workspace",
+            alt="The datasets of this workspace",
         )
     else:
         st.caption("None yet.")

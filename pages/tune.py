@@ -19,7 +19,7 @@ session.header(
 name = session.choose_dataset()
 with session.errors_shown():
     dataset = workspace.datasets.open(name)
-    studies = workspace.studies.ids(name)
+    studies = workspace.searches.ids(name)
 if not [s for s in dataset.splits if s]:
     form.offer_splits(name)
     st.stop()
@@ -39,7 +39,7 @@ with st.expander("New study", icon=":material/add:", expanded=not studies, key="
                 st.code(space, language="json")
     if begin and config is not None:
         with session.errors_shown():
-            run = workspace.studies.start(config)
+            run = workspace.searches.start(config)
         st.session_state["study"] = run
         st.toast("The study waits in the queue")
         st.rerun()
@@ -47,4 +47,4 @@ with st.expander("New study", icon=":material/add:", expanded=not studies, key="
 if studies:
     results.show(session.choose_from("Study", studies, "study"))
 else:
-    st.caption("No study of this data set yet: the one above needs three choices.")
+    st.caption("No study of this dataset yet: the one above needs three choices.")

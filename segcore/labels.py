@@ -70,7 +70,7 @@ class LabelClass:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """The classes of a data set, in order, and the ignored ones.
+    """The classes of a dataset, in order, and the ignored ones.
 
     Attributes:
         classes: The scored classes; the position in this tuple is the index in masks, logits,
@@ -239,7 +239,7 @@ class LabelMap:
             raise SegcoreError(
                 f"Expected a label map over {label_set.num_classes} classes, received one "
                 f"over {self.num_classes}: "
-                "choose a map that was made for this data set."
+                "choose a map that was made for this dataset."
             )
         classes = tuple(
             LabelClass(

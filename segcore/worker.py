@@ -5,7 +5,7 @@ With ``--task N`` it helps to train a run that machine 0 of several leads; witho
 else of them. With ``--serve`` it answers the app's questions about networks instead (predict this
 image), and ends when its input does.
 
-The folder lies in ``<workspace>/runs/``, its data set in ``<workspace>/datasets/``. Standard output
+The folder lies in ``<workspace>/runs/``, its dataset in ``<workspace>/datasets/``. Standard output
 and error are the run's log; how it goes is in its ``status.json``. Exit code 0 means finished or
 stopped as asked, 1 failed.
 """

@@ -116,7 +116,7 @@ def tiny_samples():
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A temporary workspace that holds the data set "tiny": 32 x 48, four classes, 6 + 3 + 3 samples."""
+    """A temporary workspace that holds the dataset "tiny": 32 x 48, four classes, 6 + 3 + 3 samples."""
     made = Workspace(tmp_path / "workspace")
     write_dataset(made.datasets.folder / TINY, TINY, TINY_LABELS, tiny_samples())
     return made
@@ -283,7 +283,7 @@ def own_images(trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Sim
         )
         return {"seconds": 0.25, "size": [*image.shape[:2]], "backend": "TensorFlow in float32"}, {}
 
-    monkeypatch.setattr("segcore.workspace.predictions.predictions.Answerer.ask", ask)
+    monkeypatch.setattr("segcore.workspace.predictions.predictions.WarmProcess.ask", ask)
     return SimpleNamespace(**vars(trained), asked=asked, label_set=TINY_LABELS)
 
 

@@ -234,7 +234,7 @@ def test_a_name_of_older_libraries_is_a_pair(
 ) -> None:
     launched = []
     monkeypatch.setattr(
-        "segcore.workspace.runs.runs.RunShelf.train",
+        "segcore.workspace.runs.runs.Runs.train",
         lambda self, config, members=1: launched.append(config) or ["one"],
     )
     shell("import", source, "--name", "tiny")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from segcore.cli import main
+from segcore.cli.ablation_command import parse_seeds
 from segcore.cli.command import parse_pairs
-from segcore.cli.study_command import parse_seeds
 from segcore.errors import SegcoreError
 
 STUDY = {

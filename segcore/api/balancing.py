@@ -31,7 +31,7 @@ def mlos(
         params: The params.
         mode: "Count" (in how many images a label occurs) or "Pixel" (how many pixels it has), in
             any case of letters.
-        write_balance: Whether to save the plan with the data set, as ``mlos_count`` or
+        write_balance: Whether to save the plan with the dataset, as ``mlos_count`` or
             ``mlos_pixel`` (or as the ``balance_plan`` of the params), where :func:`train_model`
             finds it.
 
@@ -42,7 +42,7 @@ def mlos(
         ``verdict`` in words.
 
     Raises:
-        SegcoreError: The mode is unknown, or the params, data set or split are refused.
+        SegcoreError: The mode is unknown, or the params, dataset or split are refused.
     """
     chosen = settings(params)
     own, split = chosen.own, chosen.config.train_split
@@ -92,9 +92,9 @@ def write_segment_data(
 ) -> Dataset:
     """Write a split as the first epoch of training sees it: repeated, augmented, resized; other splits come along by reference.
 
-    The result is a data set of its own in the workspace (``written`` of the params), so that other
+    The result is a dataset of its own in the workspace (``written`` of the params), so that other
     tools can read it and :func:`train_model` can be pointed at it. One that was written from the
-    same data set before is replaced.
+    same dataset before is replaced.
 
     Args:
         params: The params; ``size``, ``augmentation`` and ``seed`` say how.
@@ -102,10 +102,10 @@ def write_segment_data(
         balance: Whether to repeat images as the balance plan says that :func:`mlos` wrote.
 
     Returns:
-        The data set; a copy's id is its sample's and ``_copy_1``, ``_copy_2`` ...
+        The dataset; a copy's id is its sample's and ``_copy_1``, ``_copy_2`` ...
 
     Raises:
-        SegcoreError: There is no such split or plan, or another data set has the name.
+        SegcoreError: There is no such split or plan, or another dataset has the name.
     """
     chosen = settings(params)
     own, config, shelf = chosen.own, chosen.config, chosen.workspace.datasets
@@ -114,7 +114,7 @@ def write_segment_data(
     if name in shelf.names():
         if shelf.open(name).source != WRITTEN + own.dataset:
             raise SegcoreError(
-                f"Expected a new name for the written data set, received {name!r}, which "
+                f"Expected a new name for the written dataset, received {name!r}, which "
                 "is another: set 'written' in params."
             )
         shelf.delete(name)

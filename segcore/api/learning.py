@@ -78,7 +78,7 @@ def train_model(
 
 
 def _label_map(chosen: Settings) -> str:
-    """Return the name of the label map to learn, saved with the data set if params spell it out."""
+    """Return the name of the label map to learn, saved with the dataset if params spell it out."""
     name = chosen.config.label_map
     dataset = chosen.workspace.datasets.open(chosen.own.dataset)
     if chosen.own.merge:

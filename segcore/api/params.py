@@ -25,7 +25,7 @@ class Params:
     """The keys that are not the config of a training run.
 
     Attributes:
-        dataset: Name of the data set in the workspace.
+        dataset: Name of the dataset in the workspace.
         source: Folder or archive to import it from when the workspace does not have it yet; "" for
             none.
         workspace: Folder of the workspace; "" takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
@@ -33,7 +33,7 @@ class Params:
         max_repeats: Largest repeats of an image in a balance plan.
         budget: Most copies that a balance plan may add, or None.
         target: What a balance plan aims at: "uniform" or "tempered".
-        written: Name of the data set that ``write_segment_data`` makes; "" for the data set's name
+        written: Name of the dataset that ``write_segment_data`` makes; "" for the dataset's name
             and "-written".
         members: How many members ``train_model`` trains; each has its own seed, and ``members_by``
             says how they differ besides.
@@ -77,7 +77,7 @@ class Settings:
     Attributes:
         own: The keys that are not the config of a run.
         config: The training run that they describe.
-        workspace: The workspace, opened; the data set lies in it.
+        workspace: The workspace, opened; the dataset lies in it.
     """
 
     own: Params
@@ -111,10 +111,10 @@ def read_params(path: str | Path) -> dict[str, Any]:
 
 
 def settings(params: Mapping[str, Any]) -> Settings:
-    """Check params, open the workspace, and import the data set where it is not there yet.
+    """Check params, open the workspace, and import the dataset where it is not there yet.
 
     Raises:
-        SegcoreError: A key is unknown or missing, a value is refused, or the data set is neither
+        SegcoreError: A key is unknown or missing, a value is refused, or the dataset is neither
             there nor to be imported.
     """
     own, config = _split(params)
@@ -136,7 +136,7 @@ def _split(params: Any) -> tuple[Params, TrainConfig]:
             raise unknown("key of params", key, KEYS)
     if "dataset" not in params:
         raise SegcoreError(
-            "Expected the key 'dataset' in params, found none: name a data set of the "
+            "Expected the key 'dataset' in params, found none: name a dataset of the "
             "workspace, or a new one and its source."
         )
 

@@ -24,7 +24,7 @@ class Predictions(Mapping[str, npt.NDArray[np.integer]]):
     Attributes:
         run: The training run (one member) or the ensemble that predicted.
         split: Which split.
-        samples: Ids, in the order of the data set.
+        samples: Ids, in the order of the dataset.
         workspace: Where they lie.
     """
 

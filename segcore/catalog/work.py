@@ -218,19 +218,19 @@ MASK_VALUES: dict[str, Choice] = {
         "By what fits",
         "Class ids in one channel, else the classes' colours; probabilities in arrays.",
     ),
-    "ids": Choice("Class ids", "Each pixel holds the id that the data set gives the class."),
+    "ids": Choice("Class ids", "Each pixel holds the id that the dataset gives the class."),
     "indices": Choice(
         "Positions",
-        "Each pixel holds the position of its class in the data set's list, counted from 0.",
+        "Each pixel holds the position of its class in the dataset's list, counted from 0.",
     ),
     "colors": Choice(
         "Colours",
-        "Each pixel has the colour that the data set gives the class, directly or by a palette.",
+        "Each pixel has the colour that the dataset gives the class, directly or by a palette.",
     ),
 }
 
 IMAGE_ORDERS: dict[str, Choice] = {
-    "order": Choice("As they come", "The data set's own order."),
+    "order": Choice("As they come", "The dataset's own order."),
     "mean_iou": Choice("Mean IoU", "Lowest mean IoU of the image first."),
     "class_iou": Choice("IoU of a class", "Lowest IoU of one class first; images without it last."),
     "error": Choice("Error share", "Largest share of wrong pixels first."),

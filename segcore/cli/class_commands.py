@@ -1,4 +1,4 @@
-"""The command about the classes of a data set: names, colours, which are ignored."""
+"""The command about the classes of a dataset: names, colours, which are ignored."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from segcore.palette import recolored
 
 
 def _classes_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="name of a data set in the workspace")
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
     parser.add_argument(
         "--rename",
         action="append",
@@ -91,7 +91,7 @@ def _classes(options: Options) -> dict[str, Any]:
     )
     if runs:
         raise SegcoreError(
-            f"Expected a data set without runs, but {len(runs)} were made with the classes "
+            f"Expected a dataset without runs, but {len(runs)} were made with the classes "
             "of today and would no longer fit: "
             "import it again under another name, or add --yes."
         )

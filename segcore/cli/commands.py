@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from segcore.cli.ablation_command import ABLATION_COMMANDS
 from segcore.cli.class_commands import CLASS_COMMANDS
 from segcore.cli.command import Command, Options
 from segcore.cli.data_commands import DATA_COMMANDS
@@ -13,7 +14,6 @@ from segcore.cli.measure_commands import MEASURE_COMMANDS
 from segcore.cli.prediction_commands import PREDICTION_COMMANDS
 from segcore.cli.run_commands import RUN_COMMANDS
 from segcore.cli.score_commands import SCORE_COMMANDS
-from segcore.cli.study_command import STUDY_COMMANDS
 from segcore.cli.tag_commands import TAG_COMMANDS
 from segcore.cli.tune_commands import TUNE_COMMANDS
 from segcore.errors import SegcoreError
@@ -86,7 +86,7 @@ COMMANDS: dict[str, Command] = {
     **TAG_COMMANDS,
     **RUN_COMMANDS,
     **TUNE_COMMANDS,
-    **STUDY_COMMANDS,
+    **ABLATION_COMMANDS,
     **SCORE_COMMANDS,
     **MEASURE_COMMANDS,
     **PREDICTION_COMMANDS,

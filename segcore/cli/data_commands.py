@@ -1,4 +1,4 @@
-"""Commands about data sets: import, stats, splits, balance, the demo."""
+"""Commands about datasets: import, stats, splits, balance, the demo."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ from segcore.data.formats.importers import Pairing, parse_bands
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="folder or archive that holds images and masks")
     parser.add_argument(
-        "--name", help="name of the data set in the workspace (default: the source's name)"
+        "--name", help="name of the dataset in the workspace (default: the source's name)"
     )
     parser.add_argument(
         "--reference",
@@ -78,7 +78,7 @@ def _show_import(result: dict[str, Any]) -> str:
 
 
 def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="name of a data set in the workspace")
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
 
 
 def _stats_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +149,7 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
         "--folds",
         type=int,
         metavar="K",
-        help="K data sets NAME-fold-1 ... instead: each part validates once",
+        help="K datasets NAME-fold-1 ... instead: each part validates once",
     )
     parser.add_argument(
         "--keep-test",
@@ -194,7 +194,7 @@ def _show_split(result: dict[str, Any]) -> str:
         lines = [
             (
                 f"{len(result['folds'])} folds of {result['dataset']} ({result['method']}), "
-                "each a data set of its own:"
+                "each a dataset of its own:"
             )
         ]
         lines += [
@@ -338,7 +338,7 @@ def _datasets(options: Options) -> list[dict[str, Any]]:
 
 def _show_datasets(result: list[dict[str, Any]]) -> str:
     if not result:
-        return "No data set yet: segscope import FOLDER --name NAME, or segscope demo."
+        return "No dataset yet: segscope import FOLDER --name NAME, or segscope demo."
     rows = [
         [
             d["name"],
@@ -348,7 +348,7 @@ def _show_datasets(result: list[dict[str, Any]]) -> str:
         ]
         for d in result
     ]
-    return table(["data set", "samples", "classes", "splits"], rows)
+    return table(["dataset", "samples", "classes", "splits"], rows)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -368,7 +368,7 @@ def _demo(options: Options) -> dict[str, Any]:
 
 def _show_demo(result: dict[str, Any]) -> str:
     return (
-        f"The demo is data set {result['dataset']!r} with the members {', '.join(result['runs'])}."
+        f"The demo is dataset {result['dataset']!r} with the members {', '.join(result['runs'])}."
     )
 
 
@@ -379,7 +379,7 @@ DATA_COMMANDS: dict[str, Command] = {
         _import,
         _show_import,
     ),
-    "datasets": Command("list the data sets", lambda parser: None, _datasets, _show_datasets),
+    "datasets": Command("list the datasets", lambda parser: None, _datasets, _show_datasets),
     "stats": Command(
         "class balance by pixel and by image, and imbalance measures",
         _stats_arguments,
@@ -395,7 +395,7 @@ DATA_COMMANDS: dict[str, Command] = {
         _balance,
         _show_balance,
     ),
-    "export": Command("write a data set for other tools", _export_arguments, _export, _show_export),
+    "export": Command("write a dataset for other tools", _export_arguments, _export, _show_export),
     "demo": Command(
         "open the synthetic demo with its five trained members", _demo_arguments, _demo, _show_demo
     ),

@@ -27,7 +27,7 @@ def _measure(options: Options) -> dict[str, Any]:
     workspace, run, split = workspace_of(options), options.run, options.split
     workspace.scores.ensure_predictions([run], split, progress=ProgressLine("Predicting"))
     label_set = workspace.scores.label_set(run)
-    found = workspace.measures.measure(run, split, options.stage, ProgressLine("Measuring"))
+    found = workspace.pixel_metrics.measure(run, split, options.stage, ProgressLine("Measuring"))
     confidence = found.measures.confidence()
     result: dict[str, Any] = {
         "run": run,
@@ -40,13 +40,13 @@ def _measure(options: Options) -> dict[str, Any]:
         return result
     if options.fit and options.fit != split:
         workspace.scores.ensure_predictions([run], options.fit, progress=ProgressLine("Predicting"))
-        if workspace.measures.samples(run, options.fit):
-            fitted = workspace.measures.measure(run, options.fit, "", ProgressLine("Fitting"))
+        if workspace.pixel_metrics.samples(run, options.fit):
+            fitted = workspace.pixel_metrics.measure(run, options.fit, "", ProgressLine("Fitting"))
             result["temperature"] = fitted.temperature
-            result["scaled"] = workspace.measures.scaled(
+            result["scaled"] = workspace.pixel_metrics.scaled(
                 run, split, fitted.temperature, ProgressLine("Softening")
             )
-    result["label_errors"] = workspace.measures.suspects(
+    result["label_errors"] = workspace.pixel_metrics.suspects(
         run, split, ProgressLine("Looking at labels")
     )
     return result

@@ -17,7 +17,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     plain = PredictOptions()
     add = parser.add_argument
     add("run", help="id of a finished training run; with --images also of an ensemble")
-    add("--split", default="test", help="split of the run's data set (default test)")
+    add("--split", default="test", help="split of the run's dataset (default test)")
     add(
         "--images",
         metavar="PATH",

@@ -13,7 +13,7 @@ LISTED = 20
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="name of a data set in the workspace")
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
     parser.add_argument(
         "source",
         help=(

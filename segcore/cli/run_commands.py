@@ -33,7 +33,7 @@ from segcore.errors import SegcoreError
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
     model, recipe, run = ModelConfig(), RecipeConfig(), TrainConfig("-")
     add = parser.add_argument
-    add("dataset", help="name of a data set in the workspace")
+    add("dataset", help="name of a dataset in the workspace")
     add(
         "--architecture",
         default=model.architecture,
@@ -135,11 +135,11 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--train-split", default=run.train_split)
     add("--validation-split", default=run.validation_split)
-    add("--label-map", default=run.label_map, help="name of a label map saved with the data set")
+    add("--label-map", default=run.label_map, help="name of a label map saved with the dataset")
     add(
         "--balance-plan",
         default=run.balance_plan,
-        help="name of a balance plan saved with the data set",
+        help="name of a balance plan saved with the dataset",
     )
     add(
         "--device",
@@ -306,7 +306,7 @@ def _runs(options: Options) -> dict[str, Any]:
         "resume": resume,
         "delete": workspace.runs.delete,
     }
-    actions["restore"] = workspace.keeping.restore_run
+    actions["restore"] = workspace.annotations.restore_run
     actions["export"] = partial(workspace.exports.export, tracker=options.to, target=options.into)
     told = []
     if options.action in actions:
@@ -337,7 +337,7 @@ def _show_runs(result: dict[str, Any]) -> str:
         ]
         for r in result["runs"]
     ]
-    return table(["run", "kind", "state", "data set", "done", "mean IoU"], rows)
+    return table(["run", "kind", "state", "dataset", "done", "mean IoU"], rows)
 
 
 RUN_COMMANDS: dict[str, Command] = {

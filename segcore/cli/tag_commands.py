@@ -11,7 +11,7 @@ from segcore.errors import SegcoreError
 
 
 def _tags_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="name of a data set in the workspace")
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
     parser.add_argument(
         "--add",
         action="append",

@@ -70,7 +70,7 @@ def read_space(path: str) -> SearchSpace:
 
 
 def _tune(options: Options) -> dict[str, Any]:
-    studies = workspace_of(options).studies
+    studies = workspace_of(options).searches
     if options.show or options.resume:
         run = studies.open(options.dataset).run
         if options.resume:

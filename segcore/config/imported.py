@@ -11,12 +11,12 @@ class ImportedConfig:
     """Predictions of another tool over one split; nothing was trained here.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         split: Split whose samples were matched.
         source: Name of the folder or archive they were read from, for people.
         values: How pixels were read: a name in ``catalog.MASK_VALUES``.
         left_out: How many samples of the split had no prediction that fits.
-        label_map: Name of the label map whose merged labels were predicted; "" for the data set's
+        label_map: Name of the label map whose merged labels were predicted; "" for the dataset's
             own.
     """
 

@@ -15,7 +15,7 @@ class SubsetsConfig:
     """The mean of every subset of some members, and of drawn weights, scored over one split.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         members: Ids of the training runs, two to ten.
         split: Split to score.
         draws: How many weightings of all members are tried besides equal weights.
@@ -45,7 +45,7 @@ class CRFSearchConfig:
     """A search for CRF parameters over one split, in which "no CRF" takes part.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         members: Ids of the training runs whose combination is refined, one or more.
         split: Split to search on; not the one that is reported in the end.
         rule: A name in ``catalog.ENSEMBLE_RULES``.

@@ -13,7 +13,7 @@ class RobustnessConfig:
     """Counts of a network or an ensemble over some images of a split, clean and corrupted; no probabilities are stored.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         run: Id of the finished training run, or of the evaluate run of an ensemble.
         split: Split to draw the images from.
         corruptions: Names in ``catalog.CORRUPTIONS``.

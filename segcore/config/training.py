@@ -138,7 +138,7 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         model: Which network.
         recipe: How it learns.
         size: (height, width) in pixels that images are resized to.
@@ -149,8 +149,8 @@ class TrainConfig:
         group: Id shared by the members launched together.
         device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1"; "cluster",
             "cluster:2" (GPUs) or "cluster:cpu".
-        label_map: Name of a label map saved with the data set; "" for none.
-        balance_plan: Name of a balance plan saved with the data set; "" repeats nothing.
+        label_map: Name of a label map saved with the dataset; "" for none.
+        balance_plan: Name of a balance plan saved with the dataset; "" repeats nothing.
         deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).
         hosts: Machines that train this one network together, each as "address:port", the first one
             the one that is started here; they must see the workspace under the same path. Empty for

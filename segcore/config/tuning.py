@@ -73,8 +73,8 @@ class SearchSpace:
         batch_size: Images a step.
         class_weights: Names in ``catalog.CLASS_WEIGHTS``.
         augmentation: Names in ``catalog.AUGMENTATIONS``.
-        balance_plan: Names of plans saved with the data set; "" for none.
-        label_map: Names of label maps saved with the data set; "" for none. Their scores are over
+        balance_plan: Names of plans saved with the dataset; "" for none.
+        label_map: Names of label maps saved with the dataset; "" for none. Their scores are over
             different classes.
     """
 
@@ -146,7 +146,7 @@ class TuneConfig:
     """One study: trials are training runs that differ in what the space names, judged by validation mean IoU.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         base: What every trial has in common; its ``group`` and ``member`` are filled in for each.
         space: What is varied.
         trials: How many settings are tried, those that fail or are pruned among them.
@@ -181,7 +181,7 @@ class TuneConfig:
         if self.base.dataset != self.dataset:
             raise SegcoreError(
                 f"Expected trials on {self.dataset!r}, received a base on "
-                f"{self.base.dataset!r}: name one data set."
+                f"{self.base.dataset!r}: name one dataset."
             )
         if not self.base.validation_split or self.base.validation_split in (
             "test",

@@ -47,7 +47,7 @@ class PredictConfig:
     """Probabilities of one trained run over one split.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         run: Id of the finished training run.
         split: Split to predict.
         batch_size: Images or tiles a step; 0 finds it from the memory.
@@ -73,7 +73,7 @@ class EvaluateConfig:
     """Members combined, refined and counted over one split.
 
     Attributes:
-        dataset: Name of a data set in the workspace.
+        dataset: Name of a dataset in the workspace.
         members: Ids of the training runs, one or more.
         split: Split to score.
         rule: A name in ``catalog.ENSEMBLE_RULES``.

@@ -1,1 +1,1 @@
-"""What goes in: data sets, their statistics, balance and augmentation. No TensorFlow."""
+"""What goes in: datasets, their statistics, balance and augmentation. No TensorFlow."""

@@ -169,7 +169,7 @@ class _Search:
         )
 
     def outcome(self, step: Step, images: Sequence[int] | None = None) -> Outcome:
-        """What was counted after a step, over some images or all, in the order of the data set."""
+        """What was counted after a step, over some images or all, in the order of the dataset."""
         number = self._steps.index(step)
         chosen = range(len(self.samples)) if images is None else sorted(images)
         return unpack(np.stack([self.found[number, i] for i in chosen]))

@@ -33,7 +33,7 @@ class SampleTask:
     """All that one sample needs, small enough to send to another process.
 
     Attributes:
-        members: The members, with the data set cut down to this one sample.
+        members: The members, with the dataset cut down to this one sample.
         run: Folder of the evaluate run, for the masks.
         config: What to do.
         reuse: Whether a mask on disk was made from the same predictions and need not be made again.
@@ -51,7 +51,7 @@ class SampleTask:
 
     @property
     def dataset(self) -> Dataset:
-        """The data set cut down to the sample."""
+        """The dataset cut down to the sample."""
         return self.members.dataset
 
 
@@ -127,10 +127,10 @@ def _stored(
 
 
 def plan_tasks(run: RunFolder) -> list[SampleTask]:
-    """Return one task for each sample of the run's split, in the data set's order.
+    """Return one task for each sample of the run's split, in the dataset's order.
 
     Raises:
-        SegcoreError: The run is of another kind, or the data set, a member or its predictions are
+        SegcoreError: The run is of another kind, or the dataset, a member or its predictions are
             missing or do not fit.
     """
     config = run.config

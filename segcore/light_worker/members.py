@@ -1,4 +1,4 @@
-"""The members of an ensemble on disk: their data set, their labels, and their probabilities of one sample after another."""
+"""The members of an ensemble on disk: their dataset, their labels, and their probabilities of one sample after another."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Members:
     """Members over one split; small enough to send to another process once it holds one sample.
 
     Attributes:
-        dataset: The data set.
+        dataset: The dataset.
         split: The split that was predicted.
         predictions: Folders of the members' predict runs, in the order of the members.
         label_map: Merge of labels that the members were trained with, or None.
@@ -52,8 +52,8 @@ class Members:
         Submodels are combined here and yielded as one member, at the resolution of the first.
 
         Raises:
-            SegcoreError: A member has none of this sample, or its number of classes is not the data
-                set's.
+            SegcoreError: A member has none of this sample, or its number of classes is not the dataset
+                's.
         """
         if self.parts:
             stored = [
@@ -71,7 +71,7 @@ class Members:
             raise SegcoreError(
                 f"Expected {classes} classes in the predictions of {folder.name!r}, "
                 f"received {probabilities.shape[2]}: "
-                "the data set's classes changed after it was trained; train the member again."
+                "the dataset's classes changed after it was trained; train the member again."
             )
         return probabilities
 
@@ -93,7 +93,7 @@ def find_members(run: RunFolder, dataset: str, members: Sequence[str], split: st
     """Find the members that a run is about, beside it in its workspace.
 
     Raises:
-        SegcoreError: The data set or a member is missing, or members do not fit together.
+        SegcoreError: The dataset or a member is missing, or members do not fit together.
     """
     runs = run.folder.parent
     opened = Dataset.open(runs.parent / "datasets" / dataset)
@@ -126,7 +126,7 @@ def _own_map(folder: Path, label_set: LabelSet) -> LabelMap:
 
 
 def scored_samples(members: Members) -> list[Sample]:
-    """Return the samples of the split that have a true mask, in the data set's order.
+    """Return the samples of the split that have a true mask, in the dataset's order.
 
     Raises:
         SegcoreError: There is none.

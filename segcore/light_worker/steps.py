@@ -35,7 +35,7 @@ class SearchTask:
     """One image and the steps to try on it.
 
     Attributes:
-        members: The members, with a data set cut down to this one sample.
+        members: The members, with a dataset cut down to this one sample.
         config: The search.
         steps: CRFs, filters, and None for neither.
     """

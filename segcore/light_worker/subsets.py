@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segcore.config import SubsetsConfig, to_json
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.subsets import Tallies, study_subsets
+from segcore.evaluation.comparison.subsets import Tallies, score_subsets
 from segcore.light_worker.members import Members, find_members, scored_samples
 from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
@@ -37,7 +37,7 @@ class SubsetsTask:
     """A few samples to be counted with every weighting.
 
     Attributes:
-        members: The members, with a data set cut down to these samples.
+        members: The members, with a dataset cut down to these samples.
         table: (K, n) weights.
     """
 
@@ -135,7 +135,7 @@ def subsets_run(
         done.append(found)
         pace.advance(len(found.true))
     tallies = _join(done)
-    document = study_subsets(
+    document = score_subsets(
         tallies, table, config.members, marginal_shares(len(config.members)), config.split
     )
     run.write_json(

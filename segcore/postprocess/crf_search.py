@@ -1,4 +1,4 @@
-"""Which parameters suit a data set, if any: a search over CRFs in which "no CRF" always takes part.
+"""Which parameters suit a dataset, if any: a search over CRFs in which "no CRF" always takes part.
 
 Candidates are judged by what the caller counts and scores (mean IoU, boundary IoU), never by the
 CRF's own energy, which falls without the masks getting better. The search halves (Jamieson,

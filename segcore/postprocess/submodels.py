@@ -143,7 +143,7 @@ def _check(members: Sequence[FloatArray], maps: Sequence[LabelMap]) -> None:
                 f"Expected probabilities of {label_map.num_groups} groups over "
                 f"{maps[0].num_classes} classes, received shape "
                 f"{member.shape} over {label_map.num_classes}: combine submodels of one "
-                "data set with the maps they were trained with."
+                "dataset with the maps they were trained with."
             )
 
 

@@ -49,7 +49,7 @@ def measure(run: RunFolder, dataset: Dataset) -> None:
 
     Args:
         run: A folder whose config is a :class:`TrainConfig`.
-        dataset: The data set that the config names.
+        dataset: The dataset that the config names.
 
     Raises:
         SegcoreError: Something that the user can mend.

@@ -13,8 +13,8 @@ from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
 from segcore.runs.queue.jobs import STOPPED
 from segcore.runs.queue.stopping import StopSignal, fail
-from segcore.tuning.book import Book
 from segcore.tuning.coordinator import Coordinator
+from segcore.tuning.store import TrialStore
 from segcore.tuning.trainer import QueueTrainer
 
 TICK_SECONDS = 0.5
@@ -45,7 +45,7 @@ def work(run: RunFolder) -> int:
             )
         gpus = sum(device.id.startswith("gpu:") for device in list_devices())
         trainer = QueueTrainer(run.folder.parent.parent)
-        coordinator = Coordinator(Book(run, config), trainer, config.parallel or max(1, gpus))
+        coordinator = Coordinator(TrialStore(run, config), trainer, config.parallel or max(1, gpus))
         if not _go(run, coordinator, trainer, stop):
             coordinator.hold()
             print("Stopped; trials under way save and end", flush=True)

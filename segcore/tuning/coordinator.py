@@ -13,7 +13,7 @@ from segcore.config import TrainConfig, TuneConfig
 from segcore.config.tuning import trial_config
 from segcore.errors import SegcoreError
 from segcore.runs.queue.crash_recovery import DIED
-from segcore.tuning.book import Book
+from segcore.tuning.store import TrialStore
 from segcore.tuning.trainer import Sight
 
 MAX_RETRIES = 1
@@ -53,7 +53,7 @@ class Coordinator:
         told: What stands in ``study.json`` after the last turn.
     """
 
-    def __init__(self, book: Book, trainer: Trainer, parallel: int) -> None:
+    def __init__(self, book: TrialStore, trainer: Trainer, parallel: int) -> None:
         self.book = book
         self.trainer = trainer
         self.parallel = parallel

@@ -1,6 +1,6 @@
 """The left wing's door: one object for all that pages and the shell ask of a workspace folder.
 
-A workspace is a folder: data sets, runs and a queue (``docs/formats.md`` draws it). Every question
+A workspace is a folder: datasets, runs and a queue (``docs/formats.md`` draws it). Every question
 goes through one of its shelves, so that a page never reads a pixel or a file itself, and the shell
 gives the same answers as the pages.
 """
@@ -10,32 +10,32 @@ from functools import partial
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.workspace.ablations.ablations import RecipeStudyShelf
-from segcore.workspace.checklist import StepShelf
-from segcore.workspace.compression.merges import MergeShelf
-from segcore.workspace.compression.tiers import TierShelf
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.datasets.tags import TagShelf
+from segcore.workspace.ablations.ablations import Ablations
+from segcore.workspace.checklist import Checklist
+from segcore.workspace.compression.merges import Merges
+from segcore.workspace.compression.tiers import Tiers
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.datasets.tags import DatasetTags
 from segcore.workspace.demo import Demo
-from segcore.workspace.ensembles.crf import CRFShelf
-from segcore.workspace.ensembles.ensembles import EnsembleShelf
-from segcore.workspace.launch.configs import ConfigShelf
-from segcore.workspace.launch.preflight import LaunchShelf
-from segcore.workspace.predictions.imported import ImportShelf
-from segcore.workspace.predictions.predictions import PredictionShelf
-from segcore.workspace.runs.annotations import KeepingShelf
-from segcore.workspace.runs.exports import ExportShelf
-from segcore.workspace.runs.monitor import WatchShelf
-from segcore.workspace.runs.queue import QueueShelf
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.pixel_metrics import MeasureShelf
-from segcore.workspace.scores.rankings import RankingShelf
-from segcore.workspace.scores.reports import ReportShelf, depth_of
-from segcore.workspace.scores.robustness import RobustnessShelf
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
-from segcore.workspace.searches import StudyShelf
-from segcore.workspace.splits import SplitShelf
+from segcore.workspace.ensembles.crf import CRFEffects
+from segcore.workspace.ensembles.ensembles import Ensembles
+from segcore.workspace.launch.configs import Configs
+from segcore.workspace.launch.preflight import Launches
+from segcore.workspace.predictions.imported import Imports
+from segcore.workspace.predictions.predictions import Predictions
+from segcore.workspace.runs.annotations import RunAnnotations
+from segcore.workspace.runs.exports import Exports
+from segcore.workspace.runs.monitor import Monitors
+from segcore.workspace.runs.queue import QueuedRuns
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
+from segcore.workspace.scores.rankings import Rankings
+from segcore.workspace.scores.reports import Reports, depth_of
+from segcore.workspace.scores.robustness import RobustnessTests
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
+from segcore.workspace.searches import Searches
+from segcore.workspace.splits import Splits
 from segcore.workspace.version import open_version
 
 __all__ = ["Workspace"]
@@ -48,11 +48,11 @@ class Workspace:
         folder: Its absolute path; made on first use.
         datasets: What lies in it to learn from.
         tags: What is said about single images.
-        splits: What the splits of a data set hold, the way back, and folds.
+        splits: What the splits of a dataset hold, the way back, and folds.
         runs: What was trained, predicted and evaluated, and what is under way.
         queue: The order in which runs go, and what is held back.
-        keeping: What is said about runs, and the trash.
-        watch: What runs say while they work.
+        annotations: What is said about runs, and the trash.
+        monitor: What runs say while they work.
         configs: Configs by name.
         exports: Runs for other trackers.
         launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at
@@ -62,18 +62,18 @@ class Workspace:
         scenes: One sample with its masks and probabilities, for looking at.
         rankings: Images in the order of any score, and what one run mends of another.
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
-        measures: What needs every pixel's probabilities: borders, confidence, likely label errors.
+        pixel_metrics: What needs every pixel's probabilities: borders, confidence, likely label errors.
         robustness: What corrupted images do to a network's scores.
         merges: One label map, judged on the counts of a run.
         tiers: A merge as promised from counts, with summed probabilities, and retrained.
         ensembles: Who may be a member, what every subset scores, ensembles under a name.
         crf: Whether a CRF helps: one image, a whole split, another split.
         predictions: The user's own images, seen by a trained network or an ensemble.
-        studies: Settings searched by trials, each a training run of its own.
-        recipe_studies: Recipes that were chosen beforehand, compared with a base over several
+        searches: Settings searched by trials, each a training run of its own.
+        ablations: Recipes that were chosen beforehand, compared with a base over several
             seeds.
         demo: The synthetic set that comes with Segscope.
-        steps: Which steps from the demo to a report were done; the start page ticks them.
+        checklist: Which steps from the demo to a report were done; the start page ticks them.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -99,30 +99,30 @@ class Workspace:
                 f"({error.strerror}): choose another with --workspace."
             ) from error
         open_version(self.folder)
-        self.datasets = DatasetShelf(self.folder / "datasets")
-        self.runs = RunShelf(self.folder, self.datasets)
-        self.tags = TagShelf(self.datasets)
-        self.splits = SplitShelf(self.datasets, self.runs)
-        self.queue = QueueShelf(self.folder)
-        self.keeping = KeepingShelf(self.folder, self.runs)
-        self.launch = LaunchShelf(self.folder, self.datasets, self.runs)
-        self.configs = ConfigShelf(self.folder, self.runs)
-        self.watch = WatchShelf(self.datasets, self.runs)
-        self.exports = ExportShelf(self.folder, self.runs, self.watch)
-        self.imports = ImportShelf(self.datasets, self.runs)
-        self.scores = ScoreShelf(self.datasets, self.runs)
-        self.scenes = SceneShelf(self.datasets, self.runs)
-        self.rankings = RankingShelf(self.runs, self.scores, self.scenes)
-        self.measures = MeasureShelf(self.scores, self.scenes)
-        self.robustness = RobustnessShelf(self.runs, self.scores, self.scenes)
-        depth = partial(depth_of, self.measures, self.robustness)
-        self.reports = ReportShelf(self.datasets, self.runs, self.scores, self.scenes, depth)
-        self.merges = MergeShelf(self.scores, self.reports, self.scenes)
-        self.tiers = TierShelf(self.datasets, self.runs, self.scores, self.scenes, self.merges)
-        self.ensembles = EnsembleShelf(self.runs, self.scores)
-        self.crf = CRFShelf(self.runs, self.scores, self.scenes, self.ensembles)
-        self.predictions = PredictionShelf(self.folder / "predictions", self.datasets, self.runs)
-        self.studies = StudyShelf(self.folder, self.datasets, self.runs)
-        self.recipe_studies = RecipeStudyShelf(self.folder, self.datasets, self.runs, self.scores)
+        self.datasets = Datasets(self.folder / "datasets")
+        self.runs = Runs(self.folder, self.datasets)
+        self.tags = DatasetTags(self.datasets)
+        self.splits = Splits(self.datasets, self.runs)
+        self.queue = QueuedRuns(self.folder)
+        self.annotations = RunAnnotations(self.folder, self.runs)
+        self.launch = Launches(self.folder, self.datasets, self.runs)
+        self.configs = Configs(self.folder, self.runs)
+        self.monitor = Monitors(self.datasets, self.runs)
+        self.exports = Exports(self.folder, self.runs, self.monitor)
+        self.imports = Imports(self.datasets, self.runs)
+        self.scores = Scores(self.datasets, self.runs)
+        self.scenes = Scenes(self.datasets, self.runs)
+        self.rankings = Rankings(self.runs, self.scores, self.scenes)
+        self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)
+        self.robustness = RobustnessTests(self.runs, self.scores, self.scenes)
+        depth = partial(depth_of, self.pixel_metrics, self.robustness)
+        self.reports = Reports(self.datasets, self.runs, self.scores, self.scenes, depth)
+        self.merges = Merges(self.scores, self.reports, self.scenes)
+        self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
+        self.ensembles = Ensembles(self.runs, self.scores)
+        self.crf = CRFEffects(self.runs, self.scores, self.scenes, self.ensembles)
+        self.predictions = Predictions(self.folder / "predictions", self.datasets, self.runs)
+        self.searches = Searches(self.folder, self.datasets, self.runs)
+        self.ablations = Ablations(self.folder, self.datasets, self.runs, self.scores)
         self.demo = Demo(self.datasets, self.runs)
-        self.steps = StepShelf(self.folder, self.datasets, self.runs, self.demo)
+        self.checklist = Checklist(self.folder, self.datasets, self.runs, self.demo)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError
 from segcore.runs.machine.disk import read_json, write_json
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.demo import NAME as DEMO
 from segcore.workspace.demo import Demo
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.runs.runs import Runs
 
 FORMAT = 1
 STEPS = ("demo", "data", "health", "balance", "train", "watch", "look", "judge", "merge", "report")
@@ -16,10 +16,10 @@ NOTED = ("health", "balance", "watch", "look", "judge", "merge", "report")
 """Steps that leave no other trace: a page notes them when it shows what they ask for."""
 
 
-class StepShelf:
+class Checklist:
     """Which steps were done with data of the user's own; the demo's data count for the first step only."""
 
-    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf, demo: Demo) -> None:
+    def __init__(self, workspace: Path, datasets: Datasets, runs: Runs, demo: Demo) -> None:
         self._path = workspace / "steps.json"
         self._datasets = datasets
         self._runs = runs
@@ -27,14 +27,14 @@ class StepShelf:
         self._known: set[str] = set()
 
     def note(self, step: str, dataset: str) -> None:
-        """Remember that a step was done with a data set; of the demo nothing is remembered.
+        """Remember that a step was done with a dataset; of the demo nothing is remembered.
 
         A workspace that cannot be written is looked at all the same: then the step is remembered
         until the program ends.
 
         Args:
             step: One of ``NOTED``.
-            dataset: Name of the data set.
+            dataset: Name of the dataset.
         """
         if step not in NOTED:
             raise ValueError(f"Expected one of {NOTED}, received {step!r}.")

@@ -17,8 +17,8 @@ from segcore.errors import SegcoreError
 from segcore.places import front
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
 
 Progress = Callable[[int, int, str], None]
 
@@ -48,12 +48,12 @@ SCENES_SHOWN = 8
 class Demo:
     """Opens and rebuilds the demo."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
 
     def is_open(self) -> bool:
-        """Return whether the demo's data set and members lie in this workspace."""
+        """Return whether the demo's dataset and members lie in this workspace."""
         return NAME in self._datasets.names()
 
     def open(self, progress: Progress | None = None) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.runs.queue import jobs
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -67,22 +67,22 @@ class Study:
         }
 
 
-class StudyShelf:
+class Searches:
     """The studies of a workspace.
 
     Args:
         workspace: Its folder.
-        datasets: Its data sets.
+        datasets: Its datasets.
         runs: Its runs.
     """
 
-    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, workspace: Path, datasets: Datasets, runs: Runs) -> None:
         self._workspace = workspace
         self._datasets = datasets
         self._runs = runs
 
     def ids(self, dataset: str | None = None) -> list[str]:
-        """Return the ids of all studies, newest first; with a name, those on one data set."""
+        """Return the ids of all studies, newest first; with a name, those on one dataset."""
         return [
             run.id
             for run in list_runs(self._runs.folder)
@@ -93,7 +93,7 @@ class StudyShelf:
         """Queue a study and return the id of its run.
 
         Raises:
-            SegcoreError: The data set, a split, a label map or a balance plan does not exist.
+            SegcoreError: The dataset, a split, a label map or a balance plan does not exist.
         """
         dataset = self._datasets.open(config.dataset)
         for split in (config.base.train_split, config.base.validation_split):

@@ -1,4 +1,4 @@
-"""The splits of a data set: what they hold, the way back, k folds as data sets of their own, windows in their masks."""
+"""The splits of a dataset: what they hold, the way back, k folds as datasets of their own, windows in their masks."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.split_history import PastSplits, read_split_history, undo_splits
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
 from segcore.data.splits.splits import make_folds, split_report
-from segcore.workspace.datasets.datasets import DatasetShelf, Progress
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.datasets.datasets import Datasets, Progress
+from segcore.workspace.runs.runs import Runs
 
 WINDOW_SHARES = (0.5, 0.25, 0.125)
 """Sides of measured windows over those of the image."""
 
 
-class SplitShelf:
-    """Looks at the splits of data sets and changes them."""
+class Splits:
+    """Looks at the splits of datasets and changes them."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
 
@@ -25,7 +25,7 @@ class SplitShelf:
         """Return what the splits of today hold, one mapping each; see :func:`segcore.data.splits.splits.split_report`.
 
         Raises:
-            SegcoreError: There is no such data set, or a mask cannot be read.
+            SegcoreError: There is no such dataset, or a mask cannot be read.
         """
         dataset = self._datasets.open(name)
         chosen = {sample.id: sample.split for sample in dataset.samples if sample.split}
@@ -35,7 +35,7 @@ class SplitShelf:
         """Return how the splits of today were made, and the earlier ones, the newest last.
 
         Raises:
-            SegcoreError: There is no such data set, or its history is damaged.
+            SegcoreError: There is no such dataset, or its history is damaged.
         """
         return read_split_history(self._datasets.open(name))
 
@@ -43,7 +43,7 @@ class SplitShelf:
         """Take the last change of the splits back.
 
         Raises:
-            SegcoreError: There is no such data set, or nothing to take back.
+            SegcoreError: There is no such dataset, or nothing to take back.
         """
         return undo_splits(self._datasets.open(name))
 
@@ -58,10 +58,10 @@ class SplitShelf:
         hold_out: str = "",
         save: bool = True,
     ) -> dict[str, Any]:
-        """Part a data set into k folds, each a data set of its own that is trained and scored like any other.
+        """Part a dataset into k folds, each a dataset of its own that is trained and scored like any other.
 
         Args:
-            name: Name of the data set.
+            name: Name of the dataset.
             folds: k, 2 or more.
             method: A name in ``splits.METHODS``.
             seed: Seed of the draw.
@@ -75,7 +75,7 @@ class SplitShelf:
             ``report``.
 
         Raises:
-            SegcoreError: There is no such data set, method or split, too few samples or groups, or
+            SegcoreError: There is no such dataset, method or split, too few samples or groups, or
                 a fold's name is taken.
         """
         dataset, counts = self._datasets.open(name), self._datasets.counts_by_sample(name)
@@ -100,7 +100,7 @@ class SplitShelf:
         side.
 
         Raises:
-            SegcoreError: There is no such data set or split, or a mask cannot be read.
+            SegcoreError: There is no such dataset or split, or a mask cannot be read.
         """
         return {
             share: measure_crops(self._datasets.open(name), split, share, progress=progress)
@@ -108,11 +108,11 @@ class SplitShelf:
         }
 
     def folds_of(self, name: str) -> list[str]:
-        """Return the names of the folds written of a data set, the first fold first; none where the first is gone."""
+        """Return the names of the folds written of a dataset, the first fold first; none where the first is gone."""
         return folds_of(name, self._datasets.folder)
 
     def fold_scores(self, name: str) -> list[dict[str, Any]]:
-        """Return what was learned on each fold of a data set: ``fold, run, mean_iou`` of every finished training, fold by fold."""
+        """Return what was learned on each fold of a dataset: ``fold, run, mean_iou`` of every finished training, fold by fold."""
         folds = self.folds_of(name)
         rows = [
             r

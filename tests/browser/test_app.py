@@ -156,7 +156,7 @@ def test_the_first_request_may_be_a_deep_link(
     fresh = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.goto(f"{fresh}/compress?run={demo['runs'][1]}")
     expect(page.get_by_role("heading", name="Compress labels")).to_be_visible()
-    expect(page.get_by_role("link", name="Data set")).to_be_visible()
+    expect(page.get_by_role("link", name="Dataset")).to_be_visible()
     expect(page.get_by_text(f"From the counts of {demo['runs'][1]}")).to_be_visible()
     assert f"/compress?run={demo['runs'][1]}" in page.url
 

@@ -1,4 +1,4 @@
-"""A folder on disk becomes a balanced data set: imported by its path, seen, split, planned, and its plan found on the train page."""
+"""A folder on disk becomes a balanced dataset: imported by its path, seen, split, planned, and its plan found on the train page."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -79,7 +79,7 @@ def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(
     seen(page.get_by_text("One colour a run"))
     page.get_by_role("button", name="Star").click()
     seen(page.get_by_role("button", name="Unstar"))
-    assert [workspace.keeping.notes(f"made-{i}").star for i in range(3)] == [False, True, True]
+    assert [workspace.annotations.notes(f"made-{i}").star for i in range(3)] == [False, True, True]
     page.get_by_test_id("stPopover").get_by_role("button", name="Delete").first.click()
     page.get_by_role("button", name="Delete 2 runs").click()
     seen(page.get_by_text("2 deleted"))

@@ -25,7 +25,7 @@ from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -320,7 +320,7 @@ def test_the_warm_process_answers_as_the_class_does(workspace):
     coarse = rng.dirichlet(np.ones(3), (15, 20)).astype(np.float32)
     image = rng.integers(0, 256, (30, 40, 3), np.uint8)
     full = combine_to_size([coarse], (30, 40))
-    with Answerer() as answerer:
+    with WarmProcess() as answerer:
         assert answerer.ask("ping") == ({"crf": True}, {})
         arrays = {"probabilities": coarse, "image": image}
         values, found = answerer.ask(

@@ -252,7 +252,7 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     )
     cells = {
         tuple(c[:2]): c[2]
-        for written in read.figure(at, "exchange_matrix")["data"][1:]
+        for written in read.figure(at, "fixed_broken_matrix")["data"][1:]
         for c in written["customdata"]
     }
     assert cells == {

@@ -102,7 +102,7 @@ def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> Non
 
 def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) -> None:
     at = page(trained, open_page)
-    (rate,) = [n for n in at.number_input if n.label == "Exchange rate"]
+    (rate,) = [n for n in at.number_input if n.label == "FixedBroken rate"]
     read.check(rate.set_value(10.0).run())
     study = trained.workspace.scores.compress(trained.members[0], "validation", exchange_rate=10.0)
     badges = [v["action"] for v in study["verdicts"][:6]]

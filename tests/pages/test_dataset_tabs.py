@@ -1,4 +1,4 @@
-"""The data set page's tabs: each shows what the workspace measured, and what it changes is changed on disk."""
+"""The dataset page's tabs: each shows what the workspace measured, and what it changes is changed on disk."""
 
 import dataclasses
 
@@ -48,10 +48,10 @@ def test_a_large_data_set_is_measured_when_asked_and_once(open_page, monkeypatch
     monkeypatch.setattr(dataset_scans, "AT_ONCE", 0)
     at = open_page("dataset", dataset="tiny", show="Health")
     assert not [d for d in at.dataframe if "mend" in d.value.columns]
-    button(at, "Check the data set").click().run()
-    assert not at.exception and "Check the data set" not in [b.label for b in at.button]
+    button(at, "Check the dataset").click().run()
+    assert not at.exception and "Check the dataset" not in [b.label for b in at.button]
     again = open_page("dataset", dataset="tiny", show="Health")
-    assert "Check the data set" not in [b.label for b in again.button]
+    assert "Check the dataset" not in [b.label for b in again.button]
 
 
 def test_a_leak_is_shown_and_its_mend_is_a_click_away(workspace, open_page) -> None:

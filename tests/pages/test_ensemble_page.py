@@ -63,7 +63,7 @@ def test_the_crf_tab_shows_the_search_and_one_image(
         refined.append((parameters, preview))
         return scene.truth.clip(0, 3), 0.01
 
-    monkeypatch.setattr("segcore.workspace.ensembles.crf.CRFShelf.refine", refine)
+    monkeypatch.setattr("segcore.workspace.ensembles.crf.CRFEffects.refine", refine)
     config = CRFSearchConfig("tiny", trained.members, candidates=1)
     run = trained.workspace.crf.start(config)
     finish(trained.workspace.runs.open(run), crf_search_run)

@@ -18,7 +18,7 @@ def percent(value: float) -> str:
 
 
 def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None:
-    run, measures = trained.members[0], trained.workspace.measures
+    run, measures = trained.members[0], trained.workspace.pixel_metrics
     at = tab(open_page, "Borders", run)
     found = measures.measure(run, "test")
     assert read.metrics(at)["Mean boundary IoU"] == percent(
@@ -69,11 +69,11 @@ def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(
 def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -> None:
     run = trained.members[0]
     at = tab(open_page, "Label errors", run)
-    found = trained.workspace.measures.suspects(run, "test")
+    found = trained.workspace.pixel_metrics.suspects(run, "test")
     listed = [i for i in found["images"] if i["pixels"]]
     assert found["pixels"] == sum(i["pixels"] for i in listed) == int(np.sum(found["pairs"]))
     for image in listed:
-        where = trained.workspace.measures.suspicion(run, "test", image["id"]).suspected
+        where = trained.workspace.pixel_metrics.suspicion(run, "test", image["id"]).suspected
         assert int(where.sum()) == image["pixels"]
     table = [d.value for d in at.dataframe if "perhaps" in d.value and "image" in d.value]
     assert [list(t["pixels"]) for t in table] == ([[i["pixels"] for i in listed]] if listed else [])

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 WAY_ON = {"home": "pages/dataset.py", "train": "pages/home.py", "runs": "pages/train.py"}
-"""Where an empty page leads; the data set page is itself the place to begin, all others lead to the start."""
+"""Where an empty page leads; the dataset page is itself the place to begin, all others lead to the start."""
 
 
 def test_in_an_empty_workspace_it_leads_on(page, empty_workspace, open_alone) -> None:

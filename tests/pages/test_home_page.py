@@ -60,7 +60,7 @@ def test_pages_tick_what_they_show(trained, open_page, read) -> None:
         "Demo",
         "Report",
     ]
-    trained.workspace.steps.note(
+    trained.workspace.checklist.note(
         "report", "tiny"
     )  # the button's function does, when the browser fetches the file
     home = open_page("home")
@@ -78,7 +78,7 @@ def test_pages_tick_what_they_show(trained, open_page, read) -> None:
 
 def test_tables_are_the_workspaces_rows(trained, open_page) -> None:
     data, runs = (d.value for d in open_page("home").dataframe)
-    assert data.to_dict("records") == [{"data set": "tiny", "samples": 12, "classes": 4}]
+    assert data.to_dict("records") == [{"dataset": "tiny", "samples": 12, "classes": 4}]
     assert list(runs["run"]) == trained.workspace.runs.ids()[:8]
 
 

@@ -54,7 +54,7 @@ def test_a_thousand_runs_are_listed_reading_two_small_files_each_and_then_none(
     assert sorted(set(opened)) == ["config.json", "status.json"] and len(opened) == 2 * COUNT
     opened.clear()
     assert len(workspace.runs.rows()) == COUNT and opened == []
-    workspace.keeping.write("many-0500", star=True)
+    workspace.annotations.write("many-0500", star=True)
     opened.clear()
     workspace.runs.rows()
     assert sorted(opened) == ["config.json", "notes.json", "status.json"]

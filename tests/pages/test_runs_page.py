@@ -4,7 +4,7 @@ import numpy as np
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.environment import note_environment
-from segcore.runs.folder.run_folder import evolution_stage
+from segcore.runs.folder.run_folder import mask_history_stage
 from segcore.ui.runs import queue
 
 
@@ -14,7 +14,7 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
     rows = trained.workspace.runs.rows()
     table = at.dataframe[0].value
     assert list(table["run"]) == [r["run"] for r in rows]
-    assert list(table["data set"]) == ["tiny"] * len(rows)
+    assert list(table["dataset"]) == ["tiny"] * len(rows)
     assert set(table["state"]) == {"Finished"}
     np.testing.assert_allclose(table["mean IoU"], [100 * r["mean_iou"] for r in rows])
     read.check(at.button_group(key="kinds").set_value(["evaluate"]).run())
@@ -92,24 +92,26 @@ def test_a_deletion_is_undone(trained, open_page, read) -> None:
     read.check(at.button(key="delete").click().run())
     assert len(trained.workspace.runs.ids()) == len(before) - 3
     read.check(at.button(key="undo").click().run())
-    assert trained.workspace.runs.ids() == before and trained.workspace.keeping.trash() == []
+    assert trained.workspace.runs.ids() == before and trained.workspace.annotations.trash() == []
     assert at.selectbox(key="run").value == trained.members[0] and not [
         b for b in at.button if b.key == "undo"
     ]
     read.check(at.button(key="delete").click().run())
     read.check(at.button(key="empty_trash").click().run())
-    assert trained.workspace.keeping.trash() == [] and not [b for b in at.button if b.key == "undo"]
+    assert trained.workspace.annotations.trash() == [] and not [
+        b for b in at.button if b.key == "undo"
+    ]
 
 
 def test_notes_are_kept_and_found(trained, open_page, read) -> None:
     run, other = trained.members
-    trained.workspace.keeping.write(other, archived=True, tags=["old"])
+    trained.workspace.annotations.write(other, archived=True, tags=["old"])
     at = open_page("runs", run=run)
     assert list(at.dataframe[0].value["run"]) == [run]
     read.check(at.button_group(key="run_tab_train").set_value("Notes").run())
     at.text_area[0].set_value("a Müller loss\nsecond line")
     read.check(next(b for b in at.button if b.label == "Save").click().run())
-    assert trained.workspace.keeping.notes(run).text.startswith("a Müller loss")
+    assert trained.workspace.annotations.notes(run).text.startswith("a Müller loss")
     assert list(at.dataframe[0].value["note"]) == ["a Müller loss"]
     read.check(at.text_input(key="runs_text").set_value("müller TINY").run())
     assert list(at.dataframe[0].value["run"]) == [run]
@@ -154,16 +156,16 @@ def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> N
     )
     truth = dataset.read_mask(dataset.sample("validation/scene_0"))
     for epoch, mask in ((1, np.zeros((32, 48), np.uint8)), (3, truth)):
-        run.write_mask("validation", evolution_stage(epoch), "validation/scene_0", mask)
-    image, true, predicted = trained.workspace.watch.evolved(run.id, "validation/scene_0", 3)
+        run.write_mask("validation", mask_history_stage(epoch), "validation/scene_0", mask)
+    image, true, predicted = trained.workspace.monitor.evolved(run.id, "validation/scene_0", 3)
     assert image.shape == (32, 48, 3) and (true == truth).all() and (predicted == truth).all()
     at = open_page("runs", run=run.id)
     read.check(at.button_group(key="run_tab_train").set_value("Masks by epoch").run())
     words = " ".join(image.proto.imgs[0].caption for image in at.get("image"))
     assert "epoch 3: 100.00 % of its pixels right" in words
-    note_environment(run.folder, "another data set")
+    note_environment(run.folder, "another dataset")
     read.check(at.button_group(key="run_tab_train").set_value("Made with").run())
-    assert "data set was changed" in " ".join(w.value for w in at.warning)
+    assert "dataset was changed" in " ".join(w.value for w in at.warning)
     assert "numpy" in list(at.dataframe[-1].value["package"])
 
 

@@ -268,7 +268,7 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(
     at.text_input(key="vary_loss").set_value("dice")
     at.text_input(key="vary_tag").set_value("rates")
     at.run()
-    read.check(at.button(key="launch_study").click().run())
+    read.check(at.button(key="launch_ablation").click().run())
     rows = workspace.runs.rows()
     assert [row["tags"] for row in rows] == [["rates"]] * 2
     assert sorted(workspace.runs.open(row["run"]).config.recipe.learning_rate for row in rows) == [

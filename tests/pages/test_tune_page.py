@@ -77,8 +77,8 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     at.selectbox(key="tune_encoder_one").set_value("tiny").run()
     (start,) = [b for b in at.button if b.label == "Start the study"]
     read.check(start.click().run())
-    (run,) = workspace.studies.ids("tiny")
-    config = workspace.studies.open(run).config
+    (run,) = workspace.searches.ids("tiny")
+    config = workspace.searches.open(run).config
     assert (config.base.model.encoder, config.base.model.weights, config.base.size) == (
         "tiny",
         "none",
@@ -88,9 +88,9 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     assert config.base.validation_split == "validation"
     assert any("not begun" in info.value for info in at.info)
     read.check(at.button(key="study_stop").click().run())
-    assert workspace.studies.open(run).status.state == "interrupted"
+    assert workspace.searches.open(run).status.state == "interrupted"
     read.check(at.button(key="study_resume").click().run())
-    assert workspace.studies.open(run).status.state == "queued"
+    assert workspace.searches.open(run).status.state == "queued"
 
 
 def test_what_a_study_found(study, open_page, read) -> None:
@@ -135,11 +135,11 @@ def test_a_damaged_study_is_told_in_a_sentence(study, open_page) -> None:
 def test_the_command_line_begins_the_same_study(tmp_path, monkeypatch, workspace) -> None:
     begun = []
     monkeypatch.setattr(
-        "segcore.workspace.searches.StudyShelf.start",
+        "segcore.workspace.searches.Searches.start",
         lambda self, config: begun.append(config) or "none",
     )
     monkeypatch.setattr(
-        "segcore.workspace.searches.StudyShelf.open",
+        "segcore.workspace.searches.Searches.open",
         lambda self, run: type("S", (), {"to_json": lambda self: {}})(),
     )
     config = TuneConfig("tiny", BASE, SPACE, trials=7, sampler="random", pruner="none", seed=3)

@@ -1,4 +1,4 @@
-"""A very small data set that a tiny network learns in seconds, and runs over it."""
+"""A very small dataset that a tiny network learns in seconds, and runs over it."""
 
 import itertools
 import os
@@ -39,7 +39,7 @@ def make_sample(name, split, rng, size=(40, 70)):
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory):
-    """A workspace with the data set "shapes": 11 training, 5 validation and 4 test images of two sizes."""
+    """A workspace with the dataset "shapes": 11 training, 5 validation and 4 test images of two sizes."""
     root = tmp_path_factory.mktemp("workspace")
     rng = np.random.default_rng(3)
     samples = [

@@ -18,8 +18,8 @@ from segcore.config import (
 )
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.jobs import STOPPED
-from segcore.tuning.book import Book
 from segcore.tuning.coordinator import Coordinator
+from segcore.tuning.store import TrialStore
 from segcore.tuning.trainer import Sight
 
 EPOCHS = 2
@@ -115,7 +115,9 @@ class Bench:
     ) -> Coordinator:
         """A coordinator that knows nothing but what is on disk."""
         return Coordinator(
-            Book(self.run, self.config), FormulaTrainer(self.run.folder.parent, faults), parallel
+            TrialStore(self.run, self.config),
+            FormulaTrainer(self.run.folder.parent, faults),
+            parallel,
         )
 
     def told(self) -> dict:

@@ -51,20 +51,22 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
         sampler="grid",
         pruner="none",
     )
-    run = shelf.studies.start(config)
+    run = shelf.searches.start(config)
     folder = shelf.runs.open(run)
     wait(
-        lambda: shelf.studies.open(run).count("complete") >= 1
+        lambda: shelf.searches.open(run).count("complete") >= 1
     )  # so the study does not hold the one device that its trials need
     assert (folder.status().state, folder.status().device) == ("running", "")
     pid = folder.status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     wait(lambda: (shelf.runs.refresh(), folder.status().state)[1] == "interrupted")
-    first = shelf.studies.open(run).trials[0]
+    first = shelf.searches.open(run).trials[0]
     shelf.runs.resume(run)
     wait(
-        lambda: folder.status().state == "running" and shelf.studies.open(run).count("running") == 1
+        lambda: (
+            folder.status().state == "running" and shelf.searches.open(run).count("running") == 1
+        )
     )
     shelf.runs.stop(run)
     wait(lambda: folder.status().state == "interrupted")
@@ -75,7 +77,7 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     )
     shelf.runs.resume(run)
     shelf.runs.wait([run])
-    study = shelf.studies.open(run)
+    study = shelf.searches.open(run)
     assert [row["state"] for row in study.trials] == ["complete"] * 3
     assert study.trials[0] == first  # kept as it was
     assert [row["score"] for row in study.trials] == pytest.approx([0.7, 0.8, 0.7])

@@ -91,7 +91,7 @@ def test_a_trial_differs_from_its_base_in_what_is_varied_only() -> None:
             {"base": {**to_json(BASE), "validation_split": ""}},
             "neither trained on nor the test split",
         ),
-        ({"base": {**to_json(BASE), "dataset": "other"}}, "name one data set"),
+        ({"base": {**to_json(BASE), "dataset": "other"}}, "name one dataset"),
         (
             {
                 "base": {**to_json(BASE), "model": {**to_json(BASE.model), "weights": "a.npz"}},

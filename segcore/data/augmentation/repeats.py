@@ -94,7 +94,7 @@ def preview_copies(
     """Return the copies of one sample as an epoch sees them, no larger than :data:`PREVIEW_SIDE`.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         sample_ids: As in :func:`draws_of`.
         sample: Id of the sample.
         preset: A name in ``catalog.AUGMENTATIONS``.

@@ -54,7 +54,7 @@ def measure_crops(
     """Draw windows in the masks of a split and count the classes in them.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         split: Its split; None for all.
         share: Side of a window over that of the mask, above 0, at most 1.
         seed: Seed of the draws, one stream a mask.

@@ -134,7 +134,7 @@ class Search:
         self.value = float(self.distance.values(self.shares[None])[0])
 
     def swap(self, caps: Repeats, rounds: int = 200) -> None:
-        """Exchange one copy of an image for one of another while that lowers the distance."""
+        """FixedBroken one copy of an image for one of another while that lowers the distance."""
         classes = self.contributions.shape[1]
         reach = max(2, int((self._tries(_PAIR_CELLS // classes)) ** 0.5))
         for _ in range(rounds):

@@ -1,6 +1,6 @@
-"""A data set on disk: its label set, its samples, and how their pixels are read.
+"""A dataset on disk: its label set, its samples, and how their pixels are read.
 
-A data set folder holds ``dataset.json`` (what this module reads and writes), ``masks/`` (always
+A dataset folder holds ``dataset.json`` (what this module reads and writes), ``masks/`` (always
 index PNGs, whatever the source was), ``images/`` unless the images were imported by reference,
 ``plans/<plan>.json``, ``label_maps/<map>.json``, and caches that other modules key by
 :attr:`Dataset.fingerprint`.
@@ -52,12 +52,12 @@ class Sample:
     """One image with its mask.
 
     Attributes:
-        id: Unique in the data set; may hold "/" ("Tile 1/image_001"), never "..".
-        image: Path of the image: relative to the data set folder, or absolute when imported by
+        id: Unique in the dataset; may hold "/" ("Tile 1/image_001"), never "..".
+        image: Path of the image: relative to the dataset folder, or absolute when imported by
             reference.
-        mask: Path of the index PNG relative to the data set folder, or None for an image without a
+        mask: Path of the index PNG relative to the dataset folder, or None for an image without a
             mask.
-        split: "train", "validation", "test", another name, or "" when the data set has no splits.
+        split: "train", "validation", "test", another name, or "" when the dataset has no splits.
         height: Rows of the image and of the mask.
         width: Columns of the image and of the mask.
         group: What it must not be parted from in a split (a drive, a tile), or "".
@@ -110,7 +110,7 @@ class Dataset:
 
     @staticmethod
     def open(folder: Path | str) -> "Dataset":
-        """Open a data set folder.
+        """Open a dataset folder.
 
         Raises:
             SegcoreError: There is none, it is damaged, or a newer Segscope wrote it.
@@ -119,7 +119,7 @@ class Dataset:
         file = folder / "dataset.json"
         if not file.is_file():
             raise SegcoreError(
-                f"Expected a data set in {folder}, found no dataset.json: import one or "
+                f"Expected a dataset in {folder}, found no dataset.json: import one or "
                 "check the name."
             )
         try:
@@ -139,12 +139,10 @@ class Dataset:
                 str(data.get("source", "")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise SegcoreError(
-                f"{file} is damaged ({error}): import the data set again."
-            ) from error
+            raise SegcoreError(f"{file} is damaged ({error}): import the dataset again.") from error
 
     def save(self) -> "Dataset":
-        """Write ``dataset.json`` and return the data set itself."""
+        """Write ``dataset.json`` and return the dataset itself."""
         head = {
             "version": VERSION,
             "name": self.name,
@@ -187,7 +185,7 @@ class Dataset:
         """Return the samples of a split, in order; None for all.
 
         Raises:
-            SegcoreError: The data set has no such split.
+            SegcoreError: The dataset has no such split.
         """
         if split is None:
             return list(self.samples)
@@ -256,12 +254,12 @@ class Dataset:
                 f"Expected the {what} of {sample.id!r} with {sample.height} x "
                 f"{sample.width} pixels (height x width), received "
                 f"{pixels.shape[0]} x {pixels.shape[1]}: it was changed after the import; "
-                "import the data set again."
+                "import the dataset again."
             )
         return pixels
 
     def with_splits(self, splits: Mapping[str, str]) -> "Dataset":
-        """Return the data set with other splits; call :meth:`save` to keep them.
+        """Return the dataset with other splits; call :meth:`save` to keep them.
 
         Args:
             splits: Sample id to split name; samples not named keep no split ("").
@@ -277,7 +275,7 @@ class Dataset:
         return dataclasses.replace(self, samples=samples)
 
     def with_label_set(self, label_set: LabelSet) -> "Dataset":
-        """Return the data set with renamed or recoloured classes, same number and order; call :meth:`save` to keep them.
+        """Return the dataset with renamed or recoloured classes, same number and order; call :meth:`save` to keep them.
 
         Raises:
             SegcoreError: The number of classes differs (use a label map to merge).

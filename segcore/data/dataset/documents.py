@@ -1,6 +1,6 @@
-"""The small files of a data set, which tell what it is and what was decided about it: written whole, or an error that can be mended.
+"""The small files of a dataset, which tell what it is and what was decided about it: written whole, or an error that can be mended.
 
-Small named JSON files that lie beside a data set: its balance plans and label maps; and what a name
+Small named JSON files that lie beside a dataset: its balance plans and label maps; and what a name
 may be.
 """
 
@@ -30,7 +30,7 @@ def write_document(path: Path, data: bytes) -> None:
 NAME_RULE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
-def check_name(name: str, kind: str = "data set") -> str:
+def check_name(name: str, kind: str = "dataset") -> str:
     """Return the name if it can be a file name everywhere.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Editing the classes of a data set: names, colours, order, and which are ignored. Masks are rewritten where they must be.
+"""Editing the classes of a dataset: names, colours, order, and which are ignored. Masks are rewritten where they must be.
 
 While a class of the import is ignored here, the masks that know where it is stay beside those in
 use, and ``origin.json`` says which they are; so it can be scored again. They go when no class needs
@@ -41,7 +41,7 @@ def relabel(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Give a data set other names, colours or order of classes, or set classes to ignored; saved at once.
+    """Give a dataset other names, colours or order of classes, or set classes to ignored; saved at once.
 
     Classes are known again by their ids. The pixels of a class set to ignored become
     ``ignore_index`` in the masks, as those of classes ignored before are; the masks of before are
@@ -49,13 +49,13 @@ def relabel(
     ``dataset.json`` names them, so an interruption leaves the old state whole.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         label_set: The classes wished for: the same ids, each scored or ignored.
         executor: As :func:`segcore.data.files.scanning.scan`.
         progress: Called with (done, total, what) while masks are rewritten.
 
     Returns:
-        The data set as saved. Label maps and plans made before stay; they fit only while the number
+        The dataset as saved. Label maps and plans made before stay; they fit only while the number
         of classes stays.
 
     Raises:
@@ -75,7 +75,7 @@ def relabel(
     if lost:
         raise SegcoreError(
             f"Expected ignored classes to stay ignored, received the ids {lost} as scored: "
-            "import the data set again."
+            "import the dataset again."
         )
     if before.class_ids == after.class_ids:
         return dataclasses.replace(dataset, label_set=after).save()
@@ -113,7 +113,7 @@ def relabel(
 
 
 def _origin(dataset: Dataset) -> Dataset:
-    """The data set as its oldest masks know it: they, and the classes whose places they hold, in their order."""
+    """The dataset as its oldest masks know it: they, and the classes whose places they hold, in their order."""
     file = dataset.folder / ORIGIN
     if not file.is_file():
         return dataset

@@ -1,4 +1,4 @@
-"""How a data set was split before: every change of its splits can be taken back.
+"""How a dataset was split before: every change of its splits can be taken back.
 
 Kept beside it in ``splits.json``: how the splits of today came to be, and up to :data:`KEPT`
 earlier ones with the samples of each split.
@@ -22,11 +22,11 @@ AS_IMPORTED = "as imported"
 
 @dataclass(frozen=True)
 class PastSplits:
-    """An assignment that a data set once had.
+    """An assignment that a dataset once had.
 
     Attributes:
         how: How it was made: "as imported", "stratified, seed 0".
-        samples: Split to its samples' ids, in the data set's order; samples without a split are in
+        samples: Split to its samples' ids, in the dataset's order; samples without a split are in
             none.
     """
 
@@ -70,15 +70,15 @@ def read_split_history(dataset: Dataset) -> tuple[str, list[PastSplits]]:
 
 
 def change_splits(dataset: Dataset, splits: Mapping[str, str], how: str) -> Dataset:
-    """Give a data set other splits, saved at once, and remember those of before.
+    """Give a dataset other splits, saved at once, and remember those of before.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         splits: Sample id to split.
         how: How they were made, for the list of earlier ones.
 
     Returns:
-        The data set as saved.
+        The dataset as saved.
 
     Raises:
         SegcoreError: A sample or split name is not allowed, or the history is damaged.
@@ -94,7 +94,7 @@ def change_splits(dataset: Dataset, splits: Mapping[str, str], how: str) -> Data
 
 
 def undo_splits(dataset: Dataset) -> Dataset:
-    """Give a data set the splits it had before the last change, saved at once.
+    """Give a dataset the splits it had before the last change, saved at once.
 
     Raises:
         SegcoreError: There are none, or the history is damaged.

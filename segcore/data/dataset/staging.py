@@ -1,7 +1,7 @@
 """Folders in the making: reserved by one process under one name, and cleared when that process died.
 
-While a data set ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a
-file that the maker holds locked; ``.X.partial``, what becomes the data set; ``.X.unpacked``, an
+While a dataset ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a
+file that the maker holds locked; ``.X.partial``, what becomes the dataset; ``.X.unpacked``, an
 archive's files. The system lets go of a lock when its process ends in whatever way, so a lock that
 can be had marks leftovers of the dead. They are removed, but for a ``.X.partial`` that holds a
 journal: the next import of the same goes on with it, and after :data:`KEPT_DAYS` days it is removed

@@ -1,6 +1,6 @@
 """What a user says about single images: tags such as "night" or "rain", by which images are found and scores are parted.
 
-Kept beside the data set in ``tags.json``. They are no part of its fingerprint: no pixel and no
+Kept beside the dataset in ``tags.json``. They are no part of its fingerprint: no pixel and no
 split is another with them.
 """
 
@@ -41,7 +41,7 @@ def check_tag(tag: str) -> str:
 
 
 def read_tags(dataset: Dataset) -> Tags:
-    """Return the tags of a data set's samples, in the data set's order.
+    """Return the tags of a dataset's samples, in the dataset's order.
 
     Raises:
         SegcoreError: The file is damaged, or a newer Segscope wrote it.
@@ -68,7 +68,7 @@ def write_tags(dataset: Dataset, tags: Mapping[str, Iterable[str]]) -> Tags:
     """Save the tags of all samples in the place of those before; return them as saved.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         tags: Sample id to its tags; samples that are not named have none.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How a data set folder comes to be: written beside its place, then renamed into it whole."""
+"""How a dataset folder comes to be: written beside its place, then renamed into it whole."""
 
 import dataclasses
 import json
@@ -42,11 +42,11 @@ class ArraySample:
 
 
 class DatasetWriter:
-    """Writes a data set into ``.<folder>.partial`` and renames it when all went well.
+    """Writes a dataset into ``.<folder>.partial`` and renames it when all went well.
 
     Use as a context manager: leaving it by an exception removes what was written (an interruption
-    keeps it where there is a key); leaving it normally after :meth:`finish` leaves the whole data
-    set in place. :meth:`add` may be called from several threads.
+    keeps it where there is a key); leaving it normally after :meth:`finish` leaves the whole dataset
+     in place. :meth:`add` may be called from several threads.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class DatasetWriter:
         """Prepare to write.
 
         Args:
-            folder: Where the data set shall lie; must not exist.
-            name: Name of the data set.
+            folder: Where the dataset shall lie; must not exist.
+            name: Name of the dataset.
             label_set: Its classes.
             source: Where it comes from, for display.
             staging: The reservation of ``folder`` where the caller holds one; None to make it.
@@ -84,7 +84,7 @@ class DatasetWriter:
         self._journal: Journal | None = None
         if self.folder.exists():
             raise SegcoreError(
-                f"Expected a new data set name, received {name!r}, which exists: choose "
+                f"Expected a new dataset name, received {name!r}, which exists: choose "
                 "another name or delete the old one."
             )
 
@@ -92,7 +92,7 @@ class DatasetWriter:
         """Reserve the place and make the temporary folder; what an import that was killed left there is removed.
 
         Raises:
-            SegcoreError: Somebody else is writing a data set of this name.
+            SegcoreError: Somebody else is writing a dataset of this name.
         """
         if not self._reserved:
             self._held.enter_context(reserve(self.folder))
@@ -211,7 +211,7 @@ class DatasetWriter:
         """Write ``dataset.json`` and put the folder in its place.
 
         Raises:
-            SegcoreError: There is no sample, or another data set took the place meanwhile.
+            SegcoreError: There is no sample, or another dataset took the place meanwhile.
         """
         kept = tuple(samples)
         if not kept:
@@ -224,7 +224,7 @@ class DatasetWriter:
             self.partial.rename(self.folder)
         except OSError as error:
             raise SegcoreError(
-                f"The data set could not be put in {self.folder} ({error.strerror}): "
+                f"The dataset could not be put in {self.folder} ({error.strerror}): "
                 "choose another name."
             ) from error
         return Dataset.open(self.folder)
@@ -233,7 +233,7 @@ class DatasetWriter:
 def write_dataset(
     folder: Path, name: str, label_set: LabelSet, samples: Iterable[ArraySample], source: str = ""
 ) -> Dataset:
-    """Write a data set from arrays; memory stays at one sample when ``samples`` is a generator.
+    """Write a dataset from arrays; memory stays at one sample when ``samples`` is a generator.
 
     Args:
         folder: Where it shall lie; must not exist.
@@ -243,7 +243,7 @@ def write_dataset(
         source: Where it comes from, for display.
 
     Returns:
-        The data set, opened.
+        The dataset, opened.
 
     Raises:
         SegcoreError: A name, size or index does not fit; nothing is left behind then.

@@ -1,4 +1,4 @@
-"""Where on Earth an image lies: read from a GeoTIFF, kept beside the data set, written back with a prediction.
+"""Where on Earth an image lies: read from a GeoTIFF, kept beside the dataset, written back with a prediction.
 
 Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and
 no file beside the one named.
@@ -91,7 +91,7 @@ def open_raster(path: Path) -> Iterator[Any]:
         path: The file.
 
     Yields:
-        A rasterio data set, to be read.
+        A rasterio dataset, to be read.
 
     Raises:
         SegcoreError: rasterio is absent, or the file is absent, no TIFF, damaged or too large to
@@ -181,7 +181,7 @@ def write_geotiff(
 
 
 def load_georeferences(folder: Path) -> dict[str, Georeference]:
-    """Return the georeference of each sample of a data set folder that has one, by sample id.
+    """Return the georeference of each sample of a dataset folder that has one, by sample id.
 
     Raises:
         SegcoreError: The file is damaged.
@@ -193,7 +193,7 @@ def load_georeferences(folder: Path) -> dict[str, Georeference]:
         rows = json.loads(file.read_bytes())["samples"]
         return {str(sample): Georeference.from_json(row) for sample, row in rows.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SegcoreError(f"{file} is damaged ({error}): import the data set again.") from error
+        raise SegcoreError(f"{file} is damaged ({error}): import the dataset again.") from error
 
 
 def georeferences_to_json(found: Mapping[str, Georeference]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     except FileNotFoundError as error:
         raise SegcoreError(
             f"Expected the image {path}, found no such file: put it back or import the "
-            "data set again."
+            "dataset again."
         ) from error
     except OSError as error:
         raise SegcoreError(

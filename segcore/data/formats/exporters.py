@@ -1,4 +1,4 @@
-"""Data sets written out again for other tools: index PNG with ``classes.csv``, Pascal VOC, COCO panoptic."""
+"""Datasets written out again for other tools: index PNG with ``classes.csv``, Pascal VOC, COCO panoptic."""
 
 import csv
 import io
@@ -39,10 +39,10 @@ class Form:
 def export_dataset(
     dataset: Dataset, destination: Path, form: str = "index", progress: Progress | None = None
 ) -> Path:
-    """Write a data set in a form that other tools, and Segscope's importer, read.
+    """Write a dataset in a form that other tools, and Segscope's importer, read.
 
     Args:
-        dataset: The data set; samples without a mask are left out.
+        dataset: The dataset; samples without a mask are left out.
         destination: A new folder.
         form: A name in :data:`FORMS`.
         progress: Called with (done, total, what).
@@ -110,7 +110,7 @@ def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
             raise  # it is the target that takes no more, and the door says so
         raise SegcoreError(
             f"The image {source} cannot be copied ({error.strerror}): put it back or "
-            "import the data set again."
+            "import the dataset again."
         ) from error
     return target
 

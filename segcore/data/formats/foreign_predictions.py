@@ -241,7 +241,7 @@ def _to_indices(
         )
         what = {"colors": "colours", "ids": "ids"}.get(values, "positions")
         raise SegcoreError(
-            f"Expected the {what} of the data set's classes in {path.name}, received "
+            f"Expected the {what} of the dataset's classes in {path.name}, received "
             f"{shown} in {int(counts[strange].sum())} pixels: "
             "map them, or say how pixels are to be read."
         )
@@ -316,7 +316,7 @@ def _check_array(
         raise SegcoreError(
             f"Expected an array (height, width, {classes}) or ({classes}, height, width) "
             f"in {path.name}, received {shape}: "
-            "save one probability for each class of the data set."
+            "save one probability for each class of the dataset."
         )
     height, width = shape[:2] if shape[-1] == classes else shape[1:]
     aspect = (height / sample.height) / (width / sample.width) if min(height, width) else 0.0

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, or could be: each finding with its samples and a mend."""
+"""What is wrong with a dataset, or could be: each finding with its samples and a mend."""
 
 import hashlib
 import json
@@ -72,7 +72,7 @@ class Evidence:
     """What the checks look at.
 
     Attributes:
-        dataset: The data set.
+        dataset: The dataset.
         statistics: Its class counts, a row for each of the N samples; zeros for one without a mask.
         hashes: (N,) uint64 difference hashes of the images.
         readable: (N,) bool: which images could be read.
@@ -99,10 +99,10 @@ def check_health(
     """Run every check of :data:`CHECKS`.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         statistics: Its class counts, as ``collect_statistics`` gives them.
         executor: As :func:`segcore.data.files.scanning.scan`.
-        progress: Called with (done, total, what) while images are hashed (once for a data set).
+        progress: Called with (done, total, what) while images are hashed (once for a dataset).
 
     Returns:
         The findings, problems first.
@@ -114,7 +114,7 @@ def check_health(
 
 
 def _of_every_sample(dataset: Dataset, statistics: ClassStatistics) -> ClassStatistics:
-    """Statistics with a row for every sample in the data set's order, zeros for those without a mask."""
+    """Statistics with a row for every sample in the dataset's order, zeros for those without a mask."""
     rows = {sample_id: row for row, sample_id in enumerate(statistics.sample_ids)}
     nowhere = len(rows)
     order = np.array([rows.get(sample.id, nowhere) for sample in dataset.samples], np.intp)

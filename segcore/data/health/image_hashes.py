@@ -59,15 +59,15 @@ def _hash_or_none(folder: Path, image: str) -> int | None:
 def hash_images(
     dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None
 ) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """Hash every image of a data set, once; kept beside it in ``hashes.npz``, keyed by the image files' names.
+    """Hash every image of a dataset, once; kept beside it in ``hashes.npz``, keyed by the image files' names.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         executor: As :func:`segcore.data.files.scanning.scan`.
         progress: As :func:`segcore.data.files.scanning.scan`.
 
     Returns:
-        (N,) uint64 in the data set's order, and (N,) bool: whether the image could be read.
+        (N,) uint64 in the dataset's order, and (N,) bool: whether the image could be read.
     """
     file = dataset.folder / "hashes.npz"
     key = hashlib.sha256("\n".join(sample.image for sample in dataset.samples).encode()).hexdigest()

@@ -31,7 +31,7 @@ class Sequence:
 
     Attributes:
         name: What their names have in common ("0016E5").
-        indices: Positions of the samples in the data set, in the order of their frame numbers.
+        indices: Positions of the samples in the dataset, in the order of their frame numbers.
         numbers: Their frame numbers, ascending.
     """
 
@@ -52,7 +52,7 @@ def find_sequences(
     """Find the videos among the samples.
 
     Args:
-        samples: The samples of a data set.
+        samples: The samples of a dataset.
         hashes: (N,) uint64 difference hashes.
         readable: (N,) bool: which images could be hashed.
 
@@ -119,7 +119,7 @@ def shared_sequences(
     """Find videos that stand on both sides of a split boundary.
 
     Args:
-        samples: The samples of a data set.
+        samples: The samples of a dataset.
         sequences: Its videos.
 
     Returns:
@@ -167,7 +167,7 @@ def neighbours(
     No frame of the other split stands in two pairs, so that pairs are of different places.
 
     Args:
-        samples: The samples of the data set.
+        samples: The samples of the dataset.
         shared: A video that two of its splits share.
         most: Most pairs.
     """

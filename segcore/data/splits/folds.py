@@ -1,7 +1,7 @@
-"""Folds as data sets of their own: the same files under other splits, so that every fold is trained, scored and compared like any data set.
+"""Folds as datasets of their own: the same files under other splits, so that every fold is trained, scored and compared like any dataset.
 
 Images and masks are hard links (copies where a disk has none), so k folds need no space of their
-own, and relabelling or removing the data set they came from leaves them whole.
+own, and relabelling or removing the dataset they came from leaves them whole.
 """
 
 import dataclasses
@@ -28,22 +28,22 @@ _SOURCE = re.compile(r"fold (\d+) of \d+ of (.+?)(?: \(.*\))?")
 
 
 def fold_name(name: str, number: int) -> str:
-    """Name of the data set that holds a fold: "camvid-fold-1"."""
+    """Name of the dataset that holds a fold: "camvid-fold-1"."""
     return f"{name}-fold-{number}"
 
 
 def parent_of(dataset: Dataset) -> str:
-    """Return the name of the data set that one is a fold of; "" where it is none."""
+    """Return the name of the dataset that one is a fold of; "" where it is none."""
     found = _SOURCE.fullmatch(dataset.source)
     return found[2] if found and dataset.name == fold_name(found[2], int(found[1])) else ""
 
 
 def folds_of(name: str, root: Path) -> list[str]:
-    """Return the names of the folds written of a data set, the first fold first; none where the first is gone.
+    """Return the names of the folds written of a dataset, the first fold first; none where the first is gone.
 
     Args:
-        name: Name of the data set.
-        root: The folder in which data sets lie.
+        name: Name of the dataset.
+        root: The folder in which datasets lie.
     """
     found: list[str] = []
     while (root / fold_name(name, len(found) + 1) / "dataset.json").is_file():
@@ -54,7 +54,7 @@ def folds_of(name: str, root: Path) -> list[str]:
 def write_folds(
     dataset: Dataset, assigned: Sequence[Mapping[str, str]], root: Path, how: str = ""
 ) -> list[Dataset]:
-    """Write one data set for each assignment of splits: all of them, or none.
+    """Write one dataset for each assignment of splits: all of them, or none.
 
     Args:
         dataset: What they are folds of.
@@ -64,10 +64,10 @@ def write_folds(
         how: How they were made, kept as a part of their source.
 
     Returns:
-        The data sets, the first fold first.
+        The datasets, the first fold first.
 
     Raises:
-        SegcoreError: One of that name exists, or a file of the data set is gone, or the folder
+        SegcoreError: One of that name exists, or a file of the dataset is gone, or the folder
             cannot be written.
     """
     targets = [root / fold_name(dataset.name, number) for number in range(1, len(assigned) + 1)]

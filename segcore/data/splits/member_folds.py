@@ -28,7 +28,7 @@ class MemberFolds:
         number: How many.
         method: A name in ``splits.METHODS``.
         group_by: A name in ``splits.GROUPINGS``, "" where nothing holds samples together.
-        are_written: Whether they are data sets already.
+        are_written: Whether they are datasets already.
     """
 
     dataset: Dataset
@@ -56,7 +56,7 @@ class MemberFolds:
             "are there already" if self.are_written else f"are written at the start ({self.how})"
         )
         return (
-            f"The data sets {first} to {last} {state}: each of the {samples} samples of "
+            f"The datasets {first} to {last} {state}: each of the {samples} samples of "
             "train and validation validates one member, "
             f"{len(self.dataset.select('test'))} of test stay out of all."
         )
@@ -66,10 +66,10 @@ class MemberFolds:
 
         Args:
             root: The folder they are written into, one folder each.
-            counts: (N, C) pixels of each class by sample, in the data set's order.
+            counts: (N, C) pixels of each class by sample, in the dataset's order.
 
         Raises:
-            SegcoreError: There are too few samples, or a file of the data set is gone.
+            SegcoreError: There are too few samples, or a file of the dataset is gone.
         """
         if self.are_written:
             return
@@ -91,9 +91,9 @@ def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
     """Say on which folds members learn: those written before where they fit, else new ones, parted as today's splits were.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         number: Members, and so folds.
-        root: The folder in which data sets lie.
+        root: The folder in which datasets lie.
 
     Raises:
         SegcoreError: There are fewer than two members, no test split, too few groups for as many
@@ -120,8 +120,8 @@ def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
 
 
 def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
-    """Refuse folds that were written before and are not what members of this data set would learn on."""
-    mend = f"delete the data sets {folds[0].name} to {folds[-1].name}, and they are made anew"
+    """Refuse folds that were written before and are not what members of this dataset would learn on."""
+    mend = f"delete the datasets {folds[0].name} to {folds[-1].name}, and they are made anew"
     if len(folds) != number:
         raise SegcoreError(
             f"Expected {number} folds of {dataset.name!r}, found {len(folds)}: ask for "

@@ -52,7 +52,7 @@ def measure_shift(
     to deal whole drives.
 
     Args:
-        statistics: Counts of the data set.
+        statistics: Counts of the dataset.
         first: Name of one split.
         second: Name of the other.
         rng: Source of randomness.

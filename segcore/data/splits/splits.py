@@ -48,13 +48,13 @@ def make_splits(
     """Assign every sample to one split.
 
     Args:
-        dataset: The data set; its present splits are not looked at.
+        dataset: The dataset; its present splits are not looked at.
         method: A name in :data:`METHODS`: "random", "stratified" (every split gets its share of
             every class's pixels and images), or "grouped" (samples of one folder or name prefix
             stay together; shares of classes are kept where groups allow).
         fractions: Split to share; must sum to 1. None for train .7, validation .15, test .15.
         seed: Seed of the draw; the same seed gives the same splits.
-        counts: (N, C) pixels of each class by sample, in the data set's order; needed by
+        counts: (N, C) pixels of each class by sample, in the dataset's order; needed by
             "stratified", used by "grouped".
         group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else
             name prefixes.
@@ -112,10 +112,10 @@ def make_folds(
     group_by: str = "",
     hold_out: str = "",
 ) -> list[Assigned]:
-    """Part a data set into k folds; in fold i the i-th part is "validation" and the rest "train".
+    """Part a dataset into k folds; in fold i the i-th part is "validation" and the rest "train".
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         folds: k, 2 or more.
         method: As in :func:`make_splits`.
         seed: Seed of the draw.
@@ -152,9 +152,9 @@ def split_report(
     """Say how alike the splits are.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         splits: Sample id to split.
-        counts: (N, C) pixels of each class by sample, in the data set's order.
+        counts: (N, C) pixels of each class by sample, in the dataset's order.
 
     Returns:
         For each split: ``split, num_samples, share, pixel_share`` (C floats), ``images`` (C ints),
@@ -182,10 +182,10 @@ def split_report(
 
 
 def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
-    """Return the samples that are held together, as positions in the data set's order.
+    """Return the samples that are held together, as positions in the dataset's order.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else
             name prefixes.
 

@@ -51,7 +51,7 @@ def collect_appearance(
     """Read the images of a split once.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         split: Split; None for all.
         executor: Threads or a cluster client's executor; None for threads, one a core.
         progress: Called as ``progress(done, total, what)``.

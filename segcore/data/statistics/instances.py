@@ -95,7 +95,7 @@ def collect_instances(
     """Read the masks of a split once and describe their components and places.
 
     Args:
-        dataset: The data set; samples without a mask are left out.
+        dataset: The dataset; samples without a mask are left out.
         split: Split; None for all.
         executor: Threads or a cluster client's executor; None for threads, one a core.
         progress: Called as ``progress(done, total, what)``.

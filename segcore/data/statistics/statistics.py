@@ -1,4 +1,4 @@
-"""Pixels of every class in every sample, counted once and kept beside the data set.
+"""Pixels of every class in every sample, counted once and kept beside the dataset.
 
 The cache ``statistics.npz`` is keyed by the content of each mask, so that new splits, new names or
 added samples never make what is known be counted again.
@@ -81,7 +81,7 @@ def _count_row(
         raise SegcoreError(
             f"Expected mask indices below {num_classes} or {ignore_index}, received "
             f"{strange} in {path.name}: "
-            "the mask was changed after the import; import the data set again."
+            "the mask was changed after the import; import the dataset again."
         )
     return counts[:num_classes], int(counts[ignore_index])
 
@@ -91,8 +91,8 @@ class ClassStatistics:
     """Pixel counts of the samples that have a mask.
 
     Attributes:
-        dataset: Name of the data set.
-        fingerprint: Fingerprint of the data set that was counted.
+        dataset: Name of the dataset.
+        fingerprint: Fingerprint of the dataset that was counted.
         label_set: Its classes.
         sample_ids: Ids of the N samples.
         splits: Split of each, "" for none.
@@ -236,10 +236,10 @@ def _number(value: float) -> float | None:
 def collect_statistics(
     dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None
 ) -> ClassStatistics:
-    """Return the pixel counts of a data set; masks that the cache knows are not read.
+    """Return the pixel counts of a dataset; masks that the cache knows are not read.
 
     Args:
-        dataset: The data set; samples without a mask are left out.
+        dataset: The dataset; samples without a mask are left out.
         executor: Where masks are counted; None for threads, one a core.
         progress: Called as ``progress(done, total, what)`` while masks are counted.
 
@@ -276,7 +276,7 @@ def collect_statistics(
 
 
 def load_statistics(dataset: Dataset) -> ClassStatistics | None:
-    """Return the saved pixel counts of a data set, or None when a mask is not counted yet; reads no mask."""
+    """Return the saved pixel counts of a dataset, or None when a mask is not counted yet; reads no mask."""
     known = _read_cache(dataset.folder / FILE_NAME, dataset.label_set.num_classes)
     complete = all(
         sample.mask_digest in known for sample in dataset.samples if sample.mask is not None

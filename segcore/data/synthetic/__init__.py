@@ -55,20 +55,20 @@ def make_synthetic(
     progress: Callable[[int, int, str], None] | None = None,
     name: str | None = None,
 ) -> Dataset:
-    """Make the synthetic land-cover data set.
+    """Make the synthetic land-cover dataset.
 
     A scene depends only on the seed, its split and its number: more scenes of a split leave the
     first ones as they are.
 
     Args:
-        folder: Where the data set shall lie; must not exist.
+        folder: Where the dataset shall lie; must not exist.
         seed: Seed of everything drawn, 0 or more.
         counts: Scenes in each split.
         progress: Called as ``progress(done, total, sample_id)`` after each scene.
-        name: Name of the data set; None for the folder's.
+        name: Name of the dataset; None for the folder's.
 
     Returns:
-        The data set: images 192 x 256 as JPEG, masks as index PNG.
+        The dataset: images 192 x 256 as JPEG, masks as index PNG.
 
     Raises:
         SegcoreError: The folder exists, the seed is negative, or the counts are no counts of known

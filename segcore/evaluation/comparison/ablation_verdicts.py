@@ -1,6 +1,6 @@
 """Whether a recipe beats another: scores of several runs over the same images, with intervals that cover images and seeds.
 
-All runs share the draws of images. Of P pairs (a data set and a seed each, the row's run and the
+All runs share the draws of images. Of P pairs (a dataset and a seed each, the row's run and the
 one it is compared with) the difference is
 
     d = mean over pairs of (score of the row - score of the other)
@@ -11,7 +11,7 @@ distribution with as many degrees of freedom as s has. The interval is the perce
 images that were drawn by chance and seeds that fell by chance are both in it.
 
 From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say little, so s is then
-``sqrt(2)`` times the standard deviation of a run's score about the mean of its row on its data set,
+``sqrt(2)`` times the standard deviation of a run's score about the mean of its row on its dataset,
 pooled over the rows that were trained. It is taken from scores and not from differences because all
 rows share the base's runs: differences would count the base's own luck once a row, as if it were
 new each time.

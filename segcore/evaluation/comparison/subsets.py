@@ -103,7 +103,7 @@ def plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def study_subsets(
+def score_subsets(
     tallies: Tallies,
     table: npt.NDArray[np.floating],
     names: Sequence[str],

@@ -20,8 +20,8 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class MapStudy:
-    """One label map, judged; made by :func:`study_map`. NaN for what is undefined.
+class MapReport:
+    """One label map, judged; made by :func:`report_map`. NaN for what is undefined.
 
     Attributes:
         before: Scores with no merge.
@@ -62,7 +62,7 @@ class MapStudy:
         }
 
 
-def study_map(
+def report_map(
     image_counts: npt.NDArray[Any],
     label_map: LabelMap,
     *,
@@ -73,7 +73,7 @@ def study_map(
     resamples: int = 500,
     draws: int = 1000,
     seed: int = 0,
-) -> MapStudy:
+) -> MapReport:
     """Judge one label map on the counts of each image.
 
     Args:
@@ -107,7 +107,7 @@ def study_map(
         resamples=min(resamples, 200),
         seed=seed,
     )
-    return MapStudy(
+    return MapReport(
         before,
         after,
         intervals.pop("lift"),

@@ -22,7 +22,7 @@ from segcore.labels import LabelMap
 
 
 @dataclass(frozen=True, eq=False)
-class CompressionStudy:
+class WhatIf:
     """What merging labels would change; made by :func:`compress`.
 
     Attributes:
@@ -115,7 +115,7 @@ def compress(
     exchange_rate: float = 0.1,
     resamples: int = 500,
     seed: int = 0,
-) -> CompressionStudy:
+) -> WhatIf:
     """Answer what merging labels buys and what it sells. Choose on validation counts, report on test counts.
 
     Args:
@@ -181,7 +181,7 @@ def compress(
     rows = score_maps(counts, [LabelMap.identity(size), *maps, *front.maps], priors, prior)
     baseline, path, front_rows = rows[0], rows[1 : 1 + len(maps)], rows[1 + len(maps) :]
     chosen = _choose(path, num_groups)
-    return CompressionStudy(
+    return WhatIf(
         prior,
         priors,
         exact,

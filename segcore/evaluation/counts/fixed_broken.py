@@ -13,7 +13,7 @@ Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Exchange:
+class FixedBroken:
     """Pixels that exactly one of A and B has right, by image and pair of classes.
 
     Attributes:
@@ -50,7 +50,7 @@ class Exchange:
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "Exchange":
+    def from_json(data: Mapping[str, Any]) -> "FixedBroken":
         """Return what :meth:`to_json` wrote.
 
         Raises:
@@ -62,7 +62,7 @@ class Exchange:
             for name, found in counts.items():
                 told = np.array(data[name], np.int64).reshape(-1, 4)
                 found[tuple(told[:, :3].T)] = told[:, 3]
-            return Exchange(
+            return FixedBroken(
                 tuple(data["images"]), counts["fixed"], counts["broken"], int(data["scored"])
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -84,7 +84,7 @@ class Exchange:
         return [(self.sample_ids[i], int(values[i])) for i in order if values[i]]
 
 
-def count_exchange(
+def count_fixed_broken(
     true: npt.NDArray[Any],
     a: npt.NDArray[Any],
     b: npt.NDArray[Any],
@@ -101,7 +101,7 @@ def count_exchange(
         ignore_index: The value of ``true`` that is not scored.
 
     Returns:
-        Fixed and broken, (C, C) int64 pixels each, as in :class:`Exchange`.
+        Fixed and broken, (C, C) int64 pixels each, as in :class:`FixedBroken`.
 
     Raises:
         SegcoreError: The shapes differ.

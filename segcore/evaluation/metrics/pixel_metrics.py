@@ -29,7 +29,7 @@ FITTED_PIXELS = 200_000
 BINS = 15
 
 
-class PixelMeasures:
+class PixelMetrics:
     """Counts of one pass over the images of a split.
 
     Args:
@@ -87,7 +87,7 @@ class PixelMeasures:
         if draw:
             self.drawn.append(sample_pixels(probabilities, mask, self.ignore_index, draw, seed))
 
-    def add(self, other: "PixelMeasures") -> None:
+    def add(self, other: "PixelMetrics") -> None:
         """Take over what another one has seen: images may be looked at apart and put together in order."""
         self.sample_ids += other.sample_ids
         self.boundary += other.boundary
@@ -124,9 +124,9 @@ class PixelMeasures:
         }
 
     @staticmethod
-    def from_arrays(arrays: Arrays, ignore_index: int) -> tuple["PixelMeasures", float]:
+    def from_arrays(arrays: Arrays, ignore_index: int) -> tuple["PixelMetrics", float]:
         """Rebuild what :meth:`to_arrays` returned, and the temperature that was fitted."""
-        made = PixelMeasures(len(arrays["pixels"]), ignore_index)
+        made = PixelMetrics(len(arrays["pixels"]), ignore_index)
         made.sample_ids = [str(name) for name in arrays["sample_ids"]]
         made.boundary = list(arrays["boundary"])
         made.trimap = arrays["trimap"]

@@ -31,7 +31,7 @@ class Protocol:
     """What two reports must share before their scores may be compared.
 
     Attributes:
-        dataset: Name or fingerprint of the data set; "" when unknown.
+        dataset: Name or fingerprint of the dataset; "" when unknown.
         split: Which split was scored.
         num_samples: How many images.
         size: (height, width) at which was counted, the mask's own size; None when images differ or
@@ -81,7 +81,7 @@ class Protocol:
     def differences(self, other: "Protocol") -> list[str]:
         """Return one sentence for each reason why scores under the two protocols are not comparable; [] when they are."""
         words = {
-            "dataset": "data sets",
+            "dataset": "datasets",
             "split": "splits",
             "num_samples": "numbers of images",
             "size": "sizes",

@@ -16,7 +16,7 @@ _MARKS = {
 }
 
 
-def build_study_page(
+def build_ablation_page(
     found: Mapping[str, Any],
     columns: Sequence[str],
     cells: Sequence[Sequence[str]],
@@ -74,7 +74,7 @@ def build_study_page(
     )
     body.append(
         "<h2>Each pair</h2>"
-        + html_table(["row", "data set", "seed", "mean IoU, %", "points", "run"], _pairs(rows))
+        + html_table(["row", "dataset", "seed", "mean IoU, %", "points", "run"], _pairs(rows))
     )
     if facts:
         body.append(

@@ -153,7 +153,7 @@ def depth_sections(depth: Mapping[str, Any], class_names: Sequence[str]) -> str:
 
     Args:
         depth: ``borders`` and ``confidence``
-            (:class:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures`), ``temperature`` and
+            (:class:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics`), ``temperature`` and
             ``scaled`` (the same confidence at that temperature), ``robustness``
             (:func:`segcore.evaluation.metrics.robustness.summarise`).
         class_names: C names.

@@ -67,12 +67,12 @@ def build_page(
         reports: Reports by the name of the run, the first being the one that others are compared
             with.
         title: Heading.
-        facts: Short facts by name: library versions, fingerprint of the data set, date, device.
+        facts: Short facts by name: library versions, fingerprint of the dataset, date, device.
         config: The run's config, printed as JSON.
         pictures: Pictures, embedded.
         depth: What was measured besides counts, by the name of the report; see
             :func:`segcore.evaluation.pages.report_charts.depth_sections`.
-        compression: What ``CompressionStudy.to_json`` returned; its path and verdicts are shown.
+        compression: What ``WhatIf.to_json`` returned; its path and verdicts are shown.
 
     Returns:
         A complete HTML document, UTF-8 text; every name from outside is escaped.

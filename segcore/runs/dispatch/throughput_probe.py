@@ -43,7 +43,7 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
 
     Args:
         workspace: Folder of the workspace.
-        key: Name of the measure, another one for another config, data set or machine.
+        key: Name of the measure, another one for another config, dataset or machine.
         config: What is measured.
 
     Raises:

@@ -83,7 +83,7 @@ def _read_message(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, npt.NDAr
 def serve(
     handlers: Mapping[str, Handler], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
 ) -> None:
-    """Answer questions until the input ends; the other side of :class:`Answerer`.
+    """Answer questions until the input ends; the other side of :class:`WarmProcess`.
 
     Args:
         handlers: For each question, a function of (the request without its arrays, the arrays by
@@ -138,7 +138,7 @@ def _is_heard(stdin: IO[bytes], stdout: IO[bytes], head: Mapping[str, Any], arra
     return stdout.readline(len(_HEARD)) == _HEARD
 
 
-class Answerer:
+class WarmProcess:
     """Keeps one process warm and asks it; any number of threads may ask, one question is answered at a time.
 
     The process is started by the first question, again after it died, and ended after some idle
@@ -277,7 +277,7 @@ class Answerer:
                 self._idle.cancel()
             self._end()
 
-    def __enter__(self) -> "Answerer":
+    def __enter__(self) -> "WarmProcess":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -34,14 +34,14 @@ _ROOT = Path(__file__).resolve().parents[3]
 def collect_environment(fingerprint: str = "") -> dict[str, Any]:
     """Return what a run is made with at this moment, ready for JSON.
 
-    Keys: ``time``, ``fingerprint`` (of the data set), ``command``, ``python``, ``platform``,
+    Keys: ``time``, ``fingerprint`` (of the dataset), ``command``, ``python``, ``platform``,
         ``host``, ``cores``, ``memory`` (bytes),
     ``devices`` (id, name, memory), ``packages`` {name: version}, ``git`` (commit, branch, changed
     files; None where the code is in no checkout), ``variables`` (those that change what TensorFlow
     computes or where).
 
     Args:
-        fingerprint: Of the data set that the run works on.
+        fingerprint: Of the dataset that the run works on.
     """
     seen = (
         "CUDA_VISIBLE_DEVICES",

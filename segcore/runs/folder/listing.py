@@ -24,7 +24,7 @@ class RunSummary:
         folder: Its folder.
         kind: What it does, such as "train", "predict" or "evaluate"; "" where its config cannot be
             read.
-        dataset: Name of its data set; "" where its config cannot be read.
+        dataset: Name of its dataset; "" where its config cannot be read.
         config: The mapping of its ``config.json``; empty where that cannot be read. Do not change
             it.
         status: How it is going.

@@ -22,12 +22,12 @@ def keeps_epoch(epoch: int) -> bool:
     return epoch >= 1 and epoch % step == 0
 
 
-def evolution_stage(epoch: int) -> str:
+def mask_history_stage(epoch: int) -> str:
     """Return the name of the stage under which the masks of an epoch are stored."""
     return f"{_PREFIX}{epoch:06d}"
 
 
-def read_evolution(run_folder: Path) -> tuple[str, list[str], list[int]] | None:
+def read_mask_history(run_folder: Path) -> tuple[str, list[str], list[int]] | None:
     """Return (split, ids of the samples, epochs with masks in order); None where the run keeps none."""
     try:
         told = disk.read_json(run_folder / "evolution.json")

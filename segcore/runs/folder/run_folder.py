@@ -31,7 +31,7 @@ from segcore.runs.folder.annotations import Notes, change_notes, read_notes
 from segcore.runs.folder.environment import note_environment
 from segcore.runs.folder.history import append_record, read_records, read_tail
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
-from segcore.runs.folder.mask_history import evolution_stage, keeps_epoch
+from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage
 from segcore.runs.folder.names import check_run_id
 from segcore.runs.folder.results import RunResults
 from segcore.runs.folder.status import FORMAT, Status, change_status, read_status
@@ -44,9 +44,9 @@ __all__ = [
     "RunSummary",
     "Status",
     "UsageRecorder",
-    "evolution_stage",
     "keeps_epoch",
     "list_runs",
+    "mask_history_stage",
     "note_environment",
     "replacing",
 ]

@@ -47,7 +47,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     Args:
         run: A run whose config is a :class:`PredictConfig`.
         source: The training run that it names.
-        dataset: The data set that it names.
+        dataset: The dataset that it names.
 
     Raises:
         SegcoreError: Something that the user can mend.
@@ -66,8 +66,8 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
         if reader.label_set.class_names != labels.class_names:
             raise SegcoreError(
                 f"Expected the {labels.num_classes} classes that the run {source.id!r} was "
-                "trained on, received others in the data set "
-                f"{dataset.name!r}: choose a data set with the same classes."
+                "trained on, received others in the dataset "
+                f"{dataset.name!r}: choose a dataset with the same classes."
             )
         progress.log(f"Device: {describe(configure(config.device))}")
         missing = [

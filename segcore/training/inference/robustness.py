@@ -50,7 +50,7 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
     Args:
         run: A run whose config is a :class:`RobustnessConfig`.
         sources: The training run that it names, or the members of the ensemble.
-        dataset: The data set that it names.
+        dataset: The dataset that it names.
 
     Raises:
         SegcoreError: Something that the user can mend.

@@ -24,7 +24,7 @@ class TrainState:
 
     Attributes:
         num_classes: C.
-        fingerprint: Of the data set that is learned from.
+        fingerprint: Of the dataset that is learned from.
         epoch: Epochs done.
         step: Batches done in the epoch after those.
         scores: Of these batches.

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
-from segcore.runs.folder.run_folder import RunFolder, evolution_stage, keeps_epoch
+from segcore.runs.folder.run_folder import RunFolder, keeps_epoch, mask_history_stage
 from segcore.training.input.reader import SampleReader
 
 SAMPLES = 4
@@ -20,7 +20,7 @@ def spread(samples: list[Sample], count: int = SAMPLES) -> list[Sample]:
     return [samples[round(i * (len(samples) - 1) / (count - 1))] for i in range(count)]
 
 
-class Evolution:
+class MaskHistory:
     """Predicts the same few samples after each epoch that is kept, and stores the masks with the run.
 
     Args:
@@ -57,7 +57,7 @@ class Evolution:
         if not keeps_epoch(epoch):
             return
         try:
-            self._predict(model, evolution_stage(epoch))
+            self._predict(model, mask_history_stage(epoch))
         except SegcoreError:
             self._samples = []
 

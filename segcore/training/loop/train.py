@@ -32,7 +32,7 @@ from segcore.training.loop.checkpoint import (
     save_checkpoint,
 )
 from segcore.training.loop.learner import Learner, Outcome, check_batch_size
-from segcore.training.loop.mask_history import Evolution
+from segcore.training.loop.mask_history import MaskHistory
 from segcore.training.loop.metrics import EpochScores
 from segcore.training.loop.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
 from segcore.training.loop.optimizers import averaged_weights, build_optimizer
@@ -53,7 +53,7 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
 
     Args:
         run: A run whose config is a :class:`TrainConfig`.
-        dataset: The data set that the config names.
+        dataset: The dataset that the config names.
         task: Which of the config's hosts this process is; all but the first write nothing.
 
     Raises:
@@ -104,7 +104,7 @@ class Training:
         self.validation: list[Sample] = (
             with_masks(dataset, config.validation_split) if config.validation_split else []
         )
-        self.evolution = Evolution(
+        self.evolution = MaskHistory(
             run, self.reader, config.validation_split, self.validation if task == 0 else []
         )
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
@@ -147,7 +147,7 @@ class Training:
             return TrainState(self.reader.label_set.num_classes, fingerprint)
         if state.fingerprint != fingerprint:
             raise SegcoreError(
-                "Expected the data set that the run began with, found a changed one: start "
+                "Expected the dataset that the run began with, found a changed one: start "
                 "a new run."
             )
         written = {record.get("epoch") for record in self.run.metrics()}

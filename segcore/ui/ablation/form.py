@@ -1,11 +1,11 @@
-"""The form that starts a study of recipes: which study, on which data sets, with which weights files and seeds."""
+"""The form that starts a study of recipes: which study, on which datasets, with which weights files and seeds."""
 
 import dataclasses
 import json
 
 import streamlit as st
 
-from segcore.config.recipe_study import RecipeStudy, study_from_json
+from segcore.config.ablation import Ablation, ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 
@@ -28,12 +28,12 @@ def show() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         datasets = st.multiselect(
-            "Data sets",
+            "Datasets",
             known,
             default=usual,
             key=f"study_datasets_{study.name}",
             help=(
-                "Several, such as folds of one, are pooled: a pair is then a data set and a "
+                "Several, such as folds of one, are pooled: a pair is then a dataset and a "
                 "seed. They must have the same classes."
             ),
         )
@@ -68,10 +68,10 @@ def show() -> None:
             ),
         )
     try:
-        plan = workspace.recipe_studies.plan(
+        plan = workspace.ablations.plan(
             dataclasses.replace(study, seeds=tuple(seeds)), datasets, weights
         )
-        progress = workspace.recipe_studies.progress(plan)
+        progress = workspace.ablations.progress(plan)
     except SegcoreError as error:
         st.info(str(error), icon=":material/info:")
         return
@@ -84,7 +84,7 @@ def show() -> None:
         "Start the study", icon=":material/play_arrow:", type="primary", key="study_start"
     ):
         with session.errors_shown():
-            queued = workspace.recipe_studies.start(plan, rows)
+            queued = workspace.ablations.start(plan, rows)
         st.session_state["recipe_study"] = plan.name
         st.toast(
             f"{len(queued)} runs wait in the queue"
@@ -94,16 +94,16 @@ def show() -> None:
         st.rerun()
 
 
-def _study() -> RecipeStudy | None:
+def _study() -> Ablation | None:
     """Let the user choose a study that comes along, one of this workspace, or a file; None while there is none."""
-    shelf = session.workspace().recipe_studies
+    shelf = session.workspace().ablations
     started = [name for name in shelf.names() if name.split("--")[0] not in shelf.shipped()]
     options = [*shelf.shipped(), *started, OWN]
     chosen = session.choose_from(
         "Which",
         options,
         "study_file",
-        help="docs/studies.md says how one is written; any of them is a start.",
+        help="docs/ablations.md says how one is written; any of them is a start.",
     )
     if chosen != OWN:
         with session.errors_shown():
@@ -121,16 +121,16 @@ def _study() -> RecipeStudy | None:
         return None
     with session.errors_shown():
         try:
-            return study_from_json(json.loads(given.getvalue()))
+            return ablation_from_json(json.loads(given.getvalue()))
         except ValueError as error:
             raise SegcoreError(
-                "Expected a study as JSON, received something else: see docs/studies.md."
+                "Expected a study as JSON, received something else: see docs/ablations.md."
             ) from error
 
 
 def _kept(name: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the data sets and weights files that a study of that name was started with, those of the first of several."""
-    shelf = session.workspace().recipe_studies
+    """Return the datasets and weights files that a study of that name was started with, those of the first of several."""
+    shelf = session.workspace().ablations
     for kept in shelf.names():
         if kept.split("--")[0] == name:
             try:

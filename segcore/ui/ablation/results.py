@@ -17,7 +17,7 @@ VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· canno
 
 def show(name: str) -> None:
     """Draw a study; it follows by itself while its runs are under way."""
-    shelf = session.workspace().recipe_studies
+    shelf = session.workspace().ablations
     with session.errors_shown():
         plan = shelf.open(name)
         cells = shelf.cells(plan)
@@ -41,7 +41,7 @@ def _progress(plan: Plan, before: Progress) -> None:
     """Show how far the study is; draws the page anew when a score was added."""
     now = st.session_state.pop(
         "study_progress_read", None
-    ) or session.workspace().recipe_studies.progress(plan)
+    ) or session.workspace().ablations.progress(plan)
     if (now.done, bool(now.pending), now.broken) != (
         before.done,
         bool(before.pending),
@@ -69,7 +69,7 @@ def _progress(plan: Plan, before: Progress) -> None:
             help="Queues what is missing; runs that failed are tried again.",
         ):
             with session.errors_shown():
-                session.workspace().recipe_studies.start(plan)
+                session.workspace().ablations.start(plan)
             st.rerun()
     for run in now.broken[:3]:
         cause = session.workspace().runs.open(run).status().cause
@@ -94,7 +94,7 @@ def _numbers(table: Table) -> None:
             "Mean over the base's runs of the mean IoU over the set, from the counts of "
             "all images added up. Below: its interval over "
             "images and seeds.",
-            "studies#reading-the-table",
+            "ablations#reading-the-table",
         ),
     )
     for column, verdict, title in (
@@ -109,7 +109,7 @@ def _numbers(table: Table) -> None:
             height="stretch",
             help=manual.see(
                 "By the interval of the difference: all of it above 0, all below, or 0 inside it.",
-                "studies#reading-the-table",
+                "ablations#reading-the-table",
             ),
         )
     against = [row.row for row in judged if row.agreement == "contradicts"]
@@ -191,7 +191,7 @@ def _table(table: Table) -> None:
 
 def _beside(table: Table) -> None:
     """Set the same study on other data beside this one."""
-    shelf = session.workspace().recipe_studies
+    shelf = session.workspace().ablations
     own = table.plan.study.name
     others = [
         name for name in shelf.names() if name != table.plan.name and name.split("--")[0] == own
@@ -222,7 +222,7 @@ def _beside(table: Table) -> None:
             f"{name}, points": st.column_config.NumberColumn(format="%+.1f")
             for name in (table.plan.name, *chosen)
         },
-        alt="Differences of each row on each data set",
+        alt="Differences of each row on each dataset",
     )
 
 

@@ -17,7 +17,7 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
     """Draw the two remedies.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         part: Counts of the split that is learned from.
         split: That split.
         name: Start of the names of files to download.

@@ -25,7 +25,7 @@ class Request:
     """A question to the planner.
 
     Attributes:
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         split: Its split.
         mode: A name in ``catalog.BALANCE_MODES``.
         max_repeats: Most times that an image stands there.
@@ -83,10 +83,10 @@ class Request:
 
 
 def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
-    """Draw the form over a data set with splits and return what is asked.
+    """Draw the form over a dataset with splits and return what is asked.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         part: Returns the class counts of a split, to start a target of one's own from.
     """
     split = session.choose_split(dataset.splits, default="train", key="plan_split")
@@ -261,11 +261,11 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
 
 
 def make_plan(workspace: Workspace, stamp: str, request: Request) -> BalancePlan:
-    """Return the plan that answers a request; made once while the data set stays.
+    """Return the plan that answers a request; made once while the dataset stays.
 
     Args:
-        workspace: Where the data set lies.
-        stamp: A text that changes with the data set.
+        workspace: Where the dataset lies.
+        stamp: A text that changes with the dataset.
         request: What is asked.
 
     Raises:
@@ -289,11 +289,11 @@ def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> Bal
 def repeated_images(
     workspace: Workspace, stamp: str, request: Request, plan: BalancePlan
 ) -> list[dict[str, Any]]:
-    """Return which images a plan repeats and what they bring, most repeats first; found once while the data set stays.
+    """Return which images a plan repeats and what they bring, most repeats first; found once while the dataset stays.
 
     Args:
-        workspace: Where the data set lies.
-        stamp: A text that changes with the data set.
+        workspace: Where the dataset lies.
+        stamp: A text that changes with the dataset.
         request: What was asked.
         plan: Its answer.
     """
@@ -304,8 +304,8 @@ def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[di
     """Return what each rule of ``catalog.BALANCE_RULES`` reaches with its usual amount, under the same target and cap.
 
     Args:
-        workspace: Where the data set lies.
-        stamp: A text that changes with the data set.
+        workspace: Where the dataset lies.
+        stamp: A text that changes with the dataset.
         request: What is asked; its rule is left aside.
     """
     rows = []
@@ -334,7 +334,7 @@ def _repeated(
 
 
 def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return a table row for each plan saved with a data set; one that is no plan says so.
+    """Return a table row for each plan saved with a dataset; one that is no plan says so.
 
     Raises:
         SegcoreError: A plan's file cannot be read; the sentence names it.

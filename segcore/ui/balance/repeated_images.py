@@ -25,7 +25,7 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
     """Draw the repeated images, most repeats first, with a picture and the classes that they bring.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         rows: As ``datasets.repeated`` returns them.
         name: Start of the names of files to download.
     """
@@ -83,7 +83,7 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
     """Draw a few copies of one repeated sample as an epoch sees them.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         plan: The plan.
         plan_key: A text that is another for another plan.
         samples: Samples that can be chosen.

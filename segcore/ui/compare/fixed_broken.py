@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from segcore.evaluation.counts.fixed_broken import Exchange
+from segcore.evaluation.counts.fixed_broken import FixedBroken
 from segcore.ui.compare import fixed_broken_chart
 from segcore.ui.shared import cached_scores, manual, session, tables
 from segcore.workspace import Workspace
@@ -25,7 +25,7 @@ def _counted(
     stages: tuple[str, str],
     stamps: tuple[str, str],
     _progress: Progress,
-) -> Exchange:
+) -> FixedBroken:
     return _workspace.rankings.exchange(a, b, split, *stages, progress=_progress)
 
 
@@ -33,7 +33,7 @@ def show(runs: Sequence[str], split: str) -> None:
     """Draw the matrix of fixed and broken pixels of two models, and the images behind a cell.
 
     Args:
-        runs: Ids of runs over one data set, which have counts of the split.
+        runs: Ids of runs over one dataset, which have counts of the split.
         split: Name of the split.
     """
     workspace = session.workspace()
@@ -91,7 +91,7 @@ def show(runs: Sequence[str], split: str) -> None:
         )
         st.plotly_chart(
             figure,
-            key="exchange_matrix",
+            key="fixed_broken_matrix",
             on_select=_clicked,
             selection_mode="points",
             config=session.CHART,
@@ -106,7 +106,7 @@ def show(runs: Sequence[str], split: str) -> None:
         _images(found, labels, what, (a, b), split)
 
 
-def _cards(found: Exchange) -> None:
+def _cards(found: FixedBroken) -> None:
     fixed, broken = int(found.fixed.sum()), int(found.broken.sum())
     gains = (found.fixed - found.broken).sum((1, 2))
     cards = st.columns(4)
@@ -138,17 +138,17 @@ def _cards(found: Exchange) -> None:
 
 
 def _clicked() -> None:
-    points = st.session_state["exchange_matrix"]["selection"]["points"]
+    points = st.session_state["fixed_broken_matrix"]["selection"]["points"]
     if points and points[0].get("customdata"):
         true, other = points[0]["customdata"][:2]
-        st.session_state["exchange_cell"] = (int(true), int(other))
+        st.session_state["fixed_broken_cell"] = (int(true), int(other))
 
 
 def _images(
-    found: Exchange, labels: list[str], what: str, pair: tuple[str, str], split: str
+    found: FixedBroken, labels: list[str], what: str, pair: tuple[str, str], split: str
 ) -> None:
     """List the images of a cell, or without one those that change most; a click shows both models there."""
-    cell = st.session_state.get("exchange_cell")
+    cell = st.session_state.get("fixed_broken_cell")
     if cell and max(cell) < len(labels):
         true, other = cell
         rows = found.hardest(true, other, what)
@@ -156,7 +156,7 @@ def _images(
             f"**{session.plain(labels[true])}** taken for **{session.plain(labels[other])}**"
         )
         if st.button("All pairs", icon=":material/close:", type="tertiary"):
-            del st.session_state["exchange_cell"]
+            del st.session_state["fixed_broken_cell"]
             st.rerun()
     else:
         st.markdown("**Images that change most**")

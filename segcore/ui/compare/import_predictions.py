@@ -20,7 +20,7 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     """Draw the form; what was imported appears among the models.
 
     Args:
-        datasets: Names of the data sets to choose from.
+        datasets: Names of the datasets to choose from.
         split: Split to match first, "" for the usual one.
     """
     st.caption(
@@ -31,12 +31,12 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     workspace = session.workspace()
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
     dataset = str(
-        one.selectbox("Data set", list(datasets), key="foreign_dataset", disabled=len(datasets) < 2)
+        one.selectbox("Dataset", list(datasets), key="foreign_dataset", disabled=len(datasets) < 2)
     )
     with session.errors_shown():
         splits = [s for s in workspace.datasets.open(dataset).splits if s]
     if not splits:
-        st.info("This data set has no splits yet: make them first.", icon=":material/info:")
+        st.info("This dataset has no splits yet: make them first.", icon=":material/info:")
         query = {"dataset": dataset, "show": "Splits"}
         st.page_link(
             "pages/dataset.py",

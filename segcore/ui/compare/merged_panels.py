@@ -10,7 +10,7 @@ from segcore.labels import LabelClass, LabelMap, LabelSet
 
 @dataclass(frozen=True)
 class Beside:
-    """The labels of a data set, and after them one for each group of several that a merge makes.
+    """The labels of a dataset, and after them one for each group of several that a merge makes.
 
     A label that the merge leaves alone is itself in both, so its colour, its place in the legend
     and its "only" are one.

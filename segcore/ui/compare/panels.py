@@ -93,7 +93,7 @@ def packed_scene(
         sample: Sample id.
         panels: Names in :data:`PANELS` or :data:`MERGED`.
         stamp: When the runs were finished: another value reads them again.
-        merge: Name of a label map of the data set, or "". Where ``panels`` names some of
+        merge: Name of a label map of the dataset, or "". Where ``panels`` names some of
             :data:`MERGED`, those are shown through it; else all masks are.
 
     Raises:

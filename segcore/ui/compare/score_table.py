@@ -13,7 +13,7 @@ def show(runs: Sequence[str], split: str) -> None:
     """Draw a row of scores for each model, the classes side by side, and how the first compares with another.
 
     Args:
-        runs: Ids of runs over one data set, which have counts of the split.
+        runs: Ids of runs over one dataset, which have counts of the split.
         split: Name of the split.
     """
     with session.errors_shown():

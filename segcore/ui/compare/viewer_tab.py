@@ -24,7 +24,7 @@ def show(runs: Sequence[str], split: str) -> None:
     """Draw the panels of one image by one or more runs, with the filmstrip of the split above them.
 
     Args:
-        runs: Ids of runs over one data set, which have counts of the split; the first is A.
+        runs: Ids of runs over one dataset, which have counts of the split; the first is A.
         split: Name of the split.
     """
     workspace = session.workspace()
@@ -156,7 +156,7 @@ def _choose_panels(runs: Sequence[str], beside: str) -> tuple[str, ...]:
 
 
 def _choose_labels(run: str) -> tuple[str, str]:
-    """Let the user look at all masks through a merge that was saved with the data set, or choose one for panels beside the others.
+    """Let the user look at all masks through a merge that was saved with the dataset, or choose one for panels beside the others.
 
     Returns:
         The merge that all masks go through, and the one of the merged panels; at most one of them
@@ -175,7 +175,7 @@ def _choose_labels(run: str) -> tuple[str, str]:
         "Labels",
         [own, *maps],
         "labels",
-        help="Shows all masks through a merge saved with the data set.",
+        help="Shows all masks through a merge saved with the dataset.",
     )
     if chosen != own:
         return chosen, ""

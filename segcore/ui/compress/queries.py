@@ -97,7 +97,7 @@ def merge(
     importance: Importance = (),
     apart: Groups = (),
 ) -> dict[str, Any]:
-    """Return every score of one merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
+    """Return every score of one merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapReport`.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
@@ -116,7 +116,7 @@ def _tiers(
 
 
 def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any]:
-    """Return the tiers of a merge side by side; see :meth:`segcore.workspace.compression.tiers.TierShelf.compare`.
+    """Return the tiers of a merge side by side; see :meth:`segcore.workspace.compression.tiers.Tiers.compare`.
 
     Raises:
         SegcoreError: There are no counts, or two tiers do not fit together.

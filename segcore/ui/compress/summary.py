@@ -37,7 +37,7 @@ def _points(after: float | None, before: float | None) -> str | None:
 
 
 def cards(found: Mapping[str, Any]) -> None:
-    """Draw the scores of a merge; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`."""
+    """Draw the scores of a merge; see :class:`segcore.evaluation.compression.chosen_map.MapReport`."""
     before, after, beaten = found["before"], found["after"], found["random_percentile"]["accuracy"]
     low, high = found["lift_interval"]
     told = ", ".join(

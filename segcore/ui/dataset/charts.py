@@ -1,4 +1,4 @@
-"""Plotly figures about data sets: what stands together and where, sizes, splits, balance plans; no app in here."""
+"""Plotly figures about datasets: what stands together and where, sizes, splits, balance plans; no app in here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

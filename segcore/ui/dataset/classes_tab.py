@@ -20,8 +20,8 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     """Draw the tab.
 
     Args:
-        dataset: The data set.
-        statistics: Counts of the whole data set.
+        dataset: The dataset.
+        statistics: Counts of the whole dataset.
     """
     st.caption(
         "Change names, colours and order in the cells. Ignored pixels are neither trained "

@@ -1,4 +1,4 @@
-"""The form that writes a data set for other tools."""
+"""The form that writes a dataset for other tools."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from segcore.ui.shared import session
 
 
 def form(dataset: str) -> None:
-    """Draw the form for a data set."""
+    """Draw the form for a dataset."""
     form = st.selectbox(
         "Form", list(FORMS), format_func=lambda f: FORMS[f].title, key="export_form"
     )

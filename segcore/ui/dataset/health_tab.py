@@ -1,4 +1,4 @@
-"""What is wrong with a data set, or could be: each finding with pictures and a mend."""
+"""What is wrong with a dataset, or could be: each finding with pictures and a mend."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
     """Draw the tab.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         name: Start of the names of files to download.
         tab_key: Key of the tabs, to lead to the one with splits.
     """
@@ -42,7 +42,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         dataset,
         None,
         lambda progress: session.workspace().datasets.health(dataset.name, progress),
-        "Check the data set",
+        "Check the dataset",
     )
     if findings is None:
         st.caption(
@@ -51,7 +51,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
             "and classes that a split lacks."
         )
         return
-    session.workspace().steps.note("health", dataset.name)
+    session.workspace().checklist.note("health", dataset.name)
     counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
     if not findings:
         st.success("Every check passed: nothing to mend.", icon=":material/check_circle:")

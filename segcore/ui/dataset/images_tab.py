@@ -13,7 +13,7 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
     """Draw the tab.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         split: The split, None for all (then brightness is drawn by split).
         name: Start of the names of files to download.
     """

@@ -19,7 +19,7 @@ from segcore.ui.shared import pictures, session, tables
 
 
 def form() -> None:
-    """Draw the form; on success go on with the new data set."""
+    """Draw the form; on success go on with the new dataset."""
     _broken_off()
     kind = st.segmented_control(
         "From",

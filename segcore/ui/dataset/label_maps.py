@@ -1,4 +1,4 @@
-"""Label maps: named merges of a data set's classes, made and taken back step by step."""
+"""Label maps: named merges of a dataset's classes, made and taken back step by step."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from segcore.ui.shared import session
 
 
 def show(dataset: Dataset) -> None:
-    """Draw the saved maps of a data set, each with its undo, and the form that merges classes."""
+    """Draw the saved maps of a dataset, each with its undo, and the form that merges classes."""
     st.subheader("Label maps", anchor=False)
     st.caption(
         "Merges of classes by name. The masks stay as they are: a map is applied where a "

@@ -15,7 +15,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
     """Draw the tab.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         statistics: Counts of the chosen split.
         split: The split, None for all.
         name: Start of the names of files to download.

@@ -1,4 +1,4 @@
-"""Making splits: three parts, or k folds that become data sets of their own; looked at before they are kept."""
+"""Making splits: three parts, or k folds that become datasets of their own; looked at before they are kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from segcore.workspace import Workspace
 
 PARTS, FOLDS = "Three parts", "Folds"
 SHIFT = (
-    "Half the sum of the differences between its class shares and those of the whole data set "
+    "Half the sum of the differences between its class shares and those of the whole dataset "
     "(total variation): 0 is alike."
 )
 
@@ -25,7 +25,7 @@ class Wish:
     """What is asked for.
 
     Attributes:
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         method: A name in ``splits.METHODS``.
         group_by: A name in ``splits.GROUPINGS``, or "".
         seed: Seed of the draw.
@@ -67,7 +67,7 @@ def show(dataset: Dataset, name: str) -> None:
     """Draw the form, what it would make, and the folds made before.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         name: Start of the names of files to download.
     """
     st.subheader("Make splits", anchor=False)
@@ -86,7 +86,7 @@ def _ask(dataset: Dataset) -> Wish | None:
         key="split_kind",
         help="Three parts: train, validation and test. Folds: each sample validates once, so a "
         "score rests on all of them; every fold "
-        "becomes a data set of its own, without taking disk space, and is chosen on the "
+        "becomes a dataset of its own, without taking disk space, and is chosen on the "
         "train page like any other.",
     )
     folds, validation, test, hold_out = 0, 15, 15, ""
@@ -171,7 +171,7 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         ]
         if learned:
             st.warning(
-                f"{len(learned)} training runs of this data set learned from the splits of "
+                f"{len(learned)} training runs of this dataset learned from the splits of "
                 "today; after this, their scores on the new "
                 "validation and test splits would include images that they have seen.",
                 icon=":material/warning:",
@@ -182,18 +182,16 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
             wish.make(workspace, save=True)
         del st.session_state["proposed_splits"]
         st.toast(
-            f"{wish.folds} folds are written as data sets."
-            if wish.folds
-            else "The splits are kept."
+            f"{wish.folds} folds are written as datasets." if wish.folds else "The splits are kept."
         )
         st.rerun()
 
 
 def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str) -> None:
-    """Draw how alike some parts of a data set are.
+    """Draw how alike some parts of a dataset are.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         rows: As ``splits.split_report`` returns them.
         name: Name of the file to download, without ending.
         alt: What this is, for those who cannot see it.
@@ -267,7 +265,7 @@ def _folds(dataset: Dataset, name: str) -> None:
     else:
         st.caption(
             f"{len(folds) - len(best)} of {len(folds)} folds have no finished run yet; "
-            "each is a data set on the train page."
+            "each is a dataset on the train page."
         )
     with st.container(horizontal=True):
         st.page_link(

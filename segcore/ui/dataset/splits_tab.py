@@ -18,7 +18,7 @@ def show(dataset: Dataset, name: str) -> None:
     """Draw the tab.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         name: Start of the names of files to download.
     """
     if len(dataset.splits) > 1:
@@ -31,7 +31,7 @@ def show(dataset: Dataset, name: str) -> None:
         )
     else:
         st.caption(
-            "This data set has no splits yet: make some, so that there is something to "
+            "This dataset has no splits yet: make some, so that there is something to "
             "learn from and something to judge by."
         )
     _way_back(dataset)

@@ -15,7 +15,7 @@ def subset_scores(document: Mapping[str, Any]) -> go.Figure:
     """Draw the mean IoU of every subset over the number of its members; the best of each number are joined.
 
     Args:
-        document: What :func:`segcore.evaluation.comparison.subsets.study_subsets` gives; a clicked
+        document: What :func:`segcore.evaluation.comparison.subsets.score_subsets` gives; a clicked
             point carries the subset's position.
     """
     rows = [(k, s) for k, s in enumerate(document["subsets"]) if s["mean_iou"] is not None]

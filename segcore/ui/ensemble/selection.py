@@ -1,4 +1,4 @@
-"""What all tabs of the ensemble page share: the data set, its members, and the rule that makes them one."""
+"""What all tabs of the ensemble page share: the dataset, its members, and the rule that makes them one."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Choice:
     """What was chosen.
 
     Attributes:
-        dataset: Name of the data set on which they are scored: of one fold alone the fold, of
+        dataset: Name of the dataset on which they are scored: of one fold alone the fold, of
             unlike folds what they are folds of.
         members: Ids of training runs, in the order in which they were made.
         rule: A name in ``catalog.ENSEMBLE_RULES``.
@@ -46,7 +46,7 @@ def choose() -> Choice:
         )
     one, two = st.columns([5, 3])
     with one:
-        dataset = session.choose_from("Data set", names, "dataset")
+        dataset = session.choose_from("Dataset", names, "dataset")
     candidates = workspace.ensembles.candidates(dataset)
     with session.errors_shown():
         groups = workspace.ensembles.groups(dataset)

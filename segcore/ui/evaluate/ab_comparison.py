@@ -27,7 +27,7 @@ def show(run: str, split: str, stage: str) -> None:
     if not others:
         st.info(
             (
-                "There is no other run on this data set to compare with. Train one more, or "
+                "There is no other run on this dataset to compare with. Train one more, or "
                 "combine members."
             ),
             icon=":material/info:",

@@ -22,17 +22,17 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
     """Return the pass over a split, or offer to make it, or show how far it is."""
     workspace = session.workspace()
     with session.errors_shown():
-        kept = workspace.measures.found(run, split, stage)
+        kept = workspace.pixel_metrics.found(run, split, stage)
         if kept is not None:
             return kept
         small = background_tasks.is_small(run, split)
         key = (
             f"pixels {run} {split} {workspace.scores.stamp(run, split, stage)} "
-            f"{len(workspace.measures.samples(run, split, stage))}"
+            f"{len(workspace.pixel_metrics.samples(run, split, stage))}"
         )
     return background_tasks.passed(
         key,
-        lambda tell: workspace.measures.measure(run, split, stage, tell),
+        lambda tell: workspace.pixel_metrics.measure(run, split, stage, tell),
         LABEL,
         HELP,
         at_once=small,

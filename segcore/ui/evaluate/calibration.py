@@ -168,7 +168,9 @@ def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
             )
         return None, None
     with session.errors_shown():
-        if not workspace.scores.has_counts(run, FIT) or not workspace.measures.samples(run, FIT):
+        if not workspace.scores.has_counts(run, FIT) or not workspace.pixel_metrics.samples(
+            run, FIT
+        ):
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
                 st.markdown(
                     f"A temperature is fitted on **{FIT}**, whose probabilities are not on disk."
@@ -184,14 +186,14 @@ def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
         fitted = boundary.measured(run, FIT, "")
         if fitted is None or np.isnan(fitted.temperature):
             return None, None
-        images = len(workspace.measures.samples(run, split))
+        images = len(workspace.pixel_metrics.samples(run, split))
         key = (
             f"scaled {run} {split} {fitted.temperature:.6f} "
             f"{workspace.scores.stamp(run, split)} {images}"
         )
     work = background_tasks.passed(
         key,
-        lambda tell: workspace.measures.scaled(run, split, fitted.temperature, tell),
+        lambda tell: workspace.pixel_metrics.scaled(run, split, fitted.temperature, tell),
         f"Apply the temperature to {split}",
         boundary.HELP,
         at_once=True,

@@ -9,7 +9,7 @@ from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import charts
 from segcore.ui.shared import cached_scores, session, tables
 
-ORDERS = ("as in the data set", "alike together")
+ORDERS = ("as in the dataset", "alike together")
 
 
 def show(report: Report, run: str, split: str, stage: str, *, picking: bool) -> None:

@@ -35,12 +35,12 @@ def show(report: Report, run: str, split: str) -> None:
     with session.errors_shown():
         key = (
             f"suspects {run} {split} {workspace.scores.stamp(run, split)} "
-            f"{len(workspace.measures.samples(run, split))}"
+            f"{len(workspace.pixel_metrics.samples(run, split))}"
         )
         small = background_tasks.is_small(run, split)
     found = background_tasks.passed(
         key,
-        lambda tell: workspace.measures.suspects(run, split, tell),
+        lambda tell: workspace.pixel_metrics.suspects(run, split, tell),
         "Look for label errors",
         boundary.HELP,
         at_once=small,
@@ -129,7 +129,7 @@ def _picture(run: str, split: str, row: dict[str, Any], report: Report) -> None:
     with session.errors_shown():
         dataset = workspace.scenes.dataset_of(run)
         image = workspace.scenes.image(dataset.name, row["id"])
-        found = workspace.measures.suspicion(run, split, row["id"])
+        found = workspace.pixel_metrics.suspicion(run, split, row["id"])
     where = found.suspected
     top, left, height, width = densest_box(where, min(SIDE, *image.shape[:2]))
     cut = (slice(top, top + height), slice(left, left + width))

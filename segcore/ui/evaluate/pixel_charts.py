@@ -37,7 +37,7 @@ def trimap_curve(
     """Draw the scores of the pixels within a width of a true border, and of all pixels as dotted lines.
 
     Args:
-        rows: ``trimap`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.borders`.
+        rows: ``trimap`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.borders`.
         whole: ``mean_iou`` and ``pixel_accuracy`` of all pixels, 0..1.
         names: C class names.
         chosen: Class indices to draw a line of its own for.
@@ -111,7 +111,7 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
 
     Args:
         series: Bins by name, as ``bins`` of
-            :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
+            :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.confidence`.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.04)
     figure.add_trace(

@@ -89,7 +89,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     )
     if "tag" not in known:
         told += (
-            " Give images tags (night, rain) on the data set page, under Browse, to score "
+            " Give images tags (night, rain) on the dataset page, under Browse, to score "
             "those apart too."
         )
     st.caption(told)

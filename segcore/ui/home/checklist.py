@@ -21,7 +21,7 @@ class Step:
 STEPS = {
     "demo": Step(
         "Demo",
-        "A made-up data set with five trained members: see every page before you bring anything.",
+        "A made-up dataset with five trained members: see every page before you bring anything.",
         "pages/home.py",
     ),
     "data": Step(
@@ -80,7 +80,7 @@ def show() -> None:
     """Draw the list; the first step that is not done yet is marked as the next."""
     workspace = session.workspace()
     with session.errors_shown():
-        done = workspace.steps.done()
+        done = workspace.checklist.done()
         names = session.own_datasets()
         own = [
             r

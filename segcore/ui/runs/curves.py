@@ -123,7 +123,7 @@ def _chart(
 
 
 def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:
-    labels = session.workspace().watch.label_set(run)
+    labels = session.workspace().monitor.label_set(run)
     if labels is None or not any(line.get("class_iou") for line in history):
         st.caption("This run did not note its classes.")
         return
@@ -150,6 +150,6 @@ def _foot(run: str, history: list[dict[str, Any]]) -> None:
 
 
 def _csv(run: str) -> bytes:
-    rows = session.workspace().watch.table(run)
+    rows = session.workspace().monitor.table(run)
     columns = dict.fromkeys(name for row in rows for name in row)
     return session.csv_bytes([{name: row.get(name) for name in columns} for row in rows])

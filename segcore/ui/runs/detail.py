@@ -273,7 +273,7 @@ def _save_config(run: str, config: TrainConfig) -> None:
 
 
 def _notes(run: str) -> None:
-    keeping = session.workspace().keeping
+    keeping = session.workspace().annotations
     with session.errors_shown():
         notes = keeping.notes(run)
         known = sorted({tag for row in session.workspace().runs.rows() for tag in row["tags"]})

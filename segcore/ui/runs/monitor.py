@@ -23,8 +23,8 @@ def evolution(run: str, active: bool) -> None:
     @st.fragment(run_every=5 if active else None)
     def panel() -> None:
         with session.errors_shown():
-            found = session.workspace().watch.evolution(run)
-            labels = session.workspace().watch.label_set(run)
+            found = session.workspace().monitor.evolution(run)
+            labels = session.workspace().monitor.label_set(run)
         if found is None or labels is None:
             st.caption(
                 "No masks by epoch: they are kept from the first epoch on by runs that "
@@ -105,7 +105,7 @@ def _enlarged(picture: Picture) -> Picture:
 def _evolved(
     _workspace: Workspace, run: str, sample: str, epoch: int
 ) -> tuple[Picture, npt.NDArray[Any], npt.NDArray[Any]]:
-    return _workspace.watch.evolved(run, sample, epoch)
+    return _workspace.monitor.evolved(run, sample, epoch)
 
 
 def _legend(labels: LabelSet) -> None:
@@ -122,7 +122,7 @@ def devices(run: str, active: bool) -> None:
     @st.fragment(run_every=2 if active else None)
     def panel() -> None:
         with session.errors_shown():
-            records = session.workspace().watch.usage(run)
+            records = session.workspace().monitor.usage(run)
         if not records:
             st.caption(
                 "Nothing was noted: it is by runs that train or predict, every two seconds "
@@ -164,15 +164,15 @@ def devices(run: str, active: bool) -> None:
 def made_with(run: str) -> None:
     """Show machine, packages, code and data that a run was started with, each start of it."""
     with session.errors_shown():
-        starts = session.workspace().watch.starts(run)
-        current = session.workspace().watch.is_current(run)
+        starts = session.workspace().monitor.starts(run)
+        current = session.workspace().monitor.is_current(run)
     if not starts:
         st.caption(
             "Not noted: runs of an earlier version did not, and evaluations need no network."
         )
         return
     if current is False:
-        st.warning("The data set was changed since this run began.", icon=":material/warning:")
+        st.warning("The dataset was changed since this run began.", icon=":material/warning:")
     number = len(starts)
     if number > 1:
         number = int(
@@ -223,7 +223,7 @@ def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> 
         "devices": ", ".join(f"{d['id']}: {d['name']}" for d in noted.get("devices", [])),
         "Python": str(noted.get("python")),
         "code": code,
-        "data set": data,
+        "dataset": data,
         "variables": " ".join(f"{k}={v}" for k, v in noted.get("variables", {}).items())
         or "none set",
     }

@@ -49,11 +49,11 @@ def matching(
 
     Args:
         rows: As ``workspace.runs.rows`` returns them.
-        text: Words that must all occur in the id, network, data set, tags, note, device or cause;
+        text: Words that must all occur in the id, network, dataset, tags, note, device or cause;
             case does not matter.
         kinds: Kinds to show, all where empty; a damaged run, which has no kind, is always shown.
         states: States to show, all where empty.
-        datasets: Data sets to show, all where empty.
+        datasets: Datasets to show, all where empty.
         tags: Tags that a run must all have.
         starred: Whether to show starred runs only.
         archived: Whether to show those that were put away, and only those.
@@ -156,7 +156,7 @@ def _line(row: Row) -> dict[str, Any]:
         "epoch": f"{row['epoch'] or 0} of {row['epochs']}" if row["epochs"] else "",
         "tags": row["tags"],
         "network": network_title(row["network"]),
-        "data set": row["dataset"],
+        "dataset": row["dataset"],
         "started": datetime.fromtimestamp(row["started"]) if row["started"] else None,
         "took": session.duration(took) if took and took > 0 else "",
         "device": row["device"],
@@ -197,7 +197,7 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
                 key="runs_states",
             )
             datasets = st.multiselect(
-                "Data set",
+                "Dataset",
                 sorted({r["dataset"] for r in rows if r["dataset"]}),
                 key="runs_datasets",
             )
@@ -220,7 +220,7 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
 
 def _actions(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
     """Draw what can be done with the chosen rows, and the trash."""
-    keeping = session.workspace().keeping
+    keeping = session.workspace().annotations
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen:
             st.caption(f"{len(chosen)} chosen")
@@ -257,7 +257,7 @@ def _actions(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
 def _write(runs: Sequence[str], **changes: Any) -> None:
     with session.errors_shown():
         for run in runs:
-            session.workspace().keeping.write(run, **changes)
+            session.workspace().annotations.write(run, **changes)
     st.rerun()
 
 
@@ -274,14 +274,16 @@ def _tag_form(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
     )
     if st.button("Set tags", type="primary", key="set_tags"):
         with session.errors_shown():
-            session.workspace().keeping.tag(chosen, add=wanted, remove=set(shared) - set(wanted))
+            session.workspace().annotations.tag(
+                chosen, add=wanted, remove=set(shared) - set(wanted)
+            )
         st.rerun()
 
 
 def delete(runs: Sequence[str]) -> None:
     """Move runs to the trash, remember how to take that back, and draw the page again."""
     with session.errors_shown():
-        made = session.workspace().keeping.delete(runs)
+        made = session.workspace().annotations.delete(runs)
     st.session_state["undo_delete"] = made
     st.session_state.pop("run", None)
     st.rerun()
@@ -298,7 +300,7 @@ def undo() -> None:
         if st.button("Undo", icon=":material/undo:", key="undo", type="primary"):
             st.session_state.pop("undo_delete")
             with session.errors_shown():
-                back = session.workspace().keeping.restore(deletions)
+                back = session.workspace().annotations.restore(deletions)
             st.session_state["run"] = back[0]
             st.rerun()
         if st.button("Dismiss", key="undo_dismiss", type="tertiary"):
@@ -312,7 +314,7 @@ def _trash_popover(trash: Any) -> None:
         if not deletions:
             st.caption("Nothing was deleted.")
             return
-        keeping = session.workspace().keeping
+        keeping = session.workspace().annotations
         total = sum(d["bytes"] for d in deletions)
         st.caption(
             f"{len(deletions)} deletions, {size(total)}. Each is given up "

@@ -104,7 +104,7 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
     """
     workspace = session.workspace()
     with session.errors_shown():
-        found = len(workspace.measures.samples(run, split, stage))
+        found = len(workspace.pixel_metrics.samples(run, split, stage))
         kind = workspace.runs.open(run).config.kind
         waited = (
             [f"{member}--{split}" for member in workspace.runs.members(run)]
@@ -139,7 +139,7 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
 
 def is_small(run: str, split: str) -> bool:
     """Return whether a pass over a split is quick enough to begin without being asked."""
-    samples = session.workspace().measures.samples(run, split)
+    samples = session.workspace().pixel_metrics.samples(run, split)
     members = len(session.workspace().runs.members(run))
     classes = session.workspace().scores.label_set(run).num_classes
     return sum(s.height * s.width for s in samples) * classes * members <= AT_ONCE

@@ -1,4 +1,4 @@
-"""What reads every image or mask of a data set: done on a click, with progress, and kept while the files stay as they are."""
+"""What reads every image or mask of a dataset: done on a click, with progress, and kept while the files stay as they are."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -27,7 +27,7 @@ def _results() -> dict[tuple[str, ...], Any]:
 
 
 def stamp(dataset: Dataset) -> str:
-    """Return a text that changes whenever the data set does: what caches are keyed by."""
+    """Return a text that changes whenever the dataset does: what caches are keyed by."""
     return (
         f"{dataset.name} {dataset.fingerprint} "
         f"{(dataset.folder / 'dataset.json').stat().st_mtime_ns}"
@@ -43,18 +43,18 @@ def measured(
     *,
     cheap: bool = False,
 ) -> Result | None:
-    """Return a measurement of a data set, or offer to make it and return None.
+    """Return a measurement of a dataset, or offer to make it and return None.
 
     Args:
         what: Name of the measurement.
-        dataset: The data set.
+        dataset: The dataset.
         split: Its split, None for all.
         work: Measures, given a progress function.
         label: Text of the button, "Measure instances".
         cheap: Whether to start without being asked however many images there are.
 
     Returns:
-        The measurement, kept for all sessions until the data set changes.
+        The measurement, kept for all sessions until the dataset changes.
     """
     key = (what, stamp(dataset), split or "")
     results = _results()

@@ -46,7 +46,7 @@ def thumbnail(
     """Return a small picture of a sample, with its mask laid half over it.
 
     Args:
-        dataset: The data set.
+        dataset: The dataset.
         sample_id: The sample.
         side: Pixels of the longer side.
         mask: Whether to lay the mask over it, where it has one.

@@ -1,4 +1,4 @@
-"""What every page starts from: the workspace, the chosen data set, errors shown as sentences."""
+"""What every page starts from: the workspace, the chosen dataset, errors shown as sentences."""
 
 import csv
 import io
@@ -72,21 +72,21 @@ def empty(sentence: str, page: str, label: str) -> None:
 
 
 def own_datasets() -> list[str]:
-    """Return the names of the user's data sets: all but the demo's."""
+    """Return the names of the user's datasets: all but the demo's."""
     return [name for name in workspace().datasets.names() if name != DEMO]
 
 
 def choose_dataset() -> str:
-    """Let the user choose a data set; ends the page with a way on where there is none."""
+    """Let the user choose a dataset; ends the page with a way on where there is none."""
     names = workspace().datasets.names()
     if not names:
         empty(
-            "There is no data set yet. Import your own images and masks, or open the demo.",
+            "There is no dataset yet. Import your own images and masks, or open the demo.",
             "pages/home.py",
             "Go to the start page",
         )
     return choose_from(
-        "Data set", names, "dataset", help="One of this workspace; the dataset page imports more."
+        "Dataset", names, "dataset", help="One of this workspace; the dataset page imports more."
     )
 
 

@@ -14,7 +14,7 @@ def choose(dataset: str, images: Sequence[str], key: str) -> list[str]:
     """Let the user choose a tag where some image has one; return the images that carry it, in their order.
 
     Args:
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         images: Ids to choose from.
         key: Where the choice is kept, also in the link.
 
@@ -37,7 +37,7 @@ def edit(dataset: str, image: str) -> None:
     """Show the tags of an image, to be added to and taken away; beside them the tags of all images as a table.
 
     Args:
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         image: Id of the image.
     """
     shelf = session.workspace().tags

@@ -269,7 +269,7 @@ def offer_splits(dataset: str) -> None:
     """Say that splits are missing and make them on request."""
     with st.container(border=True):
         st.markdown(
-            "This data set came without splits. Training needs at least **train**, and "
+            "This dataset came without splits. Training needs at least **train**, and "
             "**validation** to choose the best epoch."
         )
         one, two, three = st.columns(3)

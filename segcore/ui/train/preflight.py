@@ -229,7 +229,7 @@ def vary(config: TrainConfig, members: int) -> None:
         if st.button(
             f"Queue {total} runs",
             icon=":material/playlist_play:",
-            key="launch_study",
+            key="launch_ablation",
             type="primary",
         ):
             with session.errors_shown():

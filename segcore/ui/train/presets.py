@@ -114,7 +114,7 @@ def _clone() -> None:
         "Run",
         runs,
         key="clone_run",
-        help="Everything but its data set and its place among members is taken over.",
+        help="Everything but its dataset and its place among members is taken over.",
     )
     if st.button("Take its config", type="primary", key="clone"):
         with session.errors_shown():

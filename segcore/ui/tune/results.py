@@ -17,13 +17,13 @@ POLL_SECONDS = 2
 def show(run: str) -> None:
     """Draw a study; it follows by itself while it is active."""
     with session.errors_shown():
-        active = session.workspace().studies.open(run).status.state in ACTIVE
+        active = session.workspace().searches.open(run).status.state in ACTIVE
     st.fragment(_show, run_every=POLL_SECONDS if active else None)(run, active)
 
 
 def _show(run: str, was_active: bool) -> None:
     with session.errors_shown():
-        study = session.workspace().studies.open(run)
+        study = session.workspace().searches.open(run)
     if was_active and study.status.state not in ACTIVE:
         st.rerun()
     _head(study)

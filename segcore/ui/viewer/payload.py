@@ -196,7 +196,7 @@ def _check_labels(mask: npt.NDArray[Any], title: str, label_set: LabelSet) -> No
         raise SegcoreError(
             f"Expected class indices 0..{label_set.num_classes - 1} or "
             f"{label_set.ignore_index} in the panel {title!r}, "
-            f"received {low} to {high}: map the mask into the data set's label set first."
+            f"received {low} to {high}: map the mask into the dataset's label set first."
         )
 
 

@@ -3,7 +3,7 @@
 
 const FILLS = { fill: "Fill", outline: "Outlines", both: "Both" };
 const MODES = { grid: "Grid", swipe: "Swipe", blink: "Blink" };
-const PALETTES = { own: "Data set", safe: "Colour-blind safe" };
+const PALETTES = { own: "Dataset", safe: "Colour-blind safe" };
 const MAX_ZOOM = 400;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));

@@ -1,7 +1,7 @@
 """The shelf of studies of recipes: read a file, start what is missing, see how far it is and what it found.
 
-A study that was started is kept as ``<workspace>/studies/<name>--<data sets>.json``: its file, its
-data sets and its weights files, so that the page and a later call go on with it. Apart from
+A study that was started is kept as ``<workspace>/studies/<name>--<datasets>.json``: its file, its
+datasets and its weights files, so that the page and a later call go on with it. Apart from
 :mod:`segcore.workspace.searches`, whose studies search settings.
 """
 
@@ -11,37 +11,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segcore.config.recipe_study import BASE, MOST_RUNS, RecipeStudy, study_from_json
+from segcore.config.ablation import BASE, MOST_RUNS, Ablation, ablation_from_json
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.places import front
 from segcore.runs.folder.names import check_run_id, is_run_id
 from segcore.runs.machine import disk
-from segcore.workspace.ablations.results import Drawn, StudyResults
-from segcore.workspace.ablations.runs import Cell, RunBook, StudyRuns
+from segcore.workspace.ablations.results import AblationResults, Drawn
+from segcore.workspace.ablations.runs import AblationRuns, Cell, RunIndex
 from segcore.workspace.ablations.table import Plan, Progress, Table, explain
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.run_ids import prediction_id
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.scores import Scores
 
 FORMAT = 1
 SHIPPED = front() / "studies"
 
 
-class RecipeStudyShelf:
+class Ablations:
     """The studies of recipes of a workspace.
 
     Args:
         workspace: Its folder.
-        datasets: Its data sets.
+        datasets: Its datasets.
         runs: Its runs.
         scores: Its scores.
     """
 
-    def __init__(
-        self, workspace: Path, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf
-    ) -> None:
+    def __init__(self, workspace: Path, datasets: Datasets, runs: Runs, scores: Scores) -> None:
         self.folder = workspace / "studies"
         self._datasets = datasets
         self._runs = runs
@@ -60,7 +58,7 @@ class RecipeStudyShelf:
         return sorted(path.stem for path in self.folder.glob("*.json") if is_run_id(path.stem))
 
     @staticmethod
-    def read(file: str | Path) -> RecipeStudy:
+    def read(file: str | Path) -> Ablation:
         """Read a study from a file, or one that comes with Segscope by its name.
 
         Raises:
@@ -72,7 +70,7 @@ class RecipeStudyShelf:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            known = ", ".join(RecipeStudyShelf.shipped())
+            known = ", ".join(Ablations.shipped())
             raise SegcoreError(
                 f"Expected a study in {str(file)!r}, could not read it ({error.strerror}): "
                 f"give its path, or one of {known}."
@@ -80,23 +78,23 @@ class RecipeStudyShelf:
         except ValueError as error:
             raise SegcoreError(
                 f"Expected a study as JSON in {str(file)!r}, received something else: see "
-                "docs/studies.md."
+                "docs/ablations.md."
             ) from error
-        return study_from_json(data)
+        return ablation_from_json(data)
 
     def plan(
-        self, study: RecipeStudy, datasets: Sequence[str], weights: Mapping[str, str] | None = None
+        self, study: Ablation, datasets: Sequence[str], weights: Mapping[str, str] | None = None
     ) -> Plan:
-        """Set a study on data sets.
+        """Set a study on datasets.
 
         Raises:
-            SegcoreError: No data set, one is absent, lacks a split or has other classes than the
+            SegcoreError: No dataset, one is absent, lacks a split or has other classes than the
                 first, a weights file is absent or asked for by no recipe, the base lacks its own,
                 or there would be too many runs.
         """
         if not datasets:
             raise SegcoreError(
-                f"Expected a data set for the study {study.name!r}, received none: choose "
+                f"Expected a dataset for the study {study.name!r}, received none: choose "
                 "one (--dataset NAME)."
             )
         if study.group_by and study.group_by not in GROUPINGS:
@@ -111,7 +109,7 @@ class RecipeStudyShelf:
                 dataset.select(split)
             if dataset.label_set.class_names != opened[0].label_set.class_names:
                 raise SegcoreError(
-                    f"Expected data sets with the same classes, received {named[0]!r} and "
+                    f"Expected datasets with the same classes, received {named[0]!r} and "
                     f"{dataset.name!r}, whose classes differ: "
                     "study them one at a time."
                 )
@@ -129,12 +127,12 @@ class RecipeStudyShelf:
         if count > MOST_RUNS:
             raise SegcoreError(
                 f"Expected at most {MOST_RUNS} runs for a study, received {count}: take "
-                "fewer seeds, rows or data sets."
+                "fewer seeds, rows or datasets."
             )
         return Plan(study, named, given)
 
     def save(self, plan: Plan) -> None:
-        """Keep a study with what it is run on; an earlier one of that name on the same data sets is replaced.
+        """Keep a study with what it is run on; an earlier one of that name on the same datasets is replaced.
 
         Raises:
             SegcoreError: The workspace cannot be written.
@@ -148,10 +146,10 @@ class RecipeStudyShelf:
         disk.write_json(self.folder / f"{check_run_id(plan.name)}.json", data)
 
     def find(self, name: str) -> str:
-        """Return the full name of a study that was started here, whose data sets may be left out where there is one only; "" for none.
+        """Return the full name of a study that was started here, whose datasets may be left out where there is one only; "" for none.
 
         Raises:
-            SegcoreError: It was started on several data sets.
+            SegcoreError: It was started on several datasets.
         """
         found = [kept for kept in self.names() if kept == name or kept.startswith(f"{name}--")]
         if name in found or not found:
@@ -178,7 +176,9 @@ class RecipeStudyShelf:
             )
         try:
             weights = {str(name): str(path) for name, path in data["weights"].items()}
-            return Plan(study_from_json(data["study"]), tuple(map(str, data["datasets"])), weights)
+            return Plan(
+                ablation_from_json(data["study"]), tuple(map(str, data["datasets"])), weights
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise SegcoreError(
                 f"Expected a study in {self.folder / name}.json, found another thing: "
@@ -189,7 +189,7 @@ class RecipeStudyShelf:
         """Keep a study and queue everything that it lacks, in the order of its rows; return the ids of what was queued.
 
         Trainings of the workspace that learned the same are taken over, wherever they came from.
-        Called again after a kill, with more seeds, rows or data sets, it queues what is missing
+        Called again after a kill, with more seeds, rows or datasets, it queues what is missing
         then.
 
         Args:
@@ -211,7 +211,7 @@ class RecipeStudyShelf:
             for seed in plan.study.seeds_of(row)
         }
         self._runs.refresh()
-        work = StudyRuns(
+        work = AblationRuns(
             plan.study, plan.datasets, plan.weights, self._datasets, self._runs, makes=True
         )
         self.save(plan)
@@ -219,7 +219,7 @@ class RecipeStudyShelf:
         for recipe in work.rows():
             if only and (recipe.name if recipe else BASE) not in wanted:
                 continue
-            book = RunBook(
+            book = RunIndex(
                 self._datasets, self._runs
             )  # anew: what one row started the next may share
             cells = work.cells(recipe, book)
@@ -229,9 +229,9 @@ class RecipeStudyShelf:
         return queued
 
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:
-        """Return the cells of each row as they stand; see :meth:`segcore.workspace.ablations.runs.StudyRuns.cells`."""
-        work = StudyRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
-        book = RunBook(self._datasets, self._runs)
+        """Return the cells of each row as they stand; see :meth:`segcore.workspace.ablations.runs.AblationRuns.cells`."""
+        work = AblationRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
+        book = RunIndex(self._datasets, self._runs)
         return {row.name if row else BASE: work.cells(row, book) for row in work.rows()}
 
     def progress(self, plan: Plan, cells: Mapping[str, Sequence[Cell]] | None = None) -> Progress:
@@ -242,7 +242,7 @@ class RecipeStudyShelf:
             cells: Its cells where they were just read (:meth:`cells`); None reads them.
 
         Raises:
-            SegcoreError: A data set is absent, or a config is refused.
+            SegcoreError: A dataset is absent, or a config is refused.
         """
         whole = [
             cell for row in (cells or self.cells(plan)).values() for cell in row if not cell.missing
@@ -283,9 +283,9 @@ class RecipeStudyShelf:
             cells: Its cells where they were just read (:meth:`cells`); None reads them.
 
         Raises:
-            SegcoreError: A data set is absent, or counts on disk are damaged.
+            SegcoreError: A dataset is absent, or counts on disk are damaged.
         """
-        found = StudyResults(
+        found = AblationResults(
             plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn
         )
         rows = found.rows(cells or self.cells(plan))
@@ -293,7 +293,7 @@ class RecipeStudyShelf:
         return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(told))
 
     def _groups(self, plan: Plan) -> dict[str, int]:
-        """Return how many drives or folders the scored images come from, by data set, where there are ten images or more in each."""
+        """Return how many drives or folders the scored images come from, by dataset, where there are ten images or more in each."""
         found = {}
         for name in plan.datasets:
             samples = self._datasets.open(name).select(plan.study.report_on)

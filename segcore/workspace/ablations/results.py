@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segcore.config import EvaluateConfig, PredictConfig
-from segcore.config.recipe_study import BASE, RecipeStudy, StudyRow
+from segcore.config.ablation import BASE, Ablation, AblationRow
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.ablation_verdicts import (
@@ -31,9 +31,9 @@ from segcore.runs.folder.usage import read_usage
 from segcore.workspace.ablations.rows import RowResult, describe_other, describe_row
 from segcore.workspace.ablations.runs import Cell
 from segcore.workspace.costs import estimate as estimate_cost
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.scores import Scores
 
 ENDED_BADLY = ("failed", "interrupted")
 
@@ -60,23 +60,23 @@ class _Pair:
 
 
 @dataclass
-class StudyResults:
+class AblationResults:
     """Scores the rows of one study from what is on disk; nothing is trained or predicted.
 
     Attributes:
         study: The study.
-        datasets: The data sets of the workspace.
+        datasets: The datasets of the workspace.
         runs: Its runs.
         scored: Its scores.
         protocol: In words how the rows were scored; filled in by :meth:`rows`.
-        units: How many images or groups the intervals draw from, by data set.
+        units: How many images or groups the intervals draw from, by dataset.
         drawn: Scores that were drawn before, by all that they depend on; added to.
     """
 
-    study: RecipeStudy
-    datasets: DatasetShelf
-    runs: RunShelf
-    scored: ScoreShelf
+    study: Ablation
+    datasets: Datasets
+    runs: Runs
+    scored: Scores
     protocol: str = ""
     units: dict[str, int] = field(default_factory=dict)
     drawn: dict[tuple[Any, ...], Drawn] = field(default_factory=dict)
@@ -88,9 +88,9 @@ class StudyResults:
             cells: The cells of each row by its name, "base" among them.
 
         Raises:
-            SegcoreError: The data sets have other classes, or counts on disk are damaged.
+            SegcoreError: The datasets have other classes, or counts on disk are damaged.
         """
-        recipes: list[StudyRow | None] = [None, *self.study.rows]
+        recipes: list[AblationRow | None] = [None, *self.study.rows]
         pairs = {_name(row): self._pairs(row, cells) for row in recipes}
         pool = pooled_spread(
             _repeated(
@@ -104,7 +104,7 @@ class StudyResults:
         )
         return [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
 
-    def _pairs(self, row: StudyRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
+    def _pairs(self, row: AblationRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
         """Return what has ended of a row; of others than the base where what it is compared with has ended too."""
         others = {
             (c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]
@@ -141,7 +141,7 @@ class StudyResults:
         )
 
     def _compared(
-        self, row: StudyRow, cell: Cell, others: Mapping[tuple[str, int], Cell]
+        self, row: AblationRow, cell: Cell, others: Mapping[tuple[str, int], Cell]
     ) -> list[str]:
         """Return the runs whose mean score a cell is compared with."""
         if not row.combine or not row.combine.against:
@@ -230,7 +230,7 @@ class StudyResults:
         return " and ".join(sorted(told)) or "whole"
 
     def _line(
-        self, row: StudyRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread
+        self, row: AblationRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread
     ) -> RowResult:
         name = _name(row)
         against = describe_other(row)
@@ -270,7 +270,7 @@ class StudyResults:
         return line if row is None else self._judged(line, row, sound, pool)
 
     def _judged(
-        self, line: RowResult, row: StudyRow, pairs: Sequence[_Pair], pool: Spread
+        self, line: RowResult, row: AblationRow, pairs: Sequence[_Pair], pool: Spread
     ) -> RowResult:
         gains = [p.gain for p in pairs]
         spread = (
@@ -358,7 +358,7 @@ class StudyResults:
 
 
 def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
-    """Return the scores of runs that differ in their seed only, one list a recipe and data set; a run that two rows share counts once."""
+    """Return the scores of runs that differ in their seed only, one list a recipe and dataset; a run that two rows share counts once."""
     found: dict[tuple[str, str], list[float]] = {}
     seen: set[str] = set()
     for pair in pairs:
@@ -389,5 +389,5 @@ def peak_memory(run: RunFolder) -> int | None:
     return max(seen, default=0) or None
 
 
-def _name(row: StudyRow | None) -> str:
+def _name(row: AblationRow | None) -> str:
     return row.name if row else BASE

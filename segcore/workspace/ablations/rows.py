@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segcore.config import to_json
-from segcore.config.recipe_study import BASE, CLAIMS, StudyRow
+from segcore.config.ablation import BASE, CLAIMS, AblationRow
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RowResult:
         state: "finished", "partly" (some pairs), "running", "waiting", "failed", "not run", "needs
             a file", or "refused".
         cause: Why, where it is not finished; one sentence.
-        pairs: Data set and seed of each pair that counts; the seed is "" for an ensemble.
+        pairs: Dataset and seed of each pair that counts; the seed is "" for an ensemble.
         runs: Ids of the runs whose counts were used.
         scores: Score of each pair.
         gains: Difference of each pair from what it is compared with.
@@ -70,7 +70,7 @@ class RowResult:
         return to_json(self)
 
 
-def describe_other(row: StudyRow | None) -> str:
+def describe_other(row: AblationRow | None) -> str:
     """Say in words what a row is compared with."""
     if row is None:
         return ""
@@ -79,7 +79,7 @@ def describe_other(row: StudyRow | None) -> str:
     return row.against or BASE
 
 
-def describe_row(row: StudyRow | None) -> str:
+def describe_row(row: AblationRow | None) -> str:
     """Say in words what a row differs in."""
     if row is None:
         return ""

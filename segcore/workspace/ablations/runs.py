@@ -19,7 +19,7 @@ from segcore.config import (
     config_from_json,
     to_json,
 )
-from segcore.config.recipe_study import BASE, BalanceChoice, RecipeStudy, StudyRow, SubmodelChoice
+from segcore.config.ablation import BASE, Ablation, AblationRow, BalanceChoice, SubmodelChoice
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
@@ -28,9 +28,9 @@ from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.listing import RunSummary, list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue import jobs
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.run_ids import evaluation_id, prediction_id
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.runs.runs import Runs
 
 PERSONAL = ("member", "group", "members_by", "device", "hosts")
 """Fields that say where and with whom a run worked, not what it learned."""
@@ -38,11 +38,11 @@ PERSONAL = ("member", "group", "members_by", "device", "hosts")
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of a study on one data set with one seed.
+    """One row of a study on one dataset with one seed.
 
     Attributes:
         row: Name of the row.
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         seed: The seed; -1 for an ensemble of all seeds.
         wanted: What has to be trained: one network, one for each part of the classes, or the
             members.
@@ -65,15 +65,15 @@ class Cell:
     unmade: int = 0
 
 
-class RunBook:
+class RunIndex:
     """The training runs of a workspace by what they learn.
 
     Args:
-        datasets: Its data sets.
+        datasets: Its datasets.
         runs: Its runs.
     """
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._prints: dict[str, str] = {}
         self._datasets = datasets
         self._found: dict[str, list[RunSummary]] = {}
@@ -85,7 +85,7 @@ class RunBook:
         """Return the run that learns what a config says, "" for none.
 
         One that has finished is preferred, the earliest of several; then one that waits or works;
-        then one that can be resumed. A run that was made when the data set had other labels or
+        then one that can be resumed. A run that was made when the dataset had other labels or
         splits is another.
         """
         found = [s for s in self._found.get(_key_of(to_json(config)), []) if self._is_current(s)]
@@ -130,14 +130,14 @@ def _read_once(config: str) -> tuple[str, str]:
     ), weights
 
 
-class StudyRuns:
+class AblationRuns:
     """Finds and starts the runs of one study.
 
     Args:
         study: The study.
-        datasets: Names of the data sets that it is run on.
+        datasets: Names of the datasets that it is run on.
         weights: Weights files by the name that recipes call them.
-        shelf: The data sets of the workspace.
+        shelf: The datasets of the workspace.
         runs: Its runs.
         makes: Whether balance plans and label maps that rows need are made; else such rows are left
             open, and nothing is written.
@@ -145,11 +145,11 @@ class StudyRuns:
 
     def __init__(
         self,
-        study: RecipeStudy,
+        study: Ablation,
         datasets: Sequence[str],
         weights: Mapping[str, str],
-        shelf: DatasetShelf,
-        runs: RunShelf,
+        shelf: Datasets,
+        runs: Runs,
         makes: bool = False,
     ) -> None:
         self.study = study
@@ -159,15 +159,15 @@ class StudyRuns:
         self._runs = runs
         self._makes = makes
 
-    def rows(self) -> list[StudyRow | None]:
+    def rows(self) -> list[AblationRow | None]:
         """Return the base (None) and then the rows, in the order in which they are run."""
         return [None, *self.study.rows]
 
-    def cells(self, row: StudyRow | None, book: RunBook) -> list[Cell]:
-        """Return the cells of a row as they stand, by data set and then by seed.
+    def cells(self, row: AblationRow | None, book: RunIndex) -> list[Cell]:
+        """Return the cells of a row as they stand, by dataset and then by seed.
 
         Raises:
-            SegcoreError: A data set or split does not exist, or a config is refused.
+            SegcoreError: A dataset or split does not exist, or a config is refused.
         """
         seeds = self.study.seeds_of(row)
         missing = self.study.missing_file(row, self._weights)
@@ -198,11 +198,11 @@ class StudyRuns:
 
     def _cell(
         self,
-        row: StudyRow | None,
+        row: AblationRow | None,
         dataset: str,
         seed: int,
         wanted: Sequence[TrainConfig],
-        book: RunBook,
+        book: RunIndex,
     ) -> Cell:
         if not wanted:
             return Cell(
@@ -224,7 +224,7 @@ class StudyRuns:
         return Cell(row.name if row else BASE, dataset, seed, tuple(wanted), runs, scored, stage)
 
     def _combination(
-        self, row: StudyRow | None, dataset: str, runs: Sequence[str]
+        self, row: AblationRow | None, dataset: str, runs: Sequence[str]
     ) -> EvaluateConfig | None:
         if row and row.combine:
             return EvaluateConfig(
@@ -232,8 +232,8 @@ class StudyRuns:
             )
         return EvaluateConfig(dataset, tuple(runs), self.study.report_on) if len(runs) > 1 else None
 
-    def _wanted(self, row: StudyRow | None, dataset: str, seed: int) -> list[TrainConfig]:
-        """Return the configs that a row trains on a data set with a seed; none where what they learn from is not made yet."""
+    def _wanted(self, row: AblationRow | None, dataset: str, seed: int) -> list[TrainConfig]:
+        """Return the configs that a row trains on a dataset with a seed; none where what they learn from is not made yet."""
         config = self.study.config(
             None if row and row.combine else row, dataset, seed, self._weights
         )
@@ -267,7 +267,7 @@ class StudyRuns:
         return [dataclasses.replace(config, balance_plan=name, recipe=recipe)]
 
     def _parts(self, config: TrainConfig, choice: SubmodelChoice) -> list[TrainConfig]:
-        """Return one config for each part, as :meth:`segcore.workspace.runs.runs.RunShelf.train` launches them."""
+        """Return one config for each part, as :meth:`segcore.workspace.runs.runs.Runs.train` launches them."""
         opened = self._shelf.open(config.dataset)
         if not self._makes and load_statistics(opened) is None:
             return []
@@ -298,7 +298,7 @@ class StudyRuns:
         """Queue what the cells of one row lack, and return the ids of what was queued; trainings that failed are tried again.
 
         Raises:
-            SegcoreError: A data set, split or plan does not exist, or the workspace cannot be
+            SegcoreError: A dataset, split or plan does not exist, or the workspace cannot be
                 written.
         """
         queued: list[str] = []
@@ -367,7 +367,7 @@ class StudyRuns:
         return jobs.submit(self._runs.folder.parent, [name], after={name: list(after)})
 
 
-def _free(runs: RunShelf, stem: str) -> str:
+def _free(runs: Runs, stem: str) -> str:
     number = 1
     while (runs.folder / f"{stem}-{number}").exists():
         number += 1

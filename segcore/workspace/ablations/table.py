@@ -1,12 +1,12 @@
-"""A study of recipes set on data sets: how far it is, and its table with what a reader must know."""
+"""A study of recipes set on datasets: how far it is, and its table with what a reader must know."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segcore.config.recipe_study import RecipeStudy
+from segcore.config.ablation import Ablation
 from segcore.errors import SegcoreError
-from segcore.evaluation.pages.ablation_page import build_study_page
+from segcore.evaluation.pages.ablation_page import build_ablation_page
 from segcore.workspace.ablations.rows import CELLS, RowResult, row_cells
 
 
@@ -16,17 +16,17 @@ class Plan:
 
     Attributes:
         study: The study.
-        datasets: Names of the data sets.
+        datasets: Names of the datasets.
         weights: Weights files by the name that recipes call them.
     """
 
-    study: RecipeStudy
+    study: Ablation
     datasets: tuple[str, ...]
     weights: dict[str, str]
 
     @property
     def name(self) -> str:
-        """What it is kept as: the study's name and its data sets, "deck-cpu--camvid"."""
+        """What it is kept as: the study's name and its datasets, "deck-cpu--camvid"."""
         return "--".join((self.study.name, *self.datasets))[:200]
 
 
@@ -38,7 +38,7 @@ class Table:
         plan: The study, and what it is run on.
         rows: One line for the base and each row.
         protocol: In words how all were scored; "" before the first score.
-        units: How many images or groups the intervals draw from, by data set.
+        units: How many images or groups the intervals draw from, by dataset.
         sentences: What a reader must know to read the table: what varies, how sure, what is left
             out.
     """
@@ -67,7 +67,7 @@ class Progress:
     """How far a study is.
 
     Attributes:
-        done: Cells (a row, a data set, a seed) that have their score.
+        done: Cells (a row, a dataset, a seed) that have their score.
         total: All cells but those whose weights file was not given.
         to_train: Trainings that no run of the workspace has learned or is learning.
         pending: Ids of its runs that wait or work.
@@ -82,7 +82,7 @@ class Progress:
 
 
 def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
-    """Set the rows of one study on other data sets side by side, each against its own base.
+    """Set the rows of one study on other datasets side by side, each against its own base.
 
     Args:
         tables: Two or more tables of the same recipes.
@@ -138,11 +138,11 @@ def study_page(table: Table, facts: Mapping[str, str]) -> str:
 
     Args:
         table: What it has found so far.
-        facts: Versions and devices, as :meth:`segcore.workspace.scores.reports.ReportShelf.facts`
+        facts: Versions and devices, as :meth:`segcore.workspace.scores.reports.Reports.facts`
             tells them.
     """
     found = table.to_json()
-    return build_study_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
+    return build_ablation_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
 
 
 def explain(
@@ -153,22 +153,22 @@ def explain(
     Args:
         plan: The study.
         rows: Its lines.
-        units: How many images or groups the intervals draw from, by data set.
-        groups: How many groups (drives, tiles) the images of the report's split come from, by data
-            set, where they are fewer.
+        units: How many images or groups the intervals draw from, by dataset.
+        groups: How many groups (drives, tiles) the images of the report's split come from, by dataset
+            , where they are fewer.
     """
     study = plan.study
     if len(plan.datasets) > 1:
         told = [
             (
-                f"A pair is a data set ({', '.join(plan.datasets)}) and a seed: what varies "
+                f"A pair is a dataset ({', '.join(plan.datasets)}) and a seed: what varies "
                 "within a row is both."
             )
         ]
     else:
         told = [
             (
-                f"A pair is a seed: the data set {plan.datasets[0]} and its splits are the "
+                f"A pair is a seed: the dataset {plan.datasets[0]} and its splits are the "
                 "same for all."
             )
         ]

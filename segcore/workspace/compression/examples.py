@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.pages.confused_pixels import confused, densest_box, outline
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 SIDE = 128
 """Height and width of a cut-out, pixels of the image."""
@@ -40,7 +40,7 @@ class Example:
 
 
 def confused_pairs(
-    scores: ScoreShelf, run: str, split: str, groups: list[list[int]]
+    scores: Scores, run: str, split: str, groups: list[list[int]]
 ) -> list[tuple[int, int, int]]:
     """Return the pairs of labels inside the groups that are confused at all: (id, id, pixels), most pixels first.
 
@@ -59,8 +59,8 @@ def confused_pairs(
 
 
 def find_examples(
-    scores: ScoreShelf,
-    scenes: SceneShelf,
+    scores: Scores,
+    scenes: Scenes,
     run: str,
     split: str,
     pair: tuple[int, int],

@@ -7,16 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.documents import Shelf
-from segcore.evaluation.compression.chosen_map import study_map
+from segcore.evaluation.compression.chosen_map import report_map
 from segcore.evaluation.compression.hierarchy import read_hierarchy
 from segcore.evaluation.compression.information import importance_weights
 from segcore.evaluation.compression.null_model import null_band
 from segcore.evaluation.compression.search import forbidden_pairs
 from segcore.labels import LabelMap, LabelSet
 from segcore.workspace.compression.examples import Example, confused_pairs, find_examples
-from segcore.workspace.scores.reports import ReportShelf
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.scores.reports import Reports
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 Groups = Sequence[Sequence[int]]
 """Groups of the user's class ids; labels that stand in none stay as they are."""
@@ -25,10 +25,10 @@ MAX_BANDS = 40
 """Maps for which a band of random maps is drawn at most."""
 
 
-class MergeShelf:
+class Merges:
     """What merging labels would do to the scores of a run; nothing is predicted again."""
 
-    def __init__(self, scores: ScoreShelf, reports: ReportShelf, scenes: SceneShelf) -> None:
+    def __init__(self, scores: Scores, reports: Reports, scenes: Scenes) -> None:
         self._scores = scores
         self._reports = reports
         self._scenes = scenes
@@ -51,7 +51,7 @@ class MergeShelf:
         importance: Mapping[str, float] | None = None,
         forbidden: Groups = (),
     ) -> dict[str, Any]:
-        """Return every score of a merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapStudy`.
+        """Return every score of a merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapReport`.
 
         Args:
             run: Id of a run.
@@ -67,7 +67,7 @@ class MergeShelf:
         """
         label_set = self._scores.label_set(run)
         names = self._reports.groups(run, split)
-        study = study_map(
+        study = report_map(
             self._scores.counts(run, split)[1],
             _map(label_set, groups),
             prior=prior,

@@ -13,10 +13,10 @@ from segcore.labels import LabelMap
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue import jobs
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf, evaluation_id, prediction_id
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs, evaluation_id, prediction_id
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 LINK = "retrained_from"
 """The document of a training run that says from which run and merge it was cloned."""
@@ -25,9 +25,7 @@ LINK = "retrained_from"
 class Retraining:
     """Clones runs with merged labels."""
 
-    def __init__(
-        self, datasets: DatasetShelf, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf
-    ) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs, scores: Scores, scenes: Scenes) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
@@ -36,7 +34,7 @@ class Retraining:
     def retrain(self, run: str, label_map: LabelMap, splits: Sequence[str]) -> dict[str, Any]:
         """Train anew with merged labels, all else as it was, and predict; one click.
 
-        The merge is saved with the data set under a name of its own that is never changed. An
+        The merge is saved with the dataset under a name of its own that is never changed. An
         ensemble is retrained member by member and combined again, so that like is compared with
         like.
 
@@ -61,7 +59,7 @@ class Retraining:
             )
         if self._scenes.label_map_of(run) is not None:
             raise SegcoreError(
-                "Expected a run with the data set's own labels, received one with merged "
+                "Expected a run with the dataset's own labels, received one with merged "
                 "labels: retrain from such a run."
             )
         dataset = self._datasets.open(config.dataset)
@@ -85,7 +83,7 @@ class Retraining:
             for learned in (
                 dataset,
                 self._datasets.open(source.dataset),
-            ):  # of members by fold each has a data set of its own
+            ):  # of members by fold each has a dataset of its own
                 if name not in learned.label_maps():
                     learned.save_label_map(dataclasses.replace(label_map, name=name))
             (made,) = self._runs.train(

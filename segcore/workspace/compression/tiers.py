@@ -18,12 +18,12 @@ from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import RULES, combine_to_size
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.compression.merges import Groups, MergeShelf
+from segcore.workspace.compression.merges import Groups, Merges
 from segcore.workspace.compression.retraining import Retraining
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf, prediction_id
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs, prediction_id
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 Progress = Callable[[int, int, str], None]
 Counts = npt.NDArray[np.int64]
@@ -31,16 +31,16 @@ Counts = npt.NDArray[np.int64]
 THREADS = 8
 
 
-class TierShelf:
+class Tiers:
     """Three answers to one merge of labels, and how to get them."""
 
     def __init__(
         self,
-        datasets: DatasetShelf,
-        runs: RunShelf,
-        scores: ScoreShelf,
-        scenes: SceneShelf,
-        merges: MergeShelf,
+        datasets: Datasets,
+        runs: Runs,
+        scores: Scores,
+        scenes: Scenes,
+        merges: Merges,
     ) -> None:
         self._datasets = datasets
         self._runs = runs

@@ -1,4 +1,4 @@
-"""The shelf of data sets: import, open, look at, split, relabel, balance, export."""
+"""The shelf of datasets: import, open, look at, split, relabel, balance, export."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -41,14 +41,14 @@ WORTH_A_CLUSTER = 512
 """Samples; fewer are read here sooner than a cluster is asked."""
 
 
-class DatasetShelf:
-    """The data sets of a workspace, one folder each."""
+class Datasets:
+    """The datasets of a workspace, one folder each."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def names(self) -> list[str]:
-        """Return the names of all data sets, sorted."""
+        """Return the names of all datasets, sorted."""
         if not self.folder.is_dir():
             return []
         return sorted(
@@ -58,7 +58,7 @@ class DatasetShelf:
         )
 
     def open(self, name: str) -> Dataset:
-        """Open a data set by name.
+        """Open a dataset by name.
 
         Raises:
             SegcoreError: There is none of that name, or it cannot be read.
@@ -67,15 +67,15 @@ class DatasetShelf:
         if name not in known:
             if not known:
                 raise SegcoreError(
-                    f"Expected the data set {name!r}, found none in {self.folder.parent}: "
+                    f"Expected the dataset {name!r}, found none in {self.folder.parent}: "
                     "import one first."
                 )
-            raise unknown("data set", name, known)
+            raise unknown("dataset", name, known)
         file = self.folder / name / "dataset.json"
         return _open(file.parent, file.stat().st_mtime_ns)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one mapping a data set: name, num_samples, num_classes, splits {split: samples}."""
+        """Return one mapping a dataset: name, num_samples, num_classes, splits {split: samples}."""
         rows = []
         for name in self.names():
             dataset = self.open(name)
@@ -122,10 +122,10 @@ class DatasetShelf:
     def export(
         self, name: str, destination: Path, form: str = "index", progress: Progress | None = None
     ) -> Path:
-        """Write a data set into a new folder for other tools; see :func:`segcore.data.formats.exporters.export_dataset`.
+        """Write a dataset into a new folder for other tools; see :func:`segcore.data.formats.exporters.export_dataset`.
 
         Raises:
-            SegcoreError: There is no such data set or form, the folder exists, or a file cannot be
+            SegcoreError: There is no such dataset or form, the folder exists, or a file cannot be
                 read or written.
         """
         dataset = self.open(name)
@@ -139,7 +139,7 @@ class DatasetShelf:
             ) from error
 
     def delete(self, name: str) -> None:
-        """Remove a data set's folder; originals imported by reference stay.
+        """Remove a dataset's folder; originals imported by reference stay.
 
         Raises:
             SegcoreError: There is none of that name, or it cannot be removed.
@@ -147,10 +147,10 @@ class DatasetShelf:
         remove_whole(self.open(name).folder)
 
     def statistics(self, name: str, progress: Progress | None = None) -> ClassStatistics:
-        """Return the class statistics of a data set, counted once and kept beside it.
+        """Return the class statistics of a dataset, counted once and kept beside it.
 
         Raises:
-            SegcoreError: There is no such data set, or a mask cannot be read.
+            SegcoreError: There is no such dataset, or a mask cannot be read.
         """
         kept = load_statistics(self.open(name))
         if kept is not None:
@@ -162,7 +162,7 @@ class DatasetShelf:
         """Return the ids of the samples of a split that hold a class, those with most of it first; None holds any.
 
         Raises:
-            SegcoreError: There is no such data set, split or class.
+            SegcoreError: There is no such dataset, split or class.
         """
         dataset = self.open(name)
         wanted = {s.id for s in dataset.select(split)}
@@ -184,7 +184,7 @@ class DatasetShelf:
         """Read the masks of a split and describe the classes' connected components and places.
 
         Raises:
-            SegcoreError: There is no such data set or split, or a mask cannot be read.
+            SegcoreError: There is no such dataset or split, or a mask cannot be read.
         """
         with self._hands(name) as (dataset, executor):
             return collect_instances(dataset, split, executor=executor, progress=progress)
@@ -195,16 +195,16 @@ class DatasetShelf:
         """Read the images of a split and describe their sizes, brightness and colours.
 
         Raises:
-            SegcoreError: There is no such data set or split, or an image cannot be read.
+            SegcoreError: There is no such dataset or split, or an image cannot be read.
         """
         with self._hands(name) as (dataset, executor):
             return collect_appearance(dataset, split, executor, progress)
 
     def health(self, name: str, progress: Progress | None = None) -> list[Finding]:
-        """Return what is wrong with a data set, or could be, problems first.
+        """Return what is wrong with a dataset, or could be, problems first.
 
         Raises:
-            SegcoreError: There is no such data set, or a mask cannot be read.
+            SegcoreError: There is no such dataset, or a mask cannot be read.
         """
         counted = self.statistics(name)
         with self._hands(name) as (dataset, executor):
@@ -222,7 +222,7 @@ class DatasetShelf:
         """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.splits.shift.measure_shift`.
 
         Args:
-            name: Name of the data set.
+            name: Name of the dataset.
             first: A split.
             second: Another one.
             mode: "pixel" or "count".
@@ -231,7 +231,7 @@ class DatasetShelf:
             seed: Seed of the deals.
 
         Raises:
-            SegcoreError: There is no such data set, split, mode or grouping.
+            SegcoreError: There is no such dataset, split, mode or grouping.
         """
         dataset = self.open(name)
         if group_by and group_by not in GROUPINGS:
@@ -251,10 +251,10 @@ class DatasetShelf:
         group_by: str = "",
         save: bool = True,
     ) -> dict[str, Any]:
-        """Assign every sample to a split, and save that with the data set.
+        """Assign every sample to a split, and save that with the dataset.
 
         Args:
-            name: Name of the data set.
+            name: Name of the dataset.
             method: A name in ``splits.METHODS``.
             fractions: Split to share; they sum to 1.
             seed: Seed of the draw.
@@ -286,10 +286,10 @@ class DatasetShelf:
         }
 
     def counts_by_sample(self, name: str) -> npt.NDArray[np.int64]:
-        """Return the pixels of each class by sample in the data set's order, (N, C) int64; zeros without a mask.
+        """Return the pixels of each class by sample in the dataset's order, (N, C) int64; zeros without a mask.
 
         Raises:
-            SegcoreError: There is no such data set, or a mask cannot be read.
+            SegcoreError: There is no such dataset, or a mask cannot be read.
         """
         statistics = self.statistics(name)
         rows = dict(zip(statistics.sample_ids, statistics.counts, strict=True))
@@ -300,7 +300,7 @@ class DatasetShelf:
         """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.dataset.relabel.relabel`.
 
         Raises:
-            SegcoreError: There is no such data set, or a class is new or lost, or no mask knows
+            SegcoreError: There is no such dataset, or a class is new or lost, or no mask knows
                 where it is.
         """
         return relabel(self.open(name), label_set, progress=progress)
@@ -316,7 +316,7 @@ class DatasetShelf:
         other than "nearest" to :func:`segcore.data.balance.rules.plan_by_rule` (also amount, seed).
 
         Raises:
-            SegcoreError: There is no such data set or split, or an argument is out of range.
+            SegcoreError: There is no such dataset or split, or an argument is out of range.
         """
         part = self.statistics(name).select(split)
         how |= {"sample_ids": part.sample_ids, "split": split}
@@ -325,10 +325,10 @@ class DatasetShelf:
         return plan_balance(part.counts, mode, target, max_repeats, budget, **how)
 
     def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
-        """Save a balance plan with its data set, where training finds it; one of the same name is replaced.
+        """Save a balance plan with its dataset, where training finds it; one of the same name is replaced.
 
         Raises:
-            SegcoreError: There is no such data set, or the plan's name cannot be a file name.
+            SegcoreError: There is no such dataset, or the plan's name cannot be a file name.
         """
         self.open(name).save_plan(plan_name, plan.to_json())
 
@@ -336,7 +336,7 @@ class DatasetShelf:
         """Return one mapping for each image that a plan repeats, most repeats first: ``sample, repeats, brings`` (class names).
 
         Raises:
-            SegcoreError: There is no such data set or split.
+            SegcoreError: There is no such dataset or split.
         """
         part = self.statistics(name).select(plan.split)
         reasons = explain_repeats(plan, part.counts, part.label_set.class_names)
@@ -356,7 +356,7 @@ class DatasetShelf:
         :func:`segcore.data.augmentation.repeats.preview_copies`.
 
         Raises:
-            SegcoreError: There is no such data set, sample or augmentation, or a file cannot be
+            SegcoreError: There is no such dataset, sample or augmentation, or a file cannot be
                 read.
         """
         dataset = self.open(name)
@@ -365,7 +365,7 @@ class DatasetShelf:
 
     @contextmanager
     def _hands(self, name: str) -> Iterator[tuple[Dataset, Executor | None]]:
-        """A data set and who reads its files: the workspace's cluster where one is named and the set is large, else this machine."""
+        """A dataset and who reads its files: the workspace's cluster where one is named and the set is large, else this machine."""
         with cluster_executor(
             self.folder.parent, wanted=len((dataset := self.open(name)).samples) >= WORTH_A_CLUSTER
         ) as executor:

@@ -1,22 +1,22 @@
-"""The shelf of tags: what is said about single images of a data set, and how many images carry each tag."""
+"""The shelf of tags: what is said about single images of a dataset, and how many images carry each tag."""
 
 from collections.abc import Iterable
 
 from segcore.data.dataset.tags import Tags, change_tags, matching, parse_tags, read_tags, write_tags
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 
 
-class TagShelf:
-    """Tags of the images of data sets."""
+class DatasetTags:
+    """Tags of the images of datasets."""
 
-    def __init__(self, datasets: DatasetShelf) -> None:
+    def __init__(self, datasets: Datasets) -> None:
         self._datasets = datasets
 
     def of(self, name: str) -> Tags:
-        """Return the tags of each image of a data set; images without one are left out.
+        """Return the tags of each image of a dataset; images without one are left out.
 
         Raises:
-            SegcoreError: There is no such data set, or its tags are damaged.
+            SegcoreError: There is no such dataset, or its tags are damaged.
         """
         return read_tags(self._datasets.open(name))
 
@@ -43,7 +43,7 @@ class TagShelf:
         """Give images tags and take others from them; return the tags of all images.
 
         Raises:
-            SegcoreError: There is no such data set or sample, or a tag is refused.
+            SegcoreError: There is no such dataset or sample, or a tag is refused.
         """
         return change_tags(self._datasets.open(name), samples, add=add, remove=remove)
 
@@ -51,7 +51,7 @@ class TagShelf:
         """Return the ids of the images that a pattern of the shell fits ("0016*").
 
         Raises:
-            SegcoreError: There is no such data set, or the pattern fits none.
+            SegcoreError: There is no such dataset, or the pattern fits none.
         """
         return matching(self._datasets.open(name), pattern)
 
@@ -59,7 +59,7 @@ class TagShelf:
         """Give the images of a CSV (``sample,tags``) the tags of their rows in the place of their own; other images keep theirs.
 
         Raises:
-            SegcoreError: There is no such data set or sample, a column is missing, or a tag is
+            SegcoreError: There is no such dataset or sample, a column is missing, or a tag is
                 refused.
         """
         dataset = self._datasets.open(name)

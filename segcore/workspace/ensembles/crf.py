@@ -19,13 +19,13 @@ from segcore.postprocess.crf_gain import verdict
 from segcore.postprocess.dense_crf import require_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
-from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.ensembles.ensembles import EnsembleShelf
+from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.runs.run_ids import crf_search_id, prediction_id
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 Probabilities = npt.NDArray[np.float32]
 Mask = npt.NDArray[Any]
@@ -68,20 +68,18 @@ class Scene:
         }
 
 
-class CRFShelf:
+class CRFEffects:
     """Questions about the dense CRF after some members."""
 
-    def __init__(
-        self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf, ensembles: EnsembleShelf
-    ) -> None:
+    def __init__(self, runs: Runs, scores: Scores, scenes: Scenes, ensembles: Ensembles) -> None:
         self._runs = runs
         self._scores = scores
         self._scenes = scenes
         self._ensembles = ensembles
-        self._answerer: Answerer | None = None
+        self._answerer: WarmProcess | None = None
 
     def stored(self, members: Sequence[str], split: str) -> list[str]:
-        """Return the ids of the samples for which all members' probabilities are on disk, in the data set's order.
+        """Return the ids of the samples for which all members' probabilities are on disk, in the dataset's order.
 
         Raises:
             SegcoreError: A member or the split does not exist.
@@ -158,7 +156,7 @@ class CRFShelf:
         """
         require_available()
         if self._answerer is None:
-            self._answerer = Answerer()
+            self._answerer = WarmProcess()
         arrays: dict[str, npt.NDArray[Any]] = {
             "probabilities": scene.probabilities,
             "image": scene.image,

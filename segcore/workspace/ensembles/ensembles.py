@@ -15,8 +15,8 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.workspace.runs.run_ids import evaluation_id, prediction_id, subsets_id
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.scores import Scores
 
 DRAWS = 200
 """Weightings that are tried when weights are searched."""
@@ -40,15 +40,15 @@ class Group:
     members: tuple[str, ...]
 
 
-class EnsembleShelf:
+class Ensembles:
     """Ensembles of the training runs of a workspace."""
 
-    def __init__(self, runs: RunShelf, scores: ScoreShelf) -> None:
+    def __init__(self, runs: Runs, scores: Scores) -> None:
         self._runs = runs
         self._scores = scores
 
     def candidates(self, dataset: str) -> list[str]:
-        """Return the ids of the finished training runs on a data set or its folds, in the order in which they were made."""
+        """Return the ids of the finished training runs on a dataset or its folds, in the order in which they were made."""
         rows = self._runs.rows()
         known = self._runs.kin(dataset)
         return [
@@ -58,7 +58,7 @@ class EnsembleShelf:
         ]
 
     def groups(self, dataset: str) -> list[Group]:
-        """Return the groups of two or more finished members on a data set, newest first.
+        """Return the groups of two or more finished members on a dataset, newest first.
 
         Members were launched together, or one by one with other seeds, as a study of recipes does.
         The parts of submodels know other labels each and are no group.
@@ -200,7 +200,7 @@ class EnsembleShelf:
         """Combine members over a split in the background, perhaps under a name; return the id of the evaluate run.
 
         Raises:
-            SegcoreError: As :meth:`segcore.workspace.runs.runs.RunShelf.ensemble`.
+            SegcoreError: As :meth:`segcore.workspace.runs.runs.Runs.ensemble`.
         """
         return self._runs.ensemble(
             members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name

@@ -8,17 +8,17 @@ from segcore.config import TrainConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.folder.names import check_run_id, is_run_id
 from segcore.runs.machine import disk
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.runs.runs import Runs
 
 FORMAT = 1
 PERSONAL = ("member", "group")
 """Fields that say which run it was, not what it was; a saved or cloned config leaves them out."""
 
 
-class ConfigShelf:
+class Configs:
     """Configs of training runs, saved by name, cloned from runs, or written by hand."""
 
-    def __init__(self, workspace: Path, runs: RunShelf) -> None:
+    def __init__(self, workspace: Path, runs: Runs) -> None:
         self.folder = workspace / "configs"
         self._runs = runs
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig, config_from_json, to_json
-from segcore.config.recipe_study import RecipeStudy, study_from_json
+from segcore.config.ablation import Ablation, ablation_from_json
 from segcore.errors import SegcoreError, unknown
 
 MOST_RUNS = 500
@@ -133,7 +133,7 @@ def _put(data: dict[str, Any], name: str, value: Any) -> None:
     data[last] = list(value) if isinstance(value, tuple) else value
 
 
-def rebase(study: RecipeStudy, words: Mapping[str, str]) -> RecipeStudy:
+def rebase(study: Ablation, words: Mapping[str, str]) -> Ablation:
     """Return a study whose base differs in some fields, under a name that tells them: ``deck-cpu-epochs-60``.
 
     Args:
@@ -154,4 +154,4 @@ def rebase(study: RecipeStudy, words: Mapping[str, str]) -> RecipeStudy:
         _put(data["base"], name, values[0])
         told = re.sub(r"[^a-z0-9]+", "-", f"{name}-{text}".lower()).strip("-")
         data["name"] = f"{data['name']}-{told}"
-    return study_from_json(data)
+    return ablation_from_json(data)

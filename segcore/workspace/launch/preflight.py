@@ -18,21 +18,21 @@ from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.launch.conflicts import Facts, find_conflicts
 from segcore.workspace.launch.grid import combine
 from segcore.workspace.launch.suggestions import Suggestion, suggest_config
-from segcore.workspace.launch.throughput import PaceShelf
+from segcore.workspace.launch.throughput import Throughputs
 from segcore.workspace.runs.members import tell
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 
 
-class LaunchShelf(PaceShelf):
+class Launches(Throughputs):
     """What is asked before a run starts."""
 
     def suggest(self, dataset: str) -> Suggestion:
-        """Suggest what to train on a data set; counts its classes if that was not done yet.
+        """Suggest what to train on a dataset; counts its classes if that was not done yet.
 
         Raises:
-            SegcoreError: There is no such data set, it has no split "train", or a mask cannot be
+            SegcoreError: There is no such dataset, it has no split "train", or a mask cannot be
                 read.
         """
         opened = self._datasets.open(dataset)
@@ -54,7 +54,7 @@ class LaunchShelf(PaceShelf):
         """Return what a run will take.
 
         Raises:
-            SegcoreError: There is no such data set or label map.
+            SegcoreError: There is no such dataset or label map.
         """
         return estimate(config, self._num_classes(config))
 
@@ -68,7 +68,7 @@ class LaunchShelf(PaceShelf):
         """Name what will fail, or may not be meant; see :func:`segcore.workspace.launch.conflicts.find_conflicts`.
 
         Raises:
-            SegcoreError: There is no such data set, label map or plan.
+            SegcoreError: There is no such dataset, label map or plan.
         """
         return find_conflicts(config, self._facts(config), self.estimate(config), runs)
 
@@ -82,7 +82,7 @@ class LaunchShelf(PaceShelf):
             larger than 480 pixels.
 
         Raises:
-            SegcoreError: There is no such data set, split, plan or sample, or a file cannot be
+            SegcoreError: There is no such dataset, split, plan or sample, or a file cannot be
                 read.
         """
         opened = self._datasets.open(config.dataset)

@@ -1,4 +1,4 @@
-"""A plan to begin with, each choice with its reason: a pure function of what the data set holds and what the machine has.
+"""A plan to begin with, each choice with its reason: a pure function of what the dataset holds and what the machine has.
 
 The rules are those of practice, written out; none of them is learned, and each reason names the
 number that it rests on.
@@ -48,11 +48,11 @@ def suggest_config(
     """Suggest what to train.
 
     Args:
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         summary: ``ClassStatistics.summary`` of the training split.
         size: (height, width) of its images, pixels; of most of them where they differ.
         devices: What the machine has, as :func:`segcore.runs.machine.devices.list_devices` says.
-        plans: Names of the balance plans that are saved with the data set.
+        plans: Names of the balance plans that are saved with the dataset.
     """
     reasons: list[tuple[str, str, str]] = []
     device = _device(devices)

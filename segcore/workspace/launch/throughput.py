@@ -17,8 +17,8 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.workspace.costs import estimate
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
 
 LOOKED_AT = 20
 """Finished runs of the same network and size whose pace is looked up."""
@@ -65,10 +65,10 @@ class Pace:
     beside: tuple[str, ...] = ()
 
 
-class PaceShelf:
+class Throughputs:
     """Measures of configs, and what runs that ended tell of others."""
 
-    def __init__(self, workspace: Path, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, workspace: Path, datasets: Datasets, runs: Runs) -> None:
         self._workspace = workspace
         self._datasets = datasets
         self._runs = runs
@@ -77,7 +77,7 @@ class PaceShelf:
         """Begin to make a few real steps of a config in the background; :meth:`measuring` says how it goes.
 
         Raises:
-            SegcoreError: There is no such data set, split, label map or plan, or nothing can be
+            SegcoreError: There is no such dataset, split, label map or plan, or nothing can be
                 measured on this machine now.
         """
         self._runs.check(config)
@@ -87,7 +87,7 @@ class PaceShelf:
         """Return how the measure of a config goes or ended; None where it was not measured.
 
         Raises:
-            SegcoreError: There is no such data set.
+            SegcoreError: There is no such dataset.
         """
         return throughput_probe.look(self._workspace, self._key(config))
 
@@ -95,7 +95,7 @@ class PaceShelf:
         """End the measure of a config.
 
         Raises:
-            SegcoreError: There is no such data set.
+            SegcoreError: There is no such dataset.
         """
         throughput_probe.stop(self._workspace, self._key(config))
 
@@ -128,7 +128,7 @@ class PaceShelf:
         use a machine.
 
         Raises:
-            SegcoreError: There is no such data set.
+            SegcoreError: There is no such dataset.
         """
         if (measured := self._measured(config)) is not None:
             return measured

@@ -85,7 +85,7 @@ class Batch:
         )
 
 
-class BatchShelf:
+class Batches:
     """Batches of a workspace.
 
     Attributes:

@@ -18,7 +18,7 @@ from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet, color_to_hex
 from segcore.runs.machine import disk
 from segcore.workspace.predictions.batches import Batch, Progress
-from segcore.workspace.predictions.predictions import PredictionShelf, shares
+from segcore.workspace.predictions.predictions import Predictions, shares
 
 Mask = npt.NDArray[Any]
 
@@ -99,7 +99,7 @@ def overlay_jpeg(image: npt.NDArray[np.uint8], mask: Mask, label_set: LabelSet) 
 
 
 def result_files(
-    shelf: PredictionShelf,
+    shelf: Predictions,
     run: str,
     batch: Batch,
     options: PredictOptions,

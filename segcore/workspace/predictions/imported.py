@@ -22,8 +22,8 @@ from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import mean_iou
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
 
 Progress = Callable[[int, int, str], None]
 _NAME = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -58,10 +58,10 @@ class PredictionReport:
         return dict(vars(self))
 
 
-class ImportShelf:
+class Imports:
     """Brings predictions of other tools into the workspace."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
 
@@ -97,7 +97,7 @@ class ImportShelf:
         """Make a run of the predictions in a folder or archive: masks, counts, and probabilities where they came.
 
         Args:
-            dataset: Name of a data set.
+            dataset: Name of a dataset.
             source: Folder, zip or tar of masks or arrays (see
                 :mod:`segcore.data.formats.foreign_predictions`).
             name: Id of the new run.
@@ -108,7 +108,7 @@ class ImportShelf:
             progress: Called with (done, total, what).
 
         Raises:
-            SegcoreError: The name is unsafe or taken, the data set, split or folder does not exist,
+            SegcoreError: The name is unsafe or taken, the dataset, split or folder does not exist,
                 the archive is hostile, nothing fits, or something does not fit while ``partial`` is
                 false.
         """

@@ -27,13 +27,13 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.pixels import PixelSummary, summarise
-from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.predictions.archives import write_archive
-from segcore.workspace.predictions.batches import Batch, BatchShelf, Progress
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.predictions.batches import Batch, Batches, Progress
+from segcore.workspace.runs.runs import Runs
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
@@ -58,15 +58,15 @@ class Model:
     crf: CRFParameters | None = None
 
 
-class PredictionShelf(BatchShelf):
+class Predictions(Batches):
     """Batches of the user's own images with what networks made of them."""
 
-    def __init__(self, folder: Path, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, folder: Path, datasets: Datasets, runs: Runs) -> None:
         super().__init__(folder)
         self._datasets = datasets
         self._runs = runs
-        self._networks = Answerer(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
-        self._light = Answerer(idle_seconds=IDLE_SECONDS)
+        self._networks = WarmProcess(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
+        self._light = WarmProcess(idle_seconds=IDLE_SECONDS)
 
     def model(self, run: str) -> Model:
         """Return what a finished training run or an ensemble predicts with.

@@ -7,10 +7,10 @@ from typing import Any
 from segcore.errors import SegcoreError
 from segcore.runs.folder import trash
 from segcore.runs.folder.annotations import Notes
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.runs.runs import Runs
 
 
-class KeepingShelf:
+class RunAnnotations:
     """Notes, tags, stars and the archive of runs, and the trash.
 
     Attributes:
@@ -19,7 +19,7 @@ class KeepingShelf:
 
     kept_days = trash.KEPT_DAYS
 
-    def __init__(self, workspace: Path, runs: RunShelf) -> None:
+    def __init__(self, workspace: Path, runs: Runs) -> None:
         self._workspace = workspace
         self._runs = runs
 

@@ -24,7 +24,7 @@ from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue import jobs
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.run_ids import evaluation_id, prediction_id
 
 
@@ -37,7 +37,7 @@ class DerivedRuns(ABC):
 
     folder: Path
     _workspace: Path
-    _datasets: DatasetShelf
+    _datasets: Datasets
 
     @abstractmethod
     def open(self, run: str) -> RunFolder:
@@ -140,7 +140,7 @@ class DerivedRuns(ABC):
 
         Raises:
             SegcoreError: There is no member or one stands twice, one is no finished training run,
-                the members are of unlike data sets or label maps, the split or rule does not exist,
+                the members are of unlike datasets or label maps, the split or rule does not exist,
                 the weights do not fit, or the name is another ensemble's.
         """
         dataset = self.dataset_of(members)
@@ -159,11 +159,11 @@ class DerivedRuns(ABC):
         return config.members if isinstance(config, EvaluateConfig) else (run,)
 
     def dataset_of(self, members: Sequence[str]) -> str:
-        """Return the data set that some training runs have in common; of unlike folds of one data set that one.
+        """Return the dataset that some training runs have in common; of unlike folds of one dataset that one.
 
         Raises:
-            SegcoreError: There is none, one is no finished training run, or they are of unlike data
-                sets or label maps.
+            SegcoreError: There is none, one is no finished training run, or they are of unlike datasets
+                 or label maps.
         """
         configs = [self._trained(run)[1] for run in members]
         datasets = {config.dataset for config in configs}
@@ -171,7 +171,7 @@ class DerivedRuns(ABC):
             datasets = {parent_of(self._datasets.open(name)) or name for name in datasets}
         if len(datasets) > 1:
             raise SegcoreError(
-                f"Expected members of one data set, received {sorted(datasets)}: combine "
+                f"Expected members of one dataset, received {sorted(datasets)}: combine "
                 "runs that share it."
             )
         if configs:
@@ -179,14 +179,14 @@ class DerivedRuns(ABC):
         return datasets.pop() if datasets else ""
 
     def kin(self, dataset: str) -> list[str]:
-        """Return the name of a data set and those of its folds: their runs can be members of one ensemble."""
+        """Return the name of a dataset and those of its folds: their runs can be members of one ensemble."""
         return [dataset, *folds_of(dataset, self._datasets.folder)]
 
     def splits_of(self, dataset: str) -> list[str]:
-        """Return the names of a data set's splits.
+        """Return the names of a dataset's splits.
 
         Raises:
-            SegcoreError: There is no such data set.
+            SegcoreError: There is no such dataset.
         """
         return [split for split in self._datasets.open(dataset).splits if split]
 

@@ -14,17 +14,17 @@ from segcore.errors import SegcoreError, unknown
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
 from segcore.workspace.runs.event_file import encode_events
-from segcore.workspace.runs.monitor import WatchShelf
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.runs.monitor import Monitors
+from segcore.workspace.runs.runs import Runs
 
 INSTALL = {"mlflow": "pip install mlflow-skinny", "wandb": "pip install wandb"}
 """What to install for a tracker, by the module that is imported."""
 
 
-class ExportShelf:
+class Exports:
     """Hands the history and config of runs to other trackers."""
 
-    def __init__(self, workspace: Path, runs: RunShelf, watch: WatchShelf) -> None:
+    def __init__(self, workspace: Path, runs: Runs, watch: Monitors) -> None:
         self._workspace = workspace
         self._runs = runs
         self._watch = watch

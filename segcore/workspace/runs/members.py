@@ -7,16 +7,16 @@ from segcore.catalog import ARCHITECTURES, ENCODERS, MEMBER_ARCHITECTURES
 from segcore.config import TrainConfig
 from segcore.data.splits.member_folds import MemberFolds, find_member_folds
 from segcore.errors import SegcoreError
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 
 
-def line_up(config: TrainConfig, members: int, datasets: DatasetShelf) -> list[TrainConfig]:
+def line_up(config: TrainConfig, members: int, datasets: Datasets) -> list[TrainConfig]:
     """Return the members' configs, before each gets its number, group and seed; folds are written where they are not there.
 
     Args:
         config: What all have in common.
         members: How many.
-        datasets: The data sets of the workspace.
+        datasets: The datasets of the workspace.
 
     Raises:
         SegcoreError: The members cannot be told apart so; the sentence says why.
@@ -32,7 +32,7 @@ def line_up(config: TrainConfig, members: int, datasets: DatasetShelf) -> list[T
     return [config] * members
 
 
-def tell(config: TrainConfig, members: int, datasets: DatasetShelf) -> str:
+def tell(config: TrainConfig, members: int, datasets: Datasets) -> str:
     """Say in a sentence what the members will be; nothing is written.
 
     Raises:
@@ -71,7 +71,7 @@ def architectures(config: TrainConfig, members: int) -> list[str]:
     return names[:members]
 
 
-def find_folds(config: TrainConfig, members: int, datasets: DatasetShelf) -> MemberFolds:
+def find_folds(config: TrainConfig, members: int, datasets: Datasets) -> MemberFolds:
     """Return the folds that members would learn on; they may still have to be written.
 
     Raises:
@@ -92,7 +92,7 @@ def _with_architecture(config: TrainConfig, name: str) -> TrainConfig:
     return dataclasses.replace(config, model=dataclasses.replace(config.model, architecture=name))
 
 
-def _hand_on(config: TrainConfig, names: Sequence[str], datasets: DatasetShelf) -> None:
+def _hand_on(config: TrainConfig, names: Sequence[str], datasets: Datasets) -> None:
     """Save the label map and the balance plan of a config with each fold, where it lacks them."""
     source = datasets.open(config.dataset)
     for name in names:

@@ -10,20 +10,20 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.environment import read_environment
-from segcore.runs.folder.mask_history import evolution_stage, read_evolution
+from segcore.runs.folder.mask_history import mask_history_stage, read_mask_history
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.usage import read_usage
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 
 
-class WatchShelf:
+class Monitors:
     """Runs as they go."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
 
@@ -64,7 +64,7 @@ class WatchShelf:
         return read_environment(self._runs.open(run).folder)
 
     def is_current(self, run: str) -> bool | None:
-        """Whether the data set is still the one that the run began with; None where that was not noted or the set is gone.
+        """Whether the dataset is still the one that the run began with; None where that was not noted or the set is gone.
 
         Raises:
             SegcoreError: There is no such run.
@@ -81,7 +81,7 @@ class WatchShelf:
         Raises:
             SegcoreError: There is no such run.
         """
-        return read_evolution(self._runs.open(run).folder)
+        return read_mask_history(self._runs.open(run).folder)
 
     def evolved(self, run: str, sample: str, epoch: int) -> tuple[Image, Mask, Mask]:
         """Return a sample as the network saw it after an epoch.
@@ -94,14 +94,14 @@ class WatchShelf:
             SegcoreError: There is no such run, sample or epoch, or a file cannot be read.
         """
         folder = self._runs.open(run)
-        found = read_evolution(folder.folder)
+        found = read_mask_history(folder.folder)
         labels = _labels(folder)
         if found is None or labels is None:
             raise SegcoreError(
                 f"Expected masks of {run!r} by epoch, found none: they are kept by runs "
                 "with a validation split."
             )
-        predicted = folder.read_mask(found[0], evolution_stage(epoch), sample)
+        predicted = folder.read_mask(found[0], mask_history_stage(epoch), sample)
         dataset = self._datasets.open(folder.config.dataset)
         image, truth = dataset.read(dataset.sample(sample))
         if labels[1] is not None:

@@ -37,7 +37,7 @@ class Waiting:
     request: str
 
 
-class QueueShelf:
+class QueuedRuns:
     """The queue of a workspace."""
 
     def __init__(self, workspace: Path) -> None:

@@ -18,7 +18,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.queue import jobs
-from segcore.workspace.datasets.datasets import DatasetShelf
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.derived import DerivedRuns
 from segcore.workspace.runs.members import line_up
 from segcore.workspace.runs.refusals import refuse
@@ -29,14 +29,14 @@ Progress = Callable[[int, int, str], None]
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-class RunShelf(DerivedRuns):
+class Runs(DerivedRuns):
     """The runs of a workspace and the queue that starts them.
 
     Attributes:
         folder: The folder of all runs.
     """
 
-    def __init__(self, workspace: Path, datasets: DatasetShelf) -> None:
+    def __init__(self, workspace: Path, datasets: Datasets) -> None:
         self._workspace = workspace
         self._datasets = datasets
         self.folder = workspace / "runs"
@@ -78,14 +78,14 @@ class RunShelf(DerivedRuns):
 
         Args:
             config: What to train; ``member`` and ``group`` are filled in, and member m gets ``seed
-                + m``. ``members_by`` says how members differ besides: by fold each gets a data set
+                + m``. ``members_by`` says how members differ besides: by fold each gets a dataset
                 of its own, which is written if need be, by architecture a decoder. With
-                ``submodels`` the parts of its label map are saved with the data set, and each run
+                ``submodels`` the parts of its label map are saved with the dataset, and each run
                 gets one of them.
             members: How many, 1 to 100.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist,
+            SegcoreError: The dataset, a split, the label map or the balance plan does not exist,
                 the number is out of range, members cannot differ so, or a run could only fail (see
                 :mod:`segcore.workspace.runs.refusals`). Nothing is queued then.
         """
@@ -120,16 +120,16 @@ class RunShelf(DerivedRuns):
         return runs
 
     def check(self, config: TrainConfig) -> Dataset:
-        """Return the data set of a config, after a look whether all that it names is there.
+        """Return the dataset of a config, after a look whether all that it names is there.
 
         Raises:
-            SegcoreError: The data set, a split, the label map or the balance plan does not exist,
+            SegcoreError: The dataset, a split, the label map or the balance plan does not exist,
                 or the run could only fail.
         """
         dataset = self._datasets.open(config.dataset)
         if not dataset.splits or dataset.splits == [""]:
             raise SegcoreError(
-                f"Expected splits in the data set {config.dataset!r}, found none: make "
+                f"Expected splits in the dataset {config.dataset!r}, found none: make "
                 f"them first (segscope split {config.dataset})."
             )
         for split in (config.train_split, config.validation_split):

@@ -15,10 +15,10 @@ from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.calibration import Calibration, apply_temperature
 from segcore.evaluation.metrics.label_errors import LabelErrors, Suspicion
-from segcore.evaluation.metrics.pixel_metrics import FITTED_PIXELS, PixelMeasures
+from segcore.evaluation.metrics.pixel_metrics import FITTED_PIXELS, PixelMetrics
 from segcore.evaluation.metrics.report import plain
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 Progress = Callable[[int, int, str], None]
 Result = TypeVar("Result")
@@ -40,14 +40,14 @@ class Measured:
             that of validation.
     """
 
-    measures: PixelMeasures
+    measures: PixelMetrics
     temperature: float
 
 
-class MeasureShelf:
+class RunPixelMetrics:
     """Measures of the runs of a workspace that need every pixel's probabilities, not counts alone."""
 
-    def __init__(self, scores: ScoreShelf, scenes: SceneShelf) -> None:
+    def __init__(self, scores: Scores, scenes: Scenes) -> None:
         self._scores = scores
         self._scenes = scenes
 
@@ -74,9 +74,7 @@ class MeasureShelf:
         )
         if arrays is None:
             return None
-        return Measured(
-            *PixelMeasures.from_arrays(arrays, self._scores.label_set(run).ignore_index)
-        )
+        return Measured(*PixelMetrics.from_arrays(arrays, self._scores.label_set(run).ignore_index))
 
     def measure(
         self, run: str, split: str, stage: str = "", progress: Progress | None = None
@@ -100,8 +98,8 @@ class MeasureShelf:
         dataset, samples = self._scenes.dataset_of(run).name, self._present(run, split, stage)
         share = -(-FITTED_PIXELS // len(samples))
 
-        def look(sample: Sample) -> PixelMeasures:
-            one = PixelMeasures(label_set.num_classes, label_set.ignore_index)
+        def look(sample: Sample) -> PixelMetrics:
+            one = PixelMetrics(label_set.num_classes, label_set.ignore_index)
             mask = self._scenes.truth(dataset, sample.id, label_map)
             probabilities = self._probabilities(run, split, sample)
             predicted = self._predicted(run, split, stage, sample, probabilities)
@@ -109,14 +107,14 @@ class MeasureShelf:
             one.observe(sample.id, mask, predicted, probabilities, share, seed)
             return one
 
-        whole = PixelMeasures(label_set.num_classes, label_set.ignore_index)
+        whole = PixelMetrics(label_set.num_classes, label_set.ignore_index)
         for one in _each(look, samples, progress):
             whole.add(one)
         arrays = whole.to_arrays()
         self._scores.holder(run, split, stage).write_arrays(
             split, self._name("pixels", run, split, stage), arrays
         )
-        return Measured(*PixelMeasures.from_arrays(arrays, label_set.ignore_index))
+        return Measured(*PixelMetrics.from_arrays(arrays, label_set.ignore_index))
 
     def scaled(
         self, run: str, split: str, temperature: float, progress: Progress | None = None
@@ -130,7 +128,7 @@ class MeasureShelf:
             progress: Called with (done, total, what).
 
         Returns:
-            As :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMeasures.confidence`.
+            As :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.confidence`.
 
         Raises:
             SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.
@@ -139,7 +137,7 @@ class MeasureShelf:
         if kept is not None:
             return kept
         label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
-        whole = PixelMeasures(label_set.num_classes, label_set.ignore_index)
+        whole = PixelMetrics(label_set.num_classes, label_set.ignore_index)
         dataset = self._scenes.dataset_of(run).name
 
         def look(sample: Sample) -> Calibration:
@@ -171,7 +169,7 @@ class MeasureShelf:
         return (
             None
             if kept is None
-            else PixelMeasures.from_arrays(kept, self._scores.label_set(run).ignore_index)[
+            else PixelMetrics.from_arrays(kept, self._scores.label_set(run).ignore_index)[
                 0
             ].confidence()
         )

@@ -12,11 +12,11 @@ from segcore.catalog import IMAGE_ORDERS
 from segcore.config import EvaluateConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.fixed_broken import Exchange, count_exchange
+from segcore.evaluation.counts.fixed_broken import FixedBroken, count_fixed_broken
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.runs.runs import RunShelf, prediction_id
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.runs.runs import Runs, prediction_id
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 Progress = Callable[[int, int, str], None]
 Floats = npt.NDArray[np.float64]
@@ -25,10 +25,10 @@ KEPT_CELLS = 1_000_000
 """So many counts of an exchange are kept as JSON at most, some 15 MB."""
 
 
-class RankingShelf:
+class Rankings:
     """Orders of images; made from counts, but for entropy and disagreement, which read every probability once."""
 
-    def __init__(self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
+    def __init__(self, runs: Runs, scores: Scores, scenes: Scenes) -> None:
         self._runs = runs
         self._scores = scores
         self._scenes = scenes
@@ -179,11 +179,11 @@ class RankingShelf:
         stage: str = "",
         other_stage: str = "",
         progress: Progress | None = None,
-    ) -> Exchange:
+    ) -> FixedBroken:
         """Count what B mends and breaks of A, over the images that both can show; reads every probability, once, and keeps the answer.
 
         Raises:
-            SegcoreError: The runs are of unlike data sets or classes, or a file cannot be read.
+            SegcoreError: The runs are of unlike datasets or classes, or a file cannot be read.
         """
         dataset = self._scenes.dataset_of(run)
         mine, theirs = self._scores.label_set(run), self._scores.label_set(other)
@@ -192,7 +192,7 @@ class RankingShelf:
             or mine.class_names != theirs.class_names
         ):
             raise SegcoreError(
-                f"Expected runs over one data set and its classes, received {run!r} and "
+                f"Expected runs over one dataset and its classes, received {run!r} and "
                 f"{other!r}: choose such runs."
             )
         stamps = (
@@ -204,7 +204,7 @@ class RankingShelf:
         try:
             kept = holder.read_json(document)
             if kept.get("made_from") == stamps:
-                return Exchange.from_json(kept)
+                return FixedBroken.from_json(kept)
         except SegcoreError:
             pass
         known = {s.id for s in self._scenes.predicted_samples(other, split)}
@@ -221,12 +221,12 @@ class RankingShelf:
             a, b = (
                 self.mask(r, split, sample.id, s) for r, s in ((run, stage), (other, other_stage))
             )
-            pairs.append(count_exchange(true, a, b, size, mine.ignore_index))
+            pairs.append(count_fixed_broken(true, a, b, size, mine.ignore_index))
             scored += int((true != mine.ignore_index).sum())
             if progress:
                 progress(number, len(samples), sample.id)
         both = np.array(pairs, np.int64).reshape(len(pairs), 2, size, size)
-        found = Exchange(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
+        found = FixedBroken(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
         if np.count_nonzero(both) <= KEPT_CELLS:
             with suppress(
                 SegcoreError

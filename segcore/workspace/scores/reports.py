@@ -28,12 +28,12 @@ from segcore.evaluation.pages.report_page import Picture, build_page
 from segcore.labels import LabelSet
 from segcore.postprocess.components import apply_filter
 from segcore.runs.machine.disk import replacing
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.pixel_metrics import MeasureShelf
-from segcore.workspace.scores.robustness import RobustnessShelf
-from segcore.workspace.scores.scenes import SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
+from segcore.workspace.scores.robustness import RobustnessTests
+from segcore.workspace.scores.scenes import Scenes
+from segcore.workspace.scores.scores import Scores
 
 Depth = Callable[[str, str, str], dict[str, Any]]
 """(run, split, stage) to what was measured besides counts; see :func:`segcore.workspace.scores.reports.depth_of`."""
@@ -56,15 +56,15 @@ PICTURES = 6
 PICTURE_WIDTH = 320
 
 
-class ReportShelf:
+class Reports:
     """Reports made from the scores, the scenes and the configs of a workspace."""
 
     def __init__(
         self,
-        datasets: DatasetShelf,
-        runs: RunShelf,
-        scores: ScoreShelf,
-        scenes: SceneShelf,
+        datasets: Datasets,
+        runs: Runs,
+        scores: Scores,
+        scenes: Scenes,
         depth: Depth,
     ) -> None:
         self._datasets = datasets
@@ -74,10 +74,10 @@ class ReportShelf:
         self._depth = depth
 
     def facts(self, runs: Sequence[str]) -> dict[str, str]:
-        """Return what a reviewer needs to repeat a report: data set, fingerprint, devices, versions.
+        """Return what a reviewer needs to repeat a report: dataset, fingerprint, devices, versions.
 
         Raises:
-            SegcoreError: There is no such run or data set.
+            SegcoreError: There is no such run or dataset.
         """
         found = {"Segscope": __version__, "Python": platform.python_version()}
         for name in LIBRARIES:
@@ -88,7 +88,7 @@ class ReportShelf:
         for run in runs:
             folder = self._runs.open(run)
             dataset = self._datasets.open(folder.config.dataset)
-            found.setdefault(f"Data set {dataset.name}, fingerprint", dataset.fingerprint)
+            found.setdefault(f"Dataset {dataset.name}, fingerprint", dataset.fingerprint)
             found[f"{run}, device"] = folder.status().device or "unknown"
         return found
 
@@ -380,7 +380,7 @@ FIT = "validation"
 
 
 def depth_of(
-    measures: MeasureShelf, robustness: RobustnessShelf, run: str, split: str, stage: str
+    measures: RunPixelMetrics, robustness: RobustnessTests, run: str, split: str, stage: str
 ) -> dict[str, Any]:
     """Return the keys of :func:`segcore.evaluation.pages.report_charts.depth_sections` that were measured already; {} where nothing was.
 

@@ -10,15 +10,15 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.robustness import CLEAN, stage_name, summarise
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.runs.run_ids import robustness_id
-from segcore.workspace.runs.runs import RunShelf
-from segcore.workspace.scores.scenes import Image, SceneShelf
-from segcore.workspace.scores.scores import ScoreShelf
+from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.scenes import Image, Scenes
+from segcore.workspace.scores.scores import Scores
 
 
-class RobustnessShelf:
+class RobustnessTests:
     """Robustness runs of a workspace: one a network or ensemble, split and question."""
 
-    def __init__(self, runs: RunShelf, scores: ScoreShelf, scenes: SceneShelf) -> None:
+    def __init__(self, runs: Runs, scores: Scores, scenes: Scenes) -> None:
         self._runs = runs
         self._scores = scores
         self._scenes = scenes

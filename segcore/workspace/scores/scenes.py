@@ -16,23 +16,23 @@ from segcore.postprocess.ensemble import combine_to_size, resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
 from segcore.postprocess.submodels import combine_submodels
 from segcore.postprocess.uncertainty import entropy, measure_uncertainty
-from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf, prediction_id
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs, prediction_id
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 
 
-class SceneShelf:
-    """Samples of the data sets with what the runs made of them."""
+class Scenes:
+    """Samples of the datasets with what the runs made of them."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
-        self._answerer: Answerer | None = None
+        self._answerer: WarmProcess | None = None
 
     def image(self, dataset: str, sample: str) -> Image:
         """Return a sample's image, (H, W, 3) uint8 RGB.
@@ -54,7 +54,7 @@ class SceneShelf:
         return label_map.apply(mask, opened.label_set) if label_map else mask
 
     def predicted_samples(self, run: str, split: str) -> list[Sample]:
-        """Return the samples of a split for which a run's probabilities (or an imported run's masks) are on disk, in the data set's order.
+        """Return the samples of a split for which a run's probabilities (or an imported run's masks) are on disk, in the dataset's order.
 
         Raises:
             SegcoreError: There is no such run or split.
@@ -198,7 +198,7 @@ class SceneShelf:
             if made.exists() and "crf" in RunFolder(made).stages(split):
                 return RunFolder(made).read_mask(split, "crf", sample)
         if self._answerer is None:
-            self._answerer = Answerer()
+            self._answerer = WarmProcess()
         arrays: dict[str, npt.NDArray[Any]] = {
             "probabilities": self.probabilities(run, split, sample),
             "image": self.image(config.dataset, sample),
@@ -215,10 +215,10 @@ class SceneShelf:
         require_available()
 
     def dataset_of(self, run: str) -> Dataset:
-        """Return the data set that a run learned from or predicts.
+        """Return the dataset that a run learned from or predicts.
 
         Raises:
-            SegcoreError: There is no such run or data set.
+            SegcoreError: There is no such run or dataset.
         """
         return self._datasets.open(self._runs.open(run).config.dataset)
 

@@ -31,25 +31,25 @@ from segcore.evaluation.metrics.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.datasets.datasets import DatasetShelf
-from segcore.workspace.runs.runs import RunShelf, prediction_id
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs, prediction_id
 
 Progress = Callable[[int, int, str], None]
 Counts = npt.NDArray[np.int64]
 
 
-class ScoreShelf:
+class Scores:
     """Scores of the runs of a workspace; everything is derived from one (C, C) count matrix an image."""
 
-    def __init__(self, datasets: DatasetShelf, runs: RunShelf) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
 
     def label_set(self, run: str) -> LabelSet:
-        """Return the label set that a run predicts: the data set's, after the run's label map.
+        """Return the label set that a run predicts: the dataset's, after the run's label map.
 
         Raises:
-            SegcoreError: There is no such run or data set.
+            SegcoreError: There is no such run or dataset.
         """
         config = self._runs.open(run).config
         dataset = self._datasets.open(config.dataset)
@@ -140,7 +140,7 @@ class ScoreShelf:
         )
 
     def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
-        """Save a merge of the labels that a run predicts as a label map of its data set.
+        """Save a merge of the labels that a run predicts as a label map of its dataset.
 
         Args:
             run: Id of the run whose labels are merged.
@@ -153,7 +153,7 @@ class ScoreShelf:
         config = self._runs.open(run).config
         if _label_map_of(self._runs, config):
             raise SegcoreError(
-                "Expected a run with the data set's own labels, received one with merged "
+                "Expected a run with the dataset's own labels, received one with merged "
                 "labels: merge from such a run."
             )
         label_set = self.label_set(run)
@@ -211,7 +211,7 @@ class ScoreShelf:
         )
 
     def _shared_name(self, dataset: Dataset, split: str) -> str:
-        """The data set's name; of a fold that of its parent where both know the split with the same images, for then scores compare."""
+        """The dataset's name; of a fold that of its parent where both know the split with the same images, for then scores compare."""
         parent = parent_of(dataset)
         if not parent or parent not in self._datasets.names():
             return dataset.name
@@ -330,12 +330,12 @@ class ScoreShelf:
 
 
 def _groups(dataset: Dataset, ids: Sequence[str]) -> list[str] | None:
-    """Return the group of each sample where the data set knows more than one, else None."""
+    """Return the group of each sample where the dataset knows more than one, else None."""
     groups = [dataset.sample(i).group for i in ids]
     return groups if len(set(groups)) > 1 else None
 
 
-def _label_map_of(runs: RunShelf, config: RunConfig) -> str:
+def _label_map_of(runs: Runs, config: RunConfig) -> str:
     if isinstance(config, EvaluateConfig):
         members = [runs.open(member).config for member in config.members]
         return shared_labels([member for member in members if isinstance(member, TrainConfig)])[0]

@@ -1,4 +1,4 @@
-"""A data set is what was written, and says so clearly when it is not."""
+"""A dataset is what was written, and says so clearly when it is not."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What is decided about a data set is written whole or refused with a sentence; what is kept for speed only stops nobody."""
+"""What is decided about a dataset is written whole or refused with a sentence; what is kept for speed only stops nobody."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Tags of single images: kept beside the data set, read from tables, refused where they cannot be written back."""
+"""Tags of single images: kept beside the dataset, read from tables, refused where they cannot be written back."""
 
 import json
 

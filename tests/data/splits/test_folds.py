@@ -1,4 +1,4 @@
-"""Folds are whole data sets over the same files; earlier splits come back; nothing is left of what failed."""
+"""Folds are whole datasets over the same files; earlier splits come back; nothing is left of what failed."""
 
 from collections import Counter
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.subsets import Tallies, study_subsets
+from segcore.evaluation.comparison.subsets import Tallies, score_subsets
 from segcore.evaluation.counts.bootstrap import interval, paired_difference
 from segcore.evaluation.counts.scores import mean_iou, pixel_accuracy
 from segcore.postprocess.weightings import marginal_shares, marginal_values, subset_weights
@@ -37,7 +37,7 @@ def test_scores_are_those_of_the_whole_matrices(counts) -> None:
 
 def study(counts, split="validation", table=None):
     table = subset_weights(3) if table is None else table
-    return study_subsets(Tallies.of(counts), table, NAMES, marginal_shares(3), split)
+    return score_subsets(Tallies.of(counts), table, NAMES, marginal_shares(3), split)
 
 
 def test_intervals_are_those_of_one_ensemble_at_a_time(counts) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.chosen_map import study_map
+from segcore.evaluation.compression.chosen_map import report_map
 from segcore.evaluation.compression.compression import fold, random_merge_accuracy
 from segcore.evaluation.compression.null_model import null_band
 from segcore.evaluation.counts import scores
@@ -23,7 +23,7 @@ def images(seed: int = 0) -> np.ndarray:
 
 
 def test_the_trap_of_the_contract() -> None:
-    study = study_map(TRAP[None], LabelMap(((0, 3), (1,), (2,))))
+    study = report_map(TRAP[None], LabelMap(((0, 3), (1,), (2,))))
     assert (round(study.before.mean_iou, 3), round(study.after.mean_iou, 3)) == (0.620, 0.674)
     assert study.after.resolved_confusion == 0
     assert round(study.after.lift, 3) == -0.200
@@ -36,7 +36,7 @@ def test_the_trap_of_the_contract() -> None:
 
 def test_iou_before_and_after_are_those_of_the_counts() -> None:
     counts, label_map = images(), LabelMap(((0, 1), (2,), (3,)))
-    study = study_map(counts, label_map)
+    study = report_map(counts, label_map)
     total = counts.sum(0)
     assert study.class_iou.tolist() == scores.iou(total).tolist()
     assert study.group_iou.tolist() == scores.iou(fold(total, label_map)).tolist()
@@ -46,7 +46,7 @@ def test_iou_before_and_after_are_those_of_the_counts() -> None:
 
 
 def test_no_merge_changes_nothing() -> None:
-    study = study_map(images(), LabelMap.identity(4))
+    study = report_map(images(), LabelMap.identity(4))
     assert study.after.accuracy == study.before.accuracy and study.after.retained_entropy == 1
     assert study.class_iou.tolist() == study.group_iou.tolist()
     json.dumps(study.to_json([5, 6, 7, 8]), allow_nan=False)
@@ -54,7 +54,7 @@ def test_no_merge_changes_nothing() -> None:
 
 def test_a_map_of_other_labels_is_refused() -> None:
     with pytest.raises(SegcoreError, match="over 4 classes"):
-        study_map(images(), LabelMap.identity(3))
+        report_map(images(), LabelMap.identity(3))
 
 
 def test_the_null_band_is_where_all_dealt_maps_lie() -> None:

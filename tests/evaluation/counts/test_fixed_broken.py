@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.counts.fixed_broken import Exchange, count_exchange
+from segcore.evaluation.counts.fixed_broken import FixedBroken, count_fixed_broken
 
 
 def test_by_hand() -> None:
     true = np.array([[0, 0, 1, 1, 255]])
     a = np.array([[0, 1, 0, 1, 0]])
     b = np.array([[2, 0, 1, 1, 1]])
-    fixed, broken = count_exchange(true, a, b, 3, 255)
+    fixed, broken = count_fixed_broken(true, a, b, 3, 255)
     expected_fixed, expected_broken = np.zeros((3, 3), int), np.zeros((3, 3), int)
     expected_fixed[0, 1] = expected_fixed[1, 0] = (
         1  # A took a 0 for 1 and a 1 for 0; B has both right
@@ -28,10 +28,10 @@ def test_the_net_is_the_difference_of_right_pixels_and_swapping_turns_it_round(s
     rng = np.random.default_rng(seed)
     true, a, b = (rng.integers(0, 5, (30, 40)).astype(np.uint8) for _ in range(3))
     true[rng.random(true.shape) < 0.2] = 255
-    fixed, broken = count_exchange(true, a, b, 5, 255)
+    fixed, broken = count_fixed_broken(true, a, b, 5, 255)
     assert fixed.sum() - broken.sum() == (b == true).sum() - (a == true).sum()
     assert not fixed.diagonal().any()
-    again = count_exchange(true, b, a, 5, 255)
+    again = count_fixed_broken(true, b, a, 5, 255)
     np.testing.assert_array_equal(again[0], broken)
     np.testing.assert_array_equal(again[1], fixed)
     slow = np.zeros((5, 5), int)
@@ -43,20 +43,22 @@ def test_the_net_is_the_difference_of_right_pixels_and_swapping_turns_it_round(s
 def test_the_images_of_a_pair_come_by_size_of_change() -> None:
     fixed, broken = np.zeros((3, 2, 2), np.int64), np.zeros((3, 2, 2), np.int64)
     fixed[0, 0, 1], broken[1, 0, 1], fixed[2, 1, 0] = 4, 9, 5
-    found = Exchange(("x", "y", "z"), fixed, broken, 100)
+    found = FixedBroken(("x", "y", "z"), fixed, broken, 100)
     assert found.hardest(0, 1) == [("y", -9), ("x", 4)]
     assert found.hardest(0, 1, "fixed") == [("x", 4)]
     assert found.net.tolist() == [[0, -5], [5, 0]]
-    again = Exchange.from_json(json.loads(json.dumps(found.to_json())))
+    again = FixedBroken.from_json(json.loads(json.dumps(found.to_json())))
     assert (again.sample_ids, again.scored) == (found.sample_ids, 100)
     np.testing.assert_array_equal(again.fixed, fixed)
     np.testing.assert_array_equal(again.broken, broken)
     with pytest.raises(SegcoreError, match="counted again"):
-        Exchange.from_json(
+        FixedBroken.from_json(
             {"images": ["x"], "classes": 2, "scored": 1, "fixed": [[7, 0, 1, 4]], "broken": []}
         )
 
 
 def test_masks_of_unlike_sizes_are_refused() -> None:
     with pytest.raises(SegcoreError, match="one size"):
-        count_exchange(np.zeros((2, 2), int), np.zeros((2, 2), int), np.zeros((2, 3), int), 2, 255)
+        count_fixed_broken(
+            np.zeros((2, 2), int), np.zeros((2, 2), int), np.zeros((2, 3), int), 2, 255
+        )

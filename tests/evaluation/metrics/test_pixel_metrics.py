@@ -6,7 +6,7 @@ import pytest
 from segcore.evaluation.counts.scores import mean_present
 from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary
 from segcore.evaluation.metrics.calibration import apply_temperature
-from segcore.evaluation.metrics.pixel_metrics import PixelMeasures
+from segcore.evaluation.metrics.pixel_metrics import PixelMetrics
 
 CLASSES, IGNORED = 3, 255
 
@@ -24,21 +24,21 @@ def scenes() -> list[tuple[np.ndarray, np.ndarray]]:
     return made
 
 
-def measure(scenes, draw: int = 0) -> PixelMeasures:
-    whole = PixelMeasures(CLASSES, IGNORED)
+def measure(scenes, draw: int = 0) -> PixelMetrics:
+    whole = PixelMetrics(CLASSES, IGNORED)
     for number, (mask, probabilities) in enumerate(scenes):
-        one = PixelMeasures(CLASSES, IGNORED)
+        one = PixelMetrics(CLASSES, IGNORED)
         one.observe(str(number), mask, probabilities.argmax(-1), probabilities, draw, number)
         whole.add(one)
     return whole
 
 
 def test_parts_added_up_equal_one_pass_and_survive_the_disk(scenes) -> None:
-    direct = PixelMeasures(CLASSES, IGNORED)
+    direct = PixelMetrics(CLASSES, IGNORED)
     for number, (mask, probabilities) in enumerate(scenes):
         direct.observe(str(number), mask, probabilities.argmax(-1), probabilities)
     added = measure(scenes, 200)
-    again, temperature = PixelMeasures.from_arrays(added.to_arrays(), IGNORED)
+    again, temperature = PixelMetrics.from_arrays(added.to_arrays(), IGNORED)
     assert direct.borders() == added.borders() == again.borders()
     assert again.confidence() == added.confidence()
     for name in ("pixels", "right", "confidence"):
@@ -98,7 +98,7 @@ def test_a_wrong_temperature_is_found_and_undone(scenes) -> None:
 
 
 def test_masks_alone_have_borders_and_no_confidence(scenes) -> None:
-    one = PixelMeasures(CLASSES, IGNORED)
+    one = PixelMetrics(CLASSES, IGNORED)
     one.observe("a", scenes[0][0], scenes[0][1].argmax(-1))
     assert one.confidence() is None and one.borders()["mean_boundary"] is not None
-    assert np.isnan(PixelMeasures.from_arrays(one.to_arrays(), IGNORED)[1])
+    assert np.isnan(PixelMetrics.from_arrays(one.to_arrays(), IGNORED)[1])

@@ -12,12 +12,12 @@ import psutil
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.runs.dispatch.warm_process import Answerer, serve
+from segcore.runs.dispatch.warm_process import WarmProcess, serve
 
 
 @pytest.fixture
 def answerer():
-    with Answerer([str(Path(__file__).with_name("echo_server.py"))]) as answerer:
+    with WarmProcess([str(Path(__file__).with_name("echo_server.py"))]) as answerer:
         yield answerer
 
 
@@ -86,7 +86,9 @@ def test_many_threads_get_their_own_answers(answerer):
 
 
 def test_it_leaves_when_idle_and_comes_back():
-    with Answerer([str(Path(__file__).with_name("echo_server.py"))], idle_seconds=0.2) as answerer:
+    with WarmProcess(
+        [str(Path(__file__).with_name("echo_server.py"))], idle_seconds=0.2
+    ) as answerer:
         pid = answerer.ask("echo")[0]["pid"]
         end = time.monotonic() + 20
         while psutil.pid_exists(pid) and time.monotonic() < end:

@@ -13,7 +13,7 @@ from segcore.runs.folder.environment import (
     package_versions,
     read_environment,
 )
-from segcore.runs.folder.mask_history import evolution_stage, keeps_epoch, read_evolution
+from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage, read_mask_history
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.usage import UsageRecorder, pause_after, read_usage
 from segcore.runs.machine.devices import Device
@@ -116,12 +116,12 @@ def test_kept_epochs_are_dense_first_and_few_for_ever():
 
 
 def test_the_evolution_of_a_run_is_read_back(run):
-    assert read_evolution(run.folder) is None
+    assert read_mask_history(run.folder) is None
     run.write_json("evolution", {"split": "validation", "samples": ["a/b"], "size": [2, 2]})
-    assert read_evolution(run.folder) is None  # no epoch yet
+    assert read_mask_history(run.folder) is None  # no epoch yet
     for epoch in (2, 10, 1):
-        (run.folder / "masks" / "validation" / evolution_stage(epoch)).mkdir(parents=True)
+        (run.folder / "masks" / "validation" / mask_history_stage(epoch)).mkdir(parents=True)
     (run.folder / "masks" / "validation" / "crf").mkdir()
-    assert read_evolution(run.folder) == ("validation", ["a/b"], [1, 2, 10])
+    assert read_mask_history(run.folder) == ("validation", ["a/b"], [1, 2, 10])
     (run.folder / "evolution.json").write_text(json.dumps({"samples": 3}))
-    assert read_evolution(run.folder) is None
+    assert read_mask_history(run.folder) is None

@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 from segcore.errors import SegcoreError
-from segcore.runs.folder.mask_history import evolution_stage, read_evolution
+from segcore.runs.folder.mask_history import mask_history_stage, read_mask_history
 from segcore.runs.folder.usage import read_usage
 from segcore.training.input.reader import SampleReader
-from segcore.training.loop.mask_history import SAMPLES, Evolution, spread
+from segcore.training.loop.mask_history import SAMPLES, MaskHistory, spread
 from segcore.workspace.runs.event_file import encode_events
 
 pytestmark = pytest.mark.tensorflow
@@ -22,7 +22,7 @@ def test_samples_are_spread_over_the_split() -> None:
 
 
 def test_the_masks_of_the_best_epoch_are_those_of_the_kept_network(whole, dataset) -> None:
-    split, samples, epochs = read_evolution(whole.folder)
+    split, samples, epochs = read_mask_history(whole.folder)
     assert (split, len(samples), epochs) == ("validation", 4, [1, 2, 3])
     best = max(whole.metrics(), key=lambda record: record["val_mean_iou"])["epoch"]
     model = keras.models.load_model(whole.model_path)
@@ -30,7 +30,7 @@ def test_the_masks_of_the_best_epoch_are_those_of_the_kept_network(whole, datase
     for name in samples:
         image = reader.read(dataset.sample(name))[0]
         said = np.asarray(model(image[None].astype(np.float32), training=False))[0].argmax(-1)
-        np.testing.assert_array_equal(whole.read_mask(split, evolution_stage(best), name), said)
+        np.testing.assert_array_equal(whole.read_mask(split, mask_history_stage(best), name), said)
 
 
 def test_a_run_notes_how_busy_it_keeps_its_devices(whole) -> None:
@@ -46,7 +46,7 @@ def test_no_training_ends_over_masks_that_cannot_be_written(new_run, dataset, mo
         raise SegcoreError("The disk is full.")
 
     monkeypatch.setattr(type(run), "write_mask", refuse)
-    evolution = Evolution(
+    evolution = MaskHistory(
         run, SampleReader(dataset, run.config.size), "validation", dataset.select("validation")
     )
     model = keras.Sequential([keras.Input((*run.config.size, 3)), keras.layers.Conv2D(3, 1)])

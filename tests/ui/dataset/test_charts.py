@@ -1,4 +1,4 @@
-"""Figures about data sets: what is drawn is what was counted; hand-worked cases."""
+"""Figures about datasets: what is drawn is what was counted; hand-worked cases."""
 
 import ast
 from pathlib import Path

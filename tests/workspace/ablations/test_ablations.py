@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segcore.config import PredictConfig, PredictOptions, TrainConfig
-from segcore.config.recipe_study import study_from_json
+from segcore.config.ablation import ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import note_environment
 from segcore.workspace.ablations.table import explain, set_beside
@@ -28,8 +28,10 @@ ROWS = [
 
 
 def make(workspace, *rows, datasets=("tiny",), weights=None, **fields):
-    study = study_from_json({"name": "small", "base": BASE, "rows": list(rows or ROWS), **fields})
-    return workspace.recipe_studies.plan(study, datasets, weights)
+    study = ablation_from_json(
+        {"name": "small", "base": BASE, "rows": list(rows or ROWS), **fields}
+    )
+    return workspace.ablations.plan(study, datasets, weights)
 
 
 def fill(made_up, plan, right, label="", seeds=(0, 1), options=None, on="tiny"):
@@ -68,18 +70,16 @@ def trainings(workspace):
 
 def test_a_study_queues_each_training_with_its_prediction_once(workspace, started):
     plan = make(workspace)
-    queued = workspace.recipe_studies.start(plan)
+    queued = workspace.ablations.start(plan)
     assert [(c.recipe.loss, c.seed) for c in reversed(trainings(workspace).values())] == [
         ("jaccard_distance", 0), ("jaccard_distance", 1), ("cross_entropy", 0), ("cross_entropy", 1),
     ]  # fmt: skip
-    assert len(queued) == 8 and sorted(workspace.recipe_studies.progress(plan).pending) == sorted(
-        queued
-    )
+    assert len(queued) == 8 and sorted(workspace.ablations.progress(plan).pending) == sorted(queued)
     order = [row.run for row in workspace.queue.rows()]
     assert order == queued and order[1] == prediction_id(order[0], "test")
     assert workspace.runs.open(order[0]).notes().tags == ("study small",)
-    assert workspace.recipe_studies.start(plan) == []  # again: nothing is missing
-    assert [row.state for row in workspace.recipe_studies.table(plan).rows] == [
+    assert workspace.ablations.start(plan) == []  # again: nothing is missing
+    assert [row.state for row in workspace.ablations.table(plan).rows] == [
         "waiting",
         "waiting",
     ]
@@ -88,13 +88,13 @@ def test_a_study_queues_each_training_with_its_prediction_once(workspace, starte
 def test_a_finished_run_of_the_same_config_is_taken_over(workspace, made_up, started):
     plan = make(workspace)
     fill(made_up, plan, (0.9, 0.8))
-    queued = workspace.recipe_studies.start(plan)
+    queued = workspace.ablations.start(plan)
     assert [c.recipe.loss for r, c in trainings(workspace).items() if r in queued] == [
         "cross_entropy"
     ] * 2
-    cells = workspace.recipe_studies.cells(plan)
+    cells = workspace.ablations.cells(plan)
     assert [cell.runs for cell in cells["base"]] == [("by-hand-base-0",), ("by-hand-base-1",)]
-    assert workspace.recipe_studies.table(plan).rows[0].state == "finished"
+    assert workspace.ablations.table(plan).rows[0].state == "finished"
 
 
 def test_a_run_of_other_labels_or_splits_is_another(workspace, made_up, started):
@@ -102,13 +102,13 @@ def test_a_run_of_other_labels_or_splits_is_another(workspace, made_up, started)
     fill(made_up, plan, (0.9,), seeds=(0,))
     run = workspace.runs.open("by-hand-base-0")
     note_environment(run.folder, workspace.datasets.open("tiny").fingerprint)
-    assert workspace.recipe_studies.cells(plan)["base"][0].runs == ("by-hand-base-0",)
+    assert workspace.ablations.cells(plan)["base"][0].runs == ("by-hand-base-0",)
     note_environment(run.folder, "an earlier state")
-    assert workspace.recipe_studies.cells(plan)["base"][0].runs == ("",)
+    assert workspace.ablations.cells(plan)["base"][0].runs == ("",)
 
 
 def test_a_study_goes_on_after_a_kill_and_grows_by_seeds(workspace, started):
-    shelf = workspace.recipe_studies
+    shelf = workspace.ablations
     first = shelf.start(make(workspace))
     for run in first[:2]:
         workspace.runs.stop(run)
@@ -130,25 +130,25 @@ def test_only_some_rows_are_started_with_what_they_are_compared_with(workspace, 
             "seeds": [0, 1, 2],
         },
     ]
-    workspace.recipe_studies.start(make(workspace, *rows, seeds=[0]), ["focal"])
+    workspace.ablations.start(make(workspace, *rows, seeds=[0]), ["focal"])
     assert sorted(c.recipe.loss for c in trainings(workspace).values()) == [
         "dice",
         "focal",
         "jaccard_distance",
     ]
-    workspace.recipe_studies.start(make(workspace, *rows, seeds=[0]), ["mean of three"])
+    workspace.ablations.start(make(workspace, *rows, seeds=[0]), ["mean of three"])
     assert sorted(
         c.seed for c in trainings(workspace).values() if c.recipe.loss == "jaccard_distance"
     ) == [0, 1, 2]
     with pytest.raises(SegcoreError, match="cross-entropy"):
-        workspace.recipe_studies.start(make(workspace, *rows), ["cross entropy"])
+        workspace.ablations.start(make(workspace, *rows), ["cross entropy"])
 
 
 def test_the_table_says_by_how_much_how_sure_and_whether_that_was_said(workspace, made_up):
     plan = make(workspace)
     fill(made_up, plan, (0.95, 0.94))
     fill(made_up, plan, (0.60, 0.62), "cross-entropy")
-    table = workspace.recipe_studies.table(plan)
+    table = workspace.ablations.table(plan)
     base, row = table.rows
     assert row.difference == pytest.approx(np.mean(row.scores) - np.mean(base.scores))
     assert (
@@ -172,13 +172,13 @@ def test_the_spread_over_seeds_is_pooled_from_scores_of_which_each_counts_once(w
     plan = make(workspace, *twice, seeds=[0, 1])
     fill(made_up, plan, (0.95, 0.85))
     fill(made_up, plan, (0.60, 0.62), "cross-entropy")
-    _, row, same = workspace.recipe_studies.table(plan).rows
+    _, row, same = workspace.ablations.table(plan).rows
     assert (row.scores, row.gains, row.difference_interval) == (
         same.scores,
         same.gains,
         same.difference_interval,
     )
-    single = workspace.recipe_studies.table(make(workspace)).rows[1]
+    single = workspace.ablations.table(make(workspace)).rows[1]
     assert (
         single.difference_interval == row.difference_interval
     )  # the row that shares its runs adds no evidence
@@ -188,7 +188,7 @@ def test_one_seed_cannot_tell(workspace, made_up):
     plan = make(workspace, seeds=[0])
     fill(made_up, plan, (0.95,), seeds=(0,))
     fill(made_up, plan, (0.2,), "cross-entropy", seeds=(0,))
-    row = workspace.recipe_studies.table(plan).rows[1]
+    row = workspace.ablations.table(plan).rows[1]
     assert (row.verdict, row.covers) == ("cannot tell", "images") and "add seeds" in row.cause
 
 
@@ -198,23 +198,21 @@ def test_an_ensemble_is_compared_with_its_very_members(workspace, trained):
         {"name": "mean", "combine": {"against": "mean"}},
         {"name": "best", "combine": {"against": "best"}},
     ]
-    study = study_from_json({"name": "e", "base": base, "rows": rows, "seeds": [0, 1]})
+    study = ablation_from_json({"name": "e", "base": base, "rows": rows, "seeds": [0, 1]})
     second = workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)
     second.folder.rename(second.folder.with_name("moved"))
     second.create(workspace.runs.folder, trained.members[1], config).write_status(
         state="finished", mean_iou=0.9
     )
-    table = workspace.recipe_studies.table(workspace.recipe_studies.plan(study, ["tiny"]))
+    table = workspace.ablations.table(workspace.ablations.plan(study, ["tiny"]))
     assert [row.state for row in table.rows] == [
         "finished",
         "not run",
         "not run",
     ]  # the ensemble of trained has a CRF, so it is another
     workspace.runs.ensemble(trained.members, "test")
-    found = workspace.recipe_studies.cells(workspace.recipe_studies.plan(study, ["tiny"]))["mean"][
-        0
-    ]
+    found = workspace.ablations.cells(workspace.ablations.plan(study, ["tiny"]))["mean"][0]
     assert (
         found.runs == trained.members
         and found.stage == "ensemble"
@@ -226,7 +224,7 @@ def test_runs_that_looked_at_images_in_another_way_are_refused(workspace, made_u
     plan = make(workspace)
     fill(made_up, plan, (0.9, 0.8))
     fill(made_up, plan, (0.9, 0.8), "cross-entropy", options=PredictOptions(tile=True))
-    row = workspace.recipe_studies.table(plan).rows[1]
+    row = workspace.ablations.table(plan).rows[1]
     assert row.state == "refused" and row.difference is None and row.verdict == ""
     assert (
         row.cause == "Not comparable: images were looked at in other ways (in tiles against whole)."
@@ -238,7 +236,7 @@ def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, s
         {"name": "balanced", "balance": {"mode": "count", "max_repeats": 3, "keep_images": True}},
         {"name": "parts", "submodels": {"parts": 2}},
     ]
-    shelf = workspace.recipe_studies
+    shelf = workspace.ablations
     plan = make(workspace, *rows, seeds=[0])
     assert (
         shelf.progress(plan).to_train == 4
@@ -272,9 +270,9 @@ def test_what_a_study_cannot_be_run_on_is_refused(workspace):
     rows = [{"name": "files", "changes": {"model.weights": "{own}"}}]
     with pytest.raises(SegcoreError, match="correct the path"):
         make(workspace, *rows, weights={"own": "nowhere.npz"})
-    assert workspace.recipe_studies.table(make(workspace, *rows)).rows[1].state == "needs a file"
+    assert workspace.ablations.table(make(workspace, *rows)).rows[1].state == "needs a file"
     with pytest.raises(SegcoreError, match="one of deck"):
-        workspace.recipe_studies.read("dekc.json")
+        workspace.ablations.read("dekc.json")
 
 
 def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
@@ -284,7 +282,7 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
     for number, fold in enumerate(folds):
         fill(made_up, plan, (0.95 - 0.05 * number, 0.93), on=fold)
         fill(made_up, plan, (0.50, 0.52), "cross-entropy", on=fold)
-    table = workspace.recipe_studies.table(plan)
+    table = workspace.ablations.table(plan)
     base, row = table.rows
     assert row.pairs == (
         ("tiny-fold-1", "0"),
@@ -299,13 +297,13 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
         "tiny-fold-1": 3,
         "tiny-fold-2": 3,
     }
-    assert "data set (tiny-fold-1, tiny-fold-2) and a seed" in table.sentences[0]
+    assert "dataset (tiny-fold-1, tiny-fold-2) and a seed" in table.sentences[0]
 
 
 def test_the_prediction_of_a_training_that_was_resumed_since_is_not_its_score(workspace, made_up):
     plan = make(workspace, seeds=[0])
     fill(made_up, plan, (0.9,), seeds=(0,))
-    shelf, run = workspace.recipe_studies, workspace.runs.open("by-hand-base-0")
+    shelf, run = workspace.ablations, workspace.runs.open("by-hand-base-0")
     assert shelf.table(plan).rows[0].score is not None
     run.write_status(state="interrupted")
     assert shelf.table(plan).rows[0].score is None
@@ -315,7 +313,7 @@ def test_the_prediction_of_a_training_that_was_resumed_since_is_not_its_score(wo
 
 def test_one_study_on_two_data_sets_is_set_side_by_side(workspace, made_up):
     workspace.splits.make_folds("tiny", 2, "random", 0, hold_out="test")
-    shelf, tables = workspace.recipe_studies, []
+    shelf, tables = workspace.ablations, []
     for name in ("tiny", "tiny-fold-1"):
         plan = make(workspace, datasets=[name])
         fill(made_up, plan, (0.9, 0.8), on=name)
@@ -335,7 +333,7 @@ def test_one_study_on_two_data_sets_is_set_side_by_side(workspace, made_up):
     ]
     larger = {**BASE, "size": [64, 64]}
     other = shelf.table(
-        shelf.plan(study_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"])
+        shelf.plan(ablation_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"])
     )
     with pytest.raises(SegcoreError, match="bases differ"):
         set_beside([tables[0], other])

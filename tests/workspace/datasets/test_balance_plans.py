@@ -1,4 +1,4 @@
-"""The shelf of data sets: plans, copies, what is measured on a click, splits that are only proposed, and classes edited."""
+"""The shelf of datasets: plans, copies, what is measured on a click, splits that are only proposed, and classes edited."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The shelf of data sets."""
+"""The shelf of datasets."""
 
 from pathlib import Path
 

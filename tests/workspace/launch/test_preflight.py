@@ -263,7 +263,9 @@ def test_a_study_is_queued_whole_or_not_at_all(workspace, started) -> None:
         "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64)
     )
     runs = workspace.launch.launch(config, {"learning_rate": [1e-3, 1e-4]}, members=2, tag="study")
-    assert len(runs) == 4 and {workspace.keeping.notes(run).tags for run in runs} == {("study",)}
+    assert len(runs) == 4 and {workspace.annotations.notes(run).tags for run in runs} == {
+        ("study",)
+    }
     assert len({workspace.runs.open(run).config.group for run in runs}) == 2
     with pytest.raises(SegcoreError):
         workspace.launch.launch(config, {"loss": ["dice", "dise"]})

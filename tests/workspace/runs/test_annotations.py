@@ -6,7 +6,7 @@ from segcore.errors import SegcoreError
 
 
 def test_tags_are_added_and_removed_for_many_runs(trained) -> None:
-    keeping, (one, two) = trained.workspace.keeping, trained.members
+    keeping, (one, two) = trained.workspace.annotations, trained.members
     keeping.write(one, tags=["kept", "old"])
     keeping.tag([one, two], add=["new"], remove=["old", "absent"])
     assert keeping.notes(one).tags == ("kept", "new") and keeping.notes(two).tags == ("new",)
@@ -15,7 +15,7 @@ def test_tags_are_added_and_removed_for_many_runs(trained) -> None:
 
 
 def test_many_runs_are_deleted_and_each_deletion_is_undone(trained) -> None:
-    keeping, before = trained.workspace.keeping, trained.workspace.runs.ids()
+    keeping, before = trained.workspace.annotations, trained.workspace.runs.ids()
     one, two = trained.members
     made = keeping.delete([one, f"{one}--test", two])  # the prediction goes along with its run
     assert len(made) == 2 and trained.workspace.runs.ids() == [trained.ensemble]
@@ -31,16 +31,18 @@ def test_many_runs_are_deleted_and_each_deletion_is_undone(trained) -> None:
 def test_an_active_run_is_not_deleted(trained) -> None:
     trained.workspace.runs.open(trained.members[1]).write_status(state="running")
     with pytest.raises(SegcoreError, match="stop it first"):
-        trained.workspace.keeping.delete(trained.members[:1] + trained.members[1:])
+        trained.workspace.annotations.delete(trained.members[:1] + trained.members[1:])
     assert (
         trained.members[1] in trained.workspace.runs.ids()
-        and len(trained.workspace.keeping.trash()) == 1
+        and len(trained.workspace.annotations.trash()) == 1
     )
 
 
 def test_emptying_the_trash_frees_it(trained) -> None:
-    trained.workspace.keeping.delete([trained.members[0]])
-    assert trained.workspace.keeping.empty() == 1 and trained.workspace.keeping.trash() == []
+    trained.workspace.annotations.delete([trained.members[0]])
+    assert (
+        trained.workspace.annotations.empty() == 1 and trained.workspace.annotations.trash() == []
+    )
 
 
 def test_a_workspace_without_a_queue_waits_for_nothing(workspace) -> None:

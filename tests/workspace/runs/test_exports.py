@@ -105,7 +105,7 @@ def test_mlflow_has_curves_parameters_and_notes(trained, monkeypatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="MLFLOW ABSENT: pip install mlflow-skinny")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     workspace, run = trained.workspace, trained.members[0]
-    workspace.keeping.write(run, text="first try", tags=["a"])
+    workspace.annotations.write(run, text="first try", tags=["a"])
     told = workspace.exports.export(run, "mlflow")
     client = mlflow.MlflowClient(tracking_uri=(workspace.folder / "mlruns").as_uri())
     (found,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])

@@ -9,7 +9,7 @@ from segcore.labels import LabelMap
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
-from segcore.runs.dispatch.warm_process import Answerer
+from segcore.runs.dispatch.warm_process import WarmProcess
 
 
 def test_image_and_truth_are_those_of_the_data_set(trained) -> None:
@@ -97,7 +97,7 @@ def test_only_samples_that_every_member_predicted_can_be_looked_at(trained) -> N
 
 def test_a_crf_mask_that_is_on_disk_is_read_and_nobody_is_asked(trained, monkeypatch) -> None:
     monkeypatch.setattr(
-        Answerer, "ask", lambda *_, **__: pytest.fail("the mask on disk was not taken")
+        WarmProcess, "ask", lambda *_, **__: pytest.fail("the mask on disk was not taken")
     )
     scenes, run = trained.workspace.scenes, trained.workspace.runs.open(trained.ensemble)
     for sample in trained.samples["test"]:

@@ -1,4 +1,4 @@
-"""People's files become data sets: one reader for each form, asked in the order of a table."""
+"""People's files become datasets: one reader for each form, asked in the order of a table."""
 
 import tempfile
 import uuid
@@ -65,7 +65,7 @@ READERS: dict[str, Reader] = {
     "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
-"""Every form of data set, most particular first: the first reader that matches is taken."""
+"""Every form of dataset, most particular first: the first reader that matches is taken."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,8 @@ def import_dataset(
 
     Args:
         source: A folder, a zip or tar archive, or a Parquet table.
-        destination: Folder of the new data set; must not exist.
-        name: Name of the data set.
+        destination: Folder of the new dataset; must not exist.
+        name: Name of the dataset.
         copy: Whether images are copied in; else they stay where they are (those of an archive are
             always copied).
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
@@ -193,7 +193,7 @@ def import_dataset(
     destination = Path(destination)
     check_name(name)
     taken = SegcoreError(
-        f"Expected a new data set name, received {name!r}, which exists: choose another "
+        f"Expected a new dataset name, received {name!r}, which exists: choose another "
         "name or delete the old one."
     )
     if destination.exists():

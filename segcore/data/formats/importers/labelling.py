@@ -150,7 +150,7 @@ def label_found_ids(survey: Survey) -> Labelling:
         Problem(
             "",
             f"the source declares no classes; its masks hold the ids {_listed(kept)}",
-            "name them on the data set page",
+            "name them on the dataset page",
         )
     ]
     if grey:
@@ -288,7 +288,7 @@ def _disagreement(
             Problem(
                 "",
                 f"the source declares no classes; the masks hold the colours {shown}",
-                "name them on the data set page",
+                "name them on the dataset page",
             )
         ]
     noted = [

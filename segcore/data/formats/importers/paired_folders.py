@@ -253,7 +253,7 @@ def pair_by_rule(
         what = (
             f"{len(strange)} names do not match the rule and are left out, for example {strange[0]}"
         )
-        problems.append(Problem("", what, "correct the rule if they belong to the data set"))
+        problems.append(Problem("", what, "correct the rule if they belong to the dataset"))
     found: dict[PurePosixPath, Place] = {}
     taken: set[PurePosixPath] = set()
     for within_folders in (True, False):

@@ -43,8 +43,8 @@ class ImportReport:
     """The outcome of an import.
 
     Attributes:
-        name: Name of the data set.
-        layout: Which form of data set was recognised.
+        name: Name of the dataset.
+        layout: Which form of dataset was recognised.
         num_samples: Samples that came in.
         splits: Samples of each split, in order; empty when the source has no splits.
         label_set: The classes found.

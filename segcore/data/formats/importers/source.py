@@ -149,7 +149,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Reader:
-    """One form of data set.
+    """One form of dataset.
 
     Attributes:
         title: Its name for people.

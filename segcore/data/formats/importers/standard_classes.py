@@ -1,4 +1,4 @@
-"""Class tables of well-known data sets, as their publishers number and colour them."""
+"""Class tables of well-known datasets, as their publishers number and colour them."""
 
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.labels import Color

@@ -1,4 +1,4 @@
-"""One contract for every form of data set: the same scenes, written as each tool writes them, come in alike."""
+"""One contract for every form of dataset: the same scenes, written as each tool writes them, come in alike."""
 
 import json
 

@@ -9,7 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, parse_pairs, wor
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
-from segcore.workspace.ablations.ablations import RecipeStudyShelf
+from segcore.workspace.ablations.ablations import Ablations
 from segcore.workspace.ablations.rows import CELLS, csv_table, markdown_table, row_cells
 from segcore.workspace.ablations.table import Plan, set_beside, study_page
 from segcore.workspace.launch.grid import rebase
@@ -17,7 +17,7 @@ from segcore.workspace.launch.grid import rebase
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    known = ", ".join(RecipeStudyShelf.shipped())
+    known = ", ".join(Ablations.shipped())
     add(
         "study",
         metavar="FILE",
@@ -31,7 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="data set to run it on; repeat it for folds of one",
+        help="dataset to run it on; repeat it for folds of one",
     )
     add(
         "--weights",
@@ -94,7 +94,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 def _plan(workspace: Workspace, options: Options) -> Plan:
     """Return the study that the options name, with what was kept of it; what is given anew goes first."""
-    shelf = workspace.recipe_studies
+    shelf = workspace.ablations
     base = parse_pairs(options.base, "a field of the base as FIELD=VALUE", "epochs=60")
     kept = (
         "" if options.dataset or base or Path(options.study).exists() else shelf.find(options.study)
@@ -116,7 +116,7 @@ def _plan(workspace: Workspace, options: Options) -> Plan:
 
 def _study(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    shelf, plan = workspace.recipe_studies, _plan(workspace, options)
+    shelf, plan = workspace.ablations, _plan(workspace, options)
     rows = [name.strip() for name in options.rows.split(",") if name.strip()]
     queued = [] if options.show else shelf.start(plan, rows)
     pending = shelf.progress(plan).pending
@@ -189,7 +189,7 @@ def _told(found: dict[str, Any]) -> str:
     )
 
 
-STUDY_COMMANDS: dict[str, Command] = {
+ABLATION_COMMANDS: dict[str, Command] = {
     "study": Command(
         "run recipes that differ in one thing each with several seeds, and say which help",
         _arguments,

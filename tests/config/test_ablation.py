@@ -2,9 +2,9 @@
 
 import pytest
 
-from segcore.config.recipe_study import study_from_json
+from segcore.config.ablation import ablation_from_json
 from segcore.errors import SegcoreError
-from segcore.workspace.ablations.ablations import SHIPPED, RecipeStudyShelf
+from segcore.workspace.ablations.ablations import SHIPPED, Ablations
 
 BASE = {
     "model": {"encoder": "squeezenet", "weights": "{squeezenet}"},
@@ -15,7 +15,7 @@ ROW = {"name": "Dice", "changes": {"recipe.loss": "dice"}}
 
 
 def study(*rows: dict, **fields):
-    return study_from_json({"name": "s", "base": BASE, "rows": list(rows or [ROW]), **fields})
+    return ablation_from_json({"name": "s", "base": BASE, "rows": list(rows or [ROW]), **fields})
 
 
 def test_a_row_changes_one_thing_and_leaves_the_rest_of_the_base():
@@ -41,7 +41,7 @@ def test_a_study_survives_its_file():
         {"name": "all", "combine": {"against": "mean", "crf": {"relative": True}}, "seeds": [0, 7]},
         about="why",
     )
-    assert study_from_json(made.to_json()) == made
+    assert ablation_from_json(made.to_json()) == made
 
 
 def test_the_base_gets_every_seed_that_a_row_needs():
@@ -103,9 +103,9 @@ def test_the_studies_that_come_along_hold_every_claim_of_the_deck():
         "Balancing augmentation", "U-Net against other architectures, same encoder", "Transfer learning", "Ensemble of five", "CRF",
         "Jaccard distance loss", "Dice + focal loss", "EfficientNet", "SpaceNet-4 weights", "Submodels",
     }  # fmt: skip
-    assert RecipeStudyShelf.shipped() == ["deck", "deck-cpu"]
-    for name in RecipeStudyShelf.shipped():
-        made = RecipeStudyShelf.read(name)
+    assert Ablations.shipped() == ["deck", "deck-cpu"]
+    for name in Ablations.shipped():
+        made = Ablations.read(name)
         assert made.name == name and {row.heading for row in made.rows} == headings
         assert (
             "/" not in str(made.base)
@@ -114,4 +114,4 @@ def test_the_studies_that_come_along_hold_every_claim_of_the_deck():
             )
             == "spacenet4"
         )
-    assert RecipeStudyShelf.read(SHIPPED / "deck.json").base["model"]["encoder"] == "resnet50"
+    assert Ablations.read(SHIPPED / "deck.json").base["model"]["encoder"] == "resnet50"

@@ -35,7 +35,7 @@ MIN_IMPORTANCE = 5
 """Finished trials below which no importance is told."""
 
 
-class Book:
+class TrialStore:
     """The trials of one study.
 
     Args:

@@ -14,10 +14,10 @@ session.header(
         "several seeds, with intervals over images and seeds."
     ),
 )
-names = workspace.recipe_studies.names()
+names = workspace.ablations.names()
 if not workspace.datasets.names():
     session.empty(
-        "There is no data set yet. Import your own images and masks, or open the demo.",
+        "There is no dataset yet. Import your own images and masks, or open the demo.",
         "pages/home.py",
         "Go to the start page",
     )
@@ -35,6 +35,6 @@ if names:
     results.show(session.choose_from("Study", names, "recipe_study"))
 else:
     st.caption(
-        "No study was started here yet: the form above needs a study, a data set and the "
+        "No study was started here yet: the form above needs a study, a dataset and the "
         "weights files that its recipes name."
     )

@@ -41,7 +41,7 @@ _OWN = ("dataset", "seed", "member", "group", "kind", "balance_plan", "submodels
 
 @dataclass(frozen=True)
 class BalanceChoice:
-    """A balance plan that the study makes of the training split and saves with the data set.
+    """A balance plan that the study makes of the training split and saves with the dataset.
 
     Attributes:
         mode: A name in ``catalog.BALANCE_MODES``.
@@ -110,7 +110,7 @@ class SubmodelChoice:
 
 
 @dataclass(frozen=True)
-class StudyRow:
+class AblationRow:
     """One recipe.
 
     Attributes:
@@ -167,14 +167,14 @@ class StudyRow:
 
 
 @dataclass(frozen=True)
-class RecipeStudy:
-    """A study of recipes; ``docs/studies.md`` says how one is written.
+class Ablation:
+    """A study of recipes; ``docs/ablations.md`` says how one is written.
 
     Attributes:
         name: Letters, digits, ".", "_" and "-"; runs that it starts carry it as a tag.
         title: A heading for people; "" takes the name.
         about: What a reader should know about the whole.
-        base: Fields of a training run without its data set and seed, as far as they are not the
+        base: Fields of a training run without its dataset and seed, as far as they are not the
             usual ones.
         rows: The recipes, in the order in which they are run: those of most worth first.
         seeds: Seeds of every recipe.
@@ -189,7 +189,7 @@ class RecipeStudy:
     """
 
     name: str
-    rows: tuple[StudyRow, ...]
+    rows: tuple[AblationRow, ...]
     base: dict = field(default_factory=dict)  # type: ignore[type-arg]
     seeds: tuple[int, ...] = (0, 1)
     base_seeds: tuple[int, ...] = ()
@@ -255,7 +255,7 @@ class RecipeStudy:
         texts = [str(self._weights(None)), *(str(self._weights(row)) for row in self.rows)]
         return list(dict.fromkeys(name for text in texts for name in _FILE.findall(text)))
 
-    def _weights(self, row: StudyRow | None) -> Any:
+    def _weights(self, row: AblationRow | None) -> Any:
         base = (
             self.base.get("model", {}).get("weights", "")
             if isinstance(self.base.get("model", {}), dict)
@@ -263,7 +263,7 @@ class RecipeStudy:
         )
         return row.changes.get("model.weights", base) if row else base
 
-    def row(self, name: str) -> StudyRow | None:
+    def row(self, name: str) -> AblationRow | None:
         """Return a row by its name; None for the base.
 
         Raises:
@@ -276,13 +276,13 @@ class RecipeStudy:
                 return row
         raise unknown("row", name, [row.name for row in self.rows])
 
-    def missing_file(self, row: StudyRow | None, weights: Mapping[str, str]) -> str:
+    def missing_file(self, row: AblationRow | None, weights: Mapping[str, str]) -> str:
         """Return the name of the weights file that a recipe needs and was not given; "" where it needs none."""
         return next(
             (name for name in _FILE.findall(str(self._weights(row))) if name not in weights), ""
         )
 
-    def seeds_of(self, row: StudyRow | None) -> tuple[int, ...]:
+    def seeds_of(self, row: AblationRow | None) -> tuple[int, ...]:
         """Return the seeds of a row; of the base (None) all that it is compared with or combined for."""
         if row is not None:
             return row.seeds or self.seeds
@@ -293,13 +293,13 @@ class RecipeStudy:
         )
 
     def config(
-        self, row: StudyRow | None, dataset: str, seed: int, weights: Mapping[str, str]
+        self, row: AblationRow | None, dataset: str, seed: int, weights: Mapping[str, str]
     ) -> TrainConfig:
         """Return what is trained for a row with a seed, before a balance plan or parts of the classes are filled in.
 
         Args:
             row: The row; None for the base.
-            dataset: Name of a data set.
+            dataset: Name of a dataset.
             seed: Seed of the run.
             weights: Weights files by the name that recipes call them.
 
@@ -332,11 +332,11 @@ class RecipeStudy:
         return from_json(TrainConfig, data)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what :func:`study_from_json` reads."""
+        """Return what :func:`ablation_from_json` reads."""
         return to_json(self)
 
 
-def study_from_json(data: Any) -> RecipeStudy:
+def ablation_from_json(data: Any) -> Ablation:
     """Build a study from its mapping.
 
     Raises:
@@ -346,6 +346,6 @@ def study_from_json(data: Any) -> RecipeStudy:
     if not isinstance(rows, list):
         raise SegcoreError(
             "Expected a study as a mapping with a list of rows, received something else: "
-            "see docs/studies.md."
+            "see docs/ablations.md."
         )
-    return from_json(RecipeStudy, {**data, "rows": [from_json(StudyRow, row) for row in rows]})
+    return from_json(Ablation, {**data, "rows": [from_json(AblationRow, row) for row in rows]})

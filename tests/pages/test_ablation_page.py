@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from segcore.config.recipe_study import study_from_json
+from segcore.config.ablation import ablation_from_json
 
 STUDY = {
     "name": "small",
@@ -30,27 +30,27 @@ STUDY = {
 @pytest.fixture
 def kept(trained):
     """``trained`` as a study: two seeds of the base, their ensemble under way."""
-    shelf = trained.workspace.recipe_studies
+    shelf = trained.workspace.ablations
     second = trained.workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)
     data = json.loads((second.folder / "config.json").read_text())
     (second.folder / "config.json").write_text(
         json.dumps({**data, "config": {**data["config"], "seed": config.seed}})
     )
-    plan = shelf.plan(study_from_json(STUDY), ["tiny"])
+    plan = shelf.plan(ablation_from_json(STUDY), ["tiny"])
     shelf.start(plan)
     return plan
 
 
 def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
-    at = open_page("study")
+    at = open_page("ablation")
     at.selectbox(key="study_file").set_value("deck").run()
     assert at.multiselect(key="study_datasets_deck").value == ["tiny"]
     at.multiselect(key="study_seeds_deck").set_value([0])
     at.multiselect(key="study_rows_deck").set_value(["random encoder"])
     (start,) = [b for b in at.button if b.label == "Start the study"]
     read.check(start.click().run())
-    assert workspace.recipe_studies.names() == ["deck--tiny"]
+    assert workspace.ablations.names() == ["deck--tiny"]
     assert {
         workspace.runs.open(r).config.model.weights
         for r in workspace.runs.ids()
@@ -63,14 +63,14 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
 
 
 def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -> None:
-    at = open_page("study")
+    at = open_page("ablation")
     at.selectbox(key="study_file").set_value("deck-cpu").run()
     assert any("SqueezeNet 1.1" in info.value for info in at.info)
     assert not [b for b in at.button if b.label == "Start the study"]
 
 
 def test_a_study_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
-    at = open_page("study", recipe_study="small--tiny")
+    at = open_page("ablation", recipe_study="small--tiny")
     found = {m.label: m.value for m in at.metric}
     assert found["Base, mean IoU"] != "–" and found["Rows that help"] == "0"
     (table,) = at.dataframe
