@@ -111,7 +111,7 @@ with right:
         (r for r in runs if r["state"] != "queued"),
         key=lambda r: -(r["finished"] or r["started"] or r["created"] or 0.0),
     )
-    recent = sorted(begun, key=lambda r: r["state"] not in table.WORKING)[:8]
+    recent = sorted(begun, key=lambda r: r["state"] not in table.ACTIVE)[:8]
     if recent:
         tables.draw(
             [

@@ -38,9 +38,9 @@ FLOORS: dict[str, set[str]] = {
     "segcore.training": BELOW_DOORS | {"segcore.models.build", "segcore.runs.folder.run_folder"},
     "segcore.tuning": BELOW_DOORS | {"segcore.runs"},
     "segcore.workspace": BELOW_DOORS | {"segcore.runs"},
-    "segcore.cli": BELOW_DOORS | {"segcore.workspace"},
+    "segcore.cli": BELOW_DOORS | {"segcore.workspace", "segcore.runs.folder.status"},
     "segcore.__main__": {"segcore.cli"},
-    "segcore.ui": BELOW_DOORS | {"segcore.workspace"},
+    "segcore.ui": BELOW_DOORS | {"segcore.workspace", "segcore.runs.folder.status"},
     "segcore.worker": BELOW_DOORS
     | {
         "segcore.workspace",

@@ -12,6 +12,7 @@ from segcore.cli.tables import percent, table
 from segcore.config import SearchSpace, TrainConfig, TuneConfig, from_json
 from segcore.config.tuning import PRESETS
 from segcore.errors import SegcoreError, unknown
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 
 EXAMPLE = '{"loss": ["dice", "focal"], "learning_rate": {"low": 1e-4, "high": 1e-2}}'
 
@@ -132,7 +133,7 @@ def _show(result: dict[str, Any]) -> str:
         else f"{result['state']}."
     )
     lines.append(f"Study {result['run']}: {len(rows)} of {result['planned']} trials, {state}")
-    if result["state"] in ("queued", "starting", "running"):
+    if result["state"] in QUEUED_OR_ACTIVE:
         lines.append(f"Watch it with: segscope tune --show {result['run']}")
     return "\n".join(lines)
 

@@ -27,7 +27,7 @@ from segcore.runs.dispatch.worker_entry import CALLED_OFF, worker_command
 from segcore.runs.folder.hosts import this_host
 from segcore.runs.folder.listing import read_config
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.status import ACTIVE
+from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.runs.machine import processes
 from segcore.runs.machine.disk import read_json, write_json
 from segcore.runs.queue.crash_recovery import STOPPED
@@ -101,7 +101,7 @@ class _Attempt:
         code = self._attend(self._start(lock))
         if self._is_lost:
             self._run.write_status(
-                only_if=("queued", *ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE
+                only_if=(*QUEUED_OR_ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE
             )
             return LOST
         return code if code >= 0 else 128 - code

@@ -21,7 +21,7 @@ from segcore.runs.dispatch.dask import is_cluster_request
 from segcore.runs.dispatch.worker_entry import worker_command
 from segcore.runs.folder import hosts
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.status import Status
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
 from segcore.runs.queue.crash_recovery import DIED, status_is_alive
@@ -109,7 +109,7 @@ def look(workspace: Path | str, key: str) -> Status | None:
     if status.has_ended or not born or status_is_alive(status):
         return status
     return run.write_status(
-        only_if=("queued", "starting", "running", "stopping"),
+        only_if=QUEUED_OR_ACTIVE,
         state="failed",
         cause=DIED,
         finished=time.time(),

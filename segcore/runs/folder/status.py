@@ -13,6 +13,8 @@ from segcore.runs.machine.disk import locked, read_json, write_json
 FORMAT = 1
 STATES = ("queued", "starting", "running", "stopping", "finished", "failed", "interrupted")
 ACTIVE = ("starting", "running", "stopping")
+QUEUED_OR_ACTIVE = ("queued", *ACTIVE)
+"""States in which a run waits in the queue or has a process."""
 ENDED = ("finished", "failed", "interrupted")
 SILENT_SECONDS = 180.0
 _NEWER = "Written by a newer version"

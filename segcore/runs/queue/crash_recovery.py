@@ -8,7 +8,7 @@ from pathlib import Path
 from segcore.runs.folder import hosts
 from segcore.runs.folder.listing import RunSummary
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.status import ACTIVE, SILENT_SECONDS, Status
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE, SILENT_SECONDS, Status
 from segcore.runs.machine import processes
 from segcore.runs.queue.queue import Job, Queue
 
@@ -70,7 +70,7 @@ def settle(
         if run.folder.is_dir():
             state, cause = ending if ending and not now.stops else _ending(now, exit_code)
             run.write_status(
-                only_if=("queued", *ACTIVE),
+                only_if=QUEUED_OR_ACTIVE,
                 state=state,
                 cause=cause,
                 finished=time.time(),

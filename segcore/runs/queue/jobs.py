@@ -18,7 +18,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder import hosts
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.status import ACTIVE, Status
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.queue.crash_recovery import (
     STOPPED,
@@ -245,7 +245,7 @@ def stop(workspace: Path | str, run_id: str) -> Status:
             queue.remove(run_id, job.token)
             return run.write_status(state="interrupted", cause=STOPPED, finished=time.time())
         stops = queue.count_stop(run_id, job.token or "")
-        status = run.write_status(only_if=("queued", *ACTIVE), state="stopping")
+        status = run.write_status(only_if=QUEUED_OR_ACTIVE, state="stopping")
         pass_on_stop(queue, job, stops)
     ensure_dispatcher(workspace)
     return status

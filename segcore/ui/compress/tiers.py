@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups
 from segcore.ui.shared import session, tables
@@ -14,7 +15,6 @@ TITLES = {
     "summed": "T1 probabilities summed",
     "retrained": "T2 retrained: realised",
 }
-ACTIVE = ("queued", "starting", "running", "stopping")
 SCORES = (
     ("mean_iou", "mean IoU"),
     ("accuracy", "accuracy"),
@@ -118,7 +118,7 @@ def _retrained(
     active = [
         row
         for row in rows
-        if row["state"] in ACTIVE or (row["state"] == "finished" and not row["counted"])
+        if row["state"] in QUEUED_OR_ACTIVE or (row["state"] == "finished" and not row["counted"])
     ]
     chosen = ""
     if done:
@@ -169,7 +169,7 @@ def _follow(run: str, split: str, groups: Groups) -> None:
         workspace = session.workspace()
         workspace.runs.refresh()
         rows = workspace.tiers.retrained(run, groups, split)
-        active = [row for row in rows if row["state"] in ACTIVE]
+        active = [row for row in rows if row["state"] in QUEUED_OR_ACTIVE]
         waiting = [row for row in rows if row["state"] == "finished" and not row["counted"]]
         if not active and not any(_predicting(row["run"], split) for row in waiting):
             if any(row["counted"] for row in rows) or any(
@@ -200,7 +200,7 @@ def _follow(run: str, split: str, groups: Groups) -> None:
 def _predicting(run: str, split: str) -> bool:
     rows = {r["run"]: r for r in session.workspace().runs.rows()}
     return any(
-        rows[name]["state"] in ACTIVE
+        rows[name]["state"] in QUEUED_OR_ACTIVE
         for name in session.workspace().runs.derived(run, split)
         if name in rows
     )

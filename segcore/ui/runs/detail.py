@@ -12,6 +12,7 @@ import streamlit as st
 from segcore.catalog import EXPORT_FORMATS, RUN_EXPORTS
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
+from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import curves, monitor, table
 from segcore.ui.shared import session
 from segcore.ui.train.form import command_line
@@ -19,7 +20,6 @@ from segcore.ui.train.form import command_line
 CHATTER = re.compile(
     r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit"
 )
-ACTIVE = ("queued", "starting", "running", "stopping")
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
     "starting": ("blue", ":material/hourglass_top:"),
@@ -40,7 +40,7 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
     """
     with session.errors_shown():
         folder = session.workspace().runs.open(run)
-        active = folder.status().state in ACTIVE
+        active = folder.status().state in QUEUED_OR_ACTIVE
     st.fragment(_head, run_every=1 if active else None)(run, active)
     names = ["Curves", "Masks by epoch", "Devices", "Log", "Config", "Made with", "Notes"]
     kind = folder.config.kind
@@ -75,19 +75,19 @@ def _head(run: str, was_active: bool) -> None:
         folder = session.workspace().runs.open(run)
         status = folder.status()
         config = folder.config
-    if was_active and status.state not in ACTIVE:
+    if was_active and status.state not in QUEUED_OR_ACTIVE:
         st.rerun()
     color, icon = BADGES.get(status.state, ("gray", ":material/help:"))
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(table.state_title(status.state), color=color, icon=icon)  # type: ignore[arg-type]
-        if status.message and status.state in ACTIVE:
+        if status.message and status.state in QUEUED_OR_ACTIVE:
             st.caption(status.message)
         _buttons(run, status.state, config, status.diverged)
     if config.kind == "predict":
         computed_by(run)
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
-    if status.state in ("starting", "running", "stopping"):
+    if status.state in ACTIVE:
         _progress(status)
 
 
@@ -107,7 +107,7 @@ def _progress(status: Any) -> None:
 
 def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> None:
     runs = session.workspace().runs
-    if now in ACTIVE and st.button(
+    if now in QUEUED_OR_ACTIVE and st.button(
         "Stop",
         icon=":material/stop:",
         key="stop",
@@ -170,7 +170,7 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         st.page_link(
             "pages/tune.py", label="Its trials", icon=":material/tune:", query_params=query
         )
-    if now not in ACTIVE:
+    if now not in QUEUED_OR_ACTIVE:
         with st.popover("Delete", icon=":material/delete:", type="tertiary"):
             st.markdown(
                 "This moves the run and its predictions to the trash, from where they can "

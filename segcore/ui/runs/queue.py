@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from segcore.errors import SegcoreError
-from segcore.ui.runs.table import WORKING
+from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.shared import session
 from segcore.workspace.runs.queue import Waiting
 
@@ -23,9 +23,7 @@ def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _busy(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What works or waits, each with its state: where that changes, the table below tells an old story."""
-    return sorted(
-        (r["run"], r["state"]) for r in rows if r["state"] in WORKING or r["state"] == "queued"
-    )
+    return sorted((r["run"], r["state"]) for r in rows if r["state"] in QUEUED_OR_ACTIVE)
 
 
 def _card() -> None:
@@ -36,7 +34,7 @@ def _card() -> None:
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    active = [r for r in rows.values() if r["state"] in WORKING]
+    active = [r for r in rows.values() if r["state"] in ACTIVE]
     queued = [r for r in rows.values() if r["state"] == "queued"]
     if _busy(rows.values()) != st.session_state.get("busy_runs"):
         st.rerun()

@@ -8,12 +8,11 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
+from segcore.runs.folder.status import ACTIVE
 from segcore.ui.shared import session, tables
 
 Row = Mapping[str, Any]
 ROW_PIXELS = 35
-WORKING = ("starting", "running", "stopping")
-"""States of a run whose process lives."""
 
 
 def state_title(name: str) -> str:
@@ -123,7 +122,7 @@ def of_most_interest(rows: Sequence[Row]) -> str:
     Args:
         rows: One or more rows of the workspace, newest first.
     """
-    working = [row for row in rows if row["state"] in WORKING]
+    working = [row for row in rows if row["state"] in ACTIVE]
     ended = sorted(
         (row for row in rows if row["finished"]),
         key=lambda row: (row["kind"] == "train", row["finished"]),

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from segcore.runs.folder.status import ACTIVE
 from segcore.ui.shared import session
 
 LAYOUT = """<style>
@@ -42,11 +43,7 @@ def sidebar() -> None:
 
 @st.fragment(run_every=5)
 def _active_runs() -> None:
-    rows = [
-        r
-        for r in session.workspace().runs.rows()
-        if r["state"] in ("starting", "running", "stopping")
-    ]
+    rows = [r for r in session.workspace().runs.rows() if r["state"] in ACTIVE]
     for row in rows[:3]:
         left = row["seconds_left"]
         text = f"{row['run']}" + (f", {session.duration(left)} left" if left else "")

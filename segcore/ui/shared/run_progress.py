@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.shared import session
 from segcore.ui.shared.run_names import called
 
@@ -22,9 +23,7 @@ def follow(runs: Sequence[str], what: str, key: str) -> bool:
     known = [rows[run] for run in runs if run in rows]
     waiting = list(dict.fromkeys(other for r in known for other in r["after"] if other in rows))
     needed = [rows[name] for name in waiting if rows[name]["state"] != "finished"] + known
-    active = [
-        r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")
-    ]
+    active = [r["run"] for r in needed if r["state"] in QUEUED_OR_ACTIVE]
     if active:
         with st.container(border=True):
             st.fragment(_panel, run_every=1)(active, what, key)

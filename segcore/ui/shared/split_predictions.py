@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.config import PredictOptions
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.shared import prediction_options, session
 from segcore.ui.shared.run_names import called
 
@@ -28,9 +29,7 @@ def offer(runs: Sequence[str], split: str) -> bool:
     needed = [
         rows[name] for run in missing for name in workspace.runs.derived(run, split) if name in rows
     ]
-    active = [
-        r["run"] for r in needed if r["state"] in ("queued", "starting", "running", "stopping")
-    ]
+    active = [r["run"] for r in needed if r["state"] in QUEUED_OR_ACTIVE]
     with st.container(border=True):
         if active:
             _follow(active)

@@ -5,7 +5,8 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
-from segcore.ui.runs.detail import ACTIVE, BADGES
+from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
+from segcore.ui.runs.detail import BADGES
 from segcore.ui.shared import manual, session, tables
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
@@ -17,14 +18,14 @@ POLL_SECONDS = 2
 def show(run: str) -> None:
     """Draw a study; it follows by itself while it is active."""
     with session.errors_shown():
-        active = session.workspace().searches.open(run).status.state in ACTIVE
+        active = session.workspace().searches.open(run).status.state in QUEUED_OR_ACTIVE
     st.fragment(_show, run_every=POLL_SECONDS if active else None)(run, active)
 
 
 def _show(run: str, was_active: bool) -> None:
     with session.errors_shown():
         study = session.workspace().searches.open(run)
-    if was_active and study.status.state not in ACTIVE:
+    if was_active and study.status.state not in QUEUED_OR_ACTIVE:
         st.rerun()
     _head(study)
     _numbers(study)
@@ -41,7 +42,7 @@ def _head(study: Study) -> None:
     color, icon = BADGES[status.state]
     with st.container(horizontal=True, vertical_alignment="center", key="study_head"):
         st.badge(RUN_STATES[status.state].title, color=color, icon=icon)  # type: ignore[arg-type]
-        if status.state in ACTIVE and st.button(
+        if status.state in QUEUED_OR_ACTIVE and st.button(
             "Stop",
             icon=":material/stop:",
             key="study_stop",
@@ -67,7 +68,7 @@ def _head(study: Study) -> None:
         )
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
-    if status.state in ("starting", "running", "stopping"):
+    if status.state in ACTIVE:
         left = (
             f", about {session.duration(status.seconds_left)} left" if status.seconds_left else ""
         )

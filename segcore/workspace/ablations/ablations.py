@@ -16,6 +16,7 @@ from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.places import front
 from segcore.runs.folder.names import check_run_id, is_run_id
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.runs.machine import disk
 from segcore.workspace.ablations.results import AblationResults, Drawn
 from segcore.workspace.ablations.runs import AblationRuns, Cell, RunIndex
@@ -267,11 +268,7 @@ class Ablations:
             sum(states.get(cell.scored) == "finished" for cell in whole),
             len(whole),
             len(wanted) + sum(cell.unmade for cell in whole),
-            tuple(
-                run
-                for run in ids
-                if states.get(run) in ("queued", "starting", "running", "stopping")
-            ),
+            tuple(run for run in ids if states.get(run) in QUEUED_OR_ACTIVE),
             tuple(run for run in ids if states.get(run) in ("interrupted", "failed")),
         )
 

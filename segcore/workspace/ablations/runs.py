@@ -27,6 +27,7 @@ from segcore.postprocess.submodels import needs_router, part_maps
 from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.listing import RunSummary, list_runs
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.run_ids import evaluation_id, prediction_id
@@ -91,7 +92,7 @@ class RunIndex:
         found = [s for s in self._found.get(_key_of(to_json(config)), []) if self._is_current(s)]
         for states in (
             ("finished",),
-            ("queued", "starting", "running", "stopping"),
+            QUEUED_OR_ACTIVE,
             ("interrupted", "failed"),
         ):
             for summary in found:
