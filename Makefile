@@ -9,11 +9,7 @@ app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
 	@$(BIN)/python -m segcore app --port $(PORT)
 
-test: ## linter, types, layering, unit, page and browser tests; a quarter of an hour at most on two cores
-	@bash .ci/prepare test
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check -q .
-	@$(BIN)/mypy
+test: lint ## linters, types and layers, then unit, page and browser tests; ten minutes at most on two cores
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
@@ -21,17 +17,17 @@ slow: ## what `make test` leaves out: the long proofs, and the fault test with a
 	@$(BIN)/python -m pytest -m slow $(PYTEST)
 	@SEGSCOPE_KILLS=100 $(BIN)/python -m pytest tests/runs/test_faults.py
 
-quick: ## the half that needs neither TensorFlow nor a browser
-	@bash .ci/prepare test
-	@$(BIN)/ruff check .
+quick: lint ## linters, and the tests that need neither TensorFlow nor a browser
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/python -m pytest -m "not tensorflow and not browser" $(PYTEST)
 
-lint:
+lint: ## style, types, layers of imports, code that nothing uses
 	@bash .ci/prepare test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --cache-dir .ruff_cache/imports
+	@$(BIN)/vulture
 
 demo-assets: ## make assets/demo again: the synthetic set's five members and their probabilities
 	@bash .ci/prepare app

@@ -316,21 +316,23 @@ def _trash_popover(trash: Any) -> None:
         keeping = session.workspace().annotations
         total = sum(d["bytes"] for d in deletions)
         st.caption(
-            f"{len(deletions)} deletions, {size(total)}. Each is given up "
+            f"{len(deletions)} deletions, {session.size(total)}. Each is given up "
             f"{keeping.kept_days:.0f} days after it was made."
         )
         for number, deletion in enumerate(deletions[:20]):
             with st.container(horizontal=True, vertical_alignment="center"):
                 more = f" and {len(deletion['runs']) - 1} more" if len(deletion["runs"]) > 1 else ""
                 when = datetime.fromtimestamp(deletion["deleted"]).strftime("%d %b, %H:%M")
-                st.markdown(f"`{deletion['runs'][0]}`{more} · {size(deletion['bytes'])} · {when}")
+                st.markdown(
+                    f"`{deletion['runs'][0]}`{more} · {session.size(deletion['bytes'])} · {when}"
+                )
                 if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
                     with session.errors_shown():
                         keeping.restore([deletion["id"]])
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
         if st.button(
-            f"Empty the trash, frees {size(total)}",
+            f"Empty the trash, frees {session.size(total)}",
             key="empty_trash",
             icon=":material/delete_forever:",
         ):
@@ -338,12 +340,3 @@ def _trash_popover(trash: Any) -> None:
                 keeping.empty()
             st.session_state.pop("undo_delete", None)
             st.rerun()
-
-
-def size(count: float) -> str:
-    """Write a number of bytes for a person: "812 B", "3.4 MB", "12 GB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -11,7 +11,6 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.ui.runs.table import size
 from segcore.ui.shared import manual, session
 from segcore.ui.shared.dataset_scans import stamp
 from segcore.ui.train import presets
@@ -101,7 +100,9 @@ def before(config: TrainConfig, runs: int) -> None:
         title = "Memory, at most" if _is_measured(pace) else "Memory, about"
         cards[1].metric(title, _memory(estimate, pace), help=manual.see(_memory_help(pace), DOCS))
         help_text = f"For {runs} run(s): best weights, checkpoint, masks by epoch."
-        cards[2].metric("Disk, about", size(estimate.disk * runs), help=manual.see(help_text, DOCS))
+        cards[2].metric(
+            "Disk, about", session.size(estimate.disk * runs), help=manual.see(help_text, DOCS)
+        )
         seconds = _epoch_seconds(config, pace)
         rough = "~ " if pace is not None and not pace.is_measured else ""
         title = "An epoch" if _is_measured(pace) else "An epoch, about"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from segcore.ui.runs.table import kind_title, matching, size, state_title
+from segcore.ui.runs.table import kind_title, matching, state_title
+from segcore.ui.shared.session import size
 
 PLAIN = {
     "kind": "train",
