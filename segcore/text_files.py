@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -171,7 +172,7 @@ def numbered_rows(text: str, name: str, separators: str = ",;\t") -> list[tuple[
     try:
         reader = csv.reader(io.StringIO(lines), delimiter=separator, skipinitialspace=True)
         for row in reader:
-            cells = [cell.strip() for cell in row]
+            cells = [unguard_cell(cell.strip()) for cell in row]
             if any(cells):
                 rows.append((reader.line_num + skipped, cells))
     except csv.Error as error:
@@ -180,6 +181,42 @@ def numbered_rows(text: str, name: str, separators: str = ",;\t") -> list[tuple[
             "save it again as CSV."
         ) from error
     return rows
+
+
+def guard_cell(value: Any) -> Any:
+    """Return a cell of a CSV so that no spreadsheet takes its text for a formula.
+
+    A text that begins with "=", "+", "-", "@" or a tab, and is no number, gets a "'" in front;
+    :func:`split_rows` takes it off again. Source: OWASP, CSV Injection.
+    """
+    if not isinstance(value, str) or not _FORMULA.match(value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def unguard_cell(text: str) -> str:
+    """Undo :func:`guard_cell`."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def format_rows(rows: Iterable[Iterable[Any]], separator: str = ",") -> str:
+    """Write a table as CSV whose text no spreadsheet takes for a formula.
+
+    Args:
+        rows: The rows, a header first where there is one.
+        separator: What stands between cells.
+
+    Returns:
+        The text; :func:`split_rows` reads it back.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    writer.writerows([guard_cell(cell) for cell in row] for row in rows)
+    return out.getvalue()
 
 
 def parse_json(

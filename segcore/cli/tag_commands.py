@@ -8,6 +8,7 @@ from segcore.cli.command import Command, Options, workspace_of
 from segcore.cli.tables import table
 from segcore.data.dataset.tags import format_tags
 from segcore.errors import SegcoreError
+from segcore.text_files import read_text
 
 
 def _tags_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +52,7 @@ def _tags(options: Options) -> dict[str, Any]:
             "which images, and what of them."
         )
     if options.read:
-        try:
-            text = Path(options.read).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SegcoreError(
-                f"Expected a CSV file in UTF-8, but {options.read} cannot be read "
-                f"({error}): check the path."
-            ) from error
-        shelf.read_table(name, text)
+        shelf.read_table(name, read_text(Path(options.read)).text)
     chosen = list(
         dict.fromkeys(
             sample for pattern in options.images for sample in shelf.matching(name, pattern)

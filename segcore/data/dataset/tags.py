@@ -4,8 +4,6 @@ Kept beside the dataset in ``tags.json``. They are no part of its fingerprint: n
 split is another with them.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -13,6 +11,7 @@ from fnmatch import fnmatchcase
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.documents import write_document
 from segcore.errors import SegcoreError, unknown
+from segcore.text_files import format_rows, split_rows
 
 FILE_NAME = "tags.json"
 VERSION = 1
@@ -127,35 +126,33 @@ def matching(dataset: Dataset, pattern: str) -> list[str]:
 
 
 def parse_tags(dataset: Dataset, text: str) -> Tags:
-    """Read tags from a table: the columns ``sample`` and ``tags``, several tags of an image with ";" between them or in further rows.
+    """Read tags from a table with the columns ``sample`` and ``tags``.
+
+    Several tags of an image stand with ";" between them, or in further rows.
 
     Raises:
         SegcoreError: A column is missing, or a sample is unknown.
     """
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    columns = [name.strip().lower() for name in rows.fieldnames or []]
+    header, *rows = split_rows(text, "the table of tags", ",\t;") or [[]]
+    columns = [name.lower() for name in header]
     if "sample" not in columns or "tags" not in columns:
         raise SegcoreError(
             "Expected a CSV with the columns sample and tags, received "
             f"{', '.join(columns) or 'none'}: rename them."
         )
-    rows.fieldnames = columns
     known = {sample.id for sample in dataset.samples}
     found: dict[str, set[str]] = {}
-    for row in rows:
-        name = (row["sample"] or "").strip()
+    for cells in rows:
+        row = dict(zip(columns, cells, strict=False))
+        name = row.get("sample", "")
         if name not in known:
             raise unknown("sample", name, known)
         found.setdefault(name, set()).update(
-            tag.strip() for tag in (row["tags"] or "").split(";") if tag.strip()
+            tag.strip() for tag in row.get("tags", "").split(";") if tag.strip()
         )
     return {name: tuple(sorted(tags)) for name, tags in found.items()}
 
 
 def format_tags(tags: Mapping[str, Iterable[str]]) -> str:
     """Write tags as the table that :func:`parse_tags` reads."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["sample", "tags"])
-    writer.writerows([name, ";".join(own)] for name, own in tags.items())
-    return text.getvalue()
+    return format_rows([["sample", "tags"], *([name, ";".join(own)] for name, own in tags.items())])

@@ -33,11 +33,6 @@ from PIL import (
 from segcore.data.files.png import MAX_PIXELS, read_png_header
 from segcore.errors import SegcoreError
 
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pnm"}
-)
-"""File name endings that are looked at when a folder is searched for images."""
-
 # First bytes -> Pillow's class. Its own `Image.open` is not used: it prints a warning for large
 # headers.
 FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (

@@ -25,7 +25,8 @@ from segcore.data.files.georeference import (
     is_available,
     open_raster,
 )
-from segcore.data.files.images import FORMATS, IMAGE_SUFFIXES, open_stream, to_rgb
+from segcore.data.files.images import FORMATS, open_stream, to_rgb
+from segcore.data.files.names import IMAGE_SUFFIXES
 from segcore.errors import SegcoreError
 
 MAX_FILES = 100

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
-from segcore.data.files.images import IMAGE_SUFFIXES, open_image
+from segcore.data.files.images import open_image
+from segcore.data.files.names import IMAGE_SUFFIXES
 from segcore.data.formats.importers.codes import mode_of, read_colors, read_ids
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex

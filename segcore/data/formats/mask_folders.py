@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.images import IMAGE_SUFFIXES, open_image, read_image, read_indices
+from segcore.data.files.images import open_image, read_image, read_indices
+from segcore.data.files.names import IMAGE_SUFFIXES
 from segcore.data.formats.importers.class_tables import read_class_table
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex

@@ -8,8 +8,6 @@ CSV: one row a class, ``class,parent,grandparent,...`` (separated by ``,``, ``;`
 a parent belongs to that parent's children.
 """
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap, LabelSet
+from segcore.text_files import decode_text, parse_json, split_rows
 
 MAX_BYTES = 1 << 20
 MAX_NAMES = 20_000
@@ -44,25 +43,15 @@ def read_hierarchy(data: bytes, label_set: LabelSet) -> Hierarchy:
     """Read a hierarchy for a label set.
 
     Args:
-        data: The file's bytes, UTF-8, JSON or CSV.
+        data: The file's bytes, JSON or CSV, in any encoding of :mod:`segcore.text_files`.
         label_set: The classes that it is about.
 
     Raises:
         SegcoreError: The file is too large, no text, neither JSON nor CSV, names a class that does
             not exist or has two parents, or goes in a circle or too deep; or it merges nothing.
     """
-    if len(data) > MAX_BYTES:
-        raise SegcoreError(
-            f"Expected a hierarchy of at most {MAX_BYTES >> 20} MB, received "
-            f"{len(data) >> 20} MB: is this the right file?"
-        )
-    try:
-        text = data.decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise SegcoreError(
-            "Expected a hierarchy as UTF-8 text, received other bytes: save it as UTF-8."
-        ) from error
-    if not text or "\0" in text:
+    text = decode_text(data, "the hierarchy", MAX_BYTES).text.strip()
+    if not text:
         raise SegcoreError(
             "Expected a hierarchy as JSON or CSV, received no text: write class,parent in each row."
         )
@@ -110,18 +99,7 @@ def _chain(parents: dict[str, str], cells: list[str], known: Mapping[str, str]) 
 
 
 def _from_csv(text: str, parents: dict[str, str], known: Mapping[str, str]) -> None:
-    separator = max(",;\t", key=text.splitlines()[0].count)
-    try:
-        rows = [
-            [cell.strip() for cell in row]
-            for row in csv.reader(io.StringIO(text), delimiter=separator)
-        ]
-    except csv.Error as error:
-        raise SegcoreError(
-            f"Expected a hierarchy as CSV, received a broken table ({error}): write "
-            "class,parent in each row."
-        ) from error
-    rows = [[cell for cell in row if cell] for row in rows if any(row)]
+    rows = [[cell for cell in row if cell] for row in split_rows(text, "the hierarchy")]
     if rows and rows[0][0].lower() in HEADERS and rows[0][0] not in known:
         rows = rows[1:]
     if not rows:
@@ -136,13 +114,7 @@ def _from_csv(text: str, parents: dict[str, str], known: Mapping[str, str]) -> N
 
 
 def _from_json(text: str, parents: dict[str, str], known: Mapping[str, str]) -> None:
-    try:
-        data = json.loads(text, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise SegcoreError(
-            "Expected a hierarchy as JSON, received a broken or too deep one "
-            f"({type(error).__name__}): mend it."
-        ) from error
+    data = parse_json(text, "the hierarchy", _once)
     if not isinstance(data, dict):
         raise SegcoreError(
             'Expected a mapping like {"class": "parent"}, received a list: write a mapping.'

@@ -1,11 +1,10 @@
 """A confusion matrix as a CSV table: rows true, columns predicted, with or without names."""
 
-import csv
-import io
 from pathlib import Path
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
+from segcore.text_files import format_rows, read_text, split_rows
 
 _MAX_BYTES = 64 << 20
 
@@ -17,7 +16,7 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
     Cells are split at ``,``, ``;`` or tab, whichever the first row holds most of.
 
     Args:
-        path: The file; UTF-8 text.
+        path: The file, in any encoding of :mod:`segcore.text_files`.
 
     Returns:
         The checked matrix, with class names where the table has them.
@@ -26,24 +25,7 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
         SegcoreError: No such file, or a table that is not square, or a cell that is no pixel count.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise SegcoreError(
-                f"Expected a confusion matrix as CSV in {path.name}, received more than 64 "
-                "MB: is this the right file?"
-            )
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SegcoreError(
-            f"Expected a CSV of pixel counts at {path}, received {type(problem).__name__}: "
-            "check the file."
-        ) from None
-    first = text.lstrip().splitlines()[0] if text.strip() else ""
-    separator = max(",;\t", key=first.count)
-    rows = [
-        [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)
-    ]
-    rows = [row for row in rows if any(row)]
+    rows = split_rows(read_text(path, _MAX_BYTES).text, path.name)
     if not rows:
         raise SegcoreError(
             f"Expected rows of pixel counts in {path.name}, received an empty table: write "
@@ -108,12 +90,10 @@ def _number(cell: str, name: str) -> float:
 
 
 def write_confusion_csv(matrix: ConfusionMatrix, separator: str = ",") -> str:
-    """Return the table as text, with names where the matrix has them; :func:`read_confusion_csv` reads it back."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    """Return the table as text, with names where there are; :func:`read_confusion_csv` reads it."""
     names = matrix.class_names
-    if names:
-        writer.writerow(["true / predicted", *names])
-    for index, row in enumerate(matrix.counts.tolist()):
-        writer.writerow([names[index], *row] if names else row)
-    return out.getvalue()
+    rows = matrix.counts.tolist()
+    if not names:
+        return format_rows(rows, separator)
+    named = ([name, *row] for name, row in zip(names, rows, strict=True))
+    return format_rows([["true / predicted", *names], *named], separator)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.data.dataset.tags import format_tags
+from segcore.text_files import decode_text
 from segcore.ui.shared import session
 
 ANY = "any tag"
@@ -98,5 +99,5 @@ def _table(dataset: str, text: str, image: str) -> None:
     )
     if sent is not None and st.button("Take these tags", icon=":material/upload:"):
         with session.errors_shown():
-            shelf.read_table(dataset, sent.getvalue().decode("utf-8-sig", "replace"))
+            shelf.read_table(dataset, decode_text(sent.getvalue(), sent.name).text)
         st.rerun()

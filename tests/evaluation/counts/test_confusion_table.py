@@ -73,12 +73,12 @@ def test_each_broken_table_is_one_sentence(tmp_path, text, words):
 
 
 def test_missing_folder_or_binary_file(tmp_path):
-    with pytest.raises(SegcoreError, match="FileNotFoundError"):
+    with pytest.raises(SegcoreError, match="No such file"):
         read_confusion_csv(tmp_path / "none.csv")
-    with pytest.raises(SegcoreError, match="Error"):
+    with pytest.raises(SegcoreError, match="cannot be read"):
         read_confusion_csv(tmp_path)
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(SegcoreError, match="UnicodeDecodeError"):
+    with pytest.raises(SegcoreError, match="begins like UTF-16"):
         read_confusion_csv(tmp_path / "x.csv")
 
 

@@ -43,7 +43,9 @@ from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Reader, Source
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
+from segcore.text_files import MAX_JSON_BYTES, read_text
 
+TEXT_SUFFIXES = frozenset((".csv", ".txt", ".json"))
 LOOKED_AT = 32
 """Samples from which a preview tells the classes."""
 
@@ -110,14 +112,14 @@ def recognise(
         SegcoreError: No reader does, or the reader finds no sample.
     """
     if pairing:
-        return paired_folders.read(source, pairing)
+        return _with_note(paired_folders.read(source, pairing), source)
     for reader in READERS.values():
         if not reader.matches(source):
             continue
         if reader.unpack is not None and staging is not None:
             staging.unpacked.mkdir(mode=0o700, exist_ok=True)
             source = reader.unpack(source, staging.unpacked / ".tables", limit, progress)
-        layout = reader.read(source)
+        layout = _with_note(reader.read(source), source)
         if not layout.pairs:
             raise SegcoreError(
                 f"Expected images with masks in {source.root}, found none that fit "
@@ -127,6 +129,15 @@ def recognise(
     raise SegcoreError(
         f"Expected images and masks in {source.root}, found no image file: check the path."
     )
+
+
+def _with_note(layout: Layout, source: Source) -> Layout:
+    """Report it where the class table's encoding had to be guessed."""
+    file = source.root / layout.declared_in
+    if not layout.declared or not file.is_file() or file.suffix.lower() not in TEXT_SUFFIXES:
+        return layout
+    what, _, fix = read_text(file, MAX_JSON_BYTES).note.partition(": ")
+    return replace(layout, problems=(*layout.problems, Problem("", what, fix))) if what else layout
 
 
 def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:

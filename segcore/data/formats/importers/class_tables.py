@@ -1,16 +1,14 @@
 """Tables that declare classes: CSV, JSON and text files, as people and tools write them."""
 
-import csv
-import io
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segcore.errors import SegcoreError
-from segcore.labels import Color, hex_to_color
+from segcore.labels import MAX_CLASSES, Color, hex_to_color
+from segcore.text_files import Text, numbered_rows, parse_json, read_text
 
 TABLE_NAMES = re.compile(
     r"(.*/)?(_?classes|class_dict\w*|class_names|id2label|label_?map|labels|label_colou?rs|colou?r_?map|palette)\.(csv|json|txt)",
@@ -25,6 +23,10 @@ COLUMNS = {
     "ignore": ("ignore", "ignored", "void"),
 }
 CHANNELS = (("r", "red"), ("g", "green"), ("b", "blue"))
+MAX_ROWS = 2 * MAX_CLASSES
+MAX_NAME = 200
+"""Most classes in a table, those that are ignored included, and longest name of one."""
+
 TRUTHS = {
     "true": True,
     "1": True,
@@ -60,7 +62,8 @@ def read_class_table(path: Path) -> tuple[DeclaredClass, ...]:
 
     Args:
         path: A CSV (``id,name,color,ignore``; ``name,r,g,b``; ``Pixel Value, Class``; separated by
-            ',', ';' or tab), a JSON list or mapping, or a text file with one class a line.
+            ',', ';' or tab), a JSON list or mapping, or a text file with one class a line; in any
+            encoding of :mod:`segcore.text_files`.
 
     Returns:
         The classes, in the order of the file.
@@ -68,28 +71,39 @@ def read_class_table(path: Path) -> tuple[DeclaredClass, ...]:
     Raises:
         SegcoreError: A column or value is missing or wrong, or an id or name stands twice.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        rows = list(_PARSERS[path.suffix.lower()](text, path.name))
-    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
-        raise SegcoreError(
-            f"Expected a class table in {path.name}, it cannot be read ({error}): write it "
-            "as UTF-8 text."
-        ) from error
-    if not rows:
-        raise SegcoreError(
-            f"Expected at least one class in {path.name}, found none: add a row for each class."
-        )
-    for what, values in (
-        ("id", [r.id for r in rows if r.id is not None]),
-        ("name", [r.name for r in rows]),
-    ):
-        twice = [v for v in dict.fromkeys(values) if values.count(v) > 1]  # type: ignore[arg-type]
-        if twice:
+    return parse_class_table(read_text(path), path.name)
+
+
+def parse_class_table(text: Text, file: str) -> tuple[DeclaredClass, ...]:
+    """Parse a class table that is already decoded, as :func:`read_class_table`."""
+    parser = _PARSERS.get(PurePosixPath(file).suffix.lower(), _parse_text)
+    rows: list[DeclaredClass] = []
+    names: set[str] = set()
+    ids: set[int] = set()
+    for row in parser(text.text, file):
+        if len(rows) >= MAX_ROWS:
             raise SegcoreError(
-                f"Expected each class {what} once in {path.name}, received {twice[0]!r} "
+                f"Expected at most {MAX_ROWS} classes in {file}, received more: is this a "
+                "class table?"
+            )
+        if len(row.name) > MAX_NAME:
+            raise SegcoreError(
+                f"Expected class names of at most {MAX_NAME} characters in {file}, received one "
+                f"of {len(row.name)}: shorten it."
+            )
+        twice = ("name", row.name) if row.name in names else ("id", row.id)
+        if twice[0] == "name" or (row.id is not None and row.id in ids):
+            raise SegcoreError(
+                f"Expected each class {twice[0]} once in {file}, received {twice[1]!r} "
                 "twice: remove or rename one."
             )
+        names.add(row.name)
+        ids.update(() if row.id is None else (row.id,))
+        rows.append(row)
+    if not rows:
+        raise SegcoreError(
+            f"Expected at least one class in {file}, received none: add a row for each class."
+        )
     return tuple(rows)
 
 
@@ -100,13 +114,18 @@ def parse_color(value: Any, where: str) -> Color:
         SegcoreError: It is none of these.
     """
     if isinstance(value, str):
-        digits = re.fullmatch(r"\s*[\[(]?\s*(\d+)[\s,;]+(\d+)[\s,;]+(\d+)\s*[\])]?\s*", value)
+        digits = re.fullmatch(
+            r"\s*[\[(]?\s*(\d{1,4})[\s,;]+(\d{1,4})[\s,;]+(\d{1,4})\s*[\])]?\s*",
+            value,
+            re.ASCII,
+        )
         if not digits:
             try:
                 return hex_to_color(value)
             except SegcoreError as error:
                 raise SegcoreError(
-                    f"Expected a colour like '#8429f6' in {where}, received {value!r}: correct it."
+                    f"Expected a colour like '#8429f6' in {where}, received "
+                    f"{shown(value)}: correct it."
                 ) from error
         value = [int(d) for d in digits.groups()]
     if (
@@ -116,26 +135,36 @@ def parse_color(value: Any, where: str) -> Color:
     ):
         return (int(value[0]), int(value[1]), int(value[2]))
     raise SegcoreError(
-        f"Expected a colour of three numbers from 0 to 255 in {where}, received {value!r}: "
-        "correct it."
+        f"Expected a colour of three numbers from 0 to 255 in {where}, received "
+        f"{shown(value)}: correct it."
     )
 
 
+def shown(value: Any) -> str:
+    """Return a received value short enough for a sentence, however long it is."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _parse_id(value: Any, where: str) -> int:
-    text = str(value).strip()
-    if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65535:
+    try:
+        text = str(value).strip()
+    except ValueError:
+        text = ""
+    if not re.fullmatch(r"\d{1,5}(\.0+)?", text, re.ASCII) or int(text.split(".")[0]) > 65535:
         raise SegcoreError(
-            f"Expected a class id from 0 to 65535 in {where}, received {text!r}: correct it."
+            f"Expected a class id from 0 to 65535 in {where}, received {shown(value)}: correct it."
         )
+    text = text.split(".")[0]
     return int(text)
 
 
 def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
-    head = text.split("\n", 1)[0]
-    rows = csv.reader(
-        io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True
-    )
-    header = [cell.strip().lower() for cell in next(rows, [])]
+    rows = numbered_rows(text, file)
+    header = [cell.lower() for cell in rows[0][1]] if rows else []
     at = {
         key: next((header.index(n) for n in names if n in header), None)
         for key, names in COLUMNS.items()
@@ -149,10 +178,8 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
             f"{received!r}: add them, or rename the file if it "
             "lists no classes."
         )
-    for number, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = dict(enumerate(cell.strip() for cell in row))
+    for number, row in rows[1:]:
+        cells = dict(enumerate(row))
         where = f"line {number} of {file}"
         name = cells.get(at["name"], "")
         if not name:
@@ -174,7 +201,7 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
 
 
 def _parse_json(text: str, file: str) -> Iterable[DeclaredClass]:
-    data = json.loads(text)
+    data = parse_json(text, file)
     if isinstance(data, Mapping):
         lists = [
             data[k]
@@ -184,14 +211,14 @@ def _parse_json(text: str, file: str) -> Iterable[DeclaredClass]:
         data = lists[0] if lists else data
     if isinstance(data, Mapping):
         for key, value in data.items():
-            yield _json_entry(key, value, f"entry {key!r} of {file}")
+            yield _json_entry(key, value, f"entry {shown(key)} of {file}")
     elif isinstance(data, list):
         for position, value in enumerate(data):
             yield _json_entry(None, value, f"entry {position} of {file}")
     else:
         raise SegcoreError(
-            f"Expected a list or a mapping of classes in {file}, received {data!r}: write "
-            "one entry for each class."
+            f"Expected a list or a mapping of classes in {file}, received {shown(data)}: "
+            "write one entry for each class."
         )
 
 
@@ -216,7 +243,7 @@ def _json_entry(key: str | None, value: Any, where: str) -> DeclaredClass:
         if name is None or ignore not in TRUTHS:
             raise SegcoreError(
                 f"Expected a name, and true or false for ignore, in {where}, received "
-                f"{dict(value)!r}: correct it."
+                f"{shown(dict(value))}: correct it."
             )
         return DeclaredClass(
             name,
@@ -233,7 +260,7 @@ def _json_entry(key: str | None, value: Any, where: str) -> DeclaredClass:
     if key is not None and isinstance(value, (str, list)):
         return DeclaredClass(key, None, parse_color(value, where))
     raise SegcoreError(
-        f"Expected a name, an id or a colour in {where}, received {value!r}: correct it."
+        f"Expected a name, an id or a colour in {where}, received {shown(value)}: correct it."
     )
 
 

@@ -1,6 +1,5 @@
 """The folder that is imported, listed once; and what a reader makes of it."""
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +9,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from segcore.data.files.images import IMAGE_SUFFIXES
+from segcore.data.files.names import IMAGE_SUFFIXES, list_files
 from segcore.data.files.scanning import Progress
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.report import Problem
 from segcore.errors import SegcoreError
-
-MAX_FILES = 2_000_000
 
 SPLIT_NAMES = {
     "train": "train",
@@ -29,11 +26,6 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 """What people call the splits -> what Segscope calls them."""
-
-
-def natural(text: str) -> list[tuple[int, int | str]]:
-    """Sort key in which "frame 2" stands before "frame 10"."""
-    return [(0, int(t)) if t.isdigit() else (1, t) for t in re.split(r"([0-9]+)", text) if t]
 
 
 @dataclass(frozen=True)
@@ -61,16 +53,7 @@ class Source:
                 "the path."
             )
         root = folder
-        found: list[str] = []
-        for place, folders, names in os.walk(folder):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
-            below = Path(place).relative_to(folder)
-            found.extend((below / name).as_posix() for name in names if not name.startswith("."))
-            if len(found) > MAX_FILES:
-                raise SegcoreError(
-                    f"Expected at most {MAX_FILES} files in {folder}, found more: import a "
-                    "smaller folder."
-                )
+        found = list_files(folder)
         while (
             found
             and len(tops := {name.split("/", 1)[0] for name in found}) == 1
@@ -82,7 +65,7 @@ class Source:
             raise SegcoreError(
                 f"Expected images and masks in {folder}, found an empty folder: check the path."
             )
-        return Source(root, tuple(sorted(found, key=natural)))
+        return Source(root, tuple(found))
 
     @cached_property
     def images(self) -> tuple[PurePosixPath, ...]:
