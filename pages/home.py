@@ -106,22 +106,31 @@ with left:
 with right:
     st.subheader("Latest runs", anchor=False)
     runs = workspace.runs.rows()
-    waiting = sum(r["state"] == "queued" for r in runs)
+    waiting = sum(r.status.state == "queued" for r in runs)
     begun = sorted(
-        (r for r in runs if r["state"] != "queued"),
-        key=lambda r: -(r["finished"] or r["started"] or r["created"] or 0.0),
+        (r for r in runs if r.status.state != "queued"),
+        key=lambda r: -(r.status.finished or r.status.started or r.status.created or 0.0),
     )
-    recent = sorted(begun, key=lambda r: r["state"] not in table.ACTIVE)[:8]
+    recent = sorted(begun, key=lambda r: r.status.state not in table.ACTIVE)[:8]
     if recent:
         tables.draw(
             [
-                {"run": r["run"], "state": table.state_title(r["state"]), "mean IoU": r["mean_iou"]}
+                {
+                    "run": r.run,
+                    "state": table.state_title(r.status.state),
+                    "mean IoU": r.own_size_mean_iou,
+                    "in training": r.training_mean_iou,
+                }
                 for r in recent
             ],
             column_config={
                 "mean IoU": st.column_config.NumberColumn(
-                    format="percent", help="Best validation mean IoU, or the final score"
-                )
+                    format="percent", help="Of the predicted split, each image at its own size"
+                ),
+                "in training": st.column_config.NumberColumn(
+                    format="percent",
+                    help="Best mean IoU of the validation split, at the training size",
+                ),
             },
             alt="The latest runs of this workspace",
         )

@@ -24,6 +24,6 @@ chosen = table.table(rows)
 if "run" not in st.session_state and "run" not in st.query_params:
     st.session_state["run"] = table.of_most_interest(rows)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    run = session.choose_from("Run", [r["run"] for r in rows], "run")
-workspace.checklist.note("watch", next(r["dataset"] for r in rows if r["run"] == run))
+    run = session.choose_from("Run", [r.run for r in rows], "run")
+workspace.checklist.note("watch", next(r.dataset for r in rows if r.run == run))
 detail.details(run, chosen)

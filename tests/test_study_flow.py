@@ -73,7 +73,7 @@ def test_a_study_goes_on_after_everything_was_killed_and_repeats_its_table(
     psutil.wait_procs(killed, timeout=60)
     found = shell("small", "--wait")
     base, row, ensemble = found["rows"]
-    assert [r["state"] for r in found["rows"]] == ["finished"] * 3 and not found["pending"]
+    assert [r.status.state for r in found["rows"]] == ["finished"] * 3 and not found["pending"]
     assert (len(base["pairs"]), len(row["pairs"]), len(ensemble["pairs"])) == (2, 2, 1)
     assert row["difference"] == pytest.approx(sum(row["scores"]) / 2 - sum(base["scores"]) / 2)
     assert ensemble["difference"] == pytest.approx(ensemble["score"] - base["score"])
@@ -83,5 +83,5 @@ def test_a_study_goes_on_after_everything_was_killed_and_repeats_its_table(
     assert report["mean_iou"] == pytest.approx(row["scores"][0])
     again = shell(tmp_path / "small.json", "--dataset", "tiny")
     assert again["rows"] == found["rows"] and again["queued"] == []  # nothing is trained twice
-    trained = [r for r in workspace.runs.rows() if r["kind"] == "train"]
+    trained = [r for r in workspace.runs.rows() if r.kind == "train"]
     assert len(trained) == 4

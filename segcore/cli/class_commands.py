@@ -85,7 +85,7 @@ def _classes(options: Options) -> dict[str, Any]:
     )
     rewrites = wished.class_ids != labels.class_ids and not options.yes
     runs = (
-        [row["run"] for row in workspace.runs.rows() if row["dataset"] == options.dataset]
+        [row.run for row in workspace.runs.rows() if row.dataset == options.dataset]
         if rewrites
         else []
     )

@@ -28,6 +28,7 @@ from segcore.cli.tables import number, percent, table
 from segcore.cli.work_commands import WORK_COMMANDS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
+from segcore.workspace.runs.rows import OWN_SIZE
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -318,7 +319,10 @@ def _runs(options: Options) -> dict[str, Any]:
         for run in options.run:
             answer = actions[options.action](run)
             told += [answer] if options.action == "export" else []
-    return {"runs": workspace.runs.rows(), **({"exported": told} if told else {})}
+    return {
+        "runs": [row.to_json() for row in workspace.runs.rows()],
+        **({"exported": told} if told else {}),
+    }
 
 
 def _show_runs(result: dict[str, Any]) -> str:
@@ -333,11 +337,20 @@ def _show_runs(result: dict[str, Any]) -> str:
             r["state"],
             r["dataset"],
             percent(r["progress"], 0),
-            number(r["mean_iou"]),
+            *_scores(r),
         ]
         for r in result["runs"]
     ]
-    return table(["run", "kind", "state", "dataset", "done", "mean IoU"], rows)
+    heads = ["run", "kind", "state", "dataset", "done", "mean IoU", "in training", "scored on"]
+    return table(heads, rows)
+
+
+def _scores(row: dict[str, Any]) -> list[str]:
+    """Return the mean IoU at own size, that at the training size, and what either belongs to."""
+    score, own = number(row["mean_iou"]), row["scored_size"] == OWN_SIZE
+    known = row["mean_iou"] is not None
+    place = ", ".join(p for p in (row["scored_split"], row["scored_size"]) if p)
+    return [score if own else "-", "-" if own else score, place if known else "-"]
 
 
 RUN_COMMANDS: dict[str, Command] = {

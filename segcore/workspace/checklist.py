@@ -52,9 +52,7 @@ class Checklist:
         facts = {
             "demo": self._demo.is_open(),
             "data": any(name != DEMO for name in self._datasets.names()),
-            "train": any(
-                row["kind"] == "train" and row["dataset"] != DEMO for row in self._runs.rows()
-            ),
+            "train": any(row.kind == "train" and row.dataset != DEMO for row in self._runs.rows()),
         }
         return {step: facts.get(step, step in noted) for step in STEPS}
 

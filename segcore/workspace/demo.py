@@ -97,7 +97,7 @@ class Demo:
         Raises:
             SegcoreError: The demo is not open, or the workspace cannot be written.
         """
-        taken = sum(row["kind"] == "train" and row["dataset"] == NAME for row in self._runs.rows())
+        taken = sum(row.kind == "train" and row.dataset == NAME for row in self._runs.rows())
         return self._runs.train(dataclasses.replace(CONFIG, seed=taken + 100))
 
     def rebuild(self, target: Path, progress: Progress | None = None) -> dict[str, Any]:

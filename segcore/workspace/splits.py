@@ -1,5 +1,6 @@
 """The splits of a dataset: what they hold, the way back, k folds as datasets of their own, windows in their masks."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from segcore.data.balance.crop_shares import CropShares, measure_crops
@@ -12,6 +13,21 @@ from segcore.workspace.runs.runs import Runs
 
 WINDOW_SHARES = (0.5, 0.25, 0.125)
 """Sides of measured windows over those of the image."""
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """The score of one training on one fold.
+
+    Attributes:
+        fold: Name of the fold's dataset.
+        run: Id of the training run.
+        mean_iou: Best mean IoU of its validation split at the training size, 0 to 1; None if none.
+    """
+
+    fold: str
+    run: str
+    mean_iou: float | None
 
 
 class Splits:
@@ -111,15 +127,13 @@ class Splits:
         """Return the names of the folds written of a dataset, the first fold first; none where the first is gone."""
         return folds_of(name, self._datasets.folder)
 
-    def fold_scores(self, name: str) -> list[dict[str, Any]]:
-        """Return what was learned on each fold of a dataset: ``fold, run, mean_iou`` of every finished training, fold by fold."""
+    def fold_scores(self, name: str) -> list[FoldScore]:
+        """Return the score of every finished training on a fold of a dataset, fold by fold."""
         folds = self.folds_of(name)
         rows = [
             r
             for r in self._runs.rows()
-            if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in folds
+            if r.kind == "train" and r.status.state == "finished" and r.dataset in folds
         ]
-        return sorted(
-            ({"fold": r["dataset"], "run": r["run"], "mean_iou": r["mean_iou"]} for r in rows),
-            key=lambda r: (r["fold"], r["run"]),
-        )
+        scores = [FoldScore(r.dataset, r.run, r.training_mean_iou) for r in rows]
+        return sorted(scores, key=lambda score: (score.fold, score.run))

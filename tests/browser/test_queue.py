@@ -99,7 +99,7 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     seen(page.get_by_text("1 at work"))
     seen(page.get_by_test_id("stProgress").get_by_text(second.id))
     seen(page.locator(".js-plotly-plot"))
-    assert {row["run"]: row["state"] for row in workspace.runs.rows()} == {
+    assert {row.run: row.status.state for row in workspace.runs.rows()} == {
         "pattern": "finished", first.id: "interrupted", second.id: "running",
     }  # fmt: skip
     assert first.metrics() == kept

@@ -107,9 +107,9 @@ def test_the_demo_opens_with_one_click(
     home = open_page("home")
     (further,) = [b for b in home.button if b.label == "Train a further member"]
     read.check(further.click().run())
-    (queued,) = [r for r in workspace.runs.rows() if r["state"] == "queued"]
+    (queued,) = [r for r in workspace.runs.rows() if r.status.state == "queued"]
     assert queued["dataset"] == "demo"
-    assert workspace.runs.open(queued["run"]).config.model == ModelConfig("unet", "tiny", "none")
+    assert workspace.runs.open(queued.run).config.model == ModelConfig("unet", "tiny", "none")
 
 
 def test_a_demo_without_its_members_is_told_in_a_sentence(

@@ -50,7 +50,7 @@ def test_a_thousand_runs_are_listed_reading_two_small_files_each_and_then_none(
         disk.Path, "read_bytes", lambda path: opened.append(path.name) or read(path)
     )
     rows = workspace.runs.rows()
-    assert len(rows) == COUNT and rows[0]["run"] == f"many-{COUNT - 1:04d}"
+    assert len(rows) == COUNT and rows[0].run == f"many-{COUNT - 1:04d}"
     assert sorted(set(opened)) == ["config.json", "status.json"] and len(opened) == 2 * COUNT
     opened.clear()
     assert len(workspace.runs.rows()) == COUNT and opened == []

@@ -1,11 +1,16 @@
 """How is it going: the table, one run's curves and log, and its buttons."""
 
+from pathlib import Path
+
 import numpy as np
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.environment import note_environment
+from segcore.runs.folder.listing import RunSummary
 from segcore.runs.folder.run_folder import mask_history_stage
+from segcore.runs.folder.status import Status
 from segcore.ui.runs import queue
+from segcore.workspace.runs.rows import RunRow, run_row
 
 
 def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
@@ -13,10 +18,15 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
     read.check(at.button_group(key="kinds").set_value(["train", "predict", "evaluate"]).run())
     rows = trained.workspace.runs.rows()
     table = at.dataframe[0].value
-    assert list(table["run"]) == [r["run"] for r in rows]
+    assert list(table["run"]) == [r.run for r in rows]
     assert list(table["dataset"]) == ["tiny"] * len(rows)
     assert set(table["state"]) == {"Finished"}
-    np.testing.assert_allclose(table["mean IoU"], [100 * r["mean_iou"] for r in rows])
+    scores = np.array([100 * r.status.mean_iou for r in rows])
+    trains = np.array([r.kind == "train" for r in rows])
+    np.testing.assert_allclose(table["mean IoU"], np.where(trains, np.nan, scores))
+    np.testing.assert_allclose(table["in training"], np.where(trains, scores, np.nan))
+    assert set(table["scored on"][trains]) == {"validation, 32 x 64"}
+    assert set(table["scored on"][~trains]) == {"test, own size", "validation, own size"}
     read.check(at.button_group(key="kinds").set_value(["evaluate"]).run())
     assert list(at.dataframe[0].value["run"]) == [trained.ensemble]
 
@@ -177,10 +187,12 @@ def test_a_damaged_run_is_in_the_table_whatever_kinds_are_shown(trained, open_pa
 
 
 def test_the_card_notices_a_run_that_only_changed_its_state() -> None:
-    rows = [
-        {"run": "b", "state": "queued"},
-        {"run": "a", "state": "running"},
-        {"run": "c", "state": "finished"},
-    ]
-    assert queue._busy(rows) == [("a", "running"), ("b", "queued")]
-    assert queue._busy([{**rows[0], "state": "starting"}, *rows[1:]]) != queue._busy(rows)
+    def rows(*states: str) -> list[RunRow]:
+        return [
+            run_row(RunSummary(name, Path(name), "train", "tiny", Status(state=state)))
+            for name, state in zip("bac", states, strict=True)
+        ]
+
+    busy = queue._busy(rows("queued", "running", "finished"))
+    assert busy == [("a", "running"), ("b", "queued")]
+    assert queue._busy(rows("starting", "running", "finished")) != busy

@@ -22,7 +22,7 @@ def test_five_members_of_the_suggested_plan_are_started_at_once(
 ) -> None:
     at = open_page("train", dataset="tiny")
     read.check(at.button(key="start_members").click().run())
-    queued = [workspace.runs.open(r["run"]).config for r in workspace.runs.rows()]
+    queued = [workspace.runs.open(r.run).config for r in workspace.runs.rows()]
     assert len(queued) == preflight.MEMBERS and {c.seed for c in queued} == set(
         range(queued[-1].seed, queued[-1].seed + preflight.MEMBERS)
     )

@@ -72,20 +72,22 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     wait(lambda: folder.status().state == "interrupted")
     wait(
         lambda: (
-            not any(r["state"] in ("starting", "running", "stopping") for r in shelf.runs.rows())
+            not any(
+                r.status.state in ("starting", "running", "stopping") for r in shelf.runs.rows()
+            )
         )
     )
     shelf.runs.resume(run)
     shelf.runs.wait([run])
     study = shelf.searches.open(run)
-    assert [row["state"] for row in study.trials] == ["complete"] * 3
+    assert [row.status.state for row in study.trials] == ["complete"] * 3
     assert study.trials[0] == first  # kept as it was
     assert [row["score"] for row in study.trials] == pytest.approx([0.7, 0.8, 0.7])
     assert study.best is not None and study.best["values"] == {"learning_rate": 1e-3}
     assert folder.status().mean_iou == pytest.approx(0.8) and folder.status().progress == 1.0
     starts = [
         len(
-            (RunFolder(shelf.runs.folder / row["run"]).folder / "starts.jsonl")
+            (RunFolder(shelf.runs.folder / row.run).folder / "starts.jsonl")
             .read_text()
             .splitlines()
         )
@@ -93,7 +95,7 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     ]
     assert starts[0] == 1 and sum(starts) <= 4  # the one that was stopped went on
     assert all(
-        [line["epoch"] for line in RunFolder(shelf.runs.folder / row["run"]).metrics()]
+        [line["epoch"] for line in RunFolder(shelf.runs.folder / row.run).metrics()]
         == [1, 2, 3, 4, 5, 6]
         for row in study.trials
     )

@@ -114,6 +114,6 @@ def test_the_demo_that_comes_with_segscope_opens_complete(tmp_path) -> None:
     assert all(
         workspace.scores.has_counts(run, "validation") for run in (*told["runs"], told["ensemble"])
     )
-    assert all(row["state"] == "finished" for row in workspace.runs.rows())
+    assert all(row.status.state == "finished" for row in workspace.runs.rows())
     size = sum(p.stat().st_size for p in demo.ASSETS.rglob("*") if p.is_file())
     assert size < 12_000_000

@@ -113,7 +113,7 @@ def test_a_workspace_that_one_may_only_read_is_opened_as_it_is():
         if before == 0:
             os.seteuid(65534)  # the administrator may write everywhere
         try:
-            assert [row["run"] for row in Workspace(folder).runs.rows()] == ["a"] and not Path(
+            assert [row.run for row in Workspace(folder).runs.rows()] == ["a"] and not Path(
                 folder, "workspace.json"
             ).exists()
         finally:

@@ -69,4 +69,5 @@ class Beside:
             self.own.ignore_index + 1, self.label_set.ignore_index, self.label_set.mask_dtype
         )
         table[: self.own.num_classes] = self.places[self.merge.group_of]
-        return table[mask]
+        merged: npt.NDArray[np.integer] = table[mask]
+        return merged

@@ -198,9 +198,9 @@ def _follow(run: str, split: str, groups: Groups) -> None:
 
 
 def _predicting(run: str, split: str) -> bool:
-    rows = {r["run"]: r for r in session.workspace().runs.rows()}
+    rows = {r.run: r for r in session.workspace().runs.rows()}
     return any(
-        rows[name]["state"] in QUEUED_OR_ACTIVE
+        rows[name].status.state in QUEUED_OR_ACTIVE
         for name in session.workspace().runs.derived(run, split)
         if name in rows
     )

@@ -173,7 +173,7 @@ def _pick_color(dataset: Dataset) -> None:
 
 def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
     gone = [c.name for c in before.classes if c.id not in after.class_ids]
-    runs = [r["run"] for r in session.workspace().runs.rows() if r["dataset"] == dataset.name]
+    runs = [r.run for r in session.workspace().runs.rows() if r.dataset == dataset.name]
     told = f"Every mask of {session.plain(dataset.name)} is rewritten."
     if gone:
         told += (

@@ -165,9 +165,7 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
     else:
         report(dataset, told["report"], f"{name}-proposed-splits", "The proposed splits")
         learned = [
-            r["run"]
-            for r in workspace.runs.rows()
-            if r["dataset"] == dataset.name and r["kind"] == "train"
+            r.run for r in workspace.runs.rows() if r.dataset == dataset.name and r.kind == "train"
         ]
         if learned:
             st.warning(
@@ -241,9 +239,9 @@ def _folds(dataset: Dataset, name: str) -> None:
     rows = splits.fold_scores(dataset.name)
     best: dict[str, float] = {}
     for row in rows:
-        best[row["fold"]] = max(best.get(row["fold"], 0.0), row["mean_iou"] or 0.0)
+        best[row.fold] = max(best.get(row.fold, 0.0), row.mean_iou or 0.0)
     told = [
-        {"fold": f, "runs": sum(r["fold"] == f for r in rows), "best mean IoU": best.get(f)}
+        {"fold": f, "runs": sum(r.fold == f for r in rows), "best mean IoU": best.get(f)}
         for f in folds
     ]
     tables.draw(

@@ -30,9 +30,9 @@ def choose() -> Choice:
     """Let the user choose; ends the page with a way on where there is nothing to choose from."""
     workspace = session.workspace()
     known = {
-        r["dataset"]
+        r.dataset
         for r in workspace.runs.rows()
-        if r["kind"] == "train" and r["state"] == "finished"
+        if r.kind == "train" and r.status.state == "finished"
     }
     names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
     if not names:

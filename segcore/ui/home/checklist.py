@@ -85,7 +85,7 @@ def show() -> None:
         own = [
             r
             for r in workspace.runs.rows()
-            if r["dataset"] in names and r["state"] == "finished" and r["kind"] in session.SCORED
+            if r.dataset in names and r.status.state == "finished" and r.kind in session.SCORED
         ]
         demo = workspace.demo.open()["ensemble"] if done["demo"] else None
     following = next((step for step, ticked in done.items() if not ticked), None)
@@ -100,7 +100,7 @@ def show() -> None:
         if step.needs == "data" and names:
             query["dataset"] = names[0]
         elif step.needs == "run" and own:
-            query["run"] = own[0]["run"]
+            query["run"] = own[0].run
         elif name == "demo" and demo:
             page, query = "pages/compare.py", {"run": demo}
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -276,7 +276,7 @@ def _notes(run: str) -> None:
     keeping = session.workspace().annotations
     with session.errors_shown():
         notes = keeping.notes(run)
-        known = sorted({tag for row in session.workspace().runs.rows() for tag in row["tags"]})
+        known = sorted({tag for row in session.workspace().runs.rows() for tag in row.notes.tags})
     with st.form(f"notes_{run}", border=False):
         tags = st.multiselect(
             "Tags",

@@ -1,7 +1,6 @@
 """The runs page's card of what works and what waits: how far it is, and which goes next."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
@@ -9,40 +8,40 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.shared import session
 from segcore.workspace.runs.queue import Waiting
+from segcore.workspace.runs.rows import RunRow
 
 SHOWN = 10
 """Waiting runs that are drawn one by one."""
 
 
-def under_way(rows: Sequence[Mapping[str, Any]]) -> None:
+def under_way(rows: Sequence[RunRow]) -> None:
     """Draw the card; it follows by itself, and draws the whole page again when a run is added or its state changes."""
     busy = _busy(rows)
     st.session_state["busy_runs"] = busy
     st.fragment(_card, run_every=2 if busy else 10)()
 
 
-def _busy(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def _busy(rows: Iterable[RunRow]) -> list[tuple[str, str]]:
     """What works or waits, each with its state: where that changes, the table below tells an old story."""
-    return sorted((r["run"], r["state"]) for r in rows if r["state"] in QUEUED_OR_ACTIVE)
+    return sorted((r.run, r.status.state) for r in rows if r.status.state in QUEUED_OR_ACTIVE)
 
 
 def _card() -> None:
     try:
-        rows = {r["run"]: r for r in session.workspace().runs.rows()}
+        rows = {r.run: r for r in session.workspace().runs.rows()}
         waiting = session.workspace().queue.rows()
         paused = session.workspace().queue.is_paused
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    active = [r for r in rows.values() if r["state"] in ACTIVE]
-    queued = [r for r in rows.values() if r["state"] == "queued"]
+    active = [r for r in rows.values() if r.status.state in ACTIVE]
+    queued = [r for r in rows.values() if r.status.state == "queued"]
     if _busy(rows.values()) != st.session_state.get("busy_runs"):
         st.rerun()
     if not active and not queued:
         return
-    jobs = [
-        job for job in waiting if not job.works and rows.get(job.run, {}).get("state") == "queued"
-    ]
+    names = {row.run for row in queued}
+    jobs = [job for job in waiting if not job.works and job.run in names]
     with st.container(border=True, key="under_way"):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
@@ -70,19 +69,23 @@ def _card() -> None:
             st.caption(f"and {len(jobs) - SHOWN} more behind them")
 
 
-def _active(row: Mapping[str, Any]) -> None:
+def _active(row: RunRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts = [row["run"]]
-        parts += [f"epoch {row['epoch'] or 0} of {row['epochs']}"] if row["epochs"] else []
-        parts += [row["device"]] if row["device"] else []
+        parts = [row.run]
         parts += (
-            [f"{session.duration(row['seconds_left'])} left"]
-            if row["seconds_left"] and row["state"] == "running"
+            [f"epoch {row.status.epoch or 0} of {row.status.epochs}"] if row.status.epochs else []
+        )
+        parts += [row.status.device] if row.status.device else []
+        parts += (
+            [f"{session.duration(row.status.seconds_left)} left"]
+            if row.status.seconds_left and row.status.state == "running"
             else []
         )
-        parts += [row["message"]] if row["state"] != "running" and row["message"] else []
-        st.progress(min(max(row["progress"], 0.0), 1.0), text=" · ".join(parts))
-        _open(row["run"])
+        parts += (
+            [row.status.message] if row.status.state != "running" and row.status.message else []
+        )
+        st.progress(min(max(row.status.progress, 0.0), 1.0), text=" · ".join(parts))
+        _open(row.run)
 
 
 def _open(run: str) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
 from segcore.runs.folder.status import ACTIVE
 from segcore.ui.shared import session, tables
+from segcore.workspace.runs.rows import RunRow
 
-Row = Mapping[str, Any]
 ROW_PIXELS = 35
 
 
@@ -34,7 +34,7 @@ def network_title(network: str) -> str:
 
 
 def matching(
-    rows: Sequence[Row],
+    rows: Sequence[RunRow],
     *,
     text: str = "",
     kinds: Collection[str] = (),
@@ -43,7 +43,7 @@ def matching(
     tags: Collection[str] = (),
     starred: bool = False,
     archived: bool = False,
-) -> list[Row]:
+) -> list[RunRow]:
     """Return the rows that a filter lets through, in their order.
 
     Args:
@@ -59,26 +59,26 @@ def matching(
     """
     words = text.lower().split()
 
-    def fits(row: Row) -> bool:
-        if row["archived"] != archived or (starred and not row["star"]):
+    def fits(row: RunRow) -> bool:
+        if row.notes.archived != archived or (starred and not row.notes.star):
             return False
-        if (kinds and row["kind"] and row["kind"] not in kinds) or (
-            states and row["state"] not in states
+        if (kinds and row.kind and row.kind not in kinds) or (
+            states and row.status.state not in states
         ):
             return False
-        if (datasets and row["dataset"] not in datasets) or not set(tags) <= set(row["tags"]):
+        if (datasets and row.dataset not in datasets) or not set(tags) <= set(row.notes.tags):
             return False
         if not words:
             return True
         told = " ".join(
             [
-                row["run"],
-                row["network"],
-                row["dataset"],
-                *row["tags"],
-                row["note"],
-                row["device"],
-                row["cause"],
+                row.run,
+                row.network,
+                row.dataset,
+                *row.notes.tags,
+                row.notes.text,
+                row.status.device,
+                row.status.cause,
             ]
         ).lower()
         return all(word in told for word in words)
@@ -86,10 +86,10 @@ def matching(
     return [row for row in rows if fits(row)]
 
 
-def table(rows: Sequence[Row]) -> list[str]:
+def table(rows: Sequence[RunRow]) -> list[str]:
     """Draw filters, table and what can be done with the chosen rows; return the ids of those."""
     shown = _filtered(rows)
-    ids = [row["run"] for row in shown]
+    ids = [row.run for row in shown]
     # A choice holds row numbers: another list of runs is another table, so that no other run is
     # ever meant.
     key = "runs_" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
@@ -112,23 +112,23 @@ def table(rows: Sequence[Row]) -> list[str]:
     chosen = [ids[i] for i in event["selection"]["rows"] if i < len(ids)]
     if not shown:
         st.caption("No run fits these filters.")
-    _actions({row["run"]: row for row in shown}, chosen)
+    _actions({row.run: row for row in shown}, chosen)
     return chosen
 
 
-def of_most_interest(rows: Sequence[Row]) -> str:
+def of_most_interest(rows: Sequence[RunRow]) -> str:
     """Return the run that is looked at first: what works, else the training that ended last, else the newest.
 
     Args:
         rows: One or more rows of the workspace, newest first.
     """
-    working = [row for row in rows if row["state"] in ACTIVE]
+    working = [row for row in rows if row.status.state in ACTIVE]
     ended = sorted(
-        (row for row in rows if row["finished"]),
-        key=lambda row: (row["kind"] == "train", row["finished"]),
+        (row for row in rows if row.status.finished),
+        key=lambda row: (row.kind == "train", row.status.finished),
         reverse=True,
     )
-    return str(next(iter([*working, *ended, *rows]))["run"])
+    return next(iter([*working, *ended, *rows])).run
 
 
 COLUMNS = {
@@ -136,7 +136,14 @@ COLUMNS = {
     "state": st.column_config.TextColumn(width=104),
     "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
     "mean IoU": st.column_config.NumberColumn(
-        format="percent", help="Best on the validation split (training), or of the predicted split"
+        format="percent", help="Of the predicted split, each image at its own size"
+    ),
+    "in training": st.column_config.NumberColumn(
+        format="percent",
+        help="Best mean IoU of the validation split during training, at the training size",
+    ),
+    "scored on": st.column_config.TextColumn(
+        help="Split and image size of the score: scores at unlike sizes do not compare"
     ),
     "started": st.column_config.DatetimeColumn(format="distance", width=112),
     "tags": st.column_config.ListColumn(),
@@ -144,28 +151,31 @@ COLUMNS = {
 }
 
 
-def _line(row: Row) -> dict[str, Any]:
-    took = row["finished"] - row["started"] if row["finished"] and row["started"] else None
+def _line(row: RunRow) -> dict[str, Any]:
+    status = row.status
+    took = status.finished - status.started if status.finished and status.started else None
     return {
-        "star": "★" if row["star"] else "",
-        "run": row["run"],
-        "state": state_title(row["state"]),
-        "done": row["progress"],
-        "mean IoU": row["mean_iou"],
-        "epoch": f"{row['epoch'] or 0} of {row['epochs']}" if row["epochs"] else "",
-        "tags": row["tags"],
-        "network": network_title(row["network"]),
-        "dataset": row["dataset"],
-        "started": datetime.fromtimestamp(row["started"]) if row["started"] else None,
+        "star": "★" if row.notes.star else "",
+        "run": row.run,
+        "state": state_title(row.status.state),
+        "done": row.status.progress,
+        "mean IoU": row.own_size_mean_iou,
+        "in training": row.training_mean_iou,
+        "scored on": row.scored_on,
+        "epoch": f"{row.status.epoch or 0} of {row.status.epochs}" if row.status.epochs else "",
+        "tags": row.notes.tags,
+        "network": network_title(row.network),
+        "dataset": row.dataset,
+        "started": datetime.fromtimestamp(row.status.started) if row.status.started else None,
         "took": session.duration(took) if took and took > 0 else "",
-        "device": row["device"],
-        "cause": row["cause"],
-        "note": row["note"].partition("\n")[0],
+        "device": row.status.device,
+        "cause": row.status.cause,
+        "note": row.notes.text.partition("\n")[0],
     }
 
 
-def _filtered(rows: Sequence[Row]) -> list[Row]:
-    present = {row["kind"] for row in rows}
+def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
+    present = {row.kind for row in rows}
     kinds = [
         *(k for k in RUN_KINDS if k in present),
         *sorted(k for k in present if k and k not in RUN_KINDS),
@@ -191,17 +201,17 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
         with st.popover("Filters", icon=":material/filter_list:", type="tertiary"):
             states = st.multiselect(
                 "State",
-                [s for s in RUN_STATES if any(r["state"] == s for r in rows)],
+                [s for s in RUN_STATES if any(r.status.state == s for r in rows)],
                 format_func=state_title,
                 key="runs_states",
             )
             datasets = st.multiselect(
                 "Dataset",
-                sorted({r["dataset"] for r in rows if r["dataset"]}),
+                sorted({r.dataset for r in rows if r.dataset}),
                 key="runs_datasets",
             )
             tags = st.multiselect(
-                "Tags", sorted({tag for r in rows for tag in r["tags"]}), key="runs_tags"
+                "Tags", sorted({tag for r in rows for tag in r.notes.tags}), key="runs_tags"
             )
             starred = st.toggle("Starred only", key="runs_starred")
             archived = st.toggle("Archived runs instead", key="runs_archived")
@@ -217,16 +227,16 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
     )
 
 
-def _actions(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
+def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
     """Draw what can be done with the chosen rows, and the trash."""
     keeping = session.workspace().annotations
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen:
             st.caption(f"{len(chosen)} chosen")
-            starred = all(rows[run]["star"] for run in chosen)
+            starred = all(rows[run].notes.star for run in chosen)
             if st.button("Unstar" if starred else "Star", icon=":material/star:", key="star"):
                 _write(chosen, star=not starred)
-            archived = all(rows[run]["archived"] for run in chosen)
+            archived = all(rows[run].notes.archived for run in chosen)
             words = (
                 ("Take out", ":material/unarchive:")
                 if archived
@@ -260,9 +270,9 @@ def _write(runs: Sequence[str], **changes: Any) -> None:
     st.rerun()
 
 
-def _tag_form(rows: Mapping[str, Row], chosen: Sequence[str]) -> None:
-    known = sorted({tag for row in session.workspace().runs.rows() for tag in row["tags"]})
-    shared = sorted(set.intersection(*(set(rows[run]["tags"]) for run in chosen)))
+def _tag_form(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
+    known = sorted({tag for row in session.workspace().runs.rows() for tag in row.notes.tags})
+    shared = sorted(set.intersection(*(set(rows[run].notes.tags) for run in chosen)))
     wanted = st.multiselect(
         "Tags",
         known,

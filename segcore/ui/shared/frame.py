@@ -43,8 +43,8 @@ def sidebar() -> None:
 
 @st.fragment(run_every=5)
 def _active_runs() -> None:
-    rows = [r for r in session.workspace().runs.rows() if r["state"] in ACTIVE]
+    rows = [r for r in session.workspace().runs.rows() if r.status.state in ACTIVE]
     for row in rows[:3]:
-        left = row["seconds_left"]
-        text = f"{row['run']}" + (f", {session.duration(left)} left" if left else "")
-        st.progress(min(max(row["progress"], 0.0), 1.0), text=text)
+        left = row.status.seconds_left
+        text = f"{row.run}" + (f", {session.duration(left)} left" if left else "")
+        st.progress(min(max(row.status.progress, 0.0), 1.0), text=text)

@@ -25,7 +25,8 @@ def paint(mask: npt.NDArray[np.integer], label_set: LabelSet) -> npt.NDArray[np.
     """
     colors = np.full((label_set.ignore_index + 1, 3), IGNORED, np.uint8)
     colors[: label_set.num_classes] = label_set.colors
-    return colors[mask]
+    painted: npt.NDArray[np.uint8] = colors[mask]
+    return painted
 
 
 def shrink(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:

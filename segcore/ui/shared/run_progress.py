@@ -19,31 +19,31 @@ def follow(runs: Sequence[str], what: str, key: str) -> bool:
         key: Name of this place on its page.
     """
     workspace = session.workspace()
-    rows = {r["run"]: r for r in workspace.runs.rows()}
+    rows = {r.run: r for r in workspace.runs.rows()}
     known = [rows[run] for run in runs if run in rows]
-    waiting = list(dict.fromkeys(other for r in known for other in r["after"] if other in rows))
-    needed = [rows[name] for name in waiting if rows[name]["state"] != "finished"] + known
-    active = [r["run"] for r in needed if r["state"] in QUEUED_OR_ACTIVE]
+    waiting = list(dict.fromkeys(other for r in known for other in r.status.after if other in rows))
+    needed = [rows[name] for name in waiting if rows[name].status.state != "finished"] + known
+    active = [r.run for r in needed if r.status.state in QUEUED_OR_ACTIVE]
     if active:
         with st.container(border=True):
             st.fragment(_panel, run_every=1)(active, what, key)
         return False
-    ended = [r for r in known if r["state"] != "finished"]
+    ended = [r for r in known if r.status.state != "finished"]
     if len(ended) > 1 and st.button(
         f"Resume all {len(ended)}", icon=":material/play_arrow:", key=f"{key}_resume_all"
     ):
         with session.errors_shown():
             for row in ended:
-                workspace.runs.resume(row["run"])
+                workspace.runs.resume(row.run)
         st.rerun()
     for row in ended:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            title = RUN_STATES[row["state"]].title
-            name = f"{session.plain(called(row['run']))}: " if len(ended) > 1 else ""
-            st.markdown(f"{name}**{title}.** {session.plain(row['cause'] or '')}")
-            if st.button("Resume", icon=":material/play_arrow:", key=f"{key}_resume_{row['run']}"):
+            title = RUN_STATES[row.status.state].title
+            name = f"{session.plain(called(row.run))}: " if len(ended) > 1 else ""
+            st.markdown(f"{name}**{title}.** {session.plain(row.status.cause or '')}")
+            if st.button("Resume", icon=":material/play_arrow:", key=f"{key}_resume_{row.run}"):
                 with session.errors_shown():
-                    workspace.runs.resume(row["run"])
+                    workspace.runs.resume(row.run)
                 st.rerun()
     return bool(known) and not ended
 

@@ -140,9 +140,9 @@ def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None)
     """Return the ids of finished runs of some kinds, newest first."""
     rows = workspace().runs.rows()
     return [
-        r["run"]
+        r.run
         for r in rows
-        if r["kind"] in kinds and r["state"] == "finished" and dataset in (None, r["dataset"])
+        if r.kind in kinds and r.status.state == "finished" and dataset in (None, r.dataset)
     ]
 
 

@@ -25,19 +25,20 @@ def offer(runs: Sequence[str], split: str) -> bool:
             icon=":material/info:",
         )
         return False
-    rows = {r["run"]: r for r in workspace.runs.rows()}
+    rows = {r.run: r for r in workspace.runs.rows()}
     needed = [
         rows[name] for run in missing for name in workspace.runs.derived(run, split) if name in rows
     ]
-    active = [r["run"] for r in needed if r["state"] in QUEUED_OR_ACTIVE]
+    active = [r.run for r in needed if r.status.state in QUEUED_OR_ACTIVE]
     with st.container(border=True):
         if active:
             _follow(active)
         else:
             for row in needed:
-                if row["state"] in ("failed", "interrupted"):
+                if row.status.state in ("failed", "interrupted"):
                     st.error(
-                        f"{row['run']}: {row['cause'] or row['state']}", icon=":material/error:"
+                        f"{row.run}: {row.status.cause or row.status.state}",
+                        icon=":material/error:",
                     )
             st.markdown(
                 f"The split **{split}** has not been predicted yet by "

@@ -14,7 +14,8 @@ _START = "train_start"
 
 def begun() -> TrainConfig | None:
     """Return the config that the form begins with; None for the defaults."""
-    return st.session_state.get(_START, (0, None))[1]
+    config: TrainConfig | None = st.session_state.get(_START, (0, None))[1]
+    return config
 
 
 def key(name: str) -> str:
@@ -106,7 +107,7 @@ def _saved(config: TrainConfig | None) -> None:
 
 
 def _clone() -> None:
-    runs = [row["run"] for row in session.workspace().runs.rows() if row["kind"] == "train"]
+    runs = [row.run for row in session.workspace().runs.rows() if row.kind == "train"]
     if not runs:
         st.caption("No run was trained yet.")
         return

@@ -64,9 +64,7 @@ def form(dataset: Dataset, name: str) -> TuneConfig | None:
 def _base(dataset: Dataset, name: str, epochs: int) -> TrainConfig:
     """Draw what every trial has in common."""
     runs = [
-        r["run"]
-        for r in session.workspace().runs.rows()
-        if r["kind"] == "train" and r["dataset"] == name
+        r.run for r in session.workspace().runs.rows() if r.kind == "train" and r.dataset == name
     ]
     with st.expander("What stays the same", icon=":material/lock:"):
         start = st.selectbox(

@@ -248,7 +248,7 @@ class Ablations:
         whole = [
             cell for row in (cells or self.cells(plan)).values() for cell in row if not cell.missing
         ]
-        states = {row["run"]: row["state"] for row in self._runs.rows()}
+        states = {row.run: row.status.state for row in self._runs.rows()}
         wanted = {
             repr(config)
             for cell in whole

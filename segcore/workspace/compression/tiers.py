@@ -157,7 +157,8 @@ class Tiers:
         probabilities: npt.NDArray[np.float32], label_map: LabelMap
     ) -> npt.NDArray[np.int64]:
         """Return the argmax of probabilities summed over each group, (H, W, C) -> (H, W) group indices."""
-        return merge_probabilities(probabilities, label_map).argmax(-1)
+        mask: npt.NDArray[np.int64] = merge_probabilities(probabilities, label_map).argmax(-1)
+        return mask
 
     def _count(
         self, run: str, split: str, sample: Sample, label_map: LabelMap, label_set: LabelSet

@@ -189,13 +189,13 @@ class CRFEffects:
         """Return the ids of the searches over exactly these members, newest first."""
         found = []
         for row in self._runs.rows():
-            if row["kind"] == "crf_search":
+            if row.kind == "crf_search":
                 try:
-                    config = self._runs.open(row["run"]).config
+                    config = self._runs.open(row.run).config
                 except SegcoreError:
                     continue
                 if isinstance(config, CRFSearchConfig) and config.members == tuple(members):
-                    found.append(row["run"])
+                    found.append(row.run)
         return found
 
     def search(self, run: str) -> dict[str, Any]:

@@ -52,9 +52,9 @@ class Ensembles:
         rows = self._runs.rows()
         known = self._runs.kin(dataset)
         return [
-            r["run"]
+            r.run
             for r in reversed(rows)
-            if r["kind"] == "train" and r["state"] == "finished" and r["dataset"] in known
+            if r.kind == "train" and r.status.state == "finished" and r.dataset in known
         ]
 
     def groups(self, dataset: str) -> list[Group]:

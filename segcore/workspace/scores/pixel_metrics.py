@@ -304,7 +304,8 @@ class RunPixelMetrics:
             return self._scores.holder(run, split, stage).read_mask(split, stage, sample.id)
         if probabilities is None:
             return self._scenes.prediction(run, split, sample.id)
-        return probabilities.argmax(-1)
+        mask: npt.NDArray[Any] = probabilities.argmax(-1)
+        return mask
 
     def _name(self, what: str, run: str, split: str, stage: str) -> str:
         """A name that is another whenever the numbers would be."""

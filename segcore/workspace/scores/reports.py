@@ -211,9 +211,7 @@ class Reports:
             isinstance(config, TrainConfig) and config.group and config.members_by != "architecture"
         ):  # another network repeats nothing
             found = [
-                r["run"]
-                for r in self._runs.rows()
-                if r["kind"] == "train" and r["group"] == config.group
+                r.run for r in self._runs.rows() if r.kind == "train" and r.group == config.group
             ]
         else:
             found = [run]
@@ -363,7 +361,8 @@ def colored(mask: npt.NDArray[Any], label_set: LabelSet) -> npt.NDArray[np.uint8
         (H, W, 3) uint8 RGB.
     """
     colors = np.vstack([label_set.colors, np.zeros((1, 3), np.uint8)])
-    return colors[np.minimum(mask, label_set.num_classes)]
+    painted: npt.NDArray[np.uint8] = colors[np.minimum(mask, label_set.num_classes)]
+    return painted
 
 
 def _shrunk(panel: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -93,9 +93,9 @@ class RobustnessTests:
             else run
         )
         rows = [
-            r["run"]
+            r.run
             for r in self._runs.rows()
-            if r["kind"] == "robustness" and r["run"].startswith(f"{stem}--")
+            if r.kind == "robustness" and r.run.startswith(f"{stem}--")
         ]
         return [name for name in rows if self._asked(self._runs.open(name)).split == split]
 

@@ -139,9 +139,9 @@ class Scenes:
         if isinstance(folder.config, ImportedConfig):
             return folder.read_mask(split, "prediction", sample)
         probabilities = self.probabilities(run, split, sample)
-        return probabilities.argmax(axis=-1).astype(
-            np.uint8 if probabilities.shape[-1] <= 255 else np.uint16
-        )
+        dtype = np.uint8 if probabilities.shape[-1] <= 255 else np.uint16
+        mask: Mask = probabilities.argmax(axis=-1).astype(dtype)
+        return mask
 
     def disagreement(self, run: str, split: str, sample: str) -> Probabilities | None:
         """Return how far an ensemble's members contradict each other, or None for a single network.
@@ -251,7 +251,8 @@ def _apart(members: Sequence[Probabilities]) -> Probabilities:
     grid = (members[0].shape[0], members[0].shape[1])
     same = (m if m.shape[:2] == grid else resize_probabilities(m, grid) for m in members)
     most = np.float32(np.log2(min(len(members), members[0].shape[-1])))
-    return np.clip(measure_uncertainty(same).disagreement / most, 0, 1)
+    share: Probabilities = np.clip(measure_uncertainty(same).disagreement / most, 0, 1)
+    return share
 
 
 def _is_prediction(run: str) -> bool:

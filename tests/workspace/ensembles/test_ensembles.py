@@ -103,7 +103,7 @@ def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None
     run = shelf.combine(trained.members, "test", rule="weighted", weights=(1.0, 3.0), name="ours")
     assert run == "ours--test"
     carry_out(run)
-    assert runs.rows()[0]["run"] == run
+    assert runs.rows()[0].run == run
     report = trained.workspace.scores.report(run, "test")
     assert (
         trained.workspace.scores.ensemble(run)["ensemble"]["mean_iou"]

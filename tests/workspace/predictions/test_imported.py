@@ -42,8 +42,8 @@ def test_an_import_scores_as_the_run_it_was_written_by(trained, theirs) -> None:
         "test"
     ]
     assert workspace.scores.compress("other", "test")["path"]
-    row = next(r for r in workspace.runs.rows() if r["run"] == "other")
-    assert (row["kind"], row["state"], row["dataset"]) == ("imported", "finished", "tiny")
+    row = next(r for r in workspace.runs.rows() if r.run == "other")
+    assert (row.kind, row.status.state, row.dataset) == ("imported", "finished", "tiny")
 
 
 def test_probabilities_are_kept_and_an_archive_is_taken(trained, tmp_path) -> None:

@@ -34,7 +34,7 @@ def test_members_differ_in_seed_and_number_only(workspace, started) -> None:
         )
     assert waiting(workspace) == runs
     assert {
-        row["run"]: (row["state"], row["epochs"]) for row in workspace.runs.rows()
+        row.run: (row.status.state, row.status.epochs) for row in workspace.runs.rows()
     } == dict.fromkeys(runs, ("queued", 3))
     assert (
         all(command[:2] == ["-m", "segcore.runs.dispatch.dispatcher"] for command in started)
@@ -92,10 +92,22 @@ def test_the_first_run_is_asked_for_where_there_is_none(workspace) -> None:
 
 def test_runs_are_listed_newest_first(trained) -> None:
     rows = trained.workspace.runs.rows()
-    assert rows[0]["run"] == trained.ensemble
-    assert [r["kind"] for r in rows] == ["evaluate", *["predict"] * 4, "train", "train"]
+    assert rows[0].run == trained.ensemble
+    assert [r.kind for r in rows] == ["evaluate", *["predict"] * 4, "train", "train"]
     wanted = {"run", "kind", "state", "dataset", "pid", "progress", "mean_iou"}
-    assert all(wanted <= set(row) for row in rows)
+    assert all(wanted <= set(row.to_json()) for row in rows)
+
+
+def test_a_score_says_its_split_and_its_size(trained) -> None:
+    for row in trained.workspace.runs.rows():
+        config = trained.workspace.runs.open(row.run).config
+        if row.kind == "train":
+            height, width = config.size
+            assert row.scored_on == f"{config.validation_split}, {height} x {width}"
+            assert (row.training_mean_iou, row.own_size_mean_iou) == (row.status.mean_iou, None)
+        else:
+            assert row.scored_on == f"{config.split}, own size"
+            assert (row.training_mean_iou, row.own_size_mean_iou) == (None, row.status.mean_iou)
 
 
 def test_a_result_that_is_newer_than_its_source_is_not_made_again(trained, started) -> None:
