@@ -1,7 +1,7 @@
 """The background process of one run that needs a network: ``python -m segcore.worker RUN_FOLDER``.
 
 With ``--task N`` it helps to train a run that machine 0 of several leads; without it, it is machine
-0. With ``--measure`` it makes a few steps of a training, says how fast they were, and keeps nothing
+0. With ``--probe`` it makes a few steps of a training, says how fast they were, and keeps nothing
 else of them. With ``--serve`` it answers the app's questions about networks instead (predict this
 image), and ends when its input does.
 
@@ -24,10 +24,10 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler, serve
 from segcore.runs.folder.run_folder import RunFolder, note_environment
+from segcore.runs.queue.stopping import STOPPED, Stopped
 from segcore.training.inference.predict import predict
 from segcore.training.inference.robustness import measure_robustness
 from segcore.training.inference.service import Service
-from segcore.training.loop.progress import STOPPED, Stopped
 from segcore.training.loop.train import train
 from segcore.training.strategy import configure
 from segcore.training.throughput_probe import measure
@@ -64,12 +64,12 @@ WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {
 }
 
 
-def work(folder: Path, measures: bool = False) -> int:
+def work(folder: Path, probe: bool = False) -> int:
     """Do what a run's config says and leave its end in its status.
 
     Args:
         folder: The run's folder.
-        measures: Whether only a few of its steps are made, to see how fast it will be.
+        probe: Whether only a few of its steps are made, to see how fast it will be.
 
     Returns:
         The exit code: 0 finished or stopped, 1 failed.
@@ -84,7 +84,7 @@ def work(folder: Path, measures: bool = False) -> int:
             raise unknown("kind of run for this worker", config.kind, WORK)
         dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
         note_environment(run.folder, dataset.fingerprint)
-        (measure if measures else WORK[config.kind])(run, dataset)
+        (measure if probe else WORK[config.kind])(run, dataset)
     except Stopped:
         return _end(run, "interrupted", STOPPED)
     except SegcoreError as error:
@@ -167,14 +167,14 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if len(arguments) == 3 and arguments[1] == "--task" and arguments[2].isdigit():
         return join(Path(arguments[0]).resolve(), int(arguments[2]))
-    measures = list(arguments[1:]) == ["--measure"]
-    if len(arguments) != 1 + measures:
+    probe = list(arguments[1:]) == ["--probe"]
+    if len(arguments) != 1 + probe:
         print(
-            "Usage: python -m segcore.worker RUN_FOLDER [--task N | --measure], or --serve",
+            "Usage: python -m segcore.worker RUN_FOLDER [--task N | --probe], or --serve",
             file=sys.stderr,
         )
         return 2
-    return work(Path(arguments[0]).resolve(), measures)
+    return work(Path(arguments[0]).resolve(), probe)
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def test_a_pace_is_measured_instead_of_a_start(
     }
 
     def start(folder: Path, key: str, config: TrainConfig) -> None:
-        run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
+        run = RunFolder.create(throughput_probe.probes_folder(folder), key, config)
         run.write_json("pace", {**told, "measured": 1e9})
         run.write_json("beside", {"runs": ["a", "b"]})
         run.write_status(state="finished")

@@ -22,7 +22,7 @@ from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.queue.crash_recovery import STOPPED
+from segcore.runs.queue.stopping import STOPPED
 from segcore.worker import main, work
 from segcore.workspace import Workspace
 

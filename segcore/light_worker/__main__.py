@@ -17,12 +17,11 @@ from segcore.light_worker.answers import HANDLERS
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_memory, open_pool
-from segcore.light_worker.progress import Stopped
 from segcore.light_worker.subsets import subsets_run
 from segcore.runs.dispatch.executors import cluster_executor
 from segcore.runs.dispatch.warm_process import serve
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.queue.stopping import StopSignal, fail
+from segcore.runs.queue.stopping import STOPPED, Stopped, StopSignal, fail
 
 WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
 """What carries out a kind of run."""
@@ -50,12 +49,12 @@ def work(run: RunFolder, asked: int = 0) -> int:
             cause="",
             message="Starting",
         )
-        with _hands(run, asked, workers) as (executor, width):
+        with _executor(run, asked, workers) as (executor, width):
             carry_out(run, executor, lambda: _must_stop(run, stop), ahead=2 * width)
     except Stopped:
         run.beat(
             state="interrupted",
-            cause="Stopped on request: resume it to go on.",
+            cause=STOPPED,
             seconds_left=None,
             finished=time.time(),
         )
@@ -80,7 +79,7 @@ def work(run: RunFolder, asked: int = 0) -> int:
 
 
 @contextmanager
-def _hands(run: RunFolder, asked: int, workers: int) -> Iterator[tuple[Executor | None, int]]:
+def _executor(run: RunFolder, asked: int, workers: int) -> Iterator[tuple[Executor | None, int]]:
     """Who works on the samples, and how many at a time: the cluster, a pool of processes, or this process alone."""
     with cluster_executor(run.folder.parent.parent, wanted=not asked) as lent:
         if lent is not None:

@@ -16,10 +16,10 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.comparison import crf_effect
 from segcore.evaluation.comparison.crf_effect import Outcome
 from segcore.evaluation.metrics.calibration import fit_temperature
+from segcore.light_worker.journal import Journal
 from segcore.light_worker.members import find_members, scored_samples
-from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
-from segcore.light_worker.progress import Pace
+from segcore.light_worker.progress import Progress
 from segcore.light_worker.steps import (
     Counts,
     SearchTask,
@@ -61,7 +61,7 @@ class _Search:
         )
         self.members = find_members(run, config.dataset, config.members, config.split)
         self.samples = scored_samples(self.members)
-        self._key = json.dumps(
+        key = json.dumps(
             [to_json(config), self.members.made_from(), self.members.dataset.fingerprint]
         )
         self._tasks = [
@@ -72,43 +72,41 @@ class _Search:
             for sample in self.samples
         ]
         self.filters = plain_filters(float(np.median([s.height * s.width for s in self.samples])))
-        self.found: dict[tuple[int, int], Counts] = {}
+        self.counted: dict[tuple[int, int], Counts] = {}
         self._steps: list[Step] = []
-        kept = load_partial(run, self._key)
-        self.temperature = float(kept["temperature"][0]) / 1e6 if kept else 0.0
-        for (step, image), row in zip(kept.get("places", []), kept.get("rows", []), strict=True):
-            self.found[int(step), int(image)] = row
+        self.temperature = 0.0
+        self._journal = Journal(run, key)
+        for record in self._journal.records:
+            if "temperature" in record:
+                self.temperature = float(record["temperature"])
+            else:
+                self._note(int(record["image"]), record["steps"].tolist(), record["rows"])
 
-    def save(self) -> None:
-        """Write down what was counted."""
-        if not self.found:
-            return
-        places = np.array(list(self.found), np.int64)
-        rows = np.stack(list(self.found.values()))
-        save_partial(
-            self.run,
-            self._key,
-            {
-                "places": places,
-                "rows": rows,
-                "temperature": np.array([round(self.temperature * 1e6)]),
-            },
-        )
+    def _note(self, image: int, steps: Sequence[int], rows: Counts) -> None:
+        self.counted.update({(step, image): row for step, row in zip(steps, rows, strict=True)})
+
+    def clear(self) -> None:
+        """Remove what was kept for another attempt."""
+        self._journal.clear()
 
     def fit(self) -> float:
         """Fit the temperature of the combined probabilities (rounded to 1e-6)."""
         if not self.temperature:
             chosen = self._tasks[:: max(1, math.ceil(len(self._tasks) / FIT_IMAGES))]
-            pace = Pace(self.run, len(chosen), 0, self._should_stop)
-            pace.what = "images for the temperature"
+            progress = Progress(
+                self.run, len(chosen), 0, self._should_stop, "images for the temperature"
+            )
             drawn = []
-            for pixels in map_ahead(draw_pixels, chosen, self._executor, self._ahead, pace.tick):
+            for pixels in map_ahead(
+                draw_pixels, chosen, self._executor, self._ahead, progress.tick
+            ):
                 drawn.append(pixels)
-                pace.advance()
+                progress.advance()
             fitted = fit_temperature(
                 np.concatenate([p for p, _ in drawn]), np.concatenate([t for _, t in drawn])
             )
             self.temperature = round(fitted * 1e6) / 1e6
+            self._journal.append({"temperature": np.array(self.temperature)})
         return self.temperature
 
     def candidates(self) -> list[Choice]:
@@ -130,19 +128,20 @@ class _Search:
         """Search, counting what is not yet counted."""
         choices = self.candidates()
         self._steps = [*choices, *self.filters]
-        pace = Pace(
+        progress = Progress(
             self.run,
             _steps_in_all(len(choices) - 1, len(self.filters), len(self.samples)),
-            len(self.found),
+            len(self.counted),
             self._should_stop,
-            self.save,
+            "refined images",
         )
-        pace.what = "refined images"
 
         def count(images: Sequence[int], alive: Sequence[Choice]) -> list[list[Counts]]:
             wanted = [self._steps.index(choice) for choice in alive]
             filters = list(range(len(choices), len(self._steps)))
-            missing = {i: [s for s in wanted + filters if (s, i) not in self.found] for i in images}
+            missing = {
+                i: [s for s in wanted + filters if (s, i) not in self.counted] for i in images
+            }
             tasks = [
                 replace(self._tasks[i], steps=tuple(self._steps[s] for s in steps))
                 for i, steps in missing.items()
@@ -151,12 +150,13 @@ class _Search:
             places = [(i, steps) for i, steps in missing.items() if steps]
             for (i, steps), rows in zip(
                 places,
-                map_ahead(count_steps, tasks, self._executor, self._ahead, pace.tick),
+                map_ahead(count_steps, tasks, self._executor, self._ahead, progress.tick),
                 strict=True,
             ):
-                self.found.update({(s, i): row for s, row in zip(steps, rows, strict=True)})
-                pace.advance(len(steps))
-            return [[self.found[s, i] for s in wanted] for i in images]
+                self._note(i, steps, rows)
+                self._journal.append({"image": np.array(i), "steps": np.array(steps), "rows": rows})
+                progress.advance(len(steps))
+            return [[self.counted[s, i] for s in wanted] for i in images]
 
         generator = np.random.default_rng([self.config.seed, 1])
         return search_parameters(
@@ -172,7 +172,7 @@ class _Search:
         """What was counted after a step, over some images or all, in the order of the dataset."""
         number = self._steps.index(step)
         chosen = range(len(self.samples)) if images is None else sorted(images)
-        return unpack(np.stack([self.found[number, i] for i in chosen]))
+        return unpack(np.stack([self.counted[number, i] for i in chosen]))
 
 
 def _steps_in_all(crfs: int, filters: int, images: int) -> int:
@@ -219,7 +219,7 @@ def crf_search_run(
     run.write_status(
         mean_iou=document["crf"]["mean_iou"] if document["best"] else document["off"]["mean_iou"]
     )
-    clear_partial(run)
+    search.clear()
 
 
 def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:

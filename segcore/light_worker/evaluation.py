@@ -1,7 +1,7 @@
 """An evaluate run, carried out: combine the members of each sample, refine by CRF, count. One sample in memory for each process."""
 
 import dataclasses
-import time
+import json
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -10,22 +10,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig
+from segcore.config import EvaluateConfig, to_json
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import mean_iou
+from segcore.light_worker.journal import Journal
 from segcore.light_worker.members import Members, find_members
 from segcore.light_worker.pool import map_ahead
-from segcore.light_worker.progress import BEAT_SECONDS, SAVE_SECONDS, Stopped
+from segcore.light_worker.progress import Progress
 from segcore.postprocess.components import apply_filter
 from segcore.postprocess.dense_crf import DenseCRF, require_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.runs.folder.run_folder import RunFolder
 
 Matrix = npt.NDArray[np.int64]
-
-PARTIAL = "partial"
 
 
 @dataclass(frozen=True)
@@ -186,67 +185,31 @@ def evaluate_run(
     tasks = plan_tasks(run)
     config = tasks[0].config
     stages = stages_of(config)
-    counts = _load_partial(run, config.split, stages) if tasks[0].reuse else {}
+    journal = Journal(
+        run,
+        json.dumps([to_json(config), tasks[0].members.made_from(), tasks[0].dataset.fingerprint]),
+    )
+    counts = _counted(journal, stages)
     todo = [task for task in tasks if task.sample.id not in counts]
-    began = saved = time.monotonic()
-    beaten = 0.0
-    done = 0
-
-    def tick() -> None:
-        nonlocal beaten
-        if should_stop():
-            raise Stopped
-        if time.monotonic() - beaten >= BEAT_SECONDS:
-            beaten = time.monotonic()
-            left = (beaten - began) / done * (len(todo) - done) if done else None
-            finished = len(tasks) - len(todo) + done
-            run.beat(
-                progress=finished / len(tasks),
-                message=f"{finished} of {len(tasks)} images",
-                seconds_left=left,
-            )
-
-    try:
-        for result in map_ahead(count_sample, todo, executor, ahead, tick):
-            done += 1
-            if result.stages:
-                counts[result.sample] = result.stages
-            if time.monotonic() - saved >= SAVE_SECONDS:
-                saved = time.monotonic()
-                _save(run, config.split, stages, counts, f"{PARTIAL}/")
-    except BaseException:
-        _save(run, config.split, stages, counts, f"{PARTIAL}/")
-        raise
-    ordered = {task.sample.id: counts[task.sample.id] for task in tasks if task.sample.id in counts}
-    _save(run, config.split, stages, ordered, "")
-    _save(run, config.split, stages, {}, f"{PARTIAL}/")
-    if ordered:
-        score = float(mean_iou(np.sum([c[stages[-1]] for c in ordered.values()], axis=0)))
-        run.write_status(mean_iou=score if np.isfinite(score) else None)
-
-
-def _save(
-    run: RunFolder, split: str, stages: list[str], counts: dict[str, dict[str, Matrix]], prefix: str
-) -> None:
-    if not counts and not prefix:
-        return
-    for stage in stages:
-        matrices = [c[stage] for c in counts.values()]
-        run.write_counts(
-            split,
-            prefix + stage,
-            list(counts),
-            np.stack(matrices) if matrices else np.zeros((0, 1, 1), np.int64),
-        )
-
-
-def _load_partial(run: RunFolder, split: str, stages: list[str]) -> dict[str, dict[str, Matrix]]:
-    """What an earlier attempt counted; whatever cannot be read is counted again."""
-    found: dict[str, dict[str, Matrix]] = {}
-    try:
+    progress = Progress(run, len(tasks), len(tasks) - len(todo), should_stop)
+    for result in map_ahead(count_sample, todo, executor, ahead, progress.tick):
+        counts[result.sample] = result.stages
+        journal.append({"sample": np.array(result.sample), **result.stages})
+        progress.advance()
+    scored = [task.sample.id for task in tasks if counts[task.sample.id]]
+    if scored:
         for stage in stages:
-            for sample, matrix in zip(*run.read_counts(split, f"{PARTIAL}/{stage}"), strict=True):
-                found.setdefault(sample, {})[stage] = matrix
-    except SegcoreError:
-        return {}
-    return {sample: matrices for sample, matrices in found.items() if len(matrices) == len(stages)}
+            run.write_counts(
+                config.split, stage, scored, np.stack([counts[sample][stage] for sample in scored])
+            )
+        score = float(mean_iou(np.sum([counts[sample][stages[-1]] for sample in scored], axis=0)))
+        run.write_status(mean_iou=score if np.isfinite(score) else None)
+    journal.clear()
+
+
+def _counted(journal: Journal, stages: list[str]) -> dict[str, dict[str, Matrix]]:
+    """Return what earlier attempts counted, by sample and stage."""
+    return {
+        str(record["sample"]): {stage: record[stage] for stage in stages if stage in record}
+        for record in journal.records
+    }

@@ -33,7 +33,7 @@ def open_pool(workers: int | None = None) -> ProcessPoolExecutor:
     """
     workers = workers or min(count_processors(), MAX_WORKERS)
     return ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare
     )
 
 
@@ -51,7 +51,7 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
-def _settle() -> None:
+def _prepare() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()

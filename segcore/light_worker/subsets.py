@@ -13,10 +13,10 @@ from segcore.config import SubsetsConfig, to_json
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
+from segcore.light_worker.journal import Journal
 from segcore.light_worker.members import Members, find_members, scored_samples
-from segcore.light_worker.partial import clear_partial, load_partial, save_partial
 from segcore.light_worker.pool import map_ahead
-from segcore.light_worker.progress import Pace
+from segcore.light_worker.progress import Progress
 from segcore.postprocess.weightings import (
     count_weightings,
     draw_weights,
@@ -117,10 +117,10 @@ def subsets_run(
     samples = scored_samples(members)
     table = weight_table(config)
     key = json.dumps([to_json(config), members.made_from(), members.dataset.fingerprint])
-    kept = load_partial(run, key)
-    done = [Tallies(kept["true"], kept["predicted"], kept["right"])] if kept else []
-    before = len(done[0].true) if done else 0
-    pace = Pace(run, len(samples), before, should_stop, lambda: _save(run, key, done))
+    journal = Journal(run, key)
+    done = [Tallies(r["true"], r["predicted"], r["right"]) for r in journal.records]
+    before = sum(len(part.true) for part in done)
+    progress = Progress(run, len(samples), before, should_stop)
     groups = [samples[i : i + AT_ONCE] for i in range(before, len(samples), AT_ONCE)]
     tasks = (
         SubsetsTask(
@@ -131,9 +131,10 @@ def subsets_run(
         )
         for group in groups
     )
-    for found in map_ahead(tally_samples, tasks, executor, ahead, pace.tick):
-        done.append(found)
-        pace.advance(len(found.true))
+    for part in map_ahead(tally_samples, tasks, executor, ahead, progress.tick):
+        journal.append({"true": part.true, "predicted": part.predicted, "right": part.right})
+        done.append(part)
+        progress.advance(len(part.true))
     tallies = _join(done)
     document = score_subsets(
         tallies, table, config.members, marginal_shares(len(config.members)), config.split
@@ -143,12 +144,4 @@ def subsets_run(
         {"run": run.id, "dataset": config.dataset, "made_from": members.made_from(), **document},
     )
     run.write_status(mean_iou=document["best"]["mean_iou"])
-    clear_partial(run)
-
-
-def _save(run: RunFolder, key: str, done: list[Tallies]) -> None:
-    if done:
-        whole = _join(done)
-        save_partial(
-            run, key, {"true": whole.true, "predicted": whole.predicted, "right": whole.right}
-        )
+    journal.clear()

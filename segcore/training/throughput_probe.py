@@ -13,11 +13,12 @@ from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.memory import peak_bytes
 from segcore.training.input.pipeline import Batch, ordered_batches
 from segcore.training.loop.learner import Outcome
 from segcore.training.loop.metrics import EpochScores
-from segcore.training.loop.progress import Progress, Stopped
+from segcore.training.loop.progress import Progress
 from segcore.training.loop.train import Training
 from segcore.training.strategy import describe
 

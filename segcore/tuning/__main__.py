@@ -11,8 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.jobs import STOPPED
-from segcore.runs.queue.stopping import StopSignal, fail
+from segcore.runs.queue.stopping import STOPPED, StopSignal, fail
 from segcore.tuning.coordinator import Coordinator
 from segcore.tuning.store import TrialStore
 from segcore.tuning.trainer import QueueTrainer

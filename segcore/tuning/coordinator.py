@@ -14,7 +14,7 @@ from segcore.config.tuning import trial_config
 from segcore.errors import SegcoreError
 from segcore.runs.queue.crash_recovery import DIED
 from segcore.tuning.store import TrialStore
-from segcore.tuning.trainer import Sight
+from segcore.tuning.trainer import TrialProgress
 
 MAX_RETRIES = 1
 """How often a trial whose process died is taken up again from its checkpoint."""
@@ -28,7 +28,7 @@ class Trainer(Protocol):
     def start(self, id: str, config: TrainConfig) -> None:
         """Make a run and queue it, unless that was done before."""
 
-    def look(self, id: str) -> Sight:
+    def look(self, id: str) -> TrialProgress:
         """Return how a run is going."""
 
     def stop(self, id: str) -> None:
@@ -148,7 +148,7 @@ class Coordinator:
         elif cause:
             self.trainer.stop(id)
 
-    def _finish(self, number: int, sight: Sight) -> None:
+    def _finish(self, number: int, sight: TrialProgress) -> None:
         if sight.scores:
             self.book.end(number, TrialState.COMPLETE, max(sight.scores.values()))
         else:
@@ -175,7 +175,7 @@ class Coordinator:
         elif trial.user_attrs.get("held"):
             self.book.note(number, "held", False)
             self.trainer.resume(id)
-        elif why == DIED and retries < MAX_RETRIES:
+        elif why.startswith(DIED[:17]) and retries < MAX_RETRIES:
             self.book.note(number, "retries", retries + 1)
             self.trainer.resume(id)
         else:

@@ -9,7 +9,7 @@ from segcore.runs.queue import jobs
 
 
 @dataclass(frozen=True)
-class Sight:
+class TrialProgress:
     """What is to be seen of a trial's run.
 
     Attributes:
@@ -44,15 +44,15 @@ class QueueTrainer:
         if run.status().state == "queued":
             jobs.submit(self.workspace, [id])
 
-    def look(self, id: str) -> Sight:
+    def look(self, id: str) -> TrialProgress:
         """Return how a run is going; the scores are at least those that belong to the status."""
         run = self._run(id)
         if not run.folder.is_dir():
-            return Sight(None, {})
+            return TrialProgress(None, {})
         status = run.status()
         lines = run.metrics() if status.started else []
         known = [(line.get("epoch"), line.get("val_mean_iou")) for line in lines]
-        return Sight(
+        return TrialProgress(
             status,
             {
                 epoch: float(score)

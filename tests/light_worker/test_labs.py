@@ -13,12 +13,12 @@ from segcore.light_worker import crf_search, subsets
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.pool import open_pool
-from segcore.light_worker.progress import Stopped
 from segcore.light_worker.steps import count_steps, plain_filters
 from segcore.light_worker.subsets import subsets_run, tally_samples
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import Stopped
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
 SMALL = CRFParameters(bilateral_width=10, iterations=2)

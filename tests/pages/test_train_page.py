@@ -308,7 +308,7 @@ def test_time_and_memory_are_measured_on_request(
     begun = []
 
     def start(folder, key, config):
-        run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
+        run = RunFolder.create(throughput_probe.probes_folder(folder), key, config)
         begun.append(run)
         return run.write_status(state="starting", started=time.time())
 

@@ -17,10 +17,10 @@ from segcore.config import (
     to_json,
 )
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.queue.jobs import STOPPED
+from segcore.runs.queue.stopping import STOPPED
 from segcore.tuning.coordinator import Coordinator
 from segcore.tuning.store import TrialStore
-from segcore.tuning.trainer import Sight
+from segcore.tuning.trainer import TrialProgress
 
 EPOCHS = 2
 LOSS_GAIN = {"jaccard_distance": 0.0, "dice": 0.05, "focal": 0.2}
@@ -54,11 +54,11 @@ class FormulaTrainer:
             run.write_status(state="running")
         self.faults("after start")
 
-    def look(self, id: str) -> Sight:
+    def look(self, id: str) -> TrialProgress:
         self.faults("look")
         run = RunFolder(self.runs / id)
         if not run.folder.is_dir():
-            return Sight(None, {})
+            return TrialProgress(None, {})
         config, scores = run.config, run.metrics()
         assert isinstance(config, TrainConfig)
         if run.status().state == "running":
@@ -69,7 +69,9 @@ class FormulaTrainer:
             if epoch == EPOCHS:
                 run.write_status(state="finished")
         status = run.status()
-        return Sight(status, {line["epoch"]: line["val_mean_iou"] for line in run.metrics()})
+        return TrialProgress(
+            status, {line["epoch"]: line["val_mean_iou"] for line in run.metrics()}
+        )
 
     def stop(self, id: str) -> None:
         RunFolder(self.runs / id).write_status(

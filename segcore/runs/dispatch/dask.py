@@ -186,7 +186,7 @@ class Cluster:
         asked = gpus_asked(request)
         return int(any(w["gpus"] for w in workers)) if asked is None else asked
 
-    def hands(self, folder: Path | str) -> tuple[Executor, int]:
+    def executor(self, folder: Path | str) -> tuple[Executor, int]:
         """Return an executor over the threads that no run holds, on machines that see a folder, and how many threads these are.
 
         Dask repeats elsewhere what was under way on a machine that is lost.

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError, disk_error
 from segcore.runs.dispatch.dask import is_cluster_request
-from segcore.runs.dispatch.remote_runs import RemoteHands
+from segcore.runs.dispatch.remote_runs import RemoteRuns
 from segcore.runs.folder import hosts
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.crash_recovery import job_is_alive, runs_folder, settle
+from segcore.runs.queue.crash_recovery import job_is_alive, recover, runs_folder
 from segcore.runs.queue.jobs import (
     ASIDE,
     LIGHT,
@@ -63,7 +63,7 @@ class Dispatcher:
             [device.id for device in list_devices()] if devices is None else list(devices)
         )
         self._children: dict[str, subprocess.Popen] = {}
-        self._remote = RemoteHands(self.workspace)
+        self._remote = RemoteRuns(self.workspace)
         self._tell = tell
         self._ended = threading.Event()
         self._seen = 0.0
@@ -128,7 +128,7 @@ class Dispatcher:
         """Settle what ended, start what can go; False after signing off because nothing is left to do."""
         try:
             self._sign(queue)
-            self._settle(queue)
+            self._close_ended(queue)
             self._pass_on_stops(queue)
             if queue.setting("paused") is None and not self._ended.is_set():
                 self._start(queue)
@@ -144,13 +144,13 @@ class Dispatcher:
                 return False
         return True
 
-    def _settle(self, queue: Queue) -> None:
+    def _close_ended(self, queue: Queue) -> None:
         for job in queue.jobs():
             if job.state == "waiting":
                 continue
             if job.host == hosts.CLUSTER:
                 if (ended := self._remote.ending(job)) is not None:
-                    settle(queue, self.workspace, job, *ended)
+                    recover(queue, self.workspace, job, *ended)
                     self._remote.forget(job)
                     self._say_end(job)
                 continue
@@ -161,7 +161,7 @@ class Dispatcher:
             # A claimed job whose child ended never showed its token; one without a child came from
             # a dead predecessor.
             if child or (job.state == "started" and not job_is_alive(self.workspace, job)):
-                settle(queue, self.workspace, job, code)
+                recover(queue, self.workspace, job, code)
                 self._say_end(job)
             if child:
                 del self._children[job.token or ""]
@@ -176,11 +176,11 @@ class Dispatcher:
     def _pass_on_stops(self, queue: Queue) -> None:
         """Tell processes that someone on another machine asked them to stop."""
         for job in queue.jobs():
-            if job.state != "started" or job.stops <= job.told:
+            if job.state != "started" or job.stops <= job.delivered:
                 continue
             if job.host == hosts.CLUSTER:
                 self._remote.stop(job)
-                queue.mark_told(job.run, job.token or "", job.stops)
+                queue.mark_delivered(job.run, job.token or "", job.stops)
             else:
                 pass_on_stop(queue, job, job.stops)
 

@@ -92,7 +92,7 @@ def _lend(
     cluster: Cluster, workspace: Path | str, tell: Callable[[str], None]
 ) -> ClusterExecutor | None:
     try:
-        executor, width = cluster.hands(workspace)
+        executor, width = cluster.executor(workspace)
     except SegcoreError as error:
         tell(f"{error} This machine works alone meanwhile.")
         return None

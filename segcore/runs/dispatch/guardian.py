@@ -30,7 +30,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.runs.machine import processes
 from segcore.runs.machine.disk import read_json, write_json
-from segcore.runs.queue.crash_recovery import STOPPED
+from segcore.runs.queue.stopping import STOPPED
 
 LOST = 76
 NOT_SEEN = 77
@@ -98,7 +98,7 @@ class _Attempt:
         os.pwrite(lock, self._token.encode(), 0)
         if self._stops():
             return CALLED_OFF
-        code = self._attend(self._start(lock))
+        code = self._watch(self._start(lock))
         if self._is_lost:
             self._run.write_status(
                 only_if=(*QUEUED_OR_ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE
@@ -141,7 +141,7 @@ class _Attempt:
         self._run.write_status(pid=pid, process_created=created)
         return worker
 
-    def _attend(self, worker: subprocess.Popen) -> int:
+    def _watch(self, worker: subprocess.Popen) -> int:
         told, since = 0, 0.0
         while (code := worker.poll()) is None:
             stops = self._stops()

@@ -18,7 +18,7 @@ RETRY_SECONDS = 15.0
 WAITING = "Waiting for a free worker of the cluster"
 
 
-class RemoteHands:
+class RemoteRuns:
     """The dispatcher's dealings with the cluster of its workspace; connects when the first run asks for it.
 
     Args:
@@ -73,7 +73,7 @@ class RemoteHands:
     def ending(self, job: Job) -> tuple[int | None, tuple[str, str] | None] | None:
         """How a run of another machine ended; None while it has not, or where that is unknown.
 
-        The form is what :func:`segcore.runs.queue.crash_recovery.settle` takes.
+        The form is what :func:`segcore.runs.queue.crash_recovery.recover` takes.
         """
         cluster = self._connect()
         if cluster is None:

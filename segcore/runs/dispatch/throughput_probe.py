@@ -33,7 +33,7 @@ KEPT = 40
 BIRTH_SECONDS = 10.0
 
 
-def paces_folder(workspace: Path | str) -> Path:
+def probes_folder(workspace: Path | str) -> Path:
     """The folder of all measures of a workspace."""
     return Path(workspace) / "paces"
 
@@ -60,7 +60,7 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
             "Expected to measure where runs work, on another machine: measure there, by "
             "`segscope train ... --measure`."
         )
-    root = paces_folder(workspace)
+    root = probes_folder(workspace)
     for path in root.glob("*") if root.is_dir() else ():
         found = look(workspace, path.name)
         if found is not None and not found.has_ended:
@@ -87,7 +87,7 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": ",".join(gpu.removeprefix("gpu:") for gpu in gpus) or "-1",
     }
-    arguments = [*worker_command(config.kind, run.folder)[2:], "--measure"]
+    arguments = [*worker_command(config.kind, run.folder)[2:], "--probe"]
     process = processes.start_detached(arguments, run.log_path, environment)
     pid, created = processes.identity(process.pid)
     processes.forget(process)
@@ -98,7 +98,7 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
 
 def look(workspace: Path | str, key: str) -> Status | None:
     """How a measure goes; None where there is none. One whose process died is marked as failed."""
-    run = RunFolder(paces_folder(workspace) / key)
+    run = RunFolder(probes_folder(workspace) / key)
     if not (run.folder / "config.json").exists():
         return None
     status = run.status()
@@ -116,9 +116,9 @@ def look(workspace: Path | str, key: str) -> Status | None:
     )
 
 
-def read_pace(workspace: Path | str, key: str) -> dict[str, Any] | None:
+def read_throughput(workspace: Path | str, key: str) -> dict[str, Any] | None:
     """Return what was measured, with ``beside``, the runs that were at work; None where it was not, or cannot be read."""
-    run = RunFolder(paces_folder(workspace) / key)
+    run = RunFolder(probes_folder(workspace) / key)
     try:
         return {**run.read_json("pace"), "beside": run.read_json("beside").get("runs", [])}
     except SegcoreError:
@@ -130,7 +130,7 @@ def stop(workspace: Path | str, key: str, cause: str = "Stopped on request.") ->
     status = look(workspace, key)
     if status is not None and not status.has_ended and hosts.is_here(status.host):
         processes.send_signal(status.pid, status.process_created, signal.SIGKILL, group=True)
-        RunFolder(paces_folder(workspace) / key).write_status(
+        RunFolder(probes_folder(workspace) / key).write_status(
             state="interrupted", cause=cause, finished=time.time()
         )
 

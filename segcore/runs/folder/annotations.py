@@ -16,7 +16,7 @@ MAX_TEXT = 20_000
 
 
 @dataclass(frozen=True)
-class Notes:
+class Annotations:
     """What people say about a run.
 
     Attributes:
@@ -53,24 +53,24 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(cleaned)
 
 
-def read_notes(path: Path) -> Notes:
+def read_annotations(path: Path) -> Annotations:
     """Read ``notes.json``. Never raises: an absent, damaged or newer file says nothing, and no run is lost for it."""
     try:
         data = read_json(path)
         tags = data.get("tags", ())
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            return Notes()
-        return Notes(
+            return Annotations()
+        return Annotations(
             clean_tags(tags),
             str(data.get("text", "")),
             data.get("star") is True,
             data.get("archived") is True,
         )
     except SegcoreError:
-        return Notes()
+        return Annotations()
 
 
-def change_notes(path: Path, changes: dict[str, Any]) -> Notes:
+def change_annotations(path: Path, changes: dict[str, Any]) -> Annotations:
     """Change some fields of ``notes.json``, under the lock of the run's status, and return the whole.
 
     Args:
@@ -81,7 +81,7 @@ def change_notes(path: Path, changes: dict[str, Any]) -> Notes:
         SegcoreError: A name is unknown, a tag or the text is refused, a newer version wrote the
             file, or it cannot be written.
     """
-    names = [field.name for field in dataclasses.fields(Notes)]
+    names = [field.name for field in dataclasses.fields(Annotations)]
     for name in changes:
         if name not in names:
             raise unknown("field of a run's notes", name, names)
@@ -98,7 +98,7 @@ def change_notes(path: Path, changes: dict[str, Any]) -> Notes:
                 f"Expected the notes of {path.parent.name!r} in format {FORMAT} or older, "
                 "found a newer one: update."
             )
-        after = dataclasses.replace(read_notes(path), **changes)
+        after = dataclasses.replace(read_annotations(path), **changes)
         write_json(path, {"format": FORMAT, **dataclasses.asdict(after)})
     return after
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.errors import SegcoreError
-from segcore.runs.folder.annotations import Notes, read_notes
+from segcore.runs.folder.annotations import Annotations, read_annotations
 from segcore.runs.folder.names import is_run_id
 from segcore.runs.folder.status import FORMAT, Status, read_status
 from segcore.runs.machine.disk import read_json
@@ -29,7 +29,7 @@ class RunSummary:
             it.
         status: How it is going.
         changed: When its status was last written, seconds since 1970.
-        notes: What people say about it.
+        annotations: What people say about it.
     """
 
     id: str
@@ -39,7 +39,7 @@ class RunSummary:
     status: Status
     changed: float = 0.0
     config: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
-    notes: Notes = field(default_factory=Notes)
+    annotations: Annotations = field(default_factory=Annotations)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _summary(
     folder = Path(root) / name
     status = read_status(folder / "status.json")
     changed = status_stamp[1] / 1e9 if status_stamp else 0.0
-    notes = read_notes(folder / "notes.json") if notes_stamp else Notes()
+    notes = read_annotations(folder / "notes.json") if notes_stamp else Annotations()
     try:
         config = read_config(folder)
     except SegcoreError as error:
@@ -133,7 +133,7 @@ def _summary(
             "",
             Status(state="failed", cause=str(error), created=status.created),
             changed,
-            notes=notes,
+            annotations=notes,
         )
     return RunSummary(
         name,

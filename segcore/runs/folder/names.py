@@ -28,7 +28,7 @@ def check_run_id(text: str) -> str:
     return text
 
 
-def check_name(text: str) -> str:
+def check_stage(text: str) -> str:
     """Return the name of a split or stage, which becomes one folder or file.
 
     Raises:

@@ -17,23 +17,29 @@ Every file but the two logs is written under a temporary name and renamed, so a 
 half a file.
 """
 
+import io
 import os
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
 
 from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, disk_error
-from segcore.runs.folder.annotations import Notes, change_notes, read_notes
+from segcore.runs.folder.annotations import Annotations, change_annotations, read_annotations
+from segcore.runs.folder.codecs import decode_counts, decode_mask, encode_counts, encode_mask
 from segcore.runs.folder.environment import note_environment
 from segcore.runs.folder.history import append_record, read_records, read_tail
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage
-from segcore.runs.folder.names import check_run_id
-from segcore.runs.folder.results import RunResults
+from segcore.runs.folder.names import check_run_id, check_stage, sample_parts
+from segcore.runs.folder.probabilities import BITS, FloatArray, decode, encode
 from segcore.runs.folder.status import FORMAT, Status, change_status, read_status
 from segcore.runs.folder.usage import UsageRecorder
 from segcore.runs.machine import disk
@@ -52,13 +58,21 @@ __all__ = [
 ]
 
 
+def _read_result(path: Path, run: str, what: str) -> bytes:
+    if not path.is_file():
+        raise SegcoreError(
+            f"Expected a result of the run {run!r} for {what}, found none: run that step first."
+        )
+    return disk.read_bytes(path)
+
+
 @lru_cache(maxsize=4096)
 def _config_of(folder: Path, stamp: tuple[int, int, int]) -> RunConfig:
     """Read a run's config; the file's stamp is part of the key, so that it is read again once it is another."""
     return config_from_json(read_config(folder))
 
 
-class RunFolder(RunResults):
+class RunFolder:
     """One run on disk; cheap to make, holds nothing open and remembers nothing.
 
     Attributes:
@@ -151,17 +165,17 @@ class RunFolder(RunResults):
         """Change the status as :meth:`write_status` does, with a fresh heartbeat; the worker calls it every few seconds."""
         return self.write_status(heartbeat=time.time(), **changes)
 
-    def notes(self) -> Notes:
-        """What people say about the run; never raises (see :func:`segcore.runs.folder.annotations.read_notes`)."""
-        return read_notes(self.folder / "notes.json")
+    def annotations(self) -> Annotations:
+        """What people say about the run; never raises (see :func:`segcore.runs.folder.annotations.read_annotations`)."""
+        return read_annotations(self.folder / "notes.json")
 
-    def write_notes(self, **changes: Any) -> Notes:
+    def write_annotations(self, **changes: Any) -> Annotations:
         """Change tags, text, star or archived and return the whole.
 
         Raises:
             SegcoreError: A field is unknown, a value is refused, or the folder cannot be written.
         """
-        return change_notes(self.folder / "notes.json", changes)
+        return change_annotations(self.folder / "notes.json", changes)
 
     def append_metrics(self, metrics: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``; NaN and infinity are kept as null.
@@ -236,3 +250,127 @@ class RunFolder(RunResults):
         for path in self.folder.rglob(".*"):
             if disk.is_temporary(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
+
+    def write_probabilities(
+        self,
+        split: str,
+        sample_id: str,
+        probabilities: FloatArray,
+        size: tuple[int, int],
+        bits: int = BITS,
+    ) -> None:
+        """Store the probabilities of one sample compactly.
+
+        Args:
+            split: Name of the split.
+            sample_id: Id of the sample; "/" makes folders.
+            probabilities: (h, w, C) float32 in 0..1, at the network's own resolution.
+            size: (H, W) of the sample itself.
+            bits: Precision (see :func:`segcore.runs.folder.probabilities.encode`).
+
+        Raises:
+            SegcoreError: The values or names are refused, or the folder cannot be written.
+        """
+        disk.write_bytes(
+            self._sample("probabilities", split, sample_id, ".prob"),
+            encode(probabilities, size, bits),
+        )
+
+    def read_probabilities(self, split: str, sample_id: str) -> tuple[FloatArray, tuple[int, int]]:
+        """Return the stored (h, w, C) float32 probabilities, which sum to 1 in each pixel, and the sample's own (H, W).
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        path = self._sample("probabilities", split, sample_id, ".prob")
+        return decode(_read_result(path, self.id, sample_id))
+
+    def has_probabilities(self, split: str, sample_id: str) -> bool:
+        """Whether probabilities of that sample are stored."""
+        return self._sample("probabilities", split, sample_id, ".prob").is_file()
+
+    def write_mask(
+        self, split: str, stage: str, sample_id: str, mask: npt.NDArray[np.integer]
+    ) -> None:
+        """Store the predicted mask (H, W) of a stage ("crf"), uint8 or uint16 indices.
+
+        Raises:
+            SegcoreError: The mask or a name is refused, or the folder cannot be written.
+        """
+        disk.write_bytes(
+            self._sample(f"masks/{check_stage(split)}", stage, sample_id, ".mask"),
+            encode_mask(mask),
+        )
+
+    def read_mask(self, split: str, stage: str, sample_id: str) -> npt.NDArray[np.integer]:
+        """Return the predicted mask (H, W) of a stage, uint8 or uint16.
+
+        Raises:
+            SegcoreError: There is none, or it is damaged.
+        """
+        path = self._sample(f"masks/{check_stage(split)}", stage, sample_id, ".mask")
+        return decode_mask(_read_result(path, self.id, sample_id))
+
+    def has_mask(self, split: str, stage: str, sample_id: str) -> bool:
+        """Whether the predicted mask of a stage is stored for that sample."""
+        return self._sample(f"masks/{check_stage(split)}", stage, sample_id, ".mask").is_file()
+
+    def write_counts(
+        self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]
+    ) -> None:
+        """Store one confusion matrix a sample.
+
+        Args:
+            split: Name of the split.
+            stage: What was counted: "prediction", "ensemble", "crf".
+            sample_ids: The N samples, in order.
+            counts: (N, C, C) int64 pixels, [sample, true, predicted].
+
+        Raises:
+            SegcoreError: The shapes do not fit, or the folder cannot be written.
+        """
+        disk.write_bytes(
+            self._sample("counts", split, stage, ".npz"), encode_counts(sample_ids, counts)
+        )
+
+    def read_counts(self, split: str, stage: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Return the N sample ids and their counts (N, C, C) int64, [sample, true, predicted].
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        path = self._sample("counts", split, stage, ".npz")
+        return decode_counts(_read_result(path, self.id, f"{split}, stage {stage}"))
+
+    def write_arrays(self, split: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Store named arrays that follow from a split's results and are dear to make; ``name`` says from what.
+
+        Raises:
+            SegcoreError: A name is refused, or the folder cannot be written.
+        """
+        packed = io.BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, **arrays)
+        disk.write_bytes(self._sample("measures", split, name, ".npz"), packed.getvalue())
+
+    def read_arrays(self, split: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """Return what :meth:`write_arrays` stored; None where there is nothing, or it cannot be read (it is made again then)."""
+        path = self._sample("measures", split, name, ".npz")
+        if not path.is_file():
+            return None
+        try:
+            with np.load(io.BytesIO(disk.read_bytes(path)), allow_pickle=False) as stored:
+                return {key: stored[key] for key in stored.files}
+        except (ValueError, OSError, EOFError, BadZipFile, KeyError):
+            return None
+
+    def stages(self, split: str) -> list[str]:
+        """Names of the stages that have counts for a split, sorted."""
+        return sorted(
+            path.stem
+            for path in (self.folder / "counts" / check_stage(split)).glob("*.npz")
+            if not disk.is_temporary(path.name)
+        )
+
+    def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:
+        parts = sample_parts(sample_id)
+        return self.folder.joinpath(kind, check_stage(split), *parts[:-1], parts[-1] + suffix)

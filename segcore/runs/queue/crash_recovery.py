@@ -11,12 +11,12 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, SILENT_SECONDS, Status
 from segcore.runs.machine import processes
 from segcore.runs.queue.queue import Job, Queue
+from segcore.runs.queue.stopping import STOPPED
 
 DIED = (
-    "Its process ended without a word (killed or out of memory): resume it to go on from its "
-    "last checkpoint."
+    "Its process ended without a message (killed or out of memory): resume it to continue from "
+    "its last checkpoint."
 )
-STOPPED = "Stopped on request: resume it to go on."
 ORPHAN_SECONDS = 60.0
 
 
@@ -40,7 +40,7 @@ def status_is_alive(status: Status, host: str | None = None) -> bool:
     )
 
 
-def settle(
+def recover(
     queue: Queue,
     workspace: Path | str,
     job: Job,
@@ -107,7 +107,7 @@ def _ending(job: Job, exit_code: int | None) -> tuple[str, str]:
     return "interrupted", DIED
 
 
-def settle_orphans(summaries: Iterable[RunSummary], jobs: Mapping[str, Job]) -> bool:
+def recover_orphans(summaries: Iterable[RunSummary], jobs: Mapping[str, Job]) -> bool:
     """Mark runs that say they wait or work but are in no queue, and of whom nothing was heard for a while; whether there were any."""
     found = False
     for summary in summaries:

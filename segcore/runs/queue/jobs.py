@@ -21,14 +21,14 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.queue.crash_recovery import (
-    STOPPED,
     job_is_alive,
+    recover,
+    recover_orphans,
     runs_folder,
-    settle,
-    settle_orphans,
     status_is_alive,
 )
 from segcore.runs.queue.queue import Job, Queue
+from segcore.runs.queue.stopping import STOPPED
 
 LIGHT = "light"
 LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
@@ -86,7 +86,7 @@ def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> 
             and RunFolder(runs_folder(workspace) / run_id).status().has_ended
         ):
             if job.state == "started" and not job_is_alive(workspace, job):
-                settle(queue, workspace, job)
+                recover(queue, workspace, job)
             elif job.state == "claimed" and not dispatcher_is_alive(queue):
                 queue.put_back(
                     run_id, job.token or ""
@@ -260,7 +260,7 @@ def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
             signal.SIGTERM if stops == 1 else signal.SIGKILL,
             group=stops > 1,
         )
-        queue.mark_told(job.run, job.token or "", stops)
+        queue.mark_delivered(job.run, job.token or "", stops)
 
 
 def resume(workspace: Path | str, run_id: str) -> list[str]:
@@ -326,9 +326,9 @@ def refresh(workspace: Path | str) -> list[RunSummary]:
                         and job.host != hosts.CLUSTER
                         and not job_is_alive(workspace, job)
                     ):
-                        settle(queue, workspace, job)
+                        recover(queue, workspace, job)
     summaries = list_runs(runs_folder(workspace))
-    if settle_orphans(summaries, jobs):
+    if recover_orphans(summaries, jobs):
         summaries = list_runs(runs_folder(workspace))
     if jobs:
         ensure_dispatcher(workspace)

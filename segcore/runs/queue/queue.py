@@ -66,7 +66,7 @@ class Job:
         stops: How often it was asked to stop since it started.
         host: The machine that it works on, "cluster" for one that a cluster chose; "" before it
             started.
-        told: How many of the requests to stop its process was told of.
+        delivered: How many of the requests to stop its process was told of.
     """
 
     run: str
@@ -82,7 +82,7 @@ class Job:
     process_created: float | None
     stops: int
     host: str
-    told: int
+    delivered: int
 
 
 def _job(row: tuple) -> Job:
@@ -302,7 +302,7 @@ class Queue:
             (host, run),
         )
 
-    def mark_told(self, run: str, token: str, stops: int) -> None:
+    def mark_delivered(self, run: str, token: str, stops: int) -> None:
         """Note that the process of an attempt was told of so many requests to stop."""
         self._rows(
             "UPDATE job SET told=max(told, ?) WHERE run=? AND token=? RETURNING run",

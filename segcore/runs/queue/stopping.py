@@ -1,10 +1,16 @@
-"""How a process that carries out a run hears that it must end, and how it says that it failed."""
+"""How a process that works on a run notices that it must stop, and reports that it failed."""
 
 import signal
 import sys
 import time
 
 from segcore.runs.folder.run_folder import RunFolder
+
+STOPPED = "Stopped on request: resume it to continue."
+
+
+class Stopped(Exception):
+    """The run was asked to stop; what it needs to continue is on disk."""
 
 
 class StopSignal:

@@ -22,11 +22,12 @@ from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.views import look
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
-from segcore.training.loop.progress import Progress, Stopped
+from segcore.training.loop.progress import Progress
 from segcore.training.strategy import configure, describe
 
 STAGE = "prediction"

@@ -17,12 +17,13 @@ from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.metrics.robustness import CLEAN, stage_name
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.combine import combine_networks, submodel_rule
 from segcore.training.inference.predict import preprocessing_of, read_labels
 from segcore.training.inference.predictor import Predictor
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
-from segcore.training.loop.progress import Progress, Stopped
+from segcore.training.loop.progress import Progress
 from segcore.training.strategy import configure, describe
 
 Counts = npt.NDArray[np.int64]

@@ -11,13 +11,9 @@ from typing import Any
 
 from segcore.errors import SegcoreError
 from segcore.runs.folder.run_folder import RunFolder, UsageRecorder
+from segcore.runs.folder.time_left import TimeLeft
 
 BEAT_SECONDS = 1.0
-STOPPED = "Stopped on request: resume it to go on."
-
-
-class Stopped(Exception):
-    """The run was asked to stop and has saved what it needs to go on."""
 
 
 class Progress:
@@ -116,8 +112,8 @@ VALIDATION_COST = 1 / 3
 """Cost of validating a batch, in training steps; only for the estimate of the time left."""
 
 
-class Pace:
-    """Share done and seconds left, from the pace since the second step of this process.
+class TrainingTime:
+    """Share done and seconds left of a training, from the speed since this process's second step.
 
     Args:
         epochs: Epochs of the run.
@@ -127,18 +123,11 @@ class Pace:
 
     def __init__(self, epochs: int, steps: int, validation_steps: int) -> None:
         self._in_epoch = steps + VALIDATION_COST * validation_steps
-        self._total = epochs * self._in_epoch
-        self._start: tuple[float, float] | None = None
+        self._time_left = TimeLeft(epochs * self._in_epoch)
 
     def at(self, epoch: int, steps: int, validated: int = 0) -> dict[str, float | None]:
-        """Return ``progress`` (0..1) and ``seconds_left`` (None before the second step) after these epochs, steps and validation steps."""
-        done = epoch * self._in_epoch + steps + VALIDATION_COST * validated
-        now = time.monotonic()
-        if self._start is None:
-            self._start = (now, done)
-        began, before = self._start
-        left = (now - began) / (done - before) * (self._total - done) if done > before else None
-        return {"progress": min(1.0, done / self._total), "seconds_left": left}
+        """Return ``progress`` and ``seconds_left`` after so many epochs, steps and validated batches."""
+        return self._time_left.at(epoch * self._in_epoch + steps + VALIDATION_COST * validated)
 
 
 def tell(record: dict[str, Any], epochs: int) -> str:

@@ -16,6 +16,7 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
 from segcore.runs.folder.run_folder import RunFolder, replacing
+from segcore.runs.queue.stopping import Stopped
 from segcore.training.input.pipeline import (
     Batch,
     ordered_batches,
@@ -36,7 +37,7 @@ from segcore.training.loop.mask_history import MaskHistory
 from segcore.training.loop.metrics import EpochScores
 from segcore.training.loop.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
 from segcore.training.loop.optimizers import averaged_weights, build_optimizer
-from segcore.training.loop.progress import Pace, Progress, Stopped, tell
+from segcore.training.loop.progress import Progress, TrainingTime, tell
 from segcore.training.loop.schedules import learning_rate, plateau_factor
 from segcore.training.losses.class_weights import class_weights, count_classes
 from segcore.training.losses.losses import build_loss
@@ -122,7 +123,7 @@ class Training:
         if strategy.num_replicas_in_sync > 1:
             synchronise(model)
         self._traced: set[str] = set()
-        self._pace = Pace(
+        self._time = TrainingTime(
             self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
         )
         self.state = self._resume(dataset.fingerprint)
@@ -347,4 +348,4 @@ class Training:
             self.progress.log(tell(record, self.recipe.epochs))
 
     def _estimate(self, steps: int, validated: int = 0) -> None:
-        self.progress.update(**self._pace.at(self.state.epoch, steps, validated))
+        self.progress.update(**self._time.at(self.state.epoch, steps, validated))

@@ -18,7 +18,7 @@ from segcore.workspace import Workspace
 from segcore.workspace.costs import Estimate
 from segcore.workspace.launch.grid import FIELDS, combine, read_values
 from segcore.workspace.launch.suggestions import Suggestion
-from segcore.workspace.launch.throughput import Pace
+from segcore.workspace.launch.throughput import Throughput
 
 GIB = 1 << 30
 DOCS = "data-measures#what-a-run-will-take"
@@ -120,11 +120,11 @@ def before(config: TrainConfig, runs: int) -> None:
             st.caption(":material/check: Nothing speaks against it.")
 
 
-def _is_measured(pace: Pace | None) -> bool:
+def _is_measured(pace: Throughput | None) -> bool:
     return pace is not None and pace.memory is not None
 
 
-def _memory(estimate: Estimate, pace: Pace | None) -> str:
+def _memory(estimate: Estimate, pace: Throughput | None) -> str:
     return (
         f"{(pace.memory if pace is not None and pace.memory is not None else estimate.memory) / GIB:.1f} "
         ""
@@ -132,7 +132,7 @@ def _memory(estimate: Estimate, pace: Pace | None) -> str:
     )
 
 
-def _memory_help(pace: Pace | None) -> str:
+def _memory_help(pace: Throughput | None) -> str:
     if _is_measured(pace):
         return "Measured over a few steps: of the whole process, or of the GPU that used most."
     return (
@@ -141,7 +141,7 @@ def _memory_help(pace: Pace | None) -> str:
     )
 
 
-def _epoch_seconds(config: TrainConfig, pace: Pace | None) -> float | None:
+def _epoch_seconds(config: TrainConfig, pace: Throughput | None) -> float | None:
     if pace is None or pace.epoch_seconds is not None:
         return None if pace is None else pace.epoch_seconds
     return (
@@ -162,7 +162,7 @@ def _whole(config: TrainConfig, runs: int, seconds: float, rough: str) -> str:
     return f"{times}: {rough or 'about '}{session.duration(seconds * epochs * runs)}{early}."
 
 
-def _pace_help(pace: Pace | None) -> str:
+def _pace_help(pace: Throughput | None) -> str:
     if pace is None:
         return "No run has ended here yet. Measure a few steps, or let the first run tell."
     if pace.epoch_seconds is not None:
@@ -258,7 +258,7 @@ HELP = (
 )
 
 
-def offer(config: TrainConfig, pace: Pace | None) -> None:
+def offer(config: TrainConfig, pace: Throughput | None) -> None:
     """Draw the button that measures a config; while it is measured, how far that is, and how the last attempt failed.
 
     Args:
@@ -301,7 +301,7 @@ def _panel(config: TrainConfig) -> None:
             st.rerun()
 
 
-def measured_when(pace: Pace | None) -> str:
+def measured_when(pace: Throughput | None) -> str:
     """Say when and on what a pace was measured; "" where it was not."""
     if pace is None or pace.measured is None:
         return ""

@@ -331,7 +331,7 @@ class AblationRuns:
             run = made.id
         else:
             (run,) = self._runs.train(config)
-        self._runs.open(run).write_notes(tags=[f"study {self.study.name}"[:40]])
+        self._runs.open(run).write_annotations(tags=[f"study {self.study.name}"[:40]])
         return run
 
     def _derive(

@@ -76,7 +76,7 @@ class CRFEffects:
         self._scores = scores
         self._scenes = scenes
         self._ensembles = ensembles
-        self._answerer: WarmProcess | None = None
+        self._warm_process: WarmProcess | None = None
 
     def stored(self, members: Sequence[str], split: str) -> list[str]:
         """Return the ids of the samples for which all members' probabilities are on disk, in the dataset's order.
@@ -155,13 +155,13 @@ class CRFEffects:
             SegcoreError: pydensecrf is missing, or the worker gave no answer.
         """
         require_available()
-        if self._answerer is None:
-            self._answerer = WarmProcess()
+        if self._warm_process is None:
+            self._warm_process = WarmProcess()
         arrays: dict[str, npt.NDArray[Any]] = {
             "probabilities": scene.probabilities,
             "image": scene.image,
         }
-        answer, results = self._answerer.ask(
+        answer, results = self._warm_process.ask(
             "crf", arrays, parameters=asdict(parameters), preview=preview
         )
         return results["mask"], float(answer["seconds"])

@@ -165,5 +165,5 @@ class Launches(Throughputs):
             )
         runs = [run for one in configs for run in self._runs.train(one, members)]
         for run in runs if tag else ():
-            self._runs.open(run).write_notes(tags=[tag])
+            self._runs.open(run).write_annotations(tags=[tag])
         return runs

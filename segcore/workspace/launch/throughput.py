@@ -38,7 +38,7 @@ LOOK_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """How fast a run will be.
 
     Attributes:
@@ -101,7 +101,7 @@ class Throughputs:
 
     def wait_for_measure(
         self, config: TrainConfig, progress: Callable[[int, int, str], None] | None = None
-    ) -> Pace:
+    ) -> Throughput:
         """Return what a measure that is under way finds.
 
         Raises:
@@ -119,7 +119,7 @@ class Throughputs:
             )
         return pace
 
-    def pace(self, config: TrainConfig) -> Pace | None:
+    def pace(self, config: TrainConfig) -> Throughput | None:
         """Return how fast a run will be; None where there is nothing to go by.
 
         Steps of this very config tell it where they were measured. Else the latest run of the same
@@ -148,25 +148,25 @@ class Throughputs:
             if not paces:
                 continue
             if run in alike:
-                return Pace(median(paces), run.id, True)
+                return Throughput(median(paces), run.id, True)
             try:
                 other = config_from_json(run.config)
             except SegcoreError:
                 continue
             if isinstance(other, TrainConfig):
-                return Pace(
+                return Throughput(
                     median(paces) * estimate(other, 2).operations / estimate(config, 2).operations,
                     run.id,
                     False,
                 )
         return None
 
-    def _measured(self, config: TrainConfig) -> Pace | None:
-        found = throughput_probe.read_pace(self._workspace, self._key(config))
+    def _measured(self, config: TrainConfig) -> Throughput | None:
+        found = throughput_probe.read_throughput(self._workspace, self._key(config))
         if found is None or found.get("format") != 1:
             return None
         try:
-            return Pace(
+            return Throughput(
                 float(found["images_per_second"]),
                 "",
                 True,

@@ -6,7 +6,7 @@ from typing import Any
 
 from segcore.errors import SegcoreError
 from segcore.runs.folder import trash
-from segcore.runs.folder.annotations import Notes
+from segcore.runs.folder.annotations import Annotations
 from segcore.workspace.runs.runs import Runs
 
 
@@ -23,21 +23,21 @@ class RunAnnotations:
         self._workspace = workspace
         self._runs = runs
 
-    def notes(self, run: str) -> Notes:
+    def notes(self, run: str) -> Annotations:
         """Return what is said about a run.
 
         Raises:
             SegcoreError: There is no such run.
         """
-        return self._runs.open(run).notes()
+        return self._runs.open(run).annotations()
 
-    def write(self, run: str, **changes: Any) -> Notes:
+    def write(self, run: str, **changes: Any) -> Annotations:
         """Change tags, text, star or archived of a run and return the whole.
 
         Raises:
             SegcoreError: There is no such run, a value is refused, or the folder cannot be written.
         """
-        return self._runs.open(run).write_notes(**changes)
+        return self._runs.open(run).write_annotations(**changes)
 
     def tag(
         self, runs: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()
@@ -50,8 +50,8 @@ class RunAnnotations:
         added, removed = list(add), set(remove)
         for run in runs:
             folder = self._runs.open(run)
-            folder.write_notes(
-                tags=[*(tag for tag in folder.notes().tags if tag not in removed), *added]
+            folder.write_annotations(
+                tags=[*(tag for tag in folder.annotations().tags if tag not in removed), *added]
             )
 
     def delete(self, runs: Iterable[str]) -> list[str]:

@@ -154,7 +154,7 @@ class Exports:
         online = bool(os.environ.get("WANDB_API_KEY"))
         started = wandb.init(
             project=target or "segscope", name=run.id, id=run.id, group=getattr(run.config, "group", "") or None, dir=str(self._workspace),
-            config=to_json(run.config), tags=list(run.notes().tags), mode="online" if online else "offline", reinit=True,
+            config=to_json(run.config), tags=list(run.annotations().tags), mode="online" if online else "offline", reinit=True,
         )  # fmt: skip
         for row in rows:
             started.log(_scalars(row), step=row["epoch"])
@@ -216,7 +216,7 @@ def _flat(data: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def _tags(run: RunFolder) -> dict[str, str]:
-    notes = run.notes()
+    notes = run.annotations()
     return {
         "segscope.run": run.id,
         "segscope.tags": ", ".join(notes.tags),

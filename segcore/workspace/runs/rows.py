@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segcore.runs.folder.annotations import Notes
+from segcore.runs.folder.annotations import Annotations
 from segcore.runs.folder.listing import RunSummary
 from segcore.runs.folder.status import Status
 
@@ -37,7 +37,7 @@ class RunRow:
     network: str
     group: str
     status: Status
-    notes: Notes
+    notes: Annotations
     scored_split: str
     scored_size: str
 
@@ -91,7 +91,7 @@ def run_row(summary: RunSummary) -> RunRow:
         network=network,
         group=str(config.get("group", "")),
         status=summary.status,
-        notes=summary.notes,
+        notes=summary.annotations,
         scored_split=split,
         scored_size=size,
     )

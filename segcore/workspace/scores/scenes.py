@@ -32,7 +32,7 @@ class Scenes:
     def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
-        self._answerer: WarmProcess | None = None
+        self._warm_process: WarmProcess | None = None
 
     def image(self, dataset: str, sample: str) -> Image:
         """Return a sample's image, (H, W, 3) uint8 RGB.
@@ -197,13 +197,13 @@ class Scenes:
             made = self._runs.folder / self._runs.on_split(run, split)
             if made.exists() and "crf" in RunFolder(made).stages(split):
                 return RunFolder(made).read_mask(split, "crf", sample)
-        if self._answerer is None:
-            self._answerer = WarmProcess()
+        if self._warm_process is None:
+            self._warm_process = WarmProcess()
         arrays: dict[str, npt.NDArray[Any]] = {
             "probabilities": self.probabilities(run, split, sample),
             "image": self.image(config.dataset, sample),
         }
-        _, results = self._answerer.ask("crf", arrays, parameters=asdict(wanted))
+        _, results = self._warm_process.ask("crf", arrays, parameters=asdict(wanted))
         return results["mask"]
 
     def require_crf(self) -> None:

@@ -1,4 +1,4 @@
-"""The other side of the answerer's tests."""
+"""The other side of the warm process's tests."""
 
 import os
 import sys

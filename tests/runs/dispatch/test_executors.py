@@ -21,7 +21,7 @@ class FakeCluster:
         self.closed = False
         FakeCluster.last = self
 
-    def hands(self, folder):
+    def executor(self, folder):
         return FakeExecutor(), self.width
 
     def close(self):

@@ -47,7 +47,7 @@ def test_one_at_a_time_and_the_later_one_wins(worked):
     throughput_probe.stop(worked.folder, "two")
     assert (
         state(worked, "two") == "interrupted"
-        and throughput_probe.read_pace(worked.folder, "two") is None
+        and throughput_probe.read_throughput(worked.folder, "two") is None
     )
     assert jobs.refresh(worked.folder) == []  # a measure is no run
 
@@ -59,7 +59,7 @@ def test_a_measure_that_is_killed_is_noticed_and_made_anew(worked):
     os.kill(killed, signal.SIGKILL)
     worked.wait(lambda: state(worked, "one") == "failed")
     (worked.folder / "fake.json").write_text(json.dumps({"steps": 1, "pause": 0}))
-    assert throughput_probe.read_pace(worked.folder, "one") is None
+    assert throughput_probe.read_throughput(worked.folder, "one") is None
     throughput_probe.start(worked.folder, "one", CONFIG)
     worked.wait(lambda: state(worked, "one") == "finished")
     assert throughput_probe.look(worked.folder, "one").pid != killed
@@ -93,11 +93,11 @@ def test_what_cannot_be_measured_here_is_refused(workspace, monkeypatch):
     monkeypatch.setattr(throughput_probe.processes, "forget", lambda process: None)
     throughput_probe.start(workspace.folder, "one", CONFIG)
     assert begun[0]["CUDA_VISIBLE_DEVICES"] == "1"  # the one that is free
-    run = RunFolder(throughput_probe.paces_folder(workspace.folder) / "one")
+    run = RunFolder(throughput_probe.probes_folder(workspace.folder) / "one")
     assert run.read_json("beside") == {"runs": ["a"]} and token
     run.write_status(state="finished")
     run.write_json("pace", {"format": 1, "steps": 3})
-    assert throughput_probe.read_pace(workspace.folder, "one") == {
+    assert throughput_probe.read_throughput(workspace.folder, "one") == {
         "format": 1,
         "steps": 3,
         "beside": ["a"],
@@ -110,11 +110,11 @@ def test_what_cannot_be_measured_here_is_refused(workspace, monkeypatch):
 def test_old_measures_make_room(workspace, monkeypatch):
     monkeypatch.setattr(throughput_probe, "KEPT", 3)
     for number in range(4):
-        RunFolder.create(throughput_probe.paces_folder(workspace.folder), f"old-{number}", CONFIG)
+        RunFolder.create(throughput_probe.probes_folder(workspace.folder), f"old-{number}", CONFIG)
         os.utime(
-            throughput_probe.paces_folder(workspace.folder) / f"old-{number}", (number, number)
+            throughput_probe.probes_folder(workspace.folder) / f"old-{number}", (number, number)
         )
-    throughput_probe._make_room(throughput_probe.paces_folder(workspace.folder), "new")
+    throughput_probe._make_room(throughput_probe.probes_folder(workspace.folder), "new")
     assert sorted(
-        path.name for path in throughput_probe.paces_folder(workspace.folder).iterdir()
+        path.name for path in throughput_probe.probes_folder(workspace.folder).iterdir()
     ) == ["old-2", "old-3"]

@@ -16,66 +16,66 @@ from segcore.runs.dispatch.warm_process import WarmProcess, serve
 
 
 @pytest.fixture
-def answerer():
-    with WarmProcess([str(Path(__file__).with_name("echo_server.py"))]) as answerer:
-        yield answerer
+def warm():
+    with WarmProcess([str(Path(__file__).with_name("echo_server.py"))]) as warm:
+        yield warm
 
 
-def test_values_and_arrays_go_both_ways(answerer):
+def test_values_and_arrays_go_both_ways(warm):
     image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)[:, ::2]
     arrays = {"image": image, "p": np.random.default_rng(0).random((3, 4)).astype(np.float32)}
-    answer, results = answerer.ask("echo", arrays, parameters={"a": np.float32(0.5)}, name="ä\n")
+    answer, results = warm.ask("echo", arrays, parameters={"a": np.float32(0.5)}, name="ä\n")
     assert answer["parameters"] == {"a": 0.5} and answer["name"] == "ä\n"
     assert list(results) == ["image", "p"] and all(
         (results[k] == arrays[k]).all() and results[k].dtype == arrays[k].dtype for k in arrays
     )
 
 
-def test_it_stays_warm(answerer):
-    assert answerer.ask("echo")[0]["pid"] == answerer.ask("echo")[0]["pid"]
+def test_it_stays_warm(warm):
+    assert warm.ask("echo")[0]["pid"] == warm.ask("echo")[0]["pid"]
 
 
-def test_large_arrays(answerer):
+def test_large_arrays(warm):
     large = np.ones((600, 800, 20), np.float32)
-    assert (answerer.ask("double", {"x": large})[1]["x"] == 2).all()
+    assert (warm.ask("double", {"x": large})[1]["x"] == 2).all()
 
 
-def test_errors_are_sentences_and_the_process_goes_on(answerer):
-    pid = answerer.ask("echo")[0]["pid"]
+def test_errors_are_sentences_and_the_process_goes_on(warm):
+    pid = warm.ask("echo")[0]["pid"]
     with pytest.raises(
         SegcoreError, match=r"^Expected something else, received this: change it\.$"
     ):
-        answerer.ask("refuse")
+        warm.ask("refuse")
     with pytest.raises(SegcoreError, match="RuntimeError: odd"):
-        answerer.ask("fault")
+        warm.ask("fault")
     with pytest.raises(SegcoreError, match="did you mean 'echo'"):
-        answerer.ask("ecko")
-    assert answerer.ask("echo")[0]["pid"] == pid
+        warm.ask("ecko")
+    assert warm.ask("echo")[0]["pid"] == pid
 
 
-def test_one_that_died_idle_is_replaced_unnoticed(answerer):
-    pid = answerer.ask("echo")[0]["pid"]
+def test_one_that_died_idle_is_replaced_unnoticed(warm):
+    pid = warm.ask("echo")[0]["pid"]
     os.kill(pid, signal.SIGKILL)
-    assert answerer.ask("echo")[0]["pid"] != pid
+    assert warm.ask("echo")[0]["pid"] != pid
 
 
-def test_one_that_dies_over_a_question_is_said_and_replaced(answerer):
+def test_one_that_dies_over_a_question_is_said_and_replaced(warm):
     with pytest.raises(SegcoreError, match="ended without an answer"):
-        answerer.ask("die")
-    assert answerer.ask("echo")
+        warm.ask("die")
+    assert warm.ask("echo")
 
 
-def test_a_question_that_takes_too_long_is_given_up(answerer):
+def test_a_question_that_takes_too_long_is_given_up(warm):
     with pytest.raises(SegcoreError, match=r"within 0\.3 seconds"):
-        answerer.ask("sleep", timeout=0.3, seconds=60)
-    assert answerer.ask("echo")
+        warm.ask("sleep", timeout=0.3, seconds=60)
+    assert warm.ask("echo")
 
 
-def test_many_threads_get_their_own_answers(answerer):
+def test_many_threads_get_their_own_answers(warm):
     answers = {}
 
     def ask(number):
-        answers[number] = answerer.ask("double", {"x": np.array([number])})[1]["x"][0]
+        answers[number] = warm.ask("double", {"x": np.array([number])})[1]["x"][0]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
     for thread in threads:
@@ -86,15 +86,13 @@ def test_many_threads_get_their_own_answers(answerer):
 
 
 def test_it_leaves_when_idle_and_comes_back():
-    with WarmProcess(
-        [str(Path(__file__).with_name("echo_server.py"))], idle_seconds=0.2
-    ) as answerer:
-        pid = answerer.ask("echo")[0]["pid"]
+    with WarmProcess([str(Path(__file__).with_name("echo_server.py"))], idle_seconds=0.2) as warm:
+        pid = warm.ask("echo")[0]["pid"]
         end = time.monotonic() + 20
         while psutil.pid_exists(pid) and time.monotonic() < end:
             time.sleep(0.02)
         assert not psutil.pid_exists(pid)
-        assert answerer.ask("echo")[0]["pid"] != pid
+        assert warm.ask("echo")[0]["pid"] != pid
 
 
 @pytest.mark.parametrize(

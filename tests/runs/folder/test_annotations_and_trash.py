@@ -7,7 +7,7 @@ import pytest
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.runs.folder import trash
-from segcore.runs.folder.annotations import Notes
+from segcore.runs.folder.annotations import Annotations
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 
@@ -18,13 +18,13 @@ def run(tmp_path):
 
 
 def test_notes_keep_what_is_not_changed_and_show_in_the_list(run):
-    assert run.notes() == Notes()
-    run.write_notes(tags=[" road ", "aerial", "road", ""], star=True)
-    run.write_notes(text="Müller's set")
-    assert run.notes() == Notes(("aerial", "road"), "Müller's set", True, False)
-    assert list_runs(run.folder.parent)[0].notes == run.notes()
-    run.write_notes(archived=True)
-    assert list_runs(run.folder.parent)[0].notes.archived
+    assert run.annotations() == Annotations()
+    run.write_annotations(tags=[" road ", "aerial", "road", ""], star=True)
+    run.write_annotations(text="Müller's set")
+    assert run.annotations() == Annotations(("aerial", "road"), "Müller's set", True, False)
+    assert list_runs(run.folder.parent)[0].annotations == run.annotations()
+    run.write_annotations(archived=True)
+    assert list_runs(run.folder.parent)[0].annotations.archived
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def test_notes_keep_what_is_not_changed_and_show_in_the_list(run):
     ],
 )
 def test_notes_that_are_refused_change_nothing(run, changes):
-    run.write_notes(tags=["kept"])
+    run.write_annotations(tags=["kept"])
     with pytest.raises(SegcoreError):
-        run.write_notes(**changes)
-    assert run.notes() == Notes(("kept",))
+        run.write_annotations(**changes)
+    assert run.annotations() == Annotations(("kept",))
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,18 @@ def test_notes_that_are_refused_change_nothing(run, changes):
 )
 def test_damaged_notes_say_nothing_and_can_be_written_anew(run, text):
     (run.folder / "notes.json").write_text(text)
-    assert run.notes() == Notes() and list_runs(run.folder.parent)[0].status.state == "queued"
-    assert run.write_notes(star=True).star
+    assert (
+        run.annotations() == Annotations()
+        and list_runs(run.folder.parent)[0].status.state == "queued"
+    )
+    assert run.write_annotations(star=True).star
 
 
 def test_newer_notes_are_not_overwritten(run):
     (run.folder / "notes.json").write_text(json.dumps({"format": 2, "tags": ["a"], "mood": "good"}))
-    assert run.notes().tags == ("a",)
+    assert run.annotations().tags == ("a",)
     with pytest.raises(SegcoreError, match="update"):
-        run.write_notes(star=True)
+        run.write_annotations(star=True)
     assert "mood" in (run.folder / "notes.json").read_text()
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from segcore.errors import SegcoreError
+from segcore.runs.folder.codecs import decode_mask, encode_mask
 from segcore.runs.folder.probabilities import decode, encode
-from segcore.runs.folder.results import decode_mask, encode_mask
 
 
 def softmax(seed, shape=(48, 64, 12), sharpness=3.0):

@@ -7,10 +7,10 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap
 from segcore.postprocess.ensemble import resize_probabilities
+from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predict import predict
 from segcore.training.inference.predictor import Predictor
 from segcore.training.input.pipeline import resize_image
-from segcore.training.loop.progress import Stopped
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,10 +13,10 @@ from segcore.data.balance.planner import plan_balance
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predictor import Predictor
 from segcore.training.input.pipeline import SampleReader, ordered_batches, with_masks
 from segcore.training.loop.learner import Learner
-from segcore.training.loop.progress import Stopped
 from segcore.training.loop.train import train
 
 pytestmark = pytest.mark.tensorflow

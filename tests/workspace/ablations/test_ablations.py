@@ -77,7 +77,7 @@ def test_a_study_queues_each_training_with_its_prediction_once(workspace, starte
     assert len(queued) == 8 and sorted(workspace.ablations.progress(plan).pending) == sorted(queued)
     order = [row.run for row in workspace.queue.rows()]
     assert order == queued and order[1] == prediction_id(order[0], "test")
-    assert workspace.runs.open(order[0]).notes().tags == ("study small",)
+    assert workspace.runs.open(order[0]).annotations().tags == ("study small",)
     assert workspace.ablations.start(plan) == []  # again: nothing is missing
     assert [row.state for row in workspace.ablations.table(plan).rows] == [
         "waiting",

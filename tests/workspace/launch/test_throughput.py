@@ -23,7 +23,7 @@ def measured(workspace, monkeypatch):
     """Measures end at once, with the same answer."""
 
     def start(folder, key, config):
-        run = RunFolder.create(throughput_probe.paces_folder(folder), key, config)
+        run = RunFolder.create(throughput_probe.probes_folder(folder), key, config)
         run.write_json("pace", TOLD)
         run.write_json("beside", {"runs": ["other"]})
         return run.write_status(state="finished")
@@ -77,7 +77,7 @@ def test_what_fails_says_why(measured, workspace, monkeypatch):
     with pytest.raises(SegcoreError, match="label map"):
         measured.measure(dataclasses.replace(CONFIG, label_map="absent"))
     measured.measure(CONFIG)
-    (folder,) = throughput_probe.paces_folder(workspace.folder).iterdir()
+    (folder,) = throughput_probe.probes_folder(workspace.folder).iterdir()
     RunFolder(folder).write_json("pace", {**TOLD, "format": 2})
     with pytest.raises(SegcoreError, match="without an answer"):
         measured.wait_for_measure(CONFIG)
