@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
 from segcore.data.files.images import open_image
+from segcore.data.files.masks import mask_mode, read_colors, read_ids
 from segcore.data.files.names import IMAGE_SUFFIXES
-from segcore.data.formats.importers.codes import mode_of, read_colors, read_ids
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
 
@@ -199,7 +199,7 @@ def _read_mask(path: Path, sample: Sample, label_set: LabelSet, values: str) -> 
     with open_image(path) as image:
         width, height = image.size
     _check_size((height, width), sample, path)  # from the header, before a pixel is decoded
-    mode = mode_of(path)
+    mode = mask_mode(path)
     if values == "colors":
         return _to_indices(read_colors(path).astype(np.int64), label_set, "colors", path)
     if values != "auto":

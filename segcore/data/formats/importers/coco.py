@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.files.images import image_size
+from segcore.data.files.masks import read_colors
 from segcore.data.formats.importers.class_tables import DeclaredClass, parse_color
-from segcore.data.formats.importers.codes import read_colors
 from segcore.data.formats.importers.paired_folders import (
     read_place,
     sample_id,

@@ -1,15 +1,15 @@
-"""Masks as codes: the class id of a pixel, or its colour as 0xRRGGBB; and lookup tables over them."""
+"""Masks as codes: the class id of a pixel, or its colour as 0xRRGGBB; and lookup tables over them.
 
-from pathlib import Path
+``masks.NO_DATA`` and ``masks.HIDDEN`` are codes too: what they mark belongs to no class.
+"""
+
 from threading import Lock
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.images import open_image, read_indices
-from segcore.data.files.png import decode_grey, decode_rgb, read_png_header
+from segcore.data.files.masks import HIDDEN, NO_DATA
 from segcore.data.statistics.mask_runs import runs_of
 from segcore.errors import SegcoreError
 from segcore.labels import Color
@@ -17,10 +17,9 @@ from segcore.labels import Color
 UNKNOWN = 65534
 """Entry of a lookup table for codes that stand for nothing."""
 
-ID_CODES = 1 << 16
-COLOR_CODES = 1 << 24
+ID_CODES = NO_DATA + 1
+COLOR_CODES = HIDDEN + 1
 MAX_COLORS_OF_A_MASK = 4096
-Codes = npt.NDArray[np.uint32]
 
 
 def color_code(color: Color) -> int:
@@ -32,82 +31,6 @@ def color_code(color: Color) -> int:
 def code_color(code: int) -> Color:
     """Return (red, green, blue) of 0xRRGGBB."""
     return (code >> 16 & 255, code >> 8 & 255, code & 255)
-
-
-def mode_of(path: Path) -> str:
-    """Return Pillow's mode of a mask ("L", "P", "RGB", "I;16"), from its header."""
-    header = read_png_header(path)
-    if header is not None:
-        return header.mode
-    with open_image(path) as image:
-        return image.mode
-
-
-def read_colors(path: Path) -> Codes:
-    """Read a mask by the colour of each pixel, whether stored as RGB, by palette, or grey.
-
-    Args:
-        path: A mask; an alpha channel is dropped.
-
-    Returns:
-        (H, W) uint32, 0xRRGGBB.
-
-    Raises:
-        SegcoreError: The file cannot be read.
-    """
-    pixels = decode_rgb(path)
-    if pixels is not None:
-        return pack_colors(pixels)
-    with open_image(path) as image:
-        if image.mode == "P":
-            palette = np.zeros((256, 3), np.uint32)
-            colors = np.array(image.getpalette("RGB") or [], np.uint32).reshape(-1, 3)
-            palette[: len(colors)] = colors
-            return (palette @ np.array([1 << 16, 1 << 8, 1], np.uint32)).astype(np.uint32)[
-                np.asarray(image)
-            ]
-        return pack_colors(np.asarray(image.convert("RGB"))[:, :, ::-1])
-
-
-def pack_colors(pixels: npt.NDArray[np.uint8]) -> Codes:
-    """Pack colours into one number a pixel.
-
-    Args:
-        pixels: (H, W, 3) uint8, blue, green, red.
-
-    Returns:
-        (H, W) uint32, 0xRRGGBB.
-    """
-    codes: Codes = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2BGRA).view(np.uint32)[
-        :, :, 0
-    ]
-    codes &= 0xFFFFFF
-    return codes
-
-
-def read_ids(path: Path) -> npt.NDArray[Any]:
-    """Read a mask by the number of each pixel; an RGB mask must be grey, and its red channel is taken.
-
-    Returns:
-        (H, W) uint8 or uint16.
-
-    Raises:
-        SegcoreError: The file cannot be read, or is coloured.
-    """
-    ids = decode_grey(path)
-    if ids is not None:
-        return ids
-    if mode_of(path) not in ("RGB", "RGBA", "LA"):
-        return read_indices(path)
-    with open_image(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    red = pixels[:, :, 0]
-    if not (np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2])):
-        raise SegcoreError(
-            f"Expected a mask of class ids in {path.name}, received colours: declare the "
-            "class colours in classes.csv."
-        )
-    return np.ascontiguousarray(red)
 
 
 class Survey:
@@ -170,6 +93,11 @@ class Survey:
                 self.pixels[code] = self.pixels.get(code, 0) + int(counts[number])
                 self.masks[code] = self.masks.get(code, 0) + 1
                 self.example[code] = min(self.example.get(code, name), name)
+
+    def withdraw(self, code: int) -> tuple[int, int]:
+        """Take a code out of the survey; return in how many pixels and masks it occurred."""
+        self.example.pop(code, None)
+        return self.pixels.pop(code, 0), self.masks.pop(code, 0)
 
     @property
     def total(self) -> int:

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +13,18 @@ import numpy.typing as npt
 from segcore.data.dataset.dataset import Sample
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.images import image_size, verify_image
+from segcore.data.files.masks import (
+    COLOR_MODES,
+    HIDDEN,
+    NO_DATA,
+    holds_red_ids,
+    is_grey,
+    mask_mode,
+    mask_size,
+    may_lack_data,
+    read_colors,
+    read_ids,
+)
 from segcore.data.files.png import decode_rgb
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.formats.importers.codes import (
@@ -18,9 +32,6 @@ from segcore.data.formats.importers.codes import (
     ID_CODES,
     UNKNOWN,
     Survey,
-    mode_of,
-    read_colors,
-    read_ids,
 )
 from segcore.data.formats.importers.labelling import (
     Labelling,
@@ -61,7 +72,7 @@ def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
                 f"Expected a mask without loss, received the JPEG {pair.mask.name}, which "
                 "blurs labels: export it as PNG."
             )
-        _same_size(pair, size, image_size(pair.mask))
+        _same_size(pair, size, mask_size(pair.mask))
         return read_colors(pair.mask) if by == "color" else read_ids(pair.mask)
     mask = layout.draw(pair)
     _same_size(pair, size, (mask.shape[0], mask.shape[1]))
@@ -87,17 +98,14 @@ def choose_by(layout: Layout, progress: Progress | None = None) -> str:
         scan(_mode_or_none, files, None, progress, "telling ids from colours"), files, strict=True
     ):
         modes.setdefault(mode, []).append(file)
-    colored = [
-        f
-        for mode, group in modes.items()
-        if mode in ("RGB", "RGBA", "CMYK", "YCbCr")
-        for f in group
-    ]
+    colored = [f for mode, group in modes.items() if mode in COLOR_MODES for f in group]
     has_colors = any(row.color is not None for row in layout.declared)
     if colored:
-        return (
-            "index" if not has_colors and all(map(_is_grey, spread(colored, PROBES))) else "color"
-        )
+        ids = {row.id for row in layout.declared if row.id is not None}
+        probes = spread(colored, PROBES)
+        if not has_colors and all(map(_is_grey, probes)):
+            return "index"
+        return "index" if ids and all(_holds_red_ids(file, ids) for file in probes) else "color"
     if "P" in modes and has_colors:
         palettes = spread(modes["P"], PROBES)
         ids = {row.id for row in layout.declared if row.id is not None}
@@ -115,22 +123,28 @@ def choose_by(layout: Layout, progress: Progress | None = None) -> str:
 
 def _mode_or_none(file: Path) -> str:
     try:
-        return mode_of(file)
+        return mask_mode(file)
     except SegcoreError:
         return ""
 
 
 def _is_grey(file: Path) -> bool:
     try:
-        read_ids(file)
+        return is_grey(file)
     except SegcoreError:
         return False
-    return True
+
+
+def _holds_red_ids(file: Path, ids: set[int]) -> bool:
+    try:
+        return holds_red_ids(file, ids)
+    except SegcoreError:
+        return False
 
 
 def _fits(reader: Callable[[Path], npt.NDArray[Any]], file: Path, known: set[int]) -> bool:
     try:
-        return set(np.unique(reader(file)).tolist()) <= known
+        return set(np.unique(reader(file)).tolist()) <= known | {HIDDEN, NO_DATA}
     except SegcoreError:
         return True
 
@@ -149,7 +163,9 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
     """
     by = choose_by(layout, progress)
     if by == "index" and layout.declared:
-        return label_declared_ids(layout.declared, _holds_void(layout), layout.declared_in)
+        labelling = label_declared_ids(layout.declared, _holds_void(layout), layout.declared_in)
+        empty = () if layout.draw else _survey_no_data(layout)
+        return replace(labelling, problems=(*labelling.problems, *empty))
     survey = Survey(COLOR_CODES if by == "color" else ID_CODES)
 
     def look(pair: Pair) -> Problem | None:
@@ -169,11 +185,42 @@ def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelli
             "Expected at least one sound mask, found none; the first problem is "
             f"{problems[0].sentence}"
         )
-    return (
+    empty = _no_data_problem(survey, HIDDEN if by == "color" else NO_DATA)
+    labelling = (
         label_colors(layout.declared, layout.declared_in, survey)
         if by == "color"
         else label_found_ids(survey)
     )
+    return replace(labelling, problems=(*labelling.problems, *empty))
+
+
+def _survey_no_data(layout: Layout) -> tuple[Problem, ...]:
+    """Count what is no data in masks of ids whose classes are declared, where masks may hold any."""
+    survey = Survey(ID_CODES)
+
+    def look(pair: Pair) -> None:
+        with suppress(SegcoreError):
+            if pair.mask is not None and may_lack_data(pair.mask):
+                survey.add(pair.id, read_codes(layout, pair, "index"))
+
+    list(scan(look, layout.pairs))
+    return _no_data_problem(survey, NO_DATA)
+
+
+def _no_data_problem(survey: Survey, code: int) -> tuple[Problem, ...]:
+    """Report the pixels without data in a survey, and take them out of it."""
+    total = survey.total
+    pixels, masks = survey.withdraw(code)
+    if not pixels:
+        return ()
+    if code == HIDDEN:
+        what = "transparent pixels hide several colours"
+        fix = "save the masks without transparency if these colours are classes"
+    else:
+        what = "masks hold pixels that are no data (nodata value, NaN, -1, or transparent)"
+        fix = "give them a class id, or unset the files' nodata value, if they are a class"
+    counted = f"{pixels / total:.2%} of the pixels in {masks} mask{'s' * (masks != 1)}"
+    return (Problem("", f"{what}: {counted}; they are ignored", fix),)
 
 
 def _holds_void(layout: Layout) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.files.masks import HIDDEN, NO_DATA
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.codes import (
     COLOR_CODES,
@@ -71,6 +72,7 @@ def _finish(
     ]
     label_set = LabelSet(tuple(classes), tuple(ignored))
     indices: dict[int, int] = {}
+    indices[HIDDEN if by == "color" else NO_DATA] = label_set.ignore_index
     position = 0
     for row, row_codes in zip(rows, codes, strict=True):
         indices.update(dict.fromkeys(row_codes, label_set.ignore_index if row.ignore else position))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from segcore.data.files.images import encode_png
+from segcore.data.files.masks import pack_colors, read_colors, read_ids
 from segcore.data.files.png import decode_grey, decode_rgb
 from segcore.data.formats.importers.codes import (
     COLOR_CODES,
@@ -17,9 +18,6 @@ from segcore.data.formats.importers.codes import (
     build_lookup,
     color_code,
     look_up,
-    pack_colors,
-    read_colors,
-    read_ids,
 )
 
 

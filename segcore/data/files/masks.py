@@ -1,0 +1,294 @@
+"""Masks from elsewhere, read in one way by import, import-predictions and evaluate.
+
+A mask says at each pixel which class it shows: by a number (grey of 8, 16 or 32 bits, a palette's
+index, grey saved as RGB or with transparency, the red channel alone, a raster of floats) or by a
+colour. What marks "nothing here" becomes a code of its own: :data:`NO_DATA` among numbers,
+:data:`HIDDEN` among colours. Each cause for which a file cannot be read has its own sentence.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from segcore.data.files.georeference import is_available, open_raster
+from segcore.data.files.images import image_size, open_image
+from segcore.data.files.png import decode_grey, decode_rgb, read_png_header
+from segcore.errors import SegcoreError
+
+NO_DATA = 1 << 16
+"""Code of a pixel of ids that is no data: NaN, the file's nodata value, -1, or transparent."""
+
+HIDDEN = 1 << 24
+"""Code of a pixel of colours that is transparent over colours left behind."""
+
+MAX_ID = NO_DATA - 1
+USUAL_NO_DATA = (-1, -128, -9999, -32767, -32768, -(2**31), -99999)
+"""Negative numbers that mean "no data" even where the file does not say so."""
+
+COLOR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "LAB")
+NO_DATA_MODES = ("I", "F", "LA", "RGBA")
+"""Modes of masks that may hold pixels without data."""
+
+_GREY_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "F")
+_NODATA_TAG = 42113
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Numbers of a mask, (H, W) of any kind, and which of them means "no data", or None."""
+
+    values: npt.NDArray[Any]
+    nodata: float | None = None
+
+
+def mask_mode(path: Path) -> str:
+    """Return Pillow's mode of a mask ("L", "P", "RGB", "I;16"), "F" for rasters only GDAL reads."""
+    header = read_png_header(path)
+    if header is not None:
+        return header.mode
+    try:
+        with open_image(path) as image:
+            return image.mode
+    except SegcoreError:
+        if _only_raster(path):
+            return "F"
+        raise
+
+
+def may_lack_data(path: Path) -> bool:
+    """Whether a mask is of a kind that can hold pixels without data; looks at its header alone.
+
+    Raises:
+        SegcoreError: The file cannot be read.
+    """
+    header = read_png_header(path)
+    if header is not None:
+        return header.mode in NO_DATA_MODES
+    try:
+        with open_image(path) as image:
+            return image.mode in NO_DATA_MODES or _nodata_of(image) is not None
+    except SegcoreError:
+        return _only_raster(path)
+
+
+def mask_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of a mask from its header, as :func:`images.image_size`."""
+    try:
+        return image_size(path)
+    except SegcoreError:
+        if not _only_raster(path):
+            raise
+    with open_raster(path) as raster:
+        return int(raster.height), int(raster.width)
+
+
+def read_ids(path: Path) -> npt.NDArray[Any]:
+    """Read a mask by the number of each pixel.
+
+    Args:
+        path: A mask of one channel (a palette gives its indices), or grey as RGB, or with ids in
+            its red channel and nothing in the others; transparency is no number.
+
+    Returns:
+        (H, W) uint8 or uint16; uint32 where pixels are :data:`NO_DATA`.
+
+    Raises:
+        SegcoreError: The file cannot be read, is coloured, or holds numbers that are no ids.
+    """
+    ids = decode_grey(path)
+    if ids is not None:
+        return ids
+    band = _raster_band(path)
+    if band is None:
+        with open_image(path) as image:
+            one = image.mode in _GREY_MODES
+            values = np.asarray(image) if one else _one_channel(image, path.name)
+            band = _Band(values, _nodata_of(image))
+    return _as_ids(band, path.name)
+
+
+def is_grey(path: Path) -> bool:
+    """Whether a colour mask holds only greys, and its numbers can be read.
+
+    Raises:
+        SegcoreError: The file cannot be read.
+    """
+    colors = read_colors(path)
+    seen = colors[colors != HIDDEN]
+    red, green, blue = seen >> 16, seen >> 8 & 255, seen & 255
+    return bool(np.array_equal(red, green) and np.array_equal(red, blue))
+
+
+def holds_red_ids(path: Path, ids: set[int]) -> bool:
+    """Whether the red channel alone speaks: green and blue are 0, red holds only these ids.
+
+    Raises:
+        SegcoreError: The file cannot be read.
+    """
+    codes = np.unique(read_colors(path))
+    codes = codes[codes != HIDDEN]
+    return bool(len(codes)) and not (codes & 0xFFFF).any() and set((codes >> 16).tolist()) <= ids
+
+
+def read_colors(path: Path) -> npt.NDArray[np.uint32]:
+    """Read a mask by the colour of each pixel, whether stored as RGB, by palette, or grey.
+
+    Args:
+        path: A mask. Transparent pixels keep their colour where they all share one; where several
+            colours lie hidden under them they are :data:`HIDDEN`.
+
+    Returns:
+        (H, W) uint32, 0xRRGGBB or :data:`HIDDEN`.
+
+    Raises:
+        SegcoreError: The file cannot be read.
+    """
+    header = read_png_header(path)
+    if header is not None and header.mode == "RGB":
+        pixels = decode_rgb(path)
+        if pixels is not None:
+            return pack_colors(pixels)
+    with open_image(path) as image:
+        if image.mode == "P":
+            palette = np.zeros((256, 3), np.uint32)
+            colors = np.array(image.getpalette("RGB") or [], np.uint32).reshape(-1, 3)
+            palette[: len(colors)] = colors
+            packed = palette @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+            return np.asarray(packed.astype(np.uint32)[np.asarray(image)])
+        if image.mode in ("I", "F") or image.mode.startswith("I;"):
+            raise SegcoreError(
+                f"Expected a mask of colours, {path.name} holds numbers of more than 8 bits: "
+                "read it by class ids, or save its colours as RGB."
+            )
+        packed = pack_colors(np.asarray(image.convert("RGB"))[:, :, ::-1])
+        hidden = _hidden(image, packed)
+    if hidden is not None:
+        packed[hidden] = HIDDEN
+    return packed
+
+
+def pack_colors(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Pack colours into one number a pixel.
+
+    Args:
+        pixels: (H, W, 3) uint8, blue, green, red.
+
+    Returns:
+        (H, W) uint32, 0xRRGGBB.
+    """
+    packed: npt.NDArray[np.uint32] = cv2.cvtColor(
+        np.ascontiguousarray(pixels), cv2.COLOR_BGR2BGRA
+    ).view(np.uint32)[:, :, 0]
+    packed &= 0xFFFFFF
+    return packed
+
+
+def _hidden(image: Image.Image, codes: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
+    """Return where an image is transparent, if several values lie hidden there; else None."""
+    if image.mode not in ("LA", "RGBA"):
+        return None
+    clear = np.asarray(image.getchannel("A")) == 0
+    if not clear.any() or clear.all():
+        return None
+    values = codes[clear]
+    return None if (values == values[0]).all() else clear
+
+
+def _one_channel(image: Image.Image, name: str) -> npt.NDArray[Any]:
+    """Return the one channel of a colour image that holds ids, (H, W); -1 where it is hidden."""
+    if image.mode == "LA":
+        red = np.asarray(image.getchannel("L"))
+    else:
+        pixels = np.asarray(image.convert("RGB"))
+        red, green, blue = np.moveaxis(pixels, -1, 0)
+    hidden = _hidden(image, red if image.mode == "LA" else pixels @ np.array([1, 256, 65536]))
+    if image.mode != "LA":
+        shown = slice(None) if hidden is None else ~hidden
+        grey = np.array_equal(red[shown], green[shown]) and np.array_equal(red[shown], blue[shown])
+        if not grey and (green[shown].any() or blue[shown].any()):
+            raise SegcoreError(
+                f"Expected a mask of class ids in {name}, received colours: declare the class "
+                "colours in classes.csv, with the columns id, name and color."
+            )
+    return red if hidden is None else np.where(hidden, -1, red.astype(np.int32))
+
+
+def _nodata_of(image: Image.Image) -> float | None:
+    """The nodata value that GDAL noted in a TIFF, or None."""
+    text = getattr(image, "tag_v2", {}).get(_NODATA_TAG)
+    try:
+        return None if text is None else float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def _only_raster(path: Path) -> bool:
+    """Whether a file is a TIFF and rasterio is there to read it."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) in _TIFF and is_available()
+    except OSError:
+        return False
+
+
+def _raster_band(path: Path) -> _Band | None:
+    """Read a TIFF of one band with rasterio where it can do more than Pillow; else None."""
+    if not _only_raster(path):
+        return None
+    try:
+        with open_image(path) as image:
+            if image.mode not in ("I", "F") and _nodata_of(image) is None:
+                return None
+    except SegcoreError:
+        pass  # perhaps a kind of TIFF that only rasterio reads
+    try:
+        with open_raster(path) as raster:
+            if raster.count != 1 or np.dtype(raster.dtypes[0]).kind not in "iuf":
+                return None
+            return _Band(raster.read(1), raster.nodata)
+    except SegcoreError:
+        return None
+
+
+def _as_ids(band: _Band, name: str) -> npt.NDArray[Any]:
+    """Check numbers and return them as ids; what is no data becomes :data:`NO_DATA`."""
+    values, nodata = band.values, band.nodata
+    if values.dtype == np.bool_ or (values.dtype in (np.uint8, np.uint16) and nodata is None):
+        return np.array(values, np.uint16 if values.dtype == np.uint16 else np.uint8, order="C")
+    empty = np.zeros(values.shape, np.bool_)
+    if values.dtype.kind == "f":
+        empty |= ~np.isfinite(values) | (values <= float(np.finfo(np.float32).min))
+    if nodata is not None and np.isfinite(nodata):
+        empty |= values == nodata
+    if values.dtype.kind in "if":
+        empty |= np.isin(values, [v for v in USUAL_NO_DATA if v >= _least(values.dtype)])
+    sound = values[~empty]
+    if values.dtype.kind == "f":
+        broken = sound[sound != np.rint(sound)]
+        if broken.size:
+            raise SegcoreError(
+                f"Expected class ids in {name}, it holds {float(broken.flat[0]):.4g}: are these "
+                "probabilities? Save the class of each pixel as a whole number (argmax)."
+            )
+    if sound.size and (sound.min() < 0 or sound.max() > MAX_ID):
+        strange = sound[(sound < 0) | (sound > MAX_ID)].flat[0]
+        raise SegcoreError(
+            f"Expected class ids from 0 to {MAX_ID} in {name}, it holds {strange:.10g}: number "
+            "the classes from 0, or mark what has no class as nodata."
+        )
+    if not empty.any():
+        top = int(sound.max()) if sound.size else 0
+        return np.ascontiguousarray(values, np.uint8 if top < 256 else np.uint16)
+    ids = np.where(empty, 0, values).astype(np.uint32)
+    ids[empty] = NO_DATA
+    return ids
+
+
+def _least(dtype: np.dtype[Any]) -> float:
+    return float(np.iinfo(dtype).min) if dtype.kind == "i" else -np.inf
