@@ -23,6 +23,7 @@ from PIL import Image
 from segcore.data.augmentation.transforms import PRESETS, draw
 from segcore.data.balance.planner import plan_balance
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.masks import pack_colors, read_colors
 from segcore.data.files.png import decode_rgb
 from segcore.data.files.scanning import scan
 from segcore.data.formats.importers import import_dataset
@@ -32,8 +33,6 @@ from segcore.data.formats.importers.codes import (
     build_lookup,
     color_code,
     look_up,
-    pack_colors,
-    read_colors,
 )
 from segcore.data.statistics.statistics import collect_statistics, count_mask, load_statistics
 from segcore.data.synthetic import SIZE, make_synthetic
