@@ -88,8 +88,17 @@ def pipeline(steps: int, precision: str) -> dict[str, float]:
             reader = SampleReader(dataset, (HEIGHT, WIDTH), cache_bytes=kept)
             for epoch in range(2):
                 began = time.monotonic()
-                count = sum(b.count for b in training_batches(reader, with_masks(dataset, "train"), BATCH, seed=0, epoch=epoch,
-                                                              augmentation="light"))  # fmt: skip
+                count = sum(
+                    b.count
+                    for b in training_batches(
+                        reader,
+                        with_masks(dataset, "train"),
+                        BATCH,
+                        seed=0,
+                        epoch=epoch,
+                        augmentation="light",
+                    )
+                )
                 speeds[name] = count / (time.monotonic() - began)
     return speeds
 

@@ -6,7 +6,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def front() -> Path:
-    """Return the folder of ``app.py``, ``pages/`` and ``assets/``: the checkout's, else the installed package's ``front/``."""
+    """Return the folder of ``app.py``, ``pages/`` and ``assets/``.
+
+    The checkout, else the installed package's ``front/``.
+    """
     checkout = _PACKAGE.parent
     return (
         checkout

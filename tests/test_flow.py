@@ -45,9 +45,17 @@ SCORES = {
 CLASS = {"id", "name", "iou", "dice", "precision", "recall", "support"}
 RUN = {"run", "kind", "state", "dataset", "pid", "progress", "mean_iou"}
 STEP = {
-    "groups", "num_groups", "accuracy", "mean_iou", "kappa", "entropy_bits", "retained_entropy", "information_bits", "honest_accuracy",
+    "groups",
+    "num_groups",
+    "accuracy",
+    "mean_iou",
+    "kappa",
+    "entropy_bits",
+    "retained_entropy",
+    "information_bits",
+    "honest_accuracy",
     "lift",
-}  # fmt: skip
+}
 
 
 @pytest.fixture

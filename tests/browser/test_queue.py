@@ -100,8 +100,10 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     seen(page.get_by_test_id("stProgress").get_by_text(second.id))
     seen(page.locator(".js-plotly-plot"))
     assert {row.run: row.status.state for row in workspace.runs.rows()} == {
-        "pattern": "finished", first.id: "interrupted", second.id: "running",
-    }  # fmt: skip
+        "pattern": "finished",
+        first.id: "interrupted",
+        second.id: "running",
+    }
     assert first.metrics() == kept
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()
     wait(lambda: second.status().state == "interrupted" and not jobs.waiting(workspace.folder))

@@ -21,11 +21,18 @@ SPACE = SearchSpace(loss=("dice", "focal"), learning_rate=Range(1e-4, 1e-2))
 def trials(count: int) -> list[dict]:
     return [
         {
-            "trial": n, "run": f"tiny-tune-seen-{n}", "state": "complete", "values": {"loss": "dice", "learning_rate": n * 1e-3},
-            "score": 0.1 * n, "scores": {"1": 0.05 * n, "2": 0.1 * n}, "cause": "", "began": 0.0, "ended": 1.0,
+            "trial": n,
+            "run": f"tiny-tune-seen-{n}",
+            "state": "complete",
+            "values": {"loss": "dice", "learning_rate": n * 1e-3},
+            "score": 0.1 * n,
+            "scores": {"1": 0.05 * n, "2": 0.1 * n},
+            "cause": "",
+            "began": 0.0,
+            "ended": 1.0,
         }
         for n in range(1, count + 1)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.slow

@@ -100,9 +100,17 @@ def test_what_cannot_be_compared_is_refused(rows, fields, sentence):
 
 def test_the_studies_that_come_along_hold_every_claim_of_the_deck():
     headings = {
-        "Balancing augmentation", "U-Net against other architectures, same encoder", "Transfer learning", "Ensemble of five", "CRF",
-        "Jaccard distance loss", "Dice + focal loss", "EfficientNet", "SpaceNet-4 weights", "Submodels",
-    }  # fmt: skip
+        "Balancing augmentation",
+        "U-Net against other architectures, same encoder",
+        "Transfer learning",
+        "Ensemble of five",
+        "CRF",
+        "Jaccard distance loss",
+        "Dice + focal loss",
+        "EfficientNet",
+        "SpaceNet-4 weights",
+        "Submodels",
+    }
     assert Ablations.shipped() == ["deck", "deck-cpu"]
     for name in Ablations.shipped():
         made = Ablations.read(name)

@@ -104,9 +104,16 @@ def remove_predictions(trained) -> None:
 
 
 DAMAGES = [
-    spoil_data_set, remove_data_set, remove_pixels, spoil_maps_and_plans, spoil_statistics, spoil_configs, spoil_statuses, spoil_results,
+    spoil_data_set,
+    remove_data_set,
+    remove_pixels,
+    spoil_maps_and_plans,
+    spoil_statistics,
+    spoil_configs,
+    spoil_statuses,
+    spoil_results,
     remove_predictions,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)

@@ -65,11 +65,20 @@ def random_config(rng) -> TrainConfig:
     several = bool(rng.integers(2))
     recipe = dataclasses.replace(recipe, jit=not several, batch_size=2 * recipe.batch_size)
     return TrainConfig(
-        "a-set", model, recipe, size, "learn", str(rng.choice(["", "check"])), int(rng.integers(0, 2**31)),
-        device="gpu:0,gpu:1" if several else "gpu:3", hosts=("one:2222", "two:2222") if several else (),
+        "a-set",
+        model,
+        recipe,
+        size,
+        "learn",
+        str(rng.choice(["", "check"])),
+        int(rng.integers(0, 2**31)),
+        device="gpu:0,gpu:1" if several else "gpu:3",
+        hosts=("one:2222", "two:2222") if several else (),
         submodels=str(rng.choice(["", "routed"])),
-        label_map=str(rng.choice(["", "merged-3"])), balance_plan=str(rng.choice(["", "by-pixel"])), deterministic=bool(rng.integers(2)),
-    )  # fmt: skip
+        label_map=str(rng.choice(["", "merged-3"])),
+        balance_plan=str(rng.choice(["", "by-pixel"])),
+        deterministic=bool(rng.integers(2)),
+    )
 
 
 def test_the_command_line_says_the_whole_config() -> None:
@@ -183,9 +192,13 @@ def test_without_splits_it_offers_to_make_them(workspace, open_page, read) -> No
     field(at.number_input, "Validation, %").set_value(25)
     field(at.number_input, "Test, %").set_value(25)
     read.check(field(at.button, "Make splits").click().run())
-    assert {s: len(workspace.datasets.open("tiny").select(s)) for s in ("train", "validation", "test")} == {
-        "train": 6, "validation": 3, "test": 3,
-    }  # fmt: skip
+    assert {
+        s: len(workspace.datasets.open("tiny").select(s)) for s in ("train", "validation", "test")
+    } == {
+        "train": 6,
+        "validation": 3,
+        "test": 3,
+    }
     assert field(at.button, "Start training")
 
 

@@ -1,1 +1,1 @@
-"""Transforms of one image and its mask: crops, geometry, photometry, corruptions, preprocessing, repeats."""
+"""Transforms of one image and its mask: crops, geometry, photometry, corruptions."""

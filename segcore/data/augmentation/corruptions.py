@@ -1,4 +1,6 @@
-"""What weather, sensors and codecs do to images, at five severities: for asking how a network's scores fall, not for training.
+"""Corruptions by weather, sensors and codecs, at five severities.
+
+They test how robust a model is; they are not for training.
 
 Noise and JPEG take the strengths of Hendrycks and Dietterich: Benchmarking neural network
 robustness to common corruptions, ICLR 2019.
@@ -24,7 +26,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)
 """Standard deviation of the noise, as a share of 255, by severity."""
 BLUR = (1.0, 2.0, 3.0, 4.0, 6.0)
-"""Standard deviation of the Gaussian, pixels where the shorter side has :data:`BLUR_SIDE`, by severity."""
+"""Standard deviation of the Gaussian by severity, in pixels of a side of :data:`BLUR_SIDE`."""
 BLUR_SIDE = 256
 DARKNESS = (0.7, 0.5, 0.35, 0.22, 0.12)
 """Share of the values that is left, by severity."""

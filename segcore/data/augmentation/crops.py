@@ -1,4 +1,4 @@
-"""Where to cut a window out of a sample: anywhere, round a chosen class, or away from ignored pixels.
+"""Crops of a sample: anywhere, around a chosen class, or away from ignored pixels.
 
 When nearly every image holds every class, repeating images cannot even out the pixels; windows
 round rare classes can.
@@ -79,7 +79,11 @@ def _round_class(
 
 
 CROPS = {"random": _random, "void": _least_void, "class": _round_class}
-"""Kinds of crop: anywhere; the first of ten with at most a quarter ignored, else the least; round a pixel of a drawn class."""
+"""Kinds of crop.
+
+Anywhere; the first of ten with at most a quarter ignored, else the least; around a pixel of a
+drawn class.
+"""
 
 
 def choose_window(

@@ -1,4 +1,4 @@
-"""Moving pixels: every move is a matrix or a field, all are joined, and image and mask are sampled once.
+"""Geometric transforms, joined into one matrix or field, so pixels are sampled once.
 
 Matrices are 3 x 3 and lead from the centred pixel coordinates (x, y, 1) of the result back to those
 of the source; joined ones therefore cost one interpolation.
@@ -27,7 +27,10 @@ def flip_vertical(parameters: Parameters, size: Size) -> Matrix:
 
 
 def quarter_turn(parameters: Parameters, size: Size) -> Matrix:
-    """Turn by ``turns`` right angles; by an odd number in a frame that is not square, enlarge until it is filled."""
+    """Rotate by ``turns`` right angles.
+
+    An odd number in a frame that is not square enlarges until the frame is filled.
+    """
     turns = int(parameters["turns"]) % 4
     c, s = ((1, 0), (0, 1), (-1, 0), (0, -1))[turns]
     zoom = max(size) / min(size) if turns % 2 else 1.0
@@ -35,7 +38,7 @@ def quarter_turn(parameters: Parameters, size: Size) -> Matrix:
 
 
 def affine(parameters: Parameters, size: Size) -> Matrix:
-    """Rotate (degrees), scale (things look so much larger), shift (shares of the frame), shear (degrees) at once."""
+    """Rotate and shear (degrees), scale, and shift (fraction of the frame) at once."""
     turn, shear = (
         np.deg2rad(parameters.get("rotate", 0.0)),
         np.deg2rad(parameters.get("shear", 0.0)),
@@ -104,7 +107,7 @@ def centre(size: Size) -> Matrix:
 
 
 def window_matrix(top: float, left: float, height: float, width: float, size: Size) -> Matrix:
-    """Return the matrix that enlarges a window of the source, in its pixel coordinates, to a frame of ``size``."""
+    """Return the matrix that enlarges a window, in source pixels, to a frame of ``size``."""
     sx, sy = width / size[1], height / size[0]
     return np.array([[sx, 0, left + (sx - 1) / 2], [0, sy, top + (sy - 1) / 2], [0, 0, 1]])
 

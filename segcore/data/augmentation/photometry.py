@@ -29,7 +29,7 @@ _TO_YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.52259
 
 
 def color(image: Image, parameters: Parameters) -> Image:
-    """Turn the hue by ``hue`` degrees and multiply the saturation, both at the same luma (one matrix in YIQ)."""
+    """Rotate the hue by ``hue`` degrees and scale the saturation at equal luma (YIQ)."""
     turn, saturation = np.deg2rad(parameters.get("hue", 0.0)), parameters.get("saturation", 1.0)
     c, s = saturation * np.cos(turn), saturation * np.sin(turn)
     matrix = np.linalg.inv(_TO_YIQ) @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ _TO_YIQ
@@ -37,7 +37,7 @@ def color(image: Image, parameters: Parameters) -> Image:
 
 
 def noise(image: Image, parameters: Parameters) -> Image:
-    """Add sensor noise of deviation ``sigma`` (in 0..255): the sum of three uniform draws, nearly Gaussian."""
+    """Add noise of standard deviation ``sigma`` (0..255), as the sum of three uniform draws."""
     rng = np.random.default_rng(int(parameters["seed"]))
     total = np.zeros(image.shape, np.int16)
     for _ in range(3):
@@ -62,7 +62,10 @@ def jpeg(image: Image, parameters: Parameters) -> Image:
 
 
 def clahe(image: Image, parameters: Parameters) -> Image:
-    """Even out the contrast of the lightness in 8 x 8 tiles, at most ``clip`` times (Zuiderveld, Graphics Gems IV, 1994)."""
+    """Equalise the contrast of the lightness in 8 x 8 tiles, at most ``clip`` times (CLAHE).
+
+    Zuiderveld, Graphics Gems IV, 1994.
+    """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(parameters["clip"], (8, 8)).apply(
         np.ascontiguousarray(lab[..., 0])
@@ -78,4 +81,4 @@ PIXEL_CHANGES: dict[str, Callable[[Image, Parameters], Image]] = {
     "noise": noise,
     "jpeg": jpeg,
 }
-"""In the order in which they are applied: optics, then development, then sensor noise, then the file."""
+"""The order in which they are applied: optics, development, sensor noise, file."""

@@ -1,4 +1,4 @@
-"""What is done to an image before anything else, alike in training and wherever a trained network is used.
+"""Preprocessing of an image, the same in training and in prediction.
 
 The names are ``catalog.PREPROCESSING``. "standardise" does nothing here: it is a layer of the
 network and is saved with it. Whoever feeds a trained network passes each image, at its own size,

@@ -1,4 +1,4 @@
-"""What training sees of a sample that a balance plan repeats: every copy with an augmentation of its own.
+"""Repeats of a balance plan: each copy of a sample gets its own augmentation.
 
 The order of an epoch is drawn from (seed, epoch), the augmentation of the sample at a position of
 that order from (seed, epoch, position). So a copy can be looked at before any training, and is the

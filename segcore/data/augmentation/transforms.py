@@ -22,7 +22,7 @@ Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]
 Preset = Mapping[str, tuple[float, Ranges]]
-"""Name of a transform -> (chance in 0..1, ranges of its parameters where they differ from :data:`TRANSFORMS`)."""
+"""Transform name -> (probability 0..1, parameter ranges that differ from :data:`TRANSFORMS`)."""
 
 _SEED: tuple[float, float] = (0, 2**31)
 _CROPS = {"crop": "random", "class_crop": "class", "void_crop": "void"}
@@ -170,7 +170,7 @@ class Augmentation:
         return not _CROPS.keys().isdisjoint(self.parameters)
 
     def window(self, mask: Mask, ignore_index: int) -> Window | None:
-        """Return what the drawn crop cuts out of a sample with this mask, (H, W) at any resolution; None without a crop."""
+        """Return the crop window for a sample with this mask, (H, W); None without a crop."""
         for name, kind in _CROPS.items():
             if name in self.parameters:
                 share, seed = self.parameters[name]["share"], int(self.parameters[name]["seed"])
@@ -254,7 +254,9 @@ def cut_mix(
     rng: np.random.Generator,
     share: tuple[float, float] = (0.2, 0.6),
 ) -> tuple[Image, Mask]:
-    """Paste a rectangle of the second sample, with its labels, into the first (Yun et al., CutMix, ICCV 2019).
+    """Paste a rectangle of the second sample, with its labels, into the first (CutMix).
+
+    Yun et al., ICCV 2019.
 
     Args:
         first: Image (H, W, 3) uint8 and mask (H, W).

@@ -11,7 +11,10 @@ from segcore.errors import SegcoreError, unknown
 
 
 def _median_frequency(counts: npt.NDArray[Any]) -> Floats:
-    """Median(f) / f_c with f_c = pixels of c / labelled pixels of the images that hold c (Eigen, Fergus, ICCV 2015)."""
+    """Median frequency balancing: median(f) / f_c (Eigen, Fergus, ICCV 2015).
+
+    f_c = pixels of c / labelled pixels of the images that contain c.
+    """
     around = (counts.sum(1, keepdims=True) * (counts > 0)).sum(0)
     frequency = _divide(counts.sum(0), around)
     return _divide(np.full(len(frequency), np.nanmedian(frequency)), frequency)
@@ -56,7 +59,10 @@ RULES: dict[str, Callable[[npt.NDArray[Any]], Floats]] = {
     "enet": _enet,
     "effective_number": _effective_number,
 }
-"""The rules of ``catalog.CLASS_WEIGHTS``; each takes (N, C) pixel counts and gives (C,) with NaN for a class that never occurs."""
+"""The rules of ``catalog.CLASS_WEIGHTS``: (N, C) pixel counts -> (C,) weights.
+
+NaN for a class that never occurs.
+"""
 
 
 def class_weights(

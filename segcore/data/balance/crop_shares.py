@@ -1,4 +1,4 @@
-"""What windows round rare classes would do to the shares of the pixels, measured on the masks themselves."""
+"""Pixel shares in crops around rare classes, measured on the masks themselves."""
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from segcore.errors import SegcoreError
 
 WINDOWS = 4
 MOST = 200
-"""Masks that are read at most, spread over the split: enough for shares to within about a per cent."""
+"""Masks read at most, spread over the split: shares are right to about one per cent."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class CropShares:
     masks: int
 
     def distances(self) -> dict[str, float]:
-        """Total variation from equal shares, 0..1, of ``whole``, ``anywhere`` and ``round_class``."""
+        """Total variation from equal shares, 0..1: ``whole``, ``anywhere``, ``round_class``."""
         return {
             name: earth_mover_distance(getattr(self, name))
             for name in ("whole", "anywhere", "round_class")
@@ -88,7 +88,7 @@ def measure_crops(
 def _count(
     dataset: Dataset, share: float, seed: int, numbered: tuple[int, Sample]
 ) -> npt.NDArray[np.int64]:
-    """Pixels of each class, (3, C): in the whole mask, in windows anywhere, in windows round a class."""
+    """Pixels of each class, (3, C): whole mask, crops anywhere, crops around a class."""
     number, sample = numbered
     mask, labels = dataset.read_mask(sample), dataset.label_set
     size = (max(1, round(share * mask.shape[0])), max(1, round(share * mask.shape[1])))

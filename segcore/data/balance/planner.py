@@ -1,4 +1,4 @@
-"""Balance plans: how often each image of a split is repeated so that its classes come nearer to a target.
+"""Balance plans: how often to repeat each image so that classes come nearer a target.
 
 The earth-mover distance of the class shares from the target is lowered greedily, copy by copy and
 then by swaps; beside it stands the floor that no plan with the same cap and budget can beat. Where
@@ -30,7 +30,7 @@ TARGETS = ("uniform", "tempered")
 """Named targets: every class alike, or shares raised to a power below 1."""
 
 _LARGE = 40_000
-"""From so many (image, class) pairs on, the floor's own plan leads the search instead of single steps.
+"""From this many (image, class) pairs on, the plan behind the floor leads the search.
 
 Single steps cost images x pairs: at 14,000 images x 20 classes 95 s against 0.8 s led, and the led
 plan is no farther from the floor.
@@ -38,7 +38,7 @@ plan is no farther from the floor.
 
 _PATH_POINTS = 400
 _NEAR = 2e-4
-"""A gap to the floor that is not worth another search: it would take more copies for nothing that a network could notice."""
+"""A gap to the floor not worth another search: the model could not notice it."""
 
 
 def build_target(target: str | Sequence[float], shares: Floats, temper: float = 0.5) -> Floats:
@@ -186,7 +186,7 @@ def _contributions(counts: npt.NDArray[Any], mode: str) -> Floats:
 def _search(
     contributions: Floats, distance: Distance, cap: int, budget: int | None, with_floor: bool
 ) -> tuple[Search, list[tuple[int, float]], float | None]:
-    """Search by single steps; led by the floor's fractional plan where that is better or the split is large."""
+    """Search by single steps, or from the floor's fractional plan for large splits."""
     count = len(contributions)
     caps, most = (
         np.full(count, cap, np.int64),
@@ -232,7 +232,7 @@ def _thin(path: list[tuple[int, float]]) -> list[tuple[int, float]]:
 def explain_repeats(
     plan: BalancePlan, counts: npt.NDArray[Any], class_names: Sequence[str], most: int = 3
 ) -> dict[str, list[str]]:
-    """Say why images repeat: the classes that they bring more of than the split has, and that it lacks.
+    """Explain repeats: classes these images hold more of than the split, and that it lacks.
 
     Args:
         plan: The plan.
@@ -256,5 +256,12 @@ def explain_repeats(
 
 
 __all__ = [
-    "MAX_REPEATS", "TARGETS", "BalancePlan", "build_target", "earth_mover_distance", "explain_repeats", "parse_target", "plan_balance",
-]  # fmt: skip
+    "MAX_REPEATS",
+    "TARGETS",
+    "BalancePlan",
+    "build_target",
+    "earth_mover_distance",
+    "explain_repeats",
+    "parse_target",
+    "plan_balance",
+]

@@ -52,19 +52,22 @@ class BalancePlan:
 
     @property
     def effective_sample_size(self) -> float:
-        """(sum r)^2 / sum r^2 (Kish, 1965): so many equally repeated images carry the same evidence."""
+        """Effective sample size (sum r)^2 / sum r^2 (Kish, 1965)."""
         values = self.repeats.values()
         return sum(values) ** 2 / sum(r * r for r in values)
 
     def expand(self, sample_ids: Sequence[str]) -> list[str]:
-        """Return the ids with each repeated as planned; an id that the plan does not know stands once."""
+        """Return the ids, each repeated as planned; an id the plan does not know appears once."""
         return [
             sample_id for sample_id in sample_ids for _ in range(self.repeats.get(sample_id, 1))
         ]
 
     @property
     def helpless(self) -> bool:
-        """Whether repeating whole images leaves nearly all of the distance: then something else must help."""
+        """Whether repeating whole images leaves nearly all of the distance.
+
+        Then something else must help.
+        """
         best = self.after if self.floor is None else self.floor
         return self.before >= 0.01 and self.before - best < 0.2 * self.before
 
@@ -109,7 +112,7 @@ class BalancePlan:
         return "" if self.budget is None else f" and {self.budget} copies"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan ready for JSON; ``copies``, ``effective_sample_size`` and ``verdict`` are there to be read."""
+        """Return the plan as JSON, with ``copies``, ``effective_sample_size`` and ``verdict``."""
         return {
             "version": VERSION,
             "mode": self.mode,

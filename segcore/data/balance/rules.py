@@ -23,7 +23,9 @@ Repeats = npt.NDArray[np.int64]
 
 
 def repeat_factors(counts: npt.NDArray[Any], threshold: float = 0.5) -> Floats:
-    """Repeat factor of each image: r_i = max over its classes of max(1, sqrt(t / f_c)), f_c = share of images with c.
+    """Repeat factor sampling: r_i = max over its classes of max(1, sqrt(t / f_c)).
+
+    f_c is the fraction of images that contain class c.
 
     Gupta, Dollar, Girshick: LVIS, CVPR 2019.
 
@@ -49,7 +51,7 @@ def repeat_factors(counts: npt.NDArray[Any], threshold: float = 0.5) -> Floats:
 
 
 def round_factors(factors: Floats, rng: np.random.Generator) -> Repeats:
-    """Turn repeat factors into whole repeats that have them as their mean: the fractional part is a chance.
+    """Round repeat factors to whole repeats at random, with the factors as their means.
 
     Args:
         factors: (N,) float64, 1 or more.
@@ -63,7 +65,7 @@ def round_factors(factors: Floats, rng: np.random.Generator) -> Repeats:
 
 
 def clone_minority(counts: npt.NDArray[Any], share: float, rng: np.random.Generator) -> Repeats:
-    """Multi-label random oversampling, ML-ROS: clone random images of the labels that are rarer than usual.
+    """ML-ROS: clone random images of the labels that are rarer than usual.
 
     A label is in the minority while its IRLbl exceeds the MeanIR of the split without copies. By
     turns each such label clones one random image that holds it, until ``share`` more images are
@@ -118,7 +120,7 @@ def plan_by_rule(
     ground: Ground = "nominal",
     temper: float = 0.5,
 ) -> BalancePlan:
-    """Repeat images by a rule from the literature, and judge that as a balance plan: the rules themselves look at no distance.
+    """Repeat images by a rule from the literature, and judge the result as a balance plan.
 
     Args:
         rule: "lvis" or "ml_ros".

@@ -1,4 +1,4 @@
-"""The search behind a balance plan: how often to repeat each image, and a floor that no plan can beat.
+"""The search for a balance plan, and the lower bound (floor) of its distance.
 
 With contributions H (N, C) (pixels, or 0 and 1), repeats r and mass M = sum of H^T r, the classes
 get shares p = H^T r / M, and the search lowers the distance of p from the target t.
@@ -56,7 +56,7 @@ class Search:
         return int(self.repeats.sum()) - len(self.repeats)
 
     def scores(self) -> Floats:
-        """Rate at which one more copy of each image moves the distance, (N,); negative lowers it."""
+        """Rate at which one more copy of each image changes the distance, (N,)."""
         slopes = self.distance.slopes(self.shares)
         return self.sparse @ slopes - self.weights * float(slopes @ self.shares)
 
@@ -69,7 +69,7 @@ class Search:
     def grow(
         self, caps: Repeats, budget: int, block: int = 1, singles: int | None = None
     ) -> Iterator[tuple[int, float]]:
-        """Add copies, many at a time while that helps, in the end one by one, until none lowers the distance.
+        """Add copies, many at a time, then one by one, until none lowers the distance.
 
         Args:
             caps: (N,) int64, largest repeats of each image.
@@ -103,7 +103,7 @@ class Search:
             yield self.copies, self.value
 
     def _block(self, scores: Floats, size: int) -> list[tuple[int, float]]:
-        """Add the longest useful run of the ``size`` best-scored images; return the distance after each."""
+        """Add the longest useful run of the ``size`` best images; return each distance."""
         order = np.argpartition(scores, size - 1)[:size]
         order = order[np.argsort(scores[order], kind="stable")]
         order = order[scores[order] < 0]

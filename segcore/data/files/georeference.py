@@ -160,9 +160,16 @@ def write_geotiff(
     rasterio = load_rasterio()
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial.tif")
     profile = {
-        "driver": "GTiff", "height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": values.dtype.name,
-        "crs": georeference.crs, "transform": rasterio.Affine(*georeference.transform), "nodata": nodata, "compress": "deflate",
-    }  # fmt: skip
+        "driver": "GTiff",
+        "height": values.shape[0],
+        "width": values.shape[1],
+        "count": 1,
+        "dtype": values.dtype.name,
+        "crs": georeference.crs,
+        "transform": rasterio.Affine(*georeference.transform),
+        "nodata": nodata,
+        "compress": "deflate",
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with rasterio.open(partial, "w", **profile) as raster:

@@ -114,7 +114,7 @@ def check_health(
 
 
 def _of_every_sample(dataset: Dataset, statistics: ClassStatistics) -> ClassStatistics:
-    """Statistics with a row for every sample in the dataset's order, zeros for those without a mask."""
+    """Statistics with a row per sample in dataset order; zeros where there is no mask."""
     rows = {sample_id: row for row, sample_id in enumerate(statistics.sample_ids)}
     nowhere = len(rows)
     order = np.array([rows.get(sample.id, nowhere) for sample in dataset.samples], np.intp)
@@ -131,7 +131,7 @@ def _some(number: int, noun: str) -> str:
 
 
 def find_left_out(evidence: Evidence) -> list[Finding]:
-    """What the import left out or had to assume: orphans, sizes that differ, undeclared ids, corrupt files."""
+    """Problems of the import: orphans, sizes that differ, undeclared ids, corrupt files."""
     file = evidence.dataset.folder / "import.json"
     if not file.is_file():
         return []

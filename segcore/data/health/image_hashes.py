@@ -24,7 +24,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def hash_image(path: Path) -> int:
-    """Return the difference hash of an image: is each cell of an 8 x 9 grey thumbnail darker than its right neighbour?
+    """Return the difference hash: is each cell of an 8 x 9 thumbnail darker than the next?
 
     After Krawetz, "Kind of like that", 2013 (dHash). The thumbnail is the mean of each cell's
     pixels; a JPEG is decoded at an eighth of its size.
@@ -59,7 +59,7 @@ def _hash_or_none(folder: Path, image: str) -> int | None:
 def hash_images(
     dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None
 ) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """Hash every image of a dataset, once; kept beside it in ``hashes.npz``, keyed by the image files' names.
+    """Hash every image once; kept in ``hashes.npz``, keyed by the names of the files.
 
     Args:
         dataset: The dataset.

@@ -1,4 +1,4 @@
-"""Video frames by their names: which numbered samples are neighbours in time, and which splits share them.
+"""Video frames by file name: neighbours in time, and splits that share them.
 
 Numbers in names alone prove nothing (photographs are numbered too). A numbering counts as a video
 when its neighbours look more alike than any two of its samples do.
@@ -17,7 +17,7 @@ from segcore.data.splits.splits import group_by_prefix
 
 MIN_FRAMES = 8
 MAX_RATIO = 0.85
-"""Largest median distance of neighbours over median distance of all pairs that still counts as a video.
+"""Largest ratio of median distances, neighbours over all pairs, that counts as a video.
 
 Measured by 64-bit difference hashes: CamVid's four drives .44 to .78, still aerial tiles 1.0.
 """
@@ -162,7 +162,7 @@ def shared_sequences(
 def neighbours(
     samples: tuple[Sample, ...], shared: SharedSequence, most: int
 ) -> tuple[tuple[str, str], ...]:
-    """Return frames of the judged split beside the frames of the other split that are nearest in time; the closest pairs first.
+    """Return pairs of frames nearest in time across two splits, the closest first.
 
     No frame of the other split stands in two pairs, so that pairs are of different places.
 

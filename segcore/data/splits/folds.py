@@ -1,4 +1,6 @@
-"""Folds as datasets of their own: the same files under other splits, so that every fold is trained, scored and compared like any dataset.
+"""Folds as datasets of their own: the same files under other splits.
+
+So every fold is trained, scored and compared like any dataset.
 
 Images and masks are hard links (copies where a disk has none), so k folds need no space of their
 own, and relabelling or removing the dataset they came from leaves them whole.
@@ -39,7 +41,7 @@ def parent_of(dataset: Dataset) -> str:
 
 
 def folds_of(name: str, root: Path) -> list[str]:
-    """Return the names of the folds written of a dataset, the first fold first; none where the first is gone.
+    """Return the names of the folds of a dataset; empty where the first is missing.
 
     Args:
         name: Name of the dataset.

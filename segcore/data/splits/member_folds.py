@@ -1,4 +1,4 @@
-"""Folds for the members of an ensemble: train and validation parted anew, all else left where it is, so that all share a test split."""
+"""Folds for ensemble members: train and validation split anew, the test split shared."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -88,7 +88,9 @@ class MemberFolds:
 
 
 def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
-    """Say on which folds members learn: those written before where they fit, else new ones, parted as today's splits were.
+    """Choose the folds for the members: existing ones where they fit, else new ones.
+
+    New ones are split the way the current splits were.
 
     Args:
         dataset: The dataset.
@@ -120,7 +122,7 @@ def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
 
 
 def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
-    """Refuse folds that were written before and are not what members of this dataset would learn on."""
+    """Refuse existing folds that do not belong to members of this dataset."""
     mend = f"delete the datasets {folds[0].name} to {folds[-1].name}, and they are made anew"
     if len(folds) != number:
         raise SegcoreError(
@@ -146,7 +148,7 @@ def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
 
 
 def _way(dataset: Dataset, number: int) -> tuple[str, str]:
-    """Return method and grouping: as the splits of today were made, or as they look like where that is not known."""
+    """Return the method and grouping of the current splits, recorded or recognised."""
     made = read_split_history(dataset)[0].partition(",")[0]
     parted = dataclasses.replace(
         dataset, samples=tuple(s for s in dataset.samples if s.split in PARTED)
@@ -170,7 +172,7 @@ def _way(dataset: Dataset, number: int) -> tuple[str, str]:
 
 
 def _keeps_whole(dataset: Dataset, group_by: str) -> bool:
-    """Whether no group stands in two splits, though there are more groups than splits, and more samples than groups."""
+    """Whether no group is in two splits, with more groups than splits and repeats in groups."""
     groups = groups_of(dataset, group_by)
     if not len(dataset.splits) < len(groups) < len(dataset.samples):
         return False

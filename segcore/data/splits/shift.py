@@ -1,4 +1,4 @@
-"""Do two splits hold the same classes? The distance between their shares, and how often chance alone gives as much."""
+"""Class shift between two splits: distance of their shares, and how likely by chance."""
 
 from dataclasses import dataclass
 

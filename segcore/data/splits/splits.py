@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: splits made at random, balanced by label, or whole groups at a time."""
+"""Train, validation and test splits: random, stratified, or by whole groups."""
 
 import re
 from collections import defaultdict
@@ -204,7 +204,10 @@ def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
 
 
 def _features(num_samples: int, counts: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
-    """What every split shall get its share of, (N, F), each column summing to 1: samples, images of a class, pixels of a class."""
+    """What each split gets its share of, (N, F): samples, images and pixels of each class.
+
+    Each column sums to 1.
+    """
     columns = [np.ones((num_samples, 1))]
     if counts is not None:
         if counts.shape[0] != num_samples:
@@ -223,7 +226,7 @@ def _assign(
     shares: npt.NDArray[np.float64],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """Place groups one by one where they are missed most, hardest first; then mend by single moves and swaps.
+    """Place groups where they are missed most, hardest first, then improve by moves and swaps.
 
     After Sechidis, Tsoumakas, Vlahavas: On the stratification of multi-label data, ECML PKDD 2011,
     with a squared distance to the wished shares in place of their label-by-label rule, so that
@@ -261,7 +264,10 @@ def _mend(
     sizes: npt.NDArray[np.int64],
     rng: np.random.Generator,
 ) -> None:
-    """Move or swap groups, in place, while that lowers the squared excess (S, F); a few thousand tries of a few hundred partners."""
+    """Move or swap groups in place while that lowers the squared excess, (S, F).
+
+    A few thousand tries over a few hundred partners.
+    """
     for group in rng.permutation(len(of_group))[:TRIES]:
         own = of_group[group]
         move = (

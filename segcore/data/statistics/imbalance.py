@@ -22,7 +22,7 @@ of steps between their positions over C - 1 (ordered), or a (C, C) matrix.
 
 
 def shares_of(counts: npt.NDArray[Any]) -> Floats:
-    """Divide counts by their sum: (C,) float64 that sums to 1, or zeros when nothing was counted."""
+    """Divide counts by their sum: (C,) float64 summing to 1, or zeros for no counts."""
     values = np.asarray(counts, np.float64)
     total = values.sum()
     return values / total if total > 0 else np.zeros_like(values)
@@ -45,7 +45,7 @@ def label_imbalance(counts: npt.NDArray[Any]) -> Floats:
 
 
 def mean_imbalance(counts: npt.NDArray[Any]) -> float:
-    """MeanIR: the mean of IRLbl over the classes that occur; NaN when none does (Charte et al. 2015)."""
+    """MeanIR: mean of IRLbl over the classes that occur (Charte et al. 2015); else NaN."""
     ratios = label_imbalance(counts)
     return float(np.nanmean(ratios)) if np.isfinite(ratios).any() else float("nan")
 
@@ -109,7 +109,7 @@ class LinearDistance:
 
 @dataclass(frozen=True)
 class TransportDistance:
-    """The cheapest way to carry p to t when moving from class a to b costs ``ground[a, b]``; a linear program.
+    """Optimal transport cost from p to t with ground distances ``ground[a, b]``.
 
     Attributes:
         ground: (C, C) float64, 0 on the diagonal, not negative.

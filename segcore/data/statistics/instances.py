@@ -1,4 +1,4 @@
-"""Instances of every class: connected components of the masks, their number and sizes, and where classes lie."""
+"""Instances of each class: connected components, their sizes, and class locations."""
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def count_components(
 def locate_classes(
     mask: npt.NDArray[Any], num_classes: int, grid: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
-    """Count the pixels of each class in the cells of a grid laid over the mask, each pixel weighing 1 / (H W).
+    """Count the pixels of each class in the cells of a grid, each weighing 1 / (H W).
 
     Args:
         mask: (H, W) class indices; values from ``num_classes`` on are ignored.

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 _WORD = 8
 _KEPT = 1 << 22
-"""Pixels up to which a thread keeps its scratch memory: taking fresh pages from the system costs more than the comparison."""
+"""Pixels up to which a thread keeps its scratch memory: new pages cost more."""
 
 _scratch = threading.local()
 
@@ -46,7 +46,10 @@ def count_values(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _ends(flat: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Position of the last pixel of each run, ascending. Words of eight pixels in which no run ends are passed over whole."""
+    """Position of the last pixel of each run, ascending.
+
+    Words of eight pixels in which no run ends are skipped whole.
+    """
     size = -(-flat.size // _WORD) * _WORD
     is_end = _flags(size)
     np.not_equal(flat[1:], flat[:-1], out=is_end[: flat.size - 1])

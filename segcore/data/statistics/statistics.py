@@ -164,19 +164,19 @@ class ClassStatistics:
         )
 
     def cooccurrence(self) -> npt.NDArray[np.int64]:
-        """Samples that hold both classes, (C, C) int64, symmetric; the diagonal is :attr:`images`."""
+        """Samples that contain both classes, (C, C) int64, symmetric; diagonal: :attr:`images`."""
         present = self.present.astype(np.int64)
         return present.T @ present
 
     def rarest_first(self, label: int | str) -> list[str]:
-        """Return the ids of the samples that hold a class, the one with the largest share of it first."""
+        """Return the ids of the samples that contain a class, the largest share first."""
         index = self.label_set.index_of(label)
         area = self.counts[:, index] / np.maximum(self.counts.sum(1) + self.ignored, 1)
         order = np.argsort(-area, kind="stable")
         return [self.sample_ids[i] for i in order if area[i] > 0]
 
     def measures(self, mode: str) -> dict[str, Any]:
-        """Return imbalance by pixel or by count: shares, IRLbl of each class, their mean, entropy, distance from uniform.
+        """Return imbalance by pixel or by count: shares, IRLbl, entropy, distance to uniform.
 
         Raises:
             SegcoreError: The mode is unknown.
@@ -196,7 +196,8 @@ class ClassStatistics:
 
         Keys: ``dataset``, ``split`` (None for all), ``num_samples``, ``ignored_share`` (of all
             pixels),
-        ``classes`` (``id, name, pixels, pixel_share, images``; shares are of labelled pixels) and ``imbalance``
+        ``classes`` (``id, name, pixels, pixel_share, images``; shares of labelled pixels) and
+        ``imbalance``
         (``pixel`` and ``count``, each ``earth_mover_distance`` from uniform and ``mean_ir``;
         ``scumble``). A figure that does not exist (nothing was labelled) is None.
 
@@ -276,7 +277,7 @@ def collect_statistics(
 
 
 def load_statistics(dataset: Dataset) -> ClassStatistics | None:
-    """Return the saved pixel counts of a dataset, or None when a mask is not counted yet; reads no mask."""
+    """Return the saved pixel counts, or None if a mask is not counted yet; reads no mask."""
     known = _read_cache(dataset.folder / FILE_NAME, dataset.label_set.num_classes)
     complete = all(
         sample.mask_digest in known for sample in dataset.samples if sample.mask is not None
@@ -297,7 +298,10 @@ def _write_cache(file: Path, digests: Sequence[str], table: npt.NDArray[np.int64
 
 
 def _read_cache(file: Path, num_classes: int) -> dict[str, npt.NDArray[np.int64]]:
-    """Read the rows (C + 1 counts, the last one ignored pixels) by mask digest; a missing or foreign file knows none."""
+    """Read rows (C + 1 counts, the last for ignored pixels) by digest of the mask.
+
+    A missing or foreign file has none.
+    """
     try:
         with np.load(file, allow_pickle=False) as data:
             keys, table = data["digests"], data["counts"]

@@ -70,7 +70,7 @@ class Canvas:
     def paint(
         self, cover: FloatImage, surface: FloatImage | Rgb, label: int | None, take: bool = False
     ) -> None:
-        """Lay a surface where ``cover`` (H, W, 0..1) says; the label goes where it covers half a pixel."""
+        """Draw a surface where ``cover`` (H, W, 0..1) says; labels where it exceeds half."""
         self.picture += spread(cover) * (np.asarray(surface, np.float32) - self.picture)
         if label is not None:
             self.labels[cover > 0.5] = label

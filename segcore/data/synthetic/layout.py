@@ -1,11 +1,11 @@
-"""Shapes on the ground: parcels, smooth curves, rectangles, and their soft outlines on the pixel grid."""
+"""Shapes on the ground: parcels, curves, rectangles, with soft outlines on the grid."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 FINE = 4
-"""Shapes are drawn this many times larger, then averaged, so that thin ones have soft, exact outlines."""
+"""Oversampling of shapes, so that thin ones get soft, exact outlines."""
 
 Points = npt.NDArray[np.float32]
 
@@ -13,7 +13,7 @@ Points = npt.NDArray[np.float32]
 def split_parcels(
     rng: np.random.Generator, size: tuple[int, int], angle: float, smallest: float
 ) -> list[Points]:
-    """Cut the ground into fields: a turned rectangle is halved across its long side until the parts are small.
+    """Divide the ground into fields: a rectangle is halved across its long side.
 
     Args:
         rng: Source of randomness.
@@ -161,7 +161,7 @@ def _fixed(points: npt.NDArray[np.floating]) -> npt.NDArray[np.int32]:
 
 
 def stroke(size: tuple[int, int], lines: list[Points], width: float) -> npt.NDArray[np.float32]:
-    """Cover lines of a width with pixels; returns the share of each pixel, (H, W) float32 in 0..1."""
+    """Rasterise lines of a width: the covered fraction of each pixel, (H, W) float32."""
     fine = np.zeros((size[0] * FINE, size[1] * FINE), np.uint8)
     cv2.polylines(fine, [_fixed(line) for line in lines], False, 255, max(1, round(width * FINE)))
     return _averaged(fine, size)
@@ -186,7 +186,10 @@ def rectangle(
     width: float,
     angle: float,
 ) -> Points:
-    """Return the corners of a turned rectangle round ``middle`` (x, y), (4, 2) float32; the first side runs along ``angle``."""
+    """Return the corners of a rotated rectangle around ``middle`` (x, y), (4, 2) float32.
+
+    The first side runs along ``angle``.
+    """
     c, s = np.cos(angle), np.sin(angle)
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [length / 2, width / 2]
     return (corners @ np.array([[c, s], [-s, c]]) + np.asarray(middle)).astype(np.float32)

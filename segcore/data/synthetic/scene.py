@@ -320,7 +320,7 @@ def _way(
 def _photograph(
     picture: FloatImage, rng: np.random.Generator, season: float
 ) -> npt.NDArray[np.uint8]:
-    """Light, haze, lens and sensor: the same for the whole frame, so it says nothing about the labels."""
+    """Light, haze, lens and sensor, the same for the whole frame: no hint at labels."""
     size = (picture.shape[0], picture.shape[1])
     cloud = 1 - 0.13 * np.clip(textures.smooth_noise(rng, size, 110) - rng.uniform(0.0, 1.2), 0, 1)
     gain = rng.uniform(0.90, 1.14) * (

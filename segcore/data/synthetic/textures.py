@@ -1,4 +1,4 @@
-"""Surfaces seen from above: noise, crop rows, canopies, water, strips; all float32 and drawn from a Generator.
+"""Textures from above: noise, crop rows, canopies, water, strips (float32).
 
 A surface is an array (H, W, 3) float32 RGB in 0..255, made for the whole frame and painted where a
 mask says so.
@@ -60,7 +60,7 @@ def smooth_noise(rng: np.random.Generator, size: tuple[int, int], cell: float) -
 def fractal_noise(
     rng: np.random.Generator, size: tuple[int, int], cell: float, octaves: int = 4
 ) -> FloatImage:
-    """Sum octaves of :func:`smooth_noise`, each of half the cell and half the height of the one before.
+    """Sum octaves of :func:`smooth_noise`, each with half the cell and half the height.
 
     Returns:
         (H, W) float32, mean about 0, standard deviation about 1.
@@ -75,7 +75,7 @@ def fractal_noise(
 
 
 def grain(rng: np.random.Generator, size: tuple[int, int]) -> FloatImage:
-    """Return pixel noise softened over about one pixel, (H, W) float32, standard deviation about 1."""
+    """Return pixel noise smoothed over about one pixel, (H, W) float32, deviation about 1."""
     pixels = np.frombuffer(rng.bytes(size[0] * size[1]), np.uint8).reshape(size)
     noise = (pixels.astype(np.float32) - np.float32(127.5)) * np.float32(
         1.9 / 73.9
@@ -84,7 +84,7 @@ def grain(rng: np.random.Generator, size: tuple[int, int]) -> FloatImage:
 
 
 def spread(plane: npt.NDArray[np.floating]) -> FloatImage:
-    """Repeat (H, W) to three channels, (H, W, 3) float32; faster to compute with than broadcasting."""
+    """Repeat (H, W) to three channels, (H, W, 3) float32."""
     single = np.asarray(plane, np.float32)
     return np.asarray(cv2.merge([single, single, single]), np.float32)
 
@@ -164,7 +164,7 @@ def soil(
 
 
 def gravel(rng: np.random.Generator, size: tuple[int, int]) -> FloatImage:
-    """Return the brightness of a worn surface: asphalt, gravel or packed earth, which differ by their colour alone.
+    """Return the brightness of a worn surface: asphalt, gravel or packed earth.
 
     Returns:
         (H, W) float32 for :func:`tint`.

@@ -212,9 +212,18 @@ def _judge(
     poor = int(np.argmin(np.nan_to_num(recalls, nan=1.0)))
     unlearned = recalls[poor] < LEARNED and (green or likely or doubtful)
     action = (
-        "ensemble" if private else "collect" if scarce else "train" if unlearned
-        else "collect" if doubtful else "merge" if green or likely else "keep"
-    )  # fmt: skip
+        "ensemble"
+        if private
+        else "collect"
+        if scarce
+        else "train"
+        if unlearned
+        else "collect"
+        if doubtful
+        else "merge"
+        if green or likely
+        else "keep"
+    )
     green = green and action == "merge"
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
     facts = [

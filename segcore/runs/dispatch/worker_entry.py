@@ -65,9 +65,16 @@ def main(arguments: list[str]) -> None:
     device = ",".join(job.devices) if job else ""
     change_status(
         folder / "status.json",
-        {"state": "starting", "pid": pid, "process_created": created, "host": this_host(), "device": device, "started": now,
-         "heartbeat": now},
-    )  # fmt: skip
+        {
+            "state": "starting",
+            "pid": pid,
+            "process_created": created,
+            "host": this_host(),
+            "device": device,
+            "started": now,
+            "heartbeat": now,
+        },
+    )
     config = read_config(folder)
     command = worker_command(str(config["kind"]), folder)
     sys.stdout.flush()

@@ -140,9 +140,17 @@ def _enqueue(
     if not queue.add(run_id, kind, request, after, priority) and not status.has_ended:
         return False
     run.write_status(
-        state="queued", cause="", after=tuple(after), pid=None, process_created=None, heartbeat=None, finished=None, message="", device="",
+        state="queued",
+        cause="",
+        after=tuple(after),
+        pid=None,
+        process_created=None,
+        heartbeat=None,
+        finished=None,
+        message="",
+        device="",
         seconds_left=None,
-    )  # fmt: skip
+    )
     return True
 
 

@@ -35,9 +35,13 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
         )
     with two:
         objective = st.segmented_control(
-            "Ranked by", list(CRF_OBJECTIVES), default="mean_iou", format_func=lambda o: CRF_OBJECTIVES[o].title, key="crf_objective",
+            "Ranked by",
+            list(CRF_OBJECTIVES),
+            default="mean_iou",
+            format_func=lambda o: CRF_OBJECTIVES[o].title,
+            key="crf_objective",
             required=True,
-        )  # fmt: skip
+        )
     with session.errors_shown():
         config = CRFSearchConfig(
             choice.dataset,

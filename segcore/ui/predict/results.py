@@ -119,14 +119,25 @@ def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> 
     colors = session.hex_colors(labels)
     rows = shares(mask, labels)
     tables.draw(
-        [{"": pictures.swatch(colors[r["index"]]), "class": r["name"], **{k: r[k] for k in ("share", "pixels", "id")}} for r in rows],
+        [
+            {
+                "": pictures.swatch(colors[r["index"]]),
+                "class": r["name"],
+                **{k: r[k] for k in ("share", "pixels", "id")},
+            }
+            for r in rows
+        ],
         column_config={
             "": st.column_config.ImageColumn(width="small"),
-            "share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", help="Pixels of the class / all pixels."),
-            "pixels": st.column_config.NumberColumn(format="localized", help="Predicted pixels of the class."),
+            "share": st.column_config.ProgressColumn(
+                min_value=0, max_value=1, format="percent", help="Pixels of the class / all pixels."
+            ),
+            "pixels": st.column_config.NumberColumn(
+                format="localized", help="Predicted pixels of the class."
+            ),
         },
         alt="Share of each class in this image",
-    )  # fmt: skip
+    )
     with st.container(horizontal=True):
         _mask_button(
             "Mask, class ids", lambda: index_png(mask, labels), f"{image}.png", "own_index"
@@ -173,9 +184,15 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
     wanted = (run, batch.id, options, tuple(parts), len(left))
     if made and made[0] == wanted:
         st.download_button(
-            f"Download {made[1].stat().st_size / 1e6:.1f} MB", made[1].read_bytes, f"{batch.id}.zip", "application/zip",
-            type="primary", icon=":material/download:", key="own_download", on_click="ignore",
-        )  # fmt: skip
+            f"Download {made[1].stat().st_size / 1e6:.1f} MB",
+            made[1].read_bytes,
+            f"{batch.id}.zip",
+            "application/zip",
+            type="primary",
+            icon=":material/download:",
+            key="own_download",
+            on_click="ignore",
+        )
     elif st.button(
         "Make the zip",
         icon=":material/folder_zip:",

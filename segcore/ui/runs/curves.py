@@ -144,9 +144,15 @@ def _foot(run: str, history: list[dict[str, Any]]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join([*facts, f"read at {time.strftime('%H:%M:%S')}"]))
         st.download_button(
-            "Metrics, CSV", lambda: _csv(run), f"{run}-metrics.csv", "text/csv", key="metrics_csv", icon=":material/download:",
-            on_click="ignore", type="tertiary",
-        )  # fmt: skip
+            "Metrics, CSV",
+            lambda: _csv(run),
+            f"{run}-metrics.csv",
+            "text/csv",
+            key="metrics_csv",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+        )
 
 
 def _csv(run: str) -> bytes:

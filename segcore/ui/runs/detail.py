@@ -218,9 +218,15 @@ def _log(run: str, active: bool) -> None:
             folder = session.workspace().runs.open(run)
             path = folder.log_path
             st.download_button(
-                "Whole log", lambda: path.read_bytes(), f"{run}-log.txt", "text/plain", key="log_file", icon=":material/download:",
-                on_click="ignore", disabled=not path.exists(),
-            )  # fmt: skip
+                "Whole log",
+                lambda: path.read_bytes(),
+                f"{run}-log.txt",
+                "text/plain",
+                key="log_file",
+                icon=":material/download:",
+                on_click="ignore",
+                disabled=not path.exists(),
+            )
         lines = _without_chatter(folder.log_tail(5000 if wanted else 400))
         if wanted:
             found = _search(lines, wanted)

@@ -304,8 +304,11 @@ def undo() -> None:
     if not deletions:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f":material/delete: {len(deletions)} deleted, with what was predicted by them." if len(deletions) > 1 else
-                    ":material/delete: Deleted, with what was predicted by it.")  # fmt: skip
+        st.markdown(
+            f":material/delete: {len(deletions)} deleted, with what was predicted by them."
+            if len(deletions) > 1
+            else ":material/delete: Deleted, with what was predicted by it."
+        )
         if st.button("Undo", icon=":material/undo:", key="undo", type="primary"):
             st.session_state.pop("undo_delete")
             with session.errors_shown():

@@ -30,12 +30,18 @@ def form(key: str) -> PredictOptions:
     overlap = plain.overlap
     if tile:
         overlap = st.slider(
-            "Overlap of tiles", 0.0, MAX_OVERLAP, plain.overlap, 0.05, key=f"{key}_overlap", persist_state="session",
+            "Overlap of tiles",
+            0.0,
+            MAX_OVERLAP,
+            plain.overlap,
+            0.05,
+            key=f"{key}_overlap",
+            persist_state="session",
             help=(
                 "Share of a tile that its neighbour repeats. More hides the borders better and "
                 "takes longer."
             ),
-        )  # fmt: skip
+        )
     tta = st.selectbox(
         "Looks at each image",
         list(TEST_TIME_AUGMENTATIONS),

@@ -106,8 +106,12 @@ def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
         for row in other.study.rows:
             mine = next((r for r in first.study.rows if r.name == row.name), row)
             if (mine.changes, mine.balance, mine.combine, mine.submodels, mine.against) != (
-                row.changes, row.balance, row.combine, row.submodels, row.against
-            ):  # fmt: skip
+                row.changes,
+                row.balance,
+                row.combine,
+                row.submodels,
+                row.against,
+            ):
                 raise SegcoreError(
                     f"Expected one recipe for the row {row.name!r}, received two: rename "
                     "it in one of the studies."

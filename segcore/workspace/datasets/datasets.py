@@ -306,9 +306,17 @@ class Datasets:
         return relabel(self.open(name), label_set, progress=progress)
 
     def plan_balance(
-        self, name: str, split: str, mode: str = "pixel", max_repeats: int = 5, budget: int | None = None, *, rule: str = "nearest",
-        target: str | Sequence[float] = "uniform", **how: Any,
-    ) -> BalancePlan:  # fmt: skip
+        self,
+        name: str,
+        split: str,
+        mode: str = "pixel",
+        max_repeats: int = 5,
+        budget: int | None = None,
+        *,
+        rule: str = "nearest",
+        target: str | Sequence[float] = "uniform",
+        **how: Any,
+    ) -> BalancePlan:
         """Choose repeats that bring the classes of a split nearer to a target.
 
         ``how`` goes on to :func:`segcore.data.balance.planner.plan_balance` (temper, ground),

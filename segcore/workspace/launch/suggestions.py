@@ -138,9 +138,16 @@ def suggest_config(
         )
     )
     recipe = RecipeConfig(
-        loss=loss, class_weights=weights, augmentation=augmentation, epochs=epochs, patience=patience, batch_size=batch, schedule="cosine",
-        warmup_epochs=1.0, clip_norm=1.0,
-    )  # fmt: skip
+        loss=loss,
+        class_weights=weights,
+        augmentation=augmentation,
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch,
+        schedule="cosine",
+        warmup_epochs=1.0,
+        clip_norm=1.0,
+    )
     reasons.append(
         (
             "Learning rate",

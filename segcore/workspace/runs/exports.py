@@ -153,9 +153,16 @@ class Exports:
     ) -> str:
         online = bool(os.environ.get("WANDB_API_KEY"))
         started = wandb.init(
-            project=target or "segscope", name=run.id, id=run.id, group=getattr(run.config, "group", "") or None, dir=str(self._workspace),
-            config=to_json(run.config), tags=list(run.annotations().tags), mode="online" if online else "offline", reinit=True,
-        )  # fmt: skip
+            project=target or "segscope",
+            name=run.id,
+            id=run.id,
+            group=getattr(run.config, "group", "") or None,
+            dir=str(self._workspace),
+            config=to_json(run.config),
+            tags=list(run.annotations().tags),
+            mode="online" if online else "offline",
+            reinit=True,
+        )
         for row in rows:
             started.log(_scalars(row), step=row["epoch"])
         started.finish()

@@ -26,8 +26,16 @@ COLORS[[0, 1, 2, 7]] = [[0, 0, 0], [200, 0, 0], [0, 200, 0], [9, 8, 7]]
 def raster(path, values, nodata=None):
     rasterio = pytest.importorskip("rasterio")
     height, width = values.shape
-    with rasterio.open(path, "w", driver="GTiff", height=height, width=width, count=1,
-                       dtype=values.dtype.name, nodata=nodata) as file:  # fmt: skip
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=height,
+        width=width,
+        count=1,
+        dtype=values.dtype.name,
+        nodata=nodata,
+    ) as file:
         file.write(values, 1)
 
 

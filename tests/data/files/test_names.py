@@ -77,8 +77,17 @@ def test_folders_are_read_word_by_word(folder, words):
 
 
 def test_litter_of_macs_and_windows_is_not_listed(tmp_path):
-    names = ["b/a10.png", "b/a2.PNG", "b/._a2.png", "__MACOSX/x.png", "Thumbs.db", "desktop.ini",
-             ".DS_Store", ".git/y.png", "note.txt"]  # fmt: skip
+    names = [
+        "b/a10.png",
+        "b/a2.PNG",
+        "b/._a2.png",
+        "__MACOSX/x.png",
+        "Thumbs.db",
+        "desktop.ini",
+        ".DS_Store",
+        ".git/y.png",
+        "note.txt",
+    ]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")

@@ -47,8 +47,11 @@ def test_names_match_whole_by_their_end_or_by_what_a_tool_added(tmp_path) -> Non
     put(tmp_path, "a/img_1.png", "img_2_pred.png", "mask-img_3.png", "deep/er/img_4.png")
     ids = ("a/img_1", "a/img_2", "b/img_3", "img_4")
     assert matched(tmp_path, *ids) == {
-        "a/img_1": "a/img_1.png", "a/img_2": "img_2_pred.png", "b/img_3": "mask-img_3.png", "img_4": "deep/er/img_4.png"
-    }  # fmt: skip
+        "a/img_1": "a/img_1.png",
+        "a/img_2": "img_2_pred.png",
+        "b/img_3": "mask-img_3.png",
+        "img_4": "deep/er/img_4.png",
+    }
 
 
 def test_a_number_is_never_taken_for_the_beginning_of_another(tmp_path) -> None:

@@ -35,8 +35,10 @@ def test_drives_that_the_splits_keep_whole_stay_whole(tmp_path) -> None:
         find_member_folds(drives(tmp_path, FIVE), 6, tmp_path).method == "stratified"
     )  # as imported: grouping was a guess
     alternating = drives(tmp_path, FIVE)
-    samples = tuple(dataclasses.replace(s, split=("train", "validation")[i % 2]) if s.split != "test" else s
-                    for i, s in enumerate(alternating.samples))  # fmt: skip
+    samples = tuple(
+        dataclasses.replace(s, split=("train", "validation")[i % 2]) if s.split != "test" else s
+        for i, s in enumerate(alternating.samples)
+    )
     assert (
         find_member_folds(dataclasses.replace(alternating, samples=samples), 5, tmp_path).method
         == "stratified"

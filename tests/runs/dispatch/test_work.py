@@ -25,10 +25,22 @@ def work(workspace):
 
     def start(host, *options):
         process = subprocess.Popen(
-            [sys.executable, "-m", "segcore", "work", "--workspace", str(workspace.folder), *options],
-            env=processes.python_environment({"SEGSCOPE_HOST": host}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "segcore",
+                "work",
+                "--workspace",
+                str(workspace.folder),
+                *options,
+            ],
+            env=processes.python_environment({"SEGSCOPE_HOST": host}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
         started.append(process)
         return process
 

@@ -38,10 +38,14 @@ def test_four_processes_claim_1200_runs_once_each(tmp_path):
     racers = [
         subprocess.Popen(
             [sys.executable, "-c", RACER, str(tmp_path), str(number)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=python_environment(), cwd=Path(__file__).parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=python_environment(),
+            cwd=Path(__file__).parent,
         )
         for number in range(4)
-    ]  # fmt: skip
+    ]
     for racer in racers:
         assert racer.stdout.readline() == "ready\n"
     outputs = {}

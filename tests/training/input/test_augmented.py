@@ -38,8 +38,11 @@ def test_parts_of_a_batch_make_up_the_batch(dataset):
         np.testing.assert_array_equal(batch.masks, np.concatenate([first.masks, second.masks]))
         assert batch.count == first.count == second.count
     validation = with_masks(dataset, "validation")
-    for batch, *both in zip(ordered_batches(reader, validation, 4), *(ordered_batches(reader, validation, 4, p, 2) for p in (0, 1)),
-                            strict=True):  # fmt: skip
+    for batch, *both in zip(
+        ordered_batches(reader, validation, 4),
+        *(ordered_batches(reader, validation, 4, p, 2) for p in (0, 1)),
+        strict=True,
+    ):
         np.testing.assert_array_equal(batch.images, np.concatenate([b.images for b in both]))
         np.testing.assert_array_equal(batch.masks, np.concatenate([b.masks for b in both]))
 

@@ -72,8 +72,11 @@ def test_a_study_queues_each_training_with_its_prediction_once(workspace, starte
     plan = make(workspace)
     queued = workspace.ablations.start(plan)
     assert [(c.recipe.loss, c.seed) for c in reversed(trainings(workspace).values())] == [
-        ("jaccard_distance", 0), ("jaccard_distance", 1), ("cross_entropy", 0), ("cross_entropy", 1),
-    ]  # fmt: skip
+        ("jaccard_distance", 0),
+        ("jaccard_distance", 1),
+        ("cross_entropy", 0),
+        ("cross_entropy", 1),
+    ]
     assert len(queued) == 8 and sorted(workspace.ablations.progress(plan).pending) == sorted(queued)
     order = [row.run for row in workspace.queue.rows()]
     assert order == queued and order[1] == prediction_id(order[0], "test")

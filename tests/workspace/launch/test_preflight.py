@@ -48,8 +48,15 @@ def test_a_plan_for_a_processor_and_few_images() -> None:
     ) == (80, 26)
     assert config.balance_plan == ""
     assert [what for what, _, _ in plan.reasons] == [
-        "Network", "Size", "Batch", "Loss", "Balance", "Augmentation", "Epochs", "Learning rate",
-    ]  # fmt: skip
+        "Network",
+        "Size",
+        "Batch",
+        "Loss",
+        "Balance",
+        "Augmentation",
+        "Epochs",
+        "Learning rate",
+    ]
     assert all(why.endswith(".") for _, _, why in plan.reasons)
 
 
@@ -209,8 +216,11 @@ def test_many_runs_need_more_disk() -> None:
 def test_combinations_are_a_counter() -> None:
     made = combine(CONFIG, {"learning_rate": [1e-3, 1e-4], "size": [(256, 352), (128, 192)]})
     assert [(c.recipe.learning_rate, c.size) for c in made] == [
-        (1e-3, (256, 352)), (1e-3, (128, 192)), (1e-4, (256, 352)), (1e-4, (128, 192)),
-    ]  # fmt: skip
+        (1e-3, (256, 352)),
+        (1e-3, (128, 192)),
+        (1e-4, (256, 352)),
+        (1e-4, (128, 192)),
+    ]
     assert combine(CONFIG, {}) == [CONFIG]
     with pytest.raises(SegcoreError, match="combinations"):
         combine(CONFIG, {"seed": list(range(501))})

@@ -13,9 +13,15 @@ CONFIG = TrainConfig(
     "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64)
 )
 TOLD = {
-    "format": 1, "seconds_per_epoch": 7.5, "images_per_second": 2.0, "first_step": 1.0, "steps": 6, "memory": 3 << 30, "device": "CPU",
+    "format": 1,
+    "seconds_per_epoch": 7.5,
+    "images_per_second": 2.0,
+    "first_step": 1.0,
+    "steps": 6,
+    "memory": 3 << 30,
+    "device": "CPU",
     "measured": 1e9,
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -47,13 +53,18 @@ def test_a_measure_holds_for_all_that_changes_nothing_about_it(measured, trained
     )
     recipe = CONFIG.recipe
     same = [
-        {"seed": 4}, {"recipe": dataclasses.replace(recipe, epochs=90, learning_rate=1e-5)},
+        {"seed": 4},
+        {"recipe": dataclasses.replace(recipe, epochs=90, learning_rate=1e-5)},
         {"model": ModelConfig("unet", "tiny", "/some/weights.npz")},
-    ]  # fmt: skip
+    ]
     other = [
-        {"size": (64, 64)}, {"recipe": dataclasses.replace(recipe, batch_size=4)}, {"validation_split": ""}, {"device": "gpu:0"},
-        {"recipe": dataclasses.replace(recipe, augmentation="none")}, {"model": ModelConfig("linknet", "tiny", "none")},
-    ]  # fmt: skip
+        {"size": (64, 64)},
+        {"recipe": dataclasses.replace(recipe, batch_size=4)},
+        {"validation_split": ""},
+        {"device": "gpu:0"},
+        {"recipe": dataclasses.replace(recipe, augmentation="none")},
+        {"model": ModelConfig("linknet", "tiny", "none")},
+    ]
     for change in same:
         assert measured.pace(dataclasses.replace(CONFIG, **change)) == pace, change
     for change in other:

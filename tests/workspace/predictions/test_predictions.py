@@ -213,9 +213,15 @@ def test_the_shell_predicts_a_folder(own_images, tmp_path, capsys):
     main([*words, *place])
     told = capsys.readouterr().out
     assert "Predicted 1 images" in told and "not taken: b.png" in told
-    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")) == [
-        "classes.csv", "masks/a.png", "overlays/a.jpg", "palette/a.png", "shares.csv",
-    ]  # fmt: skip
+    assert sorted(
+        p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")
+    ) == [
+        "classes.csv",
+        "masks/a.png",
+        "overlays/a.jpg",
+        "palette/a.png",
+        "shares.csv",
+    ]
     assert own_images.asked[-1][1]["options"]["tta"] == "flips"
     for wrong, sentence in (
         (["--overlap", "2"], "overlap"),

@@ -22,9 +22,17 @@ EVALUATE_KEYS = {
     "interval",
 }
 COMPRESS_KEYS = {
-    "groups", "num_groups", "accuracy", "mean_iou", "kappa", "entropy_bits", "retained_entropy", "information_bits", "honest_accuracy",
+    "groups",
+    "num_groups",
+    "accuracy",
+    "mean_iou",
+    "kappa",
+    "entropy_bits",
+    "retained_entropy",
+    "information_bits",
+    "honest_accuracy",
     "lift",
-}  # fmt: skip
+}
 BY_HAND = np.array(
     [
         # two images of 32 x 48 = 1536 pixels, 32 of them void: 1504 scored; roof occurs nowhere

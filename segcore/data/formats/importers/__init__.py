@@ -50,8 +50,17 @@ LOOKED_AT = 32
 """Samples from which a preview tells the classes."""
 
 __all__ = [
-    "READERS", "ImportReport", "Pairing", "Preview", "Problem", "check_name", "import_dataset", "parse_bands", "preview", "recognise",
-]  # fmt: skip
+    "READERS",
+    "ImportReport",
+    "Pairing",
+    "Preview",
+    "Problem",
+    "check_name",
+    "import_dataset",
+    "parse_bands",
+    "preview",
+    "recognise",
+]
 
 READERS: dict[str, Reader] = {
     "cityscapes": Reader("Cityscapes", road_scenes.matches_cityscapes, road_scenes.read_cityscapes),

@@ -362,8 +362,13 @@ def test_cityscapes_prefers_train_ids(tmp_path):
 
 def test_vocs_palette_is_the_published_one():
     assert [voc_color(i) for i in (0, 1, 2, 3, 15, 255)] == [
-        (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (192, 128, 128), (224, 224, 192),
-    ]  # fmt: skip
+        (0, 0, 0),
+        (128, 0, 0),
+        (0, 128, 0),
+        (128, 128, 0),
+        (192, 128, 128),
+        (224, 224, 192),
+    ]
 
 
 def test_colours_may_be_palette_and_rgb_mixed_and_undeclared(tmp_path):
