@@ -14,13 +14,13 @@ navigation = st.navigation(
             st.Page("pages/dataset.py", title="Dataset", icon=":material/photo_library:"),
             st.Page("pages/balance.py", title="Balance", icon=":material/balance:"),
         ],
-        "Learn": [
+        "Train": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
             st.Page("pages/ablation.py", title="Ablation", icon=":material/science:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         ],
-        "Look and judge": [
+        "Evaluate": [
             st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
             st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
             st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),

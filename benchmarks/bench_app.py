@@ -44,12 +44,12 @@ NEXT = """async () => {
 def measure(page: Page, url: str) -> None:
     start = time.perf_counter()
     page.goto(url)
-    page.get_by_role("button", name="Open the demo").wait_for()
+    page.get_by_role("button", name="Open demo").wait_for()
     print(
         f"first page painted        {time.perf_counter() - start:6.2f} s after the server answers"
     )
     start = time.perf_counter()
-    page.get_by_role("button", name="Open the demo").click()
+    page.get_by_role("button", name="Open demo").click()
     page.locator("[data-painted]").first.wait_for(timeout=60_000)
     print(
         f"demo, four panels         {time.perf_counter() - start:6.2f} s after the click "

@@ -65,14 +65,14 @@ def find_the_images_of_the_rarest_class(walk: Walk, folder: Path) -> None:
     walk.click(page.get_by_role("link", name="Dataset", exact=True))
     walk.click(page.get_by_role("button", name="Images of the rarest class"))
     walk.see(page.locator("[data-painted]"))
-    walk.see(page.get_by_role("combobox", name="Images that hold"))
+    walk.see(page.get_by_role("combobox", name="Contains class"))
 
 
 def launch_five_members(walk: Walk, folder: Path) -> None:
     page = walk.page
     walk.click(page.get_by_role("link", name="Train", exact=True))
     splits, start = (
-        page.get_by_role("button", name=name) for name in ("Make splits", "Start 5 members of it")
+        page.get_by_role("button", name=name) for name in ("Create splits", "Start 5 members of it")
     )
     walk.see(splits.or_(start))
     if splits.count():  # the folder came without
@@ -85,9 +85,9 @@ def launch_five_members(walk: Walk, folder: Path) -> None:
 
 def find_where_the_crf_hurts(walk: Walk, folder: Path) -> None:
     page = walk.page
-    walk.click(page.get_by_role("link", name="Look at the masks"))
+    walk.click(page.get_by_role("link", name="Compare masks"))
     walk.see(page.locator("[data-painted]"))
-    walk.click(page.get_by_role("button", name="Where the CRF hurts most"))
+    walk.click(page.get_by_role("button", name="Largest CRF regressions"))
     walk.see(page.get_by_role("button", name="CRF gain"))
     walk.see(page.locator("[data-painted]"))
 
@@ -95,8 +95,8 @@ def find_where_the_crf_hurts(walk: Walk, folder: Path) -> None:
 def decide_whether_to_merge_two_labels(walk: Walk, folder: Path) -> None:
     page = walk.page
     walk.click(page.get_by_role("link", name="Merge labels"))
-    walk.see(page.get_by_text("Pairs worth a thought"))
-    walk.click(page.get_by_role("button", name="Try it"))
+    walk.see(page.get_by_text("Suggested merges"))
+    walk.click(page.get_by_role("button", name="Preview"))
     walk.see(page.get_by_text("Lift over random"))
 
 

@@ -59,14 +59,14 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
         "watch": Shot("runs", {"run": demo["runs"][0]}, chart, "demo-unet-tiny"),
         "look": Shot("compare", run, painted),
         "judge": Shot("evaluate", run, chart),
-        "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, "Percent of"),
+        "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, "Normalise by"),
         "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
         "merge": Shot("compress", {"run": demo["ensemble"], "split": "validation"}, chart),
         "pairs": Shot(
             "compress",
             {"run": demo["ensemble"], "split": "validation"},
             "text=Pairs worth a thought",
-            "Pairs worth a thought",
+            "Suggested merges",
         ),
     }
 

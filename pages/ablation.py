@@ -8,21 +8,21 @@ from segcore.ui.shared import session
 
 workspace = session.workspace()
 session.header(
-    "Study",
+    "Ablation",
     (
-        "Which recipe helps? Recipes that differ from a base in one thing each, run with "
-        "several seeds, with intervals over images and seeds."
+        "Which change helps? Variants of a baseline, each with several seeds, with "
+        "confidence intervals."
     ),
 )
 names = workspace.ablations.names()
 if not workspace.datasets.names():
     session.empty(
-        "There is no dataset yet. Import your own images and masks, or open the demo.",
+        "There is no dataset yet. Import your images and masks, or open the demo.",
         "pages/home.py",
-        "Go to the start page",
+        "Go to Start",
     )
 form = st.expander(
-    "New study, or more of one",
+    "New ablation, or more runs of one",
     icon=":material/add:",
     expanded=not names,
     key="new_recipe_study",
@@ -32,9 +32,6 @@ if form.open:  # what it tells costs a look at every run
     with form:
         ablation_form.show()
 if names:
-    results.show(session.choose_from("Study", names, "recipe_study"))
+    results.show(session.choose_from("Ablation", names, "recipe_study"))
 else:
-    st.caption(
-        "No study was started here yet: the form above needs a study, a dataset and the "
-        "weights files that its recipes name."
-    )
+    st.caption("No ablations yet. Choose a template and a dataset above to start one.")

@@ -25,23 +25,20 @@ COMPARED = 5000
 workspace = session.workspace()
 session.header(
     "Balance",
-    (
-        "Is it fair to every class? Which images to repeat in every epoch, and what no "
-        "repeating can reach."
-    ),
+    ("Oversample images to balance classes, and see how far oversampling can go."),
 )
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     name = session.choose_dataset()
 with session.errors_shown():
     dataset = workspace.datasets.open(name)
-    with st.spinner("Counting pixels ...", show_time=True):
+    with st.spinner("Counting pixels …", show_time=True):
         statistics = workspace.datasets.statistics(name)
 if not dataset.splits:
     session.empty(
-        "This dataset has no splits yet. Copies must never cross them, so make splits first.",
+        ("This dataset has no splits yet. Copies must stay in one split, so create splits first."),
         "pages/dataset.py",
-        "Make splits",
+        "Create splits",
     )
 
 request: Request = ask(dataset, statistics.select)
@@ -72,36 +69,39 @@ card(
     cards[0],
     "Before",
     f"{plan.before:.4f}",
-    "Half the sum of |share - target share| over the classes (earth-mover): 0 is met, 1 far off.",
+    (
+        "Imbalance before: half the sum of |frequency - target| over the classes (total "
+        "variation). 0 meets the target; lower is better."
+    ),
 )
 card(
     cards[1],
     "After",
     f"{plan.after:.4f}",
-    "The same distance with every image counted as often as the plan repeats it.",
+    ("The same measure with every image counted as often as the plan repeats it. Lower is better."),
     f"{plan.after - plan.before:+.4f}",
 )
 floor = (
-    "What no plan with this cap and budget can beat, not even with fractions of images: found "
-    "by linear programming."
+    "The lowest imbalance that any plan within this limit and budget can reach, "
+    "even with fractions of images (a linear programming bound)."
 )
-card(cards[2], "Floor", "–" if plan.floor is None else f"{plan.floor:.4f}", floor)
+card(cards[2], "Best achievable", "–" if plan.floor is None else f"{plan.floor:.4f}", floor)
 card(
     cards[3],
     "Copies",
     f"{plan.copies:,}",
-    f"Beside the {len(plan.repeats):,} images; an epoch takes longer by as much.",
+    (f"In addition to the {len(plan.repeats):,} images; an epoch takes longer in proportion."),
 )
 evidence = (
-    "(sum of repeats)² / sum of squares: so many equally repeated images carry the same "
-    "evidence (Kish, 1965)."
+    "(sum of repeats)² / sum of squares: the number of equally repeated images that "
+    "carry the same evidence (Kish, 1965)."
 )
 card(cards[4], "Effective sample size", f"{plan.effective_sample_size:,.0f}", evidence)
 helpless = plan.helpless
 if request.rule != "nearest" and plan.after >= plan.before:
     told = (
-        "This rule looks at images, not at this distance, and does not lower it here. Choose "
-        "copies nearest to the target instead."
+        "This strategy works on image counts and does not lower this imbalance. Choose "
+        "the greedy strategy instead."
     )
     st.warning(told, icon=":material/trending_flat:")
 (st.warning if helpless else st.info)(
@@ -111,14 +111,14 @@ if request.rule != "nearest" and plan.after >= plan.before:
 left, right = st.columns(2, gap="large")
 stem = f"{name}-{request.split}-{request.mode}"
 with left:
-    st.subheader("Shares of the classes", anchor=False)
+    st.subheader("Class frequencies", anchor=False)
     shares = {"before": plan.shares_before, "after": plan.shares_after, "target": plan.target}
     figure = charts.before_after(label_set.class_names, shares)
     st.plotly_chart(
         figure,
         key="shares",
         config=session.CHART,
-        alt="Share of each class before, after, and as aimed at",
+        alt="Frequency of each class before and after the plan, and the target",
     )
     rows = [
         {"class": n, "before": b, "after": a, "target": t}
@@ -128,54 +128,54 @@ with left:
     ]
     table_behind(rows, f"{stem}-shares")
 with right:
-    st.subheader("Distance as copies are added", anchor=False)
+    st.subheader("Imbalance as copies are added", anchor=False)
     figure = dataset_charts.distance_path(plan.path, plan.floor)
     st.plotly_chart(
         figure,
         key="path",
         config=session.CHART,
-        alt="Distance from the target as copies are added, and the floor",
+        alt="Imbalance as copies are added, and the best achievable",
     )
     table_behind([{"copies": c, "distance": d} for c, d in plan.path], f"{stem}-path")
 
-with st.expander("What else could help", icon=":material/healing:", expanded=helpless):
+with st.expander("Alternatives", icon=":material/healing:", expanded=helpless):
     alternatives.show(dataset, part, request.split, stem)
     if part.num_samples <= COMPARED or st.button(
-        "Compare rules for repeating", icon=":material/compare_arrows:"
+        "Compare oversampling strategies", icon=":material/compare_arrows:"
     ):
         alternatives.rules(compare_rules(workspace, stamp(dataset), request), stem)
 
 repeated = repeated_images(workspace, stamp(dataset), request, plan)
-st.subheader("Which images repeat, and why", anchor=False)
+st.subheader("Repeated images", anchor=False)
 if repeated:
     balance_repeated_images.table(dataset, repeated, stem)
 else:
-    st.caption("None: no copy brings the classes nearer to the target.")
-st.subheader("What training will see", anchor=False)
+    st.caption("None: no copy brings the class frequencies closer to the target.")
+st.subheader("Training preview", anchor=False)
 balance_repeated_images.preview(
     dataset, plan, request.key, ([row["sample"] for row in repeated] or list(plan.repeats))[:LISTED]
 )
 
-st.subheader("Keep the plan", anchor=False)
+st.subheader("Save the plan", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     suggested = f"{request.mode}-{request.max_repeats}"
     plan_name = st.text_input(
-        "Name of the plan", suggested, max_chars=64, key=f"plan_{request.key}", width=280
+        "Plan name", suggested, max_chars=64, key=f"plan_{request.key}", width=280
     ).strip()
-    if st.button("Save the plan", type="primary", icon=":material/save:", disabled=not plan_name):
+    if st.button("Save plan", type="primary", icon=":material/save:", disabled=not plan_name):
         with session.errors_shown():
             workspace.datasets.save_plan(name, plan_name, plan)
-        st.toast(f"Saved {plan_name}: choose it on the train page.")
-    st.page_link("pages/train.py", label="Train with it", icon=":material/model_training:")
+        st.toast(f"Saved {plan_name}. Choose it on the Train page.")
+    st.page_link("pages/train.py", label="Train with this plan", icon=":material/model_training:")
 with session.errors_shown():
     saved = saved_plans(dataset)
 if saved:
-    tables.draw(saved, alt="Balance plans saved with this dataset")
+    tables.draw(saved, alt="Saved balance plans")
     st.caption(
-        "A plan of the same name is replaced. On the train page: Recipe, splits and "
-        "device, Balance plan."
+        "Saving under an existing name replaces that plan. On the Train page, choose it "
+        "as the balance plan."
     )
-with st.expander("The same from the shell", icon=":material/terminal:"):
+with st.expander("CLI command", icon=":material/terminal:"):
     words = [
         "python",
         "-m",

@@ -8,34 +8,34 @@ from segcore.ui.shared import session, split_predictions
 workspace = session.workspace()
 session.header(
     "Compare",
-    "What does it look like, which model is better, and where? All panels zoom and pan together.",
+    "Compare predictions side by side. All panels zoom and pan together.",
 )
 
 candidates = session.finished_runs(session.SCORED)
 if not candidates:
     if workspace.datasets.names():
-        with st.expander("Import predictions of another tool", icon=":material/download:"):
+        with st.expander("Import predictions", icon=":material/download:"):
             import_predictions.form(workspace.datasets.names())
     session.empty(
-        "There is no finished run to look at. Train one, or open the demo, which brings five.",
+        ("There is no finished run to show. Train a model, or open the demo, which includes five."),
         "pages/home.py",
-        "Go to the start page",
+        "Go to Start",
     )
 
 row = st.container(horizontal=True, vertical_alignment="bottom")
 with row.container():
-    run = session.choose_model("Model or ensemble", candidates, "run")
+    run = session.choose_model("Model", candidates, "run")
 with session.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
 with row.container():
     stands_for = session.once_a_question(session.finished_runs(session.SCORED, dataset.name))
     siblings = [r for r in dict.fromkeys(stands_for.values()) if r != run]
     others = st.multiselect(
-        "Beside it",
+        "Compare with",
         siblings,
         key="beside",
         bind="query-params",
-        placeholder="further models",
+        placeholder="add models",
         max_selections=5,
     )
 with row:
@@ -43,7 +43,7 @@ with row:
 runs = (run, *others)
 
 pictures, scores, pixels, bring = st.tabs(
-    ["Pictures", "Scores side by side", "Fixed and broken", "Import predictions"],
+    ["Viewer", "Scores", "Improved / regressed pixels", "Import predictions"],
     key="view_of",
     bind="query-params",
 )

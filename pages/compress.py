@@ -12,8 +12,8 @@ workspace = session.workspace()
 session.header(
     "Compress labels",
     (
-        "What if two labels were one? The accuracy gained by merging, against the information "
-        "lost. Nothing is predicted again."
+        "Which labels could be merged? Accuracy gained against information lost, from "
+        "the stored counts."
     ),
 )
 
@@ -27,15 +27,17 @@ with two:
     split = session.choose_split(splits, default="validation")
 with three:
     prior = st.segmented_control(
-        "Information counts",
+        "Entropy weighting",
         ["pixel", "image", "uniform", "importance"],
         default="pixel",
         key="prior",
         bind="query-params",
         required=True,
-        help="What a label is worth: its share of the pixels, of the images it occurs in, the "
-        "same for all, or what you say "
-        "under Importance. By pixel, merging rare labels looks free.",
+        help=(
+            "How much a label counts: by its pixels, by the images that contain it, "
+            "equally, or by the importance that you set. By pixel, merging rare labels "
+            "looks free."
+        ),
     )
 if not split_predictions.offer((run,), split):
     st.stop()
@@ -44,20 +46,20 @@ with session.errors_shown():
     label_set = workspace.scores.label_set(run)
 by_id = {c.id: c.name for c in label_set.classes}
 if label_set.num_classes < 2:
-    st.info("There is only one label: nothing can be merged.")
+    st.info("This run has a single label, so nothing can be merged.")
     st.stop()
 
 chooser, limits = st.columns([3, 1], gap="large")
 with limits:
     rate = st.number_input(
-        "FixedBroken rate",
+        "Trade-off rate",
         0.0,
         10.0,
         0.1,
         step=0.05,
         help=(
-            "Points of accuracy that you demand for each point of entropy sold. The advice "
-            "below advises no merge that pays less."
+            "Percentage points of accuracy that you demand for each point of entropy given "
+            "up. Merges that gain less are not suggested."
         ),
     )
     apart = compress_chooser.apart_pairs(by_id)
@@ -77,11 +79,11 @@ trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
     [
         "Trade-off",
         "Tree and confusion",
-        "Labels to groups",
+        "Label flow",
         "Example pixels",
         "Merged masks",
-        "Predicted and realised",
-        "Chosen and reported",
+        "Expected vs retrained",
+        "Holdout check",
     ],
     key="merge_tab",
     bind="query-params",
@@ -98,9 +100,9 @@ with trade_off:
             alt="Accuracy and mean IoU against the entropy kept",
         )
         certified = (
-            "Every partition was compared."
+            "All merges were compared."
             if study["front_certified"]
-            else "Found by search: others may be as good."
+            else "Found by search; other merges may be as good."
         )
         st.caption(f"{study['front_compared']:,} merges compared. {certified}")
     with table:
@@ -128,22 +130,22 @@ if reported.open:
     with reported:
         summary.reported(run, split, splits, groups, str(prior), importance)
 
-with st.popover("Save as a label map", icon=":material/save:"):
+with st.popover("Save as label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")
-    saved = st.button("Save", key="save_map", icon=":material/save:")
+    saved = st.button("Save label map", key="save_map", icon=":material/save:")
     trained = st.button(
         "Save and train with these labels", key="train_map", icon=":material/model_training:"
     )
     if saved or trained:
         with session.errors_shown():
             workspace.scores.save_label_map(run, groups, name)
-        st.toast(f"Saved {session.plain(name)}: choose it on the train page.")
+        st.toast(f"Saved {session.plain(name)}. Choose it on the Train page.")
         if trained:
             st.switch_page(
                 "pages/train.py", query_params={"dataset": dataset.name, "label_map": name}
             )
 
-st.subheader("Pairs worth a thought", anchor=False)
+st.subheader("Suggested merges", anchor=False)
 ADVICE = {
     "merge": ("green", ":material/merge:"),
     "ensemble": ("blue", ":material/groups:"),
@@ -161,13 +163,13 @@ for verdict in study["verdicts"][:6]:
     )
     key = f"try_{first}_{second}"
     attempt.button(
-        "Try it",
+        "Preview",
         key=key,
         on_click=manual_merge.take,
         args=((first, second),),
-        help="Merge these two alone: see the cards above.",
+        help="Merge only these two labels",
     )
 st.caption(
-    f"From the counts of {session.plain(run_names.called(run))} on {split}. Choose a merge "
-    "on validation, report it on test."
+    f"From the counts of {session.plain(run_names.called(run))} on {split}. Choose "
+    "merges on validation and report them on test."
 )

@@ -16,7 +16,14 @@ from segcore.ui.dataset import (
 )
 from segcore.ui.shared import manual, session, tags
 
-TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
+TABS = (
+    "Class balance",
+    "Co-occurrence and location",
+    "Image statistics",
+    "Health",
+    "Splits",
+    "Classes",
+)
 
 LISTED = 2000
 """Images that a list offers at most."""
@@ -24,7 +31,7 @@ LISTED = 2000
 workspace = session.workspace()
 session.header(
     "Dataset",
-    "What do I have? Images and masks, classes by pixel and by image, and what does not fit.",
+    "Images, masks and class statistics.",
 )
 
 names = workspace.datasets.names()
@@ -42,7 +49,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         export_form.form(name)
 with session.errors_shown():
     dataset = workspace.datasets.open(name)
-    with st.spinner("Counting pixels ...", show_time=True):
+    with st.spinner("Counting pixels …", show_time=True):
         statistics = workspace.datasets.statistics(name)
 choice = (
     session.choose_split(["all", *dataset.splits], default="all", key="part")
@@ -66,7 +73,9 @@ cards[0].metric(
     "Images",
     f"{summary['num_samples']:,}",
     border=True,
-    help=manual.see("Of the chosen split, with masks.", "data-measures#shares-and-distance"),
+    help=manual.see(
+        "Images with masks in the selected split.", "data-measures#shares-and-distance"
+    ),
 )
 cards[1].metric(
     "Classes",
@@ -86,22 +95,27 @@ cards[2].metric(
     ),
 )
 cards[3].metric(
-    "Distance, by pixel",
+    "Class imbalance (pixels)",
     written(imbalance["pixel"]["earth_mover_distance"]),
     border=True,
     help=manual.see(
-        "Earth-mover distance between the classes' shares of the pixels and equal shares: "
-        "the share of pixels that would have to "
-        "change class. 0 is balanced.",
+        (
+            "Total variation between the class frequencies and equal frequencies, by pixel: "
+            "the fraction of pixels that would have to change class. 0 is balanced; lower "
+            "is better."
+        ),
         "data-measures#shares-and-distance",
     ),
 )
 cards[4].metric(
-    "Distance, by image",
+    "Class imbalance (images)",
     written(imbalance["count"]["earth_mover_distance"]),
     border=True,
     help=manual.see(
-        "The same for shares of (image, class) pairs: in how many images each class occurs.",
+        (
+            "The same measure over (image, class) pairs, that is, over how many images "
+            "contain each class."
+        ),
         "data-measures#shares-and-distance",
     ),
 )
@@ -109,18 +123,18 @@ cards[4].metric(
 unnamed = classes_tab.provisional(dataset.label_set)
 if unnamed:
     st.caption(
-        f":material/edit: {len(unnamed)} classes carry a colour in place of a name: name "
-        "them in the tab Classes."
+        f":material/edit: {len(unnamed)} classes have a colour instead of a name. Name "
+        "them on the Classes tab."
     )
 
 tabs = dict(
     zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-params"), strict=True)
 )
 stem = f"{name}-{choice}"
-with next((tab for tab in tabs.values() if tab.open), tabs["Balance"]):
-    if tabs["Co-occurrence and places"].open:
+with next((tab for tab in tabs.values() if tab.open), tabs["Class balance"]):
+    if tabs["Co-occurrence and location"].open:
         locations_tab.show(dataset, part, split, stem)
-    elif tabs["Images"].open:
+    elif tabs["Image statistics"].open:
         images_tab.show(dataset, split, stem)
     elif tabs["Health"].open:
         health_tab.show(dataset, name, "show")
@@ -135,25 +149,25 @@ st.subheader("Browse", anchor=False)
 holding, position = st.columns([2, 3], vertical_alignment="bottom")
 with holding:
     wanted = session.choose_from(
-        "Images that hold", ["any class", *dataset.label_set.class_names], "holding"
+        "Contains class", ["any class", *dataset.label_set.class_names], "holding"
     )
 samples = workspace.datasets.holding(name, split, None if wanted == "any class" else wanted)
 if not samples:
-    st.caption("No image of this split holds that class.")
+    st.caption("No image of this split contains that class.")
     st.stop()
 with holding, session.errors_shown():
     samples = tags.choose(name, samples, "tagged")
 with position:
     if len(samples) > LISTED:
         found = st.text_input(
-            "Name holds", key="named", placeholder=f"part of a name, among {len(samples):,}"
+            "Search", key="named", placeholder=f"part of a name, among {len(samples):,}"
         ).strip()
         samples = [s for s in samples if found in s]
         asked = st.session_state.get("sample") or st.query_params.get("sample")
         listed = samples[:LISTED]
         samples = listed if asked in listed or asked not in samples else [asked, *listed]
         if not samples:
-            st.caption("No image of that name.")
+            st.caption("No image name matches.")
             st.stop()
     sample = session.choose_image(samples, "sample", f"Image ({len(samples):,})")
 with session.errors_shown():

@@ -11,8 +11,8 @@ workspace = session.workspace()
 session.header(
     "Ensemble",
     (
-        "Which members together, and does a CRF help them? Scores come from stored "
-        "probabilities, with intervals over images."
+        "Build ensembles and tune a CRF. Scores come from stored probabilities, with 95 "
+        "% confidence intervals."
     ),
 )
 
@@ -49,8 +49,8 @@ if crf.open:
         else:
             st.info(
                 (
-                    f"No image of {split} was predicted by all members: predict what is "
-                    "missing on the first tab."
+                    f"No image of {split} has predictions of all members. Run the missing "
+                    "predictions on the Members tab."
                 ),
                 icon=":material/info:",
             )

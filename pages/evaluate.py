@@ -18,7 +18,7 @@ from segcore.ui.shared import cached_scores, charts, manual, session, split_pred
 workspace = session.workspace()
 session.header(
     "Evaluate",
-    "How good is it, how sure are we? Scores at each mask's own size, with intervals over images.",
+    "Metrics with 95 % confidence intervals, at the native resolution of each mask.",
 )
 
 one, two = st.columns([3, 2], vertical_alignment="bottom")
@@ -36,7 +36,7 @@ with session.errors_shown():
     stage = stages[0]
     if len(stages) > 1:
         stage = st.segmented_control(
-            "Scored", stages, default=stages[0], key="stage", bind="query-params", required=True
+            "Output", stages, default=stages[0], key="stage", bind="query-params", required=True
         )
     stage = str(stage)
     units = {
@@ -50,16 +50,17 @@ with session.errors_shown():
     if len(units) > 1:
         by = str(
             st.segmented_control(
-                "Intervals over",
+                "Resample",
                 list(units),
                 default="",
                 format_func=units.__getitem__,
                 key="over",
                 required=True,
-                help="Frames of one drive or folder are alike, so drawing single images makes "
-                "intervals too narrow. Drawing whole groups "
-                "with all their images (clustered bootstrap) is the honest answer where "
-                "new data will come from new drives.",
+                help=(
+                    "Frames of one drive or folder resemble each other, so resampling single images "
+                    "makes intervals too narrow. Resampling whole groups (clustered bootstrap) is "
+                    "the honest choice where new data will come from new drives."
+                ),
             )
         )
     report = cached_scores.report(run, split, stage, by)
@@ -76,21 +77,22 @@ cards[0].metric(
     height="stretch",
     help=manual.see(
         (
-            "IoU of a class: right pixels / (true + predicted - right) pixels, over the whole "
-            "split; averaged over classes."
+            "IoU of a class: correct / (true + predicted - correct) pixels over the whole "
+            "split; averaged over the classes. 0 to 100 %, higher is better."
         ),
         "metrics#scores",
     ),
 )
 cards[1].metric(
-    "95 % interval, %",
+    "95 % CI",
     "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
     border=True,
     height="stretch",
     help=manual.see(
-        f"Percentile bootstrap of the mean IoU: {units[by]} are drawn again with "
-        "replacement, 1,000 times. One image has none; "
-        "below about 20 it is too narrow.",
+        (
+            f"Percentile bootstrap of the mean IoU: {units[by]} are resampled 1,000 times. A "
+            "single image has no interval; below about 20 it is too narrow."
+        ),
         "metrics#how-sure",
     ),
 )
@@ -99,7 +101,7 @@ cards[2].metric(
     session.percent(result["pixel_accuracy"]),
     border=True,
     height="stretch",
-    help=manual.see("Right pixels / scored pixels.", "metrics#scores"),
+    help=manual.see("Correct pixels / scored pixels.", "metrics#scores"),
 )
 cards[3].metric(
     "Images",
@@ -114,7 +116,7 @@ cards[4].metric(
     border=True,
     height="stretch",
     help=manual.see(
-        "Pixels whose truth is no scored class / all pixels.", "metrics#what-is-counted"
+        "Pixels whose ground truth is not a scored class / all pixels.", "metrics#what-is-counted"
     ),
 )
 
@@ -127,8 +129,8 @@ def report_page() -> bytes:
 
 
 classes = result["classes"]
-titles = ["Classes", "Confusion", "Images, hardest first", "A against B", "Parts of the split"]
-titles += ["Borders", "Confidence", "Label errors", "Robustness", "Reliability"]
+titles = ["Classes", "Confusion", "Worst images", "A/B test", "Slices"]
+titles += ["Boundaries", "Calibration", "Label errors", "Robustness", "Seed variance"]
 tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.tabs(
     titles, key="tab", bind="query-params"
 )
@@ -157,20 +159,24 @@ with tab_classes:
             column_config={
                 "IoU": share(
                     format="percent",
-                    help="Pixels right / pixels that are truly or predictedly of the class",
+                    help="Correct pixels / pixels that are or were predicted as the class",
                 ),
-                "Dice": share(format="percent", help="2 x right / (true + predicted)"),
+                "Dice": share(format="percent", help="2 x correct / (true + predicted)"),
                 "precision": share(
-                    format="percent", help="Share of the predicted pixels that are right"
+                    format="percent", help="Fraction of the predicted pixels that are correct"
                 ),
-                "recall": share(format="percent", help="Share of the true pixels that are found"),
-                "pixels": share(format="localized", help="True pixels of the class in this split"),
+                "recall": share(
+                    format="percent", help="Fraction of the true pixels that are found"
+                ),
+                "pixels": share(
+                    format="localized", help="Ground-truth pixels of the class in this split"
+                ),
             },
             alt="Scores of each class",
         )
     with st.container(horizontal=True):
         st.download_button(
-            "Download label_scores.csv",
+            "Download class scores (CSV)",
             report.label_scores().encode(),
             f"{run}-{split}-label_scores.csv",
             "text/csv",
@@ -178,29 +184,31 @@ with tab_classes:
             on_click="ignore",
         )
         st.download_button(
-            "Download the report",
+            "Download report (HTML)",
             report_page,
             f"{run}-{split}-report.html",
             "text/html",
             icon=":material/description:",
             on_click="ignore",
-            help="One HTML file for a reviewer that opens offline: scores, confusion, the "
-            "hardest images, config, versions, fingerprint; "
-            "borders, confidence and robustness where they were measured.",
+            help=(
+                "A single HTML file, readable offline: scores, confusion, worst images, config, "
+                "versions and fingerprint; boundaries, calibration and robustness where they "
+                "were measured."
+            ),
         )
         st.download_button(
-            "Download JSON",
+            "Download report (JSON)",
             lambda: json.dumps(workspace.reports.document([run], split), indent=1).encode(),
             f"{run}-{split}-report.json",
             "application/json",
             icon=":material/data_object:",
             on_click="ignore",
-            help="The same as the report, for programs.",
+            help="The same report for programs.",
         )
 with tab_confusion, session.errors_shown():
     confusion.show(report, run, split, stage, picking=bool(tab_confusion.open))
 with tab_images:
-    st.caption("Click a row to look at that image.")
+    st.caption("Click a row to open that image in Compare.")
     images = result["images"]
     event = tables.draw(
         [
@@ -214,7 +222,7 @@ with tab_images:
             "mean IoU": share(format="percent", help=manual.MEAN_IOU),
             "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
         },
-        alt="Images with their scores, hardest first",
+        alt="Images with their scores, worst first",
     )
     rows = event["selection"]["rows"]
     if rows:
@@ -229,9 +237,9 @@ for tab, title in zip(further, titles[5:], strict=True):
     if not tab.open:
         continue
     with tab:
-        if title == "Borders":
+        if title == "Boundaries":
             boundary.show(report, run, split, stage)
-        elif title == "Confidence":
+        elif title == "Calibration":
             calibration.show(report, run, split)
         elif title == "Label errors":
             label_errors.show(report, run, split)

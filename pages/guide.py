@@ -13,12 +13,12 @@ with contents:
     names = list(titles)
     start = names.index(asked if asked in titles else manual.FIRST)
     page = str(st.radio("Pages", names, start, format_func=titles.__getitem__, key="manual"))
-    st.page_link("pages/home.py", label="To the start page", icon=":material/home:")
+    st.page_link("pages/home.py", label="Go to Start", icon=":material/home:")
 st.query_params["doc"] = page
 with heading:
     session.header(
         titles[page],
-        "How is it used, and what does it mean? These pages lie in docs/ and need no network.",
+        "The documentation, available offline.",
     )
 with text:
     manual.show(page)

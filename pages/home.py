@@ -9,16 +9,13 @@ from segcore.ui.shared import session, tables
 workspace = session.workspace()
 session.header(
     "Segscope",
-    (
-        "Balance, train, ensemble, refine, look at and judge semantic segmentation, on your "
-        "own images."
-    ),
+    ("Train, ensemble, inspect and evaluate semantic segmentation models on your own images."),
 )
 
 
 def open_demo() -> None:
     """Draw the demo with a progress bar, then go and look at it."""
-    bar = st.progress(0.0, text="Drawing scenes ...")
+    bar = st.progress(0.0, text="Drawing scenes …")
 
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / total, text=f"Drawing scene {done} of {total}")
@@ -41,21 +38,20 @@ with st.container(border=True):
         with session.errors_shown():
             demo = workspace.demo.open()
         text.markdown(
-            "**The demo is open**: a synthetic land-cover set with two pairs of "
-            "near-duplicate labels, "
-            "and an ensemble of five small U-Nets."
+            "**The demo is open**: a synthetic land-cover dataset with two pairs of "
+            "near-duplicate labels, and an ensemble of five small U-Nets."
         )
         with text.container(horizontal=True):
             query = {"run": demo["ensemble"]}
             st.page_link(
                 "pages/compare.py",
-                label="Look at the masks",
+                label="Compare masks",
                 icon=":material/view_column:",
                 query_params=query,
             )
             st.page_link(
                 "pages/evaluate.py",
-                label="Scores",
+                label="Evaluate",
                 icon=":material/fact_check:",
                 query_params=query,
             )
@@ -66,22 +62,20 @@ with st.container(border=True):
                 query_params=query,
             )
         if action.button(
-            "Train a further member",
+            "Train another model",
             icon=":material/model_training:",
             width="stretch",
-            help="On this machine, about a minute.",
+            help="On this machine, takes about a minute.",
         ):
             train_further()
     else:
         text.markdown(
-            "**See it before you bring your own images.** The demo is a synthetic "
-            "land-cover set with five trained members: "
-            "image, true mask, "
-            "ensemble prediction and CRF mask side by side, scores, and the "
-            "label-compression curve. Nothing is downloaded."
+            "**Try it on sample data first.** The demo is a synthetic land-cover dataset "
+            "with five trained models: image, ground truth, ensemble prediction and CRF "
+            "side by side, scores, and the label-compression curve. Nothing is downloaded."
         )
         if action.button(
-            "Open the demo", type="primary", icon=":material/play_arrow:", width="stretch"
+            "Open demo", type="primary", icon=":material/play_arrow:", width="stretch"
         ):
             open_demo()
 
@@ -137,6 +131,4 @@ with right:
     elif not waiting:
         st.caption("None yet.")
     if waiting:
-        st.page_link(
-            "pages/runs.py", label=f"{waiting} wait in the queue", icon=":material/hourglass_top:"
-        )
+        st.page_link("pages/runs.py", label=f"{waiting} queued", icon=":material/hourglass_top:")

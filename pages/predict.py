@@ -8,7 +8,10 @@ from segcore.ui.predict import inputs, results
 from segcore.ui.shared import prediction_options, session
 
 workspace = session.workspace()
-session.header("Predict", "What about my own image? Upload one or many; they stay on this machine.")
+session.header(
+    "Run inference on your own images. They stay on this machine.",
+    "What about my own image? Upload one or many; they stay on this machine.",
+)
 
 candidates = [
     r for r in session.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)
@@ -16,21 +19,21 @@ candidates = [
 if not candidates:
     session.empty(
         (
-            "There is no trained network to predict with. Train one, or open the demo, which "
-            "brings five."
+            "There is no trained model to predict with. Train one, or open the demo, which "
+            "includes five."
         ),
         "pages/home.py",
-        "Go to the start page",
+        "Go to Start",
     )
 
 left, right = st.columns([3, 1], vertical_alignment="bottom")
 with left:
-    run = session.choose_model("Model or ensemble", candidates, "run")
+    run = session.choose_model("Model", candidates, "run")
 with right, st.popover("Options", icon=":material/tune:", width="stretch"):
     options = prediction_options.form("own")
 said = prediction_options.sentence(options)
 if said:
-    st.caption(f"With {said}.")
+    st.caption(f"Options: {said}.")
 
 batch = inputs.choose()
 if batch is None:
@@ -50,7 +53,7 @@ with controls:
     )
 names = {image.id: image.name for image in batch.images}
 with picker:
-    image = session.choose_image(list(names), "own_image", f"Image, {len(names)} taken")
+    image = session.choose_image(list(names), "own_image", f"Image ({len(names)})")
 facts = results.ensure(run, batch, image, options)
 
 panels = tuple(p for p in results.PANELS if p in (shown or results.DEFAULT_PANELS))
@@ -71,7 +74,7 @@ st.caption(
     f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
     + (f"; {facts['backend']}, {facts['seconds']:.2f} s" if facts["backend"] else "")
     + (f"; {found.stretched}" if found.stretched else "")
-    + f". The newest {inputs.KEPT} uploads are kept in the workspace."
+    + f". The latest {inputs.KEPT} uploads are kept in the workspace."
 )
 
 one, all_of_them = st.columns(2, gap="large")
@@ -79,5 +82,5 @@ with one:
     st.markdown("**Classes in this image**")
     results.show_shares(run, batch, image, options)
 with all_of_them:
-    st.markdown("**Take away**")
+    st.markdown("**Export**")
     results.take_away(run, batch, options)

@@ -7,14 +7,15 @@ from segcore.ui.shared import session
 
 workspace = session.workspace()
 session.header(
-    "Runs", "How is it going? Every run lives in its own process and folder; this page only looks."
+    "Runs",
+    ("Monitor and manage runs. Each run is a background process; you can close the browser."),
 )
 
 rows = workspace.runs.rows()
 table.undo()
 if not rows:
     session.empty(
-        "Nothing has been run yet. Choose a network and a recipe, and start.",
+        "No runs yet. Choose a model and start training.",
         "pages/train.py",
         "Train",
     )

@@ -135,9 +135,9 @@ def make_scene(index: int, panels: int, classes: int = 12, side: int = 0) -> Sce
     top = TopClasses.of(ours) if classes == 12 else None
     shown = [
         Panel("Image", "image"),
-        Panel("True mask", mask=mask),
-        Panel("Predicted mask", mask=first, scalar=ours.max(-1), top=top),
-        Panel("CRF mask", mask=crf),
+        Panel("Ground truth", mask=mask),
+        Panel("Prediction", mask=first, scalar=ours.max(-1), top=top),
+        Panel("CRF", mask=crf),
         Panel("Model B", mask=second, scalar=theirs.max(-1)),
         Panel("Entropy", "scalar", scalar=entropy(ours)),
         Panel("Errors", "error", mask=first),

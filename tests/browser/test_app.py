@@ -57,9 +57,7 @@ def expect_four_panels(page: Page) -> None:
     labels = [
         page.locator("canvas[role=img]").nth(i).get_attribute("aria-label") or "" for i in range(4)
     ]
-    for label, title in zip(
-        labels, ("Image", "True mask", "Predicted mask", "CRF mask"), strict=True
-    ):
+    for label, title in zip(labels, ("Image", "Ground truth", "Prediction", "CRF"), strict=True):
         assert label.startswith(title)
     for panel in range(4):
         pixels = shown_pixels(page, panel)
@@ -70,7 +68,7 @@ def test_the_demo_shows_four_panels_without_training(
     page: Page, url: str, workspace: Workspace
 ) -> None:
     page.goto(url)
-    page.get_by_role("button", name="Open the demo").click()
+    page.get_by_role("button", name="Open demo").click()
     page.wait_for_url("**/compare?**", timeout=60_000)
     expect_four_panels(page)
     wait_idle(page)
@@ -122,9 +120,9 @@ def test_a_training_run_is_started_watched_and_looked_at(
     assert status.state == "finished", status.cause
     assert [line["epoch"] for line in workspace.runs.open(run).metrics()] == [1, 2]
     # the open page follows by itself
-    expect(page.get_by_role("link", name="Look at its masks")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="Compare masks")).to_be_visible(timeout=20_000)
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    page.get_by_role("link", name="Look at its masks").click()
+    page.get_by_role("link", name="Compare masks").click()
     page.get_by_role("button", name="Predict test").click()
     page.locator("[data-painted]").first.wait_for(timeout=1000 * TRAINING_SECONDS)
     expect_four_panels(page)
@@ -209,7 +207,7 @@ def test_an_own_image_is_predicted_and_taken_away(
     wait_idle(page)
     for panel in range(3):
         assert shown_pixels(page, panel)[..., :3].std() > 10, f"panel {panel} is blank"
-    page.get_by_role("button", name="Make the zip").click()
+    page.get_by_role("button", name="Create ZIP").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download").last.click()
     with zipfile.ZipFile(waiting.value.path()) as archive:

@@ -68,13 +68,13 @@ def test_labels_are_merged_retrained_and_compared(
     expect(board.locator(".box.merged")).to_have_count(1, timeout=SLOW)
     wait_idle(page)
 
-    page.get_by_role("tab", name="Predicted and realised").click()
+    page.get_by_role("tab", name="Expected vs retrained").click()
     page.get_by_role("button", name="Sum on 3 images").click()
     expect(page.get_by_text("Counted on the 3 images")).to_be_visible(timeout=SLOW)
     wait_idle(page)
     before = set(workspace.runs.ids())
     page.get_by_role("button", name="Retrain with these labels").click()
-    expect(page.get_by_role("link", name="Watch it")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("link", name="Monitor run")).to_be_visible(timeout=SLOW)
     clone = min(set(workspace.runs.ids()) - before, key=len)
     deadline = time.monotonic() + RETRAINING_SECONDS
     while not workspace.scores.has_counts(clone, "test") and time.monotonic() < deadline:

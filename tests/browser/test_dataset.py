@@ -46,7 +46,7 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     path = page.get_by_role("textbox", name="Folder or archive")
     path.fill(str(source))
     path.press("Enter")
-    expect(page.get_by_role("button", name="Look first")).to_be_visible()  # the path has arrived
+    expect(page.get_by_role("button", name="Preview")).to_be_visible()  # the path has arrived
     settle(page)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("Imported 20 samples as village")).to_be_visible()
@@ -56,10 +56,10 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
 
     settle(page)
     page.get_by_role("tab", name="Splits").click()
-    page.get_by_role("button", name="Propose").click()
-    expect(page.get_by_role("button", name="Keep these splits")).to_be_visible()
+    page.get_by_role("button", name="Preview splits").click()
+    expect(page.get_by_role("button", name="Save splits")).to_be_visible()
     settle(page)
-    page.get_by_role("button", name="Keep these splits").click()
+    page.get_by_role("button", name="Save splits").click()
     expect(page.get_by_role("button", name="Undo", exact=True)).to_be_visible()
     datasets = Workspace(tmp_path / "workspace").datasets
     settle(page)
@@ -78,11 +78,11 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
             page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.4f}").first
         ).to_be_visible()
     settle(page)
-    name = page.get_by_role("textbox", name="Name of the plan")
+    name = page.get_by_role("textbox", name="Plan name")
     name.fill("fairer")
     name.press("Enter")
     settle(page)
-    page.get_by_role("button", name="Save the plan").click()
+    page.get_by_role("button", name="Save plan").click()
     expect(page.get_by_text("Saved fairer")).to_be_visible()
     assert BalancePlan.from_json(datasets.open("village").load_plan("fairer")) == plan
 

@@ -79,7 +79,7 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     wait(lambda: (first.status().epoch or 0) >= 1)
     assert second.status().state == "queued" and second.metrics() == []
     seen(page.get_by_test_id("stProgress").get_by_text(first.id))
-    seen(page.get_by_text("waits for a free device"))
+    seen(page.get_by_text("waiting for a free device"))
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()
     wait(lambda: first.status().state == "interrupted" and (second.status().epoch or 0) >= 1)
     seen(page.get_by_test_id("stProgress").get_by_text(second.id))

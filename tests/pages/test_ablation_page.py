@@ -48,7 +48,7 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     assert at.multiselect(key="study_datasets_deck").value == ["tiny"]
     at.multiselect(key="study_seeds_deck").set_value([0])
     at.multiselect(key="study_rows_deck").set_value(["random encoder"])
-    (start,) = [b for b in at.button if b.label == "Start the study"]
+    (start,) = [b for b in at.button if b.label == "Start ablation"]
     read.check(start.click().run())
     assert workspace.ablations.names() == ["deck--tiny"]
     assert {
@@ -66,13 +66,13 @@ def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -
     at = open_page("ablation")
     at.selectbox(key="study_file").set_value("deck-cpu").run()
     assert any("SqueezeNet 1.1" in info.value for info in at.info)
-    assert not [b for b in at.button if b.label == "Start the study"]
+    assert not [b for b in at.button if b.label == "Start ablation"]
 
 
 def test_a_study_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
     at = open_page("ablation", recipe_study="small--tiny")
     found = {m.label: m.value for m in at.metric}
-    assert found["Base, mean IoU"] != "–" and found["Rows that help"] == "0"
+    assert found["Baseline mean IoU"] != "–" and found["Variants that help"] == "0"
     (table,) = at.dataframe
     assert (
         list(table.value["row"]) == ["base", "ensemble"] and table.value["verdict"][1] == "waiting"

@@ -11,7 +11,7 @@ def test_the_cards_and_charts_are_the_plans(workspace, open_page, read) -> None:
     at = open_page("balance", dataset="tiny")
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 5)
     shown = read.metrics(at)
-    assert [shown[k] for k in ("Before", "After", "Floor")] == [
+    assert [shown[k] for k in ("Before", "After", "Best achievable")] == [
         f"{v:.4f}" for v in (plan.before, plan.after, plan.floor)
     ]
     assert (
@@ -21,7 +21,7 @@ def test_the_cards_and_charts_are_the_plans(workspace, open_page, read) -> None:
     bars = {trace["name"]: trace["y"] for trace in read.figure(at, "shares")["data"]}
     assert set(bars) == {"before", "after", "target"} and len(bars["target"]) == 4
     rows = next(d.value for d in at.dataframe if "brings" in d.value.columns)
-    assert dict(zip(rows["image"], rows["stands there"], strict=True)) == {
+    assert dict(zip(rows["image"], rows["repeats"], strict=True)) == {
         s: r for s, r in plan.repeats.items() if r > 1
     }
     assert len(at.warning) + len(at.info) == 1
@@ -40,9 +40,9 @@ def test_mode_cap_and_budget_ask_for_another_plan(workspace, open_page, read) ->
 
 def test_a_saved_plan_lies_where_training_looks(workspace, open_page) -> None:
     at = open_page("balance", dataset="tiny")
-    (name,) = [t for t in at.text_input if t.label == "Name of the plan"]
+    (name,) = [t for t in at.text_input if t.label == "Plan name"]
     name.set_value("even").run()
-    next(b for b in at.button if b.label == "Save the plan").click().run()
+    next(b for b in at.button if b.label == "Save plan").click().run()
     assert not at.exception and not at.error
     saved = BalancePlan.from_json(workspace.datasets.open("tiny").load_plan("even"))
     assert saved == workspace.datasets.plan_balance("tiny", "train", "pixel", 5)
@@ -51,8 +51,8 @@ def test_a_saved_plan_lies_where_training_looks(workspace, open_page) -> None:
 
 def test_a_name_that_is_no_file_name_is_refused(workspace, open_page) -> None:
     at = open_page("balance", dataset="tiny")
-    next(t for t in at.text_input if t.label == "Name of the plan").set_value("../x").run()
-    next(b for b in at.button if b.label == "Save the plan").click().run()
+    next(t for t in at.text_input if t.label == "Plan name").set_value("../x").run()
+    next(b for b in at.button if b.label == "Save plan").click().run()
     assert "plan name" in at.error[0].value and workspace.datasets.open("tiny").plans() == {}
 
 
@@ -89,7 +89,7 @@ def test_a_split_without_masks_is_told_in_a_sentence(workspace, open_page) -> No
 def test_a_rule_and_a_distance_by_order_are_asked_for(workspace, open_page, read) -> None:
     at = open_page("balance", dataset="tiny", rule="ML-ROS")
     at.number_input(key="clone_share").set_value(0.5).run()
-    read.check(at.button_group(key="ground").set_value("By order").run())
+    read.check(at.button_group(key="ground").set_value("Ordinal").run())
     plan = workspace.datasets.plan_balance(
         "tiny", "train", rule="ml_ros", amount=0.5, ground="ordered"
     )
@@ -107,7 +107,7 @@ def test_a_target_of_ones_own_starts_from_the_shares_as_they_are(
     workspace, open_page, read
 ) -> None:
     at = open_page("balance", dataset="tiny")
-    read.check(at.button_group(key="target").set_value("My own").run())
+    read.check(at.button_group(key="target").set_value("Custom").run())
     assert float(read.metrics(at)["Before"]) < 1e-3 and read.metrics(at)["Copies"] == "0"
     plan = workspace.datasets.plan_balance("tiny", "train")
     assert read.figure(at, "shares")["data"][2]["y"] == pytest.approx(

@@ -26,7 +26,7 @@ def panels_of(workspace, *arguments) -> dict[str, Panel]:
 def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
     at = open_page("compare", run=trained.ensemble, split="test")
     header = read.scene(at, "compare")
-    assert titles(header) == ["Image", "True mask", "Predicted mask", "CRF mask"]
+    assert titles(header) == ["Image", "Ground truth", "Prediction", "CRF"]
     assert (header["height"], header["width"], header["truth"]) == (32, 48, 1)
     assert header["classes"] == ["field", "forest", "road", "roof"]
     report = trained.workspace.scores.report(trained.ensemble, "test").to_json()
@@ -40,12 +40,12 @@ def test_the_panels_hold_the_workspaces_arrays(trained) -> None:
     )
     probabilities = shelf.probabilities(trained.ensemble, "test", sample)
     prediction = probabilities.argmax(-1)
-    np.testing.assert_array_equal(shown["True mask"].mask, shelf.truth("tiny", sample))
-    np.testing.assert_array_equal(shown["Predicted mask"].mask, prediction)
-    np.testing.assert_array_equal(shown["Error"].mask, prediction)
+    np.testing.assert_array_equal(shown["Ground truth"].mask, shelf.truth("tiny", sample))
+    np.testing.assert_array_equal(shown["Prediction"].mask, prediction)
+    np.testing.assert_array_equal(shown["Errors"].mask, prediction)
     run = trained.workspace.runs.open(trained.ensemble)
     assert isinstance(run.config, EvaluateConfig)
-    np.testing.assert_array_equal(shown["CRF mask"].mask, run.read_mask("test", "crf", sample))
+    np.testing.assert_array_equal(shown["CRF"].mask, run.read_mask("test", "crf", sample))
     np.testing.assert_array_equal(shown["Confidence"].scalar, probabilities.max(-1))
     entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum(-1) / np.log(4)
     np.testing.assert_allclose(shown["Entropy"].scalar, entropy, atol=1e-5)
@@ -57,8 +57,8 @@ def test_models_stand_beside_each_other(trained, open_page, read) -> None:
     read.check(at.button_group(key="panels").set_value(["truth", "prediction", "error"]).run())
     names = [short_name(run) for run in (trained.ensemble, *trained.members)]
     assert len(set(names)) == 3
-    expected = [f"{panel} · {name}" for name in names for panel in ("Predicted mask", "Error")]
-    assert titles(read.scene(at, "compare")) == ["True mask", *expected]
+    expected = [f"{panel} · {name}" for name in names for panel in ("Prediction", "Errors")]
+    assert titles(read.scene(at, "compare")) == ["Ground truth", *expected]
     # the model that stood beside becomes the one that is looked at
     read.check(at.selectbox(key="run").set_value(trained.members[0]).run())
     assert trained.members[0] not in at.multiselect(key="beside").value
@@ -94,13 +94,13 @@ def test_without_pydensecrf_three_panels_and_a_sentence_remain(
     monkeypatch.setattr(dense_crf, "densecrf", None)
     at = open_page("compare", run=trained.ensemble, split="test")
     assert "pydensecrf" in at.warning[0].value
-    assert titles(read.scene(at, "compare")) == ["Image", "True mask", "Predicted mask"]
+    assert titles(read.scene(at, "compare")) == ["Image", "Ground truth", "Prediction"]
 
 
 @pytest.mark.skipif(not is_available(), reason="CRF NOT TESTED: pydensecrf is not installed")
 def test_a_member_alone_is_refined_by_the_warm_worker(trained, open_page, read) -> None:
     at = open_page("compare", run=trained.members[0], split="validation")
-    assert titles(read.scene(at, "compare")) == ["Image", "True mask", "Predicted mask", "CRF mask"]
+    assert titles(read.scene(at, "compare")) == ["Image", "Ground truth", "Prediction", "CRF"]
 
 
 def test_a_split_that_was_not_predicted_is_offered(trained, started, open_page, read) -> None:
@@ -180,9 +180,9 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
     places = np.array([4, 2, 3])
     refined = compare_panels.crf_mask(workspace, trained.ensemble, "test", sample)
     for title, mask in (
-        ("True mask", truth),
-        ("Predicted mask", prediction),
-        ("CRF mask", refined),
+        ("Ground truth", truth),
+        ("Prediction", prediction),
+        ("CRF", refined),
     ):
         merged = merge.apply(mask, dataset.label_set)
         expected = np.where(merged == 255, 255, places[np.minimum(merged, 2)])
@@ -190,12 +190,12 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
         if title in panels:
             np.testing.assert_array_equal(panels[title].mask, mask)
     # each is judged against the truth in its own labels
-    at = [p.title for p in shown.panels].index("True mask, merged")
-    assert [panels[f"{t}, merged"].versus for t in ("True mask", "Predicted mask", "CRF mask")] == [
+    at = [p.title for p in shown.panels].index("Ground truth, merged")
+    assert [panels[f"{t}, merged"].versus for t in ("Ground truth", "Prediction", "CRF")] == [
         at
     ] * 3
-    assert panels["Predicted mask"].versus is None and shown.truth == 0
-    top = panels["Predicted mask, merged"].top
+    assert panels["Prediction"].versus is None and shown.truth == 0
+    top = panels["Prediction, merged"].top
     assert set(np.unique(top.labels)) <= {2, 3, 4}
     np.testing.assert_allclose(top.probabilities.sum(-1), 1, atol=1e-5)
 
@@ -209,8 +209,8 @@ def test_merged_masks_stand_beside_the_masks_as_they_are(trained, open_page, rea
     read.check(page.button_group(key="panels").set_value(["prediction", "merged"]).run())
     header = read.scene(page, "compare")
     assert [p["title"] for p in header["panels"] if "hidden" not in p] == [
-        "Predicted mask",
-        "Predicted mask, merged",
+        "Prediction",
+        "Prediction, merged",
     ]
     assert header["classes"][-1] == "field + forest"
     read.check(
@@ -240,7 +240,7 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     trained, open_page, read
 ) -> None:
     a, b = trained.members
-    at = open_page("compare", run=a, beside=b, split="test", view_of="Scores side by side")
+    at = open_page("compare", run=a, beside=b, split="test", view_of="Scores")
     found = trained.workspace.reports.compare(a, b, "test")
     assert read.metrics(at)["A minus B, mean IoU"] == f"{100 * found.difference:+.2f} points"
     at = open_page("compare", run=a, beside=b, split="test", view_of="Fixed and broken")
@@ -280,4 +280,4 @@ def test_predictions_of_another_tool_come_in_by_the_form(
     read.check(next(b for b in at.button if b.label == "Import").click().run())
     assert "Imported 2 of 3 images as other" in at.success[0].value
     at = open_page("compare", run="other", split="test")
-    assert titles(read.scene(at, "compare")) == ["Image", "True mask", "Predicted mask"]
+    assert titles(read.scene(at, "compare")) == ["Image", "Ground truth", "Prediction"]

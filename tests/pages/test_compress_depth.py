@@ -25,8 +25,8 @@ def shows(at, read, trained, groups: list[list[int]], split: str = "validation")
     assert shown["Kappa"] == (
         "–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.3f}"
     )
-    assert shown["Resolved, points"] == f"{100 * found['after']['resolved_confusion']:+.2f}"
-    assert shown["Composition, points"] == f"{100 * found['after']['composition']:+.2f}"
+    assert shown["Confusion resolved"] == f"{100 * found['after']['resolved_confusion']:+.2f}"
+    assert shown["Class-mix effect"] == f"{100 * found['after']['composition']:+.2f}"
     (lift,) = [m for m in at.metric if m.label == "Lift over random"]
     low, high = found["lift_interval"]
     assert lift.delta == f"{low:.2f} to {high:.2f}"
@@ -45,7 +45,7 @@ def test_the_page_cuts_the_tree_as_the_tree_does(trained, number) -> None:
 
 
 def test_a_cut_of_the_tree_is_judged(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by the tree")
+    at = page(trained, open_page, way="Clustering")
     read.check(at.slider(key="tree_labels").set_value(3).run())
     tree = build_dendrogram(
         trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0)
@@ -54,7 +54,7 @@ def test_a_cut_of_the_tree_is_judged(trained, open_page, read) -> None:
 
 
 def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     assert read.metrics(at)["Entropy kept"] == "100.00 %"
     by_hand(at, read, [3, 11])
     shows(at, read, trained, [[3, 11]])
@@ -66,7 +66,7 @@ def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) 
 
 
 def test_one_label_alone_merges_nothing(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     by_hand(at, read, [3])
     assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [
         b for b in at.button if (b.key or "").startswith("split_")
@@ -77,7 +77,7 @@ def test_by_hand_starts_from_the_path(trained, open_page, read) -> None:
     at = page(trained, open_page)
     read.check(at.slider(key="labels").set_value(2).run())
     before = read.metrics(at)
-    read.check(at.button_group(key="way").set_value("by hand").run())
+    read.check(at.button_group(key="way").set_value("Manual").run())
     read.check(at.button(key="merge_start").click().run())
     assert read.metrics(at) == before
 
@@ -93,7 +93,7 @@ def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> Non
     assert at.slider(key="labels").min == min(r["num_groups"] for r in study["path"]) == 2
     lines = {trace["name"]: trace for trace in read.figure(at, "curve")["data"]}
     assert lines["accuracy"]["y"] == pytest.approx([100 * r["accuracy"] for r in study["path"]])
-    read.check(at.button_group(key="way").set_value("by hand").run())
+    read.check(at.button_group(key="way").set_value("Manual").run())
     by_hand(at, read, [3, 8])
     assert "should stay apart" in at.warning[0].value
     read.check(at.button(key="allow_3_8").click().run())
@@ -102,7 +102,7 @@ def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> Non
 
 def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) -> None:
     at = page(trained, open_page)
-    (rate,) = [n for n in at.number_input if n.label == "FixedBroken rate"]
+    (rate,) = [n for n in at.number_input if n.label == "Trade-off rate"]
     read.check(rate.set_value(10.0).run())
     study = trained.workspace.scores.compress(trained.members[0], "validation", exchange_rate=10.0)
     badges = [v["action"] for v in study["verdicts"][:6]]
@@ -112,7 +112,7 @@ def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) ->
 
 def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
     at = page(trained, open_page)
-    at.session_state["merge_tab"] = "Chosen and reported"
+    at.session_state["merge_tab"] = "Holdout check"
     read.check(at.slider(key="labels").set_value(3).run())
     study = trained.workspace.scores.compress(trained.members[0], "validation")
     (groups,) = [r["groups"] for r in study["path"] if r["num_groups"] == 3]
@@ -133,7 +133,7 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
 
 @pytest.mark.parametrize(
     ("view", "keys"),
-    [("Tree and confusion", ["tree"]), ("Labels to groups", ["flow", "iou_after"])],
+    [("Tree and confusion", ["tree"]), ("Label flow", ["flow", "iou_after"])],
 )
 def test_each_view_is_drawn(trained, open_page, read, view, keys) -> None:
     at = page(trained, open_page)
@@ -144,7 +144,7 @@ def test_each_view_is_drawn(trained, open_page, read, view, keys) -> None:
 
 
 def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     by_hand(at, read, [3, 5])
     read.check(at.button(key="train_map").click().run())
     assert at.title[0].value == "Train"
@@ -160,7 +160,7 @@ def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -
 
 @pytest.mark.slow
 def test_steps_by_hand_are_undone_and_done_again(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     assert at.button(key="merge_undo").disabled and at.button(key="merge_redo").disabled
     by_hand(at, read, [3, 11])
     by_hand(at, read, [5, 8])
@@ -177,7 +177,7 @@ def test_steps_by_hand_are_undone_and_done_again(trained, open_page, read) -> No
 def test_any_version_of_a_saved_merge_is_a_start(trained, open_page, read) -> None:
     for groups in ([[3, 5], [8], [11]], [[3, 8], [5], [11]]):
         trained.workspace.scores.save_label_map(trained.members[0], groups, "mine")
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     read.check(at.button(key="saved_mine_1").click().run())
     shows(at, read, trained, [[3, 5]])
     read.check(at.button(key="saved_mine_2").click().run())
@@ -185,7 +185,7 @@ def test_any_version_of_a_saved_merge_is_a_start(trained, open_page, read) -> No
 
 
 def test_a_hierarchy_file_is_a_merge(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hierarchy")
+    at = page(trained, open_page, way="Hierarchy")
     at.file_uploader(key="hierarchy").set_value(
         ("levels.csv", b"field,green,land\nforest,green,land\nroad,built,land\n", "text/csv")
     )
@@ -199,7 +199,7 @@ def test_a_hierarchy_file_is_a_merge(trained, open_page, read) -> None:
 
 @pytest.mark.slow
 def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     at.multiselect(key="importance_pick").set_value([8, 11]).run()
     at.number_input(key="importance_weight").set_value(3.0)
     read.check(at.button(key="importance_add").click().run())
@@ -217,7 +217,7 @@ def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
 
 
 def test_examples_show_the_pixels_that_a_pair_is_confused_in(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     at.session_state["merge_tab"] = "Example pixels"
     by_hand(at, read, [3, 5])
     counts = trained.workspace.scores.counts(trained.members[0], "validation")[1]
@@ -229,14 +229,14 @@ def test_examples_show_the_pixels_that_a_pair_is_confused_in(trained, open_page,
 
 
 def test_merged_masks_are_shown_under_the_merged_labels(trained, open_page, read) -> None:
-    at = page(trained, open_page, way="by hand")
+    at = page(trained, open_page, way="Manual")
     at.session_state["merge_tab"] = "Merged masks"
     by_hand(at, read, [3, 5])
     shown = read.scene(at, "merged")
     assert [p["title"] for p in shown["panels"]][:3] == [
         "Image",
-        "True, merged",
-        "Predicted, merged",
+        "Ground truth, merged",
+        "Prediction, merged",
     ]
     assert shown["classes"] == ["field + forest", "road", "roof"]
 
@@ -245,8 +245,8 @@ def test_predicted_and_realised_stand_side_by_side(
     trained, made_up, started, open_page, read
 ) -> None:
     run, workspace = trained.members[0], trained.workspace
-    at = page(trained, open_page, way="by hand")
-    at.session_state["merge_tab"] = "Predicted and realised"
+    at = page(trained, open_page, way="Manual")
+    at.session_state["merge_tab"] = "Expected vs retrained"
     by_hand(at, read, [3, 5])
     assert "chosen on validation and scored on test" in " ".join(c.value for c in at.caption)
     read.check(at.button(key="sum").click().run())

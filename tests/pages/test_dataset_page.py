@@ -19,7 +19,10 @@ def test_the_numbers_are_the_statistics(workspace, open_page, read, split) -> No
     assert shown["Images"] == str(summary["num_samples"])
     assert shown["Classes"] == "4"
     assert shown["Ignored pixels"] == f"{100 * summary['ignored_share']:.2f} %"
-    for label, mode in (("Distance, by pixel", "pixel"), ("Distance, by image", "count")):
+    for label, mode in (
+        ("Class imbalance (pixels)", "pixel"),
+        ("Class imbalance (images)", "count"),
+    ):
         assert shown[label] == f"{summary['imbalance'][mode]['earth_mover_distance']:.4f}"
     for key, field, factor in (("by_pixel", "pixel_share", 100), ("by_image", "images", 1)):
         bars = read.figure(at, key)["data"][0]
@@ -33,7 +36,7 @@ def test_images_that_hold_a_class_are_browsed(workspace, open_page, read) -> Non
     assert at.selectbox(key="sample").options == workspace.datasets.holding("tiny", "test", "roof")
     read.check(at.selectbox(key="sample").set_value("test/scene_2").run())
     header = read.scene(at, "browse")
-    assert [panel["title"] for panel in header["panels"]] == ["Image", "True mask"]
+    assert [panel["title"] for panel in header["panels"]] == ["Image", "Ground truth"]
     assert "test/scene_2" in header["id"]
 
 
@@ -84,7 +87,7 @@ def archive() -> bytes:
 
 def form(at):
     (source,) = [t for t in at.text_input if t.label == "Folder or archive"]
-    (name,) = [t for t in at.text_input if t.label == "Name in the workspace"]
+    (name,) = [t for t in at.text_input if t.label == "Dataset name"]
     (button,) = [b for b in at.button if b.label == "Import"]
     return source, name, button
 
@@ -108,7 +111,7 @@ def test_a_folder_is_imported_and_what_does_not_fit_is_listed(
 
 def test_an_archive_is_uploaded(empty_workspace, archive, open_page, read) -> None:
     at = open_page("dataset")
-    (kind,) = [g for g in at.button_group if g.label == "From"]
+    (kind,) = [g for g in at.button_group if g.label == "Source"]
     read.check(kind.set_value("Upload an archive").run())
     read.check(
         at.file_uploader(key="archive").upload("orchard.zip", archive, "application/zip").run()

@@ -6,7 +6,7 @@ import pytest
 
 from segcore.ui.shared import dataset_scans
 
-TABS = ("Balance", "Co-occurrence and places", "Images", "Health", "Splits", "Classes")
+TABS = ("Balance", "Co-occurrence and location", "Images", "Health", "Splits", "Classes")
 
 
 def button(at, label: str):
@@ -73,7 +73,8 @@ def test_shift_between_two_splits(workspace, open_page, read) -> None:
     shift = workspace.datasets.shift("tiny", "train", "test")
     shown = read.metrics(at)
     assert (
-        shown["Distance"] == f"{shift.distance:.4f}" and shown["p-value"] == f"{shift.p_value:.3f}"
+        shown["Difference"] == f"{shift.distance:.4f}"
+        and shown["p-value"] == f"{shift.p_value:.3f}"
     )
     assert sorted(read.figure(at, "shift")["data"][0]["x"]) == pytest.approx(
         sorted(100 * d for d in shift.differences)
@@ -85,9 +86,9 @@ def test_splits_are_proposed_then_kept(workspace, open_page) -> None:
     before = workspace.datasets.open("tiny").fingerprint
     at.number_input(key="split_validation").set_value(25)
     at.number_input(key="split_test").set_value(25)
-    button(at, "Propose").click().run()
+    button(at, "Preview splits").click().run()
     assert not at.exception and workspace.datasets.open("tiny").fingerprint == before
-    button(at, "Keep these splits").click().run()
+    button(at, "Save splits").click().run()
     assert not at.exception and not at.error
     dataset = workspace.datasets.open("tiny")
     assert [len(dataset.select(s)) for s in ("train", "validation", "test")] == [
@@ -101,17 +102,17 @@ def test_shares_above_a_whole_are_refused(open_page) -> None:
     at = open_page("dataset", dataset="tiny", show="Splits")
     at.number_input(key="split_validation").set_value(60)
     at.number_input(key="split_test").set_value(60)
-    button(at, "Propose").click().run()
+    button(at, "Preview splits").click().run()
     assert "sum to 1" in at.error[0].value
 
 
 def test_colours_that_stay_apart_are_a_click_away(workspace, open_page) -> None:
     at = open_page("dataset", dataset="tiny", show="Classes")
-    assert button(at, "Save the classes").disabled
-    button(at, "Colour-blind-safe colours").click().run()
+    assert button(at, "Save classes").disabled
+    button(at, "Use colour-blind-safe colours").click().run()
     assert not at.exception
     assert workspace.datasets.open("tiny").label_set.classes[0].color == (0, 114, 178)
-    assert button(at, "Colour-blind-safe colours").disabled
+    assert button(at, "Use colour-blind-safe colours").disabled
 
 
 def test_an_import_that_broke_off_is_told_and_thrown_away(workspace, open_page, tmp_path) -> None:
@@ -149,7 +150,7 @@ def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, t
     next(t for t in at.text_input if t.label == "Folder or archive").set_value(
         str(tmp_path / "out")
     ).run()
-    button(at, "Look first").click().run()
+    button(at, "Preview").click().run()
     assert any("12 images" in m.value and "train 6" in m.value for m in at.markdown)
     assert workspace.datasets.names() == ["tiny"]
 
@@ -159,7 +160,7 @@ def test_a_missing_folder_is_told_in_a_sentence(open_page, tmp_path) -> None:
     next(t for t in at.text_input if t.label == "Folder or archive").set_value(
         str(tmp_path / "none")
     ).run()
-    button(at, "Look first").click().run()
+    button(at, "Preview").click().run()
     assert not at.exception and at.error
 
 
@@ -168,7 +169,7 @@ def test_a_damaged_label_map_is_told_below_the_classes(workspace, open_page) -> 
     folder.mkdir()
     (folder / "spoilt.json").write_text("{")
     at = open_page("dataset", dataset="tiny", show="Classes")
-    assert "spoilt" in at.warning[0].value and button(at, "Colour-blind-safe colours")
+    assert "spoilt" in at.warning[0].value and button(at, "Use colour-blind-safe colours")
 
 
 def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(
@@ -178,7 +179,7 @@ def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(
     before = workspace.datasets.open("tiny").fingerprint
     at.button_group(key="split_kind").set_value("Folds").run()
     at.number_input(key="split_folds").set_value(3)
-    button(at, "Propose").click().run()
+    button(at, "Preview splits").click().run()
     assert not at.exception and workspace.datasets.names() == ["tiny"]
     button(at, "Write 3 folds").click().run()
     assert not at.exception and workspace.datasets.names() == [

@@ -21,10 +21,10 @@ def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, r
     at = open_page("ensemble", members=list(trained.members))
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
     shown = read.metrics(at)
-    assert shown["Ensemble, mean IoU"] == f"{100 * found['ensemble']:.2f} %"
-    assert shown["Over the best member"] == f"{100 * found['comparison']['difference']:+.2f} points"
+    assert shown["Ensemble mean IoU"] == f"{100 * found['ensemble']:.2f} %"
+    assert shown["vs. best member"] == f"{100 * found['comparison']['difference']:+.2f} points"
     titles = [p["title"] for p in read.scene(at, "apart_viewer")["panels"]]
-    assert titles == ["Image", "True mask", "Combined mask", "Disagreement", "Entropy"]
+    assert titles == ["Image", "Ground truth", "Ensemble prediction", "Disagreement", "Entropy"]
 
 
 def test_saving_under_a_name_queues_it(trained, open_page, read) -> None:
@@ -70,12 +70,12 @@ def test_the_crf_tab_shows_the_search_and_one_image(
     at = open_page("ensemble", members=list(trained.members), tab="CRF")
     found = trained.workspace.crf.search(run)
     shown = read.metrics(at)
-    assert shown["Mean IoU with the best CRF"] == f"{100 * found['crf']['mean_iou']:.2f} %"
+    assert shown["Mean IoU with best CRF"] == f"{100 * found['crf']['mean_iou']:.2f} %"
     assert shown["after"] == "100.00 %"  # the made-up CRF answers the truth
     said = [m.value for m in (*at.success, *at.error, *at.info)]
     assert set(found["verdict"]) <= set(said)
     titles = [p["title"] for p in read.scene(at, "crf_viewer")["panels"]]
-    assert titles == ["Image", "True mask", "Predicted mask", "CRF mask, preview"]
+    assert titles == ["Image", "Ground truth", "Prediction", "CRF, preview"]
     assert refined == [(CRFParameters(relative=True), True), (CRFParameters(relative=True), False)]
     assert any("100.00 % of the pixels are as in the full CRF" in c.value for c in at.caption)
     read.check(at.button(key="crf_take").click().run())

@@ -15,7 +15,7 @@ def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> 
     assert shown["Pixel accuracy"] == percent(report["pixel_accuracy"])
     assert shown["Images"] == str(report["num_samples"])
     assert shown["Ignored pixels"] == percent(report["ignored_share"])
-    (interval,) = [value for label, value in shown.items() if label.startswith("95 % interval")]
+    (interval,) = [value for label, value in shown.items() if label.startswith("95 % CI")]
     low, high = report["interval"]["mean_iou"]
     assert f"{100 * low:.1f}" in interval and f"{100 * high:.1f}" in interval
     classes, images = at.dataframe[0].value, at.dataframe[1].value

@@ -19,7 +19,7 @@ def percent(value: float) -> str:
 
 def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None:
     run, measures = trained.members[0], trained.workspace.pixel_metrics
-    at = tab(open_page, "Borders", run)
+    at = tab(open_page, "Boundaries", run)
     found = measures.measure(run, "test")
     assert read.metrics(at)["Mean boundary IoU"] == percent(
         found.measures.borders()["mean_boundary"]
@@ -59,7 +59,7 @@ def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(
     trained, open_page
 ) -> None:
     at = tab(open_page, "Robustness", trained.ensemble)
-    (network,) = [box for box in at.selectbox if box.label == "Network"]
+    (network,) = [box for box in at.selectbox if box.label == "Model"]
     assert (
         network.options == [called(trained.ensemble), *trained.members]
         and called(trained.ensemble) != trained.ensemble

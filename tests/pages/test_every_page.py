@@ -123,7 +123,7 @@ def test_damage_is_told_in_a_sentence(page, damage, trained, open_alone) -> None
     for message in opened.at.error:
         assert message.value.rstrip().endswith(".")
         assert "Traceback" not in message.value
-        assert "Error" not in message.value.split()[0]
+        assert "Errors" not in message.value.split()[0]
 
 
 def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(

@@ -23,8 +23,8 @@ STEPS = [
     "Balance",
     "Train",
     "Watch",
-    "Look",
-    "Judge",
+    "Compare",
+    "Evaluate",
     "Merge",
     "Report",
 ]
@@ -67,8 +67,8 @@ def test_pages_tick_what_they_show(trained, open_page, read) -> None:
     assert done(home)["Report"] and not evaluated.error
     links = {link.proto.label.strip("*"): link.proto for link in home.get("page_link")}
     assert (
-        links["Judge"].page == "evaluate"
-        and f"run={trained.workspace.runs.ids()[0]}" in links["Judge"].query_string
+        links["Evaluate"].page == "evaluate"
+        and f"run={trained.workspace.runs.ids()[0]}" in links["Evaluate"].query_string
     )
     assert (
         "show=Health" in links["Health"].query_string
@@ -99,13 +99,13 @@ def test_the_demo_opens_with_one_click(
         lambda folder, seed, progress=None: make_synthetic(folder, seed, few, progress),
     )
     at = open_page("home")
-    (button,) = [b for b in at.button if b.label == "Open the demo"]
+    (button,) = [b for b in at.button if b.label == "Open demo"]
     read.check(button.click().run())
     assert workspace.datasets.names() == ["demo", "tiny"]
     assert set(workspace.runs.ids()) >= {*trained.members, trained.ensemble}
     assert at.title[0].value == "Compare"
     home = open_page("home")
-    (further,) = [b for b in home.button if b.label == "Train a further member"]
+    (further,) = [b for b in home.button if b.label == "Train another model"]
     read.check(further.click().run())
     (queued,) = [r for r in workspace.runs.rows() if r.status.state == "queued"]
     assert queued["dataset"] == "demo"
@@ -117,6 +117,6 @@ def test_a_demo_without_its_members_is_told_in_a_sentence(
 ) -> None:
     monkeypatch.setattr(demo, "ASSETS", tmp_path / "nothing")
     at = open_page("home")
-    (button,) = [b for b in at.button if b.label == "Open the demo"]
+    (button,) = [b for b in at.button if b.label == "Open demo"]
     read.check(button.click().run())
     assert "demo --rebuild" in at.error[0].value

@@ -27,7 +27,7 @@ def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) ->
         uploader.upload(*file)
     read.check(at.run())
     header = read.scene(at, "own")
-    assert [p["title"] for p in header["panels"]] == ["Image", "Predicted mask", "Confidence"]
+    assert [p["title"] for p in header["panels"]] == ["Image", "Prediction", "Confidence"]
     assert (header["height"], header["width"]) == (4, 6)
     assert [q for q, _ in own_images.asked] == ["load", "predict"]
     refused, table = (d.value for d in at.dataframe[:2])

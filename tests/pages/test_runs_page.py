@@ -45,7 +45,7 @@ def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -
     read.check(
         at.text_input(key="log_search").set_value("(").run()
     )  # no regular expression: taken as it is
-    assert [code.value for code in at.code] == ["No line fits."]
+    assert [code.value for code in at.code] == ["No matching lines."]
 
 
 def test_an_active_run_can_be_stopped_and_resumed(workspace, started, open_page, read) -> None:
@@ -170,11 +170,11 @@ def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> N
     image, true, predicted = trained.workspace.monitor.evolved(run.id, "validation/scene_0", 3)
     assert image.shape == (32, 48, 3) and (true == truth).all() and (predicted == truth).all()
     at = open_page("runs", run=run.id)
-    read.check(at.button_group(key="run_tab_train").set_value("Masks by epoch").run())
+    read.check(at.button_group(key="run_tab_train").set_value("Validation previews").run())
     words = " ".join(image.proto.imgs[0].caption for image in at.get("image"))
     assert "epoch 3: 100.00 % of its pixels right" in words
     note_environment(run.folder, "another dataset")
-    read.check(at.button_group(key="run_tab_train").set_value("Made with").run())
+    read.check(at.button_group(key="run_tab_train").set_value("Environment").run())
     assert "dataset was changed" in " ".join(w.value for w in at.warning)
     assert "numpy" in list(at.dataframe[-1].value["package"])
 

@@ -191,7 +191,7 @@ def test_without_splits_it_offers_to_make_them(workspace, open_page, read) -> No
     assert not [b for b in at.button if b.label == "Start training"]
     field(at.number_input, "Validation, %").set_value(25)
     field(at.number_input, "Test, %").set_value(25)
-    read.check(field(at.button, "Make splits").click().run())
+    read.check(field(at.button, "Create splits").click().run())
     assert {
         s: len(workspace.datasets.open("tiny").select(s)) for s in ("train", "validation", "test")
     } == {
@@ -207,7 +207,7 @@ def test_splits_always_leave_something_to_learn_from(workspace, open_page, read)
     at = open_page("train")
     for label in ("Validation, %", "Test, %"):
         field(at.number_input, label).set_value(field(at.number_input, label).max)
-    read.check(field(at.button, "Make splits").click().run())
+    read.check(field(at.button, "Create splits").click().run())
     assert workspace.datasets.open("tiny").select("train")
 
 

@@ -75,7 +75,7 @@ def study(workspace, made_up) -> RunFolder:
 def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
     at = open_page("tune")
     at.selectbox(key="tune_encoder_one").set_value("tiny").run()
-    (start,) = [b for b in at.button if b.label == "Start the study"]
+    (start,) = [b for b in at.button if b.label == "Start ablation"]
     read.check(start.click().run())
     (run,) = workspace.searches.ids("tiny")
     config = workspace.searches.open(run).config
@@ -123,7 +123,7 @@ def test_nothing_is_started_that_would_fail(workspace, open_page) -> None:
     (vary,) = [m for m in at.multiselect if m.label == "Encoder"]
     vary.set_value(["resnet50", "tiny"]).run()
     assert any("no download exists" in w.value for w in at.warning)
-    assert [b.disabled for b in at.button if b.label == "Start the study"] == [True]
+    assert [b.disabled for b in at.button if b.label == "Start ablation"] == [True]
 
 
 def test_a_damaged_study_is_told_in_a_sentence(study, open_page) -> None:

@@ -38,7 +38,7 @@ def score_and_cost(rows: Sequence[RowResult]) -> go.Figure:
         figure,
         min(max(300, height), 460),
         xaxis={
-            "title": {"text": "training, seconds"},
+            "title": {"text": "training time, s"},
             "type": "log",
             "tickvals": _ticks([row.seconds or 1.0 for row in known]),
         },

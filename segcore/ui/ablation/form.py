@@ -9,7 +9,7 @@ from segcore.config.ablation import Ablation, ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 
-OWN = "a file of your own"
+OWN = "Upload a template"
 
 
 def show() -> None:
@@ -33,8 +33,8 @@ def show() -> None:
             default=usual,
             key=f"study_datasets_{study.name}",
             help=(
-                "Several, such as folds of one, are pooled: a pair is then a dataset and a "
-                "seed. They must have the same classes."
+                "Several datasets, such as the folds of one, are pooled: each pair is then a "
+                "dataset and a seed. They must have the same classes."
             ),
         )
         weights: dict[str, str] = {}
@@ -42,7 +42,7 @@ def show() -> None:
             path = st.text_input(
                 f"Weights file: {study.files.get(name, name)}",
                 value=kept[1].get(name, ""),
-                placeholder="its path on this machine; empty leaves out the rows that need it",
+                placeholder="path on this machine; leave empty to skip the variants that need it",
                 key=f"study_weights_{study.name}_{name}",
             ).strip()
             weights |= {name: path} if path else {}
@@ -53,18 +53,18 @@ def show() -> None:
             default=list(study.seeds),
             key=f"study_seeds_{study.name}",
             help=(
-                "Of every recipe. Two tell a difference from chance only where it is large; "
-                "more can be added later."
+                "Seeds for every variant. Two seeds show only large differences; you can add "
+                "more later."
             ),
         )
         rows = st.multiselect(
-            "Rows",
+            "Variants",
             [row.name for row in study.rows],
             key=f"study_rows_{study.name}",
             placeholder="all",
             help=(
-                "Some rows only, with the base and what they are compared with; all where none "
-                "is chosen."
+                "Run only these variants, with the baseline and whatever they are compared "
+                "with. None selected: all."
             ),
         )
     try:
@@ -76,20 +76,15 @@ def show() -> None:
         st.info(str(error), icon=":material/info:")
         return
     st.caption(
-        f"{len(study.rows)} rows beside the base. For all of them {progress.to_train} "
-        "networks have yet to be trained; "
-        "trainings that are there already are taken over."
+        f"{len(study.rows)} variants plus baseline. Models still to train: "
+        f"{progress.to_train}. Existing runs are reused."
     )
-    if st.button(
-        "Start the study", icon=":material/play_arrow:", type="primary", key="study_start"
-    ):
+    if st.button("Start ablation", icon=":material/play_arrow:", type="primary", key="study_start"):
         with session.errors_shown():
             queued = workspace.ablations.start(plan, rows)
         st.session_state["recipe_study"] = plan.name
         st.toast(
-            f"{len(queued)} runs wait in the queue"
-            if queued
-            else "Nothing is missing: all its runs are there or under way"
+            f"{len(queued)} runs queued" if queued else "All its runs exist already or are running"
         )
         st.rerun()
 
@@ -100,23 +95,23 @@ def _study() -> Ablation | None:
     started = [name for name in shelf.names() if name.split("--")[0] not in shelf.shipped()]
     options = [*shelf.shipped(), *started, OWN]
     chosen = session.choose_from(
-        "Which",
+        "Template",
         options,
         "study_file",
-        help="docs/ablations.md says how one is written; any of them is a start.",
+        help="docs/ablations.md describes the format; any template is a good starting point.",
     )
     if chosen != OWN:
         with session.errors_shown():
             study = shelf.open(chosen).study if chosen in started else shelf.read(chosen)
         st.download_button(
-            "Its file, to change",
+            "Download template",
             json.dumps(study.to_json(), indent=1),
             file_name=f"{study.name}.json",
             icon=":material/download:",
             key="study_download",
         )
         return study
-    given = st.file_uploader("Study file", type="json", key="study_upload")
+    given = st.file_uploader("Ablation template", type="json", key="study_upload")
     if given is None:
         return None
     with session.errors_shown():
@@ -124,7 +119,8 @@ def _study() -> Ablation | None:
             return ablation_from_json(json.loads(given.getvalue()))
         except ValueError as error:
             raise SegcoreError(
-                "Expected a study as JSON, received something else: see docs/ablations.md."
+                "Expected an ablation as JSON, received something else: see docs/ablations.md "
+                "for the format."
             ) from error
 
 

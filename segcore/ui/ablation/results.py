@@ -12,7 +12,7 @@ from segcore.workspace.ablations.rows import BORNE_OUT, csv_table, markdown_tabl
 from segcore.workspace.ablations.table import Plan, Progress, Table, set_beside, study_page
 
 POLL_SECONDS = 5
-VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· cannot tell", "": ""}
+VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· not significant", "": ""}
 
 
 def show(name: str) -> None:
@@ -28,7 +28,7 @@ def show(name: str) -> None:
         table = shelf.table(plan, cells)
     known = [row for row in table.rows if row.score is not None]
     if not known:
-        st.info("No row has its score yet: the base comes first.", icon=":material/hourglass_top:")
+        st.info("No scores yet. The baseline is scored first.", icon=":material/hourglass_top:")
         return
     _numbers(table)
     _charts(table)
@@ -49,14 +49,14 @@ def _progress(plan: Plan, before: Progress) -> None:
     ):
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="study_progress"):
-        waits = f", {len(now.pending)} runs wait or work" if now.pending else ""
+        waits = f", {len(now.pending)} runs queued or running" if now.pending else ""
         st.progress(now.done / max(now.total, 1), text=f"{now.done} of {now.total} scores{waits}")
         if now.pending:
             if st.button(
                 "Stop",
                 icon=":material/stop:",
                 key="study_stop",
-                help="What has ended is kept; the study goes on by Continue.",
+                help="Finished runs are kept. Continue resumes the rest.",
             ):
                 with session.errors_shown():
                     for run in now.pending:
@@ -66,7 +66,7 @@ def _progress(plan: Plan, before: Progress) -> None:
             "Continue",
             icon=":material/resume:",
             key="study_go_on",
-            help="Queues what is missing; runs that failed are tried again.",
+            help="Queues what is missing and retries failed runs.",
         ):
             with session.errors_shown():
                 session.workspace().ablations.start(plan)
@@ -83,7 +83,7 @@ def _numbers(table: Table) -> None:
     low, high = base.interval
     sure = "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
     one.metric(
-        "Base, mean IoU",
+        "Baseline mean IoU",
         session.percent(base.score),
         sure or None,
         delta_color="off",
@@ -91,16 +91,17 @@ def _numbers(table: Table) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Mean over the base's runs of the mean IoU over the set, from the counts of "
-            "all images added up. Below: its interval over "
-            "images and seeds.",
+            (
+                "Mean over the baseline's runs of the mean IoU, each computed from the summed "
+                "counts of all images. Below: its 95 % interval over images and seeds."
+            ),
             "ablations#reading-the-table",
         ),
     )
     for column, verdict, title in (
-        (two, "helps", "Rows that help"),
-        (three, "hurts", "Rows that hurt"),
-        (four, "cannot tell", "Cannot tell"),
+        (two, "helps", "Variants that help"),
+        (three, "hurts", "Variants that hurt"),
+        (four, "cannot tell", "Not significant"),
     ):
         column.metric(
             title,
@@ -108,14 +109,17 @@ def _numbers(table: Table) -> None:
             border=True,
             height="stretch",
             help=manual.see(
-                "By the interval of the difference: all of it above 0, all below, or 0 inside it.",
+                (
+                    "By the 95 % interval of the difference: entirely above 0, entirely below 0, or "
+                    "containing 0."
+                ),
                 "ablations#reading-the-table",
             ),
         )
     against = [row.row for row in judged if row.agreement == "contradicts"]
     if against:
         st.warning(
-            f"Contradicts what was said: {session.plain(', '.join(against))}.",
+            f"Contradicts the expectation: {session.plain(', '.join(against))}.",
             icon=":material/priority_high:",
         )
     st.caption(f"{table.protocol} Data: {', '.join(table.plan.datasets)}.")
@@ -127,8 +131,11 @@ def _charts(table: Table) -> None:
     if rows:
         with left:
             st.markdown(
-                "**By how much each differs**",
-                help="Against the base, or what the table names; lines are the intervals.",
+                "**Difference from the baseline**",
+                help=(
+                    "Compared with the baseline, or with the variant that the table names. Lines "
+                    "are 95 % intervals."
+                ),
             )
             names = [f"{row.row}" for row in rows]
             figure = gains(
@@ -141,20 +148,20 @@ def _charts(table: Table) -> None:
                 figure,
                 key="study_gains",
                 config=session.CHART,
-                alt="Difference of each row with its interval",
+                alt="Difference of each variant with its interval",
             )
     if any(row.seconds for row in table.rows):
         with right:
             st.markdown(
                 "**Score and cost**",
-                help="Training alone, on this machine beside whatever else it did.",
+                help="Training time only, on this machine with whatever else was running.",
             )
             figure = charts.score_and_cost(table.rows)
             st.plotly_chart(
                 figure,
                 key="study_costs",
                 config=session.CHART,
-                alt="Mean IoU of each row over its training time",
+                alt="Mean IoU of each variant against its training time",
             )
 
 
@@ -167,24 +174,27 @@ def _table(table: Table) -> None:
                 format=tables.PERCENT, help="Mean over the pairs"
             ),
             "points": st.column_config.NumberColumn(
-                format="%+.1f", help="Difference from what it is compared with"
+                format="%+.1f", help="Difference from the variant it is compared with"
             ),
             "row": st.column_config.TextColumn(pinned=True),
             "interval": st.column_config.TextColumn(
-                help="Of the difference, over images and seeds; of an ensemble over images"
+                help=(
+                    "95 % interval of the difference, over images and seeds; for an ensemble over "
+                    "images only"
+                )
             ),
             "training, s": st.column_config.NumberColumn(format="%.0f"),
             "memory, GiB": st.column_config.NumberColumn(
-                format="%.1f", help="The most that was seen while training"
+                format="%.1f", help="Peak memory during training"
             ),
             "parameters, M": st.column_config.NumberColumn(
-                format="%.1f", help="Estimated from the catalogue"
+                format="%.1f", help="Estimated from the catalog"
             ),
             "note": st.column_config.TextColumn(width="large"),
         },
-        alt="All rows of the study",
+        alt="All variants of the ablation",
     )
-    with st.expander("How sure is this?", icon=":material/help:"):
+    with st.expander("How reliable is this?", icon=":material/help:"):
         for sentence in table.sentences:
             st.markdown(f"- {session.plain(sentence)}")
 
@@ -199,7 +209,7 @@ def _beside(table: Table) -> None:
     if not others:
         return
     chosen = st.multiselect(
-        "Beside the same study on other data",
+        "Compare with the same ablation on other data",
         others,
         key=f"study_beside_{table.plan.name}",
         placeholder="none",
@@ -222,7 +232,7 @@ def _beside(table: Table) -> None:
             f"{name}, points": st.column_config.NumberColumn(format="%+.1f")
             for name in (table.plan.name, *chosen)
         },
-        alt="Differences of each row on each dataset",
+        alt="Differences of each variant on each dataset",
     )
 
 
@@ -238,8 +248,8 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         if known and low is not None and high is not None
         else "",
         "against": row["against"] if known else "",
-        "was said": row["said"],
-        "borne out": BORNE_OUT[row["agreement"]],
+        "expected": row["said"],
+        "confirmed": BORNE_OUT[row["agreement"]],
         "pairs": len(row["pairs"]) or None,
         "training, s": row["seconds"],
         "memory, GiB": None if row["memory"] is None else row["memory"] / 2**30,

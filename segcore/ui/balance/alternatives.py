@@ -27,8 +27,8 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
     with weights:
         st.markdown("**Class weights in the loss**")
         st.caption(
-            "Errors on rare classes cost more; no image is repeated. Chosen on the train "
-            "page under Recipe, as Class weights."
+            "Errors on rare classes cost more; no image is repeated. Choose it on the Train "
+            "page as class weights."
         )
         by_title = {
             CLASS_WEIGHTS[rule].title: class_weights(part.counts, rule, normalise=True)
@@ -47,8 +47,8 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
                 for rule in RULES
             },
             alt=(
-                "Class weights by rule, 1 on average over the classes that occur, as training "
-                "takes them"
+                "Class weights by rule, as training uses them; they average 1 over the classes "
+                "that occur"
             ),
         )
         data = session.csv_bytes(rows)
@@ -61,19 +61,21 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
             icon=":material/download:",
         )
     with windows:
-        st.markdown("**Windows round rare classes**")
+        st.markdown("**Class-centred crops**")
         presets = [AUGMENTATIONS[p].title for p in PRESETS if "class_crop" in PRESETS[p]]
         st.markdown(
-            "A window that is cut round a class leaves most of the frequent ones out, so "
-            "it changes the shares of the pixels where a "
-            "repeated whole image cannot. Every class is as likely to be the centre."
+            "A crop centred on a class leaves out most frequent pixels, so it changes the "
+            "pixel frequencies where repeating whole images cannot. Every class is equally "
+            "likely to be the centre."
         )
         st.caption(
-            f"The augmentation {' and '.join(presets)} cuts such windows; choose it on the "
-            "train page and look at it below."
+            f"The augmentation {' and '.join(presets)} cuts such crops. Choose it on the "
+            "Train page and preview it below."
         )
         rare = [names[c] for c in part.pixels.argsort()[:3] if part.pixels[c]]
-        st.markdown("Rarest here: " + ", ".join(session.plain(n) for n in rare) + ".")
+        st.markdown(
+            "Rarest classes in this split: " + ", ".join(session.plain(n) for n in rare) + "."
+        )
         _windows(dataset, split, names, name)
 
 
@@ -84,41 +86,41 @@ def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
         dataset,
         split,
         lambda progress: session.workspace().splits.crops(dataset.name, split, progress),
-        "Measure windows",
+        "Measure crops",
     )
     if found is None:
         return
     reached = {share: shares.distances() for share, shares in found.items()}
     whole = found[0.5].whole.tolist()
     st.markdown(
-        f"Measured on {found[0.5].masks:,} masks, four windows each: the distance of the "
-        "pixels from equal shares is "
-        f"**{reached[0.5]['whole']:.4f}** in whole images. The smaller the window, the "
-        "more a class at its centre weighs."
+        f"Measured on {found[0.5].masks:,} masks with four crops each. Pixel imbalance "
+        f"of whole images: **{reached[0.5]['whole']:.3f}**. The smaller the crop, the "
+        "more its central class counts."
     )
     rows = [
         {
-            "side of the window": f"1/{round(1 / share)}",
+            "crop side": f"1/{round(1 / share)}",
             "anywhere": d["anywhere"],
-            "round a class": d["round_class"],
+            "class-centred": d["round_class"],
         }
         for share, d in reached.items()
     ]
     tables.draw(
         rows,
         column_config={
-            "side of the window": st.column_config.TextColumn(help="Over the side of the image."),
+            "crop side": st.column_config.TextColumn(help="Relative to the image side."),
             "anywhere": st.column_config.NumberColumn(
-                format="%.4f", help="Distance from equal shares in windows cut anywhere."
+                format="%.4f", help="Pixel imbalance of crops taken anywhere."
             ),
-            "round a class": st.column_config.NumberColumn(
-                format="%.4f", help="In windows round a pixel of a class drawn by lot."
+            "class-centred": st.column_config.NumberColumn(
+                format="%.4f",
+                help="Pixel imbalance of crops around a pixel of a randomly drawn class.",
             ),
         },
-        alt="Distance of the pixels from equal shares by size and kind of window",
+        alt="Pixel imbalance by size and kind of crop",
     )
     small = {
-        f"windows of 1/{round(1 / share)}": found[share].round_class.tolist()
+        f"crops of 1/{round(1 / share)}": found[share].round_class.tolist()
         for share in (0.25, 0.125)
     }
     series = {"whole images": whole, **small}
@@ -127,7 +129,7 @@ def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
         figure,
         key="windows",
         config=session.CHART,
-        alt="Shares of the pixels in windows round classes",
+        alt="Pixel frequencies in class-centred crops",
     )
     table_behind(
         [
@@ -145,22 +147,24 @@ def rules(rows: list[dict[str, Any]], name: str) -> None:
         rows: As ``balance_form.compare_rules`` returns them.
         name: Start of the names of files to download.
     """
-    st.markdown("**Rules for repeating images**")
+    st.markdown("**Oversampling strategies**")
     st.caption(
-        "With their usual amounts, under the same target and cap. LVIS and ML-ROS look at "
-        "images only, never at pixels."
+        "Each with its usual amount, under the same target and limit. LVIS and ML-ROS "
+        "look at image counts only, never at pixels."
     )
     tables.draw(
         rows,
         column_config={
             "after": st.column_config.NumberColumn(
-                "distance after", format="%.4f", help="Distance from the target with the copies."
+                "imbalance after",
+                format="%.4f",
+                help="Imbalance against the target with the copies. Lower is better.",
             ),
             "effective sample size": st.column_config.NumberColumn(
                 format="%.0f", help="(sum of repeats)² / sum of squares (Kish, 1965)."
             ),
         },
-        alt="Rules for repeating images, and the distance that each reaches",
+        alt="Oversampling strategies and the imbalance that each reaches",
     )
     data = session.csv_bytes(rows)
     st.download_button(

@@ -16,8 +16,8 @@ from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 from segcore.workspace import Workspace
 
-GROUNDS = {"nominal": "All alike", "ordered": "By order"}
-TARGETS = {"uniform": "Every class alike", "tempered": "Only nearer", "custom": "My own"}
+GROUNDS = {"nominal": "Nominal", "ordered": "Ordinal"}
+TARGETS = {"uniform": "Uniform", "tempered": "Softened", "custom": "Custom"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
     with one:
         mode = str(
             st.segmented_control(
-                "Balance",
+                "Balance by",
                 list(BALANCE_MODES),
                 default="pixel",
                 format_func=lambda m: BALANCE_MODES[m].title,
@@ -115,23 +115,27 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
                 format_func=TARGETS.__getitem__,
                 required=True,
                 key="target",
-                help="Every class alike: equal shares. Only nearer: shares to a power below 1, "
-                "so that rare classes gain and stay rarer. "
-                "My own: a share for each class.",
+                help=(
+                    "Uniform: equal frequencies. Softened: frequencies to a power below 1, so rare "
+                    "classes gain but stay rarer. Custom: a frequency for each class."
+                ),
             )
         )
     with three:
         cap = st.number_input(
-            "Cap",
+            "Max repeats",
             1,
             MAX_REPEATS,
             5,
             key="cap",
-            help="Most times that an image stands in an epoch, itself counted.",
+            help=(
+                "How often an image may appear in an epoch at most, the original included (1 to "
+                "100)."
+            ),
         )
     ruled = st.session_state.get("rule", "nearest") != "nearest"
     with four:
-        told = "Most copies in all; empty: no limit."
+        told = "Most copies in total. Leave empty for no limit."
         budget = st.number_input(
             "Budget", 0, None, None, key="budget", placeholder="no limit", disabled=ruled, help=told
         )
@@ -146,7 +150,10 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
                 0.5,
                 0.05,
                 key="temper",
-                help="0: the classes that occur alike; 1: the shares as they are.",
+                help=(
+                    "0: equal frequencies for the classes that occur; 1: the frequencies as they "
+                    "are."
+                ),
             )
         )
     elif target == "custom":
@@ -174,24 +181,24 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
         height=min(420, 40 + 36 * len(rows)),
         column_config={
             "now": st.column_config.NumberColumn(
-                format="percent", help="Share of the split as it is."
+                format="percent", help="Frequency in the split as it is."
             ),
             "wished": st.column_config.NumberColumn(
                 min_value=0, required=True, format="%.2f", help="Divided by the sum of the column."
             ),
         },
-        alt="The share wished for each class",
+        alt="Target frequency of each class",
     )
     wished = tuple(float(row["wished"] or 0) for row in edited)
     total = sum(wished)
     if not total:
         st.error(
-            "Expected at least one share above 0, received none: write one.",
+            "Expected at least one frequency above 0, received none: enter one.",
             icon=":material/error:",
         )
         st.stop()
     if abs(total - 100) > 0.5:
-        st.caption(f"They sum to {total:.2f} and are divided by that.")
+        st.caption(f"The frequencies sum to {total:.2f} and are divided by that.")
     return wished
 
 
@@ -201,7 +208,7 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
     with one:
         rule = str(
             st.selectbox(
-                "Copies are chosen by",
+                "Strategy",
                 list(BALANCE_RULES),
                 format_func=lambda r: BALANCE_RULES[r].title,
                 key="rule",
@@ -214,23 +221,25 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
     with two:
         ground = str(
             st.segmented_control(
-                "Distance between classes",
+                "Metric",
                 list(GROUNDS),
                 default="nominal",
                 format_func=GROUNDS.__getitem__,
                 required=True,
                 key="ground",
-                help="All alike: any two classes are equally far apart (half the sum of the "
-                "differences). By order: classes are steps of a "
-                "scale, as of damage or depth, and moving a share costs the steps between, "
-                "in the order of the tab Classes.",
+                help=(
+                    "Nominal: any two classes are equally far apart (half the sum of the "
+                    "differences). Ordinal: the classes are steps of a scale, such as damage or "
+                    "depth, and moving a pixel costs the steps between, in the order of the Classes "
+                    "tab."
+                ),
             )
         )
     if rule == "nearest":
         return rule, None, 0, ground
     with three:
         if rule == "lvis":
-            told = "Classes in less than this share of the images are rare."
+            told = "Classes in fewer than this fraction of the images count as rare."
             amount = float(
                 st.number_input("Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=told)
             )
@@ -243,7 +252,7 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
                     0.25,
                     0.05,
                     key="clone_share",
-                    help="As a share of the images.",
+                    help="As a fraction of the images.",
                 )
             )
     with four:
@@ -254,7 +263,7 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
                 2**31 - 1,
                 0,
                 key="rule_seed",
-                help="Of the rule's lots; the same seed, the same copies.",
+                help="Seed of the random choices; the same seed gives the same copies.",
             )
         )
     return rule, amount, seed, ground
@@ -274,7 +283,7 @@ def make_plan(workspace: Workspace, stamp: str, request: Request) -> BalancePlan
     return _plan(workspace, stamp, request.key, request)
 
 
-@st.cache_data(max_entries=40, show_spinner="Choosing copies and the floor ...")
+@st.cache_data(max_entries=40, show_spinner="Computing the plan and its bound …")
 def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> BalancePlan:
     return _workspace.datasets.plan_balance(
         _request.dataset,
@@ -344,7 +353,7 @@ def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
         try:
             plan = BalancePlan.from_json(data)
         except SegcoreError:
-            rows.append({"plan": name, "for": "damaged: make it again"})
+            rows.append({"plan": name, "for": "damaged: create it again"})
             continue
         rows.append(
             {

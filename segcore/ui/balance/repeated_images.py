@@ -35,7 +35,7 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
             if number < PICTURED
             else None,
             "image": row["sample"],
-            "stands there": row["repeats"],
+            "repeats": row["repeats"],
             "brings": ", ".join(row["brings"]),
         }
         for number, row in enumerate(rows[:LISTED])
@@ -46,21 +46,24 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
         height=420,
         column_config={
             "picture": st.column_config.ImageColumn("", width="small"),
-            "stands there": st.column_config.NumberColumn(
-                format="%d times", help="In every epoch, itself counted."
+            "repeats": st.column_config.NumberColumn(
+                format="×%d", help="Occurrences in every epoch, the original included."
             ),
             "brings": st.column_config.TextColumn(
-                help="Classes that the split has too little of, and this image more than most."
+                help=(
+                    "Classes that the split has too few of and that this image contains more of "
+                    "than most."
+                )
             ),
         },
-        alt="Images that repeat, and why",
+        alt="Repeated images and the reason",
     )
     told = [
         {"sample": r["sample"], "repeats": r["repeats"], "brings": ", ".join(r["brings"])}
         for r in rows
     ]
     if len(rows) > LISTED:
-        st.caption(f"The first {LISTED:,} of {len(rows):,} images; the file holds all.")
+        st.caption(f"Showing {LISTED:,} of {len(rows):,} images. The file contains all.")
     st.download_button(
         "Download CSV",
         lambda: session.csv_bytes(told),
@@ -103,7 +106,7 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
             )
         )
     with three:
-        seed = int(st.number_input("Seed of the run", 0, 2**31 - 1, 0, key="copies_seed"))
+        seed = int(st.number_input("Run seed", 0, 2**31 - 1, 0, key="copies_seed"))
     with four:
         epoch = int(st.number_input("Epoch", 1, 100_000, 1, key="copies_epoch"))
     st.caption(AUGMENTATIONS[preset].summary)
@@ -122,7 +125,7 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
     columns = st.columns(min(len(made), SHOWN_COPIES), gap="small")
     for number, (column, (image, mask, drawn)) in enumerate(zip(columns, made, strict=False), 1):
         column.image(image, width="stretch", alt=f"Copy {number} of {sample}")
-        words = ", ".join(name.replace("_", " ") for name in drawn) or "as it is"
+        words = ", ".join(name.replace("_", " ") for name in drawn) or "unchanged"
         column.image(
             mask,
             caption=f"{number} of {len(made)}: {words}",
@@ -130,15 +133,15 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
             alt=f"Mask of copy {number}",
         )
     if len(made) == 1:
-        st.caption("This image stands there once.")
+        st.caption("This image occurs once.")
     st.caption(
-        "Image and mask under one draw, in the order of the epoch, as a run with this "
-        "seed, plan and augmentation learns from them. "
-        "What comes from outside the image, or was cut out, is ignored (dark)."
+        "Image and mask get the same transform, in the order of the epoch, exactly as a "
+        "run with this seed, plan and augmentation sees them. Pixels from outside the "
+        "image, or cut out, are ignored (dark)."
     )
 
 
-@st.cache_data(max_entries=60, max_size="120MB", show_spinner="Drawing copies ...")
+@st.cache_data(max_entries=60, max_size="120MB", show_spinner="Drawing copies …")
 def _copies(
     _workspace: Workspace,
     _plan: BalancePlan,

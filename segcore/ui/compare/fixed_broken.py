@@ -43,8 +43,8 @@ def show(runs: Sequence[str], split: str) -> None:
     if len(names) < 2:
         st.info(
             (
-                "Choose a further model beside it: then it is counted what each mends and "
-                "breaks of the other."
+                'Add a second model under "Compare with" to count the pixels that each fixes '
+                "and breaks."
             ),
             icon=":material/info:",
         )
@@ -73,13 +73,13 @@ def show(runs: Sequence[str], split: str) -> None:
         bar = st.empty()
 
         def progress(done: int, total: int, what: str) -> None:
-            bar.progress(done / max(1, total), text=f"Comparing the masks, once: {done} of {total}")
+            bar.progress(done / max(1, total), text=f"Comparing masks: {done} of {total}")
 
         found = _counted(workspace, a, b, split, (stage_a, stage_b), stamps, progress)
         bar.empty()
         labels = workspace.scores.label_set(a).class_names
     if not found.sample_ids:
-        st.info("No image of this split has masks of both on disk.", icon=":material/info:")
+        st.info("No image of this split has masks of both models on disk.", icon=":material/info:")
         return
     _cards(found)
     matrix, images = st.columns([3, 2], gap="large")
@@ -95,12 +95,15 @@ def show(runs: Sequence[str], split: str) -> None:
             on_select=_clicked,
             selection_mode="points",
             config=session.CHART,
-            alt="Pixels fixed less pixels broken, by true class and the class it was mistaken for",
+            alt=(
+                "Pixels fixed minus pixels broken, by true class and the class that was "
+                "predicted instead"
+            ),
         )
         st.caption(
-            "Rows are the true class, columns the class that the wrong one of the two "
-            "gave. Green: B mends more than it breaks. "
-            "Pixels that both have right, or both wrong, are not in here."
+            "Rows are the true class, columns the class predicted by whichever model is "
+            "wrong. Green: B fixes more than it breaks. Pixels that both get right or both "
+            "get wrong are not counted."
         )
     with images:
         _images(found, labels, what, (a, b), split)
@@ -113,17 +116,17 @@ def _cards(found: FixedBroken) -> None:
     for card, (label, value, help) in zip(
         cards,
         [
-            ("Fixed", f"{fixed:,}", "Pixels that A has wrong and B right."),
-            ("Broken", f"{broken:,}", "Pixels that A has right and B wrong."),
+            ("Fixed", f"{fixed:,}", "Pixels that A gets wrong and B gets right."),
+            ("Broken", f"{broken:,}", "Pixels that A gets right and B gets wrong."),
             (
                 "Net",
-                f"{100 * (fixed - broken) / max(1, found.scored):+.2f} points",
-                "Fixed less broken, of all scored pixels.",
+                f"{100 * (fixed - broken) / max(1, found.scored):+.1f} pp",
+                "Fixed minus broken, as a percentage of all scored pixels.",
             ),
             (
                 "Images B : A",
                 f"{(gains > 0).sum()} : {(gains < 0).sum()}",
-                "Images in which B mends more than it breaks, and the reverse.",
+                "Images in which B fixes more than it breaks : the reverse.",
             ),
         ],
         strict=True,
@@ -153,13 +156,13 @@ def _images(
         true, other = cell
         rows = found.hardest(true, other, what)
         st.markdown(
-            f"**{session.plain(labels[true])}** taken for **{session.plain(labels[other])}**"
+            f"**{session.plain(labels[true])}** predicted as **{session.plain(labels[other])}**"
         )
-        if st.button("All pairs", icon=":material/close:", type="tertiary"):
+        if st.button("Show all pairs", icon=":material/close:", type="tertiary"):
             del st.session_state["fixed_broken_cell"]
             st.rerun()
     else:
-        st.markdown("**Images that change most**")
+        st.markdown("**Most changed images**")
         values = {"fixed": found.fixed, "broken": found.broken}.get(
             what, found.fixed - found.broken
         ).sum((1, 2))
@@ -172,12 +175,14 @@ def _images(
         key=f"exchange_images_{cell}_{what}",
         column_config={
             "pixels": st.column_config.NumberColumn(
-                format="localized", help="Fixed less broken, or what is chosen above."
+                format="localized", help="Fixed minus broken, or the kind selected above."
             )
         },
-        alt="Images with most changed pixels",
+        alt="Images with the most changed pixels",
     )
-    st.caption("Click a pair in the matrix for its images, and an image to look at both.")
+    st.caption(
+        "Click a cell of the matrix to list its images, and an image to compare both models there."
+    )
     chosen = event["selection"]["rows"]
     if chosen:
         name = rows[chosen[0]][0]

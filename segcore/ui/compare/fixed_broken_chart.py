@@ -66,7 +66,7 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
                 unselected={"marker": {"opacity": 0}},
                 customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
                 hovertemplate=(
-                    "true %{customdata[3]}, taken for %{customdata[4]}<br>%{customdata[2]:+,} "
+                    "true %{customdata[3]}, predicted as %{customdata[4]}<br>%{customdata[2]:+,} "
                     "pixels<extra></extra>"
                 ),
                 showlegend=False,
@@ -79,7 +79,7 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
         "zeroline": False,
     }
     figure.update_xaxes(
-        side="top", title="taken for", tickangle=-45, ticklabeloverflow="allow", **ticks
+        side="top", title="predicted as", tickangle=-45, ticklabeloverflow="allow", **ticks
     )
     figure.update_yaxes(autorange="reversed", title="true", **ticks)
     figure.update_layout(height=min(760, 150 + 34 * size), margin={"l": 8, "r": 56, "t": 8, "b": 8})

@@ -39,7 +39,7 @@ def written(score: float | None, form: str) -> str:
     """Write a score of a walk as the filmstrip does."""
     if score is None:
         return "–"
-    return f"{100 * score:+.1f} points" if form == "points" else f"{100 * score:.1f} %"
+    return f"{100 * score:+.1f} pp" if form == "points" else f"{100 * score:.1f} %"
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -76,18 +76,18 @@ def choose(runs: Sequence[str], split: str) -> Walk:
     titles = {IMAGE_ORDERS[name].title: name for name in offered}
     by = titles[
         session.choose_from(
-            "First look at", list(titles), "sort", help="\n\n".join(_help(name) for name in offered)
+            "Sort by", list(titles), "sort", help="\n\n".join(_help(name) for name in offered)
         )
     ]
     label = (
         names.index(session.choose_from("IoU of", names, "sort_class")) if by == "class_iou" else 0
     )
-    help = "Only images whose true mask has all of these."
+    help = "Only images whose ground truth contains all of these classes."
     wanted = st.multiselect(
-        "Holds", names, key="holds", bind="query-params", placeholder="any class", help=help
+        "Contains", names, key="holds", bind="query-params", placeholder="any class", help=help
     )
     text = (
-        st.text_input("Find", key="find", bind="query-params", placeholder="part of a name")
+        st.text_input("Search", key="find", bind="query-params", placeholder="part of a name")
         .strip()
         .lower()
     )
@@ -147,7 +147,7 @@ def _order(
         def progress(done: int, total: int, what: str) -> None:
             bar.progress(
                 done / max(1, total),
-                text=f"Reading the probabilities of every image, once: {done} of {total}",
+                text=f"Reading the probabilities of every image (once): {done} of {total}",
             )
 
         workspace.rankings.unsureness(run, split, progress)

@@ -24,9 +24,9 @@ def form(datasets: Sequence[str], split: str = "") -> None:
         split: Split to match first, "" for the usual one.
     """
     st.caption(
-        "Masks in one channel, by palette or in the classes' colours, or arrays of "
-        "probabilities (.npy, .npz), named like the images. "
-        "They are matched by name, checked, counted, and stand beside your runs from then on."
+        "Masks with class ids, palette or class colours, or arrays of probabilities "
+        "(.npy, .npz), named like the images. They are matched by name, checked and "
+        "scored, and then appear among your models."
     )
     workspace = session.workspace()
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
@@ -36,11 +36,11 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     with session.errors_shown():
         splits = [s for s in workspace.datasets.open(dataset).splits if s]
     if not splits:
-        st.info("This dataset has no splits yet: make them first.", icon=":material/info:")
+        st.info("This dataset has no splits yet. Create them first.", icon=":material/info:")
         query = {"dataset": dataset, "show": "Splits"}
         st.page_link(
             "pages/dataset.py",
-            label="Make splits",
+            label="Create splits",
             icon=":material/call_split:",
             query_params=query,
         )
@@ -49,7 +49,7 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     chosen = str(two.selectbox("Split", splits, index=splits.index(start), key="foreign_split"))
     values = str(
         three.selectbox(
-            "A pixel holds",
+            "Mask encoding",
             list(MASK_VALUES),
             format_func=lambda v: MASK_VALUES[v].title,
             key="foreign_values",
@@ -59,19 +59,19 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     left, right = st.columns(2, gap="large")
     with left:
         upload = st.file_uploader(
-            "A zip or tar of predictions",
+            "Zip or tar of predictions",
             type=["zip", "tar", "gz", "tgz"],
             key="foreign_file",
             max_upload_size=MAX_UPLOAD,
         )
     with right:
         path = st.text_input(
-            "or a folder on this machine", placeholder="/data/their-predictions", key="foreign_path"
+            "Or a folder on this machine", placeholder="/data/their-predictions", key="foreign_path"
         ).strip()
         suggested = Path(upload.name if upload else path).name.split(".")[0]
         name = (
             st.text_input(
-                "Name of the model",
+                "Model name",
                 placeholder=suggested or "other-tool",
                 max_chars=60,
                 key="foreign_name",
@@ -80,19 +80,19 @@ def form(datasets: Sequence[str], split: str = "") -> None:
         )
     given = bool(upload or path)
     partial = st.toggle(
-        "Leave out images without a prediction that fits",
+        "Skip images without a valid prediction",
         key="foreign_partial",
-        help="Then fewer images are scored.",
+        help="Fewer images are then scored.",
     )
     with st.container(horizontal=True):
         looked = st.button(
-            "Check",
+            "Check files",
             icon=":material/fact_check:",
             disabled=not given,
-            help="Reads everything, keeps nothing.",
+            help="Dry run: reads everything, saves nothing.",
         )
         brought = st.button(
-            "Import", type="primary", icon=":material/download:", disabled=not given
+            "Import predictions", type="primary", icon=":material/download:", disabled=not given
         )
     if looked or brought:
         with session.errors_shown(), _source(upload, path) as source:
@@ -105,7 +105,7 @@ def form(datasets: Sequence[str], split: str = "") -> None:
 def _run(
     dataset: str, source: Path, name: str, split: str, values: str, partial: bool, *, keep: bool
 ) -> dict[str, Any]:
-    bar = st.progress(0.0, text="Reading ...")
+    bar = st.progress(0.0, text="Reading …")
 
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
@@ -131,29 +131,29 @@ def _tell(report: dict[str, Any]) -> None:
         )
         st.page_link(
             "pages/compare.py",
-            label="Look at its masks",
+            label="Compare masks",
             icon=":material/view_column:",
             query_params={"run": report["run"]},
         )
     elif fits == samples and fits:
         st.success(
-            f"All {samples} images of {report['split']} have a prediction that fits.",
+            f"All {samples} images of {report['split']} have a valid prediction.",
             icon=":material/check_circle:",
         )
     else:
         st.warning(
             (
-                f"{fits} of {samples} images of {report['split']} have a prediction that fits; "
-                "nothing was imported."
+                f"{fits} of {samples} images of {report['split']} have a valid prediction. "
+                "Nothing was imported."
             ),
             icon=":material/warning:",
         )
     rows = [{"image": r["sample"], "file": r["file"], "what": r["why"]} for r in report["refused"]]
     rows += [
-        {"image": name, "file": "", "what": "no file of that name"} for name in report["missing"]
+        {"image": name, "file": "", "what": "no file with this name"} for name in report["missing"]
     ]
     rows += [
-        {"image": "", "file": name, "what": "stands for no image of this split; passed over"}
+        {"image": "", "file": name, "what": "not in this split, ignored"}
         for name in report["extra"]
     ]
     if rows:
@@ -162,7 +162,7 @@ def _tell(report: dict[str, Any]) -> None:
             f"{len(report['extra'])} extra"
         )
         st.caption(counts)
-        tables.draw(rows, alt=f"What does not fit: {counts}")
+        tables.draw(rows, alt=f"Files that do not match: {counts}")
 
 
 def _value_help() -> str:

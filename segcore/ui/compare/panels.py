@@ -19,11 +19,11 @@ from segcore.workspace import Workspace
 
 PANELS: dict[str, str] = {
     "image": "Image",
-    "truth": "True mask",
-    "prediction": "Predicted mask",
-    "crf": "CRF mask",
+    "truth": "Ground truth",
+    "prediction": "Prediction",
+    "crf": "CRF",
     "merged": "Merged labels",
-    "error": "Error",
+    "error": "Errors",
     "confidence": "Confidence",
     "entropy": "Entropy",
     "disagreement": "Disagreement",
@@ -41,9 +41,9 @@ PER_RUN = (
     "disagreement",
 )
 MERGED: dict[str, str] = {
-    "merged_truth": "True mask, merged",
-    "merged_prediction": "Predicted mask, merged",
-    "merged_crf": "CRF mask, merged",
+    "merged_truth": "Ground truth, merged",
+    "merged_prediction": "Prediction, merged",
+    "merged_crf": "CRF, merged",
 }
 """Panels that show a mask through a merge of labels beside the mask as it is; see :func:`with_merged`."""
 
@@ -60,7 +60,7 @@ def truth_scene(workspace: Workspace, dataset: str, sample: str) -> Scene:
     label_set = workspace.datasets.open(dataset).label_set
     image = workspace.scenes.image(dataset, sample)
     truth = workspace.scenes.truth(dataset, sample)
-    panels = (Panel("Image", "image"), Panel("True mask", "mask", mask=truth))
+    panels = (Panel("Image", "image"), Panel("Ground truth", "mask", mask=truth))
     return Scene(id=f"{dataset}:{sample}", image=image, panels=panels, label_set=label_set, truth=1)
 
 

@@ -44,7 +44,7 @@ def show(runs: Sequence[str], split: str) -> None:
         }
         row |= {
             "pixel accuracy": told["pixel_accuracy"],
-            "first minus this": None,
+            "first minus this, pp": None,
             "interval": "",
             "p value": "",
         }
@@ -52,7 +52,7 @@ def show(runs: Sequence[str], split: str) -> None:
             reasons.append(f"{name}: {' '.join(other['reasons'])}")
             row["interval"] = "not comparable"
         elif other and other["difference"] is not None:
-            row["first minus this"] = 100 * other["difference"]
+            row["first minus this, pp"] = 100 * other["difference"]
             ends = other["interval"]
             row["interval"] = (
                 "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
@@ -61,26 +61,26 @@ def show(runs: Sequence[str], split: str) -> None:
             row["p value"] = "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
         rows.append(row)
     points = st.column_config.NumberColumn
-    drawn = (
-        "2.5th and 97.5th percentile of the mean IoU, images drawn again with replacement "
-        "1,000 times."
-    )
+    drawn = "95 % bootstrap interval of the mean IoU: images resampled 1,000 times."
     tables.draw(
         rows,
         column_config={
             "mean IoU": points(format="percent", help=manual.MEAN_IOU),
             **dict.fromkeys(("from", "to"), points(format="percent", help=drawn)),
             "pixel accuracy": points(format="percent", help=manual.PIXEL_ACCURACY),
-            "first minus this": points(
+            "first minus this, pp": points(
                 format="%+.2f",
-                help="Mean IoU of the first row minus this one's, in points of percent.",
+                help="Mean IoU of the first row minus that of this row, in percentage points.",
             ),
             "interval": st.column_config.TextColumn(
-                help="95 % of it: the same images are drawn again for both, 1,000 times."
+                help=(
+                    "Paired 95 % interval: the same images are resampled for both models, 1,000 "
+                    "times."
+                )
             ),
             "p value": st.column_config.TextColumn(
                 help=(
-                    "How often exchanging the two at random, image by image, gives at least "
+                    "How often swapping the two models at random, image by image, gives at least "
                     "this difference."
                 )
             ),
@@ -97,13 +97,13 @@ def show(runs: Sequence[str], split: str) -> None:
     }
     figure = charts.class_scores(first.class_names, session.hex_colors(first), series)
     st.plotly_chart(
-        figure, key="compared_classes", config=session.CHART, alt="IoU of each class by each model"
+        figure, key="compared_classes", config=session.CHART, alt="IoU of each class for each model"
     )
     if len(columns) < 2:
-        st.caption("Choose a further model beside it to compare.")
+        st.caption('Add a second model under "Compare with".')
         return
     names = list(named)
-    st.subheader("A against B", anchor=False)
+    st.subheader("A/B test", anchor=False)
     one, two = st.columns(2)
     with one:
         first_name = session.choose_from("A", names, "pair_a")

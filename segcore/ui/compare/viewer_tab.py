@@ -31,7 +31,8 @@ def show(runs: Sequence[str], split: str) -> None:
     with session.errors_shown():
         if not workspace.scenes.predicted_samples(runs[0], split):
             st.info(
-                "No image of this split was predicted by all chosen models.", icon=":material/info:"
+                "No image of this split was predicted by all selected models.",
+                icon=":material/info:",
             )
             st.stop()
         row = st.container(
@@ -47,7 +48,7 @@ def show(runs: Sequence[str], split: str) -> None:
         dataset = workspace.scenes.dataset_of(runs[0])
     if not found.images:
         st.info(
-            "No image of this split was predicted by all chosen models and passes the filters.",
+            "No image that all selected models predicted matches the filters.",
             icon=":material/info:",
         )
         st.stop()
@@ -61,7 +62,7 @@ def show(runs: Sequence[str], split: str) -> None:
             merge = merge or beside
     with right:
         sample = session.choose_image(
-            found.images, "sample", f"Image, {len(found.images)} predicted"
+            found.images, "sample", f"Image ({len(found.images)} available)"
         )
     make = partial(
         compare_panels.packed_scene,
@@ -96,11 +97,11 @@ def show(runs: Sequence[str], split: str) -> None:
         _take_away(found, runs, split, panels, merge)
         if "crf_gain" in workspace.rankings.offered(runs[0], split, None):
             told = (
-                "Orders the images by what the CRF changes of their mean IoU, the largest loss "
-                "first, and goes to that one."
+                "Sorts the images by the change in mean IoU that the CRF makes, largest loss "
+                "first, and opens the first."
             )
             st.button(
-                "Where the CRF hurts most",
+                "Largest CRF regressions",
                 key="crf_hurts",
                 icon=":material/trending_down:",
                 help=told,
@@ -170,18 +171,18 @@ def _choose_labels(run: str) -> tuple[str, str]:
     )
     if not maps:
         return "", ""
-    own = "as they are"
+    own = "unmerged"
     chosen = session.choose_from(
         "Labels",
         [own, *maps],
         "labels",
-        help="Shows all masks through a merge saved with the dataset.",
+        help="Shows all masks through a label map saved with the dataset.",
     )
     if chosen != own:
         return chosen, ""
-    help = "What the panels of merged labels show, beside the masks as they are."
+    help = "The label map of the merged panels."
     return "", maps[0] if len(maps) == 1 else session.choose_from(
-        "Merged labels are", maps, "beside_labels", help=help
+        "Merged panels use", maps, "beside_labels", help=help
     )
 
 
@@ -203,14 +204,14 @@ def _take_away(
         return contact_sheet.draw(rows, f"{', '.join(runs)} on {split}: {found.label}")
 
     st.download_button(
-        "Contact sheet",
+        "Download contact sheet",
         sheet,
         f"{runs[0]}-{split}-sheet.png",
         "image/png",
         icon=":material/grid_on:",
         on_click="ignore",
         help=(
-            f"The first {count} images in this order with the chosen panels, as one PNG. The "
-            "view above is saved by its own button."
+            f"The first {count} images in this order with the selected panels, as one PNG. "
+            "The viewer has its own PNG button for the current image."
         ),
     )

@@ -88,7 +88,7 @@ def show(
         "names": {str(i): n for i, n in names.items()},
         "colors": {str(i): c for i, c in colors.items()},
     }
-    st.caption("Drag a label onto another group, or out of it.")
+    st.caption("Drag a label onto another group, or out of its group.")
     moved = _mount(key=key, data=data, on_groups_change=lambda: None).get("groups")
     if not isinstance(moved, list):
         return None

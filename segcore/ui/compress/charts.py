@@ -66,7 +66,7 @@ def trade_off(
                 "color": WARM,
                 "line": {"width": 1, "color": "white"},
             },
-            hovertemplate="chosen: accuracy %{y:.2f} % at %{x:.1f} % of the entropy<extra></extra>",
+            hovertemplate="selected: accuracy %{y:.1f} % at %{x:.1f} % of the entropy<extra></extra>",
         )
     )
     return made
@@ -134,7 +134,7 @@ def tree_and_matrix(
             xgap=1,
             ygap=1,
             hovertemplate=(
-                "true %{customdata[0]}, predicted %{customdata[1]}: %{customdata[2]:.2f} "
+                "true %{customdata[0]}, predicted %{customdata[1]}: %{customdata[2]:.1f} "
                 "%<extra></extra>"
             ),
         ),
@@ -247,7 +247,7 @@ def before_and_after(
             y=[None if v is None else 100 * v for v in after],
             name="after",
             marker={"color": [ACCENT if len(group) > 1 else QUIET for group in groups]},
-            hovertemplate="%{x}: IoU %{y:.2f} %<extra>after</extra>",
+            hovertemplate="%{x}: IoU %{y:.1f} %<extra>after</extra>",
         )
     )
     known = [(k, i) for k, group in enumerate(groups) for i in group if before[i] is not None]
@@ -261,9 +261,9 @@ def before_and_after(
                 y=y,
                 customdata=[[name] for name in own],
                 mode="markers",
-                name="each label before",
+                name="label before",
                 marker={"color": WARM, "size": 9, "line": {"width": 1, "color": "white"}},
-                hovertemplate="%{customdata[0]}: IoU %{y:.2f} %<extra>before</extra>",
+                hovertemplate="%{customdata[0]}: IoU %{y:.1f} %<extra>before</extra>",
             )
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
@@ -285,7 +285,7 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
     shown = (
         ("mean_iou", "mean IoU"),
         ("accuracy", "accuracy"),
-        ("honest_accuracy", "honest accuracy"),
+        ("honest_accuracy", "chance-adjusted accuracy"),
     )
     figure = go.Figure()
     for tier in tiers:
@@ -300,9 +300,9 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
                 go.Bar(
                     x=[title for title, _ in rows],
                     y=[100 * (row["difference"] - beyond[title]) for title, row in rows],
-                    name=f"{titles['merged']}, the same {tier['images']} images",
+                    name=f"{titles['merged']}, same {tier['images']} images",
                     marker={"color": QUIET, "pattern": {"shape": "/"}},
-                    hovertemplate="%{x}: %{y:+.2f} points<extra>predicted for the same images</extra>",
+                    hovertemplate="%{x}: %{y:+.1f} pp<extra>expected on the same images</extra>",
                 )
             )
         ends = [
@@ -319,12 +319,12 @@ def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
                     "array": [100 * (high - at) for at, _, high in ends],
                     "arrayminus": [100 * (at - low) for at, low, _ in ends],
                 },
-                hovertemplate="%{x}: %{y:+.2f} points<extra>" + titles[tier["tier"]] + "</extra>",
+                hovertemplate="%{x}: %{y:+.1f} pp<extra>" + titles[tier["tier"]] + "</extra>",
             )
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     figure.update_layout(
         height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend
     )
-    figure.update_yaxes(title={"text": "gained over the unmerged model, points"}, zeroline=True)
+    figure.update_yaxes(title={"text": "gain over the unmerged model, pp"}, zeroline=True)
     return figure

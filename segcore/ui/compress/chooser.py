@@ -9,7 +9,7 @@ from segcore.ui.compress import manual_merge
 from segcore.ui.compress.queries import Groups, Importance
 from segcore.ui.shared import session
 
-WAYS = ("along the path", "by the tree", "by hierarchy", "by hand")
+WAYS = ("Greedy", "Clustering", "Hierarchy", "Manual")
 
 
 def apart_pairs(names: Mapping[int, str]) -> Groups:
@@ -18,14 +18,14 @@ def apart_pairs(names: Mapping[int, str]) -> Groups:
     kept = [pair for pair in pairs if set(pair) <= set(names)]
     with st.popover(f"Never merge ({len(kept)})", icon=":material/block:", width="stretch"):
         st.multiselect(
-            "Two labels that stay apart",
+            "Two labels to keep apart",
             list(names),
             format_func=names.__getitem__,
             key="apart_pick",
             max_selections=2,
         )
         st.button(
-            "Keep them apart",
+            "Keep apart",
             key="apart_add",
             on_click=_keep_apart,
             disabled=len(st.session_state["apart_pick"]) != 2,
@@ -56,19 +56,19 @@ def importance(names: Mapping[int, str]) -> Importance:
     kept = {i: weight for i, weight in weights.items() if i in names}
     with st.popover(f"Importance ({len(kept)})", icon=":material/balance:", width="stretch"):
         st.caption(
-            "What a label is worth to you, beside 1 for those you do not name. Choose "
-            "importance above for it to count."
+            "How much a label matters to you; labels that you do not name count 1. It "
+            "applies when entropy is weighted by importance."
         )
         picked = st.multiselect(
             "Labels", list(names), format_func=names.__getitem__, key="importance_pick"
         )
         st.number_input("Weight", 0.0, 1000.0, 5.0, step=1.0, key="importance_weight")
-        st.button("Weigh them", key="importance_add", on_click=_weigh, disabled=not picked)
+        st.button("Set weight", key="importance_add", on_click=_weigh, disabled=not picked)
         for i, weight in kept.items():
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"{session.plain(names[i])} {weight:g}")
                 st.button(
-                    "Back to 1",
+                    "Reset to 1",
                     key=f"importance_drop_{i}",
                     on_click=_forget,
                     args=(i,),
@@ -110,10 +110,11 @@ def choose(
         key="way",
         bind="query-params",
         required=True,
-        help="The path joins what gains most accuracy for each bit lost. The tree joins labels "
-        "that are answered alike. "
-        "A hierarchy is a file that says which parent a class has. By hand you choose, and "
-        "may start from any of these.",
+        help=(
+            "Greedy joins the labels that gain most accuracy for each bit lost. Clustering "
+            "joins labels that are confused alike. A hierarchy file names the parent of "
+            "each class. Manual merges can start from any of these."
+        ),
     )
     if way == WAYS[0]:
         rows = {row["num_groups"]: row["groups"] for row in study["path"]}
@@ -122,7 +123,7 @@ def choose(
                 min(rows),
                 max(rows),
                 "labels",
-                "Along the greedy path: from no merge down to the fewest labels.",
+                "Along the greedy path, from no merge down to the fewest labels.",
             )
         ]
     elif way == WAYS[1]:
@@ -132,7 +133,7 @@ def choose(
             fewest,
             len(names),
             "tree_labels",
-            "Where the tree is cut: labels that join below the cut are one.",
+            "Labels that join below the cut of the tree become one.",
         )
         groups = cut(joints, list(names), number)
     elif way == WAYS[2]:
@@ -146,7 +147,7 @@ def choose(
 
 def _slider(fewest: int, most: int, key: str, help: str) -> int:
     if fewest == most:
-        st.caption("The pairs that stay apart leave nothing to merge.")
+        st.caption("The pairs to keep apart leave nothing to merge.")
         return most
     if not fewest <= st.session_state.get(key, most) <= most:  # chosen on a longer path
         del st.session_state[key]
@@ -185,13 +186,16 @@ def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) ->
 def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
     """Read a hierarchy and let the user choose one of its levels."""
     uploaded = st.file_uploader(
-        "Hierarchy: class,parent,grandparent in each row, or JSON",
+        "Hierarchy file: class,parent,grandparent per row, or JSON",
         type=["csv", "json", "txt"],
         key="hierarchy",
         max_upload_size=2,
-        help='CSV rows like "road,flat,ground", or JSON like {"road": ["flat", "ground"]} or '
-        '{"ground": {"flat": ["road", "pavement"]}}. '
-        "Classes by name or id; those left out stay alone.",
+        help=(
+            'CSV rows like "road,flat,ground", or JSON like '
+            '{"road": ["flat", "ground"]} or '
+            '{"ground": {"flat": ["road", "pavement"]}}. Classes by name or id; '
+            "classes left out stay unmerged."
+        ),
     )
     if uploaded is not None:
         st.session_state["hierarchy_data"] = uploaded.getvalue()
@@ -207,7 +211,7 @@ def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
     if st.session_state.get("level") not in (None, *titles):
         del st.session_state["level"]
     level = st.selectbox(
-        "Level, from fine to coarse", list(titles), format_func=titles.__getitem__, key="level"
+        "Level, fine to coarse", list(titles), format_func=titles.__getitem__, key="level"
     )
     groups: list[list[int]] = levels[level]["groups"]
     return groups

@@ -25,10 +25,7 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
         pairs = session.workspace().merges.confused_pairs(run, split, groups)
     if not pairs:
         st.info(
-            (
-                "No two labels that are merged are confused with each other: this merge "
-                "resolves nothing."
-            ),
+            ("No two merged labels are confused with each other, so this merge resolves nothing."),
             icon=":material/info:",
         )
         return
@@ -46,14 +43,14 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
     first, second = (session.plain(names[i]) for i in pair)
     if not found:
         st.info(
-            f"{images} images confuse them, but none of those has its probabilities on disk.",
+            (f"{images} images confuse these labels, but none of them has probabilities on disk."),
             icon=":material/info:",
         )
         return
     st.caption(
         f"{images} images of {session.plain(split)} confuse {first} and {second}; those "
-        "with most such pixels. An orange line goes round "
-        f"{first} that is taken for {second}, a cyan one round {second} that is taken for {first}."
+        f"with most such pixels are shown. Orange outline: {first} predicted as "
+        f"{second}. Cyan outline: {second} predicted as {first}."
     )
     for start in range(0, len(found), PER_ROW):
         for column, (sample, picture, forward, backward) in zip(
@@ -62,10 +59,12 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
             with column:
                 st.image(picture, width="stretch")
                 st.caption(
-                    f"{session.plain(sample)}: {forward:,} px of {first} taken for "
-                    f"{second}, {backward:,} the other way."
+                    f"{session.plain(sample)}: {forward:,} px of {first} predicted as {second}, "
+                    f"{backward:,} the reverse."
                 )
-                if st.button("Look at it", key=f"example_{sample}", icon=":material/visibility:"):
+                if st.button(
+                    "Open in Compare", key=f"example_{sample}", icon=":material/visibility:"
+                ):
                     cached_scores.look_at(run, split, sample)
 
 
@@ -85,13 +84,13 @@ def view(run: str, split: str, groups: Groups) -> None:
         if not samples:
             st.info(
                 (
-                    f"No probabilities of {session.plain(split)} are on disk, so nothing of it "
-                    "can be shown."
+                    f"No probabilities of {session.plain(split)} are on disk, so there is nothing to "
+                    "show."
                 ),
                 icon=":material/info:",
             )
             return
-        sample = session.choose_image(samples, "merged_sample", f"Image, {len(samples)} predicted")
+        sample = session.choose_image(samples, "merged_sample", f"Image ({len(samples)} available)")
         done = [
             row["run"] for row in workspace.tiers.retrained(run, groups, split) if row["counted"]
         ]

@@ -31,7 +31,7 @@ def choose(run: str, names: Mapping[int, str], colors: Mapping[int, str], apart:
             format_func=names.__getitem__,
             key="merge_pick",
             placeholder="two or more",
-            help="A label that is merged already brings its group along.",
+            help="A label that is already merged brings its group along.",
         )
         st.button(
             "Merge", key="merge_add", type="primary", icon=":material/merge:", on_click=_merge
@@ -57,7 +57,7 @@ def choose(run: str, names: Mapping[int, str], colors: Mapping[int, str], apart:
     for number, merge in enumerate(merges):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Split",
+                "Unmerge",
                 key=f"split_{'_'.join(map(str, merge))}",
                 on_click=_split,
                 args=(number,),
@@ -77,7 +77,7 @@ def take(pair: Sequence[int]) -> None:
     """Merge these labels and no others, by hand; a callback of buttons elsewhere on the page."""
     _current()
     _set([list(pair)])
-    st.session_state["way"] = "by hand"
+    st.session_state["way"] = "Manual"
 
 
 def complete(merges: Sequence[Sequence[int]], names: Mapping[int, str]) -> Merges:
@@ -92,7 +92,7 @@ def warn_apart(groups: Sequence[Sequence[int]], names: Mapping[int, str], apart:
     for pair in apart:
         if any(set(pair) <= set(group) for group in groups):
             told = " and ".join(session.plain(names[i]) for i in pair)
-            st.warning(f"{told} should stay apart, but are merged here.", icon=":material/warning:")
+            st.warning(f"{told} should stay apart but are merged here.", icon=":material/warning:")
 
 
 def _starts(run: str, names: Mapping[int, str]) -> None:
@@ -103,10 +103,10 @@ def _starts(run: str, names: Mapping[int, str]) -> None:
     with st.popover("Start from", icon=":material/folder_open:"):
         if st.session_state.get("start"):
             st.button(
-                "The last cut",
+                "Last selection",
                 key="merge_start",
                 on_click=_start,
-                help="What the path, the tree or the hierarchy had chosen.",
+                help="The groups last selected by Greedy, Clustering or Hierarchy.",
             )
         for entry in saved:
             title = entry["name"] + (

@@ -24,7 +24,7 @@ def _weights(prior: str, importance: Importance) -> dict[str, float] | None:
     )
 
 
-@st.cache_data(max_entries=64, show_spinner="Comparing merges")
+@st.cache_data(max_entries=64, show_spinner="Comparing merges …")
 def _study(
     _workspace: Workspace,
     run: str,
@@ -128,7 +128,7 @@ def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any
     return _tiers(workspace, run, split, groups, retrained, stamps)
 
 
-@st.cache_data(max_entries=64, show_spinner="Looking for examples")
+@st.cache_data(max_entries=64, show_spinner="Looking for examples …")
 def _examples(
     _workspace: Workspace, run: str, split: str, pair: tuple[int, int], stamp: str
 ) -> tuple[list[tuple[str, Any, int, int]], int]:
@@ -181,11 +181,11 @@ def merged_scene(
     plain = label_map.apply(probabilities.argmax(-1), label_set)
     panels = [
         Panel("Image", "image"),
-        Panel("True, merged", "mask", mask=truth),
-        Panel("Predicted, merged", "mask", mask=plain),
-        Panel("Error, merged", "error", mask=plain),
+        Panel("Ground truth, merged", "mask", mask=truth),
+        Panel("Prediction, merged", "mask", mask=plain),
+        Panel("Errors, merged", "error", mask=plain),
         Panel(
-            "Probabilities summed",
+            "Summed probabilities",
             "mask",
             mask=_workspace.tiers.summed_mask(probabilities, label_map),
         ),

@@ -16,14 +16,14 @@ MEASURES = (
     ("mean_iou", "mean IoU"),
     ("kappa", "kappa"),
     ("mcc", "MCC"),
-    ("honest_accuracy", "honest accuracy U"),
+    ("honest_accuracy", "chance-adjusted accuracy U"),
     ("entropy_bits", "entropy, bits"),
-    ("lost_bits", "given up, bits"),
+    ("lost_bits", "lost bits"),
     ("information_bits", "information, bits"),
     ("retained_information", "information kept"),
-    ("truth_cost_bits", "truth cost, bits"),
+    ("truth_cost_bits", "expected cost to truth, bits"),
     ("itca", "ITCA, nats"),
-    ("expected_accuracy", "accuracy, random merge"),
+    ("expected_accuracy", "accuracy, random merges"),
 )
 """What the table shows, by key of a :class:`segcore.evaluation.compression.compression.MapScore`."""
 
@@ -33,7 +33,7 @@ def _number(value: float | None) -> str:
 
 
 def _points(after: float | None, before: float | None) -> str | None:
-    return None if after is None or before is None else f"{100 * (after - before):+.2f} points"
+    return None if after is None or before is None else f"{100 * (after - before):+.1f} pp"
 
 
 def cards(found: Mapping[str, Any]) -> None:
@@ -44,7 +44,7 @@ def cards(found: Mapping[str, Any]) -> None:
         f"{session.percent(share)} by {prior}" for prior, share in after["retained"].items()
     )
     change = [
-        None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.3f}"
+        None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.2f}"
         for k in ("kappa", "honest_accuracy")
     ]
     entries: list[tuple[str, str, str | None, str]] = [
@@ -53,8 +53,8 @@ def cards(found: Mapping[str, Any]) -> None:
             session.percent(after["accuracy"]),
             _points(after["accuracy"], before["accuracy"]),
             (
-                "Right pixels / all pixels, on the merged labels. It can only rise by merging, "
-                "so it proves nothing alone."
+                "Correct pixels / all pixels, on the merged labels. Merging can only raise it, "
+                "so a rise alone proves nothing."
             ),
         ),
         (
@@ -62,28 +62,28 @@ def cards(found: Mapping[str, Any]) -> None:
             session.percent(after["mean_iou"]),
             _points(after["mean_iou"], before["mean_iou"]),
             (
-                "IoU averaged over the merged labels. Its change is what the two cards beside "
-                "it add up to."
+                "IoU averaged over the merged labels. Its change is the sum of the confusion "
+                "resolved and the class-mix effect."
             ),
         ),
         (
-            "Resolved, points",
+            "Confusion resolved",
             "–"
             if after["resolved_confusion"] is None
-            else f"{100 * after['resolved_confusion']:+.2f}",
+            else f"{100 * after['resolved_confusion']:+.1f} pp",
             None,
             (
-                "The part of the change in mean IoU that comes from confusion inside the "
-                "merged groups. Only this speaks for duplicates."
+                "The part of the change in mean IoU that comes from confusion inside the merged "
+                "groups. Only this part suggests duplicate labels."
             ),
         ),
         (
-            "Composition, points",
-            "–" if after["composition"] is None else f"{100 * after['composition']:+.2f}",
+            "Class-mix effect",
+            "–" if after["composition"] is None else f"{100 * after['composition']:+.1f} pp",
             None,
             (
-                "The part of the change in mean IoU that comes from averaging fewer, larger "
-                "labels. It proves nothing."
+                "The part of the change in mean IoU that comes from averaging over fewer, "
+                "larger labels. It proves nothing."
             ),
         ),
         (
@@ -91,47 +91,52 @@ def cards(found: Mapping[str, Any]) -> None:
             _number(after["kappa"]),
             change[0],
             (
-                "(accuracy - chance) / (1 - chance), chance from the shares of truth and "
-                "prediction: 0 for chance, 1 for perfect."
+                "(accuracy - chance) / (1 - chance), with chance from the class frequencies of "
+                "ground truth and prediction. 0 is chance, 1 is perfect."
             ),
         ),
         (
             "Lift over random",
             _number(after["lift"]),
             None if low is None else f"{low:.2f} to {high:.2f}",
-            "(accuracy - expected) / (1 - expected), expected over random merges of the "
-            "same group sizes. Above 0 only where labels that "
-            "are truly confused were merged. Below it the 95 % interval over images: a "
-            "merge is safe only where all of it lies above 0.",
-        ),
-        (
-            "Accuracy per entropy",
-            "–" if after["rate"] is None else f"{after['rate']:.2f}",
-            None,
             (
-                "Points of accuracy gained for each point of entropy sold: compare it with "
-                "your exchange rate."
+                "(accuracy - expected) / (1 - expected), expected over random merges of the "
+                "same group sizes. Above 0 only if labels that are truly confused were merged. "
+                "Below the value: its 95 % interval over images."
             ),
         ),
         (
-            "Beats at random",
+            "pp gained per % entropy lost",
+            "–" if after["rate"] is None else f"{after['rate']:.2f}",
+            None,
+            (
+                "Percentage points of accuracy gained for each point of entropy given up. "
+                "Compare it with your trade-off rate."
+            ),
+        ),
+        (
+            "Better than random merges",
             "–" if beaten is None else f"{100 * beaten:.1f} %",
             None,
-            "Share of 1,000 random merges with the same group sizes whose accuracy is no higher.",
+            (
+                "Fraction of 1,000 random merges with the same group sizes whose accuracy is no "
+                "higher."
+            ),
         ),
         (
             "Entropy kept",
             session.percent(after["retained_entropy"]),
             None,
-            f"How much of the labels' own entropy is kept: {told}.",
+            f"How much of the labels' entropy is kept: {told}.",
         ),
         (
-            "Honest accuracy",
+            "Chance-adjusted accuracy",
             _number(after["honest_accuracy"]),
             change[1],
-            "Information that the prediction gives about the merged label, divided by that "
-            "label's entropy (Theil's U): "
-            "0 for chance, 1 for perfect.",
+            (
+                "Information that the prediction gives about the merged label, divided by that "
+                "label's entropy (Theil's U): 0 is chance, 1 is perfect."
+            ),
         ),
     ]
     columns = [*st.columns(5), *st.columns(5)]
@@ -182,9 +187,9 @@ def chosen_again(found: Mapping[str, Any]) -> str:
     if same is None:
         return ""
     return (
-        f"Resampled images lead the greedy path to exactly this merge in {100 * same:.0f} "
-        "% of 200 draws; "
-        f"two labels merged here are merged there in {100 * pairs:.0f} %."
+        f"In {100 * same:.0f} % of 200 resamples of the images the greedy path leads to "
+        "exactly this merge; two labels merged here are merged there in "
+        f"{100 * pairs:.0f} %."
     )
 
 
@@ -207,11 +212,11 @@ def tree(study: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, grou
         figure,
         key="tree",
         config=session.CHART,
-        alt="Tree of labels beside the confusion matrix in the tree's order",
+        alt="Tree of labels next to the confusion matrix in the order of the tree",
     )
     st.caption(
-        "Labels that are answered alike join first; what is chosen is drawn in orange. "
-        "Percent of the true class, before merging."
+        "Labels with similar confusion join first; selected merges are orange. Percent "
+        "of the true class, before merging."
     )
 
 
@@ -222,12 +227,12 @@ def flow(
     names, own = label_set.class_names, _indices(groups, label_set)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Labels to groups**")
+        st.markdown("**Label flow**")
         figure = charts.sankey(
             names, session.hex_colors(label_set), study["priors"][study["prior"]], own
         )
         st.plotly_chart(
-            figure, key="flow", config=session.CHART, alt="Which label goes to which group"
+            figure, key="flow", config=session.CHART, alt="Which label goes into which group"
         )
     with right:
         st.markdown("**IoU before and after**")
@@ -236,7 +241,7 @@ def flow(
             figure,
             key="iou_after",
             config=session.CHART,
-            alt="IoU of each group after, and of its labels before",
+            alt="IoU of each group after the merge, and of its labels before",
         )
 
 
@@ -259,8 +264,8 @@ def reported(
     if not others:
         st.info(
             (
-                f"Only {session.plain(split)} is predicted. Predict another split, on the "
-                "evaluate page, to report there what is chosen here."
+                f"Only {session.plain(split)} has predictions. Predict another split on the "
+                "Evaluate page to check the merge there."
             ),
             icon=":material/info:",
         )
@@ -273,12 +278,12 @@ def reported(
     )
     with session.errors_shown():
         chosen, told = (queries.merge(run, s, groups, prior, importance) for s in (split, other))
-    first, second = f"chosen on {split}", f"reported on {other}"
+    first, second = f"selected on {split}", f"checked on {other}"
     rows: list[dict[str, Any]] = []
     for title, key in (
         ("accuracy", "accuracy"),
         ("mean IoU", "mean_iou"),
-        ("honest accuracy", "honest_accuracy"),
+        ("chance-adjusted accuracy", "honest_accuracy"),
         ("kappa", "kappa"),
     ):
         for when in ("before", "after"):
@@ -286,7 +291,7 @@ def reported(
                 {"what": f"{title}, {when}", first: chosen[when][key], second: told[when][key]}
             )
     for title, key in (
-        ("resolved confusion", "resolved_confusion"),
+        ("confusion resolved", "resolved_confusion"),
         ("composition", "composition"),
         ("lift", "lift"),
     ):
@@ -300,7 +305,7 @@ def reported(
         rows,
         height=38 + 35 * len(rows),
         column_config={first: number, second: number},
-        alt="Both splits",
+        alt="The merge on both splits",
     )
     low = told["lift_interval"][0]
     if low is not None and low > 0:
@@ -315,5 +320,6 @@ def reported(
         )
     if split == "test":
         st.caption(
-            "Chosen on test: a report on any split that took part in the choice is too kind."
+            "Selected on test: scores of a split that was used for the selection are too "
+            "optimistic."
         )

@@ -11,14 +11,14 @@ from segcore.ui.compress.queries import Groups
 from segcore.ui.shared import session, tables
 
 TITLES = {
-    "merged": "T0 merged: predicted",
-    "summed": "T1 probabilities summed",
-    "retrained": "T2 retrained: realised",
+    "merged": "Expected: merged predictions",
+    "summed": "Summed probabilities",
+    "retrained": "Retrained",
 }
 SCORES = (
     ("mean_iou", "mean IoU"),
     ("accuracy", "accuracy"),
-    ("honest_accuracy", "honest accuracy"),
+    ("honest_accuracy", "chance-adjusted accuracy"),
     ("kappa", "kappa"),
     ("mcc", "MCC"),
 )
@@ -39,8 +39,8 @@ def show(
     if len(groups) == len(names):
         st.info(
             (
-                "Nothing is merged: choose labels above, then see here what it promises and "
-                "what it gives."
+                "Nothing is merged. Select labels above to see what a merge promises and what "
+                "it delivers."
             ),
             icon=":material/info:",
         )
@@ -51,17 +51,14 @@ def show(
     st.session_state.setdefault("tier_split", start)
     if st.session_state["tier_split"] not in counted:
         st.session_state["tier_split"] = start
-    scored_on = str(st.segmented_control("Scored on", counted, key="tier_split", required=True))
+    scored_on = str(st.segmented_control("Score on", counted, key="tier_split", required=True))
     if scored_on == split:
         st.caption(
-            f"Chosen and scored on {session.plain(split)}: what was chosen there looks "
-            "better there. Prefer another split."
+            f"Selected and scored on {session.plain(split)}, which is optimistic. Prefer "
+            "another split."
         )
     else:
-        st.caption(
-            f"The merge is chosen on {session.plain(split)} and scored on "
-            f"{session.plain(scored_on)}."
-        )
+        st.caption(f"Selected on {session.plain(split)}, scored on {session.plain(scored_on)}.")
     with session.errors_shown():
         rows = workspace.tiers.retrained(run, groups, scored_on)
         merged = len(groups) > 1
@@ -77,30 +74,30 @@ def show(
 def _summed(run: str, split: str, groups: Groups, merged: bool) -> None:
     """Offer T1, or say that it is there."""
     tiers = session.workspace().tiers
-    st.markdown("**T1, summed probabilities**")
+    st.markdown("**Summed probabilities**")
     images = tiers.can_sum(run, split)
     if tiers.is_summed(run, split, groups):
-        st.caption(f"Counted on the {images} images whose probabilities are on disk.")
+        st.caption(f"Scored on the {images} images whose probabilities are on disk.")
         return
     st.caption(
-        "Probabilities are added up over each group before the most probable one is taken. "
-        "Nothing is trained; every image is read once."
+        "Probabilities are summed over each group before taking the most probable one. "
+        "No training; every image is read once."
     )
     if not images:
         st.info(
             (
-                f"No probabilities of {session.plain(split)} are on disk: predict it again to "
-                "have this tier."
+                f"No probabilities of {session.plain(split)} are on disk. Predict the split "
+                "again to use this."
             ),
             icon=":material/info:",
         )
     if st.button(
-        f"Sum on {images} images",
+        f"Sum probabilities of {images} images",
         key="sum",
         icon=":material/functions:",
         disabled=not (images and merged),
     ):
-        bar = st.progress(0.0, "Summing")
+        bar = st.progress(0.0, "Summing …")
 
         def progress(done: int, total: int, what: str) -> None:
             bar.progress(done / total, f"{done} of {total} images")
@@ -113,7 +110,7 @@ def _retrained(
     run: str, splits: Sequence[str], groups: Groups, rows: Sequence[Mapping[str, Any]], merged: bool
 ) -> str:
     """Offer T2, follow it, or let the user choose among several; return the id of the one to score, or ""."""
-    st.markdown("**T2, retrained**")
+    st.markdown("**Retrained model**")
     done = [row["run"] for row in rows if row["counted"]]
     active = [
         row
@@ -128,15 +125,15 @@ def _retrained(
                 "Trained with these labels",
                 done,
                 key="retrained_run",
-                format_func=lambda r: f"{r}{'' if linked[r] else ' (not cloned from this run)'}",
+                format_func=lambda r: f"{r}{'' if linked[r] else ' (different config)'}",
             )
         )
         if not linked[chosen]:
             st.caption(
-                "It is no clone of this run: a difference may also come from another "
-                "recipe, network or seed."
+                "This run does not have the same config, so a difference may also come from "
+                "other hyperparameters, another model or seed."
             )
-        st.page_link("pages/runs.py", label="Its curves", icon=":material/show_chart:")
+        st.page_link("pages/runs.py", label="Training curves", icon=":material/show_chart:")
     for row in rows:
         if row["state"] in ("failed", "interrupted"):
             st.error(
@@ -147,9 +144,9 @@ def _retrained(
         _follow(run, splits[-1], groups)
     elif not done:
         st.caption(
-            "A clone of this run learns the merged labels: same network, recipe, size, "
-            "seed and splits. An ensemble is cloned member by "
-            "member. Its predictions follow by themselves."
+            "Trains this run's config on the merged labels: same model, hyperparameters, "
+            "size, seed and splits. An ensemble is retrained member by member. Predictions "
+            "follow automatically."
         )
         if st.button(
             "Retrain with these labels",
@@ -188,11 +185,11 @@ def _follow(run: str, split: str, groups: Groups) -> None:
         for row in active:
             st.progress(
                 min(row["progress"], 1.0),
-                text=f"{row['run']}: {row['state']}, learns the merged labels",
+                text=f"{row['run']}: {row['state']}, training on the merged labels",
             )
         for row in waiting:
-            st.progress(1.0, text=f"{row['run']} has learned; predicting {split}")
-        st.page_link("pages/runs.py", label="Watch it", icon=":material/monitoring:")
+            st.progress(1.0, text=f"{row['run']} is trained; predicting {split}")
+        st.page_link("pages/runs.py", label="Monitor run", icon=":material/monitoring:")
 
     panel()
 
@@ -214,7 +211,7 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
         if (
             tier["images"] < found["images"]
         ):  # what was predicted for the same images, so that the next row has its equal
-            rows.append(_row(f"T0 on the same {tier['images']} images", tier, promised=True))
+            rows.append(_row(f"Expected, on the same {tier['images']} images", tier, promised=True))
         rows.append(_row(TITLES[tier["tier"]], tier))
     number = st.column_config.NumberColumn(format="%.4f")
     with left:
@@ -223,26 +220,25 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
             figure,
             key="tier_gains",
             config=session.CHART,
-            alt="Gain of each tier over the unmerged model, with intervals",
+            alt="Gain of each variant over the unmerged model, with intervals",
         )
     with right:
         for tier in found["tiers"]:
             if tier["beyond"]:
                 st.markdown(sentence(tier))
         st.caption(
-            "All tiers are scored on the merged labels of the same images, so their "
-            "differences are fair; intervals draw images anew and "
-            "keep each image's pair together (95 %). A gain over the unmerged model is "
-            "partly composition: the average of fewer labels."
+            "All rows score the merged labels on the same images, so differences are fair. "
+            "Intervals are 95 %, paired by image. Part of any gain over the unmerged model "
+            "is the class-mix effect: averaging over fewer labels."
         )
     tables.draw(
-        rows, column_config={title: number for _, title in SCORES}, alt="Scores of each tier"
+        rows, column_config={title: number for _, title in SCORES}, alt="Scores of each variant"
     )
     if len(found["tiers"]) > 1:
         columns: dict[str, Sequence[float | None]] = {}
         for tier in found["tiers"]:
             if tier["images"] < found["images"]:
-                columns[f"T0 on the same {tier['images']} images"] = tier["predicted_iou"]
+                columns[f"Expected, on the same {tier['images']} images"] = tier["predicted_iou"]
             columns[TITLES[tier["tier"]]] = tier["group_iou"]
         table = [
             {"label": title, **{name: values[k] for name, values in columns.items()}}
@@ -250,7 +246,7 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
         ]
         percent = st.column_config.NumberColumn(format="percent")
         tables.draw(
-            table, column_config=dict.fromkeys(columns, percent), alt="IoU of each group by tier"
+            table, column_config=dict.fromkeys(columns, percent), alt="IoU of each group by variant"
         )
 
 
@@ -271,14 +267,14 @@ def sentence(tier: Mapping[str, Any]) -> str:
     name = {"summed": "Summing probabilities", "retrained": "Retraining"}[tier["tier"]]
     if difference is None:
         return f"**{name}**: mean IoU is undefined here."
-    told = f"**{name}** gave {100 * difference:+.2f} points of mean IoU beyond what was predicted"
+    told = f"**{name}** gained {100 * difference:+.1f} pp of mean IoU over the expected value"
     if low is None:
-        return f"{told}; one image has no interval."
+        return f"{told}; a single image has no interval."
     verdict = (
-        "better than predicted"
+        "better than expected"
         if low > 0
-        else "worse than predicted"
+        else "worse than expected"
         if high < 0
-        else "no more than chance, as predicted"
+        else "not significant"
     )
-    return f"{told} ({100 * low:+.2f} to {100 * high:+.2f}): {verdict}, on {tier['images']} images."
+    return f"{told} ({100 * low:+.1f} to {100 * high:+.1f}): {verdict}, on {tier['images']} images."

@@ -23,7 +23,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
     colors = session.hex_colors(label_set)
     by_pixel, by_image = st.columns(2, gap="large")
     with by_pixel:
-        st.subheader("Share of the pixels", anchor=False)
+        st.subheader("Pixel frequency", anchor=False)
         figure = charts.class_balance(
             label_set.class_names, colors, [100 * (c["pixel_share"] or 0) for c in classes], "%"
         )
@@ -31,10 +31,10 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             figure,
             key="by_pixel",
             config=session.CHART,
-            alt="Share of the labelled pixels of each class",
+            alt="Pixel frequency of each class",
         )
     with by_image:
-        st.subheader("Images that hold the class", anchor=False)
+        st.subheader("Images per class", anchor=False)
         figure = charts.class_balance(
             label_set.class_names, colors, [c["images"] for c in classes], "images"
         )
@@ -42,7 +42,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             figure,
             key="by_image",
             config=session.CHART,
-            alt="Number of images in which each class occurs",
+            alt="Number of images that contain each class",
         )
     ratios = [label_imbalance(statistics.totals(mode)) for mode in ("pixel", "count")]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -62,17 +62,20 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             f"{name}-classes",
             pixel_share=st.column_config.NumberColumn(format="percent"),
             irlbl_pixel=st.column_config.NumberColumn(
-                format="%.2f", help="Pixels of the most frequent class over pixels of this one."
+                format="%.2f", help="Pixels of the most frequent class / pixels of this class."
             ),
             irlbl_count=st.column_config.NumberColumn(
-                format="%.2f", help="Images with the most frequent class over images with this one."
+                format="%.2f", help="Images with the most frequent class / images with this class."
             ),
         )
         held = [c for c in classes if c["images"]]
         if held:
             rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
-            told = f"In {rarest['images']:,} images, the fewest of all classes; browse them below."
-            label = f"Images of the rarest class, {session.plain(rarest['name'])}"
+            told = (
+                f"{rarest['images']:,} images, the fewest of all classes. Lists them on the "
+                "Images tab."
+            )
+            label = f"Show images of the rarest class, {session.plain(rarest['name'])}"
             st.button(
                 label,
                 key="rarest",
@@ -84,30 +87,32 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             )
         st.page_link(
             "pages/balance.py",
-            label="Make it fairer: plan which images to repeat",
+            label="Plan oversampling",
             icon=":material/balance:",
         )
     entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
     even = np.log2(max(2, label_set.num_classes))
     ratio_help = (
-        "Mean imbalance ratio: how much more frequent the most frequent class is, averaged; 1 "
-        "is balanced (Charte et al., 2015)."
+        "Mean imbalance ratio: how much more frequent the most frequent class is, "
+        "averaged over classes. 1 is balanced; lower is better (Charte et al., 2015)."
     )
     entropy_help = (
-        f"How spread the shares are, in bits: {even:.3f} when all classes are alike, 0 when "
-        "there is one only."
+        f"Spread of the frequencies in bits: {even:.2f} if all classes are equally "
+        "frequent, 0 if there is only one."
     )
     shown = (
-        ("MeanIR, by pixel", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
-        ("MeanIR, by image", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
-        ("Entropy, by pixel", f"{entropies[0]:.3f} bits", entropy_help),
-        ("Entropy, by image", f"{entropies[1]:.3f} bits", entropy_help),
+        ("Mean imbalance ratio (pixels)", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
+        ("Mean imbalance ratio (images)", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
+        ("Entropy (pixels)", f"{entropies[0]:.2f} bits", entropy_help),
+        ("Entropy (images)", f"{entropies[1]:.2f} bits", entropy_help),
         (
             "SCUMBLE",
             _written(imbalance["scumble"], 4),
-            "How far rare and frequent classes share images, 0 to 1: where it is high, "
-            "repeating images of rare classes repeats the "
-            "frequent ones too (Charte et al., 2014).",
+            (
+                "SCUMBLE: how far rare and frequent classes share images, 0 to 1. Where it is "
+                "high, oversampling images of rare classes also oversamples the frequent ones "
+                "(Charte et al., 2014)."
+            ),
         ),
     )
     for column, (label, value, help) in zip(st.columns(len(shown)), shown, strict=True):

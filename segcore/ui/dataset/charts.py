@@ -31,14 +31,14 @@ def distance_path(path: Sequence[tuple[int, float]], floor: float | None) -> go.
             mode="lines" if len(path) > 40 else "lines+markers",
             line={"color": ACCENT, "width": 2},
             name="distance",
-            hovertemplate="%{x:,} copies: %{y:.4f}<extra></extra>",
+            hovertemplate="%{x:,} copies: %{y:.3f}<extra></extra>",
         )
     )
     if floor is not None:
         figure.add_hline(
             y=floor,
             line={"color": WARM, "dash": "dash"},
-            annotation={"text": f"floor {floor:.4f}"},
+            annotation={"text": f"best achievable {floor:.3f}"},
             annotation_position="bottom right",
         )
     low = min(*distances, floor if floor is not None else distances[0], distances[0])
@@ -48,7 +48,7 @@ def distance_path(path: Sequence[tuple[int, float]], floor: float | None) -> go.
         320,
         xaxis={"title": {"text": "copies added"}},
         yaxis={
-            "title": {"text": "distance from the target"},
+            "title": {"text": "imbalance"},
             "range": [max(0, low - 2 * room), distances[0] + room],
         },
         showlegend=False,
@@ -79,15 +79,20 @@ def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figu
             xgap=1,
             ygap=1,
             hovertemplate=(
-                "of %{customdata[1]:,} images with %{y}, %{customdata[0]:,} (%{z:.1f} %) hold "
-                "%{x}<extra></extra>"
+                "of %{customdata[1]:,} images with %{y}, %{customdata[0]:,} (%{z:.1f} %) "
+                "contain %{x}<extra></extra>"
             ),
         )
     )
     return lay_out(
         figure,
         130 + 28 * len(names) if len(names) <= _WRITTEN else 840,
-        xaxis={"title": {"text": "also hold"}, "side": "top", "tickangle": -40, "automargin": True},
+        xaxis={
+            "title": {"text": "also contain"},
+            "side": "top",
+            "tickangle": -40,
+            "automargin": True,
+        },
         yaxis={"title": {"text": "images with"}, "autorange": "reversed", "automargin": True},
     )
 
@@ -186,14 +191,14 @@ def shift_bars(
             text=[f"{v:+.2f}" for v in values],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{y}: %{x:+.2f} percentage points<extra></extra>",
+            hovertemplate="%{y}: %{x:+.2f} pp<extra></extra>",
         )
     )
     return lay_out(
         figure,
         80 + 26 * len(names),
         xaxis={
-            "title": {"text": f"percentage points, {second} less {first}"},
+            "title": {"text": f"percentage points, {second} minus {first}"},
             "range": [-1.25 * reach, 1.25 * reach],
         },
         yaxis={"automargin": True},
@@ -218,9 +223,7 @@ def split_shares(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> go.
                 hovertemplate="%{x}: %{y:.3g} %<extra>" + str(row["split"]) + "</extra>",
             )
         )
-    return lay_out(
-        figure, 340, yaxis={"title": {"text": "share of the pixels, %"}}, barmode="group"
-    )
+    return lay_out(figure, 340, yaxis={"title": {"text": "pixel frequency, %"}}, barmode="group")
 
 
 def brightness(values: Mapping[str, Sequence[float]]) -> go.Figure:
@@ -247,7 +250,7 @@ def brightness(values: Mapping[str, Sequence[float]]) -> go.Figure:
         figure,
         320,
         xaxis={"title": {"text": "mean brightness, 0 to 255"}},
-        yaxis={"title": {"text": "% of the images"}},
+        yaxis={"title": {"text": "% of images"}},
         showlegend=True,
     )
 

@@ -24,9 +24,8 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         statistics: Counts of the whole dataset.
     """
     st.caption(
-        "Change names, colours and order in the cells. Ignored pixels are neither trained "
-        "on nor scored; a class that was ignored here can "
-        "be scored again."
+        "Edit names, colours and order in the table. Ignored pixels are neither trained "
+        "on nor scored; a class that was ignored here can be scored again."
     )
     labels = dataset.label_set
     try:
@@ -37,10 +36,11 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     unnamed = provisional(labels)
     if unnamed:
         st.info(
-            f"{len(unnamed)} classes were found in the masks and declared nowhere: their "
-            "names are their colours, "
-            f"{session.plain(', '.join(unnamed[:12]))}. Browse below by class to see what "
-            "each is, then write its name or set it to ignored.",
+            (
+                f"{len(unnamed)} classes occur in the masks without a declaration, so they are "
+                f"named after their colours: {session.plain(', '.join(unnamed[:12]))}. Filter "
+                "the Images tab by class to identify each, then enter its name or ignore it."
+            ),
             icon=":material/edit:",
         )
     total = max(1, int(statistics.pixels.sum()))
@@ -66,7 +66,7 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
                 "Order", min_value=1, max_value=len(rows), step=1, required=True, width="small"
             ),
             "id": st.column_config.NumberColumn(
-                "Id", help="The number in your own files; it stays.", width="small"
+                "Id", help="The value in your own mask files. It does not change.", width="small"
             ),
             "": st.column_config.ImageColumn(width="small"),
             "name": st.column_config.TextColumn("Name", required=True, max_chars=64),
@@ -76,12 +76,12 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             "ignored": st.column_config.CheckboxColumn("Ignored", width="small"),
             "share": st.column_config.NumberColumn("Pixels", format="percent", width="small"),
         },
-        alt="The classes, to be edited",
+        alt="Editable table of classes",
     )
     for_good = [c for c in labels.ignored if c not in back]
     if for_good:
         st.caption(
-            "Ignored since the import: "
+            "Ignored at import: "
             + ", ".join(f"{session.plain(c.name)} (id {c.id})" for c in for_good)
             + "."
         )
@@ -94,7 +94,7 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     agreed = not rewrites or _agree(dataset, labels, wished)
     with st.container(horizontal=True):
         if st.button(
-            "Save the classes",
+            "Save classes",
             type="primary",
             icon=":material/save:",
             disabled=wished == labels or not agreed,
@@ -102,10 +102,13 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             _save(dataset, wished)
         safe = recolored(labels)
         if st.button(
-            "Colour-blind-safe colours",
+            "Use colour-blind-safe colours",
             icon=":material/palette:",
             disabled=safe == labels,
-            help="Colours that stay apart for colour-blind eyes too, distinct up to 150 classes.",
+            help=(
+                "Replaces all class colours by a palette that stays distinct for colour-blind "
+                "viewers, for up to 150 classes."
+            ),
         ):
             _save(dataset, safe)
         _pick_color(dataset)
@@ -141,7 +144,7 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
         for position, row in enumerate(edited)
     ]
     if not all(known.name for _, _, known, _ in made):
-        raise SegcoreError("Expected a name for every class, received an empty one: write one.")
+        raise SegcoreError("Expected a name for every class, received an empty one: enter one.")
     before = {known.id: position for position, (_, _, known, _) in enumerate(made)}
     # a class that was moved to a place comes before the one that stood there, or after it when
     # moved down
@@ -156,7 +159,7 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
 def _pick_color(dataset: Dataset) -> None:
     """A palette to pick the colour of one class from; kept at once."""
     labels = dataset.label_set
-    with st.popover("Pick a colour", icon=":material/colorize:"):
+    with st.popover("Pick colour", icon=":material/colorize:"):
         name = st.selectbox("Class", labels.class_names, key="color_of")
         index = labels.class_names.index(name)
         before = color_to_hex(labels.classes[index].color)
@@ -174,29 +177,29 @@ def _pick_color(dataset: Dataset) -> None:
 def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
     gone = [c.name for c in before.classes if c.id not in after.class_ids]
     runs = [r.run for r in session.workspace().runs.rows() if r.dataset == dataset.name]
-    told = f"Every mask of {session.plain(dataset.name)} is rewritten."
+    told = f"Every mask of {session.plain(dataset.name)} will be rewritten."
     if gone:
         told += (
-            f" Where {session.plain(', '.join(gone))} was is kept aside, so that it can be "
-            "scored again."
+            f" The pixels of {session.plain(', '.join(gone))} are kept aside, so these "
+            "classes can be scored again later."
         )
     if runs:
         told += (
-            f" {len(runs)} runs were made with the classes of today and would no longer fit: "
-            "better import again under another name."
+            f" {len(runs)} runs were trained on the current classes and will no longer fit. "
+            "Consider importing the dataset again under another name."
         )
-    told += " Balance plans and label maps made before may no longer fit."
+    told += " Existing balance plans and label maps may no longer fit."
     st.warning(told, icon=":material/warning:")
     return st.checkbox("Rewrite the masks", key="agree_rewrite")
 
 
 def _save(dataset: Dataset, label_set: LabelSet) -> None:
-    bar = st.progress(0.0, text="Saving ...")
+    bar = st.progress(0.0, text="Saving …")
 
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
 
     with session.errors_shown():
         session.workspace().datasets.relabel(dataset.name, label_set, progress)
-    st.toast("The classes are saved.")
+    st.toast("Classes saved.")
     st.rerun()

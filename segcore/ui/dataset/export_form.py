@@ -11,13 +11,13 @@ from segcore.ui.shared import session
 def form(dataset: str) -> None:
     """Draw the form for a dataset."""
     form = st.selectbox(
-        "Form", list(FORMS), format_func=lambda f: FORMS[f].title, key="export_form"
+        "Format", list(FORMS), format_func=lambda f: FORMS[f].title, key="export_form"
     )
     folder = st.text_input(
         "New folder on this machine", placeholder=f"/data/{dataset}-export", key="export_folder"
     ).strip()
-    if st.button("Export", disabled=not folder, icon=":material/upload:", key="export"):
-        bar = st.progress(0.0, text="Writing ...")
+    if st.button("Export dataset", disabled=not folder, icon=":material/upload:", key="export"):
+        bar = st.progress(0.0, text="Writing …")
 
         def progress(done: int, total: int, what: str) -> None:
             bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")

@@ -46,15 +46,14 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
     )
     if findings is None:
         st.caption(
-            "Looks for files that do not fit, damaged images, empty masks, duplicates, "
-            "leaks between splits (also of video neighbours), "
-            "and classes that a split lacks."
+            "Looks for mismatched files, corrupt images, empty masks, duplicates, leakage "
+            "between splits (including video neighbours), and classes missing from a split."
         )
         return
     session.workspace().checklist.note("health", dataset.name)
     counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
     if not findings:
-        st.success("Every check passed: nothing to mend.", icon=":material/check_circle:")
+        st.success("Every check passed.", icon=":material/check_circle:")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         for level, (color, icon) in LEVELS.items():
@@ -80,7 +79,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         _card(dataset, finding, number, tab_key)
     left_out = [f for f in findings if f.check == "left_out"]
     if left_out:
-        st.markdown("**What the import left out or decided**")
+        st.markdown("**Skipped or decided at import**")
         shown_rows = [
             {
                 "picture": _small(dataset, f.samples[0], stamp(dataset))
@@ -100,11 +99,11 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
             column_config={"picture": st.column_config.ImageColumn("", width="small")}
             if pictured
             else None,
-            alt="What the import left out or decided",
+            alt="Skipped or decided at import",
         )
     rest = len(findings) - len(shown) - len(left_out)
     if rest:
-        st.caption(f"{rest} more in the table.")
+        st.caption(f"{rest} more findings in the table.")
 
 
 def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None:
@@ -113,7 +112,7 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(finding.level, color=color, icon=icon)  # type: ignore[arg-type]
             st.markdown(f"**{session.plain(_sentence(finding.what))}**")
-        st.markdown(f"To mend it: {session.plain(finding.mend)}.")
+        st.markdown(f"Fix: {session.plain(finding.mend)}.")
         if finding.samples:
             if finding.pairs:
                 _side_by_side(dataset, finding)
@@ -121,7 +120,9 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
                 _pictures(dataset, finding)
             if len(finding.samples) > _PICTURES:
                 with st.popover(
-                    f"All {len(finding.samples):,} samples", type="tertiary", icon=":material/list:"
+                    f"Show all {len(finding.samples):,} samples",
+                    type="tertiary",
+                    icon=":material/list:",
                 ):
                     rows = [
                         {"sample": s, "split": dataset.sample(s).split}
@@ -130,11 +131,11 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
                     tables.draw(rows, alt="Samples of the finding", key=f"samples_{number}")
                     if len(finding.samples) > LISTED:
                         st.caption(
-                            f"The first {LISTED:,}; the table of all findings holds the rest."
+                            f"Showing {LISTED:,}. The table of all findings contains the rest."
                         )
         method = MENDING_SPLITS.get(finding.check)
         if method and finding.level != "note":
-            label = f"Make {method} splits"
+            label = f"Create {method} splits"
             st.button(
                 label,
                 key=f"mend_{number}",

@@ -25,7 +25,7 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
         "Measure sizes and brightness",
     )
     if found is None:
-        st.caption("Image sizes, brightness and channel means by split: every image is read once.")
+        st.caption("Image sizes, brightness and channel means by split. Reads every image once.")
         return
     of = np.array(found.splits)
     splits = [s for s in dataset.splits if (of == s).any()] or [""]
@@ -35,16 +35,13 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
         sizes = found.size_counts()
         if len(sizes) == 1:
             ((height, width),) = sizes
-            st.markdown(
-                f"All {len(found.sample_ids):,} images have {height} x {width} pixels "
-                "(height x width)."
-            )
+            st.markdown(f"All {len(found.sample_ids):,} images are {width} × {height} pixels.")
         else:
             st.plotly_chart(
                 charts.image_sizes(sizes),
                 key="sizes",
                 config=session.CHART,
-                alt="Sizes of the images",
+                alt="Image sizes",
             )
         table_behind(
             [{"height": h, "width": w, "images": n} for (h, w), n in sizes.items()], f"{name}-sizes"
@@ -94,6 +91,6 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
             f"{name}-brightness",
         )
         st.caption(
-            "A split that is darker or brighter than the one learned from is scored on "
-            "what was not practised."
+            "A split that is darker or brighter than the training split tests conditions "
+            "that training did not cover."
         )

@@ -22,7 +22,7 @@ def form() -> None:
     """Draw the form; on success go on with the new dataset."""
     _broken_off()
     kind = st.segmented_control(
-        "From",
+        "Source",
         ["Folder on this machine", "Upload an archive"],
         default="Folder on this machine",
         required=True,
@@ -30,7 +30,7 @@ def form() -> None:
     if kind == "Upload an archive":
         kinds = ["zip", "tar", "gz", "tgz", "bz2", "xz", "parquet"]
         upload = st.file_uploader(
-            "A zip or tar of images and masks, or a Parquet table", type=kinds, key="archive"
+            "Zip or tar of images and masks, or a Parquet table", type=kinds, key="archive"
         )
         path = ""
     else:
@@ -38,40 +38,43 @@ def form() -> None:
         path = st.text_input(
             "Folder or archive",
             placeholder="/data/my-images",
-            help="For example images/ and masks/ with the same file names, with or without "
-            "train, val and test below them, "
-            "and a classes.csv; or Parquet tables, COCO, Cityscapes, Pascal VOC, LabelMe "
-            "and others, packed as zip or tar or not.",
+            help=(
+                "For example images/ and masks/ with matching file names, optionally in train, "
+                "val and test, and a classes.csv. Parquet tables, COCO, Cityscapes, Pascal VOC, "
+                "LabelMe and others work too, packed as zip or tar or not."
+            ),
         )
     suggested = Path(upload.name if upload else path).name.split(".")[0]
     name = (
-        st.text_input("Name in the workspace", placeholder=suggested or "my-images", max_chars=64)
+        st.text_input("Dataset name", placeholder=suggested or "my-images", max_chars=64)
         or suggested
     )
     copy = True
     if not upload:
         copy = st.toggle(
-            "Copy the images into the workspace",
+            "Copy images into the workspace",
             value=True,
-            help="Off: images stay where they are; only masks are written.",
+            help="Off: images stay where they are and only masks are written.",
         )
     suffix, match, bands = _ask_rules()
     given = bool(upload or path.strip())
     with st.container(horizontal=True):
-        if st.button("Import", type="primary", disabled=not given, icon=":material/download:"):
+        if st.button(
+            "Import dataset", type="primary", disabled=not given, icon=":material/download:"
+        ):
             with session.errors_shown(), _source(upload, path) as source:
                 _import(
                     source, name, copy, pairing=Pairing(suffix, match), bands=parse_bands(bands)
                 )
         looked = given and st.button(
-            "Look first",
+            "Preview",
             icon=":material/visibility:",
-            help="What would come in, from a few samples.",
+            help="Preview a few samples before importing.",
         )
     if looked:
         with (
             session.errors_shown(),
-            st.spinner("Looking at a few samples ..."),
+            st.spinner("Reading a few samples …"),
             _source(upload, path) as source,
         ):
             _show_preview(
@@ -87,12 +90,12 @@ def _broken_off() -> None:
     for name in broken_off(shelf):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f":material/pause_circle: The import of **{session.plain(name)}** broke "
-                f"off after {kept(Staging(shelf / name).partial):,} "
-                "samples. Import the same files under the same name, and it goes on from there."
+                f":material/pause_circle: The import of **{session.plain(name)}** stopped after "
+                f"{kept(Staging(shelf / name).partial):,} samples. Import the same files under "
+                "the same name to continue."
             )
             if st.button(
-                "Throw away", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"
+                "Discard", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"
             ):
                 with session.errors_shown():
                     throw_away(shelf / name)
@@ -117,44 +120,44 @@ def outcome() -> None:
     )
     if report["problems"]:
         with st.expander(
-            f"{len(report['problems'])} things did not fit or were decided for you",
+            f"{len(report['problems'])} problems were skipped or resolved automatically",
             icon=":material/info:",
         ):
             _list_problems(report["problems"])
-    if st.button("Put away", type="tertiary", icon=":material/close:", key="import_seen"):
+    if st.button("Dismiss", type="tertiary", icon=":material/close:", key="import_seen"):
         del st.session_state["import_report"]
         st.rerun()
 
 
 def _ask_rules() -> tuple[str, str, str]:
     """Ask how names of images and masks belong together, and for bands; folded away since most sets need neither."""
-    with st.expander("Other names, other bands", icon=":material/tune:"):
+    with st.expander("File matching and bands", icon=":material/tune:"):
         st.caption(
-            "Usual names need nothing here: the same name in another folder, or the same "
-            "name with _mask, _label, _gt behind it."
+            "Not needed if masks share the image's name, optionally with _mask, _label or _gt."
         )
         left, middle, right = st.columns(3)
         suffix = left.text_input(
             "Mask suffix",
             placeholder="_mask",
             max_chars=64,
-            help="What a mask's name has behind its image's, before the file ending.",
+            help="What the mask's file name adds to the image's name, before the extension.",
         )
         match = middle.text_input(
-            "Shared part of the names",
+            "Matching regex",
             placeholder=r"img_(\d+)",
             max_chars=200,
-            help="A regular expression with one group, the part that an image and its mask "
-            "share. Masks are known by the suffix, "
-            "or by lying in a folder like masks or labels.",
+            help=(
+                "A regular expression with one group: the part of the name that an image and "
+                "its mask share. Masks are recognised by the suffix, or by a folder called "
+                "masks or labels."
+            ),
         )
         bands = right.text_input(
-            "Bands of GeoTIFFs",
+            "GeoTIFF bands",
             placeholder="1,2,3",
             max_chars=20,
             help=(
-                "Which bands are seen and learned from as red, green and blue, counted from 1. "
-                "Their place on Earth is kept."
+                "The bands to use as red, green and blue, counted from 1. Georeferencing is kept."
             ),
         )
     return suffix, match, bands
@@ -176,7 +179,7 @@ def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
 
 
 def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
-    bar = st.progress(0.0, text="Looking at the files ...")
+    bar = st.progress(0.0, text="Reading files …")
     steps: dict[str, float] = {}
 
     def progress(done: int, total: int, what: str) -> None:
@@ -196,7 +199,7 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
 def _show_preview(seen: Preview) -> None:
     splits = (
         ", ".join(f"{split} {count:,}" for split, count in seen.splits.items())
-        or "none, to be made after the import"
+        or "none yet; create them after the import"
     )
     st.markdown(
         f"**{session.plain(seen.layout)}**: {seen.num_pairs:,} images; splits: "
@@ -223,19 +226,19 @@ def _show_preview(seen: Preview) -> None:
         alt="The classes found",
     )
     if seen.problems:
-        st.caption(f"{len(seen.problems)} things did not fit or were decided for you:")
+        st.caption(f"{len(seen.problems)} problems were skipped or resolved automatically:")
         _list_problems([p.to_json() for p in seen.problems])
     st.caption(
-        "From up to 32 samples; the import reads all. Names, colours and ignored classes "
-        "can be changed afterwards."
+        "Based on up to 32 samples; the import reads all of them. You can change names, "
+        "colours and ignored classes afterwards."
     )
 
 
 def _list_problems(problems: list[dict[str, str]]) -> None:
     tables.draw(
         [
-            {"sample": p["sample"] or "whole set", "what": p["what"], "what to do": p["mend"]}
+            {"sample": p["sample"] or "whole dataset", "what": p["what"], "what to do": p["mend"]}
             for p in problems
         ],
-        alt="What did not fit",
+        alt="Skipped or decided at import",
     )

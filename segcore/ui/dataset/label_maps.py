@@ -12,9 +12,9 @@ def show(dataset: Dataset) -> None:
     """Draw the saved maps of a dataset, each with its undo, and the form that merges classes."""
     st.subheader("Label maps", anchor=False)
     st.caption(
-        "Merges of classes by name. The masks stay as they are: a map is applied where a "
-        "run learns with it (train page) and where scores "
-        "are folded (Compress labels, which also finds merges by itself)."
+        "Named merges of classes. The masks do not change: a map is applied when a run "
+        "trains with it (Train page) and when scores are merged (Compress labels, which "
+        "also suggests merges)."
     )
     try:
         maps = dataset.label_maps()
@@ -67,17 +67,17 @@ def _merge(dataset: Dataset, maps: dict[str, LabelMap]) -> None:
         return
     with st.form("merge_classes", border=True, clear_on_submit=True):
         one, two = st.columns([3, 5], vertical_alignment="bottom")
-        told = "A new name makes a new map; the name of one above adds to it, as its next version."
+        told = "A new name creates a map. An existing name adds to that map as its next version."
         name = one.text_input(
             "Label map", "merged", max_chars=64, key="map_name", help=told
         ).strip()
-        chosen = two.multiselect("Classes that become one", names, key="map_classes")
-        asked = st.form_submit_button("Merge", icon=":material/call_merge:")
+        chosen = two.multiselect("Classes to merge", names, key="map_classes")
+        asked = st.form_submit_button("Merge classes", icon=":material/call_merge:")
     if not asked:
         return
     if len(chosen) < 2:
         st.error(
-            "Expected two classes or more to merge, received fewer: choose them.",
+            "Expected two or more classes to merge, received fewer: select them.",
             icon=":material/error:",
         )
         return
@@ -86,5 +86,5 @@ def _merge(dataset: Dataset, maps: dict[str, LabelMap]) -> None:
         so_far = LabelMap.identity(len(names))
     with session.errors_shown():
         dataset.save_label_map(joined(so_far, [names.index(c) for c in chosen], name))
-    st.toast(f"Saved {name}: choose it on the train page.")
+    st.toast(f"Saved {name}. Choose it on the Train page.")
     st.rerun()

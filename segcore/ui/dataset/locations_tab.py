@@ -23,14 +23,14 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
     names = dataset.label_set.class_names
     together, where = st.columns(2, gap="large")
     with together:
-        st.subheader("Which classes share images", anchor=False)
+        st.subheader("Class co-occurrence", anchor=False)
         counts = statistics.cooccurrence()
         figure = charts.cooccurrence(counts, names)
         st.plotly_chart(
             figure,
             key="cooccurrence",
             config=session.CHART,
-            alt="Of the images with one class, the share that holds another",
+            alt="Of the images with one class, the percentage that contains another",
         )
         rows = [
             {"images with": a, **dict(zip(names, row, strict=True))}
@@ -38,18 +38,18 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         ]
         table_behind(rows, f"{name}-cooccurrence")
     with where:
-        st.subheader("Where a class lies", anchor=False)
+        st.subheader("Class location", anchor=False)
         found = measured(
             "instances",
             dataset,
             split,
             lambda progress: session.workspace().datasets.instances(dataset.name, split, progress),
-            "Measure places and instances",
+            "Measure locations and instances",
         )
         if found is None:
             st.caption(
-                "A heat map of where each class lies, and its connected components by "
-                "size: every mask is read once."
+                "A heat map of where each class occurs, and the sizes of its connected "
+                "components. Reads every mask once."
             )
             return
         chosen = names.index(session.choose_from("Class", names, "place"))
@@ -58,7 +58,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             figure,
             key="places",
             config=session.CHART,
-            alt=f"Where {names[chosen]} lies in the image",
+            alt=f"Where {names[chosen]} occurs in the image",
         )
         rows, columns = found.heat.shape[1:]
         table_behind(
@@ -75,7 +75,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             ],
             f"{name}-places",
         )
-    st.subheader("Instances: connected pieces of each class", anchor=False)
+    st.subheader("Instances (connected components)", anchor=False)
     sizes, table = st.columns(2, gap="large")
     with sizes:
         figure = charts.instance_sizes(found.histogram, SIZE_EDGES, names)
@@ -83,14 +83,14 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             figure,
             key="instance_sizes",
             config=session.CHART,
-            alt="Sizes of the connected pieces of each class",
+            alt="Sizes of the connected components of each class",
         )
     with table:
         rows = [
             {
                 "class": names[c],
                 "pieces": int(found.counts[:, c].sum()),
-                "per image that holds it": _mean(found.counts[:, c]),
+                "per image with the class": _mean(found.counts[:, c]),
                 "median pixels": None
                 if np.isnan(found.median_size[c])
                 else float(found.median_size[c]),
@@ -102,16 +102,16 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
             rows,
             column_config={
                 "pieces": st.column_config.NumberColumn(
-                    format="localized", help="Connected regions of the class in all images."
+                    format="localized", help="Connected components of the class in all images."
                 ),
                 "largest": st.column_config.NumberColumn(
-                    format="localized", help="Pixels of the largest piece."
+                    format="localized", help="Pixels of the largest component."
                 ),
-                "per image that holds it": st.column_config.NumberColumn(
-                    format="%.1f", help="Pieces / images with any."
+                "per image with the class": st.column_config.NumberColumn(
+                    format="%.1f", help="Components / images that contain the class."
                 ),
                 "median pixels": st.column_config.NumberColumn(
-                    format="%.0f", help="Half of the pieces are smaller."
+                    format="%.0f", help="Half of the components are smaller."
                 ),
             },
             alt="Instances of each class",

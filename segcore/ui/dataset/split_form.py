@@ -13,10 +13,10 @@ from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
 
-PARTS, FOLDS = "Three parts", "Folds"
+PARTS, FOLDS = "Train/val/test", "K-fold"
 SHIFT = (
-    "Half the sum of the differences between its class shares and those of the whole dataset "
-    "(total variation): 0 is alike."
+    "Total variation between the class frequencies of the split and of the full "
+    "dataset: 0 is identical; lower is better."
 )
 
 
@@ -70,7 +70,7 @@ def show(dataset: Dataset, name: str) -> None:
         dataset: The dataset.
         name: Start of the names of files to download.
     """
-    st.subheader("Make splits", anchor=False)
+    st.subheader("Create splits", anchor=False)
     wish = _ask(dataset)
     if wish is not None:
         _propose(dataset, wish, name)
@@ -79,15 +79,16 @@ def show(dataset: Dataset, name: str) -> None:
 
 def _ask(dataset: Dataset) -> Wish | None:
     kind = st.segmented_control(
-        "Make",
+        "Kind",
         [PARTS, FOLDS],
         default=PARTS,
         required=True,
         key="split_kind",
-        help="Three parts: train, validation and test. Folds: each sample validates once, so a "
-        "score rests on all of them; every fold "
-        "becomes a dataset of its own, without taking disk space, and is chosen on the "
-        "train page like any other.",
+        help=(
+            "Train/val/test: one split of each kind. K-fold: each sample is in validation "
+            "once, so the score rests on all samples; every fold becomes its own dataset on "
+            "the Train page and takes no disk space."
+        ),
     )
     folds, validation, test, hold_out = 0, 15, 15, ""
     with st.form("make_splits", border=True):
@@ -100,16 +101,16 @@ def _ask(dataset: Dataset) -> Wish | None:
             "Groups",
             ["", *GROUPINGS],
             format_func=lambda g: {
-                "": "found by themselves",
+                "": "Auto-detect",
                 "folder": "folders",
                 "prefix": "drives (name before the number)",
             }[g],
             key="split_groups",
-            help="Only for grouped: what is never parted.",
+            help="Only for the grouped method: frames that stay together.",
         )
         if kind == FOLDS:
             folds = int(three.number_input("Folds", 2, 20, 5, key="split_folds"))
-            told = "Today's test split stays the test split of every fold."
+            told = "The current test split stays the test split of every fold."
             if "test" in dataset.splits and four.checkbox(
                 "Keep test", True, key="split_hold_out", help=told
             ):
@@ -130,14 +131,14 @@ def _ask(dataset: Dataset) -> Wish | None:
         st.caption(
             "  \n".join(f"**{known.capitalize()}**: {told}" for known, told in METHODS.items())
         )
-        asked = st.form_submit_button("Propose", icon=":material/call_split:")
+        asked = st.form_submit_button("Preview splits", icon=":material/call_split:")
     wish = Wish(dataset.name, str(method), str(group_by), seed, validation, test, folds, hold_out)
     if asked:
         st.session_state["proposed_splits"] = wish
     return wish if st.session_state.get("proposed_splits") == wish else None
 
 
-@st.cache_data(max_entries=20, show_spinner="Making splits ...")
+@st.cache_data(max_entries=20, show_spinner="Creating splits …")
 def _proposal(_workspace: Workspace, stamp: str, key: str, _wish: Wish) -> dict[str, Any]:
     return _wish.make(_workspace, save=False)
 
@@ -154,34 +155,34 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
             {**part, "split": fold["name"]} for fold, part in zip(told["folds"], parts, strict=True)
         ]
         held = (
-            f"; {len(dataset.select(wish.hold_out)):,} test samples stay out"
+            f"; {len(dataset.select(wish.hold_out)):,} test samples are held out"
             if wish.hold_out
             else ""
         )
         st.markdown(
-            f"What each of the {wish.folds} folds validates on, and learns from the rest{held}:"
+            f"The validation part of each of the {wish.folds} folds; the rest is for "
+            f"training{held}:"
         )
-        report(dataset, rows, f"{name}-proposed-folds", "The proposed folds")
+        report(dataset, rows, f"{name}-proposed-folds", "Folds, preview")
     else:
-        report(dataset, told["report"], f"{name}-proposed-splits", "The proposed splits")
+        report(dataset, told["report"], f"{name}-proposed-splits", "Splits, preview")
         learned = [
             r.run for r in workspace.runs.rows() if r.dataset == dataset.name and r.kind == "train"
         ]
         if learned:
             st.warning(
-                f"{len(learned)} training runs of this dataset learned from the splits of "
-                "today; after this, their scores on the new "
-                "validation and test splits would include images that they have seen.",
+                (
+                    f"{len(learned)} runs were trained on the current splits. Their scores on the "
+                    "new validation and test splits would include images that they were trained on."
+                ),
                 icon=":material/warning:",
             )
-    label = f"Write {wish.folds} folds" if wish.folds else "Keep these splits"
+    label = f"Save {wish.folds} folds" if wish.folds else "Save splits"
     if st.button(label, type="primary", icon=":material/check:"):
-        with session.errors_shown(), st.spinner("Writing ..."):
+        with session.errors_shown(), st.spinner("Writing …"):
             wish.make(workspace, save=True)
         del st.session_state["proposed_splits"]
-        st.toast(
-            f"{wish.folds} folds are written as datasets." if wish.folds else "The splits are kept."
-        )
+        st.toast(f"{wish.folds} folds saved as datasets." if wish.folds else "Splits saved.")
         st.rerun()
 
 
@@ -200,7 +201,7 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
             "split": r["split"],
             "images": r["num_samples"],
             "share": r["share"],
-            "distance from the whole": r["shift"],
+            "difference from full set": r["shift"],
         }
         for r in rows
     ]
@@ -211,7 +212,7 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
             "share": st.column_config.NumberColumn(
                 format="percent", help="Of all samples that have a split."
             ),
-            "distance from the whole": st.column_config.NumberColumn(format="%.4f", help=SHIFT),
+            "difference from full set": st.column_config.NumberColumn(format="%.4f", help=SHIFT),
         },
         alt=alt,
     )
@@ -219,7 +220,7 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
         charts.split_shares(names, rows),
         key=name,
         config=session.CHART,
-        alt=f"Share of each class: {alt.lower()}",
+        alt=f"Pixel frequency of each class: {alt.lower()}",
     )
     table_behind(
         [
@@ -248,27 +249,27 @@ def _folds(dataset: Dataset, name: str) -> None:
         told,
         column_config={
             "best mean IoU": st.column_config.NumberColumn(
-                format="percent", help="Of the fold's runs, on its validation split."
+                format="percent", help="Best mean IoU of the fold's runs on its validation split."
             )
         },
-        alt="The folds and what was learned on them",
+        alt="Folds and the runs trained on them",
     )
     if len(best) == len(folds):
         mean = sum(best.values()) / len(best)
         deviation = (sum((v - mean) ** 2 for v in best.values()) / (len(best) - 1)) ** 0.5
         st.markdown(
-            f"Over the folds: **{100 * mean:.2f} % ± {100 * deviation:.2f}** (mean and "
-            "standard deviation of the folds' best)."
+            f"Over the folds: **{100 * mean:.1f} % ± {100 * deviation:.1f}** (mean and "
+            "standard deviation of the best runs)."
         )
     else:
         st.caption(
-            f"{len(folds) - len(best)} of {len(folds)} folds have no finished run yet; "
-            "each is a dataset on the train page."
+            f"{len(folds) - len(best)} of {len(folds)} folds have no finished run yet. Each "
+            "is a dataset on the Train page."
         )
     with st.container(horizontal=True):
         st.page_link(
             "pages/train.py",
-            label="Train a fold",
+            label="Train on a fold",
             icon=":material/model_training:",
             query_params={"dataset": folds[0]},
         )

@@ -26,23 +26,20 @@ def show(dataset: Dataset, name: str) -> None:
         _shift(dataset, name)
     elif dataset.splits:
         st.caption(
-            f"All samples are in {session.plain(dataset.splits[0])}: make splits to have "
-            "something to validate and test on."
+            f"All samples are in {session.plain(dataset.splits[0])}. Create splits for "
+            "validation and testing."
         )
     else:
-        st.caption(
-            "This dataset has no splits yet: make some, so that there is something to "
-            "learn from and something to judge by."
-        )
+        st.caption("Create train/validation/test splits to continue.")
     _way_back(dataset)
     split_form.show(dataset, name)
 
 
 def _as_they_are(dataset: Dataset, name: str) -> None:
-    st.subheader("The splits as they are", anchor=False)
+    st.subheader("Current splits", anchor=False)
     with session.errors_shown():
         report = _report(session.workspace(), dataset.name, stamp(dataset))
-    split_form.report(dataset, report, f"{name}-splits", "The splits as they are")
+    split_form.report(dataset, report, f"{name}-splits", "Current splits")
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
@@ -61,32 +58,32 @@ def _way_back(dataset: Dataset) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"Made here: **{session.plain(how)}**. Before: "
-            f"{session.plain(earlier[-1].how)} ({last})."
+            f"Created by: **{session.plain(how)}**. Before: {session.plain(earlier[-1].how)} "
+            f"({last})."
         )
         if st.button(
-            "Undo",
+            "Undo splits",
             key="undo_splits",
             icon=":material/undo:",
-            help="Gives every sample the split it had before; step by step.",
+            help="Restores the previous split of every sample, one step at a time.",
         ):
             with session.errors_shown():
                 workspace.splits.undo(dataset.name)
-            st.toast("The splits of before are back.")
+            st.toast("Previous splits restored.")
             st.rerun()
 
 
 def _shift(dataset: Dataset, name: str) -> None:
-    st.subheader("Do two splits hold the same?", anchor=False)
+    st.subheader("Compare two splits", anchor=False)
     one, two, three, four = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
     with one:
         first = session.choose_from("Split", dataset.splits, "shift_first")
     with two:
         others = [s for s in dataset.splits if s != first]
-        second = session.choose_from("Against", others, "shift_second")
+        second = session.choose_from("Compared with", others, "shift_second")
     with three:
         mode = st.segmented_control(
-            "Shares",
+            "Frequency by",
             list(BALANCE_MODES),
             default="pixel",
             format_func=lambda m: BALANCE_MODES[m].title,
@@ -95,7 +92,7 @@ def _shift(dataset: Dataset, name: str) -> None:
         )
     with four:
         group_by = st.selectbox(
-            "Deal out by chance",
+            "Permute",
             ["", *GROUPINGS],
             format_func=lambda g: {
                 "": "single images",
@@ -104,8 +101,8 @@ def _shift(dataset: Dataset, name: str) -> None:
             }[g],
             key="shift_groups",
             help=(
-                "Frames of one drive resemble each other, so dealing single images makes p too "
-                "small: deal whole drives there."
+                "Frames of one drive resemble each other, so permuting single images makes p "
+                "too optimistic: treat drives as clusters."
             ),
         )
     with session.errors_shown():
@@ -120,23 +117,23 @@ def _shift(dataset: Dataset, name: str) -> None:
         )
     cards = st.columns(3)
     cards[0].metric(
-        "Distance",
+        "Difference",
         f"{found.distance:.4f}",
         border=True,
         help=manual.see(
             (
-                "Half the sum of |share here - share there| over the classes: 0 is the same, 1 "
-                "nothing shared."
+                "Total variation: half the sum of |frequency here - frequency there| over the "
+                "classes. 0 is identical, 1 has nothing in common."
             ),
             "data-measures#splits",
         ),
     )
     cards[1].metric(
-        "By chance",
+        "Expected by chance",
         f"{found.expected:.4f}",
         border=True,
         help=manual.see(
-            "Mean distance when the samples are dealt out at random.", "data-measures#splits"
+            "Mean difference when the samples are assigned at random.", "data-measures#splits"
         ),
     )
     cards[2].metric(
@@ -144,7 +141,10 @@ def _shift(dataset: Dataset, name: str) -> None:
         f"{found.p_value:.3f}",
         border=True,
         help=manual.see(
-            "Share of 999 random deals that differ at least as much. Small: more than chance.",
+            (
+                "Fraction of 999 random assignments that differ at least as much. Small values "
+                "are unlikely to be chance."
+            ),
             "data-measures#splits",
         ),
     )
@@ -155,7 +155,7 @@ def _shift(dataset: Dataset, name: str) -> None:
         figure,
         key="shift",
         config=session.CHART,
-        alt=f"Difference of the class shares between {first} and {second}",
+        alt=f"Difference of the class frequencies between {first} and {second}",
     )
     table_behind(
         [{"class": n, "difference": d} for n, d in zip(names, found.differences, strict=True)],
@@ -167,15 +167,15 @@ def _shift(dataset: Dataset, name: str) -> None:
 def _verdict(found: Shift) -> str:
     first, second = session.plain(found.first), session.plain(found.second)
     if found.p_value > 0.05:
-        return f"**{first}** and **{second}** differ no more than random halves would."
+        return f"**{first}** and **{second}** do not differ significantly."
     ratio = found.distance / max(found.expected, 1e-9)
     return (
-        f"**{first}** and **{second}** differ by more than chance: {ratio:.1f} times the "
-        "distance of a random deal."
+        f"**{first}** and **{second}** differ significantly: {ratio:.1f} times the "
+        "difference expected by chance."
     )
 
 
-@st.cache_data(max_entries=100, show_spinner="Dealing the samples out 999 times ...")
+@st.cache_data(max_entries=100, show_spinner="Computing 999 random assignments …")
 def _measure(
     _workspace: Workspace,
     dataset: str,

@@ -36,7 +36,7 @@ def subset_scores(document: Mapping[str, Any]) -> go.Figure:
             x=list(tops),
             y=list(tops.values()),
             mode="lines",
-            name="best of each number",
+            name="best of each size",
             line={"color": ACCENT, "width": 1, "dash": "dot"},
         )
     )
@@ -58,7 +58,7 @@ def subset_scores(document: Mapping[str, Any]) -> go.Figure:
                     "symbol": "star" if wanted else "circle",
                 },
                 customdata=[[rows[i][0], texts[i]] for i in own],
-                hovertemplate="members %{customdata[1]}: %{y:.2f} %<extra></extra>",
+                hovertemplate="members %{customdata[1]}: %{y:.1f} %<extra></extra>",
             )
         )
     ticks = list(range(1, len(document["members"]) + 1))
@@ -84,7 +84,7 @@ def gains(
         intervals: (low, high) of each.
         title: What the axis says.
     """
-    return signed_intervals(names, values, intervals, ("gains", "loses", "inside the noise"), title)
+    return signed_intervals(names, values, intervals, ("gains", "loses", "not significant"), title)
 
 
 def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -107,7 +107,7 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 name=title,
                 marker={"color": color},
                 customdata=[[r["pixels"], 100 * r[key]] for r in known],
-                hovertemplate="%{x}: %{customdata[1]:.2f} % of %{customdata[0]:,} px<extra>"
+                hovertemplate="%{x}: %{customdata[1]:.1f} % of %{customdata[0]:,} px<extra>"
                 + title
                 + "</extra>",
             )
@@ -125,7 +125,7 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             x=names,
             y=net,
             mode="markers",
-            name="gain, with its interval",
+            name="net, with 95 % interval",
             marker={
                 "color": "white",
                 "size": 9,
@@ -135,8 +135,8 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             error_y={"array": ends[:, 1] - net, "arrayminus": net - ends[:, 0], **line},
             customdata=ends,
             hovertemplate=(
-                "%{x}: %{y:+.2f} points (%{customdata[0]:+.2f} to "
-                "%{customdata[1]:+.2f})<extra>gain</extra>"
+                "%{x}: %{y:+.1f} pp (%{customdata[0]:+.1f} to "
+                "%{customdata[1]:+.1f})<extra>net</extra>"
             ),
         )
     )
@@ -147,7 +147,7 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         "categoryarray": names,
     }
     return lay_out(
-        figure, 320, xaxis=axis, yaxis={"title": {"text": "share of pixels, %"}}, barmode="relative"
+        figure, 320, xaxis=axis, yaxis={"title": {"text": "pixels, %"}}, barmode="relative"
     )
 
 
@@ -163,8 +163,12 @@ def candidate_gains(document: Mapping[str, Any]) -> go.Figure:
     whole = document["num_samples"]
     figure = go.Figure()
     for title, wanted, marker in (
-        ("left early, fewer images", False, {"color": QUIET, "size": 8, "symbol": "circle-open"}),
-        ("saw every image", True, {"color": ACCENT, "size": 10}),
+        (
+            "dropped early, fewer images",
+            False,
+            {"color": QUIET, "size": 8, "symbol": "circle-open"},
+        ),
+        ("scored on every image", True, {"color": ACCENT, "size": 10}),
     ):
         own = [c for c in tried if (c["images"] == whole) == wanted]
         figure.add_trace(
@@ -202,8 +206,8 @@ def candidate_gains(document: Mapping[str, Any]) -> go.Figure:
     figure.add_vline(x=0, line=_ZERO)
     figure.add_hline(y=0, line=_ZERO)
     axes = {
-        "xaxis": {"title": {"text": "mean IoU over off, points"}},
-        "yaxis": {"title": {"text": "boundary IoU over off, points"}},
+        "xaxis": {"title": {"text": "mean IoU gain over no CRF, pp"}},
+        "yaxis": {"title": {"text": "boundary IoU gain over no CRF, pp"}},
     }
     return lay_out(figure, 380, **axes)
 
@@ -223,7 +227,7 @@ def _points(
         marker=marker,
         customdata=[[t, n] for t, n in zip(texts, images, strict=True)],
         hovertemplate=(
-            "%{customdata[0]}<br>%{x:+.2f} and %{y:+.2f} points on %{customdata[1]} "
+            "%{customdata[0]}<br>%{x:+.1f} and %{y:+.1f} pp on %{customdata[1]} "
             "images<extra></extra>"
         ),
     )

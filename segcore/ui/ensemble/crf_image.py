@@ -24,42 +24,48 @@ SLIDERS: dict[str, tuple[str, float, float, float, str]] = {
         0.5,
         5.0,
         0.05,
-        "Above 1 softens an over-confident network, so that neighbours can overrule it.",
+        (
+            "Divides the logits. Above 1 softens an over-confident model, so that "
+            "neighbours can overrule it."
+        ),
     ),
     "spatial_width": (
-        "Spatial width, px",
+        "Spatial sigma xy, px",
         0.5,
         10.0,
         0.5,
-        "Reach of the smoothing that sees no colour.",
+        "Width (theta gamma) of the smoothing term that ignores colour.",
     ),
     "spatial_weight": (
         "Spatial weight",
         0.0,
         15.0,
         0.5,
-        "Strength of the smoothing that sees no colour; 0 leaves it out.",
+        "Strength of the smoothing term that ignores colour; 0 disables it.",
     ),
     "bilateral_width": (
-        "Colour reach, px",
+        "Bilateral sigma xy, px",
         5.0,
         200.0,
         1.0,
-        "How far apart pixels of like colour still speak to each other.",
+        (
+            "Width (theta alpha) of the appearance term: how far apart pixels of similar "
+            "colour still interact."
+        ),
     ),
     "color_width": (
-        "Colour width",
+        "Bilateral sigma rgb",
         1.0,
         60.0,
         1.0,
-        "How unlike two colours (0 to 255) may be and still count as alike.",
+        "Colour width (theta beta) of the appearance term, on a scale of 0 to 255.",
     ),
     "bilateral_weight": (
-        "Colour weight",
+        "Bilateral weight",
         0.0,
         25.0,
         0.5,
-        "Strength of the pull between pixels of like colour; 0 leaves it out.",
+        "Strength of the appearance term; 0 disables it.",
     ),
 }
 FILTER_SIZES: dict[str, tuple[int, ...]] = {
@@ -77,7 +83,7 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
     with controls, st.container(border=True):
         kinds = ["crf", *MASK_FILTERS] if not missing else list(MASK_FILTERS)
         kind = st.selectbox(
-            "After the network",
+            "Post-processing",
             kinds,
             format_func=lambda k: "Dense CRF" if k == "crf" else MASK_FILTERS[k].title,
             key="after_network",
@@ -87,7 +93,7 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
         step = _parameters() if kind == "crf" else _filter(str(kind))
     with picture:
         sample = session.choose_image(
-            samples, "crf_sample", f"Image, {len(samples)} predicted by all"
+            samples, "crf_sample", f"Image ({len(samples)} with all members)"
         )
         with session.errors_shown():
             scene = _scene(workspace, choice, split, sample, _stamp(workspace, choice, split))
@@ -100,7 +106,7 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
                 )
             else:
                 mask, _ = _refined(workspace, scene, key, step, not full)
-                title = "CRF mask" if full else "CRF mask, preview"
+                title = "CRF" if full else "CRF, preview"
         result = viewer.show(
             _packed(
                 scene,
@@ -139,27 +145,35 @@ def _parameters() -> CRFParameters:
         )
     st.session_state.setdefault("crf_iterations", start["iterations"])
     values["iterations"] = st.slider(
-        "Iterations", 0, 20, key="crf_iterations", help="Mean-field steps.", persist_state="session"
+        "Iterations",
+        0,
+        20,
+        key="crf_iterations",
+        help="Mean-field iterations.",
+        persist_state="session",
     )
     st.session_state.setdefault("crf_relative", True)
     values["relative"] = st.toggle(
-        "Widths for 600 px of diagonal",
+        "Scale widths to image size",
         key="crf_relative",
-        help="Widths are meant for an image of 360 x 480 and grow with the image's own diagonal.",
+        help=(
+            "Widths are given for an image of 360 × 480 and grow with the diagonal of the "
+            "actual image."
+        ),
         persist_state="session",
     )
     st.toggle(
         "Full resolution",
         key="crf_full",
-        help="Off: a preview at half the size, several times faster.",
+        help="Off: a preview at half resolution, several times faster.",
     )
     st.toggle(
         "Fixed and broken",
         key="crf_changes",
-        help="A fifth panel: what the step set right and what it set wrong.",
+        help="Adds a panel with the pixels that the step fixed and broke.",
     )
     st.button(
-        "Back to the defaults",
+        "Reset parameters",
         on_click=take_parameters,
         args=(start,),
         key="crf_defaults",
@@ -170,7 +184,7 @@ def _parameters() -> CRFParameters:
 
 
 def _filter(kind: str) -> MaskFilter:
-    unit = "Least pixels of a region" if kind == "components" else "Window, px"
+    unit = "Minimum region size, px" if kind == "components" else "Window, px"
     sizes = list(FILTER_SIZES[kind])
     size = st.select_slider(unit, sizes, value=sizes[len(sizes) // 2], key=f"filter_{kind}")
     st.caption(MASK_FILTERS[kind].summary)
@@ -206,11 +220,11 @@ def _packed(_scene: Scene, _mask: np.ndarray, title: str, changes: bool, key: st
     before = _scene.probabilities.argmax(-1).astype(dtype)
     panels = [Panel("Image", "image")]
     if _scene.truth is not None:
-        panels.append(Panel("True mask", "mask", mask=_scene.truth))
+        panels.append(Panel("Ground truth", "mask", mask=_scene.truth))
     place = len(panels)
     top = TopClasses.of(_scene.probabilities[::2, ::2])
     panels += [
-        Panel("Predicted mask", "mask", mask=before, scalar=_scene.probabilities.max(-1), top=top),
+        Panel("Prediction", "mask", mask=before, scalar=_scene.probabilities.max(-1), top=top),
         Panel(title, "mask", mask=_mask.astype(dtype)),
     ]
     truth = 1 if _scene.truth is not None else None
@@ -237,22 +251,22 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
             height="stretch",
             help=manual.see(
                 (
-                    "Of this image alone: right over (true + predicted - right) pixels, "
-                    "averaged over its classes."
+                    "Of this image alone: correct / (true + predicted - correct) pixels, averaged "
+                    "over its classes."
                 ),
                 "metrics#scores",
             ),
         )
     for card, key in zip(cards[1::2], ("mean_iou", "boundary_iou"), strict=True):
         change = 100 * (after[key] - before[key])
-        shown = None if np.isnan(change) else f"{change:+.2f} points"
+        shown = None if np.isnan(change) else f"{change:+.1f} pp"
         card.metric(
             "after",
             _percent(after[key]),
             shown,
             border=True,
             height="stretch",
-            help=manual.see(f"The same after: {title}.", "metrics#scores"),
+            help=manual.see(f"After {title}.", "metrics#scores"),
         )
     changes = after["iou"] - before["iou"]
     order = [
@@ -263,9 +277,9 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
     if order:
         names = scene.label_set.class_names
         st.caption(
-            "Most changed in this image: "
+            "Largest changes in this image: "
             + ", ".join(f"{session.plain(names[i])} {100 * changes[i]:+.1f}" for i in order)
-            + " points."
+            + " pp."
         )
 
 
@@ -283,16 +297,15 @@ def _agreement(
 ) -> None:
     """Say how far the preview is to be trusted: the full CRF is worked out behind what is shown, and compared with it."""
     if full:
-        st.caption("The whole CRF at the image's own size.")
+        st.caption("The full CRF at native resolution.")
         return
     place = st.empty()
-    place.caption("A preview at half the size; comparing it with the full one ...")
+    place.caption("Preview at half resolution; comparing it with the full CRF …")
     with session.errors_shown():
         whole, slow = _refined(workspace, scene, key, parameters, False)
         _, quick = _refined(workspace, scene, key, parameters, True)
     same = float((whole == mask).mean())
     place.caption(
-        f"A preview at half the size: measured on this image, {100 * same:.2f} % of the "
-        "pixels are as in the full CRF, in "
-        f"{1000 * quick:.0f} ms instead of {1000 * slow:.0f} ms."
+        f"Preview at half resolution: on this image {100 * same:.1f} % of the pixels "
+        f"match the full CRF, in {1000 * quick:.0f} ms instead of {1000 * slow:.0f} ms."
     )

@@ -16,7 +16,7 @@ from segcore.ui.shared import manual, run_progress, session, tables
 def show(choice: Choice, split: str, splits: list[str]) -> None:
     """Draw the search over a split and what it found."""
     workspace = session.workspace()
-    st.subheader(f"On all of {split}", anchor=False)
+    st.subheader(f"CRF search on {split}", anchor=False)
     missing = panels.crf_missing(workspace)
     if missing:
         st.warning(missing, icon=":material/info:")
@@ -30,12 +30,12 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
                 200,
                 24,
                 key="crf_candidates",
-                help="CRFs drawn besides the default one.",
+                help="Number of random CRFs in addition to the default one.",
             )
         )
     with two:
         objective = st.segmented_control(
-            "Ranked by",
+            "Objective",
             list(CRF_OBJECTIVES),
             default="mean_iou",
             format_func=lambda o: CRF_OBJECTIVES[o].title,
@@ -54,7 +54,7 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
         )
         run = workspace.crf.search_run(config)
     with three:
-        label = "Search" if not run else "Search again"
+        label = "Search CRF parameters" if not run else "Search again"
         if st.button(
             label,
             type="secondary" if run else "primary",
@@ -67,23 +67,21 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
             st.rerun()
     if not run:
         st.caption(
-            "Temperature is fitted first; then candidates are drawn and halved, with no "
-            "CRF always among them, beside plain filters. "
-            "The search goes on in the background; it can be stopped and resumed."
+            "The temperature is fitted first; then random candidates are narrowed down by "
+            "successive halving, always compared with no CRF and with plain filters. The "
+            "search runs in the background and can be stopped and resumed."
         )
         older = [r for r in workspace.crf.searches(choice.members) if r.endswith(f"--{split}")]
         if not older:
             return
         run = older[0]
-        st.caption(f"Below: the latest search over these members, {run}.")
+        st.caption(f"Showing the latest search over these members, {run}.")
     if not run_progress.follow([run], "Searching", "crf"):
         return
     with session.errors_shown():
         found = workspace.crf.search(run)
     if found["stale"]:
-        st.warning(
-            "A member has been predicted anew since: search again.", icon=":material/warning:"
-        )
+        st.warning("Predictions changed; run the search again.", icon=":material/warning:")
     _verdict(found)
     _charts(found)
     _alternatives(found, choice)
@@ -95,7 +93,7 @@ def _verdict(found: dict[str, Any]) -> None:
     cards = st.columns(4)
     for card, (title, key) in zip(
         cards,
-        (("Mean IoU with the best CRF", "mean_iou"), ("Boundary IoU with it", "boundary_iou")),
+        (("Mean IoU with best CRF", "mean_iou"), ("Boundary IoU with best CRF", "boundary_iou")),
         strict=False,
     ):
         gain = crf["gain"][key]
@@ -103,22 +101,26 @@ def _verdict(found: dict[str, Any]) -> None:
         card.metric(
             title,
             session.percent(crf[key]),
-            None if gain["difference"] is None else f"{100 * gain['difference']:+.2f} points",
+            None if gain["difference"] is None else f"{100 * gain['difference']:+.1f} pp",
             border=True,
             height="stretch",
             help=manual.see(
-                f"Off: {session.percent(off[key])}. "
-                + ("" if low is None else f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}."),
+                f"Without CRF: {session.percent(off[key])}. "
+                + (
+                    ""
+                    if low is None
+                    else f"95 % interval {100 * low:+.1f} to {100 * high:+.1f} pp."
+                ),
                 "metrics#ensembles-and-the-crf",
             ),
         )
     cards[2].metric(
-        "Preferred",
+        "Recommended",
         "off" if found["best"] is None else "best CRF",
         border=True,
         height="stretch",
         help=manual.see(
-            "Off, unless a candidate scores higher by the objective on the images that all saw.",
+            "No CRF, unless a candidate scores higher on the objective over all images.",
             "metrics#ensembles-and-the-crf",
         ),
     )
@@ -129,8 +131,8 @@ def _verdict(found: dict[str, Any]) -> None:
         height="stretch",
         help=manual.see(
             (
-                "What the logits are divided by, fitted to the least log loss. Above 1: the "
-                "combination was over-confident."
+                "What the logits are divided by, fitted to the lowest log loss. Above 1: the "
+                "ensemble was over-confident."
             ),
             "metrics#near-borders-and-probabilities",
         ),
@@ -140,14 +142,14 @@ def _verdict(found: dict[str, Any]) -> None:
             sentence, icon=":material/gavel:"
         )
     st.caption(
-        f"From {found['num_samples']} images of {found['split']}, on which the parameters "
-        "were chosen: the verdict there is "
-        "kinder than it should be. Put them on another split below."
+        f"Based on {found['num_samples']} images of {found['split']}, on which the "
+        "parameters were also chosen, so the result is optimistic there. Check another "
+        "split below."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Best CRF: {charts.describe(crf['parameters'])}.")
         st.button(
-            "Show it on the image",
+            "Show on image",
             on_click=crf_image.take_parameters,
             args=(crf["parameters"],),
             key="crf_take",
@@ -164,13 +166,13 @@ def _charts(found: dict[str, Any]) -> None:
             [c["name"] for c in classes],
             [c["difference"] for c in classes],
             [c["interval"] for c in classes],
-            "points of IoU by the CRF",
+            "change in IoU, pp",
         )
         st.plotly_chart(
             figure,
             key="crf_classes",
             config=session.CHART,
-            alt="Change of each class's IoU, with its interval",
+            alt="Change in IoU of each class, with its interval",
         )
     with right:
         st.markdown("**By distance to a true boundary**")
@@ -184,9 +186,9 @@ def _charts(found: dict[str, Any]) -> None:
 
 
 def _alternatives(found: dict[str, Any], choice: Choice) -> None:
-    st.markdown("**Beside it**")
+    st.markdown("**Alternatives**")
     _beside(found, choice)
-    with st.expander("Every candidate against off, on the same images"):
+    with st.expander("Show every candidate against no CRF, on the same images"):
         figure = charts.candidate_gains(found)
         st.plotly_chart(
             figure,
@@ -198,14 +200,14 @@ def _alternatives(found: dict[str, Any], choice: Choice) -> None:
 
 def _beside(found: dict[str, Any], choice: Choice) -> None:
     rows = [
-        _row("Off", found["off"]),
+        _row("No CRF", found["off"]),
         _row("Best CRF", found["crf"]),
         *(_row(a["title"], a) for a in found["alternatives"]),
     ]
     with session.errors_shown():
         layered = session.workspace().crf.layered(choice.dataset, found["split"])
     rows += [
-        {"after the network": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]}
+        {"post-processing": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]}
         for r in layered
     ]
     share = st.column_config.NumberColumn
@@ -214,16 +216,16 @@ def _beside(found: dict[str, Any], choice: Choice) -> None:
         column_config={
             "mean IoU": share(format="percent", help=manual.MEAN_IOU),
             "boundary IoU": share(
-                format="percent", help="The same of pixels near the contours only."
+                format="percent", help="IoU of the pixels near the contours only."
             ),
             "gain": st.column_config.TextColumn(
-                "gain of mean IoU, points", help="With its 95 % interval, paired by image"
+                "gain in mean IoU, pp", help="With its 95 % interval, paired by image"
             ),
             "boundary gain": st.column_config.TextColumn(
-                "gain of boundary IoU, points", help="With its 95 % interval, paired by image"
+                "gain in boundary IoU, pp", help="With its 95 % interval, paired by image"
             ),
         },
-        alt="The CRF beside plain filters",
+        alt="The CRF compared with plain filters",
     )
 
 
@@ -232,14 +234,14 @@ def _row(title: str, found: dict[str, Any]) -> dict[str, Any]:
     for name, key in (("gain", "mean_iou"), ("boundary gain", "boundary_iou")):
         gain = found["gain"][key]
         low, high = gain["interval"]
-        ends = "" if low is None else f" ({100 * low:+.2f} to {100 * high:+.2f})"
+        ends = "" if low is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
         told[name] = (
             ""
-            if title == "Off" or gain["difference"] is None
-            else f"{100 * gain['difference']:+.2f}{ends}"
+            if title == "No CRF" or gain["difference"] is None
+            else f"{100 * gain['difference']:+.1f}{ends}"
         )
     return {
-        "after the network": title,
+        "post-processing": title,
         "mean IoU": found["mean_iou"],
         "boundary IoU": found["boundary_iou"],
         **told,
@@ -248,17 +250,17 @@ def _row(title: str, found: dict[str, Any]) -> dict[str, Any]:
 
 def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
     workspace = session.workspace()
-    st.subheader("On another split", anchor=False)
+    st.subheader("Check on another split", anchor=False)
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
     with one:
         split = session.choose_split(splits, key="apply_split")
     with two:
         titles = {
-            "none": "no filter beside it",
+            "none": "no filter",
             **{str(i): a["title"] for i, a in enumerate(found["alternatives"])},
         }
         beside = st.selectbox(
-            "Scored beside it", list(titles), format_func=lambda k: titles[k], key="apply_filter"
+            "Also score", list(titles), format_func=lambda k: titles[k], key="apply_filter"
         )
     chosen = None if beside == "none" else found["alternatives"][int(str(beside))]
     plain = MaskFilter(chosen["kind"], chosen["size"]) if chosen else None
@@ -290,13 +292,13 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
         query = {"run": applied, "split": split}
         st.page_link(
             "pages/compare.py",
-            label="Look at it",
+            label="Compare masks",
             icon=":material/view_column:",
             query_params=query,
         )
         st.page_link(
             "pages/evaluate.py",
-            label="All its scores",
+            label="Evaluate",
             icon=":material/fact_check:",
             query_params={**query, "stage": "crf"},
         )

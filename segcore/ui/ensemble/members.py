@@ -57,7 +57,7 @@ def _table(choice: Choice, splits: list[str]) -> None:
             )
             for s in splits
         },
-        alt="The members with their scores",
+        alt="Members and their scores",
     )
     active = [
         f"{m}--{s}"
@@ -69,9 +69,9 @@ def _table(choice: Choice, splits: list[str]) -> None:
         run_progress.follow(active, "Predicting", "predict")
     elif lacking:
         said = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
-        st.caption(f"Probabilities on disk are incomplete: {said}. The labs need them.")
+        st.caption(f"Missing probabilities: {said}. Needed for Subsets and CRF.")
         if st.button(
-            "Predict what is missing", icon=":material/play_arrow:", key="predict_missing"
+            "Run missing predictions", icon=":material/play_arrow:", key="predict_missing"
         ):
             with session.errors_shown():
                 workspace.ensembles.predict_missing(choice.members, list(lacking))
@@ -84,7 +84,7 @@ def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
     name = st.text_input(
         "Name",
         key="ensemble_name",
-        placeholder="optional; it then stands wherever a run does",
+        placeholder="optional; saved as a model",
         max_chars=60,
     ).strip()
     arguments: dict[str, Any] = {"rule": choice.rule, "weights": choice.weights, "name": name}
@@ -124,43 +124,43 @@ def _result(choice: Choice, run: str, split: str) -> None:
     low, high = comparison["interval"]
     cards = st.columns(4)
     cards[0].metric(
-        "Ensemble, mean IoU",
+        "Ensemble mean IoU",
         session.percent(found["ensemble"]),
         border=True,
         height="stretch",
         help=manual.see(
             (
-                f"{session.plain(run)} on {split}: IoU of each class, right over (true + "
-                "predicted - right) pixels, averaged over classes."
+                f"{session.plain(run)} on {split}: IoU of each class, correct / (true + "
+                "predicted - correct) pixels, averaged over the classes."
             ),
             "metrics#ensembles-and-the-crf",
         ),
     )
     cards[1].metric(
-        "95 % interval, %",
+        "95 % CI",
         _ends(found["interval"]),
         border=True,
         height="stretch",
         help=manual.see(
             (
-                "Images drawn again with replacement, 1,000 times: 2.5th to 97.5th percentile "
-                "of the mean IoU."
+                "Images resampled with replacement 1,000 times: 2.5th to 97.5th percentile of "
+                "the mean IoU."
             ),
             "metrics#how-sure",
         ),
     )
     cards[2].metric(
-        "Over the best member",
+        "vs. best member",
         _points(comparison["difference"]),
-        None if low is None else f"{100 * low:+.2f} to {100 * high:+.2f}",
+        None if low is None else f"{100 * low:+.1f} to {100 * high:+.1f} pp",
         delta_color="off",
         delta_arrow="off",
         border=True,
         height="stretch",
         help=manual.see(
             (
-                f"Mean IoU of the ensemble minus that of {session.plain(found['best'])}; below "
-                "it the 95 % interval, paired by image."
+                f"Mean IoU of the ensemble minus that of {session.plain(found['best'])}. Below: "
+                "the 95 % interval, paired by image."
             ),
             "metrics#ensembles-and-the-crf",
         ),
@@ -168,51 +168,48 @@ def _result(choice: Choice, run: str, split: str) -> None:
     mean = found["mean_member"]
     gain = None if mean is None or found["ensemble"] is None else found["ensemble"] - mean
     cards[3].metric(
-        "Over the mean member",
+        "vs. average member",
         _points(gain),
         border=True,
         height="stretch",
         help=manual.see(
-            "Mean IoU of the ensemble minus the mean of its members' mean IoU.",
+            "Mean IoU of the ensemble minus the average of its members' mean IoU.",
             "metrics#ensembles-and-the-crf",
         ),
     )
     if low is not None and low <= 0 <= high:
         st.warning(
-            (
-                "The gain over the best member is inside the noise of these images: the "
-                "interval holds 0."
-            ),
+            ("The gain over the best member is not significant: its 95 % interval contains 0."),
             icon=":material/warning:",
         )
     with st.container(horizontal=True):
         query = {"run": run, "split": split}
         st.page_link(
             "pages/compare.py",
-            label="Look at it",
+            label="Compare masks",
             icon=":material/view_column:",
             query_params=query,
         )
         st.page_link(
             "pages/evaluate.py",
-            label="All its scores",
+            label="Evaluate",
             icon=":material/fact_check:",
             query_params=query,
         )
 
 
 def _points(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:+.2f} points"
+    return "–" if value is None else f"{100 * value:+.1f} pp"
 
 
 def _ends(interval: list[float | None]) -> str:
     low, high = interval
-    return "–" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
+    return "–" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f} %"
 
 
 def _disagreement(choice: Choice, splits: list[str]) -> None:
     workspace = session.workspace()
-    st.subheader("Where they disagree", anchor=False)
+    st.subheader("Disagreement", anchor=False)
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     with two:
         split = session.choose_split(splits, key="apart_split")
@@ -220,12 +217,15 @@ def _disagreement(choice: Choice, splits: list[str]) -> None:
         samples = workspace.crf.stored(choice.members, split)
     if not samples:
         st.info(
-            f"No image of {split} was predicted by all members. Predict what is missing above.",
+            (
+                f"No image of {split} has predictions of all members. Run the missing "
+                "predictions above."
+            ),
             icon=":material/info:",
         )
         return
     with one:
-        sample = session.choose_image(samples, "apart", f"Image, {len(samples)} predicted by all")
+        sample = session.choose_image(samples, "apart", f"Image ({len(samples)} with all members)")
     stamp = tuple(
         p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split))
     )
@@ -255,10 +255,10 @@ def _packed(
     truth = None
     if scene.truth is not None:
         truth = 1
-        panels.append(Panel("True mask", "mask", mask=scene.truth))
+        panels.append(Panel("Ground truth", "mask", mask=scene.truth))
     panels.append(
         Panel(
-            "Combined mask",
+            "Ensemble prediction",
             "mask",
             mask=winner,
             scalar=scene.probabilities.max(-1),
@@ -276,9 +276,9 @@ def _packed(
     )
     told = (
         "Disagreement is the part of the entropy that comes from members contradicting "
-        f"each other, as a share of the most that {count} "
-        f"members can reach. In this image {100 * float((apart.dissent > 0).mean()):.1f} % "
-        "of the pixels are disputed."
+        f"each other, relative to the most that {count} members can reach. Members "
+        f"disagree on {100 * float((apart.dissent > 0).mean()):.1f} % of the pixels of "
+        "this image."
     )
     return pack(
         Scene(

@@ -38,11 +38,11 @@ def choose() -> Choice:
     if not names:
         session.empty(
             (
-                "There is no finished training run yet. Train some, or open the demo, which "
-                "brings five."
+                "There is no finished training run yet. Train some models, or open the demo, "
+                "which includes five."
             ),
             "pages/home.py",
-            "Go to the start page",
+            "Go to Start",
         )
     one, two = st.columns([5, 3])
     with one:
@@ -64,7 +64,7 @@ def choose() -> Choice:
     )
     with two:
         rule = st.selectbox(
-            "Rule",
+            "Aggregation",
             list(ENSEMBLE_RULES),
             format_func=lambda r: ENSEMBLE_RULES[r].title,
             key="rule",
@@ -74,7 +74,7 @@ def choose() -> Choice:
     if len(groups) > 1 or (groups and tuple(chosen) != groups[0].members):
         with st.container(horizontal=True):
             for group in groups[:4]:
-                label = f"All {len(group.members)} of {group.name}"
+                label = f"Select all {len(group.members)} of {group.name}"
                 st.button(
                     label,
                     on_click=_take,
@@ -84,7 +84,7 @@ def choose() -> Choice:
                     icon=":material/group_add:",
                 )
     if not chosen:
-        st.info("Choose one or more members.", icon=":material/info:")
+        st.info("Select one or more members.", icon=":material/info:")
         st.stop()
     members = tuple(c for c in candidates if c in chosen)
     weights = _weights(members) if rule == "weighted" else ()
@@ -129,7 +129,7 @@ def _weights(members: tuple[str, ...]) -> tuple[float, ...]:
             )
     if not sum(found):
         st.warning(
-            "All weights are 0: give at least one member a weight.", icon=":material/warning:"
+            "All weights are 0. Give at least one member a weight.", icon=":material/warning:"
         )
         st.stop()
     return tuple(found)

@@ -14,7 +14,7 @@ def show(choice: Choice) -> None:
     """Draw the tab."""
     workspace = session.workspace()
     if len(choice.members) < 2:
-        st.info("Choose two to ten members to compare their subsets.", icon=":material/info:")
+        st.info("Select two to ten members to compare their subsets.", icon=":material/info:")
         return
     with session.errors_shown():
         splits = workspace.ensembles.splits(choice.members)
@@ -23,9 +23,9 @@ def show(choice: Choice) -> None:
         split = session.choose_split(splits, default="validation", key="subsets_split")
     with two:
         searched = st.toggle(
-            "Search weights too",
+            "Also search weights",
             key="subsets_weights",
-            help=f"Also tries {DRAWS} weightings of all members.",
+            help=f"Also tries {DRAWS} random weightings of all members.",
         )
     draws = DRAWS if searched else 0
     with session.errors_shown():
@@ -47,9 +47,8 @@ def show(choice: Choice) -> None:
             st.rerun()
     if not run:
         st.caption(
-            f"One pass over the stored probabilities of {split} scores the mean of every "
-            "subset. Members that have not predicted "
-            f"{split} yet do so first."
+            f"A single pass over the stored probabilities of {split} scores the mean of "
+            f"every subset. Members without predictions of {split} run first."
         )
         return
     if not run_progress.follow([run], "Scoring", "subsets"):
@@ -57,12 +56,14 @@ def show(choice: Choice) -> None:
     with session.errors_shown():
         found = workspace.ensembles.subsets(run)
     if found["stale"]:
-        st.warning(
-            "A member has been predicted anew since: score again.", icon=":material/warning:"
-        )
+        st.warning("Predictions changed; score again.", icon=":material/warning:")
     _cards(found)
     for sentence in found["sentences"]:
-        _say(sentence, "inside the noise" in sentence or "selection" in sentence)
+        _say(
+            sentence,
+            any(w in sentence for w in ("not significant", "inside the noise"))
+            or "selection" in sentence,
+        )
     _charts(found)
     _table(found)
     if found["weights"]:
@@ -77,7 +78,7 @@ def _cards(found: dict[str, Any]) -> None:
     cards[0].metric(
         "Best subset, mean IoU",
         session.percent(best["mean_iou"]),
-        None if low is None else f"{100 * low:.1f} to {100 * high:.1f}",
+        None if low is None else f"{100 * low:.1f} to {100 * high:.1f} %",
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -85,31 +86,31 @@ def _cards(found: dict[str, Any]) -> None:
         help=manual.see(
             (
                 f"Members {numbers}: the subset whose averaged probabilities give the highest "
-                "mean IoU; below it its 95 % interval."
+                "mean IoU. Below: its 95 % interval."
             ),
             "metrics#ensembles-and-the-crf",
         ),
     )
     shown = (
         (
-            "Best over best single",
+            "Best subset vs. best member",
             "best_over_single",
+            ("Mean IoU of the best subset minus that of the best single member; paired by image."),
+        ),
+        (
+            "Best subset vs. all members",
+            "best_over_all",
             (
-                "Mean IoU of the best subset minus that of the best member, which is itself a "
-                "subset; paired by image."
+                "Mean IoU of the best subset minus that of all members together: what leaving "
+                "members out gains."
             ),
         ),
         (
-            "Best over all together",
-            "best_over_all",
-            "Mean IoU of the best subset minus that of all: what leaving members out gains.",
-        ),
-        (
-            "All over the mean member",
+            "All members vs. average member",
             "all_over_mean_member",
             (
-                "Mean IoU of all minus the mean of the members': what averaging gains, with "
-                "nothing chosen."
+                "Mean IoU of all members together minus the average of the members' own: what "
+                "averaging gains, with nothing selected."
             ),
         ),
     )
@@ -118,8 +119,8 @@ def _cards(found: dict[str, Any]) -> None:
         low, high = gain["interval"]
         card.metric(
             title,
-            "–" if gain["difference"] is None else f"{100 * gain['difference']:+.2f} points",
-            None if low is None else f"{100 * low:+.2f} to {100 * high:+.2f}",
+            "–" if gain["difference"] is None else f"{100 * gain['difference']:+.1f} pp",
+            None if low is None else f"{100 * low:+.1f} to {100 * high:+.1f} pp",
             delta_color="off",
             delta_arrow="off",
             border=True,
@@ -130,7 +131,7 @@ def _cards(found: dict[str, Any]) -> None:
     if share is not None:
         st.caption(
             f"Members {numbers} are the best subset in {100 * share:.0f} % of 1,000 "
-            "redrawn sets of these images."
+            "resamples of these images."
         )
 
 
@@ -145,25 +146,25 @@ def _charts(found: dict[str, Any]) -> None:
             alt="Mean IoU of every subset by its size",
         )
     with right:
-        st.markdown("**What each member adds**")
+        st.markdown("**Contribution of each member**")
         values = found["values"]
         names = [f"{i + 1} · {v['run']}" for i, v in enumerate(values)]
         figure = charts.gains(
             names,
             [v["gain"] for v in values],
             [v["gain_interval"] for v in values],
-            "points of mean IoU, averaged over what it is added to",
+            "average gain in mean IoU, pp",
         )
         st.plotly_chart(
             figure,
             key="member_values",
             config=session.CHART,
-            alt="Marginal value of each member, with its interval",
+            alt="Contribution of each member, with its interval",
         )
         st.caption(
-            "A member's value is the mean gain of adding it to the other members: over the "
-            "subsets of each size that lack it, then over "
-            "the sizes (Shapley 1953, without the empty set)."
+            "A member's contribution is the mean gain of adding it to the others: over all "
+            "subsets of each size without it, then over the sizes (Shapley value, 1953, "
+            "without the empty set)."
         )
 
 
@@ -202,7 +203,7 @@ def _table(found: dict[str, Any]) -> None:
         if selected
         else [found["members"].index(m) for m in found["best"]["members"]]
     )
-    label = "Take the selected members" if selected else "Take the best subset's members"
+    label = "Use selected members" if selected else "Use best subset"
     names = [found["members"][m] for m in taken]
     st.button(
         label,
@@ -231,21 +232,21 @@ def _weights(choice: Choice, weights: dict[str, Any]) -> None:
     with st.container(border=True):
         st.markdown(f"**Best of {weights['tried']} weightings of all members**")
         st.markdown(" · ".join(f"{i + 1}: **{w:.3f}**" for i, w in enumerate(weights["weights"])))
-        ends = "" if low is None else f" (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
+        ends = "" if low is None else f" (95 % interval {100 * low:+.1f} to {100 * high:+.1f})"
         noise = low is None or low <= 0 <= high
         unseen = weights["unseen"]
         later = (
             ""
             if unseen is None
-            else f" On images that took no part in the choice: {100 * unseen:+.2f} points."
+            else f" On images not used for the selection: {100 * unseen:+.1f} pp."
         )
         said = (
-            f"Against equal weights {100 * gain['difference']:+.2f} "
-            f"points{ends}{': inside the noise' if noise else ''}.{later}"
+            f"Compared with equal weights {100 * gain['difference']:+.1f} "
+            f"pp{ends}{': not significant' if noise else ''}.{later}"
         )
         _say(said, noise)
         st.button(
-            "Take these weights",
+            "Use these weights",
             on_click=take_weights,
             args=(choice.members, weights["weights"]),
             icon=":material/balance:",

@@ -27,7 +27,7 @@ def show(run: str, split: str, stage: str) -> None:
     if not others:
         st.info(
             (
-                "There is no other run on this dataset to compare with. Train one more, or "
+                "There is no other run on this dataset to compare with. Train another model, or "
                 "combine members."
             ),
             icon=":material/info:",
@@ -35,7 +35,7 @@ def show(run: str, split: str, stage: str) -> None:
         return
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     with one:
-        other = session.choose_from("B, compared with A above", others, "against")
+        other = session.choose_from("B (A is selected above)", others, "against")
     if not split_predictions.offer((other,), split):
         return
     with session.errors_shown():
@@ -45,7 +45,7 @@ def show(run: str, split: str, stage: str) -> None:
             with two:
                 other_stage = str(
                     st.segmented_control(
-                        "Scored of B", stages, default=stages[0], key="against_stage", required=True
+                        "Output of B", stages, default=stages[0], key="against_stage", required=True
                     )
                 )
         found = cached_scores.comparison(run, other, split, stage, other_stage)
@@ -85,7 +85,8 @@ def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
             alt="IoU of A minus B for each class, with its interval",
         )
         st.caption(
-            "Each interval stands alone: of twenty classes that are alike, one will seem to differ."
+            "Intervals are not corrected for multiple comparisons: of twenty identical "
+            "classes, one will seem to differ."
         )
     with images:
         st.markdown("**Images**")
@@ -98,23 +99,23 @@ def _cards(found: dict[str, Any]) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "A minus B, mean IoU",
-        "–" if found["difference"] is None else f"{100 * found['difference']:+.2f} points",
+        "–" if found["difference"] is None else f"{100 * found['difference']:+.1f} pp",
         border=True,
         height="stretch",
         help=manual.see(
-            "Mean IoU of A minus mean IoU of B, each over the whole split, in points of percent.",
+            ("Mean IoU of A minus mean IoU of B, each over the whole split, in percentage points."),
             "metrics#how-sure",
         ),
     )
     cards[1].metric(
-        "95 % interval",
-        "–" if low is None else f"{100 * low:+.1f} to {100 * high:+.1f}",
+        "95 % CI",
+        "–" if low is None else f"{100 * low:+.1f} to {100 * high:+.1f} pp",
         border=True,
         height="stretch",
         help=manual.see(
             (
-                "The same images are drawn again for both, 1,000 times, from "
-                f"{found['units']}. Below about 20 it is too narrow."
+                "The same images are resampled for both models, 1,000 times, from "
+                f"{found['units']}. Below about 20 the interval is too narrow."
             ),
             "metrics#how-sure",
         ),
@@ -126,7 +127,7 @@ def _cards(found: dict[str, Any]) -> None:
         height="stretch",
         help=manual.see(
             (
-                "How often exchanging A and B at random, image by image, gives at least this "
+                "How often swapping A and B at random, image by image, gives at least this "
                 "difference."
             ),
             "metrics#how-sure",
@@ -139,10 +140,7 @@ def _cards(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            (
-                "Images in which A, and in which B has the higher mean IoU; in "
-                f"{wins['neither']} neither has."
-            ),
+            (f"Images with a higher mean IoU for A : for B. In {wins['neither']} they are equal."),
             "metrics#how-sure",
         ),
     )
@@ -151,14 +149,11 @@ def _cards(found: dict[str, Any]) -> None:
 def _verdict(found: dict[str, Any]) -> str:
     low, high = found["interval"]
     if low is None:
-        return "One image tells nothing about others: there is no interval."
+        return "A single image allows no conclusion: there is no interval."
     if low > 0 or high < 0:
         better, worse = ("A", "B") if low > 0 else ("B", "A")
-        return (
-            f"**{better} is better than {worse}** on images like these: the whole interval "
-            "lies on its side of 0."
-        )
-    return "**These images do not tell which is better**: the interval holds 0."
+        return f"**{better} is significantly better than {worse}**: the 95 % CI excludes 0."
+    return "**Not significant**: the 95 % CI contains 0."
 
 
 def _in_points(share: float | None) -> float | None:
@@ -175,7 +170,7 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
         on_select="rerun",
         selection_mode="points",
         config=session.CHART,
-        alt="Mean IoU of each image by A and by B",
+        alt="Mean IoU of each image for A and for B",
     )
     points = event["selection"]["points"]
     listed = images if len(images) <= LISTED else [*images[: LISTED // 2], *images[-LISTED // 2 :]]
@@ -194,12 +189,14 @@ def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
             "B": share(format="percent", help=manual.MEAN_IOU),
             "A minus B": share(
                 format="%+.2f",
-                help="Mean IoU of A in this image minus that of B, in points of percent.",
+                help="Mean IoU of A in this image minus that of B, in percentage points.",
             ),
         },
-        alt="Images that A wins by most first",
+        alt="Images, largest advantage of A first",
     )
-    st.caption("Above the line A wins. Click a point or a row to see both side by side.")
+    st.caption(
+        "Above the line A is better. Click a point or a row to compare both models on that image."
+    )
     rows = table["selection"]["rows"]
     chosen = points[0]["customdata"][0] if points else listed[rows[0]]["id"] if rows else None
     if chosen is not None:

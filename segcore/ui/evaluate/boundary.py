@@ -11,10 +11,10 @@ from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import background_tasks, manual, session
 from segcore.workspace.scores.pixel_metrics import Measured
 
-LABEL = "Measure borders and confidence"
+LABEL = "Measure boundaries and calibration"
 HELP = (
-    "Reads the probabilities and masks of the split once; kept on disk until the predictions "
-    "change."
+    "Reads the probabilities and masks of the split once; the result is kept until "
+    "the predictions change."
 )
 
 
@@ -60,20 +60,24 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            "Of each class only the pixels within 2 % of the image's diagonal of its own "
-            "contour, in truth and in prediction: their "
-            "intersection over their union, added up over images, averaged over classes "
-            "(Cheng et al., 2021).",
+            (
+                "Only pixels of a class within 2 % of the image diagonal of its contour, in "
+                "ground truth and prediction: intersection / union, summed over images, "
+                "averaged over classes (Cheng et al., 2021). Higher is better."
+            ),
             "metrics#near-borders-and-probabilities",
         ),
     )
     cards[1].metric(
-        "95 % interval, %",
-        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
+        "95 % CI",
+        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f} %",
         border=True,
         height="stretch",
         help=manual.see(
-            "Percentile bootstrap over the same units as the page's intervals, 500 resamples.",
+            (
+                "Percentile bootstrap over the same units as the other intervals of this page, "
+                "500 resamples."
+            ),
             "metrics#how-sure",
         ),
     )
@@ -83,13 +87,13 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         else 100 * (borders["mean_boundary"] - whole["mean_iou"])
     )
     cards[2].metric(
-        "Against mean IoU",
-        "–" if below is None else f"{below:+.1f} points",
+        "vs. mean IoU",
+        "–" if below is None else f"{below:+.1f} pp",
         border=True,
         height="stretch",
         help=manual.see(
             (
-                "Mean boundary IoU minus mean IoU. Far below 0: things are found, but their "
+                "Mean boundary IoU minus mean IoU. Far below 0: objects are found but their "
                 "outlines are not."
             ),
             "metrics#near-borders-and-probabilities",
@@ -97,21 +101,21 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     )
     narrow = borders["trimap"][1]
     cards[3].metric(
-        f"Right within {narrow['width']} px of a border",
+        f"Accuracy within {narrow['width']} px of a boundary",
         session.percent(narrow["pixel_accuracy"]),
         border=True,
         height="stretch",
         help=manual.see(
             (
-                "Share of right pixels among those nearer than that to a border between two "
-                "true classes."
+                "Fraction of correct pixels among those closer than that to a boundary between "
+                "two true classes."
             ),
             "metrics#near-borders-and-probabilities",
         ),
     )
     one, two = st.columns(2, gap="large")
     with one:
-        st.markdown("**Boundary IoU of each class**")
+        st.markdown("**Boundary IoU per class**")
         figure = pixel_charts.boundary_bars(
             names, [c["iou"] for c in whole["classes"]], borders["boundary"]
         )
@@ -124,28 +128,29 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     with two:
         st.markdown(
             "**Trimap curve**",
-            help="The same scores, counted only within a band round the true borders (Kohli et "
-            "al., 2009). Dotted: over all pixels. "
-            "A curve that rises steeply loses its points at outlines; a flat one loses "
-            "them inside things.",
+            help=(
+                "The same scores, counted only within a band around the true boundaries (Kohli "
+                "et al., 2009). Dotted: over all pixels. A steep curve loses accuracy at "
+                "outlines; a flat one loses it inside objects."
+            ),
         )
         chosen = st.multiselect(
             "Classes",
             range(len(names)),
             format_func=lambda i: names[i],
             key="trimap_classes",
-            placeholder="Add the IoU of classes",
+            placeholder="Add classes",
         )
         figure = pixel_charts.trimap_curve(borders["trimap"], whole, names, chosen)
         st.plotly_chart(
             figure,
             key="trimap",
             config=session.CHART,
-            alt="Scores within a width of the true borders",
+            alt="Scores within a given distance of the true boundaries",
         )
     st.caption(
-        f"From {borders['num_samples']} of {len(report.sample_ids)} images, those whose "
-        "masks can be made from what is on disk."
+        f"Based on {borders['num_samples']} of {len(report.sample_ids)} images, those "
+        "with predictions on disk."
     )
 
 

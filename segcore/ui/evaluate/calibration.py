@@ -14,31 +14,37 @@ FIT = "validation"
 SCORES = {
     "ece": (
         "ECE",
-        "Expected calibration error: "
-        "pixels are put into 15 bins of confidence; the gap between mean confidence and "
-        "the share that is right, averaged over bins by "
-        "their pixels. 0: of pixels that are 80 % sure, 80 % are right.",
+        (
+            "Expected calibration error: pixels are grouped into 15 bins of confidence; the "
+            "gap between mean confidence and accuracy, averaged over the bins by their "
+            "pixels. 0 is perfect: of pixels with 80 % confidence, 80 % are correct."
+        ),
     ),
     "mce": (
         "Largest gap",
-        "The gap of the worst of these bins that holds at least a thousandth of the pixels (MCE).",
+        (
+            "The gap of the worst bin with at least a thousandth of the pixels (MCE). Lower "
+            "is better."
+        ),
     ),
     "brier": (
         "Brier score",
         (
-            "Mean squared distance of the probabilities to the truth, summed over classes: 0 "
-            "best, 2 worst."
+            "Mean squared difference between probabilities and ground truth, summed over "
+            "classes: 0 is best, 2 worst."
         ),
     ),
     "log_loss": (
         "Log loss",
-        "Mean of minus the natural logarithm of the true class's probability: 0 best.",
+        "Mean negative natural logarithm of the true class's probability: 0 is best.",
     ),
     "aurc": (
         "AURC",
-        "Area under the risk-coverage curve: "
-        "the share of wrong pixels among the surest, averaged over how many are kept: low "
-        "where the network knows when it errs.",
+        (
+            "Area under the risk-coverage curve: the error rate among the most confident "
+            "pixels, averaged over how many are kept. Low if the model knows when it is "
+            "wrong."
+        ),
     ),
 }
 
@@ -53,7 +59,8 @@ def show(report: Report, run: str, split: str) -> None:
     own = found.measures.confidence()
     if own is None:
         st.info(
-            "This run brought masks only: it does not say how sure it is.", icon=":material/info:"
+            "This run imported masks only, so there is no confidence to calibrate.",
+            icon=":material/info:",
         )
         return
     names = report.label_set.class_names
@@ -64,9 +71,9 @@ def show(report: Report, run: str, split: str) -> None:
         change = None
         if scaled is not None:
             change = (
-                f"{100 * (scaled[key] - own[key]):+.2f} points"
+                f"{100 * (scaled[key] - own[key]):+.1f} pp"
                 if share
-                else f"{scaled[key] - own[key]:+.4f}"
+                else f"{scaled[key] - own[key]:+.2f}"
             )
         value = session.percent(own[key]) if share else f"{own[key]:.4f}"
         card.metric(
@@ -79,17 +86,17 @@ def show(report: Report, run: str, split: str) -> None:
             help=manual.see(help, "metrics#near-borders-and-probabilities"),
         )
     if scaled is not None and temperature is not None:
-        kind = "too unsure: sharpened" if temperature < 1 else "too sure: softened"
+        kind = "under-confident: sharpened" if temperature < 1 else "over-confident: softened"
         st.caption(
-            f"Small figures: the change on {split} at temperature {temperature:.3f}, "
-            f"fitted on {FIT} ({kind}). "
-            "A temperature divides the logits; it changes no prediction (Guo et al., 2017)."
+            f"Below each value: the change on {split} at temperature {temperature:.2f}, "
+            f"fitted on {FIT} ({kind}). A temperature divides the logits and changes no "
+            "prediction (Guo et al., 2017)."
         )
     one, two = st.columns([3, 2], gap="large")
     with one:
         st.markdown(
             "**Reliability**",
-            help="Below the dotted line a network is too sure of itself, above it too modest.",
+            help="Below the dotted line the model is over-confident, above it under-confident.",
         )
         classes = [k for k in range(len(names)) if own["classes"][k]["pixels"]]
         chosen = st.multiselect(
@@ -113,9 +120,11 @@ def show(report: Report, run: str, split: str) -> None:
     with two:
         st.markdown(
             "**Risk and coverage**",
-            help="If only the surest pixels were answered, how many of those would be wrong?",
+            help=(
+                "If only the most confident pixels were answered, how many of those would be wrong?"
+            ),
         )
-        curves = {"as it is": (own["coverage"], own["risk"])}
+        curves = {"unscaled": (own["coverage"], own["risk"])}
         st.plotly_chart(
             pixel_charts.risk_coverage(curves),
             key="risk",
@@ -148,10 +157,9 @@ def show(report: Report, run: str, split: str) -> None:
             alt="Calibration error of each predicted class",
         )
     st.caption(
-        f"From {len(found.measures.sample_ids)} images; confidence is the largest "
-        "probability, on average "
-        f"{session.percent(own['mean_confidence'])}, while "
-        f"{session.percent(own['pixel_accuracy'])} of the pixels are right."
+        f"Based on {len(found.measures.sample_ids)} images. Confidence is the largest "
+        f"probability: {session.percent(own['mean_confidence'])} on average, while "
+        f"{session.percent(own['pixel_accuracy'])} of the pixels are correct."
     )
 
 
@@ -163,8 +171,8 @@ def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
     if split == FIT or FIT not in splits:
         if split == FIT:
             st.caption(
-                "A temperature is fitted here and shown on the other splits: on its own "
-                "split it would flatter itself."
+                "A temperature fitted here applies to the other splits; on its own split it "
+                "would be optimistic."
             )
         return None, None
     with session.errors_shown():
@@ -173,7 +181,7 @@ def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
         ):
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
                 st.markdown(
-                    f"A temperature is fitted on **{FIT}**, whose probabilities are not on disk."
+                    f"The temperature is fitted on **{FIT}**, which has no probabilities on disk."
                 )
                 if st.button(f"Predict {FIT}", icon=":material/play_arrow:", key="predict_fit"):
                     for member in workspace.runs.members(run):

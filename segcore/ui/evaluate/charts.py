@@ -13,7 +13,7 @@ from segcore.ui.shared.charts import ACCENT, QUIET, WARM
 MAX_CLICKABLE = 48
 """Up to so many classes each cell of a confusion matrix carries a point that can be clicked."""
 
-SIZES = ("small, below 32 x 32", "medium", "large, 96 x 96 and more")
+SIZES = ("small, below 32 × 32", "medium", "large, 96 × 96 and above")
 
 Pair = Sequence[float | None]
 
@@ -91,8 +91,8 @@ def differences(
         intervals: (low, high) of each.
         unit: What was subtracted.
     """
-    kinds = ("A is better", "B is better", "not told apart")
-    return charts.signed_intervals(names, values, intervals, kinds, f"{unit} of A minus B, points")
+    kinds = ("A is better", "B is better", "not significant")
+    return charts.signed_intervals(names, values, intervals, kinds, f"{unit} of A minus B, pp")
 
 
 def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
@@ -212,7 +212,7 @@ def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Fi
                 marker={"color": color},
                 customdata=np.column_stack([things, true]),
                 hovertemplate=(
-                    "%{x}: %{y:.1f} % of %{customdata[1]:,} px in %{customdata[0]:,} things<extra>"
+                    "%{x}: %{y:.1f} % of %{customdata[1]:,} px in %{customdata[0]:,} objects<extra>"
                 )
                 + title
                 + "</extra>",
@@ -222,7 +222,7 @@ def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Fi
     return _finish(
         figure,
         360,
-        yaxis={"title": {"text": "found, %"}, "range": [0, 100]},
+        yaxis={"title": {"text": "recall, %"}, "range": [0, 100]},
         barmode="group",
         legend=legend,
     )
@@ -256,7 +256,7 @@ def member_spread(
                 name=member,
                 mode="markers",
                 marker={"size": 8, "line": {"width": 1, "color": "white"}},
-                hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + member + "</extra>",
+                hovertemplate="%{x}: IoU %{y:.1f} %<extra>" + member + "</extra>",
             )
         )
     figure.add_trace(

@@ -9,7 +9,7 @@ from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import charts
 from segcore.ui.shared import cached_scores, session, tables
 
-ORDERS = ("as in the dataset", "alike together")
+ORDERS = ("dataset order", "clustered")
 
 
 def show(report: Report, run: str, split: str, stage: str, *, picking: bool) -> None:
@@ -26,12 +26,12 @@ def show(report: Report, run: str, split: str, stage: str, *, picking: bool) -> 
     total = report.confusion.counts
     with st.container(horizontal=True):
         normalise = st.segmented_control(
-            "Percent of",
+            "Normalise by",
             ["row", "column", "all"],
             default="row",
             key="normalise",
             required=True,
-            help="row: of the true class; column: of the predicted one",
+            help="row: percent of the true class; column: percent of the predicted class",
         )
         order = st.segmented_control(
             "Order",
@@ -40,8 +40,8 @@ def show(report: Report, run: str, split: str, stage: str, *, picking: bool) -> 
             key="order",
             required=True,
             help=(
-                "Alike together: classes whose pixels are answered alike stand side by side, "
-                "so confused classes form blocks."
+                "Clustered: classes with similar confusion are adjacent, so confused classes "
+                "form blocks."
             ),
         )
     chosen = cached_scores.similar_order(run, split, stage) if order == ORDERS[1] else None
@@ -107,10 +107,10 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
     what = "found" if true == predicted else "mistaken"
     st.caption(
         f"{int(pixels.sum()):,} pixels of {session.plain(names[true])} are {what}"
-        + ("" if true == predicted else f" for {session.plain(names[predicted])}")
+        + ("" if true == predicted else f" as {session.plain(names[predicted])}")
         + (
-            f", in {int((pixels > 0).sum())} of {len(pixels)} images. Click a row, or a cell "
-            "of the matrix."
+            f", in {int((pixels > 0).sum())} of {len(pixels)} images. Click a row to open "
+            "the image, or another cell of the matrix."
         )
     )
     event = tables.draw(
@@ -118,7 +118,7 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
             {
                 "image": report.sample_ids[i],
                 "pixels": int(pixels[i]),
-                "of the class": pixels[i] / of_class[i],
+                "of class": pixels[i] / of_class[i],
             }
             for i in order
         ],
@@ -127,13 +127,13 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
         key=f"cell_images_{true}_{predicted}",
         column_config={
             "pixels": st.column_config.NumberColumn(
-                format="localized", help="Pixels of the chosen cell in that image."
+                format="localized", help="Pixels of the selected cell in that image."
             ),
-            "of the class": st.column_config.NumberColumn(
-                format="percent", help="Share of the true class's pixels in that image"
+            "of class": st.column_config.NumberColumn(
+                format="percent", help="Fraction of the true class's pixels in that image"
             ),
         },
-        alt="Images with most pixels of the chosen cell",
+        alt="Images with most pixels of the selected cell",
     )
     rows = event["selection"]["rows"]
     if rows:

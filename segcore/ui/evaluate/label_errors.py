@@ -25,8 +25,8 @@ def show(report: Report, run: str, split: str) -> None:
     if split == "train":
         st.warning(
             (
-                "The network learned these labels, so it will seldom contradict them: use a "
-                "split that it has not seen."
+                "The model was trained on these labels, so it will seldom contradict them. Use "
+                "a split that it has not seen."
             ),
             icon=":material/warning:",
         )
@@ -41,7 +41,7 @@ def show(report: Report, run: str, split: str) -> None:
     found = background_tasks.passed(
         key,
         lambda tell: workspace.pixel_metrics.suspects(run, split, tell),
-        "Look for label errors",
+        "Find label errors",
         boundary.HELP,
         at_once=small,
     )
@@ -50,22 +50,27 @@ def show(report: Report, run: str, split: str) -> None:
     names = report.label_set.class_names
     listed = [i for i in found["images"] if i["pixels"]][:LISTED]
     st.caption(
-        f"{found['pixels']:,} pixels ({session.percent(found['share'])}) carry a label "
-        "that the network contradicts with confidence: another "
-        "class is at least as probable there as it is, on average, where it is the label "
-        "(confident learning, Northcutt et al., 2021). "
-        "Look before you mend: where the network errs with confidence, right labels are "
-        "suspected too.",
-        help="For each class the mean probability of its own labelled pixels is the bar; a "
-        "pixel is suspected when another class passes "
-        "its bar there. Two passes, whatever the size of the set.",
+        (
+            f"{found['pixels']:,} pixels ({session.percent(found['share'])}) have a label "
+            "that the model contradicts with confidence: another class is at least as "
+            "probable there as it is, on average, where it is the label (confident "
+            "learning, Northcutt et al., 2021). Check before you relabel: where the model "
+            "is confidently wrong, correct labels are suspected too."
+        ),
+        help=(
+            "The threshold of each class is the mean probability of its own labelled "
+            "pixels; a pixel is suspected if another class passes its threshold there. Two "
+            "passes over the split."
+        ),
     )
     if not listed:
-        st.success("No label is contradicted with confidence.", icon=":material/check_circle:")
+        st.success(
+            "The model contradicts no label with confidence.", icon=":material/check_circle:"
+        )
         return
     table, picture = st.columns(2, gap="large")
     with table:
-        images, pairs = st.tabs(["Images", "Pairs of labels"])
+        images, pairs = st.tabs(["Images", "Label pairs"])
         with images:
             event = tables.draw(
                 [
@@ -85,15 +90,15 @@ def show(report: Report, run: str, split: str) -> None:
                 key="suspects",
                 column_config={
                     "suspected": st.column_config.NumberColumn(
-                        format="percent", help="Share of the image's scored pixels"
+                        format="percent", help="Fraction of the image's scored pixels"
                     ),
                     "pixels": st.column_config.NumberColumn(
                         format="localized", help="Suspected pixels; most first"
                     ),
                     "labelled": st.column_config.TextColumn(help="Label of most suspected pixels"),
-                    "perhaps": st.column_config.TextColumn(help="What the network says there"),
+                    "perhaps": st.column_config.TextColumn(help="The model's prediction there"),
                     "trust": st.column_config.NumberColumn(
-                        format="percent", help="Mean probability of the labels that are given"
+                        format="percent", help="Mean probability of the given labels"
                     ),
                 },
                 alt="Images with likely label errors, most first",
@@ -116,7 +121,7 @@ def _pairs(pairs: Any, names: list[str]) -> None:
         height=420,
         column_config={
             "pixels": st.column_config.NumberColumn(
-                format="localized", help="Pixels of all images that are suspected so."
+                format="localized", help="Suspected pixels over all images."
             )
         },
         alt="Pairs of given and suggested label",
@@ -135,10 +140,10 @@ def _picture(run: str, split: str, row: dict[str, Any], report: Report) -> None:
     cut = (slice(top, top + height), slice(left, left + width))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{session.plain(row['id'])}**: {session.plain(names[row['given']])}, "
-            f"perhaps {session.plain(names[row['suggested']])}"
+            f"**{session.plain(row['id'])}**: {session.plain(names[row['given']])}, possibly "
+            f"{session.plain(names[row['suggested']])}"
         )
-        if st.button("Open in the viewer", icon=":material/open_in_new:", key="suspect_open"):
+        if st.button("Open in Compare", icon=":material/open_in_new:", key="suspect_open"):
             cached_scores.look_at(run, split, row["id"])
     one, two = st.columns(2)
     whole = outline(image, [where], [COLOR], 1)
@@ -147,12 +152,12 @@ def _picture(run: str, split: str, row: dict[str, Any], report: Report) -> None:
     whole[[*range(y, y + thick), *range(y + height - thick, y + height)], x : x + width] = 255
     one.image(
         whole,
-        caption="Suspected pixels outlined; the frame is what the cut-out shows",
+        caption="Suspected pixels are outlined; the frame shows the close-up",
         width="stretch",
     )
     scale = max(1, 480 // max(height, width))
     two.image(
         outline(image[cut], [where[cut]], [COLOR], scale),
-        caption="The place with most of them",
+        caption="Close-up of the densest area",
         width="stretch",
     )

@@ -62,7 +62,7 @@ def trimap_curve(
                 name=name,
                 mode="lines+markers",
                 line={"color": color, "width": 2},
-                hovertemplate="within %{x} px: %{y:.2f} % of %{customdata:,} pixels<extra>"
+                hovertemplate="within %{x} px: %{y:.1f} % of %{customdata:,} pixels<extra>"
                 + name
                 + "</extra>",
             )
@@ -71,7 +71,7 @@ def trimap_curve(
         if whole[key] is not None:
             figure.add_hline(y=100 * whole[key], line={"width": 1, "dash": "dot", "color": color})
     axis = {
-        "title": {"text": "within so many pixels of a true border"},
+        "title": {"text": "distance to a true boundary, px"},
         "type": "log",
         "tickvals": widths,
         "ticktext": [str(w) for w in widths],
@@ -91,7 +91,7 @@ def boundary_bars(
     """
     figure = go.Figure()
     for title, color, values in (("whole region", QUIET, region), ("boundary", ACCENT, boundary)):
-        hover = "%{x}: %{y:.2f} %<extra>" + title + "</extra>"
+        hover = "%{x}: %{y:.1f} %<extra>" + title + "</extra>"
         figure.add_trace(
             go.Bar(
                 x=list(names),
@@ -133,7 +133,7 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
         x = [100 * row["confidence"] for row in bins]
         share = [100 * row["pixels"] / total for row in bins]
         hover = (
-            "sure to %{x:.1f} %, right in %{y:.1f} %, %{customdata:.2f} % of the pixels<extra>"
+            ("confidence %{x:.1f} %, accuracy %{y:.1f} %, %{customdata:.1f} % of the pixels<extra>")
             + name
             + "</extra>"
         )
@@ -149,7 +149,7 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
             hovertemplate=hover,
         )
         figure.add_trace(drawn, row=1, col=1)
-        below = "%{y:.2f} % of the pixels<extra>" + name + "</extra>"
+        below = "%{y:.1f} % of the pixels<extra>" + name + "</extra>"
         figure.add_trace(
             go.Bar(
                 x=x,
@@ -162,7 +162,7 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
             row=2,
             col=1,
         )
-    figure.update_yaxes(title_text="right, %", range=[0, 102], row=1, col=1)
+    figure.update_yaxes(title_text="accuracy, %", range=[0, 102], row=1, col=1)
     figure.update_yaxes(title_text="pixels, %", row=2, col=1)
     figure.update_xaxes(title_text="confidence (largest probability), %", row=2, col=1)
     return _finish(figure, 440, barmode="overlay")
@@ -178,7 +178,7 @@ def risk_coverage(
     """
     figure = go.Figure()
     for color, (name, (coverage, risk)) in zip((ACCENT, WARM), series.items(), strict=False):
-        hover = "of the surest %{x:.1f} %, %{y:.2f} % are wrong<extra>" + name + "</extra>"
+        hover = "of the most confident %{x:.1f} %, %{y:.1f} % are wrong<extra>" + name + "</extra>"
         x, y = [100 * v for v in coverage], _percent(risk)
         figure.add_trace(
             go.Scatter(
@@ -190,7 +190,7 @@ def risk_coverage(
                 hovertemplate=hover,
             )
         )
-    x_axis = {"title": {"text": "pixels kept, the surest first, %"}, "range": [0, 100]}
+    x_axis = {"title": {"text": "pixels kept, most confident first, %"}, "range": [0, 100]}
     return _finish(
         figure,
         320,
@@ -236,14 +236,14 @@ def corruption_curves(
                 )
             )
         title = titles[name]
-        hover = title + ", severity %{x}: mean IoU %{y:.2f} %<extra></extra>"
+        hover = title + ", severity %{x}: mean IoU %{y:.1f} %<extra></extra>"
         line = {"color": color, "width": 2}
         figure.add_trace(
             go.Scatter(x=x, y=y, name=title, mode="lines+markers", line=line, hovertemplate=hover)
         )
     ticks = {
         "tickvals": [0, 1, 2, 3, 4, 5],
-        "ticktext": ["as it is", "1", "2", "3", "4", "5"],
+        "ticktext": ["clean", "1", "2", "3", "4", "5"],
         "title": {"text": "severity"},
     }
     return _finish(
@@ -286,7 +286,7 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
             zmin=-most,
             zmax=most,
             showscale=False,
-            hovertemplate="%{y} under %{x}: %{z:.2f} points of IoU lost<extra></extra>",
+            hovertemplate="%{y} under %{x}: %{z:.1f} pp of IoU lost<extra></extra>",
         )
     )
     columns = [titles[part["corruption"]] for part in parts]

@@ -15,7 +15,7 @@ from segcore.workspace import Workspace
 TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
 
 
-@st.cache_data(max_entries=32, show_spinner="Comparing the counts")
+@st.cache_data(max_entries=32, show_spinner="Comparing the counts …")
 def _found(_workspace: Workspace, name: str, stamp: str) -> dict[str, Any]:
     return _workspace.robustness.found(name)
 
@@ -27,18 +27,21 @@ def show(report: Report, run: str, split: str) -> None:
         config = workspace.runs.open(run).config
     if config.kind == "imported":
         st.info(
-            "This run came from another tool: its network is not here to look at corrupted images.",
+            (
+                "This run was imported from another tool, so its model cannot be run on "
+                "corrupted images."
+            ),
             icon=":material/info:",
         )
         return
     if isinstance(config, EvaluateConfig):
         run = session.choose_model(
-            "Network",
+            "Model",
             [run, *config.members],
             "robust_member",
             help=(
-                "The ensemble combines what its members say of each corrupted image, before a "
-                "CRF; or look at one member."
+                "The ensemble combines its members' predictions of each corrupted image, "
+                "without a CRF. You can also test a single member."
             ),
         )
     with session.errors_shown():
@@ -46,7 +49,7 @@ def show(report: Report, run: str, split: str) -> None:
     one, two = st.columns([4, 1], vertical_alignment="bottom")
     with (
         two,
-        st.popover("Ask anew" if known else "Options", icon=":material/tune:", width="stretch"),
+        st.popover("Run again" if known else "Options", icon=":material/tune:", width="stretch"),
     ):
         chosen = st.multiselect(
             "Corruptions",
@@ -63,14 +66,14 @@ def show(report: Report, run: str, split: str) -> None:
                 counted,
                 min(32, counted),
                 key="robust_images",
-                help="Spread evenly over the split; each is seen 5 times a corruption.",
+                help="Spread evenly over the split; each is predicted 5 times per corruption.",
             )
             if counted > 1
             else 1
         )
         again = (
             st.button(
-                "Count",
+                "Run robustness test",
                 type="primary",
                 icon=":material/play_arrow:",
                 key="robust_count",
@@ -83,21 +86,20 @@ def show(report: Report, run: str, split: str) -> None:
     with one:
         if len(known) == 1:
             st.caption(
-                "Images corrupted at their own size, before the network sees them; the "
-                "same images at every severity."
+                "Images are corrupted at native resolution before the model sees them; the same "
+                "images at every severity."
             )
         elif known:
-            name = session.choose_from("Counted", known, "robust_run")
+            name = session.choose_from("Test", known, "robust_run")
         else:
             st.markdown(
-                "How do the scores fall under "
+                "How do the scores drop under "
                 f"{', '.join(TITLES[n].lower() if n != 'jpeg' else 'JPEG' for n in chosen)}? "
-                ""
-                f"Five severities each, on {number} images of {session.plain(split)}; "
-                "counts only, no probabilities are kept."
+                f"Five severities each, on {number} images of {session.plain(split)}. Only "
+                "counts are stored."
             )
             again = st.button(
-                "Count corrupted images",
+                "Run robustness test",
                 type="primary",
                 icon=":material/play_arrow:",
                 key="robust_start",
@@ -124,8 +126,8 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
         height="stretch",
         help=manual.see(
             (
-                f"Of the same {found['num_samples']} images without corruption, over these "
-                "images together."
+                f"On the same {found['num_samples']} images without corruption, pooled over "
+                "these images."
             ),
             "metrics#near-borders-and-probabilities",
         ),
@@ -137,13 +139,13 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
             if part["corruption"] == "jpeg"
             else f"Under {TITLES[part['corruption']].lower()}",
             session.percent(part["mean_iou"]),
-            None if drop is None else f"{-100 * drop:+.1f} points",
+            None if drop is None else f"{-100 * drop:+.1f} pp",
             border=True,
             height="stretch",
             help=manual.see(
                 (
-                    "Mean IoU averaged over the five severities, and its difference to the "
-                    "images as they are. "
+                    "Mean IoU averaged over the five severities, and its difference from the clean "
+                    "images. "
                 )
                 + CORRUPTIONS[part["corruption"]].summary,
                 "metrics#near-borders-and-probabilities",
@@ -153,9 +155,7 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
     with one:
         st.markdown(
             "**Severity**",
-            help="Mean IoU at each severity; the band is the 95 % interval of the drop, drawing "
-            "images again with each image's clean and "
-            "corrupted counts together.",
+            help="Mean IoU at each severity. Band: 95 % interval of the drop, paired by image.",
         )
         figure = pixel_charts.corruption_curves(found["curves"], clean["mean_iou"], TITLES)
         st.plotly_chart(
@@ -166,15 +166,18 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
         )
     with two:
         st.markdown(
-            "**Points of IoU that each class loses**",
-            help="IoU as they are minus IoU under the corruption, averaged over severities.",
+            "**IoU lost per class, pp**",
+            help=(
+                "IoU on clean images minus IoU under the corruption, averaged over severities. "
+                "Lower is better."
+            ),
         )
         figure = pixel_charts.class_drops(parts, found["class_names"], TITLES)
         st.plotly_chart(
             figure,
             key="class_drops",
             config=session.CHART,
-            alt="Points of IoU that each class loses under each corruption",
+            alt="IoU that each class loses under each corruption, in percentage points",
         )
     _examples(found, run, report)
     st.download_button(
@@ -203,7 +206,7 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
 
 def _examples(found: dict[str, Any], run: str, report: Report) -> None:
     """Show one image under a corruption, at all severities."""
-    with st.expander("What the network saw", icon=":material/visibility:"):
+    with st.expander("Corrupted images", icon=":material/visibility:"):
         names = [part["corruption"] for part in found["corruptions"]]
         which = str(
             st.segmented_control(

@@ -11,18 +11,18 @@ from segcore.ui.shared import cached_scores, manual, session, tables
 from segcore.ui.shared.run_names import short_name
 
 KINDS = {
-    "class": "class held",
+    "class": "class present",
     "tag": "tag",
     "folder": "group or folder",
-    "prefix": "group of like names",
+    "prefix": "name prefix",
     "brightness": "brightness",
-    "size": "size of things",
+    "size": "object size",
 }
 
 SCORES = {
     "mean_iou": "mean IoU",
     "mean_dice": "mean Dice",
-    "frequency_weighted_iou": "IoU by pixels",
+    "frequency_weighted_iou": "frequency-weighted IoU",
     "kappa": "Cohen's kappa",
     "mcc": "MCC",
 }
@@ -41,12 +41,12 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         if kind not in (*cached_scores.UNITS, "tag") or kind in known
     ]
     title = st.segmented_control(
-        "Parts by",
+        "Slice by",
         kinds,
         default=kinds[0],
         key="part",
         required=True,
-        help="Brightness and size read every image once.",
+        help="Brightness and object size read every image once.",
     )
     kind = next(k for k, t in KINDS.items() if t == title)
     if kind == "size":
@@ -61,7 +61,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
             figure,
             key="parts",
             config=session.CHART,
-            alt="Mean IoU of each part of the split, with its interval",
+            alt="Mean IoU of each slice of the split, with its interval",
         )
     with table:
         tables.draw(
@@ -76,22 +76,19 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
             ],
             column_config={
                 "mean IoU": st.column_config.NumberColumn(
-                    format="percent", help="Over the classes that occur in this part"
+                    format="percent", help="Averaged over the classes that occur in this slice"
                 ),
                 "pixel accuracy": st.column_config.NumberColumn(
                     format="percent", help=manual.PIXEL_ACCURACY
                 ),
             },
-            alt="Scores of each part",
+            alt="Scores of each slice",
         )
     told = (
-        "A part may lack classes that others have; its mean leaves them out, so compare with care."
+        "A slice may lack classes that others have; its mean leaves them out, so compare with care."
     )
     if "tag" not in known:
-        told += (
-            " Give images tags (night, rain) on the dataset page, under Browse, to score "
-            "those apart too."
-        )
+        told += " Tag images (night, rain) on the Images tab of the Dataset page to slice by tag."
     st.caption(told)
 
 
@@ -106,7 +103,7 @@ def _sizes(report: Report, run: str, split: str, stage: str) -> None:
         found, images = cached_scores.sizes(run, split, stage)
     if not images:
         st.info(
-            "No probabilities of this split are on disk, so there is no mask to measure.",
+            "No probabilities of this split are on disk, so there are no masks to measure.",
             icon=":material/info:",
         )
         return
@@ -116,12 +113,12 @@ def _sizes(report: Report, run: str, split: str, stage: str) -> None:
         figure,
         key="sizes",
         config=session.CHART,
-        alt="Share of true pixels found, by the size of the thing they belong to",
+        alt="Recall of each class by object size",
     )
     st.caption(
-        "A thing is a connected region of one class in the true mask; "
-        f"{int(counts[..., 2].sum()):,} of them in {images} of "
-        f"{len(report.sample_ids)} images, those whose probabilities are on disk."
+        "An object is a connected component of one class in the ground truth: "
+        f"{int(counts[..., 2].sum()):,} objects in {images} of {len(report.sample_ids)} "
+        "images, those with probabilities on disk."
     )
 
 
@@ -137,19 +134,21 @@ def repetitions(run: str, split: str) -> None:
         if workspace.scores.has_counts(r, split)
     ]
     chosen = st.multiselect(
-        "Repetitions",
+        "Repeated runs",
         list(dict.fromkeys([*alike, *others])),
         alike,
         key=f"repetitions_{run}_{split}",
-        help="Seeds, folds or members: trainings of one recipe. The spread says how well the "
-        "recipe pins the network, which is another "
-        "question than how well the images pin the score.",
+        help=(
+            "Seeds, folds or members: runs with the same config. The spread tells how "
+            "reproducible the config is, which is a different question from how precisely "
+            "the images determine the score."
+        ),
     )
     if len(chosen) < 2:
         st.info(
             (
-                "Choose at least two runs. Train several members, or the same recipe with "
-                "other seeds, to have some."
+                "Select at least two runs. Train an ensemble, or the same config with other "
+                "seeds, to have some."
             ),
             icon=":material/info:",
         )
@@ -159,15 +158,15 @@ def repetitions(run: str, split: str) -> None:
     if reasons:
         told = " ".join(session.plain(reason) for reason in reasons)
         st.warning(
-            f"{told} As folds they may be read; as repetitions they may not.",
+            f"{told} They can be read as folds, not as repeated runs.",
             icon=":material/warning:",
         )
     scores = spread.to_json()["scores"]
     iou, accuracy = scores["mean_iou"], scores["pixel_accuracy"]
     cards = st.columns(4)
     for card, title, one in (
-        (cards[0], "Mean IoU of a run", iou),
-        (cards[1], "Pixel accuracy of a run", accuracy),
+        (cards[0], "Mean IoU per run", iou),
+        (cards[1], "Pixel accuracy per run", accuracy),
     ):
         card.metric(
             title,
@@ -175,38 +174,37 @@ def repetitions(run: str, split: str) -> None:
             border=True,
             height="stretch",
             help=manual.see(
-                f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from "
-                f"{session.percent(one['range'][0])} to "
-                f"{session.percent(one['range'][1])}.",
+                (
+                    f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from "
+                    f"{session.percent(one['range'][0])} to {session.percent(one['range'][1])}."
+                ),
                 "metrics#how-sure",
             ),
         )
     low, high = iou["interval"]
     cards[2].metric(
-        "95 % interval of the mean, %",
-        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
+        "95 % CI of the mean",
+        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f} %",
         border=True,
         height="stretch",
         help=manual.see(
-            (
-                "Student's t over runs: mean plus or minus t times deviation over the root of "
-                "their number."
-            ),
+            ("Student's t over runs: mean ± t × deviation / square root of their number."),
             "metrics#how-sure",
         ),
     )
     agreement = spread.agreement
     cards[3].metric(
-        "Confusion that all share",
+        "Shared errors",
         "–" if np.isnan(agreement) else f"{100 * agreement:.0f} %",
         border=True,
         height="stretch",
         help=manual.see(
-            "Over all confused pairs of classes: the least share of pixels that any run "
-            "confuses, divided by the mean share. 100 %: "
-            "every run confuses the same classes equally often, which speaks for the "
-            "labels or the images. 0 %: none is shared, which "
-            "averaging mends.",
+            (
+                "Over all confused class pairs: the smallest fraction of pixels that any run "
+                "confuses, divided by the mean fraction. 100 %: every run confuses the same "
+                "classes equally often, which points to the labels or images. 0 %: no confusion "
+                "is shared, and averaging helps."
+            ),
             "metrics#how-sure",
         ),
     )
@@ -215,7 +213,7 @@ def repetitions(run: str, split: str) -> None:
     with chart:
         figure = charts.member_spread(names, _told_apart(chosen), spread.class_iou)
         st.plotly_chart(
-            figure, key="members", config=session.CHART, alt="IoU of each class by each run"
+            figure, key="members", config=session.CHART, alt="IoU of each class for each run"
         )
     share = st.column_config.NumberColumn
     with table:
@@ -231,14 +229,12 @@ def repetitions(run: str, split: str) -> None:
                 for name, s in scores.items()
             ],
             column_config={
-                "mean": share(
-                    format="%.3f", width=64, help="Sum over runs / number of runs; 1 is perfect"
-                ),
+                "mean": share(format="%.3f", width=64, help="Mean over runs"),
                 "deviation": share(
                     format="%.3f", width=78, help="Standard deviation over runs (n - 1)"
                 ),
-                "least": share(format="%.3f", width=64, help="Of any run"),
-                "most": share(format="%.3f", width=64, help="Of any run"),
+                "least": share(format="%.3f", width=64, help="Lowest of any run"),
+                "most": share(format="%.3f", width=64, help="Highest of any run"),
             },
             alt="Spread of each score over the runs",
         )

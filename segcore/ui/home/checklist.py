@@ -21,55 +21,61 @@ class Step:
 STEPS = {
     "demo": Step(
         "Demo",
-        "A made-up dataset with five trained members: see every page before you bring anything.",
+        (
+            "A synthetic dataset with five trained models: try every page before you import "
+            "anything."
+        ),
         "pages/home.py",
     ),
     "data": Step(
         "Your data",
-        "Import a folder or archive of images and masks; what does not fit is listed.",
+        "Import a folder or archive of images and masks; problems are listed.",
         "pages/dataset.py",
     ),
     "health": Step(
         "Health",
-        "Damaged files, empty masks, copies, leaks between splits: each with its mend.",
+        ("Corrupt files, empty masks, duplicates and leakage between splits, each with a fix."),
         "pages/dataset.py",
         "data",
         (("show", "Health"),),
     ),
     "balance": Step(
         "Balance",
-        "Which images to repeat so that rare classes count, and what no repeating can reach.",
+        "Which images to oversample for rare classes, and how far oversampling can go.",
         "pages/balance.py",
         "data",
     ),
     "train": Step(
         "Train",
-        "Take the suggested plan or choose; it runs in the background and survives the browser.",
+        (
+            "Use the recommended configuration or your own; training runs in the "
+            "background, so you can close the browser."
+        ),
         "pages/train.py",
         "data",
     ),
-    "watch": Step("Watch", "Live curves, masks by epoch, log, stop and resume.", "pages/runs.py"),
+    "watch": Step("Monitor", "Live curves, mask history, log, stop and resume.", "pages/runs.py"),
     "look": Step(
-        "Look",
-        "Image, true mask, predicted mask and CRF mask, all zooming together.",
+        "Compare",
+        "Image, ground truth, prediction and CRF side by side, zoomed together.",
         "pages/compare.py",
         "run",
     ),
     "judge": Step(
-        "Judge",
-        "Scores of every class with intervals, and where classes are mistaken for each other.",
+        "Evaluate",
+        ("Scores of every class with confidence intervals, and which classes are confused."),
         "pages/evaluate.py",
         "run",
     ),
     "merge": Step(
-        "Merge",
-        "What if two labels were one? Accuracy gained against information lost.",
+        "Merge labels",
+        "Which labels could be merged? Accuracy gained against information lost.",
         "pages/compress.py",
         "run",
     ),
     "report": Step(
         "Report",
-        "One file that a reviewer opens offline: the button below the scores of the classes.",
+        "A single HTML file, readable offline (button on Evaluate).",
         "pages/evaluate.py",
         "run",
     ),
@@ -90,11 +96,15 @@ def show() -> None:
         demo = workspace.demo.open()["ensemble"] if done["demo"] else None
     following = next((step for step, ticked in done.items() if not ticked), None)
     st.subheader(
-        "The way through",
+        "Getting started",
         anchor=False,
-        help="It ticks itself as you go, with data of your own; the first step is the demo's.",
+        help=(
+            "Steps are ticked as you complete them with your own data; the first step is the demo."
+        ),
     )
-    st.progress(sum(done.values()) / len(done), text=f"{sum(done.values())} of {len(done)} done")
+    st.progress(
+        sum(done.values()) / len(done), text=f"{sum(done.values())} of {len(done)} steps complete"
+    )
     for name, step in STEPS.items():
         query, page = dict(step.query), step.page
         if step.needs == "data" and names:
@@ -121,6 +131,4 @@ def show() -> None:
             if name == following:
                 st.badge("next", color="primary")
             st.caption(step.sentence)
-    st.page_link(
-        "pages/guide.py", label="All of it with pictures, in the guide", icon=":material/menu_book:"
-    )
+    st.page_link("pages/guide.py", label="Illustrated user guide", icon=":material/menu_book:")

@@ -32,11 +32,11 @@ def choose() -> Batch | None:
 
 def _upload() -> None:
     files = st.file_uploader(
-        f"Images: PNG, JPEG, TIFF, BMP, WebP, GIF or PPM; up to {MAX_FILES} at a time",
+        f"Images (PNG, JPEG, TIFF, BMP, WebP, GIF or PPM), up to {MAX_FILES} at a time",
         accept_multiple_files=True,
         max_upload_size=MAX_BYTES // 1_000_000,
         key="own_files",
-        help="Only their pixels are kept, in the workspace on this machine.",
+        help="Only the pixels are kept, in the workspace on this machine.",
     )
     told = tuple(file.file_id for file in files)
     if not files or told == st.session_state.get("own_files_seen"):
@@ -52,7 +52,7 @@ def _folder() -> None:
             "Folder or image", placeholder="/data/my-images", key="own_folder"
         ).strip()
         pressed = st.button(
-            "Take these", disabled=not path, icon=":material/download:", key="own_take"
+            "Load images", disabled=not path, icon=":material/download:", key="own_take"
         )
     if pressed:
         _bring_in(
@@ -63,7 +63,7 @@ def _folder() -> None:
 
 
 def _bring_in(accept: Callable[[Progress], Batch]) -> None:
-    bar = st.progress(0.0, text="Looking at the files ...")
+    bar = st.progress(0.0, text="Reading files …")
 
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / max(total, 1), text=f"{done} of {total}: {session.plain(what)}")
@@ -100,11 +100,11 @@ def refused(batch: Batch) -> None:
         return
     count = len(batch.refused)
     with st.expander(
-        f"{count} of {count + len(batch.images)} files were not taken",
+        f"{count} of {count + len(batch.images)} files were rejected",
         icon=":material/block:",
         expanded=count <= 3,
     ):
         tables.draw(
             [{"file": name, "why": why} for name, why in batch.refused],
-            alt="Files that were not taken, with the reasons",
+            alt="Rejected files and the reasons",
         )

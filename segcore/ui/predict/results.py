@@ -24,8 +24,8 @@ from segcore.workspace.predictions.predictions import shares
 
 PANELS: dict[str, str] = {
     "image": "Image",
-    "prediction": "Predicted mask",
-    "crf": "CRF mask",
+    "prediction": "Prediction",
+    "crf": "CRF",
     "confidence": "Confidence",
     "entropy": "Entropy",
 }
@@ -38,18 +38,13 @@ def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> dict[
     if not shelf.is_predicted(run, batch, image, options):
         with (
             session.errors_shown(),
-            st.status("Loading the network; the first time this takes some seconds ...") as status,
+            st.status("Loading the model; the first time takes a few seconds …") as status,
         ):
             loaded = shelf.warm(run, options)
-            status.update(label="Predicting ...")
+            status.update(label="Predicting …")
             shelf.predict(run, batch, image, options)
             said = (
-                (
-                    f"Loaded {loaded['loaded']} network(s) in {loaded['seconds']:.0f} s; they "
-                    "stay loaded"
-                )
-                if loaded["loaded"]
-                else "Predicted"
+                (f"Model loaded ({loaded['seconds']:.0f} s)") if loaded["loaded"] else "Predicted"
             )
             status.update(label=said, state="complete")
     with session.errors_shown():
@@ -136,14 +131,12 @@ def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> 
                 format="localized", help="Predicted pixels of the class."
             ),
         },
-        alt="Share of each class in this image",
+        alt="Pixel frequency of each class in this image",
     )
     with st.container(horizontal=True):
+        _mask_button("Index mask", lambda: index_png(mask, labels), f"{image}.png", "own_index")
         _mask_button(
-            "Mask, class ids", lambda: index_png(mask, labels), f"{image}.png", "own_index"
-        )
-        _mask_button(
-            "Mask in colour",
+            "Colour mask",
             lambda: palette_png(mask, labels),
             f"{image}-colour.png",
             "own_palette",
@@ -167,13 +160,15 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
     with session.errors_shown():
         left = [i for i in batch.images if not shelf.is_predicted(run, batch, i.id, options)]
     if left:
-        st.markdown(f"{len(batch.images) - len(left)} of {len(batch.images)} images are predicted.")
-        if st.button(f"Predict the other {len(left)}", icon=":material/play_arrow:", key="own_all"):
+        st.markdown(f"{len(batch.images) - len(left)} of {len(batch.images)} images predicted.")
+        if st.button(
+            f"Predict the remaining {len(left)}", icon=":material/play_arrow:", key="own_all"
+        ):
             with session.errors_shown(), _Bar() as bar:
                 shelf.predict_all(run, batch, options, bar)
             st.rerun()
     parts = st.pills(
-        "In the zip",
+        "Include",
         list(PARTS),
         selection_mode="multi",
         default=list(DEFAULT_PARTS),
@@ -194,10 +189,10 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
             on_click="ignore",
         )
     elif st.button(
-        "Make the zip",
+        "Create ZIP",
         icon=":material/folder_zip:",
         key="own_make",
-        help="With classes.csv and shares.csv.",
+        help="Always includes classes.csv and shares.csv.",
     ):
         with session.errors_shown(), _Bar() as bar:
             path = write_archive(
@@ -211,7 +206,7 @@ class _Bar:
     """A progress bar that is gone afterwards."""
 
     def __enter__(self) -> "_Bar":
-        self._bar = st.progress(0.0, text="Working ...")
+        self._bar = st.progress(0.0, text="Working …")
         return self
 
     def __call__(self, done: int, total: int, what: str) -> None:

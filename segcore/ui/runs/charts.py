@@ -192,7 +192,7 @@ def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
         figure,
         when,
         [_share(r.get("machine_load")) for r in records],
-        "machine, processor",
+        "machine, CPU",
         QUIET,
         1,
     )
@@ -200,7 +200,7 @@ def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
         figure,
         when,
         [_share(r.get("process_load")) for r in records],
-        "this run, processor",
+        "this run, CPU",
         ACCENT,
     )
     for number, (gpu, values) in enumerate(_gpus(records, "load").items()):

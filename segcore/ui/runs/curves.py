@@ -19,21 +19,21 @@ def curves(run: str, chosen: Sequence[str], active: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         by_time = (
             st.segmented_control(
-                "Along", ["epochs", "time"], default="epochs", key="along", required=True
+                "X axis", ["epochs", "time"], default="epochs", key="along", required=True
             )
             == "time"
         )
         smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", width=200)
-        logarithmic = st.toggle("Logarithmic loss", key="log_loss")
+        logarithmic = st.toggle("Log scale", key="log_loss")
         classes = st.toggle(
-            "Each class",
+            "Per class",
             key="each_class",
-            help="IoU of every class, on validation where there is one.",
+            help="IoU of every class, on the validation split if there is one.",
         )
         more = st.toggle(
-            "Rate and speed",
+            "Learning rate and throughput",
             key="rate_speed",
-            help="Learning rate, images a second, seconds an epoch.",
+            help="Learning rate, images per second, seconds per epoch.",
         )
     others = [name for name in dict.fromkeys(chosen) if name != run][: MOST - 1]
     drawn = st.fragment(_draw, run_every=2 if active else None)
@@ -62,13 +62,13 @@ def _draw(
             histories[name] = lines
     if run not in histories and not histories:
         st.caption(
-            "The first epoch is not over yet."
+            "Waiting for the first epoch."
             if not others
             else "None of these runs has finished an epoch."
         )
         return
     if len(histories) > 1:
-        st.caption("One colour a run; dashed lines are of the validation split.")
+        st.caption("Solid lines: training split. Dashed lines: validation split.")
     along: dict[str, Any] = {"smoothing": smoothing, "by_time": by_time}
     left, right = st.columns(2, gap="large")
     with left:
@@ -77,8 +77,8 @@ def _draw(
         )
     with right:
         help = (
-            "Intersection over union, averaged over classes, at the training size; exact over "
-            "each epoch."
+            "Intersection over union, averaged over classes, at the training size; exact "
+            "over each epoch."
         )
         _chart("Mean IoU", histories, ["mean_iou", "val_mean_iou"], "curve_iou", help=help, **along)
     if classes and run in histories:
@@ -88,8 +88,8 @@ def _draw(
             st.columns(3, gap="medium"),
             [
                 ("Learning rate", "learning_rate"),
-                ("Images a second", "images_per_second"),
-                ("Seconds an epoch", "seconds"),
+                ("Images per second", "images_per_second"),
+                ("Seconds per epoch", "seconds"),
             ],
             strict=True,
         ):
@@ -125,9 +125,9 @@ def _chart(
 def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:
     labels = session.workspace().monitor.label_set(run)
     if labels is None or not any(line.get("class_iou") for line in history):
-        st.caption("This run did not note its classes.")
+        st.caption("This run did not record its classes.")
         return
-    st.markdown("**IoU of each class**")
+    st.markdown("**IoU per class**")
     figure = charts.class_curves(history, labels.class_names, session.hex_colors(labels), **along)
     st.plotly_chart(
         figure, key="curve_classes", config=session.CHART, alt="IoU of each class by epoch"
@@ -140,11 +140,11 @@ def _foot(run: str, history: list[dict[str, Any]]) -> None:
     last = history[-1]
     facts = [f"learning rate {last['learning_rate']:.2e}"] if last.get("learning_rate") else []
     facts += [f"{last['images_per_second']:.1f} images/s"] if last.get("images_per_second") else []
-    facts += [f"{last['seconds']:.1f} s an epoch"] if last.get("seconds") else []
+    facts += [f"{last['seconds']:.1f} s per epoch"] if last.get("seconds") else []
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(" · ".join([*facts, f"read at {time.strftime('%H:%M:%S')}"]))
+        st.caption(" · ".join([*facts, f"updated {time.strftime('%H:%M:%S')}"]))
         st.download_button(
-            "Metrics, CSV",
+            "Download metrics (CSV)",
             lambda: _csv(run),
             f"{run}-metrics.csv",
             "text/csv",

@@ -42,11 +42,13 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
         folder = session.workspace().runs.open(run)
         active = folder.status().state in QUEUED_OR_ACTIVE
     st.fragment(_head, run_every=1 if active else None)(run, active)
-    names = ["Curves", "Masks by epoch", "Devices", "Log", "Config", "Made with", "Notes"]
+    names = ["Curves", "Validation previews", "Devices", "Log", "Config", "Environment", "Notes"]
     kind = folder.config.kind
     if kind != "train":
         names = [
-            name for name in names if name not in ("Curves", "Masks by epoch") or folder.metrics()
+            name
+            for name in names
+            if name not in ("Curves", "Validation previews") or folder.metrics()
         ]
     start = st.session_state.get("run_tab")
     shown = st.segmented_control(
@@ -60,11 +62,11 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
     st.session_state["run_tab"] = shown
     parts = {
         "Curves": lambda: curves.curves(run, chosen, active),
-        "Masks by epoch": lambda: monitor.evolution(run, active),
+        "Validation previews": lambda: monitor.evolution(run, active),
         "Devices": lambda: monitor.devices(run, active),
         "Log": lambda: _log(run, active),
         "Config": lambda: _config(run, folder.config),
-        "Made with": lambda: monitor.made_with(run),
+        "Environment": lambda: monitor.made_with(run),
         "Notes": lambda: _notes(run),
     }
     parts[str(shown)]()
@@ -98,8 +100,8 @@ def _progress(status: Any) -> None:
     if status.is_silent():
         st.warning(
             (
-                "Its process has not written for three minutes: it may hang. Stop it, or look "
-                "at its log."
+                "This process has written nothing for three minutes and may hang. Stop it, or "
+                "check its log."
             ),
             icon=":material/warning:",
         )
@@ -111,13 +113,13 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         "Stop",
         icon=":material/stop:",
         key="stop",
-        help="Saves a checkpoint and ends; asked again, it is killed.",
+        help="Stops after a checkpoint; press again to force.",
     ):
         with session.errors_shown():
             runs.stop(run)
         st.rerun()
     if now in ("failed", "interrupted") and st.button(
-        "Resume", icon=":material/resume:", key="resume", help="Goes on from its last checkpoint."
+        "Resume", icon=":material/resume:", key="resume", help="Resumes from the last checkpoint."
     ):
         with session.errors_shown():
             runs.resume(run)
@@ -129,7 +131,7 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
             "Resume at half the learning rate",
             icon=":material/slow_motion_video:",
             key="resume_slower",
-            help="From its last good checkpoint.",
+            help="Resumes from the last good checkpoint.",
         )
     ):
         with session.errors_shown():
@@ -138,13 +140,13 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
     if now == "finished" and config.kind in ("train", "evaluate"):
         st.page_link(
             "pages/compare.py",
-            label="Look at its masks",
+            label="Compare masks",
             icon=":material/view_column:",
             query_params={"run": run},
         )
         st.page_link(
             "pages/evaluate.py",
-            label="Scores",
+            label="Evaluate",
             icon=":material/fact_check:",
             query_params={"run": run},
         )
@@ -161,22 +163,19 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         query = {"dataset": config.dataset, "from_run": run}
         st.page_link(
             "pages/train.py",
-            label="Train like this",
+            label="Duplicate",
             icon=":material/content_copy:",
             query_params=query,
         )
     if config.kind == "tune":
         query = {"dataset": config.dataset, "study": run}
-        st.page_link(
-            "pages/tune.py", label="Its trials", icon=":material/tune:", query_params=query
-        )
+        st.page_link("pages/tune.py", label="Trials", icon=":material/tune:", query_params=query)
     if now not in QUEUED_OR_ACTIVE:
         with st.popover("Delete", icon=":material/delete:", type="tertiary"):
             st.markdown(
-                "This moves the run and its predictions to the trash, from where they can "
-                "be taken back."
+                "The run and its predictions move to the trash, from which you can restore them."
             )
-            if st.button("Delete this run", type="primary", key="delete"):
+            if st.button("Delete run", type="primary", key="delete"):
                 table.delete([run])
 
 
@@ -189,15 +188,15 @@ def _export(run: str) -> None:
         missing = session.workspace().exports.missing(tracker)
         if missing:
             st.markdown(f"Not installed here: `{missing}`")
-        labels = {"tensorboard": "Folder", "mlflow": "Tracking address", "wandb": "Project"}
+        labels = {"tensorboard": "Folder", "mlflow": "Tracking URI", "wandb": "Project"}
         target = st.text_input(
             labels[tracker],
             key=f"target_{tracker}",
             placeholder="segscope" if tracker == "wandb" else "in the workspace",
         )
-        if st.button("Export", type="primary", key="export_run", disabled=bool(missing)):
+        if st.button("Export run", type="primary", key="export_run", disabled=bool(missing)):
             try:
-                with st.spinner("Exporting ..."):
+                with st.spinner("Exporting …"):
                     told = session.workspace().exports.export(run, tracker, target)
             except SegcoreError as error:
                 st.error(str(error), icon=":material/error:")
@@ -212,13 +211,13 @@ def _log(run: str, active: bool) -> None:
             wanted = st.text_input(
                 "Search the log",
                 key="log_search",
-                placeholder="Words, or a regular expression",
+                placeholder="Words or a regular expression",
                 icon=":material/search:",
             )
             folder = session.workspace().runs.open(run)
             path = folder.log_path
             st.download_button(
-                "Whole log",
+                "Download log",
                 lambda: path.read_bytes(),
                 f"{run}-log.txt",
                 "text/plain",
@@ -233,7 +232,7 @@ def _log(run: str, active: bool) -> None:
             st.caption(f"{len(found):,} of {len(lines):,} lines")
             lines = found[-1000:]
         st.code(
-            "\n".join(lines) or ("No line fits." if wanted else "Nothing was written yet."),
+            "\n".join(lines) or ("No matching lines." if wanted else "Nothing written yet."),
             language=None,
             height=320,
         )
@@ -256,26 +255,26 @@ def _without_chatter(log: str) -> list[str]:
 
 def _config(run: str, config: RunConfig) -> None:
     if isinstance(config, TrainConfig):
-        st.markdown("The same from the shell")
+        st.markdown("CLI command")
         st.code(command_line(config, 1), language="bash", wrap_lines=True)
         _save_config(run, config)
     st.json(to_json(config))
 
 
 def _save_config(run: str, config: TrainConfig) -> None:
-    with st.popover("Save as a named config", icon=":material/bookmark_add:"):
+    with st.popover("Save config", icon=":material/bookmark_add:"):
         name = st.text_input(
-            "Name",
+            "Config name",
             value=f"{config.model.architecture}-{config.model.encoder}",
             key=f"config_name_{run}",
         )
-        if st.button("Save", type="primary", key="save_config"):
+        if st.button("Save config", type="primary", key="save_config"):
             try:
                 session.workspace().configs.save(name, config)
             except SegcoreError as error:
                 st.error(str(error), icon=":material/error:")
             else:
-                st.toast(f"Saved as {name}: choose it on the train page")
+                st.toast(f"Saved as {name}. Choose it on the Train page.")
 
 
 def _notes(run: str) -> None:
@@ -289,17 +288,17 @@ def _notes(run: str) -> None:
             known,
             default=list(notes.tags),
             accept_new_options=True,
-            placeholder="Choose or write",
+            placeholder="Choose or type",
         )
         text = st.text_area(
-            "Note", notes.text, height=160, placeholder="What was tried, and what came of it"
+            "Note", notes.text, height=160, placeholder="What you tried and what came of it"
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             star, archived = (
                 st.checkbox("Starred", notes.star),
                 st.checkbox("Archived", notes.archived),
             )
-            saved = st.form_submit_button("Save", icon=":material/save:")
+            saved = st.form_submit_button("Save notes", icon=":material/save:")
     if saved:
         with session.errors_shown():
             keeping.write(run, tags=tags, text=text, star=star, archived=archived)
@@ -308,17 +307,17 @@ def _notes(run: str) -> None:
 
 def offer(run: str) -> None:
     """Draw a popover that writes a training run's network in a form of choice, checked by reading it back, and hands it over."""
-    with st.popover("Take the network", icon=":material/download:"):
+    with st.popover("Download model", icon=":material/download:"):
         to = st.selectbox(
-            "Form",
+            "Format",
             list(EXPORT_FORMATS),
             format_func=lambda f: EXPORT_FORMATS[f].title,
             key="model_form",
         )
         st.caption(EXPORT_FORMATS[to].summary)
-        if st.button("Write and check it", icon=":material/task_alt:", key="model_write"):
+        if st.button("Prepare download", icon=":material/task_alt:", key="model_write"):
             try:
-                with st.spinner("Loading the network, writing it, reading it back ..."):
+                with st.spinner("Loading, writing and verifying the model …"):
                     st.session_state["model_file"] = (
                         run,
                         to,
@@ -347,13 +346,13 @@ def computed_by(run: str) -> None:
     except SegcoreError:
         return
     text = (
-        f"Computed by {told.get('name')} in {told.get('precision')}, {told.get('batch_size')} "
-        "at a time"
+        f"Computed by {told.get('name')} in {told.get('precision')}, batch size "
+        f"{told.get('batch_size')}"
     )
     if told.get("agreement") is not None:
         text += (
-            f"; {100 * told['agreement']:.2f} % of the first images' pixels got the class that "
-            "TensorFlow gives them"
+            f"; {100 * told['agreement']:.1f} % of the first images' pixels match "
+            "TensorFlow's classes"
         )
     if told.get("note"):
         text += f"; {told['note']}"

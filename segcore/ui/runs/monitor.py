@@ -27,8 +27,8 @@ def evolution(run: str, active: bool) -> None:
             labels = session.workspace().monitor.label_set(run)
         if found is None or labels is None:
             st.caption(
-                "No masks by epoch: they are kept from the first epoch on by runs that "
-                "have a validation split."
+                "No validation previews. Runs with a validation split keep them from the first "
+                "epoch on."
             )
             return
         split, samples, epochs = found
@@ -42,9 +42,8 @@ def evolution(run: str, active: bool) -> None:
                 required=True,
             )
         st.caption(
-            f"{len(samples)} samples of {split}, at the network's size, after epoch "
-            f"{epoch} of {epochs[-1]}; "
-            "every epoch is kept up to 100, then ever fewer."
+            f"{len(samples)} samples of {split} at the model's input size, after epoch "
+            f"{epoch} of {epochs[-1]}. Every epoch is kept up to 100, then fewer."
         )
         for sample in samples:
             _row(run, sample, epoch, labels, str(overlay))
@@ -76,7 +75,7 @@ def _row(run: str, sample: str, epoch: int, labels: LabelSet, show: str) -> None
         _shown(image, truth, truth, labels, show),
         _shown(image, predicted, truth, labels, show),
     ]
-    words = [sample, "true", f"epoch {epoch}: {session.percent(right)} of its pixels right"]
+    words = [sample, "true", f"epoch {epoch}: {session.percent(right)} correct"]
     for column, panel, caption in zip(st.columns(3, gap="small"), panels, words, strict=True):
         column.image(panel, caption=caption, width="stretch", alt=f"{sample}, {caption}")
 
@@ -125,20 +124,21 @@ def devices(run: str, active: bool) -> None:
             records = session.workspace().monitor.usage(run)
         if not records:
             st.caption(
-                "Nothing was noted: it is by runs that train or predict, every two seconds "
-                "at first, then more rarely."
+                "No usage recorded. Runs that train or predict record it every two seconds at "
+                "first, then less often."
             )
             return
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown(
-                "**Load**", help="Share of all cores of the machine, and of each GPU of the run."
+                "**Load**",
+                help="Percentage of all cores of the machine, and of each GPU of the run.",
             )
             st.plotly_chart(
                 charts.load(records),
                 key="usage_load",
                 config=session.CHART,
-                alt="Load of processor and GPUs over time",
+                alt="CPU and GPU load over time",
             )
         with right:
             st.markdown("**Memory**")
@@ -146,7 +146,7 @@ def devices(run: str, active: bool) -> None:
                 charts.memory(records),
                 key="usage_memory",
                 config=session.CHART,
-                alt="Memory of run, machine and GPUs",
+                alt="Memory of the run, the machine and the GPUs",
             )
         heat = charts.temperature(records)
         if heat is not None:
@@ -155,7 +155,7 @@ def devices(run: str, active: bool) -> None:
                 heat,
                 key="usage_heat",
                 config=session.CHART,
-                alt="Temperature of the GPUs over time",
+                alt="GPU temperature over time",
             )
 
     panel()
@@ -168,11 +168,12 @@ def made_with(run: str) -> None:
         current = session.workspace().monitor.is_current(run)
     if not starts:
         st.caption(
-            "Not noted: runs of an earlier version did not, and evaluations need no network."
+            "Not recorded. Runs of earlier versions did not record their environment, and "
+            "evaluations need no model."
         )
         return
     if current is False:
-        st.warning("The dataset was changed since this run began.", icon=":material/warning:")
+        st.warning("The dataset has changed since this run started.", icon=":material/warning:")
     number = len(starts)
     if number > 1:
         number = int(
@@ -190,7 +191,7 @@ def made_with(run: str) -> None:
     rows = _facts(noted, git, current)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.table([{"what": what, "it was": str(value)} for what, value in rows.items()])
+        st.table([{"what": what, "value": str(value)} for what, value in rows.items()])
         if git.get("changed"):
             st.caption("Changed files: " + ", ".join(f"`{name}`" for name in git["changed"][:12]))
     with right:
@@ -205,13 +206,11 @@ def made_with(run: str) -> None:
 
 def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> dict[str, str]:
     gib = (noted.get("memory") or 0) / 2**30
-    code = f"{git['commit'][:12]} on {git['branch']}" if git else "in no checkout"
+    code = f"{git['commit'][:12]} on {git['branch']}" if git else "not in a git checkout"
     if git.get("changed"):
         code += f", {len(git['changed'])} files changed"
-    data = (noted.get("fingerprint") or "not noted")[:16]
-    data += (
-        {True: ", as it is now", False: ", changed since"}[current] if current is not None else ""
-    )
+    data = (noted.get("fingerprint") or "not recorded")[:16]
+    data += {True: ", unchanged", False: ", changed since"}[current] if current is not None else ""
     return {
         "started": datetime.fromtimestamp(noted["time"]).strftime("%d %B %Y, %H:%M:%S")
         if noted.get("time")
@@ -224,6 +223,5 @@ def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> 
         "Python": str(noted.get("python")),
         "code": code,
         "dataset": data,
-        "variables": " ".join(f"{k}={v}" for k, v in noted.get("variables", {}).items())
-        or "none set",
+        "variables": " ".join(f"{k}={v}" for k, v in noted.get("variables", {}).items()) or "none",
     }

@@ -46,15 +46,15 @@ def _card() -> None:
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
-            words = [f"{len(active)} at work"] if active else []
-            words += [f"{len(queued)} waiting"] if queued else []
-            st.markdown(f"**Under way** · {', '.join(words)}")
+            words = [f"Running {len(active)}"] if active else []
+            words += [f"queued {len(queued)}"] if queued else []
+            st.markdown(f"**{', '.join(words)}**")
             if (
                 st.toggle(
-                    "Hold the queue",
+                    "Pause queue",
                     value=paused,
                     key=f"hold_queue_{paused}",
-                    help="Nothing that waits is started.",
+                    help="No queued run starts while the queue is paused.",
                 )
                 != paused
             ):
@@ -66,7 +66,7 @@ def _card() -> None:
         for place, job in enumerate(jobs[:SHOWN]):
             _waiting(job, place, len(jobs))
         if len(jobs) > SHOWN:
-            st.caption(f"and {len(jobs) - SHOWN} more behind them")
+            st.caption(f"and {len(jobs) - SHOWN} more")
 
 
 def _active(row: RunRow) -> None:
@@ -89,7 +89,7 @@ def _active(row: RunRow) -> None:
 
 
 def _open(run: str) -> None:
-    if st.button("Watch", key=f"watch_{run}", icon=":material/visibility:", type="tertiary"):
+    if st.button("Show", key=f"watch_{run}", icon=":material/visibility:", type="tertiary"):
         st.session_state["run"] = run
         st.rerun()
 
@@ -98,7 +98,7 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
     queue, run = session.workspace().queue, job.run
     with st.container(horizontal=True, vertical_alignment="center"):
         why = (
-            ":material/pause: held back"
+            ":material/pause: on hold"
             if job.held
             else _waits_for_runs(run, job.after)
             if job.after
@@ -109,25 +109,25 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
         changes = {
             "first": (
                 ":material/vertical_align_top:",
-                "Goes first",
+                "Move to front",
                 place > 0,
                 lambda: queue.move(run, -count),
             ),
             "up": (
                 ":material/arrow_upward:",
-                "One place earlier",
+                "Move up",
                 place > 0,
                 lambda: queue.move(run, -1),
             ),
             "down": (
                 ":material/arrow_downward:",
-                "One place later",
+                "Move down",
                 place < count - 1,
                 lambda: queue.move(run, 1),
             ),
             "plus": (
                 ":material/exposure_plus_1:",
-                "Higher priority",
+                "Raise priority",
                 True,
                 lambda: queue.set_priority(run, job.priority + 1),
             ),
@@ -139,13 +139,13 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
             ),
             "hold": (
                 ":material/play_arrow:" if job.held else ":material/pause:",
-                "Let it go" if job.held else "Hold it back",
+                "Release" if job.held else "Hold",
                 True,
                 lambda: queue.hold(run, not job.held),
             ),
             "cancel": (
                 ":material/close:",
-                "Take it out of the queue",
+                "Remove from queue",
                 True,
                 lambda: session.workspace().runs.stop(run),
             ),
@@ -174,4 +174,4 @@ def _waits_for_runs(run: str, after: Sequence[str]) -> str:
 
 
 def _waits_for(request: str) -> str:
-    return "waits for a free device" if request in ("auto", "light") else f"waits for {request}"
+    return "waiting for a free device" if request in ("auto", "light") else f"waiting for {request}"

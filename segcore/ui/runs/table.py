@@ -111,7 +111,7 @@ def table(rows: Sequence[RunRow]) -> list[str]:
     )
     chosen = [ids[i] for i in event["selection"]["rows"] if i < len(ids)]
     if not shown:
-        st.caption("No run fits these filters.")
+        st.caption("No run matches the filters.")
     _actions({row.run: row for row in shown}, chosen)
     return chosen
 
@@ -214,7 +214,7 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
                 "Tags", sorted({tag for r in rows for tag in r.notes.tags}), key="runs_tags"
             )
             starred = st.toggle("Starred only", key="runs_starred")
-            archived = st.toggle("Archived runs instead", key="runs_archived")
+            archived = st.toggle("Show archived runs", key="runs_archived")
     return matching(
         rows,
         text=text or "",
@@ -232,13 +232,13 @@ def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
     keeping = session.workspace().annotations
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen:
-            st.caption(f"{len(chosen)} chosen")
+            st.caption(f"{len(chosen)} selected")
             starred = all(rows[run].notes.star for run in chosen)
             if st.button("Unstar" if starred else "Star", icon=":material/star:", key="star"):
                 _write(chosen, star=not starred)
             archived = all(rows[run].notes.archived for run in chosen)
             words = (
-                ("Take out", ":material/unarchive:")
+                ("Unarchive", ":material/unarchive:")
                 if archived
                 else ("Archive", ":material/archive:")
             )
@@ -246,7 +246,7 @@ def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
                 words[0],
                 icon=words[1],
                 key="archive",
-                help="Archived runs are kept, but out of the usual list.",
+                help="Archived runs are kept, but hidden from the usual list.",
             ):
                 _write(chosen, archived=not archived)
             with st.popover("Tag", icon=":material/sell:"):
@@ -256,10 +256,7 @@ def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
                 if st.button(f"Delete {len(chosen)} runs", type="primary", key="delete_chosen"):
                     delete(chosen)
         else:
-            st.caption(
-                "Choose rows to see, star, tag, archive or delete them; several training "
-                "runs share one chart."
-            )
+            st.caption("Select rows to compare curves, star, tag, archive or delete.")
         _trash_popover(keeping.trash)
 
 
@@ -279,7 +276,7 @@ def _tag_form(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
         default=shared,
         accept_new_options=True,
         key="tags_" + "_".join(chosen)[:200],
-        placeholder="Choose or write",
+        placeholder="Choose or type",
     )
     if st.button("Set tags", type="primary", key="set_tags"):
         with session.errors_shown():
@@ -305,9 +302,9 @@ def undo() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.markdown(
-            f":material/delete: {len(deletions)} deleted, with what was predicted by them."
+            f":material/delete: {len(deletions)} runs and their predictions moved to trash."
             if len(deletions) > 1
-            else ":material/delete: Deleted, with what was predicted by it."
+            else ":material/delete: Run and its predictions moved to trash."
         )
         if st.button("Undo", icon=":material/undo:", key="undo", type="primary"):
             st.session_state.pop("undo_delete")
@@ -324,13 +321,13 @@ def _trash_popover(trash: Any) -> None:
     with st.popover("Trash", icon=":material/delete_sweep:", type="tertiary"):
         deletions = trash()
         if not deletions:
-            st.caption("Nothing was deleted.")
+            st.caption("The trash is empty.")
             return
         keeping = session.workspace().annotations
         total = sum(d["bytes"] for d in deletions)
         st.caption(
-            f"{len(deletions)} deletions, {session.size(total)}. Each is given up "
-            f"{keeping.kept_days:.0f} days after it was made."
+            f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({session.size(total)}). "
+            f"Deleted permanently after {keeping.kept_days:.0f} days."
         )
         for number, deletion in enumerate(deletions[:20]):
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -345,7 +342,7 @@ def _trash_popover(trash: Any) -> None:
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
         if st.button(
-            f"Empty the trash, frees {session.size(total)}",
+            f"Empty trash ({session.size(total)})",
             key="empty_trash",
             icon=":material/delete_forever:",
         ):

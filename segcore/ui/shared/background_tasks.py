@@ -118,18 +118,16 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             (
-                f"Probabilities of **{found} of {counted}** images of {session.plain(split)} "
-                "are on disk"
+                f"**{found} of {counted}** images of {session.plain(split)} have probabilities "
+                "on disk"
             )
             + (
-                "; what follows is about these."
+                "; the results below are based on these."
                 if found
                 else ", so there is nothing to measure yet."
             )
         )
-        if st.button(
-            "Predict again and keep them all", icon=":material/play_arrow:", key=f"keep_{split}"
-        ):
+        if st.button("Predict all images", icon=":material/play_arrow:", key=f"keep_{split}"):
             with session.errors_shown():
                 for member in workspace.runs.members(run):
                     workspace.runs.predict_whole(member, split)

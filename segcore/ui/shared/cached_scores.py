@@ -42,7 +42,7 @@ def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
     return _report(workspace, run, split, stage, by, workspace.scores.stamp(run, split, stage))
 
 
-UNITS = {"folder": "folders or drives", "prefix": "groups of like names"}
+UNITS = {"folder": "folders or drives", "prefix": "name prefixes"}
 """What intervals and parts may be over besides images, by the name in ``segcore.data.splits.splits.GROUPINGS``."""
 
 
@@ -133,7 +133,7 @@ def tags(run: str, split: str, stage: str) -> list[tuple[str, ...]]:
     return [known.get(name, ()) for name in workspace.scores.counts(run, split, stage)[0]]
 
 
-@st.cache_data(max_entries=64, show_spinner="Scoring the parts")
+@st.cache_data(max_entries=64, show_spinner="Scoring slices …")
 def _parts(
     _workspace: Workspace,
     run: str,
@@ -171,7 +171,7 @@ def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
     )
 
 
-@st.cache_data(max_entries=64, show_spinner="Measuring the things in every mask")
+@st.cache_data(max_entries=64, show_spinner="Measuring objects …")
 def _sizes(
     _workspace: Workspace, run: str, split: str, stage: str, stamp: str
 ) -> tuple[list[list[list[int]]], int]:
@@ -203,6 +203,6 @@ def look_at(run: str, split: str, sample: str, beside: str | None = None) -> Non
         st.switch_page("pages/compare.py", query_params=query)
     name = session.plain(sample)
     st.info(
-        f"{name} was counted, but its probabilities are not on disk, so it cannot be shown.",
+        (f"{name} was scored, but its probabilities are not on disk, so it cannot be shown."),
         icon=":material/info:",
     )

@@ -74,7 +74,7 @@ def signed_intervals(
                 },
                 customdata=ends,
                 hovertemplate=(
-                    "%{y}: %{x:+.2f} points (%{customdata[0]:+.2f} to %{customdata[1]:+.2f})<extra>"
+                    "%{y}: %{x:+.1f} pp (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<extra>"
                 )
                 + kind
                 + "</extra>",
@@ -170,7 +170,7 @@ def class_scores(
                     "color": list(colors) if len(scores) == 1 else cycle_color(position),
                     "line": {"color": "rgba(128,128,128,.6)", "width": 1},
                 },
-                hovertemplate="%{x}: IoU %{y:.2f} %<extra>" + model + "</extra>",
+                hovertemplate="%{x}: IoU %{y:.1f} %<extra>" + model + "</extra>",
             )
         )
     return lay_out(
@@ -225,7 +225,7 @@ def confusion(
             xgap=1,
             ygap=1,
             hovertemplate=(
-                "true %{y}, predicted %{x}: %{customdata[0]:.2f} %, %{customdata[1]:,} "
+                "true %{y}, predicted %{x}: %{customdata[0]:.1f} %, %{customdata[1]:,} "
                 "px<extra></extra>"
             ),
         )
@@ -309,11 +309,11 @@ def compression_curve(
                 y=[100 * r["accuracy"] for r in front],
                 customdata=[r["num_groups"] for r in front],
                 mode="markers",
-                name="merges that no other beats",
+                name="Pareto front",
                 marker={"color": QUIET, "size": 5},
                 hovertemplate=(
-                    "%{customdata} labels: accuracy %{y:.2f} % at %{x:.1f} % of the "
-                    "entropy<extra>not beaten</extra>"
+                    "%{customdata} labels: accuracy %{y:.1f} % at %{x:.1f} % of the "
+                    "entropy<extra>Pareto front</extra>"
                 ),
             )
         )
@@ -330,7 +330,7 @@ def compression_curve(
                     "size": [14 if r["num_groups"] == chosen else 7 for r in path],
                     "line": {"width": 1, "color": "white"},
                 },
-                hovertemplate="%{customdata} labels: %{y:.2f} % at %{x:.1f} % of the entropy<extra>"
+                hovertemplate="%{customdata} labels: %{y:.1f} % at %{x:.1f} % of the entropy<extra>"
                 + name
                 + "</extra>",
             )
@@ -338,7 +338,7 @@ def compression_curve(
     return lay_out(
         figure,
         380,
-        xaxis={"title": {"text": "entropy of the labels kept, %"}, "autorange": "reversed"},
+        xaxis={"title": {"text": "entropy kept, %"}, "autorange": "reversed"},
         yaxis={"title": {"text": "%"}},
         hovermode="closest",
     )
@@ -356,4 +356,4 @@ def before_after(names: Sequence[str], series: Mapping[str, Sequence[float]]) ->
         figure.add_trace(
             go.Bar(x=list(names), y=[100 * v for v in values], name=name, marker={"color": color})
         )
-    return lay_out(figure, 320, yaxis={"title": {"text": "share, %"}}, barmode="group")
+    return lay_out(figure, 320, yaxis={"title": {"text": "frequency, %"}}, barmode="group")

@@ -68,11 +68,11 @@ def measured(
                 label,
                 key=f"measure_{what}",
                 icon=":material/play_arrow:",
-                help=f"Reads {len(samples):,} files once; kept until they change.",
+                help=f"Reads {len(samples):,} files once; the result is kept until they change.",
             )
         ):
             return None
-        bar = st.progress(0.0, text="Reading ...")
+        bar = st.progress(0.0, text="Reading …")
 
         def progress(done: int, total: int, doing: str) -> None:
             bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {doing}")
@@ -98,7 +98,7 @@ def table_behind(rows: Sequence[Mapping[str, Any]], file_name: str, **columns: A
     with st.popover("Table", icon=":material/table:", type="tertiary"):
         tables.draw(list(rows[:LISTED]), column_config=columns or None, alt=f"Table {file_name}")
         if len(rows) > LISTED:
-            st.caption(f"The first {LISTED:,} of {len(rows):,} rows; the file holds all.")
+            st.caption(f"Showing {LISTED:,} of {len(rows):,} rows. The file contains all.")
         st.download_button(
             "Download CSV",
             lambda: session.csv_bytes(rows),  # written when it is asked for

@@ -37,7 +37,7 @@ def sidebar() -> None:
         _active_runs()
         st.caption(
             f"Workspace `{workspace.folder}`",
-            help="Chosen by --workspace or $SEGCORE_WORKSPACE when the app starts.",
+            help="Set with --workspace or $SEGCORE_WORKSPACE when the app starts.",
         )
 
 

@@ -11,10 +11,10 @@ from segcore.places import front
 FOLDER = front() / "docs"
 FIRST = "guide"
 MEAN_IOU = (
-    "IoU of a class is right / (true + predicted - right) pixels; this is its mean over the "
-    "classes that occur."
+    "IoU of a class is correct / (true + predicted - correct) pixels; this is its "
+    "mean over the classes that occur. Higher is better."
 )
-PIXEL_ACCURACY = "Right pixels / scored pixels."
+PIXEL_ACCURACY = "Correct pixels / scored pixels. Higher is better."
 _PICTURE = re.compile(r"<picture>(.*?)</picture>", re.S)
 _LINK = re.compile(r"\[([^\]\n]*)\]\((?!https?:)([A-Za-z0-9_./-]+)\.md(#[A-Za-z0-9_-]+)?\)")
 _CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)

@@ -15,22 +15,23 @@ def form(key: str) -> PredictOptions:
     """
     plain = PredictOptions()
     seen = st.segmented_control(
-        "The network sees",
-        ["The whole image", "Tiles"],
-        default="The whole image",
+        "Input",
+        ["Whole image", "Tiles"],
+        default="Whole image",
         key=f"{key}_tile",
         required=True,
         persist_state="session",
-        help="Whole: the image is resized to the training size. Tiles: it is cut at its own "
-        "resolution into overlapping tiles of the "
-        "training size, blended with Gaussian weights. Take tiles where the network was "
-        "trained at the images' own scale.",
+        help=(
+            "Whole image: resized to the training size. Tiles: cut at native resolution "
+            "into overlapping tiles of the training size and blended with Gaussian weights. "
+            "Use tiles for models trained at the images' native scale."
+        ),
     )
     tile = seen == "Tiles"
     overlap = plain.overlap
     if tile:
         overlap = st.slider(
-            "Overlap of tiles",
+            "Tile overlap",
             0.0,
             MAX_OVERLAP,
             plain.overlap,
@@ -38,21 +39,21 @@ def form(key: str) -> PredictOptions:
             key=f"{key}_overlap",
             persist_state="session",
             help=(
-                "Share of a tile that its neighbour repeats. More hides the borders better and "
-                "takes longer."
+                "Fraction of a tile that its neighbour repeats. More overlap hides tile edges "
+                "better but takes longer."
             ),
         )
     tta = st.selectbox(
-        "Looks at each image",
+        "Test-time augmentation",
         list(TEST_TIME_AUGMENTATIONS),
         format_func=lambda name: TEST_TIME_AUGMENTATIONS[name].title,
         key=f"{key}_tta",
         persist_state="session",
-        help="Test-time augmentation: the mean over several views of the image.",
+        help="Averages the predictions of several views of the image.",
     )
     st.caption(TEST_TIME_AUGMENTATIONS[tta].summary)
     backend = st.selectbox(
-        "Computed by",
+        "Backend",
         list(BACKENDS),
         format_func=lambda name: BACKENDS[name].title,
         key=f"{key}_backend",

@@ -70,7 +70,7 @@ def _panel(names: Sequence[str], what: str, key: str) -> None:
         icon=":material/stop:",
         key=f"{key}_stop",
         width="stretch",
-        help="What is done so far is kept.",
+        help="Finished work is kept.",
     ):
         for name, status in statuses.items():
             if not status.has_ended:

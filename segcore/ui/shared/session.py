@@ -81,12 +81,15 @@ def choose_dataset() -> str:
     names = workspace().datasets.names()
     if not names:
         empty(
-            "There is no dataset yet. Import your own images and masks, or open the demo.",
+            "There is no dataset yet. Import your images and masks, or open the demo.",
             "pages/home.py",
-            "Go to the start page",
+            "Go to Start",
         )
     return choose_from(
-        "Dataset", names, "dataset", help="One of this workspace; the dataset page imports more."
+        "Dataset",
+        names,
+        "dataset",
+        help="Datasets of this workspace. Import more on the Dataset page.",
     )
 
 
@@ -95,9 +98,9 @@ def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = 
     names = finished_runs(kinds)
     if not names:
         empty(
-            "There is no finished run yet. Train one, or open the demo, which brings five.",
+            ("There is no finished run yet. Train a model, or open the demo, which includes five."),
             "pages/home.py",
-            "Go to the start page",
+            "Go to Start",
         )
     return choose_model(label, names, key)
 
@@ -180,10 +183,7 @@ def choose_image(images: Sequence[str], key: str, label: str) -> str:
     if moved in names:
         st.session_state[key] = moved
     _drop_unknown(key, names)
-    help = (
-        "Type to search. The arrows above the panels, or the keys n and p, go on to the next "
-        "or back."
-    )
+    help = "Type to search. The keys n and p go to the next and previous image."
     return str(st.selectbox(label, names, key=key, bind="query-params", help=help))
 
 

@@ -19,9 +19,11 @@ def offer(runs: Sequence[str], split: str) -> bool:
     imported = [run for run in missing if workspace.runs.open(run).config.kind == "imported"]
     if imported:
         st.info(
-            f"{', '.join(f'`{r}`' for r in imported)} came from another tool, for another "
-            "split: choose that split, or import its "
-            f"predictions of **{session.plain(split)}**.",
+            (
+                f"{', '.join(f'`{r}`' for r in imported)} was imported from another tool, for "
+                "another split. Choose that split, or import its predictions of "
+                f"**{session.plain(split)}**."
+            ),
             icon=":material/info:",
         )
         return False
@@ -41,7 +43,7 @@ def offer(runs: Sequence[str], split: str) -> bool:
                         icon=":material/error:",
                     )
             st.markdown(
-                f"The split **{split}** has not been predicted yet by "
+                f"**{session.plain(split)}** has no predictions yet from "
                 f"{', '.join(f'**{session.plain(called(r))}**' for r in missing)}."
             )
             with st.container(horizontal=True):
@@ -91,7 +93,7 @@ def caption(runs: Sequence[str], split: str) -> None:
         report = session.workspace().scores.report(run, split).to_json()
         low, high = report["interval"]["mean_iou"]
         left = getattr(session.workspace().runs.open(run).config, "left_out", 0)
-        short = f", {left} images left out" if left else ""
+        short = f", {left} images skipped" if left else ""
         score = (
             f"mean IoU {session.percent(report['mean_iou'])} ({session.percent(low)} to "
             f"{session.percent(high)}{short})"
@@ -99,8 +101,8 @@ def caption(runs: Sequence[str], split: str) -> None:
         parts.append(f"{session.plain(called(run))}: {score}")
     st.caption(
         (
-            f"On {split}, {report['num_samples']} images, each at its own size, 95 % interval "
-            "over images. "
+            f"{split.capitalize()} split, {report['num_samples']} images, native resolution, "
+            "95 % bootstrap CI. "
         )
         + " · ".join(parts)
     )

@@ -53,10 +53,10 @@ def edit(dataset: str, image: str) -> None:
             own,
             key=f"tags {dataset} {image} {own}",
             accept_new_options=True,
-            placeholder="night, rain, blurred: choose one or type a new one",
+            placeholder="Add tags (e.g. night, rain)",
             help=(
-                "By tags you find images again here and on the compare page, and the evaluate "
-                "page scores each tag's images apart."
+                "Use tags to filter images here and in Compare, and to score them as slices in "
+                "Evaluate."
             ),
         )
     if set(chosen) != set(own):
@@ -65,7 +65,7 @@ def edit(dataset: str, image: str) -> None:
                 dataset, [image], add=set(chosen) - set(own), remove=set(own) - set(chosen)
             )
         st.rerun()
-    with table, st.popover("Tags of many images", icon=":material/sell:", width="stretch"):
+    with table, st.popover("Bulk tag", icon=":material/sell:", width="stretch"):
         _table(dataset, format_tags(tags), image)
 
 
@@ -75,12 +75,12 @@ def _table(dataset: str, text: str, image: str) -> None:
         pattern = st.text_input(
             "Images",
             placeholder=f"{image[:4]}*",
-            help="A pattern of names: * stands for anything, ? for one sign.",
+            help="A pattern of names: * matches any characters, ? matches one character.",
         )
         tag = st.text_input("Tag")
         give, take = st.columns(2)
-        given = give.form_submit_button("Add", icon=":material/add:", width="stretch")
-        taken = take.form_submit_button("Remove", icon=":material/remove:", width="stretch")
+        given = give.form_submit_button("Add tag", icon=":material/add:", width="stretch")
+        taken = take.form_submit_button("Remove tag", icon=":material/remove:", width="stretch")
     if given or taken:
         with session.errors_shown():
             found = shelf.matching(dataset, pattern.strip())
@@ -95,9 +95,9 @@ def _table(dataset: str, text: str, image: str) -> None:
         on_click="ignore",
     )
     sent = st.file_uploader(
-        "Or bring a CSV with the columns sample and tags", "csv", key="tags_table"
+        "Upload a CSV with the columns sample and tags", "csv", key="tags_table"
     )
-    if sent is not None and st.button("Take these tags", icon=":material/upload:"):
+    if sent is not None and st.button("Import tags", icon=":material/upload:"):
         with session.errors_shown():
             shelf.read_table(dataset, decode_text(sent.getvalue(), sent.name).text)
         st.rerun()

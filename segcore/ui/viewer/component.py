@@ -18,7 +18,7 @@ __all__ = ["EVENTS", "FOLDER", "SCRIPTS", "Place", "ViewerResult", "show"]
 EVENTS: dict[str, str] = {
     "step": "The next or previous image was asked for (buttons, or the keys n and p).",
     "pixel": "A pixel was clicked.",
-    "label": "A class was singled out in the legend, or let go.",
+    "label": "A class was isolated in the legend, or released.",
 }
 
 _mount = component("segscope_viewer", "mount", '<div class="viewer"></div>')

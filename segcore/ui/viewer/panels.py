@@ -11,12 +11,15 @@ from segcore.labels import LabelSet
 
 KINDS: dict[str, str] = {
     "image": "The image alone.",
-    "mask": "Class indices; a scalar beside them is the confidence in the shown class.",
-    "scalar": "A heat map of one number a pixel: entropy, disagreement, confidence.",
+    "mask": "Class indices; a scalar with them is the confidence in the shown class.",
+    "scalar": "A heat map of one number per pixel: entropy, disagreement, confidence.",
     "error": (
-        "A mask against the truth: right and wrong, or hits, inventions and misses of one class."
+        "A mask compared with the ground truth: correct and wrong, or hits, false "
+        "positives and misses of one class."
     ),
-    "difference": "Two masks against the truth: what the second fixes and what it breaks.",
+    "difference": (
+        "Two masks compared with the ground truth: what the second fixes and what it breaks."
+    ),
 }
 
 
@@ -133,7 +136,7 @@ class Scene:
             )
         if all(panel.hidden for panel in self.panels):
             raise SegcoreError(
-                "Expected at least one panel, received none: add one of kind 'image'."
+                "Expected at least one visible panel, received none: add one of kind 'image'."
             )
         for panel in self.panels:
             if panel.mask is not None and panel.mask.shape != self.image.shape[:2]:
@@ -150,8 +153,8 @@ class Scene:
             self._check_reference(f"the panel {panel.title!r}", panel.versus)
             if panel.kind == "error" and panel.versus is None and self.truth is None:
                 raise SegcoreError(
-                    f"Expected a true mask to hold the panel {panel.title!r} against, "
-                    "received none: set the scene's truth or its versus."
+                    f"Expected a ground-truth mask to compare the panel {panel.title!r} with, "
+                    "received none: set the scene's truth or the panel's versus."
                 )
         self._check_reference("truth", self.truth)
 

@@ -55,7 +55,7 @@ def test_differences_are_sorted_by_what_their_interval_says() -> None:
     assert {t.name: list(t.y) for t in figure.data} == {
         "A is better": ["better"],
         "B is better": ["worse"],
-        "not told apart": ["unsure", "alone"],
+        "not significant": ["unsure", "alone"],
     }
     better = figure.data[0]
     assert (better.x[0], better.error_x.array[0], better.error_x.arrayminus[0]) == pytest.approx(

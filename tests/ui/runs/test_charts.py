@@ -92,8 +92,8 @@ def test_load_and_memory_of_processor_and_gpus() -> None:
         },
     ]
     assert {t.name: list(t.y) for t in charts.load(records).data} == {
-        "machine, processor": [75.0, 100.0],
-        "this run, processor": [50.0, 100.0],
+        "machine, CPU": [75.0, 100.0],
+        "this run, CPU": [50.0, 100.0],
         "gpu:0": [None, 90.0],
     }
     assert {t.name: list(t.y) for t in charts.memory(records).data} == {
