@@ -14,7 +14,7 @@ from segcore.ui.dataset import (
     locations_tab,
     splits_tab,
 )
-from segcore.ui.shared import manual, session, tags
+from segcore.ui.shared import figures, manual, session, tags
 
 TABS = (
     "Class balance",
@@ -87,7 +87,7 @@ cards[1].metric(
 )
 cards[2].metric(
     "Ignored pixels",
-    session.percent(summary["ignored_share"]),
+    figures.percent(summary["ignored_share"]),
     border=True,
     help=manual.see(
         "Pixels that are neither trained on nor scored / all pixels.",

@@ -13,7 +13,15 @@ from segcore.ui.evaluate import (
     robustness,
     slices,
 )
-from segcore.ui.shared import cached_scores, charts, manual, session, split_predictions, tables
+from segcore.ui.shared import (
+    cached_scores,
+    charts,
+    figures,
+    manual,
+    session,
+    split_predictions,
+    tables,
+)
 
 workspace = session.workspace()
 session.header(
@@ -72,7 +80,7 @@ low, high = result["interval"]["mean_iou"]
 cards = st.columns(5)
 cards[0].metric(
     "Mean IoU",
-    session.percent(result["mean_iou"]),
+    figures.percent(result["mean_iou"]),
     border=True,
     height="stretch",
     help=manual.see(
@@ -85,7 +93,7 @@ cards[0].metric(
 )
 cards[1].metric(
     "95 % CI",
-    "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f}",
+    figures.interval(low, high),
     border=True,
     height="stretch",
     help=manual.see(
@@ -98,7 +106,7 @@ cards[1].metric(
 )
 cards[2].metric(
     "Pixel accuracy",
-    session.percent(result["pixel_accuracy"]),
+    figures.percent(result["pixel_accuracy"]),
     border=True,
     height="stretch",
     help=manual.see("Correct pixels / scored pixels.", "metrics#scores"),
@@ -112,7 +120,7 @@ cards[3].metric(
 )
 cards[4].metric(
     "Ignored pixels",
-    session.percent(result["ignored_share"]),
+    figures.percent(result["ignored_share"]),
     border=True,
     height="stretch",
     help=manual.see(

@@ -9,6 +9,7 @@ from segcore.labels import LabelMap
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import is_available
 from segcore.ui.compare import panels as compare_panels
+from segcore.ui.shared import figures
 from segcore.ui.shared.run_names import short_name
 from segcore.ui.viewer import Panel
 
@@ -30,7 +31,7 @@ def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
     assert (header["height"], header["width"], header["truth"]) == (32, 48, 1)
     assert header["classes"] == ["field", "forest", "road", "roof"]
     report = trained.workspace.scores.report(trained.ensemble, "test").to_json()
-    assert any(f"{100 * report['mean_iou']:.2f} %" in caption.value for caption in at.caption)
+    assert any(figures.percent(report["mean_iou"]) in caption.value for caption in at.caption)
 
 
 def test_the_panels_hold_the_workspaces_arrays(trained) -> None:
@@ -242,8 +243,8 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     a, b = trained.members
     at = open_page("compare", run=a, beside=b, split="test", view_of="Scores")
     found = trained.workspace.reports.compare(a, b, "test")
-    assert read.metrics(at)["A minus B, mean IoU"] == f"{100 * found.difference:+.2f} points"
-    at = open_page("compare", run=a, beside=b, split="test", view_of="Fixed and broken")
+    assert read.metrics(at)["A minus B, mean IoU"] == figures.points(found.difference)
+    at = open_page("compare", run=a, beside=b, split="test", view_of="Improved / regressed pixels")
     exchange = trained.workspace.rankings.exchange(a, b, "test")
     shown = read.metrics(at)
     assert (shown["Fixed"], shown["Broken"]) == (
@@ -273,11 +274,11 @@ def test_predictions_of_another_tool_come_in_by_the_form(
     at = open_page("compare", run=trained.ensemble, split="test", view_of="Import predictions")
     read.check(at.text_input(key="foreign_path").set_value(str(folder)).run())
     read.check(at.text_input(key="foreign_name").set_value("other").run())
-    read.check(next(b for b in at.button if b.label == "Import").click().run())
+    read.check(next(b for b in at.button if b.label == "Import predictions").click().run())
     assert "2 of 3 images" in at.warning[0].value
     assert "other" not in workspace.runs.ids()
     read.check(at.toggle(key="foreign_partial").set_value(True).run())
-    read.check(next(b for b in at.button if b.label == "Import").click().run())
+    read.check(next(b for b in at.button if b.label == "Import predictions").click().run())
     assert "Imported 2 of 3 images as other" in at.success[0].value
     at = open_page("compare", run="other", split="test")
     assert titles(read.scene(at, "compare")) == ["Image", "Ground truth", "Prediction"]

@@ -5,6 +5,7 @@ import pytest
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.ui.compress import board, chooser
+from segcore.ui.shared import figures
 
 IDS = [3, 5, 8, 11]
 
@@ -21,18 +22,18 @@ def by_hand(at, read, labels: list[int]):
 def shows(at, read, trained, groups: list[list[int]], split: str = "validation") -> None:
     found = trained.workspace.merges.judge(trained.members[0], split, groups)
     shown = read.metrics(at)
-    assert shown["Accuracy"] == f"{100 * found['after']['accuracy']:.2f} %"
+    assert shown["Accuracy"] == figures.percent(found["after"]["accuracy"])
     assert shown["Kappa"] == (
         "–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.3f}"
     )
-    assert shown["Confusion resolved"] == f"{100 * found['after']['resolved_confusion']:+.2f}"
-    assert shown["Class-mix effect"] == f"{100 * found['after']['composition']:+.2f}"
+    assert shown["Confusion resolved"] == figures.points(found["after"]["resolved_confusion"])
+    assert shown["Class-mix effect"] == figures.points(found["after"]["composition"])
     (lift,) = [m for m in at.metric if m.label == "Lift over random"]
     low, high = found["lift_interval"]
     assert lift.delta == f"{low:.2f} to {high:.2f}"
     told = " ".join(c.value for c in at.caption)
     for prior, share in found["after"]["retained"].items():
-        assert f"{100 * share:.2f} % by {prior}" in told
+        assert f"{figures.percent(share)} by {prior}" in told
 
 
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
@@ -55,20 +56,20 @@ def test_a_cut_of_the_tree_is_judged(trained, open_page, read) -> None:
 
 def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) -> None:
     at = page(trained, open_page, way="Manual")
-    assert read.metrics(at)["Entropy kept"] == "100.00 %"
+    assert read.metrics(at)["Entropy kept"] == "100.0 %"
     by_hand(at, read, [3, 11])
     shows(at, read, trained, [[3, 11]])
     by_hand(at, read, [5, 11])  # a merged label brings its group along
     shows(at, read, trained, [[3, 5, 11]])
     assert at.multiselect(key="merge_pick").value == []
     read.check(at.button(key="split_3_5_11").click().run())
-    assert read.metrics(at)["Entropy kept"] == "100.00 %"
+    assert read.metrics(at)["Entropy kept"] == "100.0 %"
 
 
 def test_one_label_alone_merges_nothing(trained, open_page, read) -> None:
     at = page(trained, open_page, way="Manual")
     by_hand(at, read, [3])
-    assert read.metrics(at)["Entropy kept"] == "100.00 %" and not [
+    assert read.metrics(at)["Entropy kept"] == "100.0 %" and not [
         b for b in at.button if (b.key or "").startswith("split_")
     ]
 
@@ -120,15 +121,15 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
         trained.workspace.merges.judge(trained.members[0], s, groups)
         for s in ("validation", "test")
     )
-    table = next(d.value for d in at.dataframe if "reported on test" in d.value).set_index("what")
+    table = next(d.value for d in at.dataframe if "checked on test" in d.value).set_index("what")
     for when in ("before", "after"):
-        assert table["chosen on validation"][f"mean IoU, {when}"] == pytest.approx(
+        assert table["selected on validation"][f"mean IoU, {when}"] == pytest.approx(
             chosen[when]["mean_iou"]
         )
-        assert table["reported on test"][f"mean IoU, {when}"] == pytest.approx(
+        assert table["checked on test"][f"mean IoU, {when}"] == pytest.approx(
             told[when]["mean_iou"]
         )
-    assert table["reported on test"]["lift, lower bound"] == pytest.approx(told["lift_interval"][0])
+    assert table["checked on test"]["lift, lower bound"] == pytest.approx(told["lift_interval"][0])
 
 
 @pytest.mark.parametrize(
@@ -208,9 +209,10 @@ def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
     judged = trained.workspace.merges.judge(
         trained.members[0], "validation", [[8, 11]], "importance", importance={"8": 3, "11": 3}
     )
-    assert read.metrics(at)["Entropy kept"] == f"{100 * judged['after']['retained_entropy']:.2f} %"
-    assert f"{100 * judged['after']['retained']['importance']:.2f} % by importance" in " ".join(
-        c.value for c in at.caption
+    assert read.metrics(at)["Entropy kept"] == figures.percent(judged["after"]["retained_entropy"])
+    assert (
+        f"{figures.percent(judged['after']['retained']['importance'])} by importance"
+        in " ".join(c.value for c in at.caption)
     )
     read.check(at.button(key="importance_drop_8").click().run())
     assert at.session_state["importance"] == {11: 3.0}
@@ -248,7 +250,7 @@ def test_predicted_and_realised_stand_side_by_side(
     at = page(trained, open_page, way="Manual")
     at.session_state["merge_tab"] = "Expected vs retrained"
     by_hand(at, read, [3, 5])
-    assert "chosen on validation and scored on test" in " ".join(c.value for c in at.caption)
+    assert "Selected on validation, scored on test" in " ".join(c.value for c in at.caption)
     read.check(at.button(key="sum").click().run())
     assert workspace.tiers.is_summed(run, "test", [[3, 5]])
     read.check(at.button(key="retrain").click().run())
@@ -273,11 +275,11 @@ def test_predicted_and_realised_stand_side_by_side(
     over = found["tiers"][2]["beyond"]["mean_iou"]
     assert found["retrained"] == clone
     assert any(
-        f"**Retraining** gave {100 * over['difference']:+.2f} points" in m.value
+        f"**Retraining** gained {figures.points(over['difference'])}" in m.value
         for m in at.markdown
     )
     bars = {trace["name"]: trace for trace in read.figure(at, "tier_gains")["data"]}
-    gain = bars["T2 retrained: realised, 3 images"]
+    gain = bars["Retrained, 3 images"]
     assert gain["y"][0] == pytest.approx(100 * found["tiers"][2]["gain"]["mean_iou"]["difference"])
 
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f} %"
+from segcore.ui.shared import figures
 
 
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
@@ -14,9 +12,9 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     study = trained.workspace.scores.compress(trained.members[0], "validation")
     (row,) = [row for row in study["path"] if row["num_groups"] == number]
     shown = read.metrics(at)
-    assert shown["Accuracy"] == percent(row["accuracy"])
-    assert shown["Mean IoU"] == percent(row["mean_iou"])
-    assert shown["Entropy kept"] == percent(row["retained_entropy"])
+    assert shown["Accuracy"] == figures.percent(row["accuracy"])
+    assert shown["Mean IoU"] == figures.percent(row["mean_iou"])
+    assert shown["Entropy kept"] == figures.percent(row["retained_entropy"])
     assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.3f}")
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     merged = [" + ".join(names[i] for i in group) for group in row["groups"] if len(group) > 1]
@@ -45,7 +43,7 @@ def test_what_counts_as_information_is_chosen(trained, open_page, read, prior) -
     read.check(at.slider(key="labels").set_value(3).run())
     study = trained.workspace.scores.compress(trained.members[0], "validation", prior=prior)
     (row,) = [row for row in study["path"] if row["num_groups"] == 3]
-    assert read.metrics(at)["Entropy kept"] == percent(row["retained_entropy"])
+    assert read.metrics(at)["Entropy kept"] == figures.percent(row["retained_entropy"])
 
 
 def test_a_merge_is_saved_and_can_be_trained_with(trained, open_page, read) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
+from segcore.ui.shared import figures
 
 
 @pytest.mark.parametrize("split", ["all", "train", "test"])
@@ -18,7 +19,7 @@ def test_the_numbers_are_the_statistics(workspace, open_page, read, split) -> No
     shown = read.metrics(at)
     assert shown["Images"] == str(summary["num_samples"])
     assert shown["Classes"] == "4"
-    assert shown["Ignored pixels"] == f"{100 * summary['ignored_share']:.2f} %"
+    assert shown["Ignored pixels"] == figures.percent(summary["ignored_share"])
     for label, mode in (
         ("Class imbalance (pixels)", "pixel"),
         ("Class imbalance (images)", "count"),
@@ -88,7 +89,7 @@ def archive() -> bytes:
 def form(at):
     (source,) = [t for t in at.text_input if t.label == "Folder or archive"]
     (name,) = [t for t in at.text_input if t.label == "Dataset name"]
-    (button,) = [b for b in at.button if b.label == "Import"]
+    (button,) = [b for b in at.button if b.label == "Import dataset"]
     return source, name, button
 
 
@@ -116,7 +117,7 @@ def test_an_archive_is_uploaded(empty_workspace, archive, open_page, read) -> No
     read.check(
         at.file_uploader(key="archive").upload("orchard.zip", archive, "application/zip").run()
     )
-    (button,) = [b for b in at.button if b.label == "Import"]
+    (button,) = [b for b in at.button if b.label == "Import dataset"]
     read.check(button.click().run())
     assert at.selectbox(key="dataset").value == "orchard"
 

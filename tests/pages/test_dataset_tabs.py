@@ -6,7 +6,14 @@ import pytest
 
 from segcore.ui.shared import dataset_scans
 
-TABS = ("Balance", "Co-occurrence and location", "Images", "Health", "Splits", "Classes")
+TABS = (
+    "Class balance",
+    "Co-occurrence and location",
+    "Image statistics",
+    "Health",
+    "Splits",
+    "Classes",
+)
 
 
 def button(at, label: str):
@@ -14,7 +21,7 @@ def button(at, label: str):
 
 
 def test_a_link_opens_a_tab_and_an_unknown_one_the_first(open_page, read) -> None:
-    at = open_page("dataset", dataset="tiny", show="Images")
+    at = open_page("dataset", dataset="tiny", show="Image statistics")
     assert len(read.figure(at, "brightness")["data"]) == 3
     at = open_page("dataset", dataset="tiny", show="Nonsense")
     assert read.figure(at, "by_pixel")
@@ -40,8 +47,8 @@ def test_places_are_of_the_chosen_class_and_split(workspace, open_page, read) ->
     at = open_page("dataset", dataset="tiny", show=TABS[1], part="test", place="roof")
     instances = workspace.datasets.instances("tiny", "test")
     assert len(read.figure(at, "places")["data"]) == 1
-    table = next(d.value for d in at.dataframe if "pieces" in d.value.columns)
-    assert list(table["pieces"]) == instances.counts.sum(0).tolist()
+    table = next(d.value for d in at.dataframe if "components" in d.value.columns)
+    assert list(table["components"]) == instances.counts.sum(0).tolist()
 
 
 def test_a_large_data_set_is_measured_when_asked_and_once(open_page, monkeypatch) -> None:
@@ -60,7 +67,7 @@ def test_a_leak_is_shown_and_its_mend_is_a_click_away(workspace, open_page) -> N
     dataset.image_path(dataset.sample("test/scene_0")).write_bytes(twin)
     at = open_page("dataset", dataset="tiny", show="Health")
     assert any("byte for byte" in m.value and "different splits" in m.value for m in at.markdown)
-    button(at, "Make grouped splits").click().run()
+    button(at, "Create grouped splits").click().run()
     assert (
         at.session_state["show"] == "Splits" and at.selectbox(key="split_method").value == "grouped"
     )
@@ -124,9 +131,9 @@ def test_an_import_that_broke_off_is_told_and_thrown_away(workspace, open_page, 
     with pytest.raises(KeyboardInterrupt):
         workspace.datasets.import_(source, "halfway", progress=stop)
     at = open_page("dataset", dataset="tiny")
-    assert any("**halfway** broke off" in m.value for m in at.markdown)
+    assert any("import of **halfway** stopped" in m.value for m in at.markdown)
     at.button(key="throw_away_halfway").click().run()
-    assert not at.exception and not any("broke off" in m.value for m in at.markdown)
+    assert not at.exception and not any("stopped after" in m.value for m in at.markdown)
     assert not list(workspace.datasets.folder.glob(".halfway*"))
 
 
@@ -177,11 +184,11 @@ def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(
 ) -> None:
     at = open_page("dataset", dataset="tiny", show="Splits")
     before = workspace.datasets.open("tiny").fingerprint
-    at.button_group(key="split_kind").set_value("Folds").run()
+    at.button_group(key="split_kind").set_value("K-fold").run()
     at.number_input(key="split_folds").set_value(3)
     button(at, "Preview splits").click().run()
     assert not at.exception and workspace.datasets.names() == ["tiny"]
-    button(at, "Write 3 folds").click().run()
+    button(at, "Save 3 folds").click().run()
     assert not at.exception and workspace.datasets.names() == [
         "tiny",
         "tiny-fold-1",
@@ -194,7 +201,7 @@ def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(
     ) == workspace.splits.folds_of("tiny")
     workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, 3)
     at.run()
-    button(at, "Undo").click().run()
+    button(at, "Undo splits").click().run()
     assert not at.exception and workspace.datasets.open("tiny").fingerprint == before
 
 
@@ -204,15 +211,15 @@ def test_classes_are_merged_step_by_step_and_taken_back(workspace, open_page) ->
     for pair in (names[:2], names[1:3]):  # the second step takes the first along
         at.text_input(key="map_name").set_value("coarse")
         at.multiselect(key="map_classes").set_value(pair)
-        button(at, "Merge").click().run()
+        button(at, "Merge classes").click().run()
         assert not at.exception and not at.error
     assert workspace.datasets.open("tiny").load_label_map("coarse").groups == ((0, 1, 2), (3,))
     at.button(key="undo_coarse").click().run()
     assert workspace.datasets.open("tiny").load_label_map("coarse").groups == ((0, 1), (2,), (3,))
     at.button(key="undo_coarse").click().run()
     assert not at.exception and workspace.datasets.open("tiny").label_maps() == {}
-    button(at, "Merge").click().run()
-    assert "two classes or more" in at.error[0].value
+    button(at, "Merge classes").click().run()
+    assert "two or more classes" in at.error[0].value
 
 
 def test_classes_named_by_their_colour_ask_for_a_name(workspace, open_page) -> None:

@@ -6,6 +6,7 @@ import pytest
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.metrics.slices import score_slices, slice_by_class
 from segcore.ui.evaluate import charts
+from segcore.ui.shared import figures
 
 
 def tab(open_page, title: str, run: str, **query: str):
@@ -44,7 +45,7 @@ def test_an_ensemble_is_compared_with_its_own_crf(trained, open_page, read) -> N
     assert (
         read.metrics(at)["Images won"] == f"{found['wins']['a']} : {found['wins']['b']}" == "0 : 3"
     )
-    assert "B is better than A" in " ".join(m.value for m in at.markdown)
+    assert "B is significantly better than A" in " ".join(m.value for m in at.markdown)
 
 
 def test_b_that_was_not_predicted_is_offered(trained, made_up, open_page, read) -> None:
@@ -101,7 +102,7 @@ def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> 
     one = spread.overall["mean_iou"]
     assert (
         read.metrics(at)["Mean IoU per run"]
-        == f"{100 * one.mean:.1f} ± {100 * one.deviation:.1f} %"
+        == f"{figures.percent(one.mean)} ± {100 * one.deviation:.1f} pp"
     )
     drawn = read.figure(at, "members")["data"]
     for row, trace in zip(spread.class_iou, drawn, strict=False):

@@ -3,18 +3,16 @@
 import numpy as np
 import pytest
 
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f} %"
+from segcore.ui.shared import figures
 
 
 def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> None:
     report = workspace.scores.report(run, split, stage).to_json()
     shown = read.metrics(at)
-    assert shown["Mean IoU"] == percent(report["mean_iou"])
-    assert shown["Pixel accuracy"] == percent(report["pixel_accuracy"])
+    assert shown["Mean IoU"] == figures.percent(report["mean_iou"])
+    assert shown["Pixel accuracy"] == figures.percent(report["pixel_accuracy"])
     assert shown["Images"] == str(report["num_samples"])
-    assert shown["Ignored pixels"] == percent(report["ignored_share"])
+    assert shown["Ignored pixels"] == figures.percent(report["ignored_share"])
     (interval,) = [value for label, value in shown.items() if label.startswith("95 % CI")]
     low, high = report["interval"]["mean_iou"]
     assert f"{100 * low:.1f}" in interval and f"{100 * high:.1f}" in interval
@@ -94,7 +92,7 @@ def test_a_class_without_a_score_is_a_dash_and_no_nought(trained, made_up, open_
     )
     at = open_page("evaluate", run="rare-1", split="test")
     assert list(at.dataframe[0].value["IoU"].isna()) == [False, False, True, True]
-    assert read.metrics(at)["Mean IoU"] == percent((1000 / 1004 + 500 / 504) / 2)
+    assert read.metrics(at)["Mean IoU"] == figures.percent((1000 / 1004 + 500 / 504) / 2)
 
 
 def test_a_split_that_was_not_predicted_is_offered_and_queued(

@@ -22,10 +22,10 @@ STEPS = [
     "Health",
     "Balance",
     "Train",
-    "Watch",
+    "Monitor",
     "Compare",
     "Evaluate",
-    "Merge",
+    "Merge labels",
     "Report",
 ]
 

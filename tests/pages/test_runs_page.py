@@ -120,7 +120,7 @@ def test_notes_are_kept_and_found(trained, open_page, read) -> None:
     assert list(at.dataframe[0].value["run"]) == [run]
     read.check(at.button_group(key="run_tab_train").set_value("Notes").run())
     at.text_area[0].set_value("a Müller loss\nsecond line")
-    read.check(next(b for b in at.button if b.label == "Save").click().run())
+    read.check(next(b for b in at.button if b.label == "Save notes").click().run())
     assert trained.workspace.annotations.notes(run).text.startswith("a Müller loss")
     assert list(at.dataframe[0].value["note"]) == ["a Müller loss"]
     read.check(at.text_input(key="runs_text").set_value("müller TINY").run())
@@ -172,10 +172,10 @@ def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> N
     at = open_page("runs", run=run.id)
     read.check(at.button_group(key="run_tab_train").set_value("Validation previews").run())
     words = " ".join(image.proto.imgs[0].caption for image in at.get("image"))
-    assert "epoch 3: 100.00 % of its pixels right" in words
+    assert "epoch 3: 100.0 % correct" in words
     note_environment(run.folder, "another dataset")
     read.check(at.button_group(key="run_tab_train").set_value("Environment").run())
-    assert "dataset was changed" in " ".join(w.value for w in at.warning)
+    assert "dataset has changed" in " ".join(w.value for w in at.warning)
     assert "numpy" in list(at.dataframe[-1].value["package"])
 
 

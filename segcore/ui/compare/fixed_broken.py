@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.evaluation.counts.fixed_broken import FixedBroken
 from segcore.ui.compare import fixed_broken_chart
-from segcore.ui.shared import cached_scores, manual, session, tables
+from segcore.ui.shared import cached_scores, figures, manual, session, tables
 from segcore.workspace import Workspace
 
 LISTED = 60
@@ -120,7 +120,7 @@ def _cards(found: FixedBroken) -> None:
             ("Broken", f"{broken:,}", "Pixels that A gets right and B gets wrong."),
             (
                 "Net",
-                f"{100 * (fixed - broken) / max(1, found.scored):+.1f} pp",
+                figures.points((fixed - broken) / max(1, found.scored)),
                 "Fixed minus broken, as a percentage of all scored pixels.",
             ),
             (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from segcore.catalog import IMAGE_ORDERS
-from segcore.ui.shared import session, tags
+from segcore.ui.shared import figures, session, tags
 from segcore.workspace import Workspace
 
 Ordered = tuple[list[str], list[float | None]]
@@ -39,7 +39,7 @@ def written(score: float | None, form: str) -> str:
     """Write a score of a walk as the filmstrip does."""
     if score is None:
         return "–"
-    return f"{100 * score:+.1f} pp" if form == "points" else f"{100 * score:.1f} %"
+    return figures.points(score) if form == "points" else figures.percent(score)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

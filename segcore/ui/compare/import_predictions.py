@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segcore.catalog import MASK_VALUES
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import figures, session, tables
 
 MAX_UPLOAD = 500
 """Megabytes of an upload; larger sets are read from a folder."""
@@ -124,7 +124,7 @@ def _tell(report: dict[str, Any]) -> None:
     """Say what fits and list what does not."""
     fits, samples = len(report["fits"]), report["samples"]
     if report["run"]:
-        score = session.percent(report["mean_iou"])
+        score = figures.percent(report["mean_iou"])
         st.success(
             f"Imported {fits} of {samples} images as {report['run']}: mean IoU {score}.",
             icon=":material/check_circle:",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.errors import SegcoreError
 from segcore.ui.evaluate import ab_comparison
-from segcore.ui.shared import cached_scores, charts, manual, session, tables
+from segcore.ui.shared import cached_scores, charts, figures, manual, session, tables
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -54,11 +54,9 @@ def show(runs: Sequence[str], split: str) -> None:
         elif other and other["difference"] is not None:
             row["first minus this, pp"] = 100 * other["difference"]
             ends = other["interval"]
-            row["interval"] = (
-                "" if ends[0] is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
-            )
+            row["interval"] = "" if ends[0] is None else figures.points_interval(*ends)
             p = other["p_value"]
-            row["p value"] = "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+            row["p value"] = "" if p is None else figures.p_value(p)
         rows.append(row)
     points = st.column_config.NumberColumn
     drawn = "95 % bootstrap interval of the mean IoU: images resampled 1,000 times."

@@ -9,7 +9,7 @@ import streamlit as st
 from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
-from segcore.ui.shared import manual, session, tables
+from segcore.ui.shared import figures, manual, session, tables
 
 MEASURES = (
     ("accuracy", "accuracy"),
@@ -33,7 +33,7 @@ def _number(value: float | None) -> str:
 
 
 def _points(after: float | None, before: float | None) -> str | None:
-    return None if after is None or before is None else f"{100 * (after - before):+.1f} pp"
+    return None if after is None or before is None else figures.points(after - before)
 
 
 def cards(found: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ def cards(found: Mapping[str, Any]) -> None:
     before, after, beaten = found["before"], found["after"], found["random_percentile"]["accuracy"]
     low, high = found["lift_interval"]
     told = ", ".join(
-        f"{session.percent(share)} by {prior}" for prior, share in after["retained"].items()
+        f"{figures.percent(share)} by {prior}" for prior, share in after["retained"].items()
     )
     change = [
         None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.2f}"
@@ -50,7 +50,7 @@ def cards(found: Mapping[str, Any]) -> None:
     entries: list[tuple[str, str, str | None, str]] = [
         (
             "Accuracy",
-            session.percent(after["accuracy"]),
+            figures.percent(after["accuracy"]),
             _points(after["accuracy"], before["accuracy"]),
             (
                 "Correct pixels / all pixels, on the merged labels. Merging can only raise it, "
@@ -59,7 +59,7 @@ def cards(found: Mapping[str, Any]) -> None:
         ),
         (
             "Mean IoU",
-            session.percent(after["mean_iou"]),
+            figures.percent(after["mean_iou"]),
             _points(after["mean_iou"], before["mean_iou"]),
             (
                 "IoU averaged over the merged labels. Its change is the sum of the confusion "
@@ -68,9 +68,7 @@ def cards(found: Mapping[str, Any]) -> None:
         ),
         (
             "Confusion resolved",
-            "–"
-            if after["resolved_confusion"] is None
-            else f"{100 * after['resolved_confusion']:+.1f} pp",
+            figures.points(after["resolved_confusion"]),
             None,
             (
                 "The part of the change in mean IoU that comes from confusion inside the merged "
@@ -79,7 +77,7 @@ def cards(found: Mapping[str, Any]) -> None:
         ),
         (
             "Class-mix effect",
-            "–" if after["composition"] is None else f"{100 * after['composition']:+.1f} pp",
+            figures.points(after["composition"]),
             None,
             (
                 "The part of the change in mean IoU that comes from averaging over fewer, "
@@ -116,7 +114,7 @@ def cards(found: Mapping[str, Any]) -> None:
         ),
         (
             "Better than random merges",
-            "–" if beaten is None else f"{100 * beaten:.1f} %",
+            figures.percent(beaten),
             None,
             (
                 "Fraction of 1,000 random merges with the same group sizes whose accuracy is no "
@@ -125,7 +123,7 @@ def cards(found: Mapping[str, Any]) -> None:
         ),
         (
             "Entropy kept",
-            session.percent(after["retained_entropy"]),
+            figures.percent(after["retained_entropy"]),
             None,
             f"How much of the labels' entropy is kept: {told}.",
         ),
@@ -187,9 +185,9 @@ def chosen_again(found: Mapping[str, Any]) -> str:
     if same is None:
         return ""
     return (
-        f"In {100 * same:.0f} % of 200 resamples of the images the greedy path leads to "
+        f"In {figures.percent(same)} of 200 resamples of the images the greedy path leads to "
         "exactly this merge; two labels merged here are merged there in "
-        f"{100 * pairs:.0f} %."
+        f"{figures.percent(pairs)}."
     )
 
 

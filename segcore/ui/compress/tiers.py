@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import figures, session, tables
 
 TITLES = {
     "merged": "Expected: merged predictions",
@@ -267,7 +267,7 @@ def sentence(tier: Mapping[str, Any]) -> str:
     name = {"summed": "Summing probabilities", "retrained": "Retraining"}[tier["tier"]]
     if difference is None:
         return f"**{name}**: mean IoU is undefined here."
-    told = f"**{name}** gained {100 * difference:+.1f} pp of mean IoU over the expected value"
+    told = f"**{name}** gained {figures.points(difference)} of mean IoU over the expected value"
     if low is None:
         return f"{told}; a single image has no interval."
     verdict = (
@@ -277,4 +277,4 @@ def sentence(tier: Mapping[str, Any]) -> str:
         if high < 0
         else "not significant"
     )
-    return f"{told} ({100 * low:+.1f} to {100 * high:+.1f}): {verdict}, on {tier['images']} images."
+    return f"{told} ({figures.points_interval(low, high)}): {verdict}, on {tier['images']} images."

@@ -89,7 +89,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         rows = [
             {
                 "class": names[c],
-                "pieces": int(found.counts[:, c].sum()),
+                "components": int(found.counts[:, c].sum()),
                 "per image with the class": _mean(found.counts[:, c]),
                 "median pixels": None
                 if np.isnan(found.median_size[c])
@@ -101,7 +101,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         tables.draw(
             rows,
             column_config={
-                "pieces": st.column_config.NumberColumn(
+                "components": st.column_config.NumberColumn(
                     format="localized", help="Connected components of the class in all images."
                 ),
                 "largest": st.column_config.NumberColumn(

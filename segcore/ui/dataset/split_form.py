@@ -9,7 +9,7 @@ import streamlit as st
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.splits import GROUPINGS, METHODS
 from segcore.ui.dataset import charts
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import figures, session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
 
@@ -258,7 +258,7 @@ def _folds(dataset: Dataset, name: str) -> None:
         mean = sum(best.values()) / len(best)
         deviation = (sum((v - mean) ** 2 for v in best.values()) / (len(best) - 1)) ** 0.5
         st.markdown(
-            f"Over the folds: **{100 * mean:.1f} % ± {100 * deviation:.1f}** (mean and "
+            f"Over the folds: **{figures.percent(mean)} ± {100 * deviation:.1f} pp** (mean and "
             "standard deviation of the best runs)."
         )
     else:

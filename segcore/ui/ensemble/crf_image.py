@@ -12,7 +12,7 @@ from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.ui import viewer
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, session
+from segcore.ui.shared import figures, manual, session
 from segcore.ui.viewer import Panel, TopClasses, pack
 from segcore.ui.viewer import Scene as ViewerScene
 from segcore.workspace import Workspace
@@ -246,7 +246,7 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
     ):
         card.metric(
             f"{name} before",
-            _percent(before[key]),
+            figures.percent(before[key]),
             border=True,
             height="stretch",
             help=manual.see(
@@ -258,11 +258,11 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
             ),
         )
     for card, key in zip(cards[1::2], ("mean_iou", "boundary_iou"), strict=True):
-        change = 100 * (after[key] - before[key])
-        shown = None if np.isnan(change) else f"{change:+.1f} pp"
+        change = after[key] - before[key]
+        shown = None if np.isnan(change) else figures.points(change)
         card.metric(
             "after",
-            _percent(after[key]),
+            figures.percent(after[key]),
             shown,
             border=True,
             height="stretch",
@@ -278,13 +278,9 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
         names = scene.label_set.class_names
         st.caption(
             "Largest changes in this image: "
-            + ", ".join(f"{session.plain(names[i])} {100 * changes[i]:+.1f}" for i in order)
-            + " pp."
+            + ", ".join(f"{session.plain(names[i])} {figures.points(changes[i])}" for i in order)
+            + "."
         )
-
-
-def _percent(value: float) -> str:
-    return session.percent(None if np.isnan(value) else value)
 
 
 def _agreement(
@@ -306,6 +302,6 @@ def _agreement(
         _, quick = _refined(workspace, scene, key, parameters, True)
     same = float((whole == mask).mean())
     place.caption(
-        f"Preview at half resolution: on this image {100 * same:.1f} % of the pixels "
+        f"Preview at half resolution: on this image {figures.percent(same)} of the pixels "
         f"match the full CRF, in {1000 * quick:.0f} ms instead of {1000 * slow:.0f} ms."
     )

@@ -10,7 +10,7 @@ from segcore.postprocess.parameters import MaskFilter
 from segcore.ui.compare import panels
 from segcore.ui.ensemble import charts, crf_image
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared import figures, manual, run_progress, session, tables
 
 
 def show(choice: Choice, split: str, splits: list[str]) -> None:
@@ -100,17 +100,13 @@ def _verdict(found: dict[str, Any]) -> None:
         low, high = gain["interval"]
         card.metric(
             title,
-            session.percent(crf[key]),
-            None if gain["difference"] is None else f"{100 * gain['difference']:+.1f} pp",
+            figures.percent(crf[key]),
+            None if gain["difference"] is None else figures.points(gain["difference"]),
             border=True,
             height="stretch",
             help=manual.see(
-                f"Without CRF: {session.percent(off[key])}. "
-                + (
-                    ""
-                    if low is None
-                    else f"95 % interval {100 * low:+.1f} to {100 * high:+.1f} pp."
-                ),
+                f"Without CRF: {figures.percent(off[key])}. "
+                + ("" if low is None else f"95 % interval {figures.points_interval(low, high)}."),
                 "metrics#ensembles-and-the-crf",
             ),
         )
@@ -234,11 +230,11 @@ def _row(title: str, found: dict[str, Any]) -> dict[str, Any]:
     for name, key in (("gain", "mean_iou"), ("boundary gain", "boundary_iou")):
         gain = found["gain"][key]
         low, high = gain["interval"]
-        ends = "" if low is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+        ends = "" if low is None else f" ({figures.points_interval(low, high, unit='')})"
         told[name] = (
             ""
             if title == "No CRF" or gain["difference"] is None
-            else f"{100 * gain['difference']:+.1f}{ends}"
+            else figures.points(gain["difference"], unit="") + ends
         )
     return {
         "post-processing": title,

@@ -10,7 +10,7 @@ from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared import figures, manual, run_progress, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 
@@ -125,7 +125,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "Ensemble mean IoU",
-        session.percent(found["ensemble"]),
+        figures.percent(found["ensemble"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -138,7 +138,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        _ends(found["interval"]),
+        figures.interval(*found["interval"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -151,8 +151,8 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[2].metric(
         "vs. best member",
-        _points(comparison["difference"]),
-        None if low is None else f"{100 * low:+.1f} to {100 * high:+.1f} pp",
+        figures.points(comparison["difference"]),
+        None if low is None else figures.points_interval(low, high),
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -169,7 +169,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     gain = None if mean is None or found["ensemble"] is None else found["ensemble"] - mean
     cards[3].metric(
         "vs. average member",
-        _points(gain),
+        figures.points(gain),
         border=True,
         height="stretch",
         help=manual.see(
@@ -196,15 +196,6 @@ def _result(choice: Choice, run: str, split: str) -> None:
             icon=":material/fact_check:",
             query_params=query,
         )
-
-
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:+.1f} pp"
-
-
-def _ends(interval: list[float | None]) -> str:
-    low, high = interval
-    return "–" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f} %"
 
 
 def _disagreement(choice: Choice, splits: list[str]) -> None:
@@ -277,7 +268,7 @@ def _packed(
     told = (
         "Disagreement is the part of the entropy that comes from members contradicting "
         f"each other, relative to the most that {count} members can reach. Members "
-        f"disagree on {100 * float((apart.dissent > 0).mean()):.1f} % of the pixels of "
+        f"disagree on {figures.percent(float((apart.dissent > 0).mean()))} of the pixels of "
         "this image."
     )
     return pack(

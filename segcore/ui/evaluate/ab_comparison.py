@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from segcore.ui.evaluate import charts
-from segcore.ui.shared import cached_scores, manual, session, split_predictions, tables
+from segcore.ui.shared import cached_scores, figures, manual, session, split_predictions, tables
 
 LISTED = 100
 """Images that a table lists."""
@@ -99,7 +99,7 @@ def _cards(found: dict[str, Any]) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "A minus B, mean IoU",
-        "–" if found["difference"] is None else f"{100 * found['difference']:+.1f} pp",
+        figures.points(found["difference"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -109,7 +109,7 @@ def _cards(found: dict[str, Any]) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        "–" if low is None else f"{100 * low:+.1f} to {100 * high:+.1f} pp",
+        figures.points_interval(low, high),
         border=True,
         height="stretch",
         help=manual.see(
@@ -122,7 +122,7 @@ def _cards(found: dict[str, Any]) -> None:
     )
     cards[2].metric(
         "p value",
-        "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
+        figures.p_value(p),
         border=True,
         height="stretch",
         help=manual.see(

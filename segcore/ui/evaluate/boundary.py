@@ -8,7 +8,7 @@ import streamlit as st
 
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
-from segcore.ui.shared import background_tasks, manual, session
+from segcore.ui.shared import background_tasks, figures, manual, session
 from segcore.workspace.scores.pixel_metrics import Measured
 
 LABEL = "Measure boundaries and calibration"
@@ -56,7 +56,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "Mean boundary IoU",
-        session.percent(borders["mean_boundary"]),
+        figures.percent(borders["mean_boundary"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -70,7 +70,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f} %",
+        figures.interval(low, high),
         border=True,
         height="stretch",
         help=manual.see(
@@ -84,11 +84,11 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     below = (
         None
         if None in (borders["mean_boundary"], whole["mean_iou"])
-        else 100 * (borders["mean_boundary"] - whole["mean_iou"])
+        else borders["mean_boundary"] - whole["mean_iou"]
     )
     cards[2].metric(
         "vs. mean IoU",
-        "–" if below is None else f"{below:+.1f} pp",
+        figures.points(below),
         border=True,
         height="stretch",
         help=manual.see(
@@ -102,7 +102,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     narrow = borders["trimap"][1]
     cards[3].metric(
         f"Accuracy within {narrow['width']} px of a boundary",
-        session.percent(narrow["pixel_accuracy"]),
+        figures.percent(narrow["pixel_accuracy"]),
         border=True,
         height="stretch",
         help=manual.see(

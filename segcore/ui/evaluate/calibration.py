@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import boundary, pixel_charts
-from segcore.ui.shared import background_tasks, manual, session, tables
+from segcore.ui.shared import background_tasks, figures, manual, session, tables
 
 FIT = "validation"
 
@@ -75,7 +75,7 @@ def show(report: Report, run: str, split: str) -> None:
                 if share
                 else f"{scaled[key] - own[key]:+.2f}"
             )
-        value = session.percent(own[key]) if share else f"{own[key]:.4f}"
+        value = figures.percent(own[key]) if share else f"{own[key]:.4f}"
         card.metric(
             title,
             value,
@@ -158,8 +158,8 @@ def show(report: Report, run: str, split: str) -> None:
         )
     st.caption(
         f"Based on {len(found.measures.sample_ids)} images. Confidence is the largest "
-        f"probability: {session.percent(own['mean_confidence'])} on average, while "
-        f"{session.percent(own['pixel_accuracy'])} of the pixels are correct."
+        f"probability: {figures.percent(own['mean_confidence'])} on average, while "
+        f"{figures.percent(own['pixel_accuracy'])} of the pixels are correct."
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.pages.confused_pixels import densest_box, outline
 from segcore.ui.evaluate import boundary
-from segcore.ui.shared import background_tasks, cached_scores, session, tables
+from segcore.ui.shared import background_tasks, cached_scores, figures, session, tables
 
 LISTED = 200
 SIDE = 160
@@ -51,7 +51,7 @@ def show(report: Report, run: str, split: str) -> None:
     listed = [i for i in found["images"] if i["pixels"]][:LISTED]
     st.caption(
         (
-            f"{found['pixels']:,} pixels ({session.percent(found['share'])}) have a label "
+            f"{found['pixels']:,} pixels ({figures.percent(found['share'])}) have a label "
             "that the model contradicts with confidence: another class is at least as "
             "probable there as it is, on average, where it is the label (confident "
             "learning, Northcutt et al., 2021). Check before you relabel: where the model "

@@ -9,7 +9,7 @@ from segcore.config import EvaluateConfig
 from segcore.data.augmentation.corruptions import SEVERITIES
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
-from segcore.ui.shared import manual, run_progress, session
+from segcore.ui.shared import figures, manual, run_progress, session
 from segcore.workspace import Workspace
 
 TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
@@ -121,7 +121,7 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
     cards = st.columns(1 + len(parts))
     cards[0].metric(
         f"Mean IoU, {found['num_samples']} images",
-        session.percent(clean["mean_iou"]),
+        figures.percent(clean["mean_iou"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -138,8 +138,8 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
             f"Under {TITLES[part['corruption']]}"
             if part["corruption"] == "jpeg"
             else f"Under {TITLES[part['corruption']].lower()}",
-            session.percent(part["mean_iou"]),
-            None if drop is None else f"{-100 * drop:+.1f} pp",
+            figures.percent(part["mean_iou"]),
+            None if drop is None else figures.points(-drop),
             border=True,
             height="stretch",
             help=manual.see(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import charts
-from segcore.ui.shared import cached_scores, manual, session, tables
+from segcore.ui.shared import cached_scores, figures, manual, session, tables
 from segcore.ui.shared.run_names import short_name
 
 KINDS = {
@@ -170,13 +170,13 @@ def repetitions(run: str, split: str) -> None:
     ):
         card.metric(
             title,
-            f"{100 * one['mean']:.1f} ± {100 * (one['deviation'] or 0):.1f} %",
+            f"{figures.percent(one['mean'])} ± {100 * (one['deviation'] or 0):.1f} pp",
             border=True,
             height="stretch",
             help=manual.see(
                 (
                     f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from "
-                    f"{session.percent(one['range'][0])} to {session.percent(one['range'][1])}."
+                    f"{figures.percent(one['range'][0])} to {figures.percent(one['range'][1])}."
                 ),
                 "metrics#how-sure",
             ),
@@ -184,7 +184,7 @@ def repetitions(run: str, split: str) -> None:
     low, high = iou["interval"]
     cards[2].metric(
         "95 % CI of the mean",
-        "–" if low is None else f"{100 * low:.1f}–{100 * high:.1f} %",
+        figures.interval(low, high),
         border=True,
         height="stretch",
         help=manual.see(
@@ -195,7 +195,7 @@ def repetitions(run: str, split: str) -> None:
     agreement = spread.agreement
     cards[3].metric(
         "Shared errors",
-        "–" if np.isnan(agreement) else f"{100 * agreement:.0f} %",
+        figures.percent(agreement),
         border=True,
         height="stretch",
         help=manual.see(

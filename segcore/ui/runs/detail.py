@@ -14,7 +14,7 @@ from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import curves, monitor, table
-from segcore.ui.shared import session
+from segcore.ui.shared import figures, session
 from segcore.ui.train.form import command_line
 
 CHATTER = re.compile(
@@ -94,7 +94,7 @@ def _head(run: str, was_active: bool) -> None:
 
 
 def _progress(status: Any) -> None:
-    left = f", {session.duration(status.seconds_left)} left" if status.seconds_left else ""
+    left = f", {figures.duration(status.seconds_left)} left" if status.seconds_left else ""
     epoch = f"epoch {status.epoch or 0} of {status.epochs}" if status.epochs else ""
     st.progress(min(max(status.progress, 0.0), 1.0), text=f"{epoch}{left}" or "working")
     if status.is_silent():
@@ -351,7 +351,7 @@ def computed_by(run: str) -> None:
     )
     if told.get("agreement") is not None:
         text += (
-            f"; {100 * told['agreement']:.1f} % of the first images' pixels match "
+            f"; {figures.percent(told['agreement'])} of the first images' pixels match "
             "TensorFlow's classes"
         )
     if told.get("note"):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from segcore.labels import LabelSet
 from segcore.ui.runs import charts
-from segcore.ui.shared import pictures, session, tables
+from segcore.ui.shared import figures, pictures, session, tables
 from segcore.workspace import Workspace
 
 Picture = npt.NDArray[np.uint8]
@@ -75,7 +75,7 @@ def _row(run: str, sample: str, epoch: int, labels: LabelSet, show: str) -> None
         _shown(image, truth, truth, labels, show),
         _shown(image, predicted, truth, labels, show),
     ]
-    words = [sample, "true", f"epoch {epoch}: {session.percent(right)} correct"]
+    words = [sample, "true", f"epoch {epoch}: {figures.percent(right)} correct"]
     for column, panel, caption in zip(st.columns(3, gap="small"), panels, words, strict=True):
         column.image(panel, caption=caption, width="stretch", alt=f"{sample}, {caption}")
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
-from segcore.ui.shared import session
+from segcore.ui.shared import figures, session
 from segcore.workspace.runs.queue import Waiting
 from segcore.workspace.runs.rows import RunRow
 
@@ -77,7 +77,7 @@ def _active(row: RunRow) -> None:
         )
         parts += [row.status.device] if row.status.device else []
         parts += (
-            [f"{session.duration(row.status.seconds_left)} left"]
+            [f"{figures.duration(row.status.seconds_left)} left"]
             if row.status.seconds_left and row.status.state == "running"
             else []
         )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
 from segcore.runs.folder.status import ACTIVE
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import figures, session, tables
 from segcore.workspace.runs.rows import RunRow
 
 ROW_PIXELS = 35
@@ -167,7 +167,7 @@ def _line(row: RunRow) -> dict[str, Any]:
         "network": network_title(row.network),
         "dataset": row.dataset,
         "started": datetime.fromtimestamp(row.status.started) if row.status.started else None,
-        "took": session.duration(took) if took and took > 0 else "",
+        "took": figures.duration(took) if took and took > 0 else "",
         "device": row.status.device,
         "cause": row.status.cause,
         "note": row.notes.text.partition("\n")[0],
@@ -326,7 +326,7 @@ def _trash_popover(trash: Any) -> None:
         keeping = session.workspace().annotations
         total = sum(d["bytes"] for d in deletions)
         st.caption(
-            f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({session.size(total)}). "
+            f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({figures.size(total)}). "
             f"Deleted permanently after {keeping.kept_days:.0f} days."
         )
         for number, deletion in enumerate(deletions[:20]):
@@ -334,7 +334,7 @@ def _trash_popover(trash: Any) -> None:
                 more = f" and {len(deletion['runs']) - 1} more" if len(deletion["runs"]) > 1 else ""
                 when = datetime.fromtimestamp(deletion["deleted"]).strftime("%d %b, %H:%M")
                 st.markdown(
-                    f"`{deletion['runs'][0]}`{more} · {session.size(deletion['bytes'])} · {when}"
+                    f"`{deletion['runs'][0]}`{more} · {figures.size(deletion['bytes'])} · {when}"
                 )
                 if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
                     with session.errors_shown():
@@ -342,7 +342,7 @@ def _trash_popover(trash: Any) -> None:
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
         if st.button(
-            f"Empty trash ({session.size(total)})",
+            f"Empty trash ({figures.size(total)})",
             key="empty_trash",
             icon=":material/delete_forever:",
         ):

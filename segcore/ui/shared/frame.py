@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.runs.folder.status import ACTIVE
-from segcore.ui.shared import session
+from segcore.ui.shared import figures, session
 
 LAYOUT = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4rem 3rem 4rem; }
@@ -46,5 +46,5 @@ def _active_runs() -> None:
     rows = [r for r in session.workspace().runs.rows() if r.status.state in ACTIVE]
     for row in rows[:3]:
         left = row.status.seconds_left
-        text = f"{row.run}" + (f", {session.duration(left)} left" if left else "")
+        text = f"{row.run}" + (f", {figures.duration(left)} left" if left else "")
         st.progress(min(max(row.status.progress, 0.0), 1.0), text=text)

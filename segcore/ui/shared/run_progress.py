@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.catalog import RUN_STATES
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import session
+from segcore.ui.shared import figures, session
 from segcore.ui.shared.run_names import called
 
 
@@ -63,7 +63,7 @@ def _panel(names: Sequence[str], what: str, key: str) -> None:
     bar, action = st.columns([6, 1], vertical_alignment="center")
     bar.progress(
         min(done, 1.0),
-        text=f"{what}: {message}" + (f", {session.duration(left)} left" if left else ""),
+        text=f"{what}: {message}" + (f", {figures.duration(left)} left" if left else ""),
     )
     if action.button(
         "Stop",

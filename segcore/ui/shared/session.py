@@ -211,26 +211,3 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
 def plain(text: str) -> str:
     """Return a text of the user's that is safe inside Markdown: nothing in it is read as markup or HTML."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|$:~&-])", r"\\\1", text)
-
-
-def percent(value: float | None) -> str:
-    """Write a share 0..1 as a percentage with two digits; "–" where it is undefined."""
-    return "–" if value is None else f"{100 * value:.2f} %"
-
-
-def duration(seconds: float) -> str:
-    """Write a length of time for a person: "40 s", "3 min", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(count: float) -> str:
-    """Write a number of bytes for a person: "812 B", "3.4 MB", "12 GB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.config import PredictOptions
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import prediction_options, session
+from segcore.ui.shared import figures, prediction_options, session
 from segcore.ui.shared.run_names import called
 
 
@@ -80,7 +80,7 @@ def _follow(names: list[str]) -> None:
         )
         st.progress(
             min(done, 1.0),
-            text=f"Predicting: {message}" + (f", {session.duration(left)} left" if left else ""),
+            text=f"Predicting: {message}" + (f", {figures.duration(left)} left" if left else ""),
         )
 
     panel()
@@ -95,8 +95,8 @@ def caption(runs: Sequence[str], split: str) -> None:
         left = getattr(session.workspace().runs.open(run).config, "left_out", 0)
         short = f", {left} images skipped" if left else ""
         score = (
-            f"mean IoU {session.percent(report['mean_iou'])} ({session.percent(low)} to "
-            f"{session.percent(high)}{short})"
+            f"mean IoU {figures.percent(report['mean_iou'])} ({figures.percent(low)} to "
+            f"{figures.percent(high)}{short})"
         )
         parts.append(f"{session.plain(called(run))}: {score}")
     st.caption(

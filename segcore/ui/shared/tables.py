@@ -5,8 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-PERCENT = "%.2f %%"
-"""How a share stands in a table: as on the cards, with as many digits in every row."""
+PERCENT = "%.1f %%"
+"""How a fraction is written in a table: with one decimal, as on the cards."""
+
+FREQUENCY = "%.3g %%"
+"""How the frequency of a class is written in a table: three digits, however rare it is."""
 
 WHOLE = 16
 """Up to so many rows a table is as high as they are; longer ones scroll."""

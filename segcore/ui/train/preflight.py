@@ -11,7 +11,7 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.ui.shared import manual, session
+from segcore.ui.shared import figures, manual, session
 from segcore.ui.shared.dataset_scans import stamp
 from segcore.ui.train import presets
 from segcore.workspace import Workspace
@@ -101,7 +101,7 @@ def before(config: TrainConfig, runs: int) -> None:
         cards[1].metric(title, _memory(estimate, pace), help=manual.see(_memory_help(pace), DOCS))
         help_text = f"For {runs} run(s): best weights, checkpoint, masks by epoch."
         cards[2].metric(
-            "Disk, about", session.size(estimate.disk * runs), help=manual.see(help_text, DOCS)
+            "Disk, about", figures.size(estimate.disk * runs), help=manual.see(help_text, DOCS)
         )
         seconds = _epoch_seconds(config, pace)
         rough = "~ " if pace is not None and not pace.is_measured else ""
@@ -151,7 +151,7 @@ def _epoch_seconds(config: TrainConfig, pace: Throughput | None) -> float | None
 
 
 def _short(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else session.duration(seconds)
+    return f"{seconds:.1f} s" if seconds < 10 else figures.duration(seconds)
 
 
 def _whole(config: TrainConfig, runs: int, seconds: float, rough: str) -> str:
@@ -159,7 +159,7 @@ def _whole(config: TrainConfig, runs: int, seconds: float, rough: str) -> str:
     epochs = config.recipe.epochs
     times = f"{epochs:,} epochs" + (f" x {runs} runs, one after another" if runs > 1 else "")
     early = ", less where it stops early" if config.recipe.patience else ""
-    return f"{times}: {rough or 'about '}{session.duration(seconds * epochs * runs)}{early}."
+    return f"{times}: {rough or 'about '}{figures.duration(seconds * epochs * runs)}{early}."
 
 
 def _pace_help(pace: Throughput | None) -> str:
@@ -309,7 +309,7 @@ def measured_when(pace: Throughput | None) -> str:
     when = (
         "just now"
         if ago < 60
-        else f"{session.duration(ago)} ago"
+        else f"{figures.duration(ago)} ago"
         if ago < 86_400
         else f"{ago / 86_400:.0f} days ago"
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from segcore.catalog import RUN_STATES
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs.detail import BADGES
-from segcore.ui.shared import manual, session, tables
+from segcore.ui.shared import figures, manual, session, tables
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
 from segcore.workspace.searches import Study
@@ -70,7 +70,7 @@ def _head(study: Study) -> None:
         st.warning(status.cause, icon=":material/info:")
     if status.state in ACTIVE:
         left = (
-            f", about {session.duration(status.seconds_left)} left" if status.seconds_left else ""
+            f", about {figures.duration(status.seconds_left)} left" if status.seconds_left else ""
         )
         st.progress(
             min(max(status.progress, 0.0), 1.0), text=f"{status.message or 'Starting'}{left}"
@@ -99,7 +99,7 @@ def _numbers(study: Study) -> None:
         gain = f"{100 * (best['score'] - first['score']):+.2f} on trial 1"
     one.metric(
         "Best validation mean IoU",
-        session.percent(best["score"] if best else None),
+        figures.percent(best["score"] if best else None),
         gain,
         border=True,
         height="stretch",

@@ -181,7 +181,7 @@ MASK = np.zeros((8, 8), np.uint8)
             lambda: Scene("s", np.zeros((8, 8), np.uint8), (Panel("I", "image"),), label_set(2)),
             "8-bit RGB",
         ),
-        (lambda: Scene("s", image_of(8, 8), (), label_set(2)), "at least one panel"),
+        (lambda: Scene("s", image_of(8, 8), (), label_set(2)), "at least one visible panel"),
         (lambda: Scene("s", image_of(8, 9), (Panel("T", mask=MASK),), label_set(2)), "resize it"),
         (
             lambda: Scene("s", image_of(8, 8), (Panel("I", "image"),), label_set(2), truth=0),
@@ -189,7 +189,7 @@ MASK = np.zeros((8, 8), np.uint8)
         ),
         (
             lambda: Scene("s", image_of(8, 8), (Panel("E", "error", mask=MASK),), label_set(2)),
-            "true mask",
+            "ground-truth mask",
         ),
         (
             lambda: pack(Scene("s", image_of(8, 8), (Panel("T", mask=MASK + 2),), label_set(2))),

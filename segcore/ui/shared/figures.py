@@ -1,0 +1,75 @@
+"""How numbers are written on every page: percentages, points, intervals, lengths of time, sizes."""
+
+import math
+
+TINY = 1e-4
+"""Fractions below this are written as "< 0.01 %": they are small, not absent."""
+
+
+def percent(fraction: float | None) -> str:
+    """Write a fraction 0..1 as a percentage, with one decimal: "64.7 %".
+
+    Returns:
+        "–" where it is undefined; "< 0.01 %" where it is tiny but not 0; two decimals below 0.1 %;
+        "> 99.9 %" where rounding would claim all.
+    """
+    if fraction is None or math.isnan(fraction):
+        return "–"
+    size, sign = abs(fraction), "-" if fraction < 0 else ""
+    if 0 < size < TINY:
+        return f"< {sign}0.01 %"
+    if 0 < size < 1e-3:
+        return f"{sign}{100 * size:.2f} %"
+    if 0.9995 <= size < 1:
+        return f"> {sign}99.9 %"
+    return f"{sign}{100 * size:.1f} %"
+
+
+def frequency(fraction: float | None) -> str:
+    """Write how frequent a class is, as :func:`percent` does; "none" where it does not occur."""
+    return "none" if fraction == 0 else percent(fraction)
+
+
+def points(difference: float | None, *, unit: str = " pp") -> str:
+    """Write a difference of two fractions in percentage points: "+2.3 pp"; "–" where undefined."""
+    if difference is None or math.isnan(difference):
+        return "–"
+    text = f"{100 * difference:+.1f}"
+    return ("0.0" if text in ("+0.0", "-0.0") else text) + unit
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval of a fraction 0..1: "55.6–67.1 %"; "–" where there is none."""
+    if low is None or high is None:
+        return "–"
+    return f"{100 * low:.1f}–{100 * high:.1f} %"
+
+
+def points_interval(low: float | None, high: float | None, *, unit: str = " pp") -> str:
+    """Write an interval of a difference: "-1.2 to +3.4 pp"; "–" where there is none."""
+    if low is None or high is None:
+        return "–"
+    return f"{points(low, unit='')} to {points(high, unit='')}{unit}"
+
+
+def p_value(p: float | None) -> str:
+    """Write a p value: "0.034", "< 0.001"; "–" where there is none."""
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time: "40 s", "3 min", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes: "812 B", "3.4 MB", "12 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
