@@ -3,7 +3,7 @@
 import pytest
 
 from segcore.ui.runs.table import kind_title, matching, state_title
-from segcore.ui.shared.session import size
+from segcore.ui.shared.figures import size
 
 PLAIN = {
     "kind": "train",
