@@ -66,7 +66,7 @@ def test_every_copy_of_an_image_is_drawn(workspace, open_page, preset) -> None:
     pictures = [i for element in at.get("image") for i in element.proto.imgs]
     assert len(pictures) == 2 * plan.repeats[chosen]
     if preset == "none":
-        assert all("as it is" in i.caption for i in pictures if i.caption)
+        assert all("unchanged" in i.caption for i in pictures if i.caption)
 
 
 def test_a_data_set_without_splits_leads_to_making_them(workspace, open_alone) -> None:

@@ -27,7 +27,7 @@ def test_shares_are_percentages_and_the_unknown_is_a_dash(monkeypatch) -> None:
         and drawn["rows"][1]["IoU"] is None
     )
     assert [drawn["column_config"][name]["type_config"]["format"] for name in IOU] == [
-        "%.2f %%",
+        "%.1f %%",
         "%+.1f",
     ]
     assert drawn["placeholder"] == "–" and rows[0]["IoU"] == 0.92
