@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from segcore.data.augmentation.transforms import PRESETS, draw
-from segcore.data.balance.planner import plan_balance
+from segcore.data.balance.planner import BalanceGoal, plan_balance
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.masks import pack_colors, read_colors
 from segcore.data.files.png import decode_rgb
@@ -177,7 +177,7 @@ def dense_counts(samples: int = 20_000, classes: int = 150) -> np.ndarray:
 def balancing(counts: np.ndarray) -> None:
     for mode in ("pixel", "count"):
         start, spent = time.perf_counter(), time.process_time()
-        plan = plan_balance(counts, mode)
+        plan = plan_balance(counts, BalanceGoal(mode))
         wall, spent = time.perf_counter() - start, time.process_time() - spent
         print(
             f"plan by {mode}, {counts.shape[0]} x {counts.shape[1]}: {wall:.2f} s "

@@ -7,6 +7,7 @@ nearly every image holds nearly every class the floor is high: then windows roun
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -98,17 +99,69 @@ def parse_target(text: str) -> str | list[float]:
         ) from error
 
 
+@dataclass(frozen=True)
+class BalanceGoal:
+    """What a balance plan aims at, and within which limits.
+
+    Attributes:
+        mode: What is balanced: "pixel" (pixels) or "count" (images that contain a class).
+        target: See :func:`build_target`.
+        max_repeats: Largest repeats of an image, 1 to 1000.
+        budget: Most copies in all; None for no limit but ``max_repeats``.
+        ground: What moving a share between classes costs: "nominal" (total variation), "ordered",
+            or a (C, C) matrix (slower).
+        temper: Exponent of the target "tempered".
+
+    Raises:
+        SegcoreError: A value is out of range.
+    """
+
+    mode: str = "pixel"
+    target: str | Sequence[float] = "uniform"
+    max_repeats: int = 5
+    budget: int | None = None
+    ground: Ground = "nominal"
+    temper: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.mode not in BALANCE_MODES:
+            raise unknown("balance mode", self.mode, BALANCE_MODES)
+        if not 1 <= self.max_repeats <= MAX_REPEATS:
+            raise SegcoreError(
+                f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received "
+                f"{self.max_repeats}: choose another."
+            )
+        if self.budget is not None and self.budget < 0:
+            raise SegcoreError(
+                f"Expected a budget of 0 copies or more, received {self.budget}: choose another."
+            )
+
+    def contributions(self, counts: npt.NDArray[Any]) -> Floats:
+        """Return what one copy of each image adds to each class, (N, C): its pixels, or 0 and 1.
+
+        Raises:
+            SegcoreError: No image has a labelled pixel.
+        """
+        table = np.asarray(counts)
+        if table.ndim != 2 or not table.size or (table < 0).any() or not table.any():
+            raise SegcoreError(
+                "Expected counts of at least one labelled pixel as (images, classes), "
+                f"received {table.shape} with sum {table.sum()}: "
+                "choose a split that has labelled masks."
+            )
+        return (table > 0).astype(np.float64) if self.mode == "count" else table.astype(np.float64)
+
+    def distance(self, shares: Floats) -> Distance:
+        """Return the distance of class shares from the target, for (C,) present shares."""
+        return build_distance(build_target(self.target, shares, self.temper), self.ground)
+
+
 def plan_balance(
     counts: npt.NDArray[Any],
-    mode: str = "pixel",
-    target: str | Sequence[float] = "uniform",
-    max_repeats: int = 5,
-    budget: int | None = None,
+    goal: BalanceGoal | None = None,
     *,
     sample_ids: Sequence[str] | None = None,
     split: str = "",
-    ground: Ground = "nominal",
-    temper: float = 0.5,
     with_floor: bool = True,
 ) -> BalancePlan:
     """Choose repeats that bring the classes of a split near to a target.
@@ -118,76 +171,84 @@ def plan_balance(
 
     Args:
         counts: (N, C) pixels of each class in each image of one split.
-        mode: "pixel" or "count".
-        target: What to aim at, see :func:`build_target`.
-        max_repeats: Largest repeats of an image, 1 to 1000.
-        budget: Most copies in all; None for no limit but the cap.
+        goal: Target and limits; None for a uniform target by pixel with at most 5 repeats.
         sample_ids: Ids of the N images; None for "0", "1", ...
         split: Name of the split, for the record.
-        ground: What moving a share between classes costs: "nominal" (total variation), "ordered",
-            or a (C, C) matrix (slower).
-        temper: Exponent of the target "tempered".
         with_floor: Whether to find the floor too.
 
     Returns:
         The plan.
 
     Raises:
-        SegcoreError: An argument is out of range, or no image holds a labelled pixel.
+        SegcoreError: An argument is out of range, or no image has a labelled pixel.
     """
-    contributions = _contributions(counts, mode)
-    count = len(contributions)
-    ids = [str(i) for i in range(count)] if sample_ids is None else list(sample_ids)
-    if len(ids) != count:
-        raise SegcoreError(f"Expected {count} sample ids, received {len(ids)}: give one an image.")
-    if not 1 <= max_repeats <= MAX_REPEATS:
+    goal = goal or BalanceGoal()
+    contributions = goal.contributions(counts)
+    distance = goal.distance(shares_of(contributions.sum(0)))
+    search, path, floor = _search(contributions, distance, goal, with_floor)
+    result = Outcome(search.repeats, tuple(_thin(path)), floor)
+    return describe_plan(counts, goal, result, sample_ids, split)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Repeats that were chosen, before they are described.
+
+    Attributes:
+        repeats: (N,) int64.
+        path: (copies, distance) on the way to them.
+        floor: Lower bound of the distance of any plan; None where it was not asked for.
+    """
+
+    repeats: npt.NDArray[np.int64]
+    path: tuple[tuple[int, float], ...]
+    floor: float | None
+
+
+def describe_plan(
+    counts: npt.NDArray[Any],
+    goal: BalanceGoal,
+    outcome: Outcome,
+    sample_ids: Sequence[str] | None,
+    split: str,
+) -> BalancePlan:
+    """Return repeats as a plan, with the shares and distances before and after.
+
+    Raises:
+        SegcoreError: There are not as many ids as images.
+    """
+    contributions = goal.contributions(counts)
+    ids = [str(i) for i in range(len(contributions))] if sample_ids is None else list(sample_ids)
+    if len(ids) != len(contributions):
         raise SegcoreError(
-            f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received "
-            f"{max_repeats}: choose another."
+            f"Expected {len(contributions)} sample ids, received {len(ids)}: give one per image."
         )
-    if budget is not None and budget < 0:
-        raise SegcoreError(
-            f"Expected a budget of 0 copies or more, received {budget}: choose another."
-        )
-    shares = shares_of(contributions.sum(0))
-    distance = build_distance(build_target(target, shares, temper), ground)
-    search, path, floor = _search(contributions, distance, max_repeats, budget, with_floor)
+    before, after = shares_of(contributions.sum(0)), shares_of(outcome.repeats @ contributions)
+    distance = goal.distance(before)
+    start, end = (float(value) for value in distance.values(np.stack([before, after])))
     return BalancePlan(
-        mode,
+        goal.mode,
         split,
         tuple(distance.target.tolist()),
-        ground if isinstance(ground, str) else "custom",
-        max_repeats,
-        budget,
-        dict(zip(ids, search.repeats.tolist(), strict=True)),
-        tuple(shares.tolist()),
-        tuple(search.shares.tolist()),
-        path[0][1],
-        search.value,
-        floor,
-        tuple(_thin(path)),
+        goal.ground if isinstance(goal.ground, str) else "custom",
+        goal.max_repeats,
+        goal.budget,
+        dict(zip(ids, outcome.repeats.tolist(), strict=True)),
+        tuple(before.tolist()),
+        tuple(after.tolist()),
+        start,
+        end,
+        outcome.floor,
+        outcome.path,
         float((np.asarray(counts) > 0).sum(1).mean()),
     )
 
 
-def _contributions(counts: npt.NDArray[Any], mode: str) -> Floats:
-    if mode not in BALANCE_MODES:
-        raise unknown("balance mode", mode, BALANCE_MODES)
-    table = np.asarray(counts)
-    if table.ndim != 2 or not table.size or (table < 0).any() or not table.any():
-        raise SegcoreError(
-            "Expected counts of at least one labelled pixel as (images, classes), "
-            f"received {table.shape} with sum {table.sum()}: "
-            "choose a split that has labelled masks."
-        )
-    return (table > 0).astype(np.float64) if mode == "count" else table.astype(np.float64)
-
-
 def _search(
-    contributions: Floats, distance: Distance, cap: int, budget: int | None, with_floor: bool
+    contributions: Floats, distance: Distance, goal: BalanceGoal, with_floor: bool
 ) -> tuple[Search, list[tuple[int, float]], float | None]:
     """Search by single steps, or from the floor's fractional plan for large splits."""
-    count = len(contributions)
+    count, cap, budget = len(contributions), goal.max_repeats, goal.budget
     caps, most = (
         np.full(count, cap, np.int64),
         count * (cap - 1) if budget is None else min(budget, count * (cap - 1)),
@@ -243,7 +304,7 @@ def explain_repeats(
     Returns:
         Sample id to class names, the strongest first, for the images that repeat.
     """
-    contributions = _contributions(counts, plan.mode)
+    contributions = BalanceGoal(plan.mode).contributions(counts)
     before, target = np.array(plan.shares_before), np.array(plan.target)
     shares = contributions / np.maximum(contributions.sum(1, keepdims=True), 1e-300)
     gain = np.where(before < target, shares - before, 0)
@@ -258,8 +319,11 @@ def explain_repeats(
 __all__ = [
     "MAX_REPEATS",
     "TARGETS",
+    "BalanceGoal",
     "BalancePlan",
+    "Outcome",
     "build_target",
+    "describe_plan",
     "earth_mover_distance",
     "explain_repeats",
     "parse_target",

@@ -1,19 +1,18 @@
 """Oversampling rules from the literature, as balance plans: LVIS repeat factors and ML-ROS."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.catalog import BALANCE_MODES, BALANCE_RULES
-from segcore.data.balance.planner import MAX_REPEATS, build_target
+from segcore.catalog import BALANCE_RULES
+from segcore.data.balance.planner import BalanceGoal, Outcome, describe_plan
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.search import find_floor
 from segcore.data.statistics.imbalance import (
     Floats,
-    Ground,
-    build_distance,
     label_imbalance,
     shares_of,
 )
@@ -109,81 +108,47 @@ def clone_minority(counts: npt.NDArray[Any], share: float, rng: np.random.Genera
 def plan_by_rule(
     rule: str,
     counts: npt.NDArray[Any],
-    mode: str = "pixel",
-    target: str | Sequence[float] = "uniform",
-    max_repeats: int = 5,
+    goal: BalanceGoal | None = None,
     *,
     amount: float | None = None,
     seed: int = 0,
     sample_ids: Sequence[str] | None = None,
     split: str = "",
-    ground: Ground = "nominal",
-    temper: float = 0.5,
 ) -> BalancePlan:
     """Repeat images by a rule from the literature, and judge the result as a balance plan.
 
     Args:
         rule: "lvis" or "ml_ros".
         counts: (N, C) pixels of each class in each image of one split.
-        mode: What the plan is judged by, "pixel" or "count".
-        target: What it is judged against, as :func:`segcore.data.balance.planner.plan_balance`
-            takes it.
-        max_repeats: Largest repeats of an image; what a rule asks beyond is cut off.
-        amount: Of "lvis" the threshold t (default 0.5), of "ml_ros" the share of copies (default
+        goal: What the plan is judged by; repeats beyond its ``max_repeats`` are cut off, and its
+            budget is replaced by the copies that the rule makes.
+        amount: For "lvis" the threshold t (default 0.5), for "ml_ros" the share of copies (default
             0.25).
-        seed: Seed of the rule's lots.
+        seed: Seed of the rule's random choices.
         sample_ids: Ids of the N images; None for "0", "1", ...
         split: Name of the split, for the record.
-        ground: As :func:`segcore.data.balance.planner.plan_balance` takes it.
-        temper: Exponent of the target "tempered".
 
     Returns:
         The plan; its floor is that of any plan with the same cap and at most as many copies.
 
     Raises:
-        SegcoreError: The rule or the mode is unknown, an argument is out of range, or nothing is
-            labelled.
+        SegcoreError: The rule is unknown, an argument is out of range, or nothing is labelled.
     """
     if rule not in BALANCE_RULES or rule == "nearest":
         raise unknown("balance rule", rule, [name for name in BALANCE_RULES if name != "nearest"])
-    if mode not in BALANCE_MODES:
-        raise unknown("balance mode", mode, BALANCE_MODES)
-    if not 1 <= max_repeats <= MAX_REPEATS:
-        raise SegcoreError(
-            f"Expected a largest number of repeats between 1 and {MAX_REPEATS}, received "
-            f"{max_repeats}: choose another."
-        )
-    table = np.asarray(counts)
-    if table.ndim != 2 or not table.any():
-        raise SegcoreError(
-            "Expected counts of at least one labelled pixel, received none: choose a split "
-            "that has labelled masks."
-        )
-    rng = np.random.default_rng(seed)
+    goal = goal or BalanceGoal()
+    contributions = goal.contributions(counts)
+    table, rng = np.asarray(counts), np.random.default_rng(seed)
     if rule == "lvis":
         repeats = round_factors(repeat_factors(table, 0.5 if amount is None else amount), rng)
     else:
         repeats = clone_minority(table, 0.25 if amount is None else amount, rng)
-    repeats = np.minimum(repeats, max_repeats)
-    held = (table > 0).astype(np.float64) if mode == "count" else table.astype(np.float64)
-    before, after = shares_of(held.sum(0)), shares_of(repeats @ held)
-    distance = build_distance(build_target(target, before, temper), ground)
-    start, end = (float(value) for value in distance.values(np.stack([before, after])))
+    repeats = np.minimum(repeats, goal.max_repeats)
     copies = int(repeats.sum()) - len(repeats)
-    ids = [str(i) for i in range(len(table))] if sample_ids is None else list(sample_ids)
-    return BalancePlan(
-        mode,
-        split,
-        tuple(distance.target.tolist()),
-        ground if isinstance(ground, str) else "custom",
-        max_repeats,
-        copies,
-        dict(zip(ids, repeats.tolist(), strict=True)),
-        tuple(before.tolist()),
-        tuple(after.tolist()),
-        start,
-        end,
-        min(end, find_floor(held, distance, max_repeats, copies, start).value),
-        ((0, start), (copies, end)) if copies else ((0, start),),
-        float((table > 0).sum(1).mean()),
-    )
+    before, after = shares_of(contributions.sum(0)), shares_of(repeats @ contributions)
+    distance = goal.distance(before)
+    start, end = (float(value) for value in distance.values(np.stack([before, after])))
+    floor = find_floor(contributions, distance, goal.max_repeats, copies, start)
+    path = ((0, start), (copies, end)) if copies else ((0, start),)
+    outcome = Outcome(repeats, path, min(end, floor.value))
+    return describe_plan(counts, replace(goal, budget=copies), outcome, sample_ids, split)

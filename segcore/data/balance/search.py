@@ -6,6 +6,7 @@ get shares p = H^T r / M, and the search lowers the distance of p from the targe
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -221,29 +222,20 @@ def find_floor(
     balance = hstack([csr_array(scaled.T), target, -ways])
     mass = hstack([csr_array(-weights[None]), csr_array([[1.0]]), csr_array((1, len(costs)))])
     equal = vstack([balance, mass]).tocsc()
-    spent = (
-        hstack([csr_array(np.ones((1, count))), csr_array((1, 1 + len(costs)))]).tocsc()
-        if budget is not None
-        else None
-    )
-    bounds = np.vstack(
+    limits: dict[str, Any] = {"A_eq": equal, "b_eq": np.zeros(classes + 1)}
+    limits["bounds"] = np.vstack(
         [np.tile([1.0, cap], (count, 1)), np.tile([0.0, np.inf], (1 + len(costs), 1))]
     )
+    if budget is not None:
+        spent = hstack([csr_array(np.ones((1, count))), csr_array((1, 1 + len(costs)))])
+        limits |= {"A_ub": spent.tocsc(), "b_ub": [count + budget]}
     guess, floor, repeats = start, 0.0, np.ones(count)
     for _ in range(20):
         prices = np.concatenate([np.zeros(count), [-guess], costs])
-        solved = linprog(
-            prices,
-            spent,
-            None if budget is None else [count + budget],
-            equal,
-            np.zeros(classes + 1),
-            bounds=bounds,
-            method="highs",
-        )
+        solved = linprog(prices, **limits, method="highs")
         if solved.status != 0:
             raise SegcoreError(
-                f"The floor of the balance plan could not be found ({solved.message}): try "
+                f"The floor of the balance plan could not be computed ({solved.message}): try "
                 "another cap or target."
             )
         repeats = solved.x[:count]

@@ -1,5 +1,6 @@
 """Class shift between two splits: distance of their shares, and how likely by chance."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,30 +82,34 @@ def measure_shift(
     rows = np.concatenate([part.counts for part in parts]).astype(np.float64)
     if mode == "count":
         rows = (rows > 0).astype(np.float64)
+    taken = parts[0].num_samples
     if groups is not None:
-        names = [
-            groups.get(sample_id, sample_id) for part in parts for sample_id in part.sample_ids
-        ]
-        sides = np.repeat([0, 1], [part.num_samples for part in parts])
-        units, where = np.unique(
-            [f"{side} {name}" for side, name in zip(sides, names, strict=True)], return_inverse=True
-        )
-        rows = np.stack([np.bincount(where, column, len(units)) for column in rows.T], 1)
-        taken = sum(unit.startswith("0 ") for unit in units)
-    else:
-        taken = parts[0].num_samples
-    found = earth_mover_distance(shares[0], shares[1])
+        rows, taken = _by_group(rows, parts, groups)
+    distance = earth_mover_distance(shares[0], shares[1])
     dealt = _deal(rows, taken, rng, permutations)
-    p_value = (1 + int((dealt >= found - 1e-12).sum())) / (1 + permutations)
+    p_value = (1 + int((dealt >= distance - 1e-12).sum())) / (1 + permutations)
     return Shift(
         first,
         second,
         mode,
-        found,
+        distance,
         float(dealt.mean()),
         p_value,
         tuple((shares[1] - shares[0]).tolist()),
     )
+
+
+def _by_group(
+    rows: Floats, parts: Sequence[ClassStatistics], groups: Mapping[str, str]
+) -> tuple[Floats, int]:
+    """Sum the rows of each group within its split; return them and how many are in the first."""
+    names = [groups.get(sample_id, sample_id) for part in parts for sample_id in part.sample_ids]
+    sides = np.repeat([0, 1], [part.num_samples for part in parts])
+    units, where = np.unique(
+        [f"{side} {name}" for side, name in zip(sides, names, strict=True)], return_inverse=True
+    )
+    summed = np.stack([np.bincount(where, column, len(units)) for column in rows.T], 1)
+    return summed, sum(unit.startswith("0 ") for unit in units)
 
 
 def _deal(rows: Floats, taken: int, rng: np.random.Generator, permutations: int) -> Floats:

@@ -68,14 +68,7 @@ def make_splits(
     """
     if method not in METHODS:
         raise unknown("split method", method, METHODS)
-    shares = dict(fractions or {"train": 0.7, "validation": 0.15, "test": 0.15})
-    if any(share < 0 for share in shares.values()) or not np.isclose(
-        sum(shares.values()), 1, atol=1e-6
-    ):
-        raise SegcoreError(
-            f"Expected shares of 0 or more that sum to 1, received {shares}: correct them."
-        )
-    shares = {split: share for split, share in shares.items() if share > 0}
+    shares = _shares(fractions or {"train": 0.7, "validation": 0.15, "test": 0.15})
     groups = (
         groups_of(dataset, group_by)
         if method == "grouped"
@@ -100,6 +93,17 @@ def make_splits(
     return {
         dataset.samples[i].id: names[of_group[g]] for g, group in enumerate(groups) for i in group
     }
+
+
+def _shares(fractions: Mapping[str, float]) -> dict[str, float]:
+    """Check the shares of the splits and drop those of 0."""
+    shares = dict(fractions)
+    whole = bool(np.isclose(sum(shares.values()), 1, atol=1e-6))
+    if any(share < 0 for share in shares.values()) or not whole:
+        raise SegcoreError(
+            f"Expected shares of 0 or more that sum to 1, received {shares}: correct them."
+        )
+    return {split: share for split, share in shares.items() if share > 0}
 
 
 def make_folds(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.augmentation.repeats import preview_copies
-from segcore.data.balance.planner import explain_repeats, plan_balance
+from segcore.data.balance.planner import BalanceGoal, explain_repeats, plan_balance
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.rules import plan_by_rule
 from segcore.data.dataset.dataset import Dataset
@@ -327,10 +327,12 @@ class Datasets:
             SegcoreError: There is no such dataset or split, or an argument is out of range.
         """
         part = self.statistics(name).select(split)
-        how |= {"sample_ids": part.sample_ids, "split": split}
+        ids = part.sample_ids
+        limits = {key: how.pop(key) for key in ("ground", "temper") if key in how}
+        goal = BalanceGoal(mode, target, max_repeats, budget, **limits)
         if rule != "nearest":
-            return plan_by_rule(rule, part.counts, mode, target, max_repeats, **how)
-        return plan_balance(part.counts, mode, target, max_repeats, budget, **how)
+            return plan_by_rule(rule, part.counts, goal, sample_ids=ids, split=split, **how)
+        return plan_balance(part.counts, goal, sample_ids=ids, split=split, **how)
 
     def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
         """Save a balance plan with its dataset, where training finds it; one of the same name is replaced.

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from segcore.data.balance import planner
-from segcore.data.balance.planner import BalancePlan, build_target, explain_repeats, plan_balance
+from segcore.data.balance.planner import (
+    BalanceGoal,
+    BalancePlan,
+    build_target,
+    explain_repeats,
+    plan_balance,
+)
 from segcore.data.statistics.imbalance import earth_mover_distance
 from segcore.data.statistics.statistics import count_mask
 from segcore.errors import SegcoreError
@@ -25,7 +31,9 @@ def camvid(camvid_folder):
 
 
 def test_a_plan_by_hand():
-    plan = plan_balance(SPLIT, max_repeats=3, sample_ids=["a", "b", "c", "d"], split="train")
+    plan = plan_balance(
+        SPLIT, BalanceGoal(max_repeats=3), sample_ids=["a", "b", "c", "d"], split="train"
+    )
     assert plan.repeats == {"a": 1, "b": 1, "c": 1, "d": 3}
     assert (plan.before, plan.after, plan.floor) == (0.25, 0, 0)
     assert plan.copies == 2 and plan.effective_sample_size == pytest.approx(36 / 12)
@@ -37,9 +45,9 @@ def test_a_plan_by_hand():
 
 
 def test_cap_budget_and_mode():
-    assert plan_balance(SPLIT, max_repeats=1).copies == 0
-    assert plan_balance(SPLIT, max_repeats=9, budget=1).copies == 1
-    counted = plan_balance(SPLIT * [1, 100], "count", max_repeats=3)
+    assert plan_balance(SPLIT, BalanceGoal(max_repeats=1)).copies == 0
+    assert plan_balance(SPLIT, BalanceGoal(max_repeats=9, budget=1)).copies == 1
+    counted = plan_balance(SPLIT * [1, 100], BalanceGoal("count", max_repeats=3))
     assert counted.before == 0.25 and counted.after == 0
     assert plan_balance(SPLIT, with_floor=False).floor is None
 
@@ -51,13 +59,13 @@ def test_targets():
     assert build_target("tempered", shares, 1.0).tolist() == pytest.approx(shares.tolist())
     assert build_target("tempered", shares, 0.0).tolist() == [0.5, 0.5, 0]
     assert build_target([2, 1, 1], shares).tolist() == [0.5, 0.25, 0.25]
-    plan = plan_balance(SPLIT, target=[0.75, 0.25])
+    plan = plan_balance(SPLIT, BalanceGoal(target=[0.75, 0.25]))
     assert plan.before == 0 and plan.copies == 0 and "already" in plan.verdict()
 
 
 def test_a_plan_survives_json():
     for ground in ("nominal", "ordered", 1 - np.eye(2)):
-        plan = plan_balance(SPLIT, "count", ground=ground, budget=5)
+        plan = plan_balance(SPLIT, BalanceGoal("count", ground=ground, budget=5))
         data = json.loads(json.dumps(plan.to_json()))
         assert BalancePlan.from_json(data) == plan
         assert data["copies"] == plan.copies and data["repeats"]["3"] == 3
@@ -82,21 +90,21 @@ def test_where_every_image_holds_every_class_the_verdict_says_so():
 def test_a_large_split_is_led_by_the_floor(monkeypatch):
     rng = np.random.default_rng(0)
     counts = rng.integers(1, 99, (300, 12)) * (rng.random((300, 12)) < np.geomspace(0.9, 0.02, 12))
-    small = plan_balance(counts, max_repeats=4)
+    small = plan_balance(counts, BalanceGoal(max_repeats=4))
     monkeypatch.setattr(planner, "_LARGE", 0)
-    large = plan_balance(counts, max_repeats=4)
+    large = plan_balance(counts, BalanceGoal(max_repeats=4))
     assert large.floor == pytest.approx(small.floor, abs=2e-6)
     assert large.after <= small.after + 2e-3 and max(large.repeats.values()) <= 4
     assert large.path[0] == (0, large.before) and large.path[-1] == (large.copies, large.after)
-    budgeted = plan_balance(counts, max_repeats=4, budget=20)
+    budgeted = plan_balance(counts, BalanceGoal(max_repeats=4, budget=20))
     assert budgeted.copies <= 20 and budgeted.after >= budgeted.floor
 
 
 def test_a_plan_led_by_the_floor_still_shows_its_way():
     counts = (np.random.default_rng(0).random((12, 4)) ** 4 * 100).astype(int) + 1
     alone, led = (
-        plan_balance(counts, max_repeats=5, with_floor=False),
-        plan_balance(counts, max_repeats=5),
+        plan_balance(counts, BalanceGoal(max_repeats=5), with_floor=False),
+        plan_balance(counts, BalanceGoal(max_repeats=5)),
     )
     assert led.after < alone.after - 0.01, "the floor's fractional plan leads here"
     copies, distances = zip(*led.path, strict=True)
@@ -111,12 +119,13 @@ def test_refusals():
         {"target": [1.0]},
         {"max_repeats": 0},
         {"budget": -1},
-        {"sample_ids": ["a"]},
         {"ground": "near"},
         {"target": "tempered", "temper": 2.0},
     ):
         with pytest.raises(SegcoreError):
-            plan_balance(SPLIT, **arguments)
+            plan_balance(SPLIT, BalanceGoal(**arguments))
+    with pytest.raises(SegcoreError, match="4 sample ids"):
+        plan_balance(SPLIT, sample_ids=["a"])
     for counts in (np.zeros((3, 2)), np.zeros((0, 2)), np.ones(3)):
         with pytest.raises(SegcoreError):
             plan_balance(counts)
@@ -135,7 +144,7 @@ def test_refusals():
     ],
 )
 def test_known_figures_of_camvid(camvid, mode, cap, before, after, floor, copies):
-    plan = plan_balance(camvid, mode, max_repeats=cap)
+    plan = plan_balance(camvid, BalanceGoal(mode, max_repeats=cap))
     assert (plan.before, plan.after, plan.floor) == pytest.approx((before, after, floor), abs=6e-5)
     assert plan.copies == pytest.approx(copies, abs=3)
     repeated = np.repeat(camvid, list(plan.repeats.values()), axis=0)
@@ -147,5 +156,5 @@ def test_known_figures_of_camvid(camvid, mode, cap, before, after, floor, copies
 @pytest.mark.shared
 def test_floor_of_camvid_when_every_image_weighs_the_same(camvid):
     """Shares of each image's labelled pixels instead of pixels: images with much void then count as much as others."""
-    plan = plan_balance(camvid / camvid.sum(1, keepdims=True), max_repeats=5)
+    plan = plan_balance(camvid / camvid.sum(1, keepdims=True), BalanceGoal(max_repeats=5))
     assert plan.floor == pytest.approx(0.4479, abs=6e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.catalog import BALANCE_RULES
-from segcore.data.balance.planner import plan_balance
+from segcore.data.balance.planner import BalanceGoal, plan_balance
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.rules import clone_minority, plan_by_rule, repeat_factors, round_factors
 from segcore.data.statistics.imbalance import earth_mover_distance, label_imbalance, shares_of
@@ -65,7 +65,7 @@ def test_repeat_factors_do_little_for_camvid(camvid_folder):
 def test_a_rule_as_a_plan_is_judged_by_what_its_repeats_give(rule, mode):
     rng = np.random.default_rng(4)
     counts = rng.integers(1, 50, (80, 4)) * (rng.random((80, 4)) < [0.9, 0.6, 0.2, 0.1])
-    plan = plan_by_rule(rule, counts, mode, max_repeats=3, seed=2, split="train")
+    plan = plan_by_rule(rule, counts, BalanceGoal(mode, max_repeats=3), seed=2, split="train")
     repeats = np.array(list(plan.repeats.values()))
     held = counts if mode == "pixel" else counts > 0
     assert (
@@ -74,12 +74,12 @@ def test_a_rule_as_a_plan_is_judged_by_what_its_repeats_give(rule, mode):
         and plan.copies > 0
     )
     assert plan.floor <= plan.after and plan.path[-1] == (plan.copies, plan.after)
-    best = plan_balance(counts, mode, max_repeats=3, budget=plan.copies)
+    best = plan_balance(counts, BalanceGoal(mode, max_repeats=3, budget=plan.copies))
     assert plan.floor == pytest.approx(best.floor, abs=2e-6) and best.after <= plan.after
     assert (
         BalancePlan.from_json(plan.to_json())
         == plan
-        == plan_by_rule(rule, counts, mode, max_repeats=3, seed=2, split="train")
+        == plan_by_rule(rule, counts, BalanceGoal(mode, max_repeats=3), seed=2, split="train")
     )
     with pytest.raises(SegcoreError, match="ml_ros"):
         plan_by_rule("ml_rose", counts)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from segcore.data.balance.planner import plan_balance
+from segcore.data.balance.planner import BalanceGoal, plan_balance
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
@@ -248,7 +248,10 @@ def test_a_balance_plan_repeats_images(new_run, dataset, scripted):
         ]
     )
     plan = plan_balance(
-        counts, max_repeats=4, sample_ids=[s.id for s in dataset.select("train")], split="train"
+        counts,
+        BalanceGoal(max_repeats=4),
+        sample_ids=[s.id for s in dataset.select("train")],
+        split="train",
     )
     assert plan.copies > 0
     dataset.save_plan("even", plan.to_json())
