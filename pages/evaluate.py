@@ -72,8 +72,8 @@ with session.errors_shown():
             )
         )
     report = cached_scores.report(run, split, stage, by)
+    result = cached_scores.document(run, split, stage, by)
 workspace.checklist.note("judge", dataset.name)
-result = report.to_json()
 label_set = report.label_set
 low, high = result["interval"]["mean_iou"]
 
@@ -185,7 +185,7 @@ with tab_classes:
     with st.container(horizontal=True):
         st.download_button(
             "Download class scores (CSV)",
-            report.label_scores().encode(),
+            cached_scores.label_scores(run, split, stage, by).encode(),
             f"{run}-{split}-label_scores.csv",
             "text/csv",
             icon=":material/download:",

@@ -283,7 +283,7 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(
     at.run()
     read.check(at.button(key="launch_ablation").click().run())
     rows = workspace.runs.rows()
-    assert [row["tags"] for row in rows] == [["rates"]] * 2
+    assert [list(row.annotations.tags) for row in rows] == [["rates"]] * 2
     assert sorted(workspace.runs.open(row.run).config.recipe.learning_rate for row in rows) == [
         1e-4,
         1e-3,

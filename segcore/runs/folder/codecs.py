@@ -83,6 +83,21 @@ def decode_counts(data: bytes) -> tuple[list[str], npt.NDArray[np.int64]]:
     return ids, counts
 
 
+def decode_ids(data: bytes) -> list[str]:
+    """Unpack only the N sample ids of what :func:`encode_counts` packed.
+
+    Raises:
+        SegcoreError: The bytes are cut, damaged, or no counts.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return [str(item) for item in arrays["ids"]]
+    except _DAMAGES as error:
+        raise SegcoreError(
+            "Expected packed counts, received damaged data: run that step again."
+        ) from error
+
+
 MAGIC = b"SGM1"
 MAX_PIXELS = 1 << 30
 _HEADER = struct.Struct("<4sB2I")

@@ -33,7 +33,13 @@ import numpy.typing as npt
 from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, disk_error
 from segcore.runs.folder.annotations import Annotations, change_annotations, read_annotations
-from segcore.runs.folder.codecs import decode_counts, decode_mask, encode_counts, encode_mask
+from segcore.runs.folder.codecs import (
+    decode_counts,
+    decode_ids,
+    decode_mask,
+    encode_counts,
+    encode_mask,
+)
 from segcore.runs.folder.environment import note_environment
 from segcore.runs.folder.history import append_record, read_records, read_tail
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
@@ -341,6 +347,15 @@ class RunFolder:
         """
         path = self._sample("counts", split, stage, ".npz")
         return decode_counts(_read_result(path, self.id, f"{split}, stage {stage}"))
+
+    def read_counted_ids(self, split: str, stage: str) -> list[str]:
+        """Return the sample ids of some counts, in their order, without unpacking the counts.
+
+        Raises:
+            SegcoreError: There are none, or they are damaged.
+        """
+        path = self._sample("counts", split, stage, ".npz")
+        return decode_ids(_read_result(path, self.id, f"{split}, stage {stage}"))
 
     def write_arrays(self, split: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Store named arrays that follow from a split's results and are dear to make; ``name`` says from what.

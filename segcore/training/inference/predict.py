@@ -64,7 +64,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     labels, label_map = read_labels(source)
     with Progress(run, message="Loading the network") as progress:
         reader = SampleReader(dataset, (1, 1), label_map, preprocessing=preprocessing_of(source))
-        if reader.label_set.class_names != labels.class_names:
+        if reader.label_set.class_ids != labels.class_ids:
             raise SegcoreError(
                 f"Expected the {labels.num_classes} classes that the run {source.id!r} was "
                 "trained on, received others in the dataset "

@@ -22,6 +22,9 @@ def show(runs: Sequence[str], split: str) -> None:
         reports = {
             name: cached_scores.report(run, split, stage) for name, (run, stage) in named.items()
         }
+        documents = {
+            name: cached_scores.document(run, split, stage) for name, (run, stage) in named.items()
+        }
         found = {}
         for name, (run, stage) in list(named.items())[1:]:
             try:
@@ -31,8 +34,7 @@ def show(runs: Sequence[str], split: str) -> None:
             except SegcoreError as error:
                 found[name] = {"reasons": [str(error)]}
     rows, reasons = [], []
-    for name, report in reports.items():
-        told = report.to_json()
+    for name, told in documents.items():
         low, high = told["interval"]["mean_iou"]
         other = found.get(name)
         row = {
@@ -89,7 +91,7 @@ def show(runs: Sequence[str], split: str) -> None:
         st.warning(session.plain(reason), icon=":material/warning:")
     first = next(iter(reports.values())).label_set
     series = {
-        name: [c["iou"] for c in r.to_json()["classes"]]
+        name: [c["iou"] for c in documents[name]["classes"]]
         for name, r in reports.items()
         if r.label_set.class_names == first.class_names
     }

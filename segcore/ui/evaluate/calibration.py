@@ -189,7 +189,7 @@ def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
                     workspace.runs.predict_any(run, FIT)
                     st.rerun()
             return None, None
-        if not background_tasks.present(run, FIT, "", len(workspace.scores.counts(run, FIT)[0])):
+        if not background_tasks.present(run, FIT, "", len(workspace.scores.sample_ids(run, FIT))):
             return None, None
         fitted = boundary.measured(run, FIT, "")
         if fitted is None or np.isnan(fitted.temperature):

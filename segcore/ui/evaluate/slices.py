@@ -56,7 +56,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         rows = cached_scores.parts(run, split, stage, kind)
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = charts.part_scores(rows, report.to_json()["mean_iou"])
+        figure = charts.part_scores(rows, cached_scores.document(run, split, stage)["mean_iou"])
         st.plotly_chart(
             figure,
             key="parts",

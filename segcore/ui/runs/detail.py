@@ -281,7 +281,9 @@ def _notes(run: str) -> None:
     keeping = session.workspace().annotations
     with session.errors_shown():
         notes = keeping.notes(run)
-        known = sorted({tag for row in session.workspace().runs.rows() for tag in row.notes.tags})
+        known = sorted(
+            {tag for row in session.workspace().runs.rows() for tag in row.annotations.tags}
+        )
     with st.form(f"notes_{run}", border=False):
         tags = st.multiselect(
             "Tags",

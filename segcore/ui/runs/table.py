@@ -60,13 +60,13 @@ def matching(
     words = text.lower().split()
 
     def fits(row: RunRow) -> bool:
-        if row.notes.archived != archived or (starred and not row.notes.star):
+        if row.annotations.archived != archived or (starred and not row.annotations.star):
             return False
         if (kinds and row.kind and row.kind not in kinds) or (
             states and row.status.state not in states
         ):
             return False
-        if (datasets and row.dataset not in datasets) or not set(tags) <= set(row.notes.tags):
+        if (datasets and row.dataset not in datasets) or not set(tags) <= set(row.annotations.tags):
             return False
         if not words:
             return True
@@ -75,8 +75,8 @@ def matching(
                 row.run,
                 row.network,
                 row.dataset,
-                *row.notes.tags,
-                row.notes.text,
+                *row.annotations.tags,
+                row.annotations.text,
                 row.status.device,
                 row.status.cause,
             ]
@@ -155,7 +155,7 @@ def _line(row: RunRow) -> dict[str, Any]:
     status = row.status
     took = status.finished - status.started if status.finished and status.started else None
     return {
-        "star": "★" if row.notes.star else "",
+        "star": "★" if row.annotations.star else "",
         "run": row.run,
         "state": state_title(row.status.state),
         "done": row.status.progress,
@@ -163,14 +163,14 @@ def _line(row: RunRow) -> dict[str, Any]:
         "in training": row.training_mean_iou,
         "scored on": row.scored_on,
         "epoch": f"{row.status.epoch or 0} of {row.status.epochs}" if row.status.epochs else "",
-        "tags": row.notes.tags,
+        "tags": row.annotations.tags,
         "network": network_title(row.network),
         "dataset": row.dataset,
         "started": datetime.fromtimestamp(row.status.started) if row.status.started else None,
         "took": figures.duration(took) if took and took > 0 else "",
         "device": row.status.device,
         "cause": row.status.cause,
-        "note": row.notes.text.partition("\n")[0],
+        "note": row.annotations.text.partition("\n")[0],
     }
 
 
@@ -211,7 +211,7 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
                 key="runs_datasets",
             )
             tags = st.multiselect(
-                "Tags", sorted({tag for r in rows for tag in r.notes.tags}), key="runs_tags"
+                "Tags", sorted({tag for r in rows for tag in r.annotations.tags}), key="runs_tags"
             )
             starred = st.toggle("Starred only", key="runs_starred")
             archived = st.toggle("Show archived runs", key="runs_archived")
@@ -233,10 +233,10 @@ def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen:
             st.caption(f"{len(chosen)} selected")
-            starred = all(rows[run].notes.star for run in chosen)
+            starred = all(rows[run].annotations.star for run in chosen)
             if st.button("Unstar" if starred else "Star", icon=":material/star:", key="star"):
                 _write(chosen, star=not starred)
-            archived = all(rows[run].notes.archived for run in chosen)
+            archived = all(rows[run].annotations.archived for run in chosen)
             words = (
                 ("Unarchive", ":material/unarchive:")
                 if archived
@@ -268,8 +268,8 @@ def _write(runs: Sequence[str], **changes: Any) -> None:
 
 
 def _tag_form(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
-    known = sorted({tag for row in session.workspace().runs.rows() for tag in row.notes.tags})
-    shared = sorted(set.intersection(*(set(rows[run].notes.tags) for run in chosen)))
+    known = sorted({tag for row in session.workspace().runs.rows() for tag in row.annotations.tags})
+    shared = sorted(set.intersection(*(set(rows[run].annotations.tags) for run in chosen)))
     wanted = st.multiselect(
         "Tags",
         known,

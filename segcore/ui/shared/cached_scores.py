@@ -42,6 +42,41 @@ def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
     return _report(workspace, run, split, stage, by, workspace.scores.stamp(run, split, stage))
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _document(_report: Report, key: str) -> dict[str, Any]:
+    return _report.to_json()
+
+
+def document(run: str, split: str, stage: str = "", by: str = "") -> dict[str, Any]:
+    """Return a run's report as the mapping of ``Report.to_json``; it is shared, so only read it.
+
+    Args:
+        run: Id of the run.
+        split: Name of the split.
+        stage: What was scored.
+        by: As for :func:`report`.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    return _document(report(run, split, stage, by), _key(run, split, stage, by))
+
+
+def _key(run: str, split: str, stage: str, by: str) -> str:
+    workspace = session.workspace()
+    return f"{workspace.folder} {run} {by} {workspace.scores.stamp(run, split, stage)}"
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _label_scores(_report: Report, key: str) -> str:
+    return _report.label_scores()
+
+
+def label_scores(run: str, split: str, stage: str = "", by: str = "") -> str:
+    """Return the CSV of a run's scores by class; arguments and errors as for :func:`document`."""
+    return _label_scores(report(run, split, stage, by), _key(run, split, stage, by))
+
+
 UNITS = {"folder": "folders or drives", "prefix": "name prefixes"}
 """What intervals and parts may be over besides images, by the name in ``segcore.data.splits.splits.GROUPINGS``."""
 
@@ -130,7 +165,7 @@ def tags(run: str, split: str, stage: str) -> list[tuple[str, ...]]:
     """
     workspace = session.workspace()
     known = workspace.tags.of(workspace.scenes.dataset_of(run).name)
-    return [known.get(name, ()) for name in workspace.scores.counts(run, split, stage)[0]]
+    return [known.get(name, ()) for name in workspace.scores.sample_ids(run, split, stage)]
 
 
 @st.cache_data(max_entries=64, show_spinner="Scoring slices …")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.config import PredictOptions
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import figures, prediction_options, session
+from segcore.ui.shared import cached_scores, figures, prediction_options, session
 from segcore.ui.shared.run_names import called
 
 
@@ -90,7 +90,7 @@ def caption(runs: Sequence[str], split: str) -> None:
     """Write each run's mean IoU on the split, with its interval, as one line."""
     parts = []
     for run in runs:
-        report = session.workspace().scores.report(run, split).to_json()
+        report = cached_scores.document(run, split)
         low, high = report["interval"]["mean_iou"]
         left = getattr(session.workspace().runs.open(run).config, "left_out", 0)
         short = f", {left} images skipped" if left else ""

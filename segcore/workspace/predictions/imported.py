@@ -137,6 +137,7 @@ class Imports:
             config = ImportedConfig(dataset, split, source.name, values, left_out)
             made = RunFolder.create(Path(place) / "made", name, config)
             draft.write_counts(split, "prediction", report.fits, counts)
+            draft.write_json("labels", {"label_set": opened.label_set.to_json()})
             for part in list(draft.folder.iterdir()):
                 shutil.move(str(part), made.folder / part.name)
             now = time.time()

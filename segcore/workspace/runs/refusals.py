@@ -1,10 +1,14 @@
-"""What is refused before a run is queued, because it could only fail there: each with its mend."""
+"""Reasons to refuse a run before it is queued or read, each with its way out."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from segcore.config import TrainConfig
+from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
+from segcore.labels import LabelMap, LabelSet
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import training_bytes
 
@@ -72,6 +76,70 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
         f"{smallest.id}, received {batch} images, which need about "
         f"{bytes_of(batch) / GIB:.1f}: {mend}."
     )
+
+
+def refuse_changed_classes(run: RunFolder, dataset: Dataset) -> None:
+    """Refuse a run whose class indices mean other classes than its dataset's do now.
+
+    Classes are known by their ids, so that new names and colours are no change. A run that noted
+    no classes (it has not begun, or an older version imported it) passes.
+
+    Raises:
+        SegcoreError: Classes were set to ignored, scored again, or brought into another order.
+    """
+    noted = _noted_classes(run)
+    if noted is None:
+        return
+    (known, label_map), now = noted, dataset.label_set
+    if label_map is None:
+        fits = known.class_ids == now.class_ids
+    else:  # a merged set has no ids of the dataset: its names tell another order
+        fits = label_map.num_classes == now.num_classes
+        if fits:
+            names = label_map.merge_label_set(now).class_names
+            fits = names == known.class_names or sorted(names) != sorted(known.class_names)
+    if not fits:
+        raise changed_classes(dataset, run.id, known.class_names)
+
+
+def _noted_classes(run: RunFolder) -> tuple[LabelSet, LabelMap | None] | None:
+    """Return the classes that a run was made with, and the merge that made them; None if unknown."""
+    try:
+        changed = (run.folder / "labels.json").stat().st_mtime_ns
+    except OSError:
+        return None
+    return _read_classes(str(run.folder), changed)
+
+
+@lru_cache(maxsize=1024)
+def _read_classes(folder: str, changed: int) -> tuple[LabelSet, LabelMap | None] | None:
+    """Read the classes of a run; ``changed`` (nanoseconds since 1970) makes it read them anew."""
+    try:
+        data = RunFolder(folder).read_json("labels")
+        merge = data.get("label_map")
+        return LabelSet.from_json(data["label_set"]), merge and LabelMap.from_json(merge)
+    except (SegcoreError, KeyError, TypeError):
+        return None
+
+
+def changed_classes(dataset: Dataset, run: str, known: Sequence[str]) -> SegcoreError:
+    """Return the one sentence for a run that was made with other classes than its dataset has.
+
+    Args:
+        dataset: The dataset as it is now.
+        run: Id of the run.
+        known: Names of the classes that the run was made with; numbers where no name is known.
+    """
+    return SegcoreError(
+        f"The classes of {dataset.name!r} changed after the run {run!r}: it was made with "
+        f"{_listed(known)}, the dataset now has {_listed(dataset.label_set.class_names)}. Change "
+        "them back (segscope classes), or train again."
+    )
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{len(names)} ({', '.join(names[:most])}{more})"
 
 
 def _halves(batch: int, parts: int) -> list[int]:

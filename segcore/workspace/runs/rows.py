@@ -25,7 +25,7 @@ class RunRow:
         group: Common name of runs that were launched together.
         status: How it is going; ``status.mean_iou`` is a score of ``scored_split`` at
             ``scored_size``.
-        notes: Its star, tags, note, and whether it is archived.
+        annotations: Its star, tags, note, and whether it is archived.
         scored_split: The split that its mean IoU belongs to; "" where it has none.
         scored_size: The size at which images are scored: that of training, "64 x 64" (height x
             width), or "own size"; "" where nothing is scored.
@@ -37,7 +37,7 @@ class RunRow:
     network: str
     group: str
     status: Status
-    notes: Annotations
+    annotations: Annotations
     scored_split: str
     scored_size: str
 
@@ -67,10 +67,10 @@ class RunRow:
             "group": self.group,
             **vars(self.status),
             "after": [*self.status.after],
-            "tags": [*self.notes.tags],
-            "note": self.notes.text,
-            "star": self.notes.star,
-            "archived": self.notes.archived,
+            "tags": [*self.annotations.tags],
+            "note": self.annotations.text,
+            "star": self.annotations.star,
+            "archived": self.annotations.archived,
             "scored_split": self.scored_split,
             "scored_size": self.scored_size,
         }
@@ -91,7 +91,7 @@ def run_row(summary: RunSummary) -> RunRow:
         network=network,
         group=str(config.get("group", "")),
         status=summary.status,
-        notes=summary.annotations,
+        annotations=summary.annotations,
         scored_split=split,
         scored_size=size,
     )

@@ -12,6 +12,7 @@ from segcore.config import (
     EvaluateConfig,
     PredictConfig,
     PredictOptions,
+    RobustnessConfig,
     RunConfig,
     TrainConfig,
     shared_labels,
@@ -32,7 +33,7 @@ from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.members import line_up
-from segcore.workspace.runs.refusals import refuse
+from segcore.workspace.runs.refusals import refuse, refuse_changed_classes
 from segcore.workspace.runs.rows import RunRow, run_row
 from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
@@ -76,6 +77,25 @@ class Runs:
                 )
             raise unknown("run", run, known)
         return RunFolder.open(self.folder / run)
+
+    def check_classes(self, run: str) -> None:
+        """Refuse a run whose dataset has other classes, or another order of them, than it had.
+
+        Raises:
+            SegcoreError: The classes changed after the run, or after a member of the ensemble;
+                there is no such run, or its dataset is gone.
+        """
+        folder = self.open(run)
+        config = folder.config
+        if isinstance(config, EvaluateConfig):
+            sources = [self.open(member) for member in config.members]
+        elif isinstance(config, (PredictConfig, RobustnessConfig)):
+            self.check_classes(config.run)
+            return
+        else:
+            sources = [folder]
+        for source in sources:
+            refuse_changed_classes(source, self._datasets.open(source.config.dataset))
 
     def rows(self) -> list[RunRow]:
         """Return every run at a glance, newest first."""
@@ -325,6 +345,7 @@ class Runs:
                 f"Expected a finished training run, but {run!r} is {state}: wait for it, "
                 "or resume it."
             )
+        self.check_classes(run)
         return source, config
 
     def ensemble(

@@ -200,7 +200,7 @@ class Reports:
             SegcoreError: The run has no counts of that split yet.
         """
         dataset = self._scenes.dataset_of(run)
-        return [dataset.sample(name).group for name in self._scores.counts(run, split, stage)[0]]
+        return [dataset.sample(name).group for name in self._scores.sample_ids(run, split, stage)]
 
     def repetitions(self, run: str, split: str) -> list[str]:
         """Return the runs that repeat a run's recipe, an ensemble's members or trainings of one group, that have counts of the split."""
@@ -258,7 +258,7 @@ class Reports:
         if by and by not in GROUPINGS:
             raise unknown("grouping", by, GROUPINGS)
         dataset = self._scenes.dataset_of(run)
-        samples = [dataset.sample(name) for name in self._scores.counts(run, split, stage)[0]]
+        samples = [dataset.sample(name) for name in self._scores.sample_ids(run, split, stage)]
         for grouping in [by] if by else GROUPINGS:
             groups = [GROUPINGS[grouping](sample) for sample in samples]
             if 1 < len(set(groups)) < len(groups):
@@ -274,7 +274,7 @@ class Reports:
             SegcoreError: The run has no counts of that split yet, or an image cannot be read.
         """
         dataset = self._scenes.dataset_of(run)
-        names = self._scores.counts(run, split, stage)[0]
+        names = self._scores.sample_ids(run, split, stage)
         found = []
         for number, name in enumerate(names):
             found.append(brightness(dataset.read_image(dataset.sample(name))))

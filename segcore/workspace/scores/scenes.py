@@ -215,11 +215,12 @@ class Scenes:
         require_available()
 
     def dataset_of(self, run: str) -> Dataset:
-        """Return the dataset that a run learned from or predicts.
+        """Return the dataset that a run was trained on or predicts.
 
         Raises:
-            SegcoreError: There is no such run or dataset.
+            SegcoreError: There is no such run or dataset, or its classes changed after the run.
         """
+        self._runs.check_classes(run)
         return self._datasets.open(self._runs.open(run).config.dataset)
 
     def label_map_of(self, run: str) -> LabelMap | None:

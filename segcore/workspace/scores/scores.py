@@ -32,6 +32,7 @@ from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.refusals import changed_classes
 from segcore.workspace.runs.runs import Runs, prediction_id
 
 Progress = Callable[[int, int, str], None]
@@ -52,6 +53,7 @@ class Scores:
             SegcoreError: There is no such run or dataset.
         """
         config = self._runs.open(run).config
+        self._runs.check_classes(run)
         dataset = self._datasets.open(config.dataset)
         name = _label_map_of(self._runs, config)
         return (
@@ -75,9 +77,33 @@ class Scores:
             SegcoreError: The run has no counts of that split yet.
         """
         folder, stage = self._counted(run, split, stage)
-        return folder.read_counts(split, stage)
+        ids, counts = folder.read_counts(split, stage)
+        self._check_size(run, counts.shape[-1])
+        return ids, counts
+
+    def sample_ids(self, run: str, split: str, stage: str = "") -> list[str]:
+        """Return the ids of the scored images in the order of :meth:`counts`, which stay packed.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        folder, stage = self._counted(run, split, stage)
+        return folder.read_counted_ids(split, stage)
+
+    def _check_size(self, run: str, size: int) -> None:
+        """Refuse counts over another number of classes than the run's label set has now."""
+        if size != self.label_set(run).num_classes:
+            dataset = self._datasets.open(self._runs.open(run).config.dataset)
+            raise changed_classes(dataset, run, [str(index) for index in range(size)])
 
     def _counted(self, run: str, split: str, stage: str) -> tuple[RunFolder, str]:
+        """As :meth:`_find`, refusing a run whose classes changed since."""
+        folder, stage = self._find(run, split, stage)
+        self._runs.check_classes(run)
+        return folder, stage
+
+    def _find(self, run: str, split: str, stage: str) -> tuple[RunFolder, str]:
+        """Return the run folder that holds counts, and the name of their stage."""
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
             stage = stage or "ensemble"
@@ -161,9 +187,9 @@ class Scores:
         self._datasets.open(config.dataset).save_label_map(LabelMap(indices, name))
 
     def has_counts(self, run: str, split: str, stage: str = "") -> bool:
-        """Return whether :meth:`counts` would succeed."""
+        """Return whether a run has counts of a split; their classes may have changed since."""
         try:
-            self._counted(run, split, stage)
+            self._find(run, split, stage)
         except SegcoreError:
             return False
         return True

@@ -11,7 +11,7 @@ def test_tags_are_added_and_removed_for_many_runs(trained) -> None:
     keeping.tag([one, two], add=["new"], remove=["old", "absent"])
     assert keeping.notes(one).tags == ("kept", "new") and keeping.notes(two).tags == ("new",)
     row = next(row for row in trained.workspace.runs.rows() if row.run == one)
-    assert row.notes.tags == ["kept", "new"] and row.network == "unet · tiny"
+    assert row.annotations.tags == ("kept", "new") and row.network == "unet · tiny"
 
 
 def test_many_runs_are_deleted_and_each_deletion_is_undone(trained) -> None:
