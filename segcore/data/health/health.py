@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, or could be: each finding with its samples and a mend."""
+"""Dataset health: what is wrong, or could be; each finding with its samples and a fix."""
 
 import hashlib
 import json
@@ -41,30 +41,31 @@ class Finding:
     Attributes:
         check: Name of the check in :data:`CHECKS`.
         level: "problem" (scores would be wrong), "warning" (look at it) or "note".
-        samples: Ids of the samples it concerns; those that belong together stand together.
-        what: One sentence: what was found.
-        mend: What to do about it.
-        pairs: Some pairs of these samples (or one of them and its neighbour) to be seen side by
-            side.
+        samples: Ids of the samples it concerns; those that belong together are adjacent.
+        what: One sentence: what is the matter.
+        fix: What to do about it.
+        pairs: Some pairs of these samples (or one of them and its neighbour) to compare.
+        split_method: Split method that would fix it, a name of ``splits.METHODS``; "" for none.
     """
 
     check: str
     level: str
     samples: tuple[str, ...]
     what: str
-    mend: str
+    fix: str
     pairs: tuple[tuple[str, str], ...] = ()
+    split_method: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``{"check", "level", "samples", "what", "mend", "pairs"}``."""
-        told = {
+        """Return ``{"check", "level", "samples", "what", "fix", "pairs"}``."""
+        return {
             "check": self.check,
             "level": self.level,
             "samples": list(self.samples),
             "what": self.what,
-            "mend": self.mend,
+            "fix": self.fix,
+            "pairs": [list(pair) for pair in self.pairs],
         }
-        return told | {"pairs": [list(pair) for pair in self.pairs]}
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ def _of_every_sample(dataset: Dataset, statistics: ClassStatistics) -> ClassStat
     return replace(statistics, sample_ids=ids, splits=splits, counts=counts, ignored=ignored)
 
 
-def _some(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _some(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 def find_left_out(evidence: Evidence) -> list[Finding]:
@@ -143,7 +144,7 @@ def find_left_out(evidence: Evidence) -> list[Finding]:
             "warning",
             (p["sample"],) if p["sample"] in known else (),
             f"{p['sample']}: {p['what']}" if p["sample"] else p["what"],
-            p["mend"],
+            p.get("fix") or p.get("mend", ""),
         )
         for p in problems
     ]
@@ -157,29 +158,29 @@ def find_unreadable(evidence: Evidence) -> list[Finding]:
         "import"
     )
     return (
-        [Finding("unreadable", "problem", ids, what, "put them back, or import again")]
+        [Finding("unreadable", "problem", ids, what, "restore them, or import again")]
         if ids
         else []
     )
 
 
 def find_bare_masks(evidence: Evidence) -> list[Finding]:
-    """Masks that hold no labelled pixel, or hardly more than one class."""
+    """Masks without labelled pixels, or with hardly more than one class."""
     counts = evidence.statistics.counts
     total = counts.sum(1)
     has_mask = np.array([sample.mask is not None for sample in evidence.dataset.samples])
     empty = has_mask & (total == 0)
     single = (total > 0) & (counts.max(1) >= SINGLE_CLASS_SHARE * total)
-    found = []
+    findings = []
     if empty.any():
         what = f"{_some(int(empty.sum()), 'mask')} without a labelled pixel"
-        found.append(
+        findings.append(
             Finding(
                 "bare_masks",
                 "warning",
                 evidence.ids(empty),
                 what,
-                "label them or leave them out, they teach nothing",
+                "label them or leave them out: a model learns nothing from them",
             )
         )
     if single.any():
@@ -187,18 +188,18 @@ def find_bare_masks(evidence: Evidence) -> list[Finding]:
             f"{_some(int(single.sum()), 'mask')} with one class only (at least "
             f"{SINGLE_CLASS_SHARE:.1%} of the labelled pixels)"
         )
-        found.append(
+        findings.append(
             Finding(
                 "bare_masks",
                 "note",
                 evidence.ids(single),
                 what,
-                "look whether their labels are complete",
+                "check whether their labels are complete",
             )
         )
     if not has_mask.all():
         what = f"{_some(int((~has_mask).sum()), 'image')} without a mask"
-        found.append(
+        findings.append(
             Finding(
                 "bare_masks",
                 "note",
@@ -207,7 +208,7 @@ def find_bare_masks(evidence: Evidence) -> list[Finding]:
                 "they can be predicted, not trained on or scored",
             )
         )
-    return found
+    return findings
 
 
 def find_duplicates(evidence: Evidence) -> list[Finding]:
@@ -226,19 +227,19 @@ def find_duplicates(evidence: Evidence) -> list[Finding]:
             near[group].append(index)
     known = {frozenset(group) for group in exact}
     similar = [group for group in near.values() if len(group) > 1 and frozenset(group) not in known]
-    found = []
+    findings = []
     for kind, groups in (
         ("the same, byte for byte", exact),
         (f"nearly the same (at most {NEAR_BITS} of 64 hash bits differ)", similar),
     ):
         leaking = [g for g in groups if len({samples[i].split for i in g} - {""}) > 1]
         quiet = [g for g in groups if g not in leaking]
-        for level, chosen, where, mend in (
+        for level, chosen, where, fix in (
             (
                 "problem",
                 leaking,
-                " and stand in different splits",
-                "keep each group in one split: scores on the others are too good",
+                " and in different splits",
+                "keep each group in one split: scores on the others are too high",
             ),
             (
                 "warning" if kind.startswith("the same") else "note",
@@ -251,8 +252,8 @@ def find_duplicates(evidence: Evidence) -> list[Finding]:
             if ids:
                 what = f"{len(ids)} images in {_some(len(chosen), 'group')} are {kind}{where}"
                 pairs = tuple(_two_of([samples[i] for i in group]) for group in chosen[:PAIRS])
-                found.append(Finding("duplicates", level, ids, what, mend, pairs))
-    return found
+                findings.append(Finding("duplicates", level, ids, what, fix, pairs))
+    return findings
 
 
 def _two_of(group: list[Sample]) -> tuple[str, str]:
@@ -275,82 +276,86 @@ def _same_bytes(evidence: Evidence) -> list[list[int]]:
 
 
 def find_shared_sequences(evidence: Evidence) -> list[Finding]:
-    """Videos that stand on both sides of a split boundary: neighbours in time are near-copies."""
+    """Videos that are in two splits: neighbours in time are near-duplicates."""
     samples = evidence.dataset.samples
     sequences = find_sequences(samples, evidence.hashes, evidence.readable)
     shared = shared_sequences(samples, sequences)
-    mend = (
+    fix = (
         "split by whole sequences (method 'grouped', by prefix): scores on such neighbours are "
-        "too good"
+        "too high"
     )
-    found = []
+    findings = []
     for one in shared:
         level, what = (
             "problem" if one.num_between else "warning",
-            _tell(one, len(evidence.dataset.select(one.split))),
+            _describe(one, len(evidence.dataset.select(one.split))),
         )
-        found.append(
-            Finding("sequences", level, one.ids, what, mend, neighbours(samples, one, PAIRS))
-        )
-    return found
+        pairs = neighbours(samples, one, PAIRS)
+        findings.append(Finding("sequences", level, one.ids, what, fix, pairs, "grouped"))
+    return findings
 
 
-def _tell(shared: SharedSequence, split_size: int) -> str:
+def _describe(shared: SharedSequence, split_size: int) -> str:
     every = {0: "", 1: ", every frame", 2: ", every second frame"}.get(
         shared.step, f", mostly every {shared.step}th frame"
     )
-    told = (
+    sentence = (
         f"{len(shared.ids)} of the {split_size} samples of {shared.split} are frames "
         f"{shared.first} to {shared.last}{every} of the video "
         f"{shared.sequence.name!r}, which also gives {shared.num_other} samples of {shared.other}"
     )
     if shared.before is not None and shared.after is not None:
-        told += (
+        sentence += (
             f"; they lie inside it, between the {shared.other} frames {shared.before} and "
             f"{shared.after}"
         )
     elif shared.num_between:
-        told += f"; {shared.num_between} of them lie between frames of {shared.other}"
-    return told
+        sentence += f"; {shared.num_between} of them lie between frames of {shared.other}"
+    return sentence
 
 
 def find_missing_classes(evidence: Evidence) -> list[Finding]:
-    """Classes that no sample holds, or that one split holds and another lacks."""
+    """Classes that no sample contains, or that one split contains and another lacks."""
     names, splits = evidence.dataset.label_set.class_names, evidence.dataset.splits
-    images = {split: evidence.statistics.select(split).images for split in splits}
     everywhere = evidence.statistics.images
-    found = []
-    absent = [n for n, count in zip(names, everywhere, strict=True) if not count]
-    if absent:
-        what = f"no mask holds {', '.join(absent)}"
-        found.append(
-            Finding(
-                "classes",
-                "warning",
-                (),
-                what,
-                "a network cannot learn them; check the declared ids, or leave them out",
-            )
-        )
-    for index, name in enumerate(names):
-        having = [split for split in splits if images[split][index]]
-        lacking = [split for split in splits if not images[split][index]]
-        if not having or not lacking:
-            continue
-        ids = tuple(
-            s.id
-            for s, n in zip(
-                evidence.dataset.samples, evidence.statistics.counts[:, index], strict=True
-            )
-            if n
-        )[:50]
-        only = "only " if len(having) == 1 else ""
-        what = f"{name!r} is {only}in {' and '.join(having)}, not in {' nor '.join(lacking)}"
-        level = "problem" if "train" in lacking else "warning"
-        found.append(
-            Finding("classes", level, ids, what, "make new splits by the method 'stratified'")
-        )
-    return found
+    absent = np.flatnonzero(everywhere == 0)
+    findings = []
+    if len(absent):
+        what = f"no mask contains {_listed([names[c] for c in absent])}"
+        fix = "a model cannot learn them: check the declared ids, or remove these classes"
+        findings.append(Finding("classes", "warning", (), what, fix))
+    images = {split: evidence.statistics.select(split).images for split in splits}
+    for split in splits:
+        lacking = np.flatnonzero((images[split] == 0) & (everywhere > 0))
+        for few in (False, True):
+            chosen = lacking[(everywhere[lacking] < len(splits)) == few]
+            if len(chosen):
+                findings.append(_lacking(evidence, split, chosen, few))
+    return findings
+
+
+def _lacking(evidence: Evidence, split: str, classes: npt.NDArray[Any], few: bool) -> Finding:
+    """One finding for the classes that a split lacks; ``few``: too few images for every split."""
+    names, statistics = evidence.dataset.label_set.class_names, evidence.statistics
+    what = (
+        f"{split} lacks {_some(len(classes), 'class', 'classes')}: "
+        f"{_listed([names[c] for c in classes])}"
+    )
+    if few:
+        most = int(statistics.images[classes].max())
+        what += f" (in {'only 1 image' if most == 1 else f'at most {most} images'} of the dataset)"
+        fix = "no split can give every part one: collect more, merge the class, or score without it"
+    else:
+        fix = "make new splits by the method 'stratified'"
+    ids = evidence.ids((statistics.counts[:, classes] > 0).any(1))[:50]
+    level = "problem" if split == "train" else "warning"
+    return Finding("classes", level, ids, what, fix, (), "" if few else "stratified")
+
+
+def _listed(names: list[str], most: int = 12) -> str:
+    """Name up to ``most`` classes, in quotes, and count the rest."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {

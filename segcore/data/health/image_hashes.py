@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -106,22 +107,44 @@ def distances(one: Hashes, other: Hashes) -> npt.NDArray[np.uint8]:
 
 
 def near_groups(hashes: Hashes, bits: int) -> npt.NDArray[np.int64]:
-    """Group images whose hashes hang together by steps of a few bits, block by block.
+    """Group images that are linked by chains of hashes a few bits apart.
+
+    The 64 bits are cut into ``bits + 1`` bands: two hashes that differ in at most ``bits`` bits
+    agree in one band at least (pigeonhole principle), so only hashes of one bucket are compared
+    (Norouzi et al., Multi-Index Hashing, CVPR 2012).
 
     Args:
         hashes: (N,) uint64.
-        bits: Largest distance of a step.
+        bits: Largest distance of a link, 0 to 63.
 
     Returns:
         (N,) int64: number of each image's group, from 0.
     """
     unique, inverse = np.unique(hashes, return_inverse=True)
-    rows, columns = [], []
-    for start in range(0, len(unique), BLOCK):
-        i, j = np.nonzero(distances(unique[start : start + BLOCK], unique[start:]) <= bits)
-        rows.append(i + start)
-        columns.append(j + start)
-    links = np.concatenate(rows), np.concatenate(columns)
-    graph = coo_matrix((np.ones(len(links[0]), np.int8), links), shape=(len(unique), len(unique)))
+    edges = np.linspace(0, 64, bits + 2).astype(int)
+    links = [np.empty((2, 0), np.intp)]
+    for low, high in pairwise(edges.tolist()):
+        keys = (unique >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+        order = np.argsort(keys, kind="stable")
+        starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] ^ np.uint64(1)))
+        for start, end in pairwise([*starts.tolist(), len(order)]):
+            if end - start > 1:
+                links.append(_links(unique, order[start:end], bits))
+    rows, columns = np.concatenate(links, axis=1)
+    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), (len(unique), len(unique)))
     labels = connected_components(graph, directed=False)[1]
     return labels[inverse].astype(np.int64)
+
+
+def _links(unique: Hashes, bucket: npt.NDArray[np.intp], bits: int) -> npt.NDArray[np.intp]:
+    """Links (2, L) that join what is within ``bits`` bits in a bucket; a spanning forest a block."""
+    pairs = []
+    for start in range(0, len(bucket), BLOCK):
+        rest = bucket[start:]
+        i, j = np.nonzero(distances(unique[rest[:BLOCK]], unique[rest]) <= bits)
+        graph = coo_matrix((np.ones(len(i), np.int8), (i, j)), shape=(len(rest), len(rest)))
+        labels = connected_components(graph, directed=False)[1]
+        first = np.unique(labels, return_index=True)[1][labels]
+        joined = np.flatnonzero(first != np.arange(len(rest)))
+        pairs.append(np.stack([rest[first[joined]], rest[joined]]))
+    return np.concatenate(pairs, axis=1)

@@ -108,7 +108,9 @@ def _by_group(
     units, where = np.unique(
         [f"{side} {name}" for side, name in zip(sides, names, strict=True)], return_inverse=True
     )
-    summed = np.stack([np.bincount(where, column, len(units)) for column in rows.T], 1)
+    summed = np.stack([np.bincount(where, column, len(units)) for column in rows.T], 1).astype(
+        float
+    )
     return summed, sum(unit.startswith("0 ") for unit in units)
 
 

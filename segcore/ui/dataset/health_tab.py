@@ -17,7 +17,6 @@ LEVELS = {
     "warning": ("orange", ":material/warning:"),
     "note": ("gray", ":material/info:"),
 }
-MENDING_SPLITS = {"sequences": "grouped", "duplicates": "grouped", "classes": "stratified"}
 """Checks whose findings other splits mend, and the method that does."""
 
 SPLITS_TAB = "Splits"
@@ -67,7 +66,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
             {
                 "level": f.level,
                 "what": f.what,
-                "mend": f.mend,
+                "fix": f.fix,
                 "samples": len(f.samples),
                 "first": ", ".join(f.samples[:LISTED]),
             }
@@ -86,7 +85,7 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
                 if f.samples and n < _SMALL
                 else None,
                 "what": f.what,
-                "what to do": f.mend,
+                "what to do": f.fix,
             }
             for n, f in enumerate(left_out[:LISTED])
         ]
@@ -112,7 +111,7 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(finding.level, color=color, icon=icon)  # type: ignore[arg-type]
             st.markdown(f"**{session.plain(_sentence(finding.what))}**")
-        st.markdown(f"Fix: {session.plain(finding.mend)}.")
+        st.markdown(f"Fix: {session.plain(finding.fix)}.")
         if finding.samples:
             if finding.pairs:
                 _side_by_side(dataset, finding)
@@ -133,7 +132,7 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
                         st.caption(
                             f"Showing {LISTED:,}. The table of all findings contains the rest."
                         )
-        method = MENDING_SPLITS.get(finding.check)
+        method = finding.split_method
         if method and finding.level != "note":
             label = f"Create {method} splits"
             st.button(

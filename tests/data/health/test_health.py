@@ -7,6 +7,7 @@ import pytest
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.formats.importers import import_dataset
+from segcore.data.health import image_hashes
 from segcore.data.health.health import CHECKS, check_health
 from segcore.data.health.image_hashes import hash_image, hash_images, near_groups
 from segcore.data.health.sequences import Sequence, neighbours, shared_sequences
@@ -113,13 +114,38 @@ def test_whole_videos_and_numbered_photographs_are_no_leak(tmp_path):
 def test_classes_that_a_split_lacks(tmp_path):
     samples = [
         ArraySample("a", picture(0), mask(0, (0, 1)), "train"),
+        ArraySample("b", picture(1), mask(1, (0, 1)), "train"),
+        ArraySample("c", picture(2), mask(2, (0,)), "test"),
+    ]
+    absent, lacking = find(tmp_path, samples, "classes")
+    assert absent.level == "warning" and absent.what == "no mask contains 'c2'"
+    assert (lacking.level, lacking.samples) == ("warning", ("a", "b"))
+    assert lacking.what == "test lacks 1 class: 'c1'" and lacking.split_method == "stratified"
+
+
+def test_no_split_is_advised_for_a_class_with_fewer_images_than_splits(tmp_path):
+    samples = [
+        ArraySample("a", picture(0), mask(0, (0, 1)), "train"),
         ArraySample("b", picture(1), mask(1, (0,)), "test"),
     ]
-    found = find(tmp_path, samples, "classes")
-    assert {(f.level, f.what) for f in found} == {
-        ("warning", "no mask holds c2"),
-        ("warning", "'c1' is only in train, not in test"),
-    }
+    (_, lacking) = find(tmp_path, samples, "classes")
+    assert lacking.what == "test lacks 1 class: 'c1' (in only 1 image of the dataset)"
+    assert not lacking.split_method and "stratified" not in lacking.fix
+
+
+def test_many_classes_that_a_split_lacks_are_one_finding(tmp_path):
+    many = LabelSet(tuple(LabelClass(i, f"c{i}", (0, 0, i)) for i in range(30)))
+    samples = [
+        ArraySample("a", picture(0), mask(0, range(30)), "train"),
+        ArraySample("b", picture(1), mask(1, range(30)), "train"),
+        ArraySample("c", picture(2), mask(2, (0,)), "test"),
+    ]
+    dataset = write_dataset(tmp_path / "many", "many", many, samples)
+    (finding,) = [
+        f for f in check_health(dataset, collect_statistics(dataset)) if f.check == "classes"
+    ]
+    assert finding.what.startswith("test lacks 29 classes: 'c1', 'c2'")
+    assert finding.what.endswith("and 17 more")
 
 
 def test_images_that_went_missing(tmp_path):
@@ -145,14 +171,23 @@ def test_hashes_see_scale_but_not_content_changes_and_are_kept(tmp_path):
     np.testing.assert_array_equal(hash_images(dataset)[0], hashes)
 
 
-def test_groups_agree_with_a_slow_twin():
-    rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**10, 300).astype(np.uint64)
-    groups = near_groups(hashes, 1)
+@pytest.mark.parametrize("bits", [0, 1, 6])
+def test_groups_agree_with_a_slow_twin(bits, monkeypatch):
+    """The twin merges the groups of every pair that is near enough, one pair after another."""
+    monkeypatch.setattr(image_hashes, "BLOCK", 16)
+    rng = np.random.default_rng(bits)
+    seeds = rng.integers(0, 2**63, 60).astype(np.uint64)
+    flips = np.uint64(1) << rng.integers(0, 64, (300, 4)).astype(np.uint64)
+    hashes = np.bitwise_xor.reduce(np.concatenate([rng.choice(seeds, 300)[:, None], flips], 1), 1)
+    twin = list(range(300))
     for i in range(300):
-        for j in range(300):
-            if (int(hashes[i]) ^ int(hashes[j])).bit_count() <= 1:
-                assert groups[i] == groups[j]
+        for j in range(i):
+            if (int(hashes[i]) ^ int(hashes[j])).bit_count() <= bits:
+                old, new = twin[i], twin[j]
+                twin = [new if group == old else group for group in twin]
+    groups = near_groups(hashes, bits)
+    for i in range(300):
+        assert [g == groups[i] for g in groups.tolist()] == [g == twin[i] for g in twin]
 
 
 @pytest.mark.shared
