@@ -72,7 +72,7 @@ if result.step:
 found = batch.image(image)
 st.caption(
     f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
-    + (f"; {facts['backend']}, {facts['seconds']:.2f} s" if facts["backend"] else "")
+    + (f"; {facts.backend}, {facts.seconds:.2f} s" if facts.backend else "")
     + (f"; {found.stretched}" if found.stretched else "")
     + f". The latest {inputs.KEPT} uploads are kept in the workspace."
 )

@@ -141,23 +141,25 @@ def test_a_run_trains_and_another_predicts(workspace):
 def test_the_warm_process_predicts_ones_own_image_as_the_run_does(workspace):
     """One process answers all: what it says of a test image is what the predict run stored, and a mistake ends nothing."""
     opened = Workspace(workspace)
-    shelf, options = opened.predictions, PredictOptions(backend="tensorflow")
+    predictions, options = opened.predictions, PredictOptions(backend="tensorflow")
     stored = RunFolder(workspace / "runs" / "short--test").read_probabilities("test", "test0")[0]
     dataset = opened.datasets.open("squares")
-    batch = shelf.accept_folder(dataset.image_path(dataset.sample("test0")))
+    batch = predictions.batches.accept_folder(dataset.image_path(dataset.sample("test0")))
     try:
-        assert shelf.warm("short", options)["loaded"] == 1
-        assert shelf.warm("short", options)["loaded"] == 0
-        told = shelf.predict("short", batch, batch.images[0].id, options)
-        assert told["backend"] == "TensorFlow in float32" and told["size"] == [32, 32]
+        assert predictions.warm("short", options).networks == 1
+        assert predictions.warm("short", options).networks == 0
+        told = predictions.predict("short", batch, batch.images[0].id, options)
+        assert told.backend == "TensorFlow in float32"
         np.testing.assert_allclose(
-            shelf.probabilities("short", batch, batch.images[0].id, options), stored, atol=1e-3
+            predictions.probabilities("short", batch, batch.images[0].id, options),
+            stored,
+            atol=1e-3,
         )
         with pytest.raises(SegcoreError, match="did you mean 'onnx'"):
-            shelf.export("short", "onxx", workspace / "net")
-        assert shelf.warm("short", options)["loaded"] == 0
+            predictions.export("short", "onxx", workspace / "net")
+        assert predictions.warm("short", options).networks == 0
     finally:
-        shelf.close()
+        predictions.close()
 
 
 def cause(run):

@@ -77,7 +77,7 @@ def _predict(options: Options) -> dict[str, Any]:
 
 
 def _predict_images(options: Options, look: PredictOptions) -> dict[str, Any]:
-    shelf = workspace_of(options).predictions
+    predictions = workspace_of(options).predictions
     if not options.out:
         raise SegcoreError(
             "Expected --out with --images, received none: name a new folder for the results."
@@ -89,14 +89,16 @@ def _predict_images(options: Options, look: PredictOptions) -> dict[str, Any]:
         )
     parts = [p.strip() for p in options.parts.split(",") if p.strip()]
     try:
-        shelf.model(options.run)
-        batch = shelf.accept_folder(Path(options.images), EVERY_IMAGE, ProgressLine("Reading"))
-        shelf.predict_all(options.run, batch, look, ProgressLine("Predicting"))
+        predictions.model(options.run)
+        batch = predictions.batches.accept_folder(
+            Path(options.images), EVERY_IMAGE, ProgressLine("Reading")
+        )
+        predictions.predict_all(options.run, batch, look, ProgressLine("Predicting"))
         write_folder(
-            out, result_files(shelf, options.run, batch, look, parts, ProgressLine("Writing"))
+            out, result_files(predictions, options.run, batch, look, parts, ProgressLine("Writing"))
         )
     finally:
-        shelf.close()
+        predictions.close()
     refused = [{"file": name, "why": why} for name, why in batch.refused]
     return {"folder": str(out), "images": [i.id for i in batch.images], "refused": refused}
 
@@ -120,11 +122,11 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: Options) -> dict[str, Any]:
-    shelf = workspace_of(options).predictions
+    predictions = workspace_of(options).predictions
     try:
-        return shelf.export(options.run, options.to, Path(options.out))
+        return predictions.export(options.run, options.to, Path(options.out)).to_json()
     finally:
-        shelf.close()
+        predictions.close()
 
 
 PREDICT_COMMANDS: dict[str, Command] = {

@@ -242,8 +242,8 @@ def _train(options: Options) -> dict[str, Any]:
     config = train_config(options)
     workspace = workspace_of(options)
     if options.measure:
-        workspace.launch.measure(config)
-        pace = workspace.launch.wait_for_measure(config, progress=ProgressLine("Measuring"))
+        workspace.throughput.start(config)
+        pace = workspace.throughput.wait(config, progress=ProgressLine("Measuring"))
         return {"pace": dataclasses.asdict(pace), "epochs": config.recipe.epochs}
     runs = workspace.runs.train(config, members=options.members)
     if options.wait:

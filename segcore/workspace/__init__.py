@@ -21,6 +21,8 @@ from segcore.workspace.ensembles.crf import CRFEffects
 from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.preflight import Launches
+from segcore.workspace.launch.throughput import Throughputs
+from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
 from segcore.workspace.predictions.predictions import Predictions
 from segcore.workspace.runs.annotations import RunAnnotations
@@ -57,6 +59,7 @@ class Workspace:
         exports: Runs for other trackers.
         launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at
             once.
+        throughput: How fast a run will be, probed or estimated.
         imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
         scenes: One sample with its masks and probabilities, for looking at.
@@ -106,6 +109,7 @@ class Workspace:
         self.queue = QueuedRuns(self.folder)
         self.annotations = RunAnnotations(self.folder, self.runs)
         self.launch = Launches(self.folder, self.datasets, self.runs)
+        self.throughput = Throughputs(self.folder, self.datasets, self.runs)
         self.configs = Configs(self.folder, self.runs)
         self.monitor = Monitors(self.datasets, self.runs)
         self.exports = Exports(self.folder, self.runs, self.monitor)
@@ -121,7 +125,9 @@ class Workspace:
         self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = Ensembles(self.runs, self.scores)
         self.crf = CRFEffects(self.runs, self.scores, self.scenes, self.ensembles)
-        self.predictions = Predictions(self.folder / "predictions", self.datasets, self.runs)
+        self.predictions = Predictions(
+            Batches(self.folder / "predictions"), self.datasets, self.runs
+        )
         self.searches = Searches(self.folder, self.datasets, self.runs)
         self.ablations = Ablations(self.folder, self.datasets, self.runs, self.scores)
         self.demo = Demo(self.datasets, self.runs)

@@ -46,10 +46,10 @@ def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) ->
     }
     read.check(at.button(key="own_all").click().run())
     read.check(at.button(key="own_make").click().run())
-    shelf = own_images.workspace.predictions
-    batch = shelf.open(at.session_state["batch"])
+    predictions = own_images.workspace.predictions
+    batch = predictions.batches.open(at.session_state["batch"])
     assert all(
-        shelf.is_predicted(own_images.members[1], batch, i, PredictOptions(tta="flip"))
+        predictions.is_predicted(own_images.members[1], batch, i, PredictOptions(tta="flip"))
         for i in ("one", "two")
     )
     assert (batch.folder / "results.zip").stat().st_size > 1000

@@ -43,7 +43,9 @@ def _upload() -> None:
         return
     st.session_state["own_files_seen"] = told
     uploads = [Upload(file.name, file.getvalue, file.size) for file in files]
-    _bring_in(lambda progress: session.workspace().predictions.accept(uploads, progress=progress))
+    _bring_in(
+        lambda progress: session.workspace().predictions.batches.accept(uploads, progress=progress)
+    )
 
 
 def _folder() -> None:
@@ -56,7 +58,7 @@ def _folder() -> None:
         )
     if pressed:
         _bring_in(
-            lambda progress: session.workspace().predictions.accept_folder(
+            lambda progress: session.workspace().predictions.batches.accept_folder(
                 Path(path), progress=progress
             )
         )
@@ -84,7 +86,7 @@ def _opened() -> Batch | None:
     if not name:
         return None
     try:
-        batch = session.workspace().predictions.open(name)
+        batch = session.workspace().predictions.batches.open(name)
     except SegcoreError as error:
         st.info(str(error), icon=":material/info:")
         st.session_state.pop(KEY, None)

@@ -20,7 +20,7 @@ from segcore.workspace.predictions.files import (
     palette_png,
     result_files,
 )
-from segcore.workspace.predictions.predictions import shares
+from segcore.workspace.predictions.predictions import Answer, shares
 
 PANELS: dict[str, str] = {
     "image": "Image",
@@ -32,7 +32,7 @@ PANELS: dict[str, str] = {
 DEFAULT_PANELS = ("image", "prediction", "confidence")
 
 
-def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> dict[str, Any]:
+def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> Answer:
     """Predict the image in view unless that was done, saying meanwhile what is waited for; return how it went."""
     shelf = session.workspace().predictions
     if not shelf.is_predicted(run, batch, image, options):
@@ -43,9 +43,7 @@ def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> dict[
             loaded = shelf.warm(run, options)
             status.update(label="Predicting …")
             shelf.predict(run, batch, image, options)
-            said = (
-                (f"Model loaded ({loaded['seconds']:.0f} s)") if loaded["loaded"] else "Predicted"
-            )
+            said = (f"Model loaded ({loaded.seconds:.0f} s)") if loaded.networks else "Predicted"
             status.update(label=said, state="complete")
     with session.errors_shown():
         return shelf.predict(run, batch, image, options)
@@ -83,7 +81,7 @@ def own_scene(
         SegcoreError: It was not predicted, or the CRF cannot run.
     """
     shelf = workspace.predictions
-    batch = shelf.open(batch_id)
+    batch = shelf.batches.open(batch_id)
     summary = shelf.summary(run, batch, image, options)
     made: list[Panel] = []
     for name in panels:
@@ -101,7 +99,10 @@ def own_scene(
         else:
             made.append(Panel(title, "scalar", scalar=getattr(summary, name)))
     return Scene(
-        f"{run}:{batch_id}:{image}", shelf.image(batch, image), tuple(made), shelf.label_set(run)
+        f"{run}:{batch_id}:{image}",
+        shelf.batches.image(batch, image),
+        tuple(made),
+        shelf.label_set(run),
     )
 
 
@@ -116,9 +117,11 @@ def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> 
     tables.draw(
         [
             {
-                "": pictures.swatch(colors[r["index"]]),
-                "class": r["name"],
-                **{k: r[k] for k in ("share", "pixels", "id")},
+                "": pictures.swatch(colors[r.index]),
+                "class": r.name,
+                "share": r.share,
+                "pixels": r.pixels,
+                "id": r.id,
             }
             for r in rows
         ],

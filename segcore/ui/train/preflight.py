@@ -86,7 +86,7 @@ def before(config: TrainConfig, runs: int) -> None:
     try:
         estimate = launch.estimate(config)
         conflicts = launch.conflicts(config, runs)
-        pace = launch.pace(config)
+        pace = session.workspace().throughput.expected(config)
         lineup = launch.members(config, runs) if runs > 1 else ""
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
@@ -265,7 +265,7 @@ def offer(config: TrainConfig, pace: Throughput | None) -> None:
         config: What the form says.
         pace: What is known of it.
     """
-    status = session.workspace().launch.measuring(config)
+    status = session.workspace().throughput.status(config)
     if status is not None and not status.has_ended:
         st.fragment(_panel, run_every=1)(config)
         return
@@ -277,7 +277,7 @@ def offer(config: TrainConfig, pace: Throughput | None) -> None:
         help=HELP,
     ):
         try:
-            session.workspace().launch.measure(config)
+            session.workspace().throughput.start(config)
         except SegcoreError as error:
             st.error(str(error), icon=":material/error:")
             return
@@ -287,7 +287,7 @@ def offer(config: TrainConfig, pace: Throughput | None) -> None:
 
 
 def _panel(config: TrainConfig) -> None:
-    status = session.workspace().launch.measuring(config)
+    status = session.workspace().throughput.status(config)
     if status is None or status.has_ended:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -297,7 +297,7 @@ def _panel(config: TrainConfig) -> None:
         st.progress(min(max(status.progress, 0.0), 1.0), text=f"Measuring: {words}")
         if st.button("Stop", key="stop_measure", icon=":material/stop:", type="tertiary"):
             with session.errors_shown():
-                session.workspace().launch.stop_measure(config)
+                session.workspace().throughput.stop(config)
             st.rerun()
 
 

@@ -1,7 +1,8 @@
-"""The shelf of what comes before a start: a suggested plan, what a run will take, what may go wrong, and many runs at once."""
+"""Before a start: a suggested config, estimates, conflicts, and grids of runs."""
 
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -15,18 +16,24 @@ from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.costs import Estimate, estimate
+from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.launch.conflicts import Facts, find_conflicts
 from segcore.workspace.launch.grid import combine
 from segcore.workspace.launch.suggestions import Suggestion, suggest_config
-from segcore.workspace.launch.throughput import Throughputs
-from segcore.workspace.runs.members import tell
+from segcore.workspace.runs.members import describe
+from segcore.workspace.runs.runs import Runs
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 
 
-class Launches(Throughputs):
-    """What is asked before a run starts."""
+class Launches:
+    """Suggestions, estimates and conflicts of a config, and its launch as one run or a grid."""
+
+    def __init__(self, workspace: Path, datasets: Datasets, runs: Runs) -> None:
+        self._workspace = workspace
+        self._datasets = datasets
+        self._runs = runs
 
     def suggest(self, dataset: str) -> Suggestion:
         """Suggest what to train on a dataset; counts its classes if that was not done yet.
@@ -43,12 +50,12 @@ class Launches(Throughputs):
         return suggest_config(dataset, summary, size, self._runs.devices(), list(opened.plans()))
 
     def members(self, config: TrainConfig, members: int) -> str:
-        """Say what the members of an ensemble will be; see :func:`segcore.workspace.runs.members.tell`.
+        """Describe the members that an ensemble would have, in one sentence.
 
         Raises:
-            SegcoreError: They cannot be told apart so.
+            SegcoreError: Members cannot differ in that way.
         """
-        return tell(config, members, self._datasets)
+        return describe(config, members, self._datasets)
 
     def estimate(self, config: TrainConfig) -> Estimate:
         """Return what a run will take.
@@ -65,7 +72,7 @@ class Launches(Throughputs):
         return opened.load_label_map(config.label_map).merge_label_set(opened.label_set).num_classes
 
     def conflicts(self, config: TrainConfig, runs: int = 1) -> list[str]:
-        """Name what will fail, or may not be meant; see :func:`segcore.workspace.launch.conflicts.find_conflicts`.
+        """Return sentences on settings that will fail or are probably not meant.
 
         Raises:
             SegcoreError: There is no such dataset, label map or plan.
@@ -75,7 +82,7 @@ class Launches(Throughputs):
     def augmented(
         self, config: TrainConfig, sample: str, epochs: int
     ) -> list[tuple[Image, Mask, dict[str, Any]]]:
-        """Return a sample as each of the first epochs of a config will see it, under the draws of its seed.
+        """Return a sample as the first epochs of a config will see it, drawn by its seed.
 
         Returns:
             (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) an epoch, no
@@ -128,7 +135,7 @@ class Launches(Throughputs):
         )
 
     def _absent(self, config: TrainConfig) -> tuple[str, ...]:
-        """Classes without a pixel in the training split; empty where the masks were not counted yet, which takes a while."""
+        """Return the classes without a pixel in the training split; none before masks are counted."""
         counted = load_statistics(self._datasets.open(config.dataset))
         if counted is None or config.label_map or config.train_split not in counted.splits:
             return ()

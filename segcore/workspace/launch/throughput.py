@@ -1,4 +1,4 @@
-"""How fast a run will be: as a few steps of its config were measured, else as runs that ended here were."""
+"""How fast a run will be: by a throughput probe of its config, else by runs that have ended."""
 
 import hashlib
 import json
@@ -21,8 +21,8 @@ from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
 
 LOOKED_AT = 20
-"""Finished runs of the same network and size whose pace is looked up."""
-SAME_PACE = (
+"""Finished runs of the same network and size whose throughput is looked up."""
+SAME_THROUGHPUT = (
     "epochs",
     "learning_rate",
     "schedule",
@@ -42,16 +42,16 @@ class Throughput:
     """How fast a run will be.
 
     Attributes:
-        images_per_second: Images learned from in a second.
-        run: Id of the run that tells it; "" where steps of this config were measured.
+        images_per_second: Images trained on in a second.
+        run: Id of the run that it comes from; "" for a probe of this very config.
         is_measured: Whether that run had the same network, size, batch and precision; else it is a
             rough guess.
-        epoch_seconds: Of an epoch with its validation, where steps of this config were measured.
-        memory: Bytes that it took at most, likewise.
-        measured: When, in seconds since 1970, likewise.
+        epoch_seconds: Seconds of an epoch with its validation; from a probe only.
+        memory: Most bytes that it took; from a probe only.
+        measured: When, seconds since 1970; from a probe only.
         steps: Steps that were timed.
-        device: What they were made on.
-        beside: Runs that were at work meanwhile: alone it is faster.
+        device: The device that ran them.
+        beside: Runs that were working meanwhile: alone it is faster.
     """
 
     images_per_second: float
@@ -66,15 +66,15 @@ class Throughput:
 
 
 class Throughputs:
-    """Measures of configs, and what runs that ended tell of others."""
+    """Throughput of configs: probed, or estimated from runs that have ended."""
 
     def __init__(self, workspace: Path, datasets: Datasets, runs: Runs) -> None:
         self._workspace = workspace
         self._datasets = datasets
         self._runs = runs
 
-    def measure(self, config: TrainConfig) -> None:
-        """Begin to make a few real steps of a config in the background; :meth:`measuring` says how it goes.
+    def start(self, config: TrainConfig) -> None:
+        """Start a probe in the background: a few real steps of a config; see :meth:`status`.
 
         Raises:
             SegcoreError: There is no such dataset, split, label map or plan, or nothing can be
@@ -83,49 +83,48 @@ class Throughputs:
         self._runs.check(config)
         throughput_probe.start(self._workspace, self._key(config), config)
 
-    def measuring(self, config: TrainConfig) -> Status | None:
-        """Return how the measure of a config goes or ended; None where it was not measured.
+    def status(self, config: TrainConfig) -> Status | None:
+        """Return the status of the probe of a config; None where there was none.
 
         Raises:
             SegcoreError: There is no such dataset.
         """
         return throughput_probe.look(self._workspace, self._key(config))
 
-    def stop_measure(self, config: TrainConfig) -> None:
-        """End the measure of a config.
+    def stop(self, config: TrainConfig) -> None:
+        """Stop the probe of a config.
 
         Raises:
             SegcoreError: There is no such dataset.
         """
         throughput_probe.stop(self._workspace, self._key(config))
 
-    def wait_for_measure(
+    def wait(
         self, config: TrainConfig, progress: Callable[[int, int, str], None] | None = None
     ) -> Throughput:
-        """Return what a measure that is under way finds.
+        """Wait for a running probe and return its result.
 
         Raises:
             SegcoreError: It failed; the sentence carries its cause.
         """
-        while (status := self.measuring(config)) is not None and not status.has_ended:
+        while (status := self.status(config)) is not None and not status.has_ended:
             if progress:
                 progress(int(100 * status.progress), 100, status.message)
             time.sleep(LOOK_SECONDS)
-        pace = self._measured(config)
-        if status is None or status.state != "finished" or pace is None:
+        throughput = self._measured(config)
+        if status is None or status.state != "finished" or throughput is None:
             raise SegcoreError(
-                "The measure ended without an answer: "
+                "The throughput probe ended without a result: "
                 f"{status.cause if status and status.cause else 'see its log'}"
             )
-        return pace
+        return throughput
 
-    def pace(self, config: TrainConfig) -> Throughput | None:
-        """Return how fast a run will be; None where there is nothing to go by.
+    def expected(self, config: TrainConfig) -> Throughput | None:
+        """Return how fast a run will be; None where nothing is known.
 
-        Steps of this very config tell it where they were measured. Else the latest run of the same
-        network, size, batch and precision does; else the latest run of any network, by the
-        operations of the two for an image, which is a rough guess: networks differ in how well they
-        use a machine.
+        A probe of this very config comes first, then the latest run of the same network, size,
+        batch and precision, then the latest run of any network, scaled by the operations of the two
+        for an image. The last is a rough guess: networks differ in how well they use a machine.
 
         Raises:
             SegcoreError: There is no such dataset.
@@ -140,57 +139,60 @@ class Throughputs:
         ]
         alike = [run for run in ended if _alike(run.config, wanted)]
         for run in [*alike[:LOOKED_AT], *ended[:LOOKED_AT]]:
-            paces = [
-                p
+            speeds = [
+                speed
                 for line in RunFolder(run.folder).metrics()
-                if isinstance(p := line.get("images_per_second"), float) and p > 0
+                if isinstance(speed := line.get("images_per_second"), float) and speed > 0
             ]
-            if not paces:
+            if not speeds:
                 continue
             if run in alike:
-                return Throughput(median(paces), run.id, True)
+                return Throughput(median(speeds), run.id, True)
             try:
                 other = config_from_json(run.config)
             except SegcoreError:
                 continue
             if isinstance(other, TrainConfig):
                 return Throughput(
-                    median(paces) * estimate(other, 2).operations / estimate(config, 2).operations,
+                    median(speeds) * estimate(other, 2).operations / estimate(config, 2).operations,
                     run.id,
                     False,
                 )
         return None
 
     def _measured(self, config: TrainConfig) -> Throughput | None:
-        found = throughput_probe.read_throughput(self._workspace, self._key(config))
-        if found is None or found.get("format") != 1:
+        noted = throughput_probe.read_throughput(self._workspace, self._key(config))
+        if noted is None or noted.get("format") != 1:
             return None
         try:
             return Throughput(
-                float(found["images_per_second"]),
+                float(noted["images_per_second"]),
                 "",
                 True,
-                float(found["seconds_per_epoch"]),
-                int(found["memory"]),
-                float(found["measured"]),
-                int(found["steps"]),
-                str(found["device"]),
-                tuple(map(str, found["beside"])),
+                float(noted["seconds_per_epoch"]),
+                int(noted["memory"]),
+                float(noted["measured"]),
+                int(noted["steps"]),
+                str(noted["device"]),
+                tuple(map(str, noted["beside"])),
             )
         except (KeyError, TypeError, ValueError):
             return None
 
     def _key(self, config: TrainConfig) -> str:
-        """Name what a measure holds for: all of a config that changes its pace, the data, the machine."""
-        told = {name: value for name, value in to_json(config).items() if name not in SAME_RUN}
-        told["recipe"] = {
-            name: value for name, value in told["recipe"].items() if name not in SAME_PACE
+        """Name what a probe holds for: what changes the throughput of a config, data and machine."""
+        settings = {name: value for name, value in to_json(config).items() if name not in SAME_RUN}
+        settings["recipe"] = {
+            name: value for name, value in settings["recipe"].items() if name not in SAME_THROUGHPUT
         }
-        told["model"] = {**told["model"], "weights": ""}
-        told |= {"data": self._datasets.open(config.dataset).fingerprint, "host": hosts.this_host()}
+        settings["model"] = {**settings["model"], "weights": ""}
+        settings |= {
+            "data": self._datasets.open(config.dataset).fingerprint,
+            "host": hosts.this_host(),
+        }
         if config.balance_plan:
-            told["plan"] = self._datasets.open(config.dataset).load_plan(config.balance_plan)
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+            settings["plan"] = self._datasets.open(config.dataset).load_plan(config.balance_plan)
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _alike(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

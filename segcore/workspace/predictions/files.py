@@ -1,9 +1,10 @@
-"""What is handed out of a batch of predictions: masks, overlays, probabilities, tables; as files in a folder or in one zip."""
+"""Result files of a predicted batch, for a folder or a zip: masks, overlays, tables."""
 
 import csv
 import io
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from segcore.data.files.images import encode_palette_png, encode_png
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet, color_to_hex
 from segcore.runs.machine import disk
-from segcore.workspace.predictions.batches import Batch, Progress
-from segcore.workspace.predictions.predictions import Predictions, shares
+from segcore.workspace.predictions.batches import Batch, BatchImage, Progress
+from segcore.workspace.predictions.predictions import ClassShare, Predictions, shares
 
 Mask = npt.NDArray[Any]
 
@@ -29,8 +30,8 @@ PARTS: dict[str, str] = {
     "probabilities": "Probabilities",
     "crf": "CRF masks",
 }
-"""What there is, and what it is called on a page; tables of classes and shares always come along,
-and with the masks a GeoTIFF of each image that says where it lies.
+"""Kinds of result files with their titles. Tables of classes and shares are always included, and
+with the masks a GeoTIFF of each georeferenced image.
 """
 
 DEFAULT_PARTS = ("masks", "palette", "overlays")
@@ -38,7 +39,7 @@ OPACITY = 0.45
 
 
 def index_png(mask: Mask, label_set: LabelSet) -> bytes:
-    """Encode a mask (H, W) of indices as a PNG of the user's class ids, 8 bits, or 16 where an id is above 255.
+    """Encode a mask (H, W) of indices as a PNG of class ids: 8 bits, or 16 for ids above 255.
 
     Raises:
         SegcoreError: An id does not fit into 16 bits.
@@ -51,13 +52,13 @@ def _ids(mask: Mask, label_set: LabelSet) -> Mask:
     if ids.min() < 0 or ids.max() > 65535:
         raise SegcoreError(
             "Expected class ids of 0 to 65535 for a mask, received others: change the ids, "
-            "or take the palette masks."
+            "or use the colour masks."
         )
     return ids.astype(np.uint8 if ids.max() <= 255 else np.uint16)[mask]
 
 
 def geotiff(mask: Mask, label_set: LabelSet, georeference: Georeference) -> bytes:
-    """Encode a mask (H, W) of indices as a GeoTIFF of the user's class ids that lies where its image does.
+    """Encode a mask (H, W) of indices as a GeoTIFF of class ids with its image's georeference.
 
     Raises:
         SegcoreError: rasterio is missing, or an id does not fit into 16 bits.
@@ -73,7 +74,7 @@ def geotiff(mask: Mask, label_set: LabelSet, georeference: Georeference) -> byte
 
 
 def palette_png(mask: Mask, label_set: LabelSet) -> bytes:
-    """Encode a mask (H, W) of indices as a palette PNG in the classes' colours; its palette indices are the classes' positions.
+    """Encode a mask (H, W) of indices as a palette PNG of those indices in the classes' colours.
 
     Raises:
         SegcoreError: There are more classes than a palette holds.
@@ -81,7 +82,7 @@ def palette_png(mask: Mask, label_set: LabelSet) -> bytes:
     if label_set.num_classes > 256:
         raise SegcoreError(
             "Expected at most 256 classes for a palette, received "
-            f"{label_set.num_classes}: take the masks of class ids."
+            f"{label_set.num_classes}: use the masks of class ids."
         )
     palette = np.zeros((256, 3), np.uint8)
     palette[: label_set.num_classes] = label_set.colors
@@ -89,7 +90,7 @@ def palette_png(mask: Mask, label_set: LabelSet) -> bytes:
 
 
 def overlay_jpeg(image: npt.NDArray[np.uint8], mask: Mask, label_set: LabelSet) -> bytes:
-    """Lay a mask's colours half over the image (H, W, 3) and encode it as a JPEG."""
+    """Blend a mask's colours over the image (H, W, 3) uint8 RGB and encode it as a JPEG."""
     mixed = cv2.addWeighted(
         image, 1 - OPACITY, np.ascontiguousarray(label_set.colors[mask]), OPACITY, 0
     )
@@ -99,7 +100,7 @@ def overlay_jpeg(image: npt.NDArray[np.uint8], mask: Mask, label_set: LabelSet) 
 
 
 def result_files(
-    shelf: Predictions,
+    predictions: Predictions,
     run: str,
     batch: Batch,
     options: PredictOptions,
@@ -109,10 +110,10 @@ def result_files(
     """Yield the files of a predicted batch, one image after another.
 
     Args:
-        shelf: Where the batch lies.
+        predictions: The predictions of the workspace.
         run: The training run or ensemble that predicted it.
         batch: The batch; images that are not predicted are left out.
-        options: With which it did.
+        options: The options it was predicted with.
         parts: Names in :data:`PARTS`.
         progress: Called with (done, total, what).
 
@@ -125,46 +126,42 @@ def result_files(
     for part in parts:
         if part not in PARTS:
             raise unknown("part of the results", part, PARTS)
-    labels = shelf.label_set(run)
-    told: list[dict[str, Any]] = []
+    labels = predictions.label_set(run)
+    rows: list[list[object]] = []
     for done, image in enumerate(batch.images):
         if progress:
             progress(done, len(batch.images), image.name)
-        if not shelf.is_predicted(run, batch, image.id, options):
+        if not predictions.is_predicted(run, batch, image.id, options):
             continue
-        mask = shelf.summary(run, batch, image.id, options).mask
-        told += [{"image": image.name, "file": image.id, **row} for row in shares(mask, labels)]
-        if "masks" in parts:
-            yield f"masks/{image.id}.png", index_png(mask, labels)
-            if image.georeference:
-                yield f"geotiff/{image.id}.tif", geotiff(mask, labels, image.georeference)
-        if "palette" in parts:
-            yield f"palette/{image.id}.png", palette_png(mask, labels)
+        mask = predictions.summary(run, batch, image.id, options).mask
+        rows += [[image.name, image.id, *vars(row).values()] for row in shares(mask, labels)]
+        yield from _mask_files(image, mask, labels, parts)
         if "overlays" in parts:
-            yield (
-                f"overlays/{image.id}.jpg",
-                overlay_jpeg(shelf.image(batch, image.id), mask, labels),
-            )
+            pixels = predictions.batches.image(batch, image.id)
+            yield f"overlays/{image.id}.jpg", overlay_jpeg(pixels, mask, labels)
         if "probabilities" in parts:
-            yield (
-                f"probabilities/{image.id}.npz",
-                _npz(
-                    shelf.probabilities(run, batch, image.id, options), (image.height, image.width)
-                ),
-            )
+            planes = predictions.probabilities(run, batch, image.id, options)
+            yield f"probabilities/{image.id}.npz", _npz(planes, (image.height, image.width))
         if "crf" in parts:
-            yield (
-                f"crf/{image.id}.png",
-                index_png(shelf.crf_mask(run, batch, image.id, options)[0], labels),
-            )
-    classes = [
-        {"id": c.id, "name": c.name, "color": color_to_hex(c.color), "ignore": "false"}
-        for c in labels.classes
-    ]
-    yield "classes.csv", _csv(classes)
-    yield "shares.csv", _csv(told)
+            refined = predictions.crf_mask(run, batch, image.id, options)[0]
+            yield f"crf/{image.id}.png", index_png(refined, labels)
+    classes = [[c.id, c.name, color_to_hex(c.color), "false"] for c in labels.classes]
+    yield "classes.csv", _csv(["id", "name", "color", "ignore"], classes)
+    yield "shares.csv", _csv(["image", "file", *(f.name for f in fields(ClassShare))], rows)
     if progress:
         progress(len(batch.images), len(batch.images), "")
+
+
+def _mask_files(
+    image: BatchImage, mask: Mask, labels: LabelSet, parts: Collection[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that hold nothing but a predicted mask."""
+    if "masks" in parts:
+        yield f"masks/{image.id}.png", index_png(mask, labels)
+        if image.georeference:
+            yield f"geotiff/{image.id}.tif", geotiff(mask, labels, image.georeference)
+    if "palette" in parts:
+        yield f"palette/{image.id}.png", palette_png(mask, labels)
 
 
 def write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> Path:
@@ -184,9 +181,9 @@ def _npz(probabilities: npt.NDArray[np.float32], size: tuple[int, int]) -> bytes
     return buffer.getvalue()
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
+def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["image"])
-    writer.writeheader()
+    writer = csv.writer(text)
+    writer.writerow(names)
     writer.writerows(rows)
     return text.getvalue().encode()

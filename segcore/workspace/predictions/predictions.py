@@ -1,4 +1,4 @@
-"""The shelf of predictions: the user's own images, seen by a trained network or an ensemble.
+"""Predictions of the user's own images by a trained network or an ensemble.
 
     predictions/<batch>/
         batch.json  images/                            see ``batches.py``
@@ -6,8 +6,7 @@
         answers/<model>/masks/images/<stage>/<id>.mask after the dense CRF
         answers/<model>/answer-<id>.json                  how long it took, and who computed
 
-A network is asked in a warm process beside the app, which ends when nobody has asked for some
-minutes.
+A network predicts in a warm process beside the app, which ends after some idle minutes.
 """
 
 import dataclasses
@@ -58,11 +57,85 @@ class Model:
     crf: CRFParameters | None = None
 
 
-class Predictions(Batches):
-    """Batches of the user's own images with what networks made of them."""
+@dataclass(frozen=True)
+class Loaded:
+    """What the warm process loaded.
 
-    def __init__(self, folder: Path, datasets: Datasets, runs: Runs) -> None:
-        super().__init__(folder)
+    Attributes:
+        networks: How many were not loaded yet.
+        seconds: How long that took.
+    """
+
+    networks: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the prediction of one image went.
+
+    Attributes:
+        seconds: Time of the networks; 0 where that was not noted.
+        backend: What computed it, in words; "" where that was not noted.
+    """
+
+    seconds: float = 0.0
+    backend: str = ""
+
+
+@dataclass(frozen=True)
+class ExportedNetwork:
+    """A network written in another form.
+
+    Attributes:
+        path: The file or folder.
+        form: A name in ``catalog.EXPORT_FORMATS``.
+        difference: Largest difference of its probabilities from the network's, read back.
+        bytes: Its size on disk.
+        size: (height, width) of its input, pixels.
+        sentence: All of that for people.
+    """
+
+    path: str
+    form: str
+    difference: float
+    bytes: int
+    size: tuple[int, int]
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON-ready mapping."""
+        return {**vars(self), "size": list(self.size)}
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """How much of a mask one class covers.
+
+    Attributes:
+        id: The user's id of the class.
+        name: Its name.
+        index: Its index in the mask.
+        pixels: Pixels of the class.
+        share: Pixels of the class / all pixels, 0 to 1.
+    """
+
+    id: int
+    name: str
+    index: int
+    pixels: int
+    share: float
+
+
+class Predictions:
+    """What networks predict for batches of the user's own images.
+
+    Attributes:
+        batches: The images.
+    """
+
+    def __init__(self, batches: Batches, datasets: Datasets, runs: Runs) -> None:
+        self.batches = batches
         self._datasets = datasets
         self._runs = runs
         self._networks = WarmProcess(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
@@ -119,43 +192,28 @@ class Predictions(Batches):
     def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
         """Return where the answers of a model to a batch lie; a network that was trained again has another place."""
         model = self.model(run)
-        made = [self._runs.open(m).model_path.stat().st_mtime_ns for m in model.members]
-        told = repr(
-            (
-                model.members,
-                model.rule if len(made) > 1 else "",
-                model.weights,
-                to_json(options),
-                made,
-            )
-        )
-        return RunFolder(batch.folder / "answers" / hashlib.sha256(told.encode()).hexdigest()[:16])
+        changed = [self._runs.open(m).model_path.stat().st_mtime_ns for m in model.members]
+        rule = model.rule if len(changed) > 1 else ""
+        key = repr((model.members, rule, model.weights, to_json(options), changed))
+        return RunFolder(batch.folder / "answers" / hashlib.sha256(key.encode()).hexdigest()[:16])
 
     def is_predicted(self, run: str, batch: Batch, image: str, options: PredictOptions) -> bool:
         """Whether an image was predicted already."""
         return self.answer_folder(run, batch, options).has_probabilities(SPLIT, image)
 
-    def warm(self, run: str, options: PredictOptions) -> dict[str, Any]:
-        """Load a model's networks in the warm process, starting it where need be; at once where they are loaded.
-
-        Returns:
-            ``{"loaded": networks that were not, "seconds": ..., "sizes": [[h, w], ...]}``.
+    def warm(self, run: str, options: PredictOptions) -> Loaded:
+        """Load a model's networks in the warm process, which is started if need be.
 
         Raises:
             SegcoreError: A network cannot be read, or the process fails.
         """
-        return self._networks.ask(
+        answer, _ = self._networks.ask(
             "load", timeout=LOAD_SECONDS, **self._request(self.model(run), options)
-        )[0]
+        )
+        return Loaded(int(answer["loaded"]), float(answer["seconds"]))
 
-    def predict(
-        self, run: str, batch: Batch, image: str, options: PredictOptions
-    ) -> dict[str, Any]:
+    def predict(self, run: str, batch: Batch, image: str, options: PredictOptions) -> Answer:
         """Make sure that an image is predicted; return how it went.
-
-        Returns:
-            ``{"seconds": of the networks, "size": [h, w] of what is stored, "backend": a sentence's
-            part}``.
 
         Raises:
             SegcoreError: A network or the image cannot be read, the memory does not suffice, or the
@@ -165,7 +223,7 @@ class Predictions(Batches):
         if not folder.has_probabilities(SPLIT, image):
             model = self.model(run)
             request = self._request(model, options) | {
-                "image": str(self.image_path(batch, image)),
+                "image": str(self.batches.image_path(batch, image)),
                 "folder": str(folder.folder),
                 "id": image,
             }
@@ -174,9 +232,10 @@ class Predictions(Batches):
             answer, _ = self._networks.ask("predict", timeout=ANSWER_SECONDS, **request)
             folder.write_json(f"answer-{image}", answer)
         try:
-            return folder.read_json(f"answer-{image}")
-        except SegcoreError:
-            return {"seconds": 0.0, "size": [], "backend": ""}
+            noted = folder.read_json(f"answer-{image}")
+            return Answer(float(noted["seconds"]), str(noted["backend"]))
+        except (SegcoreError, KeyError, TypeError, ValueError):
+            return Answer()
 
     def _request(self, model: Model, options: PredictOptions) -> dict[str, Any]:
         return {
@@ -200,9 +259,9 @@ class Predictions(Batches):
         Raises:
             SegcoreError: It was not predicted.
         """
-        found = batch.image(image)
+        stored = batch.image(image)
         return summarise(
-            self.probabilities(run, batch, image, options), (found.height, found.width)
+            self.probabilities(run, batch, image, options), (stored.height, stored.width)
         )
 
     def crf_mask(
@@ -217,8 +276,8 @@ class Predictions(Batches):
         Raises:
             SegcoreError: It was not predicted, the image is too large, or pydensecrf is missing.
         """
-        found, folder = batch.image(image), self.answer_folder(run, batch, options)
-        pixels = found.height * found.width
+        stored, folder = batch.image(image), self.answer_folder(run, batch, options)
+        pixels = stored.height * stored.width
         if pixels > CRF_PIXELS:
             raise SegcoreError(
                 f"Expected an image of at most {CRF_PIXELS // 1_000_000} megapixels for "
@@ -239,7 +298,7 @@ class Predictions(Batches):
             pass  # not made yet
         arrays: dict[str, npt.NDArray[Any]] = {
             "probabilities": self.probabilities(run, batch, image, options),
-            "image": self.image(batch, image),
+            "image": self.batches.image(batch, image),
         }
         _, results = self._light.ask(
             "crf", arrays, timeout=ANSWER_SECONDS, parameters=parameters, preview=preview
@@ -262,16 +321,13 @@ class Predictions(Batches):
         if progress:
             progress(len(batch.images), len(batch.images), "")
 
-    def export(self, run: str, to: str, out: Path) -> dict[str, Any]:
+    def export(self, run: str, to: str, out: Path) -> ExportedNetwork:
         """Write a training run's network in another form, checked by reading it back.
 
         Args:
             run: Id of a training run.
             to: A name in ``catalog.EXPORT_FORMATS``.
             out: A new file or folder.
-
-        Returns:
-            path, form, difference, bytes, size, and a ``sentence`` for people.
 
         Raises:
             SegcoreError: The run is an ensemble or has no network, a package is missing, or the
@@ -284,13 +340,9 @@ class Predictions(Batches):
                 "members one by one."
             )
         place = str(Path(out).expanduser().resolve())
-        return self._networks.ask(
-            "export",
-            timeout=LOAD_SECONDS,
-            **self._request(model, PredictOptions()),
-            to=to,
-            out=place,
-        )[0]
+        request = self._request(model, PredictOptions()) | {"to": to, "out": place}
+        answer, _ = self._networks.ask("export", timeout=LOAD_SECONDS, **request)
+        return ExportedNetwork(**answer | {"size": tuple(answer["size"])})
 
     def exported(self, run: str, to: str) -> tuple[Path, str]:
         """Return a file with a training run's network in another form, made at the first call, and the sentence about it.
@@ -301,11 +353,11 @@ class Predictions(Batches):
             SegcoreError: As :meth:`export`.
         """
         changed = self._runs.open(run).model_path.stat().st_mtime_ns if self.model(run) else 0
-        folder = self.folder.with_name("exports") / f"{run}-{to}-{changed:x}"
+        folder = self.batches.folder.with_name("exports") / f"{run}-{to}-{changed:x}"
         note = folder.with_suffix(".json")
         if not note.is_file():
             shutil.rmtree(folder, ignore_errors=True)
-            told = self.export(run, to, folder / run)
+            network = self.export(run, to, folder / run)
             files = [p for p in folder.rglob("*") if p.is_file()]
             path = files[0]
             if len(files) > 1:
@@ -317,7 +369,7 @@ class Predictions(Batches):
                 note,
                 {
                     "path": str(path),
-                    "sentence": told["sentence"].replace(str(told["path"]), path.name),
+                    "sentence": network.sentence.replace(network.path, path.name),
                 },
             )
         data = disk.read_json(note)
@@ -329,17 +381,17 @@ class Predictions(Batches):
         self._light.close()
 
 
-def shares(mask: Mask, label_set: LabelSet) -> list[dict[str, Any]]:
-    """Return one row a class that occurs in a mask, the largest first: id, name, color, pixels, share (0..1)."""
+def shares(mask: Mask, label_set: LabelSet) -> list[ClassShare]:
+    """Return the share of each class that occurs in a mask (H, W) of indices, the largest first."""
     counts = np.bincount(mask.ravel(), minlength=label_set.num_classes)[: label_set.num_classes]
     order: Sequence[int] = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
     return [
-        {
-            "id": label_set.classes[i].id,
-            "name": label_set.classes[i].name,
-            "index": i,
-            "pixels": int(counts[i]),
-            "share": float(counts[i] / mask.size),
-        }
+        ClassShare(
+            id=label_set.classes[i].id,
+            name=label_set.classes[i].name,
+            index=i,
+            pixels=int(counts[i]),
+            share=float(counts[i] / mask.size),
+        )
         for i in order
     ]

@@ -32,7 +32,7 @@ def line_up(config: TrainConfig, members: int, datasets: Datasets) -> list[Train
     return [config] * members
 
 
-def tell(config: TrainConfig, members: int, datasets: Datasets) -> str:
+def describe(config: TrainConfig, members: int, datasets: Datasets) -> str:
     """Say in a sentence what the members will be; nothing is written.
 
     Raises:

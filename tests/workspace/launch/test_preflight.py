@@ -284,9 +284,9 @@ def test_a_study_is_queued_whole_or_not_at_all(workspace, started) -> None:
 
 def test_the_pace_is_that_of_a_run_like_it(trained) -> None:
     config = trained.workspace.configs.clone(trained.members[0])
-    pace = trained.workspace.launch.pace(config)
+    pace = trained.workspace.throughput.expected(config)
     assert pace.images_per_second == 3.0 and pace.run in trained.members and pace.is_measured
-    guess = trained.workspace.launch.pace(
+    guess = trained.workspace.throughput.expected(
         dataclasses.replace(config, size=(64, 64))
     )  # twice the pixels, half the pace
     assert guess.images_per_second == pytest.approx(1.5) and not guess.is_measured

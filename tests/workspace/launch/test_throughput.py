@@ -1,4 +1,4 @@
-"""What is known of a pace: of this very config where it was measured, and of no other."""
+"""A probe holds for its own config, data and machine, and for no other."""
 
 import dataclasses
 
@@ -35,15 +35,15 @@ def measured(workspace, monkeypatch):
         return run.write_status(state="finished")
 
     monkeypatch.setattr(throughput_probe, "start", start)
-    return workspace.launch
+    return workspace.throughput
 
 
 def test_a_measure_holds_for_all_that_changes_nothing_about_it(measured, trained):
-    before = measured.pace(CONFIG)
+    before = measured.expected(CONFIG)
     assert before.run in trained.members and before.epoch_seconds is None
-    measured.measure(CONFIG)
-    pace = measured.wait_for_measure(CONFIG)
-    assert measured.pace(CONFIG) == pace
+    measured.start(CONFIG)
+    pace = measured.wait(CONFIG)
+    assert measured.expected(CONFIG) == pace
     assert (pace.epoch_seconds, pace.memory, pace.steps, pace.beside, pace.run) == (
         7.5,
         3 << 30,
@@ -66,14 +66,14 @@ def test_a_measure_holds_for_all_that_changes_nothing_about_it(measured, trained
         {"model": ModelConfig("linknet", "tiny", "none")},
     ]
     for change in same:
-        assert measured.pace(dataclasses.replace(CONFIG, **change)) == pace, change
+        assert measured.expected(dataclasses.replace(CONFIG, **change)) == pace, change
     for change in other:
-        found = measured.pace(dataclasses.replace(CONFIG, **change))
+        found = measured.expected(dataclasses.replace(CONFIG, **change))
         assert found is None or found.epoch_seconds is None, change
 
 
 def test_other_data_is_another_measure(measured, workspace):
-    measured.measure(CONFIG)
+    measured.start(CONFIG)
     dataset = workspace.datasets.open("tiny")
     dataset.with_splits(
         {
@@ -81,17 +81,17 @@ def test_other_data_is_another_measure(measured, workspace):
             for sample in dataset.samples
         }
     ).save()
-    assert measured.pace(CONFIG) is None and measured.measuring(CONFIG) is None
+    assert measured.expected(CONFIG) is None and measured.status(CONFIG) is None
 
 
 def test_what_fails_says_why(measured, workspace, monkeypatch):
     with pytest.raises(SegcoreError, match="label map"):
-        measured.measure(dataclasses.replace(CONFIG, label_map="absent"))
-    measured.measure(CONFIG)
+        measured.start(dataclasses.replace(CONFIG, label_map="absent"))
+    measured.start(CONFIG)
     (folder,) = throughput_probe.probes_folder(workspace.folder).iterdir()
     RunFolder(folder).write_json("pace", {**TOLD, "format": 2})
-    with pytest.raises(SegcoreError, match="without an answer"):
-        measured.wait_for_measure(CONFIG)
+    with pytest.raises(SegcoreError, match="without a result"):
+        measured.wait(CONFIG)
     RunFolder(folder).write_status(state="failed", cause="The memory did not suffice.")
     with pytest.raises(SegcoreError, match="memory did not suffice"):
-        measured.wait_for_measure(CONFIG)
+        measured.wait(CONFIG)

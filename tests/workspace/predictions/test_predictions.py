@@ -20,7 +20,7 @@ from segcore.workspace.predictions.files import (
     palette_png,
     result_files,
 )
-from segcore.workspace.predictions.predictions import shares
+from segcore.workspace.predictions.predictions import ClassShare, shares
 
 PLAIN = PredictOptions()
 MASK = np.array([[0, 0, 1, 2, 3], [0, 1, 1, 2, 3], [3, 3, 3, 3, 3]], np.uint8)
@@ -33,20 +33,20 @@ def painted(label_set, mask=MASK):
 
 
 def test_an_image_is_predicted_once_and_again_when_asked_otherwise(own_images):
-    shelf, run = own_images.workspace.predictions, own_images.members[0]
-    batch = shelf.accept([painted(own_images.label_set)])
+    predictions, run = own_images.workspace.predictions, own_images.members[0]
+    batch = predictions.batches.accept([painted(own_images.label_set)])
     assert [(i.id, i.height, i.width) for i in batch.images] == [
         ("mine", 3, 5)
-    ] and not shelf.is_predicted(run, batch, "mine", PLAIN)
+    ] and not predictions.is_predicted(run, batch, "mine", PLAIN)
     for _ in range(2):
-        assert shelf.predict(run, batch, "mine", PLAIN)["seconds"] == 0.25
+        assert predictions.predict(run, batch, "mine", PLAIN).seconds == 0.25
     assert len(own_images.asked) == 1 and own_images.asked[0][1]["runs"] == [
         str(own_images.workspace.runs.folder / run)
     ]
-    summary = shelf.summary(run, batch, "mine", PLAIN)
+    summary = predictions.summary(run, batch, "mine", PLAIN)
     np.testing.assert_array_equal(summary.mask, MASK)
     np.testing.assert_allclose(summary.confidence, 0.7, atol=1e-3)
-    shelf.predict(run, batch, "mine", PredictOptions(tile=True, tta="flip"))
+    predictions.predict(run, batch, "mine", PredictOptions(tile=True, tta="flip"))
     assert own_images.asked[-1][1]["options"] == {
         "tile": True,
         "overlap": 0.5,
@@ -54,39 +54,41 @@ def test_an_image_is_predicted_once_and_again_when_asked_otherwise(own_images):
         "backend": "auto",
     }
     own_images.workspace.runs.open(run).model_path.write_bytes(b"trained again")
-    assert not shelf.is_predicted(run, batch, "mine", PLAIN)
+    assert not predictions.is_predicted(run, batch, "mine", PLAIN)
 
 
 def test_an_ensemble_asks_all_its_members_with_its_rule(own_images):
-    shelf, config = (
+    predictions, config = (
         own_images.workspace.predictions,
         own_images.workspace.runs.open(own_images.ensemble).config,
     )
     assert isinstance(config, EvaluateConfig)
-    batch = shelf.accept([painted(own_images.label_set)])
-    shelf.predict(own_images.ensemble, batch, "mine", PLAIN)
+    batch = predictions.batches.accept([painted(own_images.label_set)])
+    predictions.predict(own_images.ensemble, batch, "mine", PLAIN)
     asked = own_images.asked[-1][1]
     assert [path.rsplit("/", 1)[1] for path in asked["runs"]] == list(config.members) and asked[
         "rule"
     ] == config.rule
     own_images.workspace.runs.open(config.members[1]).model_path.unlink()
-    assert shelf.can_predict(config.members[0]) and not shelf.can_predict(own_images.ensemble)
+    assert predictions.can_predict(config.members[0]) and not predictions.can_predict(
+        own_images.ensemble
+    )
     with pytest.raises(SegcoreError, match="trained network"):
-        shelf.predict(own_images.ensemble, batch, "mine", PredictOptions(tile=True))
+        predictions.predict(own_images.ensemble, batch, "mine", PredictOptions(tile=True))
     with pytest.raises(SegcoreError, match="one by one"):
         own_images.workspace.runs.open(config.members[1]).model_path.write_bytes(b"back")
-        shelf.export(own_images.ensemble, "keras", own_images.workspace.folder / "x")
+        predictions.export(own_images.ensemble, "keras", own_images.workspace.folder / "x")
 
 
 def test_files_hold_what_the_network_said(own_images):
-    shelf, run, labels = (
+    predictions, run, labels = (
         own_images.workspace.predictions,
         own_images.members[0],
         own_images.label_set,
     )
-    batch = shelf.accept([painted(labels)])
-    shelf.predict_all(run, batch, PLAIN)
-    files = dict(result_files(shelf, run, batch, PLAIN, set(PARTS) - {"crf"}))
+    batch = predictions.batches.accept([painted(labels)])
+    predictions.predict_all(run, batch, PLAIN)
+    files = dict(result_files(predictions, run, batch, PLAIN, set(PARTS) - {"crf"}))
     opened = {
         name: Image.open(io.BytesIO(data)) for name, data in files.items() if name.endswith("png")
     }
@@ -110,7 +112,7 @@ def test_files_hold_what_the_network_said(own_images):
     assert sum(float(r["share"]) for r in rows) == pytest.approx(1)
     assert files["classes.csv"].decode().splitlines()[1] == "3,field,#e69f00,false"
     with pytest.raises(SegcoreError, match="did you mean 'masks'"):
-        dict(result_files(shelf, run, batch, PLAIN, ["mask"]))
+        dict(result_files(predictions, run, batch, PLAIN, ["mask"]))
 
 
 @pytest.mark.skipif(
@@ -131,10 +133,10 @@ def test_what_lies_somewhere_comes_out_lying_there(own_images, tmp_path):
         **place,
     ) as raster:
         raster.write(labels.colors[MASK].transpose(2, 0, 1))
-    shelf = own_images.workspace.predictions
-    batch = shelf.accept_folder(tmp_path / "mine.tif")
-    shelf.predict_all(own_images.ensemble, batch, PLAIN)
-    files = dict(result_files(shelf, own_images.ensemble, batch, PLAIN, ["masks"]))
+    predictions = own_images.workspace.predictions
+    batch = predictions.batches.accept_folder(tmp_path / "mine.tif")
+    predictions.predict_all(own_images.ensemble, batch, PLAIN)
+    files = dict(result_files(predictions, own_images.ensemble, batch, PLAIN, ["masks"]))
     (tmp_path / "out.tif").write_bytes(files["geotiff/mine.tif"])
     with rasterio.open(tmp_path / "out.tif") as raster:
         np.testing.assert_array_equal(raster.read(1), np.array(labels.class_ids)[MASK])
@@ -142,20 +144,14 @@ def test_what_lies_somewhere_comes_out_lying_there(own_images, tmp_path):
     wide = place | {"height": 3, "width": 5, "count": 1, "dtype": "uint16"}
     with rasterio.open(tmp_path / "wide.tif", "w", driver="GTiff", **wide) as raster:
         raster.write(1000 * MASK.astype(np.uint16), 1)
-    batch = shelf.open(shelf.accept_folder(tmp_path / "wide.tif").id)
+    batch = predictions.batches.open(predictions.batches.accept_folder(tmp_path / "wide.tif").id)
     assert batch.images[0].stretched.startswith("band 1 of 1 holds no bytes: 0 to 3000")
-    np.testing.assert_array_equal(shelf.image(batch, "wide")[..., 0], 85 * MASK)
+    np.testing.assert_array_equal(predictions.batches.image(batch, "wide")[..., 0], 85 * MASK)
 
 
 def test_still_pictures_of_a_mask(own_images):
     labels = own_images.label_set
-    assert shares(MASK, labels)[0] == {
-        "id": 11,
-        "name": "roof",
-        "index": 3,
-        "pixels": 7,
-        "share": 7 / 15,
-    }
+    assert shares(MASK, labels)[0] == ClassShare(11, "roof", 3, pixels=7, share=7 / 15)
     assert (
         Image.open(io.BytesIO(index_png(MASK, labels))).mode == "L"
         and Image.open(io.BytesIO(palette_png(MASK, labels))).mode == "P"
@@ -168,30 +164,30 @@ def test_still_pictures_of_a_mask(own_images):
 
 
 def test_what_is_refused_is_told_and_nothing_is_left_of_nothing(own_images):
-    shelf, good = own_images.workspace.predictions, painted(own_images.label_set)
+    predictions, good = own_images.workspace.predictions, painted(own_images.label_set)
     bad = Upload("evil.svg", lambda: b"<svg/>", 6)
-    batch = shelf.accept([bad, good])
+    batch = predictions.batches.accept([bad, good])
     assert [i.id for i in batch.images] == ["mine"] and [n for n, _ in batch.refused] == [
         "evil.svg"
     ]
-    assert shelf.open(batch.id) == batch
-    before = sorted(p.name for p in shelf.folder.iterdir())
+    assert predictions.batches.open(batch.id) == batch
+    before = sorted(p.name for p in predictions.batches.folder.iterdir())
     with pytest.raises(SegcoreError, match=r"received evil\.svg"):
-        shelf.accept([bad])
-    assert sorted(p.name for p in shelf.folder.iterdir()) == before
+        predictions.batches.accept([bad])
+    assert sorted(p.name for p in predictions.batches.folder.iterdir()) == before
     for name in ("../runs", "none", ""):
         with pytest.raises(SegcoreError, match="send them again"):
-            shelf.open(name)
+            predictions.batches.open(name)
 
 
 def test_only_the_newest_are_kept(own_images, monkeypatch):
     monkeypatch.setattr(batches, "MOST_BATCHES", 2)
-    shelf = own_images.workspace.predictions
+    predictions = own_images.workspace.predictions
     names = []
     for second in range(4):
         monkeypatch.setattr(batches.time, "strftime", lambda form, s=second: f"2026010{s}-000000")
-        names.append(shelf.accept([painted(own_images.label_set)]).id)
-    assert sorted(p.name for p in shelf.folder.iterdir()) == names[2:]
+        names.append(predictions.batches.accept([painted(own_images.label_set)]).id)
+    assert sorted(p.name for p in predictions.batches.folder.iterdir()) == names[2:]
 
 
 def test_the_shell_predicts_a_folder(own_images, tmp_path, capsys):
