@@ -347,7 +347,8 @@ def _lacking(evidence: Evidence, split: str, classes: npt.NDArray[Any], few: boo
         fix = "no split can give every part one: collect more, merge the class, or score without it"
     else:
         fix = "make new splits by the method 'stratified'"
-    ids = evidence.ids((statistics.counts[:, classes] > 0).any(1))[:50]
+    has_any = np.any(statistics.counts[:, classes] > 0, axis=1)
+    ids = evidence.ids(np.asarray(has_any, bool))[:50]
     level = "problem" if split == "train" else "warning"
     return Finding("classes", level, ids, what, fix, (), "" if few else "stratified")
 
