@@ -1,4 +1,4 @@
-"""The one exception a user can mend, how an unknown name is answered, and what a disk says."""
+"""The exception for what a user can fix, unknown names, and errors of the disk."""
 
 import errno
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ _MENDS = {
         "permission is denied: choose a workspace that you may write to, or change its permissions"
     ),
     errno.EMFILE: "too many files are open: close some runs or raise the limit (ulimit -n)",
-    errno.EIO: "the disk reported a fault: check it before going on",
+    errno.EIO: "the disk reported a fault: check it before you continue",
 }
 
 
 class SegcoreError(Exception):
-    """A mistake or condition that the user can mend.
+    """A mistake or condition that the user can fix.
 
     The message is one sentence a person can act on: what was expected, what was
-    received, how to mend it. Doors (shell, pages, worker) print it without a traceback.
+    received, how to fix it. Entry points (shell, pages, worker) print it without a traceback.
     """
 
 
@@ -45,13 +45,13 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> SegcoreError:
     if near:
         return SegcoreError(f"Unknown {kind} {name!r}: did you mean {near[0]!r}?")
     if not names:
-        return SegcoreError(f"Unknown {kind} {name!r}: there is none yet, make one first.")
+        return SegcoreError(f"Unknown {kind} {name!r}: none exists yet, create one first.")
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return SegcoreError(f"Unknown {kind} {name!r}: expected one of {shown}.")
 
 
 def disk_error(what: str, path: Path | str, error: OSError) -> SegcoreError:
-    """Turn an operating system error into one sentence with a mend.
+    """Turn an operating system error into one sentence with a fix.
 
     Args:
         what: What was tried, as a verb ("write", "read").

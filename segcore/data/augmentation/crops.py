@@ -1,6 +1,6 @@
 """Crops of a sample: anywhere, around a chosen class, or away from ignored pixels.
 
-When nearly every image holds every class, repeating images cannot even out the pixels; windows
+When nearly every image contains every class, oversampling cannot balance the pixels; windows
 round rare classes can.
 """
 

@@ -38,7 +38,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 def draw_at(
     preset: str, seed: int, epoch: int, position: int, size: tuple[int, int]
 ) -> Augmentation:
-    """Return the augmentation of whatever stands at a position of an epoch's order.
+    """Return the augmentation of the sample at a position of an epoch's order.
 
     Args:
         preset: A name in ``catalog.AUGMENTATIONS``.
@@ -81,8 +81,7 @@ def draws_of(
     wanted = [i for i, known in enumerate(sample_ids) if known == sample_id]
     if not wanted:
         raise SegcoreError(
-            f"Expected a sample that is learned from, received {sample_id!r}: choose one "
-            "of the plan's split."
+            f"Expected a training sample, received {sample_id!r}: choose one of the plan's split."
         )
     positions = np.flatnonzero(np.isin(epoch_order(len(sample_ids), seed, epoch), wanted)).tolist()
     return [(position, draw_at(preset, seed, epoch, position, size)) for position in positions]
@@ -112,8 +111,8 @@ def preview_copies(
     scale = min(1.0, PREVIEW_SIDE / max(stored.height, stored.width))
     size = (max(1, round(stored.height * scale)), max(1, round(stored.width * scale)))
     image, mask = dataset.read(stored)
-    made = []
+    copies = []
     for _, drawn in draws_of(sample_ids, sample, preset, seed, epoch, size):
         seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
-        made.append((seen, labels, drawn.to_json()["parameters"]))
-    return made
+        copies.append((seen, labels, drawn.to_json()["parameters"]))
+    return copies

@@ -75,7 +75,7 @@ def measure_crops(
         )
     labelled = [sample for sample in dataset.select(split) if sample.mask is not None]
     if not labelled:
-        raise SegcoreError("Expected a split with masks, found none: choose another.")
+        raise SegcoreError("Expected a split with masks, received one without: choose another.")
     chosen = [labelled[i] for i in np.unique(np.linspace(0, len(labelled) - 1, MOST).astype(int))]
     work = list(enumerate(chosen))
     counts = np.zeros((3, dataset.label_set.num_classes), np.int64)

@@ -1,8 +1,8 @@
 """Balance plans: how often to repeat each image so that classes come nearer a target.
 
 The earth-mover distance of the class shares from the target is lowered greedily, copy by copy and
-then by swaps; beside it stands the floor that no plan with the same cap and budget can beat. Where
-nearly every image holds nearly every class the floor is high: then windows round rare classes
+then by swaps; the floor is what no plan with the same limits can beat. Where
+nearly every image contains nearly every class the floor is high: then crops around rare classes
 (``crops``) or class weights (``weights``) help, and repeating images does not.
 """
 
@@ -77,7 +77,7 @@ def build_target(target: str | Sequence[float], shares: Floats, temper: float = 
     ):
         raise SegcoreError(
             f"Expected {len(shares)} target shares, not negative and not all 0, received "
-            f"{list(target)[:12]}: mend them."
+            f"{list(target)[:12]}: correct them."
         )
     return shares_of(values)
 
@@ -94,7 +94,7 @@ def parse_target(text: str) -> str | list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise SegcoreError(
-            f"Expected one number a class with commas between, received {text!r}: write "
+            f"Expected one number per class, separated by commas, received {text!r}: for example "
             "3,2,2,1, say."
         ) from error
 

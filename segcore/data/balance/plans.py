@@ -91,10 +91,10 @@ class BalancePlan:
                 f"Repeating whole images cannot balance this split by {unit}: from "
                 f"{self.before:.4f}, no plan with at most "
                 f"{self.max_repeats} repeats{self._limit()} gets below {best:.4f}, because "
-                "an image holds "
+                "an image contains "
                 f"{self.labels_per_image:.1f} of {len(self.target)} classes on average and "
-                "brings the frequent ones along. "
-                f"Crops round rare classes or class weights in the loss can.{missing}"
+                "repeats the frequent ones too. "
+                f"Class-centred crops or class weights in the loss can.{missing}"
             )
         bound = ""
         if self.floor is not None:
@@ -103,7 +103,7 @@ class BalancePlan:
                 f"{self.floor:.4f}"
             )
         return (
-            f"{self.copies} copies bring the distance from the target from "
+            f"{self.copies} copies lower the distance from the target from "
             f"{self.before:.4f} to {self.after:.4f}{bound}. "
             f"They count as {self.effective_sample_size:.0f} equally repeated images.{missing}"
         )

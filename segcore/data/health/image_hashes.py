@@ -137,7 +137,7 @@ def near_groups(hashes: Hashes, bits: int) -> npt.NDArray[np.int64]:
 
 
 def _links(unique: Hashes, bucket: npt.NDArray[np.intp], bits: int) -> npt.NDArray[np.intp]:
-    """Links (2, L) that join what is within ``bits`` bits in a bucket; a spanning forest a block."""
+    """Links (2, L) that join hashes of a bucket within ``bits`` bits: a spanning forest a block."""
     pairs = []
     for start in range(0, len(bucket), BLOCK):
         rest = bucket[start:]

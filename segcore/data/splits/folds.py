@@ -24,13 +24,13 @@ _CACHES = (
     "label_maps",
     "tags.json",
 )
-"""What holds for the same pixels under any split."""
+"""Files that stay valid for the same pixels under any split."""
 
 _SOURCE = re.compile(r"fold (\d+) of \d+ of (.+?)(?: \(.*\))?")
 
 
 def fold_name(name: str, number: int) -> str:
-    """Name of the dataset that holds a fold: "camvid-fold-1"."""
+    """Name of the dataset of a fold: "camvid-fold-1"."""
     return f"{name}-fold-{number}"
 
 
@@ -77,7 +77,7 @@ def write_folds(
     if taken:
         raise SegcoreError(
             f"Expected names that are free for the folds, but {taken[0]!r} exists: delete "
-            "the folds made before."
+            "the existing folds first."
         )
     drafts = [root / f".{target.name}.part" for target in targets]
     made = []

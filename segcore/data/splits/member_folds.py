@@ -27,7 +27,7 @@ class MemberFolds:
         dataset: What they are folds of.
         number: How many.
         method: A name in ``splits.METHODS``.
-        group_by: A name in ``splits.GROUPINGS``, "" where nothing holds samples together.
+        group_by: A name in ``splits.GROUPINGS``, "" where samples are not grouped.
         are_written: Whether they are datasets already.
     """
 
@@ -49,16 +49,14 @@ class MemberFolds:
 
     @property
     def sentence(self) -> str:
-        """What the members will learn from, for people."""
+        """What the members will be trained on, as a sentence."""
         samples = sum(s.split in PARTED for s in self.dataset.samples)
         first, last = self.names[0], self.names[-1]
-        state = (
-            "are there already" if self.are_written else f"are written at the start ({self.how})"
-        )
+        state = "exist already" if self.are_written else f"are created at the start ({self.how})"
         return (
             f"The datasets {first} to {last} {state}: each of the {samples} samples of "
-            "train and validation validates one member, "
-            f"{len(self.dataset.select('test'))} of test stay out of all."
+            "train and validation is a validation sample of exactly one member; "
+            f"{len(self.dataset.select('test'))} test samples are in none of them."
         )
 
     def write(self, root: Path, counts: npt.NDArray[Any]) -> None:
@@ -123,11 +121,11 @@ def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
 
 def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
     """Refuse existing folds that do not belong to members of this dataset."""
-    mend = f"delete the datasets {folds[0].name} to {folds[-1].name}, and they are made anew"
+    fix = f"delete the datasets {folds[0].name} to {folds[-1].name}, and they will be created again"
     if len(folds) != number:
         raise SegcoreError(
             f"Expected {number} folds of {dataset.name!r}, found {len(folds)}: ask for "
-            f"{len(folds)} members, or {mend}."
+            f"{len(folds)} members, or {fix}."
         )
     for fold in folds:
         same = [(s.id, s.mask_digest) for s in fold.samples] == [
@@ -135,33 +133,33 @@ def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
         ]
         if not same or fold.label_set.class_ids != dataset.label_set.class_ids:
             raise SegcoreError(
-                f"Expected folds of {dataset.name!r} as it is now, but {fold.name!r} holds "
-                f"other samples or classes: {mend}."
+                f"Expected folds of {dataset.name!r} as it is now, but {fold.name!r} has "
+                f"other samples or classes: {fix}."
             )
         if [s.split in PARTED or s.split for s in fold.samples] != [
             s.split in PARTED or s.split for s in dataset.samples
         ]:
             raise SegcoreError(
                 f"Expected folds that keep the test split of {dataset.name!r}, but "
-                f"{fold.name!r} has another: {mend}."
+                f"{fold.name!r} has another: {fix}."
             )
 
 
 def _way(dataset: Dataset, number: int) -> tuple[str, str]:
     """Return the method and grouping of the current splits, recorded or recognised."""
-    made = read_split_history(dataset)[0].partition(",")[0]
+    method = read_split_history(dataset)[0].partition(",")[0]
     parted = dataclasses.replace(
         dataset, samples=tuple(s for s in dataset.samples if s.split in PARTED)
     )
-    if made in METHODS and made != "grouped":
-        return made, ""
+    if method in METHODS and method != "grouped":
+        return method, ""
     for group_by in GROUPINGS:
         groups = len(groups_of(parted, group_by))
         if not _keeps_whole(dataset, group_by):
             continue
         if groups >= number:
             return "grouped", group_by
-        if made == "grouped":
+        if method == "grouped":
             raise SegcoreError(
                 f"Expected at least {number} groups by {group_by} in train and validation, "
                 f"for the splits of {dataset.name!r} keep groups "

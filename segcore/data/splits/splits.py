@@ -33,7 +33,7 @@ GROUPINGS: dict[str, Callable[[Sample], str]] = {
     "folder": group_by_folder,
     "prefix": group_by_prefix,
 }
-"""What may hold samples together."""
+"""What may group samples."""
 
 
 def make_splits(
@@ -125,7 +125,7 @@ def make_folds(
         seed: Seed of the draw.
         counts: As in :func:`make_splits`.
         group_by: As in :func:`make_splits`.
-        hold_out: A split of today ("test") whose samples stay in it in every fold; "" parts all
+        hold_out: A current split ("test") whose samples stay in it in every fold; "" parts all
             samples.
 
     Returns:
@@ -135,7 +135,7 @@ def make_folds(
         SegcoreError: Fewer than 2 folds, no such split to hold out, or as :func:`make_splits`.
     """
     if folds < 2:
-        raise SegcoreError(f"Expected 2 folds or more, received {folds}: choose 5, say.")
+        raise SegcoreError(f"Expected 2 folds or more, received {folds}: 5 is usual.")
     held = {sample.id: hold_out for sample in dataset.select(hold_out)} if hold_out else {}
     free = np.array([sample.id not in held for sample in dataset.samples])
     rest = replace(
@@ -299,10 +299,8 @@ def _mend(
 
 
 METHODS: dict[str, str] = {
-    "random": "Every sample by lot.",
-    "stratified": "By lot, but every split gets its share of every class.",
-    "grouped": (
-        "Whole folders, tiles or drives at a time, so that neighbours never stand on both sides."
-    ),
+    "random": "Random assignment.",
+    "stratified": "Random, with class frequencies preserved in every split.",
+    "grouped": ("Keeps folders, tiles or drives in one split, so that related frames do not leak."),
 }
 """The ways to make splits."""

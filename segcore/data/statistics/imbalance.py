@@ -138,7 +138,7 @@ class TransportDistance:
         )
         if result.status != 0:
             raise SegcoreError(
-                f"The earth-mover distance could not be found ({result.message}): check "
+                f"The earth-mover distance could not be computed ({result.message}): check "
                 "the ground distances."
             )
         return float(result.fun), np.asarray(result.eqlin.marginals[:c], np.float64)
@@ -194,7 +194,7 @@ def build_distance(target: npt.NDArray[Any], ground: Ground = "nominal") -> Dist
     ):
         raise SegcoreError(
             f"Expected ground distances as a {c} x {c} matrix, not negative and 0 on the "
-            f"diagonal, received shape {costs.shape}: mend it."
+            f"diagonal, received shape {costs.shape}: correct it."
         )
     return TransportDistance(costs, t)
 

@@ -27,7 +27,7 @@ CAR_COLORS: tuple[Rgb, ...] = (
 
 
 def _free(canvas: Canvas, cover: FloatImage, margin: int) -> bool:
-    """Say whether a shape stands ``margin`` pixels off whatever is already there."""
+    """Whether a shape is ``margin`` pixels off whatever is already there."""
     grown = (
         cv2.dilate(
             (cover > 0).astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)

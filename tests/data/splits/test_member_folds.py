@@ -82,11 +82,7 @@ def test_written_folds_part_train_and_validation_only(workspace) -> None:
     for fold in folds:
         assert [s.id for s in fold.select("test")] == [s.id for s in dataset.select("test")]
     again = find_member_folds(dataset, 3, root)
-    assert (
-        again.are_written
-        and "are there already" in again.sentence
-        and "9 samples" in again.sentence
-    )
+    assert again.are_written and "exist already" in again.sentence and "9 samples" in again.sentence
 
 
 def test_a_name_alone_makes_no_fold(workspace) -> None:
