@@ -83,7 +83,7 @@ def test_where_every_image_holds_every_class_the_verdict_says_so():
     counts = np.tile([97, 2, 1], (30, 1))
     plan = plan_balance(counts)
     assert plan.copies == 0 and plan.floor == pytest.approx(plan.before, abs=1e-6)
-    assert "cannot" in plan.verdict() and "Crops" in plan.verdict() and "3.0 of 3" in plan.verdict()
+    assert "cannot" in plan.verdict() and "crops" in plan.verdict() and "3.0 of 3" in plan.verdict()
     assert "1 of 3 classes never occur" in plan_balance(counts * [1, 1, 0]).verdict()
 
 
