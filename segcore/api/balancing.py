@@ -11,6 +11,8 @@ from segcore.data.augmentation.repeats import draws_of
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.writing import DatasetWriter
+from segcore.data.files.bands import FILE_NAME as BANDS
+from segcore.data.files.bands import load_look
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.training.input.reader import resize_image, resize_mask
@@ -131,6 +133,9 @@ def write_segment_data(
     with DatasetWriter(
         shelf.folder / name, name, dataset.label_set, WRITTEN + own.dataset
     ) as writer:
+        look = load_look(dataset.folder)
+        if look is not None:
+            writer.note(BANDS, look.to_json())
         rows: list[Sample] = []
         for sample in samples:
             image, mask = dataset.read(sample)

@@ -1,4 +1,4 @@
-"""Where on Earth an image lies: read from a GeoTIFF, kept beside the dataset, written back with a prediction.
+"""Where on Earth an image lies: read from a GeoTIFF, kept, written back with a prediction.
 
 Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and
 no file beside the one named.
@@ -19,11 +19,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.png import MAX_PIXELS
+from segcore.data.files.borders import foreign_bytes
+from segcore.data.files.png import check_pixels
 from segcore.errors import SegcoreError
 
 FILE_NAME = "georeference.json"
 RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
+MOST_UNSEEN_BYTES = 256_000_000
+MAX_RATIO = 1000
+"""A raster that declares more bytes, and more than this many times its file's size, is refused."""
 
 
 @dataclass(frozen=True)
@@ -98,27 +102,32 @@ def open_raster(path: Path) -> Iterator[Any]:
             decode.
     """
     rasterio = load_rasterio()
-    try:
-        with (
-            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull),
-            rasterio.open(path, driver="GTiff") as raster,
-        ):
-            if raster.width * raster.height > MAX_PIXELS:
-                raise SegcoreError(
-                    f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, "
-                    f"received {path.name} with {raster.width} x "
-                    f"{raster.height}: cut it into tiles."
-                )
-            yield raster
-    except (rasterio.errors.RasterioError, ValueError, OSError) as error:
+    with (
+        foreign_bytes(
+            f"{path.name} cannot be read as GeoTIFF, it is damaged or breaks off: replace or "
+            "remove it."
+        ),
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull),
+        rasterio.open(path, driver="GTiff") as raster,
+    ):
+        check_pixels(raster.height, raster.width, path.name)
+        _check_declared(raster, path)
+        yield raster
+
+
+def _check_declared(raster: Any, path: Path) -> None:
+    """Refuse a file that declares far more bytes than it can hold, before they are reserved."""
+    size = np.dtype(raster.dtypes[0]).itemsize if raster.dtypes else 1
+    declared = raster.height * raster.width * min(raster.count, 3) * size
+    if declared > MOST_UNSEEN_BYTES and declared > MAX_RATIO * path.stat().st_size:
         raise SegcoreError(
-            f"{path.name} cannot be read as GeoTIFF, it is damaged or breaks off: replace "
-            "or remove it."
-        ) from error
+            f"{path.name} declares {declared / 1e6:.0f} MB of pixels and holds "
+            f"{path.stat().st_size / 1e3:.0f} kB: replace it, most of it is missing."
+        )
 
 
 def georeference_of(raster: Any) -> Georeference | None:
-    """Return the georeference of an open raster; None where it has no coordinate reference system."""
+    """Return where an open raster lies; None where it has no coordinate reference system."""
     return Georeference(raster.crs.to_wkt(), tuple(raster.transform)[:6]) if raster.crs else None
 
 

@@ -6,9 +6,8 @@ decoded, so a small file that would unpack to gigabytes costs nothing.
 """
 
 import os
-import struct
 import threading
-import zlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -30,7 +29,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from segcore.data.files.png import MAX_PIXELS, read_png_header
+from segcore.data.files.borders import foreign_bytes
+from segcore.data.files.png import MAX_PIXELS, check_pixels, read_png_header
 from segcore.errors import SegcoreError
 
 # First bytes -> Pillow's class. Its own `Image.open` is not used: it prints a warning for large
@@ -47,18 +47,9 @@ FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
     (b"P6", PpmImagePlugin.PpmImageFile),
 )
 
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    struct.error,
-    zlib.error,
-    MemoryError,
-)
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)  # refused in a sentence, not printed
+
 _EXIF_ORIENTATION = 0x0112
 TWELVE_BITS = 4095
 """The greatest value of 12 bits: a grey image of 16 that stays below is read as one of 12."""
@@ -78,27 +69,27 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         SegcoreError: The file is missing, of no known format, too large to decode, or breaks off.
     """
     try:
-        with open(path, "rb") as file, open_stream(file, path.name) as image:
-            yield image
+        file = open(path, "rb")  # noqa: SIM115 - closed below, where its absence is another fault
     except FileNotFoundError as error:
         raise SegcoreError(
             f"Expected the image {path}, found no such file: put it back or import the "
             "dataset again."
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise SegcoreError(
-            f"{path.name} cannot be decoded, it is damaged or breaks off: replace or remove it."
+            f"{path.name} cannot be read: check that it is a file and its permissions."
         ) from error
+    with file, open_stream(file, path.name) as image:
+        yield image
 
 
 @contextmanager
-def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+def open_stream(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Do as :func:`open_image` with an open file, whose name is only for messages.
 
     Args:
         file: At its beginning.
         name: What it is called.
-        max_pixels: Largest height times width.
 
     Yields:
         A Pillow image whose pixels are not decoded yet.
@@ -106,7 +97,9 @@ def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iter
     Raises:
         SegcoreError: As :func:`open_image`.
     """
-    try:
+    with foreign_bytes(
+        f"{name} cannot be decoded, it is damaged or breaks off: replace or remove it."
+    ):
         start = file.read(16)
         make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
         if make is None:
@@ -117,21 +110,12 @@ def open_stream(file: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Iter
         file.seek(0)
         image = make(file, name)
         width, height = image.size
-        if width * height > max_pixels:
-            raise SegcoreError(
-                f"Expected an image of at most {max_pixels // 1_000_000} megapixels, "
-                f"received {name} with {width} x {height}: "
-                "cut it into tiles."
-            )
+        check_pixels(height, width, name)
         yield image
-    except _BROKEN as error:
-        raise SegcoreError(
-            f"{name} cannot be decoded, it is damaged or breaks off: replace or remove it."
-        ) from error
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return (height, width) of an image as :func:`read_image` would give it, from its header alone."""
+    """Return (height, width) of an image as :func:`read_image` gives it, from its header."""
     header = read_png_header(path)
     if header is not None:
         return header.height, header.width
@@ -142,7 +126,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8. In a PNG only a note before the pixels counts: Pillow would decode them to look for a later one."""
+    """EXIF orientation 1..8.
+
+    In a PNG only a note before the pixels counts: Pillow would decode them to find a later one.
+    """
     if isinstance(image, PngImagePlugin.PngImageFile) and "exif" not in image.info:
         return 1
     return int(image.getexif().get(_EXIF_ORIENTATION, 1))
@@ -173,7 +160,7 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Decode an opened image to (H, W, 3) uint8 RGB, as :func:`read_image` says; call it while the image is open."""
+    """Decode an image that is still open to (H, W, 3) uint8 RGB, as :func:`read_image` says."""
     turned = upright(image)
     if turned.mode.startswith("I") or turned.mode == "F":
         grey = _to_eight_bits(np.asarray(turned))

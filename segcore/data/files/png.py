@@ -1,4 +1,4 @@
-"""The first chunks of a PNG, read without Pillow: an import asks thousands of files for no more than their size.
+"""The first chunks of a PNG, read without Pillow: an import asks thousands of files for their size.
 
 PNGs decoded by OpenCV: faster than Pillow, and other threads run meanwhile.
 """
@@ -11,8 +11,28 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from segcore.errors import SegcoreError
+
 MAX_PIXELS = 100_000_000
 """Largest height times width that is decoded."""
+
+TILING = "cut image and mask alike into tiles (for example with gdal_retile.py), or scale them down"
+
+
+def check_pixels(height: int, width: int, name: str) -> None:
+    """Refuse an image that is too large to decode, at every entry point alike.
+
+    Raises:
+        SegcoreError: It has more than :data:`MAX_PIXELS`, or none.
+    """
+    if height * width > MAX_PIXELS:
+        raise SegcoreError(
+            f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received {name} "
+            f"with {width} x {height}: {TILING}."
+        )
+    if height < 1 or width < 1:
+        raise SegcoreError(f"Expected an image with pixels, received {name} with none: remove it.")
+
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LOOKED_AT = 2048
@@ -43,7 +63,7 @@ def read_png_header(path: Path) -> PngHeader | None:
         path: The file.
 
     Returns:
-        The header; None for whatever else (absence, damage, excess, unusual pixels, a note on how
+        The header; None for anything else (absence, damage, excess, unusual pixels, a note on how
         to turn it), for Pillow to judge.
     """
     try:
@@ -73,7 +93,7 @@ def decode_grey(path: Path) -> npt.NDArray[Any] | None:
         path: The file.
 
     Returns:
-        (H, W) uint8 or uint16; None for whatever else, absence, damage and excess included, for
+        (H, W) uint8 or uint16; None for anything else, absence, damage and excess included, for
         Pillow to judge.
     """
     data, size = _read(path, {(8, _GREY), (16, _GREY)})  # fewer bits would be stretched to 0..255
@@ -104,7 +124,7 @@ def decode_rgb(path: Path) -> npt.NDArray[np.uint8] | None:
 def _read(
     path: Path, kinds: set[tuple[int, int]]
 ) -> tuple[npt.NDArray[np.uint8] | None, tuple[int, int]]:
-    """Read a file if it is a PNG of one of the kinds (bits, colour type) and of a size that is decoded; and that size."""
+    """Read a PNG of one of the kinds (bits, colour type) that is not too large; and its size."""
     try:
         with open(path, "rb") as file:
             start = file.read(32)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.bands import HIGH, LOW, limits_of, picked_bands, read_sound, to_bytes
+from segcore.data.files.bands import Bands, RasterLook, is_plain, show_bands
 from segcore.data.files.georeference import (
     RASTER_SUFFIXES,
     Georeference,
@@ -26,13 +26,18 @@ from segcore.data.files.georeference import (
     open_raster,
 )
 from segcore.data.files.images import FORMATS, open_stream, to_rgb
-from segcore.data.files.names import IMAGE_SUFFIXES
+from segcore.data.files.names import (
+    IMAGE_SUFFIXES,
+    count_endings,
+    list_files,
+    list_images,
+    plain_path,
+)
 from segcore.errors import SegcoreError
 
 MAX_FILES = 100
 MAX_BYTES = 64_000_000
-MAX_PIXELS = 40_000_000
-"""Largest upload, in bytes as sent and in pixels once decoded."""
+"""Most images at a time, and the largest upload, in bytes as sent."""
 
 MAX_RASTER_BYTES = 1_000_000_000
 """Largest TIFF of other than three bytes a pixel, all its bands decoded."""
@@ -71,24 +76,43 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The pixels of an accepted file.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        count: How many bands rasterio saw in a TIFF; 0 for any other image.
+        bands: The bands of a TIFF that is no ordinary picture, or None.
+        note: Which of its bands and values became the image, in words; "" for an ordinary picture.
+    """
+
+    image: npt.NDArray[np.uint8]
+    count: int = 0
+    bands: Bands | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Accepted:
     """An image that came in.
 
     Attributes:
         id: Safe as a file name without ending; unique among those accepted together.
-        name: The sender's name without folders.
-        image: (H, W, 3) uint8 RGB.
+        name: The sender's name, with folders.
+        picture: Its pixels.
         georeference: Where on Earth it lies, where it is a GeoTIFF that says so and rasterio is
             installed; else None.
-        stretched: What of its values became 0 to 255, in words, where it held other than bytes;
-            else "".
     """
 
     id: str
     name: str
-    image: npt.NDArray[np.uint8]
+    picture: Picture
     georeference: Georeference | None = None
-    stretched: str = ""
+
+    @property
+    def image(self) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        return self.picture.image
 
 
 @dataclass(frozen=True)
@@ -134,13 +158,13 @@ def judge(uploads: Iterable[Upload], limit: int = MAX_FILES) -> Iterator[Accepte
                     f"{upload.size / 1e6:.0f} MB: make it smaller."
                 )
             data = upload.read()
-            image, lies, stretched = _opened(data, upload.name)
+            picture, lies = _opened(data, upload.name)
         except SegcoreError as error:
             yield Refused(shown, str(error))
             continue
         id = _free(_stem(upload.name), taken)
         taken.add(id.casefold())
-        yield Accepted(id, PurePosixPath(upload.name).name, image, lies, stretched)
+        yield Accepted(id, plain_path(upload.name), picture, lies)
 
 
 def check_name(name: str) -> None:
@@ -183,7 +207,7 @@ def decode(data: bytes, name: str) -> npt.NDArray[np.uint8]:
             besides, too large, or damaged.
     """
     check_content(data, name)
-    with open_stream(io.BytesIO(data), _shown(PurePosixPath(name).name), MAX_PIXELS) as image:
+    with open_stream(io.BytesIO(data), _shown(PurePosixPath(name).name)) as image:
         return to_rgb(image)
 
 
@@ -213,65 +237,47 @@ def check_content(data: bytes, name: str) -> None:
         )
 
 
-def _opened(data: bytes, name: str) -> tuple[npt.NDArray[np.uint8], Georeference | None, str]:
-    """An image's pixels, where it lies if it is a TIFF that says so in a form that can be read, and how its values became bytes."""
+def _opened(data: bytes, name: str) -> tuple[Picture, Georeference | None]:
+    """Decode a file; a TIFF keeps its bands, and where it lies if it says so."""
     if PurePosixPath(name).suffix.lower() not in RASTER_SUFFIXES or not is_available():
-        return decode(data, name), None, ""
+        return Picture(decode(data, name)), None
     check_content(data, name)
-    lies, refused = None, ""
+    shown = _shown(PurePosixPath(name).name)
+    lies, count, refused = None, 0, ""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.tif"
         path.write_bytes(data)
         try:
             with open_raster(path) as raster:
-                lies = georeference_of(raster)
-                if raster.count not in (1, 3, 4) or set(raster.dtypes) != {"uint8"}:
-                    refused = _unfit(raster, _shown(PurePosixPath(name).name))
+                lies, count = georeference_of(raster), int(raster.count)
+                if not is_plain(count, raster.dtypes):
+                    refused = _unfit(raster, shown)
                     if not refused:
-                        image, said = _stretched(raster)
-                        return image, lies, said
+                        bands = Bands(raster.read(), raster.nodata)
+                        image, note = show_bands(bands, RasterLook(), shown)
+                        return Picture(image, count, bands, note), lies
         except SegcoreError:
-            pass  # perhaps still a picture; if not, that is said under the sender's name
+            count = 0  # perhaps still a picture; if not, that is reported under the sender's name
     if refused:
         raise SegcoreError(refused)
-    return decode(data, name), lies, ""
+    return Picture(decode(data, name), count), lies
 
 
 def _unfit(raster: Any, shown: str) -> str:
     """Why a raster's bands are no picture, or too much to decode; or ""."""
     if any("complex" in kind for kind in raster.dtypes):
         return (
-            f"Expected bands of real numbers, received {shown} with complex ones: take their "
+            f"Expected bands of real numbers, received {shown} with complex ones: save their "
             "absolute values."
         )
-    pixels, size = raster.width * raster.height, max(np.dtype(d).itemsize for d in raster.dtypes)
-    if pixels > MAX_PIXELS:
-        return (
-            f"Expected an image of at most {MAX_PIXELS // 1_000_000} megapixels, received "
-            f"{shown} with {raster.width} x {raster.height}: "
-            "cut it into tiles."
-        )
-    if pixels * raster.count * size > MAX_RASTER_BYTES:
+    size = max(np.dtype(d).itemsize for d in raster.dtypes)
+    total = raster.width * raster.height * raster.count * size
+    if total > MAX_RASTER_BYTES:
         return (
             f"Expected at most {MAX_RASTER_BYTES // 1_000_000} MB of bands, received {shown} with "
-            f"{pixels * raster.count * size / 1e6:.0f} MB: keep three bands, or cut it into tiles."
+            f"{total / 1e6:.0f} MB: keep three bands, or cut it into tiles."
         )
     return ""
-
-
-def _stretched(raster: Any) -> tuple[npt.NDArray[np.uint8], str]:
-    """Bands of an open raster as (H, W, 3) uint8, and in words what became of them."""
-    picked = picked_bands(raster, (), "")
-    bands = f"band{'s' * (len(picked) > 1)} {', '.join(map(str, picked))} of {raster.count}"
-    if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
-        return to_bytes(raster.read(list(picked)), raster.nodata, None), f"{bands} shown"
-    limits = limits_of(read_sound(raster, picked))
-    shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
-    said = (
-        f"{bands} hold{'s' * (len(picked) == 1)} no bytes: {shown}, percentiles {LOW:g} and "
-        f"{HIGH:g}, became 0 to 255"
-    )
-    return to_bytes(raster.read(list(picked)), raster.nodata, limits), said
 
 
 def _second_nature(data: bytes) -> str:
@@ -284,7 +290,7 @@ def _second_nature(data: bytes) -> str:
 
 
 def uploads_of(path: Path) -> list[Upload]:
-    """Return the images of a folder of this machine (not those in folders below it), or the one that a path names.
+    """Return the images of a folder of this machine, those below it too, or the one of a path.
 
     Raises:
         SegcoreError: There is no such file or folder, or it holds no image.
@@ -294,23 +300,22 @@ def uploads_of(path: Path) -> list[Upload]:
             f"Expected a folder of images or one image, found nothing at {path}: check the path."
         )
     try:
-        files = (
-            [path]
-            if path.is_file()
-            else sorted(
-                p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
-            )
-        )
-        found = [Upload(file.name, file.read_bytes, file.stat().st_size) for file in files]
+        if path.is_file():
+            return [Upload(path.name, path.read_bytes, path.stat().st_size)]
+        names = list_images(path)
+        files = [(name, path / name) for name in names]
+        uploads = [Upload(name, file.read_bytes, file.stat().st_size) for name, file in files]
     except OSError as error:
         raise SegcoreError(
             f"The folder {path} cannot be read ({error.strerror}): choose another."
         ) from error
-    if not found:
+    if not uploads:
+        held = count_endings(list_files(path))
         raise SegcoreError(
-            f"Expected images in {path}, found none: choose the folder that holds them."
+            f"Expected images in {path}, it holds {held or 'no file'}: choose the folder that "
+            "holds them, or convert them to PNG, JPEG or TIFF."
         )
-    return found
+    return uploads
 
 
 def _stem(name: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.bands import load_look
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
 from segcore.runs.folder.run_folder import RunFolder, replacing
@@ -111,6 +112,9 @@ class Training:
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
         if task == 0:
             run.write_json("labels", self.reader.labels())
+            look = load_look(dataset.folder)
+            if look is not None:
+                run.write_json("bands", look.to_json())
         self._slower = learning_rate_factor(run)
         progress.say("Building the network")
         keras.utils.set_random_seed(config.seed)

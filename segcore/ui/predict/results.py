@@ -100,7 +100,7 @@ def own_scene(
             made.append(Panel(title, "scalar", scalar=getattr(summary, name)))
     return Scene(
         f"{run}:{batch_id}:{image}",
-        shelf.batches.image(batch, image),
+        shelf.shown_image(run, batch, image),
         tuple(made),
         shelf.label_set(run),
     )

@@ -3,21 +3,26 @@
 predictions/<batch>/
 batch.json        which images came in, under which names, and what was refused
 images/<id>.png   their pixels, and nothing else of the files that were sent
+bands/<id>.npy    all bands of a TIFF that is no ordinary picture
+looks/<look>/<id>.png  such a TIFF as the images of some dataset were shown
 """
 
 import dataclasses
+import hashlib
+import io
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.georeference import Georeference
+from segcore.data.files.bands import Bands, RasterLook, show_bands
+from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference
 from segcore.data.files.images import encode_png, read_image
 from segcore.data.files.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
 from segcore.errors import SegcoreError
@@ -43,6 +48,8 @@ class BatchImage:
         width: In pixels.
         georeference: Where on Earth it lies, if it says so.
         stretched: What of its values became 0 to 255, in words, where it held other than bytes.
+        bands: How many bands rasterio saw in a TIFF; 0 for any other image.
+        nodata: The value that stands for nothing in its bands, or None.
     """
 
     id: str
@@ -51,6 +58,13 @@ class BatchImage:
     width: int
     georeference: Georeference | None = None
     stretched: str = ""
+    bands: int = 0
+    nodata: float | None = None
+
+    @property
+    def is_raster(self) -> bool:
+        """Whether it came as a TIFF."""
+        return PurePosixPath(self.name).suffix.lower() in RASTER_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -117,18 +131,7 @@ class Batches:
         try:
             for done, found in enumerate(judge(files, limit), 1):
                 if isinstance(found, Accepted):
-                    disk.write_bytes(folder / "images" / f"{found.id}.png", encode_png(found.image))
-                    height, width = found.image.shape[:2]
-                    row = {"id": found.id, "name": found.name, "height": height, "width": width}
-                    row |= {"stretched": found.stretched} if found.stretched else {}
-                    images.append(
-                        row
-                        | (
-                            {"georeference": dataclasses.asdict(found.georeference)}
-                            if found.georeference
-                            else {}
-                        )
-                    )
+                    images.append(_keep(folder, found))
                 else:
                     refused.append([found.name, found.why])
                 if progress:
@@ -214,6 +217,82 @@ class Batches:
         """
         return read_image(self.image_path(batch, image))
 
+    def shown_path(self, batch: Batch, image: str, look: RasterLook | None) -> Path:
+        """Return the file of an image as the images of a dataset were shown, made where it is not.
+
+        Args:
+            batch: Where it is.
+            image: Its id.
+            look: What became of the dataset's images on their way in; None where they were
+                ordinary pictures.
+
+        Raises:
+            SegcoreError: It cannot be shown so: it has not those bands, or they were not kept.
+        """
+        row = batch.image(image)
+        path = self.image_path(batch, image)
+        kept = batch.folder / "bands" / f"{row.id}.npy"
+        if look is None or not row.is_raster:
+            return path
+        if not look.by_bands:
+            if not kept.is_file():
+                return path
+            raise SegcoreError(
+                f"The images of this network's dataset were imported without rasterio, so that "
+                f"the bands of {row.name} cannot be shown alike: import the dataset again with "
+                "rasterio installed, and train on it."
+            )
+        if not row.bands and (look.bands or look.limits):
+            raise SegcoreError(
+                f"The network was trained on bands of rasters ({look.sentence}), those of "
+                f"{row.name} are not known: install rasterio (pip install 'rasterio>=1.4,<2'), "
+                "then choose the images again."
+            )
+        if not kept.is_file() and not look.bands:
+            return path  # one or three bands of bytes stay as they are
+        name = hashlib.sha256(repr(look).encode()).hexdigest()[:12]
+        target = batch.folder / "looks" / name / f"{row.id}.png"
+        if not target.is_file():
+            shown, _ = show_bands(Bands(_bands_of(row, kept, path), row.nodata), look, row.name)
+            disk.write_bytes(target, encode_png(shown))
+        return target
+
+
+def _bands_of(row: BatchImage, kept: Path, path: Path) -> npt.NDArray[Any]:
+    """All bands of a raster, (B, H, W): those kept, or those of the picture that it is."""
+    if not kept.is_file():
+        return np.moveaxis(read_image(path), -1, 0)[: row.bands]
+    try:
+        return np.asarray(np.load(kept, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise SegcoreError(
+            f"The bands of {row.name} are damaged: choose the image again."
+        ) from error
+
+
+def _keep(folder: Path, accepted: Accepted) -> dict[str, Any]:
+    """Write the pixels of an accepted image, and return its row of ``batch.json``."""
+    picture = accepted.picture
+    disk.write_bytes(folder / "images" / f"{accepted.id}.png", encode_png(picture.image))
+    height, width = picture.image.shape[:2]
+    row: dict[str, Any] = {
+        "id": accepted.id,
+        "name": accepted.name,
+        "height": height,
+        "width": width,
+        "bands": picture.count,
+    }
+    if picture.bands is not None:
+        data = io.BytesIO()
+        np.save(data, picture.bands.values, allow_pickle=False)
+        disk.write_bytes(folder / "bands" / f"{accepted.id}.npy", data.getvalue())
+        nodata = picture.bands.nodata
+        row |= {"stretched": picture.note}
+        row |= {"nodata": float(nodata)} if nodata is not None and np.isfinite(nodata) else {}
+    if accepted.georeference:
+        row["georeference"] = dataclasses.asdict(accepted.georeference)
+    return row
+
 
 def _image(row: dict[str, Any]) -> BatchImage:
     lies = Georeference.from_json(row["georeference"]) if row.get("georeference") else None
@@ -224,4 +303,6 @@ def _image(row: dict[str, Any]) -> BatchImage:
         int(row["width"]),
         lies,
         str(row.get("stretched", "")),
+        int(row.get("bands", 0)),
+        None if row.get("nodata") is None else float(row["nodata"]),
     )

@@ -137,7 +137,7 @@ def result_files(
         rows += [[image.name, image.id, *vars(row).values()] for row in shares(mask, labels)]
         yield from _mask_files(image, mask, labels, parts)
         if "overlays" in parts:
-            pixels = predictions.batches.image(batch, image.id)
+            pixels = predictions.shown_image(run, batch, image.id)
             yield f"overlays/{image.id}.jpg", overlay_jpeg(pixels, mask, labels)
         if "probabilities" in parts:
             planes = predictions.probabilities(run, batch, image.id, options)

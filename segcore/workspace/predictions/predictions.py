@@ -22,6 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, shared_labels, to_json
+from segcore.data.files.bands import FILE_NAME as BANDS
+from segcore.data.files.bands import RasterLook, holds_converted_rasters, load_look
+from segcore.data.files.images import read_image
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.postprocess.parameters import CRFParameters
@@ -194,8 +197,73 @@ class Predictions:
         model = self.model(run)
         changed = [self._runs.open(m).model_path.stat().st_mtime_ns for m in model.members]
         rule = model.rule if len(changed) > 1 else ""
-        key = repr((model.members, rule, model.weights, to_json(options), changed))
+        key = repr(
+            (
+                model.members,
+                rule,
+                model.weights,
+                to_json(options),
+                changed,
+                *self._looks_in(batch, run),
+            )
+        )
         return RunFolder(batch.folder / "answers" / hashlib.sha256(key.encode()).hexdigest()[:16])
+
+    def raster_look(self, run: str) -> RasterLook | None:
+        """Return how the images that a model was trained on were shown; None for ordinary pictures.
+
+        Raises:
+            SegcoreError: Its members were trained on images shown in different ways, or the
+                dataset was imported by a version that did not keep how.
+        """
+        looks = {member: self._look_of(member) for member in self.model(run).members}
+        (member, look), *others = looks.items()
+        for other, differs in others:
+            if differs != look:
+                raise SegcoreError(
+                    f"Expected members trained on images shown alike, but {member!r} and "
+                    f"{other!r} saw other bands or limits: predict with each alone."
+                )
+        return look
+
+    def _look_of(self, member: str) -> RasterLook | None:
+        run = self._runs.open(member)
+        if (run.folder / BANDS).is_file():
+            return load_look(run.folder)
+        config = run.config
+        try:
+            folder = self._datasets.open(getattr(config, "dataset", "")).folder
+        except SegcoreError:
+            return None
+        look = load_look(folder)
+        if look is None and holds_converted_rasters(folder):
+            raise SegcoreError(
+                f"The dataset of {member!r} was imported by an older version, which did not keep "
+                "which bands and values its images show, so that a TIFF cannot be shown alike: "
+                "import the dataset again and train on it."
+            )
+        return look
+
+    def _looks_in(self, batch: Batch, run: str) -> tuple[RasterLook, ...]:
+        """How the rasters of a batch are shown to a model, where there are any and it matters."""
+        if not any(image.is_raster for image in batch.images):
+            return ()
+        look = self.raster_look(run)
+        return () if look is None else (look,)
+
+    def shown_image(self, run: str, batch: Batch, image: str) -> Image:
+        """Return an image as the model sees it at its own size, (H, W, 3) uint8 RGB.
+
+        Raises:
+            SegcoreError: It is gone, or a raster that cannot be shown as the training images were.
+        """
+        return read_image(self._shown_path(run, batch, image))
+
+    def _shown_path(self, run: str, batch: Batch, image: str) -> Path:
+        """Return the file of an image as the model's training images were shown."""
+        if not batch.image(image).is_raster:
+            return self.batches.image_path(batch, image)
+        return self.batches.shown_path(batch, image, self.raster_look(run))
 
     def is_predicted(self, run: str, batch: Batch, image: str, options: PredictOptions) -> bool:
         """Whether an image was predicted already."""
@@ -223,7 +291,7 @@ class Predictions:
         if not folder.has_probabilities(SPLIT, image):
             model = self.model(run)
             request = self._request(model, options) | {
-                "image": str(self.batches.image_path(batch, image)),
+                "image": str(self._shown_path(run, batch, image)),
                 "folder": str(folder.folder),
                 "id": image,
             }
@@ -298,7 +366,7 @@ class Predictions:
             pass  # not made yet
         arrays: dict[str, npt.NDArray[Any]] = {
             "probabilities": self.probabilities(run, batch, image, options),
-            "image": self.batches.image(batch, image),
+            "image": self.shown_image(run, batch, image),
         }
         _, results = self._light.ask(
             "crf", arrays, timeout=ANSWER_SECONDS, parameters=parameters, preview=preview

@@ -60,7 +60,7 @@ def test_what_lies_nowhere_says_so_and_mistakes_are_sentences(tmp_path, lies, mo
             tmp_path / "b.tif", np.zeros((3, 4), np.uint8), Georeference("nonsense", TRANSFORM)
         )
     assert not list(tmp_path.glob("*b.tif*"))
-    monkeypatch.setattr(georeference, "MAX_PIXELS", 11)
+    monkeypatch.setattr("segcore.data.files.png.MAX_PIXELS", 11)
     with pytest.raises(SegcoreError, match="megapixels"):
         read_georeference(tmp_path / "plain.tif")
 

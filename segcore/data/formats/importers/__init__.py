@@ -17,6 +17,7 @@ from segcore.data.dataset.documents import check_name
 from segcore.data.dataset.staging import Staging, reserve
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.archives import unpack
+from segcore.data.files.bands import FILE_NAME as BANDS
 from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.files.georeference import georeferences_to_json
 from segcore.data.files.images import read_image
@@ -243,9 +244,11 @@ def _import_into(
 ) -> ImportReport:
     found = _open_source(source, staging, progress)
     layout = recognise(found, staging, None, progress, pairing)
-    layout, places = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
+    rasters = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
+    layout, places = rasters.layout, rasters.places
     labelling = agree_on_labels(layout, progress)
     key = key_of(source, layout, labelling, staging.unpacked, copy)
+    key += f" {rasters.look.to_json()}" if rasters.look else ""
     with DatasetWriter(
         staging.folder, name, labelling.label_set, str(source), staging, key
     ) as writer:
@@ -259,6 +262,8 @@ def _import_into(
         splits = _in_order(Counter(s.split for s in samples))
         report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
         writer.note("import.json", report.to_json())
+        if rasters.look:
+            writer.note(BANDS, rasters.look.to_json())
         if places:
             writer.note(
                 GEOREFERENCE,
@@ -292,11 +297,11 @@ def preview(
         _as_sent(source, staging),
     ):
         layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
-        looked_at, _ = convert_rasters(
+        looked_at = convert_rasters(
             replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))),
             staging.unpacked / ".bands",
             bands,
-        )
+        ).layout
         labelling = agree_on_labels(looked_at)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
         problems = [*looked_at.problems, *labelling.problems]

@@ -1,14 +1,22 @@
-"""GeoTIFF images: three bands are picked, stretched to 8 bits alike over the whole set, and their georeference is kept."""
+"""GeoTIFF images: three bands, stretched to 8 bits alike over the whole set; places are kept."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.bands import Limits, limits_of, picked_bands, read_sound, to_bytes
+from segcore.data.files.bands import (
+    Limits,
+    RasterLook,
+    is_plain,
+    limits_of,
+    picked_bands,
+    read_sound,
+    to_bytes,
+)
 from segcore.data.files.georeference import (
     RASTER_SUFFIXES,
     Georeference,
@@ -54,9 +62,24 @@ class _Converted:
     problem: Problem | None = None
 
 
+@dataclass(frozen=True)
+class Rasters:
+    """What became of the TIFF images of a source.
+
+    Attributes:
+        layout: The source, with pictures in the place of rasters.
+        places: Georeference of each sample that has one.
+        look: What was done to the images; None where there is no TIFF among them.
+    """
+
+    layout: Layout
+    places: Mapping[str, Georeference] = field(default_factory=dict)
+    look: RasterLook | None = None
+
+
 def convert_rasters(
     layout: Layout, folder: Path, bands: Sequence[int] = (), progress: Progress | None = None
-) -> tuple[Layout, dict[str, Georeference]]:
+) -> Rasters:
     """Turn TIFF images of other than three bytes a pixel into PNGs, and read where each lies.
 
     Args:
@@ -67,7 +90,7 @@ def convert_rasters(
         progress: Called with (done, total, what).
 
     Returns:
-        The layout with those images replaced, and the georeference of each sample that has one.
+        The layout with those images replaced, where each lies, and what was done to them.
 
     Raises:
         SegcoreError: Bands were asked for and rasterio is absent, or no image has them.
@@ -76,9 +99,10 @@ def convert_rasters(
     if bands:
         load_rasterio()
     if not files:
-        return layout, {}
+        return Rasters(layout)
     if not is_available():
-        return replace(layout, problems=(*layout.problems, *_told_without(files))), {}
+        layout = replace(layout, problems=(*layout.problems, *_missing_rasterio(files)))
+        return Rasters(layout, look=RasterLook(by_bands=False))
     limits = _choose_limits(files, bands)
 
     def work(pair: Pair) -> _Converted:
@@ -87,10 +111,10 @@ def convert_rasters(
         try:
             with open_raster(pair.image) as raster:
                 lies = georeference_of(raster)
-                if not bands and raster.count in (1, 3) and set(raster.dtypes) == {"uint8"}:
+                if is_plain(raster.count, raster.dtypes, bands):
                     return _Converted(pair, lies)
                 pixels = to_bytes(
-                    raster.read(list(picked_bands(raster, bands, pair.image.name))),
+                    raster.read(list(picked_bands(raster.count, bands, pair.image.name))),
                     raster.nodata,
                     limits,
                 )
@@ -107,13 +131,14 @@ def convert_rasters(
         raise SegcoreError(
             f"Expected at least one sound image, found none; the first problem is {bad[0].sentence}"
         )
-    told = list(bad)
+    problems = list(bad)
     if limits is not None:
         shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
         what = f"the images hold no bytes; in all of them {shown} of the bands became 0 to 255"
-        told.insert(0, Problem("", what, "convert them to bytes yourself to have it otherwise"))
-    made = replace(layout, pairs=kept, problems=(*layout.problems, *told))
-    return made, {row.pair.id: row.georeference for row in done if row.georeference}
+        problems.insert(0, Problem("", what, "convert them to bytes yourself to have it otherwise"))
+    layout = replace(layout, pairs=kept, problems=(*layout.problems, *problems))
+    places = {row.pair.id: row.georeference for row in done if row.georeference}
+    return Rasters(layout, places, RasterLook(tuple(bands), tuple(limits or ())))
 
 
 def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:
@@ -122,7 +147,7 @@ def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None
     for file in files[:: max(1, len(files) // PROBES)][:PROBES]:
         try:
             with open_raster(file) as raster:
-                picked = picked_bands(raster, bands, file.name)
+                picked = picked_bands(raster.count, bands, file.name)
                 if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
                     continue
                 sound = read_sound(raster, picked)
@@ -135,8 +160,8 @@ def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None
     return limits_of(joined) if joined else None
 
 
-def _told_without(files: Sequence[Path]) -> list[Problem]:
-    """What a user without rasterio must know about these TIFFs."""
+def _missing_rasterio(files: Sequence[Path]) -> list[Problem]:
+    """Report what these TIFFs lose without rasterio."""
     for file in files[:PROBES]:
         try:
             with open_image(file) as image:
