@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segcore.ui.shared import session
+from segcore.ui.shared.command_line import command_line
 from segcore.ui.train import augmentation_preview, form, preflight, presets
 
 workspace = session.workspace()
@@ -44,4 +45,4 @@ if (
 if config is not None:
     preflight.vary(config, members)
     with st.expander("The same from the shell", icon=":material/terminal:"):
-        st.code(form.command_line(config, members), language="bash")
+        st.code(command_line(config, members), language="bash")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segcore.ui.shared import session
+from segcore.ui.shared.command_line import search_command
 from segcore.ui.train import form
 from segcore.ui.tune import form as tune_form
 from segcore.ui.tune import results
@@ -33,7 +34,7 @@ with st.expander("New study", icon=":material/add:", expanded=not studies, key="
         )
         if config is not None:
             with st.popover("The same from the shell", icon=":material/terminal:"):
-                command, space = tune_form.command_line(config)
+                command, space = search_command(config)
                 st.code(command, language="bash", wrap_lines=True)
                 st.caption("space.json")
                 st.code(space, language="json")

@@ -1,4 +1,4 @@
-"""The notebook door: balance, train, predict and judge in six lines.
+"""The notebook API: balance, train, predict and evaluate in six lines.
 
     from segcore.api import *
 
@@ -8,9 +8,8 @@
     results = predict_model(params, model)
     scores = evaluate(model, params)
 
-Work runs in background processes that the app shows too; nothing is trained inside the notebook.
-The names with capitals (``Train_Model``, ``Predict_Model``) are aliases. ``pd`` is pandas, so that
-a first cell needs no other import.
+Training runs in background processes, which the app shows too. ``Train_Model`` and
+``Predict_Model`` are aliases. ``pd`` is pandas, so that a first cell needs no other import.
 """
 
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Balance from a notebook: which images to repeat, and the split written out as training would see it."""
+"""Balance from a notebook: plan repeats, and write a split as training would see it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segcore.api.params import Settings, settings
+from segcore.api.params import NO_PLAN, Settings, settings
 from segcore.data.augmentation.repeats import draws_of
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
@@ -23,7 +23,7 @@ WRITTEN = "written from "
 def mlos(
     params: Mapping[str, Any], mode: str = "Pixel", write_balance: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Multi-label oversampling: choose how often each training image repeats so that the labels come nearer to balance.
+    """Plan multi-label oversampling: how often each training image repeats to balance the labels.
 
     Minimises the earth-mover distance between the distribution of labels and the target over
     integer repeats; see :func:`segcore.data.balance.planner.plan_balance` for the formula, the
@@ -48,6 +48,10 @@ def mlos(
     """
     chosen = settings(params)
     own, split = chosen.own, chosen.config.train_split
+    if not isinstance(mode, str):
+        raise SegcoreError(
+            f"Expected the mode 'Count' or 'Pixel', received {mode!r}: choose one of them."
+        )
     kind = mode.lower()
     plan = chosen.workspace.datasets.plan_balance(
         own.dataset, split, kind, own.max_repeats, own.budget, target=own.target
@@ -75,28 +79,30 @@ def mlos(
 
 def plan_name(chosen: Settings, mode: str) -> str:
     """Return the name that a plan is saved under."""
-    return chosen.config.balance_plan or f"mlos_{mode}"
+    given = chosen.config.balance_plan
+    return given if given not in ("", NO_PLAN) else f"mlos_{mode}"
 
 
 def latest_plan(chosen: Settings) -> str:
-    """Return the name of the plan to train with: the params' own, else the one that :func:`mlos` wrote last, else ""."""
-    if chosen.config.balance_plan:
-        return chosen.config.balance_plan
+    """Return the plan to train with: the params' own, else the latest of :func:`mlos`, else ""."""
+    given = chosen.config.balance_plan
+    if given:
+        return "" if given == NO_PLAN else given
     folder = chosen.workspace.datasets.open(chosen.own.dataset).folder / "plans"
-    made = [
+    plans = [
         path for name in ("mlos_count", "mlos_pixel") if (path := folder / f"{name}.json").is_file()
     ]
-    return max(made, key=lambda path: path.stat().st_mtime_ns).stem if made else ""
+    return max(plans, key=lambda path: path.stat().st_mtime_ns).stem if plans else ""
 
 
 def write_segment_data(
     params: Mapping[str, Any], split: str = "train", balance: bool = False
 ) -> Dataset:
-    """Write a split as the first epoch of training sees it: repeated, augmented, resized; other splits come along by reference.
+    """Write a split as the first epoch of training sees it: repeated, augmented and resized.
 
-    The result is a dataset of its own in the workspace (``written`` of the params), so that other
-    tools can read it and :func:`train_model` can be pointed at it. One that was written from the
-    same dataset before is replaced.
+    The result is a dataset of its own in the workspace (``written`` of the params), for other tools
+    or for :func:`train_model`; the other splits refer to the original images. One that was written
+    from the same dataset before is replaced.
 
     Args:
         params: The params; ``size``, ``augmentation`` and ``seed`` say how.
@@ -110,16 +116,16 @@ def write_segment_data(
         SegcoreError: There is no such split or plan, or another dataset has the name.
     """
     chosen = settings(params)
-    own, config, shelf = chosen.own, chosen.config, chosen.workspace.datasets
-    dataset = shelf.open(own.dataset)
+    own, config, datasets = chosen.own, chosen.config, chosen.workspace.datasets
+    dataset = datasets.open(own.dataset)
     name = own.written or f"{own.dataset}-written"
-    if name in shelf.names():
-        if shelf.open(name).source != WRITTEN + own.dataset:
+    if name in datasets.names():
+        if datasets.open(name).source != WRITTEN + own.dataset:
             raise SegcoreError(
                 f"Expected a new name for the written dataset, received {name!r}, which "
                 "is another: set 'written' in params."
             )
-        shelf.delete(name)
+        datasets.delete(name)
     samples = [sample for sample in dataset.select(split) if sample.mask is not None]
     ids = [sample.id for sample in samples]
     if balance:
@@ -131,7 +137,7 @@ def write_segment_data(
             )
         ids = BalancePlan.from_json(dataset.load_plan(plan_id)).expand(ids)
     with DatasetWriter(
-        shelf.folder / name, name, dataset.label_set, WRITTEN + own.dataset
+        datasets.folder / name, name, dataset.label_set, WRITTEN + own.dataset
     ) as writer:
         look = load_look(dataset.folder)
         if look is not None:

@@ -1,4 +1,4 @@
-"""Training from a notebook: every member is an ordinary run, that the app shows while it learns."""
+"""Training from a notebook: every member is an ordinary run, which the app shows too."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -31,31 +31,31 @@ class TrainedModel:
     workspace: Workspace
 
     def history(self, member: int = 0) -> pd.DataFrame:
-        """Return a member's history, one row an epoch: loss, mean_iou, val_loss, val_mean_iou, learning_rate, seconds, ..."""
+        """Return a member's history, one row per epoch: loss, mean_iou, val_loss, val_mean_iou, ..."""
         return pd.DataFrame(self.workspace.runs.open(self.runs[member]).metrics()).set_index(
             "epoch"
         )
 
     def network(self, member: int = 0) -> keras.Model:
-        """Load a member's best network: (B, H, W, 3) float32 RGB 0..255 in, logits (B, H, W, C) out."""
+        """Load a member's best model: (B, H, W, 3) float32 RGB 0..255 to logits (B, H, W, C)."""
         return load_network(self.workspace.runs.open(self.runs[member]).model_path)
 
 
 def train_model(
     params: Mapping[str, Any], loss_func: Loss | str | None = None, reduce_map: bool = False
 ) -> TrainedModel:
-    """Train as params say, in background processes, and wait for the end.
+    """Train in background processes as params say, and wait for the end.
 
-    A balance plan that :func:`mlos` wrote is used (see ``balance_plan``); the best epoch is chosen
-    on the validation split.
+    The balance plan that :func:`mlos` wrote last is used unless ``balance_plan`` names another or
+    is "none"; the best epoch is selected on the validation split.
 
     Args:
-        params: The params; ``members`` says how many networks, each with its own seed,
-            ``members_by`` how they differ besides.
+        params: The params; ``members`` is the number of models, each with its own seed;
+            ``members_by`` says what else differs.
         loss_func: A loss (``jaccard_distance``, ``dice + 0.5 * focal``) or its name; None takes
             ``loss`` of the params.
-        reduce_map: Whether to learn a reduced label set: ``merge`` of the params, saved as the
-            label map ``label_map``, or that map.
+        reduce_map: Whether to train on merged labels: ``merge`` of the params, saved as the label
+            map ``label_map``, or that map.
 
     Raises:
         SegcoreError: The params are refused, or a run failed; the sentence carries its cause.
@@ -78,7 +78,7 @@ def train_model(
 
 
 def _label_map(chosen: Settings) -> str:
-    """Return the name of the label map to learn, saved with the dataset if params spell it out."""
+    """Return the name of the label map to train on; ``merge`` of the params is saved first."""
     name = chosen.config.label_map
     dataset = chosen.workspace.datasets.open(chosen.own.dataset)
     if chosen.own.merge:

@@ -1,8 +1,9 @@
-"""Losses by name, to be added and weighed: ``dice + 0.5 * focal``."""
+"""Losses by name, to be added and weighted: ``dice + 0.5 * focal``."""
 
 from dataclasses import dataclass
 
 from segcore.catalog import LOSSES, loss_terms
+from segcore.errors import SegcoreError
 
 
 @dataclass(frozen=True)
@@ -16,21 +17,57 @@ class Loss:
     text: str
 
     def __post_init__(self) -> None:
-        """Refuse what is in no table."""
+        """Refuse a loss that is in no table."""
         loss_terms(self.text)
 
-    def __add__(self, other: "Loss") -> "Loss":
-        """Return the sum of two losses."""
-        return Loss(f"{self.text} + {other.text}")
+    def __add__(self, other: object) -> "Loss":
+        """Return the sum of two losses; a text such as "focal" is a loss, too."""
+        return Loss(f"{self.text} + {_loss(other).text}")
 
-    def __rmul__(self, factor: float) -> "Loss":
-        """Return the loss, weighed."""
+    def __radd__(self, other: object) -> "Loss":
+        """Return the sum of a text and a loss."""
+        return _loss(other) + self
+
+    def __mul__(self, factor: object) -> "Loss":
+        """Return the loss times a positive number.
+
+        Raises:
+            SegcoreError: The factor is no positive number.
+        """
+        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 0:
+            raise SegcoreError(
+                f"Expected a positive number to weight a loss with, received {factor!r}: write "
+                "for example 0.5 * dice."
+            )
         return Loss(
             " + ".join(f"{factor * weight:g}*{name}" for weight, name in loss_terms(self.text))
         )
 
+    __rmul__ = __mul__
+
+    def __sub__(self, other: object) -> "Loss":
+        """Refuse a difference: losses have positive weights.
+
+        Raises:
+            SegcoreError: Always.
+        """
+        raise SegcoreError(
+            f"Expected a sum of losses, received {self.text} - {other}: losses have positive "
+            "weights; write for example dice + 0.5 * focal."
+        )
+
+    __rsub__ = __sub__
+
     def __str__(self) -> str:
         return self.text
+
+
+def _loss(other: object) -> Loss:
+    if isinstance(other, (Loss, str)):
+        return other if isinstance(other, Loss) else Loss(other)
+    raise SegcoreError(
+        f"Expected a loss to add, received {other!r}: write for example dice + 0.5 * focal."
+    )
 
 
 jaccard_distance, soft_jaccard = Loss("jaccard_distance"), Loss("soft_jaccard")

@@ -1,12 +1,12 @@
-"""What a notebook says once: ``params``, a flat mapping that every function of the API reads.
+"""``params``: a flat mapping that every function of the notebook API reads.
 
-Its keys are those of :class:`Params` and, flattened, those of ``ModelConfig``, ``RecipeConfig`` and
-``TrainConfig`` (see ``docs/notebook-api.md``). An unknown key is refused with the nearest known
-one.
+Its keys are those of :class:`Params` and the declared fields of ``TrainConfig`` (see
+``docs/notebook-api.md``). An unknown key is refused with the nearest known one.
 """
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,16 @@ from typing import Any
 import yaml
 
 from segcore.catalog import ENSEMBLE_RULES, resolve
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig, from_json
+from segcore.config import ModelConfig, TrainConfig, from_json
+from segcore.config.mapping import convert
+from segcore.config.schema import check, option
+from segcore.config.schema import settings as settings_of
+from segcore.config.tuning import trial_config
 from segcore.errors import SegcoreError, unknown
-from segcore.workspace import Workspace
+from segcore.workspace import Workspace, workspace_folder
+
+NO_PLAN = "none"
+"""What ``balance_plan`` says to train without a plan, whatever :func:`mlos` wrote."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +33,14 @@ class Params:
 
     Attributes:
         dataset: Name of the dataset in the workspace.
-        source: Folder or archive to import it from when the workspace does not have it yet; "" for
+        source: Folder or archive to import it from if the workspace does not have it yet; "" for
             none.
         workspace: Folder of the workspace; "" takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
-        label_scores: Where the class scores are written, ``;`` between cells.
-        max_repeats: Largest repeats of an image in a balance plan.
+        label_scores: File that the class scores are written to, ``;`` between cells.
         budget: Most copies that a balance plan may add, or None.
         target: What a balance plan aims at: "uniform" or "tempered".
         written: Name of the dataset that ``write_segment_data`` makes; "" for the dataset's name
             and "-written".
-        members: How many members ``train_model`` trains; each has its own seed, and ``members_by``
-            says how they differ besides.
-        rule: How members are combined: a name in ``catalog.ENSEMBLE_RULES``.
         merge: Groups of class names that ``reduce_map=True`` merges, saved as the label map
             ``label_map`` (or "reduced").
     """
@@ -46,28 +49,31 @@ class Params:
     source: str = ""
     workspace: str = ""
     label_scores: str = "label_scores.csv"
-    max_repeats: int = 5
+    max_repeats: int = option(
+        5, "Max repeats", "Most repeats of an image in a balance plan.", low=1, high=100
+    )
     budget: int | None = None
     target: str = "uniform"
     written: str = ""
-    members: int = 1
-    rule: str = "mean"
+    members: int = option(
+        1,
+        "Ensemble size",
+        "Models that train_model trains; each has its own seed, and members_by says what else "
+        "differs.",
+        low=1,
+        high=100,
+    )
+    rule: str = option("mean", "Aggregation", "How members are combined.", table=ENSEMBLE_RULES)
     merge: tuple[tuple[str, ...], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse unknown names and numbers out of range."""
+        check(self)
 
-def _names(cls: Any) -> list[str]:
-    return [f.name for f in dataclasses.fields(cls)]
 
-
-OWN = _names(Params)
-MODEL = _names(ModelConfig)
-RECIPE = _names(RecipeConfig)
-RUN = [
-    name
-    for name in _names(TrainConfig)
-    if name not in ("dataset", "model", "recipe", "member", "group", "kind")
-]
-KEYS = [*OWN, *MODEL, *RECIPE, *RUN]
+OWN = [f.name for f in dataclasses.fields(Params)]
+FIELDS = settings_of(TrainConfig)
+KEYS = [*OWN, *FIELDS]
 
 
 @dataclass(frozen=True)
@@ -85,39 +91,58 @@ class Settings:
     workspace: Workspace
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as version 1.2 does: 1e-3 is a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+"),
+    list("-+.0123456789"),
+)
+
+
 def read_params(path: str | Path) -> dict[str, Any]:
     """Read params from a JSON or YAML file.
 
     Raises:
-        SegcoreError: The file is absent, is neither, or holds an unknown key.
+        SegcoreError: The file is missing, is neither, or holds an unknown key or a wrong value.
     """
     file = Path(path)
     try:
         text = file.read_text("utf-8")
-        data = json.loads(text) if file.suffix.lower() == ".json" else yaml.safe_load(text)
+        is_json = file.suffix.lower() == ".json"
+        data = json.loads(text) if is_json else yaml.load(text, _Loader)
     except OSError as error:
         raise SegcoreError(
-            f"Expected a file of params at {file}, but it cannot be read "
-            f"({error.strerror}): give its path."
+            f"Expected a file of params at {file}, but it cannot be read ({error.strerror}): "
+            "check its path."
         ) from error
-    except (ValueError, yaml.YAMLError) as error:
-        first = str(error).splitlines()[0]
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        first = (str(error).splitlines() or ["too deep"])[0]
         raise SegcoreError(
-            f"Expected JSON or YAML in {file.name}, received something else ({first}): "
-            "mend that line."
+            f"Expected JSON or YAML in {file.name}, received something else ({first}): fix that "
+            "line."
         ) from error
     _split(data)
-    return data
+    params: dict[str, Any] = data
+    return params
 
 
 def settings(params: Mapping[str, Any]) -> Settings:
-    """Check params, open the workspace, and import the dataset where it is not there yet.
+    """Check params, open the workspace, and import the dataset if it is not there yet.
 
     Raises:
-        SegcoreError: A key is unknown or missing, a value is refused, or the dataset is neither
-            there nor to be imported.
+        SegcoreError: A key is unknown or missing, a value is refused, or the dataset is neither in
+            the workspace nor can be imported; no workspace is created then.
     """
     own, config = _split(params)
+    folder = workspace_folder(own.workspace or None)
+    if not own.source and not (folder / "datasets" / own.dataset).is_dir():
+        raise SegcoreError(
+            f"Expected the dataset {own.dataset!r} in the workspace {folder}, found none: set "
+            "'source' to import it, or 'workspace'."
+        )
     workspace = Workspace(own.workspace or None)
     if own.source and own.dataset not in workspace.datasets.names():
         workspace.datasets.import_(Path(own.source), own.dataset)
@@ -126,6 +151,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
 
 
 def _split(params: Any) -> tuple[Params, TrainConfig]:
+    """Return the two parts of params, checked."""
     if not isinstance(params, Mapping):
         raise SegcoreError(
             "Expected params as a mapping of keys to values, received "
@@ -136,26 +162,22 @@ def _split(params: Any) -> tuple[Params, TrainConfig]:
             raise unknown("key of params", key, KEYS)
     if "dataset" not in params:
         raise SegcoreError(
-            "Expected the key 'dataset' in params, found none: name a dataset of the "
-            "workspace, or a new one and its source."
+            "Expected the key 'dataset' in params, found none: name a dataset of the workspace, or "
+            "a new one and its source."
         )
-
-    def part(names: list[str]) -> dict[str, Any]:
-        return {key: params[key] for key in names if key in params}
-
-    own = from_json(Params, {k: str(v) if isinstance(v, Path) else v for k, v in part(OWN).items()})
-    if own.rule not in ENSEMBLE_RULES:
-        raise unknown("ensemble rule", own.rule, ENSEMBLE_RULES)
-    model = {k: str(v) if isinstance(v, Path) else v for k, v in part(MODEL).items()}
-    if "architecture" in model:
-        pair = resolve(str(model["architecture"]), str(model.get("encoder", ModelConfig.encoder)))
-        if model.get("encoder", pair[1]) != pair[1]:
+    plain = {k: str(v) if isinstance(v, Path) else v for k, v in params.items()}
+    own = from_json(Params, {key: plain[key] for key in OWN if key in plain})
+    values = {
+        key: convert(key, one.kind, plain[key]) for key, one in FIELDS.items() if key in plain
+    }
+    if "architecture" in values:
+        usual = ModelConfig()
+        pair = resolve(values["architecture"], values.get("encoder", usual.encoder))
+        if values.get("encoder", pair[1]) != pair[1]:
             raise SegcoreError(
-                f"Expected the architecture {model['architecture']!r} without an encoder, "
-                f"for it means {pair[0]!r} with {pair[1]!r}, "
-                f"received the encoder {model['encoder']!r}: leave one of the two out."
+                f"Expected the architecture {values['architecture']!r} without an encoder, for it "
+                f"means {pair[0]!r} with {pair[1]!r}, received the encoder "
+                f"{values['encoder']!r}: leave one of the two out."
             )
-        model["architecture"], model["encoder"] = pair
-    return own, from_json(
-        TrainConfig, {"dataset": own.dataset, "model": model, "recipe": part(RECIPE), **part(RUN)}
-    )
+        values["architecture"], values["encoder"] = pair
+    return own, trial_config(TrainConfig(own.dataset), values)

@@ -1,4 +1,4 @@
-"""Prediction and judgement from a notebook."""
+"""Prediction and evaluation from a notebook."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from segcore.workspace import Workspace
 
 @dataclass(frozen=True)
 class Predictions(Mapping[str, npt.NDArray[np.integer]]):
-    """Predicted masks by sample id, read when asked for: as many images as you like cost no memory.
+    """Predicted masks by sample id, read from disk on access.
 
     Attributes:
         run: The training run (one member) or the ensemble that predicted.
@@ -34,7 +34,7 @@ class Predictions(Mapping[str, npt.NDArray[np.integer]]):
     workspace: Workspace
 
     def __getitem__(self, sample: str) -> npt.NDArray[np.integer]:
-        """Return the predicted mask (H, W) of a sample, class indices, at the sample's own size."""
+        """Return the predicted mask (H, W) of a sample at its own size, as class indices."""
         return (
             self.probabilities(sample)
             .argmax(axis=-1)
@@ -52,7 +52,9 @@ class Predictions(Mapping[str, npt.NDArray[np.integer]]):
         return self.workspace.scores.label_set(self.run).num_classes
 
     def probabilities(self, sample: str) -> npt.NDArray[np.float32]:
-        """Return the probabilities (H, W, C) float32 of a sample at its own size; each pixel sums to 1.
+        """Return the probabilities (H, W, C) float32 of a sample at its own size.
+
+        Each pixel sums to 1.
 
         Raises:
             SegcoreError: There is no such sample.
@@ -63,7 +65,7 @@ class Predictions(Mapping[str, npt.NDArray[np.integer]]):
 def predict_model(
     params: Mapping[str, Any], model: TrainedModel, test: bool = True, ensemble: bool = False
 ) -> Predictions:
-    """Predict the test (or validation) split, in the background, and write the class scores to ``label_scores``.
+    """Predict the test (or validation) split and write the class scores to ``label_scores``.
 
     Args:
         params: The params.
@@ -103,7 +105,9 @@ def _predict(
 def evaluate(
     model: TrainedModel, params: Mapping[str, Any], ensemble: bool = False, test: bool = True
 ) -> pd.DataFrame:
-    """Score a model on the test (or validation) split, predicting it first where that was not done, and write ``label_scores``.
+    """Score a model on the test (or validation) split and write ``label_scores``.
+
+    The split is predicted first if need be.
 
     Args:
         model: What :func:`train_model` returned.

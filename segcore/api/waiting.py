@@ -1,12 +1,14 @@
-"""One line that tells how far background work is, drawn over and over."""
+"""A progress line for background work."""
 
 import sys
 import time
 from types import TracebackType
 
+from segcore.formatting import duration
+
 
 class ProgressLine:
-    """Writes ``what: 42 % (message), 3 min left`` to standard error; a terminal and a notebook draw it in place."""
+    """Writes ``what: 42 % (message), 3 min left`` to standard error, in place."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -22,7 +24,7 @@ class ProgressLine:
         """Show a state; the same one twice writes nothing."""
         share = done / total if total else 0.0
         left = (
-            f", {_words((time.monotonic() - self._began) * (1 - share) / share)} left"
+            f", {duration((time.monotonic() - self._began) * (1 - share) / share)} left"
             if 0.02 < share < 1
             else ""
         )
@@ -41,7 +43,3 @@ class ProgressLine:
         """End the line."""
         if self._shown:
             sys.stderr.write("\n")
-
-
-def _words(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

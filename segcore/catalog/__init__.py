@@ -19,13 +19,14 @@ from segcore.catalog.recipe import (
     BATCH_NORMS,
     CLASS_WEIGHTS,
     LOSSES,
+    MONITORS,
     OPTIMIZERS,
     PRECISIONS,
     PREPROCESSING,
     SCHEDULES,
     loss_terms,
 )
-from segcore.catalog.tuning import PRUNERS, SAMPLERS, SEARCHABLE, TUNE_PRESETS
+from segcore.catalog.tuning import PRUNERS, SAMPLERS, TUNE_PRESETS
 from segcore.catalog.work import (
     BACKENDS,
     BALANCE_MODES,
@@ -65,6 +66,7 @@ __all__ = [
     "MASK_VALUES",
     "MEMBERS_BY",
     "MEMBER_ARCHITECTURES",
+    "MONITORS",
     "OPTIMIZERS",
     "PRECISIONS",
     "PREPROCESSING",
@@ -74,7 +76,6 @@ __all__ = [
     "RUN_STATES",
     "SAMPLERS",
     "SCHEDULES",
-    "SEARCHABLE",
     "SUBMODEL_RULES",
     "TEST_TIME_AUGMENTATIONS",
     "TUNE_PRESETS",

@@ -197,6 +197,11 @@ BATCH_NORMS: dict[str, Choice] = {
     ),
 }
 
+MONITORS: dict[str, Choice] = {
+    "mean_iou": Choice("Mean IoU", "The highest validation mean IoU wins."),
+    "loss": Choice("Loss value", "The lowest validation loss wins."),
+}
+
 PRECISIONS: dict[str, Choice] = {
     "float32": Choice("float32", "Full precision; the reference."),
     "mixed_bfloat16": Choice(

@@ -2,23 +2,6 @@
 
 from segcore.catalog.choice import Choice
 
-SEARCHABLE: dict[str, Choice] = {
-    "architecture": Choice("Architecture", "Which whole network."),
-    "encoder": Choice("Encoder", "Which pretrained part."),
-    "loss": Choice("Loss", "What the network is taught to lower."),
-    "learning_rate": Choice("Learning rate", "The first learning rate, from a range of powers."),
-    "optimizer": Choice("Optimizer", "How steps are taken."),
-    "schedule": Choice("Schedule", "How the learning rate decays."),
-    "batch_size": Choice("Batch size", "Images a step."),
-    "class_weights": Choice("Class weights", "How the loss weighs classes."),
-    "augmentation": Choice("Augmentation", "How images are varied."),
-    "balance_plan": Choice("Balance plan", "Which images are repeated."),
-    "label_map": Choice(
-        "Label map", "Which labels are merged; scores over fewer classes are no like for like."
-    ),
-}
-"""Names of what a study may vary, in the order in which they are proposed."""
-
 SAMPLERS: dict[str, Choice] = {
     "tpe": Choice(
         "Guided (TPE)",

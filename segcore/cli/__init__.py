@@ -1,7 +1,7 @@
-"""The shell door: ``python -m segcore COMMAND``.
+"""The command line: ``segscope COMMAND`` or ``python -m segcore COMMAND``.
 
 Each command prints a readable table, or with ``--json`` one JSON document and nothing else on
-standard output. What a user can mend ends in one line on standard error and exit code 2.
+standard output. A mistake that the user can fix ends in one line on standard error and exit code 2.
 """
 
 import argparse
@@ -20,10 +20,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="segscope",
         description=(
-            "Segscope: balance, train, ensemble, refine, look at and judge semantic segmentation."
+            "Segscope: train, ensemble, inspect and evaluate semantic segmentation models."
         ),
         epilog=(
-            "Every command takes --workspace DIR (default: $SEGCORE_WORKSPACE, else "
+            "Every command accepts --workspace DIR (default: $SEGCORE_WORKSPACE, else "
             "./workspace) and --json."
         ),
     )
@@ -37,7 +37,9 @@ def build_parser() -> argparse.ArgumentParser:
 def _add(
     subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command
 ) -> None:
-    parser = subparsers.add_parser(name, help=command.summary, description=command.summary)
+    parser = subparsers.add_parser(
+        name, help=command.summary, description=command.summary, aliases=command.aliases
+    )
     parser.add_argument(
         "--workspace",
         metavar="DIR",
@@ -51,7 +53,7 @@ def _add(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command; exit code 0, or 2 with one line for a mistake that the user can mend.
+    """Run one command; exit code 0, or 2 with one line for a mistake that the user can fix.
 
     Args:
         argv: Arguments without the program's name; None takes those of the process.
@@ -70,11 +72,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"segscope: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        told = (
-            "runs that were started go on (see: segscope runs), an import goes on when it is "
-            "asked for again"
+        print(
+            "segscope: interrupted. Started runs continue (see: segscope runs); repeat an import "
+            "to resume it.",
+            file=sys.stderr,
         )
-        print(f"segscope: interrupted; {told}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What a command of the shell door is, and how long work reports its progress there."""
+"""What a command is, and how it reports progress."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segcore.config.schema import shortened
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
 
@@ -22,12 +23,14 @@ class Command:
         arguments: Adds the command's own arguments to its parser.
         run: Does the work and returns a JSON-ready result.
         show: Turns that result into text for a person.
+        aliases: Older names of the command that still work.
     """
 
     summary: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Options], Any]
     show: Callable[[Any], str]
+    aliases: tuple[str, ...] = ()
 
 
 def workspace_of(options: Options) -> Workspace:
@@ -35,38 +38,40 @@ def workspace_of(options: Options) -> Workspace:
     return Workspace(options.workspace)
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Read "HEIGHTxWIDTH" in pixels.
+def parse_count(text: str, flag: str, low: int, high: int) -> int:
+    """Read a whole number of a flag.
 
     Raises:
-        SegcoreError: The text is not two whole numbers.
+        SegcoreError: It is none, or out of range.
     """
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) != 2 or not all(p.strip().isdigit() for p in parts):
+    digits = text.strip()
+    if not (
+        digits.isascii() and digits.isdigit() and len(digits) <= 9 and low <= int(digits) <= high
+    ):
         raise SegcoreError(
-            f"Expected a size as HEIGHTxWIDTH (for example 96x128), received {text!r}: "
-            "write two whole numbers."
+            f"Expected {flag} as a whole number from {low:,} to {high:,}, received "
+            f"{shortened(text)}: choose one in that range."
         )
-    return int(parts[0]), int(parts[1])
+    return int(digits)
 
 
 def parse_pairs(words: Sequence[str], what: str, example: str) -> dict[str, str]:
-    """Read NAME=VALUE words, such as an option that may be repeated gathers.
+    """Read the NAME=VALUE words of an option that may be repeated.
 
     Raises:
         SegcoreError: A word has no "=" or nothing on one side of it.
     """
-    found = {}
+    pairs = {}
     for word in words:
         name, _, value = word.partition("=")
         if not (name.strip() and value.strip()):
             raise SegcoreError(f"Expected {what}, received {word!r}: for example {example}.")
-        found[name.strip()] = value.strip()
-    return found
+        pairs[name.strip()] = value.strip()
+    return pairs
 
 
 class ProgressLine:
-    """A single line on standard error that counts up, with the time left; silent when nobody watches."""
+    """A line on standard error with progress and time left; silent unless it is a terminal."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -1,21 +1,23 @@
-"""Every command of the shell door, in the order in which a newcomer meets them."""
+"""The table of commands, in the order in which a newcomer meets them."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
-from segcore.cli.ablation_command import ABLATION_COMMANDS
-from segcore.cli.class_commands import CLASS_COMMANDS
+from segcore.cli.ablations import ABLATION_COMMANDS
+from segcore.cli.classes import CLASS_COMMANDS
 from segcore.cli.command import Command, Options
-from segcore.cli.data_commands import DATA_COMMANDS
-from segcore.cli.ensemble_commands import ENSEMBLE_COMMANDS
-from segcore.cli.measure_commands import MEASURE_COMMANDS
-from segcore.cli.prediction_commands import PREDICTION_COMMANDS
-from segcore.cli.run_commands import RUN_COMMANDS
-from segcore.cli.score_commands import SCORE_COMMANDS
-from segcore.cli.tag_commands import TAG_COMMANDS
-from segcore.cli.tune_commands import TUNE_COMMANDS
+from segcore.cli.datasets import DATASET_COMMANDS
+from segcore.cli.ensembles import ENSEMBLE_COMMANDS
+from segcore.cli.pixel_metrics import PIXEL_COMMANDS
+from segcore.cli.predictions import PREDICTION_COMMANDS
+from segcore.cli.queue import QUEUE_COMMANDS
+from segcore.cli.runs import RUN_COMMANDS
+from segcore.cli.scores import SCORE_COMMANDS
+from segcore.cli.searches import SEARCH_COMMANDS
+from segcore.cli.tags import TAG_COMMANDS
+from segcore.cli.training import TRAINING_COMMANDS
 from segcore.errors import SegcoreError
 from segcore.places import front
 
@@ -27,14 +29,14 @@ def _app_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--address",
         default="127.0.0.1",
-        help="where to listen; 0.0.0.0 opens the app to your network, which has no password",
+        help="address to listen on; 0.0.0.0 opens the app to your network, without a password",
     )
     parser.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="a host name that browsers may call this app by",
+        help="a host name under which browsers may open the app",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
@@ -80,15 +82,17 @@ def _app(options: Options) -> None:
 
 
 COMMANDS: dict[str, Command] = {
-    "app": Command("open the workbench in the browser", _app_arguments, _app, lambda result: ""),
-    **DATA_COMMANDS,
+    "app": Command("open the app in the browser", _app_arguments, _app, lambda result: ""),
+    **DATASET_COMMANDS,
     **CLASS_COMMANDS,
     **TAG_COMMANDS,
-    **RUN_COMMANDS,
-    **TUNE_COMMANDS,
+    **TRAINING_COMMANDS,
+    **SEARCH_COMMANDS,
     **ABLATION_COMMANDS,
-    **SCORE_COMMANDS,
-    **MEASURE_COMMANDS,
+    **RUN_COMMANDS,
+    **QUEUE_COMMANDS,
     **PREDICTION_COMMANDS,
+    **SCORE_COMMANDS,
+    **PIXEL_COMMANDS,
     **ENSEMBLE_COMMANDS,
 }

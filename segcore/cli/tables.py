@@ -1,17 +1,7 @@
-"""How the shell door shows a result to a person: aligned columns, shares, missing values."""
+"""Results as text in aligned columns."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-
-def percent(value: float | None, digits: int = 2) -> str:
-    """Write a share 0..1 as a percentage, or "-" where it is undefined."""
-    return "-" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """Write a number with fixed digits, or "-" where it is undefined."""
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -39,5 +29,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _numeric(text: str) -> bool:
-    stripped = text.replace("%", "").replace(",", "").strip().lstrip("+-")
+    stripped = text.replace("%", "").replace(",", "").strip().lstrip("+-–")
     return not stripped or stripped.replace(".", "", 1).isdigit()

@@ -5,17 +5,32 @@ from functools import lru_cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from segcore.config.schema import shortened
 from segcore.errors import SegcoreError, unknown
 
 T = TypeVar("T")
+_KINDS: dict[Any, tuple[str, str]] = {
+    float: ("a number", "write it without quotes, for example 0.001"),
+    int: ("a whole number", "write it without quotes, for example 8"),
+    bool: ("true or false", "write it without quotes"),
+    str: ("text", "write it in quotes"),
+    dict: ("a mapping", "write it as {...}"),
+    tuple[int, int]: ("two whole numbers", "write for example [256, 256]"),
+}
+"""What a type is called for a person, and how its values are written."""
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """Return a config as a JSON-ready mapping; nested dataclasses become mappings, tuples lists."""
-    return _plain(dataclasses.asdict(config))
+    """Return a config as a JSON-ready mapping: dataclasses become mappings, tuples lists."""
+    plain: dict[str, Any] = _plain(config)
+    return plain
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "to_mapping"):
+        return _plain(value.to_mapping())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -23,58 +38,84 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def from_json(cls: type[T], data: dict[str, Any]) -> T:
+def from_json(cls: type[T], data: dict[str, Any], where: str = "") -> T:
     """Build a dataclass from a mapping, as :func:`to_json` wrote it or as a person did.
 
+    Args:
+        cls: The dataclass; one with a method ``from_mapping`` is built by that.
+        data: The mapping.
+        where: Key that the mapping stands under, for errors.
+
     Raises:
-        SegcoreError: A key is unknown, missing, or has a value of the wrong type.
+        SegcoreError: A key is unknown, missing, or has a value of the wrong type; it is named.
     """
     if not isinstance(data, dict):
         raise SegcoreError(
-            f"Expected a mapping for {cls.__name__}, received {data!r}: write it as {{...}}."
+            f"Expected a mapping for {where or cls.__name__}, received {shortened(data)}: write "
+            "it as {...}."
         )
-    hints = _hints_of(cls)  # type: ignore[arg-type]
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    custom = getattr(cls, "from_mapping", None)
+    if custom is not None:
+        built: T = custom(data)
+        return built
+    declared: Any = cls
+    hints, fields = _hints_of(declared), dataclasses.fields(declared)
+    names = [f.name for f in fields]
     for key in data:
         if key not in names:
-            raise unknown(f"key of {cls.__name__}", key, names)
-    values = {
-        key: _convert(f"{cls.__name__}.{key}", hints[key], value) for key, value in data.items()
-    }
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise SegcoreError(f"{cls.__name__} lacks a key: {error}.") from error
+            raise unknown(f"key of {where or cls.__name__}", key, names)
+    for f in fields:
+        if (
+            f.name not in data
+            and f.default is dataclasses.MISSING
+            and f.default_factory is dataclasses.MISSING
+        ):
+            raise SegcoreError(
+                f"Expected the key {f.name!r} in {where or cls.__name__}, found none: add it."
+            )
+    prefix = f"{where}." if where else ""
+    return cls(**{key: convert(f"{prefix}{key}", hints[key], value) for key, value in data.items()})
 
 
 @lru_cache(maxsize=256)
-def _hints_of(cls: type) -> dict[str, Any]:
-    """Return the types of a dataclass's fields; resolving them is most of what reading a config costs."""
+def _hints_of(cls: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's fields; resolving them is most of the work of reading."""
     return get_type_hints(cls)
 
 
-def _convert(where: str, hint: Any, value: Any) -> Any:
+def convert(where: str, hint: Any, value: Any) -> Any:
+    """Return a value read from JSON as the type that a field has.
+
+    Args:
+        where: The key, for the error.
+        hint: The type.
+        value: What JSON or YAML gave.
+
+    Raises:
+        SegcoreError: The value has another type.
+    """
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         if value is None and type(None) in args:
             return None
         (hint,) = [a for a in args if a is not type(None)]
-        return _convert(where, hint, value)
+        return convert(where, hint, value)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return value if isinstance(value, hint) else from_json(hint, value)
+        return value if isinstance(value, hint) else from_json(hint, value, where)
     if origin is tuple and isinstance(value, (list, tuple)):
         kinds = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
         if len(kinds) == len(value):
-            return tuple(_convert(where, k, v) for k, v in zip(kinds, value, strict=True))
+            return tuple(convert(where, k, v) for k, v in zip(kinds, value, strict=True))
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            pass
     elif (
         isinstance(hint, type)
         and isinstance(value, hint)
         and (hint is bool) == isinstance(value, bool)
     ):
         return value
-    raise SegcoreError(
-        f"Expected {getattr(hint, '__name__', hint)} for {where}, received {value!r}: "
-        "change that value."
-    )
+    what, how = _KINDS.get(hint) or ("a list", "write it as [...]")
+    raise SegcoreError(f"Expected {what} for {where}, received {shortened(value)}: {how}.")

@@ -1,47 +1,52 @@
-"""What is asked when a network's scores under corrupted images are counted."""
+"""A robustness test: the scores of a model on corrupted images."""
 
 from dataclasses import dataclass
 
 from segcore.catalog import CORRUPTIONS, ENSEMBLE_RULES
-from segcore.config.checks import check_name, check_range
+from segcore.config.schema import check, option
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import check_weights
 
 
 @dataclass(frozen=True)
 class RobustnessConfig:
-    """Counts of a network or an ensemble over some images of a split, clean and corrupted; no probabilities are stored.
+    """Scores of a model or ensemble on images of a split, clean and corrupted.
+
+    No probabilities are stored.
 
     Attributes:
         dataset: Name of a dataset in the workspace.
         run: Id of the finished training run, or of the evaluate run of an ensemble.
         split: Split to draw the images from.
-        corruptions: Names in ``catalog.CORRUPTIONS``.
-        images: How many images, spread evenly over the split; 0 takes all.
-        seed: Of the noise.
         device: As in :class:`TrainConfig`.
-        members: Of an ensemble the ids of its training runs, whose answers to each corrupted image
-            are combined; else empty.
-        rule: How they are combined, a name in ``catalog.ENSEMBLE_RULES``.
-        weights: One a member, for rules that take weights; empty for equal ones.
+        members: Ids of an ensemble's training runs, combined on each corrupted image; else empty.
+        weights: One per member, for rules that take weights; empty for equal ones.
+        kind: Kind of run.
     """
 
     dataset: str
     run: str
     split: str = "test"
-    corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
-    images: int = 32
-    seed: int = 0
+    corruptions: tuple[str, ...] = option(
+        tuple(CORRUPTIONS), "Corruptions", "What is done to the images.", table=CORRUPTIONS
+    )
+    images: int = option(
+        32,
+        "Images",
+        "Number of images, spread evenly over the split; 0 for all.",
+        low=0,
+        high=1_000_000,
+    )
+    seed: int = option(0, "Seed", "Seed of the noise.")
     device: str = "auto"
     members: tuple[str, ...] = ()
-    rule: str = "mean"
+    rule: str = option("mean", "Aggregation", "How members are combined.", table=ENSEMBLE_RULES)
     weights: tuple[float, ...] = ()
     kind: str = "robustness"
 
     def __post_init__(self) -> None:
-        """Refuse names that are in no table, none at all, and numbers out of range."""
-        for name in self.corruptions:
-            check_name("corruption", name, CORRUPTIONS)
+        """Refuse unknown names, no corruption at all, and numbers out of range."""
+        check(self)
         if not self.corruptions or len(set(self.corruptions)) != len(self.corruptions):
             raise SegcoreError(
                 "Expected each corruption once and at least one, received "
@@ -51,6 +56,4 @@ class RobustnessConfig:
             raise SegcoreError(
                 f"Expected each member once, received {list(self.members)}: name each once."
             )
-        check_name("ensemble rule", self.rule, ENSEMBLE_RULES)
         check_weights(self.weights or None, self.rule, len(self.members))
-        check_range("images", self.images, 0, 1_000_000)

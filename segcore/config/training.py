@@ -1,4 +1,4 @@
-"""A training run: which network, how it learns, on what."""
+"""A training run: which model, how it is trained, on what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,9 @@ from segcore.catalog import (
     BATCH_NORMS,
     CLASS_WEIGHTS,
     ENCODERS,
+    LOSSES,
     MEMBERS_BY,
+    MONITORS,
     OPTIMIZERS,
     PRECISIONS,
     PREPROCESSING,
@@ -17,36 +19,57 @@ from segcore.catalog import (
     SUBMODEL_RULES,
     loss_terms,
 )
-from segcore.config.checks import check_name, check_range
+from segcore.config.checks import check_range
+from segcore.config.schema import Range, check, option
 from segcore.errors import SegcoreError
+
+MAX_SEED = 2**32 - 1
+MAX_SIZE = 8192
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Which network.
+    """Which model: an architecture over an encoder, and the weights it starts from."""
 
-    Attributes:
-        architecture: A name in ``catalog.ARCHITECTURES``.
-        encoder: A name in ``catalog.ENCODERS``.
-        weights: "none" (random), "imagenet" (downloaded by Keras), or the path of a weights file.
-        preprocessing: A name in ``catalog.PREPROCESSING``; done alike wherever the network is used.
-    """
-
-    architecture: str = "unet"
-    encoder: str = "resnet50"
-    weights: str = "imagenet"
-    preprocessing: str = "none"
+    architecture: str = option(
+        "unet",
+        "Architecture",
+        "How coarse features become a class for every pixel. The shell also takes pairs of older "
+        "libraries, such as resnet50_unet.",
+        table=ARCHITECTURES,
+        search=True,
+        section="model",
+    )
+    encoder: str = option(
+        "resnet50",
+        "Encoder",
+        "The backbone that extracts features from the image.",
+        table=ENCODERS,
+        search=True,
+        section="model",
+    )
+    weights: str = option(
+        "imagenet",
+        "Encoder weights",
+        "What the encoder starts from: imagenet (downloaded once by Keras), none (random), or the "
+        "path of a weights file. Pretrained weights need fewer images and epochs.",
+        section="model",
+    )
+    preprocessing: str = option(
+        "none",
+        "Preprocessing",
+        "Applied to each image before the model, in training and in prediction.",
+        table=PREPROCESSING,
+    )
 
     def __post_init__(self) -> None:
-        """Refuse names that are in no table, and downloads that do not exist."""
-        check_name("architecture", self.architecture, ARCHITECTURES)
-        check_name("encoder", self.encoder, ENCODERS)
-        check_name("preprocessing", self.preprocessing, PREPROCESSING)
+        """Refuse unknown names, and downloads that do not exist."""
+        check(self)
         if self.weights == "imagenet" and not ENCODERS[self.encoder].imagenet:
             raise SegcoreError(
                 f"Expected weights 'none' or a file for the encoder {self.encoder!r}, "
-                "received 'imagenet': "
-                "no download exists for it; choose 'none' or give the path of a weights file."
+                "received 'imagenet': no download exists for it; choose 'none' or give the path of "
+                "a weights file."
             )
 
     @property
@@ -57,80 +80,168 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class RecipeConfig:
-    """How the network learns.
+    """How the model is trained."""
 
-    Attributes:
-        loss: A name in ``catalog.LOSSES``, or a sum such as "dice + 0.5*focal".
-        class_weights: A name in ``catalog.CLASS_WEIGHTS``; how the loss weighs classes.
-        optimizer: A name in ``catalog.OPTIMIZERS``.
-        learning_rate: The first learning rate.
-        schedule: A name in ``catalog.SCHEDULES``; how the learning rate decays over the epochs.
-        warmup_epochs: Epochs over which the learning rate first climbs from 0, in fractions if need
-            be.
-        weight_decay: Decoupled weight decay of AdamW; the other optimizers have none.
-        clip_norm: Largest norm of the whole gradient; longer ones are shortened. 0 never clips.
-        average: Momentum of a running average of the weights, which is what gets validated and
-            kept; 0 for none.
-        epochs: Passes over the training split.
-        batch_size: Images a step.
-        patience: Epochs without a better validation score before training stops; 0 never stops
-            early.
-        monitor: The validation score that chooses the best epoch: "mean_iou" or "loss".
-        augmentation: A name in ``catalog.AUGMENTATIONS``.
-        precision: A name in ``catalog.PRECISIONS``.
-        freeze_epochs: First epochs in which the encoder is not trained and its batch normalisation
-            stays as it was; 0 for none.
-        batch_norm: A name in ``catalog.BATCH_NORMS``; where evaluation takes the means of batch
-            normalisation from.
-        cut_mix: Share of training images into which a rectangle of another is pasted with its
-            labels, 0..1.
-        jit: Whether XLA compiles the steps; on one device only.
-    """
-
-    loss: str = "jaccard_distance"
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    schedule: str = "exponential"
-    epochs: int = 30
-    batch_size: int = 8
-    patience: int = 10
-    augmentation: str = "light"
-    precision: str = "float32"
-    class_weights: str = "none"
-    warmup_epochs: float = 0.0
-    weight_decay: float = 1e-4
-    clip_norm: float = 0.0
-    average: float = 0.0
-    monitor: str = "mean_iou"
-    freeze_epochs: int = 0
-    batch_norm: str = "keep"
-    cut_mix: float = 0.0
-    jit: bool = False
+    loss: str = option(
+        "jaccard_distance",
+        "Loss",
+        "What training minimises; ignored pixels never count. Weighted sums such as "
+        "'dice + 0.5*focal' are allowed.",
+        table=LOSSES,
+        sums=True,
+        search=True,
+        section="training",
+    )
+    optimizer: str = option(
+        "adam",
+        "Optimizer",
+        "How a gradient becomes an update of the weights.",
+        table=OPTIMIZERS,
+        search=True,
+        section="training",
+    )
+    learning_rate: float = option(
+        1e-3,
+        "Learning rate",
+        "The initial learning rate; the schedule lowers it.",
+        low=1e-8,
+        high=10,
+        digits=6,
+        step=1e-4,
+        search=Range(1e-4, 1e-2),
+        section="training",
+    )
+    schedule: str = option(
+        "exponential",
+        "Learning-rate schedule",
+        "How the learning rate decays over the epochs.",
+        table=SCHEDULES,
+        search=True,
+        section="training",
+    )
+    epochs: int = option(
+        30,
+        "Epochs",
+        "Passes over the training split; early stopping may end training sooner.",
+        low=1,
+        high=100_000,
+        section="model",
+    )
+    batch_size: int = option(
+        8,
+        "Batch size",
+        "Images per training step.",
+        low=1,
+        high=4096,
+        search=(1, 2, 4, 8, 16, 32, 64),
+        section="training",
+    )
+    patience: int = option(
+        10,
+        "Patience",
+        "Epochs without a better validation score before training stops early; 0 never stops.",
+        low=0,
+        high=100_000,
+        section="training",
+    )
+    augmentation: str = option(
+        "light",
+        "Augmentation",
+        "Random changes to image and mask, drawn again in every epoch.",
+        table=AUGMENTATIONS,
+        search=True,
+        section="training",
+    )
+    precision: str = option(
+        "float32",
+        "Precision",
+        "Number format of the computations; weights stay in float32.",
+        table=PRECISIONS,
+        section="training",
+    )
+    class_weights: str = option(
+        "none",
+        "Class weights",
+        "How the loss weights the classes.",
+        table=CLASS_WEIGHTS,
+        search=True,
+        section="training",
+    )
+    warmup_epochs: float = option(
+        0.0,
+        "Warm-up epochs",
+        "Epochs over which the learning rate first rises from 0; fractions are allowed.",
+        low=0,
+        high=100_000,
+        section="training",
+    )
+    weight_decay: float = option(
+        1e-4,
+        "Weight decay",
+        "Decoupled weight decay of AdamW; the other optimizers have none.",
+        low=0,
+        high=10,
+        digits=5,
+        step=1e-4,
+    )
+    clip_norm: float = option(
+        0.0,
+        "Gradient-norm clipping",
+        "Largest norm of the whole gradient; 0 turns clipping off.",
+        low=0,
+        high=1e6,
+    )
+    average: float = option(
+        0.0,
+        "Weight averaging",
+        "Momentum of a moving average of the weights, which is then validated and kept; 0 turns it "
+        "off.",
+        low=0,
+        high=0.99999,
+        digits=5,
+        step=0.01,
+    )
+    monitor: str = option(
+        "mean_iou",
+        "Checkpoint metric",
+        "The validation score that selects the best epoch and drives early stopping.",
+        table=MONITORS,
+    )
+    freeze_epochs: int = option(
+        0,
+        "Frozen epochs",
+        "First epochs in which a pretrained encoder and its batch normalisation stay fixed; 0 for "
+        "none.",
+        low=0,
+        high=100_000,
+    )
+    batch_norm: str = option(
+        "keep",
+        "Batch normalisation",
+        "Where evaluation takes the means of batch normalisation from.",
+        table=BATCH_NORMS,
+    )
+    cut_mix: float = option(
+        0.0,
+        "CutMix probability",
+        "Probability that an image gets a rectangle of another image, with its labels.",
+        low=0,
+        high=1,
+        step=0.1,
+    )
+    jit: bool = option(
+        False,
+        "Compile with XLA",
+        "Compile the training step with XLA, on one device only. It may help on a GPU after a "
+        "slower first step; on a CPU it rarely does.",
+    )
 
     def __post_init__(self) -> None:
-        """Refuse names that are in no table and numbers out of range."""
+        """Refuse unknown names and numbers out of range."""
+        check(self)
         loss_terms(self.loss)
-        check_name("class weighting", self.class_weights, CLASS_WEIGHTS)
-        check_name("optimizer", self.optimizer, OPTIMIZERS)
-        check_name("schedule", self.schedule, SCHEDULES)
-        check_name("augmentation", self.augmentation, AUGMENTATIONS)
-        check_name("precision", self.precision, PRECISIONS)
-        check_name("batch normalisation", self.batch_norm, BATCH_NORMS)
-        check_range("a learning rate", self.learning_rate, 1e-8, 10)
-        check_range("a number of epochs", self.epochs, 1, 100_000)
-        check_range("a batch size", self.batch_size, 1, 4096)
-        check_range("a patience", self.patience, 0, 100_000)
-        check_range("a number of warm-up epochs", self.warmup_epochs, 0, self.epochs)
-        check_range("a number of frozen epochs", self.freeze_epochs, 0, self.epochs)
-        check_range("a share of CutMix", self.cut_mix, 0, 1)
-        check_range("a weight decay", self.weight_decay, 0, 10)
-        check_range("a gradient norm", self.clip_norm, 0, 1e6)
-        check_range("a momentum of averaged weights", self.average, 0, 0.99999)
-        if self.monitor not in ("mean_iou", "loss"):
-            raise SegcoreError(
-                "Expected the score to watch as 'mean_iou' or 'loss', received "
-                f"{self.monitor!r}: choose one of them."
-            )
+        check_range("warmup_epochs", self.warmup_epochs, 0, self.epochs)
+        check_range("freeze_epochs", self.freeze_epochs, 0, self.epochs)
 
 
 @dataclass(frozen=True)
@@ -139,78 +250,136 @@ class TrainConfig:
 
     Attributes:
         dataset: Name of a dataset in the workspace.
-        model: Which network.
-        recipe: How it learns.
-        size: (height, width) in pixels that images are resized to.
-        train_split: Split that is learned from.
-        validation_split: Split that chooses the best epoch; "" for none.
-        seed: Seed of weights, order and augmentation.
+        model: Which model.
+        recipe: How it is trained.
         member: Position among the members launched together, from 0.
         group: Id shared by the members launched together.
-        device: "auto", "cpu", or "gpu:0" and so on; several as "gpu:0,gpu:1"; "cluster",
-            "cluster:2" (GPUs) or "cluster:cpu".
-        label_map: Name of a label map saved with the dataset; "" for none.
-        balance_plan: Name of a balance plan saved with the dataset; "" repeats nothing.
-        deterministic: Whether to ask TensorFlow for bit-identical repeats (slower on a GPU).
-        hosts: Machines that train this one network together, each as "address:port", the first one
-            the one that is started here; they must see the workspace under the same path. Empty for
-            this machine alone.
-        submodels: A name in ``catalog.SUBMODEL_RULES`` where this is one of several networks for
-            parts of the labels, which are combined by that rule; "" for one network for all.
-            Launched with it, one run a group of the label map is made (one a class without a map),
-            each with a label map of its own.
-        members_by: A name in ``catalog.MEMBERS_BY``: what tells the members launched together
-            apart.
+        kind: Kind of run.
     """
 
     dataset: str
     model: ModelConfig = field(default_factory=ModelConfig)
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
-    size: tuple[int, int] = (256, 256)
-    train_split: str = "train"
-    validation_split: str = "validation"
-    seed: int = 0
+    size: tuple[int, int] = option(
+        (256, 256),
+        "Image size",
+        "HEIGHTxWIDTH in pixels that images are resized to, multiples of the model's stride.",
+        section="model",
+    )
+    train_split: str = option(
+        "train",
+        "Training split",
+        "The split whose images the model is trained on.",
+        names_of="splits",
+        section="training",
+    )
+    validation_split: str = option(
+        "validation",
+        "Validation split",
+        "The split that is scored after every epoch to select the best one; with none, the "
+        "training images select it.",
+        names_of="splits",
+        empty="None",
+        section="training",
+    )
+    seed: int = option(
+        0,
+        "Seed",
+        "Seeds initial weights, image order and augmentation; member m gets seed + m.",
+        low=0,
+        high=MAX_SEED,
+        section="training",
+    )
     member: int = 0
     group: str = ""
-    device: str = "auto"
-    label_map: str = ""
-    balance_plan: str = ""
-    deterministic: bool = False
-    hosts: tuple[str, ...] = ()
-    submodels: str = ""
-    members_by: str = "seed"
+    device: str = option(
+        "auto",
+        "Device",
+        "auto, cpu, gpu:0, or several as gpu:0,gpu:1; cluster, cluster:2 (GPUs) or cluster:cpu.",
+        grid=False,
+        section="device",
+    )
+    label_map: str = option(
+        "",
+        "Label map",
+        "A label map saved with the dataset: train on merged labels.",
+        names_of="label_maps",
+        empty="None",
+        search=True,
+        section="training",
+    )
+    balance_plan: str = option(
+        "",
+        "Balance plan",
+        "A balance plan saved with the dataset: repeat images that contain rare classes.",
+        names_of="plans",
+        empty="None",
+        search=True,
+        section="training",
+    )
+    deterministic: bool = option(
+        False,
+        "Reproducible",
+        "The same seed gives bit-identical weights on the same machine, interrupted or not; slower "
+        "on a GPU.",
+    )
+    hosts: tuple[str, ...] = option(
+        (),
+        "Several machines",
+        "Machines that train one model together, as address:port,address:port; the first is this "
+        "one. All must see the workspace under the same path.",
+        grid=False,
+    )
+    submodels: str = option(
+        "",
+        "Submodels",
+        "Train one model per group of the label map (per class without one) and combine them by "
+        "this rule.",
+        table=SUBMODEL_RULES,
+        empty="One model for all classes",
+        grid=False,
+    )
+    members_by: str = option(
+        "seed",
+        "Vary",
+        "What differs between the members of an ensemble, besides their seeds.",
+        table=MEMBERS_BY,
+        grid=False,
+        section="model",
+    )
     kind: str = "train"
 
     def __post_init__(self) -> None:
-        """Refuse sizes that the network cannot take, and choices that do not go together."""
-        if len(self.size) != 2:
-            raise SegcoreError(
-                f"Expected a size as (height, width), received {self.size!r}: give two numbers."
-            )
-        stride = self.model.stride
-        for what, value in zip(("height", "width"), self.size, strict=True):
-            if value < stride or value % stride or value > 8192:
-                low = max(stride, value // stride * stride)
-                raise SegcoreError(
-                    f"Expected a {what} that is a multiple of {stride} (up to 8192) for "
-                    f"{self.model.architecture} with "
-                    f"{self.model.encoder}, received {value}: take {low} or {low + stride}."
-                )
+        """Refuse sizes that the model cannot take, and choices that do not go together."""
+        check(self)
+        self._check_size()
         if self.recipe.freeze_epochs and self.model.weights == "none":
             raise SegcoreError(
-                "Expected trained weights in an encoder that is frozen for "
-                f"{self.recipe.freeze_epochs} epochs, received random ones: "
-                "choose imagenet or a weights file, or freeze for 0 epochs."
+                "Expected pretrained weights in an encoder that is frozen for "
+                f"{self.recipe.freeze_epochs} epochs, received random ones: choose imagenet or a "
+                "weights file, or set freeze_epochs to 0."
             )
         if self.recipe.jit and (self.hosts or "," in self.device):
             raise SegcoreError(
-                "Expected one device with XLA, received several: turn XLA off, or choose "
-                "one device."
+                "Expected one device with XLA, received several: turn XLA off, or choose one "
+                "device."
             )
-        check_name("difference of members", self.members_by, MEMBERS_BY)
-        if self.submodels:
-            check_name("rule for submodels", self.submodels, SUBMODEL_RULES)
         self._check_hosts()
+
+    def _check_size(self) -> None:
+        if len(self.size) != 2:
+            raise SegcoreError(
+                f"Expected size as (height, width), received {self.size!r}: give two numbers."
+            )
+        stride = self.model.stride
+        for what, value in zip(("height", "width"), self.size, strict=True):
+            if value < stride or value % stride or value > MAX_SIZE:
+                low = min(max(stride, value // stride * stride), MAX_SIZE - stride)
+                raise SegcoreError(
+                    f"Expected a {what} that is a multiple of {stride} up to {MAX_SIZE} for "
+                    f"{self.model.architecture} with {self.model.encoder}, received {value}: use "
+                    f"{low} or {low + stride}."
+                )
 
     def _check_hosts(self) -> None:
         for host in self.hosts:
@@ -229,16 +398,16 @@ class TrainConfig:
             near = self.recipe.batch_size // len(self.hosts) * len(self.hosts) or len(self.hosts)
             raise SegcoreError(
                 f"Expected a batch size that divides by {len(self.hosts)} hosts, received "
-                f"{self.recipe.batch_size}: take {near}."
+                f"{self.recipe.batch_size}: use {near}."
             )
 
 
 def shared_labels(members: Sequence[TrainConfig]) -> tuple[str, str]:
-    """Return what members answer with together.
+    """Return the label map that members share, and the rule that combines submodels.
 
     Returns:
-        The name of the label map that they share, "" for none, and "" again; of submodels "" and
-        their rule: together they answer with all classes.
+        The name of the shared label map ("" for none), and "". Of submodels "" and their rule:
+        together they predict all classes.
 
     Raises:
         SegcoreError: Their label maps differ and they are no submodels of one rule.

@@ -1,140 +1,125 @@
-"""A study: a training run to start from, what is varied about it, how many trials, and who proposes them."""
+"""A hyperparameter search: a training run to start from, what varies, how many trials, who proposes."""
 
 import dataclasses
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, PRUNERS, SAMPLERS
-from segcore.config.checks import check_name, check_range
+from segcore.config.checks import check_name
+from segcore.config.mapping import convert
+from segcore.config.schema import Range, Setting, check, option, settings
 from segcore.config.training import TrainConfig
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, unknown
 
-MODEL_KEYS = ("architecture", "encoder")
-RECIPE_KEYS = (
-    "loss",
-    "learning_rate",
-    "optimizer",
-    "schedule",
-    "batch_size",
-    "class_weights",
-    "augmentation",
-)
-RUN_KEYS = ("balance_plan", "label_map")
 MAX_TRIALS = 10_000
+Choices = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Range:
-    """Positive numbers from low to high, looked at by their logarithm.
-
-    Attributes:
-        low: The smallest, included.
-        high: The largest, included.
-        points: How many of them a grid takes, at equal ratios.
-    """
-
-    low: float
-    high: float
-    points: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse an empty range and a grid of one point."""
-        if not 0 < self.low < self.high:
-            raise SegcoreError(
-                f"Expected a range 0 < low < high, received {self.low:g} to {self.high:g}: "
-                "change one of the ends."
-            )
-        check_range("a number of points of a range", self.points, 2, 100)
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The grid's points, from low to high, ``low * (high / low) ** (i / (points - 1))``."""
-        ratio = self.high / self.low
-        inner = (
-            float(f"{self.low * ratio ** (i / (self.points - 1)):.6g}")
-            for i in range(1, self.points - 1)
-        )
-        return (self.low, *inner, self.high)
+@lru_cache(maxsize=1)
+def searchable() -> dict[str, Setting]:
+    """Return the fields of a training run that a search may vary, in the order of proposals."""
+    return {name: one for name, one in settings(TrainConfig).items() if one.option.search}
 
 
-@dataclass(frozen=True)
+def searched_by_default(setting: Setting) -> Range | Choices:
+    """Return what a search offers of a field: a range, or its values; () where a dataset names them."""
+    if isinstance(setting.option.search, (Range, tuple)):
+        return setting.option.search
+    return tuple(setting.option.table or ())
+
+
+@dataclass(frozen=True, init=False)
 class SearchSpace:
-    """What a study varies; what is left empty stays as the study's base has it.
+    """What a search varies; anything else stays as the search's base has it.
 
     Attributes:
-        architecture: Names in ``catalog.ARCHITECTURES``.
-        encoder: Names in ``catalog.ENCODERS``.
-        loss: Names in ``catalog.LOSSES``, or sums of them.
-        learning_rate: The range of the first learning rate.
-        optimizer: Names in ``catalog.OPTIMIZERS``.
-        schedule: Names in ``catalog.SCHEDULES``.
-        batch_size: Images a step.
-        class_weights: Names in ``catalog.CLASS_WEIGHTS``.
-        augmentation: Names in ``catalog.AUGMENTATIONS``.
-        balance_plan: Names of plans saved with the dataset; "" for none.
-        label_map: Names of label maps saved with the dataset; "" for none. Their scores are over
-            different classes.
+        varied: (name of a field in :func:`searchable`, a :class:`Range` or a tuple of values), in
+            the order of the fields.
     """
 
-    architecture: tuple[str, ...] = ()
-    encoder: tuple[str, ...] = ()
-    loss: tuple[str, ...] = ()
-    learning_rate: Range | None = None
-    optimizer: tuple[str, ...] = ()
-    schedule: tuple[str, ...] = ()
-    batch_size: tuple[int, ...] = ()
-    class_weights: tuple[str, ...] = ()
-    augmentation: tuple[str, ...] = ()
-    balance_plan: tuple[str, ...] = ()
-    label_map: tuple[str, ...] = ()
+    varied: tuple[tuple[str, Range | Choices], ...]
 
-    def __post_init__(self) -> None:
-        """Refuse a space in which there is nothing to choose, or a choice named twice."""
-        for name, values in self.choices.items():
-            if len(set(values)) < len(values):
+    def __init__(self, **varied: Range | Choices | None) -> None:
+        """Refuse a space in which there is nothing to choose, or a choice named twice.
+
+        Args:
+            varied: A range or values by name of a field; an empty one is not varied.
+        """
+        known = searchable()
+        for name, values in varied.items():
+            if name not in known:
+                raise unknown("field to search", name, known)
+            if isinstance(values, tuple) and len(set(values)) < len(values):
                 raise SegcoreError(
-                    f"Expected each choice of {name} once, received {list(values)}: remove "
-                    "the repeated one."
+                    f"Expected each choice of {name} once, received {list(values)}: remove the "
+                    "repeated one."
                 )
+        pairs = tuple((name, values) for name in known if (values := varied.get(name)))
+        object.__setattr__(self, "varied", pairs)
         if self.size < 2:
             raise SegcoreError(
-                "Expected something to vary, received at most one choice of everything: "
-                "name two losses, or a range."
+                "Expected something to vary, received at most one choice of everything: name two "
+                "losses, or a range."
             )
 
-    @property
-    def choices(self) -> dict[str, tuple[Any, ...]]:
-        """What is varied and has a list of choices, by name."""
-        lists = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "learning_rate"
-        }
-        return {name: values for name, values in lists.items() if values}
+    @classmethod
+    def from_mapping(cls, data: dict[str, Any]) -> "SearchSpace":
+        """Build a space from JSON: lists of values, and ranges as ``{"low": ..., "high": ...}``.
+
+        Raises:
+            SegcoreError: A name is unknown, or a value has the wrong type.
+        """
+        known = searchable()
+        varied: dict[str, Range | Choices | None] = {}
+        for name, value in data.items():
+            if name not in known:
+                raise unknown("field to search", name, known)
+            if isinstance(value, Range) or value is None:
+                varied[name] = value
+            elif isinstance(value, dict) and known[name].kind is float:
+                varied[name] = convert(f"space.{name}", Range, value)
+            else:
+                kind: Any = known[name].kind
+                varied[name] = convert(f"space.{name}", tuple[kind, ...], value)
+        return cls(**varied)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what :meth:`from_mapping` reads."""
+        return dict(self.varied)
 
     @property
     def names(self) -> list[str]:
         """Names of all that is varied, in the order of the fields."""
-        varied = {**self.choices, "learning_rate": self.learning_rate}
-        return [field.name for field in dataclasses.fields(self) if varied.get(field.name)]
+        return [name for name, _ in self.varied]
 
     @property
-    def axes(self) -> dict[str, tuple[Any, ...]]:
+    def choices(self) -> dict[str, Choices]:
+        """What is varied over a list of values, by name."""
+        return {name: values for name, values in self.varied if isinstance(values, tuple)}
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """What is varied over a range, by name."""
+        return {name: values for name, values in self.varied if isinstance(values, Range)}
+
+    @property
+    def axes(self) -> dict[str, Choices]:
         """The values of a grid by name; a range gives its points."""
-        rates = self.learning_rate.values if self.learning_rate else ()
         return {
-            name: rates if name == "learning_rate" else getattr(self, name) for name in self.names
+            name: values.values if isinstance(values, Range) else values
+            for name, values in self.varied
         }
 
     @property
     def size(self) -> int:
-        """How many settings a grid over the space has."""
+        """Number of points of a grid over the space."""
         return math.prod(len(values) for values in self.axes.values())
 
     def grid(self) -> list[dict[str, Any]]:
-        """Every setting of the grid, the last name varying fastest."""
+        """Every point of the grid, the last name varying fastest."""
         return [
             dict(zip(self.axes, values, strict=True))
             for values in itertools.product(*self.axes.values())
@@ -143,41 +128,55 @@ class SearchSpace:
 
 @dataclass(frozen=True)
 class TuneConfig:
-    """One study: trials are training runs that differ in what the space names, judged by validation mean IoU.
+    """One search: trials are training runs that differ in the space, ranked by validation mean IoU.
 
     Attributes:
         dataset: Name of a dataset in the workspace.
         base: What every trial has in common; its ``group`` and ``member`` are filled in for each.
         space: What is varied.
-        trials: How many settings are tried, those that fail or are pruned among them.
-        parallel: Trials under way at a time; 0 for as many as there are GPUs, at least one.
-        sampler: A name in ``catalog.SAMPLERS``.
-        pruner: A name in ``catalog.PRUNERS``.
-        grace: Epochs that every trial gets before it may be pruned.
-        from_base: Whether the base's own values are tried first, where the space holds them.
-        seed: Seed of the sampler.
+        kind: Kind of run.
     """
 
     dataset: str
     base: TrainConfig
     space: SearchSpace
-    trials: int = 20
-    parallel: int = 0
-    sampler: str = "tpe"
-    pruner: str = "median"
-    grace: int = 2
-    from_base: bool = True
-    seed: int = 0
+    trials: int = option(
+        20,
+        "Trials",
+        "Number of trials, each a training run; failed and pruned ones count.",
+        low=1,
+        high=MAX_TRIALS,
+    )
+    parallel: int = option(
+        0,
+        "Parallel trials",
+        "Trials that run at a time; 0 for one per GPU, at least one.",
+        low=0,
+        high=1000,
+    )
+    sampler: str = option(
+        "tpe", "Sampler", "How the settings of a trial are proposed.", table=SAMPLERS
+    )
+    pruner: str = option("median", "Pruner", "Which poor trials end early.", table=PRUNERS)
+    grace: int = option(
+        2, "Epochs before pruning", "Epochs that every trial gets.", low=1, high=100_000
+    )
+    from_base: bool = option(
+        True, "Start from the base", "Try the base's own settings first, where the space has them."
+    )
+    seed: int = option(
+        0,
+        "Sampler seed",
+        "Seed of the sampler.",
+        low=0,
+        high=2**32 - 1,
+        flag="sampler_seed",
+    )
     kind: str = "tune"
 
     def __post_init__(self) -> None:
         """Refuse what no trial could be started with, and scores that must not choose."""
-        check_name("sampler", self.sampler, SAMPLERS)
-        check_name("pruner", self.pruner, PRUNERS)
-        check_range("a number of trials", self.trials, 1, MAX_TRIALS)
-        check_range("a number of trials at a time", self.parallel, 0, 1000)
-        check_range("a number of epochs before pruning", self.grace, 1, 100_000)
-        check_range("a seed", self.seed, 0, 2**32 - 1)
+        check(self)
         if self.base.dataset != self.dataset:
             raise SegcoreError(
                 f"Expected trials on {self.dataset!r}, received a base on "
@@ -188,32 +187,32 @@ class TuneConfig:
             self.base.train_split,
         ):
             raise SegcoreError(
-                "Expected a validation split that is neither trained on nor the test "
-                f"split, received {self.base.validation_split!r}: "
-                "settings chosen by those would look better than they are; make a validation split."
+                "Expected a validation split that is neither trained on nor the test split, "
+                f"received {self.base.validation_split!r}: settings chosen on those would look "
+                "better than they are; create a validation split."
             )
         if self.base.recipe.monitor != "mean_iou":
             raise SegcoreError(
-                "Expected trials that keep the epoch of the best mean IoU, received "
-                "monitor 'loss': set it to 'mean_iou'."
+                "Expected trials that keep the epoch of the best mean IoU, received monitor "
+                "'loss': set it to 'mean_iou'."
             )
         if self.sampler == "grid" and self.space.size > MAX_TRIALS:
             raise SegcoreError(
-                f"Expected a grid of at most {MAX_TRIALS} settings, received "
-                f"{self.space.size}: name fewer choices."
+                f"Expected a grid of at most {MAX_TRIALS} points, received {self.space.size}: "
+                "name fewer choices."
             )
         self._check_trials()
 
     def _check_trials(self) -> None:
         """Make every choice once, and every pair of architecture and encoder."""
-        if len(self.space.encoder) > 1 and self.base.model.weights not in ("none", "imagenet"):
+        axes, model = self.space.axes, self.base.model
+        architectures = axes.get("architecture", (model.architecture,))
+        encoders = axes.get("encoder", (model.encoder,))
+        if len(encoders) > 1 and model.weights not in ("none", "imagenet"):
             raise SegcoreError(
-                "Expected weights 'none' or 'imagenet' where encoders are compared, "
-                f"received {self.base.model.weights!r}: "
-                "a file fits one encoder only."
+                "Expected weights 'none' or 'imagenet' where encoders are compared, received "
+                f"{model.weights!r}: a file fits one encoder only."
             )
-        architectures = self.space.architecture or (self.base.model.architecture,)
-        encoders = self.space.encoder or (self.base.model.encoder,)
         for names, table, kind in (
             (architectures, ARCHITECTURES, "architecture"),
             (encoders, ENCODERS, "encoder"),
@@ -223,32 +222,28 @@ class TuneConfig:
         pairs = {"architecture": architectures[0], "encoder": encoders[0]}
         for architecture, encoder in itertools.product(architectures, encoders):
             trial_config(self.base, {"architecture": architecture, "encoder": encoder})
-        for name, values in self.space.axes.items():
+        for name, values in axes.items():
             for value in values:
                 trial_config(self.base, {**pairs, name: value})
 
     @property
     def planned(self) -> int:
-        """How many trials there will be: a grid may have fewer settings than were asked for."""
+        """How many trials there will be: a grid may have fewer points than were asked for."""
         return min(self.trials, self.space.size) if self.sampler == "grid" else self.trials
 
     @property
     def first_values(self) -> dict[str, Any] | None:
-        """The base's own values of what is varied; None where one lies outside the space, or they are not wanted."""
+        """The base's own values; None where one lies outside the space, or they are not wanted."""
         values = {name: base_value(self.base, name) for name in self.space.names}
-        rates = self.space.learning_rate
         inside = all(values[name] in choices for name, choices in self.space.choices.items())
-        if rates is not None:
-            inside = inside and rates.low <= values["learning_rate"] <= rates.high
+        for name, span in self.space.ranges.items():
+            inside = inside and span.low <= values[name] <= span.high
         return values if self.from_base and self.sampler != "grid" and inside else None
 
 
 def base_value(config: TrainConfig, name: str) -> Any:
-    """Return what a training config says about something that a study may vary."""
-    part: Any = (
-        config.model if name in MODEL_KEYS else config.recipe if name in RECIPE_KEYS else config
-    )
-    return getattr(part, name)
+    """Return the value in a training config of a field that a search may vary."""
+    return searchable()[name].get(config)
 
 
 def trial_config(base: TrainConfig, values: dict[str, Any], **run: Any) -> TrainConfig:
@@ -262,17 +257,16 @@ def trial_config(base: TrainConfig, values: dict[str, Any], **run: Any) -> Train
     Raises:
         SegcoreError: The values do not fit each other.
     """
-    model = dataclasses.replace(base.model, **{k: v for k, v in values.items() if k in MODEL_KEYS})
-    recipe = dataclasses.replace(
-        base.recipe, **{k: v for k, v in values.items() if k in RECIPE_KEYS}
-    )
-    return dataclasses.replace(
-        base,
-        model=model,
-        recipe=recipe,
-        **{k: v for k, v in values.items() if k in RUN_KEYS},
-        **run,
-    )
+    known = settings(TrainConfig)
+    inner: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        *outer, last = known[name].path
+        if outer:
+            inner.setdefault(outer[0], {})[last] = value
+        else:
+            run[last] = value
+    parts = {name: dataclasses.replace(getattr(base, name), **new) for name, new in inner.items()}
+    return dataclasses.replace(base, **parts, **run)
 
 
 PRESETS: dict[str, SearchSpace] = {

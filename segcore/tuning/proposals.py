@@ -24,20 +24,17 @@ def propose(trial: optuna.trial.Trial, space: SearchSpace) -> dict[str, Any]:
         One value for each name of the space.
     """
     values: dict[str, Any] = {}
-    for name in space.names:
-        if name == "learning_rate" and space.learning_rate is not None:
-            low, high = space.learning_rate.low, space.learning_rate.high
-            values[name] = rounded(
-                trial.suggest_float(name, low, high, log=True), space.learning_rate
-            )
+    for name, span in space.varied:
+        if isinstance(span, Range):
+            values[name] = rounded(trial.suggest_float(name, span.low, span.high, log=True), span)
         else:
-            values[name] = trial.suggest_categorical(name, list(space.choices[name]))
+            values[name] = trial.suggest_categorical(name, list(span))
     return values
 
 
-def rounded(rate: float, span: Range) -> float:
-    """Return a learning rate with four digits, still within its range: nobody retypes seventeen."""
-    return min(max(float(f"{rate:.4g}"), span.low), span.high)
+def rounded(value: float, span: Range) -> float:
+    """Return a number with four digits, still within its range: nobody retypes seventeen."""
+    return min(max(float(f"{value:.4g}"), span.low), span.high)
 
 
 def build_sampler(config: TuneConfig, number: int) -> BaseSampler:

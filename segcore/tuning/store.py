@@ -221,7 +221,7 @@ class TrialStore:
         values = {
             name: trial.params[name] for name in self.config.space.names if name in trial.params
         }
-        span = self.config.space.learning_rate
-        if span is not None and "learning_rate" in values:
-            values["learning_rate"] = rounded(values["learning_rate"], span)
+        for name, span in self.config.space.ranges.items():
+            if name in values:
+                values[name] = rounded(values[name], span)
         return values

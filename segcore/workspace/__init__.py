@@ -43,6 +43,12 @@ from segcore.workspace.version import open_version
 __all__ = ["Workspace"]
 
 
+def workspace_folder(folder: str | Path | None = None) -> Path:
+    """Return the path of a workspace; None takes ``$SEGCORE_WORKSPACE``, else ``./workspace``."""
+    path = Path(folder or os.environ.get("SEGCORE_WORKSPACE") or "workspace")
+    return path.expanduser().resolve()
+
+
 class Workspace:
     """A workspace folder, opened.
 
@@ -89,11 +95,7 @@ class Workspace:
             SegcoreError: The path is a file, the folder cannot be made, or a newer version wrote
                 what is in it.
         """
-        self.folder = (
-            Path(folder or os.environ.get("SEGCORE_WORKSPACE") or "workspace")
-            .expanduser()
-            .resolve()
-        )
+        self.folder = workspace_folder(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

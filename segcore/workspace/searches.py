@@ -98,9 +98,11 @@ class Searches:
         dataset = self._datasets.open(config.dataset)
         for split in (config.base.train_split, config.base.validation_split):
             dataset.select(split)
-        for name in {config.base.label_map, *config.space.label_map} - {""}:
+        for name in {config.base.label_map, *config.space.choices.get("label_map", ())} - {""}:
             dataset.load_label_map(name)
-        for name in {config.base.balance_plan, *config.space.balance_plan} - {""}:
+        for name in {config.base.balance_plan, *config.space.choices.get("balance_plan", ())} - {
+            ""
+        }:
             dataset.load_plan(name)
         base = dataclasses.replace(config.base, group="", member=0)
         run = self._new_id(f"{config.dataset}-tune")

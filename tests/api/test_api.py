@@ -191,7 +191,7 @@ def test_params_come_from_files_and_wrong_keys_are_named(params, tmp_path) -> No
         segcore.api.read_params(tmp_path / "code.yaml")
     with pytest.raises(SegcoreError, match="'dataset'"):
         segcore.api.mlos({"workspace": params["workspace"]})
-    with pytest.raises(SegcoreError, match="ensemble rule 'means': did you mean 'mean'"):
+    with pytest.raises(SegcoreError, match="rule 'means': did you mean 'mean'"):
         segcore.api.mlos({**params, "rule": "means"})
 
 
@@ -231,6 +231,48 @@ def test_losses_add_up() -> None:
     assert exported == set(LOSSES)
     with pytest.raises(SegcoreError, match="did you mean 'dice'"):
         segcore.api.Loss("dize")
+    dice, focal = segcore.api.dice, segcore.api.focal
+    assert dice * 2 == 2 * dice == segcore.api.Loss("2*dice")
+    assert dice + "focal" == dice + focal and "dice" + focal == dice + focal
+    for refused in (
+        lambda: dice + 1,
+        lambda: 1 + dice,
+        lambda: dice - focal,
+        lambda: 1 - dice,
+        lambda: dice * dice,
+        lambda: dice * 0,
+        lambda: -2 * dice,
+        lambda: dice * "2",
+    ):
+        with pytest.raises(SegcoreError, match="Expected"):
+            refused()
+
+
+def test_yaml_numbers_lists_and_plans_are_read_as_people_write_them(params, tmp_path) -> None:
+    (tmp_path / "p.yaml").write_text("dataset: tiny\nlearning_rate: 1e-3\nweight_decay: 2.5E-4\n")
+    assert segcore.api.read_params(tmp_path / "p.yaml") == {
+        "dataset": "tiny",
+        "learning_rate": 0.001,
+        "weight_decay": 0.00025,
+    }
+    with pytest.raises(SegcoreError, match=r"learning_rate, received '1e-3': write it without"):
+        settings({**params, "learning_rate": "1e-3"})
+    with pytest.raises(SegcoreError, match=r"size, received 256: write for example \[256, 256\]"):
+        settings({**params, "size": 256})
+    for mode in (None, 3):
+        with pytest.raises(SegcoreError, match="'Count' or 'Pixel'"):
+            segcore.api.mlos(params, mode)
+    segcore.api.mlos(params, "Count", write_balance=True)
+    assert latest_plan(settings(params)) == "mlos_count"
+    assert latest_plan(settings({**params, "balance_plan": "none"})) == ""
+
+
+def test_a_missing_dataset_creates_no_workspace(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEGCORE_WORKSPACE", raising=False)
+    with pytest.raises(SegcoreError, match="set 'source' to import it"):
+        settings({"dataset": "cam"})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_old_names_are_the_new_ones() -> None:

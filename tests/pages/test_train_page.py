@@ -9,22 +9,22 @@ import numpy as np
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES, PREPROCESSING
 from segcore.cli import build_parser
-from segcore.cli.run_commands import train_config
+from segcore.cli.training import train_config
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.labels import LabelMap
 from segcore.runs.dispatch import throughput_probe
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.devices import Device
 from segcore.runs.queue import jobs
-from segcore.ui.train.form import command_line
+from segcore.ui.shared.command_line import command_line
 
 
 def parsed(line: str) -> tuple[TrainConfig, int]:
     """What the shell would start."""
     words = shlex.split(line)
-    assert words[:3] == ["python", "-m", "segcore"]
-    options = build_parser().parse_args(words[3:])
-    return train_config(options), options.members
+    assert words[:2] == ["segscope", "train"]
+    options = build_parser().parse_args(words[1:])
+    return train_config(options), int(options.members)
 
 
 def field(elements, label: str):
@@ -143,7 +143,7 @@ def test_what_cannot_be_is_refused_before_it_starts(workspace, started, open_pag
     field(at.number_input, "Epochs").set_value(3)
     read.check(field(at.number_input, "Warm-up epochs").set_value(5.0).run())
     (message,) = at.warning
-    assert "warm-up epochs between 0 and 3" in message.value
+    assert "warmup_epochs between 0 and 3" in message.value
     assert field(at.button, "Start training").disabled
     assert not at.code and started == [] and workspace.runs.ids() == []
     read.check(field(at.number_input, "Warm-up epochs").set_value(2.0).run())

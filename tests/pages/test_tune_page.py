@@ -7,7 +7,7 @@ import pytest
 from segcore.cli import build_parser
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.ui.tune.form import command_line
+from segcore.ui.shared.command_line import search_command
 
 BASE = TrainConfig(
     "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64)
@@ -143,11 +143,11 @@ def test_the_command_line_begins_the_same_study(tmp_path, monkeypatch, workspace
         lambda self, run: type("S", (), {"to_json": lambda self: {}})(),
     )
     config = TuneConfig("tiny", BASE, SPACE, trials=7, sampler="random", pruner="none", seed=3)
-    command, space = command_line(config)
+    command, space = search_command(config)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "space.json").write_text(space)
     options = build_parser().parse_args(
-        [*shlex.split(command)[3:], "--workspace", str(workspace.folder)]
+        [*shlex.split(command)[1:], "--workspace", str(workspace.folder)]
     )
     options.chosen.run(options)
     assert begun == [config]

@@ -28,6 +28,20 @@ def check_run_id(text: str) -> str:
     return text
 
 
+def check_run_name(text: str) -> str:
+    """Return a name that the ids of runs may begin with.
+
+    Raises:
+        SegcoreError: It has other characters, "--", or more than 60 of them.
+    """
+    if not is_run_id(text) or len(text) > 60 or "--" in text:
+        raise SegcoreError(
+            "Expected a name of up to 60 letters, digits, '.', '_' and '-', without '--', received "
+            f"{text[:80]!r}: choose such a name."
+        )
+    return text
+
+
 def check_stage(text: str) -> str:
     """Return the name of a split or stage, which becomes one folder or file.
 

@@ -15,7 +15,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import curves, monitor, table
 from segcore.ui.shared import figures, session
-from segcore.ui.train.form import command_line
+from segcore.ui.shared.command_line import command_line
 
 CHATTER = re.compile(
     r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit"

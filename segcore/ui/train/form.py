@@ -5,7 +5,6 @@ of its input.
 """
 
 import dataclasses
-import shlex
 
 import streamlit as st
 
@@ -293,36 +292,6 @@ def offer_splits(dataset: str) -> None:
             with session.errors_shown():
                 session.workspace().datasets.make_splits(dataset, method, fractions, 0)
             st.rerun()
-
-
-def command_line(config: TrainConfig, members: int) -> str:
-    """Return the shell command that starts the same runs."""
-    options = {
-        **dataclasses.asdict(config.model),
-        "size": f"{config.size[0]}x{config.size[1]}",
-        **dataclasses.asdict(config.recipe),
-        "train_split": config.train_split,
-        "validation_split": config.validation_split,
-        "label_map": config.label_map,
-        "balance_plan": config.balance_plan,
-        "device": config.device,
-        "hosts": ",".join(config.hosts),
-        "submodels": ""
-        if config.group
-        else config.submodels,  # of a launched part it would ask for parts of a part
-        "seed": config.seed,
-        "members": members,
-        "members_by": config.members_by,
-        "deterministic": config.deterministic,
-    }
-    words = ["python", "-m", "segcore", "train", config.dataset]
-    for name, value in options.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words += [option]
-        elif value is not False and (value != "" or name == "validation_split"):
-            words += [option, str(value)]
-    return shlex.join(words)
 
 
 def choose_weights(encoder: str, begun: ModelConfig) -> str:

@@ -200,7 +200,7 @@ def vary(config: TrainConfig, members: int) -> None:
         )
         choices: dict[str, list[Any]] = {}
         for name in chosen:
-            current = _current(config, name)
+            current = FIELDS[name].write(FIELDS[name].get(config))
             text = st.text_input(
                 name.replace("_", " ").capitalize(),
                 current,
@@ -237,19 +237,6 @@ def vary(config: TrainConfig, members: int) -> None:
                 runs = session.workspace().launch.launch(config, choices, members, tag.strip())
             st.toast(f"Queued {len(runs)} runs")
             st.switch_page("pages/runs.py", query_params={"run": runs[0]})
-
-
-def _current(config: TrainConfig, name: str) -> str:
-    value: Any = config
-    for part in FIELDS[name]:
-        value = getattr(value, part)
-    return (
-        f"{value[0]}x{value[1]}"
-        if name == "size"
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
 
 
 HELP = (

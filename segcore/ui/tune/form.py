@@ -1,7 +1,6 @@
 """The form that begins a study: what is fixed, what is varied, how many trials."""
 
 import dataclasses
-import json
 from functools import partial
 from typing import Any
 
@@ -15,14 +14,12 @@ from segcore.config import (
     SearchSpace,
     TrainConfig,
     TuneConfig,
-    to_json,
 )
-from segcore.config.tuning import PRESETS
+from segcore.config.tuning import PRESETS, searchable, searched_by_default
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
-from segcore.ui.train import form as train_form
-from segcore.ui.tune.names import TABLES, choice, setting
+from segcore.ui.tune.names import choice, setting
 
 USUAL = "the usual settings"
 RATES = [float(f"{digit}e{power}") for power in range(-6, 0) for digit in (1, 2, 5)] + [1.0]
@@ -152,8 +149,11 @@ def _space(dataset: Dataset, preset: str) -> SearchSpace:
     """Draw the choices of each setting, first as the preset has them."""
     given = PRESETS[preset]
     plans, maps = ["", *dataset.plans()], ["", *dataset.label_maps()]
-    options: dict[str, list[Any]] = {name: list(table) for name, table in TABLES.items()}
-    options |= {"batch_size": [1, 2, 4, 8, 16, 32, 64]}
+    options: dict[str, list[Any]] = {
+        name: list(values)
+        for name, one in searchable().items()
+        if isinstance(values := searched_by_default(one), tuple) and values
+    }
     options |= {
         name: found
         for name, found in (("balance_plan", plans), ("label_map", maps))
@@ -168,10 +168,10 @@ def _space(dataset: Dataset, preset: str) -> SearchSpace:
         with columns[0]:
             if st.toggle(
                 "Vary the learning rate",
-                given.learning_rate is not None,
+                "learning_rate" in given.ranges,
                 key=f"tune_vary_rate_{preset}",
             ):
-                span = given.learning_rate or Range(1e-4, 1e-2)
+                span = given.ranges.get("learning_rate", Range(1e-4, 1e-2))
                 low, high = st.select_slider(
                     "Learning rate from, to",
                     RATES,
@@ -180,13 +180,13 @@ def _space(dataset: Dataset, preset: str) -> SearchSpace:
                     format_func=lambda r: f"{r:g}",
                 )
                 chosen["learning_rate"] = Range(float(low), float(high)) if low < high else None
-        for place, (name, values) in enumerate(options.items()):
+        for place, (name, offered) in enumerate(options.items()):
             with columns[(place + 1) % 2]:
                 chosen[name] = tuple(
                     st.multiselect(
                         setting(name),
-                        values,
-                        default=list(getattr(given, name)),
+                        offered,
+                        default=list(given.choices.get(name, ())),
                         format_func=partial(choice, name),
                         key=f"tune_{name}_{preset}",
                         placeholder="as it is",
@@ -260,34 +260,10 @@ def _say(config: TuneConfig) -> None:
     """Say in a line what was asked for."""
     varied = ", ".join(setting(name).lower() for name in config.space.names)
     grid = config.space.size
-    known = (
-        f"{grid:,} settings on a grid"
-        if config.space.learning_rate
-        else f"{grid:,} settings in all"
-    )
+    known = f"{grid:,} settings on a grid" if config.space.ranges else f"{grid:,} settings in all"
     counted = min(config.planned, 10_000)
     st.caption(
         f"{counted} trials of at most {config.base.recipe.epochs} epochs vary {varied} ({known}). "
         f"Judged by mean IoU on the split *{config.base.validation_split}*; the test split "
         "is never looked at."
     )
-
-
-def command_line(config: TuneConfig) -> tuple[str, str]:
-    """Return the shell command that begins the same study, and what its file ``space.json`` holds."""
-    space = {name: value for name, value in to_json(config.space).items() if value}
-    base = (
-        train_form.command_line(config.base, 1)
-        .replace(" train ", " tune ", 1)
-        .replace(" --members 1", "")
-    )
-    options = {
-        "trials": config.trials,
-        "sampler": config.sampler,
-        "pruner": config.pruner,
-        "grace": config.grace,
-    }
-    options |= {"parallel": config.parallel, "sampler-seed": config.seed}
-    return f"{base} --space space.json " + " ".join(
-        f"--{name} {value}" for name, value in options.items()
-    ), json.dumps(space, indent=1)

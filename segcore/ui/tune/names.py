@@ -1,30 +1,9 @@
-"""How settings and trials are called on the tune page: the catalogue's words, and a few of its own."""
+"""Titles of what a search varies, and of the states of trials."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segcore.catalog import (
-    ARCHITECTURES,
-    AUGMENTATIONS,
-    CLASS_WEIGHTS,
-    ENCODERS,
-    LOSSES,
-    OPTIMIZERS,
-    SCHEDULES,
-    SEARCHABLE,
-    Choice,
-)
-
-TABLES: dict[str, Mapping[str, Choice]] = {
-    "architecture": ARCHITECTURES,
-    "encoder": ENCODERS,
-    "loss": LOSSES,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "class_weights": CLASS_WEIGHTS,
-    "augmentation": AUGMENTATIONS,
-}
-"""The table of the catalogue that names the choices of a setting, where there is one."""
+from segcore.config.tuning import searchable
 
 TRIAL_STATES = {
     "complete": "Finished",
@@ -35,18 +14,20 @@ TRIAL_STATES = {
 
 
 def setting(name: str) -> str:
-    """Return the title of a setting."""
-    return SEARCHABLE[name].title if name in SEARCHABLE else name
+    """Return the title of a field that a search varies."""
+    known = searchable()
+    return known[name].option.title if name in known else name
 
 
 def choice(name: str, value: Any) -> str:
-    """Return the title of a setting's value."""
-    entry = TABLES.get(name, {}).get(value) if isinstance(value, str) else None
-    if entry is not None:
-        return entry.title
-    if name == "learning_rate":
+    """Return the title of a field's value."""
+    known = searchable()
+    table = known[name].option.table if name in known else None
+    if table is not None and isinstance(value, str) and value in table:
+        return table[value].title
+    if isinstance(value, float):
         return f"{value:.3g}"
-    return str(value) or "none"
+    return str(value) or "None"
 
 
 def settings(values: Mapping[str, Any], names: Sequence[str] = ()) -> str:

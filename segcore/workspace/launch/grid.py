@@ -1,35 +1,22 @@
-"""Many runs from one config: every combination of some values of some fields; and a study whose base has other values."""
+"""Grids: every combination of values of some fields; and an ablation with another base."""
 
-import dataclasses
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig, config_from_json, to_json
+from segcore.config import TrainConfig
 from segcore.config.ablation import Ablation, ablation_from_json
+from segcore.config.schema import Setting, settings
+from segcore.config.tuning import trial_config
 from segcore.errors import SegcoreError, unknown
 
 MOST_RUNS = 500
 
-FIELDS: dict[str, tuple[str, ...]] = {
-    **{f.name: ("recipe", f.name) for f in dataclasses.fields(RecipeConfig)},
-    **{f.name: ("model", f.name) for f in dataclasses.fields(ModelConfig)},
-    **{
-        name: (name,)
-        for name in (
-            "seed",
-            "size",
-            "label_map",
-            "balance_plan",
-            "train_split",
-            "validation_split",
-            "deterministic",
-        )
-    },
+FIELDS: dict[str, Setting] = {
+    name: one for name, one in settings(TrainConfig).items() if one.option.grid
 }
-"""Fields that can be varied, by name, and where they stand in a config."""
+"""Fields that a grid may vary, by name."""
 
 
 def read_values(name: str, text: str) -> list[Any]:
@@ -43,49 +30,14 @@ def read_values(name: str, text: str) -> list[Any]:
     """
     if name not in FIELDS:
         raise unknown("field to vary", name, FIELDS)
+    field = FIELDS[name]
     parts = [part.strip() for part in text.split(",")]
-    values = [
-        _value(name, part)
-        for part in parts
-        if part or name in ("label_map", "balance_plan", "validation_split")
-    ]
+    values = [field.read(part) for part in parts if part or field.option.empty]
     if not text.strip() or not values:
         raise SegcoreError(
             f"Expected values for {name}, separated by commas, received none: list at least one."
         )
     return list(dict.fromkeys(values))
-
-
-def _value(name: str, text: str) -> Any:
-    if name == "size":
-        sides = text.lower().split("x")
-        if len(sides) != 2 or not all(side.strip().isdigit() for side in sides):
-            raise SegcoreError(
-                f"Expected a size as HEIGHTxWIDTH, received {text!r}: write for example 96x128."
-            )
-        return (int(sides[0]), int(sides[1]))
-    kind = type(
-        getattr(
-            RecipeConfig(), name, getattr(ModelConfig(), name, getattr(TrainConfig("-"), name, ""))
-        )
-    )
-    if kind is str:
-        return (
-            ""
-            if text == "none" and name in ("label_map", "balance_plan", "validation_split")
-            else text
-        )
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind:
-        raise SegcoreError(
-            f"Expected {kind.__name__} for {name}, received {text!r}: change that value."
-        )
-    return value
 
 
 def combine(config: TrainConfig, choices: Mapping[str, Sequence[Any]]) -> list[TrainConfig]:
@@ -107,27 +59,17 @@ def combine(config: TrainConfig, choices: Mapping[str, Sequence[Any]]) -> list[T
     if not 1 <= count <= MOST_RUNS:
         raise SegcoreError(
             f"Expected 1 to {MOST_RUNS} combinations, received {count}: list fewer values, "
-            "or use the tune page."
+            "or use a hyperparameter search."
         )
     return [
-        _with(config, dict(zip(choices, values, strict=True)))
+        trial_config(config, dict(zip(choices, values, strict=True)))
         for values in itertools.product(*choices.values())
     ]
 
 
-def _with(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
-    data = to_json(config)
-    for name, value in changes.items():
-        _put(data, name, value)
-    made = config_from_json(data)
-    if not isinstance(made, TrainConfig):
-        raise SegcoreError("Expected the config of a training run: give one.")
-    return made
-
-
 def _put(data: dict[str, Any], name: str, value: Any) -> None:
     """Write a value where its field stands in the mapping of a config, which may leave out what is as usual."""
-    *outer, last = FIELDS[name]
+    *outer, last = FIELDS[name].path
     for part in outer:
         data = data.setdefault(part, {})
     data[last] = list(value) if isinstance(value, tuple) else value

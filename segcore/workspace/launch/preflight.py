@@ -14,6 +14,7 @@ from segcore.data.augmentation.repeats import preview_copies
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
+from segcore.runs.folder.annotations import clean_tags
 from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets.datasets import Datasets
@@ -145,6 +146,33 @@ class Launches:
             for name, count in zip(counted.label_set.class_names, pixels, strict=True)
             if count == 0
         )
+
+    def start(
+        self,
+        config: TrainConfig,
+        members: int = 1,
+        *,
+        name: str = "",
+        tags: Sequence[str] = (),
+        note: str = "",
+    ) -> list[str]:
+        """Queue training runs with a name, tags and a note, and return their ids.
+
+        Args:
+            config: What to train.
+            members: Size of the ensemble.
+            name: What the ids begin with; "" for dataset, architecture and encoder.
+            tags: Tags of every run.
+            note: Note of every run.
+
+        Raises:
+            SegcoreError: As :meth:`segcore.workspace.runs.runs.Runs.train`, or a tag is too long.
+        """
+        cleaned = clean_tags(tags)
+        runs = self._runs.train(config, members, name)
+        for run in runs if cleaned or note else ():
+            self._runs.open(run).write_annotations(tags=list(cleaned), text=note)
+        return runs
 
     def launch(
         self,

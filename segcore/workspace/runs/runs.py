@@ -27,6 +27,7 @@ from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.postprocess.submodels import needs_router, part_maps
 from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.names import check_run_name
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
@@ -101,7 +102,7 @@ class Runs:
         """Return every run at a glance, newest first."""
         return [run_row(summary) for summary in jobs.refresh(self._workspace)]
 
-    def train(self, config: TrainConfig, members: int = 1) -> list[str]:
+    def train(self, config: TrainConfig, members: int = 1, name: str = "") -> list[str]:
         """Queue one or more training runs and return their ids; of submodels one run a part each.
 
         Args:
@@ -111,6 +112,7 @@ class Runs:
                 ``submodels`` the parts of its label map are saved with the dataset, and each run
                 gets one of them.
             members: How many, 1 to 100.
+            name: What the ids begin with; "" for dataset, architecture and encoder.
 
         Raises:
             SegcoreError: The dataset, a split, the label map or the balance plan does not exist,
@@ -121,6 +123,8 @@ class Runs:
             raise SegcoreError(
                 f"Expected 1 to 100 members, received {members}: choose a number in that range."
             )
+        if name:
+            check_run_name(name)
         self.check(config)
         lined_up = line_up(config, members, self._datasets)
         checked = {
@@ -131,7 +135,8 @@ class Runs:
             "architectures" if config.members_by == "architecture" else config.model.architecture
         )
         folds = "-folds" if config.members_by == "fold" else ""
-        group = self._new_id(f"{config.dataset}{folds}-{network}-{config.model.encoder}")
+        stem = f"{config.dataset}{folds}-{network}-{config.model.encoder}"
+        group = self._new_id(name or stem)
         runs: list[str] = []
         for number, (one, part) in enumerate(
             (member, part) for member in lined_up for part in parts[member]

@@ -6,8 +6,9 @@ from typing import Any
 
 from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.tables import number, percent, table
+from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
+from segcore.formatting import number, percent
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from segcore.catalog import BALANCE_MODES, BALANCE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.tables import number, percent, table
+from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
 from segcore.data.formats.importers import Pairing, parse_bands
+from segcore.formatting import number, percent
 
 
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
@@ -372,7 +373,7 @@ def _show_demo(result: dict[str, Any]) -> str:
     )
 
 
-DATA_COMMANDS: dict[str, Command] = {
+DATASET_COMMANDS: dict[str, Command] = {
     "import": Command(
         "read images and masks into the workspace, and report what does not fit",
         _import_arguments,

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.tables import number, percent, table
+from segcore.cli.tables import table
 from segcore.errors import SegcoreError
+from segcore.formatting import number, percent
 from segcore.workspace import Workspace
 
 

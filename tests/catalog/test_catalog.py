@@ -17,7 +17,7 @@ from segcore.postprocess.ensemble import RULES
 from segcore.runs.folder.status import STATES
 from segcore.ui.runs.detail import BADGES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TABLES = {
     name: table
     for name, table in vars(catalog).items()

@@ -1,4 +1,4 @@
-"""The command ``study``: recipes that differ from a base in one thing each, run with several seeds and set side by side."""
+"""The command ablation: recipes that differ from a base in one thing each, compared over seeds."""
 
 import argparse
 import dataclasses
@@ -7,7 +7,9 @@ from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, parse_pairs, workspace_of
 from segcore.cli.tables import table
+from segcore.config.schema import shortened
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 from segcore.workspace import Workspace
 from segcore.workspace.ablations.ablations import Ablations
 from segcore.workspace.ablations.rows import CELLS, csv_table, markdown_table, row_cells
@@ -19,32 +21,30 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     known = ", ".join(Ablations.shipped())
     add(
-        "study",
+        "ablation",
         metavar="FILE",
-        help=(
-            f"a study file, one that comes with Segscope ({known}), or one that was started "
-            "here, by its name"
-        ),
+        help=f"an ablation file, one that comes with Segscope ({known}), or the name of one that "
+        "was started here",
     )
     add(
         "--dataset",
         action="append",
         default=[],
         metavar="NAME",
-        help="dataset to run it on; repeat it for folds of one",
+        help="dataset to train on; repeat for folds of one dataset",
     )
     add(
         "--weights",
         action="append",
         default=[],
         metavar="NAME=PATH",
-        help="a weights file that recipes name as {NAME}",
+        help="a weights file that recipes refer to as {NAME}",
     )
     add(
         "--seeds",
         default="",
         metavar="0,1,2",
-        help="seeds instead of the file's; more seeds extend a study",
+        help="seeds instead of the file's; more seeds extend an ablation",
     )
     add(
         "--base",
@@ -57,23 +57,23 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--rows",
         default="",
         metavar="A,B",
-        help="start only these rows, the base, and what they are compared with",
+        help="start only these rows, the base, and the rows they are compared with",
     )
-    add("--show", action="store_true", help="start nothing: print how it stands")
+    add("--show", action="store_true", help="start nothing: print the current results")
     add(
         "--wait",
         action="store_true",
-        help="return when all has ended; without it the runs go on by themselves",
+        help="wait until all runs have ended; otherwise they run in the background",
     )
     add(
         "--beside",
         action="append",
         default=[],
         metavar="NAME",
-        help="set the same study on other data, started before, beside it",
+        help="compare with the same ablation on other data, started before",
     )
-    add("--csv", metavar="FILE", help="also write the table, ';' between cells")
-    add("--html", metavar="FILE", help="also write one page with charts that opens offline")
+    add("--csv", metavar="FILE", help="also write the table as CSV")
+    add("--html", metavar="FILE", help="also write one HTML page with charts, readable offline")
     add("--out", metavar="FILE", help="also write the table as Markdown")
 
 
@@ -81,74 +81,82 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """Read whole numbers of 0 or more between commas.
 
     Raises:
-        SegcoreError: One is none.
+        SegcoreError: A part is no such number.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isdigit() for part in parts):
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         raise SegcoreError(
-            f"Expected seeds as whole numbers between commas, received {text!r}: write for "
-            "example 0,1,2."
+            "Expected seeds as whole numbers below 10^9 between commas, received "
+            f"{shortened(text)}: write for example 0,1,2."
         )
     return tuple(dict.fromkeys(map(int, parts)))
 
 
 def _plan(workspace: Workspace, options: Options) -> Plan:
-    """Return the study that the options name, with what was kept of it; what is given anew goes first."""
-    shelf = workspace.ablations
+    """Return the ablation that the options name; options override what was saved of it."""
+    ablations = workspace.ablations
     base = parse_pairs(options.base, "a field of the base as FIELD=VALUE", "epochs=60")
     kept = (
-        "" if options.dataset or base or Path(options.study).exists() else shelf.find(options.study)
+        ""
+        if options.dataset or base or Path(options.ablation).exists()
+        else ablations.find(options.ablation)
     )
     if kept:
-        plan = shelf.open(kept)
+        plan = ablations.open(kept)
         study, datasets, weights = plan.study, list(plan.datasets), plan.weights
     else:
-        study, datasets, weights = rebase(shelf.read(options.study), base), options.dataset, {}
+        study, datasets, weights = (
+            rebase(ablations.read(options.ablation), base),
+            options.dataset,
+            {},
+        )
         before = Plan(study, tuple(dict.fromkeys(datasets)), {}).name
-        weights = shelf.open(before).weights if before in shelf.names() else {}
+        weights = ablations.open(before).weights if before in ablations.names() else {}
     if options.seeds:
         study = dataclasses.replace(study, seeds=parse_seeds(options.seeds))
     given = parse_pairs(
         options.weights, "a weights file as NAME=PATH", "squeezenet=weights/squeezenet.npz"
     )
-    return shelf.plan(study, datasets, {**weights, **given})
+    return ablations.plan(study, datasets, {**weights, **given})
 
 
-def _study(options: Options) -> dict[str, Any]:
+def _run(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    shelf, plan = workspace.ablations, _plan(workspace, options)
+    ablations, plan = workspace.ablations, _plan(workspace, options)
     rows = [name.strip() for name in options.rows.split(",") if name.strip()]
-    queued = [] if options.show else shelf.start(plan, rows)
-    pending = shelf.progress(plan).pending
+    queued = [] if options.show else ablations.start(plan, rows)
+    pending = ablations.progress(plan).pending
     while options.wait and pending:
         try:
-            workspace.runs.wait(pending, progress=ProgressLine("Study"))
+            workspace.runs.wait(pending, progress=ProgressLine("Training"))
         except SegcoreError:
             break  # the table names what failed; the rest is there
         if not options.show:
-            queued += shelf.start(
+            queued += ablations.start(
                 plan, rows
             )  # what could not be asked for before the trainings had ended
-        pending = shelf.progress(plan).pending
-    found = shelf.table(plan)
+        pending = ablations.progress(plan).pending
+    results = ablations.table(plan)
     files = []
     if options.csv:
         files.append(Path(options.csv))
-        workspace.reports.write(files[-1], csv_table([row.to_json() for row in found.rows]))
+        workspace.reports.write(files[-1], csv_table([row.to_json() for row in results.rows]))
     if options.html:
         files.append(Path(options.html))
-        facts = workspace.reports.facts([run for row in found.rows for run in row.runs][:1])
-        workspace.reports.write(files[-1], study_page(found, facts))
+        facts = workspace.reports.facts([run for row in results.rows for run in row.runs][:1])
+        workspace.reports.write(files[-1], study_page(results, facts))
     if options.out:
         files.append(Path(options.out))
-        workspace.reports.write(files[-1], markdown_table(found.rows))
-    others = [shelf.table(shelf.open(shelf.find(name) or name)) for name in options.beside]
-    beside = {"beside": set_beside([found, *others])} if others else {}
+        workspace.reports.write(files[-1], markdown_table(results.rows))
+    others = [
+        ablations.table(ablations.open(ablations.find(name) or name)) for name in options.beside
+    ]
+    beside = {"beside": set_beside([results, *others])} if others else {}
     return {
-        **found.to_json(),
+        **results.to_json(),
         **beside,
         "queued": queued,
-        "pending": list(shelf.progress(plan).pending),
+        "pending": list(ablations.progress(plan).pending),
         "files": [str(file) for file in files],
     }
 
@@ -165,35 +173,36 @@ def _show(result: dict[str, Any]) -> str:
             table(
                 ["points", *names],
                 [
-                    [row["row"], *(_told(row["on"][name]) for name in names)]
+                    [row["row"], *(_cell(row["on"][name]) for name in names)]
                     for row in result["beside"]
                 ],
             ),
         ]
     if result["queued"]:
-        lines.append(f"Queued {len(result['queued'])} runs.")
+        lines.append(f"Queued {plural(len(result['queued']), 'run')}.")
     if result["pending"]:
         lines.append(
-            f"{len(result['pending'])} runs wait or work; see them by: segscope runs; the "
-            "table again by the same command with --show."
+            f"{plural(len(result['pending']), 'run')} queued or running (segscope runs lists them); "
+            "repeat the command with --show for the table."
         )
     lines += [f"Wrote {file}" for file in result["files"]]
     return "\n".join(lines)
 
 
-def _told(found: dict[str, Any]) -> str:
-    if found["points"] is None or found["interval"][0] is None:
-        return str(found["verdict"])
+def _cell(result: dict[str, Any]) -> str:
+    if result["points"] is None or result["interval"][0] is None:
+        return str(result["verdict"])
     return "{:+.1f} ({:+.1f} to {:+.1f}), {}".format(
-        found["points"], *found["interval"], found["verdict"]
+        result["points"], *result["interval"], result["verdict"]
     )
 
 
 ABLATION_COMMANDS: dict[str, Command] = {
-    "study": Command(
-        "run recipes that differ in one thing each with several seeds, and say which help",
+    "ablation": Command(
+        "train variants of a recipe with several seeds and compare them",
         _arguments,
-        _study,
+        _run,
         _show,
+        aliases=("study",),
     ),
 }

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from segcore.catalog import PRUNERS, SAMPLERS, SEARCHABLE, TUNE_PRESETS
+from segcore.catalog import PRUNERS, SAMPLERS, TUNE_PRESETS
 from segcore.config import (
     ModelConfig,
     Range,
@@ -25,7 +25,6 @@ SPACE = SearchSpace(loss=("dice", "focal"), learning_rate=Range(1e-4, 1e-2))
 
 
 def test_tables_presets_and_fields_name_the_same() -> None:
-    assert set(SEARCHABLE) == {field.name for field in dataclasses.fields(SearchSpace)}
     assert list(PRESETS) == list(TUNE_PRESETS)
     for space in PRESETS.values():
         TuneConfig("set", BASE, space)
@@ -72,13 +71,13 @@ def test_a_trial_differs_from_its_base_in_what_is_varied_only() -> None:
         ({"space": {"loss": ["dice", "dice"]}}, "each choice of loss once"),
         ({"space": {"loss": ["dice", "jacard_distance"]}}, "did you mean 'jaccard_distance'"),
         ({"space": {"optimiser": ["adam", "sgd"]}}, "did you mean 'optimizer'"),
-        ({"space": {"batch_size": [4, 0]}}, "a batch size between"),
+        ({"space": {"batch_size": [4, 0]}}, "batch_size between"),
         ({"space": {"encoder": ["resnet50", "resnet5"]}}, "did you mean"),
         ({"space": {"learning_rate": {"low": 0.1, "high": 0.1}}}, "low < high"),
-        ({"space": {"learning_rate": {"low": 0.1, "high": 100.0}}}, "a learning rate between"),
+        ({"space": {"learning_rate": {"low": 0.1, "high": 100.0}}}, "learning_rate between"),
         ({"sampler": "tpee"}, "did you mean 'tpe'"),
         ({"pruner": "medan"}, "did you mean 'median'"),
-        ({"trials": 0}, "a number of trials between"),
+        ({"trials": 0}, "trials between"),
         (
             {"base": {**to_json(BASE), "validation_split": "test"}},
             "neither trained on nor the test split",
@@ -127,7 +126,7 @@ def test_the_base_is_tried_first_only_where_it_lies_in_the_space() -> None:
     assert TuneConfig("set", BASE, SPACE).first_values is None  # its loss is neither
     assert (
         TuneConfig(
-            "set", BASE, dataclasses.replace(space, learning_rate=Range(1e-2, 1e-1))
+            "set", BASE, SearchSpace(**{**dict(space.varied), "learning_rate": Range(1e-2, 1e-1)})
         ).first_values
         is None
     )

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.compress_command import COMPRESS
-from segcore.cli.tables import number, percent, table
+from segcore.cli.compression import COMPRESS
+from segcore.cli.tables import table
 from segcore.errors import SegcoreError
+from segcore.formatting import number, percent
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:

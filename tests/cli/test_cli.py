@@ -212,7 +212,7 @@ def test_what_is_no_confusion_matrix_is_refused(shell, tmp_path: Path, text: str
 def test_nothing_to_list_is_an_empty_list(shell) -> None:
     assert shell("runs") == {"runs": []}
     assert shell("datasets") == []
-    assert "No run yet" in shell("runs", json_wanted=False)
+    assert "There are no runs yet" in shell("runs", json_wanted=False)
 
 
 def test_a_table_lines_numbers_up() -> None:
@@ -235,12 +235,11 @@ def test_a_name_of_older_libraries_is_a_pair(
     launched = []
     monkeypatch.setattr(
         "segcore.workspace.runs.runs.Runs.train",
-        lambda self, config, members=1: launched.append(config) or ["one"],
+        lambda self, config, members=1, name="": launched.append(config) or ["one"],
     )
     shell("import", source, "--name", "tiny")
-    assert shell("train", "tiny", *words, "--weights", "none", "--size", "96x128") == {
-        "runs": ["one"]
-    }
+    started = shell("train", "tiny", *words, "--weights", "none", "--size", "96x128")
+    assert started["runs"] == ["one"]
     assert (launched[0].model.architecture, launched[0].model.encoder) == pair
 
 
@@ -280,9 +279,7 @@ def test_a_pace_is_measured_instead_of_a_start(
     assert shell(*words)["pace"]["epoch_seconds"] == 30.0
     shutil.rmtree(next(source.parent.glob("workspace/paces/*")))
     said = shell(*words, json_wanted=False)
-    assert "An epoch takes 30.0 s with its validation, 8 epochs 4.0 min." in said
-    assert (
-        "2.5 images/s, 1.5 GiB at most; 6 steps, CPU." in said
-        and "Runs at work meanwhile: 2;" in said
-    )
+    assert "One epoch with validation takes 30.0 s; 8 epochs take 4 min." in said
+    assert "2.5 images/s, peak memory 1.5 GiB; 6 steps on CPU." in said
+    assert "2 other runs ran meanwhile" in said
     assert shell("runs")["runs"] == []

@@ -5,8 +5,9 @@ from typing import Any
 
 from segcore.catalog import CORRUPTIONS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.tables import number, percent, table
+from segcore.cli.tables import table
 from segcore.errors import SegcoreError
+from segcore.formatting import number, percent
 
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +163,7 @@ def _show_robustness(result: dict[str, Any]) -> str:
     )
 
 
-MEASURE_COMMANDS: dict[str, Command] = {
+PIXEL_COMMANDS: dict[str, Command] = {
     "measure": Command(
         "borders, calibration and likely label errors from stored probabilities",
         _measure_arguments,

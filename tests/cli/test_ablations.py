@@ -5,7 +5,7 @@ import json
 import pytest
 
 from segcore.cli import main
-from segcore.cli.ablation_command import parse_seeds
+from segcore.cli.ablations import parse_seeds
 from segcore.cli.command import parse_pairs
 from segcore.errors import SegcoreError
 
@@ -102,7 +102,7 @@ def test_what_a_person_can_mend_is_one_sentence(shell, tmp_path):
         ((tmp_path / "small.json", "--dataset", "tiny", "--rows", "dice"), "Unknown row"),
         (
             (tmp_path / "small.json", "--dataset", "tiny", "--base", "epochs=two"),
-            "Expected int for epochs",
+            "Expected a whole number for epochs",
         ),
         (
             (tmp_path / "small.json", "--dataset", "tiny", "--base", "epochs=2,3"),

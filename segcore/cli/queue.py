@@ -1,4 +1,4 @@
-"""Commands about who does the work: the dispatcher of this machine, and a cluster."""
+"""Commands about the queue: work (a dispatcher without the app) and cluster."""
 
 import argparse
 import signal
@@ -8,18 +8,19 @@ from typing import Any
 from segcore.cli.command import Command, Options, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--once",
         action="store_true",
-        help="return when no run waits or works; without it wait for more until Ctrl-C",
+        help="end when the queue is empty; otherwise wait for more runs until Ctrl-C",
     )
     parser.add_argument(
         "--share",
         action="store_true",
-        help="first make the queue fit for machines that see this folder over the network",
+        help="first prepare the queue for machines that share this folder over the network",
     )
 
 
@@ -29,24 +30,25 @@ def _work(options: Options) -> dict[str, Any]:
         queue.share()
     lines: list[str] = []
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         lines.append(line)
         print(line, file=sys.stderr, flush=True)
 
-    dispatcher = queue.dispatcher(tell)
+    dispatcher = queue.dispatcher(report)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: dispatcher.end())
     if not options.once:
         print(
-            f"Serving {', '.join(dispatcher.devices)} to {dispatcher.workspace}; stop with Ctrl-C.",
+            f"Running the queue of {dispatcher.workspace} on {', '.join(dispatcher.devices)}; stop "
+            "with Ctrl-C.",
             file=sys.stderr,
             flush=True,
         )
     if not dispatcher.work(forever=not options.once):
         raise SegcoreError(
-            f"Expected no other dispatcher at work in {dispatcher.workspace}, found "
-            f"{queue.worker() or 'one'}: "
-            "it ends with its last run; wait for that, or end that process first."
+            f"Expected no other dispatcher in {dispatcher.workspace}, found "
+            f"{queue.worker() or 'one'}: it ends with its last run; wait for that, or end that "
+            "process first."
         )
     working = [row.run for row in queue.rows() if row.works]
     return {
@@ -59,15 +61,11 @@ def _work(options: Options) -> dict[str, Any]:
 
 def _show_work(result: dict[str, Any]) -> str:
     left = [
-        f"{len(result[key])} {what}"
-        for key, what in (("working", "still work by themselves"), ("waiting", "wait"))
+        f"{plural(len(result[key]), 'run')} {state}"
+        for key, state in (("working", "still running"), ("waiting", "queued"))
         if result[key]
     ]
-    return (
-        "Nothing is left to do."
-        if not left
-        else f"No run is started here any more; {' and '.join(left)}."
-    )
+    return f"Stopped; {' and '.join(left)}." if left else "The queue is empty."
 
 
 def _cluster_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +73,8 @@ def _cluster_arguments(parser: argparse.ArgumentParser) -> None:
         "address",
         nargs="?",
         help=(
-            "of a Dask scheduler, such as tcp://10.0.0.5:8786, kept with the workspace; 'none' "
-            "forgets it"
+            "address of a Dask scheduler, such as tcp://10.0.0.5:8786, saved with the workspace; "
+            "'none' removes it"
         ),
     )
 
@@ -90,7 +88,7 @@ def _cluster(options: Options) -> dict[str, Any]:
 
 def _show_cluster(result: dict[str, Any]) -> str:
     if not result["address"]:
-        return "No cluster: runs work on this machine. Name one with: segscope cluster ADDRESS"
+        return "No cluster: runs use this machine. Set one with: segscope cluster ADDRESS"
     if not result["workers"]:
         return (
             f"{result['address']} has no worker yet. Start one on each machine: dask worker "
@@ -103,15 +101,15 @@ def _show_cluster(result: dict[str, Any]) -> str:
     return f"{result['address']}\n" + table(["worker", "host", "GPUs", "threads"], rows)
 
 
-WORK_COMMANDS: dict[str, Command] = {
+QUEUE_COMMANDS: dict[str, Command] = {
     "work": Command(
-        "start the runs of a workspace on this machine, without the app",
+        "run the queue of a workspace on this machine, without the app",
         _work_arguments,
         _work,
         _show_work,
     ),
     "cluster": Command(
-        "name the Dask cluster that runs may be handed to, and list its workers",
+        "set the Dask cluster that runs may use, and list its workers",
         _cluster_arguments,
         _cluster,
         _show_cluster,

@@ -1,0 +1,50 @@
+"""Flags from the declared fields of a config, and a config from its flags."""
+
+import argparse
+from typing import Any
+
+from segcore.cli.command import Options
+from segcore.config.schema import Setting, own_settings, settings
+
+
+def add_settings(parser: Any, cls: type, *, nested: bool = True) -> None:
+    """Add a flag for every declared field of a config; what is not given stays None.
+
+    Args:
+        parser: A parser or a group of arguments.
+        cls: The config's class.
+        nested: Whether the fields of the configs inside it get flags too.
+    """
+    for one in settings(cls).values() if nested else own_settings(cls):
+        add_setting(parser, one)
+
+
+def add_setting(parser: Any, one: Setting) -> None:
+    """Add the flag of one field."""
+    names = [one.flag, *(f"--{alias}" for alias in one.option.aliases)]
+    common: dict[str, Any] = {"dest": destination(one), "help": one.usage().replace("%", "%%")}
+    if one.kind is bool and one.default is False:
+        parser.add_argument(*names, action="store_true", default=None, **common)
+    elif one.kind is bool:
+        parser.add_argument(*names, action=argparse.BooleanOptionalAction, default=None, **common)
+    else:
+        parser.add_argument(*names, metavar=one.flag.strip("-").upper().replace("-", "_"), **common)
+
+
+def destination(one: Setting) -> str:
+    """Return the attribute of the parsed options that holds a field: the name of its flag."""
+    return one.flag.strip("-").replace("-", "_")
+
+
+def given(options: Options, cls: type, *, nested: bool = True) -> dict[str, Any]:
+    """Return the values of a config's fields that were given in the shell, by name.
+
+    Raises:
+        SegcoreError: A text is no value of its field; the field is named.
+    """
+    values: dict[str, Any] = {}
+    for one in settings(cls).values() if nested else own_settings(cls):
+        text = getattr(options, destination(one))
+        if text is not None:
+            values[one.name] = text if isinstance(text, bool) else one.read(text)
+    return values

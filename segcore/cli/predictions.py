@@ -1,0 +1,212 @@
+"""Commands about predictions and trained models: predict, export-model, import-predictions."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from segcore.catalog import EXPORT_FORMATS, MASK_VALUES
+from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.options import add_settings, given
+from segcore.cli.tables import table
+from segcore.config import PredictOptions
+from segcore.errors import SegcoreError
+from segcore.formatting import percent, plural
+from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
+
+EVERY_IMAGE = 1_000_000
+LISTED = 20
+"""Images that a table of refused predictions lists."""
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("run", help="id of a finished training run; with --images also of an ensemble")
+    add("--split", default="test", help="split of the run's dataset. Default: test.")
+    add("--images", metavar="PATH", help="predict a folder of images, or one image, not a split")
+    add("--out", metavar="DIR", help="with --images: a new folder for the results")
+    add(
+        "--parts",
+        default=",".join(DEFAULT_PARTS),
+        help=f"with --images: some of {', '.join(PARTS)}. Default: %(default)s.",
+    )
+    add_settings(parser, PredictOptions)
+
+
+def predict_options(options: Options) -> PredictOptions | None:
+    """Return how a model is applied to images; None where no flag was given.
+
+    Raises:
+        SegcoreError: A value is refused; the field is named.
+    """
+    values = given(options, PredictOptions)
+    return PredictOptions(**values) if values else None
+
+
+def _predict(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    chosen = predict_options(options)
+    if options.images:
+        return _predict_images(options, chosen or PredictOptions())
+    if options.out:
+        raise SegcoreError(
+            "Expected --images with --out, received --out alone: name the images, or leave --out "
+            "out."
+        )
+    run = workspace.runs.predict(options.run, options.split, chosen)
+    workspace.runs.wait([run], progress=ProgressLine("Predicting"))
+    result: dict[str, Any] = {"runs": [run], "split": options.split, "score": None}
+    if chosen is None and workspace.scores.has_counts(options.run, options.split):
+        report = workspace.scores.report(options.run, options.split).to_json()
+        kept = ("num_samples", "mean_iou", "pixel_accuracy")
+        result["score"] = {key: report[key] for key in kept}
+    elif chosen is not None:
+        status = workspace.runs.open(run).status()
+        result["score"] = {"mean_iou": status.mean_iou}
+    return result
+
+
+def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
+    predictions = workspace_of(options).predictions
+    if not options.out:
+        raise SegcoreError(
+            "Expected --out with --images, received none: name a new folder for the results."
+        )
+    out = Path(options.out).expanduser()
+    if out.exists():
+        raise SegcoreError(
+            f"Expected a new folder for the results, received {out}, which exists: choose another."
+        )
+    parts = [p.strip() for p in options.parts.split(",") if p.strip()]
+    try:
+        predictions.model(options.run)
+        batch = predictions.batches.accept_folder(
+            Path(options.images), EVERY_IMAGE, ProgressLine("Reading")
+        )
+        predictions.predict_all(options.run, batch, chosen, ProgressLine("Predicting"))
+        progress = ProgressLine("Writing")
+        write_folder(out, result_files(predictions, options.run, batch, chosen, parts, progress))
+    finally:
+        predictions.close()
+    refused = [{"file": name, "why": why} for name, why in batch.refused]
+    return {"folder": str(out), "images": [i.id for i in batch.images], "refused": refused}
+
+
+def _show_predict(result: dict[str, Any]) -> str:
+    if "runs" in result:
+        run, score = result["runs"][0], result["score"]
+        if score is None or score["mean_iou"] is None:
+            return f"Predicted {result['split']} as {run}; the split has no masks to score."
+        line = f"Predicted {result['split']} as {run}: mean IoU {percent(score['mean_iou'])}"
+        if "num_samples" not in score:
+            return f"{line}."
+        images = plural(score["num_samples"], "image")
+        return f"{line}, pixel accuracy {percent(score['pixel_accuracy'])}, {images}."
+    lines = [f"Predicted {plural(len(result['images']), 'image')} into {result['folder']}."]
+    return "\n".join(lines + [f"  Refused: {r['file']}: {r['why']}" for r in result["refused"]])
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="id of a finished training run")
+    parser.add_argument("--to", required=True, help=f"one of {', '.join(EXPORT_FORMATS)}")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="PATH",
+        help="a new file or folder; the format's ending is added",
+    )
+
+
+def _export(options: Options) -> dict[str, Any]:
+    predictions = workspace_of(options).predictions
+    try:
+        return predictions.export(options.run, options.to, Path(options.out)).to_json()
+    finally:
+        predictions.close()
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
+    parser.add_argument(
+        "source",
+        help=(
+            "folder, zip or tar of masks, or of probabilities as .npy or .npz, named like the "
+            "images"
+        ),
+    )
+    parser.add_argument("--name", help="id of the new run. Default: the name of the folder.")
+    parser.add_argument("--split", default="test")
+    parser.add_argument(
+        "--values",
+        default="auto",
+        help=f"mask encoding: {', '.join(MASK_VALUES)}. Default: auto.",
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="skip images without a valid prediction"
+    )
+    parser.add_argument("--check", action="store_true", help="dry run: only report what fits")
+
+
+def _import(options: Options) -> dict[str, Any]:
+    if options.values not in MASK_VALUES:
+        raise SegcoreError(
+            f"Expected one of {', '.join(MASK_VALUES)} for --values, received "
+            f"{options.values!r}: choose one."
+        )
+    imports, source = workspace_of(options).imports, Path(options.source).expanduser()
+    if options.check:
+        return imports.check(
+            options.dataset, source, options.split, options.values, ProgressLine("Checking")
+        ).to_json()
+    name = options.name or source.name.split(".")[0]
+    progress = ProgressLine("Importing")
+    return imports.import_(
+        options.dataset,
+        source,
+        name,
+        options.split,
+        values=options.values,
+        partial=options.partial,
+        progress=progress,
+    ).to_json()
+
+
+def _show_import(result: dict[str, Any]) -> str:
+    rows = [[r["sample"], r["file"], r["why"]] for r in result["refused"]]
+    rows += [[name, "–", "no prediction file"] for name in result["missing"]]
+    rows += [["–", name, "not in this split, ignored"] for name in result["extra"]]
+    lines = [
+        (
+            f"{len(result['fits'])} of {result['samples']} images of {result['split']} have a "
+            "valid prediction."
+        )
+    ]
+    if rows:
+        lines += ["", table(["image", "file", "problem"], rows[:LISTED])]
+        lines += (
+            [f"... and {len(rows) - LISTED} more (--json lists all)"] if len(rows) > LISTED else []
+        )
+    if result["run"]:
+        lines += ["", f"Imported as {result['run']}: mean IoU {percent(result['mean_iou'])}."]
+    return "\n".join(lines)
+
+
+PREDICTION_COMMANDS: dict[str, Command] = {
+    "predict": Command(
+        "predict a split, or your own images",
+        _predict_arguments,
+        _predict,
+        _show_predict,
+    ),
+    "export-model": Command(
+        "export a trained model for other programs and check the result",
+        _export_arguments,
+        _export,
+        lambda r: str(r["sentence"]),
+    ),
+    "import-predictions": Command(
+        "import masks or probabilities of another tool as a run",
+        _import_arguments,
+        _import,
+        _show_import,
+    ),
+}

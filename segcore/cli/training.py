@@ -1,0 +1,116 @@
+"""The command train: launch training runs, or measure how long they will take."""
+
+import argparse
+import dataclasses
+from typing import Any
+
+from segcore.catalog import resolve
+from segcore.cli.command import Command, Options, ProgressLine, parse_count, workspace_of
+from segcore.cli.options import add_settings, given
+from segcore.cli.tables import table
+from segcore.config import ModelConfig, TrainConfig
+from segcore.config.tuning import trial_config
+from segcore.formatting import duration, gib, percent, plural
+
+
+def add_train_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the dataset and every declared field of a training run."""
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
+    add_settings(parser, TrainConfig)
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    add_train_settings(parser)
+    add = parser.add_argument
+    add(
+        "--members",
+        default="1",
+        metavar="N",
+        help="size of the ensemble, 1 to 100; each member has its own seed. Default: 1.",
+    )
+    add(
+        "--name",
+        default="",
+        help="what the runs' ids begin with. Default: dataset, architecture and encoder.",
+    )
+    add("--tag", action="append", default=[], help="a tag for the runs; repeat for several")
+    add("--note", default="", help="a note for the runs")
+    add(
+        "--wait",
+        action="store_true",
+        help="wait until the runs have ended and print their scores; otherwise they run in the "
+        "background",
+    )
+    add(
+        "--measure",
+        action="store_true",
+        help="start nothing: time a few real steps and print the time and memory an epoch takes",
+    )
+
+
+def train_config(options: Options) -> TrainConfig:
+    """Return the training config that the flags of ``train`` give.
+
+    Raises:
+        SegcoreError: A value is refused; the field is named.
+    """
+    values, usual = given(options, TrainConfig), ModelConfig()
+    values["architecture"], values["encoder"] = resolve(
+        values.get("architecture", usual.architecture), values.get("encoder", usual.encoder)
+    )
+    return trial_config(TrainConfig(options.dataset), values)
+
+
+def _train(options: Options) -> dict[str, Any]:
+    config = train_config(options)
+    members = parse_count(options.members, "--members", 1, 100)
+    workspace = workspace_of(options)
+    if options.measure:
+        workspace.throughput.start(config)
+        pace = workspace.throughput.wait(config, progress=ProgressLine("Measuring"))
+        return {"pace": dataclasses.asdict(pace), "epochs": config.recipe.epochs}
+    workspace.runs.check(config)
+    workspace.datasets.statistics(config.dataset, progress=ProgressLine("Counting classes"))
+    warnings = workspace.launch.conflicts(config, members)
+    runs = workspace.launch.start(
+        config, members, name=options.name, tags=options.tag, note=options.note
+    )
+    result: dict[str, Any] = {"runs": runs, "warnings": warnings}
+    if options.wait:
+        workspace.runs.wait(runs, progress=ProgressLine("Training"))
+        statuses = {run: workspace.runs.open(run).status() for run in runs}
+        result["scores"] = [
+            {"run": run, "mean_iou": status.mean_iou, "epochs": status.epoch}
+            for run, status in statuses.items()
+        ]
+    return result
+
+
+def _show_train(result: dict[str, Any]) -> str:
+    if "pace" in result:
+        return _show_pace(result["pace"], result["epochs"])
+    lines = [f"Warning: {sentence}" for sentence in result["warnings"]]
+    if "scores" not in result:
+        lines.append(f"Started {plural(len(result['runs']), 'run')}: {', '.join(result['runs'])}")
+        return "\n".join([*lines, "List them with: segscope runs"])
+    rows = [[r["run"], percent(r["mean_iou"]), r["epochs"]] for r in result["scores"]]
+    lines.append(table(["run", "validation mean IoU", "epochs"], rows))
+    return "\n".join([*lines, f"Score the test split with: segscope evaluate {rows[0][0]}"])
+
+
+def _show_pace(pace: dict[str, Any], epochs: int) -> str:
+    seconds, beside = pace["epoch_seconds"], len(pace["beside"])
+    lines = [
+        f"One epoch with validation takes {seconds:.1f} s; {plural(epochs, 'epoch')} take "
+        f"{duration(epochs * seconds)}.",
+        f"{pace['images_per_second']:.1f} images/s, peak memory {gib(pace['memory'])}; "
+        f"{plural(pace['steps'], 'step')} on {pace['device']}.",
+    ]
+    if beside:
+        lines.append(f"{plural(beside, 'other run')} ran meanwhile: alone it is faster.")
+    return "\n".join(lines)
+
+
+TRAINING_COMMANDS: dict[str, Command] = {
+    "train": Command("start training runs", _train_arguments, _train, _show_train)
+}

@@ -1,0 +1,31 @@
+"""The shell command that does the same as a form."""
+
+import json
+import shlex
+
+from segcore.config import TrainConfig, TuneConfig, to_json
+from segcore.config.schema import flags
+
+
+def command_line(config: TrainConfig, members: int = 1) -> str:
+    """Return the shell command that starts the same runs.
+
+    Args:
+        config: What is trained.
+        members: Size of the ensemble.
+    """
+    return shlex.join(["segscope", "train", config.dataset, *_train_flags(config, members)])
+
+
+def search_command(config: TuneConfig) -> tuple[str, str]:
+    """Return the shell command that starts the same search, and the content of its space.json."""
+    search = flags(config, nested=False)
+    words = ["segscope", "tune", config.dataset, *_train_flags(config.base, 1)]
+    line = shlex.join([*words, "--space", "space.json", *search])
+    return line, json.dumps(to_json(config.space), indent=1)
+
+
+def _train_flags(config: TrainConfig, members: int) -> list[str]:
+    """Return the flags of ``train``; part of a group of submodels is trained as one model."""
+    skip = ("submodels",) if config.group else ()
+    return [*flags(config, skip=skip), *(["--members", str(members)] if members > 1 else [])]
