@@ -35,6 +35,6 @@ def test_every_sample_comes_once_an_epoch_and_epochs_differ() -> None:
     assert first.tolist() != second.tolist() and first.tolist() == epoch_order(50, 0, 0).tolist()
 
 
-def test_a_sample_that_is_not_learned_from_has_no_copies() -> None:
-    with pytest.raises(SegcoreError, match="learned from"):
+def test_a_sample_outside_the_training_split_has_no_copies() -> None:
+    with pytest.raises(SegcoreError, match="training sample"):
         draws_of(IDS, "test/scene_0", "light", 0, 0, (32, 48))
