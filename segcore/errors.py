@@ -28,6 +28,16 @@ class SegcoreError(Exception):
     """
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, says that the disk or the quota is used up."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> SegcoreError:
     """Build the error for a name that is in no table.
 

@@ -11,7 +11,6 @@ stopped as asked, 1 failed.
 """
 
 import sys
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,8 +22,9 @@ from segcore.config import PredictConfig, RobustnessConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler, serve
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.run_folder import RunFolder, note_environment
-from segcore.runs.queue.stopping import STOPPED, Stopped
+from segcore.runs.queue.stopping import STOPPED, Stopped, end, log_what_fits
 from segcore.training.inference.predict import predict
 from segcore.training.inference.robustness import measure_robustness
 from segcore.training.inference.service import Service
@@ -76,6 +76,11 @@ def work(folder: Path, probe: bool = False) -> int:
     """
     run = RunFolder(folder)
     try:
+        work_lock.take(folder)
+    except work_lock.Working as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    try:
         run.beat(state="running", cause="", finished=None, message="Starting")
         config = run.config
         if config.kind not in WORK or not isinstance(
@@ -86,17 +91,17 @@ def work(folder: Path, probe: bool = False) -> int:
         note_environment(run.folder, dataset.fingerprint)
         (measure if probe else WORK[config.kind])(run, dataset)
     except Stopped:
-        return _end(run, "interrupted", STOPPED)
+        return end(run, "interrupted", STOPPED)
     except SegcoreError as error:
         print(error, file=sys.stderr, flush=True)
-        return _end(run, "failed", str(error))
+        return end(run, "failed", str(error))
     except (MemoryError, tf.errors.ResourceExhaustedError):
         traceback.print_exc()
-        return _end(run, "failed", OUT_OF_MEMORY)
+        return end(run, "failed", OUT_OF_MEMORY)
     except Exception as error:
         traceback.print_exc()
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        return _end(
+        return end(
             run,
             "failed",
             (
@@ -104,7 +109,7 @@ def work(folder: Path, probe: bool = False) -> int:
                 "has the details."
             ),
         )
-    return _end(run, "finished", "")
+    return end(run, "finished", "")
 
 
 def join(folder: Path, task: int) -> int:
@@ -134,15 +139,6 @@ def join(folder: Path, task: int) -> int:
     return 0
 
 
-def _end(run: RunFolder, state: str, cause: str) -> int:
-    try:
-        run.beat(state=state, cause=cause, finished=time.time(), seconds_left=None)
-    except SegcoreError as error:
-        print(error, file=sys.stderr, flush=True)
-        return 1
-    return 1 if state == "failed" else 0
-
-
 def _answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
     def answer(request: dict[str, Any], arrays: Arrays) -> Answer:
         try:
@@ -167,6 +163,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if len(arguments) == 3 and arguments[1] == "--task" and arguments[2].isdigit():
         return join(Path(arguments[0]).resolve(), int(arguments[2]))
+    log_what_fits()
     probe = list(arguments[1:]) == ["--probe"]
     if len(arguments) != 1 + probe:
         print(

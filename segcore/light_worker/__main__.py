@@ -10,8 +10,6 @@ from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-import psutil
-
 from segcore.errors import SegcoreError
 from segcore.light_worker.answers import HANDLERS
 from segcore.light_worker.crf_search import crf_search_run
@@ -20,8 +18,10 @@ from segcore.light_worker.pool import MAX_WORKERS, count_processors, keep_freed_
 from segcore.light_worker.subsets import subsets_run
 from segcore.runs.dispatch.executors import cluster_executor
 from segcore.runs.dispatch.warm_process import serve
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.queue.stopping import STOPPED, Stopped, StopSignal, fail
+from segcore.runs.machine import processes
+from segcore.runs.queue.stopping import STOPPED, Stopped, StopSignal, end, fail, log_what_fits
 
 WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
 """What carries out a kind of run."""
@@ -37,14 +37,19 @@ def work(run: RunFolder, asked: int = 0) -> int:
     """
     workers = asked or min(count_processors(), MAX_WORKERS)
     stop = StopSignal()
-    process = psutil.Process()
     try:
+        work_lock.take(run.folder)
+    except work_lock.Working as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    try:
+        pid, birth = processes.identity()
         carry_out = WORK.get(run.config.kind, evaluate_run)
         started = run.status().started or time.time()
         run.beat(
             state="running",
-            pid=process.pid,
-            process_created=process.create_time(),
+            pid=pid,
+            birth=birth,
             started=started,
             cause="",
             message="Starting",
@@ -52,13 +57,7 @@ def work(run: RunFolder, asked: int = 0) -> int:
         with _executor(run, asked, workers) as (executor, width):
             carry_out(run, executor, lambda: _must_stop(run, stop), ahead=2 * width)
     except Stopped:
-        run.beat(
-            state="interrupted",
-            cause=STOPPED,
-            seconds_left=None,
-            finished=time.time(),
-        )
-        return 0
+        return end(run, "interrupted", STOPPED)
     except SegcoreError as error:
         return fail(run, str(error))
     except (MemoryError, BrokenProcessPool):
@@ -72,10 +71,7 @@ def work(run: RunFolder, asked: int = 0) -> int:
     except Exception as error:
         traceback.print_exc()
         return fail(run, f"{type(error).__name__}: {error} (the log says where)")
-    run.beat(
-        state="finished", cause="", progress=1.0, message="", seconds_left=0.0, finished=time.time()
-    )
-    return 0
+    return end(run, "finished", "", progress=1.0, message="", seconds_left=0.0)
 
 
 @contextmanager
@@ -119,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.serve:
         serve(HANDLERS)
         return 0
+    log_what_fits()
     run = RunFolder(options.run)
     if not run.folder.is_dir():
         print(

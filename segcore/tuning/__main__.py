@@ -8,10 +8,11 @@ from pathlib import Path
 
 from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.stopping import STOPPED, StopSignal, fail
+from segcore.runs.queue.stopping import STOPPED, StopSignal, end, fail, log_what_fits
 from segcore.tuning.coordinator import Coordinator
 from segcore.tuning.store import TrialStore
 from segcore.tuning.trainer import QueueTrainer
@@ -25,12 +26,17 @@ def work(run: RunFolder) -> int:
     """Work on a study until its last trial has ended or it is stopped; return the exit code, 1 for failed."""
     stop = StopSignal()
     try:
-        pid, created = processes.identity()
+        work_lock.take(run.folder)
+    except work_lock.Working as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    try:
+        pid, birth = processes.identity()
         started = run.status().started or time.time()
         run.beat(
             state="running",
             pid=pid,
-            process_created=created,
+            birth=birth,
             started=started,
             cause="",
             finished=None,
@@ -48,8 +54,7 @@ def work(run: RunFolder) -> int:
         if not _go(run, coordinator, trainer, stop):
             coordinator.hold()
             print("Stopped; trials under way save and end", flush=True)
-            run.beat(state="interrupted", cause=STOPPED, seconds_left=None, finished=time.time())
-            return 0
+            return end(run, "interrupted", STOPPED)
         if coordinator.told["best"] is None:
             raise SegcoreError(
                 "No trial came to its end: see the causes of the trials, mend the "
@@ -60,8 +65,7 @@ def work(run: RunFolder) -> int:
     except Exception as error:
         traceback.print_exc()
         return fail(run, f"{type(error).__name__}: {error} (the log says where)")
-    run.beat(state="finished", cause="", progress=1.0, seconds_left=0.0, finished=time.time())
-    return 0
+    return end(run, "finished", "", progress=1.0, seconds_left=0.0)
 
 
 def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: StopSignal) -> bool:
@@ -88,6 +92,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         print("Usage: python -m segcore.tuning RUN_FOLDER", file=sys.stderr)
         return 2
+    log_what_fits()
     return work(RunFolder(Path(arguments[0]).resolve()))
 
 

@@ -41,7 +41,7 @@ def test_a_study_is_watched_and_its_best_trial_taken_along(
 ) -> None:
     for n in (1, 2, 3):
         made_up.write(f"tiny-tune-seen-{n}", BASE)
-    pid, created = processes.identity(
+    pid, birth = processes.identity(
         os.getpid()
     )  # a process that lives, so that the study is not taken for dead
     now = time.time()
@@ -52,7 +52,7 @@ def test_a_study_is_watched_and_its_best_trial_taken_along(
         state="running",
         finished=None,
         pid=pid,
-        process_created=created,
+        birth=birth,
         heartbeat=now,
         started=now,
     )

@@ -13,6 +13,7 @@ import pytest
 from segcore.config import EvaluateConfig, TrainConfig
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
 from segcore.runs.queue import jobs
 from segcore.runs.queue.queue import Queue
 
@@ -41,6 +42,9 @@ class Workspace:
 
     def states(self) -> dict[str, str]:
         return {run.id: run.status.state for run in list_runs(jobs.runs_folder(self.folder))}
+
+    def status(self, id: str) -> Status:
+        return RunFolder(jobs.runs_folder(self.folder) / id).status()
 
     def wait(self, condition, seconds: float = 60.0):
         end = time.monotonic() + seconds

@@ -13,6 +13,7 @@ from pathlib import Path
 from segcore.runs.folder.history import append_record
 from segcore.runs.folder.status import change_status
 from segcore.runs.machine.disk import read_json, write_json
+from segcore.runs.queue.stopping import DISK_FULL
 
 START = "0"
 
@@ -54,6 +55,8 @@ def main() -> int:
     while step < plan["steps"]:
         if plan.get("ending") == "exit" and step == 1:
             return 3
+        if plan.get("ending") == "full" and step == 1:
+            return DISK_FULL
         if plan.get("ending") == "crash" and step == 1:
             os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(plan["pause"])

@@ -126,7 +126,7 @@ def _some_worker(workspace, rng):
         found = {
             job.pid
             for job in queue.jobs()
-            if job.state == "started" and processes.is_alive(job.pid, job.process_created)
+            if job.state == "started" and processes.is_alive(job.pid, job.birth)
         }
     with suppress(psutil.Error):
         found |= {child.pid for child in psutil.Process(workspace.dispatcher() or 0).children()}

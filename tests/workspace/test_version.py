@@ -34,7 +34,7 @@ def old(tmp_path):
     """A workspace as it was before it had a format: no number, runs that name no machine, the first queue."""
     for id, state in (("works", "running"), ("waits", "queued"), ("done", "finished")):
         run = RunFolder.create(tmp_path / "runs", id, TrainConfig("demo"))
-        run.write_status(state=state, pid=1, process_created=1.0, heartbeat=time.time())
+        run.write_status(state=state, pid=1, birth="created:1.0", heartbeat=time.time())
         status = json.loads((run.folder / "status.json").read_text())
         del status["host"]
         (run.folder / "status.json").write_text(json.dumps(status))

@@ -18,11 +18,12 @@ from pathlib import Path
 from segcore.errors import SegcoreError, disk_error
 from segcore.runs.dispatch.dask import is_cluster_request
 from segcore.runs.dispatch.remote_runs import RemoteRuns
-from segcore.runs.folder import hosts
+from segcore.runs.dispatch.worker_entry import WORKED_ON
+from segcore.runs.folder import hosts, work_lock
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.crash_recovery import job_is_alive, recover, runs_folder
+from segcore.runs.queue.crash_recovery import close_job, job_is_alive, recover, runs_folder
 from segcore.runs.queue.jobs import (
     ASIDE,
     LIGHT,
@@ -32,6 +33,7 @@ from segcore.runs.queue.jobs import (
     signed_on,
 )
 from segcore.runs.queue.queue import Job, Queue
+from segcore.runs.queue.stopping import log_what_fits
 
 TICK_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
@@ -67,6 +69,7 @@ class Dispatcher:
         self._tell = tell
         self._ended = threading.Event()
         self._seen = 0.0
+        self._complaint = ""
 
     def end(self) -> None:
         """Let :meth:`work` return soon; runs that work go on. May be called from a signal handler."""
@@ -110,19 +113,21 @@ class Dispatcher:
 
     def _take_over(self, queue: Queue) -> None:
         """Sign on, and strike out the attempts of a dead predecessor that never showed up."""
-        with queue.writing():
-            self._sign(queue)
-            for job in queue.jobs():
-                if job.state == "claimed":
-                    self._remote.call_off(job)
+        self._sign(queue)
+        for job in queue.jobs():
+            if job.state == "claimed":
+                self._remote.call_off(job)
+                if RunFolder(runs_folder(self.workspace) / job.run).status().has_ended:
+                    queue.remove(job.run, job.token)  # killed between writing its end and this
+                else:
                     queue.put_back(job.run, job.token or "")
 
     def _sign(self, queue: Queue) -> None:
         """Write down who works here, and now and then that it still does: other machines cannot look for the process."""
         if time.time() - self._seen > SIGN_SECONDS:
             self._seen = time.time()
-            pid, created = processes.identity()
-            queue.set_setting("dispatcher", f"{pid} {created} {hosts.this_host()} {self._seen}")
+            pid, birth = processes.identity()
+            queue.set_setting("dispatcher", f"{pid} {birth} {hosts.this_host()} {self._seen}")
 
     def _tick(self, queue: Queue, forever: bool) -> bool:
         """Settle what ended, start what can go; False after signing off because nothing is left to do."""
@@ -138,36 +143,63 @@ class Dispatcher:
                     return False
             self._ended.wait(TICK_SECONDS)
         except SegcoreError as error:
-            print(error, file=sys.stderr, flush=True)
+            self._complain(error)
             self._ended.wait(TROUBLE_SECONDS)
             if self._ended.is_set():
                 return False
         return True
 
     def _close_ended(self, queue: Queue) -> None:
+        """Close the rows of runs whose process is gone; what hinders one hinders no other."""
         for job in queue.jobs():
             if job.state == "waiting":
                 continue
-            if job.host == hosts.CLUSTER:
-                if (ended := self._remote.ending(job)) is not None:
-                    recover(queue, self.workspace, job, *ended)
-                    self._remote.forget(job)
-                    self._say_end(job)
-                continue
-            child = self._children.get(job.token or "")
-            code = child.poll() if child else None
-            if child and code is None:
-                continue
-            # A claimed job whose child ended never showed its token; one without a child came from
-            # a dead predecessor.
-            if child or (job.state == "started" and not job_is_alive(self.workspace, job)):
-                recover(queue, self.workspace, job, code)
-                self._say_end(job)
-            if child:
-                del self._children[job.token or ""]
+            try:
+                self._close_if_ended(queue, job)
+            except SegcoreError as error:
+                self._complain(error)
         for token in [token for token, child in self._children.items() if child.poll() is not None]:
             if not any(job.token == token for job in queue.jobs()):
                 del self._children[token]
+
+    def _close_if_ended(self, queue: Queue, job: Job) -> None:
+        if job.host == hosts.CLUSTER:
+            if (ended := self._remote.ending(job)) is not None:
+                recover(queue, self.workspace, job, *ended)
+                self._remote.forget(job)
+                self._say_end(job)
+            return
+        child = self._children.get(job.token or "")
+        code = child.poll() if child else None
+        if child and code is None:
+            return
+        if code == WORKED_ON:
+            self._leave_to_worker(queue, job)
+        # A claimed job whose child ended never showed its token; one without a child came from
+        # a dead predecessor.
+        elif child or (job.state == "started" and not job_is_alive(self.workspace, job)):
+            recover(queue, self.workspace, job, code)
+            self._say_end(job)
+        if child:
+            del self._children[job.token or ""]
+
+    def _leave_to_worker(self, queue: Queue, job: Job) -> None:
+        """Give up an attempt because another process works on the run, whose row is set right."""
+        run = RunFolder(runs_folder(self.workspace) / job.run)
+        worker = work_lock.holder(run.folder)
+        if worker is None or not queue.confirm(job.run, job.token or "", *worker):
+            queue.put_back(job.run, job.token or "")
+            return
+        pid, birth, host = worker
+        run.write_status(
+            only_if=("queued",), state="running", cause="", pid=pid, birth=birth, host=host
+        )
+
+    def _complain(self, error: SegcoreError) -> None:
+        """Write an error into the log once; a log on a full disk must not end the dispatcher."""
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            print(error, file=sys.stderr, flush=True)
 
     def _say_end(self, job: Job) -> None:
         status = RunFolder(runs_folder(self.workspace) / job.run).status()
@@ -229,10 +261,7 @@ class Dispatcher:
         return True
 
     def _give_up(self, queue: Queue, job: Job, state: str, cause: str) -> None:
-        run = RunFolder(runs_folder(self.workspace) / job.run)
-        with queue.writing():
-            if queue.remove(job.run, None) and run.folder.is_dir():
-                run.write_status(state=state, cause=cause, finished=time.time())
+        close_job(queue, self.workspace, job, state, cause)
 
     def _choose(self, request: str, taken: Iterable[str]) -> tuple[list[str], list[str]]:
         """Return (devices to start on, devices to keep free for it); the first is empty while it must wait."""
@@ -264,6 +293,9 @@ class Dispatcher:
             return
         token = queue.claim(job.run, devices)
         if token is None:
+            return
+        if run.status().has_ended:  # its end was written, but its row not removed
+            queue.remove(job.run, token)
             return
         try:
             run.clear_temporary()
@@ -300,6 +332,7 @@ def holder(workspace: Path | str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the dispatcher of one workspace until its queue is empty."""
+    log_what_fits()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Dispatcher(arguments[0]).work()
     return 0

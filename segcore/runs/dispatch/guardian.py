@@ -12,7 +12,6 @@ standard input is a pipe from the cluster's worker: when that dies, the system c
 the run is asked to save and end.
 """
 
-import fcntl
 import os
 import select
 import signal
@@ -22,8 +21,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from segcore.errors import SegcoreError, disk_error
+from segcore.errors import SegcoreError
 from segcore.runs.dispatch.worker_entry import CALLED_OFF, worker_command
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.hosts import this_host
 from segcore.runs.folder.listing import read_config
 from segcore.runs.folder.run_folder import RunFolder
@@ -60,21 +60,6 @@ def stops_asked(folder: Path, token: str) -> int:
     return int(attempt.get("stops") or 0) if attempt.get("token") == token else 1
 
 
-def is_worked_on(folder: Path) -> bool:
-    """Whether a worker of the run, started by a guardian, still lives on any machine that shares the folder."""
-    try:
-        handle = os.open(folder / "work.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
 class _Attempt:
     """One attempt, from the lock to the end of the worker."""
 
@@ -84,18 +69,12 @@ class _Attempt:
         self._is_lost = False
 
     def work(self) -> int:
-        try:
-            lock = os.open(self._folder / "work.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise disk_error("write", self._folder / "work.lock", error) from error
-        if os.pread(lock, 64, 0).decode() == self._token:
+        if work_lock.last_token(self._folder) == self._token:
             return LOST  # the cluster tried again by itself
-        while not self._locks(lock):
+        while (lock := self._take()) is None:
             if self._stops():
                 return CALLED_OFF
             time.sleep(POLL_SECONDS)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, self._token.encode(), 0)
         if self._stops():
             return CALLED_OFF
         code = self._watch(self._start(lock))
@@ -106,12 +85,11 @@ class _Attempt:
             return LOST
         return code if code >= 0 else 128 - code
 
-    def _locks(self, lock: int) -> bool:
+    def _take(self) -> int | None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            return work_lock.take(self._folder, self._token, seconds=0.0)
+        except work_lock.Working:
+            return None
 
     def _stops(self) -> int:
         """How often it was asked to stop; the loss of the cluster's worker is one request."""
@@ -127,7 +105,7 @@ class _Attempt:
         self._run.write_status(
             state="starting",
             pid=None,
-            process_created=None,
+            birth="",
             host=this_host(),
             device=device,
             started=now,
@@ -135,10 +113,14 @@ class _Attempt:
         )
         command = worker_command(str(read_config(self._folder)["kind"]), self._folder)
         worker = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, pass_fds=(lock,), start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(lock,),
+            start_new_session=True,
+            env={**os.environ, **work_lock.hand_over(lock)},
         )
-        pid, created = processes.identity(worker.pid)
-        self._run.write_status(pid=pid, process_created=created)
+        pid, birth = processes.identity(worker.pid)
+        self._run.write_status(pid=pid, birth=birth)
         return worker
 
     def _watch(self, worker: subprocess.Popen) -> int:

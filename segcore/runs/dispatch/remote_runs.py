@@ -7,7 +7,8 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError
 from segcore.runs.dispatch.dask import Cluster, ending_said, gpus_asked, is_cluster_request
-from segcore.runs.dispatch.guardian import GRACE_SECONDS, LOST, is_worked_on, write_attempt
+from segcore.runs.dispatch.guardian import GRACE_SECONDS, LOST, write_attempt
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.hosts import CLUSTER
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.settings import cluster_address
@@ -89,7 +90,7 @@ class RemoteRuns:
         if code == LOST:  # its process saves and ends, for it has noticed too
             write_attempt(folder, "")
             since = self._lost.setdefault(token, time.monotonic())
-            if is_worked_on(folder) and time.monotonic() - since < 2 * GRACE_SECONDS:
+            if work_lock.is_held(folder) and time.monotonic() - since < 2 * GRACE_SECONDS:
                 return None
             self._lost.pop(token, None)
         return code, ending_said(code)
@@ -98,7 +99,7 @@ class RemoteRuns:
         """Pass on a request to stop through the run's folder; a run that has not begun is taken off the cluster."""
         folder = runs_folder(self._workspace) / job.run
         write_attempt(folder, job.token or "", job.stops)
-        if not is_worked_on(folder):
+        if not work_lock.is_held(folder):
             self.forget(job)
 
     def call_off(self, job: Job) -> None:

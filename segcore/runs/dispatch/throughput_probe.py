@@ -24,7 +24,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.crash_recovery import DIED, status_is_alive
+from segcore.runs.queue.crash_recovery import DIED, run_is_alive
 from segcore.runs.queue.jobs import NO_WORK_VARIABLE, waiting
 from segcore.runs.queue.queue import Job
 
@@ -89,11 +89,9 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
     }
     arguments = [*worker_command(config.kind, run.folder)[2:], "--probe"]
     process = processes.start_detached(arguments, run.log_path, environment)
-    pid, created = processes.identity(process.pid)
+    pid, birth = processes.identity(process.pid)
     processes.forget(process)
-    return (
-        run.write_status(pid=pid, process_created=created) if status.state == "starting" else status
-    )
+    return run.write_status(pid=pid, birth=birth) if status.state == "starting" else status
 
 
 def look(workspace: Path | str, key: str) -> Status | None:
@@ -106,7 +104,7 @@ def look(workspace: Path | str, key: str) -> Status | None:
         status.pid is not None
         or time.time() - (status.started or status.created or 0.0) > BIRTH_SECONDS
     )
-    if status.has_ended or not born or status_is_alive(status):
+    if status.has_ended or not born or run_is_alive(run, status):
         return status
     return run.write_status(
         only_if=QUEUED_OR_ACTIVE,
@@ -129,7 +127,7 @@ def stop(workspace: Path | str, key: str, cause: str = "Stopped on request.") ->
     """End a measure that is under way; nothing is kept of it."""
     status = look(workspace, key)
     if status is not None and not status.has_ended and hosts.is_here(status.host):
-        processes.send_signal(status.pid, status.process_created, signal.SIGKILL, group=True)
+        processes.send_signal(status.pid, status.birth, signal.SIGKILL, group=True)
         RunFolder(probes_folder(workspace) / key).write_status(
             state="interrupted", cause=cause, finished=time.time()
         )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.errors import SegcoreError
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.hosts import this_host
 from segcore.runs.folder.listing import read_config
 from segcore.runs.folder.status import change_status
@@ -30,6 +31,8 @@ WORKERS |= dict.fromkeys(("subsets", "crf_search"), "segcore.light_worker") | {
 }
 WORKER_VARIABLE = "SEGCORE_WORKER"
 CALLED_OFF = 75
+WORKED_ON = 79
+"""Exit code of an attempt that found another process at work on the run."""
 
 
 def worker_command(kind: str, folder: Path) -> list[str]:
@@ -56,9 +59,14 @@ def main(arguments: list[str]) -> None:
     """Confirm the attempt and become the worker; ends the process where the attempt was called off."""
     workspace, run_id, token = arguments
     folder = Path(workspace) / "runs" / run_id
-    pid, created = processes.identity()
+    try:
+        lock = work_lock.take(folder, token)
+    except work_lock.Working as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(WORKED_ON)
+    pid, birth = processes.identity()
     with Queue(workspace) as queue:
-        if not queue.confirm(run_id, token, pid, created, this_host()):
+        if not queue.confirm(run_id, token, pid, birth, this_host()):
             sys.exit(CALLED_OFF)
         job = queue.job(run_id)
     now = time.time()
@@ -68,7 +76,7 @@ def main(arguments: list[str]) -> None:
         {
             "state": "starting",
             "pid": pid,
-            "process_created": created,
+            "birth": birth,
             "host": this_host(),
             "device": device,
             "started": now,
@@ -80,6 +88,7 @@ def main(arguments: list[str]) -> None:
     sys.stdout.flush()
     for task in tasks_here(config.get("hosts") or []):
         subprocess.Popen([*command, "--task", str(task)], stdin=subprocess.DEVNULL)
+    os.environ.update(work_lock.hand_over(lock))
     os.execv(command[0], command)
 
 

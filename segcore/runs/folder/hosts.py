@@ -22,15 +22,15 @@ def is_here(host: str) -> bool:
     return host in ("", this_host())
 
 
-def is_alive(host: str, pid: int | None, created: float | None, heard: float | None) -> bool:
+def is_alive(host: str, pid: int | None, birth: str, heard: float | None) -> bool:
     """Whether a process still works: on this machine by its id and birth, on another by what was heard of it.
 
     Args:
         host: The machine that it was noted with.
         pid: Its process id there.
-        created: When it began, seconds since 1970.
+        birth: What tells it from a later process with the same id.
         heard: When it last wrote, seconds since 1970.
     """
     if is_here(host):
-        return processes.is_alive(pid, created)
+        return processes.is_alive(pid, birth)
     return heard is not None and time.time() - heard < SILENT_SECONDS

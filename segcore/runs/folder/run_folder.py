@@ -22,6 +22,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,14 @@ from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage
 from segcore.runs.folder.names import check_run_id, check_stage, sample_parts
 from segcore.runs.folder.probabilities import BITS, FloatArray, decode, encode
-from segcore.runs.folder.status import FORMAT, Status, change_status, read_status
+from segcore.runs.folder.status import (
+    FORMAT,
+    Status,
+    change_status,
+    read_status,
+    status_lock,
+    update_status,
+)
 from segcore.runs.folder.usage import UsageRecorder
 from segcore.runs.machine import disk
 from segcore.runs.machine.disk import replacing
@@ -152,20 +160,39 @@ class RunFolder:
         """How the run is going; never raises (see :func:`read_status`)."""
         return read_status(self.folder / "status.json")
 
-    def write_status(self, *, only_if: Collection[str] | None = None, **changes: Any) -> Status:
+    def write_status(
+        self,
+        *,
+        only_if: Collection[str] | None = None,
+        lock_seconds: float = disk.LOCK_SECONDS,
+        **changes: Any,
+    ) -> Status:
         """Change some fields of the status and return the whole (see :func:`change_status`).
 
         Raises:
-            SegcoreError: A field or state is unknown, or the folder cannot be written.
+            SegcoreError: A field or state is unknown, the folder cannot be written, or another
+                process holds the lock of the status.
         """
         try:
-            return change_status(self.folder / "status.json", changes, only_if)
+            return change_status(self.folder / "status.json", changes, only_if, lock_seconds)
         except SegcoreError:
             if not self.folder.is_dir():
                 raise SegcoreError(
                     f"Expected the run {self.id!r}, found no folder {self.folder}: it was deleted."
                 ) from None
             raise
+
+    def status_lock(self, seconds: float = disk.LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Hold the lock of the status, for a change that depends on the queue as well.
+
+        Raises:
+            Locked: Another process held it for so many seconds.
+        """
+        return status_lock(self.folder / "status.json", seconds)
+
+    def update_status(self, *, only_if: Collection[str] | None = None, **changes: Any) -> Status:
+        """Change the status as :meth:`write_status` does, inside :meth:`status_lock`."""
+        return update_status(self.folder / "status.json", changes, only_if)
 
     def beat(self, **changes: Any) -> Status:
         """Change the status as :meth:`write_status` does, with a fresh heartbeat; the worker calls it every few seconds."""

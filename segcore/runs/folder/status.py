@@ -3,12 +3,14 @@
 import dataclasses
 import time
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segcore.errors import SegcoreError, unknown
-from segcore.runs.machine.disk import locked, read_json, write_json
+from segcore.runs.machine.disk import LOCK_SECONDS, locked, read_json, write_json
+from segcore.runs.machine.processes import birth_of_time
 
 FORMAT = 1
 STATES = ("queued", "starting", "running", "stopping", "finished", "failed", "interrupted")
@@ -28,7 +30,8 @@ class Status:
         state: One of queued, starting, running, stopping, finished, failed, interrupted.
         cause: Why it failed, was interrupted or waits; one sentence, "" for none.
         pid: Process id of its worker.
-        process_created: When that process began, which tells it from a later one with the same id.
+        birth: Of that process, which tells it from a later one with the same id (see
+            :func:`segcore.runs.machine.processes.identity`); "" where not known.
         host: The machine that its worker works on; "" where not noted, which means this one.
         device: What it was given: "cpu", "gpu:0", "gpu:0,gpu:1", or "light" for work without a
             network.
@@ -51,7 +54,7 @@ class Status:
     state: str = "queued"
     cause: str = ""
     pid: int | None = None
-    process_created: float | None = None
+    birth: str = ""
     host: str = ""
     device: str = ""
     heartbeat: float | None = None
@@ -88,7 +91,7 @@ class Status:
 
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Status)}
-_TEXTS = ("state", "cause", "host", "device", "message")
+_TEXTS = ("state", "cause", "host", "device", "message", "birth")
 _WHOLES = ("pid", "epoch", "epochs")
 
 
@@ -123,6 +126,9 @@ def _unreadable(cause: str) -> Status:
 
 def _from_json(data: dict[str, Any]) -> Status:
     values: dict[str, Any] = {}
+    created = data.get("process_created")  # how earlier versions wrote a birth
+    if isinstance(created, (int, float)) and "birth" not in data:
+        data = {**data, "birth": birth_of_time(created)}
     for name, default in _DEFAULTS.items():
         value = data.get(name, default)
         if name in _TEXTS:
@@ -151,15 +157,36 @@ def _from_json(data: dict[str, Any]) -> Status:
     return Status(**values)
 
 
+def status_lock(path: Path, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+    """Hold the lock of ``status.json`` for a change; see :func:`locked`."""
+    return locked(path.with_name("status.lock"), seconds)
+
+
 def change_status(
+    path: Path,
+    changes: dict[str, Any],
+    only_if: Collection[str] | None = None,
+    seconds: float = LOCK_SECONDS,
+) -> Status:
+    """Change some fields of ``status.json`` under its lock and return the whole.
+
+    Raises:
+        Locked: Another process held the lock for so many seconds.
+        SegcoreError: As :func:`update_status`.
+    """
+    with status_lock(path, seconds):
+        return update_status(path, changes, only_if)
+
+
+def update_status(
     path: Path, changes: dict[str, Any], only_if: Collection[str] | None = None
 ) -> Status:
-    """Change some fields of ``status.json``, under a lock, and return the whole.
+    """Change some fields of ``status.json`` and return the whole; the caller holds its lock.
 
     A stop that was asked for is not taken back: "starting" and "running" do not replace "stopping".
 
     Args:
-        path: The file ``status.json``; ``status.lock`` is made beside it.
+        path: The file ``status.json``.
         changes: New values by field name.
         only_if: States in which the change is made; in any other state nothing is written.
 
@@ -171,17 +198,16 @@ def change_status(
             raise unknown("field of a status", name, _DEFAULTS)
     if "state" in changes and changes["state"] not in STATES:
         raise unknown("state", changes["state"], STATES)
-    with locked(path.with_name("status.lock")):
-        before = read_status(path)
-        if before.cause.startswith(_NEWER):
-            raise SegcoreError(
-                f"Expected the status of {path.parent.name!r} in format {FORMAT} or older: "
-                f"{before.cause}"
-            )
-        if only_if is not None and before.state not in only_if:
-            return before
-        if before.state == "stopping" and changes.get("state") in ("starting", "running"):
-            changes = {name: value for name, value in changes.items() if name != "state"}
-        after = dataclasses.replace(before, **changes)
-        write_json(path, {"format": FORMAT, **dataclasses.asdict(after)})
-        return after
+    before = read_status(path)
+    if before.cause.startswith(_NEWER):
+        raise SegcoreError(
+            f"Expected the status of {path.parent.name!r} in format {FORMAT} or older: "
+            f"{before.cause}"
+        )
+    if only_if is not None and before.state not in only_if:
+        return before
+    if before.state == "stopping" and changes.get("state") in ("starting", "running"):
+        changes = {name: value for name, value in changes.items() if name != "state"}
+    after = dataclasses.replace(before, **changes)
+    write_json(path, {"format": FORMAT, **dataclasses.asdict(after)})
+    return after

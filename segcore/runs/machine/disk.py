@@ -1,4 +1,4 @@
-"""How this wing writes to disk: whole files or none, one writer at a time, errors as sentences."""
+"""Files of a workspace: written whole or not at all, by one process at a time."""
 
 import fcntl
 import itertools
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import Any
 
 from segcore.errors import SegcoreError, disk_error
 
+LOCK_SECONDS = 10.0
 _serial = itertools.count()
 
 _NETWORK_DRIVES = (
@@ -57,7 +59,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file name is one that :func:`replacing` lends; such a file may be left by a killed process."""
+    """Whether :func:`replacing` made a file of this name, which a killed process may have left."""
     return name.startswith(".") and ".tmp" in name
 
 
@@ -89,7 +91,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def inflate(payload: bytes | memoryview, expected: int) -> bytes | None:
-    """Inflate a zlib stream that must hold exactly ``expected`` bytes; None where it does not, or is cut or damaged.
+    """Inflate a zlib stream of exactly ``expected`` bytes; None where it is damaged or of another size.
 
     Nothing is allocated on the word of the one who wrote ``expected``: deflate cannot do better
     than about 1032 to 1, so a payload too short for it is refused at once, and no more than one
@@ -108,7 +110,10 @@ def inflate(payload: bytes | memoryview, expected: int) -> bytes | None:
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` as JSON can hold it: numpy scalars and arrays become numbers and lists, NaN and infinity null."""
+    """Return ``value`` as JSON can hold it.
+
+    Numpy scalars and arrays become numbers and lists; NaN and infinity become null.
+    """
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -176,9 +181,38 @@ def is_network_drive(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
     return bool(below) and max(below)[1] in _NETWORK_DRIVES
 
 
+class Locked(SegcoreError):
+    """A lock was not free before its deadline."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a small file for a few milliseconds; the kernel frees it if the process dies.
+def locked(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold an exclusive lock on a small file; the kernel frees it if the process dies.
+
+    Never take one inside a database transaction: whoever waits for it would hold up the queue.
+
+    Args:
+        path: The lock file, made where absent.
+        seconds: How long to wait for another process that holds it, which may be frozen.
+
+    Raises:
+        Locked: Another process held it all that time.
+        SegcoreError: The lock file cannot be opened for writing.
+    """
+    handle = try_lock(path, seconds)
+    if handle is None:
+        raise Locked(
+            f"Expected to lock {path} within {seconds:g} seconds, found it held by another process, "
+            "which may be frozen: continue or end that process, then try again."
+        )
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def try_lock(path: Path, seconds: float = 0.0) -> int | None:
+    """Return an open file that holds an exclusive lock, None where it was not free in time.
 
     Raises:
         SegcoreError: The lock file cannot be opened for writing.
@@ -187,8 +221,17 @@ def locked(path: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise disk_error("write", path, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    end, pause = time.monotonic() + seconds, 0.001
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                os.close(handle)
+                return None
+        except OSError as error:
+            os.close(handle)
+            raise disk_error("lock", path, error) from error
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)

@@ -1,4 +1,4 @@
-"""Processes of the house: known by id and birth, started detached, told apart from strangers with the same id."""
+"""Background processes: how they are started, identified and signalled."""
 
 import os
 import signal
@@ -7,36 +7,74 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 from segcore.errors import disk_error
 
-_SAME_BIRTH = 5.0  # seconds; the system derives it from the wall clock, which may be set meanwhile
+_CREATED = "created:"
+_SAME_BIRTH = 5.0
+"""Seconds by which a birth on the wall clock may seem to move: that clock may be set meanwhile."""
 _ROOT = Path(__file__).resolve().parents[3]
 
 
-def identity(pid: int | None = None) -> tuple[int, float]:
-    """Return (process id, creation time in seconds since 1970) of a process, by default this one."""
-    process = psutil.Process(os.getpid() if pid is None else pid)
-    return process.pid, process.create_time()
+def identity(pid: int | None = None) -> tuple[int, str]:
+    """Return the id and the birth of a process, by default of this one.
+
+    A birth tells a process from a later one with the same id. It is "<boot id>/<ticks>", the clock
+    ticks from the start of the machine to that of the process (proc(5), ``stat`` field 22), which no
+    step of the wall clock changes; where the system has no ``/proc``, "created:<seconds since 1970>".
+
+    Raises:
+        psutil.NoSuchProcess: There is no such process.
+    """
+    number = os.getpid() if pid is None else pid
+    stat = _read_stat(number)
+    if stat is not None:
+        return number, f"{_boot_id()}/{stat[1]}"
+    return number, birth_of_time(psutil.Process(number).create_time())
 
 
-def is_alive(pid: int | None, created: float | None) -> bool:
-    """Whether the process with this id, born at this time, still works; a zombie does not."""
-    if pid is None or created is None:
+def birth_of_time(created: float) -> str:
+    """Return the birth of a process that is known only by the wall clock, seconds since 1970."""
+    return f"{_CREATED}{created}"
+
+
+def is_alive(pid: int | None, birth: str) -> bool:
+    """Whether the process with this id and birth exists; a zombie does not count as alive."""
+    if pid is None or not birth:
         return False
+    if not birth.startswith(_CREATED):
+        stat = _read_stat(pid)
+        return stat is not None and stat[0] not in "ZXx" and birth == f"{_boot_id()}/{stat[1]}"
     try:
         process = psutil.Process(pid)
-        return (
-            process.status() != psutil.STATUS_ZOMBIE
-            and abs(process.create_time() - created) < _SAME_BIRTH
-        )
+        age = abs(process.create_time() - float(birth.removeprefix(_CREATED)))
+        return process.status() != psutil.STATUS_ZOMBIE and age < _SAME_BIRTH
     except psutil.AccessDenied:
         return True
-    except psutil.Error:
+    except (psutil.Error, ValueError):
         return False
+
+
+def _read_stat(pid: int) -> tuple[str, int] | None:
+    """Return state and start (ticks since boot) of a process; None where /proc does not have it."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
+    return fields[0], int(fields[19])
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def parent(pid: int | None) -> int | None:
@@ -47,9 +85,12 @@ def parent(pid: int | None) -> int | None:
         return None
 
 
-def send_signal(pid: int | None, created: float | None, number: int, group: bool = False) -> bool:
-    """Signal a process (with ``group``, its whole process group), unless it ended or its id belongs to a stranger by now."""
-    if pid is None or not is_alive(pid, created):
+def send_signal(pid: int | None, birth: str, number: int, group: bool = False) -> bool:
+    """Signal a process, or with ``group`` its process group; False where it no longer exists.
+
+    A later process that has the same id by now is left alone.
+    """
+    if pid is None or not is_alive(pid, birth):
         return False
     try:
         if group and os.getpgid(pid) == pid:
@@ -62,7 +103,7 @@ def send_signal(pid: int | None, created: float | None, number: int, group: bool
 
 
 def end_group(pid: int | None) -> None:
-    """Kill what a dead session leader left behind (the pool of a killed worker).
+    """Kill what a dead session leader left behind, such as the pool of a killed worker.
 
     While a process of that group lives the kernel gives its number to no one else; where the number
     belongs to a living process by now, nothing was left.
@@ -98,7 +139,7 @@ def start_detached(
     *,
     tethered: bool = False,
 ) -> subprocess.Popen:
-    """Start ``python <arguments>`` in a session of its own: closing the app or the shell does not end it.
+    """Start ``python <arguments>`` in a session of its own, which outlives the app or the shell.
 
     Args:
         arguments: What follows the interpreter ("-m", "segcore.worker", ...).
@@ -126,5 +167,5 @@ def start_detached(
 
 
 def forget(process: subprocess.Popen) -> None:
-    """Let a detached child go on; a thread collects its end, so that no zombie stays while this process lives."""
+    """Let a detached child run; a thread waits for its end, so that it leaves no zombie."""
     threading.Thread(target=process.wait, daemon=True).start()

@@ -11,21 +11,26 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from segcore.errors import SegcoreError
-from segcore.runs.folder import hosts
+from segcore.runs.folder import hosts, work_lock
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
+from segcore.runs.machine.disk import Locked
+from segcore.runs.machine.processes import birth_of_time
 from segcore.runs.queue.crash_recovery import (
+    CLOSE_SECONDS,
     job_is_alive,
     recover,
     recover_orphans,
+    run_is_alive,
     runs_folder,
-    status_is_alive,
 )
 from segcore.runs.queue.queue import Job, Queue
 from segcore.runs.queue.stopping import STOPPED
@@ -36,6 +41,8 @@ LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
 ASIDE = "aside"
 """Request of a run that only hands in others and watches them: it takes no device, which they need."""
 ENDING_SECONDS = 10.0
+LOCKED_AT_ONCE = 200
+"""Runs that are queued together, all or none: each holds an open file meanwhile."""
 DISPATCHER_SECONDS = 60.0
 """A dispatcher on another machine that has not written for so long is taken for dead."""
 NO_WORK_VARIABLE = "SEGSCOPE_NO_WORK"
@@ -66,38 +73,49 @@ def submit(
     return _submit(workspace, needs, priority)
 
 
-def _submit(workspace: Path | str, needs: Mapping[str, Sequence[str]], priority: int) -> list[str]:
+def _submit(
+    workspace: Path | str,
+    needs: Mapping[str, Sequence[str]],
+    priority: int,
+    may_work: bool = False,
+) -> list[str]:
+    """Queue runs; those that work already are passed over with ``may_work``, else refused."""
     _check_needs(workspace, needs)
+    queued: list[str] = []
     with Queue(workspace) as queue:
         _await_ends(queue, workspace, needs)
-        with queue.writing():
-            queued = [run for run in needs if _enqueue(queue, workspace, run, needs[run], priority)]
+        order = list(needs)
+        for start in range(0, len(order), LOCKED_AT_ONCE):
+            part = {run: needs[run] for run in order[start : start + LOCKED_AT_ONCE]}
+            queued += _enqueue(queue, workspace, part, priority, may_work)
     ensure_dispatcher(workspace)
     return queued
 
 
 def _await_ends(queue: Queue, workspace: Path | str, run_ids: Iterable[str]) -> None:
-    """Wait for processes that have said how their run ended and are about to leave."""
+    """Wait for processes that have written how their run ended and are about to leave."""
     end = time.monotonic() + ENDING_SECONDS
     for run_id in run_ids:
-        while (
-            (job := queue.job(run_id))
-            and job.state != "waiting"
-            and RunFolder(runs_folder(workspace) / run_id).status().has_ended
-        ):
-            if job.state == "started" and not job_is_alive(workspace, job):
+        run = RunFolder(runs_folder(workspace) / run_id)
+        while run.status().has_ended:
+            job = queue.job(run_id)
+            if job is None and not work_lock.is_held(run.folder):
+                break
+            if job is not None and job.state == "waiting":
+                break
+            if job is None:
+                pass
+            elif job.state == "started" and not job_is_alive(workspace, job):
                 recover(queue, workspace, job)
             elif job.state == "claimed" and not dispatcher_is_alive(queue):
-                queue.put_back(
-                    run_id, job.token or ""
-                )  # it was killed between saying how the run ended and closing its row
-            elif time.monotonic() > end:
+                # A dispatcher was killed between writing how the run ended and removing its row.
+                queue.remove(run_id, job.token)
+            if time.monotonic() > end:
                 raise SegcoreError(
-                    f"Expected a run that has ended, received {run_id!r}, whose process "
-                    f"{job.pid} is leaving: try again."
+                    f"Expected a run that has ended, received {run_id!r}, whose process is still "
+                    "ending: try again in a moment, or stop it."
                 )
-            else:
-                time.sleep(0.02)
+            time.sleep(0.02)
 
 
 def _check_needs(workspace: Path | str, needs: Mapping[str, Iterable[str]]) -> None:
@@ -114,44 +132,75 @@ def _check_needs(workspace: Path | str, needs: Mapping[str, Iterable[str]]) -> N
 
 
 def _enqueue(
-    queue: Queue, workspace: Path | str, run_id: str, after: Sequence[str], priority: int
-) -> bool:
-    run = RunFolder(runs_folder(workspace) / run_id)
+    queue: Queue,
+    workspace: Path | str,
+    needs: Mapping[str, Sequence[str]],
+    priority: int,
+    may_work: bool,
+) -> list[str]:
+    """Queue some runs, all or none; return those that were not in the queue before.
+
+    The locks of all their statuses are held meanwhile, and no lock is taken inside the transaction.
+    """
+    runs = {run_id: RunFolder(runs_folder(workspace) / run_id) for run_id in needs}
+    with ExitStack() as locks:
+        for run_id in sorted(runs):  # in one order everywhere, so that two submits cannot block
+            locks.enter_context(runs[run_id].status_lock())
+        free = [run_id for run_id in runs if _is_free(queue, runs[run_id], may_work)]
+        before = {run_id: runs[run_id].status() for run_id in free}
+        try:
+            for run_id in free:
+                runs[run_id].update_status(
+                    state="queued",
+                    cause="",
+                    after=tuple(needs[run_id]),
+                    pid=None,
+                    birth="",
+                    heartbeat=None,
+                    finished=None,
+                    message="",
+                    device="",
+                    seconds_left=None,
+                )
+            with queue.writing():
+                for run_id in free:
+                    kind, request = _request(runs[run_id])
+                    queue.add(run_id, kind, request, needs[run_id], priority)
+        except BaseException:
+            for run_id in free:
+                with suppress(SegcoreError):
+                    runs[run_id].update_status(**vars(before[run_id]))
+            raise
+    return free
+
+
+def _is_free(queue: Queue, run: RunFolder, may_work: bool) -> bool:
+    """Whether a run can be queued; False where it waits already.
+
+    Raises:
+        SegcoreError: It works, and may not.
+    """
+    job, status = queue.job(run.id), run.status()
+    if job is not None and job.state == "waiting":
+        return status.has_ended
+    works = run_is_alive(run, status) if status.is_active else work_lock.is_held(run.folder)
+    if job is None and not works:
+        return True
+    if may_work:
+        return False
+    raise SegcoreError(
+        f"Expected a run that is not running, received {run.id!r}, which is {status.state}: stop it "
+        "first."
+    )
+
+
+def _request(run: RunFolder) -> tuple[str, str]:
+    """Return the kind of a run and the device that it asks for."""
     config = read_config(run.folder)
     kind = str(config["kind"])
-    job, status = queue.job(run_id), run.status()
-    if job is not None and job.state != "waiting":
-        raise SegcoreError(
-            f"Expected a run that does not work, received {run_id!r}, which is "
-            f"{status.state}: stop it first."
-        )
-    if job is None and status.is_active and status_is_alive(status):
-        raise SegcoreError(
-            f"Expected a run that does not work, received {run_id!r}, whose process "
-            f"{status.pid} lives: stop it first."
-        )
-    request = (
-        ASIDE
-        if kind == "tune"
-        else LIGHT
-        if kind in LIGHT_KINDS
-        else str(config.get("device", "auto"))
-    )
-    if not queue.add(run_id, kind, request, after, priority) and not status.has_ended:
-        return False
-    run.write_status(
-        state="queued",
-        cause="",
-        after=tuple(after),
-        pid=None,
-        process_created=None,
-        heartbeat=None,
-        finished=None,
-        message="",
-        device="",
-        seconds_left=None,
-    )
-    return True
+    if kind == "tune":
+        return kind, ASIDE
+    return kind, LIGHT if kind in LIGHT_KINDS else str(config.get("device", "auto"))
 
 
 def ensure_dispatcher(workspace: Path | str) -> bool:
@@ -183,20 +232,24 @@ def has_work(queue: Queue) -> bool:
 
 def dispatcher_is_alive(queue: Queue) -> bool:
     """Whether the dispatcher that wrote itself down still works, here or on another machine."""
-    pid, created, host, seen = signed_on(queue)
+    pid, birth, host, seen = signed_on(queue)
     if hosts.is_here(host):
-        return processes.is_alive(pid, created)
+        return processes.is_alive(pid, birth)
     return time.time() - seen < DISPATCHER_SECONDS
 
 
-def signed_on(queue: Queue) -> tuple[int | None, float, str, float]:
-    """Return process id, birth, machine and last sign of life of the dispatcher that wrote itself down; None where none did."""
+def signed_on(queue: Queue) -> tuple[int | None, str, str, float]:
+    """Return process id, birth, machine and last sign of life of the dispatcher; None for none."""
     words = (queue.setting("dispatcher") or "").split(" ")
     if not words[0]:
-        return None, 0.0, "", 0.0
+        return None, "", "", 0.0
+    try:
+        birth = birth_of_time(float(words[1]))  # how earlier versions wrote it
+    except ValueError:
+        birth = words[1]
     return (
         int(words[0]),
-        float(words[1]),
+        birth,
         words[2] if len(words) > 2 else "",
         float(words[3]) if len(words) > 3 else 0.0,
     )
@@ -232,7 +285,10 @@ def reorder(workspace: Path | str, run_ids: Sequence[str]) -> None:
 
 
 def stop(workspace: Path | str, run_id: str) -> Status:
-    """Stop a run: one that waits is interrupted at once, one that works is asked to save and end, the second time it is killed.
+    """Stop a run: one that waits at once; one that works saves and ends, the second time is killed.
+
+    The process is signalled before anything else is waited for, so that one that is frozen while it
+    holds a lock stops nobody.
 
     Returns:
         The status after it: "interrupted", "stopping", or unchanged where the run had ended.
@@ -240,33 +296,59 @@ def stop(workspace: Path | str, run_id: str) -> Status:
     Raises:
         SegcoreError: There is no such run, or the workspace cannot be written.
     """
-    run = RunFolder.open(runs_folder(workspace) / run_id)
-    with Queue(workspace) as queue, queue.writing():
-        job = queue.job(run_id)
-        if job is None:
-            return run.write_status(
-                only_if=("queued",), state="interrupted", cause=STOPPED, finished=time.time()
-            )
-        if (
-            job.state != "started"
-        ):  # a process that was started but has not shown its token yet is turned away
-            queue.remove(run_id, job.token)
-            return run.write_status(state="interrupted", cause=STOPPED, finished=time.time())
-        stops = queue.count_stop(run_id, job.token or "")
-        status = run.write_status(only_if=QUEUED_OR_ACTIVE, state="stopping")
-        pass_on_stop(queue, job, stops)
+    run = RunFolder(runs_folder(workspace) / run_id)
+    if not run.folder.is_dir():
+        RunFolder.open(run.folder)  # which says what is missing
+    with Queue(workspace) as queue:
+        while True:
+            job = queue.job(run_id)
+            if job is not None and job.state == "started":
+                status = _stop_worker(queue, run, job)
+                break
+            worker = work_lock.holder(run.folder)
+            if job is None and worker and hosts.is_here(worker[2]):  # the queue was deleted
+                processes.send_signal(worker[0], worker[1], signal.SIGTERM)
+                return run.write_status(only_if=QUEUED_OR_ACTIVE, state="stopping")
+            if (stopped := _stop_waiting(queue, run, job)) is not None:
+                return stopped
     ensure_dispatcher(workspace)
     return status
 
 
+def _stop_waiting(queue: Queue, run: RunFolder, job: Job | None) -> Status | None:
+    """Take a run out of the queue that has no worker yet; None where its row changed meanwhile.
+
+    A process that was started but has not shown its token yet is turned away by the queue.
+    """
+    with run.status_lock():
+        now = queue.job(run.id)
+        if now != job or (job is not None and not queue.remove(run.id, job.token)):
+            return None
+        return run.update_status(
+            only_if=("queued",) if job is None else None,
+            state="interrupted",
+            cause=STOPPED,
+            finished=time.time(),
+        )
+
+
+def _stop_worker(queue: Queue, run: RunFolder, job: Job) -> Status:
+    stops = queue.count_stop(run.id, job.token or "")
+    if stops:
+        pass_on_stop(queue, job, stops)
+        with suppress(Locked), run.status_lock(CLOSE_SECONDS):
+            now = queue.job(run.id)
+            if now is not None and now.token == job.token:
+                return run.update_status(only_if=QUEUED_OR_ACTIVE, state="stopping")
+    status = run.status()
+    return replace(status, state="stopping") if status.state in QUEUED_OR_ACTIVE else status
+
+
 def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
-    """Tell the process of a run that it shall stop, where it is one of this machine; elsewhere the dispatcher there does."""
+    """Signal the process of a run to stop if it is on this machine; elsewhere its dispatcher does."""
     if hosts.is_here(job.host):
         processes.send_signal(
-            job.pid,
-            job.process_created,
-            signal.SIGTERM if stops == 1 else signal.SIGKILL,
-            group=stops > 1,
+            job.pid, job.birth, signal.SIGTERM if stops == 1 else signal.SIGKILL, group=stops > 1
         )
         queue.mark_delivered(job.run, job.token or "", stops)
 
@@ -274,28 +356,28 @@ def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
 def resume(workspace: Path | str, run_id: str) -> list[str]:
     """Queue a run again that failed or was interrupted, with those that belong to it.
 
-    Runs that it waits for and that ended early go again before it; runs that gave up because they
-    waited for it go again after it.
+    Runs that it waits for and that ended early go again before it; runs that ended because they
+    waited for it go again after it. A run that waits or works already is left as it is.
 
     Returns:
         The ids that were queued.
 
     Raises:
-        SegcoreError: The run is absent, finished, waits or works already, or the workspace cannot
-            be written.
+        SegcoreError: The run is absent or finished, or the workspace cannot be written.
     """
     summaries = {run.id: run for run in refresh(workspace)}
     RunFolder.open(runs_folder(workspace) / run_id)
     state = summaries[run_id].status.state
-    if state not in ("failed", "interrupted"):
+    if state == "finished":
         raise SegcoreError(
             f"Expected a run that failed or was interrupted, received {run_id!r}, which is "
             f"{state}: start a new one."
         )
     again: dict[str, None] = {}
     _collect(run_id, summaries, again)
+    again.setdefault(run_id, None)  # one that seems to work may have just ended
     needs = {run: summaries[run].status.after for run in again}
-    return _submit(workspace, needs, 0)
+    return _submit(workspace, needs, 0, may_work=True)
 
 
 def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, None]) -> None:
@@ -323,23 +405,31 @@ def refresh(workspace: Path | str) -> list[RunSummary]:
     workspace = Path(workspace)
     if not os.access(workspace, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         return list_runs(runs_folder(workspace))
-    jobs: dict[str, Job] = {}
-    if (workspace / "queue.sqlite").exists():
-        with Queue(workspace) as queue:
-            jobs = {job.run: job for job in queue.jobs()}
-            if jobs and not dispatcher_is_alive(queue):
-                for job in jobs.values():
-                    if (
-                        job.state == "started"
-                        and job.host != hosts.CLUSTER
-                        and not job_is_alive(workspace, job)
-                    ):
+    if not (workspace / "queue.sqlite").exists():
+        return _list_recovered(workspace, None, {})
+    with Queue(workspace) as queue:
+        jobs = {job.run: job for job in queue.jobs()}
+        if jobs and not dispatcher_is_alive(queue):
+            for job in jobs.values():
+                if (
+                    job.state == "started"
+                    and job.host != hosts.CLUSTER
+                    and not job_is_alive(workspace, job)
+                ):
+                    with suppress(Locked):
                         recover(queue, workspace, job)
-    summaries = list_runs(runs_folder(workspace))
-    if recover_orphans(summaries, jobs):
-        summaries = list_runs(runs_folder(workspace))
+        summaries = _list_recovered(workspace, queue, jobs)
     if jobs:
         ensure_dispatcher(workspace)
+    return summaries
+
+
+def _list_recovered(
+    workspace: Path, queue: Queue | None, jobs: Mapping[str, Job]
+) -> list[RunSummary]:
+    summaries = list_runs(runs_folder(workspace))
+    if recover_orphans(queue, summaries, jobs):
+        summaries = list_runs(runs_folder(workspace))
     return summaries
 
 

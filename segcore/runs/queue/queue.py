@@ -23,6 +23,7 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError
 from segcore.runs.machine.disk import is_network_drive
+from segcore.runs.machine.processes import birth_of_time
 
 FORMAT = 2
 _HELD = (
@@ -62,7 +63,7 @@ class Job:
         token: The secret of the attempt; None while it waits.
         devices: What the attempt was given.
         pid: Process id of its worker, once started.
-        process_created: When that process began, seconds since 1970.
+        birth: Of that process (see :func:`segcore.runs.machine.processes.identity`); "" for none.
         stops: How often it was asked to stop since it started.
         host: The machine that it works on, "cluster" for one that a cluster chose; "" before it
             started.
@@ -79,14 +80,16 @@ class Job:
     token: str | None
     devices: tuple[str, ...]
     pid: int | None
-    process_created: float | None
+    birth: str
     stops: int
     host: str
     delivered: int
 
 
 def _job(row: tuple) -> Job:
-    run, kind, request, after, priority, place, state, token, devices, *rest = row
+    run, kind, request, after, priority, place, state, token, devices, pid, birth, *rest = row
+    if isinstance(birth, float):  # how earlier versions wrote a birth
+        birth = birth_of_time(birth)
     return Job(
         run,
         kind,
@@ -97,6 +100,8 @@ def _job(row: tuple) -> Job:
         state,
         token,
         tuple(json.loads(devices)),
+        pid,
+        birth or "",
         *rest,
     )
 
@@ -256,15 +261,13 @@ class Queue:
             )
         return rows[0][0] if rows else None
 
-    def confirm(
-        self, run: str, token: str, pid: int | None, process_created: float | None, host: str = ""
-    ) -> bool:
+    def confirm(self, run: str, token: str, pid: int | None, birth: str, host: str = "") -> bool:
         """Say that the process of an attempt is there; False where that attempt was called off, and the process must end."""
         sql = (
             "UPDATE job SET state='started', pid=?, process_created=?, host=? WHERE run=? AND "
             "token=? AND state='claimed' RETURNING run"
         )
-        return bool(self._rows(sql, (pid, process_created, host, run, token)))
+        return bool(self._rows(sql, (pid, birth, host, run, token)))
 
     def put_back(self, run: str, token: str) -> bool:
         """Undo a claim whose process never showed up; False where it did."""

@@ -1,11 +1,18 @@
 """How a process that works on a run notices that it must stop, and reports that it failed."""
 
+import io
 import signal
 import sys
 import time
+from contextlib import suppress
+from typing import Any, TextIO
 
+from segcore.errors import SegcoreError, is_disk_full
 from segcore.runs.folder.run_folder import RunFolder
 
+DISK_FULL = 78
+"""Exit code of a worker that could not write how its run ended, for want of space."""
+END_SECONDS = 60.0
 STOPPED = "Stopped on request: resume it to continue."
 
 
@@ -26,7 +33,46 @@ class StopSignal:
 
 
 def fail(run: RunFolder, cause: str) -> int:
-    """Write a cause into the log and leave the run as failed; return the exit code, 1."""
+    """Write a cause into the log and leave the run as failed; return the exit code."""
     print(cause, file=sys.stderr, flush=True)
-    run.beat(state="failed", cause=cause, seconds_left=None, finished=time.time())
-    return 1
+    return end(run, "failed", cause)
+
+
+def end(run: RunFolder, state: str, cause: str, **fields: Any) -> int:
+    """Write how a run ended; return the exit code: 0, 1 for failed, ``DISK_FULL`` if not written."""
+    try:
+        run.beat(
+            state=state,
+            cause=cause,
+            finished=time.time(),
+            lock_seconds=END_SECONDS,
+            **{"seconds_left": None, **fields},
+        )
+    except SegcoreError as error:
+        print(error, file=sys.stderr, flush=True)
+        return DISK_FULL if is_disk_full(error) else 1
+    return 1 if state == "failed" else 0
+
+
+def log_what_fits() -> None:
+    """Let this process run on when its log cannot be written, as on a full disk."""
+    sys.stdout, sys.stderr = _Lossy(sys.stdout), _Lossy(sys.stderr)
+
+
+class _Lossy(io.TextIOBase):
+    """A text stream that drops what cannot be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
