@@ -1,4 +1,4 @@
-"""Kills at random moments, bounded and seeded: nothing lost, nothing twice, nothing half-written, everything resumable."""
+"""Kills at chosen and at random moments: nothing lost, nothing twice, everything resumable."""
 
 import json
 import os
@@ -8,24 +8,140 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
+import pytest
 
+from segcore.runs.dispatch.dispatcher import Dispatcher
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import read_status
 from segcore.runs.machine import disk, processes
-from segcore.runs.queue import jobs
+from segcore.runs.queue import crash_recovery, jobs
 from segcore.runs.queue.queue import Queue
 
-KILLS = int(os.environ.get("SEGSCOPE_KILLS", "25"))
+KILLS = int(os.environ.get("SEGSCOPE_KILLS", "100"))
 STEPS, PAUSE = 8, 0.03
 APP = Path(__file__).with_name("fake_app.py")
 
 
+class _Killed(BaseException):
+    """Stands for SIGKILL in this process: nothing catches it, and nothing after it happens."""
+
+
+def _killed_at(owner, name: str, before: bool) -> Callable[..., Any]:
+    """The function, which dies just before or just after its first call."""
+    original = getattr(owner, name)
+
+    def dies(*arguments, **named):
+        if not before:
+            original(*arguments, **named)
+        raise _Killed
+
+    return dies
+
+
+def _see_to_the_end(workspace, run, fake_state) -> None:
+    """Do what the app does, until the run has finished as if nothing had happened."""
+
+    def has_finished():
+        (summary,) = jobs.refresh(workspace.folder)
+        if summary.status.state == "interrupted":
+            jobs.resume(workspace.folder, run.id)
+        return summary.status.state == "finished"
+
+    workspace.wait(has_finished)
+    workspace.wait_empty()
+    assert run.read_json("result") == {"steps": 3, "state": fake_state(3)}
+    assert [record["epoch"] for record in run.metrics()] == [0, 1, 2]
+    assert len(workspace.starts("a")) == 1 and not (run.folder / "TWICE").exists()
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Queue, "claim"),
+        (processes, "start_detached"),
+        (Queue, "remove"),
+        (RunFolder, "update_status"),
+        (RunFolder, "clear_temporary"),
+    ],
+)
+def test_a_dispatcher_killed_at_any_point_of_a_start_or_an_end(
+    workspace, monkeypatch, fake_state, owner, name, before
+):
+    run = workspace.run("a")
+    with monkeypatch.context() as patch:
+        patch.setenv(jobs.NO_WORK_VARIABLE, "1")
+        jobs.submit(workspace.folder, ["a"])
+        patch.setattr(owner, name, _killed_at(owner, name, before))
+        with pytest.raises(_Killed):
+            Dispatcher(workspace.folder, ["cpu"]).work()
+    with Queue(workspace.folder) as queue:  # it signed on, and this process lives
+        queue.set_setting("dispatcher", None)
+    _see_to_the_end(workspace, run, fake_state)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(RunFolder, "update_status"), (Queue, "add"), (jobs, "ensure_dispatcher")],
+)
+def test_an_app_killed_at_any_point_of_a_submission(
+    workspace, monkeypatch, fake_state, owner, name, before
+):
+    monkeypatch.setattr(crash_recovery, "ORPHAN_SECONDS", 0.0)
+    run = workspace.run("a")
+    with monkeypatch.context() as patch:
+        patch.setenv(jobs.NO_WORK_VARIABLE, "1")
+        patch.setattr(owner, name, _killed_at(owner, name, before))
+        with pytest.raises(_Killed):
+            jobs.submit(workspace.folder, ["a"])
+    _see_to_the_end(workspace, run, fake_state)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("name", ["work_lock.take", "Queue.confirm", "change_status", "os.execv"])
+def test_a_process_killed_at_any_point_before_it_becomes_the_worker(
+    workspace, monkeypatch, fake_state, name, before
+):
+    run = workspace.run("a")
+    call = "" if before else "original(*a, **k); "
+    code = (
+        "import os, sys\nfrom segcore.runs.dispatch import worker_entry\n"
+        f"owner, name = worker_entry, {name!r}.split('.')\n"
+        "while len(name) > 1: owner = getattr(owner, name.pop(0))\n"
+        "original = getattr(owner, name[0])\n"
+        f"def dies(*a, **k): {call}os.kill(os.getpid(), 9)\n"
+        "setattr(owner, name[0], dies)\nworker_entry.main(sys.argv[1:])\n"
+    )
+    start, started = processes.start_detached, []
+
+    def start_dying(arguments, *rest, **named):
+        started.append(arguments)
+        if len(started) == 1:
+            arguments = ["-c", code, *arguments[2:]]
+        return start(arguments, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setenv(jobs.NO_WORK_VARIABLE, "1")
+        jobs.submit(workspace.folder, ["a"])
+        patch.setattr(processes, "start_detached", start_dying)
+        Dispatcher(workspace.folder, ["cpu"]).work()
+    if name == "os.execv" and not before:
+        assert run.status().state == "finished"  # it is the worker by then
+    else:
+        assert run.status().state == "interrupted"
+    _see_to_the_end(workspace, run, fake_state)
+
+
+@pytest.mark.slow
 def test_kills_at_random_moments(workspace, fake_state):
     """SIGKILL to the worker, the dispatcher or the app, while the app hands in short runs and resumes what was cut."""
     rng = np.random.default_rng(20240607)
