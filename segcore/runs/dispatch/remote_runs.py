@@ -69,7 +69,7 @@ class RemoteRuns:
             self._drop(error)
             return False
         self._say(folder, "Handed to the cluster")
-        return queue.confirm(job.run, token, None, None, CLUSTER)
+        return queue.confirm(job.run, token, None, "", CLUSTER)
 
     def ending(self, job: Job) -> tuple[int | None, tuple[str, str] | None] | None:
         """How a run of another machine ended; None while it has not, or where that is unknown.
