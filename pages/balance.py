@@ -153,7 +153,7 @@ else:
     st.caption("None: no copy brings the class frequencies closer to the target.")
 st.subheader("Training preview", anchor=False)
 balance_repeated_images.preview(
-    dataset, plan, request.key, ([row["sample"] for row in repeated] or list(plan.repeats))[:LISTED]
+    dataset, plan, request.key, ([row.sample for row in repeated] or list(plan.repeats))[:LISTED]
 )
 
 st.subheader("Save the plan", anchor=False)

@@ -90,11 +90,16 @@ with left:
     if rows:
         tables.draw(
             [
-                {"dataset": d["name"], "samples": d["num_samples"], "classes": d["num_classes"]}
+                {"dataset": d.name, "samples": d.num_samples, "classes": d.num_classes}
                 for d in rows
+                if not d.problem
             ],
             alt="The datasets of this workspace",
         )
+        for damaged in (d for d in rows if d.problem):
+            st.warning(
+                f"`{damaged.name}`: {session.plain(damaged.problem)}", icon=":material/warning:"
+            )
     else:
         st.caption("None yet.")
 with right:

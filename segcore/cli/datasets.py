@@ -171,13 +171,17 @@ def _split(options: Options) -> dict[str, Any]:
             "splits": {s: len(changed.select(s)) for s in changed.splits},
         }
     if options.folds is not None:
-        return workspace_of(options).splits.make_folds(
-            options.dataset,
-            options.folds,
-            options.method,
-            options.seed,
-            group_by=options.group_by,
-            hold_out="test" if options.keep_test else "",
+        return (
+            workspace_of(options)
+            .splits.make_folds(
+                options.dataset,
+                options.folds,
+                options.method,
+                options.seed,
+                group_by=options.group_by,
+                hold_out="test" if options.keep_test else "",
+            )
+            .to_json()
         )
     fractions = {
         "train": 1 - options.validation - options.test,
@@ -187,7 +191,7 @@ def _split(options: Options) -> dict[str, Any]:
     shelf = workspace_of(options).datasets
     return shelf.make_splits(
         options.dataset, options.method, fractions, options.seed, group_by=options.group_by
-    )
+    ).to_json()
 
 
 def _show_split(result: dict[str, Any]) -> str:
@@ -334,7 +338,7 @@ def _show_export(result: dict[str, Any]) -> str:
 
 
 def _datasets(options: Options) -> list[dict[str, Any]]:
-    return workspace_of(options).datasets.rows()
+    return [row.to_json() for row in workspace_of(options).datasets.rows()]
 
 
 def _show_datasets(result: list[dict[str, Any]]) -> str:
@@ -345,7 +349,7 @@ def _show_datasets(result: list[dict[str, Any]]) -> str:
             d["name"],
             d["num_samples"],
             d["num_classes"],
-            ", ".join(f"{k or 'no split'} {v}" for k, v in d["splits"].items()),
+            d.get("problem") or ", ".join(f"{k or 'no split'} {v}" for k, v in d["splits"].items()),
         ]
         for d in result
     ]

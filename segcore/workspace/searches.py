@@ -1,7 +1,8 @@
-"""The shelf of studies: settings searched by trials, each a training run of its own."""
+"""Hyperparameter searches: settings tried in trials, each a training run of its own."""
 
 import dataclasses
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,62 @@ from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_STORED = ("trial", "run", "state", "values", "score", "scores", "cause", "began", "ended")
+"""Fields of a trial in ``study.json``."""
 
 
 @dataclass(frozen=True)
-class Study:
-    """A study as it stands.
+class TrialRow:
+    """One trial of a search.
+
+    Attributes:
+        trial: Its number, from 1.
+        run: Id of its training run; "" before that exists.
+        state: "complete", "pruned", "failed" or "running".
+        values: What was varied, by name of the setting.
+        score: Best validation mean IoU, 0 to 1; None before the first epoch.
+        scores: The same by epoch, whose number is text.
+        cause: Why it failed, one sentence; "" for none.
+        began: When it began, seconds since 1970; None if unknown.
+        ended: When it ended, likewise.
+        doing: State of its run while the trial is running, else "".
+        progress: Share of its run that is done while the trial is running, 0 to 1, else None.
+    """
+
+    trial: int
+    run: str
+    state: str
+    values: dict[str, Any]
+    score: float | None
+    scores: dict[str, float]
+    cause: str
+    began: float | None
+    ended: float | None
+    doing: str = ""
+    progress: float | None = None
+
+    @property
+    def percent(self) -> float:
+        """The score in percent; NaN before the first epoch."""
+        return float("nan") if self.score is None else 100 * self.score
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trial as a mapping; ``doing`` and ``progress`` only while it is running."""
+        data = dict(vars(self))
+        if not self.doing:
+            del data["doing"], data["progress"]
+        return data
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search as it stands.
 
     Attributes:
         run: Id of its run.
         config: What it searches.
-        status: How its run is going.
-        trials: One mapping a trial, in order: trial (from 1), run, state ("complete", "pruned",
-            "failed" or "running"), values (what was varied, by name), score (best validation mean
-            IoU, 0..1, or None), scores (by epoch, as text), cause, began, ended; and for those
-            under way doing and progress of their run.
+        status: The status of its run.
+        trials: Its trials, in order.
         importances: Share of each varied setting in reaching the better trials, largest first;
             empty while too few have finished.
     """
@@ -37,21 +80,21 @@ class Study:
     run: str
     config: TuneConfig
     status: Status
-    trials: tuple[dict[str, Any], ...]
+    trials: tuple[TrialRow, ...]
     importances: dict[str, float]
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> TrialRow | None:
         """The finished trial with the best score, the earliest of equals; None before the first."""
-        complete = [row for row in self.trials if row["state"] == "complete"]
-        return max(complete, key=lambda row: row["score"], default=None)
+        complete = [row for row in self.trials if row.state == "complete"]
+        return max(complete, key=lambda row: row.score or 0.0, default=None)
 
     def count(self, state: str) -> int:
         """Return how many trials are in a state."""
-        return sum(row["state"] == state for row in self.trials)
+        return sum(row.state == state for row in self.trials)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the study as the shell prints it."""
+        """Return the search as ``segscope tune --json`` prints it."""
         status = {
             key: getattr(self.status, key)
             for key in ("state", "cause", "progress", "message", "seconds_left")
@@ -61,14 +104,14 @@ class Study:
             "dataset": self.config.dataset,
             **status,
             "planned": self.config.planned,
-            "best": self.best,
+            "best": self.best.to_json() if self.best else None,
             "importances": self.importances,
-            "trials": list(self.trials),
+            "trials": [row.to_json() for row in self.trials],
         }
 
 
 class Searches:
-    """The studies of a workspace.
+    """The searches of a workspace.
 
     Args:
         workspace: Its folder.
@@ -82,7 +125,7 @@ class Searches:
         self._runs = runs
 
     def ids(self, dataset: str | None = None) -> list[str]:
-        """Return the ids of all studies, newest first; with a name, those on one dataset."""
+        """Return the ids of all searches, newest first; given a name, those on one dataset."""
         return [
             run.id
             for run in list_runs(self._runs.folder)
@@ -90,7 +133,7 @@ class Searches:
         ]
 
     def start(self, config: TuneConfig) -> str:
-        """Queue a study and return the id of its run.
+        """Queue a search and return the id of its run.
 
         Raises:
             SegcoreError: The dataset, a split, a label map or a balance plan does not exist.
@@ -116,39 +159,36 @@ class Searches:
             if not any(self._runs.folder.glob(f"{candidate}*")):
                 return candidate
 
-    def open(self, run: str) -> Study:
-        """Return a study as it stands.
+    def open(self, run: str) -> Search:
+        """Return a search as it stands.
 
         Raises:
-            SegcoreError: There is no such run, it is no study, or what it wrote is damaged.
+            SegcoreError: There is no such run, it is no search, or what it wrote is damaged.
         """
         folder = self._runs.open(run)
         config = folder.config
         if not isinstance(config, TuneConfig):
             raise SegcoreError(
-                f"Expected a study, received {run!r}, which is of kind {config.kind}: see "
-                "the tune page for the studies."
+                f"Expected a search, received {run!r}, which is of kind {config.kind}: choose one "
+                "on the Tune page."
             )
-        told = folder.read_json("study") if (folder.folder / "study.json").exists() else {}
+        document = folder.read_json("study") if (folder.folder / "study.json").exists() else {}
         try:
-            trials = tuple(self._with_progress(row) for row in told.get("trials", []))
+            trials = tuple(self._trial(row) for row in document.get("trials", []))
             importances = {
-                str(name): float(share) for name, share in told.get("importances", {}).items()
+                str(name): float(share) for name, share in document.get("importances", {}).items()
             }
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SegcoreError(
-                f"Expected trials in {folder.folder / 'study.json'}, found another thing: "
-                "resume the study."
+                f"Expected trials in {folder.folder / 'study.json'}, found something else: "
+                "resume the search."
             ) from error
-        return Study(run, config, folder.status(), trials, importances)
+        return Search(run, config, folder.status(), trials, importances)
 
-    def _with_progress(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Add to a trial under way how its run is going."""
-        if {"trial", "run", "state", "values", "score", "scores", "cause", "began", "ended"} - set(
-            row
-        ):
-            raise KeyError(row["trial"])
-        if row["state"] != "running" or not row["run"]:
-            return row
-        status = RunFolder(self._runs.folder / row["run"]).status()
-        return {**row, "doing": status.state, "progress": status.progress}
+    def _trial(self, row: Mapping[str, Any]) -> TrialRow:
+        """Read a trial; one that is running gets the status of its run."""
+        trial = TrialRow(**{name: row[name] for name in _STORED})
+        if trial.state != "running" or not trial.run:
+            return trial
+        status = RunFolder(self._runs.folder / trial.run).status()
+        return dataclasses.replace(trial, doing=status.state, progress=status.progress)

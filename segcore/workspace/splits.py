@@ -1,4 +1,4 @@
-"""The splits of a dataset: what they hold, the way back, k folds as datasets of their own, windows in their masks."""
+"""The splits of a dataset: contents, undo, folds as datasets of their own, window sizes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from segcore.data.balance.crop_shares import CropShares, measure_crops
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.split_history import PastSplits, read_split_history, undo_splits
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
-from segcore.data.splits.splits import make_folds, split_report
+from segcore.data.splits.splits import SplitPart, make_folds, split_report
 from segcore.workspace.datasets.datasets import Datasets, Progress
 from segcore.workspace.runs.runs import Runs
 
@@ -30,15 +30,55 @@ class FoldScore:
     mean_iou: float | None
 
 
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a dataset.
+
+    Attributes:
+        name: Name of its dataset.
+        splits: Samples of each split.
+        report: What each split holds.
+    """
+
+    name: str
+    splits: dict[str, int]
+    report: list[SplitPart]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fold as a JSON-ready mapping."""
+        return {**vars(self), "report": [vars(part) for part in self.report]}
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds of a dataset.
+
+    Attributes:
+        dataset: Name of the dataset.
+        method: A name in ``splits.METHODS``.
+        seed: Seed of the draw.
+        folds: One entry a fold.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    folds: list[Fold]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the folds as ``segscope split --folds --json`` prints them."""
+        return {**vars(self), "folds": [fold.to_json() for fold in self.folds]}
+
+
 class Splits:
-    """Looks at the splits of datasets and changes them."""
+    """The splits of the datasets of a workspace, to read and to change."""
 
     def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
         self._runs = runs
 
-    def report(self, name: str) -> list[dict[str, Any]]:
-        """Return what the splits of today hold, one mapping each; see :func:`segcore.data.splits.splits.split_report`.
+    def report(self, name: str) -> list[SplitPart]:
+        """Return what each current split holds.
 
         Raises:
             SegcoreError: There is no such dataset, or a mask cannot be read.
@@ -48,7 +88,7 @@ class Splits:
         return split_report(dataset, chosen, self._datasets.counts_by_sample(name))
 
     def history(self, name: str) -> tuple[str, list[PastSplits]]:
-        """Return how the splits of today were made, and the earlier ones, the newest last.
+        """Return how the current splits were made, and the earlier ones, the newest last.
 
         Raises:
             SegcoreError: There is no such dataset, or its history is damaged.
@@ -56,10 +96,10 @@ class Splits:
         return read_split_history(self._datasets.open(name))
 
     def undo(self, name: str) -> Dataset:
-        """Take the last change of the splits back.
+        """Undo the last change of the splits.
 
         Raises:
-            SegcoreError: There is no such dataset, or nothing to take back.
+            SegcoreError: There is no such dataset, or nothing to undo.
         """
         return undo_splits(self._datasets.open(name))
 
@@ -73,8 +113,8 @@ class Splits:
         group_by: str = "",
         hold_out: str = "",
         save: bool = True,
-    ) -> dict[str, Any]:
-        """Part a dataset into k folds, each a dataset of its own that is trained and scored like any other.
+    ) -> Folds:
+        """Divide a dataset into k folds, each a dataset of its own to train and score on.
 
         Args:
             name: Name of the dataset.
@@ -82,13 +122,9 @@ class Splits:
             method: A name in ``splits.METHODS``.
             seed: Seed of the draw.
             group_by: A name in ``splits.GROUPINGS``, for "grouped".
-            hold_out: A split of today that stays as it is in every fold, "test"; "" parts all
+            hold_out: A current split that stays as it is in every fold, "test"; "" divides all
                 samples.
-            save: Whether to write them; False only tells what they would be.
-
-        Returns:
-            ``dataset, method, seed, folds``: for each fold ``name, splits`` {split: samples} and
-            ``report``.
+            save: Whether to write them; False only returns what they would be.
 
         Raises:
             SegcoreError: There is no such dataset, method or split, too few samples or groups, or
@@ -103,17 +139,16 @@ class Splits:
         rows = []
         for number, splits in enumerate(assigned, 1):
             report = split_report(dataset, splits, counts)
-            sizes = {row["split"]: row["num_samples"] for row in report}
-            rows.append({"name": fold_name(name, number), "splits": sizes, "report": report})
-        return {"dataset": name, "method": method, "seed": seed, "folds": rows}
+            sizes = {part.split: part.num_samples for part in report}
+            rows.append(Fold(fold_name(name, number), sizes, report))
+        return Folds(name, method, seed, rows)
 
     def crops(
         self, name: str, split: str, progress: Progress | None = None
     ) -> dict[float, CropShares]:
-        """Measure what windows of half, a quarter and an eighth of a side do to the shares of the pixels.
+        """Measure the class shares in windows of half, a quarter and an eighth of a side.
 
-        See :func:`segcore.data.balance.crop_shares.measure_crops`; the keys are those parts of a
-        side.
+        The keys are those fractions of a side.
 
         Raises:
             SegcoreError: There is no such dataset or split, or a mask cannot be read.
@@ -124,7 +159,7 @@ class Splits:
         }
 
     def folds_of(self, name: str) -> list[str]:
-        """Return the names of the folds written of a dataset, the first fold first; none where the first is gone."""
+        """Return the names of a dataset's folds in order; none where the first is gone."""
         return folds_of(name, self._datasets.folder)
 
     def fold_scores(self, name: str) -> list[FoldScore]:

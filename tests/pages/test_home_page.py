@@ -108,7 +108,7 @@ def test_the_demo_opens_with_one_click(
     (further,) = [b for b in home.button if b.label == "Train another model"]
     read.check(further.click().run())
     (queued,) = [r for r in workspace.runs.rows() if r.status.state == "queued"]
-    assert queued["dataset"] == "demo"
+    assert queued.dataset == "demo"
     assert workspace.runs.open(queued.run).config.model == ModelConfig("unet", "tiny", "none")
 
 

@@ -80,10 +80,10 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     shelf.runs.resume(run)
     shelf.runs.wait([run])
     study = shelf.searches.open(run)
-    assert [row.status.state for row in study.trials] == ["complete"] * 3
+    assert [row.state for row in study.trials] == ["complete"] * 3
     assert study.trials[0] == first  # kept as it was
-    assert [row["score"] for row in study.trials] == pytest.approx([0.7, 0.8, 0.7])
-    assert study.best is not None and study.best["values"] == {"learning_rate": 1e-3}
+    assert [row.score for row in study.trials] == pytest.approx([0.7, 0.8, 0.7])
+    assert study.best is not None and study.best.values == {"learning_rate": 1e-3}
     assert folder.status().mean_iou == pytest.approx(0.8) and folder.status().progress == 1.0
     starts = [
         len(

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -150,9 +150,31 @@ def make_folds(
     ]
 
 
+@dataclass(frozen=True)
+class SplitPart:
+    """What one split holds.
+
+    Attributes:
+        split: Its name.
+        num_samples: Its samples.
+        share: Its share of all samples, 0 to 1.
+        pixel_share: Share of each class in its pixels, length C.
+        images: Images that hold each class, length C.
+        shift: Total variation 1/2 sum_c |p_c - q_c| between its class shares and those of the whole
+            dataset, 0 to 1.
+    """
+
+    split: str
+    num_samples: int
+    share: float
+    pixel_share: list[float]
+    images: list[int]
+    shift: float
+
+
 def split_report(
     dataset: Dataset, splits: Mapping[str, str], counts: npt.NDArray[Any]
-) -> list[dict[str, Any]]:
+) -> list[SplitPart]:
     """Say how alike the splits are.
 
     Args:
@@ -161,9 +183,7 @@ def split_report(
         counts: (N, C) pixels of each class by sample, in the dataset's order.
 
     Returns:
-        For each split: ``split, num_samples, share, pixel_share`` (C floats), ``images`` (C ints),
-        and ``shift``, the total variation 1/2 sum_c |p_c - q_c| between its class shares and the
-        whole set's, 0..1.
+        One part for each split: train, validation and test first, then others by name.
     """
     whole = counts.sum(0) / max(1, counts.sum())
     rows = []
@@ -173,14 +193,14 @@ def split_report(
         pixels = counts[chosen].sum(0)
         shares = pixels / max(1, pixels.sum())
         rows.append(
-            {
-                "split": split,
-                "num_samples": int(chosen.sum()),
-                "share": float(chosen.mean()),
-                "pixel_share": shares.tolist(),
-                "images": (counts[chosen] > 0).sum(0).tolist(),
-                "shift": float(abs(shares - whole).sum() / 2),
-            }
+            SplitPart(
+                split=split,
+                num_samples=int(chosen.sum()),
+                share=float(chosen.mean()),
+                pixel_share=shares.tolist(),
+                images=(counts[chosen] > 0).sum(0).tolist(),
+                shift=float(abs(shares - whole).sum() / 2),
+            )
         )
     return rows
 

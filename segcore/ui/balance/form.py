@@ -15,6 +15,7 @@ from segcore.data.statistics.statistics import ClassStatistics
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 from segcore.workspace import Workspace
+from segcore.workspace.datasets.datasets import RepeatedImage
 
 GROUNDS = {"nominal": "Nominal", "ordered": "Ordinal"}
 TARGETS = {"uniform": "Uniform", "tempered": "Softened", "custom": "Custom"}
@@ -297,7 +298,7 @@ def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> Bal
 
 def repeated_images(
     workspace: Workspace, stamp: str, request: Request, plan: BalancePlan
-) -> list[dict[str, Any]]:
+) -> list[RepeatedImage]:
     """Return which images a plan repeats and what they bring, most repeats first; found once while the dataset stays.
 
     Args:
@@ -338,7 +339,7 @@ def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[di
 @st.cache_data(max_entries=40, show_spinner=False)
 def _repeated(
     _workspace: Workspace, stamp: str, key: str, dataset: str, _plan: BalancePlan
-) -> list[dict[str, Any]]:
+) -> list[RepeatedImage]:
     return _workspace.datasets.repeated(dataset, _plan)
 
 

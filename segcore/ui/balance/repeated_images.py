@@ -1,5 +1,6 @@
 """Which images a plan repeats and why, and the very copies that training will see."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from segcore.errors import SegcoreError
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.shared.dataset_scans import LISTED, stamp
 from segcore.workspace import Workspace
+from segcore.workspace.datasets.datasets import RepeatedImage
 
 SHOWN_COPIES = 5
 PICTURED = 60
@@ -21,7 +23,7 @@ PICTURED = 60
 Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, Any]]]
 
 
-def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
+def table(dataset: Dataset, rows: Sequence[RepeatedImage], name: str) -> None:
     """Draw the repeated images, most repeats first, with a picture and the classes that they bring.
 
     Args:
@@ -31,12 +33,10 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
     """
     shown = [
         {
-            "picture": _small(dataset, row["sample"], stamp(dataset))
-            if number < PICTURED
-            else None,
-            "image": row["sample"],
-            "repeats": row["repeats"],
-            "brings": ", ".join(row["brings"]),
+            "picture": _small(dataset, row.sample, stamp(dataset)) if number < PICTURED else None,
+            "image": row.sample,
+            "repeats": row.repeats,
+            "brings": ", ".join(row.brings),
         }
         for number, row in enumerate(rows[:LISTED])
     ]
@@ -58,10 +58,7 @@ def table(dataset: Dataset, rows: list[dict[str, Any]], name: str) -> None:
         },
         alt="Repeated images and the reason",
     )
-    told = [
-        {"sample": r["sample"], "repeats": r["repeats"], "brings": ", ".join(r["brings"])}
-        for r in rows
-    ]
+    told = [{"sample": r.sample, "repeats": r.repeats, "brings": ", ".join(r.brings)} for r in rows]
     if len(rows) > LISTED:
         st.caption(f"Showing {LISTED:,} of {len(rows):,} images. The file contains all.")
     st.download_button(

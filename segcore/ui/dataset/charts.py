@@ -1,12 +1,12 @@
 """Plotly figures about datasets: what stands together and where, sizes, splits, balance plans; no app in here."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from segcore.data.splits.splits import SplitPart
 from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
 
 INK = [[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]]
@@ -205,7 +205,7 @@ def shift_bars(
     )
 
 
-def split_shares(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+def split_shares(names: Sequence[str], rows: Sequence[SplitPart]) -> go.Figure:
     """Draw the share of every class in each split as grouped bars.
 
     Args:
@@ -217,10 +217,10 @@ def split_shares(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> go.
         figure.add_trace(
             go.Bar(
                 x=list(names),
-                y=[100 * v for v in row["pixel_share"]],
-                name=row["split"],
+                y=[100 * v for v in row.pixel_share],
+                name=row.split,
                 marker={"color": cycle_color(position)},
-                hovertemplate="%{x}: %{y:.3g} %<extra>" + str(row["split"]) + "</extra>",
+                hovertemplate="%{x}: %{y:.3g} %<extra>" + row.split + "</extra>",
             )
         )
     return lay_out(figure, 340, yaxis={"title": {"text": "pixel frequency, %"}}, barmode="group")

@@ -1,17 +1,18 @@
 """Making splits: three parts, or k folds that become datasets of their own; looked at before they are kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.splits.splits import GROUPINGS, METHODS
+from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart
 from segcore.ui.dataset import charts
 from segcore.ui.shared import figures, session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
+from segcore.workspace.datasets.datasets import NewSplits
+from segcore.workspace.splits import Folds
 
 PARTS, FOLDS = "Train/val/test", "K-fold"
 SHIFT = (
@@ -44,8 +45,8 @@ class Wish:
     folds: int = 0
     hold_out: str = ""
 
-    def make(self, workspace: Workspace, save: bool) -> dict[str, Any]:
-        """Return what ``make_splits`` or ``make_folds`` of the workspace tell, and keep it if so wished."""
+    def make(self, workspace: Workspace, save: bool) -> NewSplits | Folds:
+        """Return the splits or folds of this form, saved if ``save`` is set."""
         if self.folds:
             return workspace.splits.make_folds(
                 self.dataset,
@@ -139,20 +140,20 @@ def _ask(dataset: Dataset) -> Wish | None:
 
 
 @st.cache_data(max_entries=20, show_spinner="Creating splits …")
-def _proposal(_workspace: Workspace, stamp: str, key: str, _wish: Wish) -> dict[str, Any]:
+def _proposal(_workspace: Workspace, stamp: str, key: str, _wish: Wish) -> NewSplits | Folds:
     return _wish.make(_workspace, save=False)
 
 
 def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
     workspace = session.workspace()
     with session.errors_shown():
-        told = _proposal(workspace, stamp(dataset), repr(wish), wish)
-    if wish.folds:
-        parts = [
-            next(r for r in fold["report"] if r["split"] == "validation") for fold in told["folds"]
-        ]
+        proposal = _proposal(workspace, stamp(dataset), repr(wish), wish)
+    if isinstance(proposal, Folds):
         rows = [
-            {**part, "split": fold["name"]} for fold, part in zip(told["folds"], parts, strict=True)
+            replace(part, split=fold.name)
+            for fold in proposal.folds
+            for part in fold.report
+            if part.split == "validation"
         ]
         held = (
             f"; {len(dataset.select(wish.hold_out)):,} test samples are held out"
@@ -165,7 +166,7 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         )
         report(dataset, rows, f"{name}-proposed-folds", "Folds, preview")
     else:
-        report(dataset, told["report"], f"{name}-proposed-splits", "Splits, preview")
+        report(dataset, proposal.report, f"{name}-proposed-splits", "Splits, preview")
         learned = [
             r.run for r in workspace.runs.rows() if r.dataset == dataset.name and r.kind == "train"
         ]
@@ -186,7 +187,7 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         st.rerun()
 
 
-def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str) -> None:
+def report(dataset: Dataset, rows: Sequence[SplitPart], name: str, alt: str) -> None:
     """Draw how alike some parts of a dataset are.
 
     Args:
@@ -198,10 +199,10 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
     names = dataset.label_set.class_names
     table = [
         {
-            "split": r["split"],
-            "images": r["num_samples"],
-            "share": r["share"],
-            "difference from full set": r["shift"],
+            "split": r.split,
+            "images": r.num_samples,
+            "share": r.share,
+            "difference from full set": r.shift,
         }
         for r in rows
     ]
@@ -223,10 +224,7 @@ def report(dataset: Dataset, rows: Sequence[dict[str, Any]], name: str, alt: str
         alt=f"Pixel frequency of each class: {alt.lower()}",
     )
     table_behind(
-        [
-            {"class": n, **{r["split"]: r["pixel_share"][c] for r in rows}}
-            for c, n in enumerate(names)
-        ],
+        [{"class": n, **{r.split: r.pixel_share[c] for r in rows}} for c, n in enumerate(names)],
         name,
     )
 

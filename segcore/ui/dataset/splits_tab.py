@@ -1,13 +1,11 @@
 """How alike the splits are, whether they differ by more than chance, and making others."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore.catalog import BALANCE_MODES
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.shift import Shift
-from segcore.data.splits.splits import GROUPINGS
+from segcore.data.splits.splits import GROUPINGS, SplitPart
 from segcore.ui.dataset import charts, split_form
 from segcore.ui.shared import manual, session
 from segcore.ui.shared.dataset_scans import stamp, table_behind
@@ -43,7 +41,7 @@ def _as_they_are(dataset: Dataset, name: str) -> None:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _report(_workspace: Workspace, dataset: str, stamp: str) -> list[dict[str, Any]]:
+def _report(_workspace: Workspace, dataset: str, stamp: str) -> list[SplitPart]:
     return _workspace.splits.report(dataset)
 
 

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from segcore.ui.shared.charts import ACCENT, QUIET, WARM, lay_out
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
+from segcore.workspace.searches import TrialRow
 
-Trials = Sequence[Mapping[str, Any]]
+Trials = Sequence[TrialRow]
 SYMBOLS = {"complete": "circle", "running": "circle-open", "pruned": "x-thin"}
 GREY = "rgba(128,128,128,.9)"
 MAX_LINES = 60
@@ -20,21 +21,21 @@ def history(trials: Trials, planned: int) -> go.Figure:
     """Draw the score of each trial in the order in which they were tried, and the best of the finished ones so far.
 
     Args:
-        trials: Rows of a study (see :class:`segcore.workspace.searches.Study`); those without a
+        trials: Rows of a study (see :class:`segcore.workspace.searches.Search`); those without a
             score are left out.
         planned: How many there will be.
     """
     figure = go.Figure()
     steps: list[tuple[int, float]] = []
     for row in trials:
-        if row["state"] == "complete" and (not steps or row["score"] > steps[-1][1]):
-            steps.append((row["trial"], row["score"]))
+        if row.state == "complete" and (not steps or row.percent > steps[-1][1]):
+            steps.append((row.trial, row.percent))
     if steps:
-        ends = [*steps, (max(row["trial"] for row in trials), steps[-1][1])]
+        ends = [*steps, (max(row.trial for row in trials), steps[-1][1])]
         figure.add_trace(
             go.Scatter(
                 x=[x for x, _ in ends],
-                y=[100 * y for _, y in ends],
+                y=[y for _, y in ends],
                 mode="lines",
                 name="best so far",
                 line={"color": WARM, "width": 2, "shape": "hv"},
@@ -42,14 +43,14 @@ def history(trials: Trials, planned: int) -> go.Figure:
             )
         )
     for state, color in (("complete", ACCENT), ("pruned", GREY), ("running", ACCENT)):
-        rows = [row for row in trials if row["state"] == state and row["score"] is not None]
+        rows = [row for row in trials if row.state == state and row.score is not None]
         if not rows:
             continue
         figure.add_trace(
             go.Scatter(
-                x=[row["trial"] for row in rows],
-                y=[100 * row["score"] for row in rows],
-                customdata=[settings(row["values"]) for row in rows],
+                x=[row.trial for row in rows],
+                y=[row.percent for row in rows],
+                customdata=[settings(row.values) for row in rows],
                 mode="markers",
                 name=TRIAL_STATES[state].lower(),
                 marker={
@@ -85,14 +86,10 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
         best: Number of the best trial, or None.
     """
     figure = go.Figure()
-    parts: dict[str, list[Mapping[str, Any]]] = {"ended early": [], "others": [], "best": []}
+    parts: dict[str, list[TrialRow]] = {"ended early": [], "others": [], "best": []}
     for row in trials:
         parts[
-            "best"
-            if row["trial"] == best
-            else "ended early"
-            if row["state"] == "pruned"
-            else "others"
+            "best" if row.trial == best else "ended early" if row.state == "pruned" else "others"
         ].append(row)
     for name, rows in parts.items():
         x: list[int | None] = []
@@ -103,12 +100,12 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
         ):  # one trace for all lines of a kind, parted by gaps: hundreds of traces would be slow
             points = sorted(
                 (int(epoch), 100 * score)
-                for epoch, score in row["scores"].items()
+                for epoch, score in row.scores.items()
                 if math.isfinite(score)
             )
             x += [*(epoch for epoch, _ in points), None]
             y += [*(score for _, score in points), None]
-            told += [f"trial {row['trial']}<br>{settings(row['values'])}"] * (len(points) + 1)
+            told += [f"trial {row.trial}<br>{settings(row.values)}"] * (len(points) + 1)
         if not any(x):
             continue
         line = {"color": WARM if name == "best" else QUIET, "width": 3 if name == "best" else 1.5}
@@ -175,13 +172,13 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
     rows = [
         row
         for row in trials
-        if row["state"] == "complete" and all(name in row["values"] for name in names)
+        if row.state == "complete" and all(name in row.values for name in names)
     ]
     if not rows:
         return lay_out(go.Figure(), 320)
-    rows = sorted(rows, key=lambda row: row["score"])[-MAX_LINES:]
-    axes = [_axis(name, [row["values"][name] for row in rows]) for name in names]
-    axes.append(_score_axis([100 * row["score"] for row in rows]))
+    rows = sorted(rows, key=lambda row: row.percent)[-MAX_LINES:]
+    axes = [_axis(name, [row.values[name] for row in rows]) for name in names]
+    axes.append(_score_axis([row.percent for row in rows]))
     figure = go.Figure()
     for place, axis in enumerate(axes):
         figure.add_shape(
@@ -216,10 +213,10 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
                 },
                 marker={"size": 4},
                 opacity=0.35 + 0.65 * share,
-                name=f"trial {row['trial']}",
+                name=f"trial {row.trial}",
                 hovertemplate=(
-                    f"trial {row['trial']}: {100 * row['score']:.2f} "
-                    f"%<br>{settings(row['values'], names)}<extra></extra>"
+                    f"trial {row.trial}: {row.percent:.2f} "
+                    f"%<br>{settings(row.values, names)}<extra></extra>"
                 ),
             )
         )

@@ -10,7 +10,7 @@ from segcore.ui.runs.detail import BADGES
 from segcore.ui.shared import figures, manual, session, tables
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
-from segcore.workspace.searches import Study
+from segcore.workspace.searches import Search, TrialRow
 
 POLL_SECONDS = 2
 
@@ -37,7 +37,7 @@ def _show(run: str, was_active: bool) -> None:
     _use(study)
 
 
-def _head(study: Study) -> None:
+def _head(study: Search) -> None:
     status, runs = study.status, session.workspace().runs
     color, icon = BADGES[status.state]
     with st.container(horizontal=True, vertical_alignment="center", key="study_head"):
@@ -85,7 +85,7 @@ def _head(study: Study) -> None:
             )
 
 
-def _numbers(study: Study) -> None:
+def _numbers(study: Search) -> None:
     best, first = study.best, study.trials[0] if study.trials else None
     one, two, three, four = st.columns(4)
     gain = None
@@ -93,13 +93,13 @@ def _numbers(study: Study) -> None:
         best
         and first
         and study.config.first_values
-        and first["state"] == "complete"
+        and first.state == "complete"
         and best is not first
     ):
-        gain = f"{100 * (best['score'] - first['score']):+.2f} on trial 1"
+        gain = f"{best.percent - first.percent:+.2f} on trial 1"
     one.metric(
         "Best validation mean IoU",
-        figures.percent(best["score"] if best else None),
+        figures.percent(best.score if best else None),
         gain,
         border=True,
         height="stretch",
@@ -145,12 +145,12 @@ def _numbers(study: Study) -> None:
     )
     if best:
         st.markdown(
-            f"**Trial {best['trial']}** is the best so far: "
-            f"{session.plain(settings(best['values'], study.config.space.names))}."
+            f"**Trial {best.trial}** is the best so far: "
+            f"{session.plain(settings(best.values, study.config.space.names))}."
         )
 
 
-def _charts(study: Study) -> None:
+def _charts(study: Search) -> None:
     best = study.best
     left, right = st.columns(2, gap="large")
     with left:
@@ -163,7 +163,7 @@ def _charts(study: Study) -> None:
         )
     with right:
         st.markdown("**Epoch by epoch**")
-        figure = charts.epochs(study.trials, best["trial"] if best else None)
+        figure = charts.epochs(study.trials, best.trial if best else None)
         st.plotly_chart(
             figure,
             key="study_epochs",
@@ -203,13 +203,10 @@ def _charts(study: Study) -> None:
             st.caption("Told from five finished trials on.")
 
 
-def _table(study: Study) -> None:
+def _table(study: Search) -> None:
     best = study.best
     tables.draw(
-        [
-            _cells(row, study, best is not None and row["trial"] == best["trial"])
-            for row in study.trials
-        ],
+        [_cells(row, study, best is not None and row.trial == best.trial) for row in study.trials],
         height=min(420, 38 + 35 * len(study.trials)),
         column_config={
             "mean IoU": st.column_config.NumberColumn(
@@ -223,29 +220,29 @@ def _table(study: Study) -> None:
     )
 
 
-def _cells(row: dict[str, Any], study: Study, is_best: bool) -> dict[str, Any]:
-    doing = row.get("doing", row["state"])
+def _cells(row: TrialRow, study: Search, is_best: bool) -> dict[str, Any]:
+    doing = row.doing or row.state
     values = {
-        setting(name).lower(): row["values"].get(name)
+        setting(name).lower(): row.values.get(name)
         if name in ("learning_rate", "batch_size")
-        else choice(name, row["values"].get(name, "–"))
+        else choice(name, row.values.get(name, "–"))
         for name in study.config.space.names
     }
     return {
-        "trial": row["trial"],
+        "trial": row.trial,
         "state": ("★ " if is_best else "")
-        + (TRIAL_STATES[row["state"]] if doing != "queued" else RUN_STATES["queued"].title),
-        "mean IoU": row["score"],
-        "epochs": len(row["scores"]),
+        + (TRIAL_STATES[row.state] if doing != "queued" else RUN_STATES["queued"].title),
+        "mean IoU": row.score,
+        "epochs": len(row.scores),
         **values,
-        "run": row["run"],
-        "cause": row["cause"],
+        "run": row.run,
+        "cause": row.cause,
     }
 
 
-def _use(study: Study) -> None:
+def _use(study: Search) -> None:
     """Offer one trial, the best first, as the beginning of a training, and its run."""
-    rows = {str(row["trial"]): row for row in study.trials if row["run"]}
+    rows = {str(row.trial): row for row in study.trials if row.run}
     if not rows:
         return
     if study.best:
@@ -259,7 +256,7 @@ def _use(study: Study) -> None:
                 help="Take its settings to the train page, or look at its run.",
             )
         ]
-        query = {"dataset": study.config.dataset, "from_run": row["run"]}
+        query = {"dataset": study.config.dataset, "from_run": row.run}
         st.page_link(
             "pages/train.py",
             label="Use as training config",
@@ -270,12 +267,12 @@ def _use(study: Study) -> None:
             "pages/runs.py",
             label="Its curves and log",
             icon=":material/monitoring:",
-            query_params={"run": row["run"]},
+            query_params={"run": row.run},
         )
-        if row["state"] == "complete":
+        if row.state == "complete":
             st.page_link(
                 "pages/compare.py",
                 label="Look at its masks",
                 icon=":material/view_column:",
-                query_params={"run": row["run"]},
+                query_params={"run": row.run},
             )

@@ -1,8 +1,9 @@
-"""The shelf of datasets: import, open, look at, split, relabel, balance, export."""
+"""The datasets of a workspace: import, open, measure, split, relabel, balance, export."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from segcore.data.formats.importers import (
 )
 from segcore.data.health.health import Finding, check_health
 from segcore.data.splits.shift import Shift, measure_shift
-from segcore.data.splits.splits import GROUPINGS, make_splits, split_report
+from segcore.data.splits.splits import GROUPINGS, SplitPart, make_splits, split_report
 from segcore.data.statistics.appearance import ImageStatistics, collect_appearance
 from segcore.data.statistics.instances import InstanceStatistics, collect_instances
 from segcore.data.statistics.statistics import ClassStatistics, collect_statistics, load_statistics
@@ -38,7 +39,68 @@ from segcore.runs.dispatch.executors import cluster_executor
 
 Progress = Callable[[int, int, str], None]
 WORTH_A_CLUSTER = 512
-"""Samples; fewer are read here sooner than a cluster is asked."""
+"""Samples; fewer are read sooner on this machine than on a cluster."""
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One dataset at a glance.
+
+    Attributes:
+        name: Its name.
+        num_samples: Images.
+        num_classes: Scored classes.
+        splits: Images of each split.
+        problem: Why it cannot be read, one sentence; "" where it can. All else is 0 then.
+    """
+
+    name: str
+    num_samples: int = 0
+    num_classes: int = 0
+    splits: dict[str, int] = field(default_factory=dict)
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as ``segscope datasets --json`` prints it; ``problem`` only if any."""
+        return {name: value for name, value in vars(self).items() if name != "problem" or value}
+
+
+@dataclass(frozen=True)
+class NewSplits:
+    """Splits that were drawn.
+
+    Attributes:
+        dataset: Name of the dataset.
+        method: A name in ``splits.METHODS``.
+        seed: Seed of the draw.
+        splits: Images of each split.
+        report: What each split holds, see :func:`segcore.data.splits.splits.split_report`.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    splits: dict[str, int]
+    report: list[SplitPart]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON-ready mapping."""
+        return {**vars(self), "report": [vars(part) for part in self.report]}
+
+
+@dataclass(frozen=True)
+class RepeatedImage:
+    """An image that a balance plan repeats.
+
+    Attributes:
+        sample: Its id.
+        repeats: How many times it is used.
+        brings: Names of the classes for which it is repeated.
+    """
+
+    sample: str
+    repeats: int
+    brings: Sequence[str]
 
 
 class Datasets:
@@ -74,21 +136,17 @@ class Datasets:
         file = self.folder / name / "dataset.json"
         return _open(file.parent, file.stat().st_mtime_ns)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one mapping a dataset: name, num_samples, num_classes, splits {split: samples}."""
-        rows = []
-        for name in self.names():
+    def rows(self) -> list[DatasetRow]:
+        """Return every dataset at a glance, sorted by name; a damaged one says what is wrong."""
+        return [self._row(name) for name in self.names()]
+
+    def _row(self, name: str) -> DatasetRow:
+        try:
             dataset = self.open(name)
-            splits = {split: len(dataset.select(split)) for split in dataset.splits}
-            rows.append(
-                {
-                    "name": name,
-                    "num_samples": len(dataset.samples),
-                    "num_classes": dataset.label_set.num_classes,
-                    "splits": splits,
-                }
-            )
-        return rows
+        except SegcoreError as error:
+            return DatasetRow(name, problem=str(error))
+        splits = {split: len(dataset.select(split)) for split in dataset.splits}
+        return DatasetRow(name, len(dataset.samples), dataset.label_set.num_classes, splits)
 
     def import_(
         self,
@@ -250,7 +308,7 @@ class Datasets:
         *,
         group_by: str = "",
         save: bool = True,
-    ) -> dict[str, Any]:
+    ) -> NewSplits:
         """Assign every sample to a split, and save that with the dataset.
 
         Args:
@@ -259,11 +317,7 @@ class Datasets:
             fractions: Split to share; they sum to 1.
             seed: Seed of the draw.
             group_by: A name in ``splits.GROUPINGS``, for "grouped".
-            save: Whether to keep them; False only tells what they would be.
-
-        Returns:
-            ``dataset, method, seed, splits`` {split: samples} and ``report``, see
-            :func:`segcore.data.splits.splits.split_report`.
+            save: Whether to save them; False only returns what they would be.
 
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
@@ -277,13 +331,13 @@ class Datasets:
             if save
             else dataset.with_splits(assigned)
         )
-        return {
-            "dataset": name,
-            "method": method,
-            "seed": seed,
-            "splits": {split: len(changed.select(split)) for split in changed.splits},
-            "report": split_report(dataset, assigned, counts),
-        }
+        return NewSplits(
+            dataset=name,
+            method=method,
+            seed=seed,
+            splits={split: len(changed.select(split)) for split in changed.splits},
+            report=split_report(dataset, assigned, counts),
+        )
 
     def counts_by_sample(self, name: str) -> npt.NDArray[np.int64]:
         """Return the pixels of each class by sample in the dataset's order, (N, C) int64; zeros without a mask.
@@ -342,20 +396,16 @@ class Datasets:
         """
         self.open(name).save_plan(plan_name, plan.to_json())
 
-    def repeated(self, name: str, plan: BalancePlan) -> list[dict[str, Any]]:
-        """Return one mapping for each image that a plan repeats, most repeats first: ``sample, repeats, brings`` (class names).
+    def repeated(self, name: str, plan: BalancePlan) -> list[RepeatedImage]:
+        """Return the images that a plan repeats, most repeats first.
 
         Raises:
             SegcoreError: There is no such dataset or split.
         """
         part = self.statistics(name).select(plan.split)
         reasons = explain_repeats(plan, part.counts, part.label_set.class_names)
-        rows = [
-            {"sample": s, "repeats": r, "brings": reasons[s]}
-            for s, r in plan.repeats.items()
-            if r > 1
-        ]
-        return sorted(rows, key=lambda row: -row["repeats"])
+        images = [RepeatedImage(s, r, reasons[s]) for s, r in plan.repeats.items() if r > 1]
+        return sorted(images, key=lambda image: -image.repeats)
 
     def copies(
         self, name: str, plan: BalancePlan, sample: str, preset: str, seed: int = 0, epoch: int = 0

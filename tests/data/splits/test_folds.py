@@ -27,7 +27,7 @@ def test_every_sample_validates_once_and_the_test_split_stays(workspace) -> None
     told = workspace.splits.make_folds("tiny", 3, "stratified", 0, hold_out="test")
     original = workspace.datasets.open("tiny")
     held = {s.id for s in original.select("test")}
-    opened = [workspace.datasets.open(fold["name"]) for fold in told["folds"]]
+    opened = [workspace.datasets.open(fold.name) for fold in told.folds]
     assert (
         [d.name for d in opened]
         == ["tiny-fold-1", "tiny-fold-2", "tiny-fold-3"]
@@ -36,8 +36,8 @@ def test_every_sample_validates_once_and_the_test_split_stays(workspace) -> None
     assert all({s.id for s in d.select("test")} == held for d in opened)
     validated = Counter(s.id for d in opened for s in d.select("validation"))
     assert validated == {s.id: 1 for s in original.samples if s.id not in held}
-    for fold, dataset in zip(told["folds"], opened, strict=True):
-        assert fold["splits"] == {s: len(dataset.select(s)) for s in dataset.splits}
+    for fold, dataset in zip(told.folds, opened, strict=True):
+        assert fold.splits == {s: len(dataset.select(s)) for s in dataset.splits}
         for sample in dataset.samples:
             assert all(
                 np.array_equal(a, b)
@@ -121,14 +121,14 @@ def test_the_history_ends_somewhere_and_a_damaged_one_is_told(workspace) -> None
 
 def test_a_report_of_the_splits_as_they_are(workspace) -> None:
     told = workspace.splits.report("tiny")
-    assert {row["split"]: row["num_samples"] for row in told} == {
+    assert {part.split: part.num_samples for part in told} == {
         "train": 6,
         "validation": 3,
         "test": 3,
     }
     whole = workspace.datasets.statistics("tiny").pixels
-    parts = [workspace.datasets.statistics("tiny").select(row["split"]).pixels for row in told]
+    parts = [workspace.datasets.statistics("tiny").select(row.split).pixels for row in told]
     for row, pixels in zip(told, parts, strict=True):
-        assert row["shift"] == pytest.approx(
+        assert row.shift == pytest.approx(
             abs(pixels / pixels.sum() - whole / whole.sum()).sum() / 2
         )

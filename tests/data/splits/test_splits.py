@@ -60,11 +60,9 @@ def test_stratified_is_fairer_than_random(frames, counts):
             split_report(frames, make_splits(frames, method, SHARES, seed, counts=counts), counts)
             for seed in range(5)
         ]
-        shifts[method] = np.mean([row["shift"] for report in reports for row in report])
+        shifts[method] = np.mean([row.shift for report in reports for row in report])
         if method == "stratified":
-            assert all(
-                images > 0 for report in reports for row in report for images in row["images"]
-            )
+            assert all(images > 0 for report in reports for row in report for images in row.images)
     assert shifts["stratified"] < 0.35 * shifts["random"]
 
 

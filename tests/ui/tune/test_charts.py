@@ -4,6 +4,7 @@ import pytest
 
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import choice, setting, settings
+from segcore.workspace.searches import TrialRow
 
 
 def trial(number, state, score, loss="dice", rate=1e-3, scores=None):
@@ -11,15 +12,17 @@ def trial(number, state, score, loss="dice", rate=1e-3, scores=None):
     scores = (
         scores if scores is not None else ({} if score is None else {"1": score / 2, "2": score})
     )
-    return {
-        "trial": number,
-        "run": f"s-{number}",
-        "state": state,
-        "values": values,
-        "score": score,
-        "scores": scores,
-        "cause": "",
-    }
+    return TrialRow(
+        trial=number,
+        run=f"s-{number}",
+        state=state,
+        values=values,
+        score=score,
+        scores=scores,
+        cause="",
+        began=1.0,
+        ended=2.0,
+    )
 
 
 TRIALS = [
@@ -92,7 +95,7 @@ def test_parallel_lines_go_through_powers_choices_and_scores() -> None:
     ids=["none", "no score", "one"],
 )
 def test_few_trials_are_drawn_without_a_fault(rows) -> None:
-    finished = sum(row["state"] == "complete" for row in rows)
+    finished = sum(row.state == "complete" for row in rows)
     best = [trace for trace in charts.history(rows, 3).data if trace.name == "best so far"]
     assert (
         len(best) == finished
@@ -100,7 +103,7 @@ def test_few_trials_are_drawn_without_a_fault(rows) -> None:
     assert len(charts.epochs(rows, None).data) <= len(rows)
     drawn = [trace.name for trace in charts.parallel(rows, ["loss", "learning_rate"]).data]
     assert [name for name in drawn if name] == [
-        f"trial {row['trial']}" for row in rows if row["state"] == "complete"
+        f"trial {row.trial}" for row in rows if row.state == "complete"
     ]
 
 

@@ -30,12 +30,10 @@ def test_a_plan_is_for_one_split_and_lies_where_training_looks(workspace) -> Non
 def test_repeated_images_come_with_the_classes_that_they_bring(workspace) -> None:
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 4)
     rows = workspace.datasets.repeated("tiny", plan)
-    assert {row["sample"]: row["repeats"] for row in rows} == {
+    assert {row.sample: row.repeats for row in rows} == {
         s: r for s, r in plan.repeats.items() if r > 1
     }
-    assert [row["repeats"] for row in rows] == sorted(
-        (row["repeats"] for row in rows), reverse=True
-    )
+    assert [row.repeats for row in rows] == sorted((row.repeats for row in rows), reverse=True)
     lacking = {
         n
         for n, s in zip(
@@ -43,12 +41,12 @@ def test_repeated_images_come_with_the_classes_that_they_bring(workspace) -> Non
         )
         if s < 0.25
     }
-    assert rows and all(set(row["brings"]) <= lacking for row in rows)
+    assert rows and all(set(row.brings) <= lacking for row in rows)
 
 
 def test_each_copy_has_a_draw_of_its_own_and_the_mask_gains_no_class(workspace) -> None:
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 4)
-    sample = workspace.datasets.repeated("tiny", plan)[0]["sample"]
+    sample = workspace.datasets.repeated("tiny", plan)[0].sample
     copies = workspace.datasets.copies("tiny", plan, sample, "light")
     assert len(copies) == plan.repeats[sample] > 1
     dataset = workspace.datasets.open("tiny")
@@ -71,9 +69,9 @@ def test_splits_can_be_looked_at_before_they_are_kept(workspace) -> None:
     )
     assert {s.id: s.split for s in workspace.datasets.open("tiny").samples} == before
     assert (
-        told["splits"]
+        told.splits
         == {"train": 6, "test": 6}
-        == {row["split"]: row["num_samples"] for row in told["report"]}
+        == {part.split: part.num_samples for part in told.report}
     )
     kept = workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, seed=1)
     assert kept == told and workspace.datasets.open("tiny").splits == ["train", "test"]

@@ -8,6 +8,7 @@ from PIL import Image
 
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
+from segcore.workspace.datasets.datasets import DatasetRow
 
 
 def test_an_empty_workspace_has_no_data_set(tmp_path: Path) -> None:
@@ -33,15 +34,20 @@ def test_a_workspace_is_named_by_argument_then_environment_then_here(
 
 def test_a_row_tells_name_size_and_splits(workspace) -> None:
     assert workspace.datasets.rows() == [
-        {
-            "name": "tiny",
-            "num_samples": 12,
-            "num_classes": 4,
-            "splits": {"train": 6, "validation": 3, "test": 3},
-        }
+        DatasetRow("tiny", 12, 4, {"train": 6, "validation": 3, "test": 3})
     ]
     with pytest.raises(SegcoreError, match="did you mean 'tiny'"):
         workspace.datasets.open("tinny")
+
+
+def test_a_damaged_dataset_hides_no_other(workspace) -> None:
+    damaged = workspace.datasets.folder / "broken"
+    damaged.mkdir()
+    (damaged / "dataset.json").write_text("{")
+    broken, tiny = workspace.datasets.rows()
+    assert (broken.name, broken.num_samples) == ("broken", 0) and broken.problem.endswith(".")
+    assert (tiny.name, tiny.num_samples, tiny.problem) == ("tiny", 12, "")
+    assert "problem" in broken.to_json() and "problem" not in tiny.to_json()
 
 
 def test_a_half_written_data_set_is_not_shown(workspace) -> None:
@@ -91,7 +97,7 @@ def test_samples_that_hold_a_class_come_with_most_of_it_first(workspace) -> None
 def test_splits_are_made_kept_and_the_same_for_a_seed(workspace) -> None:
     fractions = {"train": 0.5, "validation": 0.25, "test": 0.25}
     told = workspace.datasets.make_splits("tiny", "random", fractions, seed=1)
-    assert told["splits"] == {"train": 6, "validation": 3, "test": 3}
+    assert told.splits == {"train": 6, "validation": 3, "test": 3}
     first = {s.id: s.split for s in workspace.datasets.open("tiny").samples}
     workspace.datasets.make_splits("tiny", "random", fractions, seed=2)
     assert {s.id: s.split for s in workspace.datasets.open("tiny").samples} != first
