@@ -1,7 +1,8 @@
-"""Predictions that another tool wrote, matched by name to samples and read without trust: masks, or arrays of probabilities."""
+"""Predictions of another tool, matched by name and read without trust: masks or probabilities."""
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,27 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
-from segcore.data.files.images import open_image
-from segcore.data.files.masks import mask_mode, read_colors, read_ids
-from segcore.data.files.names import IMAGE_SUFFIXES
+from segcore.data.files.borders import foreign_bytes
+from segcore.data.files.names import (
+    IMAGE_SUFFIXES,
+    count_endings,
+    list_files,
+    name_key,
+    name_keys,
+    plain_path,
+    strip_suffixes,
+)
+from segcore.data.formats.importers.paired_folders import sample_id
+from segcore.data.formats.importers.pairing import Pairing, Stopwatch
+from segcore.data.formats.mask_values import check_size, read_mask_indices, to_indices
 from segcore.errors import SegcoreError
-from segcore.labels import LabelSet, color_to_hex
+from segcore.labels import LabelSet
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
 PREDICTION_SUFFIXES = IMAGE_SUFFIXES | ARRAY_SUFFIXES
 SUM_TOLERANCE = 0.02
-"""How far the probabilities of a pixel may be from summing to 1; half precision and rounded exports stay within it."""
+"""How far a pixel's probabilities may be from summing to 1, as half precision leaves them."""
 
 ASPECT_TOLERANCE = 0.03
-_BROKEN = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
 @dataclass(frozen=True)
@@ -65,91 +67,162 @@ class Prediction:
     probabilities: npt.NDArray[np.float32] | None = None
 
 
-def match_predictions(folder: Path, samples: Sequence[Sample]) -> Matches:
-    """Match the files below a folder to samples by name.
-
-    A file stands for a sample whose id, or the last part of it, is its path below the folder
-    without suffix; or whose last part begins or ends its name ("0001_pred.png" for "0001"), the
-    longest such sample first.
+def match_predictions(
+    folder: Path, samples: Sequence[Sample], pairing: Pairing | None = None
+) -> Matches:
+    """Match the files below a folder to samples by name; see :func:`match_files`.
 
     Args:
         folder: A folder of masks or arrays; other files are passed over.
         samples: The samples.
+        pairing: The user's own rule for names; None for the usual ones.
 
     Raises:
-        SegcoreError: The folder is absent or holds no file that may be a prediction.
+        SegcoreError: The folder is absent, holds no file that may be a prediction, or the rule
+            matches none of the names.
     """
     if not folder.is_dir():
         raise SegcoreError(
             f"Expected a folder of predictions, found none at {folder}: check the path."
         )
-    try:
-        files = sorted(
-            p
-            for p in folder.rglob("*")
-            if p.suffix.lower() in PREDICTION_SUFFIXES and p.is_file() and not p.is_symlink()
-        )
-    except OSError as error:
-        raise SegcoreError(
-            f"Expected a folder that can be listed, but {folder} cannot "
-            f"({error.strerror}): check its rights."
-        ) from error
-    files = [
-        p
-        for p in files
-        if not any(part.startswith((".", "__MACOSX")) for part in p.relative_to(folder).parts)
-    ]
+    files = list_files(folder, PREDICTION_SUFFIXES, links=False)
     if not files:
+        held = count_endings(list_files(folder, links=False))
         raise SegcoreError(
-            f"Expected masks (PNG and others) or arrays (.npy, .npz) in {folder.name}, "
-            "found none: check the path."
+            f"Expected masks (PNG and others) or arrays (.npy, .npz) in {folder.name}, it holds "
+            f"{held or 'no file'}: check the path."
         )
-    by_id = {s.id: s.id for s in samples}
-    by_stem: dict[str, list[str]] = {}
-    for sample in samples:
-        by_stem.setdefault(sample.id.rsplit("/", 1)[-1], []).append(sample.id)
-    found: dict[str, list[Path]] = {}
-    extra = []
-    for path in files:
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        sample_id = by_id.get(name) or _by_stem(name, by_stem)
-        if sample_id is None:
-            extra.append(path.relative_to(folder).as_posix())
+    return match_files(folder, files, [s.id for s in samples], pairing)
+
+
+def match_files(
+    folder: Path, files: Sequence[str], ids: Iterable[str], pairing: Pairing | None = None
+) -> Matches:
+    """Match files to ids by name.
+
+    A file stands for the id that is its path below the folder, or the last part of it, compared by
+    :func:`names.name_keys`; or whose last part begins or ends its name ("0001_pred.png" for
+    "0001"), the longest such id first. With a rule, a file stands for the id with which it shares
+    what the rule says.
+
+    Args:
+        folder: Where the files lie.
+        files: Paths below it.
+        ids: The ids, in order.
+        pairing: The user's own rule; None for the usual ones.
+
+    Raises:
+        SegcoreError: The rule matches none of the names, or takes too long.
+    """
+    wanted = list(ids)
+    find = _Finder(wanted).find if not pairing else _finder_by_rule(wanted, files, pairing)
+    by_id: dict[str, list[str]] = defaultdict(list)
+    extra: list[str] = []
+    for file in files:
+        match = find(file)
+        if match is None:
+            extra.append(file)
         else:
-            found.setdefault(sample_id, []).append(path)
+            by_id[match].append(file)
     return Matches(
-        {s.id: found[s.id][0] for s in samples if len(found.get(s.id, ())) == 1},
-        [s.id for s in samples if s.id not in found],
+        {i: folder / by_id[i][0] for i in wanted if len(by_id.get(i, ())) == 1},
+        [i for i in wanted if i not in by_id],
         extra,
-        {
-            i: [p.relative_to(folder).as_posix() for p in paths]
-            for i, paths in found.items()
-            if len(paths) > 1
-        },
+        {i: names for i, names in by_id.items() if len(names) > 1},
     )
 
 
-def _by_stem(name: str, by_stem: dict[str, list[str]]) -> str | None:
-    """The one sample that a file's last name stands for, or None."""
+class _Finder:
+    """Finds the id that a file's name stands for."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._whole = [_grouped(ids, lambda i, n=n: name_keys(_plain(i))[n]) for n in range(3)]
+        self._last = [
+            _grouped(ids, lambda i, n=n: name_keys(_plain(i))[n].rsplit("/", 1)[-1])
+            for n in range(3)
+        ]
+
+    def find(self, file: str) -> str | None:
+        keys = name_keys(_plain(file))
+        for known, key in zip(self._whole, keys, strict=True):
+            if len(known.get(key, ())) == 1:
+                return known[key][0]
+        for known, key in zip(self._last, keys, strict=True):
+            last = key.rsplit("/", 1)[-1]
+            if last in known:
+                return _in_folder(known[last], key)
+        for known, key in zip(self._last[1:], keys[1:], strict=True):
+            match = _by_affix(key, known)
+            if match is not None:
+                return match
+        return None
+
+
+def _plain(name: str) -> str:
+    """A path as sample ids are written: without what no file name may hold everywhere."""
+    folders = plain_path(strip_suffixes(name)).split("/")
+    return sample_id(tuple(folders[:-1]), folders[-1])
+
+
+def _grouped(ids: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for i in ids:
+        groups[key(i)].append(i)
+    return dict(groups)
+
+
+def _by_affix(name: str, by_stem: Mapping[str, list[str]]) -> str | None:
+    """The one id whose last part begins or ends a file's last name, the longest first, or None."""
     last = name.rsplit("/", 1)[-1]
-    stem = last if last in by_stem else ""
-    for cut in range(len(last) - 1, 0, -1) if not stem else ():
+    for cut in range(len(last) - 1, 0, -1):
         head, tail = last[:cut], last[-cut:]
         if head in by_stem and not last[cut].isalnum():
-            stem = head
-        elif tail in by_stem and not last[-cut - 1].isalnum():
-            stem = tail
-        if stem:
-            break
-    ids = by_stem.get(stem, [])
-    if len(ids) > 1:  # the same last name in several folders: the folder must tell
-        folders = name.split("/")[:-1]
-        ids = [
-            i
-            for i in ids
-            if folders and i.split("/")[:-1][-len(folders) :] == folders[-len(i.split("/")[:-1]) :]
-        ]
-    return ids[0] if len(ids) == 1 else None
+            return _in_folder(by_stem[head], name)
+        if tail in by_stem and not last[-cut - 1].isalnum():
+            return _in_folder(by_stem[tail], name)
+    return None
+
+
+def _in_folder(ids: Sequence[str], name: str) -> str | None:
+    """Of ids with one last part, the one whose folders fit those of a file; None if none does."""
+    if len(ids) == 1:
+        return ids[0]
+    folders = [part.casefold() for part in name.split("/")[:-1]]
+    fits = []
+    for i in ids:
+        own = [part.casefold() for part in _plain(i).split("/")[:-1]]
+        if folders and own[-len(folders) :] == folders[-len(own) :]:
+            fits.append(i)
+    return fits[0] if len(fits) == 1 else None
+
+
+def _finder_by_rule(
+    ids: Sequence[str], files: Sequence[str], pairing: Pairing
+) -> Callable[[str], str | None]:
+    """Return what finds an id by the user's rule.
+
+    Raises:
+        SegcoreError: The rule matches no id or no file, or takes too long.
+    """
+    watch = Stopwatch.start()
+    keys: dict[str, str | None] = {}
+    for name in (*ids, *files):
+        watch.check()
+        keys[name] = pairing.key(name_key(name).rsplit("/", 1)[-1])
+    known = _grouped((i for i in ids if keys[i] is not None), lambda i: keys[i] or "")
+    if not known or all(keys[file] is None for file in files):
+        shown = (ids if not known else files)[:1]
+        raise SegcoreError(
+            "Expected names of images and predictions that the rule matches, but it fits none "
+            f"of the {'images' if not known else 'predictions'}, such as "
+            f"{''.join(shown)!r}: correct --match."
+        )
+
+    def find(file: str) -> str | None:
+        key = keys[file]
+        return None if key is None else _in_folder(known.get(key, ()) or (), name_key(file))
+
+    return find
 
 
 def read_prediction(
@@ -169,93 +242,33 @@ def read_prediction(
             for no class.
     """
     if path.suffix.lower() not in ARRAY_SUFFIXES:
-        return Prediction(_read_mask(path, sample, label_set, values))
+        check_size(path, sample.height, sample.width, sample.id)
+        return Prediction(read_mask_indices(path, label_set, values))
     array = _read_array(path, sample, label_set)
     if array.ndim == 2:
-        if array.dtype.kind not in "iub":
-            raise SegcoreError(
-                f"Expected whole numbers in the mask {path.name}, received {array.dtype}: "
-                "save class ids."
-            )
-        _check_size(array.shape, sample, path)
-        return Prediction(
-            _to_indices(
-                array.astype(np.int64), label_set, "ids" if values == "auto" else values, path
-            )
-        )
-    return Prediction(probabilities=_as_probabilities(array, label_set, path))
+        return Prediction(_mask_of(array, label_set, values, path))
+    return Prediction(probabilities=_as_probabilities(array, sample, label_set, path))
 
 
-def _check_size(shape: tuple[int, ...], sample: Sample, path: Path) -> None:
-    if shape[:2] != (sample.height, sample.width):
-        raise SegcoreError(
-            f"Expected {sample.height} x {sample.width} pixels (height x width) for "
-            f"{sample.id!r}, received {shape[0]} x {shape[1]} in "
-            f"{path.name}: save predictions at the images' own size."
-        )
-
-
-def _read_mask(path: Path, sample: Sample, label_set: LabelSet, values: str) -> npt.NDArray[Any]:
-    with open_image(path) as image:
-        width, height = image.size
-    _check_size((height, width), sample, path)  # from the header, before a pixel is decoded
-    mode = mask_mode(path)
-    if values == "colors":
-        return _to_indices(read_colors(path).astype(np.int64), label_set, "colors", path)
-    if values != "auto":
-        return _to_indices(read_ids(path).astype(np.int64), label_set, values, path)
-    if mode in ("RGB", "RGBA", "LA", "CMYK", "YCbCr"):
-        return _to_indices(read_colors(path).astype(np.int64), label_set, "colors", path)
-    try:
-        return _to_indices(read_ids(path).astype(np.int64), label_set, "ids", path)
-    except SegcoreError:
-        if mode != "P":
-            raise
-        return _to_indices(read_colors(path).astype(np.int64), label_set, "colors", path)
-
-
-def _to_indices(
-    codes: npt.NDArray[np.int64], label_set: LabelSet, values: str, path: Path
+def _mask_of(
+    array: npt.NDArray[Any], label_set: LabelSet, values: str, path: Path
 ) -> npt.NDArray[Any]:
-    """Map codes (H, W) to class indices.
-
-    Raises:
-        SegcoreError: A code stands for no class; the sentence tells which and how many pixels.
-    """
-    both = [(c, i) for i, c in enumerate(label_set.classes)] + [
-        (c, label_set.ignore_index) for c in label_set.ignored
-    ]
-    if values == "colors":
-        table = {int(color_to_hex(c.color)[1:], 16): i for c, i in reversed(both)}
-    elif values == "ids":
-        table = {c.id: i for c, i in both}
-    else:
-        table = {i: i for i in range(label_set.num_classes)} | {
-            label_set.ignore_index: label_set.ignore_index
-        }
-    found, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    strange = [k for k, value in enumerate(found) if int(value) not in table]
-    if strange:
-        shown = ", ".join(
-            f"#{int(found[k]):06x}" if values == "colors" else str(int(found[k]))
-            for k in strange[:4]
-        )
-        what = {"colors": "colours", "ids": "ids"}.get(values, "positions")
-        raise SegcoreError(
-            f"Expected the {what} of the dataset's classes in {path.name}, received "
-            f"{shown} in {int(counts[strange].sum())} pixels: "
-            "map them, or say how pixels are to be read."
-        )
-    return np.array([table[int(v)] for v in found], label_set.mask_dtype)[inverse].reshape(
-        codes.shape
-    )
+    if array.dtype.kind not in "iub":
+        whole = np.isfinite(array) & (array == np.rint(array))
+        if not whole.all():
+            raise SegcoreError(
+                f"Expected whole numbers in the mask {path.name}, it holds "
+                f"{float(array[~whole].flat[0]):.4g}: save class ids, or probabilities of every "
+                "class."
+            )
+    codes = array.astype(np.int64)
+    return to_indices(codes, label_set, "ids" if values == "auto" else values, path.name)
 
 
 def _as_probabilities(
-    array: npt.NDArray[Any], label_set: LabelSet, path: Path
+    array: npt.NDArray[Any], sample: Sample, label_set: LabelSet, path: Path
 ) -> npt.NDArray[np.float32]:
-    classes = label_set.num_classes
-    if array.shape[-1] != classes and array.shape[0] == classes:
+    if _has_classes_first(array, sample, label_set.num_classes):
         array = np.moveaxis(array, 0, -1)
     if array.dtype.kind != "f":
         raise SegcoreError(
@@ -275,19 +288,41 @@ def _as_probabilities(
     return probabilities / probabilities.sum(axis=-1, keepdims=True)
 
 
+def _has_classes_first(array: npt.NDArray[Any], sample: Sample, classes: int) -> bool:
+    """Whether an array is (C, h, w): by its shape, by the image's, and where both fit by its sums."""
+    first, last = array.shape[0] == classes, array.shape[-1] == classes
+    if first != last:
+        return first
+    own = (sample.height, sample.width)
+    first, last = array.shape[1:] == own, array.shape[:2] == own
+    if first != last:
+        return first
+    sums = (array.sum(axis=0, dtype=np.float64), array.sum(axis=-1, dtype=np.float64))
+    off = [float(np.abs(total - 1).max()) for total in sums]
+    return off[0] < off[1]
+
+
 def _read_array(path: Path, sample: Sample, label_set: LabelSet) -> npt.NDArray[Any]:
-    """Read an array whose header says that it fits; nothing larger is ever allocated, and nothing is unpickled."""
-    try:
+    """Read an array whose header says that it fits; nothing is unpickled."""
+    with foreign_bytes(
+        f"{path.name} is no array that can be read without pickle, or is damaged: save it with "
+        "numpy.save."
+    ):
         with _open_array(path) as stream:
             shape, dtype = _read_header(stream)
-            _check_array(shape, dtype, sample, label_set, path)
+            _check_array(_squeezed(shape), dtype, sample, label_set, path)
         with _open_array(path) as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except _BROKEN as error:
-        raise SegcoreError(
-            f"{path.name} is no array that can be read without pickle ({error}): save it "
-            "with numpy.save."
-        ) from error
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+        return np.asarray(array.reshape(_squeezed(shape)))
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the axis of a batch of one image, or of a mask's one channel."""
+    if len(shape) == 4 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) == 3 and 1 in (shape[0], shape[-1]):
+        return shape[1:] if shape[0] == 1 else shape[:2]
+    return shape
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -311,7 +346,13 @@ def _check_array(
             "ids or probabilities."
         )
     if len(shape) == 2:
-        return _check_size(shape, sample, path)
+        if shape != (sample.height, sample.width):
+            raise SegcoreError(
+                f"Expected {sample.height} x {sample.width} pixels (height x width) for "
+                f"{sample.id!r}, received {shape[0]} x {shape[1]} in {path.name}: save "
+                "predictions at the images' own size."
+            )
+        return
     classes = label_set.num_classes
     if len(shape) != 3 or classes not in (shape[-1], shape[0]):
         raise SegcoreError(
@@ -327,7 +368,6 @@ def _check_array(
             f"{sample.width}, or reduced alike), received "
             f"{height} x {width} in {path.name}: save them for the whole image."
         )
-    return None
 
 
 @contextmanager
@@ -345,8 +385,9 @@ def _open_array(path: Path) -> Iterator[IO[bytes]]:
         ]
         chosen = known if len(known) == 1 else names
         if len(chosen) != 1:
-            raise ValueError(
-                f"{len(names)} arrays inside, and none of them is called 'probabilities' or 'mask'"
+            raise SegcoreError(
+                f"Expected one array in {path.name}, or one called 'probabilities' or 'mask', "
+                f"it holds {len(names)}: save one."
             )
         with archive.open(chosen[0]) as inner:
             yield inner

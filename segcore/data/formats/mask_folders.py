@@ -1,28 +1,26 @@
 """Two folders of masks, true and predicted, as any tool may have written them, matched by name."""
 
+from collections import defaultdict
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.images import open_image, read_image, read_indices
-from segcore.data.files.names import IMAGE_SUFFIXES
+from segcore.data.files.names import count_endings, list_files, list_images, name_key
+from segcore.data.formats.foreign_predictions import match_files
 from segcore.data.formats.importers.class_tables import read_class_table
+from segcore.data.formats.mask_values import read_mask_indices
 from segcore.errors import SegcoreError
-from segcore.labels import LabelClass, LabelSet, color_to_hex
+from segcore.labels import LabelClass, LabelSet
 from segcore.palette import default_colors
-
-_INDEX_MODES = ("L", "P", "1", "I", "I;16", "I;16B")
 
 
 def read_label_set(path: Path) -> LabelSet:
     """Read a class table as a label set; ids that it does not give count up from 0.
 
     Args:
-        path: A file as :func:`segcore.data.formats.importers.class_tables.read_class_table` takes
+        path: A file as :func:`segcore.data.formats.importers.class_tables.read_class_table` reads
             it.
 
     Raises:
@@ -71,66 +69,20 @@ class MaskFolders:
             SegcoreError: A file is damaged, the sizes differ, or a value is the id or colour of no
                 class.
         """
-        true, predicted = (
-            self._indices(self.true_paths[name]),
-            self._indices(self.predicted_paths[name]),
-        )
+        true = read_mask_indices(self.true_paths[name], self.label_set)
+        predicted = read_mask_indices(self.predicted_paths[name], self.label_set)
         if true.shape != predicted.shape:
             raise SegcoreError(
                 f"Expected a predicted mask of {true.shape[0]} x {true.shape[1]} pixels "
-                f"(height x width) for {name!r}, received "
-                f"{predicted.shape[0]} x {predicted.shape[1]}: save predictions at the "
-                "true masks' size."
+                f"(height x width) for {name!r}, received {predicted.shape[0]} x "
+                f"{predicted.shape[1]} in {self.predicted_paths[name].name}: save predictions at "
+                "the true masks' size."
             )
         return true, predicted
 
-    def _index_of_class(self) -> list[tuple[LabelClass, int]]:
-        scored = list(zip(self.label_set.classes, range(self.label_set.num_classes), strict=True))
-        return scored + [(c, self.label_set.ignore_index) for c in self.label_set.ignored]
-
-    @cached_property
-    def _by_id(self) -> npt.NDArray[np.int32]:
-        """Class index of each id 0..65535, -1 for none."""
-        return self._table(
-            1 << 16, [(c.id, index) for c, index in self._index_of_class() if 0 <= c.id < 1 << 16]
-        )
-
-    @cached_property
-    def _by_color(self) -> npt.NDArray[np.int32]:
-        """Class index of each colour 0xrrggbb, -1 for none."""
-        return self._table(
-            1 << 24,
-            [(int(color_to_hex(c.color)[1:], 16), index) for c, index in self._index_of_class()],
-        )
-
-    @staticmethod
-    def _table(length: int, entries: list[tuple[int, int]]) -> npt.NDArray[np.int32]:
-        table = np.full(length, -1, np.int32)
-        for value, index in entries:
-            table[value] = index
-        return table
-
-    def _indices(self, path: Path) -> npt.NDArray[Any]:
-        with open_image(path) as image:
-            single = image.mode in _INDEX_MODES
-        if single:
-            values, table, what = read_indices(path), self._by_id, "id"
-        else:
-            red, green, blue = np.moveaxis(read_image(path).astype(np.int32), -1, 0)
-            values, table, what = (red << 16) | (green << 8) | blue, self._by_color, "colour"
-        indices = table[values]
-        if indices.min(initial=0) < 0:
-            strange = int(values[indices < 0][0])
-            shown = f"#{strange:06x}" if what == "colour" else str(strange)
-            raise SegcoreError(
-                f"Expected {what}s that the class table declares in {path.name}, received "
-                f"{shown}: declare it or map it."
-            )
-        return indices.astype(self.label_set.mask_dtype)
-
 
 def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolders:
-    """Match the masks of two folders by their paths below them, without suffix.
+    """Match the masks of two folders by name, as import-predictions does.
 
     Args:
         truth: Folder of true masks: class ids in one channel, palette PNGs, or the class table's
@@ -139,35 +91,50 @@ def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolde
         classes: The class table.
 
     Raises:
-        SegcoreError: A folder is absent or empty, or a true mask has no prediction.
+        SegcoreError: A folder is absent or empty, a true mask has no prediction or several, or two
+            true masks have one name.
     """
     label_set = read_label_set(classes)
-    true, predicted = _masks_below(truth), _masks_below(prediction)
-    missing = [name for name in true if name not in predicted]
-    if missing:
+    true = _true_masks(truth)
+    matches = match_files(prediction, _masks_below(prediction), true)
+    if matches.twice:
+        name, files = next(iter(matches.twice.items()))
         raise SegcoreError(
-            f"Expected a predicted mask for each of {len(true)} true masks, {len(missing)} "
-            f"are missing in {prediction}, "
-            f"for example {missing[0]!r}: predict them, or leave them out of {truth}."
+            f"Expected one predicted mask for {name!r} in {prediction}, received "
+            f"{' and '.join(files[:4])}: keep one."
         )
-    return MaskFolders(label_set, true, {name: predicted[name] for name in true})
+    if matches.missing:
+        extra = f"; {matches.extra[0]} belongs to none of them" if matches.extra else ""
+        raise SegcoreError(
+            f"Expected a predicted mask for each of {len(true)} true masks, {len(matches.missing)} "
+            f"are missing in {prediction}, for example {matches.missing[0]!r}{extra}: give "
+            f"predictions the names of their masks, or leave those masks out of {truth}."
+        )
+    return MaskFolders(label_set, true, {name: matches.paths[name] for name in true})
 
 
-def _masks_below(folder: Path) -> dict[str, Path]:
+def _masks_below(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise SegcoreError(f"Expected a folder of masks, found none at {folder}: check the path.")
-    files = sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
-    )
-    if not files:
-        raise SegcoreError(f"Expected masks in {folder}, found no image file: check the path.")
-    found: dict[str, Path] = {}
-    for path in files:
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in found:
+    names = list_images(folder)
+    if not names:
+        held = count_endings(list_files(folder))
+        raise SegcoreError(
+            f"Expected masks in {folder}, found no image file, only {held or 'nothing'}: check "
+            "the path."
+        )
+    return names
+
+
+def _true_masks(folder: Path) -> dict[str, Path]:
+    """The masks of a folder by their keys; a lone folder within it is no part of a name."""
+    files: dict[str, list[str]] = defaultdict(list)
+    for name in _masks_below(folder):
+        files[name_key(name)].append(name)
+    for names in files.values():
+        if len(names) > 1:
             raise SegcoreError(
-                f"Expected one mask of each name in {folder}, found {found[name].name} and "
-                f"{path.name}: remove one."
+                f"Expected one mask of each name in {folder}, found {' and '.join(names[:4])}: "
+                "remove one."
             )
-        found[name] = path
-    return found
+    return {key: folder / names[0] for key, names in files.items()}

@@ -45,7 +45,7 @@ def test_a_missing_prediction_is_named(folders: Path) -> None:
 def test_an_undeclared_id_is_named(folders: Path) -> None:
     write_bytes(folders / "truth" / "a" / "one.png", encode_png(np.full((2, 2), 5, np.uint8)))
     with pytest.raises(
-        SegcoreError, match=r"ids that the class table declares in one\.png, received 5"
+        SegcoreError, match=r"only ids of the declared classes in one\.png, received 5 in 4 pixels"
     ):
         pairs_of(folders).read("a/one")
 
