@@ -30,5 +30,6 @@ CMD ["segscope", "app", "--address", "0.0.0.0", "--port", "8501", "--no-browser"
 
 FROM cpu AS gpu
 USER root
-RUN pip install --no-cache-dir "tensorflow[and-cuda]>=2.21,<2.22"
+COPY requirements-cuda.txt ./
+RUN pip install --no-cache-dir -r requirements-cuda.txt && rm requirements-cuda.txt
 USER segscope
