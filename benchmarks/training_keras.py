@@ -18,7 +18,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.models.build import build_model
-from segcore.training.input.pipeline import Batch, training_batches, with_masks
+from segcore.training.input.pipeline import Batch, EpochDraw, training_batches, with_masks
 from segcore.training.input.reader import SampleReader
 from segcore.training.loop.learner import Learner
 from segcore.training.loop.optimizers import build_optimizer
@@ -88,17 +88,9 @@ def pipeline(steps: int, precision: str) -> dict[str, float]:
             reader = SampleReader(dataset, (HEIGHT, WIDTH), cache_bytes=kept)
             for epoch in range(2):
                 began = time.monotonic()
-                count = sum(
-                    b.count
-                    for b in training_batches(
-                        reader,
-                        with_masks(dataset, "train"),
-                        BATCH,
-                        seed=0,
-                        epoch=epoch,
-                        augmentation="light",
-                    )
-                )
+                samples, draw = with_masks(dataset, "train"), EpochDraw(0, epoch, "light")
+                batches = training_batches(reader, samples, BATCH, draw)
+                count = sum(batch.count for batch in batches)
                 speeds[name] = count / (time.monotonic() - began)
     return speeds
 

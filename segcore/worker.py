@@ -1,12 +1,12 @@
 """The background process of one run that needs a network: ``python -m segcore.worker RUN_FOLDER``.
 
 With ``--task N`` it helps to train a run that machine 0 of several leads; without it, it is machine
-0. With ``--probe`` it makes a few steps of a training, says how fast they were, and keeps nothing
-else of them. With ``--serve`` it answers the app's questions about networks instead (predict this
+0. With ``--probe`` it runs the throughput probe: a few steps are timed and
+nothing else of them is kept. With ``--serve`` it answers the app's requests instead (predict this
 image), and ends when its input does.
 
 The folder lies in ``<workspace>/runs/``, its dataset in ``<workspace>/datasets/``. Standard output
-and error are the run's log; how it goes is in its ``status.json``. Exit code 0 means finished or
+and error are the run's log; its state is in ``status.json``. Exit code 0 means finished or
 stopped as asked, 1 failed.
 """
 
@@ -30,11 +30,9 @@ from segcore.training.inference.robustness import measure_robustness
 from segcore.training.inference.service import Service
 from segcore.training.loop.train import train
 from segcore.training.strategy import configure
-from segcore.training.throughput_probe import measure
+from segcore.training.throughput_probe import probe_throughput
 
-OUT_OF_MEMORY = (
-    "The memory did not suffice: choose a smaller batch or image size, or a smaller network."
-)
+OUT_OF_MEMORY = "Not enough memory: choose a smaller batch, image size or network."
 
 
 def _train(run: RunFolder, dataset: Dataset) -> None:
@@ -65,11 +63,11 @@ WORK: dict[str, Callable[[RunFolder, Dataset], None]] = {
 
 
 def work(folder: Path, probe: bool = False) -> int:
-    """Do what a run's config says and leave its end in its status.
+    """Do what a run's config says and write its final state to its status.
 
     Args:
         folder: The run's folder.
-        probe: Whether only a few of its steps are made, to see how fast it will be.
+        probe: Whether to run only the throughput probe: a few steps, timed.
 
     Returns:
         The exit code: 0 finished or stopped, 1 failed.
@@ -89,7 +87,7 @@ def work(folder: Path, probe: bool = False) -> int:
             raise unknown("kind of run for this worker", config.kind, WORK)
         dataset = Dataset.open(run.folder.parent.parent / "datasets" / config.dataset)
         note_environment(run.folder, dataset.fingerprint)
-        (measure if probe else WORK[config.kind])(run, dataset)
+        (probe_throughput if probe else WORK[config.kind])(run, dataset)
     except Stopped:
         return end(run, "interrupted", STOPPED)
     except SegcoreError as error:

@@ -1,4 +1,4 @@
-"""The one door to the networks: from a config to a Keras model."""
+"""Builds and loads every network: from a config to a Keras model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +34,7 @@ from segcore.models.encoders.encoders import build_encoder
 from segcore.models.layers.blocks import resize_like
 from segcore.models.layers.features import Features
 from segcore.models.layers.layers import ImageStandardising
+from segcore.models.weights.keras_archive import open_keras
 from segcore.models.weights.weights import WeightReport, load_weights, variables_of
 
 DECODERS: dict[str, Callable[[Features, int], Any]] = {
@@ -66,7 +67,7 @@ DECODERS: dict[str, Callable[[Features, int], Any]] = {
     "segformer": build_segformer,
     "hrnet_head": build_hrnet_head,
 }
-"""Architecture name to the function that turns features into logits at any stride; the names are ``catalog.ARCHITECTURES``."""
+"""Architecture name (``catalog.ARCHITECTURES``) to what turns features into logits."""
 
 
 def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) -> keras.Model:
@@ -92,7 +93,7 @@ def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) ->
 def build_and_report(
     config: ModelConfig, num_classes: int, size: tuple[int, int]
 ) -> tuple[keras.Model, WeightReport]:
-    """Build a network as :func:`build_model` does, and say which of its variables its weights have filled."""
+    """Build a network as :func:`build_model` does and report which variables its weights filled."""
     if config.architecture not in DECODERS:
         raise unknown("architecture", config.architecture, DECODERS)
     height, width = size
@@ -108,12 +109,14 @@ def build_and_report(
             "choose another size."
         )
     image = keras.Input((height, width, 3), name="image", dtype="float32")
-    seen = (
+    prepared = (
         ImageStandardising(name="image_standardising")(image)
         if config.preprocessing == "standardise"
         else image
     )
-    encoder, features = build_encoder(config.encoder, seen, imagenet=config.weights == "imagenet")
+    encoder, features = build_encoder(
+        config.encoder, prepared, imagenet=config.weights == "imagenet"
+    )
     scores = DECODERS[config.architecture](features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
     model = keras.Model(image, scores, name=f"{config.architecture}_{config.encoder}")
@@ -129,23 +132,18 @@ def build_and_report(
 
 
 def load_network(path: str | Path) -> keras.Model:
-    """Read a network that was saved as ``.keras``; importing this module is what makes the layers of ours known to Keras.
+    """Read a network that was saved as ``.keras``, layers of this package included.
 
     Raises:
-        SegcoreError: There is none, or it cannot be read.
+        SegcoreError: There is none, it is damaged, or it declares more values than it holds.
     """
     path = Path(path)
     if not path.is_file():
         raise SegcoreError(
-            f"Expected a trained network in {path}, found none: wait for the run's first "
-            "epoch or choose another run."
+            f"Expected a trained network in {path}, which does not exist: wait for the run's "
+            "first epoch or choose another run."
         )
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise SegcoreError(
-            f"The network {path} cannot be read ({error}): train it again."
-        ) from error
+    return open_keras(path, "train it again")
 
 
 _HALF = ("bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
@@ -160,7 +158,7 @@ def half_precision(model: keras.Model) -> str:
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """Return a network that computes in float32 throughout; one that does already is returned itself.
+    """Return a network that computes in float32 throughout; one that already does is not copied.
 
     Under a mixed policy the weights are float32 all along, so nothing is lost: the answers are
     those of the same weights without the rounding on the way.
@@ -184,5 +182,5 @@ def _without_half(part: Any) -> Any:
 
 
 def is_encoder_layer(layer: keras.layers.Layer) -> bool:
-    """Tell whether a layer of a built (or loaded) network belongs to its encoder: all but those named decoder and logits."""
+    """Tell whether a layer belongs to the encoder: its name begins neither decoder nor logits."""
     return not layer.name.startswith(("decoder", "logits"))

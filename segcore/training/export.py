@@ -1,12 +1,12 @@
-"""A trained network in the form that another program reads, checked by reading it back.
+"""A trained network exported for another program, checked by reading it back.
 
 Every form takes images (B, h, w, 3) float32 RGB, 0..255, at the size the network was trained at,
-and answers with logits (B, h, w, C); the softmax is the reader's. The file is only kept if what is
-read back gives the network's own answers.
+and answers with logits (B, h, w, C); the reader takes the softmax. The file is kept only if it
+gives the network's own answers when read back.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,81 +162,84 @@ FORMS: dict[str, Form] = {
 
 
 def export(model_path: Path, to: str, out: Path) -> Exported:
-    """Write a trained network in another form and hold it against the original.
+    """Write a trained network in another form and check it against the original.
 
     Args:
         model_path: The saved network, ``model.keras``.
         to: A name in ``catalog.EXPORT_FORMATS``.
-        out: A new file or folder; the form's ending is added where it lacks.
+        out: A new file or folder; the form's ending is added if missing.
 
     Raises:
-        SegcoreError: The form is unknown, the place is taken, a package is missing, the form cannot
-            hold this network, or it answers otherwise when read back. Nothing is left behind then.
+        SegcoreError: The form is unknown, the path exists, a package is missing, the form cannot
+            hold this network, or its answers differ when read back. Nothing is left behind.
     """
     if to not in FORMS:
         raise unknown("export format", to, EXPORT_FORMATS)
     form = FORMS[to]
-    out = (
-        out
-        if not form.suffix or out.suffix == form.suffix
-        else out.with_name(out.name + form.suffix)
-    )
+    if form.suffix and out.suffix != form.suffix:
+        out = out.with_name(out.name + form.suffix)
     if out.exists():
         raise SegcoreError(
-            f"Expected a new place for the network, received {out}, which exists: choose another."
+            f"Expected a new path for the network, received {out}, which exists: choose another."
         )
     loaded = load_network(model_path)
     model = loaded if form.takes_half else in_float32(loaded)
-    _, height, width, _ = model.input_shape
-    images = (
-        np.random.default_rng(0)
-        .uniform(0, 255, (CHECKED_IMAGES, height, width, 3))
-        .astype(np.float32)
-    )
-    expected = _softmax(np.asarray(model(images, training=False)))
     partial = out.with_name(f".{out.name}.partial{form.suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            form.write(model, partial)
-            difference = float(np.abs(_softmax(form.read(partial, images)) - expected).max())
-        except (SegcoreError, OSError):
-            raise
-        except Exception as error:  # converters raise whatever they meet
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise SegcoreError(
-                f"The form {to} cannot hold this network ({first}): choose another form."
-            ) from error
-        if not difference <= TOLERANCE:
-            raise SegcoreError(
-                f"Expected the network's own answers from the form {to}, received others "
-                f"({difference:.1e} away): choose another form."
-            )
+        difference = _write_and_compare(model, to, partial)
         for suffix in form.also:
             partial.with_suffix(suffix).replace(out.with_suffix(suffix))
         partial.replace(out)
     except OSError as error:
         raise SegcoreError(
-            f"The network cannot be written to {out} ({error.strerror}): choose another place."
+            f"The network cannot be written to {out} ({error.strerror}): choose another path."
         ) from error
     finally:
-        _remove(partial)
-        for suffix in form.also:
-            _remove(partial.with_suffix(suffix))
-    files = (
-        [out, *(out.with_suffix(s) for s in form.also)]
-        if out.is_file()
-        else [p for p in out.rglob("*") if p.is_file()]
-    )
+        for path in (partial, *(partial.with_suffix(suffix) for suffix in form.also)):
+            _remove(path)
     return Exported(
-        out,
-        to,
-        difference,
-        form.reader,
-        (height, width),
-        sum(f.stat().st_size for f in files),
-        "" if model is loaded else half_precision(loaded),
+        path=out,
+        form=to,
+        difference=difference,
+        reader=form.reader,
+        size=model.input_shape[1:3],
+        bytes=_size_on_disk([out, *(out.with_suffix(suffix) for suffix in form.also)]),
+        trained_in="" if model is loaded else half_precision(loaded),
     )
+
+
+def _write_and_compare(model: keras.Model, to: str, path: Path) -> float:
+    """Write a network in another form and read it back; return the largest difference.
+
+    Raises:
+        SegcoreError: The form cannot hold this network, or its answers differ when read back.
+    """
+    form = FORMS[to]
+    shape = (CHECKED_IMAGES, *model.input_shape[1:])
+    images = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    expected = _softmax(np.asarray(model(images, training=False)))
+    try:
+        form.write(model, path)
+        difference = float(np.abs(_softmax(form.read(path, images)) - expected).max())
+    except (SegcoreError, OSError):
+        raise
+    except Exception as error:  # converters raise anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise SegcoreError(
+            f"The form {to} cannot hold this network ({first}): choose another form."
+        ) from error
+    if not difference <= TOLERANCE:
+        raise SegcoreError(
+            f"Expected the network's own answers from the form {to}, received others "
+            f"({difference:.1e} away): choose another form."
+        )
+    return difference
+
+
+def _size_on_disk(paths: Sequence[Path]) -> int:
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _softmax(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

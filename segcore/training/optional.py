@@ -1,4 +1,4 @@
-"""Packages that are only sometimes there, imported behind one function that says what to install."""
+"""Optional packages, imported by one function that says what to install."""
 
 import importlib
 import sys
@@ -33,8 +33,8 @@ def require(name: str) -> ModuleType:
         return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise SegcoreError(
-            f"Expected the package {name}, found none ({error}): {INSTALL[name]}, or "
-            "choose another way."
+            f"Expected the package {name}, which cannot be imported ({error}): {INSTALL[name]}, or "
+            "choose another backend or form."
         ) from error
 
 

@@ -44,8 +44,8 @@ def configure(
     chosen = _choose(device, _numbers(len(gpus)))
     if precision == "mixed_float16" and not chosen:
         raise SegcoreError(
-            "Expected a GPU for the precision mixed_float16, found none: choose float32 or "
-            "mixed_bfloat16."
+            "Expected a GPU for the precision mixed_float16, received a machine "
+            "without one: choose float32 or mixed_bfloat16."
         )
     try:
         tf.config.set_visible_devices([gpus[i] for i in chosen], "GPU")
@@ -53,8 +53,8 @@ def configure(
             tf.config.experimental.set_memory_growth(gpus[index], True)
     except (RuntimeError, ValueError) as error:
         raise SegcoreError(
-            f"Expected to choose the device {device!r} before the first network, one was "
-            "built: start anew."
+            f"Expected to choose the device {device!r} before the first network, received "
+            "the choice after one was built: start a new process."
         ) from error
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -106,18 +106,18 @@ def together(hosts: Sequence[str]) -> Iterator[None]:
         if not hosts:
             raise
         raise SegcoreError(
-            "Expected all machines to stay, lost one: see that each can be reached, then "
-            "resume the run."
+            "Expected all machines to stay connected, lost one: check that each can be reached, "
+            "then resume the run."
         ) from error
 
 
-def _numbers(found: int) -> list[str]:
+def _numbers(count: int) -> list[str]:
     """The machine's numbers of the GPUs that this process sees, in its own order."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (
-        [str(i) for i in range(found)]
+        [str(i) for i in range(count)]
         if shown is None
-        else [part.strip() for part in shown.split(",")][:found]
+        else [part.strip() for part in shown.split(",")][:count]
     )
 
 
@@ -140,8 +140,8 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
         if name[4:] not in numbers:
             listed = ", ".join(f"gpu:{number}" for number in numbers) or "no GPU"
             raise SegcoreError(
-                f"Expected the device {name!r}, found {listed}: choose 'auto' or 'cpu', or "
-                "check the driver."
+                f"Expected one of {listed}, received the device {name!r}: choose 'auto' or "
+                "'cpu', or check the driver."
             )
     return [numbers.index(name[4:]) for name in names]
 

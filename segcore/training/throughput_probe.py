@@ -1,4 +1,4 @@
-"""How long an epoch will take and how much memory: a few real steps of a config are made and timed, and nothing is kept of them."""
+"""Throughput probe: a few real steps of a config, timed and then thrown away."""
 
 import dataclasses
 import math
@@ -24,11 +24,11 @@ from segcore.training.strategy import describe
 
 FORMAT = 1
 LEAST_STEPS, LEAST_SECONDS, MOST_SECONDS = 6, 4.0, 30.0
-"""Steps are timed until there are this many and this much time has gone by, or this much in any case."""
+"""Time steps until both minimums are reached, or the most seconds have passed."""
 
 
-def measured_config(config: TrainConfig) -> TrainConfig:
-    """Return the config that is measured for another: with random weights, which are as fast, and the whole network trained."""
+def probed_config(config: TrainConfig) -> TrainConfig:
+    """Return the config to time in place of another: random weights, the whole network trained."""
     recipe = dataclasses.replace(config.recipe, freeze_epochs=0)
     return dataclasses.replace(
         config,
@@ -40,7 +40,7 @@ def measured_config(config: TrainConfig) -> TrainConfig:
     )
 
 
-def measure(run: RunFolder, dataset: Dataset) -> None:
+def probe_throughput(run: RunFolder, dataset: Dataset) -> None:
     """Make a few training and validation steps of a config and write ``pace.json`` into its folder.
 
     It holds ``format``, ``seconds_per_epoch`` (training and validation steps, without the graphs
@@ -53,25 +53,25 @@ def measure(run: RunFolder, dataset: Dataset) -> None:
         dataset: The dataset that the config names.
 
     Raises:
-        SegcoreError: Something that the user can mend.
+        SegcoreError: Something that the user can fix.
         Stopped: It was asked to stop.
     """
     config = run.config
     if not isinstance(config, TrainConfig):
         raise SegcoreError(
-            "Expected a config of a training run to measure, received one of kind "
+            "Expected a training config for the throughput probe, received one of kind "
             f"{config.kind!r}: choose another."
         )
     with Progress(run, message="Preparing") as progress:
         run.write_json(
-            "pace", _Measured(run, measured_config(config), dataset, progress, 0).measure()
+            "pace", _ProbedTraining(run, probed_config(config), dataset, progress, 0).probe()
         )
 
 
-class _Measured(Training):
+class _ProbedTraining(Training):
     """A training whose steps are timed."""
 
-    def measure(self) -> dict[str, Any]:
+    def probe(self) -> dict[str, Any]:
         """Return what ``pace.json`` holds."""
         batch = self.recipe.batch_size
         self.progress.say("Building the graph")
@@ -100,7 +100,7 @@ class _Measured(Training):
         }
 
     def _still(self, batch: Batch) -> Outcome:
-        """A training step whose learning rate is 0: it takes as long as any, and random weights cannot run away."""
+        """Make a training step with learning rate 0: as slow as any, and weights cannot diverge."""
         return self.learner.train(batch, 0.0)
 
     def _time(
@@ -109,7 +109,7 @@ class _Measured(Training):
         make: Callable[[Batch], Outcome],
         begun: float,
     ) -> tuple[float, int, float]:
-        """Make steps, over and over the batches where they are few; return (seconds of the first, steps after it, seconds of one)."""
+        """Make steps, repeating batches; return (seconds of the first, steps, seconds each)."""
         pending: deque[Outcome] = deque()
         scores = EpochScores(self.reader.label_set.num_classes)
         clock, first, steps = time.monotonic(), math.nan, 0
@@ -141,7 +141,7 @@ class _Measured(Training):
 def chain_closing(
     generators: Iterable[Generator[Batch, None, None]],
 ) -> Generator[Batch, None, None]:
-    """Yield from one generator after another; closing this one closes the one at work, and with it the threads that read ahead."""
+    """Yield from one generator after another; closing this one closes the current one too."""
     for generator in generators:
         with closing(generator):
             yield from generator

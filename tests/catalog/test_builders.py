@@ -24,8 +24,17 @@ def test_architectures_and_encoders_have_builders() -> None:
 
 
 @pytest.mark.parametrize("name", catalog.LOSSES)
-def test_a_loss_is_built(name: str) -> None:
-    assert build_loss(name, 4, 255) is not None
+def test_a_loss_prefers_the_truth_and_ignores_the_ignored(name: str) -> None:
+    """Two classes side by side: both seen costs less than one seen, ignored pixels cost nothing."""
+    masks = np.repeat([[0, 1]], 16, axis=0).repeat(8, axis=1)[None]
+    right = np.stack([masks == 0, masks == 1], axis=-1).astype(np.float32) * 8
+    loss = build_loss(name, 2, 255)
+    one_class = np.broadcast_to(np.float32([8, 0]), right.shape)
+    assert float(loss(masks, right)) < float(loss(masks, one_class)) - 0.1
+    masks[0, :, 0] = 255
+    changed = right.copy()
+    changed[0, :, 0] = [-50, 50]
+    assert float(loss(masks, right)) == float(loss(masks, changed))
 
 
 @pytest.mark.parametrize("name", catalog.OPTIMIZERS)

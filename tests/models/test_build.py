@@ -28,11 +28,8 @@ def bfloat16():
     keras.mixed_precision.set_global_policy("float32")
 
 
-def test_names_and_builders_agree():
+def test_imagenet_is_offered_where_keras_has_weights():
     assert list(DECODERS) == list(ARCHITECTURES)
-    assert sorted(RECIPES) == sorted(ENCODERS)
-    assert len(DECODERS) >= 20
-    assert len(RECIPES) >= 20
     assert {n for n, r in RECIPES.items() if r.from_keras} == {
         n for n, e in ENCODERS.items() if e.imagenet
     }

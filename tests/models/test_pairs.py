@@ -1,4 +1,4 @@
-"""Every encoder, each with another decoder: built, trained by a step, saved, loaded, asked about an image of an odd size."""
+"""Every encoder with another decoder: built, trained a step, saved, loaded, used on an odd size."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, resolve
 from segcore.config import ModelConfig, PredictOptions, RecipeConfig
 from segcore.models.build import build_model
 from segcore.training.inference.predictor import Predictor
-from segcore.training.inference.views import look
+from segcore.training.inference.views import predict_image
 from segcore.training.input.pipeline import Batch
 from segcore.training.loop.learner import Learner
 from segcore.training.loop.optimizers import build_optimizer
@@ -59,7 +59,7 @@ def test_a_pair_learns_and_answers(architecture, encoder, tmp_path):
     np.testing.assert_allclose(predictor(batch.images[:1]), expected, atol=1e-3)
     image = rng.integers(0, 256, (*ODD, 3)).astype(np.uint8)
     for options in (PredictOptions(), PredictOptions(tile=True)):
-        answer = look(image, predictor.size, CLASSES, options, predictor.stream)
+        answer = predict_image(image, predictor.size, CLASSES, options, predictor.stream)
         assert answer.shape[-1] == CLASSES and (not options.tile or answer.shape[:2] == ODD)
         np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-4)
     keras.backend.clear_session()

@@ -39,7 +39,7 @@ def make_sample(name, split, rng, size=(40, 70)):
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory):
-    """A workspace with the dataset "shapes": 11 training, 5 validation and 4 test images of two sizes."""
+    """A workspace with the dataset "shapes": 11 training, 5 validation, 4 test images."""
     root = tmp_path_factory.mktemp("workspace")
     rng = np.random.default_rng(3)
     samples = [
@@ -86,7 +86,7 @@ def new_run(workspace):
 
 @pytest.fixture(scope="session")
 def whole(new_run, dataset):
-    """Three epochs that nothing disturbs, with everything that has a memory: Adam, averaging, augmentation."""
+    """Three undisturbed epochs with everything that has a memory: Adam, averaging, augmentation."""
     run = new_run("whole", epochs=3, average=0.8)
     train(run, dataset)
     return run

@@ -1,4 +1,4 @@
-"""Real worker processes: one that is killed ends as one that was not, two that train together learn what one does.
+"""Real worker processes: a killed one ends as an undisturbed one, two together as one.
 
 TensorFlow is imported once, in a process that does nothing but fork the workers.
 """
@@ -91,7 +91,7 @@ def ended(run):
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(workspace, start):
-    """SIGKILL at a random moment after the first epoch; Adam, averaging, augmentation and mixing all have a memory or draw."""
+    """SIGKILL at a random moment after the first epoch; everything has a memory or draws."""
     recipe = {
         "epochs": 7,
         "patience": 0,
@@ -144,7 +144,7 @@ def free_ports(count):
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(workspace, start):
-    """The first epochs agree to rounding; what rounding does later is told in ``test_strategy.py``."""
+    """The first epochs agree to rounding; ``test_strategy.py`` explains what follows."""
     recipe = {"optimizer": "sgd", "learning_rate": 0.003, "epochs": 2, "augmentation": "light"}
     hosts = tuple(f"127.0.0.1:{port}" for port in free_ports(2))
     alone, together = (

@@ -1,4 +1,4 @@
-"""What a recipe may ask for is done: freezing, means taken anew, half precision, XLA; and a run that diverged or met a full disk."""
+"""Recipes do what they say: freezing, recomputed means, half precision, XLA; and divergence."""
 
 import errno
 import math
@@ -138,7 +138,7 @@ def test_the_momentum_fits_the_schedule():
 
 
 def test_evaluation_is_not_at_chance_after_a_short_run():
-    """MobileNetV2's .999 leaves evaluation where it began; both mends bring it to what training sees."""
+    """MobileNetV2's .999 leaves evaluation where it began; both remedies match training."""
     batch = make_batch(11)
     slow, fitted = make_learner(), make_learner()
     for layer in normalisations(slow.model):
@@ -201,13 +201,13 @@ def test_xla_computes_the_same(learner):
 def test_a_run_without_numbers_fails_and_goes_on_more_slowly(new_run, dataset, monkeypatch):
     steps = []
 
-    def learn(self, batch, rate):
+    def train_step(self, batch, rate):
         steps.append(rate)
         return np.float32("nan" if len(steps) == 5 else 1), np.eye(
             3, dtype=np.int32
         )  # the second step of the second epoch of three
 
-    monkeypatch.setattr(Learner, "train", learn)
+    monkeypatch.setattr(Learner, "train", train_step)
     monkeypatch.setattr(
         Learner, "validate", lambda self, batch: (np.float32(1), np.eye(3, dtype=np.int32))
     )
@@ -215,7 +215,7 @@ def test_a_run_without_numbers_fails_and_goes_on_more_slowly(new_run, dataset, m
     with pytest.raises(
         SegcoreError,
         match=(
-            r"finite loss.* epoch 2, step 2 of 3.*resuming can halve it, it goes on after "
+            r"finite loss.* epoch 2, step 2 of 3.*resuming can halve it, it continues after "
             r"epoch 1"
         ),
     ):

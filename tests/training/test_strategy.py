@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TWIN = """
 import json, sys
 import keras, numpy as np, tensorflow as tf
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from segcore.config import ModelConfig, RecipeConfig
 from segcore.models.build import build_model
 from segcore.training.loop.learner import Learner
@@ -39,7 +40,8 @@ for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["
     keras.utils.set_random_seed(0)
     with strategy.scope():
         model = build_model(ModelConfig("unet", "tiny", "none"), 3, (32, 32))
-        learner = Learner(model, build_loss("dice_focal", 3, 255), build_optimizer(RecipeConfig(optimizer="sgd")), strategy)
+        optimizer = build_optimizer(RecipeConfig(optimizer="sgd"))
+        learner = Learner(model, build_loss("dice_focal", 3, 255), optimizer, strategy)
     if strategy.num_replicas_in_sync > 1:
         synchronise(model)
     rng, curve = np.random.default_rng(1), []
@@ -88,7 +90,7 @@ def test_devices_are_chosen_by_the_numbers_of_the_machine(monkeypatch):
     for wrong in ("gpu", "gpu:x", "tpu:0", "gpu:0,gpu:0", ""):
         with pytest.raises(SegcoreError, match="in that form"):
             _choose(wrong, ["0"])
-    with pytest.raises(SegcoreError, match="found gpu:0"):
+    with pytest.raises(SegcoreError, match="one of gpu:0"):
         _choose("gpu:1", ["0"])
 
 

@@ -18,7 +18,7 @@ from segcore.models.layers.features import Features
 
 
 def build_bisenet(features: Features, num_classes: int) -> Any:
-    """Build BiSeNet: a spatial path of three strided convolutions beside the encoder's context path, fused at stride 8.
+    """Build BiSeNet: a spatial path of strided convolutions fused with the encoder's at stride 8.
 
     Context: ``c_16 = gate(conv e_16) + up(gate(conv e_32) + global)``; fusion: ``f = conv([spatial,
         context]); f + f * gate(f)``.
@@ -62,7 +62,7 @@ def build_bisenet(features: Features, num_classes: int) -> Any:
 
 
 def build_fast_scnn(features: Features, num_classes: int) -> Any:
-    """Build Fast-SCNN's decoder: pooled context at stride 32 fused with detail at stride 8, then separable convolutions.
+    """Build Fast-SCNN's decoder: pooled context at stride 32 fused with detail at stride 8.
 
     ``f = relu(W e_8 + W' depthwise(up(pyramid(e_32))))``. Poudel, Liwicki, Cipolla, "Fast-SCNN",
     BMVC 2019. Departure: the chosen encoder takes the place of the paper's own bottlenecks
@@ -92,7 +92,7 @@ def build_fast_scnn(features: Features, num_classes: int) -> Any:
 
 
 def build_lraspp(features: Features, num_classes: int) -> Any:
-    """Build Lite R-ASPP: ``score(up(conv(e_16) * sigmoid(W mean(e_16)))) + score(e_8)`` at stride 8; the lightest decoder.
+    """Build Lite R-ASPP: ``score(up(conv(e_16) * sigmoid(W mean(e_16)))) + score(e_8)``, stride 8.
 
     Howard et al., "Searching for MobileNetV3", ICCV 2019, section 6.4. Departure: the mean is over
     the whole map.

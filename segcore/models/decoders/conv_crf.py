@@ -1,4 +1,4 @@
-"""A conditional random field as a layer: mean field over a local window, trained together with the network."""
+"""A conditional random field as a trainable layer: mean field over a local window."""
 
 from typing import Any
 
@@ -85,13 +85,13 @@ class ConvCRF(keras.layers.Layer):
         )
 
     def _patches(self, x: Any) -> Any:
-        """The window around each position: (B, h, w, D) to (B, h, w, window * window, D), zeros outside the map."""
+        """Return each position's window: (B, h, w, D) to (B, h, w, window * window, D)."""
         channels = x.shape[-1]
         patches = ops.image.extract_patches(x, self.window, strides=1, padding="same")
         return ops.reshape(patches, (-1, *x.shape[1:3], self.window**2, channels))
 
     def _kernels(self, image: Any) -> tuple[Any, Any]:
-        """Both kernels (B, h, w, window * window), zero at the centre and outside, with their 1 / sqrt(z) (B, h, w, 1)."""
+        """Return both kernels (B, h, w, window * window), 0 at the centre, and 1 / sqrt(z)."""
         inside = self._patches(ops.ones_like(image[..., :1]))[..., 0] * (self._distances > 0)
         precision = 0.5 * ops.exp(-2 * self.log_thetas)
         smooth = ops.exp(-self._distances * precision[0]) * inside

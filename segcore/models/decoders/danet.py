@@ -1,4 +1,4 @@
-"""Networks that relate every position to all others, or to the regions of the classes: DANet and OCRNet."""
+"""DANet and OCRNet: every position attends to all others, or to the regions of the classes."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def build_danet(features: Features, num_classes: int) -> Any:
 
 
 def build_ocrnet(features: Features, num_classes: int) -> Any:
-    """Build OCRNet: each position reads the vectors of the classes' regions, which a coarse guess marks out, at stride 8.
+    """Build OCRNet: each position reads the vectors of the classes' coarse regions, at stride 8.
 
     Yuan, Chen, Wang, "Object-contextual representations", ECCV 2020. Departures: x joins strides 8,
     16 and 32; the coarse guess learns through the final score, without a loss of its own.

@@ -20,7 +20,7 @@ RATES = (6, 12, 18)
 
 
 def aspp(x: Any, filters: int, name: str, separable: bool = False) -> Any:
-    """Atrous spatial pyramid pooling: a 1x1, three dilated 3x3 convolutions and the global average, joined by a 1x1."""
+    """Apply atrous spatial pyramid pooling: 1x1, three dilated 3x3 and the mean, joined."""
     maps = [conv(x, filters, f"{name}_1x1", kernel=1)]
     for rate in RATES:
         if separable:
@@ -53,7 +53,7 @@ def build_deeplab_v3(features: Features, num_classes: int) -> Any:
 
 
 def build_deeplab_v3_plus(features: Features, num_classes: int) -> Any:
-    """Build DeepLab v3+: ``score(conv(conv([up4(aspp(x)), conv_48(e_4)])))`` at stride 4, convolutions separable.
+    """Build DeepLab v3+: ``score(conv(conv([up4(aspp(x)), conv_48(e_4)])))``, separable, stride 4.
 
     Chen et al., "Encoder-decoder with atrous separable convolution", ECCV 2018. Departures as in
     :func:`build_deeplab_v3`.

@@ -48,5 +48,5 @@ def build_fcn_16s(features: Features, num_classes: int) -> Any:
 
 
 def build_fcn_8s(features: Features, num_classes: int) -> Any:
-    """Build FCN-8s: ``up2(up2(score(e_32)) + score(e_16)) + score(e_8)``; see :func:`build_fcn_32s`."""
+    """Build FCN-8s: ``up2(up2(score(e_32)) + score(e_16)) + score(e_8)``, as ``build_fcn_32s``."""
     return _fcn(features, num_classes, 8)

@@ -12,7 +12,7 @@ from segcore.models.layers.features import Features
 def top_down(
     features: Features, filters: int, coarsest: Any, name: str = "decoder"
 ) -> dict[int, Any]:
-    """Return ``p_s = W e_s + up(p_2s)`` at strides 4 to 32, (B, H/s, W/s, filters), with p_32 given."""
+    """Return ``p_s = W e_s + up(p_2s)``, (B, H/s, W/s, filters) at strides 4 to 32, given p_32."""
     levels = {32: coarsest}
     for stride in (16, 8, 4):
         lateral = conv(features[stride], filters, f"{name}_lateral_{stride}", kernel=1)
@@ -22,7 +22,7 @@ def top_down(
 
 
 def build_fpn(features: Features, num_classes: int) -> Any:
-    """Build the semantic branch of a feature pyramid: ``score(sum_s up(conv ... conv(p_s)))`` at stride 4.
+    """Build the semantic branch of an FPN: ``score(sum_s up(conv ... conv(p_s)))`` at stride 4.
 
     Lin et al., "Feature pyramid networks", CVPR 2017; the branch of Kirillov et al., "Panoptic
     feature pyramid networks", CVPR 2019: a level at stride s is doubled log2(s / 4) times, each

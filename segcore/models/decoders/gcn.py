@@ -29,7 +29,7 @@ def _refine(x: Any, name: str) -> Any:
 
 
 def build_gcn(features: Features, num_classes: int) -> Any:
-    """Build GCN: ``d_s = refine(up(d_2s) + refine(large(e_s)))`` for s = 32 to 2, refined once more at stride 1.
+    """Build GCN: ``d_s = refine(up(d_2s) + refine(large(e_s)))``, s = 32 to 2; refined at stride 1.
 
     Peng et al., "Large kernel matters", CVPR 2017. Departures: kernel 7 instead of 15 and bilinear
     instead of transpose upsampling; maps are as wide as there are classes, but at least 21 (the

@@ -9,7 +9,7 @@ from segcore.models.layers.features import Features
 
 
 def _pyramid_attention(x: Any, filters: int, name: str) -> Any:
-    """Feature pyramid attention: ``W x * (c7 + up(c5 + up(c3))) + global``, each c over half the size of the one before."""
+    """Apply feature pyramid attention: ``W x * (c7 + up(c5 + up(c3))) + global``."""
     narrow = max(8, filters // 8)
     middle = conv(x, filters, f"{name}_middle", kernel=1)
     down, levels = x, []
@@ -25,7 +25,7 @@ def _pyramid_attention(x: Any, filters: int, name: str) -> Any:
 
 
 def _global_attention_up(low: Any, high: Any, name: str) -> Any:
-    """``up(high) + conv(low) * sigmoid(W mean(high))``: the coarse map chooses channels of the fine one."""
+    """Return ``up(high) + conv(low) * sigmoid(W mean(high))``: coarse gates fine channels."""
     filters = high.shape[-1]
     weight = pooled(high, filters, f"{name}_global", "sigmoid")
     low = layers.Multiply(name=f"{name}_multiply")([conv(low, filters, f"{name}_low"), weight])
@@ -33,7 +33,7 @@ def _global_attention_up(low: Any, high: Any, name: str) -> Any:
 
 
 def build_pan(features: Features, num_classes: int) -> Any:
-    """Build PAN: feature pyramid attention at stride 32, then global attention upsampling to 16, 8 and 4.
+    """Build PAN: feature pyramid attention at stride 32, then attention upsampling to 16, 8, 4.
 
     Li, Xiong, An, Wang, "Pyramid attention network", BMVC 2018. Departures: the encoder is not
     dilated; the channel weight is a sigmoid.

@@ -10,7 +10,7 @@ BINS = (1, 2, 3, 6)
 
 
 def pyramid_pooling(x: Any, filters: int, name: str) -> Any:
-    """Concatenate a map with its averages over 1, 2 x 2, 3 x 3 and 6 x 6 windows, then a 3x3 convolution to ``filters``."""
+    """Join a map with its means over 1, 2 x 2, 3 x 3 and 6 x 6 windows; 3x3 conv to ``filters``."""
     maps = [x]
     for bins in BINS:
         level = AdaptivePooling(bins, name=f"{name}_pool{bins}")(x)
@@ -20,7 +20,7 @@ def pyramid_pooling(x: Any, filters: int, name: str) -> Any:
 
 
 def build_pspnet(features: Features, num_classes: int) -> Any:
-    """Build PSPNet: ``score(conv([x, up(pool_1 x), up(pool_2 x), up(pool_3 x), up(pool_6 x)]))`` at stride 8.
+    """Build PSPNet: ``score(conv([x, up(pool_k x) for k in 1, 2, 3, 6]))`` at stride 8.
 
     Zhao et al., "Pyramid scene parsing network", CVPR 2017. Departures: x joins strides 8, 16 and
     32 instead of coming from a dilated encoder (:func:`segcore.models.layers.blocks.joined`); no

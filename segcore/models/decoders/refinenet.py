@@ -1,4 +1,4 @@
-"""RefineNet: each scale refined by residual units, fused with the coarser one, smoothed by chained pooling."""
+"""RefineNet: residual refinement of each scale, fusion with the coarser one, chained pooling."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from segcore.models.layers.features import Features
 
 
 def _conv(x: Any, filters: int, name: str) -> Any:
-    """Convolution without normalisation; a start at a fifth of He's variance, or the many sums would blow the scores up."""
+    """Convolve without normalisation; a fifth of He's variance keeps the many sums bounded."""
     start = VarianceScaling(0.4, "fan_in")
     return layers.Conv2D(filters, 3, padding="same", kernel_initializer=start, name=name)(x)
 

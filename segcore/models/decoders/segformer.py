@@ -9,7 +9,7 @@ from segcore.models.layers.features import Features
 
 
 def build_segformer(features: Features, num_classes: int) -> Any:
-    """Build SegFormer's decoder: ``score(conv([up(W_s e_s) for s in 4, 8, 16, 32]))`` at stride 4, all convolutions 1x1.
+    """Build SegFormer's decoder: ``score(conv([up(W_s e_s) for s in 4, 8, 16, 32]))``, all 1x1.
 
     Xie et al., "SegFormer", NeurIPS 2021; the encoders mit_b0 .. mit_b2 make it the paper's
     network.
@@ -35,7 +35,7 @@ def build_segformer(features: Features, num_classes: int) -> Any:
 
 
 def build_hrnet_head(features: Features, num_classes: int) -> Any:
-    """Build HRNet's second head: all scales enlarged to stride 4 and joined as they are, one 1x1 convolution, score.
+    """Build HRNet's second head: all scales joined at stride 4, one 1x1 convolution, score.
 
     Sun et al., "High-resolution representations for labeling pixels and regions", 2019. Departure:
     over any encoder, whose scales are at most 256 wide here (wider ones are projected first, or the

@@ -9,7 +9,7 @@ from segcore.models.layers.layers import MaxUnpool
 
 
 def build_segnet(features: Features, num_classes: int) -> Any:
-    """Build SegNet: ``d_s = conv(conv(unpool(W d_2s, argmax e_s)))`` for s = 16, 8, 4, 2 (and 1 where the encoder works there).
+    """Build SegNet: ``d_s = conv(conv(unpool(W d_2s, argmax e_s)))`` from stride 16 to the finest.
 
     Badrinarayanan, Kendall, Cipolla, "SegNet", TPAMI 2017. Departures: positions of maxima are read
     from the 2x2 windows of the encoder's features, whether or not it pools there; the 1x1

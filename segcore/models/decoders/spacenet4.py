@@ -1,4 +1,4 @@
-"""The VGG16-UNet of the SpaceNet-4 challenge's fifth place, in the form whose weights were published."""
+"""The VGG16-UNet of SpaceNet-4's fifth place, in the form of its published weights."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WIDTHS = {
     "dec3": (256, 64),
     "dec2": (128, 32),
 }
-"""Filters of the two convolutions of each block, coarse to fine; the first works at stride 32, the last at 2."""
+"""Filters of each block's two convolutions, from stride 32 to stride 2."""
 
 
 def _conv(x: Any, filters: int, name: str) -> Any:
@@ -24,7 +24,7 @@ def _conv(x: Any, filters: int, name: str) -> Any:
 
 
 def build_unet_spacenet4(features: Features, num_classes: int) -> Any:
-    """Build the decoder: ``d = conv(conv(up2([d, e_s])))`` for s = 32 to 2, then ``conv([d, e_1])``; no batch normalisation.
+    """Build ``d = conv(conv(up2([d, e_s])))``, s = 32 to 2, then ``conv([d, e_1])``; no batch norm.
 
     XD_XD's solution of SpaceNet-4 (Weir et al., "SpaceNet MVOI", ICCV 2019); with the encoder vgg16
     it takes the published PyTorch checkpoint name by name. That network saw one class and

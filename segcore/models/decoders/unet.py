@@ -1,4 +1,4 @@
-"""U-Net: a decoder that climbs back scale by scale and takes the encoder's features of each scale with it."""
+"""U-Net: a decoder that climbs scale by scale and joins the encoder's features of each."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from segcore.models.layers.blocks import concat, conv, logits, resize_like, tran
 from segcore.models.layers.features import Features
 
 WIDTHS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
-"""Filters of the decoder at each stride; never more than the encoder has there, so that a small encoder gets a small decoder."""
+"""Filters of the decoder at each stride, capped by the encoder's own width there."""
 
 
 def _double_conv(x: Any, filters: int, name: str) -> Any:
@@ -66,7 +66,7 @@ def _climb(
 
 
 def build_unet(features: Features, num_classes: int) -> Any:
-    """Build the ResNet50-UNet decoder (over any encoder): transpose convolutions, 3x3 SAME convolutions, batch normalisation.
+    """Build the ResNet50-UNet decoder: transpose convolutions, 3x3 convolutions, batch norm.
 
     ``d_s = conv(conv([T(d_2s), e_s]))`` for s = 16, 8, 4, 2, 1, with T a transpose convolution, e_s
     the encoder's features, and d_32 = e_32. Source: Ronneberger, Fischer, Brox, "U-Net", MICCAI
@@ -85,12 +85,12 @@ def build_unet(features: Features, num_classes: int) -> Any:
 
 
 def build_unet_upsample(features: Features, num_classes: int) -> Any:
-    """Build the U-Net with bilinear upsampling and a 1x1 convolution for T; otherwise as :func:`build_unet`."""
+    """Build the U-Net with bilinear upsampling and a 1x1 convolution for T (``build_unet``)."""
     return _climb(features, num_classes, up=_bilinear_up)
 
 
 def build_unet_residual(features: Features, num_classes: int) -> Any:
-    """Build the U-Net with residual blocks: ``d_s = relu(conv(conv(x)) + W x)`` with x = [T(d_2s), e_s].
+    """Build the residual U-Net: ``d_s = relu(conv(conv(x)) + W x)`` with x = [T(d_2s), e_s].
 
     Zhang, Liu, Wang, "Road extraction by deep residual U-Net", GRSL 2018. Departure: normalisation
     after the convolutions, as in the encoders, instead of before.
@@ -99,7 +99,7 @@ def build_unet_residual(features: Features, num_classes: int) -> Any:
 
 
 def build_unet_attention(features: Features, num_classes: int) -> Any:
-    """Build the attention U-Net: each skip is weighed by ``sigmoid(psi(relu(W_x e_s + W_g T(d_2s))))`` first.
+    """Build the attention U-Net: skips times ``sigmoid(psi(relu(W_x e_s + W_g T(d_2s))))``.
 
     Oktay et al., "Attention U-Net", MIDL 2018. Departure: the gate is taken after upsampling, so
     nothing is resampled twice.

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: EfficientNetB0 without squeeze-and-excitation, with ReLU6, made for small devices."""
+"""EfficientNet-Lite0: EfficientNetB0 with ReLU6 and without squeeze-and-excitation."""
 
 from typing import Any
 

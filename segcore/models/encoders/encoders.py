@@ -24,7 +24,7 @@ from segcore.models.layers.layers import ImageScaling
 from segcore.models.weights.weights import fetch_imagenet
 
 Scaling = tuple[tuple[float, float, float], tuple[float, float, float], bool]
-"""Mean, divisor (pixel units 0..255) and whether channels turn to BGR; see :class:`ImageScaling`."""
+"""Mean, divisor (units 0..255), whether channels become BGR; see :class:`ImageScaling`."""
 
 PLUS_MINUS_ONE: Scaling = ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5), False)
 LITE: Scaling = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0), False)
@@ -283,7 +283,7 @@ def _tap(encoder: keras.Model, tap: str) -> Any:
 
 
 def _with_same_padding(encoder: keras.Model, image: Any) -> keras.Model:
-    """Rebuild an encoder on another input, with SAME padding, and automatic layer names numbered as in a fresh process."""
+    """Rebuild an encoder on another input, with SAME padding and layer numbers that start anew."""
     seen: Counter[str] = Counter()
 
     def rebuild(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -11,7 +11,7 @@ REDUCTIONS = (8, 4, 2, 1)
 
 
 def _attention(x: Any, stage: int, name: str) -> Any:
-    """Self-attention over all positions; keys and values come from a map shrunk by a strided convolution. (B, h, w, D)."""
+    """Attend over all positions, keys and values from a strided convolution of x (B, h, w, D)."""
     height, width, channels = x.shape[1:]
     x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     source = x
@@ -31,7 +31,7 @@ def _attention(x: Any, stage: int, name: str) -> Any:
 
 
 def _mix_ffn(x: Any, name: str) -> Any:
-    """Two dense layers (four times wider between) with a depthwise 3x3 convolution that tells positions apart."""
+    """Apply two dense layers, four times wider between, around a depthwise 3x3 convolution."""
     channels = x.shape[-1]
     x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
     x = layers.Dense(4 * channels, name=f"{name}_fc1")(x)
@@ -59,7 +59,7 @@ def _build(
 
 
 def build_mit_b0(image: Any) -> keras.Model:
-    """Build MiT-B0 from a scaled image (B, H, W, 3); taps ``norm1`` .. ``norm4`` at strides 4, 8, 16, 32.
+    """Build MiT-B0 from a scaled image (B, H, W, 3); taps ``norm1`` to ``norm4``, strides 4 to 32.
 
     Xie et al., "SegFormer", NeurIPS 2021. Departures: no stochastic depth; the key reduction is
     capped by the map's size, so that small images work.

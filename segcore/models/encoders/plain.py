@@ -20,7 +20,7 @@ def _build(image: Any, first: int, depth: int, name: str) -> keras.Model:
 
 
 def build_plain(image: Any) -> keras.Model:
-    """Build two 3x3 convolutions per scale, 64 to 1024 filters, strides 1 to 16, from a scaled image (B, H, W, 3).
+    """Build two 3x3 convolutions per scale, 64 to 1024 filters, at strides 1 to 16.
 
     Ronneberger, Fischer, Brox, "U-Net", MICCAI 2015. Departures: SAME padding, batch normalisation.
     """

@@ -1,4 +1,4 @@
-"""Residual networks in the form that PyTorch's model zoo uses, so that its state dicts fit name by name."""
+"""ResNets in the form of PyTorch's model zoo, so that its state dicts fit name by name."""
 
 from typing import Any
 
@@ -62,12 +62,12 @@ def build_resnet18(image: Any) -> keras.Model:
 
 
 def build_resnet34(image: Any) -> keras.Model:
-    """Build ResNet34 from a scaled image (B, H, W, 3): basic blocks 3, 4, 6, 3 (see :func:`build_resnet18`)."""
+    """Build ResNet34 from a scaled image (B, H, W, 3): basic blocks 3, 4, 6, 3."""
     return _build(image, (3, 4, 6, 3), False, "resnet34")
 
 
 def build_resnet50_v1_5(image: Any) -> keras.Model:
-    """Build ResNet50 in PyTorch's form, "version 1.5": a stage strides in its 3x3 convolution, not in its first 1x1.
+    """Build ResNet50 "version 1.5": a stage strides in its 3x3 convolution, not in its first 1x1.
 
     Keras' ``resnet50`` strides in the first 1x1; weights of one form give wrong features in the
     other, and their layer names differ so that they cannot be mixed up.

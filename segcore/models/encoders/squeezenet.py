@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 SQUEEZE = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}
-"""Filters of the squeeze convolution of each fire module; each of the two expansions has four times as many."""
+"""Filters of each fire module's squeeze; each of its two expansions has four times as many."""
 
 
 def _fire(x: Any, number: int) -> Any:

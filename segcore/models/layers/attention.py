@@ -23,7 +23,7 @@ class PositionAttention(keras.layers.Layer):
         self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
 
     def call(self, inputs: list[Any]) -> Any:
-        """Attend. ``inputs``: x (B, h, w, D), queries and keys (B, h, w, E), values (B, h, w, D). Returns (B, h, w, D)."""
+        """Attend: x, queries, keys (B, h, w, E), values (B, h, w, D) to (B, h, w, D)."""
         x, query, key, value = inputs
         shape = tf.shape(x)
 
@@ -42,7 +42,7 @@ class PositionAttention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="segcore")
 class ChannelAttention(keras.layers.Layer):
-    """Every channel gathers from all others: ``y_c = x_c + gamma sum_d softmax_d(x_c . x_d / (h w)) x_d``.
+    """Attend over channels: ``y_c = x_c + gamma sum_d softmax_d(x_c . x_d / (h w)) x_d``.
 
     Fu et al., "Dual attention network", CVPR 2019, equation 4; gamma starts at 0. Departure: the
     product is divided by the number of positions, without which the softmax saturates on large
@@ -70,13 +70,13 @@ class ChannelAttention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="segcore")
 class GatherRegions(keras.layers.Layer):
-    """One vector for each class: ``r_c = sum_i softmax_i(s_ic) x_i``, the features where a coarse guess sees that class.
+    """Return one vector a class, ``r_c = sum_i softmax_i(s_ic) x_i``, by coarse scores s.
 
     Yuan, Chen, Wang, "Object-contextual representations", ECCV 2020, equation 3.
     """
 
     def call(self, inputs: list[Any]) -> Any:
-        """Gather. ``inputs``: features (B, h, w, D) and coarse logits (B, h, w, C). Returns (B, C, 1, D)."""
+        """Gather features (B, h, w, D) by coarse logits (B, h, w, C) into (B, C, 1, D)."""
         x, coarse = inputs
         shape = tf.shape(x)
         flat = tf.reshape(x, (shape[0], shape[1] * shape[2], x.shape[-1]))
@@ -96,13 +96,13 @@ class GatherRegions(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="segcore")
 class AttendRegions(keras.layers.Layer):
-    """Every position reads the regions it resembles: ``y_i = sum_c softmax_c(q_i . k_c / sqrt(E)) v_c``.
+    """Read the class regions: ``y_i = sum_c softmax_c(q_i . k_c / sqrt(E)) v_c``.
 
     Yuan, Chen, Wang, "Object-contextual representations", ECCV 2020, equations 4 and 5.
     """
 
     def call(self, inputs: list[Any]) -> Any:
-        """Attend. ``inputs``: queries (B, h, w, E), keys (B, C, 1, E), values (B, C, 1, E). Returns (B, h, w, E)."""
+        """Attend: queries (B, h, w, E), keys and values (B, C, 1, E) to (B, h, w, E)."""
         query, key, value = inputs
         shape = tf.shape(query)
         flat = tf.reshape(query, (shape[0], shape[1] * shape[2], query.shape[-1]))

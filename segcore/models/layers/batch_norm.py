@@ -8,7 +8,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="segcore")
 class FusedBatchNorm(keras.layers.BatchNormalization):
-    """``y = gamma (x - m) / sqrt(v + e) + beta``, m and v over the batch; variables, names and evaluation are those of Keras' layer.
+    """Keras' batch normalisation, ``gamma (x - m) / sqrt(v + e) + beta``, as one fused operation.
 
     Keras writes this out as a dozen operations, each of which reads or writes the whole map, and
     computes in float32 whatever the precision policy; their gradients are a dozen more. The fused
@@ -52,6 +52,6 @@ class FusedBatchNorm(keras.layers.BatchNormalization):
 
 
 def fuse(layer: keras.layers.Layer) -> None:
-    """Make a batch normalisation of Keras one of ours, in place: it differs in how it computes, not in what it holds."""
+    """Turn a Keras batch normalisation into a fused one, in place; its variables stay."""
     if type(layer) is keras.layers.BatchNormalization:
         layer.__class__ = FusedBatchNorm

@@ -66,7 +66,7 @@ def separable_conv(x: Any, filters: int, name: str, strides: int = 1, dilation: 
 
 
 def transpose_conv(x: Any, filters: int, name: str) -> Any:
-    """Double height and width by a 2x2 transpose convolution (its windows do not overlap: no checkerboard), with BN and ReLU."""
+    """Double a map by a 2x2 transpose convolution (no overlap, no checkerboard), BN and ReLU."""
     x = layers.Conv2DTranspose(
         filters,
         2,
@@ -90,7 +90,7 @@ def resize_like(x: Any, reference: Any, name: str, interpolation: str = "bilinea
 
 
 def logits(x: Any, num_classes: int, name: str = "logits", kernel: int = 1) -> Any:
-    """Score each class at each position: a convolution with bias, float32 also under mixed precision. (B, h, w, C)."""
+    """Score each class at each position, (B, h, w, C) float32 under any precision."""
     return layers.Conv2D(num_classes, kernel, padding="same", dtype="float32", name=name)(x)
 
 
@@ -114,7 +114,7 @@ def concat(xs: list[Any], name: str) -> Any:
 
 
 def joined(features: Features, finest: int, filters: int, name: str = "decoder_join") -> Any:
-    """Bring the features from stride ``finest`` to 32 to one map at that stride: (B, H/finest, W/finest, filters).
+    """Fuse the features of strides ``finest`` to 32: (B, H/finest, W/finest, filters).
 
     Stands for an encoder whose last stages are dilated instead of strided, at a fraction of the
     cost and for any

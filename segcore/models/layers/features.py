@@ -29,5 +29,5 @@ class Features:
         return self.taps.get(stride)
 
     def at_most(self, filters: int) -> int:
-        """Return ``filters``, or the encoder's width at stride 16 if that is less: a small encoder gets a small decoder."""
+        """Return ``filters``, capped by the encoder's width at stride 16."""
         return min(filters, self.taps[16].shape[-1])

@@ -52,7 +52,7 @@ class ImageScaling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="segcore")
 class ImageStandardising(keras.layers.Layer):
-    """Bring every image to the same mean and deviation, over all its pixels and channels, so that colours keep their cast.
+    """Bring every image to one mean and deviation over all pixels and channels.
 
     ``y = 114.5 + 57.4 (x - mean(x)) / max(std(x), 1)``: the grey mean and deviation of ImageNet in
     pixel units, so that the encoder's own scaling, which comes next, finds what it was made for. An
@@ -94,7 +94,7 @@ class ResizeLike(keras.layers.Layer):
         self.interpolation = interpolation
 
     def call(self, inputs: list[Any]) -> Any:
-        """Resize ``inputs[0]`` (B, h, w, D) to the size of ``inputs[1]`` (B, H, W, ...): (B, H, W, D), same dtype."""
+        """Resize (B, h, w, D) to the size of the second input (B, H, W, ...), same dtype."""
         x, reference = inputs
         height, width = reference.shape[1], reference.shape[2]
         if height is None or width is None:
@@ -159,14 +159,14 @@ class AdaptivePooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="segcore")
 class MaxUnpool(keras.layers.Layer):
-    """Double a map, putting each value where another map has the largest of its 2 x 2 window, and zeros elsewhere.
+    """Double a map; each value goes where the other map's 2 x 2 window is largest, 0 elsewhere.
 
     SegNet's upsampling. The position is read from the map itself, so any encoder serves; equal
     values share it.
     """
 
     def call(self, inputs: list[Any]) -> Any:
-        """Unpool ``inputs[0]`` (B, h, w, D) by the maxima of ``inputs[1]`` (B, 2h, 2w, D): (B, 2h, 2w, D)."""
+        """Unpool (B, h, w, D) by the maxima of (B, 2h, 2w, D) into (B, 2h, 2w, D)."""
         x, reference = inputs
         largest = _double(tf.nn.max_pool2d(reference, 2, 2, "SAME"))
         return _double(x) * tf.cast(tf.stop_gradient(reference >= largest), x.dtype)

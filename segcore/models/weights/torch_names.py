@@ -57,7 +57,7 @@ def _from_spacenet4(state: Arrays) -> Arrays:
 
 
 def _fold_scaling(arrays: Arrays) -> None:
-    """Rewrite VGG's first convolution for BGR pixels minus CAFFE_MEAN instead of RGB (x - TORCH_MEAN) / TORCH_STD.
+    """Rewrite VGG's first convolution for BGR pixels minus CAFFE_MEAN instead of scaled RGB.
 
     ``k'[c] = k[c] / std[c]`` and ``b' = b + sum k'[c] (caffe[c] - torch[c])``, then channels
     reversed: the same output for every pixel but those at the border, where zero padding means
@@ -123,7 +123,7 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
             layer,
             layer.split(".")[0] if layer.startswith("classifier") else layer.replace(".", "_"),
         )
-        arrays[f"{target}/{variable}"] = np.ascontiguousarray(array)
+        arrays[f"{target}/{variable}"] = array
     if vgg and {"block1_conv1/kernel", "block1_conv1/bias"} <= set(arrays):
         _fold_scaling(arrays)
     return arrays

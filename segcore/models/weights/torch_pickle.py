@@ -1,6 +1,9 @@
 """PyTorch's ``.pth`` files read without PyTorch and without running what is pickled in them."""
 
+import io
+import math
 import pickle
+import pickletools
 import sys
 import zipfile
 from collections import OrderedDict
@@ -13,6 +16,9 @@ import numpy.typing as npt
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of the form that PyTorch wrote before 1.6."""
+
+MAX_MEMO = 1 << 20
+"""More places than any state dict needs in its pickle's memo."""
 
 STORAGE_TYPES = {
     "DoubleStorage": "<f8",
@@ -62,8 +68,12 @@ class _Tensor:
             0 not in self.shape and last >= data.size
         ):
             raise ValueError("a tensor reaches outside its data")
+        if math.prod(self.shape) > data.size:
+            raise ValueError("a tensor declares more values than are stored")
         strides = tuple(s * data.itemsize for s in self.strides)
-        return np.array(np.lib.stride_tricks.as_strided(data[self.offset :], self.shape, strides))
+        return np.lib.stride_tricks.as_strided(
+            data[self.offset :], self.shape, strides, writeable=False
+        )
 
 
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
@@ -83,7 +93,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
     **{("torch", name): kind for name, kind in STORAGE_TYPES.items()},
 }
-"""All that a pickle may name. Whatever else it names is refused before it can be called."""
+"""All that a pickle may name; any other name is refused before it can be called."""
 
 
 class _AllowListUnpickler(pickle.Unpickler):
@@ -110,9 +120,20 @@ class _AllowListUnpickler(pickle.Unpickler):
         return self.storages.setdefault(key, _Storage(pid[1], key, int(pid[4])))
 
 
-def _unpickle(unpickler: pickle.Unpickler) -> Any:
+def _unpickle(content: BinaryIO) -> tuple[Any, dict[str, _Storage]]:
+    """Unpickle the next pickle of a stream in memory; return it and the storages that it names.
+
+    The operations are read first without carrying them out: a memo index takes memory up to its
+    value, whatever the size of the file.
+    """
+    start = content.tell()
+    for operation, value, _ in pickletools.genops(content):
+        if "PUT" in operation.name and int(value) > MAX_MEMO:
+            raise ValueError(f"its pickle asks for {value} places")
+    content.seek(start)
+    unpickler = _AllowListUnpickler(content)
     try:
-        return unpickler.load()
+        return unpickler.load(), unpickler.storages
     except (pickle.UnpicklingError, AttributeError, ImportError) as error:
         raise ValueError(f"it is no sound pickle ({error})") from error
 
@@ -122,29 +143,31 @@ def _read_zip(path: Path) -> Any:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise ValueError("it has no data.pkl")
-        with archive.open(pickles[0]) as file:
-            unpickler = _AllowListUnpickler(file)  # type: ignore[arg-type]
-            content = _unpickle(unpickler)
-        folder = pickles[0].removesuffix("data.pkl")
-        for storage in unpickler.storages.values():
-            storage.fill(archive.read(f"{folder}data/{storage.key}"))
+        folder, room = pickles[0].removesuffix("data.pkl"), path.stat().st_size
+        if archive.getinfo(pickles[0]).file_size > room:
+            raise ValueError("its pickle is longer than the file")
+        content, storages = _unpickle(io.BytesIO(archive.read(pickles[0])))
+        names = {f"{folder}data/{storage.key}": storage for storage in storages.values()}
+        if sum(archive.getinfo(name).file_size for name in names) > room:
+            raise ValueError("its tensors declare more bytes than the file has")
+        for name, storage in names.items():
+            storage.fill(archive.read(name))
     return content
 
 
 def _read_legacy(path: Path) -> Any:
-    with path.open("rb") as file:
-        if _unpickle(_AllowListUnpickler(file)) != LEGACY_MAGIC:
-            raise ValueError("it is no PyTorch file")
-        for _ in range(2):  # protocol version, sizes of the writer's integers
-            _unpickle(_AllowListUnpickler(file))
-        unpickler = _AllowListUnpickler(file)
-        content = _unpickle(unpickler)
-        for key in _unpickle(_AllowListUnpickler(file)):
-            storage = unpickler.storages[str(key)]
-            count = int.from_bytes(file.read(8), sys.byteorder)
-            if count != storage.count:
-                raise ValueError("a tensor's data has another length than announced")
-            storage.fill(file.read(count * storage.bytes_each))
+    file = io.BytesIO(path.read_bytes())
+    if _unpickle(file)[0] != LEGACY_MAGIC:
+        raise ValueError("it is no PyTorch file")
+    for _ in range(2):  # protocol version, sizes of the writer's integers
+        _unpickle(file)
+    content, storages = _unpickle(file)
+    for key in _unpickle(file)[0]:
+        storage = storages[str(key)]
+        count = int.from_bytes(file.read(8), sys.byteorder)
+        if count != storage.count:
+            raise ValueError("a tensor's data has another length than announced")
+        storage.fill(file.read(count * storage.bytes_each))
     return content
 
 
@@ -157,10 +180,10 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
 
     Returns:
         PyTorch's names ("layer1.0.conv1.weight"; a leading "module." dropped) to arrays in
-        PyTorch's layout.
+        PyTorch's layout: read-only views of the file's data, so that none takes memory of its own.
 
     Raises:
-        ValueError: The file is damaged, or names anything but tensors.
+        ValueError: The file is damaged, declares more than it holds, or names anything but tensors.
         OSError: The file cannot be read.
     """
     content = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)

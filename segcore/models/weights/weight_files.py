@@ -1,10 +1,19 @@
-"""Weights files of every kind as plain arrays; nothing that stands in a file is executed."""
+"""Weights files of every kind as arrays; nothing in a file is executed or believed unchecked.
+
+What a file declares (shapes, lengths) is read first and compared with the size of the file. Values
+are read only when asked for, so that a caller can compare the shapes with what a network needs
+before anything is allocated. A file on disk bounds what :func:`read_arrays` itself takes: about
+twice its size for formats that are read whole, next to nothing for the others.
+"""
 
 import json
+import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -14,7 +23,8 @@ from segcore.errors import SegcoreError
 from segcore.models.weights.torch_names import from_state_dict
 from segcore.models.weights.torch_pickle import read_state_dict
 
-Arrays = dict[str, npt.NDArray[Any]]
+DEFLATE_RATIO = 1100
+"""Deflate never compresses more than about 1032 to 1."""
 
 SAFETENSORS_TYPES = {
     "F64": "<f8",
@@ -27,15 +37,109 @@ SAFETENSORS_TYPES = {
 }
 
 
-def read_npz(path: Path) -> Arrays:
-    """Read a ``.npz`` of arrays named "layer/variable"; pickled objects are refused."""
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+class StoredArray(Protocol):
+    """An array in memory, or one that a file declares and that is read when it is converted."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return the values."""
 
 
-def read_legacy_h5(path: Path) -> Arrays:
-    """Read Keras' older ``.h5`` weights, in which every layer is a group that lists its variables."""
-    arrays: Arrays = {}
+Arrays = Mapping[str, StoredArray]
+
+
+@dataclass(frozen=True)
+class DeclaredArray:
+    """An array that a file declares; its values are read when it is converted.
+
+    Attributes:
+        shape: Length of each axis, as declared and checked against the bytes that are stored.
+        read: Reads the values.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[], npt.NDArray[Any]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Read the values."""
+        values = self.read()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+
+@contextmanager
+def foreign_file(path: Path, expected: str, fix: str) -> Iterator[None]:
+    """Turn any failure of reading a foreign file in the block into one sentence.
+
+    Args:
+        path: The file.
+        expected: What it should be ("a sound .npz weights file").
+        fix: What to do ("save or download it again").
+
+    Raises:
+        SegcoreError: The block raised anything but an interrupt.
+    """
+    try:
+        yield
+    except SegcoreError:
+        raise
+    except Exception as error:  # damaged bytes make readers raise whatever they run into
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+        raise SegcoreError(
+            f"Expected {expected}, received {path.name!r}, which cannot be read ({reason}): {fix}."
+        ) from error
+
+
+def read_npz(path: Path) -> dict[str, DeclaredArray]:
+    """Read the headers of a ``.npz`` of arrays; pickled objects are refused.
+
+    Raises:
+        Exception: The file is damaged, or declares more than it can hold.
+    """
+    arrays: dict[str, DeclaredArray] = {}
+    room = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            _check_member(info, room)
+            with archive.open(info) as file:
+                version = np.lib.format.read_magic(file)
+                header = {
+                    (1, 0): np.lib.format.read_array_header_1_0,
+                    (2, 0): np.lib.format.read_array_header_2_0,
+                }[version]
+                shape, _, dtype = header(file)
+                needed = math.prod(shape) * dtype.itemsize
+                if dtype.hasobject or file.tell() + needed != info.file_size:
+                    raise ValueError(f"{info.filename} declares {needed} bytes that it lacks")
+            arrays[info.filename.removesuffix(".npy")] = DeclaredArray(
+                tuple(shape), lambda name=info.filename: _read_npy(path, name)
+            )
+    return arrays
+
+
+def _read_npy(path: Path, name: str) -> npt.NDArray[Any]:
+    with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        file.read()  # to the end, where the checksum is compared
+        return array
+
+
+def _check_member(info: zipfile.ZipInfo, room: int) -> None:
+    """Refuse a member of a zip file that declares more bytes than the file can hold."""
+    ratio = 1 if info.compress_type == zipfile.ZIP_STORED else DEFLATE_RATIO
+    if info.compress_size > room or info.file_size > info.compress_size * ratio:
+        raise ValueError(f"{info.filename} declares {info.file_size} bytes that the file lacks")
+
+
+def read_legacy_h5(path: Path) -> dict[str, DeclaredArray]:
+    """Read the headers of Keras' older ``.h5`` weights: a group a layer that lists its variables.
+
+    Raises:
+        Exception: The file is damaged, or declares more than it can hold.
+    """
+    arrays: dict[str, DeclaredArray] = {}
     with h5py.File(path) as file:
         root = file.get("model_weights", file)
         if "layer_names" not in root.attrs:
@@ -47,37 +151,67 @@ def read_legacy_h5(path: Path) -> Arrays:
             }
             if "pointwise_kernel" not in variables and "depthwise_kernel" in variables:
                 variables["kernel"] = variables.pop("depthwise_kernel")  # its name since Keras 3
-            arrays.update(
-                {
-                    f"{layer}/{variable}": np.asarray(root[layer][full])
-                    for variable, full in variables.items()
-                }
-            )
+            for variable, full in variables.items():
+                dataset = root[layer][full]
+                check_stored(dataset, file)
+                arrays[f"{layer}/{variable}"] = DeclaredArray(
+                    dataset.shape, lambda name=dataset.name: _read_dataset(path, name)
+                )
     return arrays
+
+
+def _read_dataset(path: Path, name: str) -> npt.NDArray[Any]:
+    with h5py.File(path) as file:
+        return np.asarray(file[name])
+
+
+def check_stored(dataset: Any, file: h5py.File) -> None:
+    """Refuse an HDF5 dataset that declares values which the file does not hold.
+
+    HDF5 fills what was never written with zeros, and follows links into other files: either would
+    give a network numbers that nobody saved.
+
+    Raises:
+        ValueError: It does, or it is no dataset of this file.
+    """
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{dataset.name} is no array")
+    stored, room = dataset.id.get_storage_size(), file.id.get_filesize()
+    ratio = 1 if dataset.chunks is None else DEFLATE_RATIO
+    if dataset.file.filename != file.filename or dataset.external or dataset.is_virtual:
+        raise ValueError(f"{dataset.name} lies in another file")
+    if stored > room or dataset.nbytes > stored * ratio:
+        raise ValueError(f"{dataset.name} declares {dataset.nbytes} bytes and holds {stored}")
 
 
 def _texts(values: Any) -> list[str]:
     return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
 
 
-def read_safetensors(path: Path) -> Arrays:
-    """Read a ``.safetensors`` file: eight bytes of length, a JSON header, raw arrays. bfloat16 becomes float32."""
-    arrays: Arrays = {}
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > path.stat().st_size:
-            raise ValueError("its header is longer than the file")
-        header = json.loads(file.read(length))
-        data = file.read()
+def read_safetensors(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read a ``.safetensors`` file: length, JSON header, raw arrays; bfloat16 becomes float32.
+
+    Raises:
+        Exception: The file is damaged, or declares more than it can hold.
+    """
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    content = memoryview(path.read_bytes())
+    length = int.from_bytes(content[:8], "little")
+    if length > len(content) - 8:
+        raise ValueError("its header is longer than the file")
+    header = json.loads(bytes(content[8 : 8 + length]))
+    data = content[8 + length :]
+    header.pop("__metadata__", None)
+    spans = sorted(tuple(map(int, entry["data_offsets"])) for entry in header.values())
+    ends = [0, *(end for _, end in spans)]
+    if any(not before <= begin <= end for before, (begin, end) in zip(ends, spans, strict=False)):
+        raise ValueError("its arrays overlap")
     for name, entry in header.items():
-        if name == "__metadata__":
-            continue
         if entry["dtype"] not in SAFETENSORS_TYPES:
             raise ValueError(f"it holds the unknown type {entry['dtype']}")
         begin, end = entry["data_offsets"]
-        array = np.frombuffer(data[begin:end], SAFETENSORS_TYPES[entry["dtype"]]).reshape(
-            entry["shape"]
-        )
+        array = np.frombuffer(data[begin:end], SAFETENSORS_TYPES[entry["dtype"]])
+        array = array.reshape(entry["shape"])
         if entry["dtype"] == "BF16":
             array = (array.astype(np.uint32) << 16).view(np.float32)
         arrays[name] = array
@@ -102,7 +236,7 @@ def read_arrays(path: Path, encoder: str) -> Arrays:
         encoder: Name of the encoder, which decides how PyTorch's names are read.
 
     Returns:
-        Name to array, as the file has them.
+        Name to array, as the file has them; the values of some kinds are read only when converted.
 
     Raises:
         SegcoreError: The ending is unknown, or the file is damaged.
@@ -114,43 +248,33 @@ def read_arrays(path: Path, encoder: str) -> Arrays:
             "it to one of these."
         )
     reader, torch = READERS[path.suffix]
-    try:
+    with foreign_file(path, f"a sound {path.suffix} weights file", "save or download it again"):
         arrays = reader(path)
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        OSError,
-        EOFError,
-        IndexError,
-        zipfile.BadZipFile,
-    ) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise SegcoreError(
-            f"Expected a sound {path.suffix} weights file, received {path.name!r}: {reason}."
-        ) from error
-    if torch and not all("/" in name for name in arrays):
-        return from_state_dict(arrays, encoder)
+        if torch and not all("/" in name for name in arrays):
+            return from_state_dict(
+                {name: np.asarray(array) for name, array in arrays.items()}, encoder
+            )
     return arrays
 
 
-def count_variables(path: Path) -> int:
-    """Return the number of weights in a Keras 3 ``.weights.h5`` file (optimizer and random seeds apart).
+def keras_weight_shapes(path: Path) -> list[tuple[int, ...]]:
+    """Return the sorted shapes in a Keras 3 ``.weights.h5`` file, less optimizer and seeds.
 
     Raises:
-        SegcoreError: The file is no HDF5 file.
+        SegcoreError: The file is no HDF5 file, damaged, or declares more than it holds.
     """
-    names: list[str] = []
-    try:
-        with h5py.File(path) as file:
-            file.visititems(
-                lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) else None
-            )
-    except OSError as error:
-        raise SegcoreError(
-            f"Expected a Keras weights file, received {path.name!r}, which is no HDF5 "
-            "file: save it again."
-        ) from error
-    return sum(
-        "/vars/" in n and "seed_generator" not in n and not n.startswith("optimizer") for n in names
-    )
+    shapes: list[tuple[int, ...]] = []
+    with (
+        foreign_file(path, "a Keras weights file", "save it again"),
+        h5py.File(path) as file,
+    ):
+
+        def visit(name: str, node: Any) -> None:
+            is_weight = "/vars/" in f"/{name}" and not name.startswith("optimizer")
+            if is_weight and isinstance(node, h5py.Dataset):
+                check_stored(node, file)
+                if "seed_generator" not in name:
+                    shapes.append(node.shape)
+
+        file.visititems(visit)
+    return sorted(shapes)

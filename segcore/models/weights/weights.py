@@ -1,4 +1,4 @@
-"""Where a network's first weights come from: a download, a file, or chance; and a report of what was filled."""
+"""A network's first weights, from a download, a file or at random, and a report of them."""
 
 import re
 from collections import Counter
@@ -9,18 +9,21 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from segcore.errors import SegcoreError
-from segcore.models.weights.weight_files import count_variables, read_arrays
-
-Arrays = dict[str, npt.NDArray[Any]]
+from segcore.models.weights.keras_archive import open_keras
+from segcore.models.weights.weight_files import (
+    Arrays,
+    foreign_file,
+    keras_weight_shapes,
+    read_arrays,
+)
 
 TOP_LAYERS = {"predictions", "conv_preds", "fc", "fc1000", "conv_2", "logits", "classifier", "head"}
-"""Layers of a classification top: the only ones that a file may hold and a segmentation network leave out."""
+"""Layers of a classification top: a file may hold them though no segmentation network does."""
 
 HEAD = "logits"
-"""The layer whose size follows the classes: left random where a file has another number of classes."""
+"""The layer that depends on the classes: left random where a file has another number of them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class WeightReport:
         filled: Variables ("layer/variable") that were given a value by the source.
         unfilled: Variables that start at random (or at a constant).
         unused: Names in the source that the network has no place for: a classification top, or
-            encoder layers deeper than its decoder looks.
+            encoder layers deeper than its decoder reads.
     """
 
     source: str
@@ -50,7 +53,7 @@ class WeightReport:
 
 
 def fetch_imagenet(encoder: str, build: Callable[[], keras.Model]) -> keras.Model:
-    """Build an encoder with the ImageNet weights that Keras downloads (and keeps in ``$KERAS_HOME/models``).
+    """Build an encoder with the ImageNet weights that Keras downloads and keeps on disk.
 
     Args:
         encoder: Its name, for the message.
@@ -76,7 +79,7 @@ def fetch_imagenet(encoder: str, build: Callable[[], keras.Model]) -> keras.Mode
 
 
 def variables_of(model: keras.Model) -> dict[str, Any]:
-    """Return a model's variables by "layer/variable" (nested layers: "layer/inner/variable"), in layer order.
+    """Return a model's variables by "layer/variable" (nested "layer/inner/variable"), in order.
 
     Layers that Keras numbers through a whole process ("conv2d_57") are numbered from the first one
     in this model.
@@ -95,7 +98,7 @@ def variables_of(model: keras.Model) -> dict[str, Any]:
 
 
 def _renumber(names: Iterable[str]) -> dict[str, str]:
-    """Map each name to one in which automatic layer numbers count up from none, in their own order."""
+    """Renumber automatic layer names ("conv2d_57") from zero, in their own order."""
     names = list(names)
     automatic = {
         "conv2d",
@@ -114,10 +117,10 @@ def _renumber(names: Iterable[str]) -> dict[str, str]:
             numbered.add((layer, 0, layer))
         elif stem in automatic and number.isdigit():
             numbered.add((stem, int(number), layer))
-    layers, seen = {}, Counter[str]()
+    layers, counts = {}, Counter[str]()
     for stem, _, layer in sorted(numbered):
-        layers[layer] = f"{stem}_{seen[stem]}" if seen[stem] else stem
-        seen[stem] += 1
+        layers[layer] = f"{stem}_{counts[stem]}" if counts[stem] else stem
+        counts[stem] += 1
     return {
         name: "/".join([layers.get(name.split("/")[0], name.split("/")[0]), *name.split("/")[1:]])
         for name in names
@@ -127,8 +130,9 @@ def _renumber(names: Iterable[str]) -> dict[str, str]:
 def load_weights(model: keras.Model, encoder: keras.Model, path: str | Path) -> WeightReport:
     """Fill a network, or only its encoder, from a file.
 
-    Every array of the file must have a place (a classification top may be left over, and encoder
-    layers deeper than the decoder looks), every variable of the encoder must be filled, and the
+    Shapes are compared before any value is read. Every array of the file must have a place (a
+    classification top may be left over, and encoder
+    layers deeper than the decoder reads), every variable of the encoder must be filled, and the
     decoder wholly or not at all; only the scoring layer may stay random when the file was made for
     another number of classes.
 
@@ -143,7 +147,8 @@ def load_weights(model: keras.Model, encoder: keras.Model, path: str | Path) -> 
         What was filled.
 
     Raises:
-        SegcoreError: The file is missing, of no known kind, damaged, or does not fit.
+        SegcoreError: The file is missing, of no known kind, damaged, declares more than it
+            holds, or does not fit.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -154,62 +159,52 @@ def load_weights(model: keras.Model, encoder: keras.Model, path: str | Path) -> 
     if path.name.endswith(".weights.h5"):
         return _load_keras_weights(model, encoder, path)
     if path.suffix == ".keras":
-        arrays: Arrays = {
-            name: np.asarray(v) for name, v in variables_of(_open_keras(path)).items()
-        }
+        network = open_keras(path, "save or download it again")
+        arrays: Arrays = {name: np.asarray(v) for name, v in variables_of(network).items()}
     else:
         arrays = read_arrays(path, encoder.name)
     renamed = _renumber(arrays)
-    return _assign(
-        model, encoder, {renamed[name]: array for name, array in arrays.items()}, path.name
-    )
-
-
-def _open_keras(path: Path) -> keras.Model:
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (
-        Exception
-    ) as error:  # Keras raises ValueError, TypeError, KeyError, OSError or BadZipFile here
-        raise SegcoreError(
-            f"Expected a .keras file that opens, received {path.name!r}: {_first_line(error)}."
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    with foreign_file(path, f"weights for {model.name!r}", "save or download it again"):
+        return _assign(
+            model, encoder, {renamed[name]: array for name, array in arrays.items()}, path.name
+        )
 
 
 def _load_keras_weights(model: keras.Model, encoder: keras.Model, path: Path) -> WeightReport:
-    """Fill from Keras' own numbered form, which has no layer names: by the number of variables, the whole or the encoder."""
-    found = count_variables(path)
-    fits = {len(m.weights): m for m in (encoder, model)}
-    if found not in fits:
+    """Fill the whole or the encoder from Keras' numbered form, by the shapes of the variables.
+
+    That form has no layer names; the shapes are compared before any value is read.
+    """
+    shapes = keras_weight_shapes(path)
+    fitting = [m for m in (model, encoder) if sorted(tuple(w.shape) for w in m.weights) == shapes]
+    if not fitting:
+        counts = " or ".join(str(n) for n in sorted({len(encoder.weights), len(model.weights)}))
         raise SegcoreError(
-            f"Expected {' or '.join(map(str, sorted(fits)))} variables (the encoder's, the "
-            f"whole network's), received {found} in "
-            f"{path.name!r}: it was saved from another network."
+            f"Expected {counts} variables of the shapes of {encoder.name!r} or {model.name!r}, "
+            f"received {len(shapes)} in {path.name!r}: it was saved from another network, choose "
+            "that encoder and architecture."
         )
-    try:
-        fits[found].load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
-        raise SegcoreError(
-            f"Expected weights of {fits[found].name!r}, received {path.name!r}: "
-            f"{_first_line(error)}."
-        ) from error
-    filled = set(variables_of(fits[found]))
-    everything = variables_of(model)
+    with foreign_file(path, f"weights for {fitting[0].name!r}", "save it again"):
+        fitting[0].load_weights(path)
+        if not all(np.isfinite(np.asarray(w)).all() for w in fitting[0].weights):
+            raise ValueError("it holds values that are not finite")
+    filled = set(variables_of(fitting[0]))
+    names = variables_of(model)
     return WeightReport(
         path.name,
-        tuple(n for n in everything if n in filled),
-        tuple(n for n in everything if n not in filled),
+        tuple(n for n in names if n in filled),
+        tuple(n for n in names if n not in filled),
     )
 
 
 def _assign(model: keras.Model, encoder: keras.Model, arrays: Arrays, source: str) -> WeightReport:
     targets = variables_of(model)
     encoder_names = set(variables_of(encoder))
-    fits = {n: a for n, a in arrays.items() if n in targets and tuple(targets[n].shape) == a.shape}
+    fits = {
+        n: a
+        for n, a in arrays.items()
+        if n in targets and tuple(targets[n].shape) == tuple(a.shape)
+    }
     is_head = re.compile(rf"{HEAD}[^/]*/").match
     shapes = [
         f"{n} is {a.shape}, not {tuple(targets[n].shape)}"
@@ -236,7 +231,10 @@ def _assign(model: keras.Model, encoder: keras.Model, arrays: Arrays, source: st
                 "that the file was made for."
             )
     for name, array in fits.items():
-        targets[name].assign(array)
+        values = np.asarray(array)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds values that are not finite")
+        targets[name].assign(values)
     return WeightReport(
         source,
         tuple(n for n in targets if n in fits),

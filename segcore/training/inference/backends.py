@@ -1,10 +1,10 @@
-"""Who computes a trained network's probabilities: TensorFlow, or OpenVINO on a CPU.
+"""Backends that compute a trained network's probabilities: TensorFlow, or OpenVINO on a CPU.
 
 Both start from one frozen graph: images (B, h, w, 3) uint8 to probabilities (B, h, w, C) float32,
 weights as constants, so that batch normalisation folds into the convolutions. Where the processor
-has bfloat16, OpenVINO computes all of it so, TensorFlow the coarse layers only (``coarse.py``).
-Either is faster and moves probabilities, by more or by less; so each is held against TensorFlow's
-float32 on the first images before it is trusted.
+has bfloat16, OpenVINO computes all of it so, TensorFlow the coarse layers only (``bfloat16.py``).
+Either is faster and changes probabilities a little, so each is compared with TensorFlow's
+float32 on the first images before it is used.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,12 +35,12 @@ Probabilities = npt.NDArray[np.float32]
 Answer = Callable[[Images], Probabilities]
 
 AGREEMENT = 0.999
-"""Share of the pixels whose most probable class must be TensorFlow's, for another backend to be chosen by itself."""
+"""Share of the pixels that must keep TensorFlow's class for another backend to be chosen."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A way to compute, chosen.
+    """A chosen backend.
 
     Attributes:
         name: "tensorflow" or "openvino".
@@ -48,7 +48,7 @@ class Backend:
             was saved with, where TensorFlow computes all of it.
         agreement: Share of the pixels of the first images with TensorFlow's class, 0..1; None where
             nothing was compared.
-        note: Why another one was not taken, or "".
+        note: Why another backend was not chosen, or "".
         answer: The function.
     """
 
@@ -64,14 +64,14 @@ class Backend:
         return f"{BACKENDS[self.name].title} in {self.precision}"
 
     def describe(self) -> str:
-        """Say it to a person: "OpenVINO in bfloat16 (99.98 % of the first images' pixels as in TensorFlow)"."""
+        """Return a sentence: "OpenVINO in bfloat16 (99.98 % of the first images' pixels ...)"."""
         text = self.title
         if self.agreement is not None:
             text += f" ({100 * self.agreement:.2f} % of the first images' pixels as in TensorFlow)"
         return f"{text}; {self.note}" if self.note else text
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is kept with a run."""
+        """Return what a run records about it."""
         return {
             "name": self.name,
             "precision": self.precision,
@@ -107,8 +107,8 @@ def tensorflow_answer(frozen: Any) -> Answer:
     """Return a frozen graph as a function of arrays, run by TensorFlow."""
 
     def answer(images: Images) -> Probabilities:
-        found: Probabilities = frozen(tf.constant(images))[0].numpy()
-        return found
+        probabilities: Probabilities = frozen(tf.constant(images))[0].numpy()
+        return probabilities
 
     return answer
 
@@ -130,7 +130,7 @@ def openvino_answer(frozen: Any, precision: str = "float32") -> Answer:
         compiled = openvino.Core().compile_model(
             converted, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
         )
-    except Exception as error:  # its converter raises whatever it meets
+    except Exception as error:  # its converter raises anything
         raise SegcoreError(
             f"OpenVINO cannot take this network ({_first_line(error)}): choose the backend "
             "tensorflow."

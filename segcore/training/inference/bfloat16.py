@@ -1,4 +1,4 @@
-"""Coarse layers in bfloat16: most of a network's work at a fraction of the time, and hardly any of the rounding that shows.
+"""Coarse layers in bfloat16: most of the work at a fraction of the time, hardly any rounding.
 
 A processor that multiplies in bfloat16 is two to eight times as fast at it as in float32. A whole
 network rounded so answers otherwise on one or two pixels in a hundred; nearly all of that comes
@@ -25,7 +25,7 @@ _CPU = Path("/proc/cpuinfo")
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor says that it multiplies in bfloat16 (AVX-512 BF16 or AMX); False where it cannot be asked."""
+    """Whether this processor reports bfloat16 (AVX-512 BF16 or AMX); False if unknown."""
     try:
         words = next(
             (
@@ -49,7 +49,7 @@ def operations(frozen: Any) -> float:
 
 
 def round_coarse(frozen: Any, stride: int) -> Any | None:
-    """Return a frozen graph whose convolutions on maps of a stride and coarser multiply in bfloat16 and add in float32.
+    """Return a frozen graph whose coarse convolutions multiply in bfloat16 and add in float32.
 
     Args:
         frozen: A concrete function of (B, h, w, 3) with fixed sizes and the weights as constants.

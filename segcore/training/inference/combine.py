@@ -1,4 +1,4 @@
-"""Answers of several networks to one image, made one: by an ensemble's rule, or by the rule that submodels were trained for."""
+"""Probabilities of several networks combined, by an ensemble's rule or by that of submodels."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +16,7 @@ Probabilities = npt.NDArray[np.float32]
 
 
 def submodel_rule(runs: Sequence[RunFolder]) -> str:
-    """Return the rule by which runs answer together, a name in ``catalog.SUBMODEL_RULES``; "" for runs that each tell all classes apart.
+    """Return the rule that combines these runs as submodels; "" for runs that know all classes.
 
     Raises:
         SegcoreError: Their label maps differ and they are no submodels of one rule.

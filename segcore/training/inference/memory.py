@@ -1,4 +1,4 @@
-"""How many images fit into memory at once: from the sizes of a network's activations while they live."""
+"""How many images fit into memory at once, from the sizes of a network's activations."""
 
 import ctypes
 import gc
@@ -20,14 +20,14 @@ SHARE = 0.5
 """Share of the free memory that activations may take."""
 
 WORKSPACE = 3.0
-"""Factor of what libraries need beside the activations: packed copies of inputs and outputs, and arenas that are never quite full."""
+"""Factor for what libraries need besides activations: packed inputs and outputs, loose arenas."""
 
 MOST = {"cpu": 4, "gpu": 32}
 """More images a step gain nothing: a CPU is full with a few."""
 
 
 def peak_activations(model: keras.Model) -> int:
-    """Return the most bytes that one image's activations take at a time when each is freed after its last use.
+    """Return the peak bytes of one image's activations when each is freed after its last use.
 
     The layers are walked in the order in which the network computes them; a layer's output lives
     from there to the last layer that reads it. Two layers that a runtime fuses need less, scratch
@@ -63,7 +63,7 @@ def _bytes(tensor: Any) -> int:
 
 
 def give_back() -> None:
-    """Hand freed memory back to the system, where the C library can: copies of weights in graphs that are gone are kept by it otherwise."""
+    """Return freed memory to the system, where the C library can (it keeps old graphs' weights)."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
@@ -71,7 +71,7 @@ def give_back() -> None:
 
 
 def find_batch_size(model: keras.Model) -> int:
-    """Return the largest power of two of images whose activations fit into the free memory, at most :data:`MOST`."""
+    """Return the largest power of two of images that fits into memory, at most :data:`MOST`."""
     kind = "gpu" if on_gpu() else "cpu"
     each = max(1.0, WORKSPACE * peak_activations(model))
     fits = max(1.0, SHARE * _free_bytes(kind) / each)
@@ -90,7 +90,7 @@ OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 
 def peak_bytes() -> int:
-    """Return the most bytes that were in use so far: of the GPU that used most, or without one of this process."""
+    """Return the peak bytes in use so far: of the busiest GPU, or without one of this process."""
     gpus = [
         gpu.name.replace("/physical_device:", "") for gpu in tf.config.get_visible_devices("GPU")
     ]

@@ -24,7 +24,7 @@ from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predictor import Predictor
-from segcore.training.inference.views import look
+from segcore.training.inference.views import predict_image
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
 from segcore.training.loop.progress import Progress
@@ -38,7 +38,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
-    """Predict one split with a trained network; samples whose probabilities are stored already are only counted.
+    """Predict one split with a trained network; what is stored already is only counted.
 
     Writes each sample's probabilities, and for samples with a mask one (C, C) count at the mask's
     own size: stored probabilities, resized bilinearly, then argmax. At most a few batches are in
@@ -94,7 +94,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
 
 
 def preprocessing_of(source: RunFolder) -> str:
-    """Return the name in ``catalog.PREPROCESSING`` of what a trained network expects to be done to its images.
+    """Return the preprocessing (``catalog.PREPROCESSING``) that a trained network expects.
 
     Raises:
         SegcoreError: The run is no training run.
@@ -109,7 +109,7 @@ def preprocessing_of(source: RunFolder) -> str:
 
 
 def read_labels(source: RunFolder) -> tuple[LabelSet, LabelMap | None]:
-    """Return the classes that a trained network answers with, and the merge of labels that made them, if any.
+    """Return the classes of a trained network, and the label map that made them, if any.
 
     Raises:
         SegcoreError: The run has not begun, or its file is damaged.
@@ -181,7 +181,9 @@ class _Work:
         if self.plain:
             return predictor(np.stack(images))
         return [
-            look(image, predictor.size, predictor.num_classes, self.options, predictor.stream)
+            predict_image(
+                image, predictor.size, predictor.num_classes, self.options, predictor.stream
+            )
             for image in images
         ]
 
@@ -212,7 +214,7 @@ class _Work:
         self.counts[sample.id] = self._count(sample)
 
     def _count(self, sample: Sample) -> Counts | None:
-        """Count what is stored, so that a resumed run and every later reader agree on each pixel."""
+        """Count what is stored, so that a resumed run and later readers agree on each pixel."""
         if sample.mask is None:
             return None
         probabilities, size = self.run.read_probabilities(self.split, sample.id)

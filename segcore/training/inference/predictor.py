@@ -1,4 +1,4 @@
-"""A trained network as a function from images to probabilities; the one place where softmax is taken is ``backends.py``."""
+"""A trained network as a function from images to probabilities."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -60,7 +60,7 @@ class Predictor:
         give_back()
 
     def __call__(self, images: Images) -> Probabilities:
-        """Return probabilities (n, h, w, C) float32, rows sum to 1, of images (n, h, w, 3) uint8 RGB, any n.
+        """Return probabilities (n, h, w, C) float32 of images (n, h, w, 3) uint8 RGB, any n.
 
         Raises:
             SegcoreError: The backend that was asked for is not installed, or cannot take the
@@ -94,11 +94,11 @@ class Predictor:
             )
             self.chosen = replace(chosen, note="; ".join(filter(None, (chosen.note, self._note))))
             del frozen  # who answers keeps the graph that it needs
-            found = self.chosen.answer(images)
+            probabilities = self.chosen.answer(images)
             # what was tried and not taken, and what the first call needed, is a gigabyte or two for
             # a large network
             give_back()
-            return found[:count]
+            return probabilities[:count]
         return self.chosen.answer(images)[:count]
 
     def stream(self, images: Iterable[Images]) -> Iterator[Probabilities]:

@@ -1,4 +1,4 @@
-"""A robustness run: counts of a network or an ensemble on images of a split, as they are and under each corruption and severity."""
+"""A robustness run: counts of a network or an ensemble on clean and corrupted images."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
-    """Return so many of the samples that have a mask, spread evenly over their order; 0 returns all.
+    """Return a number of samples with masks, spread evenly over their order; 0 returns all.
 
     Raises:
         SegcoreError: None has a mask.
@@ -38,7 +38,8 @@ def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
     masked = [sample for sample in samples if sample.mask is not None]
     if not masked:
         raise SegcoreError(
-            "Expected images with masks to score, found none in that split: choose another split."
+            "Expected images with masks to score, received a split without any: choose another "
+            "split."
         )
     if not number or number >= len(masked):
         return masked
@@ -46,7 +47,9 @@ def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
 
 
 def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Dataset) -> None:
-    """Count what a network, or several combined, say of clean and corrupted images; steps counted before the run was cut stay.
+    """Count a network's or an ensemble's answers on clean and corrupted images.
+
+    Steps that were counted before an interruption are kept.
 
     Args:
         run: A run whose config is a :class:`RobustnessConfig`.
@@ -54,8 +57,8 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
         dataset: The dataset that it names.
 
     Raises:
-        SegcoreError: Something that the user can mend.
-        Stopped: The run was asked to stop; steps that are done stay.
+        SegcoreError: Something that the user can fix.
+        Stopped: The run was asked to stop; finished steps are kept.
     """
     config = run.config
     if not isinstance(config, RobustnessConfig):
@@ -64,77 +67,113 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
             "robustness run."
         )
     samples = choose_samples(dataset.select(config.split), config.images)
-    labels, label_map = (
-        (dataset.label_set, None) if submodel_rule(sources) else read_labels(sources[0])
-    )
-    steps = [("", 0), *((name, severity) for name in config.corruptions for severity in SEVERITIES)]
     ids = [sample.id for sample in samples]
-    with Progress(
-        run, message="Loading the networks" if len(sources) > 1 else "Loading the network"
-    ) as progress:
-        reader = SampleReader(dataset, (1, 1), label_map)
+    steps = [("", 0), *((name, severity) for name in config.corruptions for severity in SEVERITIES)]
+    message = "Loading the networks" if len(sources) > 1 else "Loading the network"
+    with Progress(run, message=message) as progress:
         progress.log(f"Device: {describe(configure(config.device))}")
-        networks = [Predictor(source.model_path, 0, "auto", len(samples)) for source in sources]
-        preparations = [preprocessing_of(source) for source in sources]
-        together = min(network.batch_size for network in networks)
-        with ThreadPoolExecutor(2, "counters") as pool:
-            for done, (name, severity) in enumerate(steps):
-                stage = stage_name(name, severity) if name else CLEAN
-                what = f"{name}, severity {severity}" if name else "Images as they are"
-                progress.update(progress=done / len(steps), message=what)
-                if (
-                    stage in run.stages(config.split)
-                    and run.read_counts(config.split, stage)[0] == ids
-                ):
-                    continue
-
-                def load(
-                    position: int, name: str = name, severity: int = severity
-                ) -> list[npt.NDArray[np.uint8]]:
-                    image = dataset.read_image(samples[position])
-                    if name:
-                        image = corrupt(image, name, severity, samples[position].id, config.seed)
-                    prepared = {p: prepare(image, p) for p in set(preparations)}
-                    return [
-                        resize_image(prepared[p], network.size)
-                        for p, network in zip(preparations, networks, strict=True)
-                    ]
-
-                def count(sample: Sample, answers: tuple[npt.NDArray[np.float32], ...]) -> Counts:
-                    probabilities = answers[0]
-                    if len(sources) > 1:
-                        probabilities = combine_networks(
-                            answers, sources, config.rule, config.weights or None
-                        )
-                    size = (sample.height, sample.width)
-                    predicted = (
-                        resize_probabilities(probabilities, size)
-                        .argmax(axis=-1)
-                        .astype(labels.mask_dtype)
-                    )
-                    return count_confusion(
-                        reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index
-                    )
-
-                counts: list[Counts] = []
-                with closing(load_ahead(load, 0, len(samples), together)) as images:
-                    while len(counts) < len(samples):
-                        if progress.stop_asked:
-                            raise Stopped
-                        batch = list(islice(images, together))
-                        seen = zip(networks, zip(*batch, strict=True), strict=True)
-                        answers = zip(
-                            *(network(np.stack(own)) for network, own in seen), strict=True
-                        )
-                        counts.extend(
-                            pool.map(
-                                count, samples[len(counts) : len(counts) + len(batch)], answers
-                            )
-                        )
-                        progress.update(progress=(done + len(counts) / len(samples)) / len(steps))
+        work = _Work(config, sources, dataset, samples, progress)
+        for number, (name, severity) in enumerate(steps):
+            stage = stage_name(name, severity) if name else CLEAN
+            progress.update(
+                progress=number / len(steps),
+                message=f"{name}, severity {severity}" if name else "Clean images",
+            )
+            is_done = stage in run.stages(config.split)
+            if not is_done or run.read_counts(config.split, stage)[0] != ids:
+                counts = work.count_step(name, severity, (number, len(steps)))
                 run.write_counts(config.split, stage, ids, np.stack(counts))
         progress.update(
             progress=1.0,
             seconds_left=0.0,
             message=f"{len(steps) - 1} corruptions of {len(samples)} images",
+        )
+
+
+class _Work:
+    """One call of :func:`measure_robustness`: the networks and what its steps share."""
+
+    def __init__(
+        self,
+        config: RobustnessConfig,
+        sources: Sequence[RunFolder],
+        dataset: Dataset,
+        samples: list[Sample],
+        progress: Progress,
+    ) -> None:
+        labels, label_map = (
+            (dataset.label_set, None) if submodel_rule(sources) else read_labels(sources[0])
+        )
+        self.config = config
+        self.sources = sources
+        self.dataset = dataset
+        self.samples = samples
+        self.progress = progress
+        self.labels = labels
+        self.reader = SampleReader(dataset, (1, 1), label_map)
+        self.networks = [
+            Predictor(source.model_path, 0, "auto", len(samples)) for source in sources
+        ]
+        self.preparations = [preprocessing_of(source) for source in sources]
+        self.batch_size = min(network.batch_size for network in self.networks)
+
+    def count_step(self, name: str, severity: int, step: tuple[int, int]) -> list[Counts]:
+        """Return the (C, C) counts of every sample under one corruption.
+
+        Args:
+            name: The corruption; "" for clean images.
+            severity: Its severity.
+            step: Number of this step, from 0, and how many there are.
+
+        Raises:
+            Stopped: The run was asked to stop.
+        """
+
+        def load(position: int) -> list[npt.NDArray[np.uint8]]:
+            return self._inputs(self.samples[position], name, severity)
+
+        counts: list[Counts] = []
+        with (
+            ThreadPoolExecutor(2, "counters") as pool,
+            closing(load_ahead(load, 0, len(self.samples), self.batch_size)) as images,
+        ):
+            while len(counts) < len(self.samples):
+                if self.progress.stop_asked:
+                    raise Stopped
+                batch = list(islice(images, self.batch_size))
+                inputs = zip(self.networks, zip(*batch, strict=True), strict=True)
+                answers = zip(*(network(np.stack(own)) for network, own in inputs), strict=True)
+                batch_samples = self.samples[len(counts) : len(counts) + len(batch)]
+                counts.extend(pool.map(self._count, batch_samples, answers))
+                done = step[0] + len(counts) / len(self.samples)
+                self.progress.update(progress=done / step[1])
+        return counts
+
+    def _inputs(self, sample: Sample, name: str, severity: int) -> list[npt.NDArray[np.uint8]]:
+        """Return one sample as each network takes it."""
+        image = self.dataset.read_image(sample)
+        if name:
+            image = corrupt(image, name, severity, sample.id, self.config.seed)
+        prepared = {p: prepare(image, p) for p in set(self.preparations)}
+        return [
+            resize_image(prepared[p], network.size)
+            for p, network in zip(self.preparations, self.networks, strict=True)
+        ]
+
+    def _count(self, sample: Sample, answers: tuple[npt.NDArray[np.float32], ...]) -> Counts:
+        probabilities = answers[0]
+        if len(self.sources) > 1:
+            probabilities = combine_networks(
+                answers, self.sources, self.config.rule, self.config.weights or None
+            )
+        predicted = (
+            resize_probabilities(probabilities, (sample.height, sample.width))
+            .argmax(axis=-1)
+            .astype(self.labels.mask_dtype)
+        )
+        return count_confusion(
+            self.reader.read_mask(sample),
+            predicted,
+            self.labels.num_classes,
+            self.labels.ignore_index,
         )

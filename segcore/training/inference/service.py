@@ -1,4 +1,4 @@
-"""What the warm process does for the app: predict one image, write a network in another form.
+"""What the warm process does for the app: predict one image, export a network.
 
 Networks stay loaded while they are asked for: the first answer waits for loading and tracing, the
 next ones do not.
@@ -21,7 +21,7 @@ from segcore.training.export import export
 from segcore.training.inference.combine import combine_networks
 from segcore.training.inference.predict import preprocessing_of
 from segcore.training.inference.predictor import Predictor
-from segcore.training.inference.views import look
+from segcore.training.inference.views import predict_image
 from segcore.training.input.reader import resize_image
 
 SPLIT = "images"
@@ -76,14 +76,12 @@ class Service:
         image = read_image(Path(request["image"]))
         networks = [self._network(run, options) for run in _runs(request)]
         for network in networks:
-            if (
-                network.chosen is None
-            ):  # who computes is decided by a first look, which is not counted
+            if network.chosen is None:  # the first call chooses the backend and is not timed
                 network(resize_image(image, network.size)[None])
         began = time.monotonic()
         prepared = (prepare(image, preprocessing_of(run)) for run in _runs(request))
         answers = (
-            look(i, n.size, n.num_classes, options, n.stream)
+            predict_image(i, n.size, n.num_classes, options, n.stream)
             for n, i in zip(networks, prepared, strict=True)
         )
         if len(networks) == 1:
@@ -101,15 +99,15 @@ class Service:
         RunFolder(str(request["folder"])).write_probabilities(
             SPLIT, str(request["id"]), probabilities, (image.shape[0], image.shape[1])
         )
-        said = sorted({n.chosen.title for n in networks if n.chosen})
+        backends = sorted({n.chosen.title for n in networks if n.chosen})
         return {
             "seconds": seconds,
             "size": list(probabilities.shape[:2]),
-            "backend": " and ".join(said),
+            "backend": " and ".join(backends),
         }
 
     def export(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Write a network in another form and hold it against the original; see :func:`segcore.training.export.export`."""
+        """Export a network and check it (see :func:`segcore.training.export.export`)."""
         (run,) = _runs(request)
         return export(run.model_path, str(request.get("to")), Path(request["out"])).to_json()
 

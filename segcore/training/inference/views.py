@@ -1,4 +1,4 @@
-"""How a network looks at one image: whole or in tiles, once or in several views."""
+"""Inference views: one image predicted whole or in tiles, once or in several views."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -16,16 +16,16 @@ from segcore.training.input.pipeline import resize_image
 Image = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 Stream = Callable[[Iterable[Image]], Iterator[Probabilities]]
-"""From images (h, w, 3) of the network's size to probabilities (h, w, C) each, in order; see ``Predictor.stream``."""
+"""From images (h, w, 3) to probabilities (h, w, C) each, in order; see ``Predictor.stream``."""
 
 BYTES_A_VALUE = 24
-"""What one probability takes while an image is put together and packed: float32 sums, a view, and the coder's arrays."""
+"""Bytes of one probability while an image is assembled and packed: sums, a view, coder arrays."""
 
 
-def look(
+def predict_image(
     image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream
 ) -> Probabilities:
-    """Return the probabilities of one image.
+    """Return the probabilities of one image, averaged over its inference views.
 
     Whole, the image is resized to the network's size; in tiles it stays as it is. Each view of the
     test-time augmentation is a turned, mirrored or scaled copy of that, which is itself cut into
@@ -35,7 +35,7 @@ def look(
         image: (H, W, 3) uint8 RGB, any size.
         size: (h, w) of the network's input.
         num_classes: C.
-        options: How to look.
+        options: Tiles and test-time augmentation.
         stream: The network.
 
     Returns:
@@ -49,10 +49,10 @@ def look(
     views = views_of(options.tta)
     total: Probabilities | None = None
     for view in views:
-        seen = _see(image, view, grid, size, options.overlap, stream)
+        answer = _predict_view(image, view, grid, size, options.overlap, stream)
         if len(views) == 1:
-            return seen
-        total = seen if total is None else np.add(total, seen, out=total)
+            return answer
+        total = answer if total is None else np.add(total, answer, out=total)
     if total is None:
         raise SegcoreError(
             "Expected at least one view, received none: choose another test-time augmentation."
@@ -60,7 +60,7 @@ def look(
     return normalise(total)
 
 
-def _see(
+def _predict_view(
     image: Image,
     view: View,
     grid: tuple[int, int],

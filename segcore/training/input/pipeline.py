@@ -1,4 +1,4 @@
-"""From samples on disk to batches: decode, resize, augment, in threads, in an order that a seed fixes.
+"""From samples on disk to batches: decode, resize, augment, in threads, in a seeded order.
 
 A plain generator over a thread pool rather than ``tf.data``: decoding and resizing release the
 interpreter's lock, nothing is traced, a resumed run starts in the middle of an epoch at no cost,
@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 
 from segcore.data.augmentation.transforms import cut_mix as mix
-from segcore.data.augmentation.transforms import draw
+from segcore.data.augmentation.transforms import draw as draw_augmentation
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
@@ -35,6 +35,7 @@ from segcore.training.input.reader import (
 
 __all__ = [
     "Batch",
+    "EpochDraw",
     "SampleReader",
     "cache_budget",
     "load_ahead",
@@ -69,33 +70,43 @@ class Batch:
     count: int
 
 
+@dataclass(frozen=True)
+class EpochDraw:
+    """What the order and the augmentation of one epoch are drawn from.
+
+    Attributes:
+        seed: Seed of the run.
+        epoch: Which epoch, from 0.
+        augmentation: A name in ``catalog.AUGMENTATIONS``.
+        cut_mix: Share of the images that get a rectangle of another, 0..1.
+    """
+
+    seed: int
+    epoch: int
+    augmentation: str = "none"
+    cut_mix: float = 0.0
+
+
 def training_batches(
     reader: SampleReader,
     samples: Sequence[Sample],
     batch_size: int,
+    draw: EpochDraw,
     *,
-    seed: int,
-    epoch: int,
-    augmentation: str = "none",
-    cut_mix: float = 0.0,
     start: int = 0,
     part: int = 0,
     parts: int = 1,
 ) -> Generator[Batch, None, None]:
-    """Yield one epoch in a shuffled order, augmented; the last batch is filled up from the epoch's beginning.
+    """Yield one epoch, shuffled and augmented; the last batch is filled from the epoch's beginning.
 
     Order and augmentation are drawn from (seed, epoch) and (seed, epoch, position), so an epoch
     can be entered at any batch and be the same.
 
     Args:
         reader: Reads and keeps samples.
-        samples: What to learn from; a sample may stand there several times, and is augmented anew
-            each time.
+        samples: The training samples; a repeated sample is augmented anew each time.
         batch_size: B.
-        seed: Seed of the run.
-        epoch: Which epoch, from 0.
-        augmentation: A name in ``catalog.AUGMENTATIONS``.
-        cut_mix: Share of the images that get a rectangle of another.
+        draw: What order and augmentation are drawn from.
         start: First batch to yield.
         part: Which of ``parts`` equal slices of each batch to load, from 0; the others are some
             other machine's.
@@ -104,13 +115,14 @@ def training_batches(
     Raises:
         SegcoreError: A file is gone or damaged, or the augmentation is unknown.
     """
-    order = np.random.default_rng((_ORDER, seed, epoch)).permutation(len(samples))
+    order = np.random.default_rng((_ORDER, draw.seed, draw.epoch)).permutation(len(samples))
 
     def load(position: int) -> tuple[Image, Mask]:
-        if augmentation == "none" and not cut_mix:
-            return reader.read(samples[order[position % len(order)]])
-        rng = np.random.default_rng((_DRAW, seed, epoch, position))
-        return augmented(reader, samples, order[position % len(order)], augmentation, rng, cut_mix)
+        index = order[position % len(order)]
+        if draw.augmentation == "none" and not draw.cut_mix:
+            return reader.read(samples[index])
+        rng = np.random.default_rng((_DRAW, draw.seed, draw.epoch, position))
+        return augmented(reader, samples, index, draw.augmentation, rng, draw.cut_mix)
 
     steps, mine = -(-len(order) // batch_size), batch_size // parts
     places = _places(batch_size, part, parts)
@@ -125,7 +137,7 @@ def training_batches(
 def ordered_batches(
     reader: SampleReader, samples: Sequence[Sample], batch_size: int, part: int = 0, parts: int = 1
 ) -> Generator[Batch, None, None]:
-    """Yield samples in order as they are; the last batch is filled up with blank images whose mask is all ignored.
+    """Yield samples in order; the last batch is filled with blank images whose masks are ignored.
 
     Args:
         reader: Reads and keeps samples.
@@ -157,7 +169,7 @@ def ordered_batches(
 
 
 def _places(batch_size: int, part: int, parts: int) -> Callable[[int], int]:
-    """Return the map from the n-th item that one machine loads to that item's place in the epoch."""
+    """Return the map from the n-th item that one machine loads to its place in the epoch."""
     mine = batch_size // parts
     return lambda i: i // mine * batch_size + part * mine + i % mine
 
@@ -202,14 +214,14 @@ def with_masks(dataset: Dataset, split: str) -> list[Sample]:
     samples = [sample for sample in dataset.select(split) if sample.mask is not None]
     if not samples:
         raise SegcoreError(
-            f"Expected masks in the split {split!r} of {dataset.name}, found none: choose "
-            "a split with masks, or add them."
+            f"Expected masks in the split {split!r} of {dataset.name}, received none: "
+            "choose a split with masks, or add them."
         )
     return samples
 
 
 def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample]:
-    """Return the samples of a split that have a mask, each as often as a saved balance plan repeats it.
+    """Return a split's samples with masks, each as often as a saved balance plan repeats it.
 
     Args:
         dataset: Where the samples and the plan lie.
@@ -244,7 +256,7 @@ def augmented(
 
     Args:
         reader: Reads and keeps samples.
-        samples: What is learned from.
+        samples: The training samples.
         index: Which of them.
         augmentation: A name in ``catalog.AUGMENTATIONS``.
         rng: Source of all randomness; the same state gives the same pair.
@@ -273,7 +285,7 @@ def _drawn(
     pixels would be a blur.
     """
     ignore = reader.label_set.ignore_index
-    drawn = draw(augmentation, rng, reader.size)
+    drawn = draw_augmentation(augmentation, rng, reader.size)
     if drawn.crops and (sample.height > reader.size[0] or sample.width > reader.size[1]):
         image, mask = reader.read_image(sample), reader.read_mask(sample)
         window = drawn.window(mask, ignore)

@@ -1,4 +1,4 @@
-"""Samples as a network takes them: prepared, resized, their labels merged, and kept in memory while a budget lasts."""
+"""Samples as a network takes them: prepared, resized, labels merged, cached within a budget."""
 
 import os
 from typing import Any
@@ -50,14 +50,14 @@ class SampleReader:
         self._kept: dict[str, tuple[Image, Mask]] = {}
 
     def labels(self) -> dict[str, Any]:
-        """Return the classes and the merge that made them, ready for JSON; what a network answers with is kept beside it."""
+        """Return the network's classes and the label map that made them, ready for JSON."""
         return {
             "label_set": self.label_set.to_json(),
             "label_map": None if self.label_map is None else self.label_map.to_json(),
         }
 
     def read(self, sample: Sample) -> tuple[Image, Mask]:
-        """Return (image (h, w, 3) uint8, mask (h, w) indices) at the reader's size; not to be written to.
+        """Return (image (h, w, 3) uint8, mask (h, w)) at the reader's size; do not write to them.
 
         Raises:
             SegcoreError: A file is gone or damaged.
@@ -96,7 +96,7 @@ class SampleReader:
 
 
 def cache_budget() -> int:
-    """Bytes that a reader may keep by itself: 2 GiB, or a quarter of the free memory where that is less."""
+    """Return the bytes that a reader may keep: 2 GiB, or a quarter of the free memory if less."""
     return min(CACHE_BYTES, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
 
 

@@ -1,9 +1,8 @@
-"""What a resumed run goes on from: every variable, and where in the run they were taken."""
+"""Checkpoints: every variable of a run, and where in the run they were saved."""
 
 import dataclasses
 import json
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import SegcoreError
+from segcore.models.weights.weight_files import foreign_file, read_npz
 from segcore.runs.folder.run_folder import RunFolder, replacing
 from segcore.training.loop.metrics import EpochScores
 
@@ -60,7 +60,7 @@ class TrainState:
 
     @property
     def best_mean_iou(self) -> float | None:
-        """Mean IoU of the best epoch, on validation where there is one; None before the first, or where it is no number."""
+        """Mean IoU of the best epoch, on validation if there is one; None where there is none."""
         if not self.history:
             return None
         record = self.history[-1 - self.epochs_since_best]
@@ -72,7 +72,7 @@ _PLAIN = [f.name for f in dataclasses.fields(TrainState) if f.name != "scores"]
 
 
 def diverged(state: TrainState, steps: int) -> str:
-    """Say where a run ceased to be numbers, from where it can go on, and what to change.
+    """Return where a run diverged, from where it can continue, and what to change.
 
     Args:
         state: Where it stands.
@@ -82,12 +82,12 @@ def diverged(state: TrainState, steps: int) -> str:
     return (
         f"in epoch {state.epoch + 1}, step {state.scores.batches + 1} of {steps}: lower "
         "the learning rate (resuming can halve it, it "
-        f"goes on {where}), warm up, clip the gradient norm, or use float32."
+        f"continues {where}), warm up, clip the gradient norm, or use float32."
     )
 
 
 def learning_rate_factor(run: RunFolder) -> float:
-    """Return what a run's learning rate is multiplied by since it was resumed more slowly; 1 where it never was.
+    """Return the factor on a run's learning rate since it was resumed more slowly; 1 by default.
 
     Raises:
         SegcoreError: ``resume.json`` is damaged or says a factor that is not above 0 and at most 1.
@@ -148,28 +148,31 @@ def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None
     file = folder / "last.npz"
     if not file.is_file():
         return None
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            meta = json.loads(str(arrays["meta"]))
-            if meta["version"] != VERSION:
-                raise SegcoreError(
-                    f"Expected a checkpoint of version {VERSION}, received "
-                    f"{meta['version']}: start the run anew."
-                )
-            if len(arrays.files) != len(variables) + 2:
-                raise SegcoreError(
-                    f"Expected a checkpoint with {len(variables)} variables, received "
-                    f"{len(arrays.files) - 2}: the network was built in "
-                    "another way then; start the run anew."
-                )
-            for i, variable in enumerate(variables):
-                variable.assign(arrays[f"variable_{i:05d}"])
-            state = TrainState(**meta["state"])
-            state.scores.loss_sum = float(meta["loss_sum"])
-            state.scores.batches = int(meta["batches"])
-            state.scores.confusion = arrays["confusion"].astype(np.int64)
-            return state
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise SegcoreError(
-            f"The checkpoint {file} is damaged ({error}): start the run anew."
-        ) from error
+    with foreign_file(file, "a sound checkpoint", "start the run anew"):
+        arrays = read_npz(file)
+        if math.prod(arrays["meta"].shape) != 1:
+            raise ValueError("its state is no text")
+        meta = json.loads(str(np.asarray(arrays["meta"])))
+        if meta["version"] != VERSION:
+            raise SegcoreError(
+                f"Expected a checkpoint of version {VERSION}, received "
+                f"{meta['version']}: start the run anew."
+            )
+        shapes = [tuple(variable.shape) for variable in variables]
+        names = [f"variable_{i:05d}" for i in range(len(shapes))]
+        saved = [arrays[name].shape for name in names if name in arrays]
+        if saved != shapes or len(arrays) != len(variables) + 2:
+            raise SegcoreError(
+                f"Expected a checkpoint with {len(variables)} variables of this network, received "
+                f"{len(arrays) - 2}, perhaps of other shapes: the network was built in "
+                "another way then; start the run anew."
+            )
+        state = TrainState(**meta["state"])
+        if arrays["confusion"].shape != state.scores.confusion.shape:
+            raise ValueError("its counts are of other classes")
+        for name, variable in zip(names, variables, strict=True):
+            variable.assign(np.asarray(arrays[name]))
+        state.scores.loss_sum = float(meta["loss_sum"])
+        state.scores.batches = int(meta["batches"])
+        state.scores.confusion = np.asarray(arrays["confusion"]).astype(np.int64)
+        return state

@@ -1,4 +1,4 @@
-"""One network with its loss and optimizer, on one device or several; each kind of step is traced once."""
+"""One network with its loss and optimizer on one or several devices; each step is traced once."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ from segcore.training.loop.optimizers import restart
 from segcore.training.losses.base import SegmentationLoss
 
 Outcome = tuple[Any, Any]
-"""Loss, () float32, and confusion, (C, C) int32, of a batch; tensors that may still be on their way."""
+"""Loss, () float32, and confusion, (C, C) int32, of a batch; tensors, perhaps still computing."""
 
 
 class Learner:
@@ -72,7 +72,7 @@ class Learner:
         self._observe = tf.function(self._observe_all, autograph=False)
 
     def freeze(self, frozen: bool) -> bool:
-        """Leave the encoder as it is, its batch normalisation as in evaluation; or train all. Return whether that is a change.
+        """Freeze the encoder (its batch norm as in evaluation) or unfreeze it; return if changed.
 
         The optimizer is left as it is; see :meth:`thaw`.
         """
@@ -85,7 +85,7 @@ class Learner:
         return True
 
     def thaw(self) -> None:
-        """Train all from here on, with an optimizer that begins anew: the encoder's variables have no moments yet."""
+        """Train everything from here on, the optimizer reset: the encoder has no moments yet."""
         self.freeze(False)
         restart(self.optimizer)
 
@@ -99,7 +99,7 @@ class Learner:
         return self._validate(self._shard(batch.images), self._shard(batch.masks))
 
     def reestimate(self, batches: Iterable[Batch]) -> None:
-        """Take the means of batch normalisation over these batches with the weights as they are; frozen layers keep theirs.
+        """Recompute the means of batch normalisation over these batches; frozen layers keep theirs.
 
         Wu, Johnson: Rethinking "batch" in BatchNorm, 2021 (PreciseBN).
         """
@@ -112,7 +112,7 @@ class Learner:
         moments.assign()
 
     def agree(self, flag: bool) -> bool:
-        """Return whether the flag is up in any of the processes that train this network together; all of them must ask at once."""
+        """Return whether any process of this training raised the flag; all must call it."""
         if not self._several_processes:
             return flag
         return bool(self._vote(tf.constant(float(flag))).numpy() > 0)

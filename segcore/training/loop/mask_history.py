@@ -1,4 +1,4 @@
-"""A few validation samples, predicted after every epoch: what the network sees, as it learns to see it."""
+"""Mask history: a few validation samples, predicted after every epoch."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ def spread(samples: list[Sample], count: int = SAMPLES) -> list[Sample]:
 
 
 class MaskHistory:
-    """Predicts the same few samples after each epoch that is kept, and stores the masks with the run.
+    """Predicts the same few samples after each kept epoch and stores the masks with the run.
 
     Args:
         run: The training run.

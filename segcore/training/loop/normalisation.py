@@ -1,4 +1,4 @@
-"""Batch normalisation in training: how fast its means follow, how they are taken anew, and how devices share them.
+"""Batch normalisation in training: momentum, recomputed means, and means shared by devices.
 
 A running mean forgets its start as ``momentum ** steps``. Where a network was made for a hundred
 thousand steps (Keras gives MobileNetV2 .999) and is trained for a few hundred, evaluation still
@@ -39,13 +39,13 @@ def normalisations(model: keras.Model) -> list[Any]:
 
 
 def fit_momentum(model: keras.Model, steps_per_epoch: int, epochs: int) -> None:
-    """Give every batch normalisation the momentum that fits the schedule; call it before the first step is traced."""
+    """Set the momentum of every batch normalisation to fit the schedule, before tracing."""
     for layer in normalisations(model):
         layer.momentum = fitting_momentum(steps_per_epoch, epochs)
 
 
 def synchronise(model: keras.Model) -> None:
-    """Make every batch normalisation take its moments over all replicas, as it would over the whole batch on one device.
+    """Compute the moments of every batch normalisation over all replicas, before tracing.
 
     Call it before the first step is traced.
     """
@@ -55,7 +55,7 @@ def synchronise(model: keras.Model) -> None:
 
 @contextmanager
 def last_batch_only(layers: Iterable[Any]) -> Iterator[None]:
-    """While a step is traced in the block, it leaves the moments of its own batch in the layers, not a running mean."""
+    """Make steps traced in the block keep the moments of their own batch, not a running mean."""
     kept = [(layer, layer.momentum) for layer in layers]
     for layer, _ in kept:
         layer.momentum = 0.0

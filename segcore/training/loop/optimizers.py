@@ -32,7 +32,7 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable; ``learning_rate`` is a, which :meth:`_backend_update_step` worked out."""
+        """Update one variable with the rate a that :meth:`_backend_update_step` computed."""
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -49,7 +49,7 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 class FusedSGD(keras.optimizers.SGD):
-    """Descent with momentum as Keras computes it, one operation a variable: m <- k m - rate g, x <- x + m."""
+    """SGD with momentum as Keras computes it, in one operation: m <- k m - rate g, x <- x + m."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
@@ -68,7 +68,7 @@ _BUILDERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "sgd": partial(FusedSGD, momentum=0.9),
     "rmsprop": keras.optimizers.RMSprop,
 }
-"""Optimizer name (``catalog.OPTIMIZERS``) to what builds it; AdamW is Adam with the recipe's weight decay."""
+"""Optimizer name (``catalog.OPTIMIZERS``) to builder; AdamW is Adam with weight decay."""
 
 NOT_DECAYED = ["bias", "gamma", "beta"]
 """Parts of the names of variables that weight decay leaves alone."""
@@ -101,7 +101,7 @@ def build_optimizer(recipe: RecipeConfig) -> keras.optimizers.Optimizer:
 
 
 def restart(optimizer: keras.optimizers.Optimizer) -> None:
-    """Make an optimizer forget: no moments, no steps done; its learning rate and the scale of its loss stay.
+    """Reset an optimizer's moments and steps; its learning rate and loss scale stay.
 
     Called when variables join that had no gradients before. With the steps of the others on its
     clock, Adam would take their empty moments for settled ones: its first update of them would be

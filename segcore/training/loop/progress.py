@@ -1,6 +1,6 @@
-"""What a worker says while it works: heartbeat, progress, time left; and how it hears that it should stop.
+"""What a worker reports while it works: heartbeat, progress, time left; and stop requests.
 
-How far a training run is, and how long it still takes.
+Share done and time left of a training run come from :class:`TimeLeft` alone.
 """
 
 import signal
@@ -126,16 +126,21 @@ class TrainingTime:
         self._time_left = TimeLeft(epochs * self._in_epoch)
 
     def at(self, epoch: int, steps: int, validated: int = 0) -> dict[str, float | None]:
-        """Return ``progress`` and ``seconds_left`` after so many epochs, steps and validated batches."""
+        """Return ``progress`` and ``seconds_left`` after these epochs, steps and validations."""
         return self._time_left.at(epoch * self._in_epoch + steps + VALIDATION_COST * validated)
 
 
-def tell(record: dict[str, Any], epochs: int) -> str:
-    """Return a finished epoch's record as a line for the log."""
+def epoch_line(record: dict[str, Any], epochs: int) -> str:
+    """Return a finished epoch's record as a line for the log.
+
+    An epoch that a resumed run only had to validate made no step and names no throughput.
+    """
     shown = [
         f"{k} {record[k]:.4f}"
         for k in ("loss", "mean_iou", "val_loss", "val_mean_iou")
         if k in record
     ]
-    speed = f"{record['seconds']:.1f} s, {record['images_per_second']:.2f} images/s"
-    return f"Epoch {record['epoch']} of {epochs}: {', '.join(shown)}; {speed}"
+    speed = [f"{record['seconds']:.1f} s"]
+    if record["images_per_second"] is not None:
+        speed.append(f"{record['images_per_second']:.2f} images/s")
+    return f"Epoch {record['epoch']} of {epochs}: {', '.join(shown)}; {', '.join(speed)}"

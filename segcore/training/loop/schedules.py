@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run: plain functions of the share of the run that is done."""
+"""Learning rate schedules: plain functions of the share of the run that is done."""
 
 import math
 from collections.abc import Callable
@@ -49,7 +49,7 @@ _FACTORS: dict[str, Callable[[float], float]] = {
     "one_cycle": _one_cycle,
     "plateau": _constant,
 }
-"""Schedule name (``catalog.SCHEDULES``) to the factor of the first learning rate, by the share of the run that is done, 0..1."""
+"""Schedule name (``catalog.SCHEDULES``) to the factor on the first rate, by share done, 0..1."""
 
 
 def learning_rate(recipe: RecipeConfig, epoch: float) -> float:

@@ -1,4 +1,4 @@
-"""A training run, from its config to ``model.keras``; stopped and killed runs go on where they were."""
+"""A training run, from its config to ``model.keras``; interrupted runs continue where they were."""
 
 import math
 import time
@@ -20,6 +20,7 @@ from segcore.runs.folder.run_folder import RunFolder, replacing
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.input.pipeline import (
     Batch,
+    EpochDraw,
     ordered_batches,
     planned_samples,
     training_batches,
@@ -38,7 +39,7 @@ from segcore.training.loop.mask_history import MaskHistory
 from segcore.training.loop.metrics import EpochScores
 from segcore.training.loop.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
 from segcore.training.loop.optimizers import averaged_weights, build_optimizer
-from segcore.training.loop.progress import Progress, TrainingTime, tell
+from segcore.training.loop.progress import Progress, TrainingTime, epoch_line
 from segcore.training.loop.schedules import learning_rate, plateau_factor
 from segcore.training.losses.class_weights import class_weights, count_classes
 from segcore.training.losses.losses import build_loss
@@ -59,7 +60,7 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
         task: Which of the config's hosts this process is; all but the first write nothing.
 
     Raises:
-        SegcoreError: Something that the user can mend.
+        SegcoreError: Something that the user can fix.
         Stopped: The run was asked to stop; its checkpoint is written.
     """
     config = run.config
@@ -106,7 +107,7 @@ class Training:
         self.validation: list[Sample] = (
             with_masks(dataset, config.validation_split) if config.validation_split else []
         )
-        self.evolution = MaskHistory(
+        self.mask_history = MaskHistory(
             run, self.reader, config.validation_split, self.validation if task == 0 else []
         )
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
@@ -152,14 +153,14 @@ class Training:
             return TrainState(self.reader.label_set.num_classes, fingerprint)
         if state.fingerprint != fingerprint:
             raise SegcoreError(
-                "Expected the dataset that the run began with, found a changed one: start "
-                "a new run."
+                "Expected the dataset that the run began with, received one that has changed "
+                "since: start a new run."
             )
         written = {record.get("epoch") for record in self.run.metrics()}
         for record in state.history:  # a kill may have come between checkpoint and history
             if record["epoch"] not in written and self.task == 0:
                 self.run.append_metrics(record)
-        self.progress.log(f"Going on after epoch {state.epoch}, step {state.step}")
+        self.progress.log(f"Continuing after epoch {state.epoch}, step {state.step}")
         return state
 
     def go(self) -> None:
@@ -191,8 +192,8 @@ class Training:
         )
 
     def _run_epoch(self, began: float) -> dict[str, Any]:
-        """Train the rest of an epoch, validate, keep the network if it is the best; return the epoch's record."""
-        per_second = self._train_epoch()
+        """Train the rest of an epoch, validate, keep the best network; return its record."""
+        throughput = self._train_epoch()
         self._check_weights()
         scores = self.state.scores
         record = {
@@ -200,14 +201,14 @@ class Training:
             "loss": scores.loss,
             "mean_iou": scores.mean_iou,
             "learning_rate": self._rate(self.steps - 1),
-            "images_per_second": per_second,
+            "images_per_second": throughput,
         }
         with averaged_weights(self.learner.optimizer, self.learner.variables):
             if self.recipe.batch_norm == "reestimate":
                 self._reestimate()
             if self.validation:
                 scores = self._validate()
-                self.evolution.keep(self.learner.model, self.state.epoch + 1)
+                self.mask_history.keep(self.learner.model, self.state.epoch + 1)
                 record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
             self._judge(scores)
         return record | {
@@ -216,16 +217,13 @@ class Training:
         }
 
     def _batches(self, start: int) -> Generator[Batch, None, None]:
-        """This epoch's batches from one of them on, or this machine's part of each; ends where a stop is asked for."""
+        """Yield this epoch's batches (this machine's part of each) from ``start`` until a stop."""
         recipe = self.recipe
         batches = training_batches(
             self.reader,
             self.samples,
             recipe.batch_size,
-            seed=self.config.seed,
-            epoch=self.state.epoch,
-            augmentation=recipe.augmentation,
-            cut_mix=recipe.cut_mix,
+            EpochDraw(self.config.seed, self.state.epoch, recipe.augmentation, recipe.cut_mix),
             start=start,
             part=self.task,
             parts=self.learner.parts,
@@ -237,7 +235,7 @@ class Training:
                 yield batch
 
     def _freeze(self) -> None:
-        """Freeze the encoder in the first epochs; train all from then on, the optimizer beginning anew."""
+        """Freeze the encoder in the first epochs; then train everything, the optimizer reset."""
         if self.state.epoch < self.recipe.freeze_epochs:
             self.learner.freeze(True)
         elif self.learner.frozen:
@@ -252,8 +250,8 @@ class Training:
         with closing(self._batches(0)) as batches:
             self.learner.reestimate(islice(batches, REESTIMATION_BATCHES))
 
-    def _train_epoch(self) -> float:
-        """Train the rest of an epoch; return the images a second after this process's first step."""
+    def _train_epoch(self) -> float | None:
+        """Train the rest of an epoch; return images per second, None where nothing was timed."""
         state = self.state
         clock, images = time.monotonic(), 0
         pending: deque[Outcome] = deque()
@@ -271,7 +269,7 @@ class Training:
         finally:
             self._settle(pending, state.scores)
         seconds = time.monotonic() - clock
-        return images / seconds if images and seconds > 0 else math.nan
+        return images / seconds if images and seconds > 0 else None
 
     def _validate(self) -> EpochScores:
         """Score the validation split at the network's size, without learning."""
@@ -292,7 +290,7 @@ class Training:
         return scores
 
     def _announce(self, phase: str, message: str) -> bool:
-        """Say that a graph is being built when a phase begins for the first time; return whether it does."""
+        """Say that a graph is being built when a phase begins for the first time; return if so."""
         if phase in self._traced:
             self.progress.update(message=f"Epoch {self.state.epoch + 1} of {self.recipe.epochs}")
             return False
@@ -308,7 +306,7 @@ class Training:
         )
 
     def _settle(self, pending: deque[Outcome], scores: EpochScores, keep: int = 0) -> None:
-        """Fetch outcomes from the device; the newest may stay there so that it never waits for us."""
+        """Fetch outcomes from the device; the newest ``keep`` stay so that it never waits."""
         while len(pending) > keep:
             loss, confusion = (np.asarray(value) for value in pending.popleft())
             if not np.isfinite(loss):
@@ -316,7 +314,7 @@ class Training:
             scores.add(float(loss), confusion)
 
     def _check_weights(self) -> None:
-        """Refuse to go on with weights that are not numbers any more: the last checkpoint stays the last good one."""
+        """Stop at weights that are not finite: the last checkpoint stays the last good one."""
         if not all(np.isfinite(variable.numpy()).all() for variable in self.learner.variables):
             raise self._diverged("finite weights, received some that are not")
 
@@ -346,10 +344,10 @@ class Training:
             save_checkpoint(self.run.checkpoints, self.state, self._variables)
 
     def _show(self, record: dict[str, Any] | None = None) -> None:
-        """Put the epochs done and the best of them into the status, and a finished epoch's record into the log."""
+        """Write the epochs done and their best score to the status, a record to the log."""
         self.progress.update(epoch=self.state.epoch, mean_iou=self.state.best_mean_iou)
         if record:
-            self.progress.log(tell(record, self.recipe.epochs))
+            self.progress.log(epoch_line(record, self.recipe.epochs))
 
     def _estimate(self, steps: int, validated: int = 0) -> None:
         self.progress.update(**self._time.at(self.state.epoch, steps, validated))

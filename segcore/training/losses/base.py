@@ -75,7 +75,7 @@ class SegmentationLoss(keras.losses.Loss):
 
 
 def weighted_mean(losses: Any, weights: Any) -> Any:
-    """Return sum(weights * losses) / sum(weights) over all replicas, () float32; 0 where the weights sum to 0.
+    """Return sum(weights * losses) / sum(weights) over all replicas; 0 where the weights sum to 0.
 
     Args:
         losses: (B, H, W) float32, finite.
@@ -86,7 +86,7 @@ def weighted_mean(losses: Any, weights: Any) -> Any:
 
 
 def over_replicas(sums: Any) -> Any:
-    """Return an array summed over the replicas of the current distribution strategy; as it is without one."""
+    """Return an array summed over the replicas of the current strategy, if there is one."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return sums

@@ -34,8 +34,8 @@ def class_weights(name: str, counts: Counts) -> list[float] | None:
         raise unknown("class weighting", name, ["none", *balance_class_weights.RULES])
     if not counts.any():
         return None
-    found = balance_class_weights.class_weights(counts, name, normalise=True)
-    return [float(w) if w > 0 else 1.0 for w in found]
+    weights = balance_class_weights.class_weights(counts, name, normalise=True)
+    return [float(w) if w > 0 else 1.0 for w in weights]
 
 
 def count_classes(masks: Iterable[npt.NDArray[Any]], num_classes: int) -> Counts:

@@ -1,4 +1,4 @@
-"""Losses on logits and integer masks; pixels of the ignored value change neither value nor gradient.
+"""Losses on logits and integer masks; ignored pixels change neither value nor gradient.
 
 Notation: i runs over the valid pixels of the batch, c over classes, y_i is the true class,
 p_ic = softmax(logits)_ic, w_c the class weights (1 when none are given), and per class

@@ -94,7 +94,7 @@ def focal(log_probabilities: Any, labels: Any, gamma: float = FOCAL_GAMMA) -> An
 
 
 def jaccard_distance(log_probabilities: Any, labels: Any, smooth: float = JACCARD_SMOOTH) -> Any:
-    """l_i = s (1 - (I_i + s) / (U_i - I_i + s)), the classic smoothed form, over the classes of one pixel.
+    """l_i = s (1 - (I_i + s) / (U_i - I_i + s)), the smoothed Jaccard distance of one pixel.
 
     With one-hot truth I_i = p_{i y_i} and U_i = 2, so l_i = 2 s (1 - p) / (2 - p + s): almost twice
     the error 1 - p of the true class. This is the Keras community's jaccard_distance (s = 100),

@@ -1,4 +1,4 @@
-"""Losses of whole regions: overlaps, their Lovasz extension, and boundaries. Notation as in ``losses.py``."""
+"""Losses of whole regions: overlaps, Lovasz extension, boundaries. Notation as in ``losses.py``."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ class RegionLoss(SegmentationLoss):
 
 
 class LovaszSoftmaxLoss(SegmentationLoss):
-    """The Lovasz extension of the Jaccard loss: sum_c w_c <m_c, g(m_c)> / sum_c w_c, classes present.
+    """The Lovasz extension of the Jaccard loss, sum_c w_c <m_c, g(m_c)> / sum_c w_c.
 
     m_ic = |[y_i = c] - p_ic| in descending order, and g the increments of the Jaccard distance
     when pixels are added in that order. Berman, Rannen Triki, Blaschko: The Lovasz-softmax loss,
@@ -112,7 +112,7 @@ class BoundaryLoss(SegmentationLoss):
         true = self._boundary(tf.one_hot(tf.where(valid, labels, -1), self.num_classes), mask)
         predicted = self._boundary(tf.nn.softmax(logits), mask)
         pixels = [0, 1, 2]
-        matched, found, recalled, wanted = tf.unstack(
+        matched, predicted_sum, recalled, true_sum = tf.unstack(
             over_replicas(
                 tf.stack(
                     [
@@ -124,10 +124,10 @@ class BoundaryLoss(SegmentationLoss):
                 )
             )
         )
-        precision = matched / (found + _TINY)
-        recall = recalled / (wanted + _TINY)
+        precision = matched / (predicted_sum + _TINY)
+        recall = recalled / (true_sum + _TINY)
         score = 2.0 * precision * recall / (precision + recall + _TINY)
-        weights = tf.constant(self.class_weights) * tf.cast(wanted > 0, tf.float32)
+        weights = tf.constant(self.class_weights) * tf.cast(true_sum > 0, tf.float32)
         return tf.math.divide_no_nan(tf.reduce_sum(weights * (1.0 - score)), tf.reduce_sum(weights))
 
     @staticmethod

@@ -6,7 +6,7 @@ import pytest
 from segcore.catalog import AUGMENTATIONS
 from segcore.data.augmentation.repeats import draws_of, epoch_order
 from segcore.errors import SegcoreError
-from segcore.training.input.pipeline import SampleReader, training_batches
+from segcore.training.input.pipeline import EpochDraw, SampleReader, training_batches
 
 IDS = [f"train/scene_{i}" for i in (0, 1, 1, 1, 2, 3, 4, 4, 5)]
 
@@ -17,7 +17,7 @@ def test_the_copies_of_an_epoch_are_those_of_the_training_pipeline(workspace, pr
     samples = [dataset.sample(i) for i in IDS]
     reader = SampleReader(dataset, (32, 48))
     for seed, epoch in ((0, 0), (3, 2)):
-        batches = training_batches(reader, samples, 1, seed=seed, epoch=epoch, augmentation=preset)
+        batches = training_batches(reader, samples, 1, EpochDraw(seed, epoch, preset))
         seen = [(batch.images[0], batch.masks[0]) for batch in batches]
         for sample_id in dict.fromkeys(IDS):
             image, mask = dataset.read(dataset.sample(sample_id))

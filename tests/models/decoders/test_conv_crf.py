@@ -73,7 +73,7 @@ def test_neutral_weights_change_nothing():
 
 
 def test_a_lone_pixel_gives_way_to_its_neighbours_but_not_across_an_edge():
-    """Left half dark and class 0, right half bright and class 1; one dark pixel leans weakly to 1."""
+    """Left half dark, class 0; right half bright, class 1; one dark pixel leans weakly to 1."""
     scores = np.zeros((1, 8, 8, 2), "f4")
     scores[0, :, :4, 0] = scores[0, :, 4:, 1] = 2
     scores[0, 4, 1] = (0, 0.3)

@@ -65,7 +65,7 @@ def test_an_unknown_encoder_is_refused():
     ],
 )
 def test_pixels_are_scaled_inside(name, expected):
-    """Pure red, by hand: to [-1, 1]; to blue, green, red less their means; or left to the network."""
+    """Pure red by hand: to [-1, 1]; to BGR less the means; or left to the network."""
     image = keras.Input((32, 32, 3))
     encoder, _ = build_encoder(name, image)
     scaling = keras.Model(image, encoder.get_layer("image_scaling").output)

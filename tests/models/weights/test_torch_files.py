@@ -1,14 +1,8 @@
 """PyTorch's files: read without PyTorch, never run, mapped by name."""
 
-import io
-import json
 import os
 import pickle
-import struct
-import sys
-import types
 import zipfile
-from collections import OrderedDict
 
 import keras
 import numpy as np
@@ -19,107 +13,20 @@ from segcore.errors import SegcoreError
 from segcore.models.build import build_and_report
 from segcore.models.encoders.encoders import CAFFE, TORCH, build_encoder
 from segcore.models.weights.torch_names import from_state_dict
-from segcore.models.weights.torch_pickle import LEGACY_MAGIC, read_state_dict
+from segcore.models.weights.torch_pickle import read_state_dict
 from segcore.models.weights.weight_files import read_arrays
 from segcore.models.weights.weights import variables_of
+from tests.models.weights.torch_writer import (
+    Tensor,
+    dump,
+    torch_modules,
+    write_pth,
+    write_safetensors,
+)
+
+__all__ = ["torch_modules"]
 
 pytestmark = pytest.mark.tensorflow
-
-
-class Tensor:
-    """Pickles itself as a PyTorch tensor does."""
-
-    def __init__(self, array, key):
-        self.array, self.key = np.ascontiguousarray(array), str(key)
-
-    def __reduce__(self):
-        strides = tuple(s // self.array.itemsize for s in self.array.strides)
-        rebuild = sys.modules["torch._utils"]._rebuild_tensor_v2
-        return rebuild, (_Storage(self), 0, self.array.shape, strides, False, OrderedDict())
-
-
-class _Storage:
-    def __init__(self, tensor):
-        self.tensor = tensor
-
-
-class _Pickler(pickle.Pickler):
-    def persistent_id(self, obj):
-        if not isinstance(obj, _Storage):
-            return None
-        kind = {"f4": "FloatStorage", "f2": "HalfStorage", "i8": "LongStorage"}[
-            obj.tensor.array.dtype.str[1:]
-        ]
-        extra = (None,) if self.legacy else ()
-        return (
-            "storage",
-            getattr(sys.modules["torch"], kind),
-            obj.tensor.key,
-            "cpu",
-            obj.tensor.array.size,
-            *extra,
-        )
-
-
-@pytest.fixture
-def torch_modules(monkeypatch):
-    """Just enough of a PyTorch for the standard pickler to find the names that its files hold."""
-    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    for name in ("FloatStorage", "HalfStorage", "LongStorage"):
-        setattr(torch, name, type(name, (), {"__module__": "torch", "__qualname__": name}))
-
-    def _rebuild_tensor_v2():
-        raise AssertionError("only its name is written")
-
-    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = (
-        "torch._utils",
-        "_rebuild_tensor_v2",
-    )
-    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setitem(sys.modules, "torch._utils", utils)
-
-
-def _dump(content, legacy=False):
-    buffer = io.BytesIO()
-    pickler = _Pickler(buffer, 2)
-    pickler.legacy = legacy
-    pickler.dump(content)
-    return buffer.getvalue()
-
-
-def write_pth(path, state, legacy=False):
-    tensors = OrderedDict((name, Tensor(array, i)) for i, (name, array) in enumerate(state.items()))
-    content = _dump({"state_dict": tensors, "epoch": 7}, legacy)
-    if legacy:
-        head = [pickle.dumps(v, 2) for v in (LEGACY_MAGIC, 1001, {"little_endian": True})]
-        data = [struct.pack("<q", t.array.size) + t.array.tobytes() for t in tensors.values()]
-        path.write_bytes(
-            b"".join([*head, content, pickle.dumps([t.key for t in tensors.values()], 2), *data])
-        )
-        return
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", content)
-        for tensor in tensors.values():
-            archive.writestr(f"archive/data/{tensor.key}", tensor.array.tobytes())
-
-
-def write_safetensors(path, state):
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name, array in state.items():
-        kind = {"f4": "F32", "f2": "F16", "i8": "I64"}[array.dtype.str[1:]]
-        header[name] = {
-            "dtype": kind,
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    text = json.dumps(header).encode()
-    path.write_bytes(
-        struct.pack("<Q", len(text))
-        + text
-        + b"".join(np.ascontiguousarray(a).tobytes() for a in state.values())
-    )
 
 
 def resnet18_state(seed=0):
@@ -176,7 +83,7 @@ def test_a_resnet_state_dict_fills_the_encoder(form, torch_modules, tmp_path):
 
 
 def test_a_strided_convolution_pads_both_sides_as_pytorch_does():
-    """The first convolution at one position by hand: padding 3 on every side, stride 2, RGB (x - mean) / std."""
+    """The first convolution at one position by hand: padding 3, stride 2, RGB (x - mean) / std."""
     image = keras.Input((32, 32, 3))
     encoder, _ = build_encoder("resnet18", image)
     pixels = np.random.default_rng(1).uniform(0, 255, (32, 32, 3)).astype("f4")
@@ -228,7 +135,7 @@ def test_other_forms_are_refused(torch_modules, tmp_path):
 
 
 def spacenet4_state():
-    """The published names and shapes of the SpaceNet-4 VGG16-UNet (32 filters, one class), random values."""
+    """The published names and shapes of the SpaceNet-4 VGG16-UNet, random values."""
     rng = np.random.default_rng(4)
     state = {}
 
@@ -313,7 +220,7 @@ def test_a_tensor_cannot_reach_outside_its_data(shape, strides, offset, torch_mo
             return rebuild, (storage, offset, shape, strides)
 
     with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
-        archive.writestr("a/data.pkl", _dump({"x": Liar(np.zeros(5, "f4"), 0)}))
+        archive.writestr("a/data.pkl", dump({"x": Liar(np.zeros(5, "f4"), 0)}))
         archive.writestr("a/data/0", np.zeros(5, "f4").tobytes())
     with pytest.raises(ValueError, match="outside its data"):
         read_state_dict(tmp_path / "w.pth")

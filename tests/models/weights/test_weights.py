@@ -65,7 +65,7 @@ def test_a_whole_network_comes_back(trained, arrays, ending, tmp_path):
 
 
 def test_keras_older_names_of_variables_are_understood(tmp_path):
-    """As files of keras.applications have them: "name/name/kernel:0", "depthwise_kernel" for a depthwise convolution."""
+    """Names as in files of keras.applications: "name/name/kernel:0", "depthwise_kernel"."""
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.attrs["layer_names"] = [b"plain", b"deep", b"separable", b"relu"]
         for layer, variables in {
@@ -115,7 +115,7 @@ def test_an_encoder_alone_is_enough(trained, arrays, ending, tmp_path):
 
 
 def test_a_decoder_that_looks_less_deep_leaves_the_rest_over(arrays, tmp_path):
-    """Lite R-ASPP reads strides 8 and 16 only, so the layers of stride 32 are not in the network."""
+    """Lite R-ASPP reads strides 8 and 16 only: the network has no layers of stride 32."""
     np.savez(tmp_path / "w.npz", **{n: a for n, a in arrays.items() if _is_encoder(n)})
     _, report = build_and_report(_config(tmp_path / "w.npz", "lraspp"), 3, (32, 32))
     assert report.unused
@@ -189,7 +189,7 @@ def test_weights_of_another_network_in_keras_own_form_are_refused(trained, tmp_p
 
 
 def test_layers_that_keras_numbers_itself_match_in_any_process(tmp_path):
-    """Two EfficientNets in one process have different automatic names; a file of the second fills the first."""
+    """Two EfficientNets in one process have other automatic names; either file fills either."""
     for _ in range(2):
         second = keras.applications.EfficientNetB0(
             weights=None, include_top=False, input_shape=(32, 32, 3)

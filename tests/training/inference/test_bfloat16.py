@@ -1,4 +1,4 @@
-"""Coarse layers in bfloat16: which are rounded, how little that moves, and that it is only taken where it agrees."""
+"""Coarse layers in bfloat16: which are rounded, how little that changes, when it is refused."""
 
 import keras
 import numpy as np
@@ -30,15 +30,15 @@ def images():
 
 @pytest.mark.parametrize(("stride", "rounded"), [(1, 5), (2, 4), (4, 3), (8, 2), (16, 0)])
 def test_what_is_coarse_is_rounded_and_nothing_else(frozen, stride, rounded):
-    made = round_coarse(frozen, stride)
+    rounded = round_coarse(frozen, stride)
     if not rounded:
-        assert made is None
+        assert rounded is None
         return
-    types = [op.inputs[0].dtype for op in made.graph.get_operations() if op.type == "Conv2D"]
+    types = [op.inputs[0].dtype for op in rounded.graph.get_operations() if op.type == "Conv2D"]
     assert types.count(tf.bfloat16) == rounded and types.count(tf.float32) == 5 - rounded
-    assert made.inputs[0].dtype == tf.uint8 and made.outputs[0].shape == (2, *SIZE, 3)
+    assert rounded.inputs[0].dtype == tf.uint8 and rounded.outputs[0].shape == (2, *SIZE, 3)
     if has_bfloat16():
-        answer, expected = (backends.tensorflow_answer(f)(images()) for f in (made, frozen))
+        answer, expected = (backends.tensorflow_answer(f)(images()) for f in (rounded, frozen))
         assert 0 < np.abs(answer - expected).max() < 0.05
         np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-5)
 

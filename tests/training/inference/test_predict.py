@@ -1,4 +1,4 @@
-"""Predictions are stored at the network's resolution, counted at the mask's own, and can go on after a cut."""
+"""Predictions: stored at the network's resolution, counted at the mask's, resumed after a kill."""
 
 import numpy as np
 import pytest

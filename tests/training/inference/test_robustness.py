@@ -1,4 +1,4 @@
-"""A robustness run counts what the network says of corrupted images, and goes on where it was cut."""
+"""A robustness run counts answers on corrupted images and continues after an interruption."""
 
 import shutil
 
@@ -38,12 +38,12 @@ def test_counts_are_those_of_corrupted_images(whole, dataset, tmp_path, monkeypa
             np.abs(counts[0] - expected).sum() <= 0.002 * expected.sum()
         )  # another backend may round another way
     (run.folder / "counts" / "test" / "noise-3.npz").unlink()
-    made = []
+    stages = []
     monkeypatch.setattr(
-        RunFolder, "write_counts", lambda self, split, stage, ids, counts: made.append(stage)
+        RunFolder, "write_counts", lambda self, split, stage, ids, counts: stages.append(stage)
     )
     measure_robustness(run, [whole], dataset)
-    assert made == ["noise-3"]
+    assert stages == ["noise-3"]
 
 
 def test_an_ensemble_is_counted_on_what_its_members_say_together(whole, dataset, tmp_path) -> None:
@@ -90,5 +90,5 @@ def test_images_are_spread_over_the_split(dataset) -> None:
     assert choose_samples(samples, 0) == choose_samples(samples, 999) == samples
     two = choose_samples(samples, 2)
     assert two == [samples[0], samples[-1]]
-    with pytest.raises(SegcoreError, match="found none"):
+    with pytest.raises(SegcoreError, match="without any"):
         choose_samples([], 3)

@@ -1,4 +1,4 @@
-"""One network, asked in every way: tiles, views, backends, batch sizes, other forms; what must not change does not."""
+"""One network through tiles, views, backends, batch sizes and exports: what must agree agrees."""
 
 import importlib.util
 
@@ -21,7 +21,7 @@ from segcore.training.inference import backends, memory
 from segcore.training.inference.combine import combine_networks
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.service import SPLIT, Service
-from segcore.training.inference.views import look
+from segcore.training.inference.views import predict_image
 
 pytestmark = pytest.mark.tensorflow
 SIZE = (32, 64)
@@ -33,7 +33,7 @@ def missing(*packages):
 
 @pytest.fixture(scope="module")
 def pointwise_path(tmp_path_factory):
-    """A network that looks at one pixel at a time, so that no way of looking can matter to it."""
+    """A network of single pixels, to which no inference view can matter."""
     image = keras.Input((*SIZE, 3))
     hidden = keras.layers.Conv2D(
         4, 1, activation="tanh", bias_initializer=keras.initializers.RandomNormal(seed=1)
@@ -58,8 +58,8 @@ def image_of(*size):
     return np.random.default_rng(sum(size)).integers(0, 256, (*size, 3)).astype(np.uint8)
 
 
-def seen(predictor, image, **options):
-    return look(
+def ask(predictor, image, **options):
+    return predict_image(
         image, predictor.size, predictor.num_classes, PredictOptions(**options), predictor.stream
     )
 
@@ -78,7 +78,7 @@ def test_in_tiles_a_pointwise_network_says_what_it_says_whole(pointwise, size):
     image = image_of(*size)
     for overlap in (0.0, 0.5):
         np.testing.assert_allclose(
-            seen(pointwise, image, tile=True, overlap=overlap), plain(pointwise, image), atol=1e-6
+            ask(pointwise, image, tile=True, overlap=overlap), plain(pointwise, image), atol=1e-6
         )
 
 
@@ -86,15 +86,15 @@ def test_in_tiles_a_pointwise_network_says_what_it_says_whole(pointwise, size):
 def test_views_do_not_matter_to_an_equivariant_network(pointwise, tta):
     image = image_of(40, 70)
     np.testing.assert_allclose(
-        seen(pointwise, image, tile=True, tta=tta), plain(pointwise, image), atol=1e-6
+        ask(pointwise, image, tile=True, tta=tta), plain(pointwise, image), atol=1e-6
     )
     whole = image_of(*SIZE)
-    np.testing.assert_allclose(seen(pointwise, whole, tta=tta), seen(pointwise, whole), atol=1e-6)
+    np.testing.assert_allclose(ask(pointwise, whole, tta=tta), ask(pointwise, whole), atol=1e-6)
 
 
 def test_scales_keep_size_and_sum(pointwise):
     for tile, size in ((True, (41, 50)), (False, SIZE)):
-        answer = seen(pointwise, image_of(41, 50), tile=tile, tta="scales")
+        answer = ask(pointwise, image_of(41, 50), tile=tile, tta="scales")
         assert answer.shape == (*size, 3)
         np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-5)
 
@@ -108,14 +108,14 @@ def test_views_do_matter_to_a_network_that_knows_its_left(pointwise):
             answer[:, :32, 0] = answer[:, 32:, 1] = 1
             yield answer
 
-    mean = look(image_of(*SIZE), SIZE, 2, PredictOptions(tta="flip"), left_half)
+    mean = predict_image(image_of(*SIZE), SIZE, 2, PredictOptions(tta="flip"), left_half)
     np.testing.assert_allclose(mean, 0.5)
 
 
 def test_an_image_that_does_not_fit_into_memory_is_refused(pointwise, monkeypatch):
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10**5})())
     with pytest.raises(SegcoreError, match="fit into memory"):
-        seen(pointwise, image_of(100, 100), tile=True)
+        ask(pointwise, image_of(100, 100), tile=True)
 
 
 def test_where_memory_does_not_suffice_batches_are_halved(pointwise_path, monkeypatch):
@@ -132,10 +132,10 @@ def test_where_memory_does_not_suffice_batches_are_halved(pointwise_path, monkey
     images = np.stack([image_of(*SIZE)] * 5)
     images[3] //= 2
     monkeypatch.setattr(Predictor, "_answer", answer)
-    found = predictor(images)
+    answers = predictor(images)
     assert tried == [8, 4, 2, 2, 2] and predictor.batch_size == 2
     assert predictor._frozen is None  # the graph is held once, by who answers
-    np.testing.assert_allclose(found, [plain(predictor, i) for i in images], atol=1e-5)
+    np.testing.assert_allclose(answers, [plain(predictor, i) for i in images], atol=1e-5)
     monkeypatch.setattr(
         Predictor, "_answer", lambda self, images: (_ for _ in ()).throw(MemoryError())
     )
@@ -144,7 +144,7 @@ def test_where_memory_does_not_suffice_batches_are_halved(pointwise_path, monkey
 
 
 def test_activations_are_counted_while_they_live():
-    """10 x 10 maps of 4 bytes: input 3, a 8, b 8 channels; a lives until the sum, c = a + b 8: at most a + b + c."""
+    """10 x 10 maps of 4 bytes: input 3, a 8, b 8, c = a + b 8 channels: at most a + b + c."""
     image = keras.Input((10, 10, 3))
     a = keras.layers.Conv2D(8, 1)(image)
     b = keras.layers.Conv2D(8, 1)(a)
@@ -193,7 +193,7 @@ def test_the_forms_are_the_catalogues():
 
 @pytest.fixture(scope="module")
 def network_path(tmp_path_factory):
-    """A few layers with what converters stumble over: strides, batch normalisation, bilinear enlarging, a layer of our own."""
+    """A few layers that converters stumble over: strides, batch norm, resizing, our own layer."""
     image = keras.Input((*SIZE, 3), name="image")
     x = ImageScaling((127.5,) * 3, (127.5,) * 3)(image)
     x = batch_norm(keras.layers.Conv2D(4, 3, strides=2, padding="same")(x), "norm")
@@ -214,10 +214,10 @@ def test_a_network_is_written_and_read_back(network_path, tmp_path, form):
             export.export(network_path, form, tmp_path / "out")
         assert not list(tmp_path.iterdir())
         pytest.skip(f"FORM NOT TESTED: {form} needs {', '.join(absent)} (the extra export)")
-    told = export.export(network_path, form, tmp_path / "deep" / "out")
-    assert told.difference < 1e-4 and told.size == SIZE and told.bytes > 1000
-    assert told.path.exists() and not list(tmp_path.rglob("*partial*"))
-    assert f"{told.difference:.1e}" in told.to_json()["sentence"]
+    report = export.export(network_path, form, tmp_path / "deep" / "out")
+    assert report.difference < 1e-4 and report.size == SIZE and report.bytes > 1000
+    assert report.path.exists() and not list(tmp_path.rglob("*partial*"))
+    assert f"{report.difference:.1e}" in report.to_json()["sentence"]
     with pytest.raises(SegcoreError, match="which exists"):
         export.export(network_path, form, tmp_path / "deep" / "out")
 
@@ -259,9 +259,9 @@ def test_a_network_of_half_precision_takes_every_form(half_path, tmp_path, form)
     absent = missing(*NEEDS.get(form, ()))
     if absent:
         pytest.skip(f"FORM NOT TESTED: {form} needs {', '.join(absent)} (the extra export)")
-    told = export.export(half_path, form, tmp_path / "out")
-    assert told.difference < 1e-4
-    assert ("it computes in float32 there" in told.to_json()["sentence"]) == (form != "keras")
+    report = export.export(half_path, form, tmp_path / "out")
+    assert report.difference < 1e-4
+    assert ("it computes in float32 there" in report.to_json()["sentence"]) == (form != "keras")
 
 
 def test_openvino_takes_a_network_of_half_precision(half_path):
@@ -269,12 +269,12 @@ def test_openvino_takes_a_network_of_half_precision(half_path):
         pytest.skip("OPENVINO NOT TESTED: it is not installed (the extra fast)")
     images = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), np.uint8)
     asked = Predictor(half_path, 2, "openvino")
-    found = asked(images)
+    answers = asked(images)
     assert (
         asked.chosen.name == "openvino"
         and "float16, given to OpenVINO in float32" in asked.chosen.note
     )
-    np.testing.assert_allclose(found, Predictor(half_path, 2, "tensorflow")(images), atol=0.03)
+    np.testing.assert_allclose(answers, Predictor(half_path, 2, "tensorflow")(images), atol=0.03)
 
 
 def test_a_form_that_answers_otherwise_is_not_kept(network_path, tmp_path, monkeypatch):
@@ -305,9 +305,9 @@ def test_the_service_keeps_networks_and_combines_members(pointwise_path, tmp_pat
     path = tmp_path / "image.png"
     keras.utils.save_img(path, image_of(50, 41), scale=False)
     place = {"image": str(path), "folder": str(tmp_path / "answers"), "id": "one"}
-    told = service.predict({**run, **place})
+    report = service.predict({**run, **place})
     alone, size = RunFolder(tmp_path / "answers").read_probabilities(SPLIT, "one")
-    assert size == (50, 41) and told["size"] == [*SIZE] and told["backend"]
+    assert size == (50, 41) and report["size"] == [*SIZE] and report["backend"]
     twice = {**run, "runs": run["runs"] * 2, "rule": "geometric"}
     service.predict({**twice, **place, "id": "two"})
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Pairs are cut at the sample's own resolution, mixed, prepared alike; parts of a batch make up the batch."""
+"""Pairs are cropped at the sample's own resolution, mixed and prepared; parts make the batch."""
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.training.input.pipeline import (
+    EpochDraw,
     SampleReader,
     augmented,
     ordered_batches,
@@ -27,10 +28,11 @@ SIZE = (32, 64)
 def test_parts_of_a_batch_make_up_the_batch(dataset):
     reader = SampleReader(dataset, SIZE)
     samples = with_masks(dataset, "train")
-    words = {"seed": 3, "epoch": 1, "augmentation": "light", "cut_mix": 0.5, "start": 1}
-    whole = list(training_batches(reader, samples, 4, **words))
+    draw = EpochDraw(3, 1, "light", cut_mix=0.5)
+    whole = list(training_batches(reader, samples, 4, draw, start=1))
     parts = [
-        list(training_batches(reader, samples, 4, **words, part=part, parts=2)) for part in range(2)
+        list(training_batches(reader, samples, 4, draw, start=1, part=part, parts=2))
+        for part in range(2)
     ]
     assert len(whole) == 2
     for batch, first, second in zip(whole, *parts, strict=True):
@@ -38,11 +40,8 @@ def test_parts_of_a_batch_make_up_the_batch(dataset):
         np.testing.assert_array_equal(batch.masks, np.concatenate([first.masks, second.masks]))
         assert batch.count == first.count == second.count
     validation = with_masks(dataset, "validation")
-    for batch, *both in zip(
-        ordered_batches(reader, validation, 4),
-        *(ordered_batches(reader, validation, 4, p, 2) for p in (0, 1)),
-        strict=True,
-    ):
+    halves = [ordered_batches(reader, validation, 4, part, 2) for part in (0, 1)]
+    for batch, *both in zip(ordered_batches(reader, validation, 4), *halves, strict=True):
         np.testing.assert_array_equal(batch.images, np.concatenate([b.images for b in both]))
         np.testing.assert_array_equal(batch.masks, np.concatenate([b.masks for b in both]))
 
@@ -83,7 +82,7 @@ def test_windows_are_cut_where_the_detail_is(fine):
 
 
 def test_a_crop_of_a_sample_at_its_own_size_is_the_old_one(dataset):
-    """Where the network's size is not smaller there is no detail to win, and the draw is applied as it is."""
+    """Where the network's size is not smaller there is no detail to gain: the draw is applied."""
     sample = next(s for s in dataset.select("train") if (s.height, s.width) == (24, 50))
     reader = SampleReader(dataset, (64, 64))
     for seed in range(20):

@@ -8,6 +8,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.training.input.pipeline import (
+    EpochDraw,
     SampleReader,
     load_ahead,
     ordered_batches,
@@ -26,13 +27,10 @@ def reader(dataset):
     return SampleReader(dataset, SIZE)
 
 
-def epoch(reader, **words):
+def epoch(reader, start=0, **words):
     samples = with_masks(reader.dataset, "train")
-    return list(
-        training_batches(
-            reader, samples, 4, **{"seed": 1, "epoch": 0, "augmentation": "light", **words}
-        )
-    )
+    draw = EpochDraw(**{"seed": 1, "epoch": 0, "augmentation": "light", **words})
+    return list(training_batches(reader, samples, 4, draw, start=start))
 
 
 def same(a, b):
@@ -65,7 +63,7 @@ def test_the_seed_and_the_epoch_fix_order_and_augmentation(reader, dataset):
 
 def test_a_repeated_sample_is_augmented_anew(reader):
     sample = with_masks(reader.dataset, "train")[0]
-    (batch,) = training_batches(reader, [sample] * 4, 4, seed=0, epoch=0, augmentation="light")
+    (batch,) = training_batches(reader, [sample] * 4, 4, EpochDraw(0, 0, "light"))
     assert len({image.tobytes() for image in batch.images}) > 1
 
 
@@ -159,7 +157,7 @@ def test_a_split_without_masks_is_refused(dataset):
         dataset.label_set,
         tuple(type(s)(**{**vars(s), "mask": None}) for s in dataset.samples),
     )
-    with pytest.raises(SegcoreError, match="found none"):
+    with pytest.raises(SegcoreError, match="received none"):
         with_masks(bare, "train")
 
 

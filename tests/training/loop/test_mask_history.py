@@ -1,4 +1,4 @@
-"""Masks by epoch are what the network said then; the run notes its devices; TensorFlow reads our event files."""
+"""The mask history repeats the network; devices are recorded; TensorFlow reads our event files."""
 
 import keras
 import numpy as np
@@ -46,12 +46,12 @@ def test_no_training_ends_over_masks_that_cannot_be_written(new_run, dataset, mo
         raise SegcoreError("The disk is full.")
 
     monkeypatch.setattr(type(run), "write_mask", refuse)
-    evolution = MaskHistory(
+    history = MaskHistory(
         run, SampleReader(dataset, run.config.size), "validation", dataset.select("validation")
     )
     model = keras.Sequential([keras.Input((*run.config.size, 3)), keras.layers.Conv2D(3, 1)])
     for epoch in (1, 2, 3):
-        evolution.keep(model, epoch)
+        history.keep(model, epoch)
     assert len(calls) == 1
 
 

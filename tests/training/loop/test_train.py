@@ -97,7 +97,7 @@ def test_the_kept_network_has_the_best_score(whole, dataset):
 
 @pytest.mark.slow
 def test_a_run_cut_three_times_ends_as_one_that_was_not(whole, new_run, dataset, monkeypatch):
-    """Stopped in a training step, then while validating, then killed between checkpoint and history."""
+    """Stopped in a training step, then in validation, then killed before the history is written."""
     run = new_run("cut", epochs=3, average=0.8)
 
     def cut(method, at, kill=False):
@@ -132,12 +132,12 @@ def test_a_run_cut_three_times_ends_as_one_that_was_not(whole, new_run, dataset,
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """A learner that computes nothing: each validation scores the next number of a list; training may be watched."""
+    """A learner that computes nothing: each validation scores the next number of a list."""
 
     def script(*scores, on_train=lambda: None):
         rest = iter(scores)
 
-        def learn(self, batch, rate):
+        def train_step(self, batch, rate):
             on_train()
             return np.float32(1), np.eye(3, dtype=np.int32)
 
@@ -149,7 +149,7 @@ def scripted(monkeypatch):
                 [[hit, 1000 - hit, 0], [1000 - hit, hit, 0], [0, 0, 0]], np.int32
             )
 
-        monkeypatch.setattr(Learner, "train", learn)
+        monkeypatch.setattr(Learner, "train", train_step)
         monkeypatch.setattr(Learner, "validate", validate)
 
     return script
@@ -177,7 +177,7 @@ def test_training_stops_early_and_keeps_the_best(new_run, dataset, scripted):
         rates[:6] == [0.01] * 6 and rates[6] == 0.005
     )  # two epochs after the best, the rate is halved
     (run.folder / "status.json").write_text('{"state": "fini', "utf-8")
-    train(run, dataset)  # nothing is left to train: what was best is told from the checkpoint
+    train(run, dataset)  # nothing is left to train: the best epoch is known from the checkpoint
     assert run.status().mean_iou == pytest.approx(0.6 / 1.4) and len(run.metrics()) == 7
 
 
@@ -232,7 +232,7 @@ def test_mistakes_are_sentences(new_run, dataset, new_prediction, whole, monkeyp
 def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(whole, dataset):
     run = RunFolder(shutil.copytree(whole.folder, whole.folder.with_name("changed")))
     other = dataset.with_splits({s.id: s.split for s in dataset.samples[1:]})
-    with pytest.raises(SegcoreError, match="found a changed one"):
+    with pytest.raises(SegcoreError, match="has changed since"):
         train(run, other)
     file = run.checkpoints / "last.npz"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])

@@ -275,7 +275,7 @@ def test_identities(batch):
 
 
 def test_jaccard_of_a_hard_prediction_follows_dice():
-    """J = D / (2 - D), by class, where probabilities are 0 or 1; smoothing s of J is 2 s of D, so compare without."""
+    """J = D / (2 - D) by class where probabilities are 0 or 1; smoothing s of J is 2 s of D."""
     labels, p = np.array([0, 0, 1, 1, 1]), np.eye(C)[[0, 1, 1, 1, 0]]
     dice, jaccard = tversky(labels, p, 1, 0.5, 0.5, 0), tversky(labels, p, 1, 1, 1, 0)
     assert (dice, jaccard) == pytest.approx((2 / 3, 1 / 2)) and jaccard == pytest.approx(
@@ -284,7 +284,7 @@ def test_jaccard_of_a_hard_prediction_follows_dice():
 
 
 def test_lovasz_meets_the_jaccard_loss_at_the_corners():
-    """The extension equals the set function where every error is 0 or 1: all 2^6 predictions of one row of six pixels."""
+    """The extension equals the set function on all 2^6 hard predictions of six pixels."""
     truth = np.array([0, 0, 1, 1, 1, 0])
     loss = build_loss("lovasz_softmax", 2, IGNORE)
     for bits in itertools.product([0, 1], repeat=6):
