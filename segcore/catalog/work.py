@@ -196,6 +196,21 @@ BACKENDS: dict[str, Choice] = {
     ),
 }
 
+PROBABILITY_STORAGE: dict[str, Choice] = {
+    "whole": Choice(
+        "All classes",
+        "About .8 bytes for each pixel and class; ensembles, the CRF and calibration need them.",
+    ),
+    "top": Choice(
+        "Top 5 classes",
+        "Each pixel's five most probable classes and the sum of the rest: enough to view; scores "
+        "are the same.",
+    ),
+    "none": Choice(
+        "Masks and counts only", "The smallest; scores are the same, nothing shows certainty."
+    ),
+}
+
 EXPORT_FORMATS: dict[str, Choice] = {
     "keras": Choice(
         "Keras", "One .keras file: weights, network and configuration, to load with Keras 3."

@@ -3,7 +3,12 @@
 import re
 from dataclasses import dataclass, field
 
-from segcore.catalog import BACKENDS, ENSEMBLE_RULES, TEST_TIME_AUGMENTATIONS
+from segcore.catalog import (
+    BACKENDS,
+    ENSEMBLE_RULES,
+    PROBABILITY_STORAGE,
+    TEST_TIME_AUGMENTATIONS,
+)
 from segcore.config.lab import check_members
 from segcore.config.schema import check, option
 from segcore.errors import SegcoreError
@@ -74,10 +79,16 @@ class PredictConfig:
     )
     device: str = "auto"
     options: PredictOptions = field(default_factory=PredictOptions)
+    probabilities: str = option(
+        "whole",
+        "Stored probabilities",
+        "What is kept on disk besides masks and counts; scores are the same.",
+        table=PROBABILITY_STORAGE,
+    )
     kind: str = "predict"
 
     def __post_init__(self) -> None:
-        """Refuse a batch size out of range."""
+        """Refuse a batch size out of range and an unknown storage."""
         check(self)
 
 

@@ -1,6 +1,6 @@
-"""An image of any size seen through tiles of one size, blended by Gaussian weights.
+"""An image of any size predicted in tiles of one size, blended by Gaussian weights.
 
-A network answers worst at the border of what it sees. So tiles overlap, and where several answer
+A network answers worst at the border of its input. So tiles overlap, and where several answer
 for a pixel each counts with
 
     w(y, x) = g(y) g(x),    g(i) = max(exp(-(i - m)^2 / (2 s^2)), FLOOR),    m = (n - 1) / 2,  s = n / 8
@@ -23,7 +23,7 @@ Image = npt.NDArray[np.uint8]
 
 SIGMA_SHARE = 1 / 8
 FLOOR = 1e-3
-"""Least weight of a tile's edge: where only one tile reaches, its answer counts in full, without dividing by next to nothing."""
+"""Least weight of a tile's edge, so that where one tile reaches nothing tiny is divided by."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def gaussian_window(length: int) -> FloatArray:
 
 
 def cut_tiles(image: Image, grid: TileGrid) -> Iterator[Image]:
-    """Yield the tiles of an image (H, W, D), row by row; beyond its edge it is mirrored, as often as needed."""
+    """Yield the tiles of an image (H, W, D), row by row, mirrored beyond its edge as often as needed."""
     height, width = grid.size
     extra = (grid.padded[0] - height, grid.padded[1] - width)
     if any(extra):
@@ -103,46 +103,64 @@ def cut_tiles(image: Image, grid: TileGrid) -> Iterator[Image]:
         yield image[top : top + grid.tile[0], left : left + grid.tile[1]]
 
 
-def blend_tiles(answers: Iterable[FloatArray], grid: TileGrid) -> FloatArray:
-    """Put the answers for the tiles together, reading one at a time.
+def blend_strips(answers: Iterable[FloatArray], grid: TileGrid) -> Iterator[FloatArray]:
+    """Yield the blended answers as strips of rows, from top to bottom.
+
+    Only as many rows are in memory as one row of tiles reaches: once the next row of tiles begins
+    below a row, no further answer changes it.
 
     Args:
         answers: (h, w, C) float32 for each tile of ``grid.corners``, in that order.
         grid: Where they lie.
 
-    Returns:
-        (H, W, C) float32: the weighted mean of the answers at each pixel of the image.
+    Yields:
+        (rows, W, C) float32: the weighted mean of the answers at each pixel of these rows.
 
     Raises:
         SegcoreError: An answer is of another size than a tile, or their number is another.
     """
-    weights = [gaussian_window(length) for length in grid.tile]
-    window = weights[0][:, None, None] * weights[1][None, :, None]
-    corners = grid.corners
+    height, width = grid.tile
+    window = gaussian_window(height)[:, None, None] * gaussian_window(width)[None, :, None]
+    of_rows = _summed(gaussian_window(height), grid.rows, grid.padded[0])[:, None, None]
+    of_columns = _summed(gaussian_window(width), grid.columns, grid.padded[1])[None, :, None]
+    above, left = ((p - s) // 2 for p, s in zip(grid.padded, grid.size, strict=True))
+    below, right = above + grid.size[0], left + grid.size[1]
+    ends = [*grid.rows[1:], grid.padded[0]]
+    alone = len(grid.corners) == 1
+    rest = iter(answers)
     total: FloatArray | None = None
-    found = 0
-    for (top, left), answer in zip(corners, answers, strict=False):
-        if answer.shape[:2] != grid.tile:
-            raise SegcoreError(
-                f"Expected an answer of {grid.tile} for each tile, received "
-                f"{answer.shape}: choose another network."
-            )
-        if len(corners) == 1:
-            total = np.array(answer, np.float32)
-        else:
+    for top, end in zip(grid.rows, ends, strict=True):
+        for column in grid.columns:
+            answer = _next_answer(rest, grid)
             if total is None:
-                total = np.zeros((*grid.padded, answer.shape[-1]), np.float32)
-            total[top : top + grid.tile[0], left : left + grid.tile[1]] += window * answer
-        found += 1
-    if total is None or found != len(corners):
+                total = np.zeros((height, grid.padded[1], answer.shape[-1]), np.float32)
+            total[:, column : column + width] += answer if alone else window * answer
+        if total is None:
+            continue
+        strip = total[: end - top].copy()
+        if not alone:
+            strip /= of_rows[top:end]
+            strip /= of_columns
+        total[: height - len(strip)] = total[len(strip) :].copy()
+        total[height - len(strip) :] = 0
+        first, last = max(above - top, 0), min(below, end) - top
+        if first < last:
+            yield np.ascontiguousarray(strip[first:last, left:right])
+
+
+def _next_answer(answers: Iterator[FloatArray], grid: TileGrid) -> FloatArray:
+    answer = next(answers, None)
+    if answer is None:
         raise SegcoreError(
-            f"Expected answers for {len(corners)} tiles, received {found}: predict the image again."
+            f"Expected answers for {len(grid.corners)} tiles, received fewer: predict the image "
+            "again."
         )
-    if len(corners) > 1:
-        total /= _summed(weights[0], grid.rows, grid.padded[0])[:, None, None]
-        total /= _summed(weights[1], grid.columns, grid.padded[1])[None, :, None]
-    top, left = ((p - s) // 2 for p, s in zip(grid.padded, grid.size, strict=True))
-    return np.ascontiguousarray(total[top : top + grid.size[0], left : left + grid.size[1]])
+    if answer.shape[:2] != grid.tile:
+        raise SegcoreError(
+            f"Expected an answer of {grid.tile} for each tile, received "
+            f"{answer.shape}: choose another network."
+        )
+    return answer
 
 
 def _summed(weights: FloatArray, starts: Sequence[int], length: int) -> FloatArray:
@@ -158,8 +176,8 @@ def through_tiles(
     tile: tuple[int, int],
     overlap: float,
     answer: Callable[[Iterable[Image]], Iterable[FloatArray]],
-) -> FloatArray:
-    """Return what ``answer`` says of an image's tiles, blended.
+) -> Iterator[FloatArray]:
+    """Yield the answers to an image's tiles, blended, as strips of rows.
 
     Args:
         image: (H, W, 3) uint8.
@@ -167,8 +185,8 @@ def through_tiles(
         overlap: As in :func:`plan_tiles`.
         answer: From tiles (h, w, 3) to probabilities (h, w, C), in order.
 
-    Returns:
-        (H, W, C) float32.
+    Yields:
+        (rows, W, C) float32, from top to bottom.
     """
     grid = plan_tiles((image.shape[0], image.shape[1]), tile, overlap)
-    return blend_tiles(answer(cut_tiles(image, grid)), grid)
+    yield from blend_strips(answer(cut_tiles(image, grid)), grid)

@@ -1,4 +1,6 @@
-"""Tiles: they cover, they meet without a seam, and for whom one pixel is enough they change nothing."""
+"""Tiles cover, meet without a seam, change nothing for a pointwise network, and stay in strips."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.postprocess.tiles import (
     FLOOR,
-    blend_tiles,
+    blend_strips,
     cut_tiles,
     gaussian_window,
     plan_tiles,
@@ -24,7 +26,7 @@ SIZES = [
 
 
 def pointwise(tiles):
-    """A made-up network that looks at one pixel at a time: probabilities of three classes."""
+    """A made-up network of single pixels: probabilities of three classes."""
     for tile in tiles:
         powers = np.exp(
             tile.astype(np.float32)
@@ -33,19 +35,69 @@ def pointwise(tiles):
         yield powers / powers.sum(-1, keepdims=True)
 
 
+def blended(answers, grid):
+    return np.concatenate(list(blend_strips(answers, grid)))
+
+
+def blended_whole(answers, grid):
+    """The same mean with every pixel of the image in memory."""
+    weights = [gaussian_window(length) for length in grid.tile]
+    sums = [np.zeros(length, np.float32) for length in grid.padded]
+    for total, starts, g in zip(sums, (grid.rows, grid.columns), weights, strict=True):
+        for start in starts:
+            total[start : start + len(g)] += g
+    total = None
+    for (top, left), answer in zip(grid.corners, answers, strict=True):
+        if total is None:
+            total = np.zeros((*grid.padded, answer.shape[-1]), np.float32)
+        window = weights[0][:, None, None] * weights[1][None, :, None]
+        total[top : top + grid.tile[0], left : left + grid.tile[1]] += window * answer
+    total /= sums[0][:, None, None]
+    total /= sums[1][None, :, None]
+    top, left = ((p - s) // 2 for p, s in zip(grid.padded, grid.size, strict=True))
+    return total[top : top + grid.size[0], left : left + grid.size[1]]
+
+
+@pytest.mark.parametrize(("size", "tile"), SIZES)
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.9])
+def test_strips_are_bit_for_bit_the_whole_array(size, tile, overlap) -> None:
+    grid = plan_tiles(size, tile, overlap)
+    rng = np.random.default_rng(2)
+    answers = [rng.random((*tile, 4)).astype(np.float32) for _ in grid.corners]
+    strips = list(blend_strips(answers, grid))
+    if len(grid.corners) > 1:
+        np.testing.assert_array_equal(np.concatenate(strips), blended_whole(answers, grid))
+    assert all(len(strip) <= tile[0] for strip in strips)
+
+
+def test_memory_is_flat_in_the_height_of_the_image() -> None:
+    def peak(height):
+        grid = plan_tiles((height, 96), (32, 32), 0.5)
+        answer = np.full((32, 32, 20), 0.05, np.float32)
+        tracemalloc.start()
+        rows = sum(len(strip) for strip in blend_strips((answer for _ in grid.corners), grid))
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert rows == height
+        return taken
+
+    assert peak(3200) < 1.2 * peak(320)
+
+
 @pytest.mark.parametrize(("size", "tile"), SIZES)
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.9])
 def test_a_pointwise_network_says_the_same_in_tiles_and_whole(size, tile, overlap) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     (whole,) = pointwise([image])
-    np.testing.assert_allclose(through_tiles(image, tile, overlap, pointwise), whole, atol=1e-6)
+    answer = np.concatenate(list(through_tiles(image, tile, overlap, pointwise)))
+    np.testing.assert_allclose(answer, whole, atol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "tile"), SIZES)
 def test_a_constant_comes_out_as_that_constant(size, tile) -> None:
     grid = plan_tiles(size, tile, 0.4)
     constant = np.array([0.1, 0.7, 0.2], np.float32)
-    answer = blend_tiles((np.broadcast_to(constant, (*tile, 3)) for _ in grid.corners), grid)
+    answer = blended((np.broadcast_to(constant, (*tile, 3)) for _ in grid.corners), grid)
     np.testing.assert_allclose(answer, np.broadcast_to(constant, (*size, 3)), rtol=1e-6)
 
 
@@ -72,7 +124,7 @@ def test_blending_is_the_weighted_mean_of_a_slow_loop() -> None:
                 )
                 total[top + y, left + x] += weight * answer[y, x]
                 weights[top + y, left + x] += weight
-    np.testing.assert_allclose(blend_tiles(answers, grid), total / weights, rtol=1e-5)
+    np.testing.assert_allclose(blended(answers, grid), total / weights, rtol=1e-5)
 
 
 def test_the_window_is_symmetric_and_highest_in_the_middle() -> None:
@@ -92,7 +144,7 @@ def test_mistakes_are_sentences() -> None:
     grid = plan_tiles((20, 20), (8, 8))
     with pytest.raises(SegcoreError, match="overlap"):
         plan_tiles((20, 20), (8, 8), 1.0)
-    with pytest.raises(SegcoreError, match="answers for 16 tiles, received 2"):
-        blend_tiles([np.zeros((8, 8, 2), np.float32)] * 2, grid)
+    with pytest.raises(SegcoreError, match="answers for 16 tiles, received fewer"):
+        blended([np.zeros((8, 8, 2), np.float32)] * 2, grid)
     with pytest.raises(SegcoreError, match=r"received \(7, 8, 2\)"):
-        blend_tiles([np.zeros((7, 8, 2), np.float32)], grid)
+        blended([np.zeros((7, 8, 2), np.float32)], grid)

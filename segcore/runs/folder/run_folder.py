@@ -21,7 +21,7 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -46,7 +46,16 @@ from segcore.runs.folder.history import append_record, read_records, read_tail
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage
 from segcore.runs.folder.names import check_run_id, check_stage, sample_parts
-from segcore.runs.folder.probabilities import BITS, FloatArray, decode, encode
+from segcore.runs.folder.probabilities import (
+    BITS,
+    TOP_CLASSES,
+    FloatArray,
+    decode,
+    decode_strips,
+    encode,
+    encode_strips,
+    is_top,
+)
 from segcore.runs.folder.status import (
     FORMAT,
     Status,
@@ -291,6 +300,7 @@ class RunFolder:
         probabilities: FloatArray,
         size: tuple[int, int],
         bits: int = BITS,
+        top: bool = False,
     ) -> None:
         """Store the probabilities of one sample compactly.
 
@@ -300,23 +310,102 @@ class RunFolder:
             probabilities: (h, w, C) float32 in 0..1, at the network's own resolution.
             size: (H, W) of the sample itself.
             bits: Precision (see :func:`segcore.runs.folder.probabilities.encode`).
+            top: Whether to keep only each pixel's most probable classes and the sum of the rest.
 
         Raises:
             SegcoreError: The values or names are refused, or the folder cannot be written.
         """
         disk.write_bytes(
             self._sample("probabilities", split, sample_id, ".prob"),
-            encode(probabilities, size, bits),
+            encode(probabilities, size, bits, TOP_CLASSES if top else 0),
         )
 
-    def read_probabilities(self, split: str, sample_id: str) -> tuple[FloatArray, tuple[int, int]]:
-        """Return the stored (h, w, C) float32 probabilities, which sum to 1 in each pixel, and the sample's own (H, W).
+    def write_probability_strips(
+        self,
+        split: str,
+        sample_id: str,
+        strips: Iterable[FloatArray],
+        shape: tuple[int, int, int],
+        size: tuple[int, int],
+        top: bool = False,
+    ) -> None:
+        """Store the probabilities of one sample strip by strip; one strip is in memory at a time.
+
+        Args:
+            split: Name of the split.
+            sample_id: Id of the sample.
+            strips: (rows, w, C) float32 each, from top to bottom.
+            shape: (h, w, C) of all of them together.
+            size: (H, W) of the sample itself.
+            top: As in :meth:`write_probabilities`.
+
+        Raises:
+            SegcoreError: The values or names are refused, or the folder cannot be written.
+        """
+        path = self._sample("probabilities", split, sample_id, ".prob")
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            for part in encode_strips(strips, shape, size, BITS, TOP_CLASSES if top else 0):
+                file.write(part)
+
+    def read_probabilities(
+        self, split: str, sample_id: str, approximate: bool = False
+    ) -> tuple[FloatArray, tuple[int, int]]:
+        """Return the stored probabilities, (h, w, C) float32, and the sample's own (H, W).
+
+        They sum to 1 in each pixel.
+
+        Args:
+            split: Name of the split.
+            sample_id: Id of the sample.
+            approximate: Whether a file of the most probable classes will do; the other classes then
+                share what is left equally.
+
+        Raises:
+            SegcoreError: There are none, they are damaged, or only the most probable classes were
+                kept and that will not do.
+        """
+        data = self._read_probabilities(split, sample_id)
+        if is_top(data) and not approximate:
+            raise SegcoreError(
+                f"Expected whole probabilities of {self.id!r} for {sample_id}, received its top "
+                f"{TOP_CLASSES} classes only: predict that split again with --probabilities whole."
+            )
+        return decode(data)
+
+    def read_probability_strips(self, split: str, sample_id: str) -> Iterator[FloatArray]:
+        """Yield the stored probabilities as strips (rows, w, C) float32, from top to bottom.
+
+        Files of the most probable classes are read approximately.
 
         Raises:
             SegcoreError: There are none, or they are damaged.
         """
+        yield from decode_strips(self._read_probabilities(split, sample_id))
+
+    def _read_probabilities(self, split: str, sample_id: str) -> bytes:
         path = self._sample("probabilities", split, sample_id, ".prob")
-        return decode(_read_result(path, self.id, sample_id))
+        if not path.is_file() and self.has_mask(split, "prediction", sample_id):
+            raise SegcoreError(
+                f"Expected probabilities of {self.id!r} for {sample_id}, received a run that kept "
+                "masks and counts only: predict that split again with --probabilities whole."
+            )
+        return _read_result(path, self.id, sample_id)
+
+    def drop_probabilities(self, split: str, sample_id: str) -> int:
+        """Remove a sample's probabilities, of which the mask is kept; return the bytes freed.
+
+        Raises:
+            SegcoreError: The file cannot be removed.
+        """
+        path = self._sample("probabilities", split, sample_id, ".prob")
+        try:
+            freed = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise disk_error("remove", path, error) from error
+        return freed
 
     def has_probabilities(self, split: str, sample_id: str) -> bool:
         """Whether probabilities of that sample are stored."""

@@ -1,8 +1,8 @@
-"""A prediction run: a trained network's probabilities and counts for one split, streamed to disk.
+"""A prediction run: a trained network's answers and counts for one split, streamed to disk.
 
-Probabilities are stored at the resolution at which the network looked: its own, or the image's
-where it was cut into tiles. Masks and counts are always made at the mask's own size: resized
-bilinearly, then argmax.
+Probabilities are stored at the network's own resolution, or the image's where it was cut into
+tiles: whole, the top classes only, or not at all, as the config says. Masks and counts are always
+made at the mask's own size (resized bilinearly, then argmax) and are the same in all three cases.
 """
 
 from collections import deque
@@ -14,17 +14,18 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import PredictConfig, PredictOptions, TrainConfig
+from segcore.config import PredictConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import resize_probabilities
+from segcore.runs.folder.probabilities import rounded
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predictor import Predictor
-from segcore.training.inference.views import predict_image
+from segcore.training.inference.views import predict_strips
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
 from segcore.training.loop.progress import Progress
@@ -35,15 +36,16 @@ WRITERS = 2
 TILES_AT_ONCE = 4096
 
 Counts = npt.NDArray[np.int64]
+Probabilities = npt.NDArray[np.float32]
 
 
 def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     """Predict one split with a trained network; what is stored already is only counted.
 
-    Writes each sample's probabilities, and for samples with a mask one (C, C) count at the mask's
-    own size: stored probabilities, resized bilinearly, then argmax. At most a few batches are in
-    memory, whatever the size of the split. Who computed, and with what agreement, is left in
-    ``backend.json``.
+    Writes each sample's probabilities as the config keeps them, its mask where they are not whole,
+    and for samples with a true mask one (C, C) count. At most a few batches, or the mask and one
+    strip of a tiled image, are in memory, whatever the size of the split. The backend and its
+    agreement are written to ``backend.json``.
 
     Args:
         run: A run whose config is a :class:`PredictConfig`.
@@ -51,8 +53,8 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
         dataset: The dataset that it names.
 
     Raises:
-        SegcoreError: Something that the user can mend.
-        Stopped: The run was asked to stop; what is stored stays.
+        SegcoreError: Something that the user can fix.
+        Stopped: The run was asked to stop; what is stored is kept.
     """
     config = run.config
     if not isinstance(config, PredictConfig):
@@ -71,24 +73,19 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
                 f"{dataset.name!r}: choose a dataset with the same classes."
             )
         progress.log(f"Device: {describe(configure(config.device))}")
-        missing = [
-            sample for sample in samples if not run.has_probabilities(config.split, sample.id)
-        ]
-        counts: dict[str, Counts | None] = {}
-        work = _Work(run, config.split, reader, progress, counts, len(samples), config.options)
+        work = _Work(run, config, reader, progress, len(samples))
+        missing = [sample for sample in samples if not work.is_stored(sample)]
         if missing:
             most = len(missing) if work.plain else TILES_AT_ONCE
             work.predict(
                 Predictor(source.model_path, config.batch_size, config.options.backend, most),
                 missing,
             )
-        work.count_stored([sample for sample in samples if sample.id not in counts])
-        found = [
-            (sample.id, matrix) for sample in samples if (matrix := counts[sample.id]) is not None
-        ]
-        if found:
-            stacked = np.stack([matrix for _, matrix in found])
-            run.write_counts(config.split, STAGE, [name for name, _ in found], stacked)
+        work.count_stored([sample for sample in samples if sample.id not in work.counts])
+        counted = [s.id for s in samples if work.counts[s.id] is not None]
+        if counted:
+            stacked = np.stack([c for name in counted if (c := work.counts[name]) is not None])
+            run.write_counts(config.split, STAGE, counted, stacked)
             progress.update(mean_iou=float(scores.mean_iou(stacked.sum(axis=0))))
         progress.update(progress=1.0, seconds_left=0.0, message=f"Predicted {len(samples)} images")
 
@@ -122,26 +119,36 @@ def read_labels(source: RunFolder) -> tuple[LabelSet, LabelMap | None]:
 
 
 class _Work:
-    """One call of :func:`predict`: what its threads share."""
+    """One call of :func:`predict`: what its threads share.
+
+    Attributes:
+        counts: (C, C) counts of each sample that is done, by id; None for one without a mask.
+        plain: Whether images are resized to the network's size and predicted in batches.
+    """
 
     def __init__(
         self,
         run: RunFolder,
-        split: str,
+        config: PredictConfig,
         reader: SampleReader,
         progress: Progress,
-        counts: dict[str, Counts | None],
         total: int,
-        options: PredictOptions,
     ) -> None:
         self.run = run
-        self.split = split
+        self.split = config.split
+        self.kept = config.probabilities
         self.reader = reader
         self.progress = progress
-        self.counts = counts
+        self.counts: dict[str, Counts | None] = {}
         self.total = total
-        self.options = options
-        self.plain = not options.tile and options.tta == "none"
+        self.options = config.options
+        self.plain = not self.options.tile and self.options.tta == "none"
+
+    def is_stored(self, sample: Sample) -> bool:
+        """Whether what the config keeps of a sample is on disk."""
+        has_mask = self.run.has_mask(self.split, STAGE, sample.id)
+        has_probabilities = self.run.has_probabilities(self.split, sample.id)
+        return (has_mask or self.kept == "whole") and (has_probabilities or self.kept == "none")
 
     def predict(self, predictor: Predictor, samples: list[Sample]) -> None:
         """Predict, store and count, the writing in threads beside the network."""
@@ -160,35 +167,27 @@ class _Work:
             for batch in _in_batches(samples, at_once):
                 if self.progress.stop_asked:
                     break
-                answers = self._ask(predictor, list(islice(images, len(batch))))
-                waiting.extend(
-                    pool.submit(self._store, sample, answer)
-                    for sample, answer in zip(batch, answers, strict=True)
-                )
+                inputs = list(islice(images, len(batch)))
+                if self.plain:
+                    answers = predictor(np.stack(inputs))
+                    waiting.extend(
+                        pool.submit(self._store, sample, answer)
+                        for sample, answer in zip(batch, answers, strict=True)
+                    )
+                else:
+                    self._store_strips(batch[0], inputs[0], predictor)
                 while len(waiting) > 2 * at_once:
                     waiting.popleft().result()
                 if batch[0] is samples[0]:
-                    self._tell(predictor)
+                    self._record_backend(predictor)
                 self._show()
             for future in waiting:
                 future.result()
         if self.progress.stop_asked:
             raise Stopped
 
-    def _ask(
-        self, predictor: Predictor, images: list[npt.NDArray[np.uint8]]
-    ) -> Iterable[npt.NDArray[np.float32]]:
-        if self.plain:
-            return predictor(np.stack(images))
-        return [
-            predict_image(
-                image, predictor.size, predictor.num_classes, self.options, predictor.stream
-            )
-            for image in images
-        ]
-
-    def _tell(self, predictor: Predictor) -> None:
-        """Say and keep who computes, once the first images have decided it."""
+    def _record_backend(self, predictor: Predictor) -> None:
+        """Log and write the backend, once the first images have decided it."""
         if predictor.chosen is not None:
             self.progress.log(
                 f"Computed by {predictor.chosen.describe()}, {predictor.batch_size} at a time"
@@ -207,23 +206,57 @@ class _Work:
                     self.counts[sample.id] = matrix
                 self._show()
 
-    def _store(self, sample: Sample, probabilities: npt.NDArray[np.float32]) -> None:
-        self.run.write_probabilities(
-            self.split, sample.id, probabilities, (sample.height, sample.width)
-        )
+    def _store(self, sample: Sample, probabilities: Probabilities) -> None:
+        """Store one answer at the network's resolution and count it."""
+        size = (sample.height, sample.width)
+        if self.kept != "whole":
+            # as they would be read back, so that scores do not depend on what is kept
+            answer = resize_probabilities(rounded(probabilities), size).argmax(axis=-1)
+            mask = answer.astype(self.reader.label_set.mask_dtype)
+            self.run.write_mask(self.split, STAGE, sample.id, mask)
+        if self.kept != "none":
+            self.run.write_probabilities(
+                self.split, sample.id, probabilities, size, top=self.kept == "top"
+            )
+        self.counts[sample.id] = self._count(sample)
+
+    def _store_strips(
+        self, sample: Sample, image: npt.NDArray[np.uint8], predictor: Predictor
+    ) -> None:
+        """Predict one image in strips, store them as they come, and count them.
+
+        The network works while strips are taken, so this is done beside no other image. In tiles
+        strips have the image's own resolution, where a mask needs no resizing.
+        """
+        size = (sample.height, sample.width)
+        num_classes, options = predictor.num_classes, self.options
+        grid = size if options.tile else predictor.size
+        strips = predict_strips(image, predictor.size, num_classes, options, predictor.stream)
+        if not options.tile:
+            self._store(sample, np.concatenate(list(strips)))
+            return
+        mask = np.empty(size, self.reader.label_set.mask_dtype)
+        noted = _note_classes(strips, mask)
+        if self.kept == "none":
+            deque(noted, maxlen=0)
+        else:
+            self.run.write_probability_strips(
+                self.split, sample.id, noted, (*grid, num_classes), size, top=self.kept == "top"
+            )
+        self.run.write_mask(self.split, STAGE, sample.id, mask)
         self.counts[sample.id] = self._count(sample)
 
     def _count(self, sample: Sample) -> Counts | None:
         """Count what is stored, so that a resumed run and later readers agree on each pixel."""
         if sample.mask is None:
             return None
-        probabilities, size = self.run.read_probabilities(self.split, sample.id)
-        predicted = (
-            resize_probabilities(probabilities, size)
-            .argmax(axis=-1)
-            .astype(self.reader.label_set.mask_dtype)
-        )
         labels = self.reader.label_set
+        if self.run.has_mask(self.split, STAGE, sample.id):
+            predicted = self.run.read_mask(self.split, STAGE, sample.id)
+        else:
+            probabilities, size = self.run.read_probabilities(self.split, sample.id)
+            answer = resize_probabilities(probabilities, size).argmax(axis=-1)
+            predicted = answer.astype(labels.mask_dtype)
         return count_confusion(
             self.reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index
         )
@@ -238,3 +271,14 @@ class _Work:
 def _in_batches(samples: list[Sample], size: int) -> Iterator[list[Sample]]:
     for first in range(0, len(samples), size):
         yield samples[first : first + size]
+
+
+def _note_classes(
+    strips: Iterable[Probabilities], mask: npt.NDArray[np.integer]
+) -> Iterator[Probabilities]:
+    """Yield strips of probabilities as they are, writing the class of each pixel into a mask."""
+    top = 0
+    for strip in strips:
+        mask[top : top + len(strip)] = strip.argmax(axis=-1)
+        top += len(strip)
+        yield strip

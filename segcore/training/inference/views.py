@@ -46,18 +46,42 @@ def predict_image(
     """
     grid = (image.shape[0], image.shape[1]) if options.tile else size
     check_memory(grid, num_classes)
+    strips = list(predict_strips(image, size, num_classes, options, stream))
+    return np.concatenate(strips) if len(strips) != 1 else strips[0]
+
+
+def predict_strips(
+    image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream
+) -> Iterator[Probabilities]:
+    """Yield the probabilities of :func:`predict_image` as strips of rows, from top to bottom.
+
+    In tiles and without test-time augmentation only one strip is in memory at a time, whatever the
+    size of the image. Several views meet at every pixel, so that their sum is held whole.
+
+    Args:
+        image: As in :func:`predict_image`.
+        size: As in :func:`predict_image`.
+        num_classes: As in :func:`predict_image`.
+        options: As in :func:`predict_image`.
+        stream: As in :func:`predict_image`.
+
+    Yields:
+        (rows, w, C) float32, or (rows, W, C) in tiles.
+
+    Raises:
+        SegcoreError: As in :func:`predict_image`.
+    """
+    grid = (image.shape[0], image.shape[1]) if options.tile else size
     views = views_of(options.tta)
-    total: Probabilities | None = None
+    if len(views) == 1:
+        work = resize_image(image, grid)
+        yield from through_tiles(work, size, options.overlap, stream)
+        return
+    check_memory(grid, num_classes)
+    total = np.zeros((*grid, num_classes), np.float32)
     for view in views:
-        answer = _predict_view(image, view, grid, size, options.overlap, stream)
-        if len(views) == 1:
-            return answer
-        total = answer if total is None else np.add(total, answer, out=total)
-    if total is None:
-        raise SegcoreError(
-            "Expected at least one view, received none: choose another test-time augmentation."
-        )
-    return normalise(total)
+        total += _predict_view(image, view, grid, size, options.overlap, stream)
+    yield normalise(total)
 
 
 def _predict_view(
@@ -70,7 +94,7 @@ def _predict_view(
 ) -> Probabilities:
     turned = view.grid(grid)
     work = resize_image(view.apply(image), view.scaled(turned))
-    answer = through_tiles(work, size, overlap, stream)
+    answer = np.concatenate(list(through_tiles(work, size, overlap, stream)))
     if answer.shape[:2] != turned:
         answer = resize_probabilities(answer, turned)
     return view.undo(answer)
@@ -86,7 +110,7 @@ def check_memory(grid: tuple[int, int], num_classes: int) -> None:
     free = psutil.virtual_memory().available
     if needed > 0.8 * free:
         raise SegcoreError(
-            f"Expected an image whose tiles fit into memory, received {grid[0]} x "
-            f"{grid[1]} with {num_classes} classes, which need "
-            f"{needed / 1e9:.1f} of {free / 1e9:.1f} GB: predict it whole, or cut it into parts."
+            f"Expected an image that fits into memory whole, received {grid[0]} x {grid[1]} with "
+            f"{num_classes} classes, which need {needed / 1e9:.1f} of {free / 1e9:.1f} GB: "
+            "predict it in tiles without test-time augmentation, or cut it into parts."
         )
