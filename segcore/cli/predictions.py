@@ -1,19 +1,22 @@
-"""Commands about predictions and trained models: predict, export-model, import-predictions."""
+"""Commands about predictions and trained models: predict, drop, export, import."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from segcore.catalog import EXPORT_FORMATS, MASK_VALUES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.options import add_settings, given
+from segcore.cli.options import add_setting, add_settings, given
 from segcore.cli.tables import table
-from segcore.config import PredictOptions
+from segcore.config import PredictConfig, PredictOptions
+from segcore.config.schema import settings
 from segcore.errors import SegcoreError
 from segcore.formatting import percent, plural
 from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
 
 EVERY_IMAGE = 1_000_000
+STORAGE = settings(PredictConfig)["probabilities"]
 LISTED = 20
 """Images that a table of refused predictions lists."""
 
@@ -30,6 +33,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"with --images: some of {', '.join(PARTS)}. Default: %(default)s.",
     )
     add_settings(parser, PredictOptions)
+    add_setting(parser, STORAGE)
 
 
 def predict_options(options: Options) -> PredictOptions | None:
@@ -52,9 +56,13 @@ def _predict(options: Options) -> dict[str, Any]:
             "Expected --images with --out, received --out alone: name the images, or leave --out "
             "out."
         )
-    run = workspace.runs.predict(options.run, options.split, chosen)
+    kept = STORAGE.read(options.probabilities) if options.probabilities else ""
+    storage = workspace.probability_storage
+    needed = storage.check_room(options.run, options.split, kept or "whole", chosen)
+    run = workspace.runs.predict(options.run, options.split, chosen, kept)
     workspace.runs.wait([run], progress=ProgressLine("Predicting"))
     result: dict[str, Any] = {"runs": [run], "split": options.split, "score": None}
+    result["expected_bytes"] = needed
     if chosen is None and workspace.scores.has_counts(options.run, options.split):
         report = workspace.scores.report(options.run, options.split).to_json()
         kept = ("num_samples", "mean_iou", "pixel_accuracy")
@@ -103,6 +111,26 @@ def _show_predict(result: dict[str, Any]) -> str:
         return f"{line}, pixel accuracy {percent(score['pixel_accuracy'])}, {images}."
     lines = [f"Predicted {plural(len(result['images']), 'image')} into {result['folder']}."]
     return "\n".join(lines + [f"  Refused: {r['file']}: {r['why']}" for r in result["refused"]])
+
+
+def _drop_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", help="id of a training run, of one of its predictions, or of an import"
+    )
+
+
+def _drop(options: Options) -> dict[str, Any]:
+    return asdict(workspace_of(options).probability_storage.drop(options.run))
+
+
+def _show_drop(result: dict[str, Any]) -> str:
+    if not result["images"]:
+        return "No probabilities are on disk: nothing was removed."
+    return (
+        f"Removed the probabilities of {plural(result['images'], 'image')} "
+        f"({result['bytes'] / 1e9:.2f} GB): {', '.join(result['runs'])}.\nMasks and scores stay. "
+        "Predict the split again for ensembles, the CRF, calibration and label errors."
+    )
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -196,6 +224,12 @@ PREDICTION_COMMANDS: dict[str, Command] = {
         _predict_arguments,
         _predict,
         _show_predict,
+    ),
+    "drop-probabilities": Command(
+        "free the disk space of a run's probabilities; masks and scores stay",
+        _drop_arguments,
+        _drop,
+        _show_drop,
     ),
     "export-model": Command(
         "export a trained model for other programs and check the result",

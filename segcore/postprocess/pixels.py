@@ -1,11 +1,14 @@
 """What probabilities say about every pixel of the image, at the image's own size, without ever holding all classes at that size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_planes
 
 FloatArray = npt.NDArray[np.float32]
@@ -58,4 +61,35 @@ def summarise(probabilities: FloatArray, size: tuple[int, int]) -> PixelSummary:
     entropy = np.log(total) - spread / total
     return PixelSummary(
         mask, best / total, np.clip(entropy / np.log(max(num_classes, 2)), 0, 1).astype(np.float32)
+    )
+
+
+def summarise_strips(strips: Iterable[FloatArray], size: tuple[int, int]) -> PixelSummary:
+    """Return :func:`summarise` of probabilities that come as strips of rows, one at a time.
+
+    Args:
+        strips: (rows, w, C) float32 each, from top to bottom: one strip of any size, or several at
+            the size of the image.
+        size: (H, W).
+
+    Raises:
+        SegcoreError: Several strips do not make up the image.
+    """
+    rest = iter(strips)
+    first, second = next(rest, None), next(rest, None)
+    if first is not None and second is None:
+        return summarise(first, size)
+    parts = [
+        summarise(strip, (strip.shape[0], strip.shape[1]))
+        for strip in chain((s for s in (first, second) if s is not None), rest)
+    ]
+    if sum(len(part.mask) for part in parts) != size[0] or parts[0].mask.shape[1] != size[1]:
+        raise SegcoreError(
+            f"Expected strips of an image of {size[0]} x {size[1]}, received others: predict the "
+            "image again."
+        )
+    return PixelSummary(
+        np.concatenate([part.mask for part in parts]),
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.entropy for part in parts]),
     )

@@ -59,7 +59,7 @@ def probe_throughput(run: RunFolder, dataset: Dataset) -> None:
     config = run.config
     if not isinstance(config, TrainConfig):
         raise SegcoreError(
-            "Expected a training config for the throughput probe, received one of kind "
+            "Expected a training run for the throughput probe, received one of kind "
             f"{config.kind!r}: choose another."
         )
     with Progress(run, message="Preparing") as progress:

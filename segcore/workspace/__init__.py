@@ -30,6 +30,7 @@ from segcore.workspace.runs.exports import Exports
 from segcore.workspace.runs.monitor import Monitors
 from segcore.workspace.runs.queue import QueuedRuns
 from segcore.workspace.runs.runs import Runs
+from segcore.workspace.runs.storage import ProbabilityStorage
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
 from segcore.workspace.scores.rankings import Rankings
 from segcore.workspace.scores.reports import Reports, depth_of
@@ -68,6 +69,7 @@ class Workspace:
         throughput: How fast a run will be, probed or estimated.
         imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
+        probability_storage: Disk space of probabilities: estimated before, freed afterwards.
         scenes: One sample with its masks and probabilities, for looking at.
         rankings: Images in the order of any score, and what one run mends of another.
         reports: What a reviewer is handed, one run against another, and scores of parts of a split.
@@ -117,6 +119,7 @@ class Workspace:
         self.exports = Exports(self.folder, self.runs, self.monitor)
         self.imports = Imports(self.datasets, self.runs)
         self.scores = Scores(self.datasets, self.runs)
+        self.probability_storage = ProbabilityStorage(self.datasets, self.runs)
         self.scenes = Scenes(self.datasets, self.runs)
         self.rankings = Rankings(self.runs, self.scores, self.scenes)
         self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)

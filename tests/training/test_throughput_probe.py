@@ -34,7 +34,7 @@ def test_steps_are_timed_and_nothing_else_is_kept(new_run, dataset, monkeypatch)
 
 def test_an_epoch_is_its_steps_and_its_validation(new_run, dataset, monkeypatch):
     monkeypatch.setattr(
-        throughput_probe._Measured,
+        throughput_probe._ProbedTraining,
         "_time",
         lambda self, batches, make, begun: (9.0, 5, 0.5 if begun == 0 else 0.125),
     )

@@ -128,7 +128,7 @@ def _unpickle(content: BinaryIO) -> tuple[Any, dict[str, _Storage]]:
     """
     start = content.tell()
     for operation, value, _ in pickletools.genops(content):
-        if "PUT" in operation.name and int(value) > MAX_MEMO:
+        if "PUT" in operation.name and int(str(value)) > MAX_MEMO:
             raise ValueError(f"its pickle asks for {value} places")
     content.seek(start)
     unpickler = _AllowListUnpickler(content)

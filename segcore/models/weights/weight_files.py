@@ -12,8 +12,9 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import h5py
 import numpy as np
@@ -37,20 +38,6 @@ SAFETENSORS_TYPES = {
 }
 
 
-class StoredArray(Protocol):
-    """An array in memory, or one that a file declares and that is read when it is converted."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        """Return the values."""
-
-
-Arrays = Mapping[str, StoredArray]
-
-
 @dataclass(frozen=True)
 class DeclaredArray:
     """An array that a file declares; its values are read when it is converted.
@@ -67,6 +54,10 @@ class DeclaredArray:
         """Read the values."""
         values = self.read()
         return values if dtype is None else values.astype(dtype, copy=False)
+
+
+Arrays = Mapping[str, npt.NDArray[Any] | DeclaredArray]
+"""Name to array, in memory or only declared so far."""
 
 
 @contextmanager
@@ -114,7 +105,7 @@ def read_npz(path: Path) -> dict[str, DeclaredArray]:
                 if dtype.hasobject or file.tell() + needed != info.file_size:
                     raise ValueError(f"{info.filename} declares {needed} bytes that it lacks")
             arrays[info.filename.removesuffix(".npy")] = DeclaredArray(
-                tuple(shape), lambda name=info.filename: _read_npy(path, name)
+                tuple(shape), partial(_read_npy, path, info.filename)
             )
     return arrays
 
@@ -155,7 +146,7 @@ def read_legacy_h5(path: Path) -> dict[str, DeclaredArray]:
                 dataset = root[layer][full]
                 check_stored(dataset, file)
                 arrays[f"{layer}/{variable}"] = DeclaredArray(
-                    dataset.shape, lambda name=dataset.name: _read_dataset(path, name)
+                    dataset.shape, partial(_read_dataset, path, dataset.name)
                 )
     return arrays
 

@@ -18,10 +18,11 @@ Strips, for an image that is not held in memory whole: the header with "SGP2", t
 of rows, from top to bottom, its number of rows and the bytes of its stream (uint32 each) and the
 stream of its planes.
 
-Top-k: "SGT1", or "SGT2" in strips, k (uint16) after the header, and streams of planes (k, h, w):
-the classes, the most probable first (low bytes, high bytes), then their steps (low bytes, high
-bytes). What is missing to L is the rest. Read back, these k values are those of a whole file, and
-each other class has an equal share of the rest.
+Top-k: "SGT1", or "SGT2" in strips; after the header k (uint16) and its CRC-32 (uint32), for no
+stream would notice another C; and streams of planes (k, h, w): the classes, the most probable first
+(low bytes, high bytes), then their steps (low bytes, high bytes). What is missing to L is the rest.
+Read back, these k values are those of a whole file, and each other class has an equal share of the
+rest.
 """
 
 import math
@@ -46,7 +47,7 @@ BYTES_A_VALUE = 0.77
 """Bytes of one stored probability (measured on the demo, 12 classes); real splits take .6 to .8."""
 _HEADER = struct.Struct("<4sB5I")
 _STRIP = struct.Struct("<2I")
-_TOP = struct.Struct("<H")
+_TOP = struct.Struct("<HI")
 
 FloatArray = npt.NDArray[np.float32]
 Steps = npt.NDArray[np.uint16]
@@ -184,7 +185,7 @@ def _header(
             "it into tiles."
         )
     header = _HEADER.pack(magic, bits, *shape, height, width)
-    return header + (_TOP.pack(top) if top else b"")
+    return header + (_TOP.pack(top, zlib.crc32(header)) if top else b"")
 
 
 def _quantise(values: FloatArray, bits: int) -> Steps:
@@ -294,20 +295,20 @@ class _Header:
 
 
 def _read_header(data: bytes) -> _Header:
-    if len(data) < _HEADER.size + _TOP.size:
+    of_top = is_top(data)
+    length = _HEADER.size + (_TOP.size if of_top else 0)
+    if len(data) < length:
         raise _damaged()
     magic, bits, h, w, num_classes, height, width = _HEADER.unpack_from(data)
-    of_top = is_top(data)
-    top = _TOP.unpack_from(data, _HEADER.size)[0] if of_top else 0
+    top, checksum = _TOP.unpack_from(data, _HEADER.size) if of_top else (0, None)
     if (
         magic not in (WHOLE, STRIPS, TOP, TOP_STRIPS)
         or not 2 <= bits <= 16
         or not h * w * num_classes > 0
-        or not of_top <= top < num_classes + (not of_top)
+        or (of_top and (checksum != zlib.crc32(data[: _HEADER.size]) or not 0 < top < num_classes))
         or not 0 < height * width <= MAX_PIXELS
     ):
         raise _damaged()
-    length = _HEADER.size + (_TOP.size if of_top else 0)
     in_strips = magic in (STRIPS, TOP_STRIPS)
     return _Header(bits, top, (h, w, num_classes), (height, width), in_strips, length)
 

@@ -391,6 +391,21 @@ class RunFolder:
             )
         return _read_result(path, self.id, sample_id)
 
+    def probabilities_kept(self, split: str, sample_id: str) -> str:
+        """Return what is stored of a sample's probabilities, a name in ``PROBABILITY_STORAGE``.
+
+        Raises:
+            SegcoreError: The file cannot be read.
+        """
+        path = self._sample("probabilities", split, sample_id, ".prob")
+        try:
+            with open(path, "rb") as file:
+                return "top" if is_top(file.read(4)) else "whole"
+        except FileNotFoundError:
+            return "none"
+        except OSError as error:
+            raise disk_error("read", path, error) from error
+
     def drop_probabilities(self, split: str, sample_id: str) -> int:
         """Remove a sample's probabilities, of which the mask is kept; return the bytes freed.
 

@@ -6,9 +6,13 @@ next ones do not.
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import psutil
 
 from segcore.config import PredictOptions, from_json
@@ -21,11 +25,15 @@ from segcore.training.export import export
 from segcore.training.inference.combine import combine_networks
 from segcore.training.inference.predict import preprocessing_of
 from segcore.training.inference.predictor import Predictor
-from segcore.training.inference.views import predict_image
+from segcore.training.inference.views import check_memory, equal_strips, predict_strips
 from segcore.training.input.reader import resize_image
+
+Probabilities = npt.NDArray[np.float32]
 
 SPLIT = "images"
 MOST_NETWORKS = 12
+COMBINED_ROWS = 64
+"""Rows of an image that are combined at a time."""
 LEAST_FREE_BYTES = 1 << 30
 
 
@@ -66,7 +74,7 @@ class Service:
                 networks ``rule`` and ``weights``.
 
         Returns:
-            ``{"seconds": of the networks alone, "size": [h, w] of what was stored, "backend":
+            ``{"seconds": of predicting and storing, "size": [h, w] of what was stored, "backend":
             sentence}``.
 
         Raises:
@@ -79,32 +87,47 @@ class Service:
             if network.chosen is None:  # the first call chooses the backend and is not timed
                 network(resize_image(image, network.size)[None])
         began = time.monotonic()
-        prepared = (prepare(image, preprocessing_of(run)) for run in _runs(request))
-        answers = (
-            predict_image(i, n.size, n.num_classes, options, n.stream)
-            for n, i in zip(networks, prepared, strict=True)
-        )
-        if len(networks) == 1:
-            probabilities = next(answers)
-        else:
-            grid = networks[0].size if not options.tile else (image.shape[0], image.shape[1])
-            on_grid = (a if a.shape[:2] == grid else resize_probabilities(a, grid) for a in answers)
-            probabilities = combine_networks(
-                on_grid,
-                _runs(request),
-                str(request.get("rule") or "mean"),
-                request.get("weights") or None,
+        answers = [
+            predict_strips(
+                prepare(image, preprocessing_of(run)), n.size, n.num_classes, options, n.stream
             )
-        seconds = time.monotonic() - began
-        RunFolder(str(request["folder"])).write_probabilities(
-            SPLIT, str(request["id"]), probabilities, (image.shape[0], image.shape[1])
+            for run, n in zip(_runs(request), networks, strict=True)
+        ]
+        grid = (image.shape[0], image.shape[1]) if options.tile else networks[0].size
+        if not options.tile:
+            check_memory(grid, networks[0].num_classes)
+            answers = [self._on_grid(answer, grid) for answer in answers]
+        strips = answers[0] if len(answers) == 1 else self._combined(answers, request)
+        first = next(strips)
+        RunFolder(str(request["folder"])).write_probability_strips(
+            SPLIT,
+            str(request["id"]),
+            chain([first], strips),
+            (*grid, first.shape[2]),
+            (image.shape[0], image.shape[1]),
         )
+        seconds = time.monotonic() - began
         backends = sorted({n.chosen.title for n in networks if n.chosen})
         return {
             "seconds": seconds,
-            "size": list(probabilities.shape[:2]),
+            "size": list(grid),
             "backend": " and ".join(backends),
         }
+
+    @staticmethod
+    def _on_grid(strips: Iterator[Probabilities], grid: tuple[int, int]) -> Iterator[Probabilities]:
+        """Yield one strip: the whole image, resized to a grid where it is of another size."""
+        answer = np.concatenate(list(strips))
+        yield answer if answer.shape[:2] == grid else resize_probabilities(answer, grid)
+
+    @staticmethod
+    def _combined(
+        answers: Sequence[Iterator[Probabilities]], request: dict[str, Any]
+    ) -> Iterator[Probabilities]:
+        """Yield the combination of several networks' answers, a few rows at a time."""
+        runs, rule = _runs(request), str(request.get("rule") or "mean")
+        for rows in zip(*(equal_strips(a, COMBINED_ROWS) for a in answers), strict=True):
+            yield combine_networks(rows, runs, rule, request.get("weights") or None)
 
     def export(self, request: dict[str, Any]) -> dict[str, Any]:
         """Export a network and check it (see :func:`segcore.training.export.export`)."""

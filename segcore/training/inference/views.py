@@ -100,6 +100,26 @@ def _predict_view(
     return view.undo(answer)
 
 
+def equal_strips(strips: Iterable[Probabilities], rows: int) -> Iterator[Probabilities]:
+    """Yield the same rows as strips of one height; the last may be lower.
+
+    Args:
+        strips: (any, w, C) each, from top to bottom.
+        rows: Height of the strips that are yielded.
+    """
+    rest: list[Probabilities] = []
+    for strip in strips:
+        rest.append(strip)
+        if sum(map(len, rest)) >= rows:
+            joined = np.concatenate(rest)
+            whole = len(joined) - len(joined) % rows
+            for top in range(0, whole, rows):
+                yield joined[top : top + rows]
+            rest = [joined[whole:]] if whole < len(joined) else []
+    if rest:
+        yield np.concatenate(rest)
+
+
 def check_memory(grid: tuple[int, int], num_classes: int) -> None:
     """Refuse an image whose probabilities would not fit into the free memory.
 

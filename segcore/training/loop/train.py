@@ -128,7 +128,7 @@ class Training:
         if strategy.num_replicas_in_sync > 1:
             synchronise(model)
         self._traced: set[str] = set()
-        self._time = TrainingTime(
+        self._time_left = TrainingTime(
             self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
         )
         self.state = self._resume(dataset.fingerprint)
@@ -350,4 +350,4 @@ class Training:
             self.progress.log(epoch_line(record, self.recipe.epochs))
 
     def _estimate(self, steps: int, validated: int = 0) -> None:
-        self.progress.update(**self._time.at(self.state.epoch, steps, validated))
+        self.progress.update(**self._time_left.at(self.state.epoch, steps, validated))

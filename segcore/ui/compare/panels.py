@@ -243,12 +243,15 @@ class _PanelMaker:
             return f"{words} · {name}" if name else words
 
         made: dict[str, Panel] = {}
-        probabilities = shelf.probabilities(*where) if shelf.has_probabilities(*where) else None
+        stored = shelf.stored_mask(*where)
+        has_probabilities = shelf.has_probabilities(*where, approximate=True)
+        probabilities = shelf.probabilities(*where, approximate=True) if has_probabilities else None
         if probabilities is None:
-            first = shelf.prediction(*where)
+            first = shelf.prediction(*where) if stored is None else stored
             mask, confidence, top = self.merged(first), None, None
         else:
             first = probabilities.argmax(axis=-1).astype(self._own.mask_dtype)
+            first = first if stored is None else stored
             mask = self.merged(first)
             if self._merge:
                 probabilities = merge_probabilities(probabilities, self._merge)

@@ -28,7 +28,7 @@ from segcore.data.files.images import read_image
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.postprocess.parameters import CRFParameters
-from segcore.postprocess.pixels import PixelSummary, summarise
+from segcore.postprocess.pixels import PixelSummary, summarise_strips
 from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
@@ -328,9 +328,8 @@ class Predictions:
             SegcoreError: It was not predicted.
         """
         stored = batch.image(image)
-        return summarise(
-            self.probabilities(run, batch, image, options), (stored.height, stored.width)
-        )
+        strips = self.answer_folder(run, batch, options).read_probability_strips(SPLIT, image)
+        return summarise_strips(strips, (stored.height, stored.width))
 
     def crf_mask(
         self, run: str, batch: Batch, image: str, options: PredictOptions

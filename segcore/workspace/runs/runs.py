@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from segcore.catalog import PROBABILITY_STORAGE
 from segcore.config import (
     EvaluateConfig,
     PredictConfig,
@@ -276,41 +277,58 @@ class Runs:
                 )
         return move_to_trash(self._workspace, [run, *derived]).id
 
-    def predict(self, run: str, split: str, options: PredictOptions | None = None) -> str:
-        """Make sure that a training run's predictions of a split exist or are under way; return the predict run's id.
+    def predict(
+        self,
+        run: str,
+        split: str,
+        options: PredictOptions | None = None,
+        probabilities: str = "",
+    ) -> str:
+        """Start predicting a split unless that is done or running; return the predict run's id.
 
         A split is predicted in one way at a time: options other than those it was predicted with
-        make it anew.
+        predict it again, and so does asking for more probabilities than were kept.
 
         Args:
             run: Id of a training run.
             split: Name of a split.
-            options: How the network looks at an image; None takes what is there, however it was
-                made.
+            options: Tiles and views; None uses existing predictions, whatever their options.
+            probabilities: A name in ``catalog.PROBABILITY_STORAGE``; "" leaves what is there, and
+                keeps them whole in a new prediction.
 
         Raises:
-            SegcoreError: The run is no finished training run, or the split does not exist.
+            SegcoreError: The run is no finished training run, or the split or the name of a storage
+                does not exist.
         """
         source, config = self._trained(run)
         self._datasets.open(config.dataset).select(split)
         made_from = source.status().finished or 0.0
         name = prediction_id(run, split)
-        self._drop_unlike(name, options)
-        wanted = options or PredictOptions()
-        self.ensure(
-            name,
-            PredictConfig(config.dataset, run, split, device=config.device, options=wanted),
-            made_from,
+        wanted = PredictConfig(
+            config.dataset,
+            run,
+            split,
+            device=config.device,
+            options=options or PredictOptions(),
+            probabilities=probabilities or "whole",
         )
+        self._drop_unlike(name, wanted, options is not None, bool(probabilities))
+        self.ensure(name, wanted, made_from)
         return name
 
-    def _drop_unlike(self, name: str, options: PredictOptions | None) -> None:
-        """Remove predictions that have ended and were made with other options than these."""
+    def _drop_unlike(
+        self, name: str, wanted: PredictConfig, by_options: bool, by_probabilities: bool
+    ) -> None:
+        """Remove finished predictions made with other options, or with fewer probabilities."""
         folder = RunFolder(self.folder / name)
-        if options is None or not folder.folder.exists() or not folder.status().has_ended:
+        if not folder.folder.exists() or not folder.status().has_ended:
             return
         config = folder.config
-        if isinstance(config, PredictConfig) and config.options != options:
+        if not isinstance(config, PredictConfig):
+            return
+        richest_first = list(PROBABILITY_STORAGE)
+        kept, asked = map(richest_first.index, (config.probabilities, wanted.probabilities))
+        if (by_options and config.options != wanted.options) or (by_probabilities and kept > asked):
             shutil.rmtree(folder.folder)
 
     def predict_whole(self, run: str, split: str) -> str:
@@ -324,6 +342,14 @@ class Runs:
             RunFolder(self.folder / name),
             self._datasets.open(self.open(run).config.dataset).select(split),
         )
+        config = folder.config
+        if isinstance(config, PredictConfig) and config.probabilities != "whole":
+            kept = PROBABILITY_STORAGE[config.probabilities].title.lower()
+            raise SegcoreError(
+                f"Expected whole probabilities of {run!r} on {split!r}, received a prediction that "
+                f"kept {kept}: run 'segscope predict {run} --split {split} --probabilities whole' "
+                "first."
+            )
         if folder.status().state == "finished" and not all(
             folder.has_probabilities(split, s.id) for s in samples
         ):

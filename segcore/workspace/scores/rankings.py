@@ -46,7 +46,7 @@ class Rankings:
             "disagreement": not ensemble,
             "crf_gain": "crf" not in stages,
             "difference": other is None,
-            "entropy": config.kind == "imported" and not self._has_probabilities(run, split),
+            "entropy": config.kind != "evaluate" and not self._has_probabilities(run, split),
         }
         return [name for name in IMAGE_ORDERS if not left_out.get(name)]
 

@@ -25,6 +25,8 @@ Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 
+STAGE = "prediction"
+
 
 class Scenes:
     """Samples of the datasets with what the runs made of them."""
@@ -54,36 +56,50 @@ class Scenes:
         return label_map.apply(mask, opened.label_set) if label_map else mask
 
     def predicted_samples(self, run: str, split: str) -> list[Sample]:
-        """Return the samples of a split for which a run's probabilities (or an imported run's masks) are on disk, in the dataset's order.
+        """Return the samples of a split that a run predicted, in the dataset's order.
+
+        Of an ensemble, those for which the probabilities of all members are on disk; of any other
+        run, those with probabilities or a mask.
 
         Raises:
             SegcoreError: There is no such run or split.
         """
         config = self._runs.open(run).config
-        if isinstance(config, ImportedConfig):
-            folder = self._runs.open(run)
-            return [
-                s
-                for s in self._datasets.open(config.dataset).select(split)
-                if folder.has_mask(split, "prediction", s.id)
-            ]
-        members = config.members if isinstance(config, EvaluateConfig) else (run,)
-        folders = [
-            self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split))
-            for m in members
-        ]
         samples = self._datasets.open(config.dataset).select(split)
-        predictions = [RunFolder(folder) for folder in folders]
-        return [s for s in samples if all(p.has_probabilities(split, s.id) for p in predictions)]
+        if isinstance(config, EvaluateConfig):
+            members = [
+                RunFolder(self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split)))
+                for m in config.members
+            ]
+            return [s for s in samples if all(m.has_probabilities(split, s.id) for m in members)]
+        folder = self._prediction(run, split)
+        return [
+            s
+            for s in samples
+            if folder.has_probabilities(split, s.id) or folder.has_mask(split, STAGE, s.id)
+        ]
 
-    def probabilities(self, run: str, split: str, sample: str) -> Probabilities:
-        """Return a run's probabilities at the sample's own size; for an evaluate run those of the combined members.
+    def _prediction(self, run: str, split: str) -> RunFolder:
+        """The folder that holds a single run's predictions of a split; it may not exist."""
+        is_holder = _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig)
+        return RunFolder(self._runs.folder / (run if is_holder else prediction_id(run, split)))
+
+    def probabilities(
+        self, run: str, split: str, sample: str, approximate: bool = False
+    ) -> Probabilities:
+        """Return a run's probabilities at the sample's own size; an ensemble's are combined.
+
+        Args:
+            run: Id of a run.
+            split: Name of the split.
+            sample: Id of the sample.
+            approximate: Whether the most probable classes will do, where only these were kept.
 
         Returns:
             (H, W, C) float32, 0..1, each pixel's row sums to 1.
 
         Raises:
-            SegcoreError: They were not predicted.
+            SegcoreError: They were not predicted, or not kept whole.
         """
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
@@ -92,16 +108,14 @@ class Scenes:
             return combine_to_size(
                 members, (stored.height, stored.width), config.rule, config.weights or None
             )
-        probabilities, size = self._stored(run, split, sample)
+        probabilities, size = self._stored(run, split, sample, approximate)
         return resize_probabilities(probabilities, size)
 
-    def _stored(self, run: str, split: str, sample: str) -> tuple[Probabilities, tuple[int, int]]:
-        name = (
-            run
-            if _is_prediction(run) or isinstance(self._runs.open(run).config, ImportedConfig)
-            else prediction_id(run, split)
-        )
-        return self._runs.open(name).read_probabilities(split, sample)
+    def _stored(
+        self, run: str, split: str, sample: str, approximate: bool = False
+    ) -> tuple[Probabilities, tuple[int, int]]:
+        folder = self._runs.open(self._prediction(run, split).id)
+        return folder.read_probabilities(split, sample, approximate)
 
     def _answers(self, config: EvaluateConfig, split: str, sample: str) -> list[Probabilities]:
         """What an ensemble combines: each member's probabilities, or of submodels, which answer only together, their combination."""
@@ -118,15 +132,41 @@ class Scenes:
         members = [self._runs.open(member).config for member in config.members]
         return [member for member in members if isinstance(member, TrainConfig)]
 
-    def has_probabilities(self, run: str, split: str, sample: str) -> bool:
-        """Return whether :meth:`probabilities` would find a run's probabilities: an import of masks has none.
+    def has_probabilities(
+        self, run: str, split: str, sample: str, approximate: bool = False
+    ) -> bool:
+        """Return whether :meth:`probabilities` would return any: masks alone have none.
+
+        Args:
+            run: Id of a run; an ensemble always has them.
+            split: Name of the split.
+            sample: Id of the sample.
+            approximate: As in :meth:`probabilities`.
 
         Raises:
             SegcoreError: There is no such run.
         """
-        folder = self._runs.open(run)
-        return not isinstance(folder.config, ImportedConfig) or folder.has_probabilities(
-            split, sample
+        if isinstance(self._runs.open(run).config, EvaluateConfig):
+            return True
+        folder = self._prediction(run, split)
+        kept = folder.probabilities_kept(split, sample)
+        if kept == "none":  # where nothing was predicted, reading says so
+            return not folder.has_mask(split, STAGE, sample)
+        return kept == "whole" or approximate
+
+    def stored_mask(self, run: str, split: str, sample: str) -> Mask | None:
+        """Return the predicted mask that a run keeps on disk, (H, W) indices; None if it has none.
+
+        Raises:
+            SegcoreError: There is no such run, or the mask is damaged.
+        """
+        if isinstance(self._runs.open(run).config, EvaluateConfig):
+            return None
+        folder = self._prediction(run, split)
+        return (
+            folder.read_mask(split, STAGE, sample)
+            if folder.has_mask(split, STAGE, sample)
+            else None
         )
 
     def prediction(self, run: str, split: str, sample: str) -> Mask:
@@ -135,9 +175,9 @@ class Scenes:
         Raises:
             SegcoreError: It was not predicted.
         """
-        folder = self._runs.open(run)
-        if isinstance(folder.config, ImportedConfig):
-            return folder.read_mask(split, "prediction", sample)
+        stored = self.stored_mask(run, split, sample)
+        if stored is not None:
+            return stored
         probabilities = self.probabilities(run, split, sample)
         dtype = np.uint8 if probabilities.shape[-1] <= 255 else np.uint16
         mask: Mask = probabilities.argmax(axis=-1).astype(dtype)

@@ -145,7 +145,9 @@ def test_a_compressed_npz_of_zeros_is_refused_by_its_shape_alone(network, tmp_pa
             file.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
             for _ in range(1 << 10):
                 file.write(bytes(1 << 20))
-    refuses("lacks variables|another shape", lambda: load(network, tmp_path / "w.npz"))
+    refuses(
+        "no place in it|lacks variables|another shape", lambda: load(network, tmp_path / "w.npz")
+    )
 
 
 @pytest.mark.parametrize("ending", [".h5", ".weights.h5"])
@@ -165,10 +167,9 @@ def test_hdf5_values_in_another_file_are_refused(network, sound, tmp_path):
     path = tmp_path / "w.h5"
     shutil.copy(sound / "w.h5", path)
     with h5py.File(path, "a") as file:
-        layer = file["model_weights"].attrs["layer_names"][-1]
-        layer = layer.decode() if isinstance(layer, bytes) else layer
-        name = file["model_weights"][layer].attrs["weight_names"][0]
-        name = f"/model_weights/{layer}/{name.decode() if isinstance(name, bytes) else name}"
+        names = []
+        file.visititems(lambda n, v: names.append(n) if isinstance(v, h5py.Dataset) else None)
+        name = next(n for n in names if n.startswith("model_weights/"))
         del file[name]
         file[name] = h5py.ExternalLink(sound / "w.h5", name)
     refuses("another file", lambda: load(network, path))

@@ -12,7 +12,14 @@ from hypothesis.extra.numpy import arrays
 
 from segcore.errors import SegcoreError
 from segcore.runs.folder.codecs import decode_mask, encode_mask
-from segcore.runs.folder.probabilities import decode, encode
+from segcore.runs.folder.probabilities import (
+    decode,
+    decode_strips,
+    encode,
+    encode_strips,
+    is_top,
+    rounded,
+)
 
 
 def softmax(seed, shape=(48, 64, 12), sharpness=3.0):
@@ -149,3 +156,79 @@ def test_masks_refuse_damage():
     for bad in (mask.astype(np.int64), mask[0], mask[:0]):
         with pytest.raises(SegcoreError):
             encode_mask(bad)
+
+
+@pytest.mark.parametrize("top", [0, 1, 5])
+@pytest.mark.parametrize("cuts", [[], [7], [1, 2, 40], [16, 32]])
+def test_strips_hold_what_a_whole_file_holds(top, cuts):
+    probabilities = softmax(3)
+    strips = np.split(probabilities, cuts)
+    data = b"".join(encode_strips(strips, probabilities.shape, (97, 101), top=top))
+    expected, size = decode(encode(probabilities, (97, 101), top=top))
+    np.testing.assert_array_equal(decode(data)[0], expected)
+    assert decode(data)[1] == size and is_top(data) == (top > 0)
+    assert [len(strip) for strip in decode_strips(data)] == [len(strip) for strip in strips]
+
+
+def test_rounded_is_what_is_read_back():
+    probabilities = softmax(4)
+    np.testing.assert_array_equal(rounded(probabilities), decode(encode(probabilities, (1, 1)))[0])
+
+
+@pytest.mark.parametrize(("classes", "top"), [(12, 5), (6, 5), (300, 3), (2, 1)])
+def test_the_top_classes_are_those_of_a_whole_file(classes, top):
+    probabilities = softmax(5, (20, 30, classes))
+    whole = decode(encode(probabilities, (20, 30)))[0]
+    decoded = decode(encode(probabilities, (20, 30), top=top))[0]
+    order = np.argsort(-whole, axis=-1, kind="stable")
+    best, others = order[..., :top], order[..., top:]
+    take = np.take_along_axis
+    np.testing.assert_array_equal(take(decoded, best, -1), take(whole, best, -1))
+    rest = take(whole, others, -1).mean(-1, keepdims=True)
+    np.testing.assert_allclose(take(decoded, others, -1), rest.repeat(classes - top, -1), atol=1e-6)
+    assert (decoded.argmax(-1) == probabilities.argmax(-1)).all()
+    np.testing.assert_allclose(decoded.sum(-1), 1, atol=1e-5)
+
+
+def test_top_classes_of_equal_ones_are_the_first():
+    even = np.full((3, 4, 15), 1 / 15, np.float32)
+    assert (decode(encode(even, (3, 4), top=5))[0].argmax(-1) == 0).all()
+
+
+def test_as_many_top_classes_as_classes_is_a_whole_file():
+    probabilities = softmax(6, (5, 6, 5))
+    assert encode(probabilities, (5, 6), top=5) == encode(probabilities, (5, 6))
+
+
+def test_top_classes_are_small():
+    probabilities = softmax(7, (64, 64, 150), 6.0)
+    whole, top = encode(probabilities, (64, 64)), encode(probabilities, (64, 64), top=5)
+    assert len(top) < len(whole) / 3
+
+
+def test_strips_that_do_not_make_up_the_image_are_refused():
+    strip = softmax(8, (8, 6, 3))
+    for shape in ((17, 6, 3), (9, 6, 3), (16, 5, 3)):
+        with pytest.raises(SegcoreError, match="Expected strips"):
+            list(encode_strips([strip, strip], shape, (1, 1)))
+
+
+@pytest.mark.parametrize("top", [0, 2])
+def test_damaged_strips_and_top_classes_are_refused_or_read(top):
+    probabilities = softmax(9, (12, 10, 6))
+    data = b"".join(encode_strips(np.split(probabilities, 3), (12, 10, 6), (12, 10), top=top))
+    rng = np.random.default_rng(0)
+    for position in rng.integers(len(data), size=300):
+        for damaged in (data[:position], _flip(data, position, rng)):
+            try:
+                decoded, _ = decode(damaged)
+            except SegcoreError:
+                continue
+            assert decoded.shape[0] * decoded.shape[1] * decoded.shape[2] == 720
+            np.testing.assert_allclose(decoded.sum(-1), 1, atol=1e-4)
+
+
+def _flip(data, position, rng):
+    changed = bytearray(data)
+    changed[position] ^= 1 << int(rng.integers(8))
+    return bytes(changed)

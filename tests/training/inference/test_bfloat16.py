@@ -28,14 +28,14 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("stride", "rounded"), [(1, 5), (2, 4), (4, 3), (8, 2), (16, 0)])
-def test_what_is_coarse_is_rounded_and_nothing_else(frozen, stride, rounded):
+@pytest.mark.parametrize(("stride", "count"), [(1, 5), (2, 4), (4, 3), (8, 2), (16, 0)])
+def test_what_is_coarse_is_rounded_and_nothing_else(frozen, stride, count):
     rounded = round_coarse(frozen, stride)
-    if not rounded:
+    if not count:
         assert rounded is None
         return
     types = [op.inputs[0].dtype for op in rounded.graph.get_operations() if op.type == "Conv2D"]
-    assert types.count(tf.bfloat16) == rounded and types.count(tf.float32) == 5 - rounded
+    assert types.count(tf.bfloat16) == count and types.count(tf.float32) == 5 - count
     assert rounded.inputs[0].dtype == tf.uint8 and rounded.outputs[0].shape == (2, *SIZE, 3)
     if has_bfloat16():
         answer, expected = (backends.tensorflow_answer(f)(images()) for f in (rounded, frozen))

@@ -114,7 +114,7 @@ def test_views_do_matter_to_a_network_that_knows_its_left(pointwise):
 
 def test_an_image_that_does_not_fit_into_memory_is_refused(pointwise, monkeypatch):
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10**5})())
-    with pytest.raises(SegcoreError, match="fit into memory"):
+    with pytest.raises(SegcoreError, match="fits into memory whole"):
         ask(pointwise, image_of(100, 100), tile=True)
 
 

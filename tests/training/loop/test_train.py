@@ -236,7 +236,7 @@ def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(whole, datase
         train(run, other)
     file = run.checkpoints / "last.npz"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(SegcoreError, match="damaged"):
+    with pytest.raises(SegcoreError, match="sound checkpoint"):
         train(run, dataset)
 
 

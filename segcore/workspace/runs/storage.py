@@ -1,0 +1,154 @@
+"""Disk space of stored probabilities: estimated before a split is predicted, freed afterwards."""
+
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+
+from segcore.config import ImportedConfig, PredictConfig, PredictOptions, TrainConfig
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.errors import SegcoreError
+from segcore.postprocess.ensemble import resize_probabilities
+from segcore.runs.folder.listing import list_runs
+from segcore.runs.folder.probabilities import expected_bytes
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
+
+STAGE = "prediction"
+
+
+@dataclass(frozen=True)
+class DroppedProbabilities:
+    """What dropping a run's probabilities freed.
+
+    Attributes:
+        runs: Ids of the runs whose probabilities were dropped.
+        images: Number of images.
+        bytes: Disk space freed.
+    """
+
+    runs: tuple[str, ...]
+    images: int
+    bytes: int
+
+
+class ProbabilityStorage:
+    """Estimates and frees the disk space of probabilities.
+
+    Args:
+        datasets: The datasets.
+        runs: The runs.
+    """
+
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    def estimate(
+        self, run: str, split: str, kind: str = "whole", options: PredictOptions | None = None
+    ) -> int:
+        """Return the bytes that probabilities of a split will take on disk, roughly.
+
+        Args:
+            run: Id of a training run.
+            split: Name of a split.
+            kind: A name in ``catalog.PROBABILITY_STORAGE``.
+            options: Options of the prediction; in tiles, images are stored at their own size.
+
+        Raises:
+            SegcoreError: There is no such training run or split.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, TrainConfig):
+            raise SegcoreError(
+                f"Expected a training run, received {run!r} of kind {config.kind}: name the run "
+                "that was trained."
+            )
+        dataset = self._datasets.open(config.dataset)
+        classes = dataset.label_set.num_classes
+        if config.label_map:
+            classes = dataset.load_label_map(config.label_map).num_groups
+        samples = dataset.select(split)
+        if options is not None and options.tile:
+            return sum(expected_bytes(kind, 1, s.height * s.width, classes) for s in samples)
+        return expected_bytes(kind, len(samples), config.size[0] * config.size[1], classes)
+
+    def check_room(
+        self, run: str, split: str, kind: str = "whole", options: PredictOptions | None = None
+    ) -> int:
+        """Return :meth:`estimate`; refuse a prediction that the free disk space cannot hold.
+
+        Raises:
+            SegcoreError: It cannot, or as :meth:`estimate`.
+        """
+        needed = self.estimate(run, split, kind, options)
+        free = shutil.disk_usage(self._runs.folder).free
+        if needed > free:
+            raise SegcoreError(
+                f"Expected disk space for probabilities of about {needed / 1e9:.1f} GB, received "
+                f"{free / 1e9:.1f} GB free: free some, or keep less with --probabilities top or "
+                "none."
+            )
+        return needed
+
+    def drop(self, run: str) -> DroppedProbabilities:
+        """Remove the probabilities of a run's predictions; masks and counts stay.
+
+        Scores, masks and comparisons remain as they are. Ensembles, the CRF, calibration and label
+        errors need the split predicted again.
+
+        Args:
+            run: Id of a training run (all its predictions), of one prediction, or of an import.
+
+        Raises:
+            SegcoreError: There is no such run, it has no predictions, one is not finished, or a
+                file cannot be read or removed.
+        """
+        config = self._runs.open(run).config
+        names = [run]
+        if isinstance(config, TrainConfig):
+            summaries = list_runs(self._runs.folder)
+            names = [s.id for s in summaries if s.config.get("kind") == "predict"]
+            names = [name for name in names if name.startswith(f"{run}--")]
+        if not names or not isinstance(config, (TrainConfig, PredictConfig, ImportedConfig)):
+            raise SegcoreError(
+                f"Expected a run with predictions, received {run!r}: name a training run with a "
+                "predicted split, one of its predictions, or an import."
+            )
+        folders = [self._runs.open(name) for name in names]
+        for folder in folders:
+            if folder.status().state != "finished":
+                raise SegcoreError(
+                    f"Expected finished predictions, received {folder.id!r}, which is "
+                    f"{folder.status().state}: wait for it, resume it, or delete it."
+                )
+        freed = [size for folder in folders for size in self._drop_all(folder)]
+        return DroppedProbabilities(tuple(names), len(freed), sum(freed))
+
+    def _drop_all(self, folder: RunFolder) -> list[int]:
+        """Remove a prediction's probabilities, image by image; return the bytes of each."""
+        config = folder.config
+        dataset: Dataset = self._datasets.open(config.dataset)
+        splits = [config.split] if isinstance(config, PredictConfig) else list(dataset.splits)
+        freed = []
+        for split in filter(None, splits):
+            for sample in dataset.select(split):
+                if folder.has_probabilities(split, sample.id):
+                    _keep_mask(folder, split, sample)
+                    freed.append(folder.drop_probabilities(split, sample.id))
+        return freed
+
+
+def _keep_mask(folder: RunFolder, split: str, sample: Sample) -> None:
+    """Write the mask of stored probabilities, if it is not written yet."""
+    if folder.has_mask(split, STAGE, sample.id):
+        return
+    probabilities, size = folder.read_probabilities(split, sample.id)
+    mask = resize_probabilities(probabilities, size).argmax(axis=-1)
+    folder.write_mask(
+        split,
+        STAGE,
+        sample.id,
+        mask.astype(np.uint8 if probabilities.shape[-1] <= 255 else np.uint16),
+    )
