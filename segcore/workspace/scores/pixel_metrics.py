@@ -263,8 +263,8 @@ class RunPixelMetrics:
         learned = self.measure(run, split, "", progress).measures.labels
         if not learned.pixels.any():
             raise SegcoreError(
-                f"Expected probabilities of {run!r}, found masks only: choose a run that "
-                "says how sure it is."
+                f"Expected whole probabilities of {run!r}, received masks or top classes only: "
+                "predict that split again with --probabilities whole, or choose another run."
             )
         return learned
 
