@@ -47,8 +47,8 @@ class Shot:
 def shots(workspace: Workspace) -> dict[str, Shot]:
     """Return the pictures in the order of the guide."""
     demo = workspace.demo.open()
-    run = {"run": demo["ensemble"], "split": "test"}
-    data = {"dataset": demo["dataset"]}
+    run = {"run": demo.ensemble, "split": "test"}
+    data = {"dataset": demo.dataset}
     chart, painted = ".js-plotly-plot .main-svg >> visible=true", "[data-painted]"
     return {
         "start": Shot(""),
@@ -56,15 +56,15 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
         "health": Shot("dataset", {"dataset": FAULTY, "show": "Health"}, "text=To mend it"),
         "balance": Shot("balance", data, chart),
         "train": Shot("train", data),
-        "watch": Shot("runs", {"run": demo["runs"][0]}, chart, "demo-unet-tiny"),
+        "watch": Shot("runs", {"run": demo.runs[0]}, chart, "demo-unet-tiny"),
         "look": Shot("compare", run, painted),
         "judge": Shot("evaluate", run, chart),
         "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, "Normalise by"),
         "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
-        "merge": Shot("compress", {"run": demo["ensemble"], "split": "validation"}, chart),
+        "merge": Shot("compress", {"run": demo.ensemble, "split": "validation"}, chart),
         "pairs": Shot(
             "compress",
-            {"run": demo["ensemble"], "split": "validation"},
+            {"run": demo.ensemble, "split": "validation"},
             "text=Pairs worth a thought",
             "Suggested merges",
         ),
@@ -119,7 +119,7 @@ def report(page: Page, workspace: Workspace, folder: Path) -> bytes:
     """Write the report that a reviewer is handed, and return a PNG of its beginning."""
     file = folder / "report.html"
     file.write_text(
-        workspace.reports.page([workspace.demo.open()["ensemble"]], "test"), encoding="utf-8"
+        workspace.reports.page([workspace.demo.open().ensemble], "test"), encoding="utf-8"
     )
     page.goto(file.as_uri())
     page.wait_for_timeout(500)

@@ -22,7 +22,7 @@ def open_demo() -> None:
 
     with session.errors_shown():
         demo = workspace.demo.open(progress)
-    st.switch_page("pages/compare.py", query_params={"run": demo["ensemble"]})
+    st.switch_page("pages/compare.py", query_params={"run": demo.ensemble or ""})
 
 
 def train_further() -> None:
@@ -42,7 +42,7 @@ with st.container(border=True):
             "near-duplicate labels, and an ensemble of five small U-Nets."
         )
         with text.container(horizontal=True):
-            query = {"run": demo["ensemble"]}
+            query = {"run": demo.ensemble or ""}
             st.page_link(
                 "pages/compare.py",
                 label="Compare masks",

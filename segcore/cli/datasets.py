@@ -367,8 +367,10 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 def _demo(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     if options.rebuild:
-        return workspace.demo.rebuild(Path(options.rebuild), progress=ProgressLine("Training"))
-    return workspace.demo.open(progress=ProgressLine("Drawing scenes"))
+        return workspace.demo.rebuild(
+            Path(options.rebuild), progress=ProgressLine("Training")
+        ).to_json()
+    return workspace.demo.open(progress=ProgressLine("Drawing scenes")).to_json()
 
 
 def _show_demo(result: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ def _ensemble(options: Options) -> dict[str, Any]:
         name=options.name,
     )
     workspace.runs.wait([run], progress=ProgressLine("Combining"))
-    return workspace.scores.ensemble(run)
+    return workspace.scores.ensemble(run).to_json()
 
 
 def _show_ensemble(result: dict[str, Any]) -> str:
@@ -195,7 +195,7 @@ def _search(options: Options) -> dict[str, Any]:
         result["applied"] = {
             "run": applied,
             "split": options.apply,
-            **workspace.crf.verdict(applied, options.apply),
+            **workspace.crf.verdict(applied, options.apply).to_json(),
         }
     return result
 

@@ -5,6 +5,7 @@ import io
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,25 @@ SCENES_SHOWN = 8
 """Test scenes whose probabilities come with Segscope; all of them are counted."""
 
 
+@dataclass(frozen=True)
+class DemoRuns:
+    """The demo as it was opened.
+
+    Attributes:
+        dataset: Name of its dataset.
+        runs: Ids of its training runs.
+        ensemble: Id of their ensemble; None where the demo has no runs.
+    """
+
+    dataset: str
+    runs: tuple[str, ...]
+    ensemble: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``segscope demo --json`` prints it."""
+        return {**vars(self), "runs": [*self.runs]}
+
+
 class Demo:
     """Opens and rebuilds the demo."""
 
@@ -56,7 +76,7 @@ class Demo:
         """Return whether the demo's dataset and members lie in this workspace."""
         return NAME in self._datasets.names()
 
-    def open(self, progress: Progress | None = None) -> dict[str, Any]:
+    def open(self, progress: Progress | None = None) -> DemoRuns:
         """Draw the synthetic set and bring in its trained members; nothing is done twice.
 
         Returns:
@@ -85,11 +105,8 @@ class Demo:
                 partial.rename(target)
         names = [config.parent.name for config in stored]
         ensembles = [n for n in names if f"-mean{MEMBERS}" in n]
-        return {
-            "dataset": NAME,
-            "runs": [n for n in names if "--" not in n],
-            "ensemble": ensembles[0] if ensembles else None,
-        }
+        members = tuple(n for n in names if "--" not in n)
+        return DemoRuns(NAME, members, ensembles[0] if ensembles else None)
 
     def train_further(self) -> list[str]:
         """Queue one more member like the five, with a seed of its own, and return its id in a list.
@@ -100,7 +117,7 @@ class Demo:
         taken = sum(row.kind == "train" and row.dataset == NAME for row in self._runs.rows())
         return self._runs.train(dataclasses.replace(CONFIG, seed=taken + 100))
 
-    def rebuild(self, target: Path, progress: Progress | None = None) -> dict[str, Any]:
+    def rebuild(self, target: Path, progress: Progress | None = None) -> DemoRuns:
         """Train the members anew in this workspace and write the demo's runs into ``target``.
 
         Takes some ten minutes on two cores. Only what the demo shows is kept: configs, histories,
@@ -131,7 +148,7 @@ class Demo:
             self._runs.wait([run], progress)
             kept += [run, *(self._runs.predict(m, split) for m in members)]
         self._copy(kept, target)
-        return {"dataset": NAME, "runs": members, "ensemble": kept[-MEMBERS - 1]}
+        return DemoRuns(NAME, tuple(members), kept[-MEMBERS - 1])
 
     def _copy(self, runs: list[str], target: Path) -> None:
         """Write runs into ``target/runs``, with probabilities and masks of the first test scenes only."""

@@ -74,9 +74,9 @@ def test_the_demo_shows_four_panels_without_training(
     wait_idle(page)
     # what is painted is what the workspace holds: the probe names the true class of a pixel
     demo = workspace.demo.open()
-    first = workspace.scenes.predicted_samples(demo["ensemble"], "test")[0]
+    first = workspace.scenes.predicted_samples(demo.ensemble, "test")[0]
     truth = workspace.scenes.truth("demo", first.id)
-    prediction = workspace.scenes.probabilities(demo["ensemble"], "test", first.id).argmax(-1)
+    prediction = workspace.scenes.probabilities(demo.ensemble, "test", first.id).argmax(-1)
     for x, y in ((20, 30), (100, 90), (200, 150)):
         facts = page.evaluate(f"() => window.__segviewer.probe({x}, {y})")
         assert facts[1]["index"] == truth[y, x]
@@ -85,10 +85,10 @@ def test_the_demo_shows_four_panels_without_training(
 
 def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspace) -> None:
     demo = workspace.demo.open()
-    report = workspace.scores.report(demo["ensemble"], "test").to_json()
-    page.goto(f"{url}/evaluate?run={demo['ensemble']}")
+    report = workspace.scores.report(demo.ensemble, "test").to_json()
+    page.goto(f"{url}/evaluate?run={demo.ensemble}")
     expect(page.get_by_text(f"{100 * report['mean_iou']:.2f} %", exact=True).first).to_be_visible()
-    page.goto(f"{url}/compress?run={demo['ensemble']}")
+    page.goto(f"{url}/compress?run={demo.ensemble}")
     expect(page.get_by_text("Merged labels")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
@@ -133,7 +133,7 @@ def test_nothing_is_lost_when_the_page_is_opened_again(
 ) -> None:
     demo = workspace.demo.open()
     page = new_page(color_scheme="dark")
-    page.goto(f"{url}/compare?run={demo['ensemble']}")
+    page.goto(f"{url}/compare?run={demo.ensemble}")
     expect_four_panels(page)
     wait_idle(page)
     viewer = page.locator("[data-painted]").first
@@ -152,11 +152,11 @@ def test_the_first_request_may_be_a_deep_link(
 ) -> None:
     demo = workspace.demo.open()
     fresh = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
-    page.goto(f"{fresh}/compress?run={demo['runs'][1]}")
+    page.goto(f"{fresh}/compress?run={demo.runs[1]}")
     expect(page.get_by_role("heading", name="Compress labels")).to_be_visible()
     expect(page.get_by_role("link", name="Dataset")).to_be_visible()
-    expect(page.get_by_text(f"From the counts of {demo['runs'][1]}")).to_be_visible()
-    assert f"/compress?run={demo['runs'][1]}" in page.url
+    expect(page.get_by_text(f"From the counts of {demo.runs[1]}")).to_be_visible()
+    assert f"/compress?run={demo.runs[1]}" in page.url
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_own_image_is_predicted_and_taken_away(
 ) -> None:
     """Upload a picture that the demo's network knows, see its mask, and find that very mask in the zip."""
     demo = workspace.demo.open()
-    run, sample = demo["runs"][0], workspace.datasets.open("demo").select("test")[0].id
+    run, sample = demo.runs[0], workspace.datasets.open("demo").select("test")[0].id
     Image.fromarray(workspace.scenes.image("demo", sample)).save(tmp_path / "mine.png")
     page = new_page()
     page.set_default_timeout(180_000)  # the network is loaded by a process of its own

@@ -21,8 +21,8 @@ def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, r
     at = open_page("ensemble", members=list(trained.members))
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
     shown = read.metrics(at)
-    assert shown["Ensemble mean IoU"] == f"{100 * found['ensemble']:.2f} %"
-    assert shown["vs. best member"] == f"{100 * found['comparison']['difference']:+.2f} points"
+    assert shown["Ensemble mean IoU"] == f"{100 * found.ensemble:.2f} %"
+    assert shown["vs. best member"] == f"{100 * found.comparison.difference:+.2f} points"
     titles = [p["title"] for p in read.scene(at, "apart_viewer")["panels"]]
     assert titles == ["Image", "Ground truth", "Ensemble prediction", "Disagreement", "Entropy"]
 

@@ -46,9 +46,9 @@ def test_opening_brings_data_set_and_runs_and_twice_changes_nothing(
     workspace = Workspace(tmp_path / "fresh")
     assert not workspace.demo.is_open()
     told = workspace.demo.open()
-    assert told["dataset"] == "demo" and workspace.demo.is_open()
-    assert told["runs"] == list(trained.members)
-    assert told["ensemble"] == trained.ensemble
+    assert told.dataset == "demo" and workspace.demo.is_open()
+    assert told.runs == tuple(trained.members)
+    assert told.ensemble == trained.ensemble
     assert set(workspace.runs.ids()) == {p.name for p in (assets / "runs").iterdir()}
     before = listing(workspace.folder)
     assert workspace.demo.open() == told
@@ -95,24 +95,22 @@ def test_the_demo_that_comes_with_segscope_opens_complete(tmp_path) -> None:
         pytest.skip("DEMO ABSENT: assets/demo has not been made (make demo-assets)")
     workspace = Workspace(tmp_path / "fresh")
     told = workspace.demo.open()
-    assert len(told["runs"]) == demo.MEMBERS and told["ensemble"]
+    assert len(told.runs) == demo.MEMBERS and told.ensemble
     dataset = workspace.datasets.open("demo")
     assert dataset.splits == ["train", "validation", "test"]
     assert 10 <= dataset.label_set.num_classes <= 14
-    result = workspace.scores.ensemble(told["ensemble"])
+    result = workspace.scores.ensemble(told.ensemble).to_json()
     assert (
         result["crf"]["num_samples"]
         == result["ensemble"]["num_samples"]
         == len(dataset.select("test"))
     )
-    sample = workspace.scenes.predicted_samples(told["ensemble"], "test")[0]
+    sample = workspace.scenes.predicted_samples(told.ensemble, "test")[0]
     truth = workspace.scenes.truth("demo", sample.id)
-    assert (
-        workspace.scenes.probabilities(told["ensemble"], "test", sample.id).shape[:2] == truth.shape
-    )
-    assert workspace.scenes.crf_mask(told["ensemble"], "test", sample.id).shape == truth.shape
+    assert workspace.scenes.probabilities(told.ensemble, "test", sample.id).shape[:2] == truth.shape
+    assert workspace.scenes.crf_mask(told.ensemble, "test", sample.id).shape == truth.shape
     assert all(
-        workspace.scores.has_counts(run, "validation") for run in (*told["runs"], told["ensemble"])
+        workspace.scores.has_counts(run, "validation") for run in (*told.runs, told.ensemble)
     )
     assert all(row.status.state == "finished" for row in workspace.runs.rows())
     size = sum(p.stat().st_size for p in demo.ASSETS.rglob("*") if p.is_file())

@@ -246,7 +246,7 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
     ):
         card.metric(
             f"{name} before",
-            figures.percent(before[key]),
+            figures.percent(getattr(before, key)),
             border=True,
             height="stretch",
             help=manual.see(
@@ -258,17 +258,17 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
             ),
         )
     for card, key in zip(cards[1::2], ("mean_iou", "boundary_iou"), strict=True):
-        change = after[key] - before[key]
+        change = getattr(after, key) - getattr(before, key)
         shown = None if np.isnan(change) else figures.points(change)
         card.metric(
             "after",
-            figures.percent(after[key]),
+            figures.percent(getattr(after, key)),
             shown,
             border=True,
             height="stretch",
             help=manual.see(f"After {title}.", "metrics#scores"),
         )
-    changes = after["iou"] - before["iou"]
+    changes = after.iou - before.iou
     order = [
         i
         for i in np.argsort(-np.abs(np.nan_to_num(changes)))

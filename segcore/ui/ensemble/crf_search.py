@@ -203,8 +203,8 @@ def _beside(found: dict[str, Any], choice: Choice) -> None:
     with session.errors_shown():
         layered = session.workspace().crf.layered(choice.dataset, found["split"])
     rows += [
-        {"post-processing": f"CRF as a layer: {r['run']}", "mean IoU": r["mean_iou"]}
-        for r in layered
+        {"post-processing": f"CRF as a layer: {run}", "mean IoU": score}
+        for run, score in layered.items()
     ]
     share = st.column_config.NumberColumn
     tables.draw(
@@ -278,7 +278,7 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
         return
     for stage in ("crf", "filter") if plain else ("crf",):
         with session.errors_shown():
-            said = workspace.crf.verdict(applied, split, stage)["sentence"]
+            said = workspace.crf.verdict(applied, split, stage).sentence
         if stage == "filter" and plain:
             said = said.replace("The CRF", plain.describe(), 1)
         (st.success if "helps" in said else st.error if "harms" in said else st.info)(

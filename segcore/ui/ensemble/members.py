@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.errors import SegcoreError
+from segcore.evaluation.metrics.report import plain
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
@@ -120,12 +121,12 @@ def _result(choice: Choice, run: str, split: str) -> None:
     workspace = session.workspace()
     with session.errors_shown():
         found = workspace.ensembles.against_members(run, split)
-    comparison = found["comparison"]
-    low, high = comparison["interval"]
+    difference = plain(found.comparison.difference)
+    low, high = (plain(end) for end in found.comparison.interval)
     cards = st.columns(4)
     cards[0].metric(
         "Ensemble mean IoU",
-        figures.percent(found["ensemble"]),
+        figures.percent(found.ensemble),
         border=True,
         height="stretch",
         help=manual.see(
@@ -138,7 +139,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        figures.interval(*found["interval"]),
+        figures.interval(*found.interval),
         border=True,
         height="stretch",
         help=manual.see(
@@ -151,7 +152,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[2].metric(
         "vs. best member",
-        figures.points(comparison["difference"]),
+        figures.points(difference),
         None if low is None else figures.points_interval(low, high),
         delta_color="off",
         delta_arrow="off",
@@ -159,14 +160,14 @@ def _result(choice: Choice, run: str, split: str) -> None:
         height="stretch",
         help=manual.see(
             (
-                f"Mean IoU of the ensemble minus that of {session.plain(found['best'])}. Below: "
+                f"Mean IoU of the ensemble minus that of {session.plain(found.best)}. Below: "
                 "the 95 % interval, paired by image."
             ),
             "metrics#ensembles-and-the-crf",
         ),
     )
-    mean = found["mean_member"]
-    gain = None if mean is None or found["ensemble"] is None else found["ensemble"] - mean
+    mean = found.mean_member
+    gain = None if mean is None or found.ensemble is None else found.ensemble - mean
     cards[3].metric(
         "vs. average member",
         figures.points(gain),
@@ -177,7 +178,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
             "metrics#ensembles-and-the-crf",
         ),
     )
-    if low is not None and low <= 0 <= high:
+    if low is not None and high is not None and low <= 0 <= high:
         st.warning(
             ("The gain over the best member is not significant: its 95 % interval contains 0."),
             icon=":material/warning:",

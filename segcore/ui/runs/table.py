@@ -324,21 +324,19 @@ def _trash_popover(trash: Any) -> None:
             st.caption("The trash is empty.")
             return
         keeping = session.workspace().annotations
-        total = sum(d["bytes"] for d in deletions)
+        total = sum(d.bytes for d in deletions)
         st.caption(
             f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({figures.size(total)}). "
             f"Deleted permanently after {keeping.kept_days:.0f} days."
         )
         for number, deletion in enumerate(deletions[:20]):
             with st.container(horizontal=True, vertical_alignment="center"):
-                more = f" and {len(deletion['runs']) - 1} more" if len(deletion["runs"]) > 1 else ""
-                when = datetime.fromtimestamp(deletion["deleted"]).strftime("%d %b, %H:%M")
-                st.markdown(
-                    f"`{deletion['runs'][0]}`{more} · {figures.size(deletion['bytes'])} · {when}"
-                )
+                more = f" and {len(deletion.runs) - 1} more" if len(deletion.runs) > 1 else ""
+                when = datetime.fromtimestamp(deletion.deleted).strftime("%d %b, %H:%M")
+                st.markdown(f"`{deletion.runs[0]}`{more} · {figures.size(deletion.bytes)} · {when}")
                 if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
                     with session.errors_shown():
-                        keeping.restore([deletion["id"]])
+                        keeping.restore([deletion.id])
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
         if st.button(

@@ -151,10 +151,10 @@ def _cluster() -> None:
         tables.draw(
             [
                 {
-                    "worker": w["name"],
-                    "machine": w["host"],
-                    "GPUs": w["gpus"],
-                    "threads": w["threads"],
+                    "worker": w.name,
+                    "machine": w.host,
+                    "GPUs": w.gpus,
+                    "threads": w.threads,
                 }
                 for w in workers
             ],

@@ -108,9 +108,7 @@ class Retraining:
             made = RunFolder.create(self._runs.folder, prediction_id(run, split), prediction)
             after[made.id] = [run]
         if isinstance(config, EvaluateConfig):
-            combined = EvaluateConfig(
-                config.dataset, tuple(trained), split, config.rule, config.crf
-            )
+            combined = dataclasses.replace(config, members=tuple(trained), split=split, name="")
             after[RunFolder.create(self._runs.folder, evaluation_id(combined), combined).id] = list(
                 after
             )

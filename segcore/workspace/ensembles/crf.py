@@ -10,10 +10,11 @@ import numpy.typing as npt
 from segcore.config import CRFSearchConfig, TrainConfig, from_json
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.comparison import compare_reports
+from segcore.evaluation.comparison.comparison import Comparison, compare_reports
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import iou, mean_iou, mean_present
 from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary
+from segcore.evaluation.metrics.report import plain
 from segcore.labels import LabelSet
 from segcore.postprocess.crf_gain import verdict
 from segcore.postprocess.dense_crf import require_available
@@ -32,8 +33,40 @@ Mask = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
+class ImageScore:
+    """Scores of one image, 0 to 1; NaN for what is undefined.
+
+    Attributes:
+        mean_iou: Mean IoU.
+        boundary_iou: Mean boundary IoU.
+        iou: IoU of each class, (C,) float64.
+    """
+
+    mean_iou: float
+    boundary_iou: float
+    iou: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CRFVerdict:
+    """Whether a stage after an ensemble helps on a split.
+
+    Attributes:
+        comparison: With the stage minus without it.
+        sentence: The verdict in words.
+    """
+
+    comparison: Comparison
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON-ready mapping."""
+        return {"comparison": self.comparison.to_json(), "sentence": self.sentence}
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
-    """One image of the lab.
+    """One image with the combination of its members.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
@@ -47,8 +80,8 @@ class Scene:
     probabilities: Probabilities
     label_set: LabelSet
 
-    def score(self, mask: Mask) -> dict[str, Any]:
-        """Score a prediction of this image: mean IoU, mean boundary IoU, and the IoU of each class (NaN where absent).
+    def score(self, mask: Mask) -> ImageScore:
+        """Score a prediction of this image, (H, W) indices.
 
         Raises:
             SegcoreError: The image has no true mask.
@@ -61,11 +94,8 @@ class Scene:
         size, ignored = self.label_set.num_classes, self.label_set.ignore_index
         counts = count_confusion(self.truth, mask, size, ignored)
         near = count_boundary(self.truth, mask, size, ignored)
-        return {
-            "mean_iou": float(mean_iou(counts)),
-            "boundary_iou": float(mean_present(boundary_iou(near))),
-            "iou": iou(counts),
-        }
+        boundary = float(mean_present(boundary_iou(near)))
+        return ImageScore(float(mean_iou(counts)), boundary, iou(counts))
 
 
 class CRFEffects:
@@ -252,32 +282,24 @@ class CRFEffects:
             "crf": parameters,
         }
 
-    def verdict(self, run: str, split: str, stage: str = "crf") -> dict[str, Any]:
-        """Say whether a stage of an evaluate run helps on a split: its comparison with the plain ensemble, and a sentence.
-
-        Returns:
-            ``{"comparison": ..., "sentence": ...}``.
+    def verdict(self, run: str, split: str, stage: str = "crf") -> CRFVerdict:
+        """Judge whether a stage of an evaluate run helps on a split, against the plain ensemble.
 
         Raises:
             SegcoreError: The run has no counts of that stage.
         """
         comparison = compare_reports(
             self._scores.report(run, split, stage), self._scores.report(run, split, "ensemble")
-        ).to_json()
-        low, high = comparison["interval"]
-        if low is None:
-            return {
-                "comparison": comparison,
-                "sentence": "One image tells nothing about others: there is no interval.",
-            }
-        return {
-            "comparison": comparison,
-            "sentence": verdict("mean IoU", comparison["difference"], low, high),
-        }
+        )
+        low, high = comparison.interval
+        if not np.isfinite(low):
+            sentence = "A single image says nothing about others: there is no interval."
+            return CRFVerdict(comparison, sentence)
+        return CRFVerdict(comparison, verdict("mean IoU", comparison.difference, low, high))
 
-    def layered(self, dataset: str, split: str) -> list[dict[str, Any]]:
-        """Return the scores of networks that end in a trained CRF, where they have counts of a split: run and mean IoU."""
-        found = []
+    def layered(self, dataset: str, split: str) -> dict[str, float | None]:
+        """Return the mean IoU on a split of each scored network that ends in a trained CRF."""
+        layered = {}
         for run in self._ensembles.candidates(dataset):
             config = self._runs.open(run).config
             if (
@@ -285,7 +307,6 @@ class CRFEffects:
                 and config.model.architecture == "unet_crf"
                 and self._scores.has_counts(run, split)
             ):
-                found.append(
-                    {"run": run, "mean_iou": self._scores.report(run, split).to_json()["mean_iou"]}
-                )
-        return found
+                counts = self._scores.counts(run, split)[1]
+                layered[run] = plain(float(mean_iou(counts.sum(0))))
+        return layered

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.comparison import compare_reports
+from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.counts.scores import mean_iou
+from segcore.evaluation.metrics.report import plain
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
@@ -38,6 +42,27 @@ class Group:
     name: str
     title: str
     members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AgainstMembers:
+    """An ensemble compared with its members on one split; None for what is undefined.
+
+    Attributes:
+        ensemble: Mean IoU of the ensemble, 0 to 1.
+        interval: (low, high) of it over resampled images.
+        members: Mean IoU of each member by its id.
+        best: Id of the best member.
+        mean_member: Average of the members' mean IoU.
+        comparison: The ensemble minus the best member, paired by image.
+    """
+
+    ensemble: float | None
+    interval: tuple[float | None, float | None]
+    members: dict[str, float | None]
+    best: str
+    mean_member: float | None
+    comparison: Comparison
 
 
 class Ensembles:
@@ -240,31 +265,26 @@ class Ensembles:
                 found.append(summary.id)
         return found
 
-    def against_members(self, run: str, split: str) -> dict[str, Any]:
+    def against_members(self, run: str, split: str) -> AgainstMembers:
         """Compare an ensemble on a split with its best single member, paired by image.
-
-        Returns:
-            ``{"ensemble": mean IoU, "interval": [low, high], "members": [{"run", "mean_iou"}],
-            "best": run, "mean_member": mean IoU, "comparison": ensemble against the best member
-            (:class:`segcore.evaluation.comparison.comparison.Comparison`)}``.
 
         Raises:
             SegcoreError: The ensemble or a member has no counts of the split.
         """
         report = self._scores.report(run, split)
         members = {m: self._scores.report(m, split) for m in self._runs.members(run)}
-        singles = {m: r.to_json()["mean_iou"] for m, r in members.items()}
-        best = max(singles, key=lambda m: -1.0 if singles[m] is None else singles[m])
-        known = [v for v in singles.values() if v is not None]
-        found = report.to_json()
-        return {
-            "ensemble": found["mean_iou"],
-            "interval": found["interval"]["mean_iou"],
-            "members": [{"run": m, "mean_iou": v} for m, v in singles.items()],
-            "best": best,
-            "mean_member": sum(known) / len(known) if known else None,
-            "comparison": compare_reports(report, members[best]).to_json(),
-        }
+        singles = {m: float(mean_iou(r.counts.sum(0))) for m, r in members.items()}
+        best = max(singles, key=lambda m: np.nan_to_num(singles[m], nan=-1.0))
+        known = [v for v in singles.values() if np.isfinite(v)]
+        low, high = (plain(float(end)) for end in report.intervals["mean_iou"])
+        return AgainstMembers(
+            ensemble=plain(float(mean_iou(report.counts.sum(0)))),
+            interval=(low, high),
+            members={m: plain(v) for m, v in singles.items()},
+            best=best,
+            mean_member=sum(known) / len(known) if known else None,
+            comparison=compare_reports(report, members[best]),
+        )
 
 
 def _title(config: TrainConfig) -> str:

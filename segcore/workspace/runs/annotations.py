@@ -1,6 +1,7 @@
-"""The shelf of what people do with runs that are there: say something about them, put them away, throw them away, undo that."""
+"""Annotations of runs, the archive, and the trash: delete, restore, empty."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,28 @@ from segcore.runs.folder.annotations import Annotations
 from segcore.workspace.runs.runs import Runs
 
 
+@dataclass(frozen=True)
+class DeletedRuns:
+    """Runs in the trash that were deleted together.
+
+    Attributes:
+        id: Name of the deletion.
+        runs: Their ids, the one that was named first.
+        deleted: When, seconds since 1970.
+        bytes: What they take on disk.
+    """
+
+    id: str
+    runs: tuple[str, ...]
+    deleted: float
+    bytes: int
+
+
 class RunAnnotations:
     """Notes, tags, stars and the archive of runs, and the trash.
 
     Attributes:
-        kept_days: Days after which what was deleted is given up.
+        kept_days: Days after which deleted runs are removed for good.
     """
 
     kept_days = trash.KEPT_DAYS
@@ -24,7 +42,7 @@ class RunAnnotations:
         self._runs = runs
 
     def notes(self, run: str) -> Annotations:
-        """Return what is said about a run.
+        """Return the annotations of a run.
 
         Raises:
             SegcoreError: There is no such run.
@@ -42,7 +60,7 @@ class RunAnnotations:
     def tag(
         self, runs: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()
     ) -> None:
-        """Give some runs tags, and take others away.
+        """Add tags to some runs, and remove others.
 
         Raises:
             SegcoreError: There is no such run, or a tag is refused.
@@ -55,10 +73,10 @@ class RunAnnotations:
             )
 
     def delete(self, runs: Iterable[str]) -> list[str]:
-        """Move runs that have ended to the trash, each with its predictions; return the ids of the deletions.
+        """Move runs that have ended to the trash, with their predictions; return deletion ids.
 
-        What was deleted more than :attr:`kept_days` ago is given up at this moment. A run that went
-        along with an earlier one of the list is no mistake.
+        What was deleted more than :attr:`kept_days` ago is removed for good. A run that was deleted
+        along with an earlier one of the list is passed over.
 
         Raises:
             SegcoreError: There is no such run, or one has not ended; those before it are deleted,
@@ -72,16 +90,11 @@ class RunAnnotations:
             deletions.append(self._runs.delete(run))
         return deletions
 
-    def trash(self) -> list[dict[str, Any]]:
-        """Return one mapping a deletion, the latest first: id, runs, deleted (seconds since 1970), bytes."""
+    def trash(self) -> list[DeletedRuns]:
+        """Return the deletions in the trash, the latest first."""
         folder = trash.trash_folder(self._workspace)
         return [
-            {
-                "id": d.id,
-                "runs": [*d.runs],
-                "deleted": d.deleted,
-                "bytes": trash.folder_bytes(folder / d.id),
-            }
+            DeletedRuns(d.id, d.runs, d.deleted, trash.folder_bytes(folder / d.id))
             for d in trash.list_trash(self._workspace)
         ]
 
@@ -94,21 +107,21 @@ class RunAnnotations:
         return [run for deletion in deletions for run in trash.restore(self._workspace, deletion)]
 
     def restore_run(self, run: str) -> list[str]:
-        """Undo the latest deletion that took a run along.
+        """Undo the latest deletion that holds a run.
 
         Raises:
             SegcoreError: That run is not in the trash, or was made anew since.
         """
-        found = next((d.id for d in trash.list_trash(self._workspace) if run in d.runs), None)
-        if found is None:
+        deletion = next((d.id for d in trash.list_trash(self._workspace) if run in d.runs), None)
+        if deletion is None:
             raise SegcoreError(
-                f"Expected the run {run!r} in the trash, found it not there: it was never "
-                "deleted, or was given up."
+                f"Expected the run {run!r} in the trash, but it is not there: it was never "
+                "deleted, or was removed for good."
             )
-        return trash.restore(self._workspace, found)
+        return trash.restore(self._workspace, deletion)
 
     def empty(self) -> int:
-        """Give up everything in the trash and return how many deletions that were.
+        """Empty the trash for good and return how many deletions it held.
 
         Raises:
             SegcoreError: A folder cannot be removed.
@@ -116,7 +129,7 @@ class RunAnnotations:
         return trash.empty_trash(self._workspace)
 
     def bytes_of(self, run: str) -> int:
-        """Bytes that a run takes on disk, its predictions not counted.
+        """Return the bytes that a run takes on disk, its predictions not counted.
 
         Raises:
             SegcoreError: There is no such run.

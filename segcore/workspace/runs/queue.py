@@ -1,9 +1,8 @@
-"""The shelf of what waits: the order of the queue, priorities, and what is held back."""
+"""The queue of a workspace: its order, priorities, held runs, and the cluster."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from segcore.runs.dispatch.dask import Cluster
 from segcore.runs.dispatch.dispatcher import Dispatcher, holder
@@ -37,6 +36,25 @@ class Waiting:
     request: str
 
 
+@dataclass(frozen=True)
+class ClusterWorker:
+    """One worker of a cluster.
+
+    Attributes:
+        name: Its name.
+        host: Its machine.
+        threads: Its threads.
+        gpus: GPUs that it offers.
+        cpus: CPUs that it offers; None where it does not say.
+    """
+
+    name: str
+    host: str
+    threads: int
+    gpus: int
+    cpus: int | None
+
+
 class QueuedRuns:
     """The queue of a workspace."""
 
@@ -44,7 +62,7 @@ class QueuedRuns:
         self._workspace = workspace
 
     def rows(self) -> list[Waiting]:
-        """Return what works and what waits, in the order in which it goes.
+        """Return the runs that are working or waiting, in the order in which they start.
 
         Raises:
             SegcoreError: The queue cannot be read.
@@ -71,7 +89,7 @@ class QueuedRuns:
         return (self._workspace / "queue.sqlite").exists() and jobs.is_paused(self._workspace)
 
     def pause(self, paused: bool = True) -> None:
-        """Start nothing that waits, or let it go on; what works is not touched.
+        """Pause or resume the queue; runs that are working continue.
 
         Raises:
             SegcoreError: The workspace cannot be written.
@@ -79,11 +97,11 @@ class QueuedRuns:
         jobs.pause(self._workspace, paused)
 
     def dispatcher(self, tell: Callable[[str], None] = lambda line: None) -> Dispatcher:
-        """Return what starts the runs of this workspace on this machine; ``tell`` is given a line when one starts or ends."""
+        """Return the dispatcher for this machine; ``tell`` gets a line when a run starts or ends."""
         return Dispatcher(self._workspace, tell=tell)
 
     def worker(self) -> str:
-        """Say who starts the runs now, "process 4711 of gpubox"; "" where nobody does.
+        """Return which process starts the runs, "process 4711 of gpubox"; "" for none.
 
         Raises:
             SegcoreError: The queue cannot be read.
@@ -91,7 +109,7 @@ class QueuedRuns:
         return holder(self._workspace) if (self._workspace / "queue.sqlite").exists() else ""
 
     def share(self) -> None:
-        """Make the queue fit for machines that see the workspace over the network.
+        """Prepare the queue for machines that see the workspace over the network.
 
         Raises:
             SegcoreError: It is in use at this moment, or cannot be written.
@@ -101,7 +119,7 @@ class QueuedRuns:
 
     @property
     def cluster(self) -> str:
-        """The address of the cluster that runs may be handed to; "" for none.
+        """The address of the cluster that runs may be submitted to; "" for none.
 
         Raises:
             SegcoreError: The settings are damaged or newer.
@@ -109,7 +127,7 @@ class QueuedRuns:
         return cluster_address(self._workspace)
 
     def set_cluster(self, address: str) -> None:
-        """Name the cluster that runs may be handed to; "" forgets it.
+        """Set the address of the cluster that runs may be submitted to; "" removes it.
 
         Raises:
             SegcoreError: It is no address, or the workspace cannot be written.
@@ -117,27 +135,27 @@ class QueuedRuns:
         set_cluster(self._workspace, address)
 
     def device_choices(self) -> list[str]:
-        """Return what a run may be given by name: this machine's devices, and "cluster" where one is named.
+        """Return the devices a run may ask for: this machine's, and "cluster" if there is one.
 
         Raises:
             SegcoreError: The settings are damaged or newer.
         """
         return [*(device.id for device in list_devices()), *([CLUSTER] if self.cluster else [])]
 
-    def cluster_workers(self) -> list[dict[str, Any]]:
-        """Ask the cluster for its workers; see :meth:`segcore.runs.dispatch.dask.Cluster.workers`.
+    def cluster_workers(self) -> list[ClusterWorker]:
+        """Return the workers of the cluster.
 
         Raises:
             SegcoreError: The package for it is absent, or it does not answer.
         """
         cluster = Cluster(self.cluster)
         try:
-            return cluster.workers()
+            return [ClusterWorker(**worker) for worker in cluster.workers()]
         finally:
             cluster.close()
 
     def hold(self, run: str, held: bool = True) -> None:
-        """Hold back one waiting run, or let it go.
+        """Hold one waiting run, or release it.
 
         Raises:
             SegcoreError: The workspace cannot be written.
@@ -145,7 +163,7 @@ class QueuedRuns:
         jobs.hold(self._workspace, run, held)
 
     def move(self, run: str, by: int) -> None:
-        """Let a waiting run go some places earlier (negative) or later.
+        """Move a waiting run some places earlier (negative) or later.
 
         Raises:
             SegcoreError: The workspace cannot be written.

@@ -1,6 +1,7 @@
 """The shelf of scores: per-image counts turned into reports, ensembles compared, labels merged on paper."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,38 @@ from segcore.workspace.runs.runs import Runs, prediction_id
 
 Progress = Callable[[int, int, str], None]
 Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleScores:
+    """The scores of an ensemble and of its members on one split.
+
+    Attributes:
+        run: Id of the evaluate run.
+        split: The split.
+        rule: How the members are combined.
+        members: Report of each member by its id.
+        ensemble: Report of the combination.
+        crf: Report after the CRF; None where there is none.
+    """
+
+    run: str
+    split: str
+    rule: str
+    members: dict[str, Report]
+    ensemble: Report
+    crf: Report | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reports as ``segscope ensemble --json`` prints them."""
+        return {
+            "run": self.run,
+            "split": self.split,
+            "rule": self.rule,
+            "members": [{"run": m, **report.to_json()} for m, report in self.members.items()],
+            "ensemble": self.ensemble.to_json(),
+            "crf": self.crf.to_json() if self.crf else None,
+        }
 
 
 class Scores:
@@ -273,12 +306,8 @@ class Scores:
                 progress(index + 1, len(pairs.names), name)
         return evaluate(np.stack(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes)
 
-    def ensemble(self, run: str) -> dict[str, Any]:
-        """Return the scores of an evaluate run: each member alone, the combination, and with the CRF.
-
-        Returns:
-            ``{"run", "split", "members": [{"run", ...report}], "ensemble": {...}, "crf": {...} or
-            None}``.
+    def ensemble(self, run: str) -> EnsembleScores:
+        """Return the scores of an evaluate run: each member, their combination, and with the CRF.
 
         Raises:
             SegcoreError: The run is no finished evaluation.
@@ -289,16 +318,14 @@ class Scores:
                 f"Expected an evaluation of members, received {run!r}, which is of kind "
                 f"{config.kind}: combine members first."
             )
-        return {
-            "run": run,
-            "split": config.split,
-            "rule": config.rule,
-            "members": [
-                {"run": m, **self.report(m, config.split).to_json()} for m in config.members
-            ],
-            "ensemble": self.report(run, config.split).to_json(),
-            "crf": self.report(run, config.split, "crf").to_json() if config.crf else None,
-        }
+        return EnsembleScores(
+            run=run,
+            split=config.split,
+            rule=config.rule,
+            members={member: self.report(member, config.split) for member in config.members},
+            ensemble=self.report(run, config.split),
+            crf=self.report(run, config.split, "crf") if config.crf else None,
+        )
 
     def compress(
         self,

@@ -89,7 +89,11 @@ def test_the_shell_tells_what_the_page_shows_of_a_search(trained, carry_out, cap
     words = ("crf-search", *trained.members, "--candidates", "1", "--apply", "test")
     found = shell(trained, capsys, *words)
     assert {k: v for k, v in found.items() if k != "applied"} == shelf.search(run)
-    assert found["applied"] == {"run": applied, "split": "test", **shelf.verdict(applied, "test")}
+    assert found["applied"] == {
+        "run": applied,
+        "split": "test",
+        **shelf.verdict(applied, "test").to_json(),
+    }
     assert asdict(trained.workspace.runs.open(applied).config.crf) == found["crf"]["parameters"]
     assert shelf.searches(trained.members) == [run] and shelf.search_run(config) == run
     assert shelf.applied(run, "test") == applied and shelf.applied(run, "validation") is None
@@ -106,7 +110,7 @@ def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None
     assert runs.rows()[0].run == run
     report = trained.workspace.scores.report(run, "test")
     assert (
-        trained.workspace.scores.ensemble(run)["ensemble"]["mean_iou"]
+        trained.workspace.scores.ensemble(run).to_json()["ensemble"]["mean_iou"]
         == report.to_json()["mean_iou"]
     )
     sample = trained.samples["test"][0]
@@ -140,10 +144,10 @@ def test_an_ensemble_against_its_best_member(trained) -> None:
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
     scores = trained.workspace.scores
     singles = {m: scores.report(m, "test").to_json()["mean_iou"] for m in trained.members}
-    assert found["best"] == max(singles, key=singles.get)
-    assert found["mean_member"] == pytest.approx(sum(singles.values()) / 2)
-    compared = trained.workspace.reports.compare(trained.ensemble, found["best"], "test").to_json()
-    assert found["comparison"] == compared
+    assert found.best == max(singles, key=singles.get)
+    assert found.mean_member == pytest.approx(sum(singles.values()) / 2)
+    compared = trained.workspace.reports.compare(trained.ensemble, found.best, "test").to_json()
+    assert found.comparison.to_json() == compared
 
 
 def test_predictions_without_probabilities_are_made_again(trained, started) -> None:

@@ -20,7 +20,7 @@ def test_many_runs_are_deleted_and_each_deletion_is_undone(trained) -> None:
     made = keeping.delete([one, f"{one}--test", two])  # the prediction goes along with its run
     assert len(made) == 2 and trained.workspace.runs.ids() == [trained.ensemble]
     trash = keeping.trash()
-    assert {row["id"] for row in trash} == set(made) and all(row["bytes"] > 1000 for row in trash)
+    assert {row.id for row in trash} == set(made) and all(row.bytes > 1000 for row in trash)
     assert keeping.restore_run(f"{two}--test") == [two, f"{two}--test", f"{two}--validation"]
     with pytest.raises(SegcoreError, match="not there"):
         keeping.restore_run(two)

@@ -106,12 +106,12 @@ def test_the_mean_of_members_works_for_all_three(workspace, started, capsys, con
             count_confusion(dataset.read_mask(dataset.sample(name)), mean.argmax(-1), 4, 255),
         )
     against = shelf.against_members(run, "test")
-    assert against["ensemble"] == pytest.approx(float(mean_iou(counts.sum(0))))
-    assert against["comparison"]["reasons"] == [] and against["comparison"]["difference"] > 0
+    assert against.ensemble == pytest.approx(float(mean_iou(counts.sum(0))))
+    assert against.comparison.reasons == () and against.comparison.difference > 0
     main(["ensemble", *runs, "--workspace", str(workspace.folder), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert (
-        told["ensemble"]["mean_iou"] == against["ensemble"]
+        told["ensemble"]["mean_iou"] == against.ensemble
         and [m["run"] for m in told["members"]] == runs
     )
 

@@ -92,7 +92,7 @@ def test_a_predict_run_and_its_training_run_have_the_same_scores(trained) -> Non
 
 
 def test_an_ensemble_is_told_beside_its_members(trained) -> None:
-    result = trained.workspace.scores.ensemble(trained.ensemble)
+    result = trained.workspace.scores.ensemble(trained.ensemble).to_json()
     assert set(result) == {"run", "split", "rule", "members", "ensemble", "crf"}
     assert [m["run"] for m in result["members"]] == list(trained.members)
     for part in (*result["members"], result["ensemble"], result["crf"]):
@@ -116,7 +116,7 @@ def test_an_ensemble_is_told_beside_its_members(trained) -> None:
 
 def test_without_a_crf_there_is_none_in_the_answer(trained, made_up) -> None:
     run = made_up.evaluate(trained.members, "validation", None)
-    result = trained.workspace.scores.ensemble(run.id)
+    result = trained.workspace.scores.ensemble(run.id).to_json()
     assert result["crf"] is None and result["split"] == "validation"
     assert trained.workspace.scores.stages(run.id, "validation") == ["ensemble"]
 
