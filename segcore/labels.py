@@ -6,6 +6,7 @@ kept for display and for files, and are turned into indices at the border, once.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,21 @@ Color = tuple[int, int, int]
 """Red, green, blue; 0..255 each."""
 
 MAX_CLASSES = 1000
+MAX_NAMES = 20
+"""Names that a sentence lists."""
+
+
+def plural(number: int, noun: str, ending: str = "s") -> str:
+    """Write a number with its noun: "1 mask", "3 masks", "1,200 images"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{ending}"
+
+
+def list_names(names: Sequence[str], most: int = MAX_NAMES) -> str:
+    """Join names for a sentence, quoted where one holds a comma; of very many, the first ones."""
+    quoted = [f"'{n}'" for n in names] if any("," in n or ";" in n for n in names) else list(names)
+    return ", ".join(quoted[:most]) + (
+        f" and {len(names) - most} more" if len(names) > most else ""
+    )
 
 
 def color_to_hex(color: Sequence[int]) -> str:
@@ -83,7 +99,7 @@ class LabelSet:
     ignored: tuple[LabelClass, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse empty sets, and ids or names that stand twice."""
+        """Refuse empty sets, ids or names that stand twice, and names that no file can hold."""
         if not self.classes:
             raise SegcoreError(
                 "Expected at least one class that is not ignored, received none: declare one class."
@@ -95,12 +111,18 @@ class LabelSet:
             )
         both = self.classes + self.ignored
         for what, values in (("id", [str(c.id) for c in both]), ("name", [c.name for c in both])):
-            twice = sorted({v for v in values if values.count(v) > 1})
+            twice = sorted(v for v, times in Counter(values).items() if times > 1)
             if twice:
                 raise SegcoreError(
                     f"Expected each class {what} once, received {twice[0]!r} more than "
                     "once: rename or remove one."
                 )
+        broken = next((c.name for c in both if re.search(r"[\ud800-\udfff]", c.name)), None)
+        if broken is not None:
+            raise SegcoreError(
+                f"Expected class names of whole characters, received {broken!a}, which holds "
+                "half of one: correct the name."
+            )
 
     @property
     def num_classes(self) -> int:
@@ -133,15 +155,15 @@ class LabelSet:
         return np.array([c.color for c in self.classes], np.uint8)
 
     def index_of(self, label: int | str) -> int:
-        """Return the index of a class given by name or by id.
+        """Return the index of a class given by name or by id; see :func:`find_class`.
 
         Raises:
-            SegcoreError: No class has that name or id.
+            SegcoreError: No class has that name or id, or one has the name and another the id.
         """
-        for index, known in enumerate(self.classes):
-            if label in (known.name, known.id) or str(label) == str(known.id):
-                return index
-        raise unknown("class", label, self.class_names)
+        known = find_class(self.classes, label)
+        if known is None:
+            raise unknown("class", label, self.class_names)
+        return self.classes.index(known)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping that :meth:`from_json` reads."""
@@ -157,6 +179,32 @@ class LabelSet:
             tuple(LabelClass.from_json(c) for c in data["classes"]),
             tuple(LabelClass.from_json(c) for c in data.get("ignored", [])),
         )
+
+
+def find_class(classes: Sequence[LabelClass], label: int | str) -> LabelClass | None:
+    """Return the class with a name or an id; a name wins, and text that is both is refused.
+
+    Args:
+        classes: Where to look.
+        label: A whole number for an id; text for a name or an id.
+
+    Returns:
+        The class, None where there is none.
+
+    Raises:
+        SegcoreError: One class has this name and another this id.
+    """
+    of_id = next((c for c in classes if str(c.id) == str(label)), None)
+    if not isinstance(label, str):
+        return of_id
+    of_name = next((c for c in classes if c.name == label), None)
+    if of_name and of_id and of_name is not of_id:
+        raise SegcoreError(
+            f"Expected one class, received {label!r}, which is the name of the class with id "
+            f"{of_name.id} and the id of the class {of_id.name!r}: write {of_name.id} for the "
+            f"first or {of_id.name!r} for the second."
+        )
+    return of_name or of_id
 
 
 @dataclass(frozen=True)

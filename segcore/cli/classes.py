@@ -9,7 +9,7 @@ from segcore.cli.command import Command, Options, parse_pairs, workspace_of
 from segcore.cli.tables import table
 from segcore.data.dataset.relabel import returnable
 from segcore.errors import SegcoreError
-from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
+from segcore.labels import LabelClass, LabelSet, color_to_hex, find_class, hex_to_color, list_names
 from segcore.palette import recolored
 
 
@@ -101,12 +101,17 @@ def _classes(options: Options) -> dict[str, Any]:
 
 
 def _named(classes: Sequence[LabelClass], name: str, what: str) -> LabelClass:
-    for known in classes:
-        if name in (known.name, str(known.id), color_to_hex(known.color)):
-            return known
+    """Return the class of a name, an id or a colour."""
+    known = find_class(classes, name) or next(
+        (c for c in classes if name == color_to_hex(c.color)), None
+    )
+    if known is not None:
+        return known
+    signs = [sign for sign in ":=" if any(sign in c.name for c in classes)]
+    hint = f"; of a name that holds '{signs[0]}', write the id" if signs else ""
     raise SegcoreError(
-        f"Expected {what}, received {name!r}: name one of "
-        f"{', '.join(c.name for c in classes) or 'none that there are'}."
+        f"Expected {what}, received {name!r}: write one of "
+        f"{list_names([c.name for c in classes]) or 'none that there are'}{hint}."
     )
 
 

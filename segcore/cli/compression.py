@@ -135,7 +135,12 @@ def _judge(
     ids = label_set.class_ids
 
     def resolve(names: tuple[str, ...] | list[str]) -> list[int]:
-        return [ids[label_set.index_of(name)] for name in names]
+        try:
+            return [ids[label_set.index_of(name)] for name in names]
+        except SegcoreError as error:
+            if not any(":" in name for name in label_set.class_names):
+                raise
+            raise SegcoreError(f"{error} Of a class whose name holds ':', write the id.") from error
 
     groups = [resolve(text.split(":")) for text in options.merge]
     apart = [resolve(pair) for pair in forbidden]
@@ -145,7 +150,8 @@ def _judge(
             options.run, split, groups, options.prior, importance=importance, forbidden=apart
         )
 
-    found: dict[str, Any] = {"judged": judge(options.split)}
+    merged = [[label_set.classes[label_set.index_of(i)].name for i in group] for group in groups]
+    found: dict[str, Any] = {"judged": judge(options.split), "merged": merged}
     if options.report_on:
         found["reported"] = {"split": options.report_on, **judge(options.report_on)}
     if options.retrain:
@@ -249,6 +255,9 @@ def _show(result: dict[str, Any]) -> str:
     judged += [
         (f"hierarchy, level {i + 1}", level) for i, level in enumerate(result.get("hierarchy", []))
     ]
+    if result.get("merged"):
+        groups = [" + ".join(f"{name!r}" for name in group) for group in result["merged"]]
+        parts.append("Merged: " + "; ".join(groups))
     rows = [_told(title, found) for title, found in judged if found]
     if rows:
         header = [

@@ -12,6 +12,7 @@ from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
 from segcore.data.formats.importers import Pairing, parse_bands
 from segcore.formatting import number, percent
+from segcore.labels import list_names, plural
 
 
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,20 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         help=r"what names of image and mask share, as one group: 'img_(\d+)'",
     )
     parser.add_argument(
+        "--masks",
+        default="",
+        metavar="FOLDER",
+        help="folder that holds the masks, where several could (its name, or a path below SOURCE)",
+    )
+    parser.add_argument(
+        "--images", default="", metavar="FOLDER", help="folder that holds the images"
+    )
+    parser.add_argument(
+        "--many-classes",
+        action="store_true",
+        help="each number in the masks is a class, though they look like instance numbers",
+    )
+    parser.add_argument(
         "--bands",
         default="",
         metavar="R,G,B",
@@ -49,7 +64,8 @@ def _import(options: Options) -> dict[str, Any]:
         Path(options.source),
         options.name,
         copy=not options.reference,
-        pairing=Pairing(options.mask_suffix, options.match),
+        pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
+        many_classes=options.many_classes,
         bands=parse_bands(options.bands),
         progress=ProgressLine("Importing"),
     )
@@ -60,15 +76,17 @@ def _show_import(result: dict[str, Any]) -> str:
     splits = (
         ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items()) or "no splits yet"
     )
-    lines = [f"Imported {result['num_samples']} samples as {result['name']!r} ({splits})."]
-    classes = result["label_set"]["classes"]
-    lines.append(f"{len(classes)} classes: " + ", ".join(c["name"] for c in classes))
+    samples = plural(result["num_samples"], "sample")
+    lines = [f"Imported {samples} as {result['name']!r} ({splits})."]
+    names = [c["name"] for c in result["label_set"]["classes"]]
+    lines.append(f"{plural(len(names), 'class', 'es')}: {list_names(names)}")
     ignored = result["label_set"].get("ignored", [])
     if ignored:
-        lines.append("Ignored: " + ", ".join(f"{c['name']} (id {c['id']})" for c in ignored))
+        shown = list_names([f"{c['name']} (id {c['id']})" for c in ignored])
+        lines.append(f"Ignored: {shown}")
     problems = result["problems"]
     if problems:
-        lines.append(f"{len(problems)} problems:")
+        lines.append(f"{plural(len(problems), 'problem')}:")
         lines += [
             f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['mend']}" if p["mend"] else "")
             for p in problems[:50]

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -114,15 +115,59 @@ def open_stream(file: BinaryIO, name: str) -> Iterator[Image.Image]:
         yield image
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Return (height, width) of an image as :func:`read_image` gives it, from its header."""
+@dataclass(frozen=True)
+class Frame:
+    """How an image lies in its file and how it is seen.
+
+    Attributes:
+        size: (height, width) as :func:`read_image` gives it, upright.
+        stored: (height, width) of the pixels as stored.
+        orientation: EXIF orientation 1..8; 1 where it says nothing.
+    """
+
+    size: tuple[int, int]
+    stored: tuple[int, int]
+    orientation: int = 1
+
+
+def frame_of(path: Path) -> Frame:
+    """Return how an image lies in its file, from its header alone.
+
+    Raises:
+        SegcoreError: As :func:`open_image`.
+    """
     header = read_png_header(path)
     if header is not None:
-        return header.height, header.width
+        return Frame((header.height, header.width), (header.height, header.width))
     with open_image(path) as image:
         width, height = image.size
-        turned = _orientation(image) in (5, 6, 7, 8)
-    return (width, height) if turned else (height, width)
+        orientation = _orientation(image)
+    size = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+    return Frame(size, (height, width), orientation)
+
+
+def turn_upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Turn an array of stored pixels as an EXIF orientation says.
+
+    Args:
+        pixels: (H, W, ...) as stored.
+        orientation: 1..8, EXIF 2.32, section 4.6.4; other numbers change nothing.
+
+    Returns:
+        The pixels as seen, (H, W, ...) or (W, H, ...).
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of an image as :func:`read_image` gives it, from its header alone."""
+    return frame_of(path).size
 
 
 def _orientation(image: Image.Image) -> int:

@@ -35,11 +35,13 @@ from segcore.data.formats.importers.conversion import (
     agree_on_labels,
     convert,
     key_of,
+    read_codes,
     spread,
     to_indices,
 )
+from segcore.data.formats.importers.labelling import Labelling
 from segcore.data.formats.importers.pairing import Pairing
-from segcore.data.formats.importers.rasters import convert_rasters, parse_bands
+from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Reader, Source
 from segcore.errors import SegcoreError
@@ -185,6 +187,7 @@ def import_dataset(
     copy: bool = True,
     pairing: Pairing | None = None,
     bands: Sequence[int] = (),
+    many_classes: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
@@ -200,13 +203,15 @@ def import_dataset(
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
         bands: Bands of GeoTIFFs that become red, green and blue, from 1; see
             :func:`rasters.convert_rasters`.
+        many_classes: Whether ids that look like instance numbers are classes.
         progress: Called with (done, total, what).
 
     Returns:
         What came in and what did not.
 
     Raises:
-        SegcoreError: The name is taken, unsafe or being imported elsewhere, or nothing is sound;
+        SegcoreError: The name is taken, unsafe or being imported elsewhere, nothing is sound, or
+            what is meant must be asked (two folders of masks, instance numbers);
             nothing is left behind then. An import that is interrupted or killed leaves what it has
             brought in, and the next one of the same files under the same name goes on with it;
             after a week any import removes it.
@@ -225,7 +230,13 @@ def import_dataset(
             raise taken
         try:
             with _as_sent(source, staging):
-                return _import_into(staging, source, name, copy, pairing, bands, progress)
+                layout = recognise(
+                    _open_source(source, staging, progress), staging, None, progress, pairing
+                )
+                rasters = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
+                labelling = agree_on_labels(rasters.layout, progress, many_classes)
+                target = _Target(staging, source, name, copy)
+                return _import_into(target, rasters, labelling, progress)
         except OSError as error:
             raise SegcoreError(
                 f"The import into {destination.parent} broke off "
@@ -233,48 +244,52 @@ def import_dataset(
             ) from error
 
 
+@dataclass(frozen=True)
+class _Target:
+    """Where an import goes."""
+
+    staging: Staging
+    source: Path
+    name: str
+    copy: bool
+
+
 def _import_into(
-    staging: Staging,
-    source: Path,
-    name: str,
-    copy: bool,
-    pairing: Pairing | None,
-    bands: Sequence[int],
-    progress: Progress | None,
+    target: _Target, rasters: Rasters, labelling: Labelling, progress: Progress | None
 ) -> ImportReport:
-    found = _open_source(source, staging, progress)
-    layout = recognise(found, staging, None, progress, pairing)
-    rasters = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
-    layout, places = rasters.layout, rasters.places
-    labelling = agree_on_labels(layout, progress)
-    key = key_of(source, layout, labelling, staging.unpacked, copy)
+    staging, name, layout = target.staging, target.name, rasters.layout
+    key = key_of(target.source, layout, labelling, staging.unpacked, target.copy)
     key += f" {rasters.look.to_json()}" if rasters.look else ""
     with DatasetWriter(
-        staging.folder, name, labelling.label_set, str(source), staging, key
+        staging.folder, name, labelling.label_set, str(target.source), staging, key
     ) as writer:
-        samples, problems = convert(layout, labelling, writer, copy=copy, progress=progress)
+        samples, problems = convert(layout, labelling, writer, copy=target.copy, progress=progress)
         if not samples:
             raise SegcoreError(
                 "Expected at least one sound sample, found none; the first problem is "
                 f"{problems[0].sentence}"
             )
-        told = (*layout.problems, *labelling.problems, *problems)
+        reported = (*layout.problems, *labelling.problems, *problems)
         splits = _in_order(Counter(s.split for s in samples))
-        report = ImportReport(name, layout.title, len(samples), splits, labelling.label_set, told)
+        report = ImportReport(
+            name, layout.title, len(samples), splits, labelling.label_set, reported
+        )
         writer.note("import.json", report.to_json())
         if rasters.look:
             writer.note(BANDS, rasters.look.to_json())
+        places = {s.id: rasters.places[s.id] for s in samples if s.id in rasters.places}
         if places:
-            writer.note(
-                GEOREFERENCE,
-                georeferences_to_json({s.id: places[s.id] for s in samples if s.id in places}),
-            )
+            writer.note(GEOREFERENCE, georeferences_to_json(places))
         writer.finish(samples)
     return report
 
 
 def preview(
-    source: Path, count: int = 4, pairing: Pairing | None = None, bands: Sequence[int] = ()
+    source: Path,
+    count: int = 4,
+    pairing: Pairing | None = None,
+    bands: Sequence[int] = (),
+    many_classes: bool = False,
 ) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
@@ -283,6 +298,7 @@ def preview(
         count: Samples to show.
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
         bands: Bands of GeoTIFFs that become red, green and blue.
+        many_classes: Whether ids that look like instance numbers are classes.
 
     Returns:
         What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where
@@ -302,16 +318,16 @@ def preview(
             staging.unpacked / ".bands",
             bands,
         ).layout
-        labelling = agree_on_labels(looked_at)
+        labelling = agree_on_labels(looked_at, many=many_classes)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
         problems = [*looked_at.problems, *labelling.problems]
         for pair in looked_at.pairs:
             if len(samples) == count:
                 break
             try:
-                samples.append(
-                    (pair.id, read_image(pair.image), to_indices(looked_at, labelling, pair))
-                )
+                codes = read_codes(looked_at, pair, labelling.by).codes
+                mask = to_indices(looked_at, labelling, codes)
+                samples.append((pair.id, read_image(pair.image), mask))
             except SegcoreError as error:
                 problems.append(Problem.of(pair.id, error))
     totals = layout.totals or Counter(p.split for p in layout.pairs)

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections import defaultdict
-from dataclasses import dataclass
+import unicodedata
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,19 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.files.images import image_size
-from segcore.data.files.masks import read_colors
+from segcore.data.files.masks import MAX_ID, read_colors
+from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass, parse_color
-from segcore.data.formats.importers.paired_folders import (
-    read_place,
-    sample_id,
-    split_roles,
-    unique_ids,
-)
-from segcore.data.formats.importers.polygons import BACKGROUND, decode_runs, draw_polygon
+from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
+from segcore.data.formats.importers.places import read_place
+from segcore.data.formats.importers.polygons import BACKGROUND, cover_polygon, decode_runs
 from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.roles import split_roles
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
-from segcore.labels import Color
+from segcore.labels import Color, plural
 
 _FILES = (
     r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
@@ -35,10 +34,17 @@ MAX_OTHERS = 12
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn for one image: its annotations, and the number of pixels that none of them covers."""
+    """What is drawn for one image.
+
+    Attributes:
+        annotations: Its annotations.
+        empty: The number of pixels that none of them covers.
+        size: (height, width) at which they were drawn, None where the JSON does not say.
+    """
 
     annotations: tuple[dict[str, Any], ...]
     empty: int
+    size: tuple[int, int] | None = None
 
 
 def matches(source: Source) -> bool:
@@ -95,7 +101,7 @@ def read(source: Source) -> Layout:
     colors: dict[int, Color] = {}
     for name, data in tables.items():
         for category in data["categories"]:
-            number, title = int(category["id"]), str(category["name"])
+            number, title = _category(category, name)
             if isinstance(category.get("color"), list):
                 colors[number] = parse_color(category["color"], f"category {number} of {name}")
             if categories.setdefault(number, title) != title:
@@ -122,11 +128,14 @@ def read(source: Source) -> Layout:
     )
     by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
     for path in source.images:
-        by_name[path.name].append(path)
+        by_name[_key(path)].append(path)
     pairs: list[Pair] = []
     problems: list[Problem] = []
     for name, data in tables.items():
-        pairs.extend(_pairs(source, name, data, by_name, empty, panoptic, problems))
+        table = _Table(name, data, by_name, empty, panoptic)
+        pairs.extend(_pairs(source, table, problems))
+    if not panoptic:
+        pairs = _join_drawings(pairs)
     title = "COCO panoptic" if panoptic else "COCO instances"
     draw = draw_panoptic if panoptic else draw_instances
     return Layout(
@@ -137,6 +146,27 @@ def read(source: Source) -> Layout:
         tuple(problems),
         draw,
     )
+
+
+def _category(row: Any, table: str) -> tuple[int, str]:
+    """Return id and name of a category.
+
+    Raises:
+        SegcoreError: One is absent, or the id is no number that a mask can hold.
+    """
+    try:
+        number, title = int(row["id"]), str(row["name"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SegcoreError(
+            f"Expected categories with id and name in {table}, received {str(row)[:60]}: export "
+            "again."
+        ) from error
+    if not 0 <= number < MAX_ID:
+        raise SegcoreError(
+            f"Expected category ids from 0 to {MAX_ID - 1} in {table}, received {number}: "
+            "number the categories anew."
+        )
+    return number, title
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -155,58 +185,110 @@ def _load(file: Path) -> dict[str, Any]:
     )
 
 
-def _pairs(
-    source: Source,
-    table: str,
-    data: dict[str, Any],
-    by_name: dict[str, list[PurePosixPath]],
-    empty: int,
-    panoptic: bool,
-    problems: list[Problem],
-) -> list[Pair]:
-    of_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for annotation in data["annotations"]:
-        of_image[annotation.get("image_id")].append(annotation)
-    split = _split_of(table)
+@dataclass(frozen=True)
+class _Table:
+    """One JSON of the source, and what is known of all of them."""
+
+    name: str
+    data: dict[str, Any]
+    by_name: dict[str, list[PurePosixPath]]
+    empty: int
+    panoptic: bool
+
+
+def _pairs(source: Source, table: _Table, problems: list[Problem]) -> list[Pair]:
+    of_image: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for annotation in table.data["annotations"]:
+        of_image[str(annotation.get("image_id"))].append(annotation)
+    split = _split_of(table.name)
     pairs = []
-    for row in data["images"]:
-        file = PurePosixPath(str(row.get("file_name", "")))
-        found = _nearest(
-            [p for p in by_name.get(file.name, ()) if not _is_panoptic(p)], file, table
+    for row in table.data["images"]:
+        file = PurePosixPath(str(row.get("file_name", "")).replace("\\", "/"))
+        image = _nearest(
+            [p for p in table.by_name.get(_key(file), ()) if not _is_panoptic(p)], file, table.name
         )
-        annotations = of_image.get(row.get("id"), [])
-        if found is None:
+        annotations = of_image.pop(str(row.get("id")), [])
+        if image is None:
             problems.append(
                 Problem(
                     str(file),
-                    f"{table} names this image, it is not there",
+                    f"{table.name} names this image, it is not there",
                     "add the image, or remove it from the JSON",
                 )
             )
             continue
-        mask: Path | None = source.root / table
-        if panoptic:
-            png = (
-                PurePosixPath(str(annotations[0].get("file_name", "")))
-                if annotations
-                else PurePosixPath(file.stem + ".png")
-            )
-            drawn = _nearest([p for p in by_name.get(png.name, ()) if p != found], png, table)
-            mask = source.root / drawn if drawn else None
-        place = read_place(found)
+        mask: Path | None = source.root / table.name
+        if table.panoptic:
+            mask = _panoptic_png(source, table, annotations, file, image)
         folders = tuple(f for f in read_place(file).folders if not _split_of(f))
-        drawing = Drawing(tuple(annotations), empty)
+        drawing = Drawing(tuple(annotations), table.empty, _size_of(row))
         pairs.append(
             Pair(
                 sample_id(folders, file.stem),
-                source.root / found,
+                source.root / image,
                 mask,
-                split or place.split,
+                split or read_place(image).split,
                 "",
                 drawing,
+                _named_classes(annotations),
             )
         )
+    for number, annotations in of_image.items():
+        what = (
+            f"{plural(len(annotations), 'annotation')} belong to an image that {table.name} does "
+            "not list"
+        )
+        problems.append(Problem(f"image_id {number}", what, "add the image to the JSON's list"))
     return pairs
+
+
+def _key(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", path.name)
+
+
+def _panoptic_png(
+    source: Source,
+    table: _Table,
+    annotations: list[dict[str, Any]],
+    file: PurePosixPath,
+    image: PurePosixPath,
+) -> Path | None:
+    named = annotations[0].get("file_name", "") if annotations else f"{file.stem}.png"
+    png = PurePosixPath(str(named))
+    drawn = _nearest([p for p in table.by_name.get(_key(png), ()) if p != image], png, table.name)
+    return source.root / drawn if drawn else None
+
+
+def _size_of(row: dict[str, Any]) -> tuple[int, int] | None:
+    """Height and width at which an image was annotated, as far as its row says."""
+    height, width = row.get("height"), row.get("width")
+    if not isinstance(height, (int, float)) or not isinstance(width, (int, float)):
+        return None
+    if not (height >= 1 and width >= 1 and height * width <= MAX_PIXELS):
+        return None
+    return int(height), int(width)
+
+
+def _named_classes(annotations: list[dict[str, Any]]) -> frozenset[int]:
+    """The categories that annotations name, directly or by panoptic segments."""
+    rows = [*annotations, *(s for a in annotations for s in a.get("segments_info") or ())]
+    numbers = [row.get("category_id") for row in rows if isinstance(row, dict)]
+    return frozenset(n for n in numbers if isinstance(n, int))
+
+
+def _join_drawings(pairs: list[Pair]) -> list[Pair]:
+    """Join what several rows or files draw on one image."""
+    joined: dict[Path, Pair] = {}
+    for pair in pairs:
+        known = joined.get(pair.image)
+        if known is None:
+            joined[pair.image] = pair
+            continue
+        first, second = known.extra, pair.extra
+        size = first.size if first.size == second.size or second.size is None else second.size
+        drawing = Drawing((*first.annotations, *second.annotations), first.empty, size)
+        joined[pair.image] = replace(known, extra=drawing, classes=known.classes | pair.classes)
+    return list(joined.values())
 
 
 def _is_panoptic(path: PurePosixPath) -> bool:
@@ -237,32 +319,49 @@ def draw_instances(pair: Pair) -> npt.NDArray[np.uint16]:
     """Draw the instances of an image, large ones first, so that small ones stay visible.
 
     Returns:
-        (H, W) uint16 category ids.
+        (H, W) uint16 category ids, at the size that the JSON states.
 
     Raises:
-        SegcoreError: A shape is damaged.
+        SegcoreError: A shape is damaged, leaves no trace, or lies outside the image.
     """
     drawing: Drawing = pair.extra
-    mask = np.full(image_size(pair.image), drawing.empty, np.uint16)
+    mask = np.full(drawing.size or image_size(pair.image), drawing.empty, np.uint16)
+    faults: Counter[str] = Counter()
     try:
         for annotation in sorted(drawing.annotations, key=lambda a: -float(a.get("area") or 0)):
             shape, number = annotation.get("segmentation"), int(annotation["category_id"])
-            if isinstance(shape, dict):
-                runs = decode_runs(shape)
-                if runs.shape != mask.shape:
-                    raise SegcoreError(
-                        f"Expected runs of {mask.shape}, received {runs.shape}: correct "
-                        "the annotation."
-                    )
-                mask[runs] = number
-            for polygon in shape if isinstance(shape, list) else []:
-                draw_polygon(mask, polygon, number)
-    except (KeyError, ValueError, TypeError) as error:
+            if not shape:
+                faults["without an outline (only a box?)"] += 1
+            elif not _draw_shape(mask, shape, number):
+                faults["that cover no pixel"] += 1
+    except (KeyError, ValueError, TypeError, OverflowError, IndexError) as error:
         raise SegcoreError(
             f"Expected COCO annotations of {pair.image.name}, received damaged ones "
             f"({error!r}): export again."
         ) from error
+    if faults:
+        listed = " and ".join(f"{number} {what}" for what, number in faults.items())
+        raise SegcoreError(
+            f"Expected an outline for each annotation, of its {len(drawing.annotations)} received "
+            f"{listed}: draw or remove them."
+        )
     return mask
+
+
+def _draw_shape(mask: npt.NDArray[np.uint16], shape: Any, number: int) -> int:
+    """Draw polygons or runs and return the pixels that they cover."""
+    if isinstance(shape, dict):
+        runs = decode_runs(shape)
+        if runs.shape != mask.shape:
+            raise SegcoreError(
+                f"Expected runs of {mask.shape[0]} x {mask.shape[1]} pixels (height x width), "
+                f"received {runs.shape[0]} x {runs.shape[1]}: correct the annotation."
+            )
+        mask[runs] = number
+        return int(np.count_nonzero(runs))
+    if isinstance(shape[0], (int, float)):
+        return cover_polygon(mask, shape, number)
+    return sum(cover_polygon(mask, polygon, number) for polygon in shape)
 
 
 def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:

@@ -3,6 +3,7 @@
 ``masks.NO_DATA`` and ``masks.HIDDEN`` are codes too: what they mark belongs to no class.
 """
 
+from collections.abc import Collection
 from threading import Lock
 from typing import Any
 
@@ -19,6 +20,9 @@ UNKNOWN = 65534
 
 ID_CODES = NO_DATA + 1
 COLOR_CODES = HIDDEN + 1
+VOID_CODES = (255, 65535)
+"""What masks of 8 and of 16 bits hold where nothing is labelled, by convention."""
+
 MAX_COLORS_OF_A_MASK = 4096
 
 
@@ -34,10 +38,19 @@ def code_color(code: int) -> Color:
 
 
 class Survey:
-    """Which codes occur in many masks, how often, and where first. May be fed from several threads.
+    """Which codes masks hold: pixels, masks and runs of each, and what stands beside the usual void.
 
-    A table over all codes numbers those met so far, so that counting a mask is one lookup and one
-    bincount of its runs; only codes never met before are sorted.
+    May be filled from several threads.
+
+    Attributes:
+        codes: Codes in the order in which they were met.
+        pixels: Pixels of each code.
+        masks: Masks that hold each code.
+        runs: Runs of equal pixels along the rows, of each code.
+        example: First name, in alphabetical order, of a mask that holds each code.
+        beside: For each code of :data:`VOID_CODES`, how many of its masks hold each other code.
+        num_masks: Masks counted.
+        counted_up: Masks whose codes above 0 are 1 to k without a gap, k two or more.
     """
 
     def __init__(self, size: int) -> None:
@@ -51,7 +64,11 @@ class Survey:
         self.codes: list[int] = []
         self.pixels: dict[int, int] = {}
         self.masks: dict[int, int] = {}
+        self.runs: dict[int, int] = {}
         self.example: dict[int, str] = {}
+        self.beside: dict[int, dict[int, int]] = {code: {} for code in VOID_CODES}
+        self.num_masks = 0
+        self.counted_up = 0
 
     def add(self, name: str, codes: npt.NDArray[Any]) -> None:
         """Count one mask.
@@ -67,42 +84,68 @@ class Survey:
         numbers = self._number_of.take(values)
         new = numbers == UNKNOWN
         if new.any():
-            fresh = np.unique(values[new])
-            if len(fresh) > MAX_COLORS_OF_A_MASK:
-                raise SegcoreError(
-                    f"Expected a mask with few colours, received {len(fresh)}: is this a "
-                    "photograph, or a JPEG?"
-                )
-            with self._lock:
-                for code in fresh.tolist():
-                    if self._number_of[code] == UNKNOWN:
-                        if len(self.codes) >= UNKNOWN:
-                            raise SegcoreError(
-                                "Expected masks with few colours, received too many to "
-                                "count: save them as PNG, not JPEG."
-                            )
-                        self.codes.append(
-                            code
-                        )  # before the table knows it: other threads look codes up without the lock
-                        self._number_of[code] = len(self.codes) - 1
+            self._number(np.unique(values[new]))
             numbers = self._number_of.take(values)
         counts = np.bincount(numbers, weights=lengths)
+        runs = np.bincount(numbers)
         with self._lock:
-            for number in np.flatnonzero(counts).tolist():
-                code = self.codes[number]
-                self.pixels[code] = self.pixels.get(code, 0) + int(counts[number])
+            present = [self.codes[number] for number in np.flatnonzero(runs).tolist()]
+            for code, pixels, times in zip(
+                present, counts[runs > 0].tolist(), runs[runs > 0].tolist(), strict=True
+            ):
+                self.pixels[code] = self.pixels.get(code, 0) + int(pixels)
                 self.masks[code] = self.masks.get(code, 0) + 1
+                self.runs[code] = self.runs.get(code, 0) + times
                 self.example[code] = min(self.example.get(code, name), name)
+            for void in set(present) & set(VOID_CODES):
+                for code in present:
+                    self.beside[void][code] = self.beside[void].get(code, 0) + 1
+            numbered = sorted(
+                code for code in present if code and code not in (*VOID_CODES, NO_DATA)
+            )
+            self.counted_up += len(numbered) > 1 and numbered[-1] == len(numbered)
+            self.num_masks += 1
+
+    def _number(self, fresh: npt.NDArray[Any]) -> None:
+        """Give each new code a number."""
+        if len(fresh) > MAX_COLORS_OF_A_MASK:
+            raise SegcoreError(
+                f"Expected a mask with few colours, received {len(fresh)}: is this a "
+                "photograph, or a JPEG?"
+            )
+        with self._lock:
+            for code in fresh.tolist():
+                if self._number_of[code] != UNKNOWN:
+                    continue
+                if len(self.codes) >= UNKNOWN:
+                    raise SegcoreError(
+                        "Expected masks with few colours, received too many to "
+                        "count: save them as PNG, not JPEG."
+                    )
+                self.codes.append(code)  # first: other threads look codes up without the lock
+                self._number_of[code] = len(self.codes) - 1
 
     def withdraw(self, code: int) -> tuple[int, int]:
-        """Take a code out of the survey; return in how many pixels and masks it occurred."""
+        """Take a code out of the survey; return in how many pixels and masks it stood."""
         self.example.pop(code, None)
+        self.runs.pop(code, None)
+        for others in self.beside.values():
+            others.pop(code, None)
         return self.pixels.pop(code, 0), self.masks.pop(code, 0)
 
     @property
     def total(self) -> int:
         """Pixels counted."""
         return sum(self.pixels.values())
+
+    def share(self, codes: Collection[int]) -> float:
+        """Share of all pixels that these codes hold."""
+        return sum(self.pixels.get(code, 0) for code in codes) / self.total
+
+    def mean_run(self, codes: Collection[int]) -> float:
+        """Mean length of the runs of these codes, in pixels."""
+        runs = sum(self.runs.get(code, 0) for code in codes)
+        return sum(self.pixels.get(code, 0) for code in codes) / max(1, runs)
 
 
 def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
@@ -118,17 +161,3 @@ def build_lookup(size: int, indices: dict[int, int]) -> npt.NDArray[np.uint16]:
     lookup = np.full(size, UNKNOWN, np.uint16)
     lookup[list(indices)] = list(indices.values())
     return lookup
-
-
-def look_up(table: npt.NDArray[Any], codes: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Map codes through a table.
-
-    Args:
-        table: (size,) of any kind.
-        codes: (H, W) integers, 0..size - 1.
-
-    Returns:
-        (H, W) of the table's kind.
-    """
-    values, lengths = runs_of(codes)
-    return np.repeat(table.take(values), lengths).reshape(codes.shape)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
 from segcore.data.dataset.writing import DatasetWriter
-from segcore.data.files.images import image_size, verify_image
+from segcore.data.files.images import Frame, frame_of, turn_upright, verify_image
 from segcore.data.files.masks import (
     COLOR_MODES,
     HIDDEN,
@@ -31,7 +31,10 @@ from segcore.data.formats.importers.codes import (
     COLOR_CODES,
     ID_CODES,
     UNKNOWN,
+    VOID_CODES,
     Survey,
+    code_color,
+    color_code,
 )
 from segcore.data.formats.importers.labelling import (
     Labelling,
@@ -39,86 +42,196 @@ from segcore.data.formats.importers.labelling import (
     label_declared_ids,
     label_found_ids,
 )
+from segcore.data.formats.importers.palettes import UsedColors, survey_palettes
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.data.statistics.mask_runs import runs_of
 from segcore.errors import SegcoreError
-from segcore.labels import color_to_hex
+from segcore.labels import color_to_hex, list_names, plural
 
 In = TypeVar("In")
 
 PROBES = 16
 """Masks that are looked at to tell ids from colours."""
 
-VOID_ID, WIDE_VOID_ID = 255, 65535
-"""What masks of 8 and of 16 bits hold where nothing is labelled."""
+
+@dataclass(frozen=True)
+class MaskCodes:
+    """One mask as codes, upright and at its image's size.
+
+    Attributes:
+        codes: (H, W): ids or 0xRRGGBB.
+        note: What was done to make it fit its image, "" for nothing.
+        turned: Whether its size shows that it was drawn on the image's pixels as stored (True) or
+            as seen (False); None where that cannot be told or does not matter.
+    """
+
+    codes: npt.NDArray[Any]
+    note: str = ""
+    turned: bool | None = None
 
 
-def read_codes(layout: Layout, pair: Pair, by: str) -> npt.NDArray[Any]:
-    """Read or draw one mask as codes, (H, W): ids or 0xRRGGBB.
+def read_codes(layout: Layout, pair: Pair, by: str, stored: bool = False) -> MaskCodes:
+    """Read or draw one mask and fit it to its image.
+
+    Args:
+        layout: What a reader found.
+        pair: One of its samples.
+        by: "index" or "color".
+        stored: Whether masks whose size does not tell were drawn on the image as stored.
 
     Raises:
         SegcoreError: There is no mask, it has another size than the image, or it cannot be read.
     """
     if pair.mask is None:
         raise SegcoreError(
-            f"The image {pair.image.name} has no mask: add one under the same name, or "
+            pair.reason
+            or f"The image {pair.image.name} has no mask: add one under the same name, or "
             "remove the image."
         )
-    size = image_size(pair.image)
-    if layout.draw is None:
-        if pair.mask.suffix.lower() in (".jpg", ".jpeg"):
+    frame = frame_of(pair.image)
+    if layout.draw is not None:
+        codes = layout.draw(pair)
+        found = set(np.unique(runs_of(codes)[0]).tolist())
+        if pair.classes and not found & pair.classes:
             raise SegcoreError(
-                f"Expected a mask without loss, received the JPEG {pair.mask.name}, which "
+                f"Expected the shapes that the annotation of {pair.image.name} names, received "
+                "none with an area: draw their outlines, or remove them."
+            )
+        return _fit(pair, frame, codes, stored, scale=True)
+    masks = (pair.mask, *pair.more)
+    for file in masks:
+        if file.suffix.lower() in (".jpg", ".jpeg"):
+            raise SegcoreError(
+                f"Expected a mask without loss, received the JPEG {file.name}, which "
                 "blurs labels: export it as PNG."
             )
-        _same_size(pair, size, mask_size(pair.mask))
-        return read_colors(pair.mask) if by == "color" else read_ids(pair.mask)
-    mask = layout.draw(pair)
-    _same_size(pair, size, (mask.shape[0], mask.shape[1]))
-    return mask
+        size = mask_size(file)
+        if size not in (frame.size, frame.stored):
+            raise _other_size(pair, frame, size)
+    read = read_colors if by == "color" else read_ids
+    codes = read(pair.mask) if len(masks) == 1 else _unite(pair, [read(file) for file in masks])
+    return _fit(pair, frame, codes, stored, scale=False)
 
 
-def _same_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> None:
-    if image != mask:
-        raise SegcoreError(
-            f"Expected a mask of {image[0]} x {image[1]} pixels (height x width) like its "
-            f"image {pair.image.name}, received "
-            f"{mask[0]} x {mask[1]}: give both the same size."
+def _fit(pair: Pair, frame: Frame, codes: npt.NDArray[Any], stored: bool, scale: bool) -> MaskCodes:
+    """Turn a mask with its image, or scale one that was drawn at another size by one factor."""
+    size = (codes.shape[0], codes.shape[1])
+    if size == frame.size != frame.stored:
+        return MaskCodes(codes, turned=False)
+    if size == frame.size and (frame.orientation == 1 or not stored):
+        return MaskCodes(codes)
+    if size == frame.stored:
+        note = "its mask was drawn on the image as stored and is turned with it"
+        evident = frame.size != frame.stored
+        return MaskCodes(
+            turn_upright(codes, frame.orientation),
+            note if evident else "",
+            True if evident else None,
         )
+    factor = max(frame.size) / max(size)
+    fits = all(abs(s * factor - f) <= 1 for s, f in zip(size, frame.size, strict=True))
+    if not scale or not fits:
+        raise _other_size(pair, frame, size)
+    note = (
+        f"its shapes were drawn at {size[0]} x {size[1]} pixels (height x width) and are scaled to "
+        f"{frame.size[0]} x {frame.size[1]}"
+    )
+    rows, columns = (
+        np.minimum((np.arange(f) + 0.5) * s / f, s - 1).astype(np.intp)
+        for s, f in zip(size, frame.size, strict=True)
+    )
+    return MaskCodes(codes[np.ix_(rows, columns)], note)
 
 
-def choose_by(layout: Layout, progress: Progress | None = None) -> str:
-    """Tell whether masks hold ids or colours: by their mode, and by what the declared classes fit."""
-    if layout.draw is not None or layout.by != "auto":
-        return "index" if layout.by == "auto" else layout.by
+def _other_size(pair: Pair, frame: Frame, mask: tuple[int, int]) -> SegcoreError:
+    image = frame.size
+    return SegcoreError(
+        f"Expected a mask of {image[0]} x {image[1]} pixels (height x width) like its "
+        f"image {pair.image.name}, received "
+        f"{mask[0]} x {mask[1]}: give both the same size."
+    )
+
+
+def _unite(pair: Pair, masks: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Unite masks of one image that each hold 0 and one other code, the same in all."""
+    codes = {int(c) for mask in masks for c in np.unique(runs_of(mask)[0])} - {0}
+    if len(codes) > 1 or len({mask.shape for mask in masks}) > 1:
+        names = list_names([file.name for file in (pair.mask, *pair.more) if file], 4)
+        raise SegcoreError(
+            f"Expected one mask for {pair.image.name}, received {len(masks)} of several classes or "
+            f"sizes ({names}): join them into one."
+        )
+    united = masks[0].copy()
+    for mask in masks[1:]:
+        np.maximum(united, mask, out=united)
+    return united
+
+
+@dataclass(frozen=True)
+class ReadBy:
+    """How mask files are read.
+
+    Attributes:
+        by: "index" or "color".
+        problems: What was decided.
+    """
+
+    by: str
+    problems: tuple[Problem, ...] = ()
+
+
+def choose_by(layout: Layout, progress: Progress | None = None) -> ReadBy:
+    """Tell whether masks hold ids or colours: by their mode, palettes and what the classes fit.
+
+    Raises:
+        SegcoreError: Palettes disagree and neither indices nor colours can be trusted.
+    """
+    if layout.draw is not None or layout.by == "color":
+        return ReadBy("index" if layout.by == "auto" else layout.by)
     files = [pair.mask for pair in layout.pairs if pair.mask is not None]
     modes: dict[str, list[Path]] = {}
     for mode, file in zip(
         scan(_mode_or_none, files, None, progress, "telling ids from colours"), files, strict=True
     ):
         modes.setdefault(mode, []).append(file)
-    colored = [f for mode, group in modes.items() if mode in COLOR_MODES for f in group]
+    colored = [f for mode in COLOR_MODES for f in modes.get(mode, ())]
     has_colors = any(row.color is not None for row in layout.declared)
-    if colored:
-        ids = {row.id for row in layout.declared if row.id is not None}
+    ids = {row.id for row in layout.declared if row.id is not None}
+    if colored and layout.by == "auto":
         probes = spread(colored, PROBES)
-        if not has_colors and all(map(_is_grey, probes)):
-            return "index"
-        return "index" if ids and all(_holds_red_ids(file, ids) for file in probes) else "color"
-    if "P" in modes and has_colors:
-        palettes = spread(modes["P"], PROBES)
-        ids = {row.id for row in layout.declared if row.id is not None}
-        if ids and all(_fits(read_ids, f, ids) for f in palettes):
-            return "index"
-        colors = {
-            row.color[0] << 16 | row.color[1] << 8 | row.color[2]
-            for row in layout.declared
-            if row.color is not None
-        }
-        if not ids or all(_fits(read_colors, f, colors) for f in palettes):
-            return "color"
-    return "index"
+        by_ids = not has_colors and all(_is(is_grey, file) for file in probes)
+        by_red = ids and all(_is(lambda f: holds_red_ids(f, ids), file) for file in probes)
+        return ReadBy("index" if by_ids or by_red else "color")
+    palettes = modes.get("P", [])
+    used = survey_palettes(palettes, progress) if palettes else UsedColors()
+    colors = {color_code(row.color) for row in layout.declared if row.color is not None}
+    if used.disagreement:
+        return _by_disagreeing(layout, used, colors, len(palettes) < len(files))
+    if palettes and has_colors and layout.by == "auto":
+        probes = spread(palettes, PROBES)
+        if ids and all(_fits(read_ids, f, ids) for f in probes):
+            return ReadBy("index")
+        if not ids or all(_fits(read_colors, f, colors) for f in probes):
+            return ReadBy("color")
+    return ReadBy("index")
+
+
+def _by_disagreeing(layout: Layout, used: UsedColors, colors: set[int], mixed: bool) -> ReadBy:
+    """Decide how palette masks are read whose palettes number colours differently."""
+    what = f"the palettes of the masks number their colours differently: {used.disagreement}"
+    fits = used.of_color.keys() <= colors if layout.declared else True
+    if fits and not used.twins and not mixed:
+        problem = Problem("", f"{what}; they are read by colour", "check the classes")
+        return ReadBy("color", (problem,))
+    if layout.declared:
+        what += f"; they are read by index, as {layout.declared_in or 'the label set'} declares ids"
+        return ReadBy("index", (Problem("", what, "declare colours if it is otherwise"),))
+    raise SegcoreError(
+        f"Expected palettes that number the classes alike, but {used.disagreement}, and "
+        + ("some masks have no palette" if mixed else "two indices of a mask share a colour")
+        + ": save all masks with one palette, or declare the ids in a classes.csv."
+    )
 
 
 def _mode_or_none(file: Path) -> str:
@@ -128,16 +241,9 @@ def _mode_or_none(file: Path) -> str:
         return ""
 
 
-def _is_grey(file: Path) -> bool:
+def _is(test: Callable[[Path], bool], file: Path) -> bool:
     try:
-        return is_grey(file)
-    except SegcoreError:
-        return False
-
-
-def _holds_red_ids(file: Path, ids: set[int]) -> bool:
-    try:
-        return holds_red_ids(file, ids)
+        return test(file)
     except SegcoreError:
         return False
 
@@ -155,43 +261,58 @@ def spread(items: Sequence[In], count: int) -> list[In]:
     return list(items[::step][:count])
 
 
-def agree_on_labels(layout: Layout, progress: Progress | None = None) -> Labelling:
-    """Decide what the classes are; masks are surveyed only where the declaration does not settle it.
+def agree_on_labels(
+    layout: Layout, progress: Progress | None = None, many: bool = False
+) -> Labelling:
+    """Decide what the classes are; masks are surveyed where the declaration does not settle it.
+
+    Args:
+        layout: What a reader found.
+        progress: Called with (done, total, what).
+        many: Whether ids that look like instance numbers are classes, as the user says.
 
     Raises:
-        SegcoreError: No mask can be read, or the declared classes contradict themselves.
+        SegcoreError: No mask can be read, the declared classes contradict themselves, or the ids
+            look like instance numbers.
     """
-    by = choose_by(layout, progress)
-    if by == "index" and layout.declared:
-        labelling = label_declared_ids(layout.declared, _holds_void(layout), layout.declared_in)
+    reading = choose_by(layout, progress)
+    by = reading.by
+    greatest = max((row.id or 0 for row in layout.declared), default=0)
+    if by == "index" and layout.declared and (layout.draw or greatest >= VOID_CODES[0]):
+        labelling = label_declared_ids(layout.declared, None, layout.declared_in)
         empty = () if layout.draw else _survey_no_data(layout)
-        return replace(labelling, problems=(*labelling.problems, *empty))
-    survey = Survey(COLOR_CODES if by == "color" else ID_CODES)
-
-    def look(pair: Pair) -> Problem | None:
-        try:
-            survey.add(pair.id, read_codes(layout, pair, by))
-        except SegcoreError as error:
-            return Problem.of(pair.id, error)
-        return None
-
-    problems = [
-        problem
-        for problem in scan(look, layout.pairs, None, progress, "looking at masks")
-        if problem
-    ]
-    if not survey.pixels:
+        return replace(labelling, problems=(*reading.problems, *labelling.problems, *empty))
+    survey, problems = _survey(layout, by, progress)
+    empty = _no_data_problem(survey, HIDDEN if by == "color" else NO_DATA)
+    if by == "index" and layout.declared:
+        labelling = label_declared_ids(
+            layout.declared, survey if survey.pixels else None, layout.declared_in
+        )
+    elif not survey.pixels:
         raise SegcoreError(
             "Expected at least one sound mask, found none; the first problem is "
             f"{problems[0].sentence}"
         )
-    empty = _no_data_problem(survey, HIDDEN if by == "color" else NO_DATA)
-    labelling = (
-        label_colors(layout.declared, layout.declared_in, survey)
-        if by == "color"
-        else label_found_ids(survey)
-    )
-    return replace(labelling, problems=(*labelling.problems, *empty))
+    elif by == "color":
+        labelling = label_colors(layout.declared, layout.declared_in, survey, many)
+    else:
+        labelling = label_found_ids(survey, many)
+    return replace(labelling, problems=(*reading.problems, *labelling.problems, *empty))
+
+
+def _survey(layout: Layout, by: str, progress: Progress | None) -> tuple[Survey, list[Problem]]:
+    """Count the codes of every mask; a problem for each that cannot be read."""
+    survey = Survey(COLOR_CODES if by == "color" else ID_CODES)
+
+    def look(pair: Pair) -> Problem | None:
+        try:
+            survey.add(pair.id, read_codes(layout, pair, by).codes)
+        except SegcoreError as error:
+            return Problem.of(pair.id, error)
+        return None
+
+    looks = scan(look, layout.pairs, None, progress, "looking at masks")
+    return survey, [problem for problem in looks if problem]
 
 
 def _survey_no_data(layout: Layout) -> tuple[Problem, ...]:
@@ -201,7 +322,7 @@ def _survey_no_data(layout: Layout) -> tuple[Problem, ...]:
     def look(pair: Pair) -> None:
         with suppress(SegcoreError):
             if pair.mask is not None and may_lack_data(pair.mask):
-                survey.add(pair.id, read_codes(layout, pair, "index"))
+                survey.add(pair.id, read_codes(layout, pair, "index").codes)
 
     list(scan(look, layout.pairs))
     return _no_data_problem(survey, NO_DATA)
@@ -219,45 +340,31 @@ def _no_data_problem(survey: Survey, code: int) -> tuple[Problem, ...]:
     else:
         what = "masks hold pixels that are no data (nodata value, NaN, -1, or transparent)"
         fix = "give them a class id, or unset the files' nodata value, if they are a class"
-    counted = f"{pixels / total:.2%} of the pixels in {masks} mask{'s' * (masks != 1)}"
+    counted = f"{pixels / total:.2%} of the pixels in {plural(masks, 'mask')}"
     return (Problem("", f"{what}: {counted}; they are ignored", fix),)
 
 
-def _holds_void(layout: Layout) -> bool:
-    """Whether some masks hold 255, or 65535, where every class has another id: nobody calls a class so."""
-    ids = {row.id for row in layout.declared}
-    if layout.draw is not None or None in ids or max(i or 0 for i in ids) >= VOID_ID:
-        return False
-    ids |= {VOID_ID, WIDE_VOID_ID}
-    for pair in spread([pair for pair in layout.pairs if pair.mask is not None], 2 * PROBES):
-        try:
-            found = set(np.unique(runs_of(read_codes(layout, pair, "index"))[0]).tolist())
-        except SegcoreError:
-            continue
-        if found <= ids and found & {VOID_ID, WIDE_VOID_ID}:
-            return True
-    return False
+def to_indices(layout: Layout, labelling: Labelling, codes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Turn a mask of codes into class indices.
 
-
-def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[Any]:
-    """Read one mask as class indices.
+    Args:
+        layout: What a reader found.
+        labelling: What the codes mean.
+        codes: (H, W).
 
     Returns:
         (H, W) of the label set's ``mask_dtype``.
 
     Raises:
-        SegcoreError: The mask is missing, damaged, of another size, or holds an undeclared id or
-            colour.
+        SegcoreError: The mask holds an undeclared id or colour.
     """
-    codes = read_codes(layout, pair, labelling.by)
     values, lengths = runs_of(codes)
     indices = labelling.lookup.take(values)
     unknown = indices == UNKNOWN
     if unknown.any():
-        found = np.unique(values[unknown])[:6].tolist()
+        strange = np.unique(values[unknown])[:6].tolist()
         shown = ", ".join(
-            color_to_hex((c >> 16, c >> 8 & 255, c & 255)) if labelling.by == "color" else str(c)
-            for c in found
+            color_to_hex(code_color(c)) if labelling.by == "color" else str(c) for c in strange
         )
         what = "colours" if labelling.by == "color" else "ids"
         where = layout.declared_in or "the label set"
@@ -268,6 +375,17 @@ def to_indices(layout: Layout, labelling: Labelling, pair: Pair) -> npt.NDArray[
     return np.repeat(indices.astype(labelling.label_set.mask_dtype), lengths).reshape(codes.shape)
 
 
+@dataclass(frozen=True)
+class _Converted:
+    """One sample brought in, or what kept it out."""
+
+    sample: Sample | None = None
+    problem: Problem | None = None
+    classes: frozenset[int] = frozenset()
+    turned: bool | None = None
+    undecided: bool = False
+
+
 def convert(
     layout: Layout,
     labelling: Labelling,
@@ -276,35 +394,65 @@ def convert(
     copy: bool,
     progress: Progress | None = None,
 ) -> tuple[list[Sample], list[Problem]]:
-    """Write every sound sample; those that an import of the same files left when it was interrupted are taken as they are.
+    """Write every sound sample; those that an interrupted import of the same files left are kept.
 
     Returns:
-        The samples written, in the order of the source, and a problem for each that was left out.
+        The samples written, in the order of the source, and a problem for each that was left out
+        or changed, for turned images that cannot be decided, and for classes that no mask holds.
     """
 
-    def bring_in(pair: Pair) -> Sample | Problem:
-        known = writer.known(pair.id, pair.split, pair.group)
-        if known is not None:
-            return known
+    def bring_in(pair: Pair, stored: bool = False) -> _Converted:
         try:
-            mask = to_indices(layout, labelling, pair)
-            if decode_rgb(pair.image) is None:
-                verify_image(pair.image)
-            return writer.add(
-                pair.id,
-                pair.image,
-                mask,
-                pair.split,
-                pair.group,
-                copy=copy or writer.is_staged(pair.image),
-            )
+            read = read_codes(layout, pair, labelling.by, stored)
+            mask = to_indices(layout, labelling, read.codes)
+            known = None if stored else writer.known(pair.id, pair.split, pair.group)
+            if known is None:
+                if decode_rgb(pair.image) is None:
+                    verify_image(pair.image)
+                own = copy or writer.is_staged(pair.image)
+                known = writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=own)
         except SegcoreError as error:
-            return Problem.of(pair.id, error)
+            return _Converted(problem=Problem.of(pair.id, error))
+        turns = frame_of(pair.image).orientation != 1
+        return _Converted(
+            known,
+            Problem(pair.id, read.note, "compare it with the image") if read.note else None,
+            frozenset(np.unique(runs_of(mask)[0]).tolist()),
+            read.turned,
+            turns and read.turned is None,
+        )
 
     results = list(scan(bring_in, layout.pairs, None, progress, "importing"))
-    return [r for r in results if isinstance(r, Sample)], [
-        r for r in results if isinstance(r, Problem)
-    ]
+    problems: list[Problem] = []
+    undecided = [n for n, r in enumerate(results) if r.undecided]
+    if undecided:
+        stored = {r.turned for r in results} >= {True} and False not in {r.turned for r in results}
+        problems.append(_undecided(len(undecided), stored))
+        for n in undecided if stored else ():
+            results[n] = bring_in(layout.pairs[n], stored=True)
+    problems.extend(r.problem for r in results if r.problem)
+    if layout.declared:
+        problems.extend(_absent(labelling, frozenset().union(*(r.classes for r in results))))
+    return [r.sample for r in results if r.sample], problems
+
+
+def _undecided(number: int, stored: bool) -> Problem:
+    """Say that images carry a camera's note on how to turn them, and that sizes do not tell about masks."""
+    what = (
+        f"{plural(number, 'image')} carry a camera's note (EXIF) on how to turn them, and the sizes "
+        "do not tell whether their masks were drawn on the image as seen or as stored; taken as "
+    )
+    what += "stored, like the other masks of the set" if stored else "seen"
+    return Problem("", what, "look at one of them; save such images upright if the masks lie wrong")
+
+
+def _absent(labelling: Labelling, present: frozenset[int]) -> list[Problem]:
+    """Name the declared classes that no mask holds."""
+    names = [c.name for i, c in enumerate(labelling.label_set.classes) if i not in present]
+    if not names:
+        return []
+    what = f"no mask holds {plural(len(names), 'declared class', 'es')}: {list_names(names)}"
+    return [Problem("", what, "check the classes, or leave them; they are not scored")]
 
 
 def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, copy: bool) -> str:
@@ -327,18 +475,17 @@ def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, cop
     digest.update(repr(labelling.label_set).encode())
     digest.update(labelling.lookup.data)
     whole = [source] if source.is_file() else []
-    seen: dict[Path, str] = {}
+    stamps: dict[Path, str] = {}
     for file in (
         *whole,
-        *(f for pair in layout.pairs for f in (pair.image, pair.mask) if f is not None),
+        *(f for pair in layout.pairs for f in (pair.image, pair.mask, *pair.more) if f is not None),
     ):
-        if file not in seen:
-            seen[file] = _stamp(file, staged)
-    digest.update("".join(seen[file] for file in whole).encode())
+        if file not in stamps:
+            stamps[file] = _stamp(file, staged)
+    digest.update("".join(stamps[file] for file in whole).encode())
     for pair in layout.pairs:
-        digest.update(
-            f"{pair.id}\n{seen[pair.image]}{seen.get(pair.mask, '') if pair.mask else ''}".encode()
-        )
+        masks = [stamps[file] for file in (pair.mask, *pair.more) if file is not None]
+        digest.update(f"{pair.id}\n{stamps[pair.image]}{''.join(masks)}".encode())
     return digest.hexdigest()
 
 

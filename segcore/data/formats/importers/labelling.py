@@ -11,25 +11,36 @@ from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.codes import (
     COLOR_CODES,
     ID_CODES,
+    MAX_COLORS_OF_A_MASK,
+    VOID_CODES,
     Survey,
     build_lookup,
     code_color,
     color_code,
 )
+from segcore.data.formats.importers.found_ids import (
+    MAX_CLASSES_ASKED,
+    SCATTERED_RUN,
+    Meaning,
+    look_like_instances,
+    read_meaning,
+    stands_alone,
+)
 from segcore.data.formats.importers.report import Problem
 from segcore.errors import SegcoreError
-from segcore.labels import LabelClass, LabelSet, color_to_hex
+from segcore.labels import LabelClass, LabelSet, color_to_hex, list_names, plural
 from segcore.palette import default_colors
 
 MAX_FOUND_COLORS = 64
 """More undeclared colours than this are taken for blurred edges, not for classes."""
 
 MIN_COLOR_SHARE = 1e-3
-MAX_GREY_STEPS = 17
-MIN_EDGE_GREYS = 16
-MIN_GREY_SHARE = 0.01
-MAX_EDGE_SHARE = 0.15
-"""More than 16 ids with under 1 % of the pixels each and at most 15 % together, between even greys, are smoothed edges."""
+MAX_BLURRED_SHARE = 0.25
+NEAR_COLOR = 16
+"""Largest difference in any channel between a colour and the one of which it is ringing."""
+
+MAX_LISTED = 12
+NAME_THEM = "name them: segscope classes NAME --rename, or on the page Dataset"
 
 VOID_NAMES = frozenset(
     ("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "unlabelled area")
@@ -98,110 +109,206 @@ def with_ids(rows: Sequence[DeclaredClass]) -> list[DeclaredClass]:
 
 
 def label_declared_ids(
-    declared: Sequence[DeclaredClass], void: bool = False, declared_in: str = ""
+    declared: Sequence[DeclaredClass], survey: Survey | None = None, declared_in: str = ""
 ) -> Labelling:
     """Label masks of ids by their declared classes; an undeclared id is a mistake in that mask.
 
-    A table of bare names leaves room for the usual void, 255 (65535 in masks of 16 bits).
+    A table of bare names leaves room for the usual void, 255 (65535 in masks of 16 bits). Where the
+    masks hold 255 and the table does not declare it, it is void if the masks bear that out.
 
     Args:
         declared: The classes.
-        void: Whether masks hold 255 (65535), which the table does not declare: then it is void, as
-            everywhere.
+        survey: What the masks hold; None where the reader draws them itself.
         declared_in: File that declares them, for messages.
 
     Raises:
-        SegcoreError: The table declares nothing that is scored.
+        SegcoreError: The table declares nothing that is scored, or 255 seems to be a foreground
+            that the table leaves out.
     """
     rows = with_ids(declared)
     codes = [[row.id or 0] for row in rows]
     bare = all(row.id is None for row in declared) and len(rows) < 255
+    tops = [code for code in VOID_CODES if survey and code in survey.pixels]
+    if max(row.id or 0 for row in rows) >= VOID_CODES[0]:
+        tops = []
     problems = []
-    if bare or void:
-        name = next(
-            n for n in ("void", "void 255", "void (255)") if n not in {row.name for row in rows}
-        )
-        rows.append(DeclaredClass(name, 255, (0, 0, 0), True))
-        codes.append([255, 65535])
-    if void and not bare:
+    if tops and survey:
+        meaning = read_meaning(survey)
+        held = [row.id for row in rows if row.id in meaning.classes]
+        labelled = [i for i in held if i] if 0 in held else held[1:]
+        alone = stands_alone(tops[-1], [i or 0 for i in labelled], survey)
+        if meaning.greys and bare and len(meaning.classes) == len(rows):
+            return _label_greys(rows, meaning, survey, declared_in)
+        if meaning.greys or len(held) < 2 or alone:
+            raise SegcoreError(_left_out(tops[-1], survey, declared_in))
+        share = survey.share(tops)
         what = (
-            f"the masks hold 255, which {declared_in or 'the label set'} does not declare; it "
-            "is taken for void and ignored"
+            f"the masks hold {tops[-1]}, which {declared_in or 'the label set'} does not declare; "
+            f"by convention it is taken for void and ignored: {share:.2%} of the pixels, in "
+            f"{plural(max(survey.masks[t] for t in tops), 'mask')}"
         )
         problems.append(Problem("", what, "declare it as a class if it is one"))
+    if bare or tops:
+        known = {row.name for row in rows}
+        name = next(n for n in ("void", "void 255", "void (255)") if n not in known)
+        rows.append(DeclaredClass(name, 255, (0, 0, 0), True))
+        codes.append(list(VOID_CODES))
     return _finish(rows, codes, "index", problems)
 
 
-def label_found_ids(survey: Survey) -> Labelling:
-    """Label masks of ids that nobody declared: every id found is a class, 255 (65535) is void.
-
-    Where the ids are even steps of grey from 0 to 255, as in binary masks, 255 is a class; where
-    few pixels lie between such steps, they are smoothed edges and are ignored.
-    """
-    found = sorted(survey.pixels)
-    kept = _without_smoothing(found, survey)
-    grey = _are_even_greys(kept)
-    void = -1 if grey else 65535 if found[-1] == 65535 else 255 if found[-1] == 255 else -1
-    rows = [DeclaredClass(f"class {code}", code, None, False) for code in kept]
-    if len(kept) > 1:
-        rows = [
-            replace(row, name="void", color=(0, 0, 0), ignore=True) if row.id == void else row
-            for row in rows
-        ]
-    noted = [
-        Problem(
-            "",
-            f"the source declares no classes; its masks hold the ids {_listed(kept)}",
-            "name them on the dataset page",
-        )
-    ]
-    if grey:
-        held = (
-            "only 0 and 255; both"
-            if len(kept) == 2
-            else f"even steps of grey, {_listed(kept)}; all"
-        )
-        noted.append(
-            Problem(
-                "",
-                f"the masks hold {held} are taken for classes",
-                "declare 255 as ignored if it is void",
-            )
-        )
-    codes = [[code] for code in kept]
-    edges = [code for code in found if code not in kept]
-    if edges:
-        share = sum(survey.pixels[code] for code in edges) / survey.total
-        what = (
-            f"{len(edges)} rare greys between ({share:.2%} of the pixels) belong to no class, "
-            "as smoothed edges do; they are ignored"
-        )
-        noted.append(Problem("", what, "save the masks without smoothing"))
-        rows.append(DeclaredClass("smoothed edges", max(kept) + 1, (0, 0, 0), True))
-        codes.append(edges)
-    return _finish(rows, codes, "index", noted)
-
-
-def _are_even_greys(codes: Sequence[int]) -> bool:
-    """Whether ids are 0 to 255 in two or more steps of one size, as grey pictures of masks are."""
-    steps = len(codes) - 1
+def _left_out(top: int, survey: Survey, declared_in: str) -> str:
+    """Say that 255 may be a class which a table forgot."""
+    others = sorted(set(survey.pixels) - {top})
+    shown = f"{list_ids(others, survey)} and {list_ids([top], survey)}" if others else str(top)
     return (
-        1 <= steps <= MAX_GREY_STEPS
-        and codes[-1] == 255
-        and all(abs(code - 255 * i / steps) <= 1 for i, code in enumerate(codes))
+        f"Expected masks of the ids that {declared_in or 'the label set'} declares, received "
+        f"{shown}: declare {top} there, as a class if it is the foreground or as ignored if it "
+        "is void."
     )
 
 
-def _without_smoothing(found: Sequence[int], survey: Survey) -> Sequence[int]:
-    """Return the even greys among many ids whose others are rare and lie all between them; else all ids."""
-    common = [code for code in found if survey.pixels[code] >= MIN_GREY_SHARE * survey.total]
-    rare = [code for code in found if code not in common]
-    spread = len(rare) > MIN_EDGE_GREYS and max(rare, default=0) > 200
-    few = sum(survey.pixels[code] for code in rare) <= MAX_EDGE_SHARE * survey.total
-    return common if spread and few and _are_even_greys(common) else found
+def _label_greys(
+    rows: Sequence[DeclaredClass], meaning: Meaning, survey: Survey, declared_in: str
+) -> Labelling:
+    """Give the names of a table without ids to as many even greys, in order."""
+    named = [
+        replace(row, id=code, name=row.name)
+        for row, code in zip(rows, meaning.classes, strict=True)
+    ]
+    shown = ", ".join(f"{row.id} is {row.name!r}" for row in named)
+    what = f"{declared_in} names {len(rows)} classes and the masks hold as many greys: {shown}"
+    problems = [Problem("", what, f"give the ids in {declared_in} if it is otherwise")]
+    codes = [[code] for code in meaning.classes]
+    _add_strays(named, codes, problems, meaning.strays, survey)
+    return _finish(named, codes, "index", problems)
 
 
-def label_colors(declared: Sequence[DeclaredClass], declared_in: str, survey: Survey) -> Labelling:
+def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
+    """Label masks of ids that nobody declared: each is a class but for void, edges and strays.
+
+    Args:
+        survey: What the masks hold.
+        many: Whether ids that look like instance numbers are classes, as the user says.
+
+    Raises:
+        SegcoreError: The ids look like instance numbers.
+    """
+    if not many and look_like_instances(survey):
+        raise SegcoreError(_instances_sentence(survey, "ids"))
+    meaning = read_meaning(survey)
+    binary = meaning.greys and len(meaning.classes) == 2
+    names = dict(zip(meaning.classes, ("background", "foreground"), strict=True)) if binary else {}
+    rows = [
+        DeclaredClass(names.get(code, f"class {code}"), code, None, False)
+        for code in meaning.classes
+    ]
+    codes = [[code] for code in meaning.classes]
+    what = f"the source declares no classes; its masks hold the ids {list_ids(codes_of(survey, meaning), survey)}"
+    problems = [Problem("", what, NAME_THEM)]
+    top = meaning.classes[-1]
+    if meaning.greys:
+        held = "only 0 and 255" if binary and top == 255 else "steps of grey"
+        what = (
+            f"the masks hold {held} besides strays" if meaning.strays else f"the masks hold {held}"
+        )
+        what += f"; {'both' if binary else 'all'} are taken for classes"
+        problems.append(Problem("", what, f"ignore {top} if it is void"))
+    elif meaning.doubtful:
+        what = f"{list_ids([top], survey)} is taken for a class, though many sets mark void so"
+        problems.append(Problem("", what, "ignore that class if it is void"))
+    problems.extend(_rare_ids(meaning, survey))
+    _add_strays(rows, codes, problems, meaning.strays, survey)
+    if meaning.void is not None:
+        what = (
+            f"{meaning.void} is taken for void by convention and ignored: "
+            f"{survey.share([meaning.void]):.2%} of the pixels, in "
+            f"{plural(survey.masks[meaning.void], 'mask')}"
+        )
+        problems.append(Problem("", what, "declare it in a classes.csv if it is a class"))
+        rows.append(DeclaredClass("void", meaning.void, (0, 0, 0), True))
+        codes.append([meaning.void])
+    return _finish(rows, codes, "index", problems)
+
+
+def codes_of(survey: Survey, meaning: Meaning) -> list[int]:
+    """Return the ids to list: those of classes and of void, without strays."""
+    return [code for code in sorted(survey.pixels) if code not in meaning.strays]
+
+
+def _rare_ids(meaning: Meaning, survey: Survey) -> list[Problem]:
+    """Name ids that stand in very few pixels of very few masks, as mistakes do."""
+    rare = [
+        code
+        for code in meaning.classes
+        if survey.share([code]) < MIN_COLOR_SHARE
+        and survey.masks[code] <= max(1, 0.05 * survey.num_masks)
+        and survey.num_masks > 2
+    ]
+    return [
+        Problem(
+            survey.example[code],
+            f"the id {code} is rare: {plural(survey.pixels[code], 'pixel')} in "
+            f"{plural(survey.masks[code], 'mask')}",
+            "correct the mask if it is a mistake",
+        )
+        for code in rare[:MAX_LISTED]
+    ]
+
+
+def _instances_sentence(survey: Survey, what: str) -> str:
+    ids = [code for code in survey.pixels if code]
+    once = [code for code in ids if survey.masks[code] == 1]
+    some = once[0] if once else ids[-1]
+    shown = color_to_hex(code_color(some)) if what == "colours" else str(some)
+    return (
+        f"Expected one {what[:-1]} for each class, received {len(ids)} {what}, of which "
+        f"{len(once)} stand in one mask only ({shown} in {survey.example[some]}): they look like "
+        "instance numbers; give each class one number, or say that each is a class "
+        "(--many-classes, or 'Each number is a class' on the page)."
+    )
+
+
+def _add_strays(
+    rows: list[DeclaredClass],
+    codes: list[list[int]],
+    problems: list[Problem],
+    strays: Sequence[int],
+    survey: Survey,
+) -> None:
+    """Add an ignored class for the greys of edges, ringing and strays, and say what they hold."""
+    if not strays:
+        return
+    what = (
+        f"{plural(len(strays), 'rare grey')} ({', '.join(map(str, strays[:12]))}"
+        f"{', ...' if len(strays) > 12 else ''}: {survey.share(strays):.2%} of the pixels, such as "
+        f"in {survey.example[strays[0]]}) belong to no class, as smoothed edges and ringing do; "
+        "they are ignored"
+    )
+    problems.append(Problem("", what, "save the masks as PNG without smoothing"))
+    known = {row.id for row in rows}
+    free = next(
+        i
+        for i in (max(i or 0 for i in known) + 1, *range(1, ID_CODES))
+        if i not in known and i < ID_CODES
+    )
+    rows.append(DeclaredClass("smoothed edges", free, (0, 0, 0), True))
+    codes.append(list(strays))
+
+
+def list_ids(codes: Sequence[int], survey: Survey) -> str:
+    """Write ids with their share of the pixels and their masks, up to :data:`MAX_LISTED`."""
+    shown = [
+        f"{code} ({survey.share([code]):.2%} of the pixels, {plural(survey.masks[code], 'mask')})"
+        for code in codes[:MAX_LISTED]
+    ]
+    return ", ".join(shown) + (
+        f" and {len(codes) - MAX_LISTED} more" if len(codes) > MAX_LISTED else ""
+    )
+
+
+def label_colors(
+    declared: Sequence[DeclaredClass], declared_in: str, survey: Survey, many: bool = False
+) -> Labelling:
     """Label masks of colours. Where the declared colours and the masks disagree, the masks win.
 
     Colours that nobody declared become classes under provisional names (their hexadecimal colour);
@@ -224,21 +331,29 @@ def label_colors(declared: Sequence[DeclaredClass], declared_in: str, survey: Su
     order = sorted(survey.pixels, key=lambda code: (-survey.pixels[code], code))
     strange = [code for code in order if code not in by_code]
     problems: list[Problem] = []
-    blurred: list[int] = []
-    if len(strange) > MAX_FOUND_COLORS:
-        blurred = [code for code in strange if survey.pixels[code] < MIN_COLOR_SHARE * survey.total]
-        strange = [
-            code for code in strange if survey.pixels[code] >= MIN_COLOR_SHARE * survey.total
-        ]
-        share = sum(survey.pixels[code] for code in blurred) / survey.total
-        if share > 0.25 or len(strange) > MAX_FOUND_COLORS:
-            raise SegcoreError(
-                f"Expected masks with one colour for each class, received {len(order)} "
-                "colours: save the masks as PNG without smoothing."
-            )
+    without = [row.name for row in declared if row.color is None]
+    if without:
         what = (
-            f"{len(blurred)} rare colours ({share:.2%} of the pixels) belong to no class, as "
-            "smoothed edges do; they are ignored"
+            f"{declared_in} gives no colours for {list_names(without)}, and the masks are coloured"
+        )
+        problems.append(Problem("", what, f"add their colours to {declared_in}"))
+    blurred = _ringing_colors(order, strange, survey)
+    strange = [code for code in strange if code not in blurred]
+    if not many and look_like_instances(survey) and len(strange) > MAX_CLASSES_ASKED:
+        raise SegcoreError(_instances_sentence(survey, "colours"))
+    if len(strange) > MAX_FOUND_COLORS:
+        rare = [code for code in strange if survey.pixels[code] < MIN_COLOR_SHARE * survey.total]
+        strange = [code for code in strange if code not in set(rare)]
+        blurred = [*blurred, *rare]
+    if survey.share(blurred) > MAX_BLURRED_SHARE or len(strange) > MAX_FOUND_COLORS:
+        raise SegcoreError(
+            f"Expected masks with one colour for each class, received {len(order)} "
+            "colours: save the masks as PNG without smoothing."
+        )
+    if blurred:
+        what = (
+            f"{plural(len(blurred), 'rare colour')} ({survey.share(blurred):.2%} of the pixels) "
+            "belong to no class, as smoothed edges do; they are ignored"
         )
         problems.append(Problem("", what, "save the masks without smoothing"))
     if strange:
@@ -275,22 +390,39 @@ def label_colors(declared: Sequence[DeclaredClass], declared_in: str, survey: Su
     return _finish(numbered, codes, "color", problems)
 
 
+def _ringing_colors(order: Sequence[int], strange: Sequence[int], survey: Survey) -> list[int]:
+    """Return undeclared colours that surround far more frequent ones, as of a mask that was a JPEG."""
+    colors = np.array([code_color(code) for code in order], np.int64).reshape(-1, 3)
+    rank = {code: position for position, code in enumerate(order)}
+    ringing = []
+    for code in strange[-MAX_COLORS_OF_A_MASK:]:
+        before = [
+            i
+            for i in range(min(rank[code], 256))
+            if 20 * survey.pixels[code] <= survey.pixels[order[i]]
+        ]
+        gaps = np.abs(colors[before] - colors[rank[code]]).max(1, initial=0)
+        if len(before) and gaps.min() <= NEAR_COLOR and survey.mean_run([code]) <= SCATTERED_RUN:
+            ringing.append(code)
+    return ringing
+
+
 def _disagreement(
     strange: Sequence[int], absent: Sequence[DeclaredClass], declared_in: str, survey: Survey
 ) -> list[Problem]:
     shown = ", ".join(
         (
-            f"{color_to_hex(code_color(code))} ({survey.pixels[code] / survey.total:.2%} of "
-            f"pixels, {survey.masks[code]} masks)"
+            f"{color_to_hex(code_color(code))} ({survey.share([code]):.2%} of the pixels, "
+            f"{plural(survey.masks[code], 'mask')})"
         )
-        for code in strange[:12]
-    ) + (", ..." if len(strange) > 12 else "")
+        for code in strange[:MAX_LISTED]
+    ) + (f" and {len(strange) - MAX_LISTED} more" if len(strange) > MAX_LISTED else "")
     if not declared_in:
         return [
             Problem(
                 "",
                 f"the source declares no classes; the masks hold the colours {shown}",
-                "name them on the dataset page",
+                NAME_THEM,
             )
         ]
     noted = [
@@ -308,7 +440,3 @@ def _disagreement(
         )
         noted.append(Problem("", what, f"correct the colours in {declared_in}"))
     return noted
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")

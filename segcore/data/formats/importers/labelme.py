@@ -1,33 +1,55 @@
 """LabelMe: one JSON of shapes for each image, beside it or in a folder of its own."""
 
+import base64
 import json
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.files.images import image_size
+from segcore.data.files.images import image_size, open_stream
+from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass
-from segcore.data.formats.importers.paired_folders import read_place, sample_id, unique_ids
-from segcore.data.formats.importers.polygons import BACKGROUND, draw_polygon
+from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
+from segcore.data.formats.importers.places import read_place
+from segcore.data.formats.importers.polygons import BACKGROUND, check_reach, draw_polygon
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 
 BACKGROUND_NAMES = frozenset(("_background_", BACKGROUND))
 VOID_NAMES = frozenset(("__ignore__", "void", "ignore"))
+KINDS_WITHOUT_AREA = ("line", "linestrip", "point", "points")
 PEEK_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """What is drawn for one image, and the class number of each label of the set."""
+    """What is drawn for one image.
+
+    Attributes:
+        shapes: Its shapes that have an area, in order.
+        numbers: The class number of each label of the set.
+        size: (height, width) at which they were drawn, None where the JSON does not say.
+    """
 
     shapes: tuple[dict[str, Any], ...]
     numbers: dict[str, int]
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class _Annotation:
+    """One JSON and the image that it belongs to."""
+
+    file: PurePosixPath
+    image: PurePosixPath
+    shapes: tuple[dict[str, Any], ...]
+    size: tuple[int, int] | None
 
 
 def matches(source: Source) -> bool:
@@ -46,7 +68,9 @@ def _begins_with_shapes(file: Path) -> bool:
 
 
 def read(source: Source) -> Layout:
-    """Read LabelMe: polygons, boxes and circles, drawn in the file's order over background; ``__ignore__`` is void.
+    """Read LabelMe: outlines, boxes, circles and masks in the file's order over background.
+
+    ``__ignore__`` is void. Lines and points have no area: they are passed over and reported.
 
     Raises:
         SegcoreError: No JSON can be read.
@@ -56,7 +80,7 @@ def read(source: Source) -> Layout:
     for path in source.images:
         elsewhere[path.stem].append(path)
     problems: list[Problem] = []
-    found: list[tuple[PurePosixPath, PurePosixPath, tuple[dict[str, Any], ...]]] = []
+    annotations: list[_Annotation] = []
     for name in source.files:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".json":
@@ -64,52 +88,87 @@ def read(source: Source) -> Layout:
         same = elsewhere[path.stem]  # in a folder of its own beside that of the JSON
         image = images.get(path.with_suffix("")) or (same[0] if len(same) == 1 else None)
         try:
-            shapes = json.loads((source.root / name).read_bytes())["shapes"]
-            shapes = tuple({k: s.get(k) for k in ("label", "points", "shape_type")} for s in shapes)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            problems.append(
-                Problem(
-                    name,
-                    f"this JSON holds no LabelMe shapes ({error!r})",
-                    "save it again in LabelMe, or remove it",
-                )
-            )
+            shapes, size = _load(source.root / name)
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            what = f"this JSON holds no LabelMe shapes ({str(error)[:80]!r})"
+            problems.append(Problem(name, what, "save it again in LabelMe, or remove it"))
             continue
         if image is None:
-            problems.append(
-                Problem(name, "this annotation has no image", "add the image under the same name")
-            )
+            what = "this annotation has several images" if same else "this annotation has no image"
+            problems.append(Problem(name, what, "keep one image of the same name beside it"))
             continue
-        found.append((path, image, shapes))
-    annotated = {image for _, image, _ in found}
+        annotations.append(_Annotation(path, image, shapes, size))
+    annotated = {annotation.image for annotation in annotations}
     for path in source.images:
         if path not in annotated:
             problems.append(
                 Problem(str(path), "this image has no annotation", "annotate it, or remove it")
             )
-    labels = sorted(
-        {str(s["label"]) for _, _, shapes in found for s in shapes} - BACKGROUND_NAMES - VOID_NAMES
-    )
+    annotations = _drop_lines(annotations, problems)
+    labels = {str(s["label"]) for annotation in annotations for s in annotation.shapes}
+    return _lay_out(source, annotations, sorted(labels - BACKGROUND_NAMES - VOID_NAMES), problems)
+
+
+def _load(file: Path) -> tuple[tuple[dict[str, Any], ...], tuple[int, int] | None]:
+    """Return the shapes of a JSON, and the (height, width) at which they were drawn."""
+    data = json.loads(file.read_bytes())
+    keys = ("label", "points", "shape_type", "mask")
+    shapes = tuple({key: shape.get(key) for key in keys} for shape in data["shapes"])
+    height, width = data.get("imageHeight"), data.get("imageWidth")
+    if not isinstance(height, int) or not isinstance(width, int):
+        return shapes, None
+    return shapes, (height, width) if 0 < height * width <= MAX_PIXELS else None
+
+
+def _drop_lines(annotations: list[_Annotation], problems: list[Problem]) -> list[_Annotation]:
+    """Pass over shapes without area, and images that hold no others; a problem for each image."""
+    kept = []
+    for annotation in annotations:
+        solid = tuple(s for s in annotation.shapes if s["shape_type"] not in KINDS_WITHOUT_AREA)
+        if len(solid) < len(annotation.shapes):
+            flat = Counter(
+                f"{s['shape_type']} ({s['label']})" for s in annotation.shapes if s not in solid
+            )
+            shown = ", ".join(f"{number} {kind}" for kind, number in flat.items())
+            what = f"shapes without an area are passed over: {shown}"
+            what += "" if solid else "; there is no other, the image is left out"
+            problems.append(Problem(str(annotation.file), what, "draw their outlines instead"))
+        if solid or not annotation.shapes:
+            kept.append(replace(annotation, shapes=solid))
+    return kept
+
+
+def _lay_out(
+    source: Source, annotations: list[_Annotation], labels: list[str], problems: list[Problem]
+) -> Layout:
     numbers = {label: position for position, label in enumerate(labels, start=1)}
     void = len(labels) + 1
     numbers |= dict.fromkeys(BACKGROUND_NAMES, 0) | dict.fromkeys(VOID_NAMES, void)
     declared = [
         DeclaredClass(BACKGROUND, 0, (0, 0, 0)),
         *(DeclaredClass(label, numbers[label]) for label in labels),
+        DeclaredClass("void", void, (0, 0, 0), True),
     ]
-    declared.append(DeclaredClass("void", void, (0, 0, 0), True))
     pairs = []
-    for path, image, shapes in found:
-        place = read_place(image)
-        pair_id = sample_id(place.folders, image.stem)
+    for annotation in annotations:
+        place = read_place(annotation.image)
+        named = frozenset(numbers[str(s["label"])] for s in annotation.shapes) - {0}
         pairs.append(
             Pair(
-                pair_id,
-                source.root / image,
-                source.root / path,
+                sample_id(place.folders, annotation.image.stem),
+                source.root / annotation.image,
+                source.root / annotation.file,
                 place.split,
                 "/".join(place.folders),
-                Shapes(shapes, numbers),
+                Shapes(annotation.shapes, numbers, annotation.size),
+                named,
             )
         )
     return Layout(
@@ -126,42 +185,81 @@ def draw(pair: Pair) -> npt.NDArray[np.uint16]:
     """Draw the shapes of an image, later ones on top.
 
     Returns:
-        (H, W) uint16 class numbers.
+        (H, W) uint16 class numbers, at the size that the JSON states.
 
     Raises:
-        SegcoreError: A shape is damaged or of a kind that has no area.
+        SegcoreError: A shape is damaged, of an unknown kind, leaves no trace, or lies outside.
     """
     given: Shapes = pair.extra
-    mask = np.zeros(image_size(pair.image), np.uint16)
+    mask = np.zeros(given.size or image_size(pair.image), np.uint16)
     for shape in given.shapes:
         kind = shape["shape_type"] or "polygon"
+        number = given.numbers[str(shape["label"])]
         try:
             points = [(float(x), float(y)) for x, y in shape["points"]]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise SegcoreError(
                 f"Expected points as pairs of numbers in {pair.id}, received others: "
                 "correct the annotation."
             ) from error
-        if kind == "rectangle" and len(points) == 2:
-            (left, top), (right, bottom) = points
-            points = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        if kind == "mask":
+            _paste(mask, shape["mask"], points, number, pair.id)
         elif kind == "circle" and len(points) == 2:
-            (x, y), (edge_x, edge_y) = points
-            radius, turns = (
-                np.hypot(edge_x - x, edge_y - y),
-                np.linspace(0, 2 * np.pi, 64, endpoint=False),
-            )
-            points = list(
-                zip(
-                    (x + radius * np.cos(turns)).tolist(),
-                    (y + radius * np.sin(turns)).tolist(),
-                    strict=True,
-                )
-            )
-        elif kind != "polygon":
+            _draw_circle(mask, points, number)
+        elif kind == "rectangle" and len(points) == 2:
+            (left, top), (right, bottom) = points
+            corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+            draw_polygon(mask, corners, number)
+        elif kind in ("polygon", "rectangle"):
+            draw_polygon(mask, points, number)
+        else:
             raise SegcoreError(
-                f"Expected polygons, rectangles or circles, received a {kind} in "
+                f"Expected polygons, rectangles, circles or masks, received a {kind} in "
                 f"{pair.id}: draw its outline instead."
             )
-        draw_polygon(mask, points, given.numbers[str(shape["label"])])
     return mask
+
+
+def _draw_circle(
+    mask: npt.NDArray[np.uint16], points: list[tuple[float, float]], number: int
+) -> None:
+    """Draw a circle of which the part within the image counts, as long as its middle lies there."""
+    (x, y), (edge_x, edge_y) = points
+    check_reach(np.array([[x, y]]), mask.shape)
+    radius = np.hypot(edge_x - x, edge_y - y)
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    inside = (columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 < radius**2
+    if not inside.any():
+        draw_polygon(mask, [(x - radius, y), (x, y - radius), (x + radius, y)], number)
+    mask[inside] = number
+
+
+def _paste(
+    mask: npt.NDArray[np.uint16],
+    packed: Any,
+    points: list[tuple[float, float]],
+    number: int,
+    sample: str,
+) -> None:
+    """Draw a mask of LabelMe's AI tool: a PNG in base64 that fills the box of two points."""
+    try:
+        data = base64.b64decode(str(packed), validate=True)
+        (left, top), _ = points
+    except ValueError as error:
+        raise SegcoreError(
+            f"Expected a mask as a PNG in base64 with two points in {sample}, received another: "
+            "draw its outline instead."
+        ) from error
+    with open_stream(BytesIO(data), f"the mask in {sample}") as image:
+        shape = np.asarray(image.convert("L")) > 0
+    x, y = round(left), round(top)
+    height, width = shape.shape
+    check_reach(np.array([[x, y], [x + width, y + height]], np.float64), mask.shape)
+    shape = shape[max(0, -y) : mask.shape[0] - y, max(0, -x) : mask.shape[1] - x]
+    if not shape.any():
+        raise SegcoreError(
+            f"Expected a mask with an area in {sample}, received an empty one: correct or remove "
+            "it."
+        )
+    target = mask[max(0, y) : max(0, y) + shape.shape[0], max(0, x) : max(0, x) + shape.shape[1]]
+    target[shape] = number

@@ -33,10 +33,14 @@ class Pairing:
             own.
         match: A regular expression with one group, the part of a name (without folders and ending)
             that an image and its mask share; "" for the whole name.
+        masks: The folder that holds the masks, a name or a path below the source; "" to find it.
+        images: The folder that holds the images; "" to find it.
     """
 
     mask_suffix: str = ""
     match: str = ""
+    masks: str = ""
+    images: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a rule.
@@ -55,6 +59,11 @@ class Pairing:
 
     def __bool__(self) -> bool:
         """Whether it says anything."""
+        return bool(self.names or self.masks or self.images)
+
+    @property
+    def names(self) -> bool:
+        """Whether it says something about names."""
         return bool(self.mask_suffix or self.match)
 
     def is_mask(self, stem: str) -> bool:

@@ -6,42 +6,68 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.files.png import MAX_PIXELS
 from segcore.errors import SegcoreError
 
 BACKGROUND = "background"
 
 
+MAX_REACH = 0.05
+"""How far, of a side, a shape may reach beyond its image; drawing tools overshoot a little."""
+
+
 def draw_polygon(mask: npt.NDArray[np.uint16], points: Sequence[Any], value: int) -> None:
-    """Fill a polygon in place: every pixel whose centre (x + .5, y + .5) is inside, by the even-odd rule.
+    """Draw a shape in place with :func:`cover_polygon`, and refuse one that leaves no trace.
+
+    Raises:
+        SegcoreError: As :func:`cover_polygon`, or the shape covers no pixel.
+    """
+    if not cover_polygon(mask, points, value):
+        raise SegcoreError(
+            "Expected a shape with an area, received one that covers no pixel: correct or remove "
+            "it."
+        )
+
+
+def cover_polygon(mask: npt.NDArray[np.uint16], points: Sequence[Any], value: int) -> int:
+    """Draw a shape in place with :func:`fill_polygon`, if it lies where its image is.
+
+    A shape smaller than a pixel marks the pixel in which its middle lies.
+
+    Returns:
+        The number of pixels covered; 0 for a shape without area.
+
+    Raises:
+        SegcoreError: As :func:`fill_polygon`, or the shape reaches far beyond the image.
+    """
+    corners = _corners(points)
+    check_reach(corners, mask.shape)
+    return fill_polygon(mask, corners, value) or _mark_pixel(mask, corners, value)
+
+
+def fill_polygon(mask: npt.NDArray[np.uint16], points: Any, value: int) -> int:
+    """Fill a polygon in place: every pixel whose centre (x + .5, y + .5) is inside, even-odd.
 
     Each edge flips what lies right of it in the rows it crosses; the parity of the flips is the
-    inside.
+    inside. What lies beyond the image is cut off.
 
     Args:
         mask: (H, W) uint16.
         points: (x, y) corners in pixels, three or more; or the same numbers in one flat list.
         value: What its pixels become.
 
+    Returns:
+        The number of pixels filled.
+
     Raises:
         SegcoreError: There are fewer than three corners, or they are no numbers.
     """
-    try:
-        corners = np.asarray(points, np.float64).reshape(-1, 2)
-    except (ValueError, TypeError) as error:
-        raise SegcoreError(
-            f"Expected polygon corners as pairs of numbers, received {str(points)[:60]}: "
-            "correct the annotation."
-        ) from error
-    if len(corners) < 3 or not np.isfinite(corners).all():
-        raise SegcoreError(
-            f"Expected a polygon of at least three corners, received {len(corners)}: "
-            "correct the annotation."
-        )
+    corners = _corners(points)
     height, width = mask.shape
     first = np.clip(np.ceil(corners.min(0) - 0.5), 0, (width, height)).astype(int)
     last = np.clip(np.ceil(corners.max(0) - 0.5), 0, (width, height)).astype(int)
     if (last <= first).any():
-        return
+        return 0
     start, end = corners, np.roll(corners, -1, axis=0)
     tops = np.clip(np.ceil(np.minimum(start[:, 1], end[:, 1]) - 0.5), first[1], last[1]).astype(int)
     bottoms = np.clip(np.ceil(np.maximum(start[:, 1], end[:, 1]) - 0.5), first[1], last[1]).astype(
@@ -58,6 +84,61 @@ def draw_polygon(mask: npt.NDArray[np.uint16], points: Sequence[Any], value: int
     np.add.at(flips, (rows - first[1], columns), 1)
     inside = np.cumsum(flips, axis=1)[:, :-1] % 2 == 1
     mask[first[1] : last[1], first[0] : last[0]][inside] = value
+    return int(np.count_nonzero(inside))
+
+
+def _corners(points: Any) -> npt.NDArray[np.float64]:
+    """Return (N, 2) x and y of a polygon of three or more corners."""
+    try:
+        corners = np.asarray(points, np.float64).reshape(-1, 2)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise SegcoreError(
+            f"Expected polygon corners as pairs of numbers, received {str(points)[:60]}: "
+            "correct the annotation."
+        ) from error
+    if len(corners) < 3 or not np.isfinite(corners).all():
+        raise SegcoreError(
+            f"Expected a polygon of at least three corners, received {len(corners)}: "
+            "correct the annotation."
+        )
+    return corners
+
+
+def check_reach(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    """Refuse a shape that lies outside its image, or reaches beyond it by more than drawing tools do.
+
+    Args:
+        corners: (N, 2) x and y.
+        shape: (height, width) of the image.
+
+    Raises:
+        SegcoreError: It does; the image may have been scaled since.
+    """
+    sides = np.array([shape[1], shape[0]], np.float64)
+    room = np.maximum(3.0, MAX_REACH * sides)
+    low, high = corners.min(0), corners.max(0)
+    if (
+        (low < -room).any()
+        or (high > sides + room).any()
+        or (low > sides).any()
+        or (high < 0).any()
+    ):
+        raise SegcoreError(
+            f"Expected shapes within {shape[0]} x {shape[1]} pixels (height x width), received one "
+            f"from x {low[0]:.6g}, y {low[1]:.6g} to x {high[0]:.6g}, y {high[1]:.6g}: the image "
+            "may have another size than when it was annotated, annotate it again or restore it."
+        )
+
+
+def _mark_pixel(mask: npt.NDArray[np.uint16], corners: npt.NDArray[np.float64], value: int) -> int:
+    """Mark the pixel under the middle of a polygon smaller than a pixel; 0 for a larger one without area."""
+    x, y = np.floor(corners.mean(0)).astype(int)
+    height, width = mask.shape
+    inside = 0 <= x < width and 0 <= y < height
+    if not inside or (np.ptp(corners, axis=0) > 1).any() or not np.ptp(corners, axis=0).all():
+        return 0
+    mask[y, x] = value
+    return 1
 
 
 def decode_runs(runs: dict[str, Any]) -> npt.NDArray[np.bool_]:
@@ -79,6 +160,11 @@ def decode_runs(runs: dict[str, Any]) -> npt.NDArray[np.bool_]:
     height, width = (int(v) for v in runs["size"])
     counts = runs["counts"]
     lengths = _unpack_runs(counts) if isinstance(counts, str) else [int(c) for c in counts]
+    if not 0 < height * width <= MAX_PIXELS:
+        raise SegcoreError(
+            f"Expected runs of an image of at most {MAX_PIXELS // 1_000_000} megapixels, received "
+            f"{height} x {width}: correct the annotation."
+        )
     if sum(lengths) != height * width or min(lengths, default=0) < 0:
         raise SegcoreError(
             f"Expected runs that fill {height} x {width} pixels, received {sum(lengths)}: "

@@ -9,7 +9,7 @@ from segcore.labels import LabelSet
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that did not fit, and its mend.
+    """Something that did not fit, and its fix.
 
     Attributes:
         sample: Id or file it concerns; "" for the whole source.

@@ -78,10 +78,6 @@ class Source:
         rule = re.compile(pattern, re.IGNORECASE)
         return [name for name in self.files if rule.fullmatch(name)]
 
-    def has_folder(self, folder: str) -> bool:
-        """Whether a file lies below ``folder``."""
-        return any(name.startswith(f"{folder}/") for name in self.files)
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -94,6 +90,10 @@ class Pair:
         split: Split, or "".
         group: Group, or "".
         extra: What else the reader needs to draw the mask.
+        classes: Ids of the classes that its annotation names, where the reader draws the mask: at
+            least one must be seen in it.
+        more: Further mask files of this image, all of one class, to be united with ``mask``.
+        reason: Why the image has no mask, for the message; "" for the plain one.
     """
 
     id: str
@@ -102,6 +102,9 @@ class Pair:
     split: str = ""
     group: str = ""
     extra: Any = None
+    classes: frozenset[int] = frozenset()
+    more: tuple[Path, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ class Layout:
         declared: The classes that the source declares, () for none.
         declared_in: File that declares them, for messages.
         problems: What did not fit so far.
-        draw: Makes a mask (H, W) of integer class ids from a pair; None when masks are plain files.
+        draw: Makes a mask (H, W) of integer class ids from a pair, at the size at which it was
+            annotated; None when masks are plain files.
         by: How mask files are read: "index", "color", or "auto" to look at them.
         totals: Samples of each split where ``pairs`` are but a few of them, for a preview; else
             empty.

@@ -17,15 +17,7 @@ from segcore.data.formats.importers.codes import (
     Survey,
     build_lookup,
     color_code,
-    look_up,
 )
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (13, 29)])
-def test_looking_up_equals_indexing(shape):
-    codes = np.random.default_rng(0).integers(0, 900, shape).astype(np.uint32)
-    table = np.random.default_rng(1).integers(0, 99, 1000).astype(np.uint16)
-    np.testing.assert_array_equal(look_up(table, codes), table[codes])
 
 
 def test_a_survey_counts_as_numpy_does_from_many_threads():
@@ -86,5 +78,5 @@ def test_what_is_odd_or_damaged_is_left_to_pillow(tmp_path):
 def test_tables_tell_the_unknown():
     table = build_lookup(COLOR_CODES, {color_code((1, 2, 3)): 7})
     pixels = np.array([[[3, 2, 1], [0, 0, 0]]], np.uint8)  # blue, green, red
-    assert look_up(table, pack_colors(pixels)).tolist() == [[7, UNKNOWN]]
+    assert table[pack_colors(pixels)].tolist() == [[7, UNKNOWN]]
     assert cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)[0, 0].tolist() == [1, 2, 3]

@@ -73,7 +73,7 @@ def test_what_the_rule_does_not_match_is_told(tmp_path):
         == "2 names do not match the rule and are left out, for example images/cover.png"
     )
     with pytest.raises(
-        SegcoreError, match=r"found 0 and 0, cover\.png for one does not: correct the rule"
+        SegcoreError, match=r"received 0 and 0; cover\.png for one does not: correct the rule"
     ):
         import_dataset(tmp_path / "in", tmp_path / "no", "no", pairing=Pairing(match=r"(x+)"))
     with pytest.raises(SegcoreError, match="say how their names end"):

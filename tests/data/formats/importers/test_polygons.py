@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segcore.data.formats.importers.polygons import decode_runs, draw_polygon
+from segcore.data.formats.importers.polygons import decode_runs, draw_polygon, fill_polygon
 from segcore.errors import SegcoreError
 
 
@@ -24,7 +24,7 @@ def test_polygons_agree_with_the_slow_twin(seed):
     rng = np.random.default_rng(seed)
     corners = [tuple(p) for p in rng.uniform(-8, 30, (int(rng.integers(3, 9)), 2)).tolist()]
     mask = np.zeros((17, 23), np.uint16)
-    draw_polygon(mask, corners, 7)
+    assert fill_polygon(mask, corners, 7) == (mask == 7).sum()
     np.testing.assert_array_equal(mask == 7, draw_slowly(17, 23, corners))
 
 
@@ -34,18 +34,29 @@ def test_a_box_covers_its_pixels_and_no_more():
     np.testing.assert_array_equal(np.argwhere(mask), [(y, x) for y in (2, 3, 4) for x in (1, 2, 3)])
 
 
-def test_shapes_outside_draw_nothing_and_broken_ones_are_told():
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        ([(10, 10), (20, 10), (20, 20)], "within 4 x 4"),
+        ([(0, 0), (40, 0), (40, 40)], "within 4 x 4"),
+        ([(1, 1), (3, 1), (2, 1)], "no pixel"),
+        ([(0, 0), (1, 1)], "corners"),
+        ([(0, 0), (1, float("nan")), (2, 2)], "corners"),
+        (["a", "b", "c"], "corners"),
+        ([1, 2, 3], "corners"),
+    ],
+)
+def test_shapes_that_leave_no_trace_or_lie_outside_are_one_sentence(points, sentence):
     mask = np.zeros((4, 4), np.uint16)
-    draw_polygon(mask, [(10, 10), (20, 10), (20, 20)], 1)
+    with pytest.raises(SegcoreError, match=sentence):
+        draw_polygon(mask, points, 1)
     assert not mask.any()
-    for points in (
-        [(0, 0), (1, 1)],
-        [(0, 0), (1, float("nan")), (2, 2)],
-        ["a", "b", "c"],
-        [1, 2, 3],
-    ):
-        with pytest.raises(SegcoreError, match="corners"):
-            draw_polygon(mask, points, 1)
+
+
+def test_a_shape_smaller_than_a_pixel_marks_the_one_it_lies_in():
+    mask = np.zeros((4, 4), np.uint16)
+    draw_polygon(mask, [(2.1, 1.1), (2.3, 1.1), (2.2, 1.3)], 5)
+    np.testing.assert_array_equal(np.argwhere(mask == 5), [(1, 2)])
 
 
 def pack(lengths):

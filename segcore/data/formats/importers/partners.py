@@ -1,0 +1,263 @@
+"""Which masks belong to which image, by their names; where that is not one, the reason."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from segcore.data.files.names import name_keys
+from segcore.data.formats.importers.pairing import Pairing, Stopwatch
+from segcore.data.formats.importers.places import (
+    IMAGE_AFFIX,
+    MASK_AFFIX,
+    Place,
+    bare_stem,
+    unnumbered,
+)
+from segcore.data.formats.importers.report import Problem
+from segcore.errors import SegcoreError
+from segcore.labels import list_names
+
+MAX_NAMED = 4
+Key = Callable[[Place], tuple[str, ...]]
+
+
+@dataclass
+class Partners:
+    """Images and their masks.
+
+    Attributes:
+        images: The images, in order.
+        free: Masks that belong to no image so far.
+        masks: The masks of each image that has any: several only where they are parts of one.
+        reasons: Why an image has none, where there is more to say than that.
+        settled: Images that no later rule may touch.
+    """
+
+    images: Sequence[Place]
+    free: list[Place]
+    masks: dict[PurePosixPath, tuple[Place, ...]] = field(default_factory=dict)
+    reasons: dict[PurePosixPath, str] = field(default_factory=dict)
+    settled: set[PurePosixPath] = field(default_factory=set)
+
+    def match(self, image: Place, masks: Sequence[Place]) -> None:
+        """Give an image its masks."""
+        self.masks[image.path] = tuple(masks)
+        self.settled.add(image.path)
+        self.reasons.pop(image.path, None)
+        self._take(masks)
+
+    def refuse(self, images: Sequence[Place], masks: Sequence[Place], final: bool) -> None:
+        """Note why images have no mask; where that is final, nobody else gets these masks."""
+        names = list_names([str(m.path) for m in masks], MAX_NAMED)
+        shared = list_names([str(i.path) for i in images], MAX_NAMED)
+        for image in images:
+            what = (
+                f"The image {image.path.name} has {len(masks)} masks ({names}): keep one, or join "
+                "them into one."
+                if len(images) == 1
+                else f"The images {shared} share the mask {names}: rename or remove all but one."
+            )
+            self.reasons.setdefault(image.path, what)
+            if final:
+                self.settled.add(image.path)
+        if final:
+            self._take(masks)
+
+    def _take(self, masks: Sequence[Place]) -> None:
+        taken = {m.path for m in masks}
+        self.free = [m for m in self.free if m.path not in taken]
+
+    def groups(self, image_key: Key, mask_key: Key) -> list[tuple[list[Place], list[Place]]]:
+        """Return unsettled images and free masks that share a key."""
+        by_key: dict[tuple[str, ...], tuple[list[Place], list[Place]]] = defaultdict(
+            lambda: ([], [])
+        )
+        for image in self.images:
+            if image.path not in self.settled:
+                by_key[image_key(image)][0].append(image)
+        for mask in self.free:
+            if (key := mask_key(mask)) in by_key:
+                by_key[key][1].append(mask)
+        return [(images, masks) for images, masks in by_key.values() if masks]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way to compare names.
+
+    Attributes:
+        image_key: What of an image's place is compared.
+        mask_key: What of a mask's place.
+        final: Whether several partners by this rule settle the matter.
+    """
+
+    image_key: Key
+    mask_key: Key
+    final: bool = True
+
+
+def _full(place: Place) -> tuple[str, ...]:
+    return (*place.scope, place.stem)
+
+
+def _bare_image(place: Place) -> tuple[str, ...]:
+    return (*place.scope, bare_stem(place.stem, IMAGE_AFFIX))
+
+
+def _bare_mask(place: Place) -> tuple[str, ...]:
+    return (*place.scope, bare_stem(place.stem, MASK_AFFIX))
+
+
+def _part_of_mask(place: Place) -> tuple[str, ...]:
+    return (*place.scope, bare_stem(unnumbered(place.stem), MASK_AFFIX))
+
+
+def _loose(key: Key, names_only: bool) -> Key:
+    def folded(place: Place) -> tuple[str, ...]:
+        *scope, stem = key(place)
+        bare = name_keys(stem)[2]
+        return (bare,) if names_only else (*(part.casefold() for part in scope), bare)
+
+    return folded
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(_full, _full),
+    Rule(_full, _bare_mask),
+    Rule(_bare_image, _bare_mask),
+    Rule(_full, _part_of_mask),
+    Rule(_bare_image, _part_of_mask),
+    Rule(_loose(_full, False), _loose(_full, False)),
+    Rule(_loose(_full, False), _loose(_bare_mask, False)),
+    Rule(lambda p: (p.stem,), lambda p: (p.stem,), final=False),
+    Rule(
+        lambda p: (bare_stem(p.stem, IMAGE_AFFIX),),
+        lambda p: (bare_stem(p.stem, MASK_AFFIX),),
+        final=False,
+    ),
+    Rule(_loose(_full, True), _loose(_full, True), final=False),
+    Rule(_loose(_full, True), _loose(_bare_mask, True), final=False),
+)
+"""Tried in this order: within split and folders, then anywhere by a name that stands once."""
+
+
+def _shortened(place: Place) -> tuple[str, ...]:
+    return (*place.scope, re.sub(r"[_\-. ][^_\-. ]*$", "", place.stem))
+
+
+LOOSE_RULES: tuple[Rule, ...] = (
+    Rule(_full, _shortened),
+    Rule(_shortened, _shortened, final=False),
+)
+
+
+def pair_places(
+    images: Sequence[Place], masks: Sequence[Place], *, loose: bool = False
+) -> Partners:
+    """Find each image's masks by their names.
+
+    Args:
+        images: The images.
+        masks: The masks.
+        loose: Whether names also count that agree but for their last word: 21_training, 21_manual1.
+    """
+    partners = Partners(images, list(masks))
+    for rule in (*RULES, *(LOOSE_RULES if loose else ())):
+        for own, theirs in partners.groups(rule.image_key, rule.mask_key):
+            if len(own) == 1 and (len(theirs) == 1 or _are_parts(theirs)):
+                partners.match(own[0], theirs)
+            else:
+                partners.refuse(own, theirs, rule.final)
+    _pair_by_beginning(partners)
+    _pair_by_folder(partners)
+    return partners
+
+
+def _are_parts(masks: Sequence[Place]) -> bool:
+    """Whether masks of one image differ in numbers only, as a_mask_1 and a_mask_2."""
+    bare = {re.sub(r"\d+", "#", m.stem) for m in masks}
+    return len(bare) == 1 and len({m.stem for m in masks}) == len(masks)
+
+
+def _pair_by_beginning(partners: Partners) -> None:
+    """Give masks to the image whose name theirs begins with: numbered parts, or one strange ending."""
+    for names_only in (False, True):
+        index: dict[tuple[str, ...], list[Place]] = defaultdict(list)
+        for image in partners.images:
+            if image.path not in partners.settled:
+                index[(image.stem,) if names_only else _full(image)].append(image)
+        groups: dict[tuple[str, ...], list[tuple[Place, str]]] = defaultdict(list)
+        for mask in partners.free:
+            for cut in reversed([m.start() for m in re.finditer(r"[_\-. ]", mask.stem)]):
+                key = (mask.stem[:cut],) if names_only else (*mask.scope, mask.stem[:cut])
+                if len(index.get(key, ())) == 1:
+                    groups[key].append((mask, mask.stem[cut:]))
+                    break
+        endings = Counter(found[0][1] for found in groups.values() if len(found) == 1)
+        for key, found in groups.items():
+            masks, ending = [mask for mask, _ in found], found[0][1]
+            if len(masks) > 1 and not _are_parts(masks):
+                partners.refuse(index[key], masks, True)
+            elif len(masks) > 1 or (endings[ending] > 1 and len(endings) == 1):
+                partners.match(index[key][0], masks)
+
+
+def _pair_by_folder(partners: Partners) -> None:
+    """Give the masks of a folder to its only image, as sets do that keep one folder for each image."""
+    in_scope = Counter(image.scope for image in partners.images)
+    stems = Counter(mask.stem for mask in partners.free)
+    for own, theirs in partners.groups(lambda p: p.scope, lambda p: p.scope):
+        if len(own) != 1 or not own[0].folders or in_scope[own[0].scope] != 1:
+            continue
+        once = all(stems[mask.stem] == 1 for mask in theirs)
+        if len(theirs) == 1 or once or _are_parts(theirs):
+            partners.match(own[0], theirs)
+        else:
+            partners.refuse(own, theirs, True)
+
+
+def pair_by_rule(
+    images: Sequence[Place], masks: Sequence[Place], pairing: Pairing, problems: list[Problem]
+) -> Partners:
+    """Find each image's masks by the user's rule: within split and folders, then by a key anywhere.
+
+    Raises:
+        SegcoreError: The rule matches no name, or takes too long.
+    """
+    watch = Stopwatch.start()
+    keys: dict[PurePosixPath, str] = {}
+    strange: list[PurePosixPath] = []
+    for place in (*images, *masks):
+        watch.check()
+        key = pairing.key(place.stem)
+        if key is None:
+            strange.append(place.path)
+        else:
+            keys[place.path] = key
+    images, masks = [p for p in images if p.path in keys], [p for p in masks if p.path in keys]
+    if not images or not masks:
+        raise SegcoreError(
+            "Expected names of images and masks that the rule matches, received "
+            f"{len(images)} and {len(masks)}"
+            + (f"; {strange[0].name} for one does not" if strange else "")
+            + ": correct the rule."
+        )
+    if strange:
+        what = (
+            f"{len(strange)} names do not match the rule and are left out, for example {strange[0]}"
+        )
+        problems.append(Problem("", what, "correct the rule if they belong to the dataset"))
+    partners = Partners(images, list(masks))
+    for names_only in (False, True):
+
+        def key_of(place: Place, names_only: bool = names_only) -> tuple[str, ...]:
+            return (keys[place.path],) if names_only else (*place.scope, keys[place.path])
+
+        for own, theirs in partners.groups(key_of, key_of):
+            if len(own) == 1 and (len(theirs) == 1 or _are_parts(theirs)):
+                partners.match(own[0], theirs)
+            else:
+                partners.refuse(own, theirs, final=not names_only)
+    return partners
