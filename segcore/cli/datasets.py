@@ -88,7 +88,7 @@ def _show_import(result: dict[str, Any]) -> str:
     if problems:
         lines.append(f"{plural(len(problems), 'problem')}:")
         lines += [
-            f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['mend']}" if p["mend"] else "")
+            f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['fix']}" if p["fix"] else "")
             for p in problems[:50]
         ]
         if len(problems) > 50:

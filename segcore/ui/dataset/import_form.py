@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,16 +57,14 @@ def form() -> None:
             value=True,
             help="Off: images stay where they are and only masks are written.",
         )
-    suffix, match, bands = _ask_rules()
+    rules = _ask_rules()
     given = bool(upload or path.strip())
     with st.container(horizontal=True):
         if st.button(
             "Import dataset", type="primary", disabled=not given, icon=":material/download:"
         ):
             with session.errors_shown(), _source(upload, path) as source:
-                _import(
-                    source, name, copy, pairing=Pairing(suffix, match), bands=parse_bands(bands)
-                )
+                _import(source, name, copy, **rules.read())
         looked = given and st.button(
             "Preview",
             icon=":material/visibility:",
@@ -77,11 +76,7 @@ def form() -> None:
             st.spinner("Reading a few samples …"),
             _source(upload, path) as source,
         ):
-            _show_preview(
-                session.workspace().datasets.preview(
-                    source, pairing=Pairing(suffix, match), bands=parse_bands(bands)
-                )
-            )
+            _show_preview(session.workspace().datasets.preview(source, **rules.read()))
 
 
 def _broken_off() -> None:
@@ -129,8 +124,29 @@ def outcome() -> None:
         st.rerun()
 
 
-def _ask_rules() -> tuple[str, str, str]:
-    """Ask how names of images and masks belong together, and for bands; folded away since most sets need neither."""
+@dataclass(frozen=True)
+class _Rules:
+    """How files are to be read, as the user wrote it."""
+
+    pairing: tuple[str, str, str, str]
+    bands: str
+    many_classes: bool
+
+    def read(self) -> dict[str, Any]:
+        """Return the arguments of an import.
+
+        Raises:
+            SegcoreError: A rule is broken.
+        """
+        return {
+            "pairing": Pairing(*self.pairing),
+            "bands": parse_bands(self.bands),
+            "many_classes": self.many_classes,
+        }
+
+
+def _ask_rules() -> _Rules:
+    """Ask how images and masks belong together; folded away since most datasets need nothing."""
     with st.expander("File matching and bands", icon=":material/tune:"):
         st.caption(
             "Not needed if masks share the image's name, optionally with _mask, _label or _gt."
@@ -160,7 +176,26 @@ def _ask_rules() -> tuple[str, str, str]:
                 "The bands to use as red, green and blue, counted from 1. Georeferencing is kept."
             ),
         )
-    return suffix, match, bands
+        masks = left.text_input(
+            "Mask folder",
+            placeholder="masks",
+            max_chars=200,
+            help="The folder that holds the masks, where several could. Its name is enough.",
+        )
+        images = middle.text_input(
+            "Image folder",
+            placeholder="images",
+            max_chars=200,
+            help="The folder that holds the images, where several could. Its name is enough.",
+        )
+        many = right.toggle(
+            "Each number is a class",
+            help=(
+                "Masks with very many numbers, most of them in one mask only, look like numbered "
+                "objects and are not imported. Turn this on if they are classes."
+            ),
+        )
+    return _Rules((suffix, match, masks, images), bands, many)
 
 
 @contextmanager
@@ -237,7 +272,7 @@ def _show_preview(seen: Preview) -> None:
 def _list_problems(problems: list[dict[str, str]]) -> None:
     tables.draw(
         [
-            {"sample": p["sample"] or "whole dataset", "what": p["what"], "what to do": p["mend"]}
+            {"sample": p["sample"] or "whole dataset", "what": p["what"], "what to do": p["fix"]}
             for p in problems
         ],
         alt="Skipped or decided at import",

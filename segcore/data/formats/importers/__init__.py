@@ -240,7 +240,7 @@ def import_dataset(
         except OSError as error:
             raise SegcoreError(
                 f"The import into {destination.parent} broke off "
-                f"({error.strerror or error}): make room or mend that, then import again."
+                f"({error.strerror or error}): fix that, then import again."
             ) from error
 
 

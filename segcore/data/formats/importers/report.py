@@ -14,28 +14,28 @@ class Problem:
     Attributes:
         sample: Id or file it concerns; "" for the whole source.
         what: What was found.
-        mend: What the user can do.
+        fix: What the user can do.
     """
 
     sample: str
     what: str
-    mend: str
+    fix: str
 
     @staticmethod
     def of(sample: str, error: SegcoreError) -> "Problem":
-        """Turn an error sentence ("what: mend.") into a problem."""
-        what, _, mend = str(error).rpartition(": ")
-        return Problem(sample, what or mend, mend if what else "")
+        """Turn an error sentence ("what: fix.") into a problem."""
+        what, _, fix = str(error).rpartition(": ")
+        return Problem(sample, what or fix, fix if what else "")
 
     @property
     def sentence(self) -> str:
         """One sentence, with the sample in front."""
-        text = f"{self.what}: {self.mend}" if self.mend else self.what
+        text = f"{self.what}: {self.fix}" if self.fix else self.what
         return f"{self.sample}: {text}" if self.sample else text
 
     def to_json(self) -> dict[str, str]:
-        """Return ``{"sample", "what", "mend"}``."""
-        return {"sample": self.sample, "what": self.what, "mend": self.mend}
+        """Return ``{"sample", "what", "fix"}``."""
+        return {"sample": self.sample, "what": self.what, "fix": self.fix}
 
 
 @dataclass(frozen=True)

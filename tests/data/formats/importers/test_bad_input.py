@@ -112,7 +112,7 @@ def test_one_bad_sample_is_reported_and_the_rest_comes_in(source, case):
         report = bring_in(source)
     assert report.num_samples == 2
     (problem,) = report.problems
-    assert problem.sample == "b" and problem.mend
+    assert problem.sample == "b" and problem.fix
     assert "\n" not in problem.sentence
     assert re.search(sentence, problem.sentence)
 
