@@ -27,7 +27,7 @@ from segcore.data.files.masks import pack_colors, read_colors
 from segcore.data.files.png import decode_rgb
 from segcore.data.files.scanning import scan
 from segcore.data.formats.importers import import_dataset
-from segcore.data.formats.importers.codes import (
+from segcore.data.formats.importers.classes.codes import (
     COLOR_CODES,
     Survey,
     build_lookup,

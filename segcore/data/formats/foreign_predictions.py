@@ -23,7 +23,7 @@ from segcore.data.files.names import (
     strip_suffixes,
 )
 from segcore.data.formats.importers.paired_folders import sample_id
-from segcore.data.formats.importers.pairing import Pairing, Stopwatch
+from segcore.data.formats.importers.pairs.pairing import Pairing, Stopwatch
 from segcore.data.formats.mask_values import check_size, read_mask_indices, to_indices
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet

@@ -31,6 +31,7 @@ from segcore.data.formats.importers import (
     pascal_voc,
     road_scenes,
 )
+from segcore.data.formats.importers.classes.labelling import Labelling
 from segcore.data.formats.importers.conversion import (
     agree_on_labels,
     convert,
@@ -39,8 +40,7 @@ from segcore.data.formats.importers.conversion import (
     spread,
     to_indices,
 )
-from segcore.data.formats.importers.labelling import Labelling
-from segcore.data.formats.importers.pairing import Pairing
+from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Reader, Source

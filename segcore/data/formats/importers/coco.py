@@ -16,10 +16,10 @@ from segcore.data.files.masks import MAX_ID, read_colors
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass, parse_color
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
-from segcore.data.formats.importers.places import read_place
+from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.pairs.roles import split_roles
 from segcore.data.formats.importers.polygons import BACKGROUND, cover_polygon, decode_runs
 from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.roles import split_roles
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.labels import Color, plural

@@ -27,7 +27,7 @@ from segcore.data.files.masks import (
 )
 from segcore.data.files.png import decode_rgb
 from segcore.data.files.scanning import Progress, scan
-from segcore.data.formats.importers.codes import (
+from segcore.data.formats.importers.classes.codes import (
     COLOR_CODES,
     ID_CODES,
     UNKNOWN,
@@ -36,13 +36,13 @@ from segcore.data.formats.importers.codes import (
     code_color,
     color_code,
 )
-from segcore.data.formats.importers.labelling import (
+from segcore.data.formats.importers.classes.labelling import (
     Labelling,
     label_colors,
     label_declared_ids,
     label_found_ids,
 )
-from segcore.data.formats.importers.palettes import UsedColors, survey_palettes
+from segcore.data.formats.importers.classes.palettes import UsedColors, survey_palettes
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.data.statistics.mask_runs import runs_of

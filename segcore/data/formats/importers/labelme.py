@@ -15,7 +15,7 @@ from segcore.data.files.images import image_size, open_stream
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
-from segcore.data.formats.importers.places import read_place
+from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.polygons import BACKGROUND, check_reach, draw_polygon
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source

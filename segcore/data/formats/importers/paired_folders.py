@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from segcore.data.formats.importers.class_tables import TABLE_NAMES, DeclaredClass, read_class_table
-from segcore.data.formats.importers.pairing import Pairing
-from segcore.data.formats.importers.partners import Partners, pair_by_rule, pair_places
-from segcore.data.formats.importers.places import Place
+from segcore.data.formats.importers.pairs.pairing import Pairing
+from segcore.data.formats.importers.pairs.partners import Partners, pair_by_rule, pair_places
+from segcore.data.formats.importers.pairs.places import Place
+from segcore.data.formats.importers.pairs.roles import choose_roles
 from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.roles import choose_roles
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 

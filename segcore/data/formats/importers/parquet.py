@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from segcore.data.files.archives import FREE_BYTES, MAX_RATIO
 from segcore.data.files.scanning import Progress
 from segcore.data.formats.importers.paired_folders import find_class_table, sample_id
-from segcore.data.formats.importers.places import IMAGE_WORDS, MASK_WORDS
+from segcore.data.formats.importers.pairs.places import IMAGE_WORDS, MASK_WORDS
+from segcore.data.formats.importers.pairs.roles import split_roles
 from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.roles import split_roles
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
 

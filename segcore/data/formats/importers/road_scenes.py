@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from segcore.data.formats.importers.paired_folders import find_class_table, unique_ids
-from segcore.data.formats.importers.places import read_place
+from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.data.formats.importers.standard_classes import (

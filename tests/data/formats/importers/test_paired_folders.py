@@ -8,7 +8,7 @@ import pytest
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_png, write_bytes
 from segcore.data.formats.importers import import_dataset, preview
-from segcore.data.formats.importers.places import bare_stem, read_place
+from segcore.data.formats.importers.pairs.places import bare_stem, read_place
 
 IMAGE = encode_png(np.zeros((3, 4, 3), np.uint8))
 MASK = encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8))

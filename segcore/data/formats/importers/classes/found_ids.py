@@ -7,7 +7,7 @@ exist: one stray pixel among a thousand masks must not turn a foreground of 255 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from segcore.data.formats.importers.codes import VOID_CODES, Survey
+from segcore.data.formats.importers.classes.codes import VOID_CODES, Survey
 
 MAX_GREY_STEPS = 17
 STRAY_SHARE = 0.002

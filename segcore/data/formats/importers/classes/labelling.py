@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from segcore.data.files.masks import HIDDEN, NO_DATA
 from segcore.data.formats.importers.class_tables import DeclaredClass
-from segcore.data.formats.importers.codes import (
+from segcore.data.formats.importers.classes.codes import (
     COLOR_CODES,
     ID_CODES,
     MAX_COLORS_OF_A_MASK,
@@ -18,7 +18,7 @@ from segcore.data.formats.importers.codes import (
     code_color,
     color_code,
 )
-from segcore.data.formats.importers.found_ids import (
+from segcore.data.formats.importers.classes.found_ids import (
     MAX_CLASSES_ASKED,
     SCATTERED_RUN,
     Meaning,

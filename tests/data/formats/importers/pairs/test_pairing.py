@@ -6,7 +6,7 @@ import pytest
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_png, write_bytes
 from segcore.data.formats.importers import Pairing, import_dataset, preview
-from segcore.data.formats.importers.pairing import MAX_NAME
+from segcore.data.formats.importers.pairs.pairing import MAX_NAME
 from segcore.errors import SegcoreError
 
 IMAGE = encode_png(np.zeros((3, 4, 3), np.uint8))

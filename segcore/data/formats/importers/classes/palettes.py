@@ -9,7 +9,7 @@ import numpy as np
 
 from segcore.data.files.images import open_image
 from segcore.data.files.scanning import Progress, scan
-from segcore.data.formats.importers.codes import code_color, color_code
+from segcore.data.formats.importers.classes.codes import code_color, color_code
 from segcore.errors import SegcoreError
 from segcore.labels import color_to_hex
 

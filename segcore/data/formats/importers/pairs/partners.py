@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from segcore.data.files.names import name_keys
-from segcore.data.formats.importers.pairing import Pairing, Stopwatch
-from segcore.data.formats.importers.places import (
+from segcore.data.formats.importers.pairs.pairing import Pairing, Stopwatch
+from segcore.data.formats.importers.pairs.places import (
     IMAGE_AFFIX,
     MASK_AFFIX,
     Place,

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from segcore.data.files.masks import read_colors
-from segcore.data.formats.importers.pairing import Pairing
-from segcore.data.formats.importers.partners import pair_places
-from segcore.data.formats.importers.places import (
+from segcore.data.formats.importers.pairs.pairing import Pairing
+from segcore.data.formats.importers.pairs.partners import pair_places
+from segcore.data.formats.importers.pairs.places import (
     IMAGE_AFFIX,
     MASK_AFFIX,
     Place,

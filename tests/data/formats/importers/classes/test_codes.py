@@ -10,7 +10,7 @@ from PIL import Image
 from segcore.data.files.images import encode_png
 from segcore.data.files.masks import pack_colors, read_colors, read_ids
 from segcore.data.files.png import decode_grey, decode_rgb
-from segcore.data.formats.importers.codes import (
+from segcore.data.formats.importers.classes.codes import (
     COLOR_CODES,
     ID_CODES,
     UNKNOWN,

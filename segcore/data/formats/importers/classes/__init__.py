@@ -1,0 +1,1 @@
+"""What the codes in masks mean: declared or found classes, void, strays, palettes."""
