@@ -32,8 +32,8 @@ from segcore.data.formats.importers.classes.codes import (
     Survey,
     build_lookup,
     color_code,
-    look_up,
 )
+from segcore.data.statistics.mask_runs import runs_of
 from segcore.data.statistics.statistics import collect_statistics, count_mask, load_statistics
 from segcore.data.synthetic import SIZE, make_synthetic
 from segcore.data.synthetic.scene import draw_scene
@@ -108,8 +108,12 @@ def coloring(paths: list[Path], scratch: Path) -> None:
     def by_codes() -> object:
         return [np.unique(pack_colors(image), return_inverse=True) for image in images]
 
+    def by_runs(codes: np.ndarray) -> np.ndarray:
+        values, lengths = runs_of(codes)
+        return np.repeat(table.take(values), lengths).reshape(codes.shape)
+
     def ours() -> object:
-        return [look_up(table, pack_colors(image)) for image in images]
+        return [by_runs(pack_colors(image)) for image in images]
 
     _, fast, rows = in_turns(by_rows, ours, 3)
     _, _, codes = in_turns(by_codes, ours, 3)
