@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         if text:
             print(text, flush=True)
+        if options.chosen.exit_code is not None:
+            sys.exit(options.chosen.exit_code(result))
     except SegcoreError as error:
         print(f"segscope: {error}", file=sys.stderr)
         sys.exit(2)

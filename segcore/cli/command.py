@@ -24,6 +24,7 @@ class Command:
         run: Does the work and returns a JSON-ready result.
         show: Turns that result into text for a person.
         aliases: Older names of the command that still work.
+        exit_code: Turns the result into the program's exit code; None for 0.
     """
 
     summary: str
@@ -31,6 +32,7 @@ class Command:
     run: Callable[[Options], Any]
     show: Callable[[Any], str]
     aliases: tuple[str, ...] = ()
+    exit_code: Callable[[Any], int] | None = None
 
 
 def workspace_of(options: Options) -> Workspace:

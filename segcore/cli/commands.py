@@ -9,6 +9,7 @@ from segcore.cli.ablations import ABLATION_COMMANDS
 from segcore.cli.classes import CLASS_COMMANDS
 from segcore.cli.command import Command, Options
 from segcore.cli.datasets import DATASET_COMMANDS
+from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
@@ -83,6 +84,7 @@ def _app(options: Options) -> None:
 
 COMMANDS: dict[str, Command] = {
     "app": Command("open the app in the browser", _app_arguments, _app, lambda result: ""),
+    **DOCTOR_COMMANDS,
     **DATASET_COMMANDS,
     **CLASS_COMMANDS,
     **TAG_COMMANDS,

@@ -20,6 +20,7 @@ from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles.crf import CRFEffects
 from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.launch.configs import Configs
+from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
 from segcore.workspace.launch.throughput import Throughputs
 from segcore.workspace.predictions.batches import Batches
@@ -67,6 +68,7 @@ class Workspace:
         launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at
             once.
         throughput: How fast a run will be, probed or estimated.
+        doctor: What this machine can train on, checked.
         imports: Predictions of other tools, brought in as runs.
         scores: Reports, ensembles and the label-compression what-if.
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
@@ -114,6 +116,7 @@ class Workspace:
         self.annotations = RunAnnotations(self.folder, self.runs)
         self.launch = Launches(self.folder, self.datasets, self.runs)
         self.throughput = Throughputs(self.folder, self.datasets, self.runs)
+        self.doctor = Doctor(self.folder)
         self.configs = Configs(self.folder, self.runs)
         self.monitor = Monitors(self.datasets, self.runs)
         self.exports = Exports(self.folder, self.runs, self.monitor)
