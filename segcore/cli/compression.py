@@ -148,7 +148,7 @@ def _judge(
     def judge(split: str) -> dict[str, Any]:
         return workspace.merges.judge(
             options.run, split, groups, options.prior, importance=importance, forbidden=apart
-        )
+        ).to_json()
 
     merged = [[label_set.classes[label_set.index_of(i)].name for i in group] for group in groups]
     found: dict[str, Any] = {"judged": judge(options.split), "merged": merged}
@@ -156,14 +156,14 @@ def _judge(
         found["reported"] = {"split": options.report_on, **judge(options.report_on)}
     if options.retrain:
         asked = dict.fromkeys([options.split, *([options.report_on] if options.report_on else [])])
-        found["retraining"] = workspace.tiers.retrain(options.run, groups, list(asked))
+        found["retraining"] = vars(workspace.tiers.retrain(options.run, groups, list(asked)))
     if options.tiers:
         split = options.report_on or options.split
         if workspace.tiers.can_sum(options.run, split):
             workspace.tiers.sum_probabilities(
                 options.run, split, groups, ProgressLine("Summing probabilities")
             )
-        found["tiers"] = workspace.tiers.compare(options.run, split, groups)
+        found["tiers"] = workspace.tiers.compare(options.run, split, groups).to_json()
     return found
 
 
@@ -181,10 +181,10 @@ def _levels(
     levels = workspace.merges.hierarchy(options.run, data)
     return [
         {
-            **level,
+            **vars(level),
             **workspace.merges.judge(
-                options.run, options.split, level["groups"], options.prior, importance=importance
-            ),
+                options.run, options.split, level.groups, options.prior, importance=importance
+            ).to_json(),
         }
         for level in levels
     ]

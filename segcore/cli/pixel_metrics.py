@@ -49,7 +49,7 @@ def _measure(options: Options) -> dict[str, Any]:
             )
     result["label_errors"] = workspace.pixel_metrics.suspects(
         run, split, ProgressLine("Looking at labels")
-    )
+    ).to_json()
     return result
 
 

@@ -52,7 +52,7 @@ def test_labels_are_merged_retrained_and_compared(
     wait_idle(page)
     expect(board.locator(".box.merged .chip")).to_have_count(2, timeout=SLOW)
     # the front's chart holds the merge, at the numbers that the workspace computes
-    found = workspace.merges.judge(run, "test", [[3, 5]])["after"]
+    found = workspace.merges.judge(run, "test", [[3, 5]]).to_json()["after"]
     page.locator(".js-plotly-plot").first.wait_for()
     assert chosen_point(page) == pytest.approx(
         (100 * found["retained_entropy"], 100 * found["accuracy"])
@@ -86,7 +86,7 @@ def test_labels_are_merged_retrained_and_compared(
     expect(page.get_by_text("Retraining gave", exact=False)).to_be_visible(timeout=SLOW)
     (tier,) = [
         t
-        for t in workspace.tiers.compare(run, "test", [[3, 5]])["tiers"]
+        for t in workspace.tiers.compare(run, "test", [[3, 5]]).to_json()["tiers"]
         if t["tier"] == "retrained"
     ]
     told = (

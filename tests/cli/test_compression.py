@@ -58,10 +58,10 @@ def test_a_named_merge_is_judged_reported_and_compared(trained, shell) -> None:
     run, workspace = trained.members[0], trained.workspace
     found = shell("compress", run, "--merge", "field:forest", "--report-on", "test", "--tiers")
     assert found["judged"] == json.loads(
-        json.dumps(workspace.merges.judge(run, "validation", [[3, 5]]))
+        json.dumps(workspace.merges.judge(run, "validation", [[3, 5]]).to_json())
     )
     assert found["reported"]["after"] == json.loads(
-        json.dumps(workspace.merges.judge(run, "test", [[3, 5]])["after"])
+        json.dumps(workspace.merges.judge(run, "test", [[3, 5]]).to_json()["after"])
     )
     assert found["tiers"]["split"] == "test" and [t["tier"] for t in found["tiers"]["tiers"]] == [
         "merged",

@@ -20,7 +20,7 @@ def by_hand(at, read, labels: list[int]):
 
 
 def shows(at, read, trained, groups: list[list[int]], split: str = "validation") -> None:
-    found = trained.workspace.merges.judge(trained.members[0], split, groups)
+    found = trained.workspace.merges.judge(trained.members[0], split, groups).to_json()
     shown = read.metrics(at)
     assert shown["Accuracy"] == figures.percent(found["after"]["accuracy"])
     assert shown["Kappa"] == (
@@ -118,7 +118,7 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
     study = trained.workspace.scores.compress(trained.members[0], "validation")
     (groups,) = [r["groups"] for r in study["path"] if r["num_groups"] == 3]
     chosen, told = (
-        trained.workspace.merges.judge(trained.members[0], s, groups)
+        trained.workspace.merges.judge(trained.members[0], s, groups).to_json()
         for s in ("validation", "test")
     )
     table = next(d.value for d in at.dataframe if "checked on test" in d.value).set_index("what")
@@ -208,7 +208,7 @@ def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
     by_hand(at, read, [8, 11])
     judged = trained.workspace.merges.judge(
         trained.members[0], "validation", [[8, 11]], "importance", importance={"8": 3, "11": 3}
-    )
+    ).to_json()
     assert read.metrics(at)["Entropy kept"] == figures.percent(judged["after"]["retained_entropy"])
     assert (
         f"{figures.percent(judged['after']['retained']['importance'])} by importance"
@@ -271,7 +271,7 @@ def test_predicted_and_realised_stand_side_by_side(
     )
     prediction.write_status(state="finished", finished=1_800_000_000.0)
     read.check(at.run())
-    found = workspace.tiers.compare(run, "test", [[3, 5]])
+    found = workspace.tiers.compare(run, "test", [[3, 5]]).to_json()
     over = found["tiers"][2]["beyond"]["mean_iou"]
     assert found["retrained"] == clone
     assert any(

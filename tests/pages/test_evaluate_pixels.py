@@ -70,13 +70,13 @@ def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -
     run = trained.members[0]
     at = tab(open_page, "Label errors", run)
     found = trained.workspace.pixel_metrics.suspects(run, "test")
-    listed = [i for i in found["images"] if i["pixels"]]
-    assert found["pixels"] == sum(i["pixels"] for i in listed) == int(np.sum(found["pairs"]))
+    listed = [i for i in found.images if i.pixels]
+    assert found.pixels == sum(i.pixels for i in listed) == int(np.sum(found.pairs))
     for image in listed:
-        where = trained.workspace.pixel_metrics.suspicion(run, "test", image["id"]).suspected
-        assert int(where.sum()) == image["pixels"]
+        where = trained.workspace.pixel_metrics.suspicion(run, "test", image.id).suspected
+        assert int(where.sum()) == image.pixels
     table = [d.value for d in at.dataframe if "perhaps" in d.value and "image" in d.value]
-    assert [list(t["pixels"]) for t in table] == ([[i["pixels"] for i in listed]] if listed else [])
+    assert [list(t["pixels"]) for t in table] == ([[i.pixels for i in listed]] if listed else [])
 
 
 def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_page, read) -> None:

@@ -205,7 +205,7 @@ def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
     with session.errors_shown():
         levels = session.workspace().merges.hierarchy(run, data)
     titles = {
-        n: f"{len(level['groups'])} labels: {', '.join(level['titles'][:6])}"
+        n: f"{len(level.groups)} labels: {', '.join(level.titles[:6])}"
         for n, level in enumerate(levels)
     }
     if st.session_state.get("level") not in (None, *titles):
@@ -213,5 +213,4 @@ def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
     level = st.selectbox(
         "Level, fine to coarse", list(titles), format_func=titles.__getitem__, key="level"
     )
-    groups: list[list[int]] = levels[level]["groups"]
-    return groups
+    return levels[level].groups

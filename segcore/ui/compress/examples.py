@@ -91,9 +91,7 @@ def view(run: str, split: str, groups: Groups) -> None:
             )
             return
         sample = session.choose_image(samples, "merged_sample", f"Image ({len(samples)} available)")
-        done = [
-            row["run"] for row in workspace.tiers.retrained(run, groups, split) if row["counted"]
-        ]
+        done = [row.run for row in workspace.tiers.retrained(run, groups, split) if row.counted]
         shown = (
             {s.id for s in workspace.scenes.predicted_samples(done[0], split)} if done else set()
         )

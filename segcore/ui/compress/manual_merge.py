@@ -109,17 +109,15 @@ def _starts(run: str, names: Mapping[int, str]) -> None:
                 help="The groups last selected by Greedy, Clustering or Hierarchy.",
             )
         for entry in saved:
-            title = entry["name"] + (
-                f", version {entry['version']} of {entry['versions']}"
-                if entry["versions"] > 1
-                else ""
+            title = entry.name + (
+                f", version {entry.version} of {entry.versions}" if entry.versions > 1 else ""
             )
-            key = f"saved_{entry['name']}_{entry['version']}"
+            key = f"saved_{entry.name}_{entry.version}"
             st.button(
                 session.plain(title),
                 key=key,
                 on_click=_set,
-                args=([g for g in entry["groups"] if len(g) > 1],),
+                args=([g for g in entry.groups if len(g) > 1],),
             )
 
 

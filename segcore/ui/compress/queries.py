@@ -86,7 +86,7 @@ def _merge(
 ) -> dict[str, Any]:
     return _workspace.merges.judge(
         run, split, groups, prior, importance=_weights(prior, importance), forbidden=apart
-    )
+    ).to_json()
 
 
 def merge(
@@ -112,7 +112,7 @@ def merge(
 def _tiers(
     _workspace: Workspace, run: str, split: str, groups: Groups, retrained: str, stamps: str
 ) -> dict[str, Any]:
-    return _workspace.tiers.compare(run, split, groups, retrained)
+    return _workspace.tiers.compare(run, split, groups, retrained).to_json()
 
 
 def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any]:

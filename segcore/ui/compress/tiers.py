@@ -9,6 +9,7 @@ from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups
 from segcore.ui.shared import figures, session, tables
+from segcore.workspace.compression.retraining import RetrainedRun
 
 TITLES = {
     "merged": "Expected: merged predictions",
@@ -107,19 +108,19 @@ def _summed(run: str, split: str, groups: Groups, merged: bool) -> None:
 
 
 def _retrained(
-    run: str, splits: Sequence[str], groups: Groups, rows: Sequence[Mapping[str, Any]], merged: bool
+    run: str, splits: Sequence[str], groups: Groups, rows: Sequence[RetrainedRun], merged: bool
 ) -> str:
     """Offer T2, follow it, or let the user choose among several; return the id of the one to score, or ""."""
     st.markdown("**Retrained model**")
-    done = [row["run"] for row in rows if row["counted"]]
+    done = [row.run for row in rows if row.counted]
     active = [
         row
         for row in rows
-        if row["state"] in QUEUED_OR_ACTIVE or (row["state"] == "finished" and not row["counted"])
+        if row.state in QUEUED_OR_ACTIVE or (row.state == "finished" and not row.counted)
     ]
     chosen = ""
     if done:
-        linked = {row["run"]: row["linked"] for row in rows}
+        linked = {row.run: row.linked for row in rows}
         chosen = str(
             st.selectbox(
                 "Trained with these labels",
@@ -135,9 +136,9 @@ def _retrained(
             )
         st.page_link("pages/runs.py", label="Training curves", icon=":material/show_chart:")
     for row in rows:
-        if row["state"] in ("failed", "interrupted"):
+        if row.state in ("failed", "interrupted"):
             st.error(
-                f"{session.plain(row['run'])}: {session.plain(row['cause'] or row['state'])}",
+                f"{session.plain(row.run)}: {session.plain(row.cause or row.state)}",
                 icon=":material/error:",
             )
     if active:
@@ -166,29 +167,29 @@ def _follow(run: str, split: str, groups: Groups) -> None:
         workspace = session.workspace()
         workspace.runs.refresh()
         rows = workspace.tiers.retrained(run, groups, split)
-        active = [row for row in rows if row["state"] in QUEUED_OR_ACTIVE]
-        waiting = [row for row in rows if row["state"] == "finished" and not row["counted"]]
-        if not active and not any(_predicting(row["run"], split) for row in waiting):
-            if any(row["counted"] for row in rows) or any(
-                row["state"] in ("failed", "interrupted") for row in rows
+        active = [row for row in rows if row.state in QUEUED_OR_ACTIVE]
+        waiting = [row for row in rows if row.state == "finished" and not row.counted]
+        if not active and not any(_predicting(row.run, split) for row in waiting):
+            if any(row.counted for row in rows) or any(
+                row.state in ("failed", "interrupted") for row in rows
             ):
                 st.rerun()
             for row in waiting:
                 if st.button(
-                    f"Predict {split}", key=f"predict_{row['run']}", icon=":material/play_arrow:"
+                    f"Predict {split}", key=f"predict_{row.run}", icon=":material/play_arrow:"
                 ):
-                    workspace.runs.predict_any(row["run"], split)
+                    workspace.runs.predict_any(row.run, split)
                     st.rerun()
             return
-        if any(row["counted"] for row in rows if row["linked"]) and not active:
+        if any(row.counted for row in rows if row.linked) and not active:
             st.rerun()
         for row in active:
             st.progress(
-                min(row["progress"], 1.0),
-                text=f"{row['run']}: {row['state']}, training on the merged labels",
+                min(row.progress, 1.0),
+                text=f"{row.run}: {row.state}, training on the merged labels",
             )
         for row in waiting:
-            st.progress(1.0, text=f"{row['run']} is trained; predicting {split}")
+            st.progress(1.0, text=f"{row.run} is trained; predicting {split}")
         st.page_link("pages/runs.py", label="Monitor run", icon=":material/monitoring:")
 
     panel()

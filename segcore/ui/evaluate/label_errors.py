@@ -9,6 +9,7 @@ from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.pages.confused_pixels import densest_box, outline
 from segcore.ui.evaluate import boundary
 from segcore.ui.shared import background_tasks, cached_scores, figures, session, tables
+from segcore.workspace.scores.pixel_metrics import SuspectedImage
 
 LISTED = 200
 SIDE = 160
@@ -48,10 +49,10 @@ def show(report: Report, run: str, split: str) -> None:
     if found is None:
         return
     names = report.label_set.class_names
-    listed = [i for i in found["images"] if i["pixels"]][:LISTED]
+    listed = [i for i in found.images if i.pixels][:LISTED]
     st.caption(
         (
-            f"{found['pixels']:,} pixels ({figures.percent(found['share'])}) have a label "
+            f"{found.pixels:,} pixels ({figures.percent(found.share)}) have a label "
             "that the model contradicts with confidence: another class is at least as "
             "probable there as it is, on average, where it is the label (confident "
             "learning, Northcutt et al., 2021). Check before you relabel: where the model "
@@ -75,12 +76,12 @@ def show(report: Report, run: str, split: str) -> None:
             event = tables.draw(
                 [
                     {
-                        "image": i["id"],
-                        "suspected": i["share"],
-                        "pixels": i["pixels"],
-                        "labelled": names[i["given"]],
-                        "perhaps": names[i["suggested"]],
-                        "trust": i["quality"],
+                        "image": i.id,
+                        "suspected": i.share,
+                        "pixels": i.pixels,
+                        "labelled": _name(names, i.given),
+                        "perhaps": _name(names, i.suggested),
+                        "trust": i.quality,
                     }
                     for i in listed
                 ],
@@ -104,10 +105,14 @@ def show(report: Report, run: str, split: str) -> None:
                 alt="Images with likely label errors, most first",
             )
         with pairs:
-            _pairs(np.asarray(found["pairs"]), names)
+            _pairs(np.asarray(found.pairs), names)
     rows = event["selection"]["rows"]
     with picture:
         _picture(run, split, listed[rows[0] if rows else 0], report)
+
+
+def _name(names: list[str], index: int | None) -> str:
+    return "" if index is None else names[index]
 
 
 def _pairs(pairs: Any, names: list[str]) -> None:
@@ -128,23 +133,23 @@ def _pairs(pairs: Any, names: list[str]) -> None:
     )
 
 
-def _picture(run: str, split: str, row: dict[str, Any], report: Report) -> None:
+def _picture(run: str, split: str, row: SuspectedImage, report: Report) -> None:
     """Show where an image is suspected most, and the way to the viewer."""
     workspace, names = session.workspace(), report.label_set.class_names
     with session.errors_shown():
         dataset = workspace.scenes.dataset_of(run)
-        image = workspace.scenes.image(dataset.name, row["id"])
-        found = workspace.pixel_metrics.suspicion(run, split, row["id"])
+        image = workspace.scenes.image(dataset.name, row.id)
+        found = workspace.pixel_metrics.suspicion(run, split, row.id)
     where = found.suspected
     top, left, height, width = densest_box(where, min(SIDE, *image.shape[:2]))
     cut = (slice(top, top + height), slice(left, left + width))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{session.plain(row['id'])}**: {session.plain(names[row['given']])}, possibly "
-            f"{session.plain(names[row['suggested']])}"
+            f"**{session.plain(row.id)}**: {session.plain(_name(names, row.given))}, possibly "
+            f"{session.plain(_name(names, row.suggested))}"
         )
         if st.button("Open in Compare", icon=":material/open_in_new:", key="suspect_open"):
-            cached_scores.look_at(run, split, row["id"])
+            cached_scores.look_at(run, split, row.id)
     one, two = st.columns(2)
     whole = outline(image, [where], [COLOR], 1)
     y, x, thick = top, left, max(1, round(max(image.shape[:2]) / 200))

@@ -1,4 +1,4 @@
-"""Pictures of a merge: the pixels that two labels are confused in, cut out of the images that hold most of them."""
+"""Pictures of confused labels, cut out of the images that hold most of them."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ PICTURE_SIDE = 384
 
 FORWARD = (255, 149, 0)
 BACKWARD = (0, 229, 255)
-"""Orange round the first label taken for the second, cyan the other way: seen on every image, which the classes' own colours are not."""
+"""Outlines: orange for the first label taken for the second, cyan for the reverse."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +42,20 @@ class Example:
 def confused_pairs(
     scores: Scores, run: str, split: str, groups: list[list[int]]
 ) -> list[tuple[int, int, int]]:
-    """Return the pairs of labels inside the groups that are confused at all: (id, id, pixels), most pixels first.
+    """Return the confused pairs inside the groups as (id, id, pixels), most pixels first.
 
     Raises:
         SegcoreError: The run has no counts of that split, or an id is unknown.
     """
     label_set, counts = scores.label_set(run), scores.counts(run, split)[1].sum(0)
-    found = []
+    pairs = []
     for group in groups:
         places = [label_set.index_of(i) for i in group]
         for position, a in enumerate(places):
             for b in places[position + 1 :]:
                 if pixels := int(counts[a, b] + counts[b, a]):
-                    found.append((label_set.class_ids[a], label_set.class_ids[b], pixels))
-    return sorted(found, key=lambda row: -row[2])
+                    pairs.append((label_set.class_ids[a], label_set.class_ids[b], pixels))
+    return sorted(pairs, key=lambda pair: -pair[2])
 
 
 def find_examples(
@@ -69,8 +69,8 @@ def find_examples(
     """Cut out the places where two labels are confused most, one for each image.
 
     Args:
-        scores: The shelf of scores.
-        scenes: The shelf of scenes.
+        scores: The scores of the workspace.
+        scenes: The scenes of the workspace.
         run: Id of a run.
         split: Name of a split.
         pair: Two class ids.
@@ -94,7 +94,7 @@ def find_examples(
         :count
     ]
     dataset, label_map = scenes.dataset_of(run), scenes.label_map_of(run)
-    found = []
+    examples = []
     for position in order:
         sample = ids[position]
         truth = scenes.truth(dataset.name, sample, label_map)
@@ -108,7 +108,7 @@ def find_examples(
             (FORWARD, BACKWARD),
             scale,
         )
-        found.append(
+        examples.append(
             Example(
                 sample,
                 picture,
@@ -116,4 +116,4 @@ def find_examples(
                 int(counts[position, second, first]),
             )
         )
-    return found, int((pixels > 0).sum())
+    return examples, int((pixels > 0).sum())

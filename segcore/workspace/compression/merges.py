@@ -1,13 +1,14 @@
-"""The shelf of merges: one label map, chosen by anybody, judged on the counts of a run."""
+"""Merges of labels: what one label map does to the scores of a run, from its counts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.documents import Shelf
-from segcore.evaluation.compression.chosen_map import report_map
+from segcore.evaluation.compression.chosen_map import MapReport, report_map
 from segcore.evaluation.compression.hierarchy import read_hierarchy
 from segcore.evaluation.compression.information import importance_weights
 from segcore.evaluation.compression.null_model import null_band
@@ -23,6 +24,53 @@ Groups = Sequence[Sequence[int]]
 
 MAX_BANDS = 40
 """Maps for which a band of random maps is drawn at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class MergeReport:
+    """Every score of one merge on one split.
+
+    Attributes:
+        report: The scores, by class index.
+        class_ids: The user's ids of the classes.
+    """
+
+    report: MapReport
+    class_ids: list[int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping in the user's class ids."""
+        return self.report.to_json(self.class_ids)
+
+
+@dataclass(frozen=True)
+class SavedMerge:
+    """A version of a merge that is saved with the dataset.
+
+    Attributes:
+        name: Name of the merge.
+        version: Its version, from 1.
+        versions: Versions of that name.
+        groups: Groups of the user's class ids.
+    """
+
+    name: str
+    version: int
+    versions: int
+    groups: list[list[int]]
+
+
+@dataclass(frozen=True)
+class HierarchyLevel:
+    """One level of a hierarchy of labels.
+
+    Attributes:
+        groups: Groups of the user's class ids.
+        titles: The file's name for each group.
+    """
+
+    groups: list[list[int]]
+    titles: list[str]
 
 
 class Merges:
@@ -50,8 +98,8 @@ class Merges:
         *,
         importance: Mapping[str, float] | None = None,
         forbidden: Groups = (),
-    ) -> dict[str, Any]:
-        """Return every score of a merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapReport`.
+    ) -> MergeReport:
+        """Return every score of a merge on a split.
 
         Args:
             run: Id of a run.
@@ -67,7 +115,7 @@ class Merges:
         """
         label_set = self._scores.label_set(run)
         names = self._reports.groups(run, split)
-        study = report_map(
+        report = report_map(
             self._scores.counts(run, split)[1],
             _map(label_set, groups),
             prior=prior,
@@ -78,56 +126,42 @@ class Merges:
             ),
             groups=names if len(set(names)) > 1 else None,
         )
-        return study.to_json(label_set.class_ids)
+        return MergeReport(report, label_set.class_ids)
 
-    def saved(self, run: str) -> list[dict[str, Any]]:
+    def saved(self, run: str) -> list[SavedMerge]:
         """Return the saved merges that fit the labels of a run, every version, newest first.
-
-        Returns:
-            For each ``name, version`` (from 1), ``versions`` (of that name) and ``groups`` of class
-            ids.
 
         Raises:
             SegcoreError: There is no such run, or a saved map is damaged.
         """
         label_set = self._scores.label_set(run)
-        ids, found = label_set.class_ids, []
-        shelf = Shelf(self._scenes.dataset_of(run).folder / "label_maps", "label map")
-        for name in shelf.names():
-            versions = [LabelMap.from_json(data) for data in shelf.read(name)["versions"]]
+        ids = label_set.class_ids
+        merges: list[SavedMerge] = []
+        documents = Shelf(self._scenes.dataset_of(run).folder / "label_maps", "label map")
+        for name in documents.names():
+            versions = [LabelMap.from_json(data) for data in documents.read(name)["versions"]]
             for number, label_map in reversed(list(enumerate(versions, 1))):
                 if label_map.num_classes == len(ids):
                     groups = [[ids[i] for i in group] for group in label_map.groups]
-                    found.append(
-                        {
-                            "name": name,
-                            "version": number,
-                            "versions": len(versions),
-                            "groups": groups,
-                        }
-                    )
-        return found
+                    merges.append(SavedMerge(name, number, len(versions), groups))
+        return merges
 
-    def hierarchy(self, run: str, data: bytes) -> list[dict[str, Any]]:
-        """Read a hierarchy file for the labels of a run; see :func:`segcore.evaluation.compression.hierarchy.read_hierarchy`.
-
-        Returns:
-            From fine to coarse ``{"groups": groups of class ids, "titles": what the file calls
-            them}``.
+    def hierarchy(self, run: str, data: bytes) -> list[HierarchyLevel]:
+        """Read a hierarchy file for the labels of a run, from fine to coarse.
 
         Raises:
             SegcoreError: There is no such run, or the file is refused.
         """
         label_set = self._scores.label_set(run)
-        found = read_hierarchy(data, label_set)
+        hierarchy = read_hierarchy(data, label_set)
         ids = label_set.class_ids
         return [
-            {"groups": [[ids[i] for i in group] for group in level.groups], "titles": list(titles)}
-            for level, titles in zip(found.levels, found.titles, strict=True)
+            HierarchyLevel([[ids[i] for i in group] for group in level.groups], list(titles))
+            for level, titles in zip(hierarchy.levels, hierarchy.titles, strict=True)
         ]
 
     def confused_pairs(self, run: str, split: str, groups: Groups) -> list[tuple[int, int, int]]:
-        """Return the pairs inside the groups that are confused at all: (id, id, pixels), most pixels first.
+        """Return the confused pairs inside the groups as (id, id, pixels), most pixels first.
 
         Raises:
             SegcoreError: The run has no counts of that split, or an id is unknown.
@@ -137,7 +171,7 @@ class Merges:
     def examples(
         self, run: str, split: str, pair: tuple[int, int], count: int = 8
     ) -> tuple[list[Example], int]:
-        """Return cut-outs where two labels are confused; see :func:`segcore.workspace.compression.examples.find_examples`.
+        """Return cut-outs where two labels are confused, and how many images confuse them.
 
         Raises:
             SegcoreError: The run has no counts of that split, an id is unknown, or a file cannot be
@@ -146,7 +180,7 @@ class Merges:
         return find_examples(self._scores, self._scenes, run, split, pair, count)
 
     def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[list[float] | None]:
-        """Return where 95 % of random maps of the same group sizes lie in accuracy, [low, high] for each map.
+        """Return the accuracies [low, high] that hold 95 % of random maps of the same group sizes.
 
         Beyond :data:`MAX_BANDS` maps, evenly spaced ones have a band and the others None.
 
@@ -161,11 +195,11 @@ class Merges:
         )
         total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].sum(0)
         ends = null_band(total, [_map(label_set, maps[i]) for i in places])
-        found: list[list[float] | None] = [None] * len(maps)
+        bands: list[list[float] | None] = [None] * len(maps)
         for place, (low, high) in zip(places, ends, strict=True):
             if np.isfinite(low):
-                found[place] = [float(low), float(high)]
-        return found
+                bands[place] = [float(low), float(high)]
+        return bands
 
 
 def _map(label_set: LabelSet, groups: Groups) -> LabelMap:

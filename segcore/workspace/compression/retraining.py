@@ -1,13 +1,13 @@
-"""Training anew with merged labels: a clone of a run that differs in its label map only, its predictions, and finding it again."""
+"""Retraining with merged labels: a clone of a run that differs in its label map only."""
 
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from segcore.config import EvaluateConfig, PredictConfig, TrainConfig
+from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.listing import list_runs
@@ -22,8 +22,44 @@ LINK = "retrained_from"
 """The document of a training run that says from which run and merge it was cloned."""
 
 
+@dataclass(frozen=True)
+class Retrained:
+    """A retraining that was queued.
+
+    Attributes:
+        label_map: Name of the merge, which is saved with the dataset.
+        trained: Ids of the training runs.
+        queued: Ids of all runs: trainings, predictions and their combination.
+    """
+
+    label_map: str
+    trained: list[str]
+    queued: list[str]
+
+
+@dataclass(frozen=True)
+class RetrainedRun:
+    """A run that was trained with a merge.
+
+    Attributes:
+        run: Its id.
+        state: State of its training; of an ensemble that of the member that is furthest behind.
+        linked: Whether it was cloned from the run in question.
+        counted: Whether it has counts of the split.
+        progress: Share of the training that is done, 0 to 1.
+        cause: Why its training failed, one sentence; "" for none.
+    """
+
+    run: str
+    state: str
+    linked: bool
+    counted: bool
+    progress: float
+    cause: str
+
+
 class Retraining:
-    """Clones runs with merged labels."""
+    """Clones runs with merged labels and finds the clones again."""
 
     def __init__(self, datasets: Datasets, runs: Runs, scores: Scores, scenes: Scenes) -> None:
         self._datasets = datasets
@@ -31,8 +67,8 @@ class Retraining:
         self._scores = scores
         self._scenes = scenes
 
-    def retrain(self, run: str, label_map: LabelMap, splits: Sequence[str]) -> dict[str, Any]:
-        """Train anew with merged labels, all else as it was, and predict; one click.
+    def retrain(self, run: str, label_map: LabelMap, splits: Sequence[str]) -> Retrained:
+        """Train again with merged labels and everything else unchanged, then predict.
 
         The merge is saved with the dataset under a name of its own that is never changed. An
         ensemble is retrained member by member and combined again, so that like is compared with
@@ -41,11 +77,7 @@ class Retraining:
         Args:
             run: Id of a training run or of an ensemble.
             label_map: The merge, over the labels of that run.
-            splits: Splits to predict when it has learned.
-
-        Returns:
-            ``label_map`` (its name), ``trained`` (ids of the training runs), ``queued`` (ids of all
-            runs).
+            splits: Splits to predict when the training has finished.
 
         Raises:
             SegcoreError: Nothing or everything is merged, the run was itself trained with merged
@@ -66,61 +98,50 @@ class Retraining:
         for split in splits:
             dataset.select(split)
         digest = hashlib.sha256(repr(label_map.groups).encode()).hexdigest()[:6]
-        name = f"merged-{label_map.num_groups}-{digest}"
-        members = (
-            config.members
-            if isinstance(config, EvaluateConfig)
-            else (config.run if isinstance(config, PredictConfig) else run,)
-        )
-        trained = []
-        for member in members:
-            source = self._runs.open(member).config
-            if not isinstance(source, TrainConfig):
-                raise SegcoreError(
-                    f"Expected a training run to clone, received {member!r} of kind "
-                    f"{source.kind}: choose another run."
-                )
-            for learned in (
-                dataset,
-                self._datasets.open(source.dataset),
-            ):  # of members by fold each has a dataset of its own
-                if name not in learned.label_maps():
-                    learned.save_label_map(dataclasses.replace(label_map, name=name))
-            (made,) = self._runs.train(
-                dataclasses.replace(source, label_map=name, members_by="seed")
-            )
-            self._runs.open(made).write_json(
-                LINK, {"run": member, "asked_of": run, "label_map": name}
-            )
-            trained.append(made)
+        label_map = dataclasses.replace(label_map, name=f"merged-{label_map.num_groups}-{digest}")
+        trained = [self._clone(member, run, label_map) for member in _members(config) or (run,)]
         queued = [*trained]
         for split in splits:
             queued += self._predict_after(config, trained, split)
-        return {"label_map": name, "trained": trained, "queued": queued}
+        return Retrained(label_map.name, trained, queued)
 
-    def _predict_after(self, config: Any, trained: list[str], split: str) -> list[str]:
-        """Queue the predictions of runs that still learn, and their combination."""
+    def _clone(self, member: str, run: str, label_map: LabelMap) -> str:
+        """Queue a training run like ``member`` with a label map, asked of ``run``; return its id."""
+        config = self._runs.open(member).config
+        if not isinstance(config, TrainConfig):
+            raise SegcoreError(
+                f"Expected a training run to clone, received {member!r} of kind "
+                f"{config.kind}: choose another run."
+            )
+        # Members by fold have a dataset each; the merge is saved with it and with the run's own.
+        for name in {config.dataset, self._runs.open(run).config.dataset}:
+            dataset = self._datasets.open(name)
+            if label_map.name not in dataset.label_maps():
+                dataset.save_label_map(label_map)
+        clone = dataclasses.replace(config, label_map=label_map.name, members_by="seed")
+        (trained,) = self._runs.train(clone)
+        link = {"run": member, "asked_of": run, "label_map": label_map.name}
+        self._runs.open(trained).write_json(LINK, link)
+        return trained
+
+    def _predict_after(self, config: RunConfig, trained: list[str], split: str) -> list[str]:
+        """Queue the predictions of runs that are not trained yet, and their combination."""
         after: dict[str, list[str]] = {}
         for run in trained:
             source = self._runs.open(run).config
             device = source.device if isinstance(source, TrainConfig) else "auto"
             prediction = PredictConfig(source.dataset, run, split, device=device)
-            made = RunFolder.create(self._runs.folder, prediction_id(run, split), prediction)
-            after[made.id] = [run]
+            RunFolder.create(self._runs.folder, prediction_id(run, split), prediction)
+            after[prediction_id(run, split)] = [run]
         if isinstance(config, EvaluateConfig):
             combined = dataclasses.replace(config, members=tuple(trained), split=split, name="")
-            after[RunFolder.create(self._runs.folder, evaluation_id(combined), combined).id] = list(
-                after
-            )
+            RunFolder.create(self._runs.folder, evaluation_id(combined), combined)
+            after[evaluation_id(combined)] = list(after)
         jobs.submit(self._runs.folder.parent, list(after), after=after)
         return list(after)
 
-    def found(self, run: str, label_map: LabelMap, split: str) -> list[dict[str, Any]]:
+    def find(self, run: str, label_map: LabelMap, split: str) -> list[RetrainedRun]:
         """Return the runs that were trained with this very merge, those cloned from this run first.
-
-        Returns:
-            For each ``run, state`` (of its training), ``linked`` (cloned from this run),
-            ``counted`` (has counts of the split), ``progress`` 0..1 and ``cause``.
 
         Raises:
             SegcoreError: There is no such run.
@@ -132,7 +153,7 @@ class Retraining:
         names = {
             name for name, saved in dataset.label_maps().items() if saved.groups == label_map.groups
         }
-        found: list[dict[str, Any]] = []
+        retrained: list[RetrainedRun] = []
         clones: set[str] = set()
         stems: set[str] = set()
         for summary in sorted(list_runs(self._runs.folder), key=lambda s: s.kind != "train"):
@@ -157,20 +178,20 @@ class Retraining:
             stems.add(stem)
             same_kind = (summary.kind == "evaluate") == isinstance(config, EvaluateConfig)
             worst = min(trained, key=lambda s: (s.status.state == "finished", s.status.progress))
-            found.append(
-                {
-                    "run": summary.id,
-                    "state": worst.status.state,
-                    "linked": same_kind and all(m in clones for m in members),
-                    "counted": self._scores.has_counts(summary.id, split),
-                    "progress": float(np.mean([s.status.progress for s in trained])),
-                    "cause": worst.status.cause,
-                }
+            retrained.append(
+                RetrainedRun(
+                    run=summary.id,
+                    state=worst.status.state,
+                    linked=same_kind and all(m in clones for m in members),
+                    counted=self._scores.has_counts(summary.id, split),
+                    progress=float(np.mean([s.status.progress for s in trained])),
+                    cause=worst.status.cause,
+                )
             )
-        return sorted(found, key=lambda row: (not row["linked"], not row["counted"]))
+        return sorted(retrained, key=lambda row: (not row.linked, not row.counted))
 
 
-def _members(config: Any) -> tuple[str, ...]:
+def _members(config: RunConfig) -> tuple[str, ...]:
     return (
         config.members
         if isinstance(config, EvaluateConfig)

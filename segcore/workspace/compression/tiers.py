@@ -1,9 +1,10 @@
-"""The shelf of tiers: a merge of labels as it was promised from counts, with summed probabilities, and retrained."""
+"""Tiers of a merge of labels: predicted from counts, by summed probabilities, and retrained."""
 
 import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from segcore.config import EvaluateConfig, PredictConfig
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import merge_probabilities
-from segcore.evaluation.compression.tiers import compare_tiers
+from segcore.evaluation.compression.tiers import Tier, compare_tiers
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import RULES, combine_to_size
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.compression.merges import Groups, Merges
-from segcore.workspace.compression.retraining import Retraining
+from segcore.workspace.compression.retraining import Retrained, RetrainedRun, Retraining
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs, prediction_id
 from segcore.workspace.scores.scenes import Scenes
@@ -31,8 +32,33 @@ Counts = npt.NDArray[np.int64]
 THREADS = 8
 
 
+@dataclass(frozen=True, eq=False)
+class TierComparison:
+    """The tiers of one merge on one split.
+
+    Attributes:
+        run: Id of the run whose labels are merged.
+        split: The split.
+        groups: Groups of the user's class ids.
+        images: Images that the unmerged model was scored on.
+        retrained: Id of the retrained run; None where there is none.
+        tiers: The tiers that exist.
+    """
+
+    run: str
+    split: str
+    groups: list[list[int]]
+    images: int
+    retrained: str | None
+    tiers: list[Tier]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping; undefined is None."""
+        return {**vars(self), "tiers": [tier.to_json() for tier in self.tiers]}
+
+
 class Tiers:
-    """Three answers to one merge of labels, and how to get them."""
+    """Computes and compares the tiers of a merge of labels."""
 
     def __init__(
         self,
@@ -49,8 +75,8 @@ class Tiers:
         self._merges = merges
         self._retraining = Retraining(datasets, runs, scores, scenes)
 
-    def compare(self, run: str, split: str, groups: Groups, retrained: str = "") -> dict[str, Any]:
-        """Return the tiers that exist for a merge, side by side; see :func:`segcore.evaluation.compression.tiers.compare_tiers`.
+    def compare(self, run: str, split: str, groups: Groups, retrained: str = "") -> TierComparison:
+        """Return the tiers that exist for a merge, each compared with the unmerged model.
 
         Args:
             run: Id of the run whose labels are merged.
@@ -59,10 +85,6 @@ class Tiers:
             retrained: Id of a run from :meth:`retrained`; "" takes the newest that has counts of
                 the split.
 
-        Returns:
-            ``run, split, groups, images, retrained`` (id or None) and ``tiers``, a list of
-            mappings.
-
         Raises:
             SegcoreError: There are no counts, or two tiers do not fit together.
         """
@@ -70,10 +92,10 @@ class Tiers:
         original = self._scores.counts(run, split)
         others: dict[str, tuple[list[str], Counts]] = {}
         folder, stage = self._cache(run, split, label_map)
-        if stage in folder.stages(_shelf(split)):
-            others["summed"] = folder.read_counts(_shelf(split), stage)
+        if stage in folder.stages(_place(split)):
+            others["summed"] = folder.read_counts(_place(split), stage)
         chosen = retrained or next(
-            (r["run"] for r in self.retrained(run, groups, split) if r["counted"]), ""
+            (r.run for r in self.retrained(run, groups, split) if r.counted), ""
         )
         if chosen:
             others["retrained"] = self._scores.counts(chosen, split)
@@ -81,14 +103,14 @@ class Tiers:
         names = {sample: dataset.sample(sample).group for sample in original[0]}
         drawn = names if len(set(names.values())) > 1 else None
         tiers = compare_tiers(original, label_map, others, groups=drawn)
-        return {
-            "run": run,
-            "split": split,
-            "groups": [[label_set.class_ids[i] for i in group] for group in label_map.groups],
-            "images": len(original[0]),
-            "retrained": chosen or None,
-            "tiers": [tier.to_json() for tier in tiers],
-        }
+        return TierComparison(
+            run=run,
+            split=split,
+            groups=[[label_set.class_ids[i] for i in group] for group in label_map.groups],
+            images=len(original[0]),
+            retrained=chosen or None,
+            tiers=tiers,
+        )
 
     def can_sum(self, run: str, split: str) -> int:
         """Return how many images of a split have their probabilities on disk.
@@ -105,12 +127,12 @@ class Tiers:
             SegcoreError: There is no such run, or an id is unknown.
         """
         folder, stage = self._cache(run, split, self._merges.label_map(run, groups))
-        return stage in folder.stages(_shelf(split))
+        return stage in folder.stages(_place(split))
 
     def sum_probabilities(
         self, run: str, split: str, groups: Groups, progress: Progress | None = None
     ) -> tuple[list[str], Counts]:
-        """Count a split anew with probabilities summed over each group before the argmax; kept on disk, so done once.
+        """Count a split with probabilities summed over each group before the argmax; done once.
 
         Sums and bilinear resizing are both linear, so probabilities are merged at the network's
         resolution: fewer planes to resize.
@@ -130,8 +152,8 @@ class Tiers:
         """
         label_map, label_set = self._merges.label_map(run, groups), self._scores.label_set(run)
         folder, stage = self._cache(run, split, label_map)
-        if stage in folder.stages(_shelf(split)):
-            return folder.read_counts(_shelf(split), stage)
+        if stage in folder.stages(_place(split)):
+            return folder.read_counts(_place(split), stage)
         samples = [s for s in self._scenes.predicted_samples(run, split) if s.mask is not None]
         if not samples:
             raise SegcoreError(
@@ -142,21 +164,21 @@ class Tiers:
         def count(sample: Sample) -> Counts:
             return self._count(run, split, sample, label_map, label_set)
 
-        found: list[Counts] = []
+        matrices: list[Counts] = []
         with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
             for sample, matrix in zip(samples, pool.map(count, samples), strict=True):
-                found.append(matrix)
+                matrices.append(matrix)
                 if progress:
-                    progress(len(found), len(samples), sample.id)
-        ids, counts = [s.id for s in samples], np.stack(found)
-        folder.write_counts(_shelf(split), stage, ids, counts)
+                    progress(len(matrices), len(samples), sample.id)
+        ids, counts = [s.id for s in samples], np.stack(matrices)
+        folder.write_counts(_place(split), stage, ids, counts)
         return ids, counts
 
     @staticmethod
     def summed_mask(
         probabilities: npt.NDArray[np.float32], label_map: LabelMap
     ) -> npt.NDArray[np.int64]:
-        """Return the argmax of probabilities summed over each group, (H, W, C) -> (H, W) group indices."""
+        """Return the argmax of (H, W, C) probabilities summed over each group, (H, W) indices."""
         mask: npt.NDArray[np.int64] = merge_probabilities(probabilities, label_map).argmax(-1)
         return mask
 
@@ -191,7 +213,7 @@ class Tiers:
         ]
 
     def _cache(self, run: str, split: str, label_map: LabelMap) -> tuple[RunFolder, str]:
-        """Folder and name of the summed counts; another name whenever map, rule or predictions are others."""
+        """Return folder and name of the summed counts; the name is a digest of all they depend on."""
         config = self._runs.open(run).config
         names = self._predictions(run, split)
         made = [RunFolder(self._runs.folder / name).status().finished for name in names]
@@ -203,7 +225,7 @@ class Tiers:
         holder = self._runs.on_split(run, split) if isinstance(config, EvaluateConfig) else names[0]
         return RunFolder(self._runs.folder / holder), digest
 
-    def retrain(self, run: str, groups: Groups, splits: Sequence[str]) -> dict[str, Any]:
+    def retrain(self, run: str, groups: Groups, splits: Sequence[str]) -> Retrained:
         """Train again with merged labels and everything else unchanged, then predict.
 
         See :meth:`segcore.workspace.compression.retraining.Retraining.retrain`.
@@ -214,15 +236,15 @@ class Tiers:
         """
         return self._retraining.retrain(run, self._merges.label_map(run, groups), splits)
 
-    def retrained(self, run: str, groups: Groups, split: str) -> list[dict[str, Any]]:
-        """Return the runs that were trained with this merge; see :meth:`segcore.workspace.compression.retraining.Retraining.found`.
+    def retrained(self, run: str, groups: Groups, split: str) -> list[RetrainedRun]:
+        """Return the runs that were trained with this merge, those cloned from this run first.
 
         Raises:
             SegcoreError: There is no such run, or an id is unknown.
         """
-        return self._retraining.found(run, self._merges.label_map(run, groups), split)
+        return self._retraining.find(run, self._merges.label_map(run, groups), split)
 
 
-def _shelf(split: str) -> str:
-    """Where summed counts lie: beside those of the split itself, so that no page takes them for a stage."""
+def _place(split: str) -> str:
+    """Return the pseudo-split that holds summed counts, so that they are no stage of the split."""
     return f"{split}.summed"

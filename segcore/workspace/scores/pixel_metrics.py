@@ -44,6 +44,48 @@ class Measured:
     temperature: float
 
 
+@dataclass(frozen=True)
+class SuspectedImage:
+    """Likely label errors of one image.
+
+    Attributes:
+        id: Its id.
+        pixels: Suspected pixels.
+        share: Share of its scored pixels that are suspected, 0 to 1; None where none is scored.
+        quality: Mean probability of the given labels, 0 to 1; None where undefined.
+        given: Class index of the label of its largest suspected pair; None for none.
+        suggested: Class index that the network suggests there; None for none.
+    """
+
+    id: str
+    pixels: int
+    share: float | None
+    quality: float | None
+    given: int | None
+    suggested: int | None
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Likely label errors of a split.
+
+    Attributes:
+        pixels: Suspected pixels.
+        share: Share of the scored pixels that are suspected, 0 to 1.
+        pairs: (C, C) suspected pixels by given and suggested class.
+        images: The images, most suspected pixels first.
+    """
+
+    pixels: int
+    share: float | None
+    pairs: list[list[int]]
+    images: list[SuspectedImage]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return {**vars(self), "images": [vars(image) for image in self.images]}
+
+
 class RunPixelMetrics:
     """Measures of the runs of a workspace that need every pixel's probabilities, not counts alone."""
 
@@ -179,71 +221,65 @@ class RunPixelMetrics:
         found = self.found(run, split) if self._scores.has_counts(run, split) else None
         return float("nan") if found is None else found.temperature
 
-    def suspects(self, run: str, split: str, progress: Progress | None = None) -> dict[str, Any]:
-        """Look for labels that a confident network contradicts; measures the split first where that was not done.
+    def suspects(self, run: str, split: str, progress: Progress | None = None) -> Suspects:
+        """Look for labels that a confident network contradicts; measures the split first if need be.
 
         Args:
             run: Id of a training run or an ensemble.
             split: Name of a split; best one that the network was not trained on.
             progress: Called with (done, total, what).
 
-        Returns:
-            ``pixels`` and ``share`` suspected, ``pairs`` (C, C) by given and suggested label,
-            ``images``, most suspected first, each ``id, pixels, share, quality, given, suggested``
-            (the image's largest pair, class indices or None).
-
         Raises:
             SegcoreError: No probabilities are on disk, or a file cannot be read.
         """
-        folder, name = self._scores.holder(run, split, ""), self._name("suspects", run, split, "")
-        arrays = folder.read_arrays(split, name)
-        if arrays is None:
-            learned = self._learned(run, split, progress)
-            found = list(
-                _each(
-                    lambda sample: self._suspect(run, split, sample, learned),
-                    self._present(run, split),
-                    progress,
-                )
-            )
-            arrays = {
-                "sample_ids": np.array([s.id for s in self._present(run, split)], dtype=np.str_),
-                "scored": np.array(
-                    [round(float(s.suspected.sum()) / s.share) if s.share > 0 else 0 for s in found]
-                ),
-                "pairs": np.array([s.pairs for s in found], np.int32),
-                "share": np.array([s.share for s in found]),
-                "quality": np.array([s.quality for s in found]),
-            }
-            folder.write_arrays(split, name, arrays)
+        arrays = self._suspect_arrays(run, split, progress)
         pairs, share = arrays["pairs"].astype(np.int64), arrays["share"]
         pixels = pairs.sum((1, 2))
         scored = int(self._scores.counts(run, split)[1].sum())
         order = np.lexsort((np.nan_to_num(arrays["quality"], nan=1.0), -pixels))
-        rows = []
+        images = []
         for i in order:
             given, suggested = (
                 divmod(int(pairs[i].argmax()), pairs.shape[-1]) if pixels[i] else (None, None)
             )
-            one = {
-                "id": str(arrays["sample_ids"][i]),
-                "pixels": int(pixels[i]),
-                "share": plain(share[i]),
-            }
-            rows.append(
-                {
-                    **one,
-                    "quality": plain(arrays["quality"][i]),
-                    "given": given,
-                    "suggested": suggested,
-                }
+            images.append(
+                SuspectedImage(
+                    id=str(arrays["sample_ids"][i]),
+                    pixels=int(pixels[i]),
+                    share=plain(share[i]),
+                    quality=plain(arrays["quality"][i]),
+                    given=given,
+                    suggested=suggested,
+                )
             )
-        return {
-            "pixels": int(pixels.sum()),
-            "share": plain(pixels.sum() / max(scored, 1)),
-            "pairs": pairs.sum(0).tolist(),
-            "images": rows,
+        total = int(pixels.sum())
+        return Suspects(total, plain(total / max(scored, 1)), pairs.sum(0).tolist(), images)
+
+    def _suspect_arrays(
+        self, run: str, split: str, progress: Progress | None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return what is suspected in each image, from disk where it was measured before."""
+        folder, name = self._scores.holder(run, split, ""), self._name("suspects", run, split, "")
+        arrays = folder.read_arrays(split, name)
+        if arrays is not None:
+            return arrays
+        learned = self._learned(run, split, progress)
+        samples = self._present(run, split)
+        suspicions = list(
+            _each(
+                lambda sample: self._suspect(run, split, sample, learned),
+                samples,
+                progress,
+            )
+        )
+        arrays = {
+            "sample_ids": np.array([s.id for s in samples], dtype=np.str_),
+            "pairs": np.array([s.pairs for s in suspicions], np.int32),
+            "share": np.array([s.share for s in suspicions]),
+            "quality": np.array([s.quality for s in suspicions]),
         }
+        folder.write_arrays(split, name, arrays)
+        return arrays
 
     def suspicion(self, run: str, split: str, sample: str) -> Suspicion:
         """Return what is suspected in one image, after :meth:`suspects`.

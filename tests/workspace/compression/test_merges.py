@@ -9,7 +9,7 @@ def test_a_merge_scores_as_its_row_of_the_path(trained) -> None:
     workspace, run = trained.workspace, trained.members[0]
     study = workspace.scores.compress(run, "validation", prior="image")
     for row, interval in ((row, row["lift_interval"]) for row in study["path"]):
-        found = workspace.merges.judge(run, "validation", row["groups"], "image")
+        found = workspace.merges.judge(run, "validation", row["groups"], "image").to_json()
         assert found["after"]["groups"] == row["groups"]
         for key in (
             "accuracy",
@@ -25,7 +25,7 @@ def test_a_merge_scores_as_its_row_of_the_path(trained) -> None:
 
 
 def test_labels_that_stand_in_no_group_stay_as_they_are(trained) -> None:
-    found = trained.workspace.merges.judge(trained.members[0], "test", [[3, 11]])
+    found = trained.workspace.merges.judge(trained.members[0], "test", [[3, 11]]).to_json()
     assert found["after"]["groups"] == [[3, 11], [5], [8]]
     assert trained.workspace.merges.label_map(trained.members[0], [[3, 11]]).groups == (
         (0, 3),
@@ -36,7 +36,7 @@ def test_labels_that_stand_in_no_group_stay_as_they_are(trained) -> None:
 
 def test_an_unknown_label_is_told(trained) -> None:
     with pytest.raises(SegcoreError, match="Unknown class"):
-        trained.workspace.merges.judge(trained.members[0], "test", [[3, 4]])
+        trained.workspace.merges.judge(trained.members[0], "test", [[3, 4]]).to_json()
 
 
 def test_every_row_of_a_short_path_has_a_band(trained) -> None:

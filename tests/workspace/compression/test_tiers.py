@@ -64,7 +64,9 @@ def test_summing_is_done_once_and_shows_in_no_stage(trained, monkeypatch) -> Non
 
 def test_tiers_stand_side_by_side(trained, made_up) -> None:
     run, workspace = trained.members[0], trained.workspace
-    assert [t["tier"] for t in workspace.tiers.compare(run, "test", GROUPS)["tiers"]] == ["merged"]
+    assert [t["tier"] for t in workspace.tiers.compare(run, "test", GROUPS).to_json()["tiers"]] == [
+        "merged"
+    ]
     workspace.tiers.sum_probabilities(run, "test", GROUPS)
     workspace.scores.save_label_map(run, GROUPS, "three")
     made_up.train("other-1", label_map="three")
@@ -72,14 +74,14 @@ def test_tiers_stand_side_by_side(trained, made_up) -> None:
     ids, counts = counted.read_counts("test", "prediction")
     merged = fold(counts, workspace.merges.label_map(run, GROUPS))
     counted.write_counts("test", "prediction", ids, merged)
-    found = workspace.tiers.compare(run, "test", GROUPS)
+    found = workspace.tiers.compare(run, "test", GROUPS).to_json()
     assert found["retrained"] == "other-1" and [t["tier"] for t in found["tiers"]] == [
         "merged",
         "summed",
         "retrained",
     ]
     (row,) = workspace.tiers.retrained(run, GROUPS, "test")
-    assert (row["run"], row["state"], row["linked"], row["counted"]) == (
+    assert (row.run, row.state, row.linked, row.counted) == (
         "other-1",
         "finished",
         False,
@@ -93,7 +95,7 @@ def test_tiers_stand_side_by_side(trained, made_up) -> None:
 def test_a_retraining_is_its_source_with_a_label_map(trained, started) -> None:
     run, workspace = trained.members[0], trained.workspace
     made = workspace.tiers.retrain(run, [[3, 5]], ["validation", "test"])
-    (clone,) = made["trained"]
+    (clone,) = made.trained
     config, source = workspace.runs.open(clone).config, workspace.runs.open(run).config
     assert isinstance(config, TrainConfig)
     assert (
@@ -101,40 +103,38 @@ def test_a_retraining_is_its_source_with_a_label_map(trained, started) -> None:
         == source
     )
     saved = workspace.datasets.open("tiny").load_label_map(config.label_map)
-    assert (
-        saved.groups == ((0, 1), (2,), (3,)) and config.label_map == made["label_map"] == saved.name
-    )
-    assert made["queued"] == [clone, f"{clone}--validation", f"{clone}--test"]
+    assert saved.groups == ((0, 1), (2,), (3,)) and config.label_map == made.label_map == saved.name
+    assert made.queued == [clone, f"{clone}--validation", f"{clone}--test"]
     for split in ("validation", "test"):
         prediction = workspace.runs.open(f"{clone}--{split}")
         assert isinstance(prediction.config, PredictConfig) and prediction.status().after == (
             clone,
         )
     (row,) = workspace.tiers.retrained(run, [[3, 5]], "test")
-    assert (row["run"], row["state"], row["linked"], row["counted"]) == (
+    assert (row.run, row.state, row.linked, row.counted) == (
         clone,
         "queued",
         True,
         False,
     )
-    assert not workspace.tiers.retrained(trained.members[1], [[3, 5]], "test")[0]["linked"]
+    assert not workspace.tiers.retrained(trained.members[1], [[3, 5]], "test")[0].linked
     assert started  # a dispatcher was asked for
     workspace.tiers.retrain(run, [[3, 5]], ["test"])
-    versions = workspace.datasets.open("tiny")._maps.read(made["label_map"])["versions"]
+    versions = workspace.datasets.open("tiny")._maps.read(made.label_map)["versions"]
     assert len(versions) == 1  # the same merge is saved once
 
 
 def test_an_ensemble_is_retrained_member_by_member(trained, started) -> None:
     workspace = trained.workspace
     made = workspace.tiers.retrain(trained.ensemble, [[3, 5]], ["test"])
-    assert len(made["trained"]) == 2
-    combined = workspace.runs.open(made["queued"][-1])
+    assert len(made.trained) == 2
+    combined = workspace.runs.open(made.queued[-1])
     assert isinstance(combined.config, EvaluateConfig) and combined.config.members == tuple(
-        made["trained"]
+        made.trained
     )
-    assert combined.status().after == tuple(f"{run}--test" for run in made["trained"])
+    assert combined.status().after == tuple(f"{run}--test" for run in made.trained)
     rows = workspace.tiers.retrained(trained.ensemble, [[3, 5]], "test")
-    assert [r["linked"] for r in rows] == [True, False, False] and rows[0]["run"] == combined.id
+    assert [r.linked for r in rows] == [True, False, False] and rows[0].run == combined.id
 
 
 @pytest.mark.parametrize(
