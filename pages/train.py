@@ -1,48 +1,34 @@
-"""What shall learn it?"""
+"""The Train page: configure and start training runs."""
 
 import streamlit as st
 
 from segcore.ui.shared import session
 from segcore.ui.shared.command_line import command_line
-from segcore.ui.train import augmentation_preview, form, preflight, presets
+from segcore.ui.train import augmentation_preview, card, form, grid_form, presets
 
 workspace = session.workspace()
-session.header(
-    "Train",
-    (
-        "What shall learn it? Five choices are enough; the rest unfolds. The run goes on when "
-        "the browser closes."
-    ),
-)
+session.header("Train", "Configure a training run. It runs in the background.")
 
 name = session.choose_dataset()
 with session.errors_shown():
     dataset = workspace.datasets.open(name)
-if not [s for s in dataset.splits if s]:
+if not [split for split in dataset.splits if split]:
     form.offer_splits(name)
     st.stop()
 
-presets.from_link()
-preflight.suggestion(name)
-ways = st.container()
 with session.errors_shown():
-    config, members = form.form(name)
-with ways:
-    presets.choices(config)
-if config is not None:
-    augmentation_preview.preview(config)
-    preflight.before(config, members)
-if (
-    st.button(
-        "Start training", type="primary", icon=":material/play_arrow:", disabled=config is None
-    )
-    and config is not None
-):
+    presets.enter(name)
+left, right = st.columns([5, 3], gap="large")
+with left:
+    ways = st.container()
     with session.errors_shown():
-        runs = workspace.runs.train(config, members=members)
-    st.toast(f"Started {len(runs)} run(s)")
-    st.switch_page("pages/runs.py", query_params={"run": runs[0]})
-if config is not None:
-    preflight.vary(config, members)
-    with st.expander("The same from the shell", icon=":material/terminal:"):
-        st.code(command_line(config, members), language="bash")
+        config, members, problem = form.form(name)
+    with ways:
+        presets.choices(config)
+    if config is not None:
+        augmentation_preview.preview(config)
+        grid_form.grid(config, members)
+        with st.expander("CLI command", icon=":material/terminal:"):
+            st.code(command_line(config, members), language="bash", wrap_lines=True)
+with right:
+    card.card(config, members, problem)

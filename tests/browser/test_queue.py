@@ -64,7 +64,7 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     page = new_page()
     page.set_default_timeout(1000 * SECONDS)
     page.goto(f"{url}/train?dataset=tiny&from_run=pattern")
-    members = page.get_by_role("spinbutton", name="Members")
+    members = page.get_by_role("spinbutton", name="Ensemble size")
     members.fill("2")
     members.press("Enter")
     page.get_by_text("--members 2").first.wait_for(state="attached")

@@ -53,11 +53,11 @@ def test_every_choice_of_the_train_page_has_a_line_of_help(
         read.check(at.run())
         seen |= {element.label: element.help for element in choices(at)}
     assert {
-        "Best epoch by",
+        "Checkpoint metric",
         "Seed",
-        "Learn from",
-        "Choose the best epoch on",
-        "Differ by",
+        "Training split",
+        "Validation split",
+        "Vary",
         "Weights file",
         "GPUs",
     } <= set(seen)
@@ -71,10 +71,10 @@ def test_every_choice_of_the_train_page_has_a_line_of_help(
 def test_the_form_starts_members_by_fold_and_says_so(workspace, open_page, read) -> None:
     at = open_page("train")
     field(at.selectbox, "Encoder").set_value("tiny").run()
-    by = field(at.selectbox, "Differ by")
+    by = field(at.selectbox, "Vary")
     assert by.options == [entry.title for entry in MEMBERS_BY.values()] and by.disabled
-    read.check(field(at.number_input, "Members").set_value(3).run())
-    read.check(field(at.selectbox, "Differ by").set_value("fold").run())
+    read.check(field(at.number_input, "Ensemble size").set_value(3).run())
+    read.check(field(at.selectbox, "Vary").set_value("fold").run())
     told = " ".join(c.value for c in at.caption)
     assert (
         "each of the 9 samples of train and validation validates one member, 3 of test "
@@ -96,10 +96,10 @@ def test_members_that_cannot_be_told_apart_are_refused_on_the_form(
 ) -> None:
     at = open_page("train")
     field(at.selectbox, "Encoder").set_value("tiny").run()
-    read.check(field(at.number_input, "Members").set_value(40).run())
-    read.check(field(at.selectbox, "Differ by").set_value("architecture").run())
+    read.check(field(at.number_input, "Ensemble size").set_value(40).run())
+    read.check(field(at.selectbox, "Vary").set_value("architecture").run())
     assert "ask for 10" in at.warning[0].value
-    read.check(field(at.number_input, "Members").set_value(2).run())
+    read.check(field(at.number_input, "Ensemble size").set_value(2).run())
     assert not at.warning and any(
         "each over Tiny, with its own seed" in c.value for c in at.caption
     )

@@ -1,6 +1,6 @@
 """The short ways to what newcomers want most: one button each."""
 
-from segcore.ui.train import preflight
+from segcore.ui.train import card
 
 
 def test_the_rarest_class_leads_to_its_images(trained, open_page, read) -> None:
@@ -23,8 +23,8 @@ def test_five_members_of_the_suggested_plan_are_started_at_once(
     at = open_page("train", dataset="tiny")
     read.check(at.button(key="start_members").click().run())
     queued = [workspace.runs.open(r.run).config for r in workspace.runs.rows()]
-    assert len(queued) == preflight.MEMBERS and {c.seed for c in queued} == set(
-        range(queued[-1].seed, queued[-1].seed + preflight.MEMBERS)
+    assert len(queued) == card.ENSEMBLE and {c.seed for c in queued} == set(
+        range(queued[-1].seed, queued[-1].seed + card.ENSEMBLE)
     )
     assert {c.model for c in queued} == {workspace.launch.suggest("tiny").config.model}
     assert at.title[0].value == "Runs"

@@ -96,11 +96,11 @@ def test_the_form_says_what_it_starts(workspace, open_page, read) -> None:
     field(at.selectbox, "Loss").set_value("dice_focal")
     field(at.selectbox, "Optimizer").set_value("adamw")
     field(at.selectbox, "Learning-rate schedule").set_value("one_cycle")
-    field(at.selectbox, "Choose the best epoch on").set_value("")
+    field(at.selectbox, "Validation split").set_value("")
     field(at.selectbox, "Label map").set_value("merged")
     field(at.number_input, "Learning rate").set_value(0.00123456)
     field(at.number_input, "Epochs").set_value(17)
-    field(at.number_input, "Members").set_value(2)
+    field(at.number_input, "Ensemble size").set_value(2)
     read.check(at.run())
     (line,) = [c.value for c in at.code]
     config, members = parsed(line)
@@ -116,7 +116,7 @@ def test_the_form_says_what_it_starts(workspace, open_page, read) -> None:
         "",
         "merged",
     )
-    read.check(field(at.button, "Start training").click().run())
+    read.check(at.button(key="start_training").click().run())
     runs = [job.run for job in jobs.waiting(workspace.folder)]
     assert len(runs) == 2
     for member, run in enumerate(runs):
@@ -143,7 +143,7 @@ def test_what_cannot_be_is_refused_before_it_starts(workspace, started, open_pag
     field(at.number_input, "Epochs").set_value(3)
     read.check(field(at.number_input, "Warm-up epochs").set_value(5.0).run())
     (message,) = at.warning
-    assert "warmup_epochs between 0 and 3" in message.value
+    assert "warmup_epochs between 0 and 3" in message.value.replace("\\", "")
     assert field(at.button, "Start training").disabled
     assert not at.code and started == [] and workspace.runs.ids() == []
     read.check(field(at.number_input, "Warm-up epochs").set_value(2.0).run())
@@ -154,10 +154,12 @@ def test_details_that_do_not_go_together_are_refused(workspace, open_page, read)
     at = open_page("train")
     field(at.text_input, "Several machines").set_value("10.0.0.5:2222, 10.0.0.6").run()
     read.check(at)
-    assert "address:port" in at.warning[0].value and "10.0.0.6" in at.warning[0].value
+    told = at.warning[0].value.replace("\\", "")
+    assert "address:port" in told and "10.0.0.6" in told
     field(at.text_input, "Several machines").set_value("10.0.0.5:2222, 10.0.0.6:2222")
     read.check(field(at.toggle, "Compile with XLA").set_value(True).run())
     assert "turn XLA off" in at.warning[0].value
+    field(at.number_input, "Batch size").set_value(2)
     field(at.selectbox, "Preprocessing").set_value("standardise")
     read.check(field(at.toggle, "Compile with XLA").set_value(False).run())
     assert not at.warning
@@ -166,6 +168,56 @@ def test_details_that_do_not_go_together_are_refused(workspace, open_page, read)
         config.hosts == ("10.0.0.5:2222", "10.0.0.6:2222")
         and config.model.preprocessing == "standardise"
     )
+
+
+def test_a_number_out_of_range_shows_the_range(workspace, open_page, read) -> None:
+    at = open_page("train")
+    for label, value, told in (
+        ("Epochs", 0, "Enter 1 to 100,000."),
+        ("Ensemble size", 101, "Enter 1 to 100."),
+        ("Learning rate", 11.0, "Enter 1e-08 to 10."),
+        ("Height", 9000, "Enter multiples of 32, 32 to 8,192."),
+    ):
+        before = field(at.number_input, label).value
+        read.check(field(at.number_input, label).set_value(value).run())
+        assert told in " ".join(c.value for c in at.caption)
+        assert at.button(key="start_training").disabled
+        read.check(field(at.number_input, label).set_value(before).run())
+        assert not at.button(key="start_training").disabled
+
+
+def test_the_form_begins_with_the_recommendation_and_keeps_its_values(
+    workspace, started, open_page, read
+) -> None:
+    at = open_page("train")
+    advice = workspace.launch.suggest("tiny")
+    assert parsed(at.code[0].value)[0] == advice.config
+    badges = [c for c in at.caption if "green-badge[Recommended]" in c.value]
+    assert advice.reasons["encoder"] in {c.help for c in badges}
+    field(at.selectbox, "Encoder").set_value("tiny").run()
+    field(at.number_input, "Epochs").set_value(7)
+    field(at.number_input, "Ensemble size").set_value(3)
+    read.check(at.run())
+    assert len([c for c in at.caption if "green-badge" in c.value]) < len(badges)
+    read.check(at.switch_page("pages/runs.py").run())
+    read.check(at.switch_page("pages/train.py").run())
+    config, members = parsed(at.code[0].value)
+    assert (config.model.encoder, config.recipe.epochs, members) == ("tiny", 7, 3)
+    at.text_input(key="run_name").set_value("first")
+    at.multiselect(key="run_tags").set_value(["night"])
+    at.text_area(key="run_note").set_value("A try.")
+    read.check(at.button(key="start_training").click().run())
+    rows = workspace.runs.rows()
+    assert len(rows) == 3 and all(row.run.startswith("first-") for row in rows)
+    assert {(row.annotations.tags, row.annotations.text) for row in rows} == {
+        (("night",), "A try.")
+    }
+
+
+def test_a_link_brings_a_label_map(workspace, started, open_page, read) -> None:
+    workspace.datasets.open("tiny").save_label_map(LabelMap(((0, 1), (2,), (3,)), "merged"))
+    at = open_page("train", dataset="tiny", label_map="merged")
+    assert parsed(at.code[0].value)[0].label_map == "merged"
 
 
 def test_a_size_that_does_not_divide_is_refused(workspace, open_page, read) -> None:
@@ -180,7 +232,7 @@ def test_what_vanishes_meanwhile_is_told_in_a_sentence(workspace, started, open_
     at = open_page("train")
     read.check(field(at.selectbox, "Label map").set_value("merged").run())
     (workspace.datasets.folder / "tiny" / "label_maps" / "merged.json").write_text("{")
-    read.check(field(at.button, "Start training").click().run())
+    read.check(at.button(key="start_training").click().run())
     assert "damaged" in at.error[0].value
     assert workspace.runs.ids() == []
 
@@ -232,9 +284,9 @@ def test_a_run_is_trained_like_another(trained, made_up, started, open_page, rea
     assert parsed(next(c.value for c in at.code))[0].recipe == dataclasses.replace(
         config.recipe, epochs=21
     )
-    read.check(at.button(key="train_defaults").click().run())
+    read.check(at.button(key="use_recommended").click().run())
     told, _ = parsed(next(c.value for c in at.code))
-    assert told.recipe == RecipeConfig() and told.model == ModelConfig()
+    assert told == trained.workspace.launch.suggest("tiny").config
 
 
 def test_a_config_is_saved_loaded_and_edited(workspace, started, open_page, read) -> None:
@@ -247,7 +299,7 @@ def test_a_config_is_saved_loaded_and_edited(workspace, started, open_page, read
         workspace.configs.names() == ["quick"]
         and workspace.configs.load("quick").recipe.epochs == 7
     )
-    read.check(at.button(key="take_plan").click().run())
+    read.check(at.button(key="use_recommended").click().run())
     assert (
         parsed(next(c.value for c in at.code))[0].recipe.epochs == 100
     )  # six images: as many as may be
@@ -281,7 +333,7 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(
     at.text_input(key="vary_loss").set_value("dice")
     at.text_input(key="vary_tag").set_value("rates")
     at.run()
-    read.check(at.button(key="launch_ablation").click().run())
+    read.check(at.button(key="launch_grid").click().run())
     rows = workspace.runs.rows()
     assert [list(row.annotations.tags) for row in rows] == [["rates"]] * 2
     assert sorted(workspace.runs.open(row.run).config.recipe.learning_rate for row in rows) == [
@@ -299,19 +351,19 @@ def test_devices_are_shown_and_any_of_them_chosen(
     at = open_page("train")
     told = " ".join(m.value for m in [*at.markdown, *at.caption])
     assert "**8 cores**" in told and "Card 1" in told and told.count("25 % busy · 61 °C") == 2
-    read.check(at.button_group(key="device").set_value("gpu").run())
-    read.check(at.button_group(key="gpus").set_value(["gpu:0", "gpu:1"]).run())
+    read.check(at.button_group(key="device_1").set_value("gpu").run())
+    read.check(at.button_group(key="gpus_1").set_value(["gpu:0", "gpu:1"]).run())
     assert parsed(next(c.value for c in at.code))[0].device == "gpu:0,gpu:1"
     read.check(field(at.number_input, "Batch size").set_value(7).run())
     assert "does not divide among 2 devices" in " ".join(m.value for m in at.markdown)
-    read.check(at.button_group(key="device").set_value("cluster").run())
+    read.check(at.button_group(key="device_1").set_value("cluster").run())
     assert "No cluster is named in this workspace" in " ".join(m.value for m in at.markdown)
     at.text_input(key="cluster_address").set_value("10.0.0.5").run()
     read.check(at.button(key="cluster_keep").click().run())
     assert "tcp://10.0.0.5:8786" in at.error[0].value
-    read.check(field(at.selectbox, "GPUs for a run").set_value("cluster:2").run())
+    read.check(field(at.selectbox, "GPUs per run").set_value("cluster:2").run())
     assert parsed(next(c.value for c in at.code))[0].device == "cluster:2"
-    read.check(at.button_group(key="device").set_value("auto").run())
+    read.check(at.button_group(key="device_1").set_value("auto").run())
     assert parsed(next(c.value for c in at.code))[0].device == "auto"
 
 
@@ -329,7 +381,7 @@ def test_time_and_memory_are_measured_on_request(
     at = open_page("train")
     field(at.selectbox, "Encoder").set_value("tiny").run()
     read.check(field(at.number_input, "Epochs").set_value(20).run())
-    assert field(at.metric, "An epoch, about").value == "not known"
+    assert field(at.metric, "Est. time per epoch").value == "unknown"
     read.check(at.button(key="measure").click().run())
     (run,) = begun
     assert run.config.recipe.epochs == 20 and at.button(key="stop_measure")
@@ -346,13 +398,13 @@ def test_time_and_memory_are_measured_on_request(
     run.write_status(state="finished")
     read.check(at.run())
     assert (
-        field(at.metric, "An epoch").value == "7.5 s"
-        and field(at.metric, "Memory, at most").value == "3.0 GiB"
+        field(at.metric, "Time per epoch").value == "7.5 s"
+        and field(at.metric, "Peak memory").value == "3.0 GiB"
     )
     told = " ".join(c.value for c in at.caption)
     assert (
-        "20 epochs: about 2 min, less where it stops early. Measured just now over 6 steps "
-        "on CPU while 1 of your runs"
+        "20 epochs: about 2 min, less with early stopping. Measured just now over 6 steps "
+        "on CPU while 1 other run ran"
     ) in told
     run.write_status(state="failed", cause="The memory did not suffice.")
     read.check(at.run())

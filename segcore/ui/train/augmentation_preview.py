@@ -1,4 +1,4 @@
-"""What the chosen augmentation does to an image, as the first epochs of the run will see it."""
+"""A preview of the augmentation, as the first epochs of the run will see an image."""
 
 from typing import Any
 
@@ -18,38 +18,38 @@ Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, An
 
 
 def preview(config: TrainConfig) -> None:
-    """Offer to look at one image of the training split under the config's augmentation, folded away."""
+    """Draw a preview of one training image under the config's augmentation."""
     dataset = session.workspace().datasets.open(config.dataset)
     if config.train_split not in dataset.splits:
         return
     samples = [
         sample.id for sample in dataset.select(config.train_split) if sample.mask is not None
     ][:LISTED]
-    told = st.expander(
-        "What the augmentation does",
+    panel = st.expander(
+        "Augmentation preview",
         icon=":material/auto_awesome_motion:",
         on_change="rerun",
         key="augmentation_preview",
     )
-    with told:
-        if not told.open or not samples:
+    with panel:
+        if not panel.open or not samples:
             return
         sample = str(
             st.selectbox(
-                "Image", samples, key="augmented_image", help="Of the split that is learned from."
+                "Image", samples, key="augmented_image", help="An image of the training split."
             )
         )
         plan = str(dataset.load_plan(config.balance_plan)) if config.balance_plan else ""
         try:
-            made = _made(session.workspace(), config, sample, stamp(dataset) + plan)
+            views = _views(session.workspace(), config, sample, stamp(dataset) + plan)
         except SegcoreError as error:
             st.warning(str(error), icon=":material/warning:")
             return
         for number, (column, (image, mask, drawn)) in enumerate(
-            zip(st.columns(EPOCHS, gap="small"), made, strict=True), 1
+            zip(st.columns(EPOCHS, gap="small"), views, strict=True), 1
         ):
             column.image(image, width="stretch", alt=f"{sample} in epoch {number}")
-            words = ", ".join(name.replace("_", " ") for name in drawn) or "as it is"
+            words = ", ".join(name.replace("_", " ") for name in drawn) or "unchanged"
             column.image(
                 mask,
                 caption=f"Epoch {number}: {words}",
@@ -57,13 +57,12 @@ def preview(config: TrainConfig) -> None:
                 alt=f"Mask of {sample} in epoch {number}",
             )
         st.caption(
-            f"Image and mask under one draw, as a run with seed {config.seed} learns from "
-            "them; what is cut out is ignored (dark)."
+            f"Image and mask as a run with seed {config.seed} sees them. Dark pixels are ignored."
         )
 
 
 @st.cache_data(max_entries=40, max_size="60MB", show_spinner="Drawing ...")
-def _made(_workspace: Workspace, config: TrainConfig, sample: str, stamp: str) -> Pictures:
+def _views(_workspace: Workspace, config: TrainConfig, sample: str, stamp: str) -> Pictures:
     label_set = _workspace.datasets.open(config.dataset).label_set
-    seen = _workspace.launch.augmented(config, sample, EPOCHS)
-    return [(image, pictures.paint(mask, label_set), drawn) for image, mask, drawn in seen]
+    epochs = _workspace.launch.augmented(config, sample, EPOCHS)
+    return [(image, pictures.paint(mask, label_set), drawn) for image, mask, drawn in epochs]

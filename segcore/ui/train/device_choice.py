@@ -1,4 +1,4 @@
-"""Where a run works: this machine's processor, any of its GPUs, or a cluster; each device with its memory, load and temperature."""
+"""The choice of a device: CPU, GPUs or a cluster, with memory, load and temperature."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ from segcore.ui.shared import session, tables
 from segcore.ui.train.presets import key
 
 GIB = 1 << 30
-TITLES = {"auto": "By itself", "cpu": "Processor", "gpu": "Chosen GPUs", "cluster": "Cluster"}
+TITLES = {"auto": "Auto", "cpu": "CPU", "gpu": "GPUs", "cluster": "Cluster"}
 HELP = (
-    "By itself: the first free GPU, else the processor. Several GPUs share each batch. A "
-    "cluster chooses the machine."
+    "Auto: the first free GPU, else the CPU. Several GPUs share each batch. A cluster chooses the "
+    "machine."
 )
 SHARES = {
-    "cluster": "One where there is any",
+    "cluster": "One if available",
     "cluster:cpu": "None",
     **{f"cluster:{n}": str(n) for n in (1, 2, 4, 8)},
 }
-"""How many GPUs a run gets of a cluster, by what a config says."""
+"""GPUs that a run gets on a cluster, by the config's value."""
 
 
 def pick_device(begun: str) -> str:
-    """Draw the devices and the choice among them; return it as a config says it.
+    """Draw the devices and the choice among them; return the config's value.
 
     Args:
         begun: What the form begins with; a GPU that is not here stays a choice, for the run may
@@ -47,10 +47,15 @@ def pick_device(begun: str) -> str:
         chosen = begun if start == kind and kind in ("gpu", "cluster") else str(kind)
         if kind == "gpu":
             named = [gpu for gpu in _names(begun) if gpu in gpus] or gpus[:1]
-            told = "One or more; each batch is divided among them."
+            help_text = "One or more; each batch is divided among them."
             picked = (
                 st.pills(
-                    "GPUs", gpus, selection_mode="multi", default=named, key=key("gpus"), help=told
+                    "GPUs",
+                    gpus,
+                    selection_mode="multi",
+                    default=named,
+                    key=key("gpus"),
+                    help=help_text,
                 )
                 or gpus[:1]
             )
@@ -59,16 +64,13 @@ def pick_device(begun: str) -> str:
             shares = list(dict.fromkeys([*SHARES, chosen]))
             chosen = str(
                 st.selectbox(
-                    "GPUs for a run",
+                    "GPUs per run",
                     shares,
                     shares.index(chosen),
                     lambda s: SHARES.get(s, s),
                     key=key("cluster_gpus"),
                     width=220,
-                    help=(
-                        "What a run asks of the cluster; it waits until one worker has that "
-                        "much free."
-                    ),
+                    help=("GPUs that a run requests; it waits until one worker has them free."),
                 )
             )
     if kind == "cluster":
@@ -83,11 +85,11 @@ def _names(device: str) -> list[str]:
 
 
 def _cards(chosen: Sequence[str]) -> None:
-    """Draw a card a device; those that the run would get are marked."""
+    """Draw a card per device; those that the run would use are marked."""
     devices = session.workspace().runs.devices()
     gpus = [device.id for device in devices if device.id != "cpu"]
     own = (gpus[:1] or ["cpu"]) if list(chosen) == ["auto"] else chosen
-    columns = st.columns(max(3, min(4, len(devices))))
+    columns = st.columns(2)
     for number, device in enumerate(devices):
         with columns[number % len(columns)].container(border=True, height="stretch"):
             mark = (
@@ -104,11 +106,11 @@ def _cards(chosen: Sequence[str]) -> None:
             )
             facts = [f"{100 * device.load:.0f} % busy"] if device.load is not None else []
             facts += [f"{device.temperature:.0f} °C"] if device.temperature is not None else []
-            st.caption(" · ".join(facts) or "Load and temperature are not told.")
+            st.caption(" · ".join(facts) or "Load and temperature unknown")
 
 
 def _cluster() -> None:
-    """Draw the cluster's address, kept for all who use the workspace, and its workers on request."""
+    """Draw the cluster's address, saved with the workspace, and its workers on request."""
     queue = session.workspace().queue
     try:
         known = queue.cluster
@@ -117,15 +119,15 @@ def _cluster() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         address = st.text_input(
-            "Address of its scheduler",
+            "Scheduler address",
             known,
             key="cluster_address",
             placeholder="tcp://10.0.0.5:8786",
             width=320,
-            help="As dask scheduler prints it when it starts; kept for all runs of this workspace.",
+            help="As dask scheduler prints it when it starts; saved for all runs of this workspace.",
         )
         asked = st.button(
-            "Keep and ask its workers",
+            "Save and list workers",
             key="cluster_keep",
             icon=":material/lan:",
             disabled=not address.strip(),
@@ -133,11 +135,11 @@ def _cluster() -> None:
     if not asked:
         st.caption(
             (
-                "Dask distributed; all machines see the workspace under one path. The address "
-                "holds for all runs of this workspace."
+                "Dask distributed; all machines must see the workspace under the same path. The "
+                "address is used by all runs of this workspace."
             )
             if known
-            else ":orange[:material/warning:] No cluster is named yet: a run for it would fail."
+            else ":orange[:material/warning:] No cluster is set yet: the run would fail."
         )
         return
     try:
@@ -161,4 +163,4 @@ def _cluster() -> None:
             alt="Workers of the cluster",
         )
     else:
-        st.caption("It answers, and has no worker yet: start one on each machine.")
+        st.caption("The scheduler has no workers yet: start one on each machine.")

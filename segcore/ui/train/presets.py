@@ -1,154 +1,228 @@
-"""What the training form begins with: the defaults, a suggested plan, a saved config, another run's, or JSON written by hand."""
+"""The values that the training form begins with, and the ways to change them all at once."""
 
+import dataclasses
 import json
-from typing import Any
+from dataclasses import dataclass
 
 import streamlit as st
 
 from segcore.config import TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
+from segcore.ui.shared.dataset_scans import stamp
+from segcore.workspace import Workspace
+from segcore.workspace.launch.suggestions import Suggestion
 
-_START = "train_start"
+_STATE = "train_form"
 
 
-def begun() -> TrainConfig | None:
-    """Return the config that the form begins with; None for the defaults."""
-    config: TrainConfig | None = st.session_state.get(_START, (0, None))[1]
-    return config
+@dataclass
+class _State:
+    """The form of this session.
+
+    Attributes:
+        generation: Counts beginnings; part of each widget's key, so that all take new values.
+        dataset: Name of the dataset that the widgets were drawn for.
+        begun: What they began with.
+        members: Size of the ensemble that they began with.
+        last: Latest valid config and ensemble size by dataset; kept while other pages are open.
+        recommended: The recommendation for the dataset, None where there is none.
+        problem: Why there is none.
+    """
+
+    generation: int = 0
+    dataset: str = ""
+    begun: TrainConfig | None = None
+    members: int = 1
+    last: dict[str, tuple[TrainConfig, int]] = dataclasses.field(default_factory=dict)
+    recommended: Suggestion | None = None
+    problem: str = ""
+
+
+def _state() -> _State:
+    state: _State = st.session_state.setdefault(_STATE, _State())
+    return state
+
+
+def enter(dataset: str) -> None:
+    """Begin the form: with the dataset's latest values in this session, else the recommendation.
+
+    Args:
+        dataset: Name of the dataset.
+    """
+    state, opened = _state(), session.workspace().datasets.open(dataset)
+    state.recommended, state.problem = None, ""
+    try:
+        plans = tuple(opened.plans())
+        state.recommended = _suggest(session.workspace(), dataset, stamp(opened), plans)
+    except SegcoreError as error:
+        state.problem = str(error)
+    _from_link(dataset)
+    if state.dataset != dataset or key("architecture") not in st.session_state:
+        usual = state.recommended.config if state.recommended else TrainConfig(dataset)
+        begun, members = state.last.get(dataset, (usual, 1))
+        state.begun = dataclasses.replace(begun, dataset=dataset)
+        state.members, state.dataset = members, dataset
+        state.generation += 1
+
+
+@st.cache_data(max_entries=20, ttl=60, show_spinner="Counting classes ...")
+def _suggest(_workspace: Workspace, dataset: str, stamp: str, plans: tuple[str, ...]) -> Suggestion:
+    return _workspace.launch.suggest(dataset)
+
+
+def begun() -> TrainConfig:
+    """Return the config that the widgets begin with."""
+    state = _state()
+    return state.begun or TrainConfig(state.dataset)
+
+
+def members() -> int:
+    """Return the ensemble size that the form begins with."""
+    return _state().members
+
+
+def recommended() -> Suggestion | None:
+    """Return the recommendation for the dataset; None where it has no splits or masks to count."""
+    return _state().recommended
 
 
 def key(name: str) -> str:
-    """Return the key of a field of the form: another one after each new beginning, so that every field takes its value."""
-    generation = st.session_state.get(_START, (0, None))[0]
-    return f"{name}_{generation}" if generation else name
+    """Return the key of a field: another one after each beginning, so that it takes its value."""
+    return f"{name}_{_state().generation}"
 
 
-def is_default() -> bool:
-    """Whether the form begins with the defaults."""
-    return begun() is None
+def keep(config: TrainConfig, members: int) -> None:
+    """Keep the form's values for the session."""
+    _state().last[config.dataset] = (config, members)
 
 
-def begin(config: TrainConfig | None) -> None:
-    """Let the form begin with a config, or with None with the defaults; what was chosen in it is forgotten."""
-    generation = st.session_state.get(_START, (0, None))[0]
-    st.session_state[_START] = (generation + 1, config)
+def begin(config: TrainConfig, dataset: str = "") -> None:
+    """Let the form begin with a config on its next run.
+
+    Args:
+        config: The config.
+        dataset: The dataset that it is for; "" for the chosen one.
+    """
+    state = _state()
+    state.last[dataset or state.dataset] = (config, 1)
+    state.dataset = ""
 
 
-def from_link() -> None:
-    """Begin with the run that the link names (``from_run``), once."""
-    run = st.query_params.get("from_run")
-    if not run or run == st.session_state.get("train_from_run"):
-        return
-    st.session_state["train_from_run"] = run
-    try:
-        begin(session.workspace().configs.clone(run))
-    except SegcoreError as error:
-        st.warning(str(error), icon=":material/warning:")
+def _from_link(dataset: str) -> None:
+    """Begin with the run or the label map that the page's link names, once."""
+    state = _state()
+    for name in ("from_run", "label_map"):
+        value = st.query_params.get(name)
+        if not value or value == st.session_state.get(f"train_{name}"):
+            continue
+        st.session_state[f"train_{name}"] = value
+        try:
+            if name == "from_run":
+                begin(session.workspace().configs.clone(value), dataset)
+                continue
+            session.workspace().datasets.open(dataset).load_label_map(value)
+            usual = state.recommended.config if state.recommended else TrainConfig(dataset)
+            config, _ = state.last.get(dataset, (usual, 1))
+            begin(dataclasses.replace(config, label_map=value), dataset)
+        except SegcoreError as error:
+            st.warning(str(error), icon=":material/warning:")
 
 
 def choices(config: TrainConfig | None) -> None:
-    """Draw the ways to begin: saved configs, another run, JSON, the defaults.
+    """Draw the ways to fill the form: recommendation, saved configs, another run, JSON.
 
     Args:
-        config: What the form says at this moment, None where it is refused.
+        config: The form's values at this moment; None while they are refused.
     """
+    state = _state()
     with st.container(horizontal=True, vertical_alignment="center"):
+        if state.recommended and st.button(
+            "Use recommended",
+            icon=":material/recommend:",
+            key="use_recommended",
+            disabled=config == state.recommended.config,
+            help="Fill the form with the values recommended for this dataset and machine.",
+        ):
+            begin(state.recommended.config)
+            st.rerun()
         with st.popover("Saved configs", icon=":material/bookmarks:"):
             _saved(config)
-        with st.popover("Like another run", icon=":material/content_copy:"):
+        with st.popover("Copy from run", icon=":material/content_copy:"):
             _clone()
-        with st.popover("As JSON", icon=":material/data_object:"):
+        with st.popover("JSON", icon=":material/data_object:"):
             _as_json(config)
-        if not is_default() and st.button(
-            "Back to the defaults",
-            icon=":material/restart_alt:",
-            key="train_defaults",
-            type="tertiary",
-        ):
-            begin(None)
-            st.rerun()
+    if state.problem:
+        st.caption(f"No recommendation: {session.plain(state.problem)}")
 
 
 def _saved(config: TrainConfig | None) -> None:
-    shelf = session.workspace().configs
-    names = shelf.names()
+    configs = session.workspace().configs
+    names = configs.names()
     if names:
         chosen = st.selectbox(
-            "Saved config",
-            names,
-            key="saved_config",
-            help="Kept with the workspace under the name that it was given.",
+            "Saved config", names, key="saved_config", help="Configs saved in this workspace."
         )
         with st.container(horizontal=True):
             if st.button("Load", type="primary", key="load_config"):
                 with session.errors_shown():
-                    begin(shelf.load(chosen))
+                    begin(configs.load(chosen))
                 st.rerun()
             if st.button("Delete", key="delete_config", icon=":material/delete:"):
                 with session.errors_shown():
-                    shelf.delete(chosen)
+                    configs.delete(chosen)
                 st.rerun()
     else:
-        st.caption("Nothing was saved yet.")
-    if config is not None:
-        told = "A name of letters, digits, dots and dashes; a config of that name is replaced."
-        name = st.text_input(
-            "Save these choices as", key="save_as", placeholder="unet-for-roads", help=told
-        )
-        if st.button("Save", key="save_these", disabled=not name):
-            try:
-                shelf.save(name, config)
-            except SegcoreError as error:
-                st.error(str(error), icon=":material/error:")
-            else:
-                st.toast(f"Saved as {name}")
-                st.rerun()
+        st.caption("No saved configs yet.")
+    if config is None:
+        return
+    name = st.text_input(
+        "Save as",
+        key="save_as",
+        placeholder="unet-for-roads",
+        help="Letters, digits, dots and dashes. A config of that name is replaced.",
+    )
+    if st.button("Save config", key="save_these", disabled=not name):
+        try:
+            configs.save(name, config)
+        except SegcoreError as error:
+            st.error(str(error), icon=":material/error:")
+        else:
+            st.toast(f"Saved as {name}")
+            st.rerun()
 
 
 def _clone() -> None:
     runs = [row.run for row in session.workspace().runs.rows() if row.kind == "train"]
     if not runs:
-        st.caption("No run was trained yet.")
+        st.caption("No training runs yet.")
         return
-    chosen = st.selectbox(
-        "Run",
-        runs,
-        key="clone_run",
-        help="Everything but its dataset and its place among members is taken over.",
-    )
-    if st.button("Take its config", type="primary", key="clone"):
+    chosen = st.selectbox("Run", runs, key="clone_run", help="Copies all values but the dataset.")
+    if st.button("Copy values", type="primary", key="clone"):
         with session.errors_shown():
             begin(session.workspace().configs.clone(chosen))
         st.rerun()
 
 
 def _as_json(config: TrainConfig | None) -> None:
-    generation = key("json")
-    text = (
-        json.dumps(_told(config), indent=2)
-        if config is not None
-        else st.session_state.get(generation, "{}")
-    )
+    saved = key("json")
+    if config is not None:
+        left_out = ("member", "group", "kind")
+        values = {name: v for name, v in to_json(config).items() if name not in left_out}
+        text = json.dumps(values, indent=2)
+    else:
+        text = st.session_state.get(saved, "{}")
     edited = st.text_area(
         "Config",
         text,
         height=420,
-        key=f"{generation}_{hash(text)}",
-        help="Keys that are left out keep their defaults.",
+        key=f"{saved}_{hash(text)}",
+        help="Missing keys take their defaults.",
     )
-    if st.button("Use it", type="primary", key="use_json"):
+    if st.button("Use JSON", type="primary", key="use_json"):
         try:
             begin(session.workspace().configs.parse(json.loads(edited)))
-        except (SegcoreError, ValueError) as error:
+        except (SegcoreError, ValueError, RecursionError) as error:
             st.error(str(error), icon=":material/error:")
         else:
             st.rerun()
-
-
-def _told(config: TrainConfig) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in to_json(config).items()
-        if name not in ("member", "group", "kind")
-    }

@@ -1,0 +1,243 @@
+"""The card beside the training form: what a run takes, what may go wrong, and its start."""
+
+import time
+
+import streamlit as st
+
+from segcore.config import TrainConfig
+from segcore.errors import SegcoreError
+from segcore.formatting import plural
+from segcore.ui.shared import figures, manual, session
+from segcore.workspace.costs import Estimate
+from segcore.workspace.launch.throughput import Throughput
+
+GIB = 1 << 30
+DOCS = "data-measures#what-a-run-will-take"
+ENSEMBLE = 5
+"""Models that the ensemble button trains."""
+STYLE = """<style>
+@media (min-width: 1000px) {
+  [data-testid="stColumn"]:has(.st-key-train_card) {
+    position: sticky; top: 4rem; align-self: flex-start; max-height: calc(100vh - 5rem); overflow-y: auto;
+  }
+}
+</style>"""
+"""Keeps the card in view while the form scrolls."""
+
+
+def card(config: TrainConfig | None, members: int, problem: str) -> None:
+    """Draw the card.
+
+    Args:
+        config: The form's values; None while they are refused.
+        members: Size of the ensemble.
+        problem: Why the values are refused.
+    """
+    st.html(STYLE)
+    with st.container(border=True, key="train_card"):
+        fits = 1 <= members <= 100
+        if config is None:
+            st.warning(session.plain(problem), icon=":material/warning:")
+        elif fits:
+            _before(config, members)
+        _start(config if fits else None, members)
+
+
+def _before(config: TrainConfig, members: int) -> None:
+    """Draw what the runs will take, and every conflict."""
+    workspace = session.workspace()
+    try:
+        estimate = workspace.launch.estimate(config)
+        conflicts = workspace.launch.conflicts(config, members)
+        throughput = workspace.throughput.expected(config)
+        lineup = workspace.launch.members(config, members) if members > 1 else ""
+    except SegcoreError as error:
+        st.warning(session.plain(str(error)), icon=":material/warning:")
+        return
+    _metrics(config, members, estimate, throughput)
+    _benchmark(config, throughput)
+    if lineup:
+        st.caption(f":material/groups: {plural(members, 'model')}. {session.plain(lineup)}")
+    for sentence in conflicts:
+        st.markdown(f":orange[:material/warning:] {session.plain(sentence)}")
+    if not conflicts:
+        st.caption(":material/check: No problems found.")
+
+
+def _metrics(
+    config: TrainConfig, members: int, estimate: Estimate, throughput: Throughput | None
+) -> None:
+    first, second = st.columns(2), st.columns(2)
+    first[0].metric(
+        "Parameters",
+        f"{estimate.parameters / 1e6:.1f} M",
+        help=manual.see("Weights of encoder and decoder, from a table.", DOCS),
+    )
+    peak = throughput.memory if throughput else None
+    first[1].metric(
+        "Est. memory" if peak is None else "Peak memory",
+        f"{(estimate.memory if peak is None else peak) / GIB:.1f} GiB",
+        help=manual.see(
+            "Parameters, gradients, optimizer state and activations of a batch; estimated."
+            if peak is None
+            else "Measured over a few steps: of the process, or of the GPU that used most.",
+            DOCS,
+        ),
+    )
+    seconds = _epoch_seconds(config, throughput)
+    second[0].metric(
+        "Time per epoch" if peak is not None else "Est. time per epoch",
+        "unknown" if seconds is None else _seconds(seconds),
+        help=manual.see(_throughput_help(throughput), DOCS),
+    )
+    second[1].metric(
+        "Est. disk",
+        f"{estimate.disk * members / GIB:.2f} GiB",
+        help=manual.see(
+            f"Best weights, checkpoint and validation masks of {plural(members, 'run')}.", DOCS
+        ),
+    )
+    if seconds is not None:
+        st.caption(f"{_total(config, members, seconds)} {measured_when(throughput)}")
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else figures.duration(seconds)
+
+
+def _epoch_seconds(config: TrainConfig, throughput: Throughput | None) -> float | None:
+    if throughput is None or throughput.epoch_seconds is not None:
+        return throughput.epoch_seconds if throughput else None
+    images = session.workspace().datasets.open(config.dataset).select(config.train_split)
+    return len(images) / throughput.images_per_second
+
+
+def _total(config: TrainConfig, members: int, seconds: float) -> str:
+    """Say how long all runs take, one after another."""
+    epochs = config.recipe.epochs
+    runs = f" x {members} models" if members > 1 else ""
+    early = ", less with early stopping" if config.recipe.patience else ""
+    total = figures.duration(seconds * epochs * members)
+    return f"{plural(epochs, 'epoch')}{runs}: about {total}{early}."
+
+
+def _throughput_help(throughput: Throughput | None) -> str:
+    if throughput is None:
+        return "No run has finished here yet. Benchmark to measure a few steps."
+    rate = f"{throughput.images_per_second:.1f} images/s"
+    if throughput.epoch_seconds is not None:
+        return f"Measured: {rate}, with the balance plan's repeats and validation."
+    if not throughput.is_measured:
+        return (
+            f"A rough guess from {throughput.run}, another model, by the operations of the two; it "
+            "may be off by a factor of three."
+        )
+    return f"{rate} as in {throughput.run}; repeats of a balance plan and validation add to it."
+
+
+def measured_when(throughput: Throughput | None) -> str:
+    """Say when and on what a throughput was measured; "" where it was not."""
+    if throughput is None or throughput.measured is None:
+        return ""
+    ago = max(0.0, time.time() - throughput.measured)
+    when = (
+        "just now"
+        if ago < 60
+        else f"{figures.duration(ago)} ago"
+        if ago < 86_400
+        else f"{plural(round(ago / 86_400), 'day')} ago"
+    )
+    others = len(throughput.beside)
+    beside = f" while {plural(others, 'other run')} ran; alone it is faster" if others else ""
+    steps = plural(throughput.steps, "step")
+    return f"Measured {when} over {steps} on {session.plain(throughput.device)}{beside}."
+
+
+def _benchmark(config: TrainConfig, throughput: Throughput | None) -> None:
+    """Draw the button that measures a few steps, its progress, and why it failed."""
+    probe = session.workspace().throughput
+    status = probe.status(config)
+    if status is not None and not status.has_ended:
+        st.fragment(_progress, run_every=1)(config)
+        return
+    known = throughput is not None and throughput.epoch_seconds is not None
+    if st.button(
+        "Benchmark again" if known else "Benchmark",
+        key="measure",
+        icon=":material/timer:",
+        help="Runs a few training steps in the background, about half a minute, to measure time "
+        "and memory; the result of the training is discarded.",
+    ):
+        try:
+            probe.start(config)
+        except SegcoreError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.rerun()
+    if status is not None and status.state != "finished":
+        st.caption(f":orange[:material/warning:] Benchmark failed: {session.plain(status.cause)}")
+
+
+def _progress(config: TrainConfig) -> None:
+    status = session.workspace().throughput.status(config)
+    if status is None or status.has_ended:
+        st.rerun()
+    step = {"starting": "starting TensorFlow", "running": status.message or "preparing"}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = f"Benchmark: {step.get(status.state, status.state)}"
+        st.progress(min(max(status.progress, 0.0), 1.0), text=text)
+        if st.button("Stop", key="stop_measure", icon=":material/stop:", type="tertiary"):
+            with session.errors_shown():
+                session.workspace().throughput.stop(config)
+            st.rerun()
+
+
+def _start(config: TrainConfig | None, members: int) -> None:
+    """Draw name, tags, note and the buttons that start."""
+    with st.expander("Name, tags and note", icon=":material/label:"):
+        name = st.text_input(
+            "Name",
+            key="run_name",
+            placeholder="dataset-architecture-encoder",
+            help="What the run's id begins with; empty for dataset, architecture and encoder.",
+        )
+        rows = session.workspace().runs.rows()
+        tags = st.multiselect(
+            "Tags",
+            sorted({tag for row in rows for tag in row.annotations.tags}),
+            key="run_tags",
+            accept_new_options=True,
+            placeholder="Choose or type tags",
+            help="Tags of the run, to filter by on the Runs page.",
+        )
+        text = st.text_area("Note", key="run_note", height=80, help="Shown with the run.")
+    wanted = 0
+    if st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="start_training",
+        width="stretch",
+        disabled=config is None,
+    ):
+        wanted = members
+    if members < 2 and st.button(
+        f"Start {ENSEMBLE}-model ensemble",
+        icon=":material/groups:",
+        key="start_members",
+        width="stretch",
+        disabled=config is None,
+        help=f"Starts {ENSEMBLE} runs that differ in their seeds; their averaged probabilities "
+        "are an ensemble.",
+    ):
+        wanted = ENSEMBLE
+    if not wanted or config is None:
+        return
+    with session.errors_shown():
+        runs = session.workspace().launch.start(
+            config, wanted, name=name.strip(), tags=tags, note=text.strip()
+        )
+    for key in ("run_name", "run_note"):
+        st.session_state.pop(key, None)
+    st.toast("Run queued" if len(runs) == 1 else f"{len(runs)} runs queued")
+    st.switch_page("pages/runs.py", query_params={"run": runs[0]})

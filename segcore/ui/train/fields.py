@@ -1,0 +1,79 @@
+"""Form fields drawn from what a config's fields declare."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from segcore.config.schema import Setting, count
+from segcore.ui.shared import session
+from segcore.ui.train import presets
+
+
+def draw(one: Setting, names: Sequence[str] = (), *, disabled: bool = False) -> Any:
+    """Draw the widget of a field, beginning with the value that the form begins with.
+
+    Args:
+        one: The field.
+        names: Names to choose from where a dataset has them (see ``Option.names_of``).
+        disabled: Whether it cannot be changed now.
+
+    Returns:
+        The value; a number out of range is returned too, and its range is shown below the field.
+    """
+    begun, told, key = one.get(presets.begun()), one.option, presets.key(one.name)
+    if told.table is not None or told.names_of:
+        return choose(one, begun, list(told.table or names), disabled=disabled)
+    common: dict[str, Any] = {"key": key, "help": told.help, "disabled": disabled}
+    if one.kind is bool:
+        value: Any = st.toggle(told.title, begun, **common)
+    elif one.kind is int:
+        value = int(st.number_input(told.title, value=begun, step=1, **common))
+    elif one.kind is float:
+        step, form = told.step or 1.0, f"%.{told.digits}f"
+        value = float(
+            st.number_input(told.title, value=float(begun), step=step, format=form, **common)
+        )
+    else:
+        value = one.read(st.text_input(told.title, one.write(begun), **common))
+    note(one, value)
+    return value
+
+
+def choose(one: Setting, begun: str, names: Sequence[str], *, disabled: bool = False) -> str:
+    """Draw a select box over names; the chosen one is explained below it."""
+    told = one.option
+    options = list(dict.fromkeys([*([""] if told.empty else []), *names]))
+    if begun not in options and told.sums:
+        options.append(begun)
+    table = told.table or {}
+    titles = {name: table[name].title if name in table else name for name in options}
+    titles[""] = told.empty
+    value = str(
+        st.selectbox(
+            told.title,
+            options,
+            options.index(begun) if begun in options else 0,
+            titles.__getitem__,
+            key=presets.key(one.name),
+            help=told.help,
+            disabled=disabled,
+        )
+    )
+    entry = None if disabled else table.get(value)
+    note(one, value, entry.summary + (f" ({entry.paper})" if entry.paper else "") if entry else "")
+    return value
+
+
+def note(one: Setting, value: Any, summary: str = "") -> None:
+    """Write below a field what its value is, that it is recommended, or that it is out of range."""
+    low, high = one.option.low, one.option.high
+    if low is not None and high is not None and not low <= value <= high:
+        st.caption(f":red[:material/error: Enter {count(low)} to {count(high)}.]")
+        return
+    advice = presets.recommended()
+    reason = advice.reasons.get(one.name, "") if advice else ""
+    if advice is not None and reason and value == one.get(advice.config):
+        st.caption(f":green-badge[Recommended] {session.plain(summary)}", help=reason)
+    elif summary:
+        st.caption(session.plain(summary))
