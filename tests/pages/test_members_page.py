@@ -77,8 +77,8 @@ def test_the_form_starts_members_by_fold_and_says_so(workspace, open_page, read)
     read.check(field(at.selectbox, "Vary").set_value("fold").run())
     told = " ".join(c.value for c in at.caption)
     assert (
-        "each of the 9 samples of train and validation validates one member, 3 of test "
-        "stay out of all"
+        "each of the 9 samples of train and validation is a validation sample of exactly one "
+        "member; 3 test samples are in none"
     ) in told
     assert "--members 3 --members-by fold" in at.code[0].value
     assert workspace.datasets.names() == ["tiny"]  # looking writes nothing
