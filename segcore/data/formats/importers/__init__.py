@@ -25,11 +25,18 @@ from segcore.data.files.scanning import Progress
 from segcore.data.formats.importers import (
     ade20k,
     coco,
+    label_studio,
     labelme,
+    mapillary,
+    nnunet,
     paired_folders,
     parquet,
     pascal_voc,
     road_scenes,
+    run_lengths,
+    supervisely,
+    via,
+    yolo,
 )
 from segcore.data.formats.importers.classes.labelling import Labelling
 from segcore.data.formats.importers.conversion import (
@@ -74,8 +81,15 @@ READERS: dict[str, Reader] = {
     "roboflow": Reader(
         "Roboflow masks", paired_folders.matches_roboflow, paired_folders.read_roboflow
     ),
+    "supervisely": Reader("Supervisely", supervisely.matches, supervisely.read),
+    "mapillary": Reader("Mapillary Vistas", mapillary.matches, mapillary.read),
+    "nnunet": Reader("nnU-Net", nnunet.matches, nnunet.read, nnunet.unpack),
+    "via": Reader("VIA", via.matches, via.read),
     "coco": Reader("COCO", coco.matches, coco.read),
     "labelme": Reader("LabelMe", labelme.matches, labelme.read),
+    "yolo": Reader("YOLO polygons", yolo.matches, yolo.read),
+    "run_lengths": Reader("run lengths in CSV", run_lengths.matches, run_lengths.read),
+    "label_studio": Reader("Label Studio brush masks", label_studio.matches, label_studio.read),
     "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }

@@ -1,0 +1,168 @@
+"""YOLO polygons: ``labels/x.txt`` beside ``images/x.jpg``, one ``class x y x y ...`` a line."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from segcore.data.files.borders import foreign_bytes
+from segcore.data.files.names import strip_suffixes
+from segcore.data.formats.importers.class_tables import DeclaredClass
+from segcore.data.formats.importers.paired_folders import read_place, sample_id, unique_ids
+from segcore.data.formats.importers.polygons import BACKGROUND
+from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.shapes import (
+    Drawing,
+    ImageFinder,
+    Polygon,
+    draw,
+    unannotated,
+)
+from segcore.data.formats.importers.source import Layout, Pair, Source
+from segcore.errors import SegcoreError
+from segcore.text_files import MAX_BYTES, read_text
+
+_LABELS = r"(.*/)?labels/(.*/)?[^/]+\.txt"
+_LINE = re.compile(r"\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*", re.IGNORECASE)
+_YAML = r"(.*/)?(data|dataset)[^/]*\.ya?ml"
+MAX_CLASS = 9999
+
+
+def matches(source: Source) -> bool:
+    """Whether text files in a folder ``labels`` bear names of images and hold YOLO's lines."""
+    names = source.named(_LABELS)
+    if not names:
+        return False
+    stems = {path.stem for path in source.images}
+    for name in [n for n in names if PurePosixPath(n).stem in stems][:50]:
+        try:
+            lines = read_text(source.root / name).text.splitlines()
+        except SegcoreError:
+            return False
+        if lines:
+            return bool(_LINE.fullmatch(lines[0].strip()))
+    return False
+
+
+def read(source: Source) -> Layout:
+    """Read YOLO's polygons over background; names of classes are those of ``data.yaml``.
+
+    Raises:
+        SegcoreError: ``data.yaml`` is damaged, or every file holds boxes alone.
+    """
+    titles, declared_in = _titles(source)
+    finder = ImageFinder(source.images)
+    problems: list[Problem] = []
+    pairs: list[Pair] = []
+    highest, boxes = -1, 0
+    for name in source.named(_LABELS):
+        path = PurePosixPath(name)
+        at = max(i for i, part in enumerate(path.parts[:-1]) if part.lower() == "labels")
+        folder = PurePosixPath(*path.parts[:at], "images", *path.parts[at + 1 : -1])
+        image = finder.find(path.stem, folder)
+        if image is None:
+            problems.append(
+                Problem(name, "these labels have no image", "add the image under the same name")
+            )
+            continue
+        try:
+            shapes, count = _shapes(read_text(source.root / name, MAX_BYTES).text, name)
+        except SegcoreError as error:
+            problems.append(Problem.of(name, error))
+            continue
+        if count:
+            boxes += 1
+            problems.append(
+                Problem(
+                    str(image),
+                    f"{count} of its objects are boxes, which say nothing of outlines; the image "
+                    "is left out",
+                    "annotate outlines, or train with a detector",
+                )
+            )
+            continue
+        highest = max([highest, *(shape.value - 1 for shape in shapes)])
+        place = read_place(image)
+        pairs.append(
+            Pair(
+                sample_id(place.folders, strip_suffixes(image.name)),
+                source.root / image,
+                source.root / name,
+                place.split,
+                "/".join(place.folders),
+                Drawing(shapes),
+            )
+        )
+    if not pairs and boxes:
+        raise SegcoreError(
+            "Expected YOLO polygons (class x y x y ...), received boxes (class x y width height): "
+            "boxes say nothing of outlines, export the dataset for segmentation."
+        )
+    problems += unannotated(source.images, pairs, source.root, "file in labels/")
+    names = {n: titles.get(n, f"class {n}") for n in sorted({*titles, *range(highest + 1)})}
+    ground = BACKGROUND if BACKGROUND not in names.values() else f"no {BACKGROUND}"
+    declared = [DeclaredClass(ground, 0, (0, 0, 0))]
+    declared += [DeclaredClass(title, n + 1) for n, title in names.items()]
+    return Layout(
+        "YOLO polygons",
+        tuple(unique_ids(pairs, problems)),
+        tuple(declared),
+        declared_in or "YOLO's labels",
+        tuple(problems),
+        draw,
+    )
+
+
+def _shapes(text: str, name: str) -> tuple[tuple[Polygon, ...], int]:
+    """Return the polygons of a file, and how many of its lines are boxes."""
+    polygons, boxes = [], 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if not words:
+            continue
+        where = f"line {number} of {name}"
+        if not re.fullmatch(r"\d{1,4}", words[0], re.ASCII):
+            raise SegcoreError(
+                f"Expected a class number first in {where}, received {words[0][:20]!r}: correct it."
+            )
+        if len(words) == 5:
+            boxes += 1
+            continue
+        try:
+            values = [float(word) for word in words[1:]]
+        except ValueError as error:
+            raise SegcoreError(
+                f"Expected numbers in {where}, received {line[:40]!r}: correct it."
+            ) from error
+        if len(values) % 2 or len(values) < 6:
+            raise SegcoreError(
+                f"Expected pairs of x and y in {where}, at least three, received {len(values)} "
+                "numbers: correct it."
+            )
+        if not all(-0.05 <= value <= 1.05 for value in values):
+            raise SegcoreError(
+                f"Expected shares of width and height from 0 to 1 in {where}, received "
+                f"{max(values, key=abs):.6g}: divide pixels by the image's size."
+            )
+        polygons.append(Polygon(int(words[0]) + 1, values, relative=True))
+    return tuple(polygons), boxes
+
+
+def _titles(source: Source) -> tuple[dict[int, str], str]:
+    """Return the names of the classes by number, and the file that gives them."""
+    files = sorted(source.named(_YAML), key=lambda name: (name.count("/"), name))
+    for file in files:
+        text = read_text(source.root / file, 1 << 20).text
+        with foreign_bytes(f"Expected YAML with 'names' in {file}, it is damaged: correct it."):
+            data: Any = yaml.safe_load(text)
+            names = data.get("names") if isinstance(data, dict) else None
+            rows = dict(enumerate(names)) if isinstance(names, list) else dict(names or {})
+            titles = {int(number): str(title) for number, title in rows.items()}
+        if titles and not all(0 <= number <= MAX_CLASS for number in titles):
+            raise SegcoreError(f"Expected class numbers from 0 in {file}: correct 'names'.")
+        if len(set(titles.values())) < len(titles):
+            titles = {number: f"{title} {number}" for number, title in titles.items()}
+        if titles:
+            return titles, file
+    return {}, ""
