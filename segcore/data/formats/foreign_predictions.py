@@ -136,11 +136,10 @@ class _Finder:
     """Finds the id that a file's name stands for."""
 
     def __init__(self, ids: Sequence[str]) -> None:
-        self._whole = [_grouped(ids, lambda i, n=n: name_keys(_plain(i))[n]) for n in range(3)]
-        self._last = [
-            _grouped(ids, lambda i, n=n: name_keys(_plain(i))[n].rsplit("/", 1)[-1])
-            for n in range(3)
-        ]
+        keys = [name_keys(_plain(i)) for i in ids]
+        levels = list(zip(*keys, strict=True)) if keys else [(), (), ()]
+        self._whole = [_grouped(ids, level) for level in levels]
+        self._last = [_grouped(ids, [key.rsplit("/", 1)[-1] for key in level]) for level in levels]
 
     def find(self, file: str) -> str | None:
         keys = name_keys(_plain(file))
@@ -164,10 +163,10 @@ def _plain(name: str) -> str:
     return sample_id(tuple(folders[:-1]), folders[-1])
 
 
-def _grouped(ids: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+def _grouped(ids: Iterable[str], keys: Iterable[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
-    for i in ids:
-        groups[key(i)].append(i)
+    for i, key in zip(ids, keys, strict=True):
+        groups[key].append(i)
     return dict(groups)
 
 
@@ -209,7 +208,8 @@ def _finder_by_rule(
     for name in (*ids, *files):
         watch.check()
         keys[name] = pairing.key(name_key(name).rsplit("/", 1)[-1])
-    known = _grouped((i for i in ids if keys[i] is not None), lambda i: keys[i] or "")
+    matched = [(i, key) for i in ids if (key := keys[i]) is not None]
+    known = _grouped([i for i, _ in matched], [key for _, key in matched])
     if not known or all(keys[file] is None for file in files):
         shown = (ids if not known else files)[:1]
         raise SegcoreError(

@@ -25,7 +25,6 @@ from segcore.data.files.scanning import Progress
 from segcore.data.formats.importers import (
     ade20k,
     coco,
-    label_studio,
     labelme,
     mapillary,
     nnunet,
@@ -33,6 +32,9 @@ from segcore.data.formats.importers import (
     parquet,
     pascal_voc,
     road_scenes,
+)
+from segcore.data.formats.importers.annotations import (
+    label_studio,
     run_lengths,
     supervisely,
     via,
@@ -47,6 +49,7 @@ from segcore.data.formats.importers.conversion import (
     spread,
     to_indices,
 )
+from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
@@ -153,7 +156,8 @@ def recognise(
             )
         return layout
     raise SegcoreError(
-        f"Expected images and masks in {source.root}, found no image file: check the path."
+        f"Expected images and masks in {source.root}, found no image file, {describe(source)}: "
+        "check the path."
     )
 
 

@@ -3,10 +3,10 @@
 import re
 from pathlib import PurePosixPath
 
+from segcore.data.formats.importers.annotations.shapes import broken
 from segcore.data.formats.importers.class_tables import DeclaredClass, parse_color
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.shapes import broken
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.text_files import read_json
 

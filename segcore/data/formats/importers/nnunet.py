@@ -42,29 +42,20 @@ _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 def matches(source: Source) -> bool:
     """Whether there is a ``dataset.json`` beside folders ``imagesTr`` and ``labelsTr``."""
-    return any(
-        source.has_folder(_join(_top(name), "imagesTr"))
-        and source.has_folder(_join(_top(name), "labelsTr"))
-        for name in source.named(r"(.*/)?dataset\.json")
+    return bool(_documents(source))
+
+
+def _documents(source: Source) -> list[str]:
+    """The files ``dataset.json`` that stand beside both folders, the uppermost first."""
+    folders = {PurePosixPath(name).parent for name in source.files}
+    return sorted(
+        (
+            name
+            for name in source.named(r"(.*/)?dataset\.json")
+            if {PurePosixPath(name).parent / f for f in ("imagesTr", "labelsTr")} <= folders
+        ),
+        key=lambda name: (name.count("/"), name),
     )
-
-
-def _top(name: str) -> str:
-    folder = str(PurePosixPath(name).parent)
-    return "" if folder == "." else folder
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
-def _document(source: Source) -> str:
-    names = [
-        n
-        for n in source.named(r"(.*/)?dataset\.json")
-        if source.has_folder(_join(_top(n), "labelsTr"))
-    ]
-    return min(names, key=lambda name: (name.count("/"), name))
 
 
 def _suffix(path: PurePosixPath) -> str:
@@ -147,7 +138,7 @@ def unpack(source: Source, folder: Path, limit: int | None, progress: Progress |
             f"Expected at least one case that can be read, found none; the first problem is "
             f"{problems[0].sentence}"
         )
-    write_bytes(folder / "dataset.json", (source.root / _document(source)).read_bytes())
+    write_bytes(folder / "dataset.json", (source.root / _documents(source)[0]).read_bytes())
     listing = {"problems": [[p.sample, p.sentence] for p in problems]}
     write_bytes(folder / LISTING, json.dumps(listing).encode())
     return Source.scan(folder)
@@ -159,7 +150,7 @@ def read(source: Source) -> Layout:
     Raises:
         SegcoreError: ``dataset.json`` is damaged.
     """
-    document = _document(source)
+    document = _documents(source)[0]
     problems = _noted(source)
     declared = _declared(source, document, problems)
     pairs: list[Pair] = []

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from segcore.data.formats.importers.class_tables import TABLE_NAMES, DeclaredClass, read_class_table
+from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.pairs.partners import Partners, pair_by_rule, pair_places
 from segcore.data.formats.importers.pairs.places import Place
@@ -91,12 +92,13 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
     images, masks = roles.images, roles.masks
     if not images and not masks:
         raise SegcoreError(
-            f"Expected images and masks in {source.root}, found no image file: check the path."
+            f"Expected images and masks in {source.root}, found no image file, "
+            f"{describe(source)}: check the path."
         )
     if not masks:
         raise SegcoreError(
-            f"Expected masks beside the {len(images)} images in {source.root}, found none: "
-            "put them in a folder 'masks' under the names of their images, name their folder "
+            f"Expected masks beside {len(images)} image{'s' * (len(images) != 1)} in {source.root}, found none, "
+            f"{describe(source)}: put them in a folder 'masks' under the names of their images, name their folder "
             "(--masks FOLDER), or say how their names end (--mask-suffix=_END)."
         )
     if not images:

@@ -1,6 +1,8 @@
 """One contract for every form of dataset: the same scenes, written as each tool writes them, come in alike."""
 
+import base64
 import json
+import zlib
 
 import numpy as np
 import pyarrow as pa
@@ -298,7 +300,165 @@ def write_colors(folder):
     return {"a": "ground", "b": "roof", "c": "tree"}
 
 
+SHORT = {"train": "train", "validation": "val"}
+
+
+def corners_of(names, name):
+    x0, y0, x1, y1 = box_of(names, name)
+    return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+
+
+def write_yolo(folder):
+    for stem, (split, names) in SCENES.items():
+        write_bytes(folder / f"images/{SHORT[split]}/{stem}.png", image())
+        lines = [
+            f"{number} " + " ".join(f"{x / WIDTH} {y / HEIGHT}" for x, y in corners_of(names, name))
+            for number, name in ((1, "b"), (0, "c"))
+        ]
+        write_bytes(folder / f"labels/{SHORT[split]}/{stem}.txt", "\n".join(lines).encode())
+    write_bytes(folder / "data.yaml", b"train: images/train\nnames:\n  0: cow\n  1: barn\n")
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
+def write_supervisely(folder):
+    for stem, (split, names) in SCENES.items():
+        write_bytes(folder / f"{SHORT[split]}/img/{stem}.png", image())
+        x0, y0, x1, y1 = box_of(names, "c")
+        packed = zlib.compress(encode_png(np.full((y1 - y0, x1 - x0), 255, np.uint8)))
+        hole = {"exterior": corners_of(names, "b"), "interior": []}
+        objects = [
+            {"classTitle": "barn", "geometryType": "polygon", "points": hole},
+            {
+                "classTitle": "cow",
+                "geometryType": "bitmap",
+                "bitmap": {"data": base64.b64encode(packed).decode(), "origin": [x0, y0]},
+            },
+        ]
+        data = {"size": {"height": HEIGHT, "width": WIDTH}, "objects": objects}
+        write_bytes(folder / f"{SHORT[split]}/ann/{stem}.png.json", json.dumps(data).encode())
+    classes = [{"title": "barn", "color": "#FF0000"}, {"title": "cow", "color": "#00FF00"}]
+    write_bytes(folder / "meta.json", json.dumps({"classes": classes}).encode())
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
+def write_via(folder):
+    for short in ("train", "val"):
+        rows = {}
+        for stem, (split, names) in SCENES.items():
+            if SHORT[split] != short:
+                continue
+            write_bytes(folder / f"{short}/{stem}.png", image())
+            x, y = np.array(corners_of(names, "b")).T.tolist()
+            polygon = {"name": "polygon", "all_points_x": x, "all_points_y": y}
+            x0, y0, x1, y1 = box_of(names, "c")
+            box = {"name": "rect", "x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
+            regions = [
+                {"shape_attributes": polygon, "region_attributes": {"class": "barn"}},
+                {"shape_attributes": box, "region_attributes": {"class": {"cow": True}}},
+            ]
+            listed = regions if short == "val" else dict(enumerate(regions))
+            rows[f"{stem}.png99"] = {"filename": f"{stem}.png", "size": 99, "regions": listed}
+        data = rows if short == "train" else {"_via_settings": {}, "_via_img_metadata": rows}
+        write_bytes(folder / f"{short}/via_region_data.json", json.dumps(data).encode())
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
+def runs_of(region):
+    flat = np.concatenate([[0], region.T.ravel().astype(int), [0]])
+    starts, ends = np.flatnonzero(np.diff(flat) == 1), np.flatnonzero(np.diff(flat) == -1)
+    return " ".join(f"{a + 1} {b - a}" for a, b in zip(starts, ends, strict=True))
+
+
+def write_run_lengths(folder):
+    rows = ["ImageId,ClassId,EncodedPixels"]
+    for stem, (split, names) in SCENES.items():
+        write_bytes(folder / f"{SHORT[split]}_images/{stem}.png", image())
+        rows += [f"{stem}.png,{n},{runs_of(names == name)}" for n, name in ((1, "b"), (2, "c"))]
+        rows.append(f"{stem}.png,3,")
+    write_bytes(folder / "train.csv", "\n".join(rows).encode())
+    return {"a": "background", "b": "class 1", "c": "class 2"}
+
+
+def write_nnunet(folder, channels=1):
+    table = {"a": 0, "b": 2, "c": 100, "": 7}
+    for stem, (split, names) in SCENES.items():
+        short = {"train": "Tr", "validation": "Val"}[split]
+        for channel in range(channels):
+            grey = image() if channels == 1 else encode_png(np.full((HEIGHT, WIDTH), 9, np.uint8))
+            write_bytes(folder / f"images{short}/{stem}_{channel:04}.png", grey)
+        mask = numbers(with_void(names), table).astype(np.uint8)
+        write_bytes(folder / f"labels{short}/{stem}.png", encode_png(mask))
+    labels = {"background": 0, "barn": 2, "cow": 100, "ignore": 7}
+    write_bytes(folder / "dataset.json", json.dumps({"labels": labels}).encode())
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
+def write_nifti(folder):
+    nibabel = pytest.importorskip("nibabel")
+    table = {"a": 0, "b": 1, "c": 2, "": 3}
+    values = np.random.default_rng(0).normal(0, 500, (WIDTH, HEIGHT)).astype(np.float32)
+    for stem, (split, names) in SCENES.items():
+        short = {"train": "Tr", "validation": "Val"}[split]
+        for part, name, array in (
+            ("images", f"{stem}_0000", values),
+            ("labels", stem, numbers(with_void(names), table).T.astype(np.uint8)),
+        ):
+            (folder / f"{part}{short}").mkdir(parents=True, exist_ok=True)
+            volume = nibabel.Nifti1Image(array[:, :, None], np.eye(4))
+            nibabel.save(volume, folder / f"{part}{short}/{name}.nii.gz")
+    labels = {"0": "background", "1": "barn", "2": "cow", "3": "ignore"}
+    write_bytes(folder / "dataset.json", json.dumps({"labels": labels}).encode())
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
+def write_mapillary(folder):
+    table = {"a": 0, "b": 1, "c": 2, "": 3}
+    for stem, (split, names) in SCENES.items():
+        long = {"train": "training", "validation": "validation"}[split]
+        write_bytes(folder / f"{long}/images/{stem}.png", image())
+        mask = numbers(with_void(names), table).astype(np.uint8)
+        for version in ("v1.2", "v2.0"):
+            old = version == "v1.2"
+            write_bytes(
+                folder / f"{long}/{version}/labels/{stem}.png",
+                encode_png(0 * mask if old else mask),
+            )
+            write_bytes(folder / f"{long}/{version}/instances/{stem}.png", encode_png(mask))
+    rows = [("Road", [1, 2, 3], True), ("Barn", [4, 5, 6], True), ("Cow", [7, 8, 9], True)]
+    labels = [
+        {"name": f"x--{name.lower()}", "readable": name, "color": color, "evaluate": scored}
+        for name, color, scored in [*rows, ("Unlabeled", [0, 0, 0], False)]
+    ]
+    for version in ("v1.2", "v2.0"):
+        write_bytes(folder / f"config_{version}.json", json.dumps({"labels": labels}).encode())
+    return {"a": "Road", "b": "Barn", "c": "Cow"}
+
+
+def write_label_studio(folder):
+    for stem, (split, names) in SCENES.items():
+        write_bytes(folder / f"{SHORT[split]}/images/{stem}.png", image())
+        x0, _, x1, _ = box_of(names, "b")
+        left = np.arange(WIDTH)[None] < (x0 + x1) // 2
+        for label, number, region in (
+            ("barn", 0, (names == "b") & left),
+            ("barn", 1, (names == "b") & ~left),
+            ("cow", 0, names == "c"),
+        ):
+            path = folder / f"{SHORT[split]}/masks/{stem}-{label}-{number}.png"
+            write_bytes(path, encode_png(255 * region.astype(np.uint8)))
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
 FIXTURES = {
+    "yolo": (write_yolo, "yolo", False),
+    "supervisely": (write_supervisely, "supervisely", False),
+    "via": (write_via, "via", False),
+    "run lengths": (write_run_lengths, "run_lengths", False),
+    "nnunet": (write_nnunet, "nnunet", True),
+    "nnunet of three channels": (lambda folder: write_nnunet(folder, 3), "nnunet", True),
+    "nnunet of volumes": (write_nifti, "nnunet", True),
+    "mapillary": (write_mapillary, "mapillary", True),
+    "label studio": (write_label_studio, "label_studio", False),
     "cityscapes": (write_cityscapes, "cityscapes", True),
     "cvat": (write_cvat, "cvat", False),
     "pascal_voc": (write_voc, "pascal_voc", True),

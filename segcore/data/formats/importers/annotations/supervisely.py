@@ -5,9 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from segcore.data.files.names import strip_suffixes
-from segcore.data.formats.importers.paired_folders import read_place, sample_id, unique_ids
-from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.shapes import (
+from segcore.data.formats.importers.annotations.shapes import (
     Bitmap,
     Drawing,
     ImageFinder,
@@ -19,6 +17,9 @@ from segcore.data.formats.importers.shapes import (
     passed_over,
     unannotated,
 )
+from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
+from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.labels import hex_to_color

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from segcore.data.files.images import image_size
 from segcore.data.files.masks import read_ids
 from segcore.data.files.names import name_key, strip_suffixes
-from segcore.data.formats.importers.paired_folders import read_place, sample_id, unique_ids
+from segcore.data.formats.importers.annotations.shapes import ImageFinder, Numbers, unannotated
+from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
+from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.shapes import ImageFinder, Numbers, unannotated
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.text_files import read_json
@@ -114,7 +115,8 @@ def _tasks(source: Source) -> dict[str, str]:
         for row in data if isinstance(data, list) else ():
             if not isinstance(row, dict) or "id" not in row:
                 continue
-            values = row.get("data") if isinstance(row.get("data"), dict) else row
+            data_of_task = row.get("data")
+            values = data_of_task if isinstance(data_of_task, dict) else row
             places = [v for k, v in values.items() if isinstance(v, str) and k != "id"]
             images = [v for v in places if re.search(r"\.(png|jpe?g|tiff?|bmp|webp)$", v, re.I)]
             if images:

@@ -5,9 +5,7 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 
 from segcore.data.files.names import strip_suffixes
-from segcore.data.formats.importers.paired_folders import read_place, sample_id, unique_ids
-from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.shapes import (
+from segcore.data.formats.importers.annotations.shapes import (
     Drawing,
     ImageFinder,
     Numbers,
@@ -15,6 +13,9 @@ from segcore.data.formats.importers.shapes import (
     draw,
     unannotated,
 )
+from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
+from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.text_files import read_text, split_rows

@@ -17,7 +17,7 @@ from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import image_size, open_stream
 from segcore.data.files.names import name_keys
 from segcore.data.formats.importers.class_tables import DeclaredClass
-from segcore.data.formats.importers.polygons import BACKGROUND, draw_polygon
+from segcore.data.formats.importers.polygons import BACKGROUND, draw_polygon, fill_polygon
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Pair
 from segcore.errors import SegcoreError
@@ -115,12 +115,12 @@ def draw(pair: Pair) -> npt.NDArray[np.uint16]:
 def _draw_polygon(mask: npt.NDArray[np.uint16], polygon: Polygon) -> None:
     scale = np.array([mask.shape[1], mask.shape[0]], np.float64) if polygon.relative else 1.0
     if not polygon.holes:
-        draw_polygon(mask, _points(polygon.corners) * scale, polygon.value)
+        draw_polygon(mask, list(_points(polygon.corners) * scale), polygon.value)
         return
     layer = np.zeros_like(mask)
-    draw_polygon(layer, _points(polygon.corners) * scale, 1)
+    draw_polygon(layer, list(_points(polygon.corners) * scale), 1)
     for hole in polygon.holes:
-        draw_polygon(layer, _points(hole) * scale, 0)
+        fill_polygon(layer, _points(hole) * scale, 0)
     mask[layer == 1] = polygon.value
 
 

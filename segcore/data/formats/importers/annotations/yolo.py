@@ -8,17 +8,18 @@ import yaml
 
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.names import strip_suffixes
-from segcore.data.formats.importers.class_tables import DeclaredClass
-from segcore.data.formats.importers.paired_folders import read_place, sample_id, unique_ids
-from segcore.data.formats.importers.polygons import BACKGROUND
-from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.shapes import (
+from segcore.data.formats.importers.annotations.shapes import (
     Drawing,
     ImageFinder,
     Polygon,
     draw,
     unannotated,
 )
+from segcore.data.formats.importers.class_tables import DeclaredClass
+from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
+from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.polygons import BACKGROUND
+from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.text_files import MAX_BYTES, read_text

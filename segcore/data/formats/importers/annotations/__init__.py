@@ -1,0 +1,1 @@
+"""Readers of annotation tools whose shapes are drawn: one file each."""
