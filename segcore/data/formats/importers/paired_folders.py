@@ -97,7 +97,7 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         )
     if not masks:
         raise SegcoreError(
-            f"Expected masks beside {len(images)} image{'s' * (len(images) != 1)} in {source.root}, found none, "
+            f"Expected masks beside the {len(images)} image{'s' * (len(images) != 1)} in {source.root}, found none, "
             f"{describe(source)}: put them in a folder 'masks' under the names of their images, name their folder "
             "(--masks FOLDER), or say how their names end (--mask-suffix=_END)."
         )

@@ -147,7 +147,7 @@ def test_empty_and_missing_folders(tmp_path):
         bring_in(tmp_path / "in")
     write_bytes(tmp_path / "in/images/a.png", encode_png(np.zeros((2, 2), np.uint8)))
     with pytest.raises(
-        SegcoreError, match="found none, it holds 1 .png, 1 .txt: put them in a folder"
+        SegcoreError, match=r"found none, it holds 1 .png, 1 .txt: put them in a folder"
     ):
         bring_in(tmp_path / "in")
     assert nothing_left(tmp_path / "in")
