@@ -13,6 +13,7 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.probabilities import expected_bytes
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.run_ids import prediction_id
 from segcore.workspace.runs.runs import Runs
 
 STAGE = "prediction"
@@ -79,12 +80,16 @@ class ProbabilityStorage:
     ) -> int:
         """Return :meth:`estimate`; refuse a prediction that the free disk space cannot hold.
 
+        A split that is predicted already takes no more space and is not refused.
+
         Raises:
             SegcoreError: It cannot, or as :meth:`estimate`.
         """
         needed = self.estimate(run, split, kind, options)
         free = shutil.disk_usage(self._runs.folder).free
-        if needed > free:
+        done = RunFolder(self._runs.folder / prediction_id(run, split))
+        is_done = done.folder.exists() and done.status().state == "finished"
+        if needed > free and not is_done:
             raise SegcoreError(
                 f"Expected disk space for probabilities of about {needed / 1e9:.1f} GB, received "
                 f"{free / 1e9:.1f} GB free: free some, or keep less with --probabilities top or "

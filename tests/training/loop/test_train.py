@@ -17,6 +17,7 @@ from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predictor import Predictor
 from segcore.training.input.pipeline import SampleReader, ordered_batches, with_masks
 from segcore.training.loop.learner import Learner
+from segcore.training.loop.progress import epoch_line
 from segcore.training.loop.train import train
 
 pytestmark = pytest.mark.tensorflow
@@ -93,6 +94,14 @@ def test_the_kept_network_has_the_best_score(whole, dataset):
     hit = np.diag(confusion)
     mean_iou = np.nanmean(hit / (confusion.sum(0) + confusion.sum(1) - hit))
     assert mean_iou == pytest.approx(max(r["val_mean_iou"] for r in whole.metrics()), rel=1e-6)
+
+
+def test_an_epoch_without_a_step_names_no_throughput():
+    """A resumed run may only have to validate: no step was timed, and the log says no "nan"."""
+    record = {"epoch": 2, "loss": 0.5, "mean_iou": 0.25, "seconds": 3.0, "images_per_second": None}
+    assert epoch_line(record, 4) == "Epoch 2 of 4: loss 0.5000, mean_iou 0.2500; 3.0 s"
+    timed = epoch_line(record | {"images_per_second": 12.0}, 4)
+    assert timed.endswith("; 3.0 s, 12.00 images/s")
 
 
 @pytest.mark.slow

@@ -120,6 +120,8 @@ def test_the_estimate_counts_images_pixels_and_classes(trained, monkeypatch) -> 
         "segcore.workspace.runs.storage.shutil.disk_usage",
         lambda path: type("Usage", (), {"free": 10})(),
     )
+    assert storage.check_room(run, SPLIT) == storage.estimate(run, SPLIT)  # predicted already
+    trained.workspace.runs.open(f"{run}--{SPLIT}").write_status(state="interrupted")
     with pytest.raises(SegcoreError, match="--probabilities top or none"):
         storage.check_room(run, SPLIT)
     assert storage.check_room(run, SPLIT, "none") == 0
