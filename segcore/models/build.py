@@ -182,5 +182,5 @@ def _without_half(part: Any) -> Any:
 
 
 def is_encoder_layer(layer: keras.layers.Layer) -> bool:
-    """Tell whether a layer belongs to the encoder: its name begins neither decoder nor logits."""
+    """Tell whether a layer is the encoder's: its name starts with neither decoder nor logits."""
     return not layer.name.startswith(("decoder", "logits"))

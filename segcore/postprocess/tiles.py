@@ -3,7 +3,7 @@
 A network answers worst at the border of its input. So tiles overlap, and where several answer
 for a pixel each counts with
 
-    w(y, x) = g(y) g(x),    g(i) = max(exp(-(i - m)^2 / (2 s^2)), FLOOR),    m = (n - 1) / 2,  s = n / 8
+    w(y, x) = g(y) g(x),  g(i) = max(exp(-(i - m)^2 / (2 s^2)), FLOOR),  m = (n - 1) / 2,  s = n / 8
 
 (Isensee et al.: nnU-Net, Nature Methods 2021). Weights and the grid of tiles are products of rows
 and columns, so the sum of the weights over a pixel is one too and is divided by exactly: a constant
@@ -89,7 +89,7 @@ def gaussian_window(length: int) -> FloatArray:
 
 
 def cut_tiles(image: Image, grid: TileGrid) -> Iterator[Image]:
-    """Yield the tiles of an image (H, W, D), row by row, mirrored beyond its edge as often as needed."""
+    """Yield the tiles of an image (H, W, D), row by row; beyond its edge it is mirrored."""
     height, width = grid.size
     extra = (grid.padded[0] - height, grid.padded[1] - width)
     if any(extra):

@@ -1,1 +1,1 @@
-"""How networks learn and predict; needs TensorFlow, runs in workers and notebooks."""
+"""Training and prediction; needs TensorFlow, runs in workers and notebooks."""

@@ -25,7 +25,7 @@ Images = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
 
 TOLERANCE = 1e-3
-"""Largest difference of a probability that is taken for rounding."""
+"""Largest difference of a probability that counts as rounding."""
 
 CHECKED_IMAGES = 2
 
@@ -82,7 +82,7 @@ class Form:
         write: Writes a network to a path.
         read: Reads a path and answers images.
         reader: Name of what reads.
-        also: Endings of further files that are written beside it.
+        also: Endings of further files that are written with it.
         takes_half: Whether it holds networks that compute in half precision; others are written as
             they compute in float32.
     """

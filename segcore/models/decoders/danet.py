@@ -52,7 +52,7 @@ def build_ocrnet(features: Features, num_classes: int) -> Any:
     """Build OCRNet: each position reads the vectors of the classes' coarse regions, at stride 8.
 
     Yuan, Chen, Wang, "Object-contextual representations", ECCV 2020. Departures: x joins strides 8,
-    16 and 32; the coarse guess learns through the final score, without a loss of its own.
+    16 and 32; the coarse guess is trained through the final score, without a loss of its own.
 
     Args:
         features: What the encoder saw.

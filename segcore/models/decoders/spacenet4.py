@@ -27,7 +27,7 @@ def build_unet_spacenet4(features: Features, num_classes: int) -> Any:
     """Build ``d = conv(conv(up2([d, e_s])))``, s = 32 to 2, then ``conv([d, e_1])``; no batch norm.
 
     XD_XD's solution of SpaceNet-4 (Weir et al., "SpaceNet MVOI", ICCV 2019); with the encoder vgg16
-    it takes the published PyTorch checkpoint name by name. That network saw one class and
+    it takes the published PyTorch checkpoint name by name. That network had one class and
     standardised satellite bands: its last layer stays random for other numbers of classes, and
     pixels are standardised here with ImageNet's statistics.
 

@@ -1,4 +1,4 @@
-"""Encoders: how each name is built, what its pixels must look like, and where it is tapped."""
+"""Encoders: how each name is built, the pixel scaling it expects, and where it is tapped."""
 
 import re
 from collections import Counter
@@ -39,9 +39,9 @@ class Recipe:
     """How one encoder is built.
 
     Attributes:
-        build: A function of keras.applications (``from_keras``), or one of ours from the scaled
-            image (B, H, W, 3) to a model.
-        scaling: What the pixels must look like.
+        build: A function of keras.applications (``from_keras``), or one of this package,
+            from the scaled image (B, H, W, 3) to a model.
+        scaling: The pixel scaling that it expects.
         taps: Features for the decoder, one layer name for each stride: the layer's output; with "<"
             in front its input; "" is the network's own output.
         from_keras: Whether ``build`` takes Keras' arguments and can have ImageNet weights.
@@ -283,8 +283,8 @@ def _tap(encoder: keras.Model, tap: str) -> Any:
 
 
 def _with_same_padding(encoder: keras.Model, image: Any) -> keras.Model:
-    """Rebuild an encoder on another input, with SAME padding and layer numbers that start anew."""
-    seen: Counter[str] = Counter()
+    """Rebuild an encoder on another input, with SAME padding and layer numbers restarted."""
+    counts: Counter[str] = Counter()
 
     def rebuild(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
@@ -292,8 +292,8 @@ def _with_same_padding(encoder: keras.Model, image: Any) -> keras.Model:
             config["padding"] = "same"
         stem = re.sub(r"_\d+$", "", layer.name)
         if stem in AUTOMATIC_NAMES:
-            config["name"] = f"{stem}_{seen[stem]}" if seen[stem] else stem
-            seen[stem] += 1
+            config["name"] = f"{stem}_{counts[stem]}" if counts[stem] else stem
+            counts[stem] += 1
         return type(layer).from_config(config)
 
     return keras.models.clone_model(encoder, input_tensors=[image], clone_function=rebuild)

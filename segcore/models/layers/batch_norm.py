@@ -11,11 +11,11 @@ class FusedBatchNorm(keras.layers.BatchNormalization):
     """Keras' batch normalisation, ``gamma (x - m) / sqrt(v + e) + beta``, as one fused operation.
 
     Keras writes this out as a dozen operations, each of which reads or writes the whole map, and
-    computes in float32 whatever the precision policy; their gradients are a dozen more. The fused
-    operation reads a map twice, forth and back, keeps no intermediate, and takes half precision as
-    it is (its moments are float32 all the same). In evaluation nothing differs: there a constant
-    product and sum fold into the convolution before. Several replicas, masks and renormalisation
-    are left to Keras. Ioffe, Szegedy: Batch normalization, ICML 2015.
+    computes in float32 under any precision policy; their gradients are a dozen more. The fused
+    operation reads a map twice, forward and backward, keeps no intermediate, and accepts half
+    precision (its moments are float32 all the same). In evaluation nothing differs: there a
+    constant product and sum fold into the convolution before. Several replicas, masks and
+    renormalisation are left to Keras. Ioffe, Szegedy: Batch normalization, ICML 2015.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""The few patterns of layers that every decoder is made of; every layer has a name.
+"""The building blocks of every decoder; every layer has a name.
 
 All of them take and return symbolic tensors (B, h, w, D), channels last.
 """

@@ -1,4 +1,4 @@
-"""What an encoder hands to a decoder."""
+"""What an encoder passes to a decoder."""
 
 from dataclasses import dataclass
 from typing import Any

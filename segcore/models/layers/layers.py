@@ -12,7 +12,7 @@ class ImageScaling(keras.layers.Layer):
     """Bring 0..255 RGB pixels to the range that an encoder was trained with.
 
     ``y = (x - mean) / std``, channel by channel, after an optional turn to BGR. Computed in float32
-    whatever the precision policy, because 255 levels leave half precision no bits to spare.
+    under any precision policy, because 255 levels leave half precision no bits to spare.
 
     Args:
         mean: Three means, in pixel units (0..255), in the order of the output's channels.
@@ -55,8 +55,8 @@ class ImageStandardising(keras.layers.Layer):
     """Bring every image to one mean and deviation over all pixels and channels.
 
     ``y = 114.5 + 57.4 (x - mean(x)) / max(std(x), 1)``: the grey mean and deviation of ImageNet in
-    pixel units, so that the encoder's own scaling, which comes next, finds what it was made for. An
-    image of one colour becomes even grey. Float32 whatever the precision policy. Of an image that
+    pixel units, so that the encoder's own scaling, which comes next, receives what it expects. An
+    image of one colour becomes even grey. Float32 under any precision policy. Of an image that
     is predicted in tiles each tile is an image.
     """
 
@@ -120,7 +120,7 @@ class ResizeLike(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="segcore")
 class AdaptivePooling(keras.layers.Layer):
-    """Average a map over a grid of ``bins`` x ``bins`` windows, whatever its size.
+    """Average a map of any size over a grid of ``bins`` x ``bins`` windows.
 
     Window i covers rows floor(i h / bins) to ceil((i + 1) h / bins), as PSPNet's code does; windows
     overlap where the size does not divide and repeat where the map is smaller than the grid.

@@ -36,7 +36,7 @@ def _vgg_layers(encoder: str) -> dict[str, str]:
 def _from_spacenet4(state: Arrays) -> Arrays:
     """Bring the names of the SpaceNet-4 VGG16-UNet to torchvision's and to our decoder's.
 
-    Its encoder's convolutions stand twice, as "encoder.<n>" and again as "conv<block>.<n>": the
+    Its encoder's convolutions occur twice, as "encoder.<n>" and again as "conv<block>.<n>": the
     second set is left out.
     """
     renamed: Arrays = {}

@@ -123,8 +123,8 @@ class _AllowListUnpickler(pickle.Unpickler):
 def _unpickle(content: BinaryIO) -> tuple[Any, dict[str, _Storage]]:
     """Unpickle the next pickle of a stream in memory; return it and the storages that it names.
 
-    The operations are read first without carrying them out: a memo index takes memory up to its
-    value, whatever the size of the file.
+    The operations are read first without carrying them out: a memo index takes memory in proportion
+    to its value, not to the size of the file.
     """
     start = content.tell()
     for operation, value, _ in pickletools.genops(content):
@@ -176,7 +176,7 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
 
     Args:
         path: A file that ``torch.save`` wrote, in the zip form (since 1.6) or the older one. The
-            state dict may lie inside a mapping under "state_dict", "model" or "model_state_dict".
+            state dict may be inside a mapping under "state_dict", "model" or "model_state_dict".
 
     Returns:
         PyTorch's names ("layer1.0.conv1.weight"; a leading "module." dropped) to arrays in

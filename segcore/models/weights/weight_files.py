@@ -2,7 +2,7 @@
 
 What a file declares (shapes, lengths) is read first and compared with the size of the file. Values
 are read only when asked for, so that a caller can compare the shapes with what a network needs
-before anything is allocated. A file on disk bounds what :func:`read_arrays` itself takes: about
+before anything is allocated. The memory of :func:`read_arrays` is bounded by the file: about
 twice its size for formats that are read whole, next to nothing for the others.
 """
 
@@ -76,7 +76,7 @@ def foreign_file(path: Path, expected: str, fix: str) -> Iterator[None]:
         yield
     except SegcoreError:
         raise
-    except Exception as error:  # damaged bytes make readers raise whatever they run into
+    except Exception as error:  # damaged bytes make readers raise anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
         raise SegcoreError(
             f"Expected {expected}, received {path.name!r}, which cannot be read ({reason}): {fix}."

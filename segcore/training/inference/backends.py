@@ -60,7 +60,7 @@ class Backend:
 
     @property
     def title(self) -> str:
-        """Who computes, and how precisely: "OpenVINO in bfloat16"."""
+        """Backend and precision: "OpenVINO in bfloat16"."""
         return f"{BACKENDS[self.name].title} in {self.precision}"
 
     def describe(self) -> str:
@@ -153,9 +153,9 @@ def _graph(frozen: Any) -> Any:
 def choose(
     frozen: Any, wanted: str, images: Images, count: int, precision: str = "float32"
 ) -> Backend:
-    """Choose who computes.
+    """Choose the backend.
 
-    "auto" takes, on a CPU that has bfloat16, the first of these that gives at least
+    "auto" chooses, on a CPU that has bfloat16, the first of these that gives at least
     :data:`AGREEMENT` of the pixels of ``images`` TensorFlow's class: OpenVINO in bfloat16 where it
     is installed; TensorFlow with the layers from stride 4, 8, 16 on in bfloat16, where the network
     is large enough for that to pay; else TensorFlow, whose frozen graph was measured to be no

@@ -86,7 +86,7 @@ def _free_bytes(kind: str) -> int:
 
 
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-"""What is raised where it did not fit after all."""
+"""What is raised when memory runs out after all."""
 
 
 def peak_bytes() -> int:

@@ -151,7 +151,7 @@ class _Work:
         return (has_mask or self.kept == "whole") and (has_probabilities or self.kept == "none")
 
     def predict(self, predictor: Predictor, samples: list[Sample]) -> None:
-        """Predict, store and count, the writing in threads beside the network."""
+        """Predict, store and count; threads write while the network works."""
         self.progress.say("Building the graph")
 
         def load(position: int) -> npt.NDArray[np.uint8]:
@@ -225,7 +225,7 @@ class _Work:
     ) -> None:
         """Predict one image in strips, store them as they come, and count them.
 
-        The network works while strips are taken, so this is done beside no other image. In tiles
+        The network works while strips are consumed, so images are done one by one. In tiles
         strips have the image's own resolution, where a mask needs no resizing.
         """
         size = (sample.height, sample.width)

@@ -32,7 +32,7 @@ class Predictor:
         size: (height, width) that images must have.
         num_classes: C.
         batch_size: B; halved where memory does not suffice after all.
-        chosen: Who computes, after the first call.
+        chosen: The backend, after the first call.
 
     Raises:
         SegcoreError: There is no network, or it cannot be read.
@@ -44,7 +44,7 @@ class Predictor:
         loaded = load_network(path)
         self.model = (
             in_float32(loaded) if backend == "openvino" else loaded
-        )  # it takes float32 alone, and rounds by itself
+        )  # OpenVINO accepts float32 only and rounds itself
         self._note = (
             ""
             if self.model is loaded
@@ -93,9 +93,9 @@ class Predictor:
                 frozen, self.backend, images, count, half_precision(self.model) or "float32"
             )
             self.chosen = replace(chosen, note="; ".join(filter(None, (chosen.note, self._note))))
-            del frozen  # who answers keeps the graph that it needs
+            del frozen  # the chosen backend keeps the graph that it needs
             probabilities = self.chosen.answer(images)
-            # what was tried and not taken, and what the first call needed, is a gigabyte or two for
+            # rejected backends and the first call leave a gigabyte or two for
             # a large network
             give_back()
             return probabilities[:count]

@@ -1,6 +1,6 @@
 """What the warm process does for the app: predict one image, export a network.
 
-Networks stay loaded while they are asked for: the first answer waits for loading and tracing, the
+Networks stay loaded while they are in use: the first answer waits for loading and tracing, the
 next ones do not.
 """
 
@@ -44,7 +44,7 @@ class Service:
         self._networks: OrderedDict[tuple[str, int, str, bool], Predictor] = OrderedDict()
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Load and trace networks, so that the next answer comes at once.
+        """Load and trace networks, so that the next answer is immediate.
 
         Args:
             request: ``runs`` (folders of training runs), ``options`` (a mapping for

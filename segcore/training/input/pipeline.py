@@ -4,8 +4,8 @@ A plain generator over a thread pool rather than ``tf.data``: decoding and resiz
 interpreter's lock, nothing is traced, a resumed run starts in the middle of an epoch at no cost,
 and every array is the same on every machine.
 
-One training pair as a draw of chance sees it: cut at the sample's own resolution, moved,
-recoloured, mixed.
+A training pair is cropped at the sample's own resolution, moved, recoloured and mixed by a seeded
+draw.
 """
 
 import os
@@ -104,7 +104,7 @@ def training_batches(
 
     Args:
         reader: Reads and keeps samples.
-        samples: The training samples; a repeated sample is augmented anew each time.
+        samples: The training samples; a repeated sample is augmented differently each time.
         batch_size: B.
         draw: What order and augmentation are drawn from.
         start: First batch to yield.
@@ -224,7 +224,7 @@ def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample
     """Return a split's samples with masks, each as often as a saved balance plan repeats it.
 
     Args:
-        dataset: Where the samples and the plan lie.
+        dataset: The dataset with the samples and the plan.
         split: Name of the split.
         plan: Name of the plan; "" repeats nothing.
 
@@ -280,9 +280,9 @@ def _drawn(
 ) -> tuple[Image, Mask]:
     """Draw an augmentation and apply it.
 
-    A window is cut out of the sample as it lies on disk where that is finer than the network's
-    size: cut out of the resized one it would have to be enlarged again, and a rare thing of a few
-    pixels would be a blur.
+    A window is cropped from the sample at its own resolution if that is finer than the network's
+    size: cropped from the resized image it would have to be enlarged again, and a rare object of a
+    few pixels would be a blur.
     """
     ignore = reader.label_set.ignore_index
     drawn = draw_augmentation(augmentation, rng, reader.size)

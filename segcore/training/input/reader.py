@@ -21,7 +21,7 @@ class SampleReader:
     """Decoded and resized samples, kept in memory while a budget lasts.
 
     Args:
-        dataset: Where the samples lie.
+        dataset: The dataset with the samples.
         size: (height, width) to resize to.
         label_map: Merge of labels, applied to the masks; None for none.
         cache_bytes: Memory that decoded samples may take, in bytes; 0 keeps none.

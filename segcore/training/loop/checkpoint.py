@@ -20,11 +20,11 @@ VERSION = 1
 
 @dataclass
 class TrainState:
-    """Where a training run stands.
+    """The progress of a training run.
 
     Attributes:
         num_classes: C.
-        fingerprint: Of the dataset that is learned from.
+        fingerprint: Of the dataset.
         epoch: Epochs done.
         step: Batches done in the epoch after those.
         scores: Of these batches.
@@ -75,7 +75,7 @@ def diverged(state: TrainState, steps: int) -> str:
     """Return where a run diverged, from where it can continue, and what to change.
 
     Args:
-        state: Where it stands.
+        state: Its progress.
         steps: Steps of an epoch.
     """
     where = f"after epoch {state.epoch}" if state.epoch else "from the beginning"
@@ -108,7 +108,7 @@ def save_checkpoint(folder: Path, state: TrainState, variables: Sequence[Any]) -
 
     Args:
         folder: The run's checkpoints.
-        state: Where the run stands.
+        state: Its progress.
         variables: Keras variables of the network and the optimizer, in a fixed order.
 
     Raises:
@@ -148,7 +148,7 @@ def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None
     file = folder / "last.npz"
     if not file.is_file():
         return None
-    with foreign_file(file, "a sound checkpoint", "start the run anew"):
+    with foreign_file(file, "a sound checkpoint", "start a new run"):
         arrays = read_npz(file)
         if math.prod(arrays["meta"].shape) != 1:
             raise ValueError("its state is no text")
@@ -156,7 +156,7 @@ def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None
         if meta["version"] != VERSION:
             raise SegcoreError(
                 f"Expected a checkpoint of version {VERSION}, received "
-                f"{meta['version']}: start the run anew."
+                f"{meta['version']}: start a new run."
             )
         shapes = [tuple(variable.shape) for variable in variables]
         names = [f"variable_{i:05d}" for i in range(len(shapes))]
@@ -165,7 +165,7 @@ def load_checkpoint(folder: Path, variables: Sequence[Any]) -> TrainState | None
             raise SegcoreError(
                 f"Expected a checkpoint with {len(variables)} variables of this network, received "
                 f"{len(arrays) - 2}, perhaps of other shapes: the network was built in "
-                "another way then; start the run anew."
+                "another way then; start a new run."
             )
         state = TrainState(**meta["state"])
         if arrays["confusion"].shape != state.scores.confusion.shape:

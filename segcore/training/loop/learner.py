@@ -25,14 +25,14 @@ class Learner:
 
     A plain ``tf.function`` around ``strategy.run``: it traces once where ``fit`` traces twice, and
     works on several machines, where ``fit`` does not. Gradients are those of the loss over the
-    whole batch, whatever the number of replicas.
+    whole batch, for any number of replicas.
 
     Args:
         model: Images (B, H, W, 3) float32 0..255 to logits (B, H, W, C).
         loss: Of masks and logits.
         optimizer: Will be built for the model's trainable variables, those of the encoder among
             them.
-        strategy: Under whose scope the others were made.
+        strategy: The strategy under whose scope the others were built.
         jit: Whether XLA compiles the steps.
 
     Attributes:
@@ -64,7 +64,7 @@ class Learner:
         self._vote = tf.function(self._vote_all, autograph=False)
 
     def _trace(self) -> None:
-        """Forget the graphs of the steps: the next call of each builds it anew."""
+        """Forget the graphs of the steps: the next call of each builds it again."""
         self._train = tf.function(self._train_all, autograph=False, jit_compile=self._jit or None)
         self._validate = tf.function(
             self._validate_all, autograph=False, jit_compile=self._jit or None
@@ -90,7 +90,7 @@ class Learner:
         restart(self.optimizer)
 
     def train(self, batch: Batch, learning_rate: float) -> Outcome:
-        """Learn from one batch."""
+        """Train on one batch."""
         self.optimizer.learning_rate = learning_rate
         return self._train(self._shard(batch.images), self._shard(batch.masks))
 

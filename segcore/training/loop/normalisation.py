@@ -1,8 +1,8 @@
 """Batch normalisation in training: momentum, recomputed means, and means shared by devices.
 
-A running mean forgets its start as ``momentum ** steps``. Where a network was made for a hundred
-thousand steps (Keras gives MobileNetV2 .999) and is trained for a few hundred, evaluation still
-uses the start and is at chance while the training loss falls.
+A running mean forgets its start as ``momentum ** steps``. Where a network was designed for a
+hundred thousand steps (Keras gives MobileNetV2 .999) and is trained for a few hundred, evaluation
+still uses the start and is at chance while the training loss falls.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 REESTIMATION_BATCHES = 32
-"""Most batches over which means are taken anew."""
+"""Most batches over which means are recomputed."""
 
 SLOWEST, FASTEST = 0.99, 0.5
 REMAINDER = 0.01
@@ -67,7 +67,7 @@ def last_batch_only(layers: Iterable[Any]) -> Iterator[None]:
 
 
 class Moments:
-    """Moments of several batches of one size, made those of all their values.
+    """Moments of several batches of one size, combined into those of all their values.
 
     mean = E[m_b], variance = E[v_b + m_b^2] - mean^2 over batches b with mean m_b and variance v_b.
 

@@ -71,7 +71,7 @@ _BUILDERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 """Optimizer name (``catalog.OPTIMIZERS``) to builder; AdamW is Adam with weight decay."""
 
 NOT_DECAYED = ["bias", "gamma", "beta"]
-"""Parts of the names of variables that weight decay leaves alone."""
+"""Variables whose names contain these are excluded from weight decay."""
 
 
 def build_optimizer(recipe: RecipeConfig) -> keras.optimizers.Optimizer:

@@ -21,7 +21,7 @@ class Progress:
 
     Args:
         run: Where the status goes.
-        silent: Whether to write and print nothing: another process speaks for the run.
+        silent: Whether to write and print nothing: another process reports on the run.
         fields: Fields of the status to begin with.
 
     Attributes:
@@ -71,7 +71,7 @@ class Progress:
             self._fields |= fields
 
     def say(self, message: str) -> None:
-        """Show a message at once, and keep it in the log."""
+        """Show a message immediately and write it to the log."""
         self.update(message=message)
         self.log(message)
         self._write()
@@ -133,7 +133,7 @@ class TrainingTime:
 def epoch_line(record: dict[str, Any], epochs: int) -> str:
     """Return a finished epoch's record as a line for the log.
 
-    An epoch that a resumed run only had to validate made no step and names no throughput.
+    An epoch that a resumed run only had to validate has no throughput.
     """
     shown = [
         f"{k} {record[k]:.4f}"

@@ -75,7 +75,7 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
 
 
 class Training:
-    """One call of :func:`train`: the parts that its epochs share."""
+    """One call of :func:`train`: what its epochs share."""
 
     def __init__(
         self, run: RunFolder, config: TrainConfig, dataset: Dataset, progress: Progress, task: int
@@ -245,7 +245,7 @@ class Training:
             self.learner.thaw()
 
     def _reestimate(self) -> None:
-        """Take the means of batch normalisation anew over the first batches of this epoch."""
+        """Recompute the means of batch normalisation over the first batches of this epoch."""
         self.progress.update(message="Estimating the means of batch normalisation")
         with closing(self._batches(0)) as batches:
             self.learner.reestimate(islice(batches, REESTIMATION_BATCHES))

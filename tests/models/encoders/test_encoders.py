@@ -15,11 +15,11 @@ SIZE = (64, 96)
 
 def _one_of_each_pattern() -> list[str]:
     """Members of a family that share their taps are built alike: one of them stands for all."""
-    seen, names = set(), []
+    modules, names = set(), []
     for name, recipe in RECIPES.items():
         key = (tuple(recipe.taps.items()), recipe.from_keras)
-        names += [name] if key not in seen else []
-        seen.add(key)
+        names += [name] if key not in modules else []
+        modules.add(key)
     return names
 
 

@@ -227,7 +227,7 @@ def test_a_checkpoint_of_other_shapes_or_damaged_is_refused(network, tmp_path):
     content = bytearray((tmp_path / "last.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "last.npz").write_bytes(content)
-    with pytest.raises(SegcoreError, match="start the run anew"):
+    with pytest.raises(SegcoreError, match="start a new run"):
         load_checkpoint(tmp_path, variables)
 
 
@@ -253,7 +253,7 @@ def damage(content, rng):
 
 
 def fuzz(network, sound, name, tmp_path, count, seed):
-    """Read damaged copies of a file; return how many were refused. Anything but a sentence fails."""
+    """Read damaged copies; return how many were refused. Anything but a sentence fails."""
     content, rng = (sound / name).read_bytes(), np.random.default_rng(seed)
     path = tmp_path / name
     refused = 0
