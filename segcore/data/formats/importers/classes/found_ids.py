@@ -4,10 +4,11 @@ Everything is decided by how many pixels and masks hold an id and how they lie, 
 exist: one stray pixel among a thousand masks must not turn a foreground of 255 into void.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from segcore.data.formats.importers.classes.codes import VOID_CODES, Survey
+from segcore.labels import MAX_CLASSES
 
 MAX_GREY_STEPS = 17
 STRAY_SHARE = 0.002
@@ -15,8 +16,11 @@ STRAY_SHARE = 0.002
 
 FEW_MASKS = 0.05
 RARE_SHARE = 0.005
-MAX_RINGING_SHARE = 0.35
-"""A grey mask that once was a JPEG, or was smoothed, keeps its true greys in more pixels than this."""
+MAX_EDGE_SHARE = 0.6
+"""Greys between levels hold less of what is not black than this, in masks that were smoothed."""
+
+EDGE_RUN = 4.0
+"""Mean run of greys along edges; those of regions are longer."""
 
 RINGING_WIDTH = 16
 """How far the greys of ringing lie from the grey that they surround, of 255."""
@@ -24,6 +28,9 @@ RINGING_WIDTH = 16
 RINGING_GREYS = 4
 SCATTERED_RUN = 2.0
 """Mean run, in pixels, of ids that lie scattered and form no regions."""
+
+MIN_SCATTERED_SHARE = 0.05
+"""Ids that lie scattered are no proof of void beside them, unless they hold this much."""
 
 MAX_CLASSES_ASKED = 50
 """More ids than this, nearly all in one mask each, are taken for instance numbers."""
@@ -39,6 +46,7 @@ class Meaning:
         strays: Ids of smoothed edges, ringing and stray pixels, ascending.
         greys: Whether the classes are steps of grey as in pictures of masks: 0 and 255.
         doubtful: Whether 255 (65535) is kept as a class though it could be void.
+        rounded: Frequent greys of ringing, each with the class that it surrounds.
     """
 
     classes: tuple[int, ...]
@@ -46,6 +54,7 @@ class Meaning:
     strays: tuple[int, ...] = ()
     greys: bool = False
     doubtful: bool = False
+    rounded: Mapping[int, int] = field(default_factory=dict)
 
 
 def read_meaning(survey: Survey) -> Meaning:
@@ -53,8 +62,10 @@ def read_meaning(survey: Survey) -> Meaning:
     found = sorted(survey.pixels)
     levels = _even_levels(found, survey) or _ringed_levels(found, survey)
     if levels:
-        strays = tuple(code for code in found if code not in levels)
-        return Meaning(levels, None, strays, greys=levels[-1] in VOID_CODES)
+        rest = [code for code in found if code not in levels]
+        rounded = _rounded(rest, levels, survey)
+        strays = tuple(code for code in rest if code not in rounded)
+        return Meaning(levels, None, strays, greys=levels[-1] in VOID_CODES, rounded=rounded)
     top = found[-1]
     if top not in VOID_CODES or len(found) == 1:
         return Meaning(tuple(found))
@@ -68,7 +79,9 @@ def look_like_instances(survey: Survey) -> bool:
     ids = [code for code in survey.pixels if code and code not in VOID_CODES]
     if len(ids) <= MAX_CLASSES_ASKED:
         return False
-    if survey.num_masks > 1 and sum(survey.masks[i] == 1 for i in ids) >= 0.9 * len(ids):
+    telling = survey.num_masks > 3 or len(ids) >= 0.8 * max(ids) or max(ids) > MAX_CLASSES
+    once = sum(survey.masks[i] == 1 for i in ids)
+    if survey.num_masks > 1 and telling and once >= 0.9 * len(ids):
         return True
     if survey.counted_up < 0.8 * survey.num_masks:
         return False
@@ -88,44 +101,70 @@ def _even_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
             continue
         kept = tuple(sorted({level for level in levels if level is not None}))
         rest = [code for code in found if code not in kept]
-        if not rest or _are_strays(rest, kept, unit, survey):
+        if not rest or _are_strays(rest, kept, survey) or _are_edges(rest, kept, survey):
             return kept
     return ()
 
 
 def _nearest(found: Sequence[int], wanted: float, unit: int, survey: Survey) -> int | None:
+    """Return the id at a step of grey: black and white themselves, else the commonest beside it."""
     near = [code for code in found if abs(code - wanted) <= unit]
+    if int(wanted) in near and int(wanted) in (0, 255 * unit):
+        return int(wanted)
     return max(near, key=survey.pixels.__getitem__, default=None)
 
 
-def _are_strays(rest: Sequence[int], levels: Sequence[int], unit: int, survey: Survey) -> bool:
-    """Whether ids beside even greys are strays, smoothed edges or ringing, by their pixels and how these lie."""
-    share, smallest = survey.share(rest), min(survey.pixels[level] for level in levels)
-    scattered = survey.mean_run(rest) <= SCATTERED_RUN
-    if share <= STRAY_SHARE and 10 * sum(survey.pixels[c] for c in rest) <= smallest:
-        in_few = all(survey.masks[c] <= max(1, FEW_MASKS * survey.num_masks) for c in rest)
-        if scattered or (in_few and survey.num_masks > 2):
-            return not _completes_greys(rest, levels)
-    high = max(rest) > 200 * unit
-    enough = len(rest) >= RINGING_GREYS and (high or scattered)
-    if not enough and not (high and scattered and share <= 4 * RARE_SHARE):
+def _are_strays(rest: Sequence[int], levels: Sequence[int], survey: Survey) -> bool:
+    """Whether ids beside even greys hold next to nothing: scattered pixels, or a few masks only."""
+    pixels = sum(survey.pixels[code] for code in rest)
+    smallest = min(survey.pixels[level] for level in levels)
+    if survey.share(rest) > STRAY_SHARE or 10 * pixels > smallest:
         return False
-    return share <= MAX_RINGING_SHARE and all(
-        _is_ringing(code, levels, unit, survey)
-        or survey.pixels[code] <= min(RARE_SHARE * survey.total, smallest)
-        for code in rest
-    )
+    if len(rest) == 1 and len(levels) == 2 and abs(2 * rest[0] - levels[1]) <= 2:
+        return False  # in the middle of black and white: as well a third class
+    few = all(survey.masks[c] <= max(1, FEW_MASKS * survey.num_masks) for c in rest)
+    return survey.mean_run(rest) <= SCATTERED_RUN or (few and survey.num_masks > 2)
 
 
-def _completes_greys(rest: Sequence[int], levels: Sequence[int]) -> bool:
-    """Whether an id in the middle of black and white could as well be a third class."""
-    return len(rest) == 1 and len(levels) == 2 and abs(2 * rest[0] - levels[1]) <= 2
+def _are_edges(rest: Sequence[int], levels: Sequence[int], survey: Survey) -> bool:
+    """Whether ids beside even greys are what a JPEG or a filter left of masks.
+
+    Many greys lie close to a level, some of them close to white, where no ids are counted up to;
+    those between the levels hold less than the regions, and lie along edges.
+    """
+    unit = levels[-1] // 255
+    near = [code for code in rest if _level_of(code, levels, unit) is not None]
+    between = [code for code in rest if code not in near]
+    dark = survey.share([c for c in (*levels, *rest) if c <= RINGING_WIDTH * unit])
+    white = survey.share([c for c in (*levels, *rest) if c >= levels[-1] - RINGING_WIDTH * unit])
+    if len(rest) < RINGING_GREYS:
+        rare = survey.share(rest) <= 4 * RARE_SHARE and 5 * survey.share(rest) <= white
+        return rare and max(rest) > 200 * unit and survey.mean_run(rest) <= SCATTERED_RUN
+    if sum(code > 200 * unit for code in rest) < 2:
+        least = min(survey.share([level]) for level in levels)
+        return survey.share(rest) <= least and survey.mean_run(rest) <= SCATTERED_RUN
+    if not between:
+        return True
+    greatest = max(survey.share([code]) for code in between)
+    run, little = survey.mean_run(between), survey.share(between) <= MAX_EDGE_SHARE * (1 - dark)
+    return greatest <= white and (run <= SCATTERED_RUN or (little and run <= EDGE_RUN))
 
 
-def _is_ringing(code: int, levels: Sequence[int], unit: int, survey: Survey) -> bool:
+def _level_of(code: int, levels: Sequence[int], unit: int) -> int | None:
+    """Return the level that a grey surrounds, None where it lies between levels."""
     near = min(levels, key=lambda level: abs(level - code))
-    close = abs(near - code) <= RINGING_WIDTH * unit
-    return close and 4 * survey.pixels[code] <= survey.pixels[near]
+    return near if abs(near - code) <= RINGING_WIDTH * unit else None
+
+
+def _rounded(strays: Sequence[int], levels: Sequence[int], survey: Survey) -> dict[int, int]:
+    """Give greys that hold many pixels to the level that they surround; rare ones stay strays."""
+    unit = levels[-1] // 255 or 1
+    rounded = {}
+    for code in strays:
+        level = _level_of(code, levels, unit)
+        if level is not None and survey.share([code]) > RARE_SHARE:
+            rounded[code] = level
+    return rounded
 
 
 def _ringed_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
@@ -156,6 +195,8 @@ def _is_void(top: int, others: Sequence[int], survey: Survey) -> bool:
     if not labelled or others[-1] > 4 * len(others) + 32:
         return False
     if stands_alone(top, labelled, survey):
+        return False
+    if survey.mean_run(labelled) <= SCATTERED_RUN and survey.share(labelled) < MIN_SCATTERED_SHARE:
         return False
     weighty = 20 * sum(survey.pixels[c] for c in labelled) >= survey.pixels[top]
     return weighty or any(

@@ -178,8 +178,8 @@ def _label_greys(
     shown = ", ".join(f"{row.id} is {row.name!r}" for row in named)
     what = f"{declared_in} names {len(rows)} classes and the masks hold as many greys: {shown}"
     problems = [Problem("", what, f"give the ids in {declared_in} if it is otherwise")]
-    codes = [[code] for code in meaning.classes]
-    _add_strays(named, codes, problems, meaning.strays, survey)
+    codes = _codes_of(meaning)
+    _add_strays(named, codes, problems, meaning, survey)
     return _finish(named, codes, "index", problems)
 
 
@@ -202,8 +202,10 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
         DeclaredClass(names.get(code, f"class {code}"), code, None, False)
         for code in meaning.classes
     ]
-    codes = [[code] for code in meaning.classes]
-    what = f"the source declares no classes; its masks hold the ids {list_ids(codes_of(survey, meaning), survey)}"
+    codes = _codes_of(meaning)
+    listed = (*meaning.classes, *([] if meaning.void is None else [meaning.void]))
+    shown = list_ids(listed, survey)
+    what = f"the source declares no classes; its masks hold the ids {shown}"
     problems = [Problem("", what, NAME_THEM)]
     top = meaning.classes[-1]
     if meaning.greys:
@@ -217,7 +219,7 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
         what = f"{list_ids([top], survey)} is taken for a class, though many sets mark void so"
         problems.append(Problem("", what, "ignore that class if it is void"))
     problems.extend(_rare_ids(meaning, survey))
-    _add_strays(rows, codes, problems, meaning.strays, survey)
+    _add_strays(rows, codes, problems, meaning, survey)
     if meaning.void is not None:
         what = (
             f"{meaning.void} is taken for void by convention and ignored: "
@@ -230,9 +232,12 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
     return _finish(rows, codes, "index", problems)
 
 
-def codes_of(survey: Survey, meaning: Meaning) -> list[int]:
-    """Return the ids to list: those of classes and of void, without strays."""
-    return [code for code in sorted(survey.pixels) if code not in meaning.strays]
+def _codes_of(meaning: Meaning) -> list[list[int]]:
+    """Return the codes of each class: its id, and the greys that are rounded to it."""
+    return [
+        [code, *(grey for grey, level in meaning.rounded.items() if level == code)]
+        for code in meaning.classes
+    ]
 
 
 def _rare_ids(meaning: Meaning, survey: Survey) -> list[Problem]:
@@ -272,10 +277,18 @@ def _add_strays(
     rows: list[DeclaredClass],
     codes: list[list[int]],
     problems: list[Problem],
-    strays: Sequence[int],
+    meaning: Meaning,
     survey: Survey,
 ) -> None:
     """Add an ignored class for the greys of edges, ringing and strays, and say what they hold."""
+    if meaning.rounded:
+        what = (
+            f"{plural(len(meaning.rounded), 'grey')} close to those of the classes "
+            f"({list_ids(sorted(meaning.rounded), survey)}) are counted as these, as a JPEG leaves "
+            "them"
+        )
+        problems.append(Problem("", what, "save the masks as PNG from the start"))
+    strays = meaning.strays
     if not strays:
         return
     what = (

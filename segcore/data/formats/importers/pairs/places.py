@@ -128,7 +128,12 @@ def roles_in_company(paths: Iterable[PurePosixPath]) -> Roles:
     both = {rest for role, rest in parsed.values() if role == "image"} & {
         rest for role, rest in parsed.values() if role == "mask"
     }
-    return {part: (role, "", "_".join(r)) for part, (role, r) in parsed.items() if r in both}
+    alone = len(both) == 1
+    return {
+        part: (role, "", "" if alone else "_".join(rest))
+        for part, (role, rest) in parsed.items()
+        if rest in both
+    }
 
 
 def bare_stem(stem: str, affixes: str) -> str:
