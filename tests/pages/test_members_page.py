@@ -80,7 +80,7 @@ def test_the_form_starts_members_by_fold_and_says_so(workspace, open_page, read)
         "each of the 9 samples of train and validation is a validation sample of exactly one "
         "member; 3 test samples are in none"
     ) in told
-    assert "--members 3 --members-by fold" in at.code[0].value
+    assert "--members-by fold --members 3" in at.code[0].value
     assert workspace.datasets.names() == ["tiny"]  # looking writes nothing
     read.check(field(at.button, "Start training").click().run())
     runs = [job.run for job in jobs.waiting(workspace.folder)]
