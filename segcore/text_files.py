@@ -32,6 +32,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -181,6 +184,16 @@ def numbered_rows(text: str, name: str, separators: str = ",;\t") -> list[tuple[
             "save it again as CSV."
         ) from error
     return rows
+
+
+def plain_text(text: str) -> str:
+    r"""Return a text that a terminal shows and does not obey.
+
+    Control characters but line feed and tab, those that turn the direction of writing and halves of
+    surrogate pairs are written out, as in ``\x1b[2J``; a carriage return becomes a line feed.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def guard_cell(value: Any) -> Any:

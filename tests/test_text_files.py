@@ -4,11 +4,14 @@ import codecs
 
 import pytest
 
+from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.text_files import (
     decode_text,
+    format_rows,
     numbered_rows,
     parse_json,
+    plain_text,
     read_bytes,
     read_json,
     read_text,
@@ -104,3 +107,17 @@ def test_half_a_surrogate_pair_does_not_spread():
     value = parse_json(rb'{"\ud800a": ["\udfff", "\ud83d\ude00"]}', "a.json")
     assert value == {"\ufffda": ["\ufffd", "\U0001f600"]}
     str(value).encode()
+
+
+def test_a_terminal_shows_control_characters_and_does_not_obey():
+    evil = "a\x1b[2J\x07\x9b31m\u202eb\r\nc\td\ud800"
+    assert plain_text(evil) == "a\\x1b[2J\\x07\\x9b31m\\u202eb\nc\td\\ud800"
+    assert plain_text("Straße 道路 😀") == "Straße 道路 😀"
+    assert table(["name"], [["x\x1b[31m\ny"]]).splitlines()[2] == "x\\x1b[31m y"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-x", "@SUM(A1)", "'=x", "\t=1"])
+def test_no_spreadsheet_takes_a_name_for_a_formula_and_it_reads_back(text):
+    written = format_rows([["name", "iou"], [text, -0.5], ["-7", "+3e2"]], ";")
+    assert written.splitlines()[1].lstrip('"').startswith("'")
+    assert split_rows(written, "t.csv") == [["name", "iou"], [text, "-0.5"], ["-7", "+3e2"]]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from segcore import __version__
 from segcore.cli.commands import COMMANDS, Command
 from segcore.errors import SegcoreError
+from segcore.text_files import plain_text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,11 +68,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             else options.chosen.show(result)
         )
         if text:
-            print(text, flush=True)
+            print(plain_text(text), flush=True)
         if options.chosen.exit_code is not None:
             sys.exit(options.chosen.exit_code(result))
     except SegcoreError as error:
-        print(f"segscope: {error}", file=sys.stderr)
+        print(f"segscope: {plain_text(str(error))}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print(

@@ -9,6 +9,7 @@ from typing import Any
 
 from segcore.config.schema import shortened
 from segcore.errors import SegcoreError
+from segcore.text_files import plain_text
 from segcore.workspace import Workspace
 
 Options = argparse.Namespace
@@ -89,7 +90,7 @@ class ProgressLine:
         self._shown = now
         left = (now - self._began) / max(done, 1) * (total - done)
         print(
-            f"\r{self._what}: {done}/{total}, {left:.0f} s left  {what[:40]:40}",
+            f"\r{self._what}: {done}/{total}, {left:.0f} s left  {plain_text(what)[:40]:40}",
             end="",
             file=sys.stderr,
             flush=True,

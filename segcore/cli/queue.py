@@ -9,6 +9,7 @@ from segcore.cli.command import Command, Options, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
+from segcore.text_files import plain_text
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def _work(options: Options) -> dict[str, Any]:
 
     def report(line: str) -> None:
         lines.append(line)
-        print(line, file=sys.stderr, flush=True)
+        print(plain_text(line), file=sys.stderr, flush=True)
 
     dispatcher = queue.dispatcher(report)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from segcore.text_files import plain_text
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Lay rows out in columns: text to the left, numbers and shares to the right.
@@ -14,7 +16,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     Returns:
         Lines joined by newlines, the header underlined.
     """
-    cells = [[str(c) for c in header], *([str(c) for c in row] for row in rows)]
+    cells = [[_cell(c) for c in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     right = [
         all(_numeric(row[i]) for row in cells[1:]) and len(cells) > 1 for i in range(len(header))
@@ -26,6 +28,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         for row in cells
     ]
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    """A value as text of one line that a terminal does not obey."""
+    return " ".join(plain_text(str(value)).splitlines())
 
 
 def _numeric(text: str) -> bool:

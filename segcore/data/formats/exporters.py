@@ -1,7 +1,5 @@
 """Datasets written out again for other tools: index PNG with ``classes.csv``, Pascal VOC, COCO panoptic."""
 
-import csv
-import io
 import json
 import os
 import shutil
@@ -19,6 +17,7 @@ from segcore.data.files.images import encode_palette_png, encode_png, write_byte
 from segcore.data.files.scanning import Progress, scan
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelClass, color_to_hex
+from segcore.text_files import format_rows
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,8 @@ def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
 
 
 def _write_classes(folder: Path, rows: list[tuple[int, str, str, str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("id", "name", "color", "ignore"), *rows])
-    write_bytes(folder / "classes.csv", text.getvalue().encode())
+    text = format_rows([("id", "name", "color", "ignore"), *rows])
+    write_bytes(folder / "classes.csv", text.encode())
 
 
 def _index_sample(dataset: Dataset, folder: Path, sample: Sample) -> None:

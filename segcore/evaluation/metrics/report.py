@@ -1,7 +1,5 @@
 """The report of one evaluation: what was measured, by which protocol, how sure it is."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import bootstrap
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
 from segcore.labels import LabelSet
+from segcore.text_files import format_rows
 
 ABSENT_CLASS_POLICY = (
     "A class absent from truth and prediction has no score and is left out of means."
@@ -213,16 +212,14 @@ class Report:
         }
 
     def label_scores(self) -> str:
-        """Return the per-class table as CSV text, ``;`` between cells, an empty cell for what is undefined."""
-        out = io.StringIO()
-        writer = csv.writer(out, delimiter=";", lineterminator="\n")
-        writer.writerow(COLUMNS)
+        """Return the per-class table as CSV text, ``;`` between cells, undefined cells empty."""
+        rows: list[Sequence[Any]] = [COLUMNS]
         for row in self.to_json()["classes"]:
             cells = [row[name] for name in COLUMNS[:7]] + row["interval"]
-            writer.writerow(
+            rows.append(
                 ["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in cells]
             )
-        return out.getvalue()
+        return format_rows(rows, ";")
 
 
 def evaluate(

@@ -1,7 +1,5 @@
 """What every page starts from: the workspace, the chosen dataset, errors shown as sentences."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
+from segcore.text_files import format_rows
 from segcore.ui.shared.run_names import called
 from segcore.workspace import Workspace
 from segcore.workspace.demo import NAME as DEMO
@@ -201,11 +200,8 @@ def hex_colors(label_set: LabelSet) -> list[str]:
 
 def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as a CSV file, UTF-8 with a header line."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [])
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    names = list(rows[0]) if rows else []
+    return format_rows([names, *([row[name] for name in names] for row in rows)]).encode()
 
 
 def plain(text: str) -> str:

@@ -1,13 +1,12 @@
 """One line of the table of a study of recipes, and what a recipe is called in words."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from segcore.config import to_json
 from segcore.config.ablation import BASE, CLAIMS, AblationRow
+from segcore.text_files import format_rows
 
 
 @dataclass(frozen=True)
@@ -172,17 +171,14 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
 
 def csv_table(rows: list[dict[str, Any]]) -> str:
     """Return a table's rows as text, ';' between cells, lists joined by blanks."""
-    told = io.StringIO()
-    writer = csv.writer(told, delimiter=";", lineterminator="\n")
-    writer.writerow(rows[0])
-    for row in rows:
-        writer.writerow(
-            [
-                "" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v
-                for v in row.values()
-            ]
-        )
-    return told.getvalue()
+    cells = (
+        [
+            "" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v
+            for v in row.values()
+        ]
+        for row in rows
+    )
+    return format_rows([list(rows[0]), *cells], ";")
 
 
 def _flat(values: list[Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """Result files of a predicted batch, for a folder or a zip: masks, overlays, tables."""
 
-import csv
 import io
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from segcore.data.files.images import encode_palette_png, encode_png
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet, color_to_hex
 from segcore.runs.machine import disk
+from segcore.text_files import format_rows
 from segcore.workspace.predictions.batches import Batch, BatchImage, Progress
 from segcore.workspace.predictions.predictions import ClassShare, Predictions, shares
 
@@ -182,8 +182,4 @@ def _npz(probabilities: npt.NDArray[np.float32], size: tuple[int, int]) -> bytes
 
 
 def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(names)
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return format_rows([names, *rows]).encode()

@@ -228,6 +228,6 @@ def test_an_archive_without_pairs_is_named_as_it_was_sent(tmp_path):
         lambda: preview(tmp_path / "mine.zip"),
         lambda: import_dataset(tmp_path / "mine.zip", tmp_path / "out", "out"),
     ):
-        with pytest.raises(SegcoreError, match=r"images in mine\.zip.*found none") as told:
+        with pytest.raises(SegcoreError, match=r"image in mine\.zip.*found none") as told:
             look()
         assert str(tmp_path) not in str(told.value)
