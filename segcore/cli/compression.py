@@ -9,6 +9,7 @@ from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import number, percent
 from segcore.workspace import Workspace
+from segcore.workspace.scores.scores import WhatIfOptions
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,13 +111,15 @@ def _run(options: Options) -> dict[str, Any]:
         run=options.run,
         split=options.split,
         confusion=Path(options.confusion) if options.confusion else None,
-        prior=options.prior,
-        importance=importance,
-        forbidden=forbidden,
-        exact=options.exact,
-        groups=options.groups,
-        exchange_rate=options.exchange_rate,
-    )
+        options=WhatIfOptions(
+            options.prior,
+            importance,
+            forbidden,
+            options.exact,
+            options.groups,
+            options.exchange_rate,
+        ),
+    ).to_json()
     if options.merge:
         result.update(_judge(workspace, options, importance, forbidden))
     if options.hierarchy:

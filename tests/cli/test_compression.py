@@ -5,6 +5,7 @@ import json
 import pytest
 
 from segcore.cli import main
+from segcore.workspace.scores.scores import WhatIfOptions
 
 
 @pytest.fixture
@@ -48,8 +49,11 @@ def test_the_contract_and_an_importance(trained, shell) -> None:
     assert found["priors"]["importance"] == pytest.approx([1 / 7.5, 0.5 / 7.5, 1 / 7.5, 5 / 7.5])
     assert [r["num_groups"] for r in found["path"]] == [4, 3, 2] and found["forbidden"] == [[3, 8]]
     wanted = trained.workspace.scores.compress(
-        run, prior="importance", importance={"roof": 5, "forest": 0.5}, forbidden=[("3", "8")]
-    )
+        run,
+        options=WhatIfOptions(
+            prior="importance", importance={"roof": 5, "forest": 0.5}, forbidden=[("3", "8")]
+        ),
+    ).to_json()
     assert found["front"] == json.loads(json.dumps(wanted["front"]))
     assert all({"accuracy", "retained_entropy", "groups"} <= set(row) for row in found["front"])
 

@@ -245,7 +245,7 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     found = trained.workspace.reports.compare(a, b, "test")
     assert read.metrics(at)["A minus B, mean IoU"] == figures.points(found.difference)
     at = open_page("compare", run=a, beside=b, split="test", view_of="Improved / regressed pixels")
-    exchange = trained.workspace.rankings.exchange(a, b, "test")
+    exchange = trained.workspace.rankings.fixed_broken(a, b, "test")
     shown = read.metrics(at)
     assert (shown["Fixed"], shown["Broken"]) == (
         f"{exchange.fixed.sum():,}",

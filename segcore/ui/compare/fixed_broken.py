@@ -26,7 +26,7 @@ def _counted(
     stamps: tuple[str, str],
     _progress: Progress,
 ) -> FixedBroken:
-    return _workspace.rankings.exchange(a, b, split, *stages, progress=_progress)
+    return _workspace.rankings.fixed_broken(a, b, split, *stages, progress=_progress)
 
 
 def show(runs: Sequence[str], split: str) -> None:

@@ -8,6 +8,7 @@ from segcore.labels import LabelMap, LabelSet
 from segcore.ui.shared import session
 from segcore.ui.viewer import Panel, Scene, pack
 from segcore.workspace import Workspace
+from segcore.workspace.scores.scores import WhatIfOptions
 
 Groups = tuple[tuple[int, ...], ...]
 """Groups of the user's class ids; labels that stand in none stay as they are."""
@@ -37,9 +38,8 @@ def _study(
 ) -> dict[str, Any]:
     pairs = [(str(a), str(b)) for a, b in apart]
     weights = _weights(prior, importance)
-    study = _workspace.scores.compress(
-        run, split, prior=prior, importance=weights, forbidden=pairs, exchange_rate=rate
-    )
+    options = WhatIfOptions(prior, weights, pairs, trade_off_rate=rate)
+    study = _workspace.scores.compress(run, split, options=options).to_json()
     study["null_band"] = _workspace.merges.null_band(
         run, split, [row["groups"] for row in study["path"]]
     )

@@ -59,7 +59,7 @@ class PredictionReport:
 
 
 class Imports:
-    """Brings predictions of other tools into the workspace."""
+    """Imports predictions of other tools as runs."""
 
     def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
@@ -73,7 +73,7 @@ class Imports:
         values: str = "auto",
         progress: Progress | None = None,
     ) -> PredictionReport:
-        """Read every prediction and tell what fits; nothing is kept.
+        """Read every prediction and report what fits; nothing is saved.
 
         Raises:
             SegcoreError: As :meth:`import_`, but for what the report tells.
@@ -94,7 +94,7 @@ class Imports:
         partial: bool = False,
         progress: Progress | None = None,
     ) -> PredictionReport:
-        """Make a run of the predictions in a folder or archive: masks, counts, and probabilities where they came.
+        """Make a run of the predictions in a folder or archive: masks, counts, probabilities.
 
         Args:
             dataset: Name of a dataset.
@@ -112,16 +112,7 @@ class Imports:
                 the archive is hostile, nothing fits, or something does not fit while ``partial`` is
                 false.
         """
-        if not _NAME.fullmatch(name):
-            raise SegcoreError(
-                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
-                f"'--', received {name!r}: choose such a name."
-            )
-        if (self._runs.folder / name).exists():
-            raise SegcoreError(
-                f"Expected a new run id, received {name!r}, which exists: choose another "
-                "name or delete that run."
-            )
+        self._check_name(name)
         opened = self._datasets.open(dataset)
         config = ImportedConfig(dataset, split, source.name, values)
         self._runs.folder.mkdir(parents=True, exist_ok=True)
@@ -135,25 +126,28 @@ class Imports:
             if not report.fits or (left_out and not partial):
                 raise SegcoreError(_complaint(report))
             config = ImportedConfig(dataset, split, source.name, values, left_out)
-            made = RunFolder.create(Path(place) / "made", name, config)
             draft.write_counts(split, "prediction", report.fits, counts)
             draft.write_json("labels", {"label_set": opened.label_set.to_json()})
-            for part in list(draft.folder.iterdir()):
-                shutil.move(str(part), made.folder / part.name)
-            now = time.time()
             report.mean_iou = float(mean_iou(counts.sum(0)))
-            message = f"{left_out} of {report.samples} images left out" if left_out else ""
-            made.write_status(
-                state="finished",
-                progress=1.0,
-                started=now,
-                finished=now,
-                mean_iou=report.mean_iou,
-                message=message,
-            )
-            made.folder.rename(self._runs.folder / name)
+            run = RunFolder.create(Path(place) / "whole", name, config)
+            for part in list(draft.folder.iterdir()):
+                shutil.move(str(part), run.folder / part.name)
+            _finish(run, report)
+            run.folder.rename(self._runs.folder / name)
         report.run = name
         return report
+
+    def _check_name(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise SegcoreError(
+                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
+                f"'--', received {name!r}: choose such a name."
+            )
+        if (self._runs.folder / name).exists():
+            raise SegcoreError(
+                f"Expected a new run id, received {name!r}, which exists: choose another "
+                "name or delete that run."
+            )
 
     def _read(
         self,
@@ -230,6 +224,19 @@ def _take(
                 split, sample.id, read.probabilities, (sample.height, sample.width)
             )
     return counts
+
+
+def _finish(run: RunFolder, report: PredictionReport) -> None:
+    """Mark an imported run as finished, with its score and how many images were left out."""
+    now, left_out = time.time(), report.samples - len(report.fits)
+    run.write_status(
+        state="finished",
+        progress=1.0,
+        started=now,
+        finished=now,
+        mean_iou=report.mean_iou,
+        message=f"{left_out} of {report.samples} images left out" if left_out else "",
+    )
 
 
 def _complaint(report: PredictionReport) -> str:

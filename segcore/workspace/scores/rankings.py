@@ -171,7 +171,7 @@ class Rankings:
         )
         return self._runs.open(name)
 
-    def exchange(
+    def fixed_broken(
         self,
         run: str,
         other: str,
@@ -180,7 +180,7 @@ class Rankings:
         other_stage: str = "",
         progress: Progress | None = None,
     ) -> FixedBroken:
-        """Count what B mends and breaks of A, over the images that both can show; reads every probability, once, and keeps the answer.
+        """Count the pixels that B fixes and breaks of A over the images that both can show; cached.
 
         Raises:
             SegcoreError: The runs are of unlike datasets or classes, or a file cannot be read.
@@ -207,32 +207,43 @@ class Rankings:
                 return FixedBroken.from_json(kept)
         except SegcoreError:
             pass
+        made = self._count_fixed_broken(run, other, split, (stage, other_stage), progress)
+        if np.count_nonzero(made.fixed) + np.count_nonzero(made.broken) <= KEPT_CELLS:
+            with suppress(SegcoreError):  # a read-only workspace can still be looked at
+                holder.write_json(document, {"made_from": stamps, **made.to_json()})
+        return made
+
+    def _count_fixed_broken(
+        self,
+        run: str,
+        other: str,
+        split: str,
+        stages: tuple[str, str],
+        progress: Progress | None,
+    ) -> FixedBroken:
+        """Read the masks of both runs over the images that both can show, and count."""
+        labels, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
+        dataset = self._scenes.dataset_of(run).name
         known = {s.id for s in self._scenes.predicted_samples(other, split)}
         samples = [
             s
             for s in self._scenes.predicted_samples(run, split)
             if s.id in known and s.mask is not None
         ]
-        label_map, size = self._scenes.label_map_of(run), mine.num_classes
+        size = labels.num_classes
         pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
         scored = 0
         for number, sample in enumerate(samples, start=1):
-            true = self._scenes.truth(dataset.name, sample.id, label_map)
+            true = self._scenes.truth(dataset, sample.id, label_map)
             a, b = (
-                self.mask(r, split, sample.id, s) for r, s in ((run, stage), (other, other_stage))
+                self.mask(r, split, sample.id, s) for r, s in zip((run, other), stages, strict=True)
             )
-            pairs.append(count_fixed_broken(true, a, b, size, mine.ignore_index))
-            scored += int((true != mine.ignore_index).sum())
+            pairs.append(count_fixed_broken(true, a, b, size, labels.ignore_index))
+            scored += int((true != labels.ignore_index).sum())
             if progress:
                 progress(number, len(samples), sample.id)
         both = np.array(pairs, np.int64).reshape(len(pairs), 2, size, size)
-        found = FixedBroken(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
-        if np.count_nonzero(both) <= KEPT_CELLS:
-            with suppress(
-                SegcoreError
-            ):  # a workspace that cannot be written can still be looked at
-                holder.write_json(document, {"made_from": stamps, **found.to_json()})
-        return found
+        return FixedBroken(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
 
     def mask(self, run: str, split: str, sample: str, stage: str = "") -> npt.NDArray[Any]:
         """Return the mask that a run's stage gives, (H, W) indices.

@@ -1,4 +1,4 @@
-"""The shelf of scores: per-image counts turned into reports, ensembles compared, labels merged on paper."""
+"""Scores of runs from per-image counts: reports, ensembles, the label-compression what-if."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from segcore.data.formats.mask_folders import pair_mask_folders
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.information import importance_weights
-from segcore.evaluation.compression.what_if import compress
+from segcore.evaluation.compression.what_if import WhatIf, compress
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.confusion_table import read_confusion_csv
 from segcore.evaluation.metrics.report import Report, evaluate
@@ -70,6 +70,46 @@ class EnsembleScores:
             "ensemble": self.ensemble.to_json(),
             "crf": self.crf.to_json() if self.crf else None,
         }
+
+
+@dataclass(frozen=True)
+class WhatIfOptions:
+    """How the label-compression what-if is answered.
+
+    Attributes:
+        prior: What weighs entropy: "pixel", "image", "uniform" or "importance".
+        importance: Weight by class name or id for the "importance" prior; others weigh 1.
+        forbidden: Pairs of classes, by name or id, that never meet.
+        exact: Whether the best map of each size is searched exactly.
+        groups: Number of groups to report; None chooses.
+        trade_off_rate: Accuracy that a merge must gain per bit of entropy it loses.
+    """
+
+    prior: str = "pixel"
+    importance: Mapping[str, float] | None = None
+    forbidden: Sequence[tuple[str, str]] = ()
+    exact: bool = False
+    groups: int | None = None
+    trade_off_rate: float = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelWhatIf:
+    """The answer of the label-compression what-if.
+
+    Attributes:
+        run: Id of the run; None for a table of counts.
+        split: The split; None for a table of counts.
+        answer: The merges and their scores.
+    """
+
+    run: str | None
+    split: str | None
+    answer: WhatIf
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``segscope compress --json`` prints it."""
+        return {"run": self.run, "split": self.split, **self.answer.to_json()}
 
 
 class Scores:
@@ -187,7 +227,7 @@ class Scores:
         return [first, *(s for s in folder.stages(split) if s != first)]
 
     def stamp(self, run: str, split: str, stage: str = "") -> str:
-        """Return a text that is another whenever the counts of a run, or what its classes are called, may be others: a key for caches.
+        """Return a cache key that changes whenever a run's counts or classes may have changed.
 
         Raises:
             SegcoreError: The run has no counts of that split yet.
@@ -235,10 +275,10 @@ class Scores:
         Raises:
             SegcoreError: A run is unknown, not finished, or its prediction fails.
         """
-        made = [
+        own = [
             run for run in runs if self._runs.open(run).config.kind not in ("predict", "imported")
         ]
-        started = [self._runs.predict_any(run, split) for run in made]
+        started = [self._runs.predict_any(run, split) for run in own]
         if started:
             self._runs.wait(started, progress)
 
@@ -270,7 +310,7 @@ class Scores:
         )
 
     def _shared_name(self, dataset: Dataset, split: str) -> str:
-        """The dataset's name; of a fold that of its parent where both know the split with the same images, for then scores compare."""
+        """Return the dataset's name; a fold's split with its parent's images has the parent's."""
         parent = parent_of(dataset)
         if not parent or parent not in self._datasets.names():
             return dataset.name
@@ -332,20 +372,21 @@ class Scores:
         run: str | None = None,
         split: str = "validation",
         confusion: Path | None = None,
-        *,
-        prior: str = "pixel",
-        importance: Mapping[str, float] | None = None,
-        forbidden: Sequence[tuple[str, str]] = (),
-        exact: bool = False,
-        groups: int | None = None,
-        exchange_rate: float = 0.1,
-    ) -> dict[str, Any]:
+        options: WhatIfOptions | None = None,
+    ) -> LabelWhatIf:
         """Answer the label-compression what-if for a run, or for a CSV of counts.
+
+        Args:
+            run: Id of a run; not needed with ``confusion``.
+            split: Name of a split.
+            confusion: A CSV of counts, in place of a run.
+            options: How to answer; None for the defaults.
 
         Raises:
             SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior
                 is unknown.
         """
+        asked = options or WhatIfOptions()
         per_image: Counts | None = None
         members: Counts | None = None
         groups_of: list[str] | None = None
@@ -365,21 +406,23 @@ class Scores:
             groups_of = _groups(self._datasets.open(config.dataset), ids)
         else:
             raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
-        study = compress(
+        importance = asked.importance
+        forbidden = [(label_set.index_of(a), label_set.index_of(b)) for a, b in asked.forbidden]
+        answer = compress(
             total,
             class_ids=label_set.class_ids,
             class_names=label_set.class_names,
-            prior=prior,
+            prior=asked.prior,
             importance=None if importance is None else importance_weights(label_set, importance),
-            forbidden=[(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden],
-            exact=exact,
-            num_groups=groups,
+            forbidden=forbidden,
+            exact=asked.exact,
+            num_groups=asked.groups,
             image_counts=per_image,
             groups=groups_of,
             member_counts=members,
-            exchange_rate=exchange_rate,
+            exchange_rate=asked.trade_off_rate,
         )
-        return {"run": run, "split": split if run else None, **study.to_json()}
+        return LabelWhatIf(run, split if run else None, answer)
 
 
 def _groups(dataset: Dataset, ids: Sequence[str]) -> list[str] | None:

@@ -338,5 +338,5 @@ def test_an_augmentation_is_seen_as_the_epochs_of_that_seed_will(workspace) -> N
     assert all(
         np.array_equal(seen, image) for seen, _, _ in workspace.launch.augmented(plain, sample, 2)
     )
-    with pytest.raises(SegcoreError, match="learned from"):
+    with pytest.raises(SegcoreError, match="training sample"):
         workspace.launch.augmented(config, "test/scene_0", 1)

@@ -71,7 +71,7 @@ def test_twins_never_disagree(trained, made_up) -> None:
 def test_the_exchange_is_the_difference_of_the_confusions(trained) -> None:
     workspace, (a, b) = trained.workspace, (trained.members[0], trained.ensemble)
     for stage in ("ensemble", "crf"):
-        found = workspace.rankings.exchange(a, b, "test", other_stage=stage)
+        found = workspace.rankings.fixed_broken(a, b, "test", other_stage=stage)
         right = [
             workspace.scores.counts(r, "test", s)[1].diagonal(axis1=1, axis2=2).sum()
             for r, s in ((a, ""), (b, stage))
@@ -83,19 +83,19 @@ def test_the_exchange_is_the_difference_of_the_confusions(trained) -> None:
 
 def test_an_exchange_is_counted_once_until_a_run_is_made_anew(trained, monkeypatch) -> None:
     shelf, (a, b) = trained.workspace.rankings, trained.members
-    found = shelf.exchange(a, b, "test")
+    found = shelf.fixed_broken(a, b, "test")
     counted = []
     monkeypatch.setattr(
         shelf,
         "mask",
         lambda *where: counted.append(where) or trained.workspace.scenes.prediction(*where[:3]),
     )
-    again = shelf.exchange(a, b, "test")
+    again = shelf.fixed_broken(a, b, "test")
     assert not counted and again.sample_ids == found.sample_ids and again.scored == found.scored
     np.testing.assert_array_equal(again.fixed, found.fixed)
     np.testing.assert_array_equal(again.broken, found.broken)
     trained.workspace.runs.open(f"{b}--test").write_status(finished=2e9)
-    np.testing.assert_array_equal(shelf.exchange(a, b, "test").net, found.net)
+    np.testing.assert_array_equal(shelf.fixed_broken(a, b, "test").net, found.net)
     assert counted
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.scores.scores import WhatIfOptions
 
 EVALUATE_KEYS = {
     "split",
@@ -146,7 +147,7 @@ def test_predictions_that_exist_are_not_made_again(trained, started) -> None:
 
 
 def test_compress_folds_the_counts_of_a_run(by_hand) -> None:
-    result = by_hand.compress("hand-1", "test")
+    result = by_hand.compress("hand-1", "test").to_json()
     assert set(result) >= {"run", "split", "baseline", "path"}
     assert result["baseline"]["accuracy"] == pytest.approx(2400 / 3008)
     assert all(set(row) >= COMPRESS_KEYS for row in result["path"])
@@ -172,22 +173,26 @@ def test_compress_folds_the_counts_of_a_run(by_hand) -> None:
 
 
 def test_a_forbidden_pair_is_never_merged_before_nothing_else_is_left(by_hand) -> None:
-    free = by_hand.compress("hand-1", "test")["path"]
+    free = by_hand.compress("hand-1", "test").to_json()["path"]
     assert any(
         {3, 5} <= set(group) for row in free for group in row["groups"] if len(row["groups"]) > 1
     )
-    kept = by_hand.compress("hand-1", "test", forbidden=[("field", "5")])["path"]
+    kept = by_hand.compress(
+        "hand-1", "test", options=WhatIfOptions(forbidden=[("field", "5")])
+    ).to_json()["path"]
     assert not any({3, 5} <= set(group) for row in kept for group in row["groups"])
     with pytest.raises(SegcoreError, match="did you mean 'field'"):
-        by_hand.compress("hand-1", "test", forbidden=[("fild", "road")])
+        by_hand.compress(
+            "hand-1", "test", options=WhatIfOptions(forbidden=[("fild", "road")])
+        ).to_json()
 
 
 def test_compress_needs_one_source(trained, tmp_path) -> None:
     with pytest.raises(SegcoreError, match="received neither"):
-        trained.workspace.scores.compress()
+        trained.workspace.scores.compress().to_json()
     table = tmp_path / "counts.csv"
     table.write_text("8,2\n1,9\n")
-    result = trained.workspace.scores.compress(confusion=table)
+    result = trained.workspace.scores.compress(confusion=table).to_json()
     assert (result["run"], result["split"], result["baseline"]["accuracy"]) == (
         None,
         None,
@@ -196,7 +201,7 @@ def test_compress_needs_one_source(trained, tmp_path) -> None:
 
 
 def test_an_ensembles_compression_knows_its_members(trained) -> None:
-    result = trained.workspace.scores.compress(trained.ensemble, "test")
+    result = trained.workspace.scores.compress(trained.ensemble, "test").to_json()
     report = trained.workspace.scores.report(trained.ensemble, "test").to_json()
     assert result["baseline"]["accuracy"] == pytest.approx(report["pixel_accuracy"])
     assert result["baseline"]["mean_iou"] == pytest.approx(report["mean_iou"])
