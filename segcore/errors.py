@@ -50,7 +50,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> SegcoreError:
         An error, to be raised by the caller, that suggests the nearest known name, or lists
         the known names when none is near.
     """
-    names = sorted(known)
+    names = sorted(set(known) - {name})
     near = get_close_matches(str(name), names, n=1, cutoff=0.5)
     if near:
         return SegcoreError(f"Unknown {kind} {name!r}: did you mean {near[0]!r}?")

@@ -87,17 +87,26 @@ def test_heavy_maps_on_a_cluster_give_what_one_process_gives(served, local_clust
     assert asked.returncode == 0 and "cluster" not in asked.stdout
 
 
-def test_a_machine_that_is_lost_loses_nothing_and_a_lost_cluster_is_a_sentence(
-    served, local_cluster
-):
-    folder = served.workspace.folder
-    with cluster_executor(folder) as executor:
-        seen = 0
-        for _ in map_ahead(time.sleep, [0.1] * 30, executor, 6):
-            seen += 1
-            if seen == 3:
+@pytest.mark.parametrize("after", [0, 1, 3, 6])
+def test_a_machine_that_is_lost_in_a_map_loses_nothing(served, local_cluster, after):
+    results = []
+    with cluster_executor(served.workspace.folder) as executor:
+        if after == 0:
+            local_cluster.workers["east"].kill()
+        for result in map_ahead(_squared, range(30), executor, 6):
+            results.append(result)
+            if len(results) == after:
                 local_cluster.workers["east"].kill()
-    assert seen == 30
+    assert results == [number * number for number in range(30)]
+
+
+def _squared(number):
+    time.sleep(0.1)
+    return number * number
+
+
+def test_a_lost_cluster_is_a_sentence(served, local_cluster):
+    folder = served.workspace.folder
     with pytest.raises(SegcoreError, match="went away"), cluster_executor(folder) as executor:
         for _ in map_ahead(time.sleep, [0.1] * 10_000, executor, 6):
             local_cluster.scheduler.kill()

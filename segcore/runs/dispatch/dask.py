@@ -1,7 +1,7 @@
 """Runs on many machines: the dispatcher hands a run to a Dask cluster as one task, which starts the ordinary worker there.
 
 The cluster only chooses the machine and reports the end; the queue stays with the dispatcher, and
-stops, progress and results go through the run's folder (see ``attend.py``), which all machines must
+stops, progress and results go through the run's folder (see ``guardian.py``), which all machines must
 see under the same path. A worker of the cluster announces its GPUs as the resource ``GPU`` (``dask
 worker ADDRESS --resources GPU=2``); a run asks for as many as it trains on.
 """
@@ -11,8 +11,9 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ from segcore.runs.queue.queue import Job
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 SURE_LOOKS = 3
+TASK_FAILED = 80
+"""Exit code for a task that failed before it started the run."""
+RESUBMITS = 3
+"""How often a task that was taken off the cluster is handed over again."""
 _PREFIX = "segscope-"
 _lent: set[str] = set()
 _lending = threading.Lock()
@@ -203,7 +208,7 @@ class Cluster:
                 runs,
                 seeing,
             )
-            return self._client.get_executor(workers=list(free), pure=False), sum(free.values())
+            return _TaskExecutor(self._client, list(free)), sum(free.values())
 
     def start(self, folder: Path, token: str, request: str) -> None:
         """Hand a run over; the scheduler keeps the task whatever becomes of this process."""
@@ -224,21 +229,28 @@ class Cluster:
             self._client.publish_dataset(future, name=_PREFIX + token)
         self._futures[token] = future
 
-    def ending(self, job: Job) -> int | None:
-        """The exit code of a run that was handed over; None while it waits or works there, LOST where its machine was lost."""
+    def ending(self, job: Job) -> tuple[int, str] | None:
+        """How a run that was handed over ended; None while it waits or works there.
+
+        Returns:
+            Its exit code and "", LOST where its machine was lost; where the task itself failed,
+            ``TASK_FAILED`` and the reason.
+        """
         token = job.token or ""
         with self._sentences():
             if token not in self._futures:
                 self._futures[token] = self._client.get_dataset(_PREFIX + token, default=None)
             future = self._futures[token]
             if future is None:
-                return LOST
+                return LOST, ""
             if not future.done():
-                return LOST if self._has_moved(token, future.key) else None
+                return (LOST, "") if self._has_moved(token, future.key) else None
+            if future.status == "error":
+                return _task_failure(future.exception(timeout=CONNECT_SECONDS))
             if future.status != "finished":
-                return LOST
+                return LOST, ""
             code = int(future.result(timeout=CONNECT_SECONDS))
-        return code if code <= 128 else 128 - code
+        return code if code <= 128 else 128 - code, ""
 
     def _has_moved(self, token: str, key: str) -> bool:
         """Whether the cluster took a task from the machine that had it: that machine is gone, and the run with it."""
@@ -276,6 +288,96 @@ class Cluster:
         """Leave; what was handed over goes on."""
         with self._sentences():
             self._client.close(timeout=CONNECT_SECONDS)
+
+
+class _TaskExecutor(Executor):
+    """Tasks of a cluster as futures of the standard library.
+
+    Dask computes again what was on a machine that died, so a future that was finished may become
+    pending once more. Its own executor hands out an error then; here the result is waited for.
+    """
+
+    def __init__(self, client: Any, workers: list[str]) -> None:
+        self._client = client
+        self._workers = workers
+        self._open: set[Future[Any]] = set()
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        target: Future[Any] = Future()
+        self._open.add(target)
+        target.add_done_callback(self._open.discard)
+        self._send(target, RESUBMITS, function, arguments, named)
+        return target
+
+    def _send(
+        self,
+        target: Future[Any],
+        tries: int,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        named: dict[str, Any],
+    ) -> None:
+        task = self._client.submit(
+            function,
+            *arguments,
+            **named,
+            workers=self._workers,
+            allow_other_workers=True,
+            pure=False,
+        )
+
+        def deliver(done: Any) -> None:
+            if target.cancelled():
+                return
+            try:
+                result = done.result()
+            except CancelledError as error:
+                if tries and self._client.status == "running":
+                    self._send(target, tries - 1, function, arguments, named)
+                else:
+                    _set(target, error=error)
+            except BaseException as error:
+                _set(target, error=error)
+            else:
+                _set(target, result)
+
+        def cancel(future: Future[Any]) -> None:
+            if future.cancelled():
+                task.cancel()
+
+        target.add_done_callback(cancel)
+        task.add_done_callback(deliver)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if cancel_futures or not wait:
+            for future in [*self._open]:
+                future.cancel()
+        elif self._open:
+            wait_for([*self._open])
+
+
+def _set(target: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
+    if not target.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        target.set_exception(error)
+    else:
+        target.set_result(result)
+
+
+def _task_failure(error: BaseException | None) -> tuple[int, str]:
+    """Return ``TASK_FAILED`` and a sentence for a task that never started the run."""
+    if isinstance(error, ModuleNotFoundError):
+        return TASK_FAILED, (
+            f"Expected Segscope on every machine of the cluster, found a worker without the module "
+            f"{error.name!r}: install the same version there (pip install '.[cluster]'), restart "
+            "that worker, then resume the run."
+        )
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return TASK_FAILED, (
+        f"The cluster could not start the run ({type(error).__name__}: {reason}): mend that on its "
+        "machines, then resume the run."
+    )
 
 
 def ending_said(code: int) -> tuple[str, str] | None:

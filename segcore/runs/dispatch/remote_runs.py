@@ -80,12 +80,13 @@ class RemoteRuns:
         if cluster is None:
             return None
         try:
-            code = cluster.ending(job)
+            ending = cluster.ending(job)
         except SegcoreError as error:
             self._drop(error)
             return None
-        if code is None:
+        if ending is None:
             return None
+        code, cause = ending
         folder, token = runs_folder(self._workspace) / job.run, job.token or ""
         if code == LOST:  # its process saves and ends, for it has noticed too
             write_attempt(folder, "")
@@ -93,6 +94,10 @@ class RemoteRuns:
             if work_lock.is_held(folder) and time.monotonic() - since < 2 * GRACE_SECONDS:
                 return None
             self._lost.pop(token, None)
+        if cause:  # nothing ran that could have written a log
+            with suppress(OSError), RunFolder(folder).log_path.open("a") as log:
+                log.write(f"{cause}\n")
+            return code, ("failed", cause)
         return code, ending_said(code)
 
     def stop(self, job: Job) -> None:

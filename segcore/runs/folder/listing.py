@@ -49,6 +49,11 @@ def read_config(folder: Path) -> dict[str, Any]:
         SegcoreError: There is no run, its config is damaged, or a newer version wrote it.
     """
     if not (folder / "config.json").is_file():
+        if folder.is_dir():
+            raise SegcoreError(
+                f"Expected config.json in the run {folder.name!r}, found none: restore that file, or "
+                "delete the run."
+            )
         raise SegcoreError(
             f"Expected the run {folder.name!r}, found none in {folder.parent}: see the "
             "list of runs for its name."
@@ -62,8 +67,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(version, int) or not isinstance(config, dict):
         raise SegcoreError(
-            f"Expected a run's config in {folder / 'config.json'}, found another thing: it "
-            "is damaged; delete that run."
+            f"Expected a run's config in {folder / 'config.json'}, found something else: the file is "
+            "damaged; restore it, or delete the run."
         )
     return config
 

@@ -27,8 +27,9 @@ from segcore.labels import LabelMap
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.postprocess.submodels import needs_router, part_maps
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.listing import list_runs
-from segcore.runs.folder.names import check_run_name
+from segcore.runs.folder.names import check_run_name, is_run_id
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
@@ -66,12 +67,7 @@ class Runs:
         Raises:
             SegcoreError: There is none of that id, or its config cannot be read.
         """
-        if (
-            not run
-            or "/" in run
-            or run.startswith(".")
-            or not (self.folder / run / "config.json").exists()
-        ):
+        if not run or "/" in run or run.startswith(".") or not (self.folder / run).is_dir():
             known = self.ids()
             if not known:
                 raise SegcoreError(
@@ -250,9 +246,13 @@ class Runs:
                     f"Expected a training run to slow down, received {run!r}: resume it "
                     "without a factor."
                 )
+            if not folder.status().has_ended:
+                raise SegcoreError(
+                    f"Expected a run that failed or was interrupted, received {run!r}, which is "
+                    f"{folder.status().state}: stop it first, then resume it with the factor."
+                )
             before = folder.read_json("resume") if (folder.folder / "resume.json").exists() else {}
-            state = folder.status().state
-            if state in ("failed", "interrupted"):
+            if folder.status().state != "finished":
                 folder.write_json(
                     "resume",
                     {
@@ -268,10 +268,12 @@ class Runs:
         Raises:
             SegcoreError: There is no such run, or it is still active.
         """
-        self.open(run)
+        if not is_run_id(run) or not (self.folder / run).is_dir():
+            self.open(run)  # which says what is wrong; a damaged config is no reason to keep a run
         derived = [s.id for s in list_runs(self.folder) if s.id.startswith(f"{run}--")]
         for name in [run, *derived]:
-            if not RunFolder(self.folder / name).status().has_ended:
+            folder = RunFolder(self.folder / name)
+            if not folder.status().has_ended or work_lock.is_held(folder.folder):
                 raise SegcoreError(
                     f"Expected a run that has ended, but {name!r} has not: stop it first."
                 )

@@ -5,10 +5,13 @@ from concurrent.futures import CancelledError
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.runs.dispatch import executors
+from segcore.runs.dispatch import dask, executors
 from segcore.runs.dispatch.dask import free_threads
 from segcore.runs.dispatch.executors import cluster_executor
+from segcore.runs.dispatch.remote_runs import RemoteRuns
 from segcore.runs.machine.settings import set_cluster
+from segcore.runs.queue.crash_recovery import recover
+from segcore.runs.queue.queue import Queue
 
 
 class FakeCluster:
@@ -93,3 +96,100 @@ def test_threads_that_runs_hold_and_machines_that_see_nothing_are_left_alone():
     threads = {"a": 2, "b": 1, "c": 4, "d": 4}
     assert free_threads(threads, {"a": 1, "b": 1}, {"a": True, "b": True, "c": False}) == {"a": 1}
     assert free_threads(threads, {}, dict.fromkeys(threads, True)) == threads
+
+
+class FakeTask:
+    """A future of Dask that another thread would complete."""
+
+    def __init__(self):
+        self.callbacks, self.outcomes, self.cancelled = [], [], False
+
+    def add_done_callback(self, callback):
+        self.callbacks.append(callback)
+
+    def result(self):
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def cancel(self):
+        self.cancelled = True
+
+    def end(self, outcome):
+        self.outcomes.append(outcome)
+        self.callbacks[0](self)
+
+
+class FakeClient:
+    status = "running"
+
+    def __init__(self):
+        self.tasks = []
+
+    def submit(self, function, *arguments, **named):
+        self.tasks.append(FakeTask())
+        return self.tasks[-1]
+
+
+def test_a_task_that_is_taken_off_the_cluster_is_handed_over_again():
+    client = FakeClient()
+    executor = dask._TaskExecutor(client, ["east"])
+    future = executor.submit(max, 2, 5)
+    client.tasks[0].end(CancelledError())
+    assert not future.done() and len(client.tasks) == 2
+    client.tasks[1].end(5)
+    assert future.result(0) == 5
+
+
+def test_a_task_that_fails_fails_alone_and_one_given_up_is_called_off():
+    client = FakeClient()
+    executor = dask._TaskExecutor(client, ["east"])
+    failed, given_up = executor.submit(max, 2, 5), executor.submit(max, 2, 5)
+    client.tasks[0].end(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        failed.result(0)
+    executor.shutdown(wait=False)
+    assert given_up.cancelled() and client.tasks[1].cancelled and not client.tasks[0].cancelled
+    client.tasks[1].end(5)  # it comes too late
+
+
+def test_a_cluster_that_is_gone_ends_the_task():
+    client = FakeClient()
+    future = dask._TaskExecutor(client, ["east"]).submit(max, 2, 5)
+    client.status = "closed"
+    client.tasks[0].end(CancelledError())
+    with pytest.raises(CancelledError):
+        future.result(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModuleNotFoundError("No module named 'segcore'", name="segcore"), "pip install"),
+        (PermissionError("denied"), "PermissionError: denied"),
+    ],
+)
+def test_a_task_that_failed_is_no_lost_worker_and_its_cause_is_in_the_log(
+    workspace, monkeypatch, error, words
+):
+    run = workspace.run("a", device="cluster")
+    set_cluster(workspace.folder, "tcp://10.0.0.5:8786")
+
+    class Failing:
+        answers = True
+
+        def ending(self, job):
+            return dask._task_failure(error)
+
+    remote = RemoteRuns(workspace.folder)
+    remote._cluster = Failing()
+    with Queue(workspace.folder) as queue:
+        queue.add("a", "train", "cluster")
+        token = queue.claim("a", [])
+        queue.confirm("a", token, None, "", "cluster")
+        recover(queue, workspace.folder, queue.job("a"), *remote.ending(queue.job("a")))
+        assert queue.job("a") is None
+    status = run.status()
+    assert status.state == "failed" and words in status.cause and words in run.log_tail()
+    assert "lost" not in status.cause

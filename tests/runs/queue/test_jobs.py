@@ -111,8 +111,8 @@ def test_a_second_stop_kills_a_deaf_worker(workspace):
     jobs.submit(workspace.folder, ["a"])
     workspace.wait_for(a="running")
     assert jobs.stop(workspace.folder, "a").state == "stopping"
-    epoch = workspace.status("a").epoch
-    workspace.wait(lambda: workspace.status("a").epoch > epoch + 2)
+    epoch = workspace.status("a").epoch or 0
+    workspace.wait(lambda: (workspace.status("a").epoch or 0) > epoch + 2)
     assert workspace.states()["a"] == "stopping"  # it heard the signal and took no notice
     jobs.stop(workspace.folder, "a")
     workspace.wait_for(a="interrupted")

@@ -48,3 +48,23 @@ def test_emptying_the_trash_frees_it(trained) -> None:
 def test_a_workspace_without_a_queue_waits_for_nothing(workspace) -> None:
     assert workspace.queue.rows() == [] and not workspace.queue.is_paused
     assert not (workspace.folder / "queue.sqlite").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "garbage", "newer", "another thing"])
+def test_a_run_with_a_damaged_config_is_named_and_can_be_deleted(trained, damage) -> None:
+    runs, run = trained.workspace.runs, trained.members[0]
+    path = runs.folder / run / "config.json"
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_text(
+            {"garbage": "{", "newer": '{"format": 99}', "another thing": '{"format": 1}'}[damage]
+        )
+    with pytest.raises(SegcoreError) as raised:
+        runs.open(run)
+    assert repr(run) in str(raised.value) or "config.json" in str(raised.value)
+    assert "did you mean" not in str(raised.value)
+    deletion = runs.delete(run)
+    assert run not in runs.ids() and trained.workspace.annotations.restore([deletion])[0] == run
+    with pytest.raises(SegcoreError, match="[Uu]nknown|found no"):
+        runs.delete("never-made")
