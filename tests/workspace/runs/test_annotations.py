@@ -66,5 +66,5 @@ def test_a_run_with_a_damaged_config_is_named_and_can_be_deleted(trained, damage
     assert "did you mean" not in str(raised.value)
     deletion = runs.delete(run)
     assert run not in runs.ids() and trained.workspace.annotations.restore([deletion])[0] == run
-    with pytest.raises(SegcoreError, match="[Uu]nknown|found no"):
+    with pytest.raises(SegcoreError, match=r"[Uu]nknown|found no"):
         runs.delete("never-made")
