@@ -129,9 +129,7 @@ def _fit(pair: Pair, frame: Frame, codes: npt.NDArray[Any], stored: bool, scale:
             note if evident else "",
             True if evident else None,
         )
-    factor = max(frame.size) / max(size)
-    fits = all(abs(s * factor - f) <= 1 for s, f in zip(size, frame.size, strict=True))
-    if not scale or not fits:
+    if not scale or not _is_scaled(size, frame.size):
         raise _other_size(pair, frame, size)
     note = (
         f"its shapes were drawn at {size[0]} x {size[1]} pixels (height x width) and are scaled to "
@@ -142,6 +140,13 @@ def _fit(pair: Pair, frame: Frame, codes: npt.NDArray[Any], stored: bool, scale:
         for s, f in zip(size, frame.size, strict=True)
     )
     return MaskCodes(codes[np.ix_(rows, columns)], note)
+
+
+def _is_scaled(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether one factor explains height and width, both rounded as tools do."""
+    low = max((f - 1) / (s + 0.5) for s, f in zip(before, after, strict=True))
+    high = min((f + 1) / (s - 0.5) for s, f in zip(before, after, strict=True))
+    return low <= high
 
 
 def _other_size(pair: Pair, frame: Frame, mask: tuple[int, int]) -> SegcoreError:

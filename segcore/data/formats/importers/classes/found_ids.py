@@ -26,6 +26,9 @@ RINGING_WIDTH = 16
 """How far the greys of ringing lie from the grey that they surround, of 255."""
 
 RINGING_GREYS = 4
+MANY_GREYS = 128
+"""From so many ids on, those along edges must lie scattered: they could number objects."""
+
 SCATTERED_RUN = 2.0
 """Mean run, in pixels, of ids that lie scattered and form no regions."""
 
@@ -85,8 +88,7 @@ def look_like_instances(survey: Survey) -> bool:
         return True
     if survey.counted_up < 0.8 * survey.num_masks:
         return False
-    seldom = sum(2 * survey.masks[i] <= survey.num_masks for i in ids)
-    return survey.num_masks == 1 or seldom >= 0.3 * len(ids)
+    return survey.num_masks == 1 or min(survey.masks[i] for i in ids) < survey.num_masks
 
 
 def _even_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
@@ -146,8 +148,9 @@ def _are_edges(rest: Sequence[int], levels: Sequence[int], survey: Survey) -> bo
     if not between:
         return True
     greatest = max(survey.share([code]) for code in between)
-    run, little = survey.mean_run(between), survey.share(between) <= MAX_EDGE_SHARE * (1 - dark)
-    return greatest <= white and (run <= SCATTERED_RUN or (little and run <= EDGE_RUN))
+    few = survey.share(between) <= MAX_EDGE_SHARE * (1 - dark) and len(rest) < MANY_GREYS
+    thin = few and 2 * greatest <= survey.share([levels[-1]])
+    return greatest <= white and survey.mean_run(between) <= (EDGE_RUN if thin else SCATTERED_RUN)
 
 
 def _level_of(code: int, levels: Sequence[int], unit: int) -> int | None:

@@ -193,9 +193,10 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
     Raises:
         SegcoreError: The ids look like instance numbers.
     """
-    if not many and look_like_instances(survey):
+    numbered = look_like_instances(survey)
+    if numbered and not many:
         raise SegcoreError(_instances_sentence(survey, "ids"))
-    meaning = read_meaning(survey)
+    meaning = Meaning(tuple(sorted(survey.pixels))) if numbered else read_meaning(survey)
     binary = meaning.greys and len(meaning.classes) == 2
     names = dict(zip(meaning.classes, ("background", "foreground"), strict=True)) if binary else {}
     rows = [

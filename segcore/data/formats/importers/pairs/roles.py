@@ -89,9 +89,29 @@ def choose_roles(source: Source, pairing: Pairing) -> Roles:
         return _ask_if_several(source, images, masks, [p for p in rest if p.role == ""])
     images, masks = split_roles(source)
     named = [p for p in images if p.role == "image"]
+    if named and masks:
+        beside = _masks_beside(source, named, masks)
+        taken = {p.path for p in beside}
+        named, masks = [p for p in named if p.path not in taken], [*masks, *beside]
     if named:
         return _ask_if_several(source, named, masks, [p for p in images if p.role == ""])
     return _without_names(source, images, masks)
+
+
+def _masks_beside(source: Source, images: list[Place], masks: list[Place]) -> list[Place]:
+    """Return files of an image folder that are named and look like masks of others there."""
+    stems = {(*p.scope, p.stem) for p in images}
+    named = [
+        p
+        for p in images
+        if (bare := bare_stem(unnumbered(p.stem), MASK_AFFIX)) != p.stem
+        and (*p.scope, bare) in stems
+    ]
+    if not named:
+        return []
+    paired = pair_places(images, masks).masks
+    lonely = [p for p in named if p.path not in paired]
+    return lonely if lonely and _look_like_masks(source, lonely) else []
 
 
 def _within(places: Sequence[Place], folder: str) -> list[Place]:
@@ -127,7 +147,7 @@ def _by_kind(masks: Sequence[Place]) -> dict[str, list[Place]]:
     kinds: dict[str, list[Place]] = defaultdict(list)
     for mask in masks:
         bare = bare_stem(unnumbered(mask.stem), MASK_AFFIX)
-        affix = unnumbered(mask.stem).replace(bare, "*") if mask.role != "mask" else ""
+        affix = unnumbered(mask.stem).replace(bare, "*", 1) if mask.role != "mask" else ""
         kinds[affix if affix not in ("", "*") else f"{mask.family}/"].append(mask)
     return kinds
 
