@@ -1,23 +1,23 @@
-"""How settings are searched: what may be varied, who proposes, who gives up early, and spaces to begin with."""
+"""Hyperparameter search: samplers, pruners and preset spaces."""
 
 from segcore.catalog.choice import Choice
 
 SAMPLERS: dict[str, Choice] = {
     "tpe": Choice(
         "Guided (TPE)",
-        "After some random trials, settings that resemble the better ones so far.",
+        "After some random trials, values that resemble the better ones so far.",
         "Bergstra et al.: Algorithms for hyper-parameter optimization, NeurIPS 2011",
     ),
     "random": Choice(
         "Random",
-        "Every trial drawn by itself; a fair baseline.",
+        "Every trial is drawn independently; a fair baseline.",
         "Bergstra, Bengio: Random search for hyper-parameter optimization, JMLR 2012",
     ),
-    "grid": Choice("Grid", "Every combination once, in order; for few choices."),
+    "grid": Choice("Grid", "Every combination once, in order; for few values."),
 }
 
 PRUNERS: dict[str, Choice] = {
-    "none": Choice("Never", "Every trial is trained to its end."),
+    "none": Choice("Never", "Every trial runs to its end."),
     "median": Choice(
         "Below the median",
         (
@@ -29,7 +29,7 @@ PRUNERS: dict[str, Choice] = {
     "hyperband": Choice(
         "Hyperband",
         (
-            "Only the best third goes on at each rung of epochs, with several starting rungs; "
+            "Only the best third continues at each rung of epochs, with several starting rungs; "
             "for many trials."
         ),
         "Li et al.: Hyperband, JMLR 2018",
@@ -37,15 +37,13 @@ PRUNERS: dict[str, Choice] = {
 }
 
 TUNE_PRESETS: dict[str, Choice] = {
-    "quick": Choice(
-        "Quick", "Loss, learning rate and augmentation: what pays first on any network."
-    ),
+    "quick": Choice("Quick", "Loss, learning rate and augmentation: a good first search."),
     "recipe": Choice(
         "Recipe",
         (
-            "All of how it learns: loss, learning rate, schedule, batch size, class weights, "
+            "All of the recipe: loss, learning rate, schedule, batch size, class weights, "
             "augmentation."
         ),
     ),
-    "network": Choice("Network", "Architecture and encoder, each at its own learning rate."),
+    "network": Choice("Model", "Architecture and encoder, each with its own learning rate."),
 }

@@ -75,8 +75,11 @@ def study(workspace, made_up) -> RunFolder:
 def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
     at = open_page("tune")
     at.selectbox(key="tune_encoder_one").set_value("tiny").run()
-    (start,) = [b for b in at.button if b.label == "Start ablation"]
-    read.check(start.click().run())
+    assert any("unknown until a run has finished" in c.value for c in at.caption)
+    read.check(at.button(key="start_search").click().run())
+    assert workspace.searches.ids("tiny") == []  # twenty trainings are confirmed first
+    assert "starts 20 training runs" in " ".join(m.value for m in at.markdown)
+    read.check(at.button(key="confirm_start").click().run())
     (run,) = workspace.searches.ids("tiny")
     config = workspace.searches.open(run).config
     assert (config.base.model.encoder, config.base.model.weights, config.base.size) == (
@@ -86,23 +89,34 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     )
     assert config.space.names == ["loss", "learning_rate", "augmentation"]  # the quick preset
     assert config.base.validation_split == "validation"
-    assert any("not begun" in info.value for info in at.info)
+    assert any("not started" in info.value for info in at.info)
     read.check(at.button(key="study_stop").click().run())
     assert workspace.searches.open(run).status.state == "interrupted"
     read.check(at.button(key="study_resume").click().run())
     assert workspace.searches.open(run).status.state == "queued"
 
 
+def test_ten_trials_start_at_once_with_an_estimated_time(trained, started, open_page, read) -> None:
+    at = open_page("tune", dataset="tiny")
+    at.selectbox(key="tune_encoder_one").set_value("tiny").run()
+    (trials,) = [box for box in at.number_input if box.label == "Trials"]
+    read.check(trials.set_value(10).run())
+    assert any("Estimated time, one trial after another: up to" in c.value for c in at.caption)
+    read.check(at.button(key="start_search").click().run())
+    (run,) = trained.workspace.searches.ids("tiny")
+    assert trained.workspace.searches.open(run).config.trials == 10
+
+
 def test_what_a_study_found(study, open_page, read) -> None:
     at = open_page("tune", study=study.id)
     shown = read.metrics(at)
-    assert shown["Best validation mean IoU"] == "60.00 %" and shown["Trials ended"] == "4 of 4"
-    assert (shown["Ended early"], shown["Failed"]) == ("1", "1")
+    assert shown["Best validation mean IoU"] == "60.0 %" and shown["Trials ended"] == "4 of 4"
+    assert (shown["Pruned"], shown["Failed"]) == ("1", "1")
     assert [m.delta for m in at.metric if m.label == "Best validation mean IoU"] == [
-        "+20.00 on trial 1"
+        "+20.0 pp over trial 1"
     ]
     table = at.dataframe[0].value
-    assert list(table["state"]) == ["Finished", "★ Finished", "Ended early", "Failed"]
+    assert list(table["state"]) == ["Finished", "★ Finished", "Pruned", "Failed"]
     assert table["cause"][3] == "The memory did not suffice." and "median" in table["cause"][2]
     assert read.figure(at, "study_importance")["data"][0]["x"]
     assert at.selectbox(key="trial").value == "best"
@@ -123,7 +137,7 @@ def test_nothing_is_started_that_would_fail(workspace, open_page) -> None:
     (vary,) = [m for m in at.multiselect if m.label == "Encoder"]
     vary.set_value(["resnet50", "tiny"]).run()
     assert any("no download exists" in w.value for w in at.warning)
-    assert [b.disabled for b in at.button if b.label == "Start ablation"] == [True]
+    assert at.button(key="start_search").disabled
 
 
 def test_a_damaged_study_is_told_in_a_sentence(study, open_page) -> None:

@@ -1,4 +1,4 @@
-"""Plotly figures of a study; no app in here."""
+"""Plotly figures of a search."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def history(trials: Trials, planned: int) -> go.Figure:
     """Draw the score of each trial in the order in which they were tried, and the best of the finished ones so far.
 
     Args:
-        trials: Rows of a study (see :class:`segcore.workspace.searches.Search`); those without a
+        trials: Rows of a search (see :class:`segcore.workspace.searches.Search`); those without a
             score are left out.
         planned: How many there will be.
     """
@@ -82,14 +82,14 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
     """Draw the score of every trial by epoch; the best stands out, those that ended early are dotted.
 
     Args:
-        trials: Rows of a study.
+        trials: Rows of a search.
         best: Number of the best trial, or None.
     """
     figure = go.Figure()
-    parts: dict[str, list[TrialRow]] = {"ended early": [], "others": [], "best": []}
+    parts: dict[str, list[TrialRow]] = {"pruned": [], "others": [], "best": []}
     for row in trials:
         parts[
-            "best" if row.trial == best else "ended early" if row.state == "pruned" else "others"
+            "best" if row.trial == best else "pruned" if row.state == "pruned" else "others"
         ].append(row)
     for name, rows in parts.items():
         x: list[int | None] = []
@@ -116,7 +116,7 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
                 customdata=told,
                 name=name,
                 mode="lines+markers",
-                line={**line, "dash": "dot" if name == "ended early" else "solid"},
+                line={**line, "dash": "dot" if name == "pruned" else "solid"},
                 marker={"size": 5},
                 hovertemplate="%{customdata}<br>epoch %{x}: %{y:.2f} %<extra></extra>",
             )
@@ -166,7 +166,7 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
     followed.
 
     Args:
-        trials: Rows of a study; the best sixty are drawn.
+        trials: Rows of a search; the best sixty are drawn.
         names: What was varied, in order.
     """
     rows = [

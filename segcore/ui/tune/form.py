@@ -1,41 +1,41 @@
-"""The form that begins a study: what is fixed, what is varied, how many trials."""
+"""The form of a search: what stays the same, what varies, how many trials."""
 
 import dataclasses
+import math
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from segcore.catalog import ARCHITECTURES, ENCODERS, PRUNERS, SAMPLERS, TUNE_PRESETS
-from segcore.config import (
-    ModelConfig,
-    Range,
-    RecipeConfig,
-    SearchSpace,
-    TrainConfig,
-    TuneConfig,
-)
-from segcore.config.tuning import PRESETS, searchable, searched_by_default
+from segcore.catalog import ENCODERS, TUNE_PRESETS
+from segcore.config import Range, SearchSpace, TrainConfig, TuneConfig
+from segcore.config.schema import Setting, own_settings, settings
+from segcore.config.tuning import PRESETS, searchable, searched_by_default, trial_config
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.ui.shared import session
+from segcore.formatting import plural
+from segcore.ui.shared import figures, session
+from segcore.ui.train.form import WEIGHTS
 from segcore.ui.tune.names import choice, setting
 
-USUAL = "the usual settings"
-RATES = [float(f"{digit}e{power}") for power in range(-6, 0) for digit in (1, 2, 5)] + [1.0]
+RECOMMENDED = "recommended values"
+MANY = 10
+"""Trainings above which the page asks before it starts them."""
+FIXED = ("architecture", "encoder", "weights", "batch_size", "size", "device")
+"""Fields of the base that the form shows; a run's config can be the base for all others."""
 
 
 def form(dataset: Dataset, name: str) -> TuneConfig | None:
-    """Draw the form and return the study; None where a choice is refused (the reason is shown).
+    """Draw the form and return the search; None where a value is refused, with the reason shown.
 
     Args:
-        dataset: What is learned from; it has a training and a validation split.
+        dataset: A dataset with a training and a validation split.
         name: Its name in the workspace.
     """
     left, middle, right = st.columns([5, 2, 2], gap="large")
     with left:
         preset = st.segmented_control(
-            "What is varied",
+            "Search space",
             list(PRESETS),
             default="quick",
             key="tune_preset",
@@ -43,227 +43,228 @@ def form(dataset: Dataset, name: str) -> TuneConfig | None:
             format_func=lambda p: TUNE_PRESETS[p].title,
         )
         st.caption(TUNE_PRESETS[preset].summary)
-    trials = middle.number_input(
-        "Trials", 1, 10_000, 20, help="Settings that are tried, each by a training run of its own."
-    )
-    epochs = right.number_input("Epochs a trial", 1, 100_000, 10, help="Poor trials end earlier.")
+    with middle:
+        trials = st.number_input(
+            "Trials", 1, 10_000, 20, help="Trials to run, each a training run. 1 to 10,000."
+        )
+    with right:
+        epochs = st.number_input(
+            "Epochs per trial", 1, 100_000, 10, help="Poor trials end earlier. 1 to 100,000."
+        )
     try:
         base = _base(dataset, name, int(epochs))
-        space = _space(dataset, preset)
-        config = _search(base, space, int(trials))
+        config = _search(base, _space(dataset, preset), int(trials))
     except SegcoreError as error:
-        st.warning(str(error), icon=":material/warning:")
+        st.warning(session.plain(str(error)), icon=":material/warning:")
         return None
-    _say(config)
+    _summary(config)
     return config
 
 
 def _base(dataset: Dataset, name: str, epochs: int) -> TrainConfig:
-    """Draw what every trial has in common."""
-    runs = [
-        r.run for r in session.workspace().runs.rows() if r.kind == "train" and r.dataset == name
-    ]
-    with st.expander("What stays the same", icon=":material/lock:"):
+    """Draw the values that all trials share: those recommended, or a run's."""
+    workspace = session.workspace()
+    rows = workspace.runs.rows()
+    runs = [row.run for row in rows if row.kind == "train" and row.dataset == name]
+    with st.expander("Fixed values", icon=":material/lock:"):
         start = st.selectbox(
-            "Take from",
-            [USUAL, *runs],
+            "Copy from",
+            [RECOMMENDED, *runs],
             key="tune_base",
-            help="Everything that is not varied is as in that run; of a study's trials too.",
+            help="All values that are not searched are copied from here.",
         )
-        if start != USUAL:
-            found = session.workspace().runs.open(start).config
-            if isinstance(found, TrainConfig):
-                recipe = dataclasses.replace(
-                    found.recipe,
-                    epochs=epochs,
-                    warmup_epochs=min(found.recipe.warmup_epochs, float(epochs)),
+        if start == RECOMMENDED:
+            base = workspace.launch.suggest(name).config
+        else:
+            run = workspace.runs.open(start).config
+            if not isinstance(run, TrainConfig):
+                raise SegcoreError(f"Expected a training run, received {start!r}: choose another.")
+            base = dataclasses.replace(run, group="", member=0)
+        values = _fixed(base, start)
+    values["epochs"] = epochs
+    values["warmup_epochs"] = min(base.recipe.warmup_epochs, float(epochs))
+    values["freeze_epochs"] = min(base.recipe.freeze_epochs, epochs)
+    return trial_config(dataclasses.replace(base, dataset=name), values)
+
+
+def _fixed(base: TrainConfig, start: str) -> dict[str, Any]:
+    """Draw the shared values that are most often changed."""
+    fields, values = settings(TrainConfig), dict[str, Any]()
+    columns = st.columns(3, gap="large")
+    place = "" if start == RECOMMENDED else f"_{start}"
+    for number, name in enumerate(FIXED):
+        one, key = fields[name], f"tune_{name}_one{place}"
+        told, usual = one.option, one.get(base)
+        names = list(told.table or ())
+        if name == "weights":
+            trained = ENCODERS[values["encoder"]].imagenet
+            names = list(dict.fromkeys([*(["imagenet"] if trained else []), "none", usual]))
+            names = [n for n in names if n != "imagenet" or trained]
+            key = f"{key}_{values['encoder']}"
+        with columns[number % 3]:
+            if names:
+                values[name] = st.selectbox(
+                    told.title,
+                    names,
+                    names.index(usual) if usual in names else 0,
+                    partial(_title, one),
+                    key=key,
+                    help=told.help,
                 )
-                return dataclasses.replace(found, recipe=recipe, group="", member=0)
-        one, two, three, four = st.columns(4)
-        architecture = one.selectbox(
-            "Architecture",
-            list(ARCHITECTURES),
-            format_func=lambda n: ARCHITECTURES[n].title,
-            key="tune_architecture_one",
-        )
-        encoders = list(ENCODERS)
-        encoder = two.selectbox(
-            "Encoder",
-            encoders,
-            index=encoders.index(ModelConfig().encoder),
-            format_func=lambda n: ENCODERS[n].title,
-            key="tune_encoder_one",
-        )
-        weights = three.selectbox(
-            "Encoder weights",
-            ["imagenet", "none"],
-            index=0 if ENCODERS[encoder].imagenet else 1,
-            format_func={"imagenet": "ImageNet (downloaded once)", "none": "Random"}.__getitem__,
-            key=f"tune_weights_{encoder}",
-        )
-        batch = four.number_input(
-            "Batch size",
-            1,
-            4096,
-            RecipeConfig().batch_size,
-            key="tune_batch_one",
-            help="Images a step.",
-        )
-        stride = ModelConfig(architecture, encoder, "none").stride
-        rows, columns = dataset.samples[0].height, dataset.samples[0].width
-        start_size = [
-            max(stride, round(side * min(1.0, 256 / rows) / stride) * stride)
-            for side in (rows, columns)
-        ]
-        height = one.number_input(
-            "Height",
-            stride,
-            8192,
-            start_size[0],
-            step=stride,
-            key=f"tune_height_{stride}",
-            help="Images are resized to this many rows.",
-        )
-        width = two.number_input(
-            "Width",
-            stride,
-            8192,
-            start_size[1],
-            step=stride,
-            key=f"tune_width_{stride}",
-            help="Images are resized to this many columns.",
-        )
-        device = three.selectbox(
-            "Device", ["auto", *session.workspace().queue.device_choices()], key="tune_device"
-        )
-    return TrainConfig(
-        name,
-        ModelConfig(architecture, encoder, weights),
-        RecipeConfig(epochs=epochs, batch_size=int(batch)),
-        (int(height), int(width)),
-        device=device,
-    )
+            else:
+                text = st.text_input(told.title, one.write(usual), key=key, help=told.help)
+                values[name] = one.read(text)
+    return values
+
+
+def _title(one: Setting, name: str) -> str:
+    table = one.option.table
+    return table[name].title if table is not None else WEIGHTS.get(name, name)
 
 
 def _space(dataset: Dataset, preset: str) -> SearchSpace:
-    """Draw the choices of each setting, first as the preset has them."""
+    """Draw the values of each field to search, beginning with a preset."""
     given = PRESETS[preset]
-    plans, maps = ["", *dataset.plans()], ["", *dataset.label_maps()]
-    options: dict[str, list[Any]] = {
-        name: list(values)
-        for name, one in searchable().items()
-        if isinstance(values := searched_by_default(one), tuple) and values
-    }
-    options |= {
-        name: found
-        for name, found in (("balance_plan", plans), ("label_map", maps))
-        if len(found) > 1
-    }
-    chosen: dict[str, Any] = {}
-    with st.expander("What is varied, one by one", icon=":material/tune:"):
-        st.caption(
-            "A setting is varied where it has two choices or more; an empty one stays as it is."
-        )
+    names = {"label_maps": list(dataset.label_maps()), "plans": list(dataset.plans())}
+    varied: dict[str, Any] = {}
+    with st.expander("Values to search", icon=":material/tune:"):
+        st.caption("A field with two values or more is searched; an empty one keeps its value.")
         columns = st.columns(2, gap="large")
-        with columns[0]:
-            if st.toggle(
-                "Vary the learning rate",
-                "learning_rate" in given.ranges,
-                key=f"tune_vary_rate_{preset}",
-            ):
-                span = given.ranges.get("learning_rate", Range(1e-4, 1e-2))
-                low, high = st.select_slider(
-                    "Learning rate from, to",
-                    RATES,
-                    (span.low, span.high),
-                    key=f"tune_rate_{preset}",
-                    format_func=lambda r: f"{r:g}",
-                )
-                chosen["learning_rate"] = Range(float(low), float(high)) if low < high else None
-        for place, (name, offered) in enumerate(options.items()):
-            with columns[(place + 1) % 2]:
-                chosen[name] = tuple(
-                    st.multiselect(
-                        setting(name),
-                        offered,
-                        default=list(given.choices.get(name, ())),
-                        format_func=partial(choice, name),
-                        key=f"tune_{name}_{preset}",
-                        placeholder="as it is",
+        for place, (name, one) in enumerate(searchable().items()):
+            offered = searched_by_default(one)
+            saved = names.get(one.option.names_of)
+            if saved is not None:
+                offered = ("", *saved) if saved else ()
+            if not offered:
+                continue
+            with columns[place % 2]:
+                if isinstance(offered, Range):
+                    varied[name] = _range(one, offered, given.ranges.get(name), preset)
+                else:
+                    varied[name] = tuple(
+                        st.multiselect(
+                            setting(name),
+                            offered,
+                            default=list(given.choices.get(name, ())),
+                            format_func=partial(choice, name),
+                            key=f"tune_{name}_{preset}",
+                            placeholder="unchanged",
+                        )
                     )
-                )
-    if len(chosen.get("label_map", ())) > 1:
+    if len(varied.get("label_map", ())) > 1:
         st.warning(
-            (
-                "Label maps change what is scored: mean IoU over fewer classes is no like for "
-                "like, and the study will lean to them."
-            ),
+            "Label maps change what is scored: mean IoU over fewer classes is not comparable, and "
+            "the search will favour them.",
             icon=":material/warning:",
         )
-    return SearchSpace(**chosen)
+    return SearchSpace(**varied)
+
+
+def _range(one: Setting, usual: Range, given: Range | None, preset: str) -> Range | None:
+    """Draw a range on a logarithmic scale; None where it is not searched."""
+    title = one.option.title
+    if not st.toggle(
+        f"Search {title.lower()}", given is not None, key=f"tune_vary_{one.name}_{preset}"
+    ):
+        return None
+    span = given or usual
+    least, most = one.option.low or span.low / 1000, one.option.high or span.high * 1000
+    powers = range(math.floor(math.log10(span.low)) - 2, math.ceil(math.log10(span.high)) + 2)
+    steps = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    values = sorted({*(v for v in steps if least <= v <= most), span.low, span.high})
+    low, high = st.select_slider(
+        f"{title} range",
+        values,
+        (span.low, span.high),
+        key=f"tune_range_{one.name}_{preset}",
+        format_func=lambda value: f"{value:g}",
+    )
+    return Range(float(low), float(high)) if low < high else None
 
 
 def _search(base: TrainConfig, space: SearchSpace, trials: int) -> TuneConfig:
-    """Draw who proposes and who gives up."""
+    """Draw the sampler, the pruner and their settings."""
     usual = TuneConfig(base.dataset, base, space)
-    with st.expander("How it searches", icon=":material/travel_explore:"):
-        one, two, three = st.columns(3, gap="large")
-        with one:
-            sampler = st.selectbox(
-                "Proposals",
-                list(SAMPLERS),
-                format_func=lambda n: SAMPLERS[n].title,
-                key="tune_sampler",
-            )
-            st.caption(SAMPLERS[sampler].summary)
-            from_base = st.toggle(
-                "Try what stays the same first",
-                usual.from_base,
-                key="tune_from_base",
-                help="The study then says how much it gained.",
-            )
-        with two:
-            pruner = st.selectbox(
-                "End poor trials",
-                list(PRUNERS),
-                index=list(PRUNERS).index(usual.pruner),
-                format_func=lambda n: PRUNERS[n].title,
-                key="tune_pruner",
-            )
-            st.caption(PRUNERS[pruner].summary)
-            grace = st.number_input("Not before epoch", 1, 100_000, usual.grace, key="tune_grace")
-        with three:
-            parallel = st.number_input(
-                "Trials at a time",
-                0,
-                1000,
-                usual.parallel,
-                key="tune_parallel",
-                help="0: one a GPU, at least one. The queue gives each its device.",
-            )
-            seed = st.number_input(
-                "Seed of the proposals", 0, 2**32 - 1, usual.seed, key="tune_seed"
-            )
-    return dataclasses.replace(
-        usual,
-        trials=trials,
-        sampler=sampler,
-        pruner=pruner,
-        grace=int(grace),
-        parallel=int(parallel),
-        from_base=from_base,
-        seed=int(seed),
-    )
+    values: dict[str, Any] = {"trials": trials}
+    with st.expander("Sampler and pruner", icon=":material/travel_explore:"):
+        columns = st.columns(3, gap="large")
+        fields = [one for one in own_settings(TuneConfig) if one.name != "trials"]
+        for number, one in enumerate(fields):
+            with columns[number % 3]:
+                values[one.name] = _search_field(one, one.get(usual))
+    return dataclasses.replace(usual, **values)
 
 
-def _say(config: TuneConfig) -> None:
-    """Say in a line what was asked for."""
+def _search_field(one: Setting, usual: Any) -> Any:
+    told, key = one.option, f"tune_{one.name}"
+    if told.table is not None:
+        table, names = told.table, list(told.table)
+        chosen = st.selectbox(
+            told.title,
+            names,
+            names.index(usual),
+            lambda name: table[name].title,
+            key=key,
+            help=told.help,
+        )
+        st.caption(table[chosen].summary)
+        return chosen
+    if one.kind is bool:
+        return st.toggle(told.title, usual, key=key, help=told.help)
+    low, high = int(told.low or 0), int(told.high or 0)
+    return int(st.number_input(told.title, low, high, usual, key=key, help=told.help))
+
+
+def _summary(config: TuneConfig) -> None:
+    """Say in two lines what the search does and how long it takes."""
     varied = ", ".join(setting(name).lower() for name in config.space.names)
-    grid = config.space.size
-    known = f"{grid:,} settings on a grid" if config.space.ranges else f"{grid:,} settings in all"
-    counted = min(config.planned, 10_000)
+    trials = plural(config.planned, "trial")
+    epochs = plural(config.base.recipe.epochs, "epoch")
     st.caption(
-        f"{counted} trials of at most {config.base.recipe.epochs} epochs vary {varied} ({known}). "
-        f"Judged by mean IoU on the split *{config.base.validation_split}*; the test split "
-        "is never looked at."
+        f"{trials} of up to {epochs} vary {varied}. Trials are ranked by mean IoU on "
+        f"*{config.base.validation_split}*; the test split is not used."
     )
+    total = estimated_seconds(config)
+    shown = (
+        f"up to {figures.duration(total)}; pruning saves time"
+        if total
+        else ("unknown until a run has finished here")
+    )
+    st.caption(f":material/schedule: Estimated time, one trial after another: {shown}.")
+
+
+def estimated_seconds(config: TuneConfig) -> float | None:
+    """Return how long all trials take one after another, seconds; None where nothing is known."""
+    throughput = session.workspace().throughput.expected(config.base)
+    if throughput is None:
+        return None
+    seconds = throughput.epoch_seconds
+    if seconds is None:
+        images = session.workspace().datasets.open(config.dataset).select(config.base.train_split)
+        seconds = len(images) / throughput.images_per_second
+    return seconds * config.base.recipe.epochs * config.planned
+
+
+def start_button(config: TuneConfig | None) -> bool:
+    """Draw the button that starts; more than ten trainings are confirmed first.
+
+    Returns:
+        Whether the search is to be started now.
+    """
+    pressed = st.button(
+        "Start search",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="start_search",
+        disabled=config is None,
+    )
+    if config is None or config.planned <= MANY:
+        return pressed
+    if pressed:
+        st.session_state["confirm_search"] = config
+    if st.session_state.get("confirm_search") != config:
+        return False
+    total = estimated_seconds(config)
+    time = f", up to {figures.duration(total)} in all" if total else ""
+    st.markdown(f":orange[:material/warning:] This starts {config.planned} training runs{time}.")
+    return st.button(f"Start {config.planned} trials", type="primary", key="confirm_start")

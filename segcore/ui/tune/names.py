@@ -7,7 +7,7 @@ from segcore.config.tuning import searchable
 
 TRIAL_STATES = {
     "complete": "Finished",
-    "pruned": "Ended early",
+    "pruned": "Pruned",
     "failed": "Failed",
     "running": "Running",
 }

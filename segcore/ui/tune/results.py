@@ -1,4 +1,4 @@
-"""One study as it goes: best so far, charts, trials, and the way from a trial to the train page."""
+"""A search: status, best trial, charts, all trials, and links from a trial."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ POLL_SECONDS = 2
 
 
 def show(run: str) -> None:
-    """Draw a study; it follows by itself while it is active."""
+    """Draw a search; it updates while it is active."""
     with session.errors_shown():
         active = session.workspace().searches.open(run).status.state in QUEUED_OR_ACTIVE
     st.fragment(_show, run_every=POLL_SECONDS if active else None)(run, active)
@@ -24,21 +24,21 @@ def show(run: str) -> None:
 
 def _show(run: str, was_active: bool) -> None:
     with session.errors_shown():
-        study = session.workspace().searches.open(run)
-    if was_active and study.status.state not in QUEUED_OR_ACTIVE:
+        search = session.workspace().searches.open(run)
+    if was_active and search.status.state not in QUEUED_OR_ACTIVE:
         st.rerun()
-    _head(study)
-    _numbers(study)
-    if not study.trials:
-        st.info("The first trial has not begun yet.", icon=":material/hourglass_top:")
+    _head(search)
+    _numbers(search)
+    if not search.trials:
+        st.info("The first trial has not started yet.", icon=":material/hourglass_top:")
         return
-    _charts(study)
-    _table(study)
-    _use(study)
+    _charts(search)
+    _table(search)
+    _use(search)
 
 
-def _head(study: Search) -> None:
-    status, runs = study.status, session.workspace().runs
+def _head(search: Search) -> None:
+    status, runs = search.status, session.workspace().runs
     color, icon = BADGES[status.state]
     with st.container(horizontal=True, vertical_alignment="center", key="study_head"):
         st.badge(RUN_STATES[status.state].title, color=color, icon=icon)  # type: ignore[arg-type]
@@ -46,25 +46,25 @@ def _head(study: Search) -> None:
             "Stop",
             icon=":material/stop:",
             key="study_stop",
-            help="Trials under way save a checkpoint and end; resuming takes them up again.",
+            help="Running trials save a checkpoint and end; resuming continues them.",
         ):
             with session.errors_shown():
-                runs.stop(study.run)
+                runs.stop(search.run)
             st.rerun()
         if status.state in ("failed", "interrupted") and st.button(
             "Resume",
             icon=":material/resume:",
             key="study_resume",
-            help="Finished trials are kept; the others go on from their checkpoints.",
+            help="Finished trials are kept; the others continue from their checkpoints.",
         ):
             with session.errors_shown():
-                runs.resume(study.run)
+                runs.resume(search.run)
             st.rerun()
         st.page_link(
             "pages/runs.py",
-            label="Its log and config",
+            label="Log and config",
             icon=":material/monitoring:",
-            query_params={"run": study.run},
+            query_params={"run": search.run},
         )
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
@@ -78,25 +78,25 @@ def _head(study: Search) -> None:
         if status.is_silent():
             st.warning(
                 (
-                    "Its process has not written for three minutes: it may hang. Stop it, then "
-                    "resume it."
+                    "No sign of life for three minutes: the process may hang. Stop it, then resume "
+                    "it."
                 ),
                 icon=":material/warning:",
             )
 
 
-def _numbers(study: Search) -> None:
-    best, first = study.best, study.trials[0] if study.trials else None
+def _numbers(search: Search) -> None:
+    best, first = search.best, search.trials[0] if search.trials else None
     one, two, three, four = st.columns(4)
     gain = None
     if (
         best
         and first
-        and study.config.first_values
+        and search.config.first_values
         and first.state == "complete"
         and best is not first
     ):
-        gain = f"{best.percent - first.percent:+.2f} on trial 1"
+        gain = f"{best.percent - first.percent:+.1f} pp over trial 1"
     one.metric(
         "Best validation mean IoU",
         figures.percent(best.score if best else None),
@@ -105,80 +105,78 @@ def _numbers(study: Search) -> None:
         height="stretch",
         help=manual.see(
             (
-                "The highest that any trial reached. Trial 1 has the settings that the study "
-                "began with, where they lie in its space."
+                "The highest of all trials. Trial 1 has the fixed values that the search started "
+                "from, if its space contains them."
             ),
             "data-measures#searching-settings",
         ),
     )
     two.metric(
         "Trials ended",
-        f"{len(study.trials) - study.count('running')} of {study.config.planned}",
-        f"{study.count('running')} under way" if study.count("running") else None,
+        f"{len(search.trials) - search.count('running')} of {search.config.planned}",
+        f"{search.count('running')} running" if search.count("running") else None,
         delta_color="off",
         delta_arrow="off",
         border=True,
         height="stretch",
         help=manual.see(
-            "Trials that finished, were ended early or failed, of those planned.",
+            "Trials that finished, were pruned or failed, of those planned.",
             "data-measures#searching-settings",
         ),
     )
     three.metric(
-        "Ended early",
-        study.count("pruned"),
+        "Pruned",
+        search.count("pruned"),
         border=True,
         height="stretch",
-        help=manual.see(
-            "Poor trials that gave their time to others.", "data-measures#searching-settings"
-        ),
+        help=manual.see("Poor trials that ended early.", "data-measures#searching-settings"),
     )
     four.metric(
         "Failed",
-        study.count("failed"),
+        search.count("failed"),
         border=True,
         height="stretch",
         help=manual.see(
-            "The table says why; the study goes on without them.",
+            "The table gives the cause; the search continues without them.",
             "data-measures#searching-settings",
         ),
     )
     if best:
         st.markdown(
-            f"**Trial {best.trial}** is the best so far: "
-            f"{session.plain(settings(best.values, study.config.space.names))}."
+            f"**Trial {best.trial}** is the best: "
+            f"{session.plain(settings(best.values, search.config.space.names))}."
         )
 
 
-def _charts(study: Search) -> None:
-    best = study.best
+def _charts(search: Search) -> None:
+    best = search.best
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Trials in order**")
+        st.markdown("**Score by trial**")
         st.plotly_chart(
-            charts.history(study.trials, study.config.planned),
+            charts.history(search.trials, search.config.planned),
             key="study_history",
             config=session.CHART,
             alt="Score of each trial, and the best so far",
         )
     with right:
-        st.markdown("**Epoch by epoch**")
-        figure = charts.epochs(study.trials, best.trial if best else None)
+        st.markdown("**Score by epoch**")
+        figure = charts.epochs(search.trials, best.trial if best else None)
         st.plotly_chart(
             figure,
             key="study_epochs",
             config=session.CHART,
             alt="Validation mean IoU of each trial by epoch",
         )
-    if study.count("complete") < 2:
+    if search.count("complete") < 2:
         return
     left, right = st.columns([5, 3], gap="large")
     with left:
         st.markdown(
-            "**From settings to score**",
-            help="Each line is a finished trial, the best on top. Point at one for its settings.",
+            "**Parallel coordinates**",
+            help="Each line is a finished trial, the best on top. Hover for its values.",
         )
-        figure = charts.parallel(study.trials, study.config.space.names)
+        figure = charts.parallel(search.trials, search.config.space.names)
         st.plotly_chart(
             figure,
             key="study_parallel",
@@ -187,31 +185,34 @@ def _charts(study: Search) -> None:
         )
     with right:
         st.markdown(
-            "**What mattered**",
-            help="How far the values of the better half of the finished trials lie from an even "
-            "spread over the space, by PED-ANOVA "
-            "(Watanabe, Bansal, Hutter, IJCAI 2023). With few trials take it as a hint.",
+            "**Importance**",
+            help="How much the better half of the finished trials deviates from a uniform spread "
+            "over the space (PED-ANOVA: Watanabe, Bansal, Hutter, IJCAI 2023). With few trials "
+            "only a hint.",
         )
-        if study.importances:
+        if search.importances:
             st.plotly_chart(
-                charts.importances(study.importances),
+                charts.importances(search.importances),
                 key="study_importance",
                 config=session.CHART,
                 alt="Share of each setting in the score",
             )
         else:
-            st.caption("Told from five finished trials on.")
+            st.caption("Needs five finished trials.")
 
 
-def _table(study: Search) -> None:
-    best = study.best
+def _table(search: Search) -> None:
+    best = search.best
     tables.draw(
-        [_cells(row, study, best is not None and row.trial == best.trial) for row in study.trials],
-        height=min(420, 38 + 35 * len(study.trials)),
+        [
+            _cells(row, search, best is not None and row.trial == best.trial)
+            for row in search.trials
+        ],
+        height=min(420, 38 + 35 * len(search.trials)),
         column_config={
             "mean IoU": st.column_config.NumberColumn(
                 format="percent",
-                help="Best on the validation split; of a trial that ended early, until then",
+                help="Best on the validation split; of a pruned trial, until it ended",
             ),
             "cause": st.column_config.TextColumn(width="large"),
             "learning rate": st.column_config.NumberColumn(format="scientific"),
@@ -220,13 +221,13 @@ def _table(study: Search) -> None:
     )
 
 
-def _cells(row: TrialRow, study: Search, is_best: bool) -> dict[str, Any]:
+def _cells(row: TrialRow, search: Search, is_best: bool) -> dict[str, Any]:
     doing = row.doing or row.state
     values = {
         setting(name).lower(): row.values.get(name)
         if name in ("learning_rate", "batch_size")
         else choice(name, row.values.get(name, "–"))
-        for name in study.config.space.names
+        for name in search.config.space.names
     }
     return {
         "trial": row.trial,
@@ -240,23 +241,23 @@ def _cells(row: TrialRow, study: Search, is_best: bool) -> dict[str, Any]:
     }
 
 
-def _use(study: Search) -> None:
-    """Offer one trial, the best first, as the beginning of a training, and its run."""
-    rows = {str(row.trial): row for row in study.trials if row.run}
+def _use(search: Search) -> None:
+    """Draw links from a trial, the best first, to the Train page and to its run."""
+    rows = {str(row.trial): row for row in search.trials if row.run}
     if not rows:
         return
-    if study.best:
-        rows = {"best": study.best, **rows}
+    if search.best:
+        rows = {"best": search.best, **rows}
     with st.container(horizontal=True, vertical_alignment="bottom", key="study_use"):
         row = rows[
             session.choose_from(
                 "Trial",
                 list(rows),
                 "trial",
-                help="Take its settings to the train page, or look at its run.",
+                help="Open its values on the Train page, or its run.",
             )
         ]
-        query = {"dataset": study.config.dataset, "from_run": row.run}
+        query = {"dataset": search.config.dataset, "from_run": row.run}
         st.page_link(
             "pages/train.py",
             label="Use as training config",
@@ -265,14 +266,14 @@ def _use(study: Search) -> None:
         )
         st.page_link(
             "pages/runs.py",
-            label="Its curves and log",
+            label="Curves and log",
             icon=":material/monitoring:",
             query_params={"run": row.run},
         )
         if row.state == "complete":
             st.page_link(
                 "pages/compare.py",
-                label="Look at its masks",
+                label="Compare masks",
                 icon=":material/view_column:",
                 query_params={"run": row.run},
             )

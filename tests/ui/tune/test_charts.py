@@ -48,7 +48,7 @@ def test_the_best_so_far_steps_up_with_finished_trials_only() -> None:
     ]
     assert (
         list(drawn["finished"].x) == [1, 4, 5]
-        and list(drawn["ended early"].x) == [3]
+        and list(drawn["pruned"].x) == [3]
         and list(drawn["running"].x) == [6]
     )
     assert list(charts.history(TRIALS, 8).layout.xaxis.range) == [0.5, 8.5]
@@ -57,7 +57,7 @@ def test_the_best_so_far_steps_up_with_finished_trials_only() -> None:
 def test_every_trial_with_an_epoch_has_a_line_and_the_best_lies_on_top() -> None:
     figure = charts.epochs(TRIALS, 5)
     drawn = traces(figure)
-    assert list(drawn) == ["ended early", "others", "best"]
+    assert list(drawn) == ["pruned", "others", "best"]
     assert list(drawn["best"].x) == [1, 2, None] and list(drawn["best"].y) == [25.0, 50.0, None]
     assert list(drawn["others"].x) == [
         1,
@@ -71,7 +71,7 @@ def test_every_trial_with_an_epoch_has_a_line_and_the_best_lies_on_top() -> None
         None,
     ]  # trials 1, 2 (failed: nothing), 4, 6
     assert [text.split("<br>")[0] for text in drawn["others"].customdata][4:7] == ["trial 4"] * 3
-    assert list(drawn["ended early"].y) == [10.0, None] and drawn["ended early"].line.dash == "dot"
+    assert list(drawn["pruned"].y) == [10.0, None] and drawn["pruned"].line.dash == "dot"
 
 
 def test_parallel_lines_go_through_powers_choices_and_scores() -> None:
@@ -115,7 +115,7 @@ def test_the_largest_share_is_at_the_top() -> None:
 def test_words_are_the_catalogues() -> None:
     assert choice("learning_rate", 0.00123456) == "0.00123"
     assert (choice("label_map", ""), choice("batch_size", 8), choice("loss", "dice + focal")) == (
-        "none",
+        "None",
         "8",
         "dice + focal",
     )
