@@ -134,7 +134,11 @@ class Datasets:
                 )
             raise unknown("dataset", name, known)
         file = self.folder / name / "dataset.json"
-        return _open(file.parent, file.stat().st_mtime_ns)
+        try:
+            changed = file.stat().st_mtime_ns
+        except OSError as error:  # deleted since it was listed
+            raise unknown("dataset", name, [other for other in known if other != name]) from error
+        return _open(file.parent, changed)
 
     def rows(self) -> list[DatasetRow]:
         """Return every dataset at a glance, sorted by name; a damaged one says what is wrong."""

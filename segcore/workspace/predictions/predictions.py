@@ -195,7 +195,7 @@ class Predictions:
     def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
         """Return where the answers of a model to a batch lie; a network that was trained again has another place."""
         model = self.model(run)
-        changed = [self._runs.open(m).model_path.stat().st_mtime_ns for m in model.members]
+        changed = [self._changed(member) for member in model.members]
         rule = model.rule if len(changed) > 1 else ""
         key = repr(
             (
@@ -264,6 +264,16 @@ class Predictions:
         if not batch.image(image).is_raster:
             return self.batches.image_path(batch, image)
         return self.batches.shown_path(batch, image, self.raster_look(run))
+
+    def _changed(self, member: str) -> int:
+        """Return when a member's network was last written, nanoseconds since 1970."""
+        try:
+            return self._runs.open(member).model_path.stat().st_mtime_ns
+        except OSError as error:
+            raise SegcoreError(
+                f"Expected the trained network of {member!r}, found none: it was deleted; choose "
+                "another model."
+            ) from error
 
     def is_predicted(self, run: str, batch: Batch, image: str, options: PredictOptions) -> bool:
         """Whether an image was predicted already."""
@@ -419,7 +429,8 @@ class Predictions:
         Raises:
             SegcoreError: As :meth:`export`.
         """
-        changed = self._runs.open(run).model_path.stat().st_mtime_ns if self.model(run) else 0
+        self.model(run)
+        changed = self._changed(run)
         folder = self.batches.folder.with_name("exports") / f"{run}-{to}-{changed:x}"
         note = folder.with_suffix(".json")
         if not note.is_file():

@@ -1,6 +1,7 @@
-"""The shelf of robustness: what corrupted images do to a network's scores, counted once in the background."""
+"""Robustness tests: what corrupted images do to a network's scores, counted in the background."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from segcore.catalog import CORRUPTIONS
@@ -31,10 +32,10 @@ class RobustnessTests:
         images: int = 32,
         seed: int = 0,
     ) -> str:
-        """Make sure that a network or an ensemble is counted under corruptions, or that this is under way; return the run that does it.
+        """Start a robustness test unless it is done or running; return the id of its run.
 
-        Of an ensemble the members' answers to each corrupted image are combined by its rule; its
-        CRF or filter takes no part.
+        Predictions of an ensemble's members for each corrupted image are combined by its rule; its
+        CRF or filter is left out.
 
         Args:
             run: Id of a finished training run, or of an ensemble.
@@ -86,18 +87,20 @@ class RobustnessTests:
         )
 
     def started(self, run: str, split: str) -> list[str]:
-        """Return the ids of the robustness runs of a training run or an ensemble over a split, newest first."""
+        """Return the ids of the robustness runs of a run or ensemble on a split, newest first."""
         stem = (
             run.rsplit("--", 1)[0]
             if isinstance(self._runs.open(run).config, EvaluateConfig)
             else run
         )
-        rows = [
-            r.run
-            for r in self._runs.rows()
-            if r.kind == "robustness" and r.run.startswith(f"{stem}--")
-        ]
-        return [name for name in rows if self._asked(self._runs.open(name)).split == split]
+        names = []
+        for row in self._runs.rows():
+            if row.kind != "robustness" or not row.run.startswith(f"{stem}--"):
+                continue
+            with suppress(SegcoreError):  # a damaged run hides no other
+                if self._asked(self._runs.open(row.run)).split == split:
+                    names.append(row.run)
+        return names
 
     def found(self, name: str) -> dict[str, Any]:
         """Return what a finished robustness run counted.
@@ -123,17 +126,17 @@ class RobustnessTests:
             for corruption in config.corruptions
             for severity in SEVERITIES
         }
-        told = summarise(folder.read_counts(config.split, CLEAN)[1], counts)
+        summary = summarise(folder.read_counts(config.split, CLEAN)[1], counts)
         return {
             "run": config.run,
             "split": config.split,
             "seed": config.seed,
             "class_names": self._scores.label_set(config.run).class_names,
-            **told,
+            **summary,
         }
 
     def stamp(self, name: str) -> str:
-        """Return a text that is another whenever :meth:`found` may answer otherwise: a key for caches."""
+        """Return a cache key that changes whenever :meth:`found` may return something else."""
         return f"{name} {self._runs.open(name).status().finished}"
 
     def example(
