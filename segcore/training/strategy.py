@@ -141,7 +141,7 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
             listed = ", ".join(f"gpu:{number}" for number in numbers) or "no GPU"
             raise SegcoreError(
                 f"Expected one of {listed}, received the device {name!r}: choose 'auto' or "
-                "'cpu', or check the driver."
+                "'cpu', or ask segscope doctor what is missing."
             )
     return [numbers.index(name[4:]) for name in names]
 
@@ -159,6 +159,33 @@ def rewrite_graphs(wanted: bool) -> None:
 def on_gpu() -> bool:
     """Whether this process computes on a GPU."""
     return bool(tf.config.get_visible_devices("GPU"))
+
+
+def explain(device: str) -> str:
+    """Say why this process computes where it does; call it after :func:`configure`.
+
+    Args:
+        device: What the run asked for.
+
+    Returns:
+        A sentence; "" where the run got exactly what it named.
+    """
+    given = _given()
+    seen = bool(tf.config.get_visible_devices("GPU"))
+    if given and not seen and device != "cpu":
+        return (
+            f"the driver lists {', '.join(given)}, but TensorFlow sees no GPU, so the run uses the "
+            "CPU: segscope doctor says what is missing"
+        )
+    if device != "auto":
+        return ""
+    return "auto: the first free GPU" if seen else "auto: no GPU on this machine, so the CPU"
+
+
+def _given() -> list[str]:
+    """GPUs that the dispatcher gave this process, by the driver's list."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return [f"gpu:{part.strip()}" for part in shown.split(",") if part.strip() not in ("", "-1")]
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.training.strategy import _choose, _numbers, configure
+from segcore.training.strategy import _choose, _numbers, configure, explain
 
 pytestmark = pytest.mark.tensorflow
 
@@ -97,3 +97,16 @@ def test_devices_are_chosen_by_the_numbers_of_the_machine(monkeypatch):
 def test_half_precision_needs_a_gpu():
     with pytest.raises(SegcoreError, match="mixed_bfloat16"):
         configure("cpu", "mixed_float16")
+
+
+def test_a_gpu_that_only_the_driver_sees_is_said(monkeypatch):
+    """This process has no GPU; what changes is what the dispatcher gave it."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert explain("auto") == "auto: no GPU on this machine, so the CPU"
+    assert explain("cpu") == ""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert explain("auto") == "auto: no GPU on this machine, so the CPU"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert "lists gpu:1, but TensorFlow sees no GPU" in explain("auto")
+    assert "segscope doctor" in explain("cluster")
+    assert explain("cpu") == "", "the processor is what was asked for"

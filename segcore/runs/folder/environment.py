@@ -124,6 +124,17 @@ def note_environment(run_folder: Path, fingerprint: str = "") -> None:
     disk.write_json(path, {"format": 1, "starts": starts[-KEPT_STARTS:]})
 
 
+def note_device(run_folder: Path, used: str, reason: str) -> None:
+    """Add to a run's latest start what it computes on, and why, as ``device`` and ``device_reason``.
+
+    Raises:
+        SegcoreError: The folder cannot be written.
+    """
+    starts = read_environment(run_folder) or [{}]
+    starts[-1] = starts[-1] | {"device": used, "device_reason": reason}
+    disk.write_json(run_folder / "environment.json", {"format": 1, "starts": starts})
+
+
 def read_environment(run_folder: Path) -> list[dict[str, Any]]:
     """Return what a run was made with at each of its starts, the first one first; empty where that was not noted."""
     try:

@@ -41,7 +41,7 @@ from segcore.runs.folder.codecs import (
     encode_counts,
     encode_mask,
 )
-from segcore.runs.folder.environment import note_environment
+from segcore.runs.folder.environment import note_device, note_environment
 from segcore.runs.folder.history import append_record, read_records, read_tail
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
 from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage
@@ -76,6 +76,7 @@ __all__ = [
     "keeps_epoch",
     "list_runs",
     "mask_history_stage",
+    "note_device",
     "note_environment",
     "replacing",
 ]

@@ -16,7 +16,7 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.bands import load_look
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
-from segcore.runs.folder.run_folder import RunFolder, replacing
+from segcore.runs.folder.run_folder import RunFolder, note_device, replacing
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.input.pipeline import (
     Batch,
@@ -43,7 +43,15 @@ from segcore.training.loop.progress import Progress, TrainingTime, epoch_line
 from segcore.training.loop.schedules import learning_rate, plateau_factor
 from segcore.training.losses.class_weights import class_weights, count_classes
 from segcore.training.losses.losses import build_loss
-from segcore.training.strategy import configure, describe, joining, on_gpu, rewrite_graphs, together
+from segcore.training.strategy import (
+    configure,
+    describe,
+    explain,
+    joining,
+    on_gpu,
+    rewrite_graphs,
+    together,
+)
 
 
 def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
@@ -93,7 +101,10 @@ class Training:
             config.device, self.recipe.precision, config.deterministic, config.hosts, task
         )
         rewrite_graphs(on_gpu())
-        progress.log(f"Device: {describe(strategy)}, {self.recipe.precision}")
+        used, why = describe(strategy), explain(config.device)
+        progress.log(f"Device: {used}, {self.recipe.precision}" + (f" ({why})" if why else ""))
+        if task == 0:
+            note_device(run.folder, used, why)
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
         self.reader = SampleReader(

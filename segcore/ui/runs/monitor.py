@@ -219,6 +219,8 @@ def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> 
             f"{noted.get('host')}, {noted.get('platform')}, {noted.get('cores')} cores, "
             f"{gib:.0f} GiB"
         ),
+        "used": noted.get("device", "not recorded")
+        + (f" ({noted['device_reason']})" if noted.get("device_reason") else ""),
         "devices": ", ".join(f"{d['id']}: {d['name']}" for d in noted.get("devices", [])),
         "Python": str(noted.get("python")),
         "code": code,

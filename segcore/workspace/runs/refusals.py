@@ -10,6 +10,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.devices import Device
+from segcore.runs.machine.doctor import Diagnosis
 from segcore.workspace.costs import training_bytes
 
 GIB = 1 << 30
@@ -140,6 +141,29 @@ def changed_classes(dataset: Dataset, run: str, known: Sequence[str]) -> Segcore
 def _listed(names: Sequence[str], most: int = 6) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{len(names)} ({', '.join(names[:most])}{more})"
+
+
+def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:
+    """Refuse a run on a device where the doctor saw the engine fail.
+
+    Args:
+        config: What is about to be queued.
+        diagnosis: The doctor's last answer; None where it was not asked, or driver and packages
+            have changed since.
+
+    Raises:
+        SegcoreError: The engine cannot use a device that the config names.
+    """
+    if diagnosis is None or config.hosts:
+        return
+    for device in (part.strip() for part in config.device.split(",")):
+        if device == "cpu" or device.startswith("gpu:"):
+            failure = diagnosis.failure("tensorflow", device, config.recipe.precision)
+            if failure:
+                raise SegcoreError(
+                    f"Expected a device that can train, received {device!r}: {failure}. Choose "
+                    "another, or repair it and run segscope doctor again."
+                )
 
 
 def _halves(batch: int, parts: int) -> list[int]:

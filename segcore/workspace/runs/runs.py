@@ -33,10 +33,11 @@ from segcore.runs.folder.names import check_run_name, is_run_id
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
+from segcore.runs.machine.doctor import last_diagnosis
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.members import line_up
-from segcore.workspace.runs.refusals import refuse, refuse_changed_classes
+from segcore.workspace.runs.refusals import refuse, refuse_changed_classes, refuse_device
 from segcore.workspace.runs.rows import RunRow, run_row
 from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
@@ -177,6 +178,7 @@ class Runs:
                     f"{split!r}: make one for this split."
                 )
         refuse(config, labels.num_classes, self.devices())
+        refuse_device(config, last_diagnosis(self._workspace))
         return dataset
 
     def refresh(self) -> None:

@@ -8,8 +8,10 @@ from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.machine.devices import Device
+from segcore.runs.machine.disk import write_json
+from segcore.runs.machine.doctor import FILE, Diagnosis, _key, read_driver
 from segcore.workspace.costs import training_bytes
-from segcore.workspace.runs.refusals import DOUBT, GIB, refuse
+from segcore.workspace.runs.refusals import DOUBT, GIB, refuse, refuse_device
 
 MODEL = ModelConfig("unet", "resnet50", "none")
 CONFIG = TrainConfig("set", MODEL, RecipeConfig(batch_size=16), (512, 512), device="cpu")
@@ -74,3 +76,25 @@ def test_a_weights_file_that_is_not_there_is_refused_before_the_run(tmp_path) ->
     )  # it may lie there
     file.write_bytes(b"")
     refuse(config, 12, [device(memory=1000)])
+
+
+def test_a_gpu_that_the_doctor_saw_fail_is_refused_before_the_queue(workspace, started):
+    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), device="gpu:0")
+    right = {"device": "gpu:0", "precision": "float32", "error": ""}
+    wrong = {"device": "gpu:0", "precision": "bfloat16", "error": "PTX error"}
+    answer = {"devices": ["cpu", "gpu:0"], "results": [right, wrong], "error": ""}
+    diagnosis = Diagnosis((), {"tensorflow": answer}, {})
+    refuse_device(config, diagnosis)
+    refuse_device(config, None)
+    half = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, precision="mixed_bfloat16"))
+    with pytest.raises(SegcoreError, match="'gpu:0': tensorflow on gpu:0 in bfloat16: PTX error"):
+        refuse_device(half, diagnosis)
+    unseen = Diagnosis((), {"tensorflow": answer | {"devices": ["cpu"]}}, {})
+    with pytest.raises(SegcoreError, match="only the driver does: make app GPU=1"):
+        refuse_device(config, unseen)
+    refuse_device(dataclasses.replace(config, device="auto"), unseen)
+    refuse_device(dataclasses.replace(config, device="cluster"), unseen)
+    write_json(workspace.folder / FILE, unseen.to_json() | {"key": _key(read_driver())})
+    with pytest.raises(SegcoreError, match="only the driver does"):
+        workspace.runs.train(config)
+    assert workspace.runs.ids() == [] and started == []
