@@ -86,7 +86,9 @@ def test_a_gpu_that_the_doctor_saw_fail_is_refused_before_the_queue(workspace, s
     diagnosis = Diagnosis((), {"tensorflow": answer}, {})
     refuse_device(config, diagnosis)
     refuse_device(config, None)
-    half = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, precision="mixed_bfloat16"))
+    half = dataclasses.replace(
+        config, recipe=dataclasses.replace(config.recipe, precision="mixed_bfloat16")
+    )
     with pytest.raises(SegcoreError, match="'gpu:0': tensorflow on gpu:0 in bfloat16: PTX error"):
         refuse_device(half, diagnosis)
     unseen = Diagnosis((), {"tensorflow": answer | {"devices": ["cpu"]}}, {})
