@@ -1,14 +1,14 @@
-"""Whether a recipe beats another: scores of several runs over the same images, with intervals that cover images and seeds.
+"""Whether a recipe beats another: several runs over the same images, intervals over images and seeds.
 
 All runs share the draws of images. Of P pairs (a dataset and a seed each, the row's run and the
 one it is compared with) the difference is
 
     d = mean over pairs of (score of the row - score of the other)
 
-and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn with
-replacement, s the standard deviation of the difference of a single pair, and t a draw of Student's
-distribution with as many degrees of freedom as s has. The interval is the percentiles of that. So
-images that were drawn by chance and seeds that fell by chance are both in it.
+and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn again, s the
+standard deviation of the difference of a single pair, and t a draw of Student's distribution with as
+many degrees of freedom as s has. The interval is the percentiles of that. So images that were drawn
+by chance and seeds that fell by chance are both in it.
 
 From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say little, so s is then
 ``sqrt(2)`` times the standard deviation of a run's score about the mean of its row on its dataset,
@@ -17,7 +17,6 @@ rows share the base's runs: differences would count the base's own luck once a r
 new each time.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,15 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import draw_weights, group_counts, resample
+from segcore.evaluation.counts.bootstrap import (
+    METHOD,
+    Interval,
+    Resampling,
+    expanded_tail,
+    percentiles,
+    zero_p_value,
+)
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import Protocol
 
 Floats = npt.NDArray[np.float64]
@@ -41,40 +48,42 @@ class DrawnScore:
 
     Attributes:
         observed: Over the set, 0..1; counts of all images added up.
-        draws: (R,) over each resample; NaN with fewer than two units.
+        draws: (R,) over each resample; NaN where the units are too few for an interval.
         units: How many images or groups were drawn from.
+        unit: "images" or "groups".
     """
 
     observed: float
     draws: Floats
     units: int
+    unit: str = "images"
 
 
 def draw_score(
-    counts: npt.NDArray[Any], units: Sequence[str], resamples: int, seed: int = 0
+    counts: SampleCounts | npt.NDArray[Any],
+    names: Sequence[str],
+    resamples: int,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> DrawnScore:
-    """Score a run; runs over the same units, in any order, share their draws.
+    """Score a run; runs over the same images or groups, in any order, share their draws.
 
     Args:
         counts: (N, C, C) pixel counts, rows true, one matrix for each image.
-        units: What each image is drawn by: its own id, or its group's name; length N.
+        names: Id of each image, length N.
         resamples: R.
         seed: Of the draws.
+        groups: Draw whole groups of images; length N.
     """
-    order = np.argsort(np.asarray(units), kind="stable")
-    grouped = group_counts(counts[order], [units[i] for i in order])
-    observed = float(scores.mean_iou(grouped.sum(0)))
-    if len(grouped) < 2:
-        return DrawnScore(observed, np.full(resamples, np.nan), len(grouped))
-    names = "\n".join(sorted(set(units)))
-    weights = draw_weights(
-        len(grouped), resamples, np.random.default_rng([seed, zlib.crc32(names.encode())])
-    )
-    return DrawnScore(
-        observed,
-        np.concatenate([scores.mean_iou(block) for block in resample(grouped, weights)]),
-        len(grouped),
-    )
+    counts = SampleCounts.of(counts)
+    statistic = scores.mean_by_class(scores.iou, (counts.true > 0).any(0))
+    margins = counts.margins()
+    drawing = Resampling([margins], groups, resamples=resamples, seed=seed, names=names)
+    observed = float(scores.mean_iou(counts.total))
+    draws = np.full(resamples, np.nan)
+    if drawing.is_enough:
+        draws = np.concatenate([statistic(*block) for block in drawing.sums(margins)])
+    return DrawnScore(observed, draws, drawing.units, drawing.unit)
 
 
 @dataclass(frozen=True)
@@ -112,55 +121,34 @@ def spread_of_difference(score: Spread) -> Spread:
     return Spread(float(np.sqrt(2)) * score.deviation, score.freedom)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over pairs with its interval; NaN where undefined.
-
-    Attributes:
-        value: The mean over pairs.
-        low: Lower end.
-        high: Upper end.
-        pairs: How many pairs.
-        freedom: Degrees of freedom of the spread over seeds; 0 where the interval covers images
-            only.
-    """
-
-    value: float
-    low: float
-    high: float
-    pairs: int
-    freedom: int
-
-
-def estimate(
+def mean_over_pairs(
     observed: Sequence[float],
     draws: Sequence[Floats],
     spread: Spread,
+    unit: tuple[str, int] = ("images", 0),
     level: float = 0.95,
     seed: int = 0,
-) -> Estimate:
+) -> Interval:
     """Return the mean of P values with an interval over images and seeds.
 
     Args:
         observed: A score, or a difference, of each pair.
         draws: (R,) of each pair over resampled images.
         spread: Of single pairs; with no degrees of freedom the interval covers images only.
+        unit: What was drawn ("images" or "groups") and how many of them.
         level: Nominal coverage.
-        seed: Of the Student draws.
+        seed: Seed of the Student draws.
     """
     value, drawn = float(np.mean(observed)), np.mean(np.stack(draws), 0)
     if spread.freedom:
         noise = np.random.default_rng(seed).standard_t(spread.freedom, len(drawn))
         drawn = drawn + spread.deviation / np.sqrt(len(observed)) * noise
-    if np.isnan(drawn).all():
-        return Estimate(value, float("nan"), float("nan"), len(observed), spread.freedom)
-    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(value, float(low), float(high), len(observed), spread.freedom)
-
-
-def judge_difference(low: float, high: float) -> str:
-    """Return "helps" where a whole interval lies above 0, "hurts" where it lies below, else "cannot tell"."""
-    return "helps" if low > 0 else "hurts" if high < 0 else "cannot tell"
+    units = np.array([unit[1]])
+    tail = expanded_tail(level, units)
+    low, high = percentiles(drawn[:, None], np.stack([tail, 1 - tail]))[:, 0]
+    p_value = float(zero_p_value(drawn[:, None], units)[0]) if not np.isnan(low) else float("nan")
+    made = (level, METHOD, *unit, len(drawn))
+    return Interval(value, float(low), float(high), *made, p_value)
 
 
 def compare_claim(verdict: str, claim: str) -> str:

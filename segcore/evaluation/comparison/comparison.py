@@ -1,4 +1,4 @@
-"""A against B on the same images: by how much, how sure, in which classes, and where each one wins."""
+"""A against B on the same images: by how much, how sure, in which classes, where each wins."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,41 +7,39 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import Statistic, bootstrap, paired_difference
+from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired, swap_p_value
+from segcore.evaluation.counts.verdicts import judge_difference, judge_many, many
 from segcore.evaluation.metrics.report import Report, plain
 
 Floats = npt.NDArray[np.float64]
 
+NOTHING = Interval(float("nan"), float("nan"), float("nan"))
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Scores of A minus scores of B; made by :func:`compare_reports`. NaN for what is undefined.
+    """Scores of A minus scores of B, as :func:`compare_reports` returns them; NaN for what is undefined.
 
     Attributes:
         reasons: Why the two may not be compared, one sentence each; () when they may. All that
             follows is then empty.
-        difference: Mean IoU of A minus that of B over the set.
-        interval: (low, high) of it over resampled images, each image's pair kept together.
-        p_value: Two-sided, by exchanging A and B at random within each image.
-        units: How many images or groups were drawn from.
+        difference: Mean IoU of A minus that of B, each image's (or group's) pair kept together.
+        p_value: Two-sided, by swapping A and B at random within each image or group.
         class_ids: The user's ids of the C classes.
         class_names: Their names.
         class_iou: (2, C) IoU of A and of B.
-        class_interval: (2, C) low and high of the difference of each class; not corrected for
-            looking at many.
+        class_difference: Difference of each class; each interval is for one class.
         sample_ids: Ids of the N images, those that A wins by most first, undefined ones last.
         image_iou: (2, N) mean IoU of A and of B in each of them.
     """
 
     reasons: tuple[str, ...]
-    difference: float = float("nan")
-    interval: tuple[float, float] = (float("nan"), float("nan"))
+    difference: Interval = NOTHING
     p_value: float = float("nan")
-    units: int = 0
     class_ids: tuple[int, ...] = ()
     class_names: tuple[str, ...] = ()
     class_iou: Floats = field(default_factory=lambda: np.empty((2, 0)))
-    class_interval: Floats = field(default_factory=lambda: np.empty((2, 0)))
+    class_difference: tuple[Interval, ...] = ()
     sample_ids: tuple[str, ...] = ()
     image_iou: Floats = field(default_factory=lambda: np.empty((2, 0)))
 
@@ -53,24 +51,27 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping; what is undefined is None."""
-        (a, b), (low, high) = self.class_iou, self.class_interval
+        (a, b), verdicts = self.class_iou, judge_many(self.class_difference)
         return {
             "reasons": list(self.reasons),
-            "difference": plain(self.difference),
-            "interval": [plain(v) for v in self.interval],
+            **self.difference.as_difference(),
+            **self.difference.origin(),
+            "how_sure": self.difference.how(),
+            "verdict": judge_difference(self.difference) if not self.reasons else "",
             "p_value": plain(self.p_value),
-            "units": self.units,
             "classes": [
                 {
                     "id": self.class_ids[i],
                     "name": self.class_names[i],
                     "a": plain(a[i]),
                     "b": plain(b[i]),
-                    "difference": plain(a[i] - b[i]),
-                    "interval": [plain(low[i]), plain(high[i])],
+                    **own.as_difference(),
+                    "units": own.groups,
+                    "verdict": verdicts[i],
                 }
-                for i in range(len(self.class_ids))
+                for i, own in enumerate(self.class_difference)
             ],
+            "many": many(len(verdicts)),
             "wins": dict(zip(("a", "b", "neither"), self.wins, strict=True)),
             "images": [
                 {"id": name, "a": plain(x), "b": plain(y), "difference": plain(x - y)}
@@ -96,47 +97,48 @@ def compare_reports(
     if not reasons and set(a.sample_ids) != set(places):
         reasons = ["Not comparable: the scored images are others."]
     if not reasons:
-        mine, theirs = a.counts, b.counts[[places[name] for name in a.sample_ids]]
-        if not np.array_equal(mine.sum(2), theirs.sum(2)):
-            reasons = ["Not comparable: the true masks hold other pixels."]
+        theirs = b.counts[[places[name] for name in a.sample_ids]]
+        if not np.array_equal(a.counts.true, theirs.true):
+            reasons = ["Not comparable: the true masks differ."]
+        elif a.groups is not None and b.groups is not None:
+            ours = dict(zip(a.sample_ids, a.groups, strict=True))
+            if any(ours[n] != g for n, g in zip(b.sample_ids, b.groups, strict=True)):
+                reasons = ["Not comparable: the images are in different groups."]
     if reasons:
         return Comparison(tuple(reasons))
-    found = paired_difference(
-        mine, theirs, scores.mean_iou, groups=a.groups, resamples=resamples, level=level, seed=seed
-    )
-    size = mine.shape[-1]
-    both = np.zeros(
-        (len(mine), 2 * size, 2 * size), np.int64
-    )  # side by side, so that one draw resamples both
-    both[:, :size, :size], both[:, size:, size:] = mine, theirs
-    ends = bootstrap(
-        both,
-        {"iou": _difference(scores.iou, size)},
-        groups=a.groups,
+    mine, seen, groups = a.counts, a.counts.true > 0, a.groups or _groups(a, b)
+    held, parts = seen.any(0), [mine.margins(), theirs.margins()]
+    intervals = bootstrap(
+        parts,
+        {
+            "mean_iou": paired(scores.mean_by_class(scores.iou, held)),
+            "iou": paired(scores.by_class(scores.iou, held)),
+        },
+        groups=groups,
         resamples=resamples,
         level=level,
         seed=seed,
-    )["iou"]
+        held={"iou": seen},
+    )
     images = np.stack([scores.mean_iou(mine), scores.mean_iou(theirs)])
     gain = images[0] - images[1]
     order = np.argsort(np.where(np.isnan(gain), np.inf, -gain), kind="stable")
     return Comparison(
         (),
-        found.difference,
-        (found.low, found.high),
-        found.p_value,
-        found.units,
+        intervals["mean_iou"][0],
+        swap_p_value(*parts, scores.mean_iou, groups=groups, resamples=resamples, seed=seed),
         tuple(a.label_set.class_ids),
         tuple(a.label_set.class_names),
-        np.stack([scores.iou(mine.sum(0)), scores.iou(theirs.sum(0))]),
-        np.stack(ends),
+        np.stack([scores.iou(mine.total), scores.iou(theirs.total)]),
+        intervals["iou"],
         tuple(a.sample_ids[i] for i in order),
         images[:, order],
     )
 
 
-def _difference(statistic: Statistic, size: int) -> Statistic:
-    """Score of the upper left block minus that of the lower right one."""
-    return lambda counts: (
-        statistic(counts[..., :size, :size]) - statistic(counts[..., size:, size:])
-    )
+def _groups(a: Report, b: Report) -> tuple[str, ...] | None:
+    """The groups that only B knows, in the order of A's images."""
+    if b.groups is None:
+        return None
+    known = dict(zip(b.sample_ids, b.groups, strict=True))
+    return tuple(known[name] for name in a.sample_ids)

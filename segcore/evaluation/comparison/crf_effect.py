@@ -1,11 +1,10 @@
-"""What a step after the network (a CRF, a filter) changed: scores before and after, by class and by distance to a boundary.
+"""What a step after the network (a CRF, a filter) changed: by score, class and distance to a boundary.
 
-Everything comes from counts of each image, and every interval resamples images with the pair kept
-together; the draws are those of :func:`segcore.evaluation.counts.bootstrap.paired_difference`, so a
-difference has the same interval wherever it is shown.
+Everything comes from counts of each image, and every interval resamples images (or groups) with the
+pair kept together, so a difference has the same interval wherever it is shown.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import draw_weights
+from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired
 from segcore.evaluation.metrics.boundary import boundary_iou
 
 Counts = npt.NDArray[np.int64]
@@ -45,52 +44,35 @@ class Outcome:
         }
 
 
+Groups = Sequence[str] | None
+"""Group of each image where whole groups are drawn, else None."""
+
+
 def difference(
     before: Counts,
     after: Counts,
-    statistic: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
-    resamples: int = 1000,
-    level: float = 0.95,
-) -> dict[str, Any]:
-    """Return the change of a statistic with its paired interval, None for what is undefined.
+    statistic: scores.Statistic,
+    groups: Groups = None,
+    held: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Interval, ...]:
+    """Return the change of a statistic, one interval for each of its numbers.
 
     Args:
         before: (N, ...) counts of each image.
         after: (N, ...) counts of the same images.
-        statistic: Summed counts (R, ...) to one number or C numbers each.
-        resamples: How many times the images are drawn anew.
-        level: Nominal coverage.
-
-    Returns:
-        ``{"difference": number or list, "interval": [low, high] or a list of them}``.
+        statistic: Summed counts (R, ...) to one number or K numbers each.
+        groups: Draw whole groups of images; length N.
+        held: (N, K) whether an image holds what each number is about.
     """
-    observed = np.asarray(statistic(after.sum(0)[None]) - statistic(before.sum(0)[None]))[0]
-    images = len(before)
-    if images < 2:
-        ends = np.full((2, *np.shape(observed)), np.nan)
-    else:
-        weights = draw_weights(images, resamples, 0).astype(np.float64)
-        drawn = np.asarray(statistic(_sum(weights, after)) - statistic(_sum(weights, before)))
-        empty = np.isnan(drawn).all(0)
-        ends = np.nanquantile(
-            np.where(empty, 0.0, drawn), [(1 - level) / 2, (1 + level) / 2], axis=0
-        )
-        ends = np.where(empty, np.nan, ends)
-    return {
-        "difference": _plain(observed),
-        "interval": _plain(np.moveaxis(np.asarray(ends), 0, -1)),
-    }
+    return bootstrap(
+        [after, before],
+        {"change": paired(statistic)},
+        groups=groups,
+        held=None if held is None else {"change": held},
+    )["change"]
 
 
-def _sum(weights: Floats, counts: Counts) -> Floats:
-    return (weights @ counts.reshape(len(counts), -1).astype(np.float64)).reshape(
-        len(weights), *counts.shape[1:]
-    )
-
-
-def _plain(value: Any) -> Any:
-    if np.ndim(value):
-        return [_plain(v) for v in value]
+def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
@@ -98,25 +80,34 @@ def _mean_boundary(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return scores.mean_present(boundary_iou(counts))
 
 
-def judge(before: Outcome, after: Outcome) -> dict[str, Any]:
-    """Return the scores after a step, and what it gained against the scores before, each with its interval.
+def judge(before: Outcome, after: Outcome, groups: Groups = None) -> dict[str, Any]:
+    """Return the scores after a step, and what it gained against those before, with intervals.
 
     Returns:
         ``{"mean_iou", "boundary_iou", "pixel_accuracy", "gain": {score: {"difference",
         "interval"}}}``.
     """
+    held = before.confusion.sum((0, 2)) > 0
+    mean_iou = scores.mean_by_class(scores.iou, held)
+    gain = {
+        "mean_iou": difference(before.confusion, after.confusion, mean_iou, groups)[0],
+        "boundary_iou": difference(before.boundary, after.boundary, _mean_boundary, groups)[0],
+    }
     return {
         **{name: _plain(value) for name, value in after.scores().items()},
-        "gain": {
-            "mean_iou": difference(before.confusion, after.confusion, scores.mean_iou),
-            "boundary_iou": difference(before.boundary, after.boundary, _mean_boundary),
-        },
+        "gain": {name: one.as_difference() for name, one in gain.items()},
+        "how_sure": gain["mean_iou"].how(),
     }
 
 
-def by_class(before: Outcome, after: Outcome, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return for each class its IoU before and after, the difference with its interval, and the shares of its pixels fixed and broken."""
-    change = difference(before.confusion, after.confusion, scores.iou)
+def by_class(
+    before: Outcome, after: Outcome, names: Sequence[str], groups: Groups = None
+) -> list[dict[str, Any]]:
+    """Return each class's IoU before and after, the difference, and shares of its pixels fixed and broken."""
+    seen = before.confusion.sum(2) > 0
+    change = difference(
+        before.confusion, after.confusion, scores.by_class(scores.iou, seen.any(0)), groups, seen
+    )
     first, second = scores.iou(before.confusion.sum(0)), scores.iou(after.confusion.sum(0))
     counts = after.changes.sum((0, 1))  # (C, 4)
     return [
@@ -124,27 +115,32 @@ def by_class(before: Outcome, after: Outcome, names: Sequence[str]) -> list[dict
             "name": name,
             "before": _plain(first[i]),
             "after": _plain(second[i]),
-            "difference": change["difference"][i],
-            "interval": change["interval"][i],
+            **change[i].as_difference(),
             **_shares(counts[i]),
         }
         for i, name in enumerate(names)
     ]
 
 
-def by_distance(after: Outcome, bands: Sequence[float]) -> list[dict[str, Any]]:
-    """Return for each band of distance to the nearest true boundary the shares of its pixels fixed and broken, and the gain.
+def by_distance(
+    after: Outcome, bands: Sequence[float], groups: Groups = None
+) -> list[dict[str, Any]]:
+    """Return for each band of distance to a true boundary the pixels fixed and broken, and the gain.
 
     Args:
         after: What was counted; ``changes`` has one band more than ``bands`` has ends.
         bands: Ascending upper ends in pixels.
+        groups: Draw whole groups of images; length N.
 
     Returns:
         ``{"from", "to" (None for the last), "pixels", "fixed", "broken", "difference",
         "interval"}`` each; the difference is that of accuracy in the band.
     """
     counts = after.changes.sum(2)  # (N, B, 4)
-    gain = _band_gain(counts)
+    pixels = counts.sum(-1)
+    was = np.stack([counts[..., 0] + counts[..., 2], pixels], axis=-1)
+    now = np.stack([counts[..., 0] + counts[..., 1], pixels], axis=-1)
+    gain = difference(was, now, _accuracy, groups, pixels > 0)
     total = counts.sum(0)
     return [
         {
@@ -152,23 +148,15 @@ def by_distance(after: Outcome, bands: Sequence[float]) -> list[dict[str, Any]]:
             "to": float(bands[b]) if b < len(bands) else None,
             "pixels": int(total[b].sum()),
             **_shares(total[b]),
-            "difference": gain["difference"][b],
-            "interval": gain["interval"][b],
+            **gain[b].as_difference(),
         }
         for b in range(len(total))
     ]
 
 
-def _band_gain(counts: Counts) -> dict[str, Any]:
-    """Change of accuracy in each band, (N, B, 4) counts."""
-
-    def accuracy(c: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return scores.ratio(c[..., 0], c[..., 1])
-
-    pixels = counts.sum(-1)
-    before = np.stack([counts[..., 0] + counts[..., 2], pixels], axis=-1)
-    after = np.stack([counts[..., 0] + counts[..., 1], pixels], axis=-1)
-    return difference(before, after, accuracy)
+def _accuracy(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Right over all, from (..., 2)."""
+    return scores.ratio(counts[..., 0], counts[..., 1])
 
 
 def _shares(counts: Counts) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""Every ensemble of some members, judged at once: which is best, by how much, how sure, and what each member adds.
+"""Every ensemble of some members, judged at once: which is best, how sure, and what each member adds.
 
 A score of many ensembles needs no whole confusion matrices: mean IoU and pixel accuracy follow from
 the true, the predicted and the right pixels of each class. Those are kept for each image, so all
-ensembles are resampled with the same images by one matrix product, and the interval of any
-difference keeps each image's pair together (the draws are those of
-:mod:`segcore.evaluation.counts.bootstrap`).
+ensembles are resampled with the same images (or groups) by one matrix product, and the interval of
+any difference keeps each image's pair together.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.counts.bootstrap import draw_weights
+from segcore.evaluation.counts.bootstrap import Interval, Resampling
 from segcore.evaluation.counts.scores import mean_present, ratio
 
 Counts = npt.NDArray[np.int64]
@@ -58,8 +57,9 @@ class Tallies:
         drawn = np.ones((1, len(self.true)), np.int64) if weights is None else weights
         factor = drawn.astype(np.float64)
         true = factor @ self.true
+        absent = (self.true.any(0) & (true == 0))[:, None]  # of a class that was not drawn
         images, ensembles, classes = self.right.shape
-        found = np.empty((len(drawn), ensembles))
+        scored = np.empty((len(drawn), ensembles))
         block = max(1, _BYTES // (8 * classes * len(drawn)))
         for start in range(0, ensembles, block):
             part = slice(start, start + block)
@@ -69,33 +69,13 @@ class Tallies:
                 )
                 for a in (self.right, self.predicted)
             )
-            found[:, part] = mean_present(ratio(right, true[:, None] + predicted - right))
-        return found[0] if weights is None else found
+            iou = ratio(right, true[:, None] + predicted - right)
+            scored[:, part] = mean_present(np.where(absent, np.nan, iou))
+        return scored[0] if weights is None else scored
 
     def pixel_accuracy(self) -> Floats:
         """Share of the pixels that are right, (K,) 0..1."""
         return ratio(self.right.sum((0, 2)), self.true.sum())
-
-
-@dataclass(frozen=True)
-class Gain:
-    """One score less another, with the percentile interval over resampled images; points of 0..1."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether the whole interval lies on one side of 0."""
-        return self.low > 0 or self.high < 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return ``{"difference", "interval"}``, None for what is undefined."""
-        return {
-            "difference": plain(self.difference),
-            "interval": [plain(self.low), plain(self.high)],
-        }
 
 
 def plain(value: float) -> float | None:
@@ -110,8 +90,8 @@ def score_subsets(
     shares: npt.NDArray[np.floating],
     split: str,
     *,
+    groups: Sequence[str] | None = None,
     resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Judge every subset of some members, and further weightings of them.
@@ -124,8 +104,8 @@ def score_subsets(
         shares: (n, 2^n - 1), the linear map from the subsets' scores to each member's marginal
             value.
         split: Name of the split, for the sentences.
-        resamples: How many times the images are drawn anew.
-        level: Nominal coverage of the intervals.
+        groups: Draw whole groups of images; length N.
+        resamples: How often the images are drawn again.
         seed: Of the draws.
 
     Returns:
@@ -143,7 +123,8 @@ def score_subsets(
         )
     score, accuracy = tallies.mean_iou(), tallies.pixel_accuracy()
     sizes = (table > 0).sum(1)
-    judge = _Judge(tallies, score, sizes, resamples, level, seed)
+    drawing = Resampling([tallies.true], groups, resamples=resamples, seed=seed)
+    judge = _Judge(tallies, score, sizes, drawing)
     single = np.array([(1 << m) - 1 for m in range(number)])
     everyone = subsets - 1
     best, best_single = judge.choose(score, np.arange(subsets)), judge.choose(score, single)
@@ -152,7 +133,7 @@ def score_subsets(
         name: {
             "members": [names[int(m)] for m in np.flatnonzero(table[row])],
             "mean_iou": plain(score[row]),
-            "interval": judge.interval(row),
+            "interval": judge.interval(row).ends(),
             "pixel_accuracy": plain(accuracy[row]),
         }
         for name, row in rows.items()
@@ -168,15 +149,15 @@ def score_subsets(
         "best_over_single": plain(judge.unseen(np.arange(subsets), single)),
         "best_over_all": plain(judge.unseen(np.arange(subsets), np.array([everyone]))),
     }
-    values, low, high = judge.linear(shares, subsets)
+    values = judge.linear(shares, subsets)
     loss = [judge.gain(everyone, (everyone + 1 & ~(1 << m)) - 1) for m in range(number)]
     weights = _weights(judge, table, subsets, everyone, score) if len(table) > subsets else None
     document = {
         "split": split,
         "members": list(names),
         "num_samples": images,
-        "resamples": resamples,
-        "level": level,
+        **judge.interval(best).origin(),
+        "how_sure": judge.interval(best).how(),
         "subsets": [
             {
                 "members": np.flatnonzero(table[k]).tolist(),
@@ -188,16 +169,16 @@ def score_subsets(
         **described,
         "mean_member": {"mean_iou": plain(float(np.mean(score[single])))},
         "chosen_share": plain(judge.share(best, np.arange(subsets))),
-        "gains": {name: gain.to_json() for name, gain in gains.items()},
+        "gains": {name: gain.as_difference() for name, gain in gains.items()},
         "unseen": unseen,
         "values": [
             {
                 "run": names[m],
                 "mean_iou": plain(score[single[m]]),
-                "interval": judge.interval(int(single[m])),
-                "gain": plain(values[m]),
-                "gain_interval": [plain(low[m]), plain(high[m])],
-                "leaving": loss[m].to_json(),
+                "interval": judge.interval(int(single[m])).ends(),
+                "gain": plain(values[m].value),
+                "gain_interval": values[m].ends(),
+                "leaving": loss[m].as_difference(),
             }
             for m in range(number)
         ],
@@ -210,31 +191,16 @@ class _Judge:
     """Scores of all ensembles over the set and over the same resamples of it."""
 
     def __init__(
-        self,
-        tallies: Tallies,
-        score: Floats,
-        sizes: npt.NDArray[np.int64],
-        resamples: int,
-        level: float,
-        seed: int,
+        self, tallies: Tallies, score: Floats, sizes: npt.NDArray[np.int64], drawing: Resampling
     ) -> None:
-        self._score, self._sizes = score, sizes
-        self._ends = ((1 - level) / 2, (1 + level) / 2)
-        images = len(tallies.true)
-        drawn = (
-            draw_weights(images, resamples, seed) if images > 1 else np.zeros((0, images), np.int64)
-        )
-        self._drawn = tallies.mean_iou(drawn) if images > 1 else np.zeros((0, len(score)))
-        self._left_out = (
-            tallies.mean_iou((drawn == 0).astype(np.int64)) if images > 1 else self._drawn
-        )
-
-    def _quantiles(self, values: Floats) -> tuple[float, float]:
-        known = values[~np.isnan(values)]
-        if not len(known):
-            return float("nan"), float("nan")
-        low, high = np.quantile(known, self._ends)
-        return float(low), float(high)
+        self._score, self._sizes, self._drawing = score, sizes, drawing
+        self._drawn = self._left_out = np.zeros((0, len(score)))
+        if drawing.units > 1:
+            units = Tallies(
+                *(drawing.by_unit(a) for a in (tallies.true, tallies.predicted, tallies.right))
+            )
+            self._drawn = units.mean_iou(drawing.weights)
+            self._left_out = units.mean_iou((drawing.weights == 0).astype(np.int64))
 
     def choose(self, score: Floats, among: npt.NDArray[np.int64]) -> int:
         """The best of some rows; of equals the one of fewest members, then the first."""
@@ -243,14 +209,18 @@ class _Judge:
         )
         return int(ranked[0])
 
-    def interval(self, row: int) -> list[float | None]:
-        return [plain(v) for v in self._quantiles(self._drawn[:, row])]
+    def _interval(self, value: float, draws: Floats) -> Interval:
+        return self._drawing.intervals(value, draws)[0]
 
-    def gain(self, row: int, other: int | npt.NDArray[np.int64]) -> Gain:
+    def interval(self, row: int) -> Interval:
+        """The score of a row."""
+        return self._interval(float(self._score[row]), self._drawn[:, row])
+
+    def gain(self, row: int, other: int | npt.NDArray[np.int64]) -> Interval:
         """A row less another, or less the mean of several."""
         rest = np.atleast_1d(other)
-        ends = self._quantiles(self._drawn[:, row] - self._drawn[:, rest].mean(1))
-        return Gain(float(self._score[row] - self._score[rest].mean()), *ends)
+        draws = self._drawn[:, row] - self._drawn[:, rest].mean(1)
+        return self._interval(float(self._score[row] - self._score[rest].mean()), draws)
 
     def share(self, row: int, among: npt.NDArray[np.int64]) -> float:
         """Share of the resamples in which a row is the best, 0..1."""
@@ -269,13 +239,11 @@ class _Judge:
         difference = self._left_out[turns, mine] - self._left_out[turns, theirs]
         return float(np.nanmean(difference)) if not np.isnan(difference).all() else float("nan")
 
-    def linear(
-        self, shares: npt.NDArray[np.floating], subsets: int
-    ) -> tuple[Floats, Floats, Floats]:
-        """Values that are linear in the subsets' scores, (n,), with the ends of their intervals."""
-        drawn = self._drawn[:, :subsets] @ shares.T
-        ends = np.array([self._quantiles(column) for column in drawn.T]).reshape(-1, 2)
-        return shares @ self._score[:subsets], ends[:, 0], ends[:, 1]
+    def linear(self, shares: npt.NDArray[np.floating], subsets: int) -> tuple[Interval, ...]:
+        """Values that are linear in the subsets' scores, n of them."""
+        return self._drawing.intervals(
+            shares @ self._score[:subsets], self._drawn[:, :subsets] @ shares.T
+        )
 
 
 def _weights(
@@ -287,59 +255,63 @@ def _weights(
         "tried": len(drawn),
         "weights": [round(float(v), 4) for v in table[best] / table[best].sum()],
         "mean_iou": plain(score[best]),
-        "interval": judge.interval(best),
-        "over_equal": judge.gain(best, everyone).to_json(),
+        "interval": judge.interval(best).ends(),
+        "over_equal": judge.gain(best, everyone).as_difference(),
         "unseen": plain(judge.unseen(drawn, np.array([everyone]))),
     }
 
 
-def _sentences(document: dict[str, Any], gains: dict[str, Gain], subsets: int) -> list[str]:
+def _sentences(document: dict[str, Any], gains: dict[str, Interval], subsets: int) -> list[str]:
     split, best = document["split"], document["best"]
-    told = []
-    alone = len(best["members"]) == 1
-    if alone:
-        told.append(f"A single member is best on {split}: averaging adds nothing here.")
+    sentences = []
+    if len(best["members"]) == 1:
+        sentences.append(f"A single member is best on {split}: averaging adds nothing here.")
     else:
-        told.append(
-            _tell(
-                f"The best subset ({len(best['members'])} members) against the best single member",
-                gains["best_over_single"],
-                split,
-            )
-        )
-    if best["members"] != document["all"]["members"]:
-        told.append(
-            _tell("The best subset against all members together", gains["best_over_all"], split)
-        )
-    told.append(
-        _tell("All members together against the mean member", gains["all_over_mean_member"], split)
-    )
+        what = f"The best subset ({len(best['members'])} members) against the best single member"
+        sentences.append(_chosen(what, gains["best_over_single"], split))
+    everyone = document["all"]["members"]
+    if best["members"] != everyone:
+        what = "The best subset against all members together"
+        sentences.append(_chosen(what, gains["best_over_all"], split))
+    what = "All members together against the mean member"
+    sentences.append(_fixed(what, gains["all_over_mean_member"], split))
     unseen = document["unseen"]["best_over_all"]
-    if unseen is not None and best["members"] != document["all"]["members"]:
-        told.append(
+    if unseen is not None and best["members"] != everyone:
+        sentences.append(
             f"Choosing the best of {subsets} and then scoring it on images that took no "
             "part in the choice changes the mean IoU by "
-            f"{100 * unseen:+.2f} points against simply taking all members."
+            f"{100 * unseen:+.2f} points against simply using all members."
         )
-    if split == "test":
-        told.append(
-            "Choosing the best subset on the test split is selection: its score there is "
-            "too good. Choose on validation, report on test."
-        )
-    else:
-        told.append(
-            f"It was chosen on {split}, so its score there is too good: report it on a "
-            "split where nothing was chosen."
-        )
-    return told
+    where = (
+        "Choose on validation and report on test."
+        if split == "test"
+        else "Report it on a split where nothing was chosen."
+    )
+    sentences.append(
+        f"The subset was chosen on {split}, so its score there is too good, and so is each "
+        f"difference above that it takes part in. {where}"
+    )
+    return sentences
 
 
-def _tell(what: str, gain: Gain, split: str) -> str:
-    if np.isnan(gain.low):
-        return (
-            f"{what}: {100 * gain.difference:+.2f} points of mean IoU on {split}, from one "
-            "image, which tells nothing about others."
-        )
-    ends = f"95 % interval {100 * gain.low:+.2f} to {100 * gain.high:+.2f}"
-    word = "" if gain.is_sure else ": inside the noise of these images"
-    return f"{what}: {100 * gain.difference:+.2f} points of mean IoU on {split} ({ends}){word}."
+def _difference(what: str, gain: Interval, split: str) -> str:
+    return f"{what}: {100 * gain.value:+.2f} points of mean IoU on {split}"
+
+
+def _fixed(what: str, gain: Interval, split: str) -> str:
+    """Judge a difference of ensembles that were fixed beforehand."""
+    if not gain.is_known:
+        return f"{_difference(what, gain, split)}. {gain.reason()}"
+    word = "" if gain.excludes_zero else ", within the noise of these images"
+    ends = f"{100 * gain.level:g} % interval {gain.range(2, signed=True)}"
+    return f"{_difference(what, gain, split)} ({ends}){word}."
+
+
+def _chosen(what: str, gain: Interval, split: str) -> str:
+    """State a difference of an ensemble that was chosen on these very images, without a verdict."""
+    ends = (
+        f" ({100 * gain.level:g} % interval {gain.range(2, signed=True)}, which ignores the choice)"
+        if gain.is_known
+        else ""
+    )
+    return f"{_difference(what, gain, split)}{ends}."

@@ -1,4 +1,4 @@
-"""Everything about one chosen label map on one set of images: what to show beside a merge that somebody made by hand."""
+"""Everything about one chosen label map on one set of images, to show beside a merge made by hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from segcore.evaluation.compression.information import label_priors
 from segcore.evaluation.compression.null_model import percentiles
 from segcore.evaluation.compression.stability import Stability, choice_stability, map_intervals
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.confusion import check_counts
+from segcore.evaluation.counts.bootstrap import Interval
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import plain
 from segcore.labels import LabelMap
 
@@ -21,14 +22,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class MapReport:
-    """One label map, judged; made by :func:`report_map`. NaN for what is undefined.
+    """One label map, judged by :func:`report_map`; NaN for what is undefined.
 
     Attributes:
         before: Scores with no merge.
         after: Scores of the map.
-        lift_interval: (low, high) of the lift over resampled images.
-        intervals: (low, high) over resampled images of the change of each score, and of composition
-            and resolved confusion.
+        lift: Its interval over resampled images.
+        intervals: Of the change of each score, and of composition and resolved confusion.
         stability: How often resampled images lead to the same merge.
         percentile: Share of random maps of the same group sizes that score no better, 0..1, by
             score.
@@ -39,8 +39,8 @@ class MapReport:
 
     before: MapScore
     after: MapScore
-    lift_interval: tuple[float, float]
-    intervals: dict[str, tuple[float, float]]
+    lift: Interval
+    intervals: dict[str, Interval]
     stability: Stability
     percentile: dict[str, float]
     class_iou: Floats
@@ -52,8 +52,9 @@ class MapReport:
         return {
             "before": self.before.to_json(ids),
             "after": self.after.to_json(ids),
-            "lift_interval": [plain(v) for v in self.lift_interval],
-            "intervals": {name: [plain(v) for v in ends] for name, ends in self.intervals.items()},
+            "lift_interval": self.lift.ends(),
+            "intervals": {name: one.ends() for name, one in self.intervals.items()},
+            "how_sure": self.lift.how(),
             "stability": {"same": plain(self.stability.same), "pairs": plain(self.stability.pairs)},
             "random_percentile": {name: plain(v) for name, v in self.percentile.items()},
             "class_iou": [plain(v) for v in self.class_iou],
@@ -63,7 +64,7 @@ class MapReport:
 
 
 def report_map(
-    image_counts: npt.NDArray[Any],
+    image_counts: SampleCounts | npt.NDArray[Any],
     label_map: LabelMap,
     *,
     prior: str = "pixel",
@@ -92,8 +93,8 @@ def report_map(
         SegcoreError: Counts that are none, a map over another number of classes, or an unknown
             prior.
     """
-    counts = check_counts(image_counts, "counts for each image", images=True)
-    total = counts.sum(0)
+    counts = SampleCounts.of(image_counts, "counts for each image")
+    total = counts.total
     priors = label_priors(total, counts, importance)
     before, after = score_maps(total, [LabelMap.identity(len(total)), label_map], priors, prior)
     intervals = map_intervals(counts, label_map, groups=groups, resamples=resamples, seed=seed)
@@ -104,7 +105,6 @@ def report_map(
         priors=priors,
         forbidden=forbidden,
         groups=groups,
-        resamples=min(resamples, 200),
         seed=seed,
     )
     return MapReport(

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.information import choose_prior, entropy, label_priors, xlog2
 from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +53,24 @@ def merge_probabilities(probabilities: npt.NDArray[Any], label_map: LabelMap) ->
     membership = np.zeros((label_map.num_classes, label_map.num_groups), np.float32)
     membership[np.arange(label_map.num_classes), label_map.group_of] = 1
     return np.asarray(probabilities, np.float32) @ membership
+
+
+def fold_images(counts: SampleCounts, label_map: LabelMap) -> SampleCounts:
+    """Merge rows and columns of each image's counts: (N, C, C) -> (N, K, K).
+
+    Raises:
+        SegcoreError: The map is for another number of classes.
+    """
+    fold(np.zeros((counts.num_classes, counts.num_classes)), label_map)
+    true, predicted = np.divmod(counts.cells.indices, counts.num_classes)
+    groups = label_map.num_groups
+    places = label_map.group_of[true] * groups + label_map.group_of[predicted]
+    cells = csr_array(
+        (counts.cells.data.copy(), places, counts.cells.indptr.copy()),
+        shape=(len(counts), groups * groups),
+    )
+    cells.sum_duplicates()
+    return SampleCounts(cells, groups)
 
 
 def random_merge_accuracy(accuracy: float, sizes: Sequence[int]) -> float:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from segcore.evaluation.compression.compression import to_assignments
 from segcore.evaluation.compression.search import pair_costs
-from segcore.evaluation.counts.bootstrap import draw_weights, group_counts, resample
+from segcore.evaluation.counts.bootstrap import Interval, Resampling, bootstrap
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import ratio
 from segcore.labels import LabelMap
 
@@ -18,60 +19,55 @@ Pair = tuple[int, int]
 
 
 def lift_intervals(
-    image_counts: npt.NDArray[Any],
+    image_counts: SampleCounts | npt.NDArray[Any],
     maps: Sequence[LabelMap],
     *,
     groups: Sequence[str] | None = None,
     resamples: int = 500,
-    level: float = 0.95,
-    seed: int | np.random.Generator = 0,
-) -> Floats:
-    """Percentile interval of the lift over a random merge, images resampled.
+    seed: int = 0,
+) -> tuple[Interval, ...]:
+    """Return the interval of each map's lift over a random merge, images resampled.
 
     Args:
         image_counts: (N, C, C) counts of each image.
         maps: Label maps over the C classes.
         groups: Draw whole groups of images; length N.
-        resamples: Resamples.
-        level: Nominal coverage, 0..1.
-        seed: Seed or generator.
+        resamples: How often the images are drawn again.
+        seed: Seed of the draws.
 
     Returns:
-        (M, 2) float64 low and high; NaN with fewer than two units, and for the map with one group.
+        One for each map; NaN for the map with one group.
     """
-    units = group_counts(image_counts, groups)
-    size = units.shape[-1]
-    if len(units) < 2 or not len(maps):
-        return np.full((len(maps), 2), np.nan)
-    groups_of = to_assignments(maps)
+    if not maps:
+        return ()
+    counts = SampleCounts.of(image_counts)
+    size, groups_of = counts.num_classes, to_assignments(maps)
     together = (
         (groups_of[:, :, None] == groups_of[:, None, :]).reshape(len(maps), -1).astype(np.float64)
     )
     meet = (together.sum(1) - size) / (size * (size - 1)) if size > 1 else np.ones(len(maps))
-    lifts = []
-    for block in resample(units, draw_weights(len(units), resamples, seed)):
+
+    def lift(block: Floats) -> Floats:
         flat = block.reshape(len(block), -1)
         total = flat.sum(1)
         before = ratio(np.trace(block, axis1=1, axis2=2), total)[:, None]
         after = ratio(flat @ together.T, total[:, None])
         room = (1 - before) * (1 - meet)
-        lifts.append(ratio(after - before - (1 - before) * meet, np.where(room > 1e-15, room, 0)))
-    values = np.concatenate(lifts)
-    empty = np.asarray(np.isnan(values).all(0))
-    ends = np.nanquantile(
-        np.where(empty, 0.0, values), [(1 - level) / 2, (1 + level) / 2], axis=0
-    ).T
-    return np.where(empty[:, None], np.nan, ends)
+        return ratio(after - before - (1 - before) * meet, np.where(room > 1e-15, room, 0))
+
+    return bootstrap([counts], {"lift": lift}, groups=groups, resamples=resamples, seed=seed)[
+        "lift"
+    ]
 
 
 def selection_stability(
-    image_counts: npt.NDArray[Any],
+    image_counts: SampleCounts | npt.NDArray[Any],
     pairs: Sequence[Pair],
     forbidden: npt.NDArray[np.bool_],
     *,
     groups: Sequence[str] | None = None,
-    resamples: int = 200,
-    seed: int | np.random.Generator = 0,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Floats:
     """How often resampled images choose the same merges, by accuracy gained per bit of pixel entropy.
 
@@ -80,22 +76,22 @@ def selection_stability(
         pairs: Suggested pairs, best first.
         forbidden: (C, C) pairs that are no candidates.
         groups: Draw whole groups of images; length N.
-        resamples: Resamples.
-        seed: Seed or generator.
+        resamples: How often the images are drawn again.
+        seed: Seed of the draws.
 
     Returns:
         (P,) share of resamples, 0..1, in which the pair at rank k is among the k best pairs; NaN
-        below two units.
+        with too few units.
     """
-    units = group_counts(image_counts, groups)
-    if len(units) < 2 or not pairs:
+    counts = SampleCounts.of(image_counts)
+    drawing = Resampling([counts], groups, resamples=resamples, seed=seed)
+    if not drawing.is_enough or not pairs:
         return np.full(len(pairs), np.nan)
     upper = np.triu(~forbidden, 1)
     first, second = np.array(pairs).T
     hits = np.zeros(len(pairs))
-    for block in resample(units, draw_weights(len(units), resamples, seed)):
-        rates = pair_rates(block)
-        rates = np.where(upper, rates, -np.inf)
+    for (block,) in drawing.sums(counts):
+        rates = np.where(upper, pair_rates(block), -np.inf)
         mine = rates[:, first, second]
         better = np.stack([(rates > value[:, None, None]).sum((1, 2)) for value in mine.T], axis=1)
         hits += ((better <= np.arange(len(pairs))) & (mine > 0)).sum(0)

@@ -1,4 +1,4 @@
-"""What a merge of labels promised, and what it gave: merged after the fact, by summed probabilities, and by retraining.
+"""What a merge of labels promised and what it gave: merged afterwards, summed, retrained.
 
     T0 merged     the original model's counts, folded: what merging promises, exact and free
     T1 summed     the original model's probabilities, summed over each group before the argmax: no retraining
@@ -17,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.compression import fold
+from segcore.evaluation.compression.compression import fold, fold_images
 from segcore.evaluation.compression.information import honest_accuracy
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import draw_weights, group_counts, resample
-from segcore.evaluation.counts.confusion import check_counts
+from segcore.evaluation.counts.bootstrap import Interval, bootstrap
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import plain
 from segcore.labels import LabelMap
 
 Floats = npt.NDArray[np.float64]
-Counted = tuple[Sequence[str], npt.NDArray[Any]]
+Counted = tuple[Sequence[str], SampleCounts | npt.NDArray[Any]]
 """N sample ids and their counts, (N, C, C) int64 pixels, rows true."""
 
 TIERS: dict[str, str] = {
@@ -43,29 +43,6 @@ TIER_SCORES: dict[str, Callable[[npt.NDArray[Any]], Floats]] = {
     "honest_accuracy": honest_accuracy,
 }
 """Scores in which tiers are compared: (..., C, C) -> (...)."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A difference of one score between two answers to the same images; NaN for what is undefined.
-
-    Attributes:
-        difference: On all the images.
-        low: Lower end of its percentile interval, images drawn anew with each image's pair kept
-            together.
-        high: Upper end.
-    """
-
-    difference: float
-    low: float
-    high: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return ``{"difference", "interval"}``, undefined None."""
-        return {
-            "difference": plain(self.difference),
-            "interval": [plain(self.low), plain(self.high)],
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +62,8 @@ class Tier:
     name: str
     images: int
     scores: Mapping[str, float]
-    gain: Mapping[str, Change]
-    beyond: Mapping[str, Change] | None
+    gain: Mapping[str, Interval]
+    beyond: Mapping[str, Interval] | None
     group_iou: Floats
     predicted_iou: Floats
 
@@ -96,10 +73,10 @@ class Tier:
             "tier": self.name,
             "images": self.images,
             "scores": {name: plain(value) for name, value in self.scores.items()},
-            "gain": {name: change.to_json() for name, change in self.gain.items()},
+            "gain": {name: change.as_difference() for name, change in self.gain.items()},
             "beyond": None
             if self.beyond is None
-            else {name: change.to_json() for name, change in self.beyond.items()},
+            else {name: change.as_difference() for name, change in self.beyond.items()},
             "group_iou": [plain(v) for v in self.group_iou],
             "predicted_iou": [plain(v) for v in self.predicted_iou],
         }
@@ -112,7 +89,6 @@ def compare_tiers(
     *,
     groups: Mapping[str, str] | None = None,
     resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> list[Tier]:
     """Compare tiers with the model that was not merged, each on the images that both have counts of.
@@ -124,7 +100,6 @@ def compare_tiers(
             groups.
         groups: Group (drive, tile) by sample id; whole groups are drawn then.
         resamples: Resamples of the intervals.
-        level: Nominal coverage, 0..1.
         seed: Seed of the draws.
 
     Returns:
@@ -134,30 +109,27 @@ def compare_tiers(
         SegcoreError: Counts over another number of labels, no image in common, or other true pixels
             in one.
     """
-    ids, counts = (
-        list(original[0]),
-        check_counts(original[1], "counts of the original model", images=True),
-    )
-    fold(counts, label_map)
-    given: dict[str, Counted] = {"merged": (ids, fold(counts, label_map)), **others}
-    found = []
+    ids = list(original[0])
+    counts = SampleCounts.of(original[1], "counts of the original model")
+    given: dict[str, Counted] = {"merged": (ids, fold_images(counts, label_map)), **others}
+    tiers = []
     for name in TIERS:
         if name in given:
             before, after, shared = _pair(ids, counts, given[name], label_map, name)
-            names = None if groups is None else [groups.get(i, "") for i in shared]
-            found.append(_tier(name, before, after, label_map, names, resamples, level, seed))
-    return found
+            names = None if groups is None else [groups.get(i, i) for i in shared]
+            tiers.append(_tier(name, before, after, label_map, names, resamples, seed))
+    return tiers
 
 
 def _pair(
-    ids: list[str], counts: npt.NDArray[Any], other: Counted, label_map: LabelMap, name: str
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], list[str]]:
+    ids: list[str], counts: SampleCounts, other: Counted, label_map: LabelMap, name: str
+) -> tuple[SampleCounts, SampleCounts, list[str]]:
     """Bring a tier's counts into the original's order, on the images that both have."""
-    theirs = check_counts(other[1], f"{name} counts", images=True)
-    if theirs.shape[-1] != label_map.num_groups:
+    theirs = SampleCounts.of(other[1], f"{name} counts")
+    if theirs.num_classes != label_map.num_groups:
         raise SegcoreError(
             f"Expected {name} counts over {label_map.num_groups} merged labels, received "
-            f"{theirs.shape[-1]}: its label map was changed "
+            f"{theirs.num_classes}: its label map was changed "
             "after it was trained; retrain it."
         )
     places = {sample: position for position, sample in enumerate(other[0])}
@@ -172,7 +144,7 @@ def _pair(
         [places[sample] for sample in shared],
     )
     before, after = counts[mine], theirs[wanted]
-    if not np.array_equal(fold(before, label_map).sum(-1), after.sum(-1)):
+    if not np.array_equal(fold_images(before, label_map).true, after.true):
         raise SegcoreError(
             f"Expected the same true pixels for the {name} model as for the original, "
             "received others: the masks or the label map changed; "
@@ -183,57 +155,30 @@ def _pair(
 
 def _tier(
     name: str,
-    before: npt.NDArray[Any],
-    after: npt.NDArray[Any],
+    before: SampleCounts,
+    after: SampleCounts,
     label_map: LabelMap,
     groups: list[str] | None,
     resamples: int,
-    level: float,
     seed: int,
 ) -> Tier:
-    old, new = group_counts(before, groups), group_counts(after, groups)
-    whole_old, whole_new = old.sum(0), new.sum(0)
-    promised = fold(whole_old, label_map)
-    score = {
-        key: (f(whole_old[None])[0], f(promised[None])[0], f(whole_new[None])[0])
-        for key, f in TIER_SCORES.items()
-    }
-    drawn: dict[str, list[Floats]] = {key: [] for key in TIER_SCORES}
-    if len(old) > 1:
-        weights = draw_weights(len(old), resamples, seed)
-        block = 256  # both stacks are drawn with the same weights, block by block
-        for start in range(0, resamples, block):
-            part = weights[start : start + block]
-            a, b = (np.concatenate(list(resample(units, part))) for units in (old, new))
-            for key, f in TIER_SCORES.items():
-                drawn[key].append(np.stack([f(b) - f(a), f(b) - f(fold(a, label_map))]))
-    gain, beyond = {}, {}
-    for key, (was, expected, now) in score.items():
-        gained, over = _interval(drawn[key], level)
-        gain[key] = Change(float(now - was), *gained)
-        beyond[key] = Change(float(now - expected), *over)
+    promised = fold(before.total, label_map)
+    statistics: dict[str, scores.Statistic] = {}
+    for key, score in TIER_SCORES.items():
+        statistics[f"gain {key}"] = lambda a, b, f=score: f(b) - f(a)
+        statistics[f"beyond {key}"] = lambda a, b, f=score: f(b) - f(fold(a, label_map))
+    intervals = bootstrap(
+        [before, after], statistics, groups=groups, resamples=resamples, seed=seed
+    )
+    gain, beyond = (
+        {key: intervals[f"{what} {key}"][0] for key in TIER_SCORES} for what in ("gain", "beyond")
+    )
     return Tier(
         name,
         len(before),
-        {key: float(now) for key, (_, _, now) in score.items()},
+        {key: float(f(after.total[None])[0]) for key, f in TIER_SCORES.items()},
         gain,
         None if name == "merged" else beyond,
-        scores.iou(whole_new),
+        scores.iou(after.total),
         scores.iou(promised),
     )
-
-
-def _interval(drawn: list[Floats], level: float) -> list[tuple[float, float]]:
-    """Percentile ends of both differences, NaN where nothing was drawn or a score is undefined throughout."""
-    if not drawn:
-        return [(float("nan"), float("nan"))] * 2
-    ends = []
-    for values in np.concatenate(drawn, axis=1):
-        known = values[~np.isnan(values)]
-        low, high = (
-            np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-            if known.size
-            else (np.nan, np.nan)
-        )
-        ends.append((float(low), float(high)))
-    return ends

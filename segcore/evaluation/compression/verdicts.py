@@ -14,6 +14,7 @@ from segcore.evaluation.compression.evidence import (
     pair_rates,
     selection_stability,
 )
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap
 
 Floats = npt.NDArray[np.float64]
@@ -104,7 +105,7 @@ def judge_pairs(
     prior: str = "pixel",
     forbidden: npt.NDArray[np.bool_] | None = None,
     class_names: Sequence[str] | None = None,
-    image_counts: npt.NDArray[Any] | None = None,
+    image_counts: SampleCounts | npt.NDArray[Any] | None = None,
     groups: Sequence[str] | None = None,
     member_counts: npt.NDArray[Any] | None = None,
     exchange_rate: float = 0.1,
@@ -145,12 +146,11 @@ def judge_pairs(
     stability: list[Any] = [None] * len(pairs)
     seen = None
     if image_counts is not None and len(image_counts):
-        bounds = lift_intervals(image_counts, maps, groups=groups, resamples=resamples, seed=seed)
-        ends = [(float(low), float(high)) for low, high in bounds]
-        stability = selection_stability(
-            image_counts, pairs, apart, groups=groups, resamples=min(resamples, 200), seed=seed
-        ).tolist()
-        seen = (np.asarray(image_counts).sum(2) > 0).sum(0)
+        counted = SampleCounts.of(image_counts)
+        lifts = lift_intervals(counted, maps, groups=groups, resamples=resamples, seed=seed)
+        ends = [(one.low, one.high) for one in lifts]
+        stability = selection_stability(counted, pairs, apart, groups=groups, seed=seed).tolist()
+        seen = (counted.true > 0).sum(0)
     names = list(class_names) if class_names is not None else [f"label {i}" for i in range(size)]
     return [
         _judge(

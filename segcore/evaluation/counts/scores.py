@@ -2,21 +2,53 @@
 
 Every function takes counts of shape (..., C, C), rows true, columns predicted, and keeps the
 leading axes; so one matrix, a matrix per image and a thousand resamples are scored by one formula.
+No score here needs more of a matrix than its :class:`Margins`, so they are taken too.
 With diagonal d, row sums r (true pixels), column sums s (predicted pixels) and N pixels in all, the
 formula stands in each function. What is undefined (0 / 0) is NaN, never 0 and never 1: a class
 absent from truth and prediction has no IoU, and :func:`mean_present` leaves it out of means.
 """
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-Counts = npt.NDArray[Any]
-"""(..., C, C) non-negative whole numbers, any numeric dtype; rows true, columns predicted; unit pixels."""
-
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """What scores need of confusion matrices: (..., C) pixels each.
+
+    Attributes:
+        right: The diagonal.
+        true: Row sums.
+        predicted: Column sums.
+    """
+
+    right: npt.NDArray[Any]
+    true: npt.NDArray[Any]
+    predicted: npt.NDArray[Any]
+
+    def sum(self, axis: int) -> "Margins":
+        """Sum over a leading axis."""
+        return Margins(self.right.sum(axis), self.true.sum(axis), self.predicted.sum(axis))
+
+
+class HasMargins(Protocol):
+    """Counts in another form, such as :class:`segcore.evaluation.counts.sample_counts.SampleCounts`."""
+
+    def margins(self) -> Margins:
+        """Right, true and predicted pixels, (..., C) each."""
+
+
+Counts = npt.NDArray[Any] | Margins | HasMargins
+"""(..., C, C) whole numbers >= 0, unit pixels, rows true, columns predicted; or their margins."""
+
+Statistic = Callable[..., npt.NDArray[Any]]
+"""Counts (B, ...) of one or more sets, as many arguments, to a number or several each: (B, ...)."""
 
 
 def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
@@ -36,8 +68,16 @@ def mean_present(values: npt.NDArray[Any]) -> Floats:
 
 def parts(counts: Counts) -> tuple[Floats, Floats, Floats]:
     """Return diagonal, row sums and column sums, each (..., C) float64 (exact below 2**53 pixels)."""
-    counts = np.asarray(counts, np.float64)
-    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1), counts.sum(-2)
+    kept = getattr(counts, "margins", None)
+    if isinstance(counts, Margins) or kept is not None:
+        found = counts if isinstance(counts, Margins) else kept()
+        return (
+            np.asarray(found.right, np.float64),
+            np.asarray(found.true, np.float64),
+            np.asarray(found.predicted, np.float64),
+        )
+    whole = np.asarray(counts, np.float64)
+    return np.diagonal(whole, axis1=-2, axis2=-1), whole.sum(-1), whole.sum(-2)
 
 
 def iou(counts: Counts) -> Floats:
@@ -59,7 +99,7 @@ def precision(counts: Counts) -> Floats:
 
 
 def recall(counts: Counts) -> Floats:
-    """Share of the pixels of a class that are found, d / r, (..., C) in 0..1; NaN where absent from truth."""
+    """Share of the true pixels of a class that are predicted as it, d / r, (..., C) in 0..1; NaN where absent from truth."""
     d, r, _ = parts(counts)
     return ratio(d, r)
 
@@ -74,6 +114,12 @@ def specificity(counts: Counts) -> Floats:
 def mean_iou(counts: Counts) -> Floats:
     """Mean of :func:`iou` over the classes that occur in truth or prediction, (...)."""
     return mean_present(iou(counts))
+
+
+def mean_iou_in_truth(counts: Counts) -> Floats:
+    """Mean of :func:`iou` over the classes that occur in truth, (...); predicted-only ones do not count."""
+    _, r, _ = parts(counts)
+    return mean_present(np.where(r > 0, iou(counts), np.nan))
 
 
 def mean_dice(counts: Counts) -> Floats:
@@ -121,6 +167,29 @@ def matthews(counts: Counts) -> Floats:
     return ratio(d.sum(-1) * total - (r * s).sum(-1), spread)
 
 
+def by_class(score: Callable[[Counts], Floats], held: npt.NDArray[np.bool_]) -> Statistic:
+    """Return a class score for resamples: NaN where a resample's truth lacks a class that the set holds.
+
+    There the score would be 0 whatever the model answers about the class, for no pixel of it was
+    drawn.
+
+    Args:
+        score: (..., C, C) -> (..., C).
+        held: (C,) whether the truth of the whole set holds the class.
+    """
+
+    def drawn(counts: Counts) -> Floats:
+        return np.where(held & (parts(counts)[1] == 0), np.nan, score(counts))
+
+    return drawn
+
+
+def mean_by_class(score: Callable[[Counts], Floats], held: npt.NDArray[np.bool_]) -> Statistic:
+    """Return the mean over classes of :func:`by_class`, (...): what the mean IoU of a resample is."""
+    own = by_class(score, held)
+    return lambda counts: mean_present(own(counts))
+
+
 CLASS_SCORES: dict[str, Callable[[Counts], Floats]] = {
     "iou": iou,
     "dice": dice,
@@ -132,6 +201,7 @@ CLASS_SCORES: dict[str, Callable[[Counts], Floats]] = {
 
 SET_SCORES: dict[str, Callable[[Counts], Floats]] = {
     "mean_iou": mean_iou,
+    "mean_iou_in_truth": mean_iou_in_truth,
     "mean_dice": mean_dice,
     "pixel_accuracy": pixel_accuracy,
     "mean_accuracy": mean_accuracy,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import draw_weights
+from segcore.evaluation.counts.bootstrap import bootstrap
 from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary, count_trimap
 from segcore.evaluation.metrics.calibration import (
     Calibration,
@@ -154,25 +154,21 @@ class PixelMetrics:
             ``trimap``: rows of ``width, pixels, mean_iou, pixel_accuracy, iou`` (C values), each
             band containing the narrower ones.
         """
-        units = np.array(self.boundary, np.float64).reshape(len(self.boundary), -1)
-        shape = (-1, len(self.trimap[0]), 2)
-        if groups is not None:
-            names = {name: i for i, name in enumerate(dict.fromkeys(groups))}
-            summed = np.zeros((len(names), units.shape[1]))
-            np.add.at(summed, [names[g] for g in groups], units)
-            units = summed
-        ends: list[float | None] = [None, None]
-        if len(units) > 1:
-            drawn = (draw_weights(len(units), resamples, seed) @ units).reshape(shape)
-            values = scores.mean_present(boundary_iou(drawn))
-            if not np.isnan(values).all():
-                ends = [float(v) for v in np.nanquantile(values, [0.025, 0.975])]
-        own = boundary_iou(units.sum(0).reshape(shape)[0])
+        counts = np.array(self.boundary, np.int64).reshape(-1, len(self.trimap[0]), 2)
+        own = boundary_iou(counts.sum(0))
+        (mean,) = bootstrap(
+            [counts],
+            {"mean": lambda c: scores.mean_present(boundary_iou(c))},
+            groups=groups,
+            resamples=resamples,
+            seed=seed,
+        )["mean"]
         return {
             "num_samples": len(self.sample_ids),
             "boundary": [plain(v) for v in own],
             "mean_boundary": plain(float(scores.mean_present(own))),
-            "interval": ends,
+            "interval": mean.ends(),
+            "how_sure": mean.how(),
             "trimap": [
                 {
                     "width": width,

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import bootstrap
-from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
+from segcore.evaluation.counts.bootstrap import Interval, bootstrap
+from segcore.evaluation.counts.confusion import ConfusionMatrix
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelSet
 from segcore.text_files import format_rows
 
@@ -18,6 +19,9 @@ ABSENT_CLASS_POLICY = (
     "A class absent from truth and prediction has no score and is left out of means."
 )
 COLUMNS = ("id", "name", "support", "iou", "dice", "precision", "recall", "iou_low", "iou_high")
+
+HEADLINES = ("mean_iou", "mean_iou_in_truth", "pixel_accuracy")
+"""Scores over the set that a report gives an interval of."""
 
 
 def plain(value: float) -> float | None:
@@ -101,32 +105,34 @@ class Protocol:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """All scores of one set of images; made by :func:`evaluate`.
+    """All scores of one set of images, as :func:`evaluate` returns them.
 
     Attributes:
         protocol: What was measured, and how.
         label_set: The classes.
         sample_ids: Ids of the images, length N.
-        counts: (N, C, C) int64 pixel counts for each image, rows true, columns predicted.
+        counts: (N, C, C) pixel counts of each image, rows true, columns predicted.
         ignored_share: Ignored pixels / all pixels, 0..1; NaN when sizes are unknown.
-        intervals: (low, high) by name: "mean_iou" and "pixel_accuracy" 0-d, "iou" (C,).
-        level: Nominal coverage of the intervals.
+        intervals: By name: one for each of :data:`HEADLINES`, and of "iou" one for each class.
         groups: Group of each image when groups were drawn, else None.
     """
 
     protocol: Protocol
     label_set: LabelSet
     sample_ids: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
+    counts: SampleCounts
     ignored_share: float
-    intervals: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
-    level: float
+    intervals: dict[str, tuple[Interval, ...]]
     groups: tuple[str, ...] | None = None
 
     @property
     def confusion(self) -> ConfusionMatrix:
         """The counts of all images together."""
-        return ConfusionMatrix(self.counts.sum(0), tuple(self.label_set.class_names))
+        return ConfusionMatrix(self.counts.total, tuple(self.label_set.class_names))
+
+    def interval(self, name: str = "mean_iou") -> Interval:
+        """The interval of a name in :data:`HEADLINES`."""
+        return self.intervals[name][0]
 
     def image_scores(self) -> dict[str, npt.NDArray[np.float64]]:
         """Each score of :data:`segcore.evaluation.counts.scores.SET_SCORES` for each image, (N,) float64."""
@@ -138,14 +144,6 @@ class Report:
         return [
             int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")
         ]
-
-    def influence(self) -> npt.NDArray[np.float64]:
-        """How much each image pulls a class down: IoU of the set without the image minus IoU with it, (N, C)."""
-        total = self.counts.sum(0)
-        d, r, s = scores.parts(self.counts)
-        all_d, all_r, all_s = scores.parts(total)
-        without = scores.ratio(all_d - d, (all_r - r) + (all_s - s) - (all_d - d))
-        return without - scores.iou(total)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a JSON-ready mapping; what is undefined is None.
@@ -160,9 +158,9 @@ class Report:
             for name, values in self.image_scores().items()
             if name in ("mean_iou", "pixel_accuracy")
         }
-        low, high = self.intervals["iou"]
         support = self.confusion.support
         image_support = self.counts.sum((1, 2))
+        mean = self.interval()
         return {
             "split": self.protocol.split,
             "num_samples": len(self.sample_ids),
@@ -179,15 +177,16 @@ class Report:
                         for name in ("iou", "dice", "precision", "recall", "specificity")
                     },
                     "support": int(support[i]),
-                    "interval": [plain(low[i]), plain(high[i])],
+                    "interval": own.ends(),
+                    "units": own.groups,
                 }
-                for i, c in enumerate(self.label_set.classes)
+                for i, (c, own) in enumerate(
+                    zip(self.label_set.classes, self.intervals["iou"], strict=True)
+                )
             ],
             "confusion": total.tolist(),
-            "interval": {
-                name: [plain(float(v)) for v in self.intervals[name]]
-                for name in ("mean_iou", "pixel_accuracy")
-            },
+            "interval": {name: self.interval(name).ends() for name in HEADLINES},
+            "how_sure": mean.how(),
             "scores": {
                 name: plain(float(function(total))) for name, function in scores.SET_SCORES.items()
             },
@@ -197,8 +196,8 @@ class Report:
             },
             "protocol": {
                 **self.protocol.to_json(),
-                "level": self.level,
-                "resampled": "images" if self.groups is None else "groups",
+                "resampled": mean.unit,
+                **mean.origin(),
             },
             "statement": self.protocol.sentence(),
             "images": [
@@ -223,7 +222,7 @@ class Report:
 
 
 def evaluate(
-    counts: npt.NDArray[Any],
+    counts: SampleCounts | npt.NDArray[Any],
     sample_ids: Sequence[str],
     label_set: LabelSet,
     split: str = "",
@@ -253,7 +252,7 @@ def evaluate(
     Raises:
         SegcoreError: Counts that are none, or lengths or classes that do not fit.
     """
-    counts = check_counts(counts, "counts", images=True)
+    counts = SampleCounts.of(counts)
     if counts.shape[-1] != label_set.num_classes:
         raise SegcoreError(
             f"Expected counts over {label_set.num_classes} classes, received "
@@ -287,19 +286,29 @@ def evaluate(
         tuple(label_set.class_names),
         truth=tuple(counts.sum((0, 2)).tolist()),
     )
-    wanted = {
-        "mean_iou": scores.mean_iou,
+    seen = counts.true > 0
+    held = seen.any(0)
+    wanted: dict[str, scores.Statistic] = {
+        "mean_iou": scores.mean_by_class(scores.iou, held),
+        "mean_iou_in_truth": scores.mean_iou_in_truth,
         "pixel_accuracy": scores.pixel_accuracy,
-        "iou": scores.iou,
+        "iou": scores.by_class(scores.iou, held),
     }
-    found = bootstrap(counts, wanted, groups=groups, resamples=resamples, level=level, seed=seed)
+    intervals = bootstrap(
+        [counts.margins()],
+        wanted,
+        groups=groups,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+        held={"iou": seen},
+    )
     return Report(
         protocol,
         label_set,
         tuple(sample_ids),
         counts,
         ignored,
-        found,
-        level,
+        intervals,
         tuple(groups) if groups is not None else None,
     )

@@ -1,6 +1,6 @@
 """How scores fall when images are corrupted: curves over severities, and which classes suffer most."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import bootstrap
-from segcore.evaluation.counts.confusion import check_counts
+from segcore.evaluation.counts.bootstrap import bootstrap, paired
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import plain
 
 CLEAN = "clean"
@@ -22,9 +22,10 @@ def stage_name(corruption: str, severity: int) -> str:
 
 
 def summarise(
-    clean: npt.NDArray[np.int64],
-    corrupted: Mapping[tuple[str, int], npt.NDArray[np.int64]],
+    clean: SampleCounts | npt.NDArray[np.int64],
+    corrupted: Mapping[tuple[str, int], SampleCounts | npt.NDArray[np.int64]],
     *,
+    groups: Sequence[str] | None = None,
     resamples: int = 300,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def summarise(
     Args:
         clean: (N, C, C) pixel counts of the images as they are, rows true.
         corrupted: The same for each (corruption, severity).
+        groups: Group of each image; intervals then draw whole groups.
         resamples: Resamples of the intervals; each image's clean and corrupted counts stay
             together.
         seed: Seed of the draws.
@@ -47,29 +49,31 @@ def summarise(
     Raises:
         SegcoreError: Counts that are none, of other images, or of nothing but clean ones.
     """
-    clean = check_counts(clean, "counts", images=True)
+    clean = SampleCounts.of(clean)
     if not corrupted:
         raise SegcoreError(
             "Expected counts of corrupted images, received none: wait for the run, or "
             "choose a corruption."
         )
-    total, size = clean.sum(0), clean.shape[-1]
+    total, held = clean.total, (clean.true > 0).any(0)
     base, own = float(scores.mean_iou(total)), scores.iou(total)
     curves: list[dict[str, Any]] = []
     classes: dict[str, list[npt.NDArray[np.float64]]] = {}
     for (name, severity), counts in corrupted.items():
-        counts = check_counts(counts, "counts", images=True)
-        if counts.shape != clean.shape or not np.array_equal(counts.sum(2), clean.sum(2)):
+        counts = SampleCounts.of(counts)
+        if counts.shape != clean.shape or not np.array_equal(counts.true, clean.true):
             raise SegcoreError(
                 f"Expected the same images under {name} as without it, received others: "
                 "run it again."
             )
-        both = np.zeros((len(clean), 2 * size, 2 * size), np.int64)
-        both[:, :size, :size], both[:, size:, size:] = clean, counts
-        low, high = bootstrap(
-            both, {"drop": lambda c: _drop(c, size)}, resamples=resamples, seed=seed
+        (drop,) = bootstrap(
+            [clean.margins(), counts.margins()],
+            {"drop": paired(scores.mean_by_class(scores.iou, held))},
+            groups=groups,
+            resamples=resamples,
+            seed=seed,
         )["drop"]
-        there = counts.sum(0)
+        there = counts.total
         mean, iou = float(scores.mean_iou(there)), scores.iou(there)
         classes.setdefault(name, []).append(own - iou)
         row: dict[str, Any] = {
@@ -79,7 +83,7 @@ def summarise(
             "drop": plain(base - mean),
         }
         row |= {
-            "interval": [plain(float(low)), plain(float(high))],
+            "interval": drop.ends(),
             "pixel_accuracy": plain(float(scores.pixel_accuracy(there))),
         }
         curves.append({**row, "iou": [plain(v) for v in iou]})
@@ -114,8 +118,3 @@ def summarise(
         "corruptions": parts,
         "mean_drop": float(np.mean(known)) if known else None,
     }
-
-
-def _drop(counts: npt.NDArray[Any], size: int) -> npt.NDArray[np.float64]:
-    """Mean IoU of the upper left block minus that of the lower right one."""
-    return scores.mean_iou(counts[..., :size, :size]) - scores.mean_iou(counts[..., size:, size:])

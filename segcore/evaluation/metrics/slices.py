@@ -11,7 +11,8 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import bootstrap
-from segcore.evaluation.counts.confusion import Mask, check_counts
+from segcore.evaluation.counts.confusion import Mask
+from segcore.evaluation.counts.sample_counts import SampleCounts
 
 SIZE_EDGES = (32**2, 96**2)
 """Areas in pixels that part small, medium and large things (Lin et al., COCO, ECCV 2014)."""
@@ -44,14 +45,16 @@ def slice_by_tags(tags: Sequence[Sequence[str]], kind: str = "tag") -> list[Slic
     ]
 
 
-def slice_by_class(counts: npt.NDArray[Any], class_names: Sequence[str]) -> list[Slice]:
+def slice_by_class(
+    counts: SampleCounts | npt.NDArray[Any], class_names: Sequence[str]
+) -> list[Slice]:
     """One slice for each class: the images whose truth holds it; classes in no image are left out.
 
     Args:
         counts: (N, C, C) pixel counts, rows true.
         class_names: Display names, length C.
     """
-    seen = np.asarray(counts).sum(2) > 0
+    seen = SampleCounts.of(counts).true > 0
     return [
         Slice(f"holds {name}", tuple(np.flatnonzero(seen[:, c]).tolist()))
         for c, name in enumerate(class_names)
@@ -98,40 +101,48 @@ def brightness(image: npt.NDArray[Any]) -> float:
 
 
 def score_slices(
-    counts: npt.NDArray[Any],
+    counts: SampleCounts | npt.NDArray[Any],
     slices: Sequence[Slice],
     *,
+    groups: Sequence[str] | None = None,
     resamples: int = 500,
-    seed: int | np.random.Generator = 0,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Score each slice by its own total counts.
 
     Args:
         counts: (N, C, C) pixel counts, rows true.
         slices: Which images belong together.
+        groups: Group of each image; intervals then draw whole groups.
         resamples: Resamples of the interval of mean IoU.
-        seed: Seed or generator.
+        seed: Seed of the draws.
 
     Returns:
-        For each slice: name, num_samples, mean_iou, pixel_accuracy, interval of mean_iou, iou (C
-        values); undefined is None.
+        For each slice: name, num_samples, mean_iou, pixel_accuracy, interval of mean_iou and how it
+        was made, iou (C values); undefined is None.
     """
-    counts = check_counts(counts, "counts", images=True)
+    counts = SampleCounts.of(counts)
     rows = []
     for part in slices:
-        own = counts[list(part.positions)]
-        low, high = bootstrap(own, {"mean_iou": scores.mean_iou}, resamples=resamples, seed=seed)[
-            "mean_iou"
-        ]
-        total = own.sum(0)
+        own = counts.select(list(part.positions))
+        names = None if groups is None else [groups[i] for i in part.positions]
+        statistic = scores.mean_by_class(scores.iou, (own.true > 0).any(0))
+        (mean,) = bootstrap(
+            [own.margins()],
+            {"mean_iou": statistic},
+            groups=names,
+            resamples=resamples,
+            seed=seed,
+        )["mean_iou"]
         rows.append(
             {
                 "name": part.name,
                 "num_samples": len(own),
-                "mean_iou": _plain(scores.mean_iou(total)),
-                "pixel_accuracy": _plain(scores.pixel_accuracy(total)),
-                "interval": [_plain(low), _plain(high)],
-                "iou": [_plain(v) for v in scores.iou(total)],
+                "mean_iou": _plain(mean.value),
+                "pixel_accuracy": _plain(scores.pixel_accuracy(own.total)),
+                "interval": mean.ends(),
+                "how_sure": mean.how(),
+                "iou": [_plain(v) for v in scores.iou(own.total)],
             }
         )
     return rows
