@@ -9,6 +9,7 @@ from segcore.ui.evaluate import (
     boundary,
     calibration,
     confusion,
+    interval_groups,
     label_errors,
     robustness,
     slices,
@@ -47,32 +48,9 @@ with session.errors_shown():
             "Output", stages, default=stages[0], key="stage", bind="query-params", required=True
         )
     stage = str(stage)
-    units = {
-        "": "images",
-        **{
-            by: f"{number} {cached_scores.UNITS[by]}"
-            for by, number in cached_scores.groupings(run, split, stage).items()
-        },
-    }
-    by = ""
-    if len(units) > 1:
-        by = str(
-            st.segmented_control(
-                "Resample",
-                list(units),
-                default="",
-                format_func=units.__getitem__,
-                key="over",
-                required=True,
-                help=(
-                    "Frames of one drive or folder resemble each other, so resampling single images "
-                    "makes intervals too narrow. Resampling whole groups (clustered bootstrap) is "
-                    "the honest choice where new data will come from new drives."
-                ),
-            )
-        )
-    report = cached_scores.report(run, split, stage, by)
-    result = cached_scores.document(run, split, stage, by)
+    interval_groups.choose(run, dataset.name, split, stage)
+    report = cached_scores.report(run, split, stage)
+    result = cached_scores.document(run, split, stage)
 workspace.checklist.note("judge", dataset.name)
 label_set = report.label_set
 low, high = result["interval"]["mean_iou"]
@@ -96,13 +74,7 @@ cards[1].metric(
     figures.interval(low, high),
     border=True,
     height="stretch",
-    help=manual.see(
-        (
-            f"Percentile bootstrap of the mean IoU: {units[by]} are resampled 1,000 times. A "
-            "single image has no interval; below about 20 it is too narrow."
-        ),
-        "metrics#how-sure",
-    ),
+    help=manual.see(result["how_sure"], "intervals"),
 )
 cards[2].metric(
     "Pixel accuracy",
@@ -160,6 +132,7 @@ with tab_classes:
                     "precision": c["precision"],
                     "recall": c["recall"],
                     "pixels": c["support"],
+                    report.interval().unit: c["units"],
                 }
                 for c in classes
             ],
@@ -179,13 +152,17 @@ with tab_classes:
                 "pixels": share(
                     format="localized", help="Ground-truth pixels of the class in this split"
                 ),
+                report.interval().unit: share(
+                    format="localized",
+                    help="How many of them contain the class; below 3 its IoU has no interval",
+                ),
             },
             alt="Scores of each class",
         )
     with st.container(horizontal=True):
         st.download_button(
             "Download class scores (CSV)",
-            cached_scores.label_scores(run, split, stage, by).encode(),
+            cached_scores.label_scores(run, split, stage).encode(),
             f"{run}-{split}-label_scores.csv",
             "text/csv",
             icon=":material/download:",

@@ -104,9 +104,8 @@ def _show_subsets(result: dict[str, Any]) -> str:
         table(["members", "mean IoU", "pixel accuracy"], rows),
         table(["no", "member", "alone", "adds, points", "all lose without it"], values),
         f"Best: {', '.join(result['best']['members'])}, mean IoU "
-        f"{number(result['best']['mean_iou'])} (95 % interval "
-        f"{number(low)} to {number(high)}); the best in "
-        f"{percent(result['chosen_share'], 0)} of the resamples.",
+        f"{number(result['best']['mean_iou'])} ({number(low)} to {number(high)}); the best in "
+        f"{percent(result['chosen_share'], 0)} of the resamples. {result.get('how_sure', '')}",
     ]
     weights = result["weights"]
     if weights:
@@ -232,10 +231,7 @@ def _show_search(result: dict[str, Any]) -> str:
         "\n".join(result["verdict"]),
     ]
     if "applied" in result:
-        parts.append(
-            f"On {result['applied']['split']}, where nothing was chosen: "
-            f"{result['applied']['sentence']}"
-        )
+        parts.append(f"On {result['applied']['split']}: {result['applied']['sentence']}")
     return "\n\n".join(parts)
 
 

@@ -34,7 +34,7 @@ def _measure(options: Options) -> dict[str, Any]:
         "run": run,
         "split": split,
         "class_names": label_set.class_names,
-        "borders": found.measures.borders(),
+        "borders": workspace.pixel_metrics.borders(run, found),
     }
     result |= {"confidence": confidence, "temperature": None, "scaled": None, "label_errors": None}
     if confidence is None:

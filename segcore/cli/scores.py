@@ -68,9 +68,9 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             f"Split {result['split']}, {result['num_samples']} images at "
             f"{'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
             f"{percent(result['ignored_share'])} of the pixels ignored.",
-            f"Mean IoU {number(result['mean_iou'])} (95 % interval {number(low)} to "
-            f"{number(high)}), "
+            f"Mean IoU {number(result['mean_iou'])} ({number(low)} to {number(high)}), "
             f"pixel accuracy {number(result['pixel_accuracy'])}.",
+            result["how_sure"],
             "",
             table(["id", "class", "IoU", "Dice", "precision", "recall", "pixels"], rows),
         ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig, to_json
+from segcore.data.health.interval_groups import drawn_by
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison import crf_effect
 from segcore.evaluation.comparison.crf_effect import Outcome
@@ -225,16 +226,16 @@ def crf_search_run(
 def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
     config, images = search.config, len(search.samples)
     off = search.outcome(None)
+    groups = drawn_by(search.members.dataset, [s.id for s in search.samples]).groups
     whole = [c for c in ranked if len(c.samples) == images]
     best = next(c.parameters for c in whole if c.parameters is not None)
     after = search.outcome(best)
-    judged = crf_effect.judge(off, after)
-    said = []
-    for name in ("mean_iou", "boundary_iou"):
-        gain = judged["gain"][name]
-        low, high = gain["interval"]
-        if gain["difference"] is not None and low is not None:
-            said.append(verdict(CRF_OBJECTIVES[name].title, gain["difference"], low, high))
+    judged = crf_effect.judge(off, after, groups)
+    sentences = [
+        verdict(CRF_OBJECTIVES[name].title, judged["gain"][name], chosen_on=config.split)
+        for name in ("mean_iou", "boundary_iou")
+        if judged["gain"][name]["difference"] is not None
+    ]
     return {
         "run": search.run.id,
         "dataset": config.dataset,
@@ -246,22 +247,24 @@ def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
         "num_samples": images,
         "made_from": search.members.made_from(),
         "temperature": search.temperature,
-        "off": crf_effect.judge(off, off),
+        "off": crf_effect.judge(off, off, groups),
         "best": None if whole[0].parameters is None else dataclasses.asdict(best),
         "crf": {
             "parameters": dataclasses.asdict(best),
             **judged,
-            "classes": crf_effect.by_class(off, after, search.members.label_set.class_names),
-            "distances": crf_effect.by_distance(after, DISTANCES),
+            "classes": crf_effect.by_class(
+                off, after, search.members.label_set.class_names, groups
+            ),
+            "distances": crf_effect.by_distance(after, DISTANCES, groups),
         },
-        "verdict": said or ["One image tells nothing about others: search on a split of more."],
+        "verdict": sentences,
         "candidates": [_row(search, candidate) for candidate in ranked],
         "alternatives": [
             {
                 "kind": step.kind,
                 "size": step.size,
                 "title": step.describe(),
-                **crf_effect.judge(off, search.outcome(step)),
+                **crf_effect.judge(off, search.outcome(step), groups),
             }
             for step in search.filters
         ],

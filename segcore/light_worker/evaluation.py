@@ -14,6 +14,7 @@ from segcore.config import EvaluateConfig, to_json
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import mean_iou
 from segcore.light_worker.journal import Journal
 from segcore.light_worker.members import Members, find_members
@@ -55,7 +56,7 @@ class SampleTask:
 
 
 @dataclass(frozen=True)
-class SampleCounts:
+class CountedSample:
     """What one sample was counted as.
 
     Attributes:
@@ -73,7 +74,7 @@ def stages_of(config: EvaluateConfig) -> list[str]:
     return ["ensemble", *(["crf"] if config.crf else []), *(["filter"] if config.filter else [])]
 
 
-def count_sample(task: SampleTask) -> SampleCounts:
+def count_sample(task: SampleTask) -> CountedSample:
     """Combine, refine, filter and count one sample; the masks of CRF and filter go to the run's folder.
 
     Raises:
@@ -99,13 +100,13 @@ def count_sample(task: SampleTask) -> SampleCounts:
     if plain is not None:
         masks["filter"] = _stored(task, "filter", lambda: apply_filter(plain, probabilities))
     if sample.mask is None:
-        return SampleCounts(sample.id, {})
+        return CountedSample(sample.id, {})
     true = task.members.truth(sample)
     counted = {
         stage: count_confusion(true, mask, label_set.num_classes, label_set.ignore_index)
         for stage, mask in masks.items()
     }
-    return SampleCounts(sample.id, counted)
+    return CountedSample(sample.id, counted)
 
 
 def _stored(
@@ -193,23 +194,26 @@ def evaluate_run(
     todo = [task for task in tasks if task.sample.id not in counts]
     progress = Progress(run, len(tasks), len(tasks) - len(todo), should_stop)
     for result in map_ahead(count_sample, todo, executor, ahead, progress.tick):
-        counts[result.sample] = result.stages
+        counts[result.sample] = {
+            stage: SampleCounts.stack([matrix]) for stage, matrix in result.stages.items()
+        }
         journal.append({"sample": np.array(result.sample), **result.stages})
         progress.advance()
     scored = [task.sample.id for task in tasks if counts[task.sample.id]]
     if scored:
         for stage in stages:
-            run.write_counts(
-                config.split, stage, scored, np.stack([counts[sample][stage] for sample in scored])
-            )
-        score = float(mean_iou(np.sum([counts[sample][stages[-1]] for sample in scored], axis=0)))
+            joined = SampleCounts.join([counts[sample][stage] for sample in scored])
+            run.write_counts(config.split, stage, scored, joined)
+        score = float(mean_iou(joined.total))
         run.write_status(mean_iou=score if np.isfinite(score) else None)
     journal.clear()
 
 
-def _counted(journal: Journal, stages: list[str]) -> dict[str, dict[str, Matrix]]:
+def _counted(journal: Journal, stages: list[str]) -> dict[str, dict[str, SampleCounts]]:
     """Return what earlier attempts counted, by sample and stage."""
     return {
-        str(record["sample"]): {stage: record[stage] for stage in stages if stage in record}
+        str(record["sample"]): {
+            stage: SampleCounts.stack([record[stage]]) for stage in stages if stage in record
+        }
         for record in journal.records
     }

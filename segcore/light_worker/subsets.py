@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from segcore.config import SubsetsConfig, to_json
 from segcore.data.dataset.dataset import Sample
+from segcore.data.health.interval_groups import drawn_by
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
 from segcore.light_worker.journal import Journal
@@ -137,7 +138,12 @@ def subsets_run(
         progress.advance(len(part.true))
     tallies = _join(done)
     document = score_subsets(
-        tallies, table, config.members, marginal_shares(len(config.members)), config.split
+        tallies,
+        table,
+        config.members,
+        marginal_shares(len(config.members)),
+        config.split,
+        groups=drawn_by(members.dataset, [sample.id for sample in samples]).groups,
     )
     run.write_json(
         DOCUMENT,

@@ -1,7 +1,7 @@
 """What a CRF fixed and what it broke, by class and by distance to the nearest true boundary."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,62 +63,29 @@ def count_changes(
     )
 
 
-@dataclass(frozen=True)
-class Change:
-    """Gain and loss of some group of pixels.
-
-    Attributes:
-        pixels: How many were scored.
-        fixed: Share of them that the change set right, 0..1.
-        broken: Share of them that it set wrong, 0..1.
-    """
-
-    pixels: int
-    fixed: float
-    broken: float
-
-    @property
-    def gain(self) -> float:
-        """Change of accuracy, -1..1: fixed less broken."""
-        return self.fixed - self.broken
-
-
-def _changes(counts: npt.NDArray[np.int64]) -> list[Change]:
-    totals = counts.sum(axis=1)
-    return [
-        Change(int(t), float(c[1] / t) if t else 0.0, float(c[2] / t) if t else 0.0)
-        for c, t in zip(counts, totals, strict=True)
-    ]
-
-
-def changes_by_class(counts: npt.NDArray[np.int64]) -> list[Change]:
-    """Gain and loss of each true class (its recall's change) from :func:`count_changes`; C entries."""
-    return _changes(counts.sum(axis=0))
-
-
-def changes_by_distance(counts: npt.NDArray[np.int64]) -> list[Change]:
-    """Gain and loss in each band of distance from :func:`count_changes`; B + 1 entries."""
-    return _changes(counts.sum(axis=1))
-
-
-def verdict(name: str, difference: float, low: float, high: float, level: float = 0.95) -> str:
-    """Say in words whether the CRF helps here.
+def verdict(score: str, gain: Mapping[str, Any], chosen_on: str = "") -> str:
+    """Say in words whether the CRF helps, or why these images cannot say so.
 
     Args:
-        name: The score that was compared ("mean IoU").
-        difference: Score with the CRF less the score without, -1..1.
-        low: Lower end of the paired interval of the difference.
-        high: Upper end.
-        level: Level of the interval, 0..1.
+        score: The score that was compared ("mean IoU").
+        gain: ``{"difference", "interval"}`` of the score with the CRF less that without, 0..1; the
+            ends are None where there is no interval.
+        chosen_on: Name of the split where these are the very images on which the CRF was chosen;
+            it is then not judged.
     """
+    low, high = gain["interval"]
+    change = f"{score} changes by {100 * gain['difference']:+.2f} points"
+    if low is not None:
+        change += f" (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
+    if chosen_on:
+        return (
+            f"Chosen on {chosen_on}, so not judged there: {change}, which is too good. "
+            "Apply it to a split where nothing was chosen."
+        )
+    if low is None:
+        return f"Too few images to judge the CRF: {change}."
     if low > 0:
-        word = "helps here"
-    elif high < 0:
-        word = "harms here"
-    else:
-        word = "makes no difference here that these images could show"
-    interval = f"{100 * low:+.2f} to {100 * high:+.2f}"
-    return (
-        f"The CRF {word}: {name} changes by {100 * difference:+.2f} points ({100 * level:g} % "
-        f"interval {interval})."
-    )
+        return f"The CRF helps here: {change}."
+    if high < 0:
+        return f"The CRF hurts here: {change}."
+    return f"The CRF makes no difference here that these images could show: {change}."

@@ -8,15 +8,14 @@ the better half sees as many more, and so on; those that are left have seen ever
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.errors import SegcoreError, unknown
+from segcore.errors import SegcoreError
 from segcore.postprocess.parameters import CRFParameters
 
 Counts = npt.NDArray[np.int64]
@@ -76,29 +75,6 @@ def draw_candidates(
         }
         drawn.append(replace(start, relative=True, **values))
     return [None, start, *drawn]
-
-
-def grid_candidates(
-    values: Mapping[str, Sequence[float]], start: CRFParameters | None = None
-) -> list[Choice]:
-    """Return no CRF and every combination of the given values.
-
-    Args:
-        values: Values to try by name of a field of ``CRFParameters``.
-        start: Gives the other fields; None takes the defaults.
-
-    Raises:
-        SegcoreError: A name is no parameter, or a value is out of range.
-    """
-    start = start or CRFParameters()
-    for name in values:
-        if name not in CRFParameters.__dataclass_fields__:
-            raise unknown("CRF parameter", name, CRFParameters.__dataclass_fields__)
-    combined: list[Choice] = []
-    for chosen in product(*values.values()):
-        changes: dict[str, Any] = dict(zip(values, chosen, strict=True))
-        combined.append(replace(start, **changes))
-    return [None, *combined]
 
 
 def search_parameters(

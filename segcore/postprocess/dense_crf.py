@@ -57,39 +57,16 @@ def require_available() -> None:
         )
 
 
-def temper(probabilities: FloatArray, temperature: float) -> FloatArray:
-    """Soften or sharpen probabilities: p^(1/T) / sum p^(1/T), which is softmax(logits / T).
-
-    Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, ICML 2017.
+def kept_classes(highest: FloatArray, drop_below: float) -> npt.NDArray[np.int64]:
+    """Return the indices of the classes that reach ``drop_below`` somewhere, and the most probable one.
 
     Args:
-        probabilities: (..., C) float, last axis sums to 1; values below ``MIN_PROBABILITY`` count
-            as that.
-        temperature: T > 0; above 1 softens.
-
-    Returns:
-        (..., C) float32, last axis sums to 1.
-    """
-    powered = np.clip(np.asarray(probabilities, np.float32), MIN_PROBABILITY, 1.0) ** np.float32(
-        1.0 / temperature
-    )
-    return powered / powered.sum(axis=-1, keepdims=True)
-
-
-def kept_classes(probabilities: FloatArray, drop_below: float) -> npt.NDArray[np.int64]:
-    """Return the indices of the classes that reach ``drop_below`` somewhere, and always the most probable one.
-
-    Args:
-        probabilities: (H, W, C) float32, 0..1.
+        highest: (C,) each class's largest probability in the image, 0..1.
         drop_below: Least probability that a class must reach at one pixel, 0..1.
 
     Returns:
         (K,) int64, ascending, 1 <= K <= C.
     """
-    return _kept(probabilities.max(axis=(0, 1)), drop_below)
-
-
-def _kept(highest: FloatArray, drop_below: float) -> npt.NDArray[np.int64]:
     return np.flatnonzero((highest >= drop_below) | (np.arange(highest.size) == highest.argmax()))
 
 
@@ -185,7 +162,7 @@ def _refine(
     planes: FloatArray, image: npt.NDArray[np.uint8], parameters: CRFParameters
 ) -> FloatArray:
     """Marginals of the kept classes and zeros for the others; (C, H, W) in and out."""
-    kept = _kept(planes.max(axis=(1, 2)), parameters.drop_below)
+    kept = kept_classes(planes.max(axis=(1, 2)), parameters.drop_below)
     if len(kept) == len(planes):
         return _infer(planes, image, parameters)
     refined = np.zeros(planes.shape, np.float32)

@@ -25,11 +25,6 @@ def entropy(probabilities: FloatArray) -> FloatArray:
     return np.maximum(-np.einsum("...c,...c->...", p, logarithms), np.float32(0))
 
 
-def confidence(probabilities: FloatArray) -> FloatArray:
-    """Probability of the most probable class of each pixel, (..., C) to (...) float32, 1/C..1."""
-    return np.asarray(probabilities, np.float32).max(axis=-1)
-
-
 @dataclass(frozen=True)
 class Uncertainty:
     """Maps over one image, each (H, W) float32.

@@ -105,17 +105,6 @@ def count_weightings(
         yield _count_image(members, mask, table, num_classes)
 
 
-def count_subsets(
-    images: Iterable[tuple[Members, npt.NDArray[np.integer]]], num_members: int, num_classes: int
-) -> Iterator[npt.NDArray[np.int64]]:
-    """Count the mean of every non-empty subset of the members; see :func:`count_weightings` and :func:`subset_weights`.
-
-    Yields:
-        (2^n - 1, C, C) int64 pixels for each image, [subset, true, predicted].
-    """
-    return count_weightings(images, subset_weights(num_members), num_classes)
-
-
 def _count_image(
     members: Members, mask: npt.NDArray[np.integer], table: FloatArray, num_classes: int
 ) -> npt.NDArray[np.int64]:
@@ -159,7 +148,11 @@ def _argmax(planes: FloatArray) -> npt.NDArray[np.integer]:
 
 
 def marginal_shares(num_members: int) -> npt.NDArray[np.float64]:
-    """Return the linear map from the scores of all subsets to each member's mean gain, as :func:`marginal_values` has it.
+    """Return the linear map from the scores of all subsets to each member's mean gain.
+
+    The gain of adding the member to the others, first averaged over the non-empty subsets of each
+    size that lack it and then over the sizes (Shapley: A value for n-person games, 1953, without
+    the empty ensemble, which has no score).
 
     Args:
         num_members: n, 1 to ``MAX_MEMBERS``.
@@ -178,37 +171,3 @@ def marginal_shares(num_members: int) -> npt.NDArray[np.float64]:
         shares[member, without] = -share
         shares[member, (without + 1 | 1 << member) - 1] = share
     return shares
-
-
-def marginal_values(
-    scores: npt.NDArray[np.floating],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Tell what each member adds to an ensemble.
-
-    Args:
-        scores: (2^n - 1,) score of each subset in the order of :func:`subset_weights`, higher is
-            better.
-
-    Returns:
-        Two arrays (n,) float64: the mean gain of adding the member to the others, first averaged
-        over the non-empty subsets of each size that lack it and then over the sizes (Shapley: A
-        value for n-person games, 1953, without the empty ensemble, which has no score); and the
-        loss of the whole ensemble when only this member leaves it. With one member both are NaN.
-    """
-    num_members = (len(scores) + 1).bit_length() - 1
-    whole = len(scores)
-    gains = np.full(num_members, np.nan)
-    losses = np.full(num_members, np.nan)
-    if num_members == 1:
-        return gains, losses
-    for member in range(num_members):
-        bit = 1 << member
-        by_size: dict[int, list[float]] = {}
-        for code in range(1, whole + 1):
-            if not code & bit:
-                by_size.setdefault(code.bit_count(), []).append(
-                    float(scores[(code | bit) - 1]) - float(scores[code - 1])
-                )
-        gains[member] = np.mean([np.mean(values) for values in by_size.values()])
-        losses[member] = scores[whole - 1] - scores[(whole ^ bit) - 1]
-    return gains, losses

@@ -7,7 +7,7 @@ import pytest
 
 from segcore.config import CRFSearchConfig, EvaluateConfig, SubsetsConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.counts.bootstrap import paired_difference
+from segcore.evaluation.counts.bootstrap import bootstrap, paired
 from segcore.evaluation.counts.scores import mean_iou
 from segcore.light_worker import crf_search, subsets
 from segcore.light_worker.crf_search import crf_search_run
@@ -124,9 +124,9 @@ def test_a_search_counts_what_evaluations_count(trained) -> None:
     before, after = (again.read_counts("validation", stage)[1] for stage in ("ensemble", "crf"))
     assert off["mean_iou"] == pytest.approx(float(mean_iou(before.sum(0))))
     assert crf["mean_iou"] == pytest.approx(float(mean_iou(after.sum(0))))
-    pair = paired_difference(after, before, mean_iou)
-    assert crf["gain"]["mean_iou"]["difference"] == pytest.approx(pair.difference)
-    assert crf["gain"]["mean_iou"]["interval"] == pytest.approx([pair.low, pair.high], abs=1e-12)
+    (pair,) = bootstrap([after, before], {"gain": paired(mean_iou)})["gain"]
+    assert crf["gain"]["mean_iou"]["difference"] == pytest.approx(pair.value)
+    assert crf["gain"]["mean_iou"]["interval"] == pair.ends()
     for row in found["alternatives"]:
         plain = counted(
             trained,

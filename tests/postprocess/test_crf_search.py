@@ -9,7 +9,6 @@ from segcore.errors import SegcoreError
 from segcore.postprocess.crf_search import (
     SEARCH_RANGES,
     draw_candidates,
-    grid_candidates,
     search_parameters,
 )
 from segcore.postprocess.parameters import CRFParameters
@@ -66,8 +65,8 @@ def test_halving_costs_less_and_counts_nothing_twice():
     assert sum(n for _, n in halved) < 0.4 * sum(n for _, n in full)
 
 
-def test_no_crf_wins_where_every_crf_harms_and_in_a_tie():
-    bad = grid_candidates({"color_width": [1, 100]})
+def test_no_crf_wins_where_every_crf_hurts_and_in_a_tie():
+    bad = [None, CRFParameters(color_width=1), CRFParameters(color_width=100)]
     assert (
         search_parameters(bad, 4, _counter([]), _accuracy, np.random.default_rng(0))[0].parameters
         is None
@@ -100,15 +99,6 @@ def test_drawn_candidates_lie_in_their_ranges_and_keep_the_rest():
     assert candidates == draw_candidates(20, np.random.default_rng(0), start)
 
 
-def test_a_grid_has_every_combination():
-    grid = grid_candidates({"color_width": [3, 6], "iterations": [1, 5, 10]})
-    assert len(grid) == 7 and len(set(grid)) == 7 and grid[0] is None
-
-
 def test_refusals():
-    with pytest.raises(SegcoreError, match="did you mean 'color_width'"):
-        grid_candidates({"colour_width": [3]})
-    with pytest.raises(SegcoreError, match="color_width"):
-        grid_candidates({"color_width": [-1]})
     with pytest.raises(SegcoreError, match="at least one image"):
         search_parameters([None], 0, _counter([]), _accuracy, np.random.default_rng(0))

@@ -17,7 +17,7 @@ import pytest
 from segcore.config import EvaluateConfig, config_from_json, to_json
 from segcore.errors import SegcoreError
 from segcore.postprocess import dense_crf
-from segcore.postprocess.dense_crf import DenseCRF, is_available, kept_classes, temper
+from segcore.postprocess.dense_crf import MIN_PROBABILITY, DenseCRF, is_available, kept_classes
 from segcore.postprocess.parameters import CRFParameters
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
@@ -26,6 +26,12 @@ SPATIAL = CRFParameters(spatial_width=3, spatial_weight=1, bilateral_weight=0, i
 BILATERAL = CRFParameters(
     spatial_weight=0, bilateral_width=5, color_width=40, bilateral_weight=1, iterations=1
 )
+
+
+def temper(probabilities, temperature):
+    """softmax(logits / T) from probabilities: p^(1/T) / sum p^(1/T)."""
+    powered = np.clip(probabilities, MIN_PROBABILITY, 1.0) ** np.float32(1.0 / temperature)
+    return powered / powered.sum(axis=-1, keepdims=True)
 
 
 def _scene(height=6, width=8, classes=3, seed=0):
@@ -241,7 +247,7 @@ def test_dropping_equals_refining_the_kept_classes_alone():
     probabilities, image = _scene(12, 16, classes=6)
     probabilities[..., 4:] *= 0.01
     probabilities /= probabilities.sum(-1, keepdims=True)
-    np.testing.assert_array_equal(kept_classes(probabilities, 0.1), [0, 1, 2, 3])
+    np.testing.assert_array_equal(kept_classes(probabilities.max((0, 1)), 0.1), [0, 1, 2, 3])
     dropped = DenseCRF(CRFParameters(drop_below=0.1)).refine(probabilities, image)
     np.testing.assert_array_equal(
         dropped[..., :4], DenseCRF().refine(probabilities[..., :4].copy(), image)
@@ -252,7 +258,7 @@ def test_dropping_equals_refining_the_kept_classes_alone():
 @pytest.mark.parametrize("drop_below", [0.0, 0.3, 1.0])
 def test_kept_classes_never_lack_the_most_probable_one(drop_below):
     probabilities = np.random.default_rng(0).dirichlet(np.ones(9), (5, 5)).astype(np.float32)
-    kept = kept_classes(probabilities, drop_below)
+    kept = kept_classes(probabilities.max((0, 1)), drop_below)
     assert np.unravel_index(probabilities.argmax(), probabilities.shape)[-1] in kept
     assert (
         len(kept) == 9

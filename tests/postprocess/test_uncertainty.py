@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.postprocess.uncertainty import confidence, entropy, measure_uncertainty
+from segcore.postprocess.uncertainty import entropy, measure_uncertainty
 
 
 def _pixel(*p):
@@ -19,7 +19,6 @@ def test_entropy_of_known_pixels():
         ((0.5, 0.25, 0.25, 0), 1.5),
     ]:
         np.testing.assert_allclose(entropy(_pixel(*p)), bits, atol=1e-6)
-        np.testing.assert_allclose(confidence(_pixel(*p)), max(p))
 
 
 def test_members_that_are_sure_and_contradict_each_other():

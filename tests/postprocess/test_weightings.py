@@ -9,12 +9,11 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.weightings import (
-    count_subsets,
     count_weightings,
     draw_weights,
-    marginal_values,
     subset_weights,
 )
+from tests.postprocess.marginal_values import marginal_values
 
 
 def _images(count=3, members=4, classes=5, grid=(12, 16), size=(25, 33), seed=0):
@@ -48,7 +47,9 @@ def _count_slowly(members, mask, weights, classes):
 
 
 def test_every_subset_counts_as_it_does_alone():
-    for (members, mask), counts in zip(_images(), count_subsets(_images(), 4, 5), strict=True):
+    for (members, mask), counts in zip(
+        _images(), count_weightings(_images(), subset_weights(4), 5), strict=True
+    ):
         assert counts.shape == (15, 5, 5) and counts.dtype == np.int64
         for weights, matrix in zip(subset_weights(4), counts, strict=True):
             np.testing.assert_array_equal(matrix, _count_slowly(members, mask, weights, 5))
@@ -64,9 +65,11 @@ def test_any_weights_count_as_they_do_alone():
 
 
 def test_many_weightings_are_split_into_blocks_without_a_trace(monkeypatch):
-    whole = list(count_subsets(_images(), 4, 5))
+    whole = list(count_weightings(_images(), subset_weights(4), 5))
     monkeypatch.setattr("segcore.postprocess.weightings._VALUES_AT_ONCE", 1)
-    for counts, blocks in zip(whole, count_subsets(_images(), 4, 5), strict=True):
+    for counts, blocks in zip(
+        whole, count_weightings(_images(), subset_weights(4), 5), strict=True
+    ):
         np.testing.assert_array_equal(blocks, counts)
 
 
@@ -78,14 +81,16 @@ def test_each_image_is_read_only_when_its_counts_are_asked_for():
             read.append(number)
             yield pair
 
-    counts = count_subsets(images(), 4, 5)
+    counts = count_weightings(images(), subset_weights(4), 5)
     assert read == []
     next(counts)
     assert read == [0]
 
 
 def test_every_scored_pixel_is_counted_once_in_every_subset():
-    for (_, mask), counts in zip(_images(), count_subsets(_images(), 4, 5), strict=True):
+    for (_, mask), counts in zip(
+        _images(), count_weightings(_images(), subset_weights(4), 5), strict=True
+    ):
         assert (counts.sum((1, 2)) == (mask < 5).sum()).all()
         assert (counts.sum(2) == counts[0].sum(1)).all()
 
@@ -95,9 +100,11 @@ def test_members_of_several_resolutions_and_a_single_one():
         ([a[0], b[0]], mask)
         for (a, mask), (b, _) in zip(_images(), _images(grid=(7, 9)), strict=True)
     ]
-    assert all(c.shape == (3, 5, 5) for c in count_subsets(images, 2, 5))
-    alone = list(count_subsets([([m[0]], mask) for m, mask in images], 1, 5))
-    np.testing.assert_array_equal(alone[0][0], next(count_subsets(images, 2, 5))[0])
+    assert all(c.shape == (3, 5, 5) for c in count_weightings(images, subset_weights(2), 5))
+    alone = list(count_weightings([([m[0]], mask) for m, mask in images], subset_weights(1), 5))
+    np.testing.assert_array_equal(
+        alone[0][0], next(count_weightings(images, subset_weights(2), 5))[0]
+    )
 
 
 def test_subsets_are_all_there_once():
@@ -156,4 +163,4 @@ def test_weights_that_are_none_are_refused(weights):
 def test_an_image_with_other_members_or_classes_is_refused():
     for members, classes in ((3, 5), (4, 6)):
         with pytest.raises(SegcoreError, match="members of"):
-            next(count_subsets(_images(), members, classes))
+            next(count_weightings(_images(), subset_weights(members), classes))

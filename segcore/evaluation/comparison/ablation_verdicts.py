@@ -76,7 +76,7 @@ def draw_score(
         groups: Draw whole groups of images; length N.
     """
     counts = SampleCounts.of(counts)
-    statistic = scores.mean_by_class(scores.iou, (counts.true > 0).any(0))
+    statistic = scores.mean_by_class(scores.iou, counts.held)
     margins = counts.margins()
     drawing = Resampling([margins], groups, resamples=resamples, seed=seed, names=names)
     observed = float(scores.mean_iou(counts.total))

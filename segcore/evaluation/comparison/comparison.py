@@ -13,6 +13,9 @@ from segcore.evaluation.metrics.report import Report, plain
 
 Floats = npt.NDArray[np.float64]
 
+NOT_JUDGED = "not judged"
+"""The verdict on a difference from a choice that was made on the same images."""
+
 NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
@@ -31,6 +34,7 @@ class Comparison:
         class_difference: Difference of each class; each interval is for one class.
         sample_ids: Ids of the N images, those that A wins by most first, undefined ones last.
         image_iou: (2, N) mean IoU of A and of B in each of them.
+        chosen: One sentence where A or B was chosen on these very images; nothing is judged then.
     """
 
     reasons: tuple[str, ...]
@@ -42,6 +46,7 @@ class Comparison:
     class_difference: tuple[Interval, ...] = ()
     sample_ids: tuple[str, ...] = ()
     image_iou: Floats = field(default_factory=lambda: np.empty((2, 0)))
+    chosen: str = ""
 
     @property
     def wins(self) -> tuple[int, int, int]:
@@ -52,12 +57,16 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping; what is undefined is None."""
         (a, b), verdicts = self.class_iou, judge_many(self.class_difference)
+        if self.chosen:
+            verdicts = [NOT_JUDGED] * len(verdicts)
+        verdict = NOT_JUDGED if self.chosen else judge_difference(self.difference)
         return {
             "reasons": list(self.reasons),
             **self.difference.as_difference(),
             **self.difference.origin(),
             "how_sure": self.difference.how(),
-            "verdict": judge_difference(self.difference) if not self.reasons else "",
+            "verdict": "" if self.reasons else verdict,
+            "chosen": self.chosen,
             "p_value": plain(self.p_value),
             "classes": [
                 {
@@ -71,7 +80,7 @@ class Comparison:
                 }
                 for i, own in enumerate(self.class_difference)
             ],
-            "many": many(len(verdicts)),
+            "many": "" if self.chosen else many(len(verdicts)),
             "wins": dict(zip(("a", "b", "neither"), self.wins, strict=True)),
             "images": [
                 {"id": name, "a": plain(x), "b": plain(y), "difference": plain(x - y)}
@@ -81,15 +90,15 @@ class Comparison:
 
 
 def compare_reports(
-    a: Report, b: Report, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    a: Report, b: Report, *, chosen: str = "", resamples: int = 1000, seed: int = 0
 ) -> Comparison:
     """Compare two reports on the same images; where their protocols differ, say how, and compare nothing.
 
     Args:
         a: Report of A; its groups are drawn where it has some.
         b: Report of B; its images may stand in another order.
+        chosen: One sentence where A or B was chosen on these images; it is then not judged.
         resamples: Resamples of the intervals and of the p value.
-        level: Nominal coverage of the intervals.
         seed: Seed of the draws.
     """
     reasons = a.protocol.differences(b.protocol)
@@ -106,8 +115,8 @@ def compare_reports(
                 reasons = ["Not comparable: the images are in different groups."]
     if reasons:
         return Comparison(tuple(reasons))
-    mine, seen, groups = a.counts, a.counts.true > 0, a.groups or _groups(a, b)
-    held, parts = seen.any(0), [mine.margins(), theirs.margins()]
+    mine, groups = a.counts, a.groups or _groups(a, b)
+    held, parts = mine.held, (mine.margins(), theirs.margins())
     intervals = bootstrap(
         parts,
         {
@@ -116,9 +125,8 @@ def compare_reports(
         },
         groups=groups,
         resamples=resamples,
-        level=level,
         seed=seed,
-        held={"iou": seen},
+        held={"iou": mine.present},
     )
     images = np.stack([scores.mean_iou(mine), scores.mean_iou(theirs)])
     gain = images[0] - images[1]
@@ -133,6 +141,7 @@ def compare_reports(
         intervals["iou"],
         tuple(a.sample_ids[i] for i in order),
         images[:, order],
+        chosen,
     )
 
 

@@ -76,26 +76,6 @@ class Dendrogram:
             groups.add(tuple(sorted(joint.left + joint.right)))
         return LabelMap(tuple(groups))
 
-    def linkage(self) -> Floats:
-        """Return the tree as scipy's linkage matrix, (C - 1, 4) float64: two nodes, height in bits, leaves.
-
-        Raises:
-            SegcoreError: Forbidden pairs left the tree in pieces.
-        """
-        if len(self.joints) != self.num_classes - 1:
-            raise SegcoreError(
-                "Expected a tree with one root, received one cut by forbidden pairs: allow "
-                "them, or read its joints."
-            )
-        nodes: dict[tuple[int, ...], int] = {(i,): i for i in range(self.num_classes)}
-        rows = []
-        for number, joint in enumerate(self.joints):
-            left, right = tuple(sorted(joint.left)), tuple(sorted(joint.right))
-            both = tuple(sorted(left + right))
-            rows.append([nodes[left], nodes[right], joint.height_bits, len(both)])
-            nodes[both] = self.num_classes + number
-        return np.array(rows, np.float64).reshape(-1, 4)
-
     def to_json(self, ids: list[int] | None = None) -> dict[str, Any]:
         """Return ``{"order", "joints": [{"groups", "num_groups", "cost_bits", "height_bits"}]}`` in the user's ids, or indices."""
         names = list(range(self.num_classes)) if ids is None else ids

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError, unknown
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import ratio
 from segcore.labels import LabelSet
 
@@ -41,7 +42,7 @@ def entropy(weights: npt.NDArray[Any]) -> Floats:
 
 def label_priors(
     confusion: npt.NDArray[Any],
-    image_counts: npt.NDArray[Any] | None = None,
+    image_counts: SampleCounts | npt.NDArray[Any] | None = None,
     importance: npt.NDArray[Any] | None = None,
 ) -> dict[str, Floats]:
     """Return every prior that can be known, each (C,) float64 summing to 1 (NaN where no pixel is scored).
@@ -57,7 +58,7 @@ def label_priors(
     rows = np.asarray(confusion, np.float64).sum(1)
     priors = {"pixel": ratio(rows, np.asarray(rows.sum()))}
     if image_counts is not None:
-        seen = (np.asarray(image_counts).sum(2) > 0).sum(0)
+        seen = (SampleCounts.of(image_counts).true > 0).sum(0)
         priors["image"] = ratio(seen, np.asarray(seen.sum()))
     priors["uniform"] = np.full(len(rows), 1 / len(rows))
     if importance is not None:

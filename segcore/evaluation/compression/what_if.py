@@ -17,7 +17,9 @@ from segcore.evaluation.compression.information import choose_prior, label_prior
 from segcore.evaluation.compression.null_model import percentiles
 from segcore.evaluation.compression.search import forbidden_pairs, greedy_path
 from segcore.evaluation.compression.verdicts import MergeVerdict, judge_pairs
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap
 
 
@@ -31,7 +33,7 @@ class WhatIf:
         exact: Whether the path holds the proven optimum for each number of groups.
         baseline: Scores with no merge.
         path: Rows from no merge down to one group (or to the fewest that forbidden pairs allow).
-        path_lift: (rows, 2) interval of each row's lift; None without counts for each image.
+        path_lift: Interval of each row's lift; None without counts for each image.
         merged: For each row of a greedy path the two groups that were joined; empty for an exact
             path.
         front: Rows that no other partition beats in both accuracy and retained entropy.
@@ -49,7 +51,7 @@ class WhatIf:
     exact: bool
     baseline: MapScore
     path: tuple[MapScore, ...]
-    path_lift: npt.NDArray[np.float64] | None
+    path_lift: tuple[Interval, ...] | None
     merged: tuple[tuple[tuple[int, ...], ...], ...]
     front: tuple[MapScore, ...]
     front_source: Front
@@ -67,9 +69,7 @@ class WhatIf:
             joined = self.merged[index] if self.merged else ()
             row["merged"] = [[self.ids[i] for i in group] for group in joined]
             if self.path_lift is not None:
-                row["lift_interval"] = [
-                    float(v) if np.isfinite(v) else None for v in self.path_lift[index]
-                ]
+                row["lift_interval"] = self.path_lift[index].ends()
         return {
             "prior": self.prior,
             "priors": {
@@ -109,7 +109,7 @@ def compress(
     exact: bool = False,
     objective: str = "accuracy",
     num_groups: int | None = None,
-    image_counts: npt.NDArray[Any] | None = None,
+    image_counts: SampleCounts | npt.NDArray[Any] | None = None,
     groups: Sequence[str] | None = None,
     member_counts: npt.NDArray[Any] | None = None,
     exchange_rate: float = 0.1,
@@ -159,11 +159,11 @@ def compress(
                 "give one for each class."
             )
     if image_counts is not None:
-        image_counts = check_counts(image_counts, "counts for each image", images=True)
-        if image_counts.shape[1] != size:
+        image_counts = SampleCounts.of(image_counts, "counts for each image")
+        if image_counts.num_classes != size:
             raise SegcoreError(
                 f"Expected counts for each image over {size} classes, received "
-                f"{image_counts.shape[1]}: use one label set."
+                f"{image_counts.num_classes}: use one label set."
             )
     pairs = tuple((int(a), int(b)) for a, b in forbidden)
     apart = forbidden_pairs(size, pairs)

@@ -234,9 +234,9 @@ class Resampling:
         codes = np.array([known[name] for name in first], np.int64)
         self.units = len(known)
         if names is not None:
-            sorted_by = list(known) if groups is not None else list(names)
+            sorted_by = [str(name) for name in (known if groups is not None else names)]
             order = np.argsort(sorted_by, kind="stable")
-            text = "\n".join(sorted(map(str, sorted_by)))
+            text = "\n".join(sorted(sorted_by))
             self._seed = np.random.default_rng(
                 [self._seed.bit_generator.random_raw() % 2**32, zlib.crc32(text.encode())]
             )
@@ -362,17 +362,22 @@ def _flatten(part: Part) -> tuple[Any, Any]:
 
 
 def _hashes(parts: Sequence[Part]) -> npt.NDArray[np.uint64]:
-    """Return a number for each image that follows from its counts alone; parts of one shape may be exchanged."""
+    """Return a number for each image that follows from its counts alone.
+
+    Of confusion counts the margins decide, so every form of the same counts has the same draws;
+    parts of one shape may be exchanged (A against B and B against A have the same draws).
+    """
     out = np.zeros(_length(parts[0]), np.uint64)
     for part in parts:
+        if isinstance(part, SampleCounts):
+            part = part.margins()
+        elif isinstance(part, np.ndarray) and part.ndim == 3 and part.shape[1] == part.shape[2]:
+            right = np.diagonal(part, axis1=1, axis2=2)
+            part = Margins(right, part.sum(2), part.sum(1))
         flat, _ = _flatten(part)
         generator = np.random.default_rng(flat.shape[1])
         factors = generator.integers(0, 2**64, flat.shape[1], dtype=np.uint64)
-        if isinstance(part, SampleCounts):
-            products = flat.data.astype(np.uint64) * factors[flat.indices]
-            np.add.at(out, np.repeat(np.arange(len(out)), np.diff(flat.indptr)), products)
-        else:
-            out += (flat.astype(np.int64).astype(np.uint64) * factors).sum(1, dtype=np.uint64)
+        out += (flat.astype(np.int64).astype(np.uint64) * factors).sum(1, dtype=np.uint64)
     return out
 
 
@@ -382,7 +387,7 @@ class _Summing:
     def __init__(self, part: Any) -> None:
         self._flat, self._rebuild = _flatten(part)
         self.width = int(self._flat.shape[1])
-        self._used = slice(None)
+        self._used: Any = slice(None)
         if isinstance(part, SampleCounts):
             used = np.unique(self._flat.indices)
             self._used, cells = used, self._flat[:, used]

@@ -4,7 +4,7 @@ Rows are true, columns predicted, everywhere. Ignored pixels of the truth are ne
 matrix sums to the number of scored pixels.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -217,16 +217,6 @@ class ConfusionMatrix:
                 f"{len(self.class_names)}: name every class once."
             )
 
-    @staticmethod
-    def from_masks(
-        pairs: Iterable[tuple[Mask, Mask]], num_classes: int, ignore_index: int
-    ) -> "ConfusionMatrix":
-        """Count (true, predicted) pairs of masks one after another; see :func:`count_confusion`."""
-        total = np.zeros((num_classes, num_classes), np.int64)
-        for true, predicted in pairs:
-            total += count_confusion(true, predicted, num_classes, ignore_index)
-        return ConfusionMatrix(total)
-
     @property
     def num_classes(self) -> int:
         """C."""
@@ -241,26 +231,6 @@ class ConfusionMatrix:
     def support(self) -> Matrix:
         """True pixels of each class, (C,) int64."""
         return self.counts.sum(1)
-
-    def class_score(self, name: str) -> npt.NDArray[np.float64]:
-        """Return one of iou, dice, precision, recall, specificity, (C,) float64.
-
-        Raises:
-            SegcoreError: No class score has that name.
-        """
-        if name not in scores.CLASS_SCORES:
-            raise unknown("class score", name, scores.CLASS_SCORES)
-        return scores.CLASS_SCORES[name](self.counts)
-
-    def score(self, name: str) -> float:
-        """Return one of mean_iou, mean_dice, pixel_accuracy, mean_accuracy, frequency_weighted_iou, kappa, mcc.
-
-        Raises:
-            SegcoreError: No score has that name.
-        """
-        if name not in scores.SET_SCORES:
-            raise unknown("score", name, scores.SET_SCORES)
-        return float(scores.SET_SCORES[name](self.counts))
 
     def normalized(self, by: str) -> npt.NDArray[np.float64]:
         """Return shares instead of counts, (C, C) float64; NaN where a row, column or the whole is empty.

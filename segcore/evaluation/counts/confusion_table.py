@@ -4,7 +4,7 @@ from pathlib import Path
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
-from segcore.text_files import format_rows, read_text, split_rows
+from segcore.text_files import read_text, split_rows
 
 _MAX_BYTES = 64 << 20
 
@@ -87,13 +87,3 @@ def _number(cell: str, name: str) -> float:
             "whole numbers."
         )
     return float(cell)
-
-
-def write_confusion_csv(matrix: ConfusionMatrix, separator: str = ",") -> str:
-    """Return the table as text, with names where there are; :func:`read_confusion_csv` reads it."""
-    names = matrix.class_names
-    rows = matrix.counts.tolist()
-    if not names:
-        return format_rows(rows, separator)
-    named = ([name, *row] for name, row in zip(names, rows, strict=True))
-    return format_rows([["true / predicted", *names], *named], separator)

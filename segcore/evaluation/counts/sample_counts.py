@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import Matrix, check_counts
@@ -46,7 +46,9 @@ class SampleCounts:
         if isinstance(counts, SampleCounts):
             return counts
         array = check_counts(counts, name, images=True)
-        return SampleCounts(csr_array(array.reshape(len(array), -1)), array.shape[-1])
+        return SampleCounts(
+            csr_array(array.reshape(len(array), array.shape[-1] ** 2)), array.shape[-1]
+        )
 
     @staticmethod
     def stack(matrices: Iterable[npt.NDArray[Any]]) -> "SampleCounts":
@@ -75,6 +77,21 @@ class SampleCounts:
         )
 
     @staticmethod
+    def join(parts: Sequence["SampleCounts"]) -> "SampleCounts":
+        """Put counts of images one after another.
+
+        Raises:
+            SegcoreError: None, or over different numbers of classes.
+        """
+        if len({part.num_classes for part in parts}) != 1:
+            raise SegcoreError(
+                "Expected counts over the same classes, received different numbers of classes or "
+                "none: count all images with one label set."
+            )
+        cells = csr_array(vstack([part.cells for part in parts], format="csr"))
+        return SampleCounts(cells, parts[0].num_classes)
+
+    @staticmethod
     def from_cells(
         values: npt.NDArray[Any], indices: npt.NDArray[Any], ends: npt.NDArray[Any], classes: int
     ) -> "SampleCounts":
@@ -93,6 +110,7 @@ class SampleCounts:
         values, indices, ends = (np.asarray(a) for a in (values, indices, ends))
         sound = (
             all(a.ndim == 1 and a.dtype.kind in "iu" for a in (values, indices, ends))
+            and classes > 0
             and len(ends) > 0
             and int(ends[0]) == 0
             and int(ends[-1]) == len(values) == len(indices)
@@ -139,7 +157,13 @@ class SampleCounts:
         if not isinstance(key, tuple):
             return self.select(key)
         first, *rest = key
-        if first == slice(None) and all(isinstance(k, (int, np.integer)) for k in rest):
+        if isinstance(first, (int, np.integer)):
+            return self[first][tuple(rest)]
+        if (
+            isinstance(first, slice)
+            and first == slice(None)
+            and all(isinstance(k, (int, np.integer)) for k in rest)
+        ):
             true = range(size)[rest[0]]
             if len(rest) == 2:
                 return self.cells[:, [true * size + range(size)[rest[1]]]].toarray().reshape(-1)
@@ -180,6 +204,16 @@ class SampleCounts:
         """Right pixels of each class, (N, C)."""
         true, predicted = np.divmod(self.cells.indices, self.num_classes)
         return self._tally(true, true == predicted)
+
+    @cached_property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Whether the truth of an image holds a class, (N, C)."""
+        return np.asarray(self.true > 0)
+
+    @cached_property
+    def held(self) -> npt.NDArray[np.bool_]:
+        """Whether the truth of any image holds a class, (C,)."""
+        return np.asarray(self.present.any(0))
 
     @cached_property
     def total(self) -> Matrix:

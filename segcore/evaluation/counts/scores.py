@@ -68,9 +68,8 @@ def mean_present(values: npt.NDArray[Any]) -> Floats:
 
 def parts(counts: Counts) -> tuple[Floats, Floats, Floats]:
     """Return diagonal, row sums and column sums, each (..., C) float64 (exact below 2**53 pixels)."""
-    kept = getattr(counts, "margins", None)
-    if isinstance(counts, Margins) or kept is not None:
-        found = counts if isinstance(counts, Margins) else kept()
+    if isinstance(counts, Margins) or hasattr(counts, "margins"):
+        found = counts if isinstance(counts, Margins) else counts.margins()
         return (
             np.asarray(found.right, np.float64),
             np.asarray(found.true, np.float64),

@@ -115,6 +115,7 @@ class Report:
         ignored_share: Ignored pixels / all pixels, 0..1; NaN when sizes are unknown.
         intervals: By name: one for each of :data:`HEADLINES`, and of "iou" one for each class.
         groups: Group of each image when groups were drawn, else None.
+        drawn: One sentence on why groups or images were drawn; "" where there is nothing to say.
     """
 
     protocol: Protocol
@@ -124,6 +125,7 @@ class Report:
     ignored_share: float
     intervals: dict[str, tuple[Interval, ...]]
     groups: tuple[str, ...] | None = None
+    drawn: str = ""
 
     @property
     def confusion(self) -> ConfusionMatrix:
@@ -186,7 +188,7 @@ class Report:
             ],
             "confusion": total.tolist(),
             "interval": {name: self.interval(name).ends() for name in HEADLINES},
-            "how_sure": mean.how(),
+            "how_sure": f"{mean.how()} {self.drawn}".strip(),
             "scores": {
                 name: plain(float(function(total))) for name, function in scores.SET_SCORES.items()
             },
@@ -229,10 +231,9 @@ def evaluate(
     *,
     sizes: Sequence[tuple[int, int]] | None = None,
     groups: Sequence[str] | None = None,
+    drawn: str = "",
     dataset: str = "",
     resamples: int = 1000,
-    level: float = 0.95,
-    seed: int | np.random.Generator = 0,
 ) -> Report:
     """Score a set of images from their confusion counts.
 
@@ -244,10 +245,9 @@ def evaluate(
         sizes: (height, width) of each mask, length N; gives the ignored share and the size of the
             report.
         groups: Group of each image; intervals then draw whole groups.
+        drawn: One sentence on why groups or images are drawn.
         dataset: Name or fingerprint, for the protocol.
-        resamples: Resamples for the intervals.
-        level: Nominal coverage of the intervals.
-        seed: Seed or generator of the resamples.
+        resamples: How often the images are drawn again for the intervals.
 
     Raises:
         SegcoreError: Counts that are none, or lengths or classes that do not fit.
@@ -286,8 +286,7 @@ def evaluate(
         tuple(label_set.class_names),
         truth=tuple(counts.sum((0, 2)).tolist()),
     )
-    seen = counts.true > 0
-    held = seen.any(0)
+    held = counts.held
     wanted: dict[str, scores.Statistic] = {
         "mean_iou": scores.mean_by_class(scores.iou, held),
         "mean_iou_in_truth": scores.mean_iou_in_truth,
@@ -299,9 +298,7 @@ def evaluate(
         wanted,
         groups=groups,
         resamples=resamples,
-        level=level,
-        seed=seed,
-        held={"iou": seen},
+        held={"iou": counts.present},
     )
     return Report(
         protocol,
@@ -311,4 +308,5 @@ def evaluate(
         ignored,
         intervals,
         tuple(groups) if groups is not None else None,
+        drawn,
     )

@@ -55,7 +55,7 @@ def summarise(
             "Expected counts of corrupted images, received none: wait for the run, or "
             "choose a corruption."
         )
-    total, held = clean.total, (clean.true > 0).any(0)
+    total, held = clean.total, clean.held
     base, own = float(scores.mean_iou(total)), scores.iou(total)
     curves: list[dict[str, Any]] = []
     classes: dict[str, list[npt.NDArray[np.float64]]] = {}
@@ -84,6 +84,7 @@ def summarise(
         }
         row |= {
             "interval": drop.ends(),
+            "how_sure": drop.how(),
             "pixel_accuracy": plain(float(scores.pixel_accuracy(there))),
         }
         curves.append({**row, "iou": [plain(v) for v in iou]})

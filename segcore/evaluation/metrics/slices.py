@@ -126,7 +126,7 @@ def score_slices(
     for part in slices:
         own = counts.select(list(part.positions))
         names = None if groups is None else [groups[i] for i in part.positions]
-        statistic = scores.mean_by_class(scores.iou, (own.true > 0).any(0))
+        statistic = scores.mean_by_class(scores.iou, own.held)
         (mean,) = bootstrap(
             [own.margins()],
             {"mean_iou": statistic},

@@ -1,16 +1,16 @@
-"""What a study of recipes found as one HTML file that opens offline: table, charts, how sure, and what was run."""
+"""An ablation as one HTML file that opens offline: table, charts, how sure, and what was run."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segcore.evaluation.pages.document import render
 from segcore.evaluation.pages.report_charts import interval_chart
-from segcore.evaluation.pages.report_page import html_table, html_text, whole_page
 
 NOTHING = float("nan")
 _MARKS = {
-    "agrees": "as was said",
-    "contradicts": "<b>contradicts what was said</b>",
+    "agrees": "as claimed",
+    "contradicts": "contradicts the claim",
     "cannot tell": "cannot tell",
     "": "",
 }
@@ -35,85 +35,47 @@ def build_ablation_page(
         A complete HTML document, UTF-8 text; every name from outside is escaped.
     """
     study, rows = found["study"], found["rows"]
-    title = study["title"] or study["name"]
-    body = [f"<h1>{html_text(title)}</h1>"]
-    if study["about"]:
-        body.append(f"<p>{html_text(study['about'])}</p>")
-    body.append(
-        f"<p class='soft'>Data: {html_text(', '.join(found['datasets']))}. "
-        f"{html_text(found['protocol'])}</p>"
-    )
-    body.append(_answers(rows))
-    body.append("<h2>By how much each recipe differs</h2>")
-    gains = [
+    differences = [
         (row["row"], *_points(row["difference"], row["difference_interval"]))
         for row in rows
         if row["difference"] is not None
     ]
-    body.append(
-        interval_chart(
+    return render(
+        "ablation.html",
+        title=study["title"] or study["name"],
+        study=study,
+        datasets=found["datasets"],
+        protocol=found["protocol"],
+        claims=_claims(rows),
+        chart=interval_chart(
             "Differences with their intervals",
-            gains,
+            differences,
             "points of mean IoU against what it is compared with",
-        )
+        ),
+        columns=columns,
+        cells=cells,
+        notes=[(r["row"], text) for r in rows for text in (r["cause"], r["note"]) if text],
+        sentences=found["sentences"],
+        pairs=_pairs(rows),
+        facts=dict(facts or {}),
+        file=json.dumps(_said(study), indent=1, ensure_ascii=False),
     )
-    body.append(
-        "<h2>All rows</h2>"
-        + html_table(columns, [[html_text(cell) for cell in row] for row in cells], "tight")
-    )
-    told = [
-        f"<li><b>{html_text(row['row'])}</b>: {html_text(text)}</li>"
-        for row in rows
-        for text in (row["cause"], row["note"])
-        if text
-    ]
-    body.append(f"<ul>{''.join(told)}</ul>" if told else "")
-    body.append(
-        "<h2>How sure</h2>"
-        + "".join(f"<p>{html_text(sentence)}</p>" for sentence in found["sentences"])
-    )
-    body.append(
-        "<h2>Each pair</h2>"
-        + html_table(["row", "dataset", "seed", "mean IoU, %", "points", "run"], _pairs(rows))
-    )
-    if facts:
-        body.append(
-            "<h2>Made with</h2>"
-            + html_table(["", ""], [[html_text(k), html_text(v)] for k, v in facts.items()])
-        )
-    body.append(
-        "<h2>The study's "
-        f"file</h2><pre>{html_text(json.dumps(_said(study), indent=1, ensure_ascii=False))}</pre>"
-    )
-    return whole_page(title, body)
 
 
-def _answers(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write one line for each claim: what was said, and what was found."""
+def _claims(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return one line for each claim: what was claimed, and what was measured."""
     lines = []
     for row in rows:
         if not row["said"]:
             continue
-        found = row["verdict"] or row["state"]
-        gain = (
-            ""
-            if row["difference"] is None
-            else "{:+.1f} ({:+.1f} to {:+.1f})".format(
-                *_points(row["difference"], row["difference_interval"])
-            )
-        )
-        lines.append(
-            [
-                html_text(row["heading"]),
-                html_text(row["said"]),
-                html_text(row["row"]),
-                html_text(found),
-                gain,
-                _MARKS[row["agreement"]],
-            ]
-        )
-    head = ["", "was said", "row", "found: the row", "points", ""]
-    return "<h2>What was said, and what was found</h2>" + html_table(head, lines) if lines else ""
+        gain = ""
+        if row["difference"] is not None:
+            value, low, high = _points(row["difference"], row["difference_interval"])
+            gain = f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+        verdict = row["verdict"] or row["state"]
+        mark = _MARKS[row["agreement"]]
+        lines.append([row["heading"], row["said"], row["row"], verdict, gain, mark])
+    return lines
 
 
 def _said(value: Any) -> Any:
@@ -137,12 +99,12 @@ def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             gain = f"{100 * row['gains'][number]:+.2f}" if row["gains"] else ""
             lines.append(
                 [
-                    html_text(row["row"]),
-                    html_text(dataset),
-                    html_text(seed),
+                    row["row"],
+                    dataset,
+                    seed,
                     f"{100 * score:.2f}",
                     gain,
-                    html_text(run),
+                    run,
                 ]
             )
     return lines

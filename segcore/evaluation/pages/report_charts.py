@@ -1,9 +1,11 @@
-"""What a report says beyond counts (borders, confidence, corruption), as HTML with drawn SVG lines: no script, nothing fetched."""
+"""Charts of reports as SVG that stands alone: lines, intervals, and what was measured besides counts."""
 
 import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from markupsafe import Markup
 
 from segcore.evaluation.metrics.pixel_metrics import worth_drawing
 
@@ -23,7 +25,7 @@ def line_chart(
     x_ticks: Mapping[float, str],
     *,
     diagonal: bool = False,
-) -> str:
+) -> Markup:
     """Draw lines of shares against something as SVG.
 
     Args:
@@ -37,7 +39,7 @@ def line_chart(
         (x, y) for line in lines.values() for x, y in line if y is not None and math.isfinite(y)
     ]
     if not points:
-        return ""
+        return Markup()
     xs = [*x_ticks, *(x for x, _ in points)]
     low, high = min(xs), max(max(xs), min(xs) + 1e-9)
     steps = 5 if diagonal else max(1, math.ceil(5 * max(y for _, y in points) - 1e-9))
@@ -90,15 +92,13 @@ def line_chart(
         f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' role='img' "
         f"aria-label='{label}'>{''.join(drawn)}</svg>"
     )
-    return (
-        "<figure "
-        f"class='chart'>{picture}<figcaption>{' &nbsp; '.join(legend)}</figcaption></figure>"
-    )
+    caption = f"<figcaption>{' &nbsp; '.join(legend)}</figcaption>"
+    return Markup(f"<figure class='chart'>{picture}{caption}</figure>")  # escaped above
 
 
 def interval_chart(
     title: str, rows: Sequence[tuple[str, float, float, float]], x_title: str
-) -> str:
+) -> Markup:
     """Draw one value a row with its interval, and the line at 0; what lies wholly on one side of it stands out.
 
     Args:
@@ -108,7 +108,7 @@ def interval_chart(
     """
     known = [row for row in rows if math.isfinite(row[1])]
     if not known:
-        return ""
+        return Markup()
     ends = [0.0, *(end for row in known for end in row[1:] if math.isfinite(end))]
     low, high = min(ends), max(max(ends), min(ends) + 1e-9)
     left, width, step = 270, 720, 22
@@ -145,107 +145,57 @@ def interval_chart(
         f"<svg viewBox='0 0 {width} {height}' width='{width}' role='img' "
         f"aria-label='{label}'>{''.join(drawn)}</svg>"
     )
-    return f"<figure class='chart whole'>{picture}</figure>"
+    return Markup(f"<figure class='chart whole'>{picture}</figure>")  # escaped above
 
 
-def depth_sections(depth: Mapping[str, Any], class_names: Sequence[str]) -> str:
-    """Write the sections of what was measured besides counts; what is absent is left out.
+def depth_charts(depth: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was measured besides counts with its charts; what is absent is None.
 
     Args:
         depth: ``borders`` and ``confidence``
             (:class:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics`), ``temperature`` and
             ``scaled`` (the same confidence at that temperature), ``robustness``
             (:func:`segcore.evaluation.metrics.robustness.summarise`).
-        class_names: C names.
+
+    Returns:
+        The same keys, and ``border_chart``, ``confidence_chart`` and ``robustness_chart``.
     """
-    parts = []
-    borders, confidence, scaled, robustness = (
-        depth.get(k) for k in ("borders", "confidence", "scaled", "robustness")
-    )
-    if borders:
-        band = borders["trimap"]
-        lines = {"mean IoU": [(math.log2(r["width"]), r["mean_iou"]) for r in band]}
-        lines["pixel accuracy"] = [(math.log2(r["width"]), r["pixel_accuracy"]) for r in band]
-        ticks = {math.log2(r["width"]): str(r["width"]) for r in band}
-        rows = "".join(
-            f"<tr><td>{html.escape(n)}</td><td>{_number(v)}</td></tr>"
-            for n, v in zip(class_names, borders["boundary"], strict=True)
-        )
-        low, high = borders["interval"]
-        parts.append(
-            "<h3>Near borders</h3><p>Mean boundary IoU "
-            f"<b>{_number(borders['mean_boundary'])}</b> ({_number(low)} to "
-            f"{_number(high)}) on "
-            f"{borders['num_samples']} images: intersection over union of the pixels "
-            "within 2 % of the image's diagonal of their own "
-            "class's contour. The chart: scores within so many pixels of a true border, %.</p>"
-            + line_chart(
-                "Scores near borders", lines, "within so many pixels of a true border", ticks
-            )
-            + (
-                "<div class='wide'><table><tr><th>class</th><th>boundary "
-                f"IoU</th></tr>{rows}</table></div>"
-            )
-        )
-    if confidence:
-        lines = {
-            "as it is": [
-                (r["confidence"], r["accuracy"]) for r in worth_drawing(confidence["bins"])
-            ]
-        }
-        told = ""
-        if scaled:
-            lines[f"at temperature {depth['temperature']:.2f}"] = [
-                (r["confidence"], r["accuracy"]) for r in worth_drawing(scaled["bins"])
-            ]
-            told = (
-                f" At temperature {depth['temperature']:.3f}, fitted on validation, it is "
-                f"{_number(scaled['ece'])}."
-            )
-        ticks = {k / 5: f"{20 * k}" for k in range(6)}
-        parts.append(
-            "<h3>Confidence</h3><p>Expected calibration error "
-            f"<b>{_number(confidence['ece'])}</b>: the gap between confidence and "
-            f"the share of right pixels, averaged over 15 bins.{told} Brier score "
-            f"{_number(confidence['brier'])}, log loss "
-            f"{_number(confidence['log_loss'])}, area under risk-coverage "
-            f"{_number(confidence['aurc'])}. The chart: right pixels, %.</p>"
-            + line_chart("Reliability", lines, "confidence, %", ticks, diagonal=True)
-        )
-    if robustness:
-        clean = robustness["clean"]["mean_iou"]
-        lines = {}
-        for row in robustness["curves"]:
-            lines.setdefault(row["corruption"], [(0.0, clean)]).append(
-                (float(row["severity"]), row["mean_iou"])
-            )
-        heads = "".join(
-            f"<th>{html.escape(p['corruption'])}</th>" for p in robustness["corruptions"]
-        )
-        rows = "".join(
-            f"<tr><td>{html.escape(n)}</td>{_cells(p['class_drop'][k] for p in robustness['corruptions'])}</tr>"
-            for k, n in enumerate(class_names)
-        )
-        parts.append(
-            (
-                f"<h3>Robustness</h3><p>{robustness['num_samples']} images, corrupted at five "
-                "severities: mean IoU, %.</p>"
-            )
-            + line_chart(
-                "Mean IoU under corruption",
-                lines,
-                "severity",
-                {0.0: "as it is", **{float(k): str(k) for k in range(1, 6)}},
-            )
-            + "<p>IoU that each class loses, mean over severities.</p>"
-            + f"<div class='wide'><table><tr><th>class</th>{heads}</tr>{rows}</table></div>"
-        )
-    return "".join(parts)
+    keys = ("borders", "confidence", "temperature", "scaled", "robustness")
+    found: dict[str, Any] = {key: depth.get(key) for key in keys}
+    return found | {
+        "border_chart": _border_chart(found["borders"]) if found["borders"] else "",
+        "confidence_chart": _confidence_chart(found) if found["confidence"] else "",
+        "robustness_chart": _robustness_chart(found["robustness"]) if found["robustness"] else "",
+    }
 
 
-def _cells(values: Iterable[float | None]) -> str:
-    return "".join(f"<td>{_number(value)}</td>" for value in values)
+def _border_chart(borders: Mapping[str, Any]) -> Markup:
+    band = borders["trimap"]
+    lines = {
+        title: [(math.log2(r["width"]), r[key]) for r in band]
+        for title, key in (("mean IoU", "mean_iou"), ("pixel accuracy", "pixel_accuracy"))
+    }
+    ticks = {math.log2(r["width"]): str(r["width"]) for r in band}
+    title = "within so many pixels of a true border"
+    return line_chart("Scores near borders", lines, title, ticks)
 
 
-def _number(value: float | None) -> str:
-    return "&ndash;" if value is None or not math.isfinite(value) else f"{value:.3f}"
+def _confidence_chart(found: Mapping[str, Any]) -> Markup:
+    drawn = {"as it is": found["confidence"]}
+    if found["scaled"]:
+        drawn[f"at temperature {found['temperature']:.2f}"] = found["scaled"]
+    lines = {
+        name: [(r["confidence"], r["accuracy"]) for r in worth_drawing(one["bins"])]
+        for name, one in drawn.items()
+    }
+    ticks = {k / 5: f"{20 * k}" for k in range(6)}
+    return line_chart("Reliability", lines, "confidence, %", ticks, diagonal=True)
+
+
+def _robustness_chart(robustness: Mapping[str, Any]) -> Markup:
+    lines: dict[str, list[tuple[float, float | None]]] = {}
+    for row in robustness["curves"]:
+        line = lines.setdefault(row["corruption"], [(0.0, robustness["clean"]["mean_iou"])])
+        line.append((float(row["severity"]), row["mean_iou"]))
+    ticks = {0.0: "as it is", **{float(k): str(k) for k in range(1, 6)}}
+    return line_chart("Mean IoU under corruption", lines, "severity", ticks)

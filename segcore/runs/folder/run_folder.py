@@ -33,12 +33,11 @@ import numpy.typing as npt
 
 from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, disk_error
+from segcore.evaluation.counts.packed_counts import decode_counts, decode_ids, encode_counts
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.runs.folder.annotations import Annotations, change_annotations, read_annotations
 from segcore.runs.folder.codecs import (
-    decode_counts,
-    decode_ids,
     decode_mask,
-    encode_counts,
     encode_mask,
 )
 from segcore.runs.folder.environment import note_device, note_environment
@@ -454,7 +453,11 @@ class RunFolder:
         return self._sample(f"masks/{check_stage(split)}", stage, sample_id, ".mask").is_file()
 
     def write_counts(
-        self, split: str, stage: str, sample_ids: Sequence[str], counts: npt.NDArray[np.int64]
+        self,
+        split: str,
+        stage: str,
+        sample_ids: Sequence[str],
+        counts: SampleCounts | npt.NDArray[np.int64],
     ) -> None:
         """Store one confusion matrix a sample.
 
@@ -471,8 +474,8 @@ class RunFolder:
             self._sample("counts", split, stage, ".npz"), encode_counts(sample_ids, counts)
         )
 
-    def read_counts(self, split: str, stage: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Return the N sample ids and their counts (N, C, C) int64, [sample, true, predicted].
+    def read_counts(self, split: str, stage: str) -> tuple[list[str], SampleCounts]:
+        """Return the N sample ids and their counts (N, C, C), [sample, true, predicted].
 
         Raises:
             SegcoreError: There are none, or they are damaged.

@@ -19,6 +19,7 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.probabilities import rounded
@@ -35,7 +36,6 @@ STAGE = "prediction"
 WRITERS = 2
 TILES_AT_ONCE = 4096
 
-Counts = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
 
 
@@ -84,9 +84,11 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
         work.count_stored([sample for sample in samples if sample.id not in work.counts])
         counted = [s.id for s in samples if work.counts[s.id] is not None]
         if counted:
-            stacked = np.stack([c for name in counted if (c := work.counts[name]) is not None])
-            run.write_counts(config.split, STAGE, counted, stacked)
-            progress.update(mean_iou=float(scores.mean_iou(stacked.sum(axis=0))))
+            joined = SampleCounts.join(
+                [c for name in counted if (c := work.counts[name]) is not None]
+            )
+            run.write_counts(config.split, STAGE, counted, joined)
+            progress.update(mean_iou=float(scores.mean_iou(joined.total)))
         progress.update(progress=1.0, seconds_left=0.0, message=f"Predicted {len(samples)} images")
 
 
@@ -139,7 +141,7 @@ class _Work:
         self.kept = config.probabilities
         self.reader = reader
         self.progress = progress
-        self.counts: dict[str, Counts | None] = {}
+        self.counts: dict[str, SampleCounts | None] = {}
         self.total = total
         self.options = config.options
         self.plain = not self.options.tile and self.options.tta == "none"
@@ -246,7 +248,7 @@ class _Work:
         self.run.write_mask(self.split, STAGE, sample.id, mask)
         self.counts[sample.id] = self._count(sample)
 
-    def _count(self, sample: Sample) -> Counts | None:
+    def _count(self, sample: Sample) -> SampleCounts | None:
         """Count what is stored, so that a resumed run and later readers agree on each pixel."""
         if sample.mask is None:
             return None
@@ -257,9 +259,10 @@ class _Work:
             probabilities, size = self.run.read_probabilities(self.split, sample.id)
             answer = resize_probabilities(probabilities, size).argmax(axis=-1)
             predicted = answer.astype(labels.mask_dtype)
-        return count_confusion(
+        matrix = count_confusion(
             self.reader.read_mask(sample), predicted, labels.num_classes, labels.ignore_index
         )
+        return SampleCounts.stack([matrix])
 
     def _show(self) -> None:
         done = len(self.counts)

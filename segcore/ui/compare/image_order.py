@@ -58,9 +58,7 @@ def _ordered(
 @st.cache_data(max_entries=50, show_spinner=False)
 def _present(_workspace: Workspace, run: str, split: str, stamp: str) -> dict[str, list[int]]:
     ids, counts = _workspace.scores.counts(run, split)
-    return {
-        name: matrix.sum(-1).nonzero()[0].tolist() for name, matrix in zip(ids, counts, strict=True)
-    }
+    return {name: row.nonzero()[0].tolist() for name, row in zip(ids, counts.true, strict=True)}
 
 
 def choose(runs: Sequence[str], split: str) -> Walk:

@@ -61,7 +61,7 @@ def show(runs: Sequence[str], split: str) -> None:
             row["p value"] = "" if p is None else figures.p_value(p)
         rows.append(row)
     points = st.column_config.NumberColumn
-    drawn = "95 % bootstrap interval of the mean IoU: images resampled 1,000 times."
+    drawn = next(iter(reports.values())).interval().how()
     tables.draw(
         rows,
         column_config={
@@ -72,16 +72,11 @@ def show(runs: Sequence[str], split: str) -> None:
                 format="%+.2f",
                 help="Mean IoU of the first row minus that of this row, in percentage points.",
             ),
-            "interval": st.column_config.TextColumn(
-                help=(
-                    "Paired 95 % interval: the same images are resampled for both models, 1,000 "
-                    "times."
-                )
-            ),
+            "interval": st.column_config.TextColumn(help=f"{drawn} The same draws for both."),
             "p value": st.column_config.TextColumn(
                 help=(
-                    "How often swapping the two models at random, image by image, gives at least "
-                    "this difference."
+                    "How often swapping the two at random, one image or group at a time, gives at "
+                    "least this difference."
                 )
             ),
         },

@@ -134,14 +134,8 @@ def _verdict(found: dict[str, Any]) -> None:
         ),
     )
     for sentence in found["verdict"]:
-        (st.success if "helps" in sentence else st.error if "harms" in sentence else st.info)(
-            sentence, icon=":material/gavel:"
-        )
-    st.caption(
-        f"Based on {found['num_samples']} images of {found['split']}, on which the "
-        "parameters were also chosen, so the result is optimistic there. Check another "
-        "split below."
-    )
+        st.info(sentence, icon=":material/gavel:")
+    st.caption(f"From {found['num_samples']} images of {found['split']}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Best CRF: {charts.describe(crf['parameters'])}.")
         st.button(
@@ -281,7 +275,7 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
             said = workspace.crf.verdict(applied, split, stage).sentence
         if stage == "filter" and plain:
             said = said.replace("The CRF", plain.describe(), 1)
-        (st.success if "helps" in said else st.error if "harms" in said else st.info)(
+        (st.success if "helps" in said else st.error if "hurts" in said else st.info)(
             f"On {split}: {said}", icon=":material/gavel:"
         )
     with st.container(horizontal=True):

@@ -121,8 +121,8 @@ def _result(choice: Choice, run: str, split: str) -> None:
     workspace = session.workspace()
     with session.errors_shown():
         found = workspace.ensembles.against_members(run, split)
-    difference = plain(found.comparison.difference)
-    low, high = (plain(end) for end in found.comparison.interval)
+    gain = found.comparison.difference
+    difference, (low, high) = plain(gain.value), gain.ends()
     cards = st.columns(4)
     cards[0].metric(
         "Ensemble mean IoU",
@@ -143,11 +143,8 @@ def _result(choice: Choice, run: str, split: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            (
-                "Images resampled with replacement 1,000 times: 2.5th to 97.5th percentile of "
-                "the mean IoU."
-            ),
-            "metrics#how-sure",
+            gain.how(),
+            "intervals",
         ),
     )
     cards[2].metric(
@@ -161,7 +158,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
         help=manual.see(
             (
                 f"Mean IoU of the ensemble minus that of {session.plain(found.best)}. Below: "
-                "the 95 % interval, paired by image."
+                f"its interval. {gain.how()}"
             ),
             "metrics#ensembles-and-the-crf",
         ),

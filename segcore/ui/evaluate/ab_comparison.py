@@ -84,9 +84,10 @@ def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
             config=session.CHART,
             alt="IoU of A minus B for each class, with its interval",
         )
+        differ = [c["name"] for c in rows if c["verdict"] in ("helps", "hurts")]
         st.caption(
-            "Intervals are not corrected for multiple comparisons: of twenty identical "
-            "classes, one will seem to differ."
+            f"Each interval is for one class. {session.plain(found['many'])} "
+            + (f"They differ in: {session.plain(', '.join(differ))}." if differ else "")
         )
     with images:
         st.markdown("**Images**")
@@ -113,11 +114,8 @@ def _cards(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            (
-                "The same images are resampled for both models, 1,000 times, from "
-                f"{found['units']}. Below about 20 the interval is too narrow."
-            ),
-            "metrics#how-sure",
+            f"{found['how_sure']} The same draws for both.",
+            "intervals",
         ),
     )
     cards[2].metric(
@@ -127,8 +125,8 @@ def _cards(found: dict[str, Any]) -> None:
         height="stretch",
         help=manual.see(
             (
-                "How often swapping A and B at random, image by image, gives at least this "
-                "difference."
+                "How often swapping A and B at random, one image or group at a time, gives at "
+                "least this difference."
             ),
             "metrics#how-sure",
         ),
@@ -148,12 +146,14 @@ def _cards(found: dict[str, Any]) -> None:
 
 def _verdict(found: dict[str, Any]) -> str:
     low, high = found["interval"]
+    if found["chosen"]:
+        return f"**Not judged here.** {session.plain(found['chosen'])} Compare on another split."
     if low is None:
-        return "A single image allows no conclusion: there is no interval."
+        return f"**Undetermined.** {found['how_sure']}"
     if low > 0 or high < 0:
         better, worse = ("A", "B") if low > 0 else ("B", "A")
-        return f"**{better} is significantly better than {worse}**: the 95 % CI excludes 0."
-    return "**Not significant**: the 95 % CI contains 0."
+        return f"**{better} is significantly better than {worse}**: the interval excludes 0."
+    return "**Not significant**: the interval contains 0."
 
 
 def _in_points(share: float | None) -> float | None:

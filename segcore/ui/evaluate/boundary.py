@@ -47,11 +47,8 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     if found is None:
         return
     names = report.label_set.class_names
-    groups = None
-    if report.groups is not None:
-        of = dict(zip(report.sample_ids, report.groups, strict=True))
-        groups = [of[name] for name in found.measures.sample_ids]
-    borders, whole = found.measures.borders(groups), _whole(report, found.measures.sample_ids)
+    borders = session.workspace().pixel_metrics.borders(run, found)
+    whole = _whole(report, found.measures.sample_ids)
     low, high = borders["interval"]
     cards = st.columns(4)
     cards[0].metric(
@@ -74,11 +71,8 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            (
-                "Percentile bootstrap over the same units as the other intervals of this page, "
-                "500 resamples."
-            ),
-            "metrics#how-sure",
+            borders["how_sure"],
+            "intervals",
         ),
     )
     below = (

@@ -155,7 +155,9 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
     with one:
         st.markdown(
             "**Severity**",
-            help="Mean IoU at each severity. Band: 95 % interval of the drop, paired by image.",
+            help="Mean IoU at each severity; the shaded part is the interval of the drop, each "
+            "image's clean and corrupted counts kept together. "
+            + next((row["how_sure"] for row in found["curves"]), ""),
         )
         figure = pixel_charts.corruption_curves(found["curves"], clean["mean_iou"], TITLES)
         st.plotly_chart(

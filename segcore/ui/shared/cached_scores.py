@@ -20,26 +20,23 @@ from segcore.workspace import Workspace
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _report(_workspace: Workspace, run: str, split: str, stage: str, by: str, stamp: str) -> Report:
-    groups = _workspace.reports.grouping(run, split, stage, by) if by else None
-    return _workspace.scores.report(run, split, stage, groups)
+def _report(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> Report:
+    return _workspace.scores.report(run, split, stage)
 
 
-def report(run: str, split: str, stage: str = "", by: str = "") -> Report:
+def report(run: str, split: str, stage: str = "") -> Report:
     """Return a run's report; shared by all sessions, so it is only read.
 
     Args:
         run: Id of the run.
         split: Name of the split.
         stage: What was scored.
-        by: A name in ``segcore.data.splits.splits.GROUPINGS``: intervals draw whole groups; ""
-            draws images.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
     """
     workspace = session.workspace()
-    return _report(workspace, run, split, stage, by, workspace.scores.stamp(run, split, stage))
+    return _report(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -47,24 +44,23 @@ def _document(_report: Report, key: str) -> dict[str, Any]:
     return _report.to_json()
 
 
-def document(run: str, split: str, stage: str = "", by: str = "") -> dict[str, Any]:
+def document(run: str, split: str, stage: str = "") -> dict[str, Any]:
     """Return a run's report as the mapping of ``Report.to_json``; it is shared, so only read it.
 
     Args:
         run: Id of the run.
         split: Name of the split.
         stage: What was scored.
-        by: As for :func:`report`.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
     """
-    return _document(report(run, split, stage, by), _key(run, split, stage, by))
+    return _document(report(run, split, stage), _key(run, split, stage))
 
 
-def _key(run: str, split: str, stage: str, by: str) -> str:
+def _key(run: str, split: str, stage: str) -> str:
     workspace = session.workspace()
-    return f"{workspace.folder} {run} {by} {workspace.scores.stamp(run, split, stage)}"
+    return f"{workspace.folder} {run} {workspace.scores.stamp(run, split, stage)}"
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -72,9 +68,9 @@ def _label_scores(_report: Report, key: str) -> str:
     return _report.label_scores()
 
 
-def label_scores(run: str, split: str, stage: str = "", by: str = "") -> str:
+def label_scores(run: str, split: str, stage: str = "") -> str:
     """Return the CSV of a run's scores by class; arguments and errors as for :func:`document`."""
-    return _label_scores(report(run, split, stage, by), _key(run, split, stage, by))
+    return _label_scores(report(run, split, stage), _key(run, split, stage))
 
 
 UNITS = {"folder": "folders or drives", "prefix": "name prefixes"}
@@ -144,7 +140,7 @@ def comparison(
 def _similar_order(
     _workspace: Workspace, run: str, split: str, stage: str, stamp: str
 ) -> list[int]:
-    return build_dendrogram(_workspace.scores.counts(run, split, stage)[1].sum(0)).order
+    return build_dendrogram(_workspace.scores.counts(run, split, stage)[1].total).order
 
 
 def similar_order(run: str, split: str, stage: str = "") -> list[int]:
@@ -178,7 +174,7 @@ def _parts(
     stamp: str,
     tags: list[tuple[str, ...]],
 ) -> list[dict[str, Any]]:
-    counts = _workspace.scores.counts(run, split, stage)[1]
+    ids, counts = _workspace.scores.counts(run, split, stage)
     if kind == "class":
         parts = slice_by_class(counts, _workspace.scores.label_set(run).class_names)
     elif kind == "tag":
@@ -190,7 +186,7 @@ def _parts(
         )
     else:
         parts = slice_by_value(_workspace.reports.brightness(run, split, stage), "brightness")
-    return score_slices(counts, parts)
+    return score_slices(counts, parts, groups=_workspace.scores.drawn_by(run, ids).groups)
 
 
 def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:

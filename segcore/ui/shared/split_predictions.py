@@ -101,8 +101,8 @@ def caption(runs: Sequence[str], split: str) -> None:
         parts.append(f"{session.plain(called(run))}: {score}")
     st.caption(
         (
-            f"{split.capitalize()} split, {report['num_samples']} images, native resolution, "
-            "95 % bootstrap CI. "
+            f"{split.capitalize()} split, {report['num_samples']} images, native resolution. "
+            f"{session.plain(report['how_sure'])} "
         )
         + " · ".join(parts)
     )

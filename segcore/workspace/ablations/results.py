@@ -9,22 +9,20 @@ import numpy as np
 
 from segcore.config import EvaluateConfig, PredictConfig
 from segcore.config.ablation import BASE, Ablation, AblationRow
-from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.ablation_verdicts import (
     DrawnScore,
-    Estimate,
     Spread,
     Terms,
     compare_claim,
     draw_score,
-    estimate,
-    judge_difference,
+    mean_over_pairs,
     pooled_spread,
     spread_of,
     spread_of_difference,
     unlike_terms,
 )
+from segcore.evaluation.counts.verdicts import UNDETERMINED, holm, judge_difference
 from segcore.evaluation.metrics.report import evaluate, plain
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.usage import read_usage
@@ -36,6 +34,9 @@ from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scores import Scores
 
 ENDED_BADLY = ("failed", "interrupted")
+
+FEWEST_SETS = 3
+"""Datasets or folds from which on their own spread is that of the interval."""
 
 Drawn = tuple[DrawnScore, Terms, str]
 """The score of a run, on which terms it was made, and these in words."""
@@ -102,7 +103,8 @@ class AblationResults:
                 ]
             )
         )
-        return [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
+        lines = [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
+        return _corrected(lines, self.study.level)
 
     def _pairs(self, row: AblationRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
         """Return what has ended of a row; of others than the base where what it is compared with has ended too."""
@@ -177,10 +179,8 @@ class AblationResults:
         ids, counts = self.scored.counts(run, split, stage)
         dataset = self.datasets.open(self.runs.open(run).config.dataset)
         samples = [dataset.sample(name) for name in ids]
-        by = GROUPINGS.get(self.study.group_by)
-        drawn = draw_score(
-            counts, [by(sample) for sample in samples] if by else ids, self.study.resamples
-        )
+        by = self.scored.drawn_by(run, ids, self.study.group_by or None)
+        drawn = draw_score(counts, ids, self.study.resamples, groups=by.groups)
         order = np.argsort(np.asarray(ids), kind="stable")
         sizes = [(samples[i].height, samples[i].width) for i in order]
         label_set = self.scored.label_set(run)
@@ -256,7 +256,8 @@ class AblationResults:
             if sound[0].cell.seed < 0 and len(sound) < 2
             else spread_of(reached, pool)
         )
-        score = estimate(reached, [p.ours.draws for p in sound], own, self.study.level)
+        unit = (sound[0].ours.unit, min(p.ours.units for p in sound))
+        score = mean_over_pairs(reached, [p.ours.draws for p in sound], own, unit, self.study.level)
         line = dataclasses.replace(
             line,
             pairs=tuple(
@@ -276,22 +277,32 @@ class AblationResults:
         spread = (
             pooled_spread([gains]) if row.combine else spread_of(gains, spread_of_difference(pool))
         )
-        found: Estimate = estimate(gains, [p.gains for p in pairs], spread, self.study.level)
+        unit = _drawn_from(pairs)
+        means, draws, sets = gains, [p.gains for p in pairs], {p.cell.dataset for p in pairs}
+        if len(sets) >= FEWEST_SETS:  # a recipe may help in one fold only: folds are what varies
+            own = [[p for p in pairs if p.cell.dataset == name] for name in sorted(sets)]
+            means = [float(np.mean([p.gain for p in ps])) for ps in own]
+            draws = [np.mean(np.stack([p.gains for p in ps]), 0) for ps in own]
+            spread = pooled_spread([means])
+        gain = mean_over_pairs(means, draws, spread, unit, self.study.level)
         fixed = bool(
             row.combine and row.combine.against
         )  # these very members: what is asked is what their combination brings
-        verdict = (
-            judge_difference(found.low, found.high) if found.freedom or fixed else "cannot tell"
-        )
+        verdict = judge_difference(gain) if spread.freedom or fixed else "cannot tell"
         cause = line.cause
-        if not found.freedom and not fixed:
+        if not spread.freedom and not fixed:
             cause = cause or "One pair only: its interval knows nothing of other seeds; add seeds."
+        if 1 < len(sets) < FEWEST_SETS:
+            cause = (
+                cause or "For these two datasets or folds only: three or more show how they vary."
+            )
         return dataclasses.replace(
             line,
             gains=tuple(gains),
-            difference=plain(found.value),
-            difference_interval=(plain(found.low), plain(found.high)),
-            covers="images and seeds" if found.freedom else "images",
+            difference=plain(gain.value),
+            difference_interval=(plain(gain.low), plain(gain.high)),
+            p_value=plain(gain.p_value),
+            covers=f"{gain.unit} and seeds" if spread.freedom else gain.unit,
             verdict=verdict,
             agreement=compare_claim(verdict, row.claim),
             cause=cause,
@@ -391,3 +402,27 @@ def peak_memory(run: RunFolder) -> int | None:
 
 def _name(row: AblationRow | None) -> str:
     return row.name if row else BASE
+
+
+def _drawn_from(pairs: Sequence[_Pair]) -> tuple[str, int]:
+    """What the pairs' images were drawn by, and how many units all datasets have together."""
+    units = {pair.cell.dataset: pair.ours.units for pair in pairs}
+    return pairs[0].ours.unit, sum(units.values())
+
+
+def _corrected(lines: Sequence[RowResult], level: float) -> list[RowResult]:
+    """Keep only verdicts that hold among all of a table's, by Holm's rule."""
+    p_values = [float("nan") if line.p_value is None else line.p_value for line in lines]
+    holds = holm(p_values, 1 - level)
+    return [
+        line
+        if sure or line.verdict in ("", UNDETERMINED)
+        else dataclasses.replace(
+            line,
+            verdict=UNDETERMINED,
+            agreement=compare_claim(UNDETERMINED, line.claim),
+            cause=line.cause
+            or "Alone it would count, but not among so many comparisons (Holm's correction).",
+        )
+        for line, sure in zip(lines, holds, strict=True)
+    ]

@@ -29,8 +29,10 @@ class RowResult:
         interval: (low, high) of the score.
         difference: Mean over pairs of the score minus that of what it is compared with.
         difference_interval: (low, high) of it.
-        covers: What the interval of the difference covers: "images and seeds", "images", or "".
-        verdict: "helps", "hurts", "cannot tell", or "".
+        p_value: Of the difference, two-sided; for one row alone.
+        covers: What the interval of the difference covers: "images and seeds", "images", the same
+            with "groups", or "".
+        verdict: "helps", "hurts", "cannot tell", or ""; corrected for the number of rows.
         claim: What was said before: "helps", "hurts", "no gain" or "".
         said: The same in words.
         agreement: "agrees", "contradicts", "cannot tell", or "".
@@ -54,6 +56,7 @@ class RowResult:
     interval: tuple[float | None, float | None] = (None, None)
     difference: float | None = None
     difference_interval: tuple[float | None, float | None] = (None, None)
+    p_value: float | None = None
     covers: str = ""
     verdict: str = ""
     claim: str = ""

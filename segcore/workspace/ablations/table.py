@@ -6,6 +6,7 @@ from typing import Any
 
 from segcore.config.ablation import Ablation
 from segcore.errors import SegcoreError
+from segcore.evaluation.counts.verdicts import many
 from segcore.evaluation.pages.ablation_page import build_ablation_page
 from segcore.workspace.ablations.rows import CELLS, RowResult, row_cells
 
@@ -192,11 +193,14 @@ def explain(
             f"The images come from few drives or folders ({alike}), and those of one are "
             "alike: an interval over new ones would be wider."
         )
-    if any(row.covers == "images" and row.verdict for row in rows):
+    if any(row.verdict and row.covers and "seeds" not in row.covers for row in rows):
         told.append(
             "An ensemble is compared with its very members: its interval covers images, "
             "not other members."
         )
+    correction = many(sum(row.p_value is not None for row in rows), study.level)
+    if correction:
+        told.append(correction)
     told.append(
         "Time is that of training on this machine beside whatever else it did; parameters "
         "are estimated from the catalogue."

@@ -47,7 +47,7 @@ def confused_pairs(
     Raises:
         SegcoreError: The run has no counts of that split, or an id is unknown.
     """
-    label_set, counts = scores.label_set(run), scores.counts(run, split)[1].sum(0)
+    label_set, counts = scores.label_set(run), scores.counts(run, split)[1].total
     pairs = []
     for group in groups:
         places = [label_set.index_of(i) for i in group]

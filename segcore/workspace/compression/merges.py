@@ -114,9 +114,9 @@ class Merges:
                 refused.
         """
         label_set = self._scores.label_set(run)
-        names = self._reports.groups(run, split)
+        ids, counts = self._scores.counts(run, split)
         report = report_map(
-            self._scores.counts(run, split)[1],
+            counts,
             _map(label_set, groups),
             prior=prior,
             importance=None if importance is None else importance_weights(label_set, importance),
@@ -124,7 +124,7 @@ class Merges:
                 label_set.num_classes,
                 [(label_set.index_of(a), label_set.index_of(b)) for a, b in forbidden],
             ),
-            groups=names if len(set(names)) > 1 else None,
+            groups=self._scores.drawn_by(run, ids).groups,
         )
         return MergeReport(report, label_set.class_ids)
 
@@ -193,7 +193,7 @@ class Merges:
             if maps
             else []
         )
-        total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].sum(0)
+        total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].total
         ends = null_band(total, [_map(label_set, maps[i]) for i in places])
         bands: list[list[float] | None] = [None] * len(maps)
         for place, (low, high) in zip(places, ends, strict=True):

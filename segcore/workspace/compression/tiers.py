@@ -16,6 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import merge_probabilities
 from segcore.evaluation.compression.tiers import Tier, compare_tiers
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap, LabelSet
 from segcore.postprocess.ensemble import RULES, combine_to_size
 from segcore.runs.folder.run_folder import RunFolder
@@ -90,7 +91,7 @@ class Tiers:
         """
         label_map, label_set = self._merges.label_map(run, groups), self._scores.label_set(run)
         original = self._scores.counts(run, split)
-        others: dict[str, tuple[list[str], Counts]] = {}
+        others: dict[str, tuple[list[str], SampleCounts]] = {}
         folder, stage = self._cache(run, split, label_map)
         if stage in folder.stages(_place(split)):
             others["summed"] = folder.read_counts(_place(split), stage)
@@ -99,9 +100,8 @@ class Tiers:
         )
         if chosen:
             others["retrained"] = self._scores.counts(chosen, split)
-        dataset = self._scenes.dataset_of(run)
-        names = {sample: dataset.sample(sample).group for sample in original[0]}
-        drawn = names if len(set(names.values())) > 1 else None
+        alike = self._scores.drawn_by(run, original[0]).groups
+        drawn = None if alike is None else dict(zip(original[0], alike, strict=True))
         tiers = compare_tiers(original, label_map, others, groups=drawn)
         return TierComparison(
             run=run,
@@ -131,7 +131,7 @@ class Tiers:
 
     def sum_probabilities(
         self, run: str, split: str, groups: Groups, progress: Progress | None = None
-    ) -> tuple[list[str], Counts]:
+    ) -> tuple[list[str], SampleCounts]:
         """Count a split with probabilities summed over each group before the argmax; done once.
 
         Sums and bilinear resizing are both linear, so probabilities are merged at the network's
@@ -144,8 +144,7 @@ class Tiers:
             progress: Called with (done, total, what).
 
         Returns:
-            M sample ids, those whose probabilities are on disk, and (M, K, K) int64 pixels, rows
-            true.
+            M sample ids, those whose probabilities are on disk, and (M, K, K) pixels, rows true.
 
         Raises:
             SegcoreError: No probabilities are on disk, or a file cannot be read.
@@ -170,7 +169,7 @@ class Tiers:
                 matrices.append(matrix)
                 if progress:
                     progress(len(matrices), len(samples), sample.id)
-        ids, counts = [s.id for s in samples], np.stack(matrices)
+        ids, counts = [s.id for s in samples], SampleCounts.stack(matrices)
         folder.write_counts(_place(split), stage, ids, counts)
         return ids, counts
 

@@ -28,6 +28,13 @@ from segcore.data.formats.importers import (
     preview,
 )
 from segcore.data.health.health import Finding, check_health
+from segcore.data.health.interval_groups import (
+    DrawnBy,
+    IntervalGroups,
+    choose_groups,
+    drawn_by,
+    interval_groups,
+)
 from segcore.data.splits.shift import Shift, measure_shift
 from segcore.data.splits.splits import GROUPINGS, SplitPart, make_splits, split_report
 from segcore.data.statistics.appearance import ImageStatistics, collect_appearance
@@ -342,6 +349,34 @@ class Datasets:
             splits={split: len(changed.select(split)) for split in changed.splits},
             report=split_report(dataset, assigned, counts),
         )
+
+    def interval_groups(self, name: str) -> IntervalGroups:
+        """Return what intervals over a dataset's images draw: single images, or whole drives or tiles.
+
+        Raises:
+            SegcoreError: There is no such dataset.
+        """
+        return interval_groups(self.open(name))
+
+    def choose_interval_groups(self, name: str, by: str) -> IntervalGroups:
+        """Choose what all intervals over a dataset's images draw from now on.
+
+        Args:
+            name: Name of the dataset.
+            by: "images", or a name in ``splits.GROUPINGS``.
+
+        Raises:
+            SegcoreError: There is no such dataset or grouping, or its folder cannot be written.
+        """
+        return choose_groups(self.open(name), by)
+
+    def drawn_by(self, name: str, sample_ids: Sequence[str], by: str | None = None) -> DrawnBy:
+        """Return what some images of a dataset are drawn by; ``by`` overrides the dataset's choice.
+
+        Raises:
+            SegcoreError: There is no such dataset, sample or grouping.
+        """
+        return drawn_by(self.open(name), sample_ids, by)
 
     def counts_by_sample(self, name: str) -> npt.NDArray[np.int64]:
         """Return the pixels of each class by sample in the dataset's order, (N, C) int64; zeros without a mask.

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig, TrainConfig, from_json
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import iou, mean_iou, mean_present
 from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary
@@ -240,7 +241,14 @@ class CRFEffects:
                 f"Expected a CRF search, received {run!r} of kind {folder.config.kind}: "
                 "start a search first."
             )
-        return {**folder.read_json("crf_search"), "stale": self._ensembles.is_stale(run)}
+        found = folder.read_json("crf_search")
+        gains = found["crf"]["gain"]  # said anew: earlier versions judged where they had chosen
+        sentences = [
+            verdict(CRF_OBJECTIVES[name].title, gains[name], found["split"])
+            for name in ("mean_iou", "boundary_iou")
+            if gains[name]["difference"] is not None
+        ]
+        return {**found, "verdict": sentences, "stale": self._ensembles.is_stale(run)}
 
     def apply(
         self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = ""
@@ -288,14 +296,10 @@ class CRFEffects:
         Raises:
             SegcoreError: The run has no counts of that stage.
         """
-        comparison = compare_reports(
-            self._scores.report(run, split, stage), self._scores.report(run, split, "ensemble")
-        )
-        low, high = comparison.interval
-        if not np.isfinite(low):
-            sentence = "A single image says nothing about others: there is no interval."
-            return CRFVerdict(comparison, sentence)
-        return CRFVerdict(comparison, verdict("mean IoU", comparison.difference, low, high))
+        comparison = self._scores.compare(run, run, split, stage, "ensemble")
+        chosen_on = split if comparison.chosen else ""
+        gain = comparison.difference.as_difference()
+        return CRFVerdict(comparison, verdict("mean IoU", gain, chosen_on))
 
     def layered(self, dataset: str, split: str) -> dict[str, float | None]:
         """Return the mean IoU on a split of each scored network that ends in a trained CRF."""

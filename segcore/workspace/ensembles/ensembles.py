@@ -11,7 +11,7 @@ import numpy as np
 from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts.scores import mean_iou
 from segcore.evaluation.metrics.report import plain
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
@@ -273,17 +273,18 @@ class Ensembles:
         """
         report = self._scores.report(run, split)
         members = {m: self._scores.report(m, split) for m in self._runs.members(run)}
-        singles = {m: float(mean_iou(r.counts.sum(0))) for m, r in members.items()}
+        singles = {m: float(mean_iou(r.counts)) for m, r in members.items()}
         best = max(singles, key=lambda m: np.nan_to_num(singles[m], nan=-1.0))
         known = [v for v in singles.values() if np.isfinite(v)]
-        low, high = (plain(float(end)) for end in report.intervals["mean_iou"])
+        whole = report.interval()
+        low, high = whole.ends()
         return AgainstMembers(
-            ensemble=plain(float(mean_iou(report.counts.sum(0)))),
+            ensemble=plain(whole.value),
             interval=(low, high),
             members={m: plain(v) for m, v in singles.items()},
             best=best,
             mean_member=sum(known) / len(known) if known else None,
-            comparison=compare_reports(report, members[best]),
+            comparison=self._scores.compare(run, best, split),
         )
 
 

@@ -118,6 +118,11 @@ class RunPixelMetrics:
             return None
         return Measured(*PixelMetrics.from_arrays(arrays, self._scores.label_set(run).ignore_index))
 
+    def borders(self, run: str, measured: Measured) -> dict[str, Any]:
+        """Return the scores at borders, the interval over what the dataset's images are drawn by."""
+        groups = self._scores.drawn_by(run, measured.measures.sample_ids).groups
+        return measured.measures.borders(groups)
+
     def measure(
         self, run: str, split: str, stage: str = "", progress: Progress | None = None
     ) -> Measured:

@@ -114,7 +114,9 @@ class Reports:
         """
         reports = self.reports(runs, split, stage)
         configs = {run: to_json(self._runs.open(run).config) for run in runs}
-        title = f"{', '.join(dict.fromkeys(runs))} on {split}"
+        names = dict.fromkeys(run.rsplit("--", 1)[0] for run in runs)
+        dataset = self._scenes.dataset_of(runs[0]).name
+        title = f"{', '.join(names)}: evaluation on {dataset}, split {split}"
         pictures, depth = self._pictures(runs[0], split, stage), self._depths(runs, split, stage)
         return build_page(
             reports,
@@ -178,9 +180,7 @@ class Reports:
         Raises:
             SegcoreError: One has no counts of that split yet.
         """
-        return compare_reports(
-            self._scores.report(run, split, stage), self._scores.report(other, split, other_stage)
-        )
+        return self._scores.compare(run, other, split, stage, other_stage)
 
     def spread(self, run: str, split: str) -> tuple[list[str], Reliability] | None:
         """Return the members of an ensemble and how far their scores lie apart; None for a single network.
@@ -192,15 +192,6 @@ class Reports:
         if not isinstance(config, EvaluateConfig) or len(config.members) < 2:
             return None
         return list(config.members), self.reliability(config.members, split)[0]
-
-    def groups(self, run: str, split: str, stage: str = "") -> list[str]:
-        """Return the recorded group (drive, folder) of each scored image, "" where it has none.
-
-        Raises:
-            SegcoreError: The run has no counts of that split yet.
-        """
-        dataset = self._scenes.dataset_of(run)
-        return [dataset.sample(name).group for name in self._scores.sample_ids(run, split, stage)]
 
     def repetitions(self, run: str, split: str) -> list[str]:
         """Return the runs that repeat a run's recipe, an ensemble's members or trainings of one group, that have counts of the split."""
@@ -234,7 +225,7 @@ class Reports:
             for report in reports[1:]
             for reason in reports[0].protocol.differences(report.protocol)
         ]
-        return reliability(np.stack([report.counts.sum(0) for report in reports])), list(
+        return reliability(np.stack([report.counts.total for report in reports])), list(
             dict.fromkeys(reasons)
         )
 
@@ -393,7 +384,8 @@ def depth_of(
     told: dict[str, Any] = {}
     found = measures.found(run, split, stage)
     if found is not None:
-        told["borders"], told["confidence"] = found.measures.borders(), found.measures.confidence()
+        told["borders"] = measures.borders(run, found)
+        told["confidence"] = found.measures.confidence()
         temperature = measures.fitted(run, FIT) if split != FIT else math.nan
         scaled = None if math.isnan(temperature) else measures.found_scaled(run, split, temperature)
         if scaled is not None:

@@ -126,7 +126,8 @@ class RobustnessTests:
             for corruption in config.corruptions
             for severity in SEVERITIES
         }
-        summary = summarise(folder.read_counts(config.split, CLEAN)[1], counts)
+        ids, clean = folder.read_counts(config.split, CLEAN)
+        summary = summarise(clean, counts, groups=self._scores.drawn_by(config.run, ids).groups)
         return {
             "run": config.run,
             "split": config.split,
@@ -137,7 +138,9 @@ class RobustnessTests:
 
     def stamp(self, name: str) -> str:
         """Return a cache key that changes whenever :meth:`found` may return something else."""
-        return f"{name} {self._runs.open(name).status().finished}"
+        folder = self._runs.open(name)
+        drawn = self._scores.choice(self._asked(folder).run)
+        return f"{name} {folder.status().finished} {drawn}"
 
     def example(
         self, run: str, sample: str, corruption: str, severity: int, seed: int = 0

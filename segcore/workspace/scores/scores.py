@@ -19,15 +19,19 @@ from segcore.config import (
     TrainConfig,
     TuneConfig,
     shared_labels,
+    to_json,
 )
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.formats.mask_folders import pair_mask_folders
+from segcore.data.health.interval_groups import DrawnBy
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.comparison import Comparison, compare_reports
 from segcore.evaluation.compression.information import importance_weights
 from segcore.evaluation.compression.what_if import WhatIf, compress
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.confusion_table import read_confusion_csv
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import default_colors
@@ -135,7 +139,7 @@ class Scores:
             else dataset.label_set
         )
 
-    def counts(self, run: str, split: str, stage: str = "") -> tuple[list[str], Counts]:
+    def counts(self, run: str, split: str, stage: str = "") -> tuple[list[str], SampleCounts]:
         """Return the sample ids and counts of a run over a split.
 
         Args:
@@ -144,7 +148,7 @@ class Scores:
             stage: For an evaluate run "ensemble" (the default) or "crf".
 
         Returns:
-            N sample ids, and (N, C, C) int64 pixels, rows true, columns predicted.
+            N sample ids, and (N, C, C) pixels, rows true, columns predicted.
 
         Raises:
             SegcoreError: The run has no counts of that split yet.
@@ -227,15 +231,17 @@ class Scores:
         return [first, *(s for s in folder.stages(split) if s != first)]
 
     def stamp(self, run: str, split: str, stage: str = "") -> str:
-        """Return a cache key that changes whenever a run's counts or classes may have changed.
+        """Return a key for caches: it changes with a run's counts, its classes, and what is drawn.
 
         Raises:
             SegcoreError: The run has no counts of that split yet.
         """
         folder, stage = self._counted(run, split, stage)
+        dataset = folder.config.dataset
         return (
             f"{folder.id} {stage} {folder.status().finished} "
-            f"{self._datasets.open(folder.config.dataset).fingerprint}"
+            f"{self._datasets.open(dataset).fingerprint} "
+            f"{self._datasets.interval_groups(dataset).by}"
         )
 
     def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
@@ -282,32 +288,96 @@ class Scores:
         if started:
             self._runs.wait(started, progress)
 
-    def report(
-        self, run: str, split: str, stage: str = "", groups: Sequence[str] | None = None
-    ) -> Report:
+    def drawn_by(self, run: str, sample_ids: Sequence[str], by: str | None = None) -> DrawnBy:
+        """Return what the images of a run are drawn by in intervals; see :func:`segcore.data.health.interval_groups.drawn_by`."""
+        return self._datasets.drawn_by(self._runs.open(run).config.dataset, sample_ids, by)
+
+    def choice(self, run: str) -> str:
+        """Return what intervals over a run's dataset draw: "images", or the name of a grouping."""
+        return self._datasets.interval_groups(self._runs.open(run).config.dataset).by
+
+    def report(self, run: str, split: str, stage: str = "", by: str | None = None) -> Report:
         """Return the scores of a run over a split, from its counts.
 
         Args:
             run: Id of a run, as in :meth:`counts`.
             split: Name of a split.
             stage: What was scored.
-            groups: Group of each scored image; intervals then draw whole groups instead of images.
+            by: What intervals draw: "images", or a name in ``splits.GROUPINGS``; None for what was
+                chosen for the dataset.
 
         Raises:
-            SegcoreError: The run has no counts of that split yet, or another number of groups.
+            SegcoreError: The run has no counts of that split yet, or there is no such grouping.
         """
         ids, counts = self.counts(run, split, stage)
         dataset = self._datasets.open(self._runs.open(run).config.dataset)
         sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
+        drawn = self.drawn_by(run, ids, by)
         return evaluate(
             counts,
             ids,
             self.label_set(run),
             split,
             sizes=sizes,
-            groups=groups,
+            groups=drawn.groups,
+            drawn=drawn.note,
             dataset=self._shared_name(dataset, split),
         )
+
+    def compare(
+        self, run: str, other: str, split: str, stage: str = "", other_stage: str = ""
+    ) -> Comparison:
+        """Compare two runs, or two stages of one, on a split.
+
+        Raises:
+            SegcoreError: One has no counts of that split yet.
+        """
+        chosen = [
+            sentence
+            for sentence in (
+                self.chosen_here(run, split, stage),
+                self.chosen_here(other, split, other_stage),
+            )
+            if sentence
+        ]
+        return compare_reports(
+            self.report(run, split, stage),
+            self.report(other, split, other_stage),
+            chosen=" ".join(dict.fromkeys(chosen)),
+        )
+
+    def chosen_here(self, run: str, split: str, stage: str = "") -> str:
+        """Say where a run's members or CRF were chosen on this very split; "" where they were not.
+
+        Args:
+            run: Id of a run.
+            split: Name of a split.
+            stage: What was scored; a CRF counts where it takes part.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, EvaluateConfig):
+            return ""
+        crf = to_json(config.crf) if config.crf is not None and stage == "crf" else None
+        for row in self._runs.rows():
+            if row.kind not in ("crf_search", "subsets") or row.status.state != "finished":
+                continue
+            folder = self._runs.open(row.run)
+            made = folder.config
+            if isinstance(made, CRFSearchConfig) and (made.split, made.members) == (
+                split,
+                config.members,
+            ):
+                found = folder.read_json("crf_search")["crf"]["parameters"]
+                if crf is not None and all(crf.get(key) == found[key] for key in found):
+                    return f"The CRF was chosen on {split} (search {row.run})."
+            if isinstance(made, SubsetsConfig) and made.split == split:
+                best = folder.read_json("subsets")["best"]["members"]
+                if list(config.members) == list(best) != list(made.members):
+                    return f"The members were chosen on {split} (subsets {row.run})."
+        return ""
 
     def _shared_name(self, dataset: Dataset, split: str) -> str:
         """Return the dataset's name; a fold's split with its parent's images has the parent's."""
@@ -344,7 +414,9 @@ class Scores:
             sizes.append((true.shape[0], true.shape[1]))
             if progress:
                 progress(index + 1, len(pairs.names), name)
-        return evaluate(np.stack(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes)
+        return evaluate(
+            SampleCounts.stack(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes
+        )
 
     def ensemble(self, run: str) -> EnsembleScores:
         """Return the scores of an evaluate run: each member, their combination, and with the CRF.
@@ -387,9 +459,9 @@ class Scores:
                 is unknown.
         """
         asked = options or WhatIfOptions()
-        per_image: Counts | None = None
+        per_image: SampleCounts | None = None
         members: Counts | None = None
-        groups_of: list[str] | None = None
+        groups_of: tuple[str, ...] | None = None
         if confusion is not None:
             matrix = read_confusion_csv(confusion)
             total = matrix.counts
@@ -398,12 +470,12 @@ class Scores:
             )
         elif run is not None:
             ids, per_image = self.counts(run, split)
-            total = per_image.sum(axis=0)
+            total = per_image.total
             label_set = self.label_set(run)
             config = self._runs.open(run).config
             if isinstance(config, EvaluateConfig) and len(config.members) > 1:
-                members = np.stack([self.counts(m, split)[1].sum(axis=0) for m in config.members])
-            groups_of = _groups(self._datasets.open(config.dataset), ids)
+                members = np.stack([self.counts(m, split)[1].total for m in config.members])
+            groups_of = self.drawn_by(run, ids).groups
         else:
             raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
         importance = asked.importance
@@ -423,12 +495,6 @@ class Scores:
             exchange_rate=asked.trade_off_rate,
         )
         return LabelWhatIf(run, split if run else None, answer)
-
-
-def _groups(dataset: Dataset, ids: Sequence[str]) -> list[str] | None:
-    """Return the group of each sample where the dataset knows more than one, else None."""
-    groups = [dataset.sample(i).group for i in ids]
-    return groups if len(set(groups)) > 1 else None
 
 
 def _label_map_of(runs: Runs, config: RunConfig) -> str:

@@ -8,14 +8,18 @@ from segcore.evaluation.comparison.ablation_verdicts import (
     Terms,
     compare_claim,
     draw_score,
-    estimate,
-    judge_difference,
+    mean_over_pairs,
     pooled_spread,
     spread_of,
     spread_of_difference,
     unlike_terms,
 )
+from segcore.evaluation.counts.bootstrap import Interval
+from segcore.evaluation.counts.verdicts import holm, judge_difference, judge_many
 from segcore.evaluation.metrics.report import Protocol
+
+MANY = ("images", 10**7)
+"""So many that expanding the percentiles changes nothing."""
 
 PROTOCOL = Protocol("camvid", "test", 3, (360, 480), 255, ("road", "sky"), truth=(10, 20))
 
@@ -32,7 +36,7 @@ def test_the_spread_is_pooled_about_each_rows_own_mean():
 
 def test_an_interval_over_seeds_alone_is_students():
     still = [np.full(40_000, 0.02), np.full(40_000, 0.04)]
-    found = estimate([0.02, 0.04], still, Spread(0.01, 3))
+    found = mean_over_pairs([0.02, 0.04], still, Spread(0.01, 3), MANY)
     # 0.03 -+ t(3, 97.5 %) * 0.01 / sqrt(2) = 0.03 -+ 3.1824 * 0.0070711
     assert found.value == pytest.approx(0.03)
     assert (found.low, found.high) == (
@@ -44,9 +48,9 @@ def test_an_interval_over_seeds_alone_is_students():
 def test_images_and_seeds_add_up():
     rng = np.random.default_rng(1)
     images = rng.normal(0.05, 0.01, 40_000)
-    alone = estimate([0.05], [images], Spread(0.0, 0))
-    both = estimate([0.05], [images], Spread(0.01, 1000))
-    assert alone.high - alone.low == pytest.approx(2 * 1.96 * 0.01, rel=0.02) and alone.freedom == 0
+    alone = mean_over_pairs([0.05], [images], Spread(0.0, 0), MANY)
+    both = mean_over_pairs([0.05], [images], Spread(0.01, 1000), MANY)
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * 0.01, rel=0.02)
     assert both.high - both.low == pytest.approx(2 * 1.96 * 0.01 * 2**0.5, rel=0.02)
 
 
@@ -59,9 +63,9 @@ def test_the_same_images_are_drawn_for_every_run_in_any_order():
     other = draw_score(counts, [f"tile/{i}" for i in range(8)], 200)
     assert np.array_equal(mine.draws, turned.draws) and mine.observed == turned.observed
     assert not np.array_equal(mine.draws, other.draws)  # other images fall by their own chance
-    grouped = draw_score(counts, ["a"] * 4 + ["b"] * 4, 200)
-    assert grouped.units == 2 and len(np.unique(grouped.draws)) == 3  # aa, ab, bb
-    assert np.isnan(draw_score(counts, ["a"] * 8, 200).draws).all()
+    grouped = draw_score(counts, names, 200, groups=list("aabcdefg"))
+    assert (grouped.units, grouped.unit) == (7, "groups") and not np.isnan(grouped.draws).any()
+    assert np.isnan(draw_score(counts, names, 200, groups=["a"] * 8).draws).all()
 
 
 def test_a_score_is_that_of_all_counts_together():
@@ -80,11 +84,51 @@ def test_a_score_is_that_of_all_counts_together():
     ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, verdict):
-    assert judge_difference(low, high) == verdict
+    assert judge_difference(Interval(0.0, low, high)) == verdict
 
 
 def test_no_interval_no_verdict():
-    assert judge_difference(float("nan"), float("nan")) == "cannot tell"
+    assert judge_difference(Interval(0.1, float("nan"), float("nan"))) == "cannot tell"
+
+
+def test_holm_by_hand():
+    # ordered .01 <= .05 / 4, .015 <= .05 / 3, .03 > .05 / 2: the rest falls with it
+    assert holm([0.03, 0.01, 0.04, 0.015]) == [False, True, False, True]
+    assert holm([0.04, float("nan")]) == [True, False]
+    assert holm([]) == []
+
+
+def test_many_verdicts_are_harder_to_earn():
+    nearly = Interval(0.02, 0.001, 0.04, p_value=0.03)
+    sure = Interval(-0.2, -0.3, -0.1, p_value=0.0005)
+    assert judge_many([nearly]) == ["helps"]
+    assert judge_many([nearly, sure, nearly]) == ["cannot tell", "hurts", "cannot tell"]
+
+
+def test_under_the_null_few_tables_hold_a_false_verdict():
+    """Eight recipes that differ by their seeds only, 60 images, 4 seeds: any false verdict in at most 5 % of tables."""
+    false_alone = false_holm = 0
+    tables, rows, seeds, images = 150, 8, 4, 60
+    for table in range(tables):
+        rng = np.random.default_rng(table)
+        noise = rng.normal(0, 0.02, (rows + 1, seeds))
+        own = rng.normal(0, 0.01, (rows + 1, seeds, images))  # images fall apart by run
+        weights = rng.multinomial(images, np.full(images, 1 / images), 300) / images
+        score = noise + own.mean(2)
+        pool = pooled_spread(score)
+        intervals = []
+        for row in range(1, rows + 1):
+            gains = score[row] - score[0]
+            draws = [noise[row, s] - noise[0, s] + weights @ (own[row, s] - own[0, s])
+                     for s in range(seeds)]  # fmt: skip
+            spread = spread_of_difference(pool)
+            unit = ("images", images)
+            intervals.append(mean_over_pairs(gains, draws, spread, unit, seed=table * 10 + row))
+        false_alone += any(judge_difference(i) != "cannot tell" for i in intervals)
+        false_holm += any(v != "cannot tell" for v in judge_many(intervals))
+    error = (0.05 * 0.95 / tables) ** 0.5
+    assert false_holm / tables <= 0.05 + 2 * error
+    assert false_alone > false_holm
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 
 from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import paired_difference
+from segcore.evaluation.counts.bootstrap import swap_p_value
 from segcore.evaluation.metrics.report import evaluate
 from segcore.labels import LabelClass, LabelSet
+from tests.evaluation.plain_loop import plain_interval
 
 LABELS = LabelSet(
     (
@@ -40,19 +41,23 @@ def test_a_run_against_itself_differs_by_nothing(pair) -> None:
     same = compare_reports(pair[0], pair[0])
     assert (
         same.reasons == ()
-        and same.difference == 0
-        and same.interval == (0, 0)
+        and same.difference.value == 0
+        and same.difference.ends() == [0, 0]
         and same.p_value == 1
     )
     assert same.wins == (0, 0, 8)
-    assert np.array_equal(same.class_interval, np.zeros((2, 3)))
+    assert [c.ends() for c in same.class_difference] == [[0, 0], [0, 0], [None, None]]
 
 
 def test_swapping_a_and_b_turns_every_sign(pair) -> None:
     there, back = compare_reports(*pair), compare_reports(*pair[::-1])
-    assert there.difference == -back.difference > 0
-    assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
-    assert there.class_interval == pytest.approx(-back.class_interval[::-1])
+    assert there.difference.value == -back.difference.value > 0
+    for one, other in zip(
+        (there.difference, *there.class_difference),
+        (back.difference, *back.class_difference),
+        strict=True,
+    ):
+        np.testing.assert_allclose([one.low, one.high], [-other.high, -other.low])
     assert there.wins == (back.wins[1], back.wins[0], back.wins[2])
     assert there.p_value == back.p_value
 
@@ -61,12 +66,15 @@ def test_it_agrees_with_what_it_is_made_of(pair) -> None:
     a, b = pair
     found = compare_reports(a, b)
     total = [r.counts.sum(0) for r in pair]
-    assert found.difference == pytest.approx(scores.mean_iou(total[0]) - scores.mean_iou(total[1]))
-    expected = paired_difference(a.counts, b.counts, scores.mean_iou)
-    assert (found.interval, found.p_value) == ((expected.low, expected.high), expected.p_value)
-    # the difference of one class, resampled alone by the same draws
-    one = paired_difference(a.counts, b.counts, lambda c: scores.iou(c)[:, 1])
-    assert found.class_interval[:, 1] == pytest.approx([one.low, one.high])
+    gain = found.difference
+    assert gain.value == pytest.approx(scores.mean_iou(total[0]) - scores.mean_iou(total[1]))
+    assert found.p_value == swap_p_value(a.counts, b.counts, scores.mean_iou)
+    twin = plain_interval(
+        [a.counts, b.counts], lambda x, y: scores.mean_iou(x) - scores.mean_iou(y)
+    )
+    assert gain.groups == 8
+    assert found.class_difference[2].groups == 0  # true in no image
+    assert twin[0] == pytest.approx(gain.value)
     gains = found.image_iou[0] - found.image_iou[1]
     assert (np.diff(gains) <= 0).all() and sorted(found.sample_ids) == NAMES
 
@@ -81,7 +89,7 @@ def test_what_is_not_comparable_is_told_and_not_computed(pair) -> None:
     a, b = pair
     other_split = evaluate(b.counts, NAMES, LABELS, "validation")
     other_images = evaluate(b.counts, [f"other {i}" for i in range(8)], LABELS, "test")
-    moved = b.counts.copy()
+    moved = np.asarray(b.counts).copy()
     moved[[0, 1]] = moved[[1, 0]]  # the totals agree, the images do not
     for other, word in (
         (other_split, "splits"),
@@ -90,7 +98,7 @@ def test_what_is_not_comparable_is_told_and_not_computed(pair) -> None:
     ):
         found = compare_reports(a, other)
         assert len(found.reasons) == 1 and word in found.reasons[0]
-        assert np.isnan(found.difference) and found.to_json()["classes"] == []
+        assert np.isnan(found.difference.value) and found.to_json()["classes"] == []
 
 
 def test_one_image_has_no_interval_and_all_is_json(pair) -> None:

@@ -5,9 +5,10 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
-from segcore.evaluation.counts.bootstrap import interval, paired_difference
 from segcore.evaluation.counts.scores import mean_iou, pixel_accuracy
-from segcore.postprocess.weightings import marginal_shares, marginal_values, subset_weights
+from segcore.postprocess.weightings import marginal_shares, subset_weights
+from tests.evaluation.plain_loop import plain_interval
+from tests.postprocess.marginal_values import marginal_values
 
 NAMES = ("a", "b", "c")
 
@@ -45,12 +46,14 @@ def test_intervals_are_those_of_one_ensemble_at_a_time(counts) -> None:
     scores = mean_iou(counts.sum(0))
     best, single = int(scores.argmax()), int(max((0, 1, 3), key=lambda k: scores[k]))
     assert found["best"]["mean_iou"] == pytest.approx(scores[best])
-    one = interval(counts[:, best], mean_iou)
-    assert found["best"]["interval"] == pytest.approx([one.low, one.high], abs=1e-12)
-    pair = paired_difference(counts[:, best], counts[:, single], mean_iou)
+    true = counts[:, 0].sum(-1)  # what draws depend on
+    low, high = plain_interval([true, counts[:, best]], lambda _, c: mean_iou(c), by=1)[1:]
+    assert found["best"]["interval"] == pytest.approx([low, high], abs=1e-12)
+    pair = plain_interval(
+        [true, counts[:, best], counts[:, single]], lambda _, a, b: mean_iou(a) - mean_iou(b), by=1
+    )
     gain = found["gains"]["best_over_single"]
-    assert gain["difference"] == pytest.approx(pair.difference, abs=1e-12)
-    assert gain["interval"] == pytest.approx([pair.low, pair.high], abs=1e-12)
+    assert [gain["difference"], *gain["interval"]] == pytest.approx(list(pair), abs=1e-12)
 
 
 def test_values_are_the_marginal_ones_and_their_intervals_hold_them(counts) -> None:
@@ -74,19 +77,19 @@ def test_a_gain_inside_the_noise_is_said_to_be_so(counts) -> None:
     better = counts.copy()
     better[:, :6] = counts[:, :1]  # only the whole ensemble is better than its members, everywhere
     told = study(better)["sentences"]
-    assert not any("noise" in s for s in told if s.startswith("The best subset (3 members)"))
+    assert any(s.startswith("All members") and "noise" not in s for s in told)
     noisy = np.tile(np.array([[50, 50], [0, 50]]), (12, 7, 1, 1))
     noisy[:6, 6, 0] = [60, 40]  # half the images gain a little more than the other half lose
     noisy[6:, 6, 0] = [42, 58]
     told = study(noisy)["sentences"]
-    assert "The best subset (3 members)" in told[0] and "inside the noise" in told[0]
+    assert "The best subset (3 members)" in told[0] and "ignores the choice" in told[0]
+    assert any(s.startswith("All members") and "within the noise" in s for s in told)
 
 
 def test_choosing_on_the_test_split_is_called_selection(counts) -> None:
-    assert any("test split is selection" in s for s in study(counts, "test")["sentences"])
-    assert any(
-        "report it on a split where nothing was chosen" in s for s in study(counts)["sentences"]
-    )
+    last = study(counts, "test")["sentences"][-1]
+    assert "chosen on test" in last and "Choose on validation" in last
+    assert "Report it on a split where nothing was chosen" in study(counts)["sentences"][-1]
 
 
 def test_what_is_chosen_by_luck_gains_nothing_on_images_left_out() -> None:
@@ -111,7 +114,7 @@ def test_weights_are_judged_against_equal_ones(counts) -> None:
 def test_one_image_has_no_interval(counts) -> None:
     found = study(counts[:1])
     assert found["best"]["interval"] == [None, None] and found["chosen_share"] is None
-    assert "from one image" in found["sentences"][0] or "single member" in found["sentences"][0]
+    assert any("No interval from 1 image" in sentence for sentence in found["sentences"])
 
 
 def test_a_table_without_every_subset_is_refused(counts) -> None:

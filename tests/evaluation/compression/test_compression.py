@@ -11,12 +11,12 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import (
     fold,
     merge_probabilities,
-    random_merge_accuracy,
     score_maps,
     to_map,
 )
 from segcore.evaluation.compression.information import choose_prior, label_priors
 from segcore.labels import LabelMap
+from tests.evaluation.compression.random_merge import random_merge_accuracy
 
 # Four labels, 200 pixels: 0 and 1 are confused 18 times, 2 and 3 too, 1 and 3 twice, 0 and 3 never.
 TOY = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])

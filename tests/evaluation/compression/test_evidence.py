@@ -19,26 +19,28 @@ IMAGES = np.stack([rng.multinomial(400, TOY.ravel() / 200).reshape(4, 4) for _ i
 
 def test_interval_holds_the_lift_of_the_whole_set():
     maps = [LabelMap.merging(4, [pair]) for pair in [(2, 3), (0, 1), (0, 3)]]
-    ends = lift_intervals(IMAGES, maps, seed=1)
+    lifts = lift_intervals(IMAGES, maps, seed=1)
     rows = score_maps(IMAGES.sum(0), maps)
-    for (low, high), row in zip(ends, rows, strict=True):
-        assert low - 1e-12 <= row.lift <= high + 1e-12
-    assert ends[0, 0] > 0
-    assert ends[2, 1] < 0
+    for one, row in zip(lifts, rows, strict=True):
+        assert one.value == pytest.approx(row.lift)
+        assert one.low - 1e-12 <= row.lift <= one.high + 1e-12
+    assert lifts[0].low > 0
+    assert lifts[2].high < 0
 
 
 def test_identical_images_give_the_lift_itself():
     maps = [LabelMap.merging(4, [(2, 3)]), LabelMap(((0, 1, 2, 3),)), LabelMap.identity(4)]
-    ends = lift_intervals(np.stack([TOY] * 5), maps)
-    np.testing.assert_allclose(ends[0], score_maps(TOY, maps)[0].lift)
-    assert np.isnan(ends[1]).all()
-    np.testing.assert_allclose(ends[2], 0, atol=1e-12)
+    lifts = lift_intervals(np.stack([TOY] * 6), maps)
+    np.testing.assert_allclose(lifts[0].ends(), score_maps(TOY, maps)[0].lift)
+    assert not lifts[1].is_known
+    np.testing.assert_allclose(lifts[2].ends(), 0, atol=1e-12)
 
 
-def test_one_unit_has_no_interval_nor_stability():
-    assert np.isnan(lift_intervals(IMAGES[:1], [LabelMap.identity(4)])).all()
-    assert np.isnan(lift_intervals(IMAGES, [LabelMap.identity(4)], groups=["a"] * 40)).all()
-    assert np.isnan(selection_stability(IMAGES[:1], [(0, 1)], FREE)).all()
+def test_few_units_have_no_interval_nor_stability():
+    assert not lift_intervals(IMAGES[:5], [LabelMap.identity(4)])[0].is_known
+    few = list("abcde") * 8
+    assert not lift_intervals(IMAGES, [LabelMap.identity(4)], groups=few)[0].is_known
+    assert np.isnan(selection_stability(IMAGES[:5], [(0, 1)], FREE)).all()
 
 
 def test_stable_pairs_are_chosen_by_most_resamples():

@@ -10,7 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy as scipy_entropy
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.compression import random_merge_accuracy, score_maps, to_map
+from segcore.evaluation.compression.compression import score_maps, to_map
 from segcore.evaluation.compression.exact import OBJECTIVES, exact_maps
 from segcore.evaluation.compression.front import find_front
 from segcore.evaluation.compression.information import (
@@ -20,6 +20,7 @@ from segcore.evaluation.compression.information import (
 )
 from segcore.evaluation.counts.confusion import check_counts
 from segcore.labels import LabelMap
+from tests.evaluation.compression.random_merge import random_merge_accuracy
 
 try:
     metrics = importlib.import_module("sklearn.metrics")

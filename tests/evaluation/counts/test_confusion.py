@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segcore.errors import SegcoreError
+from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts, count_confusion
 
 rng = np.random.default_rng(7)
@@ -143,15 +144,15 @@ def test_whole_floats_pass_and_names_must_fit():
 def test_worked_two_class_case():
     # truth: 8 of class 0 (6 found, 2 taken for 1), 4 of class 1 (3 found, 1 taken for 0)
     matrix = ConfusionMatrix([[6, 2], [1, 3]])
-    np.testing.assert_allclose(matrix.class_score("iou"), [6 / 9, 3 / 6])
-    np.testing.assert_allclose(matrix.class_score("dice"), [12 / 15, 6 / 9])
-    np.testing.assert_allclose(matrix.class_score("precision"), [6 / 7, 3 / 5])
-    np.testing.assert_allclose(matrix.class_score("recall"), [6 / 8, 3 / 4])
-    np.testing.assert_allclose(matrix.class_score("specificity"), [3 / 4, 6 / 8])
-    assert matrix.score("pixel_accuracy") == 9 / 12
+    np.testing.assert_allclose(scores.iou(matrix.counts), [6 / 9, 3 / 6])
+    np.testing.assert_allclose(scores.dice(matrix.counts), [12 / 15, 6 / 9])
+    np.testing.assert_allclose(scores.precision(matrix.counts), [6 / 7, 3 / 5])
+    np.testing.assert_allclose(scores.recall(matrix.counts), [6 / 8, 3 / 4])
+    np.testing.assert_allclose(scores.specificity(matrix.counts), [3 / 4, 6 / 8])
+    assert scores.pixel_accuracy(matrix.counts) == 9 / 12
     chance = (8 * 7 + 4 * 5) / 144
-    assert matrix.score("kappa") == pytest.approx((0.75 - chance) / (1 - chance))
-    assert matrix.score("frequency_weighted_iou") == pytest.approx((8 * 6 / 9 + 4 * 0.5) / 12)
+    assert scores.kappa(matrix.counts) == pytest.approx((0.75 - chance) / (1 - chance))
+    assert scores.frequency_weighted_iou(matrix.counts) == pytest.approx((8 * 6 / 9 + 4 * 0.5) / 12)
     assert matrix.total == 12
     assert matrix.support.tolist() == [8, 4]
 
@@ -163,20 +164,6 @@ def test_normalisation():
     np.testing.assert_allclose(matrix.normalized("all"), [[0.75, 0.25], [0, 0]])
     with pytest.raises(SegcoreError, match="row"):
         matrix.normalized("rows")
-    with pytest.raises(SegcoreError, match="iou"):
-        matrix.class_score("iuo")
-    with pytest.raises(SegcoreError, match="mean_iou"):
-        matrix.score("meaniou")
-
-
-def test_from_masks_adds_images():
-    pairs = [
-        (rng.integers(0, 4, (8, 8)).astype(np.uint8), rng.integers(0, 4, (8, 8)).astype(np.uint8))
-        for _ in range(3)
-    ]
-    whole = ConfusionMatrix.from_masks(pairs, 4, 255)
-    stacked = [np.hstack(part) for part in zip(*pairs, strict=True)]
-    np.testing.assert_array_equal(whole.counts, count_confusion(stacked[0], stacked[1], 4, 255))
 
 
 def test_histogram_drops_what_is_outside_its_range():

@@ -55,7 +55,8 @@ def test_borders_are_the_counts_of_all_images(scenes) -> None:
     counts = sum(count_boundary(m, p.argmax(-1), CLASSES, IGNORED) for m, p in scenes)
     assert found["boundary"] == pytest.approx(boundary_iou(counts))
     assert found["mean_boundary"] == pytest.approx(float(mean_present(boundary_iou(counts))))
-    low, high = found["interval"]
+    assert found["interval"] == [None, None] and "4 images" in found["how_sure"]
+    low, high = measure(list(scenes) * 3).borders()["interval"]
     assert low < found["mean_boundary"] < high
     assert [row["pixels"] for row in found["trimap"]] == sorted(
         row["pixels"] for row in found["trimap"]
@@ -63,8 +64,9 @@ def test_borders_are_the_counts_of_all_images(scenes) -> None:
     last = found["trimap"][-1]  # 32 pixels from a border of 8-pixel blocks is everywhere
     right = sum(int(((p.argmax(-1) == m) & (m != IGNORED)).sum()) for m, p in scenes)
     assert last["pixel_accuracy"] == pytest.approx(right / last["pixels"])
-    assert measure(scenes).borders(groups=["one"] * 4)["interval"] == [None, None]
-    assert measure(scenes).borders(groups=list("abcd"))["interval"] == pytest.approx([low, high])
+    many = measure(list(scenes) * 3)
+    assert many.borders(groups=["one"] * 12)["interval"] == [None, None]
+    assert many.borders(groups=list("abcdefghijkl"))["interval"] == pytest.approx([low, high])
 
 
 def test_confidence_equals_a_plain_loop(scenes) -> None:

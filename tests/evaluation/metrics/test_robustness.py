@@ -6,8 +6,8 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.robustness import stage_name, summarise
 
-CLEAN = np.array([[[8, 2], [0, 10]], [[10, 0], [2, 8]]])
-HALF = np.array([[[5, 5], [0, 10]], [[5, 5], [0, 10]]])
+CLEAN = np.array([[[8, 2], [0, 10]], [[10, 0], [2, 8]]] * 4)
+HALF = np.array([[[5, 5], [0, 10]], [[5, 5], [0, 10]]] * 4)
 
 
 def test_drops_by_hand() -> None:
@@ -15,7 +15,7 @@ def test_drops_by_hand() -> None:
     # clean: both classes 18 right of 22 in union; halved: 10 of 20, and 20 of 30
     before, first, second = 18 / 22, 10 / 20, 20 / 30
     after = (first + second) / 2
-    assert found["num_samples"] == 2
+    assert found["num_samples"] == 8
     assert found["clean"]["mean_iou"] == pytest.approx(before)
     same, half, noise = found["curves"]
     assert same["drop"] == 0 and same["interval"] == [0, 0]
@@ -33,7 +33,7 @@ def test_drops_by_hand() -> None:
 
 
 def test_an_absent_class_has_no_drop() -> None:
-    counts = np.zeros((2, 3, 3), np.int64)
+    counts = np.zeros((8, 3, 3), np.int64)
     counts[:, :2, :2] = CLEAN
     assert summarise(counts, {("jpeg", 5): counts})["corruptions"][0]["class_drop"] == [
         0.0,

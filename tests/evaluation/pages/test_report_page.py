@@ -82,9 +82,12 @@ def test_every_name_from_outside_is_escaped():
 
 def test_scores_and_protocol_are_on_the_page():
     made = report()
-    page = build_page({"one": made})
-    assert f"Mean IoU {made.to_json()['mean_iou']:.3f}" in page
+    page = build_page({"one": made}, facts={"numpy": "2"})
+    assert f"Mean IoU {100 * made.to_json()['mean_iou']:.1f} %" in page
     assert "split test" in page
+    first = page[page.index("<h1>") :]
+    assert first.index("headline") < first.index("<h2>") < first.index("Made with")
+    assert "No interval from 5 images" in page  # the reason stands where the interval would
     assert "left out of means" in page
 
 
@@ -94,7 +97,7 @@ def test_runs_are_compared_only_when_they_may_be():
     assert "against one" in page
     page = build_page({"one": report(), "two": report("validation", 3)})
     assert "not comparable" in page
-    assert "other splits (test against validation)" in page
+    assert "splits (validation against test)" in page
 
 
 def test_many_classes_list_the_largest_confusions():

@@ -147,7 +147,14 @@ def test_only_some_rows_are_started_with_what_they_are_compared_with(workspace, 
         workspace.ablations.start(make(workspace, *rows), ["cross entropy"])
 
 
-def test_the_table_says_by_how_much_how_sure_and_whether_that_was_said(workspace, made_up):
+FEWEST = "segcore.evaluation.counts.bootstrap.MINIMUM"
+"""Patched where three images must have an interval."""
+
+
+def test_the_table_says_by_how_much_how_sure_and_whether_that_was_said(
+    workspace, made_up, monkeypatch
+):
+    monkeypatch.setattr(FEWEST, 3)
     plan = make(workspace)
     fill(made_up, plan, (0.95, 0.94))
     fill(made_up, plan, (0.60, 0.62), "cross-entropy")
@@ -278,7 +285,8 @@ def test_what_a_study_cannot_be_run_on_is_refused(workspace):
         workspace.ablations.read("dekc.json")
 
 
-def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
+def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up, monkeypatch):
+    monkeypatch.setattr(FEWEST, 3)
     workspace.splits.make_folds("tiny", 2, "random", 0, hold_out="test")
     folds = ("tiny-fold-1", "tiny-fold-2")
     plan = make(workspace, datasets=folds)
@@ -296,7 +304,9 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up):
     assert row.difference == pytest.approx(np.mean(row.gains)) and row.gains == pytest.approx(
         np.subtract(row.scores, base.scores)
     )
-    assert (row.verdict, row.agreement) == ("hurts", "agrees") and table.units == {
+    assert row.difference_interval[0] < row.difference < row.difference_interval[1]
+    assert "these two datasets or folds only" in row.cause
+    assert table.units == {
         "tiny-fold-1": 3,
         "tiny-fold-2": 3,
     }
