@@ -25,6 +25,7 @@ setup(
     package_dir={FRONT: ".", **{f"{FRONT}.{part}": part for part in PARTS}},
     package_data={
         "segcore": ["*.json"],
+        "segcore.evaluation.pages": ["templates/*.html"],
         "segcore.ui.viewer": ["*.js", "*.css"],
         FRONT: [".streamlit/config.toml"],
         f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],

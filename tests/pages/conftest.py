@@ -22,6 +22,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
+def small_splits_have_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny dataset has three images a split: enough here to see how pages show an interval."""
+    monkeypatch.setattr("segcore.evaluation.counts.bootstrap.MINIMUM", 3)
+
+
+@pytest.fixture(autouse=True)
 def app_of_workspace(workspace, started, monkeypatch):
     """Let the app open the test's workspace, and remember nothing of the test before.
 

@@ -14,8 +14,7 @@ def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> 
     assert shown["Images"] == str(report["num_samples"])
     assert shown["Ignored pixels"] == figures.percent(report["ignored_share"])
     (interval,) = [value for label, value in shown.items() if label.startswith("95 % CI")]
-    low, high = report["interval"]["mean_iou"]
-    assert f"{100 * low:.1f}" in interval and f"{100 * high:.1f}" in interval
+    assert interval == figures.interval(*report["interval"]["mean_iou"])
     classes, images = at.dataframe[0].value, at.dataframe[1].value
     for column, key in (
         ("class", "name"),

@@ -273,7 +273,7 @@ class Ensembles:
         """
         report = self._scores.report(run, split)
         members = {m: self._scores.report(m, split) for m in self._runs.members(run)}
-        singles = {m: float(mean_iou(r.counts)) for m, r in members.items()}
+        singles = {m: float(mean_iou(r.counts.total)) for m, r in members.items()}
         best = max(singles, key=lambda m: np.nan_to_num(singles[m], nan=-1.0))
         known = [v for v in singles.values() if np.isfinite(v)]
         whole = report.interval()
