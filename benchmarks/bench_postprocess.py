@@ -36,7 +36,7 @@ from segcore.light_worker.subsets import subsets_run  # noqa: E402
 from segcore.postprocess.dense_crf import DenseCRF, is_available, kept_classes  # noqa: E402
 from segcore.postprocess.ensemble import combine_to_size, resize_probabilities  # noqa: E402
 from segcore.postprocess.parameters import CRFParameters  # noqa: E402
-from segcore.postprocess.weightings import count_subsets  # noqa: E402
+from segcore.postprocess.weightings import count_weightings, subset_weights  # noqa: E402
 from segcore.runs.folder.run_folder import RunFolder  # noqa: E402
 
 MEMBERS = 5
@@ -136,7 +136,7 @@ def bench_dropping(scenes: list[Any]) -> dict[str, Any]:
         times.append((slow, fast))
         full.append(refined.argmax(-1))
         quick.append(dropped.argmax(-1))
-        kept.append(len(kept_classes(probabilities, 0.1)))
+        kept.append(len(kept_classes(probabilities.max((0, 1)), 0.1)))
     slow, fast = np.median(times, axis=0)
     ratio = float(np.median([a / b for a, b in times]))
     same = agreement(full, quick)
@@ -184,7 +184,9 @@ def bench_subsets(scenes: list[Any]) -> dict[str, Any]:
         for turn in range(3):
             read, _ = seconds(lambda: [len(members(number)) for number in range(SPLIT)])
             scored, _ = seconds(
-                lambda: [c.shape for c in count_subsets(images(), MEMBERS, CLASSES)]
+                lambda: [
+                    c.shape for c in count_weightings(images(), subset_weights(MEMBERS), CLASSES)
+                ]
             )
             wall, _ = seconds(
                 lambda: [len(members(number)) for number in range(SPLIT)], clock=time.perf_counter
