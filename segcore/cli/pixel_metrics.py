@@ -8,6 +8,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import number, percent
+from segcore.workspace import Workspace
 
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +20,8 @@ def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fit",
         metavar="SPLIT",
-        default="validation",
-        help="split that the temperature is fitted on; '' fits none",
+        help="split that the temperature is fitted on; '' fits none. Default: validation, where the "
+        "run has it.",
     )
 
 
@@ -39,10 +40,11 @@ def _measure(options: Options) -> dict[str, Any]:
     result |= {"confidence": confidence, "temperature": None, "scaled": None, "label_errors": None}
     if confidence is None:
         return result
-    if options.fit and options.fit != split:
-        workspace.scores.ensure_predictions([run], options.fit, progress=ProgressLine("Predicting"))
-        if workspace.pixel_metrics.samples(run, options.fit):
-            fitted = workspace.pixel_metrics.measure(run, options.fit, "", ProgressLine("Fitting"))
+    fit = _fit_split(workspace, options)
+    if fit and fit != split:
+        workspace.scores.ensure_predictions([run], fit, progress=ProgressLine("Predicting"))
+        if workspace.pixel_metrics.samples(run, fit):
+            fitted = workspace.pixel_metrics.measure(run, fit, "", ProgressLine("Fitting"))
             result["temperature"] = fitted.temperature
             result["scaled"] = workspace.pixel_metrics.scaled(
                 run, split, fitted.temperature, ProgressLine("Softening")
@@ -51,6 +53,17 @@ def _measure(options: Options) -> dict[str, Any]:
         run, split, ProgressLine("Looking at labels")
     ).to_json()
     return result
+
+
+def _fit_split(workspace: Workspace, options: Options) -> str:
+    """The split to fit on: the one asked for, else validation where the run has it or can get it."""
+    if options.fit is not None:
+        return str(options.fit)
+    folder = workspace.runs.open(options.run)
+    if "validation" not in workspace.datasets.open(folder.config.dataset).splits:
+        return ""
+    held = folder.config.kind != "imported" or folder.stages("validation")
+    return "validation" if held else ""
 
 
 def _show_measure(result: dict[str, Any]) -> str:
@@ -65,7 +78,8 @@ def _show_measure(result: dict[str, Any]) -> str:
         for r in borders["trimap"]
     ]
     parts = [
-        f"{borders['num_samples']} images of {result['split']} with probabilities on disk.",
+        f"{borders['num_samples']} images of {result['split']} with "
+        f"{'probabilities' if confidence else 'masks'} on disk.",
         (
             f"Mean boundary IoU {number(borders['mean_boundary'])} "
             f"({' to '.join(number(v) for v in borders['interval'])})."

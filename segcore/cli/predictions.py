@@ -14,6 +14,7 @@ from segcore.config.schema import settings
 from segcore.errors import SegcoreError
 from segcore.formatting import percent, plural
 from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
+from segcore.workspace.predictions.imported import HowToImport
 
 EVERY_IMAGE = 1_000_000
 STORAGE = settings(PredictConfig)["probabilities"]
@@ -161,7 +162,10 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
             "images"
         ),
     )
-    parser.add_argument("--name", help="id of the new run. Default: the name of the folder.")
+    parser.add_argument(
+        "--name",
+        help="id of the new run, or of an import that gets a further split. Default: the name of the folder.",
+    )
     parser.add_argument("--split", default="test")
     parser.add_argument(
         "--values",
@@ -170,6 +174,13 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--partial", action="store_true", help="skip images without a valid prediction"
+    )
+    parser.add_argument(
+        "--match",
+        default="",
+        metavar="PATTERN",
+        help=r"regular expression with one group, the part of a name that image and prediction "
+        r"share: '^(\d+)'",
     )
     parser.add_argument("--check", action="store_true", help="dry run: only report what fits")
 
@@ -180,22 +191,13 @@ def _import(options: Options) -> dict[str, Any]:
             f"Expected one of {', '.join(MASK_VALUES)} for --values, received "
             f"{options.values!r}: choose one."
         )
+    how = HowToImport(options.split, options.values, options.partial, options.match)
     imports, source = workspace_of(options).imports, Path(options.source).expanduser()
     if options.check:
-        return imports.check(
-            options.dataset, source, options.split, options.values, ProgressLine("Checking")
-        ).to_json()
+        return imports.check(options.dataset, source, how, ProgressLine("Checking")).to_json()
     name = options.name or source.name.split(".")[0]
     progress = ProgressLine("Importing")
-    return imports.import_(
-        options.dataset,
-        source,
-        name,
-        options.split,
-        values=options.values,
-        partial=options.partial,
-        progress=progress,
-    ).to_json()
+    return imports.import_(options.dataset, source, name, how, progress).to_json()
 
 
 def _show_import(result: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from segcore.catalog import (
     loss_terms,
 )
 from segcore.config.checks import check_range
+from segcore.config.imported import ImportedConfig
 from segcore.config.schema import Range, check, option
 from segcore.errors import SegcoreError
 
@@ -402,7 +403,7 @@ class TrainConfig:
             )
 
 
-def shared_labels(members: Sequence[TrainConfig]) -> tuple[str, str]:
+def shared_labels(members: Sequence[TrainConfig | ImportedConfig]) -> tuple[str, str]:
     """Return the label map that members share, and the rule that combines submodels.
 
     Returns:
@@ -412,7 +413,10 @@ def shared_labels(members: Sequence[TrainConfig]) -> tuple[str, str]:
     Raises:
         SegcoreError: Their label maps differ and they are no submodels of one rule.
     """
-    maps, rules = {member.label_map for member in members}, {member.submodels for member in members}
+    maps, rules = (
+        {member.label_map for member in members},
+        {member.submodels if isinstance(member, TrainConfig) else "" for member in members},
+    )
     if len(maps) < 2:
         return (maps.pop() if maps else ""), ""
     if len(rules) == 1 and "" not in rules:

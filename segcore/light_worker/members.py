@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import TrainConfig, shared_labels
+from segcore.config import ImportedConfig, TrainConfig, shared_labels
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
@@ -100,14 +100,17 @@ def find_members(run: RunFolder, dataset: str, members: Sequence[str], split: st
     configs = []
     for member in members:
         trained = RunFolder.open(runs / member).config
-        if not isinstance(trained, TrainConfig):
+        if not isinstance(trained, (TrainConfig, ImportedConfig)):
             raise SegcoreError(
-                f"Expected training runs as members, received {member!r} of kind "
+                f"Expected training runs or imports as members, received {member!r} of kind "
                 f"{trained.kind!r}: name what was trained."
             )
         configs.append(trained)
     name, rule = shared_labels(configs)
-    predictions = tuple(runs / f"{member}--{split}" for member in members)
+    predictions = tuple(
+        runs / (member if isinstance(config, ImportedConfig) else f"{member}--{split}")
+        for member, config in zip(members, configs, strict=True)
+    )
     if rule:
         return Members(
             opened,

@@ -249,7 +249,7 @@ def test_refusals_are_sentences(workspace, monkeypatch):
         plan_tasks(RunFolder(workspace / "runs" / "toy-1--test"))
     with pytest.raises(SegcoreError, match=r"[Uu]nknown split"):
         plan_tasks(_create(workspace, "a", split="tset"))
-    with pytest.raises(SegcoreError, match="training runs as members"):
+    with pytest.raises(SegcoreError, match="training runs or imports as members"):
         plan_tasks(_create(workspace, "b", members=("toy-1--test",)))
     (workspace / "runs" / "toy-3--test" / "probabilities" / "test" / "c.prob").unlink()
     with pytest.raises(SegcoreError, match="c"):

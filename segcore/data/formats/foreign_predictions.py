@@ -24,6 +24,7 @@ from segcore.data.files.names import (
 )
 from segcore.data.formats.importers.paired_folders import sample_id
 from segcore.data.formats.importers.pairs.pairing import Pairing, Stopwatch
+from segcore.data.formats.importers.source import SPLIT_NAMES
 from segcore.data.formats.mask_values import check_size, read_mask_indices, to_indices
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
@@ -185,7 +186,7 @@ def _by_affix(name: str, by_stem: Mapping[str, list[str]]) -> str | None:
 def _in_folder(ids: Sequence[str], name: str) -> str | None:
     """Of ids with one last part, the one whose folders fit those of a file; None if none does."""
     if len(ids) == 1:
-        return ids[0]
+        return None if _split_of(name) not in ("", _split_of(ids[0]) or _split_of(name)) else ids[0]
     folders = [part.casefold() for part in name.split("/")[:-1]]
     fits = []
     for i in ids:
@@ -193,6 +194,12 @@ def _in_folder(ids: Sequence[str], name: str) -> str | None:
         if folders and own[-len(folders) :] == folders[-len(own) :]:
             fits.append(i)
     return fits[0] if len(fits) == 1 else None
+
+
+def _split_of(name: str) -> str:
+    """The split that the folders of a path name, or ""."""
+    words = (part.casefold() for part in name.split("/")[:-1])
+    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
 
 
 def _finder_by_rule(

@@ -11,6 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segcore.catalog import MASK_VALUES
 from segcore.ui.shared import figures, session, tables
+from segcore.workspace.predictions.imported import HowToImport
 
 MAX_UPLOAD = 500
 """Megabytes of an upload; larger sets are read from a folder."""
@@ -111,11 +112,10 @@ def _run(
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
 
     shelf = session.workspace().imports
-    found = shelf.check(dataset, source, split, values, progress)
+    how = HowToImport(split, values, partial)
+    found = shelf.check(dataset, source, how, progress)
     if keep and found.fits and (partial or len(found.fits) == found.samples):
-        found = shelf.import_(
-            dataset, source, name, split, values=values, partial=partial, progress=progress
-        )
+        found = shelf.import_(dataset, source, name, how, progress)
     bar.empty()
     return found.to_json()
 

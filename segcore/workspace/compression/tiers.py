@@ -23,7 +23,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.compression.merges import Groups, Merges
 from segcore.workspace.compression.retraining import Retrained, RetrainedRun, Retraining
 from segcore.workspace.datasets.datasets import Datasets
-from segcore.workspace.runs.runs import Runs, prediction_id
+from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
@@ -207,7 +207,9 @@ class Tiers:
         config = self._runs.open(run).config
         members = config.members if isinstance(config, EvaluateConfig) else (run,)
         return [
-            m if isinstance(self._runs.open(m).config, PredictConfig) else prediction_id(m, split)
+            m
+            if isinstance(self._runs.open(m).config, PredictConfig)
+            else self._runs.prediction_of(m, split)
             for m in members
         ]
 

@@ -24,7 +24,7 @@ from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles.ensembles import Ensembles
-from segcore.workspace.runs.run_ids import crf_search_id, prediction_id
+from segcore.workspace.runs.run_ids import crf_search_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
@@ -115,7 +115,9 @@ class CRFEffects:
         Raises:
             SegcoreError: A member or the split does not exist.
         """
-        folders = [RunFolder(self._runs.folder / prediction_id(m, split)) for m in members]
+        folders = [
+            RunFolder(self._runs.folder / self._runs.prediction_of(m, split)) for m in members
+        ]
         return [
             s.id
             for s in self._dataset(members).select(split)
@@ -131,7 +133,7 @@ class CRFEffects:
             SegcoreError: There are none, or they are damaged.
         """
         return [
-            RunFolder(self._runs.folder / prediction_id(m, split)).read_probabilities(
+            RunFolder(self._runs.folder / self._runs.prediction_of(m, split)).read_probabilities(
                 split, sample
             )[0]
             for m in members

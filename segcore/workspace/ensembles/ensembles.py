@@ -18,7 +18,7 @@ from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
-from segcore.workspace.runs.run_ids import evaluation_id, prediction_id, subsets_id
+from segcore.workspace.runs.run_ids import evaluation_id, subsets_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scores import Scores
 
@@ -73,14 +73,20 @@ class Ensembles:
         self._scores = scores
 
     def candidates(self, dataset: str) -> list[str]:
-        """Return the ids of the finished training runs on a dataset or its folds, in the order in which they were made."""
+        """Return the finished training runs and imports on a dataset or its folds, oldest first."""
         rows = self._runs.rows()
         known = self._runs.kin(dataset)
         return [
             r.run
             for r in reversed(rows)
-            if r.kind == "train" and r.status.state == "finished" and r.dataset in known
+            if (r.kind == "train" or self._holds_probabilities(r.run, r.kind))
+            and r.status.state == "finished"
+            and r.dataset in known
         ]
+
+    def _holds_probabilities(self, run: str, kind: str) -> bool:
+        """Whether a run is an import that came with probabilities."""
+        return kind == "imported" and (self._runs.folder / run / "probabilities").is_dir()
 
     def groups(self, dataset: str) -> list[Group]:
         """Return the groups of two or more finished members on a dataset, newest first.
@@ -137,7 +143,7 @@ class Ensembles:
 
     def predicted(self, run: str, split: str) -> Status | None:
         """Return how a member's prediction of a split is going, or None where it was never asked for."""
-        folder = RunFolder(self._runs.folder / prediction_id(run, split))
+        folder = RunFolder(self._runs.folder / self._runs.prediction_of(run, split))
         return folder.status() if folder.folder.exists() else None
 
     def predict_missing(self, members: Sequence[str], splits: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The shelf of imports: predictions of any other tool become a run that is looked at, scored and compared like the others."""
+"""Imports of predictions: those of any other tool become a run that is scored like the others."""
 
 import re
 import shutil
@@ -17,6 +17,7 @@ from segcore.config import ImportedConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.archives import is_archive, unpack
 from segcore.data.formats.foreign_predictions import Prediction, match_predictions, read_prediction
+from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import mean_iou
@@ -58,6 +59,25 @@ class PredictionReport:
         return dict(vars(self))
 
 
+@dataclass(frozen=True)
+class HowToImport:
+    """How predictions are matched and read.
+
+    Attributes:
+        split: Split whose samples they are matched to.
+        values: A name in ``catalog.MASK_VALUES``.
+        partial: Whether samples without a prediction that fits may be left out; then fewer images
+            are scored than elsewhere.
+        match: A regular expression with one group, the part of a name that an image and its
+            prediction share; "" for the usual rules.
+    """
+
+    split: str = "test"
+    values: str = "auto"
+    partial: bool = False
+    match: str = ""
+
+
 class Imports:
     """Imports predictions of other tools as runs."""
 
@@ -69,42 +89,37 @@ class Imports:
         self,
         dataset: str,
         source: Path,
-        split: str = "test",
-        values: str = "auto",
+        how: HowToImport | None = None,
         progress: Progress | None = None,
     ) -> PredictionReport:
-        """Read every prediction and report what fits; nothing is saved.
+        """Read every prediction and report what fits; nothing is kept.
 
         Raises:
             SegcoreError: As :meth:`import_`, but for what the report tells.
         """
         opened = self._datasets.open(dataset)
         with _unpacked(source) as folder:
-            report, _ = self._read(opened, folder, split, values, None, progress)
-        return report
+            return self._read(opened, folder, how or HowToImport(), None, progress)[0]
 
     def import_(
         self,
         dataset: str,
         source: Path,
         name: str,
-        split: str = "test",
-        *,
-        values: str = "auto",
-        partial: bool = False,
+        how: HowToImport | None = None,
         progress: Progress | None = None,
     ) -> PredictionReport:
-        """Make a run of the predictions in a folder or archive: masks, counts, probabilities.
+        """Make a run of predictions: masks, counts, and probabilities where they came.
+
+        An import of the same name and dataset that has no predictions of the split yet gets them
+        too, so that one model may hold several splits.
 
         Args:
             dataset: Name of a dataset.
             source: Folder, zip or tar of masks or arrays (see
                 :mod:`segcore.data.formats.foreign_predictions`).
-            name: Id of the new run.
-            split: Split whose samples they are matched to.
-            values: A name in ``catalog.MASK_VALUES``.
-            partial: Whether samples without a prediction that fits may be left out; then fewer
-                images are scored than elsewhere.
+            name: Id of the run.
+            how: Split, way to read pixels and names, and what may be left out.
             progress: Called with (done, total, what).
 
         Raises:
@@ -112,55 +127,75 @@ class Imports:
                 the archive is hostile, nothing fits, or something does not fit while ``partial`` is
                 false.
         """
-        self._check_name(name)
+        how = how or HowToImport()
+        if not _NAME.fullmatch(name):
+            raise SegcoreError(
+                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
+                f"'--', received {name!r}: choose such a name."
+            )
+        further = self._further(name, dataset, how.split)
         opened = self._datasets.open(dataset)
-        config = ImportedConfig(dataset, split, source.name, values)
         self._runs.folder.mkdir(parents=True, exist_ok=True)
         with (
             _unpacked(source) as folder,
             tempfile.TemporaryDirectory(prefix=".import.", dir=self._runs.folder) as place,
         ):
             draft = RunFolder(Path(place) / name)
-            report, counts = self._read(opened, folder, split, values, draft, progress)
+            report, counts = self._read(opened, folder, how, draft, progress)
             left_out = report.samples - len(report.fits)
-            if not report.fits or (left_out and not partial):
+            if not report.fits or (left_out and not how.partial):
                 raise SegcoreError(_complaint(report))
-            config = ImportedConfig(dataset, split, source.name, values, left_out)
-            draft.write_counts(split, "prediction", report.fits, counts)
-            draft.write_json("labels", {"label_set": opened.label_set.to_json()})
             report.mean_iou = float(mean_iou(counts.sum(0)))
-            run = RunFolder.create(Path(place) / "whole", name, config)
-            for part in list(draft.folder.iterdir()):
-                shutil.move(str(part), run.folder / part.name)
-            _finish(run, report)
-            run.folder.rename(self._runs.folder / name)
+            draft.write_counts(how.split, "prediction", report.fits, counts)
+            if further is None:
+                config = ImportedConfig(dataset, how.split, source.name, how.values, left_out)
+                run = RunFolder.create(Path(place) / "made", name, config)
+                draft.write_json("labels", {"label_set": opened.label_set.to_json()})
+                for part in list(draft.folder.iterdir()):
+                    shutil.move(str(part), run.folder / part.name)
+                _finish(run, report)
+                run.folder.rename(self._runs.folder / name)
+            else:
+                self._runs.check_classes(name)
+                _add_split(draft, further, how.split)
         report.run = name
         return report
 
-    def _check_name(self, name: str) -> None:
-        if not _NAME.fullmatch(name):
-            raise SegcoreError(
-                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
-                f"'--', received {name!r}: choose such a name."
-            )
-        if (self._runs.folder / name).exists():
+    def _further(self, name: str, dataset: str, split: str) -> RunFolder | None:
+        """Return the import of a name that may take a further split; None where the name is free."""
+        if not (self._runs.folder / name).exists():
+            return None
+        run = self._runs.open(name)
+        config = run.config
+        if not isinstance(config, ImportedConfig):
             raise SegcoreError(
                 f"Expected a new run id, received {name!r}, which exists: choose another "
                 "name or delete that run."
             )
+        if config.dataset != dataset:
+            raise SegcoreError(
+                f"Expected predictions of {config.dataset!r}, which the import {name!r} is about, "
+                f"received those of {dataset!r}: choose another name."
+            )
+        if run.stages(split):
+            raise SegcoreError(
+                f"Expected a split that {name!r} does not hold yet, received {split!r}, which "
+                "exists there: choose another name or delete that run."
+            )
+        return run
 
     def _read(
         self,
         dataset: Dataset,
         folder: Path,
-        split: str,
-        values: str,
+        how: HowToImport,
         run: RunFolder | None,
         progress: Progress | None,
     ) -> tuple[PredictionReport, npt.NDArray[np.int64]]:
         """Read what is matched; write it into ``run`` where one is given."""
+        split = how.split
         samples = [s for s in dataset.select(split) if s.mask is not None]
-        matches = match_predictions(folder, samples)
+        matches = match_predictions(folder, samples, Pairing(match=how.match))
         report = PredictionReport(split, len(samples), missing=matches.missing, extra=matches.extra)
         for sample_id, files in matches.twice.items():
             report.refused.append(
@@ -178,7 +213,7 @@ class Imports:
                     _take(
                         dataset,
                         sample,
-                        read_prediction(path, sample, dataset.label_set, values),
+                        read_prediction(path, sample, dataset.label_set, how.values),
                         split,
                         run,
                     )
@@ -252,15 +287,26 @@ def _complaint(report: PredictionReport) -> str:
         parts.append("the split has no image with a mask")
     if report.extra:
         parts.append(f"{len(report.extra)} files of no image (for example {report.extra[0]!r})")
-    mend = (
-        "mend them, or allow a part."
-        if report.fits
-        else "check the names and how pixels are to be read."
-    )
+    if report.fits:
+        fix = "correct them, or leave them out (--partial)."
+    elif report.missing and not report.refused:
+        fix = "give predictions the names of their images, or say what they share (--match)."
+    else:
+        fix = "correct the predictions, or say how pixels are to be read (--values)."
     return (
         f"Expected predictions of all {report.samples} images of {report.split!r}, received "
-        f"{'; '.join(parts)}: {mend}"
+        f"{'; '.join(parts)}: {fix}"
     )
+
+
+def _add_split(draft: RunFolder, run: RunFolder, split: str) -> None:
+    """Move the predictions of a split into an import; the counts, by which it is known, last."""
+    for part in ("probabilities", "masks", "counts"):
+        source, target = draft.folder / part / split, run.folder / part / split
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
 
 
 @contextmanager

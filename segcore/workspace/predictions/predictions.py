@@ -21,7 +21,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import EvaluateConfig, PredictOptions, TrainConfig, shared_labels, to_json
+from segcore.config import (
+    EvaluateConfig,
+    ImportedConfig,
+    PredictOptions,
+    TrainConfig,
+    shared_labels,
+    to_json,
+)
 from segcore.data.files.bands import FILE_NAME as BANDS
 from segcore.data.files.bands import RasterLook, holds_converted_rasters, load_look
 from segcore.data.files.images import read_image
@@ -161,6 +168,11 @@ class Predictions:
                 f"{config.kind}: choose another."
             )
         for member in model.members:
+            if isinstance(self._runs.open(member).config, ImportedConfig):
+                raise SegcoreError(
+                    f"Expected networks that can predict, but {member!r} is an import, which holds "
+                    "predictions alone: predict with the members that were trained here."
+                )
             if not self._runs.open(member).model_path.is_file():
                 raise SegcoreError(
                     f"Expected the trained network of {member!r}, found none: wait for its "

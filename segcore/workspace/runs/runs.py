@@ -11,6 +11,7 @@ from pathlib import Path
 from segcore.catalog import PROBABILITY_STORAGE
 from segcore.config import (
     EvaluateConfig,
+    ImportedConfig,
     PredictConfig,
     PredictOptions,
     RobustnessConfig,
@@ -304,8 +305,10 @@ class Runs:
             SegcoreError: The run is no finished training run, or the split or the name of a storage
                 does not exist.
         """
-        source, config = self._trained(run)
+        source, config = self._member(run)
         self._datasets.open(config.dataset).select(split)
+        if isinstance(config, ImportedConfig):
+            return self._imported(source, split)
         made_from = source.status().finished or 0.0
         name = prediction_id(run, split)
         wanted = PredictConfig(
@@ -342,6 +345,9 @@ class Runs:
             SegcoreError: As :meth:`predict`.
         """
         name = self.predict(run, split)
+        if name == run:
+            self._check_whole(self.open(run), split)
+            return run
         folder, samples = (
             RunFolder(self.folder / name),
             self._datasets.open(self.open(run).config.dataset).select(split),
@@ -365,13 +371,47 @@ class Runs:
             jobs.resume(self._workspace, name)
         return name
 
-    def _trained(self, run: str) -> tuple[RunFolder, TrainConfig]:
-        """Return a training run that can predict, with its config."""
+    def prediction_of(self, run: str, split: str) -> str:
+        """Return the id of the run that holds a member's predictions of a split: an import itself.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        config = self.open(run).config
+        return run if isinstance(config, ImportedConfig) else prediction_id(run, split)
+
+    @staticmethod
+    def _imported(source: RunFolder, split: str) -> str:
+        """Return the id of an import that holds predictions of a split."""
+        if not source.stages(split):
+            raise SegcoreError(
+                f"Expected predictions of {split!r} in the import {source.id!r}, found none: "
+                f"import them under the same name (segscope import-predictions ... --split {split} "
+                f"--name {source.id})."
+            )
+        return source.id
+
+    def _check_whole(self, source: RunFolder, split: str) -> None:
+        """Refuse an import that has no probabilities of some images of a split."""
+        samples = self._datasets.open(source.config.dataset).select(split)
+        bare = [s.id for s in samples if s.mask and not source.has_probabilities(split, s.id)]
+        if bare:
+            raise SegcoreError(
+                f"Expected probabilities of every image of {split!r} in the import {source.id!r}, "
+                f"{len(bare)} have none, for example {bare[0]!r}: ensembles and the CRF combine "
+                "probabilities, import them as .npy."
+            )
+
+    def _member(self, run: str) -> tuple[RunFolder, TrainConfig | ImportedConfig]:
+        """Return a training run that can predict, or an import, with its config."""
         source = self.open(run)
         config = source.config
+        if isinstance(config, ImportedConfig):
+            self.check_classes(run)
+            return source, config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(
-                f"Expected a training run, received {run!r}, which is of kind "
+                f"Expected a training run or an import, received {run!r}, which is of kind "
                 f"{config.kind}: name the run that was trained."
             )
         state = source.status().state
@@ -425,7 +465,7 @@ class Runs:
             SegcoreError: There is none, one is no finished training run, or they are of unlike datasets
                  or label maps.
         """
-        configs = [self._trained(run)[1] for run in members]
+        configs = [self._member(run)[1] for run in members]
         datasets = {config.dataset for config in configs}
         if len(datasets) > 1:
             datasets = {parent_of(self._datasets.open(name)) or name for name in datasets}
@@ -460,8 +500,8 @@ class Runs:
         name = self.dataset_of(members)
         images = {sample.id for sample in self._datasets.open(name).select(split)}
         for member in members:
-            config = self._trained(member)[1]
-            if config.dataset == name:
+            config = self._member(member)[1]
+            if config.dataset == name or not isinstance(config, TrainConfig):
                 continue
             own = self._datasets.open(config.dataset).samples
             learned = sum(
@@ -485,6 +525,10 @@ class Runs:
         run, split = evaluation_id(config), config.split
         self.check_split(config.members, split)
         self._check_name(config)
+        for member in config.members:
+            if isinstance(self.open(member).config, ImportedConfig):
+                self._imported(self.open(member), split)
+                self._check_whole(self.open(member), split)
         predictions = [self.predict(member, split) for member in config.members]
         newest = self.newest(predictions)
         status = RunFolder(self.folder / run).status()
@@ -525,10 +569,10 @@ class Runs:
         if isinstance(config, EvaluateConfig):
             return [
                 run,
-                *(prediction_id(m, split) for m in config.members),
+                *(self.prediction_of(m, split) for m in config.members),
                 evaluation_id(dataclasses.replace(config, split=split)),
             ]
-        return [prediction_id(run, split)]
+        return [self.prediction_of(run, split)]
 
     def predict_any(self, run: str, split: str, options: PredictOptions | None = None) -> str:
         """Make sure that a training run or an ensemble has counts of a split, or that this is under way; return the run to wait for.

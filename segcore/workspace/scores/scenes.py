@@ -67,10 +67,7 @@ class Scenes:
         config = self._runs.open(run).config
         samples = self._datasets.open(config.dataset).select(split)
         if isinstance(config, EvaluateConfig):
-            members = [
-                RunFolder(self._runs.folder / (m if _is_prediction(m) else prediction_id(m, split)))
-                for m in config.members
-            ]
+            members = [self._prediction(m, split) for m in config.members]
             return [s for s in samples if all(m.has_probabilities(split, s.id) for m in members)]
         folder = self._prediction(run, split)
         return [
@@ -128,9 +125,9 @@ class Scenes:
             combine_submodels(stored, [self.label_map_of(m) or whole for m in config.members], rule)
         ]
 
-    def _trained(self, config: EvaluateConfig) -> list[TrainConfig]:
+    def _trained(self, config: EvaluateConfig) -> list[TrainConfig | ImportedConfig]:
         members = [self._runs.open(member).config for member in config.members]
-        return [member for member in members if isinstance(member, TrainConfig)]
+        return [m for m in members if isinstance(m, (TrainConfig, ImportedConfig))]
 
     def has_probabilities(
         self, run: str, split: str, sample: str, approximate: bool = False

@@ -500,7 +500,9 @@ class Scores:
 def _label_map_of(runs: Runs, config: RunConfig) -> str:
     if isinstance(config, EvaluateConfig):
         members = [runs.open(member).config for member in config.members]
-        return shared_labels([member for member in members if isinstance(member, TrainConfig)])[0]
+        return shared_labels([m for m in members if isinstance(m, (TrainConfig, ImportedConfig))])[
+            0
+        ]
     if isinstance(config, (PredictConfig, RobustnessConfig)):
         return _label_map_of(runs, runs.open(config.run).config)
     if isinstance(config, (SubsetsConfig, CRFSearchConfig)):
