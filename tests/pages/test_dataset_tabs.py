@@ -225,11 +225,9 @@ def test_classes_are_merged_step_by_step_and_taken_back(workspace, open_page) ->
 def test_classes_named_by_their_colour_ask_for_a_name(workspace, open_page) -> None:
     dataset = workspace.datasets.open("tiny")
     first, *rest = dataset.label_set.classes
-    dataset.with_label_set(
-        dataclasses.replace(
-            dataset.label_set, classes=(dataclasses.replace(first, name="#8429f6"), *rest)
-        )
-    ).save()
+    named = (dataclasses.replace(first, name="#8429f6"), *rest)
+    labels = dataclasses.replace(dataset.label_set, classes=named)
+    dataclasses.replace(dataset, label_set=labels).save()
     at = open_page("dataset", dataset="tiny", show="Classes")
     assert "1 classes" in at.info[0].value and "8429f6" in at.info[0].value
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.documents import Shelf, check_name, write_document
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import read_image, read_indices
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap, LabelSet
@@ -38,7 +39,7 @@ def check_sample_id(sample_id: str) -> str:
     """
     parts = sample_id.split("/")
     if any(not part or part.startswith(".") or part != part.strip() for part in parts) or re.search(
-        r"[\\\x00-\x1f\x7f:]", sample_id
+        r"[\\\x00-\x1f\x7f:\ud800-\udfff]", sample_id
     ):
         raise SegcoreError(
             f"Expected a sample id that is a plain relative path, received {sample_id!r}: "
@@ -74,8 +75,24 @@ class Sample:
     mask_digest: str = ""
 
 
+def _sample(row: dict[str, Any]) -> Sample:
+    """Rebuild a sample from its row.
+
+    Raises:
+        TypeError: A field is missing, unknown or of another kind.
+    """
+    sample = Sample(**row)
+    texts = (sample.id, sample.image, sample.split, sample.group, sample.mask_digest)
+    sizes = (sample.height, sample.width)
+    if not all(isinstance(text, str) for text in (*texts, sample.mask or "")):
+        raise TypeError(f"text expected in {row}")
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise TypeError(f"whole numbers expected in {row}")
+    return sample
+
+
 def digest_mask(mask: npt.NDArray[Any]) -> str:
-    """Return the SHA-256 of a mask's shape, dtype and indices, (H, W) integers, as hexadecimal text."""
+    """Return the SHA-256, in hexadecimal, of a mask's shape, dtype and indices, (H, W) integers."""
     digest = hashlib.sha256(f"{mask.shape} {mask.dtype.name} ".encode())
     digest.update(np.ascontiguousarray(mask).data)
     return digest.hexdigest()
@@ -122,7 +139,7 @@ class Dataset:
                 f"Expected a dataset in {folder}, found no dataset.json: import one or "
                 "check the name."
             )
-        try:
+        with foreign_bytes(f"{file} is damaged: import the dataset again."):
             data = json.loads(file.read_bytes())
             version = int(data["version"])
             if version > VERSION:
@@ -130,16 +147,13 @@ class Dataset:
                     f"{file} was written by a newer Segscope (format {version}, this one "
                     f"reads {VERSION}): update Segscope."
                 )
-            samples = tuple(Sample(**row) for row in data["samples"])
             return Dataset(
                 folder,
                 str(data["name"]),
                 LabelSet.from_json(data["label_set"]),
-                samples,
+                tuple(_sample(row) for row in data["samples"]),
                 str(data.get("source", "")),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise SegcoreError(f"{file} is damaged ({error}): import the dataset again.") from error
 
     def save(self) -> "Dataset":
         """Write ``dataset.json`` and return the dataset itself."""
@@ -177,7 +191,7 @@ class Dataset:
 
     @cached_property
     def splits(self) -> list[str]:
-        """Names of the splits that hold a sample: train, validation, test, then others by name; "" is not listed."""
+        """Names of the splits that hold a sample: train, validation, test, then others by name."""
         found = {sample.split for sample in self.samples} - {""}
         return [s for s in SPLITS if s in found] + sorted(found - set(SPLITS))
 
@@ -234,7 +248,10 @@ class Dataset:
         return self._sized(read_image(self.image_path(sample)), sample, "image")
 
     def read_mask(self, sample: Sample) -> npt.NDArray[Any]:
-        """Read a mask: (H, W) class indices of ``label_set.mask_dtype``, or ``ignore_index``; C-contiguous and writable.
+        """Read a mask as class indices.
+
+        Returns:
+            (H, W) of ``label_set.mask_dtype``: indices or ``ignore_index``; C-contiguous, writable.
 
         Raises:
             SegcoreError: There is none, or the file is gone or damaged, or has another size than
@@ -274,26 +291,12 @@ class Dataset:
         samples = tuple(dataclasses.replace(s, split=splits.get(s.id, "")) for s in self.samples)
         return dataclasses.replace(self, samples=samples)
 
-    def with_label_set(self, label_set: LabelSet) -> "Dataset":
-        """Return the dataset with renamed or recoloured classes, same number and order; call :meth:`save` to keep them.
-
-        Raises:
-            SegcoreError: The number of classes differs (use a label map to merge).
-        """
-        if label_set.num_classes != self.label_set.num_classes:
-            raise SegcoreError(
-                f"Expected {self.label_set.num_classes} classes, received "
-                f"{label_set.num_classes}: rename or recolour here, "
-                "and merge or drop classes with a label map."
-            )
-        return dataclasses.replace(self, label_set=label_set)
-
     def label_maps(self) -> dict[str, LabelMap]:
         """Return every saved label map's newest version, by name."""
         return {name: self.load_label_map(name) for name in self._maps.names()}
 
     def save_label_map(self, label_map: LabelMap) -> None:
-        """Save a label map as the newest version of its name; older versions stay for :meth:`undo_label_map`.
+        """Save a label map as the newest version of its name; older ones stay for undoing.
 
         Raises:
             SegcoreError: Its name cannot be a file name, or it is over another number of classes.
@@ -310,12 +313,14 @@ class Dataset:
         """Return the newest version of a saved label map.
 
         Raises:
-            SegcoreError: There is none of that name.
+            SegcoreError: There is none of that name, or it is damaged.
         """
-        return LabelMap.from_json(self._maps.read(name)["versions"][-1])
+        data = self._maps.read(name)
+        with foreign_bytes(f"The label map {name!r} is damaged: make it again."):
+            return LabelMap.from_json(data["versions"][-1])
 
     def undo_label_map(self, name: str) -> LabelMap | None:
-        """Drop the newest version of a label map; return the one before, or None when the map is now gone."""
+        """Drop the newest version of a label map and return the one before, None for none."""
         older = self._maps.read(name)["versions"][:-1]
         if older:
             self._maps.write(name, {"versions": older})

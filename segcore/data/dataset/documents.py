@@ -1,4 +1,4 @@
-"""The small files of a dataset, which tell what it is and what was decided about it: written whole, or an error that can be mended.
+"""The small files of a dataset: written whole, or an error that says what to do.
 
 Small named JSON files that lie beside a dataset: its balance plans and label maps; and what a name
 may be.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import write_bytes
 from segcore.errors import SegcoreError, disk_error, unknown
 
@@ -68,13 +69,8 @@ class Shelf:
         """
         if name not in self.names():
             raise unknown(self.kind, name, self.names())
-        try:
-            data: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_bytes())
-        except ValueError as error:
-            raise SegcoreError(
-                f"The {self.kind} {name!r} is damaged ({error}): make it again."
-            ) from error
-        return data
+        with foreign_bytes(f"The {self.kind} {name!r} is damaged: make it again."):
+            return dict(json.loads((self.folder / f"{name}.json").read_bytes()))
 
     def write(self, name: str, data: dict[str, Any]) -> None:
         """Write a mapping under a name, replacing the one before.

@@ -1,4 +1,4 @@
-"""Which samples of an import are whole on disk, so that one that was broken off goes on where it stopped.
+"""Which samples of an import are whole on disk, so that an interrupted one can continue.
 
 A journal lies in the folder in the making: a line with the key of what is imported and how, then a
 line for each sample whose files are written, with their sizes. Half a last line, or files of
@@ -20,7 +20,7 @@ class Journal:
     """The journal of one import. May be asked and written from several threads."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        """Open the journal of a folder; where it is about something else, or is none, the folder is emptied first.
+        """Open the journal of a folder, which is emptied first where it holds something else.
 
         Args:
             folder: The folder in the making.
@@ -63,7 +63,7 @@ class Journal:
 
 
 def kept(folder: Path) -> int:
-    """Return how many samples an import that was broken off has left in a folder; 0 where there is no journal."""
+    """Return how many samples an interrupted import left in a folder; 0 without a journal."""
     try:
         return max(0, (folder / JOURNAL).read_bytes().count(b'"sizes"'))
     except OSError:
@@ -76,7 +76,7 @@ def _read(file: Path, key: str) -> dict[str, tuple[Sample, list[int]]] | None:
         lines = file.read_text("utf-8").split("\n")
         if json.loads(lines[0])["key"] != key:
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:  # whatever stands in a damaged journal: it is begun anew
         return None
     fields = {field.name for field in dataclasses.fields(Sample)}
     known = {}
@@ -85,6 +85,6 @@ def _read(file: Path, key: str) -> dict[str, tuple[Sample, list[int]]] | None:
             row = json.loads(line)
             if set(row["sample"]) == fields:
                 known[str(row["sample"]["id"])] = (Sample(**row["sample"]), list(row["sizes"]))
-        except (ValueError, KeyError, TypeError):
+        except Exception:
             continue  # the line that was being written when it broke off
     return known

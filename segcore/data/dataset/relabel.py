@@ -1,4 +1,4 @@
-"""Editing the classes of a dataset: names, colours, order, and which are ignored. Masks are rewritten where they must be.
+"""Editing the classes of a dataset: names, colours, order, and which are ignored.
 
 While a class of the import is ignored here, the masks that know where it is stay beside those in
 use, and ``origin.json`` says which they are; so it can be scored again. They go when no class needs
@@ -15,6 +15,7 @@ import numpy as np
 
 from segcore.data.dataset.dataset import Dataset, Sample, digest_mask
 from segcore.data.dataset.documents import write_document
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import encode_png
 from segcore.data.files.scanning import Progress, scan
 from segcore.errors import SegcoreError
@@ -41,7 +42,7 @@ def relabel(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Give a dataset other names, colours or order of classes, or set classes to ignored; saved at once.
+    """Rename, recolour, reorder or ignore the classes of a dataset, saved at once.
 
     Classes are known again by their ids. The pixels of a class set to ignored become
     ``ignore_index`` in the masks, as those of classes ignored before are; the masks of before are
@@ -113,11 +114,13 @@ def relabel(
 
 
 def _origin(dataset: Dataset) -> Dataset:
-    """The dataset as its oldest masks know it: they, and the classes whose places they hold, in their order."""
+    """The dataset as its oldest masks know it: these, and the classes that they hold, in order."""
     file = dataset.folder / ORIGIN
     if not file.is_file():
         return dataset
-    try:
+    with foreign_bytes(
+        f"{file} is damaged: remove it; classes ignored since the import then stay ignored."
+    ):
         note = json.loads(file.read_bytes())
         folder, ids = str(note["folder"]), [int(i) for i in note["class_ids"]]
         known = {c.id: c for c in dataset.label_set.classes + dataset.label_set.ignored}
@@ -126,11 +129,6 @@ def _origin(dataset: Dataset) -> Dataset:
         )
         if folder not in _FOLDERS:
             raise ValueError(folder)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise SegcoreError(
-            f"{file} is damaged ({error}): remove it; classes ignored since the import "
-            "then stay ignored."
-        ) from error
     samples = tuple(
         s if s.mask is None else dataclasses.replace(s, mask=f"{folder}/{_below(s.mask)}")
         for s in dataset.samples

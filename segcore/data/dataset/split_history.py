@@ -12,6 +12,7 @@ from typing import Any
 
 from segcore.data.dataset.dataset import SPLITS, Dataset
 from segcore.data.dataset.documents import write_document
+from segcore.data.files.borders import foreign_bytes
 from segcore.errors import SegcoreError
 
 FILE_NAME = "splits.json"
@@ -49,7 +50,9 @@ def read_split_history(dataset: Dataset) -> tuple[str, list[PastSplits]]:
     file = dataset.folder / FILE_NAME
     if not file.is_file():
         return AS_IMPORTED, []
-    try:
+    with foreign_bytes(
+        f"{file} is damaged: remove it; only the way back to earlier splits is lost."
+    ):
         data = json.loads(file.read_bytes())
         if int(data["version"]) > VERSION:
             raise SegcoreError(
@@ -63,10 +66,6 @@ def read_split_history(dataset: Dataset) -> tuple[str, list[PastSplits]]:
             for p in data["earlier"]
         ]
         return str(data["how"]), earlier
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SegcoreError(
-            f"{file} is damaged ({error}): remove it; only the way back to earlier splits is lost."
-        ) from error
 
 
 def change_splits(dataset: Dataset, splits: Mapping[str, str], how: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""Folders in the making: reserved by one process under one name, and cleared when that process died.
+"""Folders in the making: reserved by one process, and cleared when that process has died.
 
 While a dataset ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a
 file that the maker holds locked; ``.X.partial``, what becomes the dataset; ``.X.unpacked``, an
@@ -25,7 +25,7 @@ JOURNAL = "journal.jsonl"
 KEPT_DAYS = 7
 LOCK_SUFFIX = ".importing"
 PATIENCE = 20
-"""Tries, a twentieth of a second apart, before a name counts as taken: clearing what the dead left takes a moment."""
+"""Tries, 0.05 s apart, before a name counts as taken: clearing leftovers takes a moment."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Staging:
 
 @contextmanager
 def reserve(folder: Path, resumable: bool = False) -> Iterator[Staging]:
-    """Hold a place for a folder in the making; what the dead left here, under this or another name, is removed first.
+    """Hold a place for a folder in the making; leftovers of processes that died are removed first.
 
     Args:
         folder: The place; its parent is made where it is absent.
@@ -155,7 +155,7 @@ def remove_whole(folder: Path) -> None:
 
 
 def sweep(parent: Path) -> list[str]:
-    """Remove what processes that have died left half made in a folder, but for what can go on and is not old.
+    """Remove what dead processes left half made in a folder, unless it is recent and can continue.
 
     Returns:
         The names that they were making and that are gone.

@@ -1,4 +1,4 @@
-"""What a user says about single images: tags such as "night" or "rain", by which images are found and scores are parted.
+"""Tags of single images, such as "night" or "rain", to find images and part scores by.
 
 Kept beside the dataset in ``tags.json``. They are no part of its fingerprint: no pixel and no
 split is another with them.
@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.documents import write_document
+from segcore.data.files.borders import foreign_bytes
 from segcore.errors import SegcoreError, unknown
 from segcore.text_files import format_rows, split_rows
 
@@ -48,7 +49,7 @@ def read_tags(dataset: Dataset) -> Tags:
     file = dataset.folder / FILE_NAME
     if not file.is_file():
         return {}
-    try:
+    with foreign_bytes(f"{file} is damaged: remove it; only the tags of the images are lost."):
         data = json.loads(file.read_bytes())
         if int(data["version"]) > VERSION:
             raise SegcoreError(
@@ -56,10 +57,6 @@ def read_tags(dataset: Dataset) -> Tags:
                 "update Segscope."
             )
         kept = {str(name): [str(tag) for tag in tags] for name, tags in data["samples"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise SegcoreError(
-            f"{file} is damaged ({error}): remove it; only the tags of the images are lost."
-        ) from error
     return {s.id: tuple(sorted(set(kept[s.id]))) for s in dataset.samples if kept.get(s.id)}
 
 
@@ -111,7 +108,7 @@ def change_tags(
 
 
 def matching(dataset: Dataset, pattern: str) -> list[str]:
-    """Return the ids of the samples that a pattern of the shell fits ("0016*", "Tile 1/*"); upper and lower case differ.
+    """Return the ids of the samples that a shell pattern fits ("0016*", "Tile 1/*"), case kept.
 
     Raises:
         SegcoreError: It fits none.

@@ -45,8 +45,8 @@ class DatasetWriter:
     """Writes a dataset into ``.<folder>.partial`` and renames it when all went well.
 
     Use as a context manager: leaving it by an exception removes what was written (an interruption
-    keeps it where there is a key); leaving it normally after :meth:`finish` leaves the whole dataset
-     in place. :meth:`add` may be called from several threads.
+    keeps it where there is a key); leaving it normally after :meth:`finish` leaves the whole
+    dataset in place. :meth:`add` may be called from several threads.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class DatasetWriter:
             )
 
     def __enter__(self) -> "DatasetWriter":
-        """Reserve the place and make the temporary folder; what an import that was killed left there is removed.
+        """Reserve the place and make the temporary folder, without what a killed import left there.
 
         Raises:
             SegcoreError: Somebody else is writing a dataset of this name.
@@ -172,7 +172,7 @@ class DatasetWriter:
         return sample
 
     def is_staged(self, file: Path) -> bool:
-        """Whether a file lies in the reservation and is gone afterwards, so that it must be copied."""
+        """Whether a file lies in the reservation, is gone afterwards and so must be copied."""
         return file.is_relative_to(Staging(self.folder).unpacked)
 
     def _place(self, relative: str) -> Path:

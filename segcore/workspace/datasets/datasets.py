@@ -208,12 +208,14 @@ class Datasets:
             ) from error
 
     def delete(self, name: str) -> None:
-        """Remove a dataset's folder; originals imported by reference stay.
+        """Remove a dataset's folder, damaged or not; originals imported by reference stay.
 
         Raises:
             SegcoreError: There is none of that name, or it cannot be removed.
         """
-        remove_whole(self.open(name).folder)
+        if name not in self.names():
+            raise unknown("dataset", name, self.names())
+        remove_whole(self.folder / name)
 
     def statistics(self, name: str, progress: Progress | None = None) -> ClassStatistics:
         """Return the class statistics of a dataset, counted once and kept beside it.

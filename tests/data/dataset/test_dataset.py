@@ -72,7 +72,7 @@ def test_fingerprint_follows_content(dataset, tmp_path):
     )
     assert dataset.with_splits({"tile 0/part": "train"}).fingerprint != dataset.fingerprint
     renamed = dataclasses.replace(LABELS, ignored=())
-    assert dataset.with_label_set(renamed).fingerprint != dataset.fingerprint
+    assert dataclasses.replace(dataset, label_set=renamed).fingerprint != dataset.fingerprint
 
 
 def test_label_maps_have_versions_and_undo(dataset):
@@ -152,3 +152,40 @@ def test_changed_files_are_noticed(dataset):
     dataset.image_path(sample).unlink()
     with pytest.raises(SegcoreError, match="no such file"):
         dataset.read_image(sample)
+
+
+DAMAGED = {
+    "deep": lambda text: '{"version": ' + "[" * 100_000,
+    "long number": lambda text: text.replace('"version": 1', f'"version": {"9" * 5000}'),
+    "huge float": lambda text: text.replace('"version": 1', '"version": 1e999'),
+    "text as size": lambda text: text.replace('"height": 5', '"height": "5"'),
+    "no list": lambda text: '{"version": 1, "name": "x", "label_set": 3, "samples": 4}',
+    "half a letter": lambda text: text.replace('"id": "tile 0', '"id": "\\ud800'),
+    "half a letter in a class": lambda text: text.replace('"name": "', '"name": "\\udc80', 2),
+    "not text": lambda text: "\x00\xff",
+    "nothing": lambda text: "",
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_dataset_is_one_sentence(dataset, case):
+    file = dataset.folder / "dataset.json"
+    damaged = DAMAGED[case](file.read_text())
+    assert damaged != file.read_text()
+    file.write_text(damaged, errors="surrogatepass")
+    with pytest.raises(SegcoreError) as caught:
+        Dataset.open(dataset.folder)
+    assert "\n" not in str(caught.value) and str(caught.value).encode()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, '{"versions": 3}', "\x00"])
+def test_damaged_plans_and_maps_are_one_sentence(dataset, text):
+    dataset.save_plan("plan", {"a": 1})
+    dataset.save_label_map(LabelMap.merging(2, [], "plan"))
+    (dataset.folder / "label_maps/plan.json").write_text(text)
+    with pytest.raises(SegcoreError, match="damaged"):
+        dataset.load_label_map("plan")
+    if not text.startswith("{"):
+        (dataset.folder / "plans/plan.json").write_text(text)
+        with pytest.raises(SegcoreError, match="damaged"):
+            dataset.load_plan("plan")

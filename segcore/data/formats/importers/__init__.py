@@ -171,7 +171,7 @@ def _with_note(layout: Layout, source: Source) -> Layout:
 
 
 def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
-    """List a folder or a lone table, or unpack an archive into the reserved folder and list that."""
+    """List a folder or a lone table, or an archive after unpacking it into the reserved folder."""
     if not source.is_file():
         return Source.scan(source)
     if source.suffix.lower() == ".parquet":
@@ -183,7 +183,7 @@ def _open_source(source: Path, staging: Staging, progress: Progress | None = Non
 
 @contextmanager
 def _as_sent(source: Path, staging: Staging) -> Iterator[None]:
-    """Name in errors what the user gave, an archive, and not the folder where its files lie meanwhile."""
+    """Name in errors the archive that the user gave, not the folder where its files lie."""
     try:
         yield
     except SegcoreError as error:

@@ -48,7 +48,7 @@ class Drawing:
 
 
 def matches(source: Source) -> bool:
-    """Whether a JSON begins with one of COCO's keys: one named as COCO's are, one in a folder ``annotations``, else any other."""
+    """Whether a JSON begins with one of COCO's keys, looking at likely names first."""
     return any(_begins_like_coco(source.root / name) for name in _tables(source)[:3])
 
 
@@ -71,7 +71,7 @@ def _tables(source: Source) -> list[str]:
 
 
 def _others(source: Source) -> list[str]:
-    """JSON files of any name that hold COCO's lists (``result.json``, ``train.json``), where there are only a few and no masks."""
+    """JSON files of any name that hold COCO's lists, where there are only a few and no masks."""
     named = source.named(r".*\.json")
     if len(named) > MAX_OTHERS or split_roles(source)[1]:
         return []
@@ -88,7 +88,7 @@ def _holds_lists(file: Path) -> bool:
 
 
 def read(source: Source) -> Layout:
-    """Read COCO. Panoptic segments become their category; instances are drawn large first over background.
+    """Read COCO: panoptic segments become their category, instances are drawn large first.
 
     Raises:
         SegcoreError: A JSON cannot be read, or the files disagree about their categories.
@@ -301,7 +301,7 @@ def _split_of(text: str) -> str:
 
 
 def _nearest(paths: list[PurePosixPath], wanted: PurePosixPath, table: str) -> PurePosixPath | None:
-    """Of files of one name: the one whose folders end as the JSON says, then the one whose folder says the JSON's split."""
+    """Of files of one name, take the one in the folder that the JSON names, or of its split."""
     tag = re.sub(r"^(panoptic|instances|stuff)_", "", PurePosixPath(table).stem)
 
     def rank(path: PurePosixPath) -> tuple[bool, bool, bool, str]:
@@ -365,7 +365,7 @@ def _draw_shape(mask: npt.NDArray[np.uint16], shape: Any, number: int) -> int:
 
 
 def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:
-    """Turn a panoptic PNG (segment id = R + 256 G + 65536 B) into categories; segments nobody lists are void.
+    """Turn a panoptic PNG (segment id R + 256 G + 65536 B) into categories; the rest is void.
 
     Returns:
         (H, W) uint16 category ids.

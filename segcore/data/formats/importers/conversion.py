@@ -1,4 +1,4 @@
-"""The import itself: look at the masks, agree on labels, write every sound sample. Threads; memory stays flat."""
+"""The import itself: look at the masks, agree on labels, write every sound sample, in threads."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -321,7 +321,7 @@ def _survey(layout: Layout, by: str, progress: Progress | None) -> tuple[Survey,
 
 
 def _survey_no_data(layout: Layout) -> tuple[Problem, ...]:
-    """Count what is no data in masks of ids whose classes are declared, where masks may hold any."""
+    """Count pixels without data in masks of declared ids, where masks may hold any."""
     survey = Survey(ID_CODES)
 
     def look(pair: Pair) -> None:
@@ -442,10 +442,10 @@ def convert(
 
 
 def _undecided(number: int, stored: bool) -> Problem:
-    """Say that images carry a camera's note on how to turn them, and that sizes do not tell about masks."""
+    """Say that sizes do not tell how masks lie of images that a camera's note turns."""
     what = (
-        f"{plural(number, 'image')} carry a camera's note (EXIF) on how to turn them, and the sizes "
-        "do not tell whether their masks were drawn on the image as seen or as stored; taken as "
+        f"{plural(number, 'image')} carry a camera's note (EXIF) on how to turn them, and sizes do "
+        "not tell whether their masks were drawn on the image as seen or as stored; taken as "
     )
     what += "stored, like the other masks of the set" if stored else "seen"
     return Problem("", what, "look at one of them; save such images upright if the masks lie wrong")

@@ -53,7 +53,7 @@ class _Annotation:
 
 
 def matches(source: Source) -> bool:
-    """Whether a JSON of the same stem as an image, beside it or in another folder, begins as LabelMe's do."""
+    """Whether a JSON of the same stem as an image begins as LabelMe's do."""
     written = [PurePosixPath(name) for name in source.files if name.lower().endswith(".json")]
     stems = {path.stem for path in source.images} if written else set()
     return any(

@@ -19,6 +19,7 @@ from segcore.data.formats.importers.pairs.roles import choose_roles
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.labels import plural
 
 
 def find_class_table(source: Source) -> tuple[tuple[DeclaredClass, ...], str]:
@@ -97,14 +98,15 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         )
     if not masks:
         raise SegcoreError(
-            f"Expected masks beside the {len(images)} image{'s' * (len(images) != 1)} in {source.root}, found none, "
-            f"{describe(source)}: put them in a folder 'masks' under the names of their images, name their folder "
-            "(--masks FOLDER), or say how their names end (--mask-suffix=_END)."
+            f"Expected masks beside the {plural(len(images), 'image')} in {source.root}, found "
+            f"none, {describe(source)}: put them in a folder 'masks' under the names of their "
+            "images, name their folder (--masks FOLDER), or say how their names end "
+            "(--mask-suffix=_END)."
         )
     if not images:
         raise SegcoreError(
-            f"Expected images beside the {len(masks)} masks in {source.root}, found none: "
-            "put them in a folder 'images', or name their folder (--images FOLDER)."
+            f"Expected images beside the {plural(len(masks), 'mask')} in {source.root}, found "
+            "none: put them in a folder 'images', or name their folder (--images FOLDER)."
         )
     problems = list(roles.problems)
     if pairing and pairing.names:
@@ -163,7 +165,7 @@ def matches_roboflow(source: Source) -> bool:
 
 
 def read_roboflow(source: Source) -> Layout:
-    """Read Roboflow's semantic masks: ``train/a.jpg``, ``train/a_mask.png``, ``train/_classes.csv``; values are ids.
+    """Read Roboflow's masks of ids: ``train/a.jpg``, ``train/a_mask.png``, ``_classes.csv``.
 
     Raises:
         SegcoreError: As :func:`read`.

@@ -105,7 +105,7 @@ def _corners(points: Any) -> npt.NDArray[np.float64]:
 
 
 def check_reach(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
-    """Refuse a shape that lies outside its image, or reaches beyond it by more than drawing tools do.
+    """Refuse a shape that lies outside its image, or reaches far beyond it.
 
     Args:
         corners: (N, 2) x and y.
@@ -131,7 +131,7 @@ def check_reach(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Non
 
 
 def _mark_pixel(mask: npt.NDArray[np.uint16], corners: npt.NDArray[np.float64], value: int) -> int:
-    """Mark the pixel under the middle of a polygon smaller than a pixel; 0 for a larger one without area."""
+    """Mark the pixel under the middle of a polygon smaller than a pixel, and count it."""
     x, y = np.floor(corners.mean(0)).astype(int)
     height, width = mask.shape
     inside = 0 <= x < width and 0 <= y < height

@@ -91,6 +91,7 @@ def read(source: Source) -> Layout:
                     place.split,
                     "/".join(place.folders),
                     Regions(regions[image]),
+                    frozenset(number for number, _ in regions[image]) - {0},
                 )
             )
     problems += unannotated(images, pairs, source.root, "region")

@@ -93,6 +93,7 @@ def read(source: Source) -> Layout:
                     place.split,
                     "",
                     Drawing(tuple(runs[image])),
+                    Drawing(tuple(runs[image])).classes,
                 )
             )
     problems += unannotated(source.images, pairs, source.root, f"row in {table}")

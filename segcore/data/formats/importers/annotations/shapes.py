@@ -88,6 +88,11 @@ class Drawing:
     shapes: tuple[Shape, ...]
     size: tuple[int, int] | None = None
 
+    @property
+    def classes(self) -> frozenset[int]:
+        """The classes that are named, background aside: one of them at least must be seen."""
+        return frozenset(shape.value for shape in self.shapes) - {0}
+
 
 def draw(pair: Pair) -> npt.NDArray[np.uint16]:
     """Draw the :class:`Drawing` of a pair.

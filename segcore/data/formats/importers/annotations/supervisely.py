@@ -72,6 +72,7 @@ def read(source: Source) -> Layout:
                 place.split,
                 "/".join(folders),
                 drawing,
+                drawing.classes,
             )
         )
     problems += passed_over(skipped)

@@ -94,6 +94,7 @@ def read(source: Source) -> Layout:
                     place.split,
                     "/".join(place.folders),
                     drawing,
+                    drawing.classes,
                 )
             )
     problems += passed_over(skipped)

@@ -93,6 +93,7 @@ def read(source: Source) -> Layout:
                 place.split,
                 "/".join(place.folders),
                 Drawing(shapes),
+                Drawing(shapes).classes,
             )
         )
     if not pairs and boxes:

@@ -38,7 +38,7 @@ def code_color(code: int) -> Color:
 
 
 class Survey:
-    """Which codes masks hold: pixels, masks and runs of each, and what stands beside the usual void.
+    """Which codes masks hold: pixels, masks and runs of each, and what stands beside void.
 
     May be filled from several threads.
 

@@ -78,7 +78,7 @@ def read_meaning(survey: Survey) -> Meaning:
 
 
 def look_like_instances(survey: Survey) -> bool:
-    """Whether ids number single objects: many, and nearly all in one mask each, or 1 to k in each mask."""
+    """Whether ids number single objects: many, nearly all in one mask, or 1 to k in each mask."""
     ids = [code for code in survey.pixels if code and code not in VOID_CODES]
     if len(ids) <= MAX_CLASSES_ASKED:
         return False
@@ -92,7 +92,7 @@ def look_like_instances(survey: Survey) -> bool:
 
 
 def _even_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
-    """Return even steps of grey from 0 to 255 (65535) that explain all ids but strays; () for none."""
+    """Return even greys from 0 to 255 (65535) that explain all ids but strays; () for none."""
     top = found[-1]
     if top not in VOID_CODES or found[0] > top // 255:
         return ()
@@ -171,7 +171,7 @@ def _rounded(strays: Sequence[int], levels: Sequence[int], survey: Survey) -> di
 
 
 def _ringed_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
-    """Return greys of any height with ringing round them, as of a mask of 0 and 200 that was a JPEG; () for none."""
+    """Return greys of any height with ringing round them, as 0 and 200 in a JPEG; else ()."""
     levels: list[int] = []
     rest: list[int] = []
     for code in sorted(found, key=lambda c: (-survey.pixels[c], c)):
@@ -192,7 +192,7 @@ def _ringed_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
 
 
 def _is_void(top: int, others: Sequence[int], survey: Survey) -> bool:
-    """Whether 255 (65535) is void: beside ids counted up from 0 that hold regions, in the same masks as they."""
+    """Whether 255 (65535) is void: in the masks of ids that are counted up and hold regions."""
     ground = 0 if 0 in others else max(others, key=survey.pixels.__getitem__)
     labelled = [code for code in others if code != ground]
     if not labelled or others[-1] > 4 * len(others) + 32:
@@ -208,6 +208,6 @@ def _is_void(top: int, others: Sequence[int], survey: Survey) -> bool:
 
 
 def stands_alone(top: int, labelled: Sequence[int], survey: Survey) -> bool:
-    """Whether masks that hold an id hold hardly any of some others: then it is what they are, a foreground."""
+    """Whether masks that hold an id hold hardly any of the others: it is a foreground then."""
     together = sum(survey.beside[top].get(code, 0) for code in labelled)
     return together < 0.2 * survey.masks[top]

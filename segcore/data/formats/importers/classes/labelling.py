@@ -1,4 +1,4 @@
-"""From declared classes and the codes in the masks to one label set, and the table from code to index."""
+"""From declared classes and the codes in masks to one label set and a table of codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -97,7 +97,7 @@ def _finish(
 
 
 def with_ids(rows: Sequence[DeclaredClass]) -> list[DeclaredClass]:
-    """Number the rows that have no id: by position where no row has one, else with the next free id."""
+    """Number the rows without id: by position where no row has one, else by the next free id."""
     if all(row.id is None for row in rows):
         return [replace(row, id=position) for position, row in enumerate(rows)]
     free = max(row.id for row in rows if row.id is not None) + 1
@@ -405,7 +405,7 @@ def label_colors(
 
 
 def _ringing_colors(order: Sequence[int], strange: Sequence[int], survey: Survey) -> list[int]:
-    """Return undeclared colours that surround far more frequent ones, as of a mask that was a JPEG."""
+    """Return undeclared colours that surround far more frequent ones, as a JPEG leaves them."""
     colors = np.array([code_color(code) for code in order], np.int64).reshape(-1, 3)
     rank = {code: position for position, code in enumerate(order)}
     ringing = []

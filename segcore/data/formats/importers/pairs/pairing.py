@@ -1,4 +1,4 @@
-"""How the user says which mask belongs to which image: by the end of its name, or by a pattern over names."""
+"""How the user says which mask belongs to which image: by endings, a pattern, or folders."""
 
 import importlib
 import re
@@ -16,7 +16,7 @@ MAX_NAME = 160
 
 MAX_REPEATS = 6
 MAX_LONG_REPEATS = 3
-"""Repeats ("*", "+", "{2,}") in one pattern: as many nested walks over a name, so three of them stay quick."""
+"""Repeats ("*", "+", "{2,}") in one pattern: each is a walk over the name within the last."""
 
 MAX_SECONDS = 20.0
 _PARSER: Any = importlib.import_module("re._parser")
@@ -79,7 +79,7 @@ class Pairing:
         return re.compile(self.match)
 
     def key(self, stem: str) -> str | None:
-        """Return what a file's name shares with its partner's; None where the pattern does not match.
+        """Return what a name shares with its partner's, None where the pattern does not match.
 
         Args:
             stem: Name without folders and ending; a mask's suffix is taken off first.

@@ -182,7 +182,7 @@ def _are_parts(masks: Sequence[Place]) -> bool:
 
 
 def _pair_by_beginning(partners: Partners) -> None:
-    """Give masks to the image whose name theirs begins with: numbered parts, or one strange ending."""
+    """Give masks to the image whose name theirs begins with: parts, or one strange ending."""
     for names_only in (False, True):
         index: dict[tuple[str, ...], list[Place]] = defaultdict(list)
         for image in partners.images:
@@ -205,7 +205,7 @@ def _pair_by_beginning(partners: Partners) -> None:
 
 
 def _pair_by_folder(partners: Partners) -> None:
-    """Give the masks of a folder to its only image, as sets do that keep one folder for each image."""
+    """Give the masks of a folder to its only image, in sets of one folder for each image."""
     in_scope = Counter(image.scope for image in partners.images)
     stems = Counter(mask.stem for mask in partners.free)
     for own, theirs in partners.groups(lambda p: p.scope, lambda p: p.scope):

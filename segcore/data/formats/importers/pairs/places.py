@@ -1,4 +1,4 @@
-"""What the path of a file says: image or mask, its split, and what an image shares with its mask."""
+"""What the path of a file says: image or mask, its split, and the name of its partner."""
 
 import re
 import unicodedata
@@ -10,20 +10,56 @@ from pathlib import PurePosixPath
 from segcore.data.files.names import folder_words, name_key
 from segcore.data.formats.importers.source import SPLIT_NAMES
 
-# fmt: off
-MASK_WORDS = frozenset((
-    "mask", "masks", "label", "labels", "labelids", "annotation", "annotations", "annot", "annots", "gt", "gts", "groundtruth", "truth",
-    "segmentation", "segmentations", "seg", "segmentationclass", "semantic", "semantics", "target", "targets", "indices",
-))
-IMAGE_WORDS = frozenset((
-    "image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures", "rgb", "input", "inputs", "original",
-    "originals", "frames", "leftimg8bit",
-))
-# fmt: on
+MASK_WORDS = frozenset(
+    [
+        "mask",
+        "masks",
+        "label",
+        "labels",
+        "labelids",
+        "annotation",
+        "annotations",
+        "annot",
+        "annots",
+        "gt",
+        "gts",
+        "groundtruth",
+        "truth",
+        "segmentation",
+        "segmentations",
+        "seg",
+        "segmentationclass",
+        "semantic",
+        "semantics",
+        "target",
+        "targets",
+        "indices",
+    ]
+)
+IMAGE_WORDS = frozenset(
+    [
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "jpegimages",
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "rgb",
+        "input",
+        "inputs",
+        "original",
+        "originals",
+        "frames",
+        "leftimg8bit",
+    ]
+)
 FORMAT_WORDS = frozenset(
     ("png", "jpg", "jpeg", "tif", "tiff", "gif", "bmp", "webp", "8bit", "16bit")
 )
-"""What stands in a folder's name beside one of the words above and tells no two folders apart: ``masks_png``."""
+"""Words beside those above that tell no two folders apart: ``masks_png``."""
 
 MASK_AFFIX = (
     r"masks?|labels?|label(?:train)?ids|gts?|seg|segmentations?|anno|annot|annotations?"
@@ -85,7 +121,7 @@ def read_place(path: PurePosixPath, roles: Roles | None = None) -> Place:
 
 
 def _read_folder(part: str) -> tuple[str, str, str]:
-    """Return (role, split, what of the folder's name says neither); a strange word leaves it whole."""
+    """Return role, split and what of a folder's name says neither: all, with a strange word."""
     for words in (re.split(r"[_\-. ]+", part.lower()), folder_words(part)):
         role, split, left = _read_words(words, part)
         if role or split:
@@ -117,7 +153,7 @@ def _read_words(words: list[str], part: str) -> tuple[str, str, str]:
 
 
 def roles_in_company(paths: Iterable[PurePosixPath]) -> Roles:
-    """Read folders like CameraRGB and CameraSeg, which differ only in a word for images or masks."""
+    """Read folders like CameraRGB and CameraSeg, which differ in a word for images or masks."""
     parsed: dict[str, tuple[str, tuple[str, ...]]] = {}
     for part in {part for path in paths for part in path.parts[:-1]}:
         words = folder_words(part)
@@ -137,7 +173,7 @@ def roles_in_company(paths: Iterable[PurePosixPath]) -> Roles:
 
 
 def bare_stem(stem: str, affixes: str) -> str:
-    """Take one affix ("_mask", "img_", "mask" before a number) off a stem; the stem itself where there is none."""
+    """Take one affix, such as "_mask", "img_" or "mask" before a number, off a stem."""
     behind = re.fullmatch(rf"(.+?)[_\-. ](?:{affixes})", stem, re.IGNORECASE)
     before = re.fullmatch(rf"(?:{affixes})(?:[_\-. ](?=.)|(?=\d))(.+)", stem, re.IGNORECASE)
     found = behind or before

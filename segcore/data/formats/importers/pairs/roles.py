@@ -1,4 +1,4 @@
-"""Which image files of a source are images and which are masks; where that is not plain, the user is asked."""
+"""Which image files of a source are images and which are masks, as far as that is plain."""
 
 import unicodedata
 from collections import defaultdict
@@ -225,7 +225,7 @@ def _refuse_rivals(
 
 
 def _without_names(source: Source, images: list[Place], masks: list[Place]) -> Roles:
-    """Choose where no folder says that it holds images: photographs are, and masks look like masks."""
+    """Choose where no folder says that it holds images: masks are what looks like masks."""
     families: dict[str, list[Place]] = defaultdict(list)
     for place in images:
         families[f"{place.family}/"].append(place)
