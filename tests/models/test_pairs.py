@@ -9,7 +9,7 @@ from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS, resolve
 from segcore.config import ModelConfig, PredictOptions, RecipeConfig
 from segcore.models.build import build_model
 from segcore.training.inference.predictor import Predictor
-from segcore.training.inference.views import predict_image
+from segcore.training.inference.views import predict_strips
 from segcore.training.input.pipeline import Batch
 from segcore.training.loop.learner import Learner
 from segcore.training.loop.optimizers import build_optimizer
@@ -59,7 +59,8 @@ def test_a_pair_learns_and_answers(architecture, encoder, tmp_path):
     np.testing.assert_allclose(predictor(batch.images[:1]), expected, atol=1e-3)
     image = rng.integers(0, 256, (*ODD, 3)).astype(np.uint8)
     for options in (PredictOptions(), PredictOptions(tile=True)):
-        answer = predict_image(image, predictor.size, CLASSES, options, predictor.stream)
+        strips = predict_strips(image, predictor.size, CLASSES, options, predictor.stream)
+        answer = np.concatenate(list(strips))
         assert answer.shape[-1] == CLASSES and (not options.tile or answer.shape[:2] == ODD)
         np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-4)
     keras.backend.clear_session()

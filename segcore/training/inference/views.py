@@ -22,14 +22,17 @@ BYTES_A_VALUE = 24
 """Bytes of one probability while an image is assembled and packed: sums, a view, coder arrays."""
 
 
-def predict_image(
+def predict_strips(
     image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream
-) -> Probabilities:
-    """Return the probabilities of one image, averaged over its inference views.
+) -> Iterator[Probabilities]:
+    """Yield the probabilities of one image as strips of rows, from top to bottom.
 
     Whole, the image is resized to the network's size; in tiles it stays as it is. Each view of the
     test-time augmentation is a turned, mirrored or scaled copy of that, which is itself cut into
     tiles where it is larger than the network's input.
+
+    Without test-time augmentation only one strip is in memory at a time, for an image of any
+    height. Several views meet at every pixel, so that their sum is held whole.
 
     Args:
         image: (H, W, 3) uint8 RGB, any size.
@@ -38,38 +41,12 @@ def predict_image(
         options: Tiles and test-time augmentation.
         stream: The network.
 
-    Returns:
-        (h, w, C) float32, or (H, W, C) in tiles; rows sum to 1.
-
-    Raises:
-        SegcoreError: The memory does not suffice for an image of that size.
-    """
-    grid = (image.shape[0], image.shape[1]) if options.tile else size
-    check_memory(grid, num_classes)
-    strips = list(predict_strips(image, size, num_classes, options, stream))
-    return np.concatenate(strips) if len(strips) != 1 else strips[0]
-
-
-def predict_strips(
-    image: Image, size: tuple[int, int], num_classes: int, options: PredictOptions, stream: Stream
-) -> Iterator[Probabilities]:
-    """Yield the probabilities of :func:`predict_image` as strips of rows, from top to bottom.
-
-    In tiles and without test-time augmentation only one strip is in memory at a time, whatever the
-    size of the image. Several views meet at every pixel, so that their sum is held whole.
-
-    Args:
-        image: As in :func:`predict_image`.
-        size: As in :func:`predict_image`.
-        num_classes: As in :func:`predict_image`.
-        options: As in :func:`predict_image`.
-        stream: As in :func:`predict_image`.
-
     Yields:
-        (rows, w, C) float32, or (rows, W, C) in tiles.
+        (rows, w, C) float32, h rows in all, or (rows, W, C), H rows in all, in tiles; a pixel's
+        values sum to 1.
 
     Raises:
-        SegcoreError: As in :func:`predict_image`.
+        SegcoreError: The memory does not suffice for several views of an image of that size.
     """
     grid = (image.shape[0], image.shape[1]) if options.tile else size
     views = views_of(options.tta)

@@ -8,11 +8,12 @@ import pytest
 from segcore.config import ModelConfig, PredictConfig, PredictOptions, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_probabilities
+from segcore.postprocess.tiles import cut_tiles, gaussian_window, plan_tiles
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.inference.predict import predict
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.service import SPLIT, Service
-from segcore.training.inference.views import equal_strips, predict_image, predict_strips
+from segcore.training.inference.views import equal_strips, predict_strips
 
 pytestmark = pytest.mark.tensorflow
 
@@ -64,7 +65,15 @@ def test_strips_of_a_tiled_image_are_the_image(whole) -> None:
     words = (image, predictor.size, predictor.num_classes, options, predictor.stream)
     strips = list(predict_strips(*words))
     assert len(strips) > 5 and all(len(strip) <= predictor.size[0] for strip in strips)
-    np.testing.assert_array_equal(np.concatenate(strips), predict_image(*words))
+    grid = plan_tiles((150, 90), predictor.size, 0.5)
+    total, weights = np.zeros((150, 90, predictor.num_classes)), np.zeros((150, 90, 1))
+    window = np.outer(*map(gaussian_window, predictor.size))[..., None]
+    tiles = predictor.stream(cut_tiles(image, grid))
+    for (top, left), answer in zip(grid.corners, tiles, strict=True):
+        place = np.s_[top : top + predictor.size[0], left : left + predictor.size[1]]
+        total[place] += window * answer
+        weights[place] += window
+    np.testing.assert_allclose(np.concatenate(strips), total / weights, atol=1e-5)
 
 
 def test_an_image_too_large_for_memory_is_predicted_in_strips(whole, tmp_path, monkeypatch) -> None:

@@ -21,7 +21,7 @@ from segcore.training.inference import backends, memory
 from segcore.training.inference.combine import combine_networks
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.service import SPLIT, Service
-from segcore.training.inference.views import predict_image
+from segcore.training.inference.views import predict_strips
 
 pytestmark = pytest.mark.tensorflow
 SIZE = (32, 64)
@@ -59,9 +59,10 @@ def image_of(*size):
 
 
 def ask(predictor, image, **options):
-    return predict_image(
+    strips = predict_strips(
         image, predictor.size, predictor.num_classes, PredictOptions(**options), predictor.stream
     )
+    return np.concatenate(list(strips))
 
 
 def plain(predictor, image):
@@ -108,14 +109,14 @@ def test_views_do_matter_to_a_network_that_knows_its_left(pointwise):
             answer[:, :32, 0] = answer[:, 32:, 1] = 1
             yield answer
 
-    mean = predict_image(image_of(*SIZE), SIZE, 2, PredictOptions(tta="flip"), left_half)
+    (mean,) = predict_strips(image_of(*SIZE), SIZE, 2, PredictOptions(tta="flip"), left_half)
     np.testing.assert_allclose(mean, 0.5)
 
 
 def test_an_image_that_does_not_fit_into_memory_is_refused(pointwise, monkeypatch):
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10**5})())
     with pytest.raises(SegcoreError, match="fits into memory whole"):
-        ask(pointwise, image_of(100, 100), tile=True)
+        ask(pointwise, image_of(100, 100), tile=True, tta="flip")
 
 
 def test_where_memory_does_not_suffice_batches_are_halved(pointwise_path, monkeypatch):
