@@ -112,7 +112,7 @@ def test_a_killed_and_a_stopped_run_go_on(workspace):
         range(1, len(records) + 1)
     )
     assert (
-        f"Going on after epoch {len(killed)}" in run.log_tail(10_000)
+        f"Continuing after epoch {len(killed)}" in run.log_tail(10_000)
         and "checkpoint written" in run.log_tail()
     )
     assert status.epoch == len(records) and 0 < status.progress < 1 and status.seconds_left is None
