@@ -1,8 +1,8 @@
-"""The left wing's door: one object for all that pages and the shell ask of a workspace folder.
+"""One object for everything that pages and the shell ask of a workspace folder.
 
 A workspace is a folder: datasets, runs and a queue (``docs/formats.md`` draws it). Every question
-goes through one of its shelves, so that a page never reads a pixel or a file itself, and the shell
-gives the same answers as the pages.
+goes through one of its parts, so that a page reads no pixel or file itself, and the shell gives the
+same answers as the pages.
 """
 
 import os
@@ -55,36 +55,34 @@ class Workspace:
     """A workspace folder, opened.
 
     Attributes:
-        folder: Its absolute path; made on first use.
-        datasets: What lies in it to learn from.
-        tags: What is said about single images.
-        splits: What the splits of a dataset hold, the way back, and folds.
-        runs: What was trained, predicted and evaluated, and what is under way.
-        queue: The order in which runs go, and what is held back.
-        annotations: What is said about runs, and the trash.
-        monitor: What runs say while they work.
+        folder: Its absolute path; created on first use.
+        datasets: Its datasets.
+        tags: Tags of single images.
+        splits: Contents and history of splits, and folds.
+        runs: Runs that train, predict and evaluate, finished or not.
+        queue: The order of the runs, and which are held.
+        annotations: Stars, tags and notes of runs, and the trash.
+        monitor: What runs record while they work.
         configs: Configs by name.
-        exports: Runs for other trackers.
-        launch: What comes before a start: a suggested plan, estimates, conflicts, many runs at
-            once.
+        exports: Export of runs to other trackers.
+        launch: Before a start: a suggested config, estimates, conflicts, grids of runs.
         throughput: How fast a run will be, probed or estimated.
         doctor: What this machine can train on, checked.
-        imports: Predictions of other tools, brought in as runs.
+        imports: Predictions of other tools, imported as runs.
         scores: Reports, ensembles and the label-compression what-if.
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
-        scenes: One sample with its masks and probabilities, for looking at.
-        rankings: Images in the order of any score, and what one run mends of another.
-        reports: What a reviewer is handed, one run against another, and scores of parts of a split.
-        pixel_metrics: What needs every pixel's probabilities: borders, confidence, likely label errors.
+        scenes: One sample with its masks and probabilities.
+        rankings: Images in the order of any score, and what one run fixes and breaks of another.
+        reports: Reports for reviewers, comparisons of runs, and scores of slices of a split.
+        pixel_metrics: What needs every pixel: boundaries, calibration, likely label errors.
         robustness: What corrupted images do to a network's scores.
         merges: One label map, judged on the counts of a run.
-        tiers: A merge as promised from counts, with summed probabilities, and retrained.
-        ensembles: Who may be a member, what every subset scores, ensembles under a name.
+        tiers: A merge predicted from counts, with summed probabilities, and retrained.
+        ensembles: Possible members, the score of every subset, named ensembles.
         crf: Whether a CRF helps: one image, a whole split, another split.
-        predictions: The user's own images, seen by a trained network or an ensemble.
-        searches: Settings searched by trials, each a training run of its own.
-        ablations: Recipes that were chosen beforehand, compared with a base over several
-            seeds.
+        predictions: Predictions of the user's own images by a network or an ensemble.
+        searches: Hyperparameter searches, each trial a training run of its own.
+        ablations: Chosen recipes, compared with a base over several seeds.
         demo: The synthetic set that comes with Segscope.
         checklist: Which steps from the demo to a report were done; the start page ticks them.
     """

@@ -1,4 +1,4 @@
-"""What has been done in this workspace, from the demo to a report: the start page's list, which ticks itself."""
+"""The checklist of the start page: which steps from the demo to a report were done."""
 
 import contextlib
 from pathlib import Path
@@ -17,7 +17,7 @@ NOTED = ("health", "balance", "watch", "look", "judge", "merge", "report")
 
 
 class Checklist:
-    """Which steps were done with data of the user's own; the demo's data count for the first step only."""
+    """Return which steps were done with the user's own data; the demo counts for the first."""
 
     def __init__(self, workspace: Path, datasets: Datasets, runs: Runs, demo: Demo) -> None:
         self._path = workspace / "steps.json"
@@ -57,7 +57,7 @@ class Checklist:
         return {step: facts.get(step, step in noted) for step in STEPS}
 
     def _read(self) -> set[str]:
-        """What the file says; a damaged or newer one says nothing, for no more than ticks are lost."""
+        """Read the file; a damaged or newer one counts as empty, since only ticks are lost."""
         try:
             done = read_json(self._path).get("done") if self._path.exists() else None
         except SegcoreError:

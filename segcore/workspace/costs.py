@@ -1,4 +1,4 @@
-"""What training a network costs, estimated before anything is built: parameters, memory, operations, disk.
+"""Estimated cost of training: parameters, memory, operations, disk.
 
 Numbers come from :mod:`segcore.catalog.costs`, measured once on the networks of the catalogue and
 put together here. For pairs that were not used to make the table, parameters come out within 20 %,
@@ -13,7 +13,7 @@ from segcore.config import ModelConfig, TrainConfig
 
 FLOAT = 4
 FRAMEWORK = 800 << 20
-"""Bytes of TensorFlow and a small dataset, measured: the smallest network takes 0.9 GiB on a CPU."""
+"""Bytes of TensorFlow and a small dataset: the smallest network takes 0.9 GiB on a CPU."""
 OPTIMIZER_COPIES = {"sgd": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
 """Further numbers that an optimizer keeps of each parameter."""
 KEPT_EPOCHS = 100

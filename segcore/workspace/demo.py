@@ -151,7 +151,7 @@ class Demo:
         return DemoRuns(NAME, tuple(members), kept[-MEMBERS - 1])
 
     def _copy(self, runs: list[str], target: Path) -> None:
-        """Write runs into ``target/runs``, with probabilities and masks of the first test scenes only."""
+        """Write runs into ``target/runs``, with probabilities of the first test scenes only."""
         shutil.rmtree(target / "runs", ignore_errors=True)
         shown = {s.id for s in self._datasets.open(NAME).select("test")[:SCENES_SHOWN]}
         for run in runs:
@@ -167,7 +167,7 @@ class Demo:
 
 
 def _store_in_half_precision(model: Path) -> None:
-    """Round the weights of a ``.keras`` file to float16 and pack it again, at half the size; Keras reads it as before.
+    """Round the weights of a ``.keras`` file to float16 and pack it again at half the size.
 
     Done before anything is predicted, so that what comes with Segscope is what these very weights
     predict.

@@ -1,4 +1,4 @@
-"""The format of a workspace, ``workspace.json``: an older one is brought up to date when it is opened, a newer one is refused.
+"""The format of a workspace: an older one is migrated when opened, a newer one refused.
 
 Every other file has a format of its own; this number counts what holds for the folder as a whole. A
 workspace without the file is of format 0, or new.
@@ -20,7 +20,7 @@ FORMAT = 1
 
 
 def _name_machine(workspace: Path) -> None:
-    """0 to 1: runs note the machine that they work on; those of before can but be of the one that opens the workspace first."""
+    """0 to 1: runs note their machine; older ones are of the one that opens the workspace."""
     if (workspace / "queue.sqlite").exists():
         with Queue(workspace) as queue:
             for job in queue.jobs():

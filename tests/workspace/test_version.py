@@ -55,7 +55,7 @@ def test_an_older_workspace_is_brought_up_to_date_and_loses_nothing(old):
     )
     with Queue(old) as queue:
         first, second = queue.jobs()[::-1]
-        assert (first.run, first.token, first.devices, first.host, first.told) == (
+        assert (first.run, first.token, first.devices, first.host, first.delivered) == (
             "works",
             "secret",
             ("cpu",),

@@ -1,4 +1,4 @@
-"""The shelf of studies of recipes: read a file, start what is missing, see how far it is and what it found.
+"""Ablations: read a recipe file, start the runs that are missing, and collect the results.
 
 A study that was started is kept as ``<workspace>/studies/<name>--<datasets>.json``: its file, its
 datasets and its weights files, so that the page and a later call go on with it. Apart from
@@ -133,7 +133,7 @@ class Ablations:
         return Plan(study, named, given)
 
     def save(self, plan: Plan) -> None:
-        """Keep a study with what it is run on; an earlier one of that name on the same datasets is replaced.
+        """Save an ablation with its datasets; one of that name on the same datasets is replaced.
 
         Raises:
             SegcoreError: The workspace cannot be written.
@@ -147,7 +147,7 @@ class Ablations:
         disk.write_json(self.folder / f"{check_run_id(plan.name)}.json", data)
 
     def find(self, name: str) -> str:
-        """Return the full name of a study that was started here, whose datasets may be left out where there is one only; "" for none.
+        """Return the full name of an ablation that was started here; "" for none.
 
         Raises:
             SegcoreError: It was started on several datasets.
@@ -187,7 +187,7 @@ class Ablations:
             ) from error
 
     def start(self, plan: Plan, only: Sequence[str] = ()) -> list[str]:
-        """Keep a study and queue everything that it lacks, in the order of its rows; return the ids of what was queued.
+        """Save an ablation and queue what it lacks, in the order of its rows; return the run ids.
 
         Trainings of the workspace that learned the same are taken over, wherever they came from.
         Called again after a kill, with more seeds, rows or datasets, it queues what is missing
@@ -220,20 +220,20 @@ class Ablations:
         for recipe in work.rows():
             if only and (recipe.name if recipe else BASE) not in wanted:
                 continue
-            book = RunIndex(
+            index = RunIndex(
                 self._datasets, self._runs
             )  # anew: what one row started the next may share
-            cells = work.cells(recipe, book)
+            cells = work.cells(recipe, index)
             queued += work.start(
                 cells if recipe or not only else [cell for cell in cells if cell.seed in seeds]
             )
         return queued
 
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:
-        """Return the cells of each row as they stand; see :meth:`segcore.workspace.ablations.runs.AblationRuns.cells`."""
+        """Return the cells of each row as they stand, by the name of the row."""
         work = AblationRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
-        book = RunIndex(self._datasets, self._runs)
-        return {row.name if row else BASE: work.cells(row, book) for row in work.rows()}
+        index = RunIndex(self._datasets, self._runs)
+        return {row.name if row else BASE: work.cells(row, index) for row in work.rows()}
 
     def progress(self, plan: Plan, cells: Mapping[str, Sequence[Cell]] | None = None) -> Progress:
         """Return how far a study is, as the folders of its runs say.
@@ -290,7 +290,7 @@ class Ablations:
         return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(told))
 
     def _groups(self, plan: Plan) -> dict[str, int]:
-        """Return how many drives or folders the scored images come from, by dataset, where there are ten images or more in each."""
+        """Return the number of drives or folders by dataset, where each has ten images or more."""
         found = {}
         for name in plan.datasets:
             samples = self._datasets.open(name).select(plan.study.report_on)

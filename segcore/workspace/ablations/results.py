@@ -1,4 +1,4 @@
-"""What a study of recipes has found so far: one line a row, from the counts of the runs that are there."""
+"""Results of an ablation so far: one line a row, from the counts of its runs."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ class AblationResults:
         return _corrected(lines, self.study.level)
 
     def _pairs(self, row: AblationRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
-        """Return what has ended of a row; of others than the base where what it is compared with has ended too."""
+        """Return a row's finished cells, for others than the base those that can be compared."""
         others = {
             (c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]
         }
@@ -134,7 +134,7 @@ class AblationResults:
         return found
 
     def _is_fresh(self, cell: Cell) -> bool:
-        """Whether a cell's score was made after its trainings ended: one of a training that was resumed since is not its score."""
+        """Return whether a cell was scored after its trainings ended; a resumed one was not."""
         trained = [RunFolder(self.runs.folder / run).status() for run in cell.runs if run]
         scored = RunFolder(self.runs.folder / cell.scored).status() if cell.scored else None
         ended = [status.finished or 0.0 for status in trained if status.state == "finished"]
@@ -345,7 +345,7 @@ class AblationResults:
         return ("waiting", "") if any(s.state == "queued" for _, s in told) else ("not run", "")
 
     def _costs(self, cells: Sequence[Cell]) -> dict[str, Any]:
-        """Return training seconds (mean over cells), bytes at the peak, and parameters of the networks of one cell."""
+        """Return mean training seconds, peak bytes, and parameters of the networks of one cell."""
         if not cells:
             return {}
         seconds, memory = [], []
@@ -369,7 +369,7 @@ class AblationResults:
 
 
 def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
-    """Return the scores of runs that differ in their seed only, one list a recipe and dataset; a run that two rows share counts once."""
+    """Return the scores of runs that differ in seed only, a list for each recipe and dataset."""
     found: dict[tuple[str, str], list[float]] = {}
     seen: set[str] = set()
     for pair in pairs:
@@ -392,7 +392,7 @@ def training_seconds(run: RunFolder) -> float | None:
 
 
 def peak_memory(run: RunFolder) -> int | None:
-    """Return the most bytes that a run was seen to take: of its GPUs where it has some, else of its process; None where not noted."""
+    """Return the most bytes that a run took, of its GPUs or its process; None if not noted."""
     seen = []
     for record in read_usage(run.folder):
         gpus = [g.get("memory") or 0 for g in record.get("gpus") or []]

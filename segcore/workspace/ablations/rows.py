@@ -11,7 +11,7 @@ from segcore.text_files import format_rows
 
 @dataclass(frozen=True)
 class RowResult:
-    """One line of a study's table. Scores are mean IoU over the set, 0..1; None for what is not known.
+    """One line of an ablation's table. Scores are mean IoU, 0 to 1; None for what is unknown.
 
     Attributes:
         row: Name of the row; "base" for the base.
@@ -128,7 +128,7 @@ BORNE_OUT = {
 
 
 def row_cells(row: Mapping[str, Any]) -> list[str]:
-    """Return the cells of one line of :meth:`RowResult.to_json`, in the order of :data:`CELLS`; points are hundredths of mean IoU."""
+    """Return the cells of a line of :meth:`RowResult.to_json`, in the order of :data:`CELLS`."""
     memory, parameters, seconds = row["memory"], row["parameters"], row["seconds"]
     return [
         row["row"],

@@ -1,4 +1,4 @@
-"""The runs of a study of recipes: those that are there already are taken over, the others are queued, each once."""
+"""The runs of an ablation: existing ones are used, the others are queued, each once."""
 
 import dataclasses
 import hashlib
@@ -110,14 +110,14 @@ class RunIndex:
 
 
 def _key_of(config: Mapping[str, Any]) -> str:
-    """Return a text that two configs share where they learn the same; "" for one that cannot be read."""
+    """Return a key that two configs share if they train the same; "" for an unreadable one."""
     text, weights = _read_once(json.dumps(config, sort_keys=True))
     return text if weights in ("", "none", "imagenet") else f"{text} {os.path.realpath(weights)}"
 
 
 @lru_cache(maxsize=4096)
 def _read_once(config: str) -> tuple[str, str]:
-    """Return what a config as JSON learns, as a text without its weights, and these; a study asks for each of its configs many times."""
+    """Return what a config trains, as text without its weights, and the weights."""
     try:
         data = to_json(config_from_json(json.loads(config)))
     except SegcoreError:
@@ -132,13 +132,13 @@ def _read_once(config: str) -> tuple[str, str]:
 
 
 class AblationRuns:
-    """Finds and starts the runs of one study.
+    """Finds and starts the runs of one ablation.
 
     Args:
-        study: The study.
-        datasets: Names of the datasets that it is run on.
+        study: The ablation.
+        names: Names of the datasets that it is run on.
         weights: Weights files by the name that recipes call them.
-        shelf: The datasets of the workspace.
+        datasets: The datasets of the workspace.
         runs: Its runs.
         makes: Whether balance plans and label maps that rows need are made; else such rows are left
             open, and nothing is written.
@@ -147,16 +147,16 @@ class AblationRuns:
     def __init__(
         self,
         study: Ablation,
-        datasets: Sequence[str],
+        names: Sequence[str],
         weights: Mapping[str, str],
-        shelf: Datasets,
+        datasets: Datasets,
         runs: Runs,
         makes: bool = False,
     ) -> None:
         self.study = study
-        self.datasets = tuple(datasets)
+        self.datasets = tuple(names)
         self._weights = dict(weights)
-        self._shelf = shelf
+        self._datasets = datasets
         self._runs = runs
         self._makes = makes
 
@@ -164,7 +164,7 @@ class AblationRuns:
         """Return the base (None) and then the rows, in the order in which they are run."""
         return [None, *self.study.rows]
 
-    def cells(self, row: AblationRow | None, book: RunIndex) -> list[Cell]:
+    def cells(self, row: AblationRow | None, index: RunIndex) -> list[Cell]:
         """Return the cells of a row as they stand, by dataset and then by seed.
 
         Raises:
@@ -187,12 +187,12 @@ class AblationRuns:
                         dataset,
                         -1,
                         [c for seed in seeds for c in self._wanted(None, dataset, seed)],
-                        book,
+                        index,
                     )
                 )
             else:
                 made += [
-                    self._cell(row, dataset, seed, self._wanted(row, dataset, seed), book)
+                    self._cell(row, dataset, seed, self._wanted(row, dataset, seed), index)
                     for seed in seeds
                 ]
         return made
@@ -203,7 +203,7 @@ class AblationRuns:
         dataset: str,
         seed: int,
         wanted: Sequence[TrainConfig],
-        book: RunIndex,
+        index: RunIndex,
     ) -> Cell:
         if not wanted:
             return Cell(
@@ -212,7 +212,7 @@ class AblationRuns:
                 seed,
                 unmade=row.submodels.parts if row and row.submodels else 1,
             )
-        runs = tuple(book.find(config) for config in wanted)
+        runs = tuple(index.find(config) for config in wanted)
         scored, stage = "", ""
         if all(runs):
             combined = self._combination(row, dataset, runs)
@@ -234,7 +234,7 @@ class AblationRuns:
         return EvaluateConfig(dataset, tuple(runs), self.study.report_on) if len(runs) > 1 else None
 
     def _wanted(self, row: AblationRow | None, dataset: str, seed: int) -> list[TrainConfig]:
-        """Return the configs that a row trains on a dataset with a seed; none where what they learn from is not made yet."""
+        """Return the configs that a row trains on a dataset with a seed; none without its data."""
         config = self.study.config(
             None if row and row.combine else row, dataset, seed, self._weights
         )
@@ -243,7 +243,7 @@ class AblationRuns:
         return self._parts(config, row.submodels) if row and row.submodels else [config]
 
     def _balanced(self, config: TrainConfig, choice: BalanceChoice) -> list[TrainConfig]:
-        opened = self._shelf.open(config.dataset)
+        opened = self._datasets.open(config.dataset)
         asked = hashlib.sha256(
             repr((choice, config.train_split, opened.fingerprint)).encode()
         ).hexdigest()[:6]
@@ -251,28 +251,28 @@ class AblationRuns:
         if name not in opened.plans():
             if not self._makes:
                 return []
-            plan = self._shelf.plan_balance(
+            plan = self._datasets.plan_balance(
                 config.dataset,
                 config.train_split,
                 choice.mode,
                 choice.max_repeats,
                 rule=choice.rule,
             )
-            self._shelf.save_plan(config.dataset, name, plan)
+            self._datasets.save_plan(config.dataset, name, plan)
         recipe = config.recipe
         if choice.keep_images:
-            repeats = self._shelf.open(config.dataset).load_plan(name)["repeats"].values()
+            repeats = self._datasets.open(config.dataset).load_plan(name)["repeats"].values()
             recipe = dataclasses.replace(
                 recipe, epochs=max(1, round(recipe.epochs * len(repeats) / sum(repeats)))
             )
         return [dataclasses.replace(config, balance_plan=name, recipe=recipe)]
 
     def _parts(self, config: TrainConfig, choice: SubmodelChoice) -> list[TrainConfig]:
-        """Return one config for each part, as :meth:`segcore.workspace.runs.runs.Runs.train` launches them."""
-        opened = self._shelf.open(config.dataset)
+        """Return one config for each part, as :meth:`Runs.train` launches them."""
+        opened = self._datasets.open(config.dataset)
         if not self._makes and load_statistics(opened) is None:
             return []
-        pixels = self._shelf.statistics(config.dataset).select(config.train_split).counts.sum(0)
+        pixels = self._datasets.statistics(config.dataset).select(config.train_split).counts.sum(0)
         order = np.argsort(-pixels, kind="stable")
         if len(order) <= choice.parts:
             raise SegcoreError(
@@ -296,7 +296,7 @@ class AblationRuns:
         ]
 
     def start(self, cells: Sequence[Cell]) -> list[str]:
-        """Queue what the cells of one row lack, and return the ids of what was queued; trainings that failed are tried again.
+        """Queue what the cells of one row lack and return the run ids; failed runs are tried again.
 
         Raises:
             SegcoreError: A dataset, split or plan does not exist, or the workspace cannot be
@@ -321,7 +321,7 @@ class AblationRuns:
         return queued + self._derive(cell.dataset, runs, self._combination(row, cell.dataset, runs))
 
     def _train(self, config: TrainConfig) -> str:
-        # its label map is that of the part already: a run of the set, made as the shelf of runs
+        # its label map is that of the part already: a run of the set, made as :class:`Runs`
         # makes it
         if config.submodels:
             stem = f"{config.dataset}-{config.model.architecture}-{config.model.encoder}-part"
@@ -337,7 +337,7 @@ class AblationRuns:
     def _derive(
         self, dataset: str, runs: Sequence[str], combined: EvaluateConfig | None
     ) -> list[str]:
-        """Queue predictions of the report's split, and their combination, behind the trainings that they wait for."""
+        """Queue predictions of the report's split, and their combination, after the trainings."""
         split, queued = self.study.report_on, []
         before = {summary.id: summary.status for summary in list_runs(self._runs.folder)}
         if all(before[run].state == "finished" for run in runs):

@@ -159,7 +159,7 @@ def explain(
         plan: The study.
         rows: Its lines.
         units: How many images or groups the intervals draw from, by dataset.
-        groups: How many groups (drives, tiles) the images of the report's split come from, by dataset
+        groups: Number of groups (drives, tiles) in the images of the report's split, by dataset
             , where they are fewer.
     """
     study = plan.study

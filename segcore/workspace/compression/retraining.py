@@ -106,7 +106,7 @@ class Retraining:
         return Retrained(label_map.name, trained, queued)
 
     def _clone(self, member: str, run: str, label_map: LabelMap) -> str:
-        """Queue a training run like ``member`` with a label map, asked of ``run``; return its id."""
+        """Queue a clone of ``member``, for ``run``, with a label map; return its id."""
         config = self._runs.open(member).config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(

@@ -214,7 +214,7 @@ class Tiers:
         ]
 
     def _cache(self, run: str, split: str, label_map: LabelMap) -> tuple[RunFolder, str]:
-        """Return folder and name of the summed counts; the name is a digest of all they depend on."""
+        """Return folder and name of the summed counts; the name is a digest of their sources."""
         config = self._runs.open(run).config
         names = self._predictions(run, split)
         made = [RunFolder(self._runs.folder / name).status().finished for name in names]

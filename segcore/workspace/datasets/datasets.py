@@ -168,7 +168,7 @@ class Datasets:
         progress: Progress | None = None,
         **how: Any,
     ) -> ImportReport:
-        """Import a folder or archive; ``how`` (pairing, bands) as :func:`segcore.data.formats.importers.import_dataset` takes it.
+        """Import a folder or archive; ``how`` is passed to the importer (pairing, bands).
 
         Raises:
             SegcoreError: The name is unsafe or taken, or nothing sound was found; nothing is left
@@ -181,7 +181,7 @@ class Datasets:
         )
 
     def preview(self, source: Path, count: int = 3, **how: Any) -> Preview:
-        """Look at what an import would bring, without importing; ``how`` as :func:`segcore.data.formats.importers.preview` takes it.
+        """Return what an import would bring, without importing; ``how`` as for the import.
 
         Raises:
             SegcoreError: Nothing sound was found.
@@ -191,7 +191,7 @@ class Datasets:
     def export(
         self, name: str, destination: Path, form: str = "index", progress: Progress | None = None
     ) -> Path:
-        """Write a dataset into a new folder for other tools; see :func:`segcore.data.formats.exporters.export_dataset`.
+        """Write a dataset into a new folder in a form that other tools read.
 
         Raises:
             SegcoreError: There is no such dataset or form, the folder exists, or a file cannot be
@@ -230,7 +230,7 @@ class Datasets:
             return collect_statistics(dataset, executor, progress)
 
     def holding(self, name: str, split: str | None, label: str | None) -> list[str]:
-        """Return the ids of the samples of a split that hold a class, those with most of it first; None holds any.
+        """Return the ids of a split's samples that hold a class, most pixels first; None for any.
 
         Raises:
             SegcoreError: There is no such dataset, split or class.
@@ -290,7 +290,7 @@ class Datasets:
         group_by: str = "",
         seed: int = 0,
     ) -> Shift:
-        """Measure how two splits differ, with a permutation p-value; see :func:`segcore.data.splits.shift.measure_shift`.
+        """Measure how much two splits differ, with a permutation p-value.
 
         Args:
             name: Name of the dataset.
@@ -381,7 +381,7 @@ class Datasets:
         return drawn_by(self.open(name), sample_ids, by)
 
     def counts_by_sample(self, name: str) -> npt.NDArray[np.int64]:
-        """Return the pixels of each class by sample in the dataset's order, (N, C) int64; zeros without a mask.
+        """Return the pixels of each class by sample, (N, C) int64; zeros without a mask.
 
         Raises:
             SegcoreError: There is no such dataset, or a mask cannot be read.
@@ -392,7 +392,7 @@ class Datasets:
         return np.array([rows.get(s.id, nothing) for s in self.open(name).samples])
 
     def relabel(self, name: str, label_set: LabelSet, progress: Progress | None = None) -> Dataset:
-        """Rename, recolour, reorder or ignore classes, and save that; see :func:`segcore.data.dataset.relabel.relabel`.
+        """Rename, recolour, reorder or ignore classes, and save the dataset.
 
         Raises:
             SegcoreError: There is no such dataset, or a class is new or lost, or no mask knows
@@ -430,7 +430,7 @@ class Datasets:
         return plan_balance(part.counts, goal, sample_ids=ids, split=split, **how)
 
     def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
-        """Save a balance plan with its dataset, where training finds it; one of the same name is replaced.
+        """Save a balance plan with its dataset; one of the same name is replaced.
 
         Raises:
             SegcoreError: There is no such dataset, or the plan's name cannot be a file name.
@@ -451,7 +451,7 @@ class Datasets:
     def copies(
         self, name: str, plan: BalancePlan, sample: str, preset: str, seed: int = 0, epoch: int = 0
     ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
-        """Return the copies of a sample as training sees them in an epoch: image and mask under one draw each.
+        """Return the copies of a sample that training sees in an epoch: image, mask and draw.
 
         The draws are those of a run with that seed that learns from the plan's split; see
         :func:`segcore.data.augmentation.repeats.preview_copies`.
@@ -466,7 +466,7 @@ class Datasets:
 
     @contextmanager
     def _hands(self, name: str) -> Iterator[tuple[Dataset, Executor | None]]:
-        """A dataset and who reads its files: the workspace's cluster where one is named and the set is large, else this machine."""
+        """Open a dataset and choose its reader: the cluster for a large set, else this machine."""
         with cluster_executor(
             self.folder.parent, wanted=len((dataset := self.open(name)).samples) >= WORTH_A_CLUSTER
         ) as executor:

@@ -1,4 +1,4 @@
-"""The shelf of tags: what is said about single images of a dataset, and how many images carry each tag."""
+"""Tags of single images of a dataset, and how many images have each tag."""
 
 from collections.abc import Iterable
 
@@ -56,7 +56,7 @@ class DatasetTags:
         return matching(self._datasets.open(name), pattern)
 
     def read_table(self, name: str, text: str) -> Tags:
-        """Give the images of a CSV (``sample,tags``) the tags of their rows in the place of their own; other images keep theirs.
+        """Replace the tags of the images in a CSV (``sample,tags``); other images keep theirs.
 
         Raises:
             SegcoreError: There is no such dataset or sample, a column is missing, or a tag is

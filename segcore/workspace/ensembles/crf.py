@@ -1,4 +1,4 @@
-"""The shelf of the CRF lab: one image at once, a whole split in the background, and the chosen parameters on another split."""
+"""The CRF after an ensemble: one image, a search on a split, and its use on another split."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -110,7 +110,7 @@ class CRFEffects:
         self._warm_process: WarmProcess | None = None
 
     def stored(self, members: Sequence[str], split: str) -> list[str]:
-        """Return the ids of the samples for which all members' probabilities are on disk, in the dataset's order.
+        """Return the ids of the samples whose members' probabilities are all on disk, in order.
 
         Raises:
             SegcoreError: A member or the split does not exist.
@@ -127,7 +127,7 @@ class CRFEffects:
     def member_probabilities(
         self, members: Sequence[str], split: str, sample: str
     ) -> list[Probabilities]:
-        """Return each member's probabilities of a sample, (h, w, C) float32 at its network's resolution.
+        """Return each member's probabilities, (h, w, C) float32 at its network's resolution.
 
         Raises:
             SegcoreError: There are none, or they are damaged.
@@ -200,7 +200,7 @@ class CRFEffects:
         return results["mask"], float(answer["seconds"])
 
     def start(self, config: CRFSearchConfig) -> str:
-        """Make sure that a search is done or under way; return the run's id.
+        """Start a search unless it is done or running; return the run id.
 
         Raises:
             SegcoreError: Members do not fit together, the split does not exist, or pydensecrf is
@@ -255,7 +255,7 @@ class CRFEffects:
     def apply(
         self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = ""
     ) -> str:
-        """Put the parameters that a search found on another split, as an evaluate run; return its id.
+        """Apply the parameters of a search to another split as an evaluate run; return its id.
 
         The best CRF is applied also where "off" was better, so that the other split may be asked as
         well.

@@ -1,4 +1,4 @@
-"""The shelf of ensembles: who may be a member, what every subset scores, and saving one under a name."""
+"""Ensembles: who may be a member, the score of every subset, and saving one under a name."""
 
 import dataclasses
 from collections import Counter
@@ -31,7 +31,7 @@ _ANY_SEED: dict[str, Any] = {"seed": 0, "member": 0, "group": "", "device": "aut
 
 @dataclass(frozen=True)
 class Group:
-    """Finished training runs that are members of one ensemble: of one recipe, they differ by seed, fold or architecture.
+    """Finished training runs of one recipe that can form an ensemble.
 
     Attributes:
         name: What they were launched as.
@@ -124,7 +124,7 @@ class Ensembles:
         ]
 
     def splits(self, members: Sequence[str]) -> list[str]:
-        """Return the splits on which members may be scored together: of members by fold those that none has learned from.
+        """Return the splits on which members may be scored together: none was trained on them.
 
         Raises:
             SegcoreError: Members do not fit together, or share no such split.
@@ -142,12 +142,12 @@ class Ensembles:
         return found
 
     def predicted(self, run: str, split: str) -> Status | None:
-        """Return how a member's prediction of a split is going, or None where it was never asked for."""
+        """Return the status of a member's prediction of a split; None where there is none."""
         folder = RunFolder(self._runs.folder / self._runs.prediction_of(run, split))
         return folder.status() if folder.folder.exists() else None
 
     def predict_missing(self, members: Sequence[str], splits: Sequence[str]) -> list[str]:
-        """Make sure that all members' probabilities of some splits are on disk or under way; return the predict runs.
+        """Predict some splits with all members unless that is done; return the predict runs.
 
         Raises:
             SegcoreError: A member is no finished training run, or a split does not exist.
@@ -157,7 +157,7 @@ class Ensembles:
     def score_subsets(
         self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0
     ) -> str:
-        """Make sure that every subset of some members is scored on a split, or that this is under way; return the run's id.
+        """Score every subset of some members on a split unless that is done; return the run id.
 
         Args:
             members: Ids of two to ten training runs.
@@ -228,7 +228,7 @@ class Ensembles:
         filter: MaskFilter | None = None,
         name: str = "",
     ) -> str:
-        """Combine members over a split in the background, perhaps under a name; return the id of the evaluate run.
+        """Combine members over a split in the background; return the id of the evaluate run.
 
         Raises:
             SegcoreError: As :meth:`segcore.workspace.runs.runs.Runs.ensemble`.

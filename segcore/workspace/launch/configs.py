@@ -1,4 +1,4 @@
-"""The shelf of named configs: what was good once, kept as ``<workspace>/configs/<name>.json`` to train with again."""
+"""Named configs, saved as ``<workspace>/configs/<name>.json`` to train with again."""
 
 import dataclasses
 from pathlib import Path
@@ -101,7 +101,7 @@ class Configs:
 
 
 def impersonal(config: TrainConfig) -> TrainConfig:
-    """Return a config without what said which run it was; its seed is that of the first member again."""
+    """Return a config without what named its run; its seed is that of the first member."""
     # A part of submodels has a label map of its own: begun like it, one such network is trained.
     submodels = "" if config.group else config.submodels
     members_by = "seed" if config.group else config.members_by

@@ -1,4 +1,4 @@
-"""What will go wrong, or may not be meant, in a run that could be started: each conflict as a sentence with its mend."""
+"""Conflicts of a config: what will fail or is probably not meant, each with its fix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
         )
     if config.validation_split == config.train_split:
         found.append(
-            "The best epoch is chosen on the images that are learned from, which favours "
+            "The best epoch is chosen on the training images, which favours "
             "learning by heart: choose another split."
         )
     if not config.validation_split:

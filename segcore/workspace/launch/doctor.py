@@ -1,4 +1,4 @@
-"""The doctor of a workspace: what its machine can train on, and why a device was refused or taken."""
+"""The doctor: what this machine can train on, and why a device was used or refused."""
 
 from pathlib import Path
 

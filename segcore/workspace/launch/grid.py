@@ -41,7 +41,7 @@ def read_values(name: str, text: str) -> list[Any]:
 
 
 def combine(config: TrainConfig, choices: Mapping[str, Sequence[Any]]) -> list[TrainConfig]:
-    """Return one config for each combination of values, in the order of a counter whose last field turns fastest.
+    """Return one config for each combination of values; the last field changes fastest.
 
     Args:
         config: What all have in common.
@@ -68,7 +68,7 @@ def combine(config: TrainConfig, choices: Mapping[str, Sequence[Any]]) -> list[T
 
 
 def _put(data: dict[str, Any], name: str, value: Any) -> None:
-    """Write a value where its field stands in the mapping of a config, which may leave out what is as usual."""
+    """Write a value at its field in the mapping of a config, which may leave out defaults."""
     *outer, last = FIELDS[name].path
     for part in outer:
         data = data.setdefault(part, {})
@@ -76,7 +76,7 @@ def _put(data: dict[str, Any], name: str, value: Any) -> None:
 
 
 def rebase(study: Ablation, words: Mapping[str, str]) -> Ablation:
-    """Return a study whose base differs in some fields, under a name that tells them: ``deck-cpu-epochs-60``.
+    """Return an ablation with other base fields, named after them: ``deck-cpu-epochs-60``.
 
     Args:
         study: The study as its file has it.

@@ -136,7 +136,7 @@ class Launches:
         )
 
     def _absent(self, config: TrainConfig) -> tuple[str, ...]:
-        """Return the classes without a pixel in the training split; none before masks are counted."""
+        """Return the classes that the training split lacks; none before masks are counted."""
         counted = load_statistics(self._datasets.open(config.dataset))
         if counted is None or config.label_map or config.train_split not in counted.splits:
             return ()
@@ -181,7 +181,7 @@ class Launches:
         members: int = 1,
         tag: str = "",
     ) -> list[str]:
-        """Queue a training run, or an ensemble, for every combination of values, and return the ids.
+        """Queue a training run or an ensemble for every combination of values; return the ids.
 
         Args:
             config: What all have in common.

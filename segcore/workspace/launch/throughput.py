@@ -180,7 +180,7 @@ class Throughputs:
             return None
 
     def _key(self, config: TrainConfig) -> str:
-        """Name what a probe holds for: what changes the throughput of a config, data and machine."""
+        """Return the key of a probe: what changes the throughput of config, data and machine."""
         settings = {name: value for name, value in to_json(config).items() if name not in SAME_RUN}
         settings["recipe"] = {
             name: value for name, value in settings["recipe"].items() if name not in SAME_THROUGHPUT

@@ -1,4 +1,4 @@
-"""The user's own images, brought in together: a batch in the workspace.
+"""Batches: the user's own images that were imported together.
 
 predictions/<batch>/
 batch.json        which images came in, under which names, and what was refused

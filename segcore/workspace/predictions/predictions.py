@@ -59,7 +59,7 @@ CRF_PIXELS = 12_000_000
 
 @dataclass(frozen=True)
 class Model:
-    """What predicts: a training run alone, or the members of an ensemble and how they are combined."""
+    """What predicts: a training run, or the members of an ensemble and their rule."""
 
     members: tuple[str, ...]
     rule: str = "mean"
@@ -205,7 +205,7 @@ class Predictions:
         return LabelSet.from_json(self._runs.open(members[0]).read_json("labels")["label_set"])
 
     def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
-        """Return where the answers of a model to a batch lie; a network that was trained again has another place."""
+        """Return the folder of a model's predictions of a batch; a retrained model has another."""
         model = self.model(run)
         changed = [self._changed(member) for member in model.members]
         rule = model.rule if len(changed) > 1 else ""
@@ -336,7 +336,7 @@ class Predictions:
     def probabilities(
         self, run: str, batch: Batch, image: str, options: PredictOptions
     ) -> Probabilities:
-        """Return an image's probabilities, (h, w, C) float32, at the resolution at which the network looked.
+        """Return an image's probabilities, (h, w, C) float32, at the network's resolution.
 
         Raises:
             SegcoreError: It was not predicted.
@@ -356,7 +356,7 @@ class Predictions:
     def crf_mask(
         self, run: str, batch: Batch, image: str, options: PredictOptions
     ) -> tuple[Mask, bool]:
-        """Return the mask after the dense CRF, with the ensemble's own parameters where it has some.
+        """Return the mask after the dense CRF, with the ensemble's own parameters if it has any.
 
         Returns:
             (H, W) indices, and whether it is only a preview at half the size, because the image is
@@ -434,7 +434,7 @@ class Predictions:
         return ExportedNetwork(**answer | {"size": tuple(answer["size"])})
 
     def exported(self, run: str, to: str) -> tuple[Path, str]:
-        """Return a file with a training run's network in another form, made at the first call, and the sentence about it.
+        """Return a file with a network in another form, and the sentence about it; made once.
 
         A form of several files comes as a zip.
 

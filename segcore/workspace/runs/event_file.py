@@ -1,7 +1,8 @@
-"""TensorBoard's event files, written without TensorFlow: a few fields of three protocol buffers in checked records.
+"""TensorBoard's event files without TensorFlow: three protocol buffers in checked records.
 
-    record = length (uint64), masked CRC-32C of it, data, masked CRC-32C of that        (all little-endian)
-    data   = Event{1: wall_time double, 2: step int64, 3: file_version string, 5: Summary{1: Value{1: tag string, 2: float}}}
+    record = length (uint64), masked CRC-32C of it, data, masked CRC-32C of that (little-endian)
+    data   = Event{1: wall_time double, 2: step int64, 3: file_version string,
+                   5: Summary{1: Value{1: tag string, 2: float}}}
 
 The layout is TensorFlow's ``TFRecord`` and its ``event.proto`` and ``summary.proto``; tests read
 the files back with TensorFlow.

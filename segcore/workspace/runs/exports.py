@@ -1,4 +1,4 @@
-"""Runs for other trackers: TensorBoard (nothing needed), MLflow and Weights & Biases (where their packages are installed)."""
+"""Export of runs to TensorBoard, and to MLflow and Weights & Biases if installed."""
 
 import importlib
 import importlib.util
@@ -185,7 +185,7 @@ def _timed(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, Mapping[str, 
 
 
 def _scalars(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the finite numbers of an epoch by tag: "loss/train", "loss/validation", "iou/<class>"."""
+    """Return the finite numbers of an epoch by tag: "loss/train", "loss/validation"."""
     names = {
         "loss": "loss/train",
         "val_loss": "loss/validation",

@@ -1,4 +1,4 @@
-"""What the members of an ensemble will be: one config each, told apart by seed, fold or architecture."""
+"""Members of an ensemble: one config each, which differ by seed, fold or architecture."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from segcore.workspace.datasets.datasets import Datasets
 
 
 def line_up(config: TrainConfig, members: int, datasets: Datasets) -> list[TrainConfig]:
-    """Return the members' configs, before each gets its number, group and seed; folds are written where they are not there.
+    """Return the members' configs, before each gets its number, group and seed.
 
     Args:
         config: What all have in common.
@@ -19,7 +19,7 @@ def line_up(config: TrainConfig, members: int, datasets: Datasets) -> list[Train
         datasets: The datasets of the workspace.
 
     Raises:
-        SegcoreError: The members cannot be told apart so; the sentence says why.
+        SegcoreError: Members cannot differ in that way; the sentence says why.
     """
     if config.members_by == "architecture":
         return [_with_architecture(config, name) for name in architectures(config, members)]
@@ -56,7 +56,7 @@ def describe(config: TrainConfig, members: int, datasets: Datasets) -> str:
 
 
 def architectures(config: TrainConfig, members: int) -> list[str]:
-    """Return whose turn it is: the chosen architecture, then the others of ``catalog.MEMBER_ARCHITECTURES``.
+    """Return the chosen architecture, then others of ``catalog.MEMBER_ARCHITECTURES``.
 
     Raises:
         SegcoreError: There are fewer architectures than members.
@@ -75,7 +75,7 @@ def find_folds(config: TrainConfig, members: int, datasets: Datasets) -> MemberF
     """Return the folds that members would learn on; they may still have to be written.
 
     Raises:
-        SegcoreError: The config learns from or validates on other splits than the folds', or as
+        SegcoreError: The config trains or validates on other splits than the folds', or as
             :func:`segcore.data.splits.member_folds.find_member_folds`.
     """
     if (config.train_split, config.validation_split) != ("train", "validation"):

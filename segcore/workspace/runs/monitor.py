@@ -1,4 +1,4 @@
-"""The shelf of what a run says while it works: history, load of its devices, what it was made with, masks as they evolve."""
+"""What a run records while it works: history, device load, environment, mask history."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ class Monitors:
         self._runs = runs
 
     def label_set(self, run: str) -> LabelSet | None:
-        """Return the classes that a run learns; None before it has begun, or where they cannot be read.
+        """Return the classes that a run trains; None before it has begun, or if unreadable.
 
         Raises:
             SegcoreError: There is no such run.
@@ -37,7 +37,7 @@ class Monitors:
         return labels[0] if labels else None
 
     def table(self, run: str) -> list[dict[str, Any]]:
-        """Return the history as flat rows for a table or CSV file: one an epoch, and a column ``iou <class>`` for each class.
+        """Return the history as flat rows, one an epoch, with a column ``iou <class>`` each.
 
         Raises:
             SegcoreError: There is no such run.
@@ -48,7 +48,7 @@ class Monitors:
         return [_flat(line, names) for line in history]
 
     def usage(self, run: str) -> list[dict[str, Any]]:
-        """Return the load of a run's devices over time; see :func:`segcore.runs.folder.usage.read_usage`.
+        """Return the load of a run's devices over time.
 
         Raises:
             SegcoreError: There is no such run.
@@ -56,7 +56,7 @@ class Monitors:
         return read_usage(self._runs.open(run).folder)
 
     def starts(self, run: str) -> list[dict[str, Any]]:
-        """Return what a run was made with at each of its starts; see :func:`segcore.runs.folder.environment.collect_environment`.
+        """Return the environment of a run at each of its starts.
 
         Raises:
             SegcoreError: There is no such run.
@@ -64,7 +64,7 @@ class Monitors:
         return read_environment(self._runs.open(run).folder)
 
     def is_current(self, run: str) -> bool | None:
-        """Whether the dataset is still the one that the run began with; None where that was not noted or the set is gone.
+        """Return whether the dataset is unchanged since the run began; None if unknown.
 
         Raises:
             SegcoreError: There is no such run.
@@ -76,7 +76,7 @@ class Monitors:
         return bool(noted[-1] == self._datasets.open(folder.config.dataset).fingerprint)
 
     def evolution(self, run: str) -> tuple[str, list[str], list[int]] | None:
-        """Return (split, ids of samples, epochs) of which predicted masks are kept; None where there are none.
+        """Return (split, sample ids, epochs) of the mask history; None where there is none.
 
         Raises:
             SegcoreError: There is no such run.

@@ -97,7 +97,7 @@ class QueuedRuns:
         jobs.pause(self._workspace, paused)
 
     def dispatcher(self, tell: Callable[[str], None] = lambda line: None) -> Dispatcher:
-        """Return the dispatcher for this machine; ``tell`` gets a line when a run starts or ends."""
+        """Return the dispatcher of this machine; ``tell`` gets a line when a run starts or ends."""
         return Dispatcher(self._workspace, tell=tell)
 
     def worker(self) -> str:

@@ -15,7 +15,7 @@ from segcore.workspace.costs import training_bytes
 
 GIB = 1 << 30
 DOUBT = 1.25
-"""How many times a device's memory an estimate must be before it is believed: it may be a fifth too high."""
+"""Factor by which an estimate must exceed the memory; it may be a fifth too high."""
 
 
 def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> None:
@@ -67,7 +67,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
     fits = next(
         (half for half in _halves(batch, len(used)) if bytes_of(half) <= smallest.memory), 0
     )
-    mend = (
+    fix = (
         f"take a batch of {fits}"
         if fits
         else f"choose a smaller size than {config.size[0]} x {config.size[1]}, or a lighter network"
@@ -75,7 +75,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
     raise SegcoreError(
         f"Expected a batch that fits into the {smallest.memory / GIB:.1f} GiB of "
         f"{smallest.id}, received {batch} images, which need about "
-        f"{bytes_of(batch) / GIB:.1f}: {mend}."
+        f"{bytes_of(batch) / GIB:.1f}: {fix}."
     )
 
 
@@ -104,7 +104,7 @@ def refuse_changed_classes(run: RunFolder, dataset: Dataset) -> None:
 
 
 def _noted_classes(run: RunFolder) -> tuple[LabelSet, LabelMap | None] | None:
-    """Return the classes that a run was made with, and the merge that made them; None if unknown."""
+    """Return the classes that a run was made with, and their merge; None if unknown."""
     try:
         changed = (run.folder / "labels.json").stat().st_mtime_ns
     except OSError:

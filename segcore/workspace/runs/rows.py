@@ -53,7 +53,7 @@ class RunRow:
 
     @property
     def scored_on(self) -> str:
-        """The split and size that the score belongs to, "validation, 64 x 64"; "" without a score."""
+        """The split and size of the score, "validation, 64 x 64"; "" without a score."""
         known = self.status.mean_iou is not None
         return ", ".join(p for p in (self.scored_split, self.scored_size) if p) if known else ""
 

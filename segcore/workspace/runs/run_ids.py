@@ -1,4 +1,4 @@
-"""What runs that follow from other runs are called: the same question has the same id, so it is asked once."""
+"""Ids of derived runs: the same question has the same id, so it is asked once."""
 
 import hashlib
 from typing import Any
@@ -12,7 +12,7 @@ def prediction_id(run: str, split: str) -> str:
 
 
 def evaluation_id(config: EvaluateConfig) -> str:
-    """Return the id of an evaluate run: its name, or the members' common one and what is done to them; and the split."""
+    """Return the id of an evaluate run: its name or its members', what is done, the split."""
     if config.name:
         return f"{config.name}--{config.split}"
     asked: tuple[Any, ...] = (config.members, config.rule, config.crf)
@@ -28,7 +28,8 @@ def evaluation_id(config: EvaluateConfig) -> str:
 
 def subsets_id(config: SubsetsConfig) -> str:
     """Return the id of a run over all subsets of some members."""
-    return f"{_stem(config.members)}-subsets{len(config.members)}-{_digest((config.members, config.draws, config.seed))}--{config.split}"
+    digest = _digest((config.members, config.draws, config.seed))
+    return f"{_stem(config.members)}-subsets{len(config.members)}-{digest}--{config.split}"
 
 
 def crf_search_id(config: CRFSearchConfig) -> str:
@@ -48,7 +49,7 @@ def crf_search_id(config: CRFSearchConfig) -> str:
 
 
 def robustness_id(config: RobustnessConfig) -> str:
-    """Return the id of a run over corrupted images; an ensemble, which has a run a split, is named without its split."""
+    """Return the id of a robustness run; an ensemble is named without its split."""
     asked = (config.corruptions, config.images, config.seed)
     stem = config.run.rsplit("--", 1)[0] if config.members else config.run
     return f"{stem}--{config.split}-robustness-{_digest(asked)}"

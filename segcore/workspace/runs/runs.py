@@ -1,4 +1,4 @@
-"""The shelf of runs: launch, list, wait, stop, resume."""
+"""The runs of a workspace: launch, list, wait, stop, resume, delete, and derived runs."""
 
 import dataclasses
 import math
@@ -216,7 +216,7 @@ class Runs:
                 )
 
     def stop(self, run: str) -> None:
-        """Ask a run to stop: a queued one at once, a running one after a checkpoint; asked twice, it is killed.
+        """Stop a run: a queued one at once, a running one after a checkpoint; twice kills it.
 
         Raises:
             SegcoreError: There is no such run.
@@ -266,7 +266,7 @@ class Runs:
         jobs.resume(self._workspace, run)
 
     def delete(self, run: str) -> str:
-        """Move a run that has ended, with what was derived from it, to the trash; return the deletion's id, which undoes it.
+        """Move a run that has ended, with its predictions, to the trash; return the deletion id.
 
         Raises:
             SegcoreError: There is no such run, or it is still active.
@@ -339,7 +339,7 @@ class Runs:
             shutil.rmtree(folder.folder)
 
     def predict_whole(self, run: str, split: str) -> str:
-        """As :meth:`predict`, and predict again where probabilities of some images are not on disk (the demo brings few).
+        """As :meth:`predict`; predicts again where probabilities are not all on disk.
 
         Raises:
             SegcoreError: As :meth:`predict`.
@@ -434,7 +434,7 @@ class Runs:
         filter: MaskFilter | None = None,
         name: str = "",
     ) -> str:
-        """Make sure that members are combined (and refined) over a split, or that this is under way; return the evaluate run's id.
+        """Combine members over a split unless that is done or running; return the run id.
 
         Nothing is queued where something is refused.
 
@@ -459,10 +459,10 @@ class Runs:
         return config.members if isinstance(config, EvaluateConfig) else (run,)
 
     def dataset_of(self, members: Sequence[str]) -> str:
-        """Return the dataset that some training runs have in common; of unlike folds of one dataset that one.
+        """Return the common dataset of some training runs; of folds that of their parent.
 
         Raises:
-            SegcoreError: There is none, one is no finished training run, or they are of unlike datasets
+            SegcoreError: There is none, one is no finished training run, or their datasets
                  or label maps.
         """
         configs = [self._member(run)[1] for run in members]
@@ -479,7 +479,7 @@ class Runs:
         return datasets.pop() if datasets else ""
 
     def kin(self, dataset: str) -> list[str]:
-        """Return the name of a dataset and those of its folds: their runs can be members of one ensemble."""
+        """Return a dataset and its folds: their runs can be members of one ensemble."""
         return [dataset, *folds_of(dataset, self._datasets.folder)]
 
     def splits_of(self, dataset: str) -> list[str]:
@@ -491,10 +491,10 @@ class Runs:
         return [split for split in self._datasets.open(dataset).splits if split]
 
     def check_split(self, members: Sequence[str], split: str) -> None:
-        """Refuse a split on which members of unlike folds cannot be scored together, because some have learned from its images.
+        """Refuse a split on which members by fold cannot be scored, as some were trained on it.
 
         Raises:
-            SegcoreError: A member has learned from images of the split, or knows the split with
+            SegcoreError: A member was trained on images of the split, or knows the split with
                 other images; or as :meth:`dataset_of`.
         """
         name = self.dataset_of(members)
@@ -510,7 +510,7 @@ class Runs:
             )
             if learned:
                 raise SegcoreError(
-                    "Expected a split that no member has learned from, received "
+                    "Expected a split that no member was trained on, received "
                     f"{split!r}: {member} of {config.dataset} saw {learned} of "
                     f"its {len(images)} images in training; combine members by fold on 'test'."
                 )
@@ -560,7 +560,7 @@ class Runs:
             )
 
     def derived(self, run: str, split: str) -> list[str]:
-        """Return the ids of the runs that have to end before a run has counts of a split: its predictions, or itself.
+        """Return the ids of the runs that must end before a run has counts of a split.
 
         Raises:
             SegcoreError: There is no such run.
@@ -575,7 +575,7 @@ class Runs:
         return [self.prediction_of(run, split)]
 
     def predict_any(self, run: str, split: str, options: PredictOptions | None = None) -> str:
-        """Make sure that a training run or an ensemble has counts of a split, or that this is under way; return the run to wait for.
+        """Predict a split with a run or ensemble unless that is done; return the run to wait for.
 
         Raises:
             SegcoreError: As :meth:`predict` and :meth:`ensemble`.
@@ -589,7 +589,7 @@ class Runs:
         return self.predict(run, split, options)
 
     def on_split(self, run: str, split: str) -> str:
-        """Return the id of the same ensemble's evaluation on another split; a training run's id stays as it is.
+        """Return the id of an ensemble on another split; a training run's id is unchanged.
 
         Raises:
             SegcoreError: There is no such run.
@@ -624,7 +624,7 @@ class Runs:
 
 
 def _label_maps(dataset: Dataset, config: TrainConfig) -> list[str]:
-    """Return the label map of each run that a config asks for; of submodels those of the parts, which are saved where they are new."""
+    """Return the label map of each run of a config; those of new submodels are saved."""
     if not config.submodels:
         return [config.label_map]
     classes = dataset.label_set.num_classes

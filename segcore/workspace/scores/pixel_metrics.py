@@ -1,4 +1,4 @@
-"""The shelf of pixel measures: passes over stored probabilities, made once and kept beside the counts they belong to."""
+"""Metrics that need every pixel: passes over stored probabilities, cached on disk."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ Progress = Callable[[int, int, str], None]
 Result = TypeVar("Result")
 
 VERSION = 1
-"""Goes up when the same images would be measured to other numbers: what was kept is then made again."""
+"""Raised when the same images would give other numbers: cached ones are then discarded."""
 
 FROM_PROBABILITIES = ("", "prediction", "ensemble")
 """Stages whose masks follow from the probabilities; those of others are on disk."""
@@ -87,14 +87,14 @@ class Suspects:
 
 
 class RunPixelMetrics:
-    """Measures of the runs of a workspace that need every pixel's probabilities, not counts alone."""
+    """Metrics of the runs of a workspace that need every pixel, not counts alone."""
 
     def __init__(self, scores: Scores, scenes: Scenes) -> None:
         self._scores = scores
         self._scenes = scenes
 
     def samples(self, run: str, split: str, stage: str = "") -> list[Sample]:
-        """Return the images that can be measured: those with a mask and with probabilities (or a stage's or import's masks) on disk.
+        """Return the images with a mask and with probabilities (or stage masks) on disk.
 
         Raises:
             SegcoreError: There is no such run or split.
@@ -126,7 +126,7 @@ class RunPixelMetrics:
     def measure(
         self, run: str, split: str, stage: str = "", progress: Progress | None = None
     ) -> Measured:
-        """Measure borders, confidence and each class's level of confidence in one pass; kept on disk, so done once.
+        """Measure boundaries and confidence in one pass; cached on disk.
 
         Args:
             run: Id of a training run, an ensemble or an import.
@@ -166,7 +166,7 @@ class RunPixelMetrics:
     def scaled(
         self, run: str, split: str, temperature: float, progress: Progress | None = None
     ) -> dict[str, Any] | None:
-        """Return how calibrated a split is after its probabilities are softened by a temperature that another split gave.
+        """Return the calibration of a split at a temperature that another split gave.
 
         Args:
             run: Id of a training run or an ensemble.
@@ -222,12 +222,12 @@ class RunPixelMetrics:
         )
 
     def fitted(self, run: str, split: str) -> float:
-        """Return the temperature that :meth:`measure` fitted on a split; NaN where it was not measured."""
+        """Return the temperature that was fitted on a split; NaN where it was not measured."""
         found = self.found(run, split) if self._scores.has_counts(run, split) else None
         return float("nan") if found is None else found.temperature
 
     def suspects(self, run: str, split: str, progress: Progress | None = None) -> Suspects:
-        """Look for labels that a confident network contradicts; measures the split first if need be.
+        """Find labels that a confident network contradicts; measures the split first if need be.
 
         Args:
             run: Id of a training run or an ensemble.
@@ -360,7 +360,7 @@ class RunPixelMetrics:
 def _each(
     work: Callable[[Sample], Result], samples: Sequence[Sample], progress: Progress | None
 ) -> Iterator[Result]:
-    """Yield what ``work`` makes of each sample, in order, by threads that are a few samples ahead and no more."""
+    """Yield ``work`` of each sample, in order, from threads that are a few samples ahead."""
     threads = min(8, os.cpu_count() or 1)
     waiting: deque[Future[Result]] = deque()
     rest, done = iter(samples), 0

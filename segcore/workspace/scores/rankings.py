@@ -1,4 +1,4 @@
-"""The shelf of rankings: images of a split in the order of any score, and what one run mends of another."""
+"""Images in the order of any score, and pixels that one run fixes and breaks of another."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ KEPT_CELLS = 1_000_000
 
 
 class Rankings:
-    """Orders of images; made from counts, but for entropy and disagreement, which read every probability once."""
+    """Orders of images, from counts; entropy and disagreement read every probability once."""
 
     def __init__(self, runs: Runs, scores: Scores, scenes: Scenes) -> None:
         self._runs = runs
@@ -64,7 +64,7 @@ class Rankings:
         other: str | None = None,
         progress: Progress | None = None,
     ) -> tuple[list[str], list[float | None]]:
-        """Return the images that can be shown, the ones to look at first in front, with the number each was ordered by.
+        """Return the images that can be shown in order, each with the number that orders it.
 
         Args:
             run: Id of a run; A of a difference.
@@ -134,7 +134,7 @@ class Rankings:
     def unsureness(
         self, run: str, split: str, progress: Progress | None = None
     ) -> dict[str, dict[str, float]]:
-        """Return mean entropy and member disagreement of each image, as shares of the largest possible, read once and kept with the run.
+        """Return mean entropy and disagreement of each image as shares of the most; cached.
 
         Raises:
             SegcoreError: There is no such run, or a file cannot be read.
@@ -164,7 +164,7 @@ class Rankings:
         }
 
     def _holder(self, run: str, split: str) -> RunFolder:
-        """The folder whose results of a split are read: the evaluation on it, the prediction of it, or the import."""
+        """Return the run folder that holds the results of a run on a split."""
         config = self._runs.open(run).config
         name = (
             prediction_id(run, split) if config.kind == "train" else self._runs.on_split(run, split)

@@ -1,4 +1,4 @@
-"""The shelf of reports: what a reviewer is handed, one run set against another, and scores of parts of a split.
+"""Reports for reviewers, comparisons of runs, and scores of slices of a split.
 
 What was measured of a run besides counts, as far as it was: for reports, which measure nothing
 themselves.
@@ -36,7 +36,7 @@ from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
 Depth = Callable[[str, str, str], dict[str, Any]]
-"""(run, split, stage) to what was measured besides counts; see :func:`segcore.workspace.scores.reports.depth_of`."""
+"""(run, split, stage) to measurements besides counts; see :func:`depth_of`."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -93,7 +93,7 @@ class Reports:
         return found
 
     def reports(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Report]:
-        """Return the reports of runs over a split, by run; an ensemble's stages each have their own unless one is chosen.
+        """Return the reports of runs over a split, by run; all stages unless one is chosen.
 
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
@@ -107,7 +107,7 @@ class Reports:
         return found
 
     def page(self, runs: Sequence[str], split: str, stage: str = "") -> str:
-        """Return one self-contained HTML page about runs over a split; the first is what the others are compared with.
+        """Return a self-contained HTML page about runs; the first is compared with the others.
 
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
@@ -144,7 +144,7 @@ class Reports:
         return run if one in ("prediction", stage) else f"{run} ({one})"
 
     def document(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Any]:
-        """Return the same as :meth:`page` as a JSON-ready mapping: facts, configs, reports, and each against the first.
+        """Return what :meth:`page` shows as a JSON-ready mapping.
 
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
@@ -183,7 +183,7 @@ class Reports:
         return self._scores.compare(run, other, split, stage, other_stage)
 
     def spread(self, run: str, split: str) -> tuple[list[str], Reliability] | None:
-        """Return the members of an ensemble and how far their scores lie apart; None for a single network.
+        """Return an ensemble's members and the spread of their scores; None for one network.
 
         Raises:
             SegcoreError: A member has no counts of that split.
@@ -194,7 +194,7 @@ class Reports:
         return list(config.members), self.reliability(config.members, split)[0]
 
     def repetitions(self, run: str, split: str) -> list[str]:
-        """Return the runs that repeat a run's recipe, an ensemble's members or trainings of one group, that have counts of the split."""
+        """Return the runs of the same recipe, or an ensemble's members, that were scored."""
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
             found = list(config.members)
@@ -209,7 +209,7 @@ class Reports:
         return sorted(name for name in found if self._scores.has_counts(name, split))
 
     def reliability(self, runs: Sequence[str], split: str) -> tuple[Reliability, list[str]]:
-        """Return how far the scores of some runs lie apart, and why they may not be set side by side: one sentence each, [] when they may.
+        """Return the spread of some runs' scores, and why they may not be compared, if so.
 
         Raises:
             SegcoreError: No run, one has no counts of the split, or their classes are others.
@@ -230,7 +230,7 @@ class Reports:
         )
 
     def grouping(self, run: str, split: str, stage: str = "", by: str = "") -> list[str]:
-        """Return the group of each scored image where groups part them; for intervals over groups, and parts of a split.
+        """Return the group of each scored image where groups part them, for clustered intervals.
 
         Args:
             run: Id of a run.
@@ -276,7 +276,7 @@ class Reports:
     def sizes(
         self, run: str, split: str, stage: str = "", progress: Progress | None = None
     ) -> tuple[npt.NDArray[np.int64], int]:
-        """Count the pixels that are found, by the size of the true thing they belong to; reads every mask and probability on disk.
+        """Count the correct pixels by the size of their true object; reads every mask.
 
         Returns:
             (C, 3, 3) int64 as :func:`segcore.evaluation.metrics.slices.count_by_size` gives, and
@@ -310,7 +310,7 @@ class Reports:
         return self._scenes.prediction(run, split, sample)
 
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:
-        """Picture the hardest images of a run as far as they can be shown: image, true mask, prediction, one below the other."""
+        """Return pictures of the hardest images: image, true mask and prediction, stacked."""
         report = self._scores.report(run, split, stage)
         dataset, label_map, label_set = (
             self._scenes.dataset_of(run),
@@ -372,11 +372,11 @@ FIT = "validation"
 def depth_of(
     measures: RunPixelMetrics, robustness: RobustnessTests, run: str, split: str, stage: str
 ) -> dict[str, Any]:
-    """Return the keys of :func:`segcore.evaluation.pages.report_charts.depth_sections` that were measured already; {} where nothing was.
+    """Return what was measured already for a report; {} where nothing was.
 
     Args:
-        measures: The shelf of pixel measures.
-        robustness: The shelf of robustness runs.
+        measures: The pixel metrics of the workspace.
+        robustness: The robustness tests of the workspace.
         run: Id of a run that has counts of the split.
         split: Name of the split.
         stage: What was scored.

@@ -145,7 +145,7 @@ class RobustnessTests:
     def example(
         self, run: str, sample: str, corruption: str, severity: int, seed: int = 0
     ) -> Image:
-        """Return a sample's image under a corruption, (H, W, 3) uint8 RGB; severity 0 is the image as it is.
+        """Return a sample's image under a corruption, (H, W, 3) uint8 RGB; severity 0 is none.
 
         Raises:
             SegcoreError: There is no such run, sample or corruption.

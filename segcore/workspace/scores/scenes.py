@@ -1,4 +1,4 @@
-"""The shelf of scenes: one sample's image, masks and probabilities, for looking at."""
+"""Scenes to look at: one sample's image, masks and probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -115,7 +115,7 @@ class Scenes:
         return folder.read_probabilities(split, sample, approximate)
 
     def _answers(self, config: EvaluateConfig, split: str, sample: str) -> list[Probabilities]:
-        """What an ensemble combines: each member's probabilities, or of submodels, which answer only together, their combination."""
+        """Return what an ensemble combines: each member's probabilities, or submodels combined."""
         stored = [self._stored(m, split, sample)[0] for m in config.members]
         rule = shared_labels(self._trained(config))[1]
         if not rule:
@@ -196,7 +196,7 @@ class Scenes:
         return _apart(answers) if len(answers) > 1 else None
 
     def unsureness(self, run: str, split: str, sample: str) -> tuple[float, float]:
-        """Return how unsure a run is about an image: its mean entropy and its members' mean disagreement, as shares 0..1 of the most.
+        """Return mean entropy and disagreement of an image, as shares 0 to 1 of the most.
 
         What does not exist (entropy of imported masks, disagreement of one network) is NaN.
 
@@ -285,7 +285,7 @@ class Scenes:
 
 
 def _apart(members: Sequence[Probabilities]) -> Probabilities:
-    """Divergence of members as a share of the largest possible, (h, w) at the first one's resolution."""
+    """Return the divergence of members as a share of the most, (h, w) as the first one."""
     grid = (members[0].shape[0], members[0].shape[1])
     same = (m if m.shape[:2] == grid else resize_probabilities(m, grid) for m in members)
     most = np.float32(np.log2(min(len(members), members[0].shape[-1])))

@@ -117,7 +117,7 @@ class LabelWhatIf:
 
 
 class Scores:
-    """Scores of the runs of a workspace; everything is derived from one (C, C) count matrix an image."""
+    """Scores of the runs of a workspace, all from one (C, C) count matrix an image."""
 
     def __init__(self, datasets: Datasets, runs: Runs) -> None:
         self._datasets = datasets
@@ -222,7 +222,7 @@ class Scores:
         return self._counted(run, split, stage)[0]
 
     def stages(self, run: str, split: str) -> list[str]:
-        """Return what a run has counts of on a split: "prediction", or "ensemble" and perhaps "crf".
+        """Return the scored stages of a run: "prediction", or "ensemble" and perhaps "crf".
 
         Raises:
             SegcoreError: The run has no counts of that split yet.
@@ -276,7 +276,7 @@ class Scores:
     def ensure_predictions(
         self, runs: Sequence[str], split: str, progress: Progress | None = None
     ) -> None:
-        """Predict a split with every training run or ensemble among ``runs`` that has not done so, and wait.
+        """Predict a split with each run or ensemble that has not done so, and wait.
 
         Raises:
             SegcoreError: A run is unknown, not finished, or its prediction fails.

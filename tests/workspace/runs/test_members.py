@@ -138,7 +138,7 @@ def test_members_by_fold_are_not_scored_where_one_has_learned(workspace, started
         with pytest.raises(
             SegcoreError,
             match=(
-                r"no member has learned from, received '(validation|train)': .* combine .* on "
+                r"no member was trained on, received '(validation|train)': .* combine .* on "
                 r"'test'"
             ),
         ):
