@@ -8,7 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, TimeoutError
-from multiprocessing.connection import wait
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
 from typing import TypeVar
 
 import cv2
@@ -26,15 +27,32 @@ def count_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_pool(workers: int | None = None) -> ProcessPoolExecutor:
-    """Return a pool of fresh processes (never forked), one a processor and at most ``MAX_WORKERS`` where no number is given.
+@contextmanager
+def open_pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Lend a pool of fresh processes (never forked), one a processor and at most ``MAX_WORKERS``.
 
-    They leave termination to their parent, and end when it is gone, however it ended.
+    They leave termination to this process and end when it is gone, however it ended. Where the block
+    is left by an error or a stop they end at once, in the middle of an image too.
+
+    Args:
+        workers: How many; None for the number above.
     """
-    workers = workers or min(count_processors(), MAX_WORKERS)
-    return ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare
-    )
+    context = multiprocessing.get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    with reader, writer:
+        pool = ProcessPoolExecutor(
+            workers or min(count_processors(), MAX_WORKERS),
+            mp_context=context,
+            initializer=_prepare,
+            initargs=(reader,),
+        )
+        try:
+            yield pool
+        except BaseException:
+            writer.close()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def keep_freed_memory() -> None:
@@ -51,19 +69,18 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
-def _prepare() -> None:
+def _prepare(reader: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
     cv2.setNumThreads(1)  # one process a processor is parallel enough
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_pipe, args=(reader,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _end_with_pipe(reader: Connection) -> None:
+    """End this process when the other end of the pipe is closed, by the parent or by its death."""
+    wait([reader])
+    os._exit(1)
 
 
 def map_ahead(

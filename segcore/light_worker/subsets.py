@@ -29,6 +29,8 @@ from segcore.runs.folder.run_folder import RunFolder
 DOCUMENT = "subsets"
 AT_ONCE = 4
 """Samples that travel to a process together: each takes about as long as its journey."""
+CHEAP = 64
+"""Weightings up to which that holds; with more of them a sample travels alone."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -122,7 +124,8 @@ def subsets_run(
     done = [Tallies(r["true"], r["predicted"], r["right"]) for r in journal.records]
     before = sum(len(part.true) for part in done)
     progress = Progress(run, len(samples), before, should_stop)
-    groups = [samples[i : i + AT_ONCE] for i in range(before, len(samples), AT_ONCE)]
+    at_once = AT_ONCE if len(table) <= CHEAP else 1
+    groups = [samples[i : i + at_once] for i in range(before, len(samples), at_once)]
     tasks = (
         SubsetsTask(
             dataclasses.replace(
