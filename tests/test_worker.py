@@ -1,4 +1,4 @@
-"""The worker, as a process: it trains, is stopped and killed, goes on, predicts, and fails in sentences."""
+"""The worker, as a process: trains, is stopped and killed, continues, predicts, fails cleanly."""
 
 import os
 import signal
@@ -91,7 +91,7 @@ def wait_until(condition, process, run, seconds=240):
 
 @pytest.mark.slow
 def test_a_killed_and_a_stopped_run_go_on(workspace):
-    """SIGKILL leaves a whole history; SIGTERM ends at a step with a checkpoint; what follows goes on from there."""
+    """SIGKILL leaves a whole history; SIGTERM ends with a checkpoint; both continue from there."""
     run = new_run(workspace, "long", epochs=100_000)
     process = start(run)
     wait_until(lambda: len(run.metrics()) >= 2, process, run)
@@ -139,7 +139,7 @@ def test_a_run_trains_and_another_predicts(workspace):
 
 
 def test_the_warm_process_predicts_ones_own_image_as_the_run_does(workspace):
-    """One process answers all: what it says of a test image is what the predict run stored, and a mistake ends nothing."""
+    """One process answers all, as the predict run stored it; a mistake ends nothing."""
     opened = Workspace(workspace)
     predictions, options = opened.predictions, PredictOptions(backend="tensorflow")
     stored = RunFolder(workspace / "runs" / "short--test").read_probabilities("test", "test0")[0]

@@ -28,7 +28,7 @@ WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_sear
 
 
 def work(run: RunFolder, asked: int = 0) -> int:
-    """Carry out one run and leave its status as finished, interrupted or failed; return the exit code.
+    """Carry out one run and write how it ended into its status; return the exit code.
 
     Args:
         run: The run.
@@ -76,7 +76,7 @@ def work(run: RunFolder, asked: int = 0) -> int:
 
 @contextmanager
 def _executor(run: RunFolder, asked: int, workers: int) -> Iterator[tuple[Executor | None, int]]:
-    """Who works on the samples, and how many at a time: the cluster, a pool of processes, or this process alone."""
+    """Lend what works on the samples, and its width: cluster, pool, or this process alone."""
     with cluster_executor(run.folder.parent.parent, wanted=not asked) as lent:
         if lent is not None:
             print(f"Working on {lent.width} threads of the cluster", flush=True)

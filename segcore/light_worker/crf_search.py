@@ -1,4 +1,4 @@
-"""Does a CRF help here? Temperature first, then a search by halving in which "off" takes part, over one split, beside plain filters."""
+"""The CRF search: temperature first, then halving over candidates, "off" among them."""
 
 import dataclasses
 import json
@@ -192,7 +192,7 @@ def crf_search_run(
     should_stop: Callable[[], bool] = lambda: False,
     ahead: int = 4,
 ) -> None:
-    """Carry out a search: the document ``crf_search.json``; a run that was cut goes on where it was.
+    """Carry out a search, the document ``crf_search.json``; a stopped one continues where it was.
 
     Args:
         run: The run; its config says what to do.

@@ -1,4 +1,4 @@
-"""An evaluate run, carried out: combine the members of each sample, refine by CRF, count. One sample in memory for each process."""
+"""An evaluate run: combine the members of each sample, refine by CRF or filter, count."""
 
 import dataclasses
 import json
@@ -75,7 +75,7 @@ def stages_of(config: EvaluateConfig) -> list[str]:
 
 
 def count_sample(task: SampleTask) -> CountedSample:
-    """Combine, refine, filter and count one sample; the masks of CRF and filter go to the run's folder.
+    """Combine, refine, filter and count one sample; masks go to the run's folder.
 
     Raises:
         SegcoreError: Something on disk is missing or damaged, or pydensecrf is not installed.
@@ -112,7 +112,7 @@ def count_sample(task: SampleTask) -> CountedSample:
 def _stored(
     task: SampleTask, stage: str, make: Callable[[], npt.NDArray[np.integer]]
 ) -> npt.NDArray[np.integer]:
-    """The mask of a stage: what an earlier attempt left where it may be used again, else made and written."""
+    """Return the mask of a stage: that of an earlier attempt where it may be reused, else new."""
     run, split, sample = RunFolder(task.run), task.config.split, task.sample
     if task.reuse:
         try:
@@ -156,7 +156,7 @@ def plan_tasks(run: RunFolder) -> list[SampleTask]:
 
 
 def _same_source(run: RunFolder, made_from: dict[str, float | None]) -> bool:
-    """Whether what an earlier attempt left was made from these predictions; notes them for the next attempt."""
+    """Whether an earlier attempt used the same predictions; notes these for the next attempt."""
     try:
         before = run.read_json("made_from")
     except SegcoreError:

@@ -1,4 +1,4 @@
-"""What a run has counted so far, kept for the next attempt: a file that only grows, one record a step.
+"""The journal of a run: what it has counted so far, one record a step, for the next attempt.
 
 Layout, little-endian, one record after another: "SGJ1", length of the payload (uint32), CRC-32 of
 the payload (uint32), payload (a compressed npz without pickle). The first record holds the key, a

@@ -1,4 +1,4 @@
-"""The members of an ensemble on disk: their dataset, their labels, and their probabilities of one sample after another."""
+"""The members of an ensemble on disk: dataset, labels, and probabilities sample by sample."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,12 +47,14 @@ class Members:
         )
 
     def read(self, sample: Sample) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield each member's probabilities, (h, w, C) float32, at its network's resolution; one is in memory at a time.
+        """Yield each member's probabilities, (h, w, C) float32, at its network's resolution.
+
+        One member is in memory at a time.
 
         Submodels are combined here and yielded as one member, at the resolution of the first.
 
         Raises:
-            SegcoreError: A member has none of this sample, or its number of classes is not the dataset
+            SegcoreError: A member has none of this sample, or another number of classes than the
                 's.
         """
         if self.parts:
@@ -76,7 +78,7 @@ class Members:
         return probabilities
 
     def truth(self, sample: Sample) -> npt.NDArray[np.integer]:
-        """Return a sample's true mask, (H, W) indices of :attr:`label_set`, or its ``ignore_index``.
+        """Return a sample's true mask, (H, W) indices of :attr:`label_set`, or ignored.
 
         Raises:
             SegcoreError: It cannot be read.
@@ -85,7 +87,7 @@ class Members:
         return self.label_map.apply(mask, self.dataset.label_set) if self.label_map else mask
 
     def made_from(self) -> dict[str, float | None]:
-        """Return when each member's predictions were finished, by run: another answer means other predictions."""
+        """Return when each member's predictions were finished; it changes when they are remade."""
         return {folder.name: RunFolder(folder).status().finished for folder in self.predictions}
 
 

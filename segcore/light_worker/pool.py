@@ -31,7 +31,7 @@ def count_processors() -> int:
 def open_pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """Lend a pool of fresh processes (never forked), one a processor and at most ``MAX_WORKERS``.
 
-    They leave termination to this process and end when it is gone, however it ended. Where the block
+    They leave termination to this process and end when it is gone, however it ended. If the block
     is left by an error or a stop they end at once, in the middle of an image too.
 
     Args:
@@ -56,7 +56,7 @@ def open_pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees for its next image, where the C library can be told so (glibc).
+    """Let this process keep the memory that it frees for its next image (glibc only).
 
     Otherwise every image's large arrays are handed back and fetched anew, page by page: a sixth of
     the CRF's time. The process never holds more than its own peak.
@@ -90,7 +90,7 @@ def map_ahead(
     ahead: int = 2 * MAX_WORKERS,
     idle: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """Yield ``function(task)`` in the order of the tasks, with at most ``ahead`` of them given out and not yet yielded.
+    """Yield ``function(task)`` in the order of the tasks, at most ``ahead`` of them in progress.
 
     ``Executor.map`` gives out every task at once and keeps every result until it is asked for; this
     holds a few.

@@ -1,4 +1,4 @@
-"""One image of a CRF search: its members combined, each step tried on it, and everything counted that is asked later."""
+"""One image of a CRF search: members combined, each step tried, everything counted."""
 
 from dataclasses import dataclass
 

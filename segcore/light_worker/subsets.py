@@ -1,4 +1,4 @@
-"""Every subset of some members (and drawn weights), scored in one streaming pass over their cached probabilities."""
+"""The subsets run: every subset of some members, and drawn weights, scored in one pass."""
 
 import dataclasses
 import json
@@ -75,7 +75,7 @@ def _join(parts: list[Tallies]) -> Tallies:
 
 
 def weight_table(config: SubsetsConfig) -> npt.NDArray[np.float32]:
-    """Return the weights of all ensembles to be scored, (K, n) float32: every subset, then the drawn weightings."""
+    """Return the weights of all ensembles, (K, n) float32: every subset, then drawn weightings."""
     subsets = subset_weights(len(config.members))
     if not config.draws:
         return subsets
@@ -93,7 +93,7 @@ def subsets_run(
     should_stop: Callable[[], bool] = lambda: False,
     ahead: int = 4,
 ) -> None:
-    """Carry out a subsets run: the document ``subsets.json``; a run that was cut goes on where it was.
+    """Carry out a subsets run, the document ``subsets.json``; a stopped one continues.
 
     Args:
         run: The run; its config says what to do.

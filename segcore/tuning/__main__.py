@@ -23,7 +23,7 @@ REFRESH_SECONDS = 5.0
 
 
 def work(run: RunFolder) -> int:
-    """Work on a study until its last trial has ended or it is stopped; return the exit code, 1 for failed."""
+    """Work on a search until it ends or is stopped; return the exit code, 1 for failed."""
     stop = StopSignal()
     try:
         work_lock.take(run.folder)

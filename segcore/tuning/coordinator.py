@@ -1,4 +1,4 @@
-"""The loop of a study: follow the trials under way, end the poor ones, begin new ones, tell how it goes.
+"""The loop of a search: follow running trials, end the poor ones, begin new ones, report.
 
 Nothing is remembered between two rounds but in the book and in the runs' own folders. So a
 coordinator may be killed at any moment, and two that work on one study do what one would: each
@@ -96,7 +96,7 @@ class Coordinator:
             return active > 0
 
     def hold(self) -> None:
-        """Stop the trials under way because the study is stopped; the next turn of any coordinator takes them up again."""
+        """Stop the running trials because the search stops; the next coordinator resumes them."""
         with self.book.writing():
             for trial in self.book.trials():
                 if trial.state is TrialState.RUNNING:
@@ -202,7 +202,7 @@ class Coordinator:
     def _seconds_left(
         self, ended: list[dict[str, Any]], running: list[float], planned: int
     ) -> float | None:
-        """Estimate from the mean length of the trials that have ended, those that failed left out."""
+        """Estimate from the mean length of ended trials, without those that failed."""
         lengths = [
             row["ended"] - row["began"]
             for row in ended

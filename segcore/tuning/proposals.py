@@ -66,7 +66,10 @@ def build_pruner(config: TuneConfig) -> BasePruner:
 
 
 def fixed_values(config: TuneConfig, number: int) -> dict[str, Any] | None:
-    """Return the values that a trial must have: a place on the grid, or the base's own for the first; None leaves them to the sampler."""
+    """Return the values that a trial must have; None leaves them to the sampler.
+
+    They are a place on the grid, or the base's own values for the first trial.
+    """
     if config.sampler == "grid":
         return config.space.grid()[number]
     return config.first_values if number == 0 else None

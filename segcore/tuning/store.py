@@ -1,4 +1,4 @@
-"""The study's book: Optuna's storage in the run's folder, and ``study.json``, which tells pages what stands in it.
+"""The trials of a search: Optuna's storage in the run's folder, and ``study.json`` for pages.
 
 One process at a time writes, under ``study.lock``; nobody else opens the database. A killed writer
 leaves trials that are under way, which the next one finds with their runs.
@@ -116,7 +116,7 @@ class TrialStore:
         return number, propose(trial, self.config.space)
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
-        """Return the values of a trial under way; one that was cut while it was drawn is drawn to its end."""
+        """Return the values of a running trial; one that was cut while drawn is completed."""
         self.study.sampler = build_sampler(self.config, trial.number)
         return propose(optuna.trial.Trial(self.study, trial._trial_id), self.config.space)
 
@@ -125,7 +125,7 @@ class TrialStore:
         self._open(number).set_user_attr(name, value)
 
     def report(self, number: int, epoch: int, score: float) -> str:
-        """Tell the score of an epoch; return why the trial should end there, or "" where it should go on."""
+        """Report the score of an epoch; return why the trial should end there, else ""."""
         trial = self._open(number)
         trial.report(score, epoch)
         return self._verdict(number, epoch) if trial.should_prune() else ""
@@ -164,7 +164,9 @@ class TrialStore:
         self.study.tell(number, score, state)
 
     def importances(self) -> dict[str, float]:
-        """Return the share of each parameter in reaching the better trials, largest first; empty below five finished trials.
+        """Return each parameter's share in reaching the better trials, largest first.
+
+        Empty below five finished trials.
 
         By PED-ANOVA (Watanabe, Bansal, Hutter, IJCAI 2023): how far the values of the better half
         lie from an even spread over the space, one parameter at a time. Shares sum to 1. A sampler

@@ -1,4 +1,4 @@
-"""Statistics, health, evaluation and CRF on a local cluster of two workers: what comes out is what one process gives."""
+"""Statistics, health, evaluation and CRF on a local cluster give what one process gives."""
 
 import dataclasses
 import os

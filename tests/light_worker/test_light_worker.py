@@ -1,4 +1,4 @@
-"""The light worker carries out evaluate runs: the same numbers serially, in a pool, in a process of its own, and after being cut."""
+"""Evaluate runs: the same numbers serially, in a pool, in a process, and after a stop."""
 
 import os
 import signal

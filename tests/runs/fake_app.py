@@ -1,4 +1,4 @@
-"""What the app does to a workspace, in a process that may be killed: hands in runs, looks at all of them, resumes what was cut.
+"""What the app does to a workspace, in a process that may be killed: submit, look, resume.
 
     fake_app.py WORKSPACE
 

@@ -1,4 +1,4 @@
-"""A worker without a network: counts steps, keeps a checkpoint, and writes down if another works on the same run."""
+"""A worker without a network: counts steps, keeps a checkpoint, notices a second worker."""
 
 import fcntl
 import hashlib

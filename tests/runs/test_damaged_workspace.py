@@ -1,4 +1,4 @@
-"""A status or a queue that is damaged, newer, or on a disk that takes nothing more: one sentence each, and no run is lost."""
+"""A damaged or newer status or queue, or a full disk: one sentence each, and no run is lost."""
 
 import os
 import tempfile

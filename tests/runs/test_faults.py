@@ -143,7 +143,7 @@ def test_a_process_killed_at_any_point_before_it_becomes_the_worker(
 
 @pytest.mark.slow
 def test_kills_at_random_moments(workspace, fake_state):
-    """SIGKILL to the worker, the dispatcher or the app, while the app hands in short runs and resumes what was cut."""
+    """SIGKILL to worker, dispatcher or app, while the app submits short runs and resumes them."""
     rng = np.random.default_rng(20240607)
     root = jobs.runs_folder(workspace.folder)
     root.mkdir(parents=True)

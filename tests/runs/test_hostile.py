@@ -1,4 +1,4 @@
-"""Clock steps, second workers, frozen workers, full disks: one run ends at most, and the queue goes on."""
+"""Clock steps, second workers, frozen workers, full disks: at most one run ends by it."""
 
 import errno
 import json

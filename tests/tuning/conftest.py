@@ -28,7 +28,7 @@ SPACE = SearchSpace(loss=tuple(LOSS_GAIN), learning_rate=Range(1e-5, 1e-1))
 
 
 def final_score(config: TrainConfig) -> float:
-    """0.8 at a learning rate of 0.001 with focal, less with each decade away from it and with the other losses."""
+    """0.8 at a learning rate of 0.001 with focal, less farther away and with other losses."""
     return (
         0.6
         + LOSS_GAIN[config.recipe.loss]
@@ -37,7 +37,7 @@ def final_score(config: TrainConfig) -> float:
 
 
 class FormulaTrainer:
-    """Trains by formula: each look at a run is one epoch of it. All it knows is on disk, as for the queue."""
+    """Trains by formula, one epoch a look. All it knows is on disk, as for the queue."""
 
     def __init__(self, runs: Path, faults: Callable[[str], None] = lambda call: None) -> None:
         self.runs = runs

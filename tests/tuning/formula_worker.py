@@ -1,4 +1,4 @@
-"""A worker without a network: a study is coordinated as it always is, a training run follows a formula of its settings."""
+"""A worker without a network: searches are coordinated, trials follow a formula."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""A study by a formula: it finds the optimum, prunes, survives any cut, and two coordinators do what one would."""
+"""A search by a formula: it finds the optimum, prunes, and survives any cut."""
 
 import itertools
 import threading

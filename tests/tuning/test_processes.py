@@ -1,4 +1,4 @@
-"""A study through the real queue: dispatcher, coordinator and trials are processes of their own; only the network is a formula."""
+"""A search through the real queue: all are processes; only the network is a formula."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
-"""Runs on many machines: the dispatcher hands a run to a Dask cluster as one task, which starts the ordinary worker there.
+"""Runs on many machines: a run becomes one task of a Dask cluster, which starts the worker there.
 
 The cluster only chooses the machine and reports the end; the queue stays with the dispatcher, and
-stops, progress and results go through the run's folder (see ``guardian.py``), which all machines must
+stops, progress and results go through the run's folder (``guardian.py``), which all machines must
 see under the same path. A worker of the cluster announces its GPUs as the resource ``GPU`` (``dask
 worker ADDRESS --resources GPU=2``); a run asks for as many as it trains on.
 """
@@ -59,7 +59,7 @@ def gpus_asked(request: str) -> int | None:
 
 
 def carry_out(folder: str, token: str, gpus: int) -> int:
-    """The task, on a machine of the cluster: start the run's guardian with GPUs that no other run has, and wait for its end.
+    """Run the guardian of a run on this machine of the cluster, with GPUs that no other run has.
 
     Args:
         folder: The run's folder.
@@ -106,7 +106,9 @@ def _lend(gpus: int) -> Iterator[list[str]]:
 
 
 class Cluster:
-    """A dispatcher's connection to a Dask scheduler. What it handed over outlives it: its successor asks for the same tasks.
+    """A dispatcher's connection to a Dask scheduler.
+
+    Runs that were handed over outlive it: the next dispatcher asks for the same tasks.
 
     Args:
         address: Of the scheduler, such as "tcp://10.0.0.5:8786".
@@ -153,7 +155,10 @@ class Cluster:
         return bool(self._client.status == "running")
 
     def workers(self) -> list[dict[str, Any]]:
-        """Who is there: ``name``, ``host``, ``threads``, ``gpus`` and ``cpus`` (None where not announced) of each worker."""
+        """Return name, host, threads, GPUs and processors of each worker of the cluster.
+
+        The keys are ``name``, ``host``, ``threads``, ``gpus`` and ``cpus`` (None if not announced).
+        """
         with self._sentences():
             found = self._client.scheduler_info(n_workers=-1)["workers"].values()
         return [
@@ -192,7 +197,7 @@ class Cluster:
         return int(any(w["gpus"] for w in workers)) if asked is None else asked
 
     def executor(self, folder: Path | str) -> tuple[Executor, int]:
-        """Return an executor over the threads that no run holds, on machines that see a folder, and how many threads these are.
+        """Return an executor over free threads of machines that see a folder, and their number.
 
         Dask repeats elsewhere what was under way on a machine that is lost.
         """
@@ -253,7 +258,7 @@ class Cluster:
         return code if code <= 128 else 128 - code, ""
 
     def _has_moved(self, token: str, key: str) -> bool:
-        """Whether the cluster took a task from the machine that had it: that machine is gone, and the run with it."""
+        """Whether the machine that had a task is gone, and the run with it."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
             now = {
@@ -381,7 +386,7 @@ def _task_failure(error: BaseException | None) -> tuple[int, str]:
 
 
 def ending_said(code: int) -> tuple[str, str] | None:
-    """State and cause that an exit code of the task stands for, where it is not the worker's own."""
+    """State and cause for an exit code of the task that is not the worker's own; else None."""
     if code == LOST:
         return "interrupted", LOST_CAUSE
     if code == NOT_SEEN:
@@ -398,7 +403,7 @@ def ending_said(code: int) -> tuple[str, str] | None:
 def free_threads(
     threads: Mapping[str, int], runs: Mapping[str, int], seeing: Mapping[str, bool]
 ) -> dict[str, int]:
-    """Return how many threads of each worker no run holds, of those that see the workspace and have one."""
+    """Return how many threads no run holds, of the workers that see the workspace."""
     free = {
         address: count - runs.get(address, 0)
         for address, count in threads.items()

@@ -1,4 +1,7 @@
-"""The dispatcher: ``python -m segcore.runs.dispatch.dispatcher WORKSPACE`` starts one run a device, in order, and ends with the last one.
+"""The dispatcher: starts one run a device, in order, and ends with the last one.
+
+    python -m segcore.runs.dispatch.dispatcher WORKSPACE
+
 
 Of all that are started in a workspace one holds the lock and works; the kernel frees the lock when
 it dies. It may be killed at any
@@ -72,11 +75,14 @@ class Dispatcher:
         self._complaint = ""
 
     def end(self) -> None:
-        """Let :meth:`work` return soon; runs that work go on. May be called from a signal handler."""
+        """Let :meth:`work` return soon; runs continue. Safe to call from a signal handler."""
         self._ended.set()
 
     def work(self, forever: bool = False) -> bool:
-        """Start runs until the queue is empty, or with ``forever`` until :meth:`end`; False where another dispatcher works.
+        """Start runs until the queue is empty, or with ``forever`` until :meth:`end`.
+
+        Returns:
+            False where another dispatcher works.
 
         Raises:
             SegcoreError: The workspace cannot be written.
@@ -123,14 +129,14 @@ class Dispatcher:
                     queue.put_back(job.run, job.token or "")
 
     def _sign(self, queue: Queue) -> None:
-        """Write down who works here, and now and then that it still does: other machines cannot look for the process."""
+        """Write down that this dispatcher works, every few seconds, for other machines."""
         if time.time() - self._seen > SIGN_SECONDS:
             self._seen = time.time()
             pid, birth = processes.identity()
             queue.set_setting("dispatcher", f"{pid} {birth} {hosts.this_host()} {self._seen}")
 
     def _tick(self, queue: Queue, forever: bool) -> bool:
-        """Settle what ended, start what can go; False after signing off because nothing is left to do."""
+        """Close what ended, start what can start; False after signing off with nothing left."""
         try:
             self._sign(queue)
             self._close_ended(queue)
@@ -242,7 +248,7 @@ class Dispatcher:
                 self._launch(queue, job, devices)
 
     def _may_go(self, queue: Queue, job: Job) -> bool:
-        """Whether all that a run waits for is finished; where one of them ended otherwise, the run ends with it."""
+        """Whether all that a run waits for has finished; if one failed, the run ends with it."""
         for other in job.after:
             run = RunFolder(runs_folder(self.workspace) / other)
             status = run.status()
@@ -264,7 +270,7 @@ class Dispatcher:
         close_job(queue, self.workspace, job, state, cause)
 
     def _choose(self, request: str, taken: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Return (devices to start on, devices to keep free for it); the first is empty while it must wait."""
+        """Return (devices to start on, devices to reserve); the first is empty while it waits."""
         taken = set(taken)
         gpus = [device for device in self.devices if device.startswith("gpu:")]
         if request == LIGHT:

@@ -1,4 +1,4 @@
-"""Who carries out heavy maps over samples (statistics, CRF, evaluation): the workers of a cluster where one is named, else nobody here.
+"""Executors for heavy maps over samples: the workspace's cluster where there is one.
 
 A task is a function of a module and what it is given; both travel, so workers need the same version
 and the same paths.

@@ -1,10 +1,13 @@
-"""The guardian of a run on a machine that a cluster chose: ``python -m segcore.runs.dispatch.guardian RUN_FOLDER TOKEN [GPUS]``.
+"""The guardian of a run on a machine that a cluster chose.
+
+    python -m segcore.runs.dispatch.guardian RUN_FOLDER TOKEN [GPUS]
+
 
 It shares the run's folder with the dispatcher, not its queue. What it must know stands in two files
 of that folder:
 
-    attempt.json   written by the dispatcher: the token of the attempt that counts, and how often it was asked to stop
-    work.lock      locked as long as a worker of the run lives, on whatever machine, for the worker inherits the lock; holds the
+    attempt.json   by the dispatcher: the token of the attempt that counts, and the stops requested
+    work.lock      locked while a worker lives, on any machine, for it inherits the lock; holds the
                    token of the attempt that began last
 
 So of two attempts one works, an attempt begins once, and a stop needs nothing but the folder. Its
@@ -156,7 +159,10 @@ class _Attempt:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Work on a run until it ends; return its worker's exit code, 128 and more for a signal, or LOST, CALLED_OFF, NOT_SEEN."""
+    """Work on a run until it ends; return an exit code.
+
+    It is the worker's, 128 and more for a signal, or LOST, CALLED_OFF, NOT_SEEN.
+    """
     folder = Path(arguments[0])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not (folder / "config.json").is_file():

@@ -1,4 +1,4 @@
-"""What the dispatcher does about runs of a cluster: hand them over, ask how they go, pass on stops. Trouble there stops nothing here."""
+"""Runs of a cluster, for the dispatcher: hand them over, ask how they are, pass on stops."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ WAITING = "Waiting for a free worker of the cluster"
 
 
 class RemoteRuns:
-    """The dispatcher's dealings with the cluster of its workspace; connects when the first run asks for it.
+    """The runs that the dispatcher handed to the cluster; it connects for the first of them.
 
     Args:
         workspace: Folder of the workspace.
@@ -101,7 +101,7 @@ class RemoteRuns:
         return code, ending_said(code)
 
     def stop(self, job: Job) -> None:
-        """Pass on a request to stop through the run's folder; a run that has not begun is taken off the cluster."""
+        """Pass on a stop through the run's folder; a run that has not begun is taken back."""
         folder = runs_folder(self._workspace) / job.run
         write_attempt(folder, job.token or "", job.stops)
         if not work_lock.is_held(folder):

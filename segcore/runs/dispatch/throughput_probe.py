@@ -1,9 +1,9 @@
-"""A measure: a few real steps of a training in a short-lived process beside the queue, which tell how fast runs of that config will be.
+"""The throughput probe: a few real training steps, beside the queue, to see how fast a config is.
 
     paces/<key>/
-        config.json  status.json  log.txt    as of a run, which it is not: it stands in no list, and what it learns is thrown away
-        pace.json                            what was measured, see ``segcore/training/throughput_probe.py``
-        beside.json                          runs that were at work when it began, for they slow it down
+        config.json  status.json  log.txt    as of a run, but in no list and without weights
+        pace.json      the result, see ``segcore/training/throughput_probe.py``
+        beside.json    runs that were working when it began, which slow it down
 
 Where runs work on another machine, or on several, nothing can be measured from here.
 """
@@ -39,7 +39,9 @@ def probes_folder(workspace: Path | str) -> Path:
 
 
 def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
-    """Begin a measure in the background, in place of an earlier one of that key; one under way goes on, one of another key ends.
+    """Start a probe in the background, in place of an earlier one of that key.
+
+    One that is running continues; one of another key ends.
 
     Args:
         workspace: Folder of the workspace.
@@ -115,7 +117,7 @@ def look(workspace: Path | str, key: str) -> Status | None:
 
 
 def read_throughput(workspace: Path | str, key: str) -> dict[str, Any] | None:
-    """Return what was measured, with ``beside``, the runs that were at work; None where it was not, or cannot be read."""
+    """Return the result, with ``beside``, the runs that were working; None if there is none."""
     run = RunFolder(probes_folder(workspace) / key)
     try:
         return {**run.read_json("pace"), "beside": run.read_json("beside").get("runs", [])}

@@ -1,10 +1,12 @@
-"""Small questions, answered by one warm process beside the app (one CRF on one image), so that the app never freezes.
+"""A warm process beside the app that answers one-image questions, so that the app never freezes.
 
 Protocol over the process's standard input and output, one message after another in each direction:
 
-    request   one line of JSON {"question": name, "arrays": [[name, bytes], ...], ...} and then the arrays in that order, each as npy
-    heard     the line {"heard": true} as soon as the request is read, so that one who died before it is told from one who died over it
-    answer    one line of JSON {"answer": {...}, "arrays": [[name, bytes], ...]} and the arrays likewise,
+    request   one line of JSON {"question": name, "arrays": [[name, bytes], ...], ...},
+              then the arrays in that order, each as npy
+    heard     the line {"heard": true} once the request is read: a process that died before it
+              had died idle, one that died after it died of the question
+    answer    one line of JSON {"answer": {...}, "arrays": [[name, bytes], ...]} and the arrays,
               or {"error": sentence, "mendable": true or false}
 
 The process ends when its input ends, so it never outlives the app.
@@ -139,7 +141,7 @@ def _is_heard(stdin: IO[bytes], stdout: IO[bytes], head: Mapping[str, Any], arra
 
 
 class WarmProcess:
-    """Keeps one process warm and asks it; any number of threads may ask, one question is answered at a time.
+    """Keeps one process warm and asks it; any thread may ask, one question is answered at a time.
 
     The process is started by the first question, again after it died, and ended after some idle
     time.

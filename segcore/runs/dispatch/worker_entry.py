@@ -1,4 +1,7 @@
-"""The first breath of a worker: ``python -m segcore.runs.dispatch.worker_entry WORKSPACE RUN TOKEN``.
+"""What a worker's process does first: take the run's lock, confirm its attempt, become the worker.
+
+    python -m segcore.runs.dispatch.worker_entry WORKSPACE RUN TOKEN
+
 
 It shows the token of its attempt to the queue and writes down who it is, then becomes the worker
 (exec keeps the process id and the time of birth). So the worker itself knows nothing of the queue,
@@ -36,18 +39,19 @@ WORKED_ON = 79
 
 
 def worker_command(kind: str, folder: Path) -> list[str]:
-    """The command line of the worker for a kind of run; ``$SEGCORE_WORKER``, a module or a script, takes the place of all of them."""
-    chosen = os.environ.get(WORKER_VARIABLE) or WORKERS[kind]
-    return [
-        sys.executable,
-        "-P",
-        *([chosen] if chosen.endswith(".py") else ["-m", chosen]),
-        str(folder),
-    ]
+    """Return the worker's command line; ``$SEGCORE_WORKER``, a module or script, replaces all."""
+    chosen = os.environ.get(WORKER_VARIABLE)
+    if chosen and chosen.endswith(".py"):
+        start = [chosen]
+    elif chosen:
+        start = ["-m", chosen]
+    else:
+        start = ["-m", "segcore.runs.dispatch.quiet_start", WORKERS[kind]]
+    return [sys.executable, "-P", *start, str(folder)]
 
 
 def tasks_here(hosts: Sequence[str]) -> list[int]:
-    """Return which of the processes that train one network together are started here besides the first: those of its own address.
+    """Return which tasks of a network that several machines train start here besides the first.
 
     They stay in the process group of the first, whose end ends them.
     """
@@ -56,7 +60,7 @@ def tasks_here(hosts: Sequence[str]) -> list[int]:
 
 
 def main(arguments: list[str]) -> None:
-    """Confirm the attempt and become the worker; ends the process where the attempt was called off."""
+    """Confirm the attempt and become the worker; end where the attempt was called off."""
     workspace, run_id, token = arguments
     folder = Path(workspace) / "runs" / run_id
     try:

@@ -1,4 +1,4 @@
-"""What people say about a run: tags, a note, a star, put away or not. One small file, ``notes.json``, that no worker touches."""
+"""Annotations of a run, ``notes.json``: tags, a note, a star, archived. No worker touches them."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_annotations(path: Path) -> Annotations:
-    """Read ``notes.json``. Never raises: an absent, damaged or newer file says nothing, and no run is lost for it."""
+    """Read ``notes.json``; an absent, damaged or newer file counts as empty, and never raises."""
     try:
         data = read_json(path)
         tags = data.get("tags", ())
@@ -71,7 +71,7 @@ def read_annotations(path: Path) -> Annotations:
 
 
 def change_annotations(path: Path, changes: dict[str, Any]) -> Annotations:
-    """Change some fields of ``notes.json``, under the lock of the run's status, and return the whole.
+    """Change some fields of ``notes.json`` under the lock of the status and return the whole.
 
     Args:
         path: The file ``notes.json`` in a run's folder.

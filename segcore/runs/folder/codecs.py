@@ -1,7 +1,8 @@
 """Predicted masks as bytes: exact, one zlib stream of indices.
 
-Layout, little-endian: "SGM1", bytes a pixel (1 or 2, uint8), H, W (uint32 each), then zlib of the
-indices row by row; of two bytes, all the low ones come first.
+Layout, little-endian: "SGM2", bytes a pixel (1 or 2, uint8), H, W (uint32 each), CRC-32 of these and
+of what follows (uint32), then zlib of the indices row by row; of two bytes, all the low ones come
+first. "SGM1", of earlier versions, has no CRC-32.
 """
 
 import struct
@@ -13,9 +14,12 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.runs.machine.disk import inflate
 
-MAGIC = b"SGM1"
+MAGIC = b"SGM2"
+OLD_MAGIC = b"SGM1"
+"""Of masks without a checksum, which earlier versions wrote."""
 MAX_PIXELS = 1 << 30
 _HEADER = struct.Struct("<4sB2I")
+_CHECKSUM = struct.Struct("<I")
 
 
 def encode_mask(mask: npt.NDArray[np.integer]) -> bytes:
@@ -42,7 +46,8 @@ def encode_mask(mask: npt.NDArray[np.integer]) -> bytes:
         .reshape(-1, size)
         .T
     )
-    return _HEADER.pack(MAGIC, size, *mask.shape) + zlib.compress(planes.tobytes(), 6)
+    header, payload = _HEADER.pack(MAGIC, size, *mask.shape), zlib.compress(planes.tobytes(), 6)
+    return header + _CHECKSUM.pack(zlib.crc32(payload, zlib.crc32(header))) + payload
 
 
 def decode_mask(data: bytes) -> npt.NDArray[np.integer]:
@@ -56,7 +61,18 @@ def decode_mask(data: bytes) -> npt.NDArray[np.integer]:
         raise damaged
     magic, size, height, width = _HEADER.unpack_from(data)
     payload, expected = memoryview(data)[_HEADER.size :], height * width * size
-    if magic != MAGIC or size not in (1, 2) or not 0 < height * width <= MAX_PIXELS:
+    if magic == MAGIC:
+        if len(payload) < _CHECKSUM.size:
+            raise damaged
+        (checksum,) = _CHECKSUM.unpack_from(payload)
+        payload = payload[_CHECKSUM.size :]
+        if zlib.crc32(payload, zlib.crc32(data[: _HEADER.size])) != checksum:
+            raise damaged
+    if (
+        magic not in (MAGIC, OLD_MAGIC)
+        or size not in (1, 2)
+        or not 0 < height * width <= MAX_PIXELS
+    ):
         raise damaged
     raw = inflate(payload, expected)
     if raw is None:

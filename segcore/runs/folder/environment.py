@@ -1,4 +1,4 @@
-"""What a run was made with: machine, packages, state of the code, content of the data. Noted at each of its starts."""
+"""What each start of a run was made with: machine, packages, code and data."""
 
 import importlib.metadata
 import os
@@ -79,7 +79,7 @@ def package_versions(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Return ``{"commit", "branch", "changed"}`` of the checkout that a folder is the root of; None where it is none.
+    """Return ``{"commit", "branch", "changed"}`` of a checkout; None where the folder is none.
 
     ``changed`` lists files that differ from the commit, at most fifty.
     """
@@ -136,7 +136,7 @@ def note_device(run_folder: Path, used: str, reason: str) -> None:
 
 
 def read_environment(run_folder: Path) -> list[dict[str, Any]]:
-    """Return what a run was made with at each of its starts, the first one first; empty where that was not noted."""
+    """Return what each start of a run was made with, in order; empty if nothing was noted."""
     try:
         starts = disk.read_json(run_folder / "environment.json").get("starts")
     except SegcoreError:

@@ -1,4 +1,4 @@
-"""What a run has said so far: its metrics, one line an epoch, and the end of its log. Both only ever grow."""
+"""The files of a run that only grow: metrics, one line an epoch, and the log."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ _TAIL_BYTES = 1 << 18
 
 
 def append_record(path: Path, record: dict[str, Any]) -> None:
-    """Append one line of JSON in one write, on a line of its own even after a process was killed in the middle of one.
+    """Append one line of JSON in one write, on a line of its own even after a cut one.
 
     Args:
         path: The file, made where absent.

@@ -13,17 +13,17 @@ HOST_VARIABLE = "SEGSCOPE_HOST"
 
 
 def this_host() -> str:
-    """The name of this machine: ``$SEGSCOPE_HOST``, for machines whose own changes (containers), else the system's."""
+    """The name of this machine: ``$SEGSCOPE_HOST`` (for containers), else the system's."""
     return "_".join((os.environ.get(HOST_VARIABLE) or platform.node()).split())
 
 
 def is_here(host: str) -> bool:
-    """Whether a process that was noted with this machine's name is one of this machine; no name means it is."""
+    """Whether a machine's name is this machine's; no name means it is."""
     return host in ("", this_host())
 
 
 def is_alive(host: str, pid: int | None, birth: str, heard: float | None) -> bool:
-    """Whether a process still works: on this machine by its id and birth, on another by what was heard of it.
+    """Whether a process lives: here by id and birth, on another machine by its last heartbeat.
 
     Args:
         host: The machine that it was noted with.

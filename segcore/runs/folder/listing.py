@@ -1,4 +1,4 @@
-"""Every run of a workspace at a glance: ids, configs and statuses, and nothing that is not shown."""
+"""Every run of a workspace at a glance: ids, configs and statuses, and nothing else."""
 
 import os
 from dataclasses import dataclass, field
@@ -51,7 +51,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not (folder / "config.json").is_file():
         if folder.is_dir():
             raise SegcoreError(
-                f"Expected config.json in the run {folder.name!r}, found none: restore that file, or "
+                f"Expected config.json in the run {folder.name!r}, found none: restore that file, "
+                "or "
                 "delete the run."
             )
         raise SegcoreError(
@@ -67,14 +68,18 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(version, int) or not isinstance(config, dict):
         raise SegcoreError(
-            f"Expected a run's config in {folder / 'config.json'}, found something else: the file is "
+            f"Expected a run's config in {folder / 'config.json'}, found something else: the file "
+            "is "
             "damaged; restore it, or delete the run."
         )
     return config
 
 
 def list_runs(root: Path | str) -> list[RunSummary]:
-    """List the runs of a workspace, newest first; reads configs, statuses and notes, each once until it changes, and nothing else.
+    """List the runs of a workspace, newest first.
+
+    Reads configs, statuses and annotations, each once until it changes, and nothing else.
+
 
     A run whose files are damaged or newer is listed as failed, with a cause that says what to do.
 

@@ -1,4 +1,4 @@
-"""Which epochs of a training run keep predicted masks, and where they lie: ``masks/<split>/epoch-000012/<sample>.mask``."""
+"""Mask history: the epochs of a training run whose predicted masks are kept."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def mask_history_stage(epoch: int) -> str:
 
 
 def read_mask_history(run_folder: Path) -> tuple[str, list[str], list[int]] | None:
-    """Return (split, ids of the samples, epochs with masks in order); None where the run keeps none."""
+    """Return (split, sample ids, epochs with masks in order); None where the run keeps none."""
     try:
         told = disk.read_json(run_folder / "evolution.json")
         split, samples = str(told["split"]), [str(name) for name in told["samples"]]

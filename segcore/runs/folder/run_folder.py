@@ -3,14 +3,14 @@
     runs/<run>/
         config.json                               what the run is (see ``segcore.config``)
         status.json  status.lock                  how it is going (see ``status.py``)
-        notes.json                                what people say about it: tags, a note, a star (see ``notes.py``)
+        notes.json                                annotations: tags, a note, a star, archived
         log.txt                                   what its process said
-        environment.json  usage.jsonl             train, predict: what it was made with; how busy it keeps its devices
+        environment.json  usage.jsonl             what it was made with; how busy its devices are
         metrics.jsonl                             train: one line an epoch
-        model.keras  checkpoints/                 train: best weights; what a resumed run goes on from
-        probabilities/<split>/<sample>.prob       predict: compact on disk, (h, w, C) in memory (see ``probabilities.py``)
-        masks/<split>/<stage>/<sample>.mask       predicted masks of a stage ("crf"; train: "epoch-000012")
-        counts/<split>/<stage>.npz                one (C, C) confusion matrix an image, rows true, columns predicted
+        model.keras  checkpoints/                 best weights; what a resumed run continues from
+        probabilities/<split>/<sample>.prob       packed (h, w, C), see ``probabilities.py``
+        masks/<split>/<stage>/<sample>.mask       predicted masks of a stage, see ``codecs.py``
+        counts/<split>/<stage>.npz                one (C, C) confusion matrix an image
         report.json ...                           any other JSON document, by name
 
 Every file but the two logs is written under a temporary name and renamed, so a reader never meets
@@ -91,7 +91,7 @@ def _read_result(path: Path, run: str, what: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _config_of(folder: Path, stamp: tuple[int, int, int]) -> RunConfig:
-    """Read a run's config; the file's stamp is part of the key, so that it is read again once it is another."""
+    """Read a run's config; the stamp is part of the key, so that a changed file is read again."""
     return config_from_json(read_config(folder))
 
 
@@ -204,11 +204,11 @@ class RunFolder:
         return update_status(self.folder / "status.json", changes, only_if)
 
     def beat(self, **changes: Any) -> Status:
-        """Change the status as :meth:`write_status` does, with a fresh heartbeat; the worker calls it every few seconds."""
+        """Change the status as :meth:`write_status` does, with a fresh heartbeat."""
         return self.write_status(heartbeat=time.time(), **changes)
 
     def annotations(self) -> Annotations:
-        """What people say about the run; never raises (see :func:`segcore.runs.folder.annotations.read_annotations`)."""
+        """Return the run's annotations; never raises (see :func:`read_annotations`)."""
         return read_annotations(self.folder / "notes.json")
 
     def write_annotations(self, **changes: Any) -> Annotations:
@@ -241,7 +241,7 @@ class RunFolder:
         return self.folder / "log.txt"
 
     def log_tail(self, lines: int = 100) -> str:
-        """Return the last lines of the log, reading at most its last 256 KiB; "" while there is none.
+        """Return the last lines of the log, at most its last 256 KiB; "" while there is none.
 
         Of a line that was drawn over and over (a progress bar) only the last state is kept.
         """
@@ -263,7 +263,7 @@ class RunFolder:
         return folder
 
     def write_json(self, name: str, data: dict[str, Any]) -> None:
-        """Write a document of the run ("report") as ``<name>.json``; values as in :func:`segcore.runs.machine.disk.plain`.
+        """Write a document of the run ("report") as ``<name>.json``; values as in :func:`plain`.
 
         Raises:
             SegcoreError: The name is unsafe or the folder cannot be written.
@@ -288,7 +288,7 @@ class RunFolder:
         return self.folder / f"{name}.json"
 
     def clear_temporary(self) -> None:
-        """Remove what a killed worker was in the middle of writing; call it only while no worker lives."""
+        """Remove what a killed worker was writing; call it only while no worker lives."""
         for path in self.folder.rglob(".*"):
             if disk.is_temporary(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
@@ -493,7 +493,7 @@ class RunFolder:
         return decode_ids(_read_result(path, self.id, f"{split}, stage {stage}"))
 
     def write_arrays(self, split: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Store named arrays that follow from a split's results and are dear to make; ``name`` says from what.
+        """Store named arrays that follow from a split's results; ``name`` says from what.
 
         Raises:
             SegcoreError: A name is refused, or the folder cannot be written.
@@ -503,7 +503,7 @@ class RunFolder:
         disk.write_bytes(self._sample("measures", split, name, ".npz"), packed.getvalue())
 
     def read_arrays(self, split: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
-        """Return what :meth:`write_arrays` stored; None where there is nothing, or it cannot be read (it is made again then)."""
+        """Return what :meth:`write_arrays` stored; None where it is absent or damaged."""
         path = self._sample("measures", split, name, ".npz")
         if not path.is_file():
             return None

@@ -96,7 +96,7 @@ _WHOLES = ("pid", "epoch", "epochs")
 
 
 def read_status(path: Path) -> Status:
-    """Read ``status.json``. Never raises: a damaged, absent or newer file is a failed run with a cause that says what to do.
+    """Read ``status.json``; an unreadable file is a failed run whose cause says what to do.
 
     Unknown keys are left out, so that a run written by a newer version of the same format still
     shows.

@@ -79,7 +79,7 @@ def move_to_trash(workspace: Path | str, runs: Sequence[str], now: float | None 
 
 
 def list_trash(workspace: Path | str) -> list[Deletion]:
-    """List what can be restored, the latest first; a damaged note is filled in from the folders beside it."""
+    """List what can be restored, the latest first; a damaged note is completed from the folders."""
     try:
         folders = [path for path in trash_folder(workspace).iterdir() if path.is_dir()]
     except OSError:
@@ -134,7 +134,7 @@ def restore(workspace: Path | str, deletion: str) -> list[str]:
 def empty_trash(
     workspace: Path | str, older_than_days: float = 0.0, now: float | None = None
 ) -> int:
-    """Give up what was deleted longer ago than some days, all by default; return how many deletions were given up.
+    """Remove what was deleted longer ago than some days; return how many deletions that were.
 
     Raises:
         SegcoreError: A folder cannot be removed.

@@ -1,4 +1,4 @@
-"""How busy a run keeps its devices: one line now and then in ``usage.jsonl``, ever more rarely, so that the file stays small."""
+"""How busy a run keeps its devices: ``usage.jsonl``, ever more rarely, so that it stays small."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from segcore.runs.machine.devices import Device, list_devices
 
 
 def pause_after(elapsed: float) -> float:
-    """Return the seconds between two looks, after some seconds of work: 2 for ten minutes, 15 for four hours, then 60.
+    """Return the seconds between two records: 2 for ten minutes, 15 for four hours, then 60.
 
     So a day takes some 2500 lines, a quarter of a megabyte.
     """
@@ -50,7 +50,7 @@ class UsageRecorder:
         self._due = 0.0
 
     def tick(self, now: float | None = None) -> bool:
-        """Append a line if one is due, and return whether it was; never raises, for no run should end over this.
+        """Append a line if one is due, and return whether it was; never raises.
 
         Args:
             now: Seconds since 1970; None takes the clock.
@@ -84,7 +84,7 @@ class UsageRecorder:
         return record
 
     def _machine_load(self) -> float | None:
-        """Share of all cores that were busy since the last look; None at the first, which psutil counts by thread."""
+        """Share of all cores that were busy since the last call; None at the first."""
         share = psutil.cpu_percent() / 100
         primed, self._primed = self._primed, True
         return round(share, 4) if primed else None

@@ -1,4 +1,4 @@
-"""What a run can work on: the processor and every NVIDIA GPU, with memory, load and temperature. No TensorFlow."""
+"""What a run can work on: the processor and NVIDIA GPUs, with memory, load and temperature."""
 
 import os
 import platform
@@ -53,7 +53,7 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """List the processor and the GPUs that ``CUDA_VISIBLE_DEVICES`` leaves visible, the processor first."""
+    """List the processor, then the GPUs that ``CUDA_VISIBLE_DEVICES`` leaves visible."""
     gpus = _ask_library()
     if gpus is None:
         gpus = _ask_program()
@@ -135,7 +135,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _ask_program() -> list[tuple[str, Device]]:
-    """(uuid, device) of every GPU by nvidia-smi; empty where there is none or it does not answer."""
+    """(uuid, device) of every GPU by nvidia-smi; empty if there is none or it does not answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
@@ -155,7 +155,10 @@ def _ask_program() -> list[tuple[str, Device]]:
 
 
 def parse_nvidia_smi(answer: str) -> list[tuple[str, Device]]:
-    """Read nvidia-smi's CSV: one line a GPU, columns index, uuid, name, memory total and used (MiB), load (%), temperature."""
+    """Read nvidia-smi's CSV, one line a GPU.
+
+    Columns: index, uuid, name, memory total and used (MiB), load (%), temperature.
+    """
     found = []
     for line in answer.splitlines():
         parts = [part.strip() for part in line.split(",")]

@@ -91,7 +91,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def inflate(payload: bytes | memoryview, expected: int) -> bytes | None:
-    """Inflate a zlib stream of exactly ``expected`` bytes; None where it is damaged or of another size.
+    """Inflate a zlib stream of exactly ``expected`` bytes; None where it is damaged or differs.
 
     Nothing is allocated on the word of the one who wrote ``expected``: deflate cannot do better
     than about 1032 to 1, so a payload too short for it is refused at once, and no more than one
@@ -202,7 +202,8 @@ def locked(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     handle = try_lock(path, seconds)
     if handle is None:
         raise Locked(
-            f"Expected to lock {path} within {seconds:g} seconds, found it held by another process, "
+            f"Expected to lock {path} within {seconds:g} seconds, found it held by another "
+            "process, "
             "which may be frozen: continue or end that process, then try again."
         )
     try:

@@ -24,8 +24,9 @@ def identity(pid: int | None = None) -> tuple[int, str]:
     """Return the id and the birth of a process, by default of this one.
 
     A birth tells a process from a later one with the same id. It is "<boot id>/<ticks>", the clock
-    ticks from the start of the machine to that of the process (proc(5), ``stat`` field 22), which no
-    step of the wall clock changes; where the system has no ``/proc``, "created:<seconds since 1970>".
+    ticks from the start of the machine to that of the process (proc(5), ``stat`` field 22), which
+    no
+    step of the wall clock changes; where there is no ``/proc``, "created:<seconds since 1970>".
 
     Raises:
         psutil.NoSuchProcess: There is no such process.

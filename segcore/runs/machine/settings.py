@@ -11,7 +11,7 @@ CLUSTER_VARIABLE = "SEGSCOPE_CLUSTER"
 
 
 def cluster_address(workspace: Path | str) -> str:
-    """The address of the cluster that runs may be handed to: ``$SEGSCOPE_CLUSTER``, else the setting; "" for none.
+    """Return the cluster's address: ``$SEGSCOPE_CLUSTER``, else the setting; "" for none.
 
     Raises:
         SegcoreError: The settings are damaged or newer.

@@ -39,7 +39,7 @@ LIGHT = "light"
 LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
 """Kinds of runs that need no network and no device."""
 ASIDE = "aside"
-"""Request of a run that only hands in others and watches them: it takes no device, which they need."""
+"""Request of a run that only submits others and watches them: it takes no device from them."""
 ENDING_SECONDS = 10.0
 LOCKED_AT_ONCE = 200
 """Runs that are queued together, all or none: each holds an open file meanwhile."""
@@ -189,7 +189,8 @@ def _is_free(queue: Queue, run: RunFolder, may_work: bool) -> bool:
     if may_work:
         return False
     raise SegcoreError(
-        f"Expected a run that is not running, received {run.id!r}, which is {status.state}: stop it "
+        f"Expected a run that is not running, received {run.id!r}, which is {status.state}: stop "
+        "it "
         "first."
     )
 
@@ -204,7 +205,7 @@ def _request(run: RunFolder) -> tuple[str, str]:
 
 
 def ensure_dispatcher(workspace: Path | str) -> bool:
-    """Start a dispatcher where runs are in the queue and none lives; returns whether one was started.
+    """Start a dispatcher where there is work and none lives; return whether one was started.
 
     With ``$SEGSCOPE_NO_WORK`` none is started here: the runs wait for another machine's.
 
@@ -225,7 +226,7 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
 
 
 def has_work(queue: Queue) -> bool:
-    """Whether a dispatcher is needed: a run works, or waits and neither it nor the whole queue is held back."""
+    """Whether a dispatcher is needed: a run works, or one waits that is not held back."""
     paused, held = queue.setting("paused") is not None, queue.held()
     return any(job.state != "waiting" or not (paused or job.run in held) for job in queue.jobs())
 
@@ -345,7 +346,7 @@ def _stop_worker(queue: Queue, run: RunFolder, job: Job) -> Status:
 
 
 def pass_on_stop(queue: Queue, job: Job, stops: int) -> None:
-    """Signal the process of a run to stop if it is on this machine; elsewhere its dispatcher does."""
+    """Signal a run's process to stop if it is on this machine; else its dispatcher does."""
     if hosts.is_here(job.host):
         processes.send_signal(
             job.pid, job.birth, signal.SIGTERM if stops == 1 else signal.SIGKILL, group=stops > 1
@@ -394,7 +395,7 @@ def _collect(run_id: str, summaries: Mapping[str, RunSummary], again: dict[str, 
 
 
 def refresh(workspace: Path | str) -> list[RunSummary]:
-    """Notice dead workers and a dead dispatcher, put things right, and return all runs, newest first.
+    """Recover from dead workers and a dead dispatcher, and return all runs, newest first.
 
     In a workspace that this user may only read, nothing is put right and the runs are returned as
     they stand.

@@ -3,8 +3,8 @@
 A row lives while its run waits or works; how the run went is in its folder. A row goes through
 these states:
 
-    waiting -> claimed   one dispatcher took it and starts a process (a fresh token says which attempt this is)
-    claimed -> started   that process showed the token and wrote down its process id: from here on the run works
+    waiting -> claimed   one dispatcher took it and starts a process (the token names the attempt)
+    claimed -> started   that process showed the token and its process id: the run works
     (gone)               the run ended, or was stopped before it began
 
 A claim whose process never showed up is put back with its token struck out, so a late process of
@@ -31,9 +31,12 @@ _HELD = (
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job(
-    run TEXT PRIMARY KEY, kind TEXT NOT NULL, request TEXT NOT NULL, after TEXT NOT NULL, priority INTEGER NOT NULL,
-    place INTEGER NOT NULL, submitted REAL NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', token TEXT,
-    devices TEXT NOT NULL DEFAULT '[]', pid INTEGER, process_created REAL, stops INTEGER NOT NULL DEFAULT 0,
+    run TEXT PRIMARY KEY, kind TEXT NOT NULL, request TEXT NOT NULL, after TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    place INTEGER NOT NULL, submitted REAL NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    token TEXT,
+    devices TEXT NOT NULL DEFAULT '[]', pid INTEGER, process_created REAL,
+    stops INTEGER NOT NULL DEFAULT 0,
     host TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -134,7 +137,7 @@ class Queue:
                 raise
 
     def _renew(self) -> None:
-        """Make the tables, or bring those of an older version up to date; of several that try one does it."""
+        """Make the tables, or bring older ones up to date; of several processes one does it."""
         if not is_network_drive(self.path.parent):
             self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("BEGIN IMMEDIATE")
@@ -146,7 +149,9 @@ class Queue:
         self._connection.execute("COMMIT")
 
     def share(self) -> None:
-        """Let other machines use the queue over a network drive: give up the write-ahead log, which works on one machine only.
+        """Let other machines use the queue over a network drive.
+
+        It gives up the write-ahead log, which works on one machine only.
 
         Raises:
             SegcoreError: Other processes use the queue at this moment.
@@ -262,7 +267,7 @@ class Queue:
         return rows[0][0] if rows else None
 
     def confirm(self, run: str, token: str, pid: int | None, birth: str, host: str = "") -> bool:
-        """Say that the process of an attempt is there; False where that attempt was called off, and the process must end."""
+        """Confirm that an attempt's process lives; False where it was called off and must end."""
         sql = (
             "UPDATE job SET state='started', pid=?, process_created=?, host=? WHERE run=? AND "
             "token=? AND state='claimed' RETURNING run"
@@ -292,7 +297,7 @@ class Queue:
         return removed
 
     def count_stop(self, run: str, token: str) -> int:
-        """Count one request to stop an attempt and return how many there are; 0 where the attempt is gone."""
+        """Count one request to stop and return how many there are; 0 if the attempt is gone."""
         rows = self._rows(
             "UPDATE job SET stops=stops+1 WHERE run=? AND token=? RETURNING stops", (run, token)
         )
@@ -317,7 +322,7 @@ class Queue:
         self._rows("UPDATE job SET priority=? WHERE run=? RETURNING run", (priority, run))
 
     def reorder(self, runs: Sequence[str]) -> None:
-        """Let these runs, as far as they wait, go in the given order, in the places that they have between them."""
+        """Put waiting runs into the given order, in the places that they have between them."""
         with self.writing():
             waiting = {
                 job.run: job
@@ -333,7 +338,7 @@ class Queue:
                 )
 
     def move(self, run: str, by: int) -> None:
-        """Let a waiting run go some places earlier (negative) or later among those that wait; beyond the ends it stops there."""
+        """Move a waiting run some places earlier (negative) or later; it stops at the ends."""
         with self.writing():
             waiting = [job.run for job in self.jobs() if job.state == "waiting"]
             if run not in waiting:

@@ -39,7 +39,7 @@ def fail(run: RunFolder, cause: str) -> int:
 
 
 def end(run: RunFolder, state: str, cause: str, **fields: Any) -> int:
-    """Write how a run ended; return the exit code: 0, 1 for failed, ``DISK_FULL`` if not written."""
+    """Write how a run ended; return 0, 1 for failed, ``DISK_FULL`` where it was not written."""
     try:
         run.beat(
             state=state,

@@ -148,7 +148,9 @@ class Predictions:
         self.batches = batches
         self._datasets = datasets
         self._runs = runs
-        self._networks = WarmProcess(("-m", "segcore.worker", "--serve"), IDLE_SECONDS)
+        self._networks = WarmProcess(
+            ("-m", "segcore.runs.dispatch.quiet_start", "segcore.worker", "--serve"), IDLE_SECONDS
+        )
         self._light = WarmProcess(idle_seconds=IDLE_SECONDS)
 
     def model(self, run: str) -> Model:

@@ -1,4 +1,4 @@
-"""Who carries out heavy maps where no cluster helps, and what is said of it; on a cluster: ``tests/light_worker/test_cluster_maps.py``."""
+"""Executors of heavy maps without a cluster; with one: ``light_worker/test_cluster_maps.py``."""
 
 from concurrent.futures import CancelledError
 

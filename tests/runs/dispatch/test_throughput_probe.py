@@ -1,4 +1,4 @@
-"""Measures: a process of their own beside the queue, one at a time, never on a GPU that is at work; ``fake_worker.py`` carries them out."""
+"""Throughput probes: one at a time, beside the queue, never on a GPU that works."""
 
 import json
 import os

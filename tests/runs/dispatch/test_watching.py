@@ -1,4 +1,4 @@
-"""What is noted beside a run while it works: what it was made with, how busy its devices are, which epochs keep masks."""
+"""What is noted beside a run: its environment, its load, its mask history."""
 
 import json
 import subprocess

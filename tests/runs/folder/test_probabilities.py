@@ -232,3 +232,15 @@ def _flip(data, position, rng):
     changed = bytearray(data)
     changed[position] ^= 1 << int(rng.integers(8))
     return bytes(changed)
+
+
+def test_no_flipped_bit_of_a_mask_passes_and_masks_without_a_checksum_are_read():
+    mask = np.random.default_rng(0).integers(0, 5, (12, 9)).astype(np.uint8)
+    data = encode_mask(mask)
+    for place in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[place // 8] ^= 1 << place % 8
+        with pytest.raises(SegcoreError, match="damaged"):
+            decode_mask(bytes(damaged))
+    old = struct.pack("<4sB2I", b"SGM1", 1, 12, 9) + zlib.compress(mask.tobytes(), 6)
+    np.testing.assert_array_equal(decode_mask(old), mask)

@@ -1,4 +1,4 @@
-"""Real processes, a fake worker: order, devices, dependencies, stop, resume, and what dead processes leave."""
+"""Real processes, a fake worker: order, devices, needs, stop, resume, and what the dead leave."""
 
 import json
 import os

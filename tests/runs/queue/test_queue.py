@@ -24,7 +24,8 @@ with Queue(workspace) as queue:
         for run in waiting[:8]:
             token = queue.claim(run, [f"slot:{run}"])
             if token:
-                assert queue.confirm(run, token, racer, 1.0) and not queue.confirm(run, token, racer, 1.0)
+                assert queue.confirm(run, token, racer, "b")
+                assert not queue.confirm(run, token, racer, "b")
                 print(run, flush=True)
                 assert queue.remove(run, token) and not queue.remove(run, token)
 """
