@@ -190,6 +190,7 @@ with tab_classes:
             on_click="ignore",
             help="The same report for programs.",
         )
+    interval_groups.coverage(run, split, stage, [c["name"] for c in classes])
 with tab_confusion, session.errors_shown():
     confusion.show(report, run, split, stage, picking=bool(tab_confusion.open))
 with tab_images:

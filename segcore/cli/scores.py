@@ -7,8 +7,13 @@ from typing import Any
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.compression import COMPRESS
 from segcore.cli.tables import table
+from segcore.data.health.interval_groups import IMAGES
+from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
 from segcore.formatting import number, percent
+
+OVER = (IMAGES, *GROUPINGS)
+"""What intervals may draw."""
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +32,17 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="classes.csv with the columns id, name and optionally color, ignore",
     )
+    parser.add_argument(
+        "--over",
+        choices=OVER,
+        help="what intervals draw this time: images, or whole groups by folder or name prefix "
+        "(default: what was chosen for the dataset)",
+    )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="also simulate how often such intervals contain the true value",
+    )
 
 
 def _evaluate(options: Options) -> dict[str, Any]:
@@ -36,7 +52,11 @@ def _evaluate(options: Options) -> dict[str, Any]:
         workspace.scores.ensure_predictions(
             [options.run], options.split, progress=ProgressLine("Predicting")
         )
-        return workspace.scores.report(options.run, options.split).to_json()
+        result = workspace.scores.report(options.run, options.split, by=options.over).to_json()
+        if options.coverage:
+            table = workspace.scores.coverage(options.run, options.split)
+            result["coverage"] = table.to_json()
+        return result
     if not options.run and all(folders):
         truth, prediction, classes = map(Path, folders)
         return workspace.scores.evaluate_folders(
@@ -63,6 +83,16 @@ def _show_evaluate(result: dict[str, Any]) -> str:
         for c in result["classes"]
     ]
     size = result["size"]
+    tail = []
+    if "coverage" in result:
+        shares = zip(result["classes"], result["coverage"]["scores"]["iou"], strict=True)
+        classes = [[c["name"], c["units"], percent(one["share"], 0)] for c, one in shares]
+        unit = result["coverage"]["unit"]
+        tail = [
+            "",
+            result["coverage"]["sentence"],
+            table(["class", unit, "intervals that contain the IoU"], classes),
+        ]
     return "\n".join(
         [
             f"Split {result['split']}, {result['num_samples']} images at "
@@ -73,8 +103,51 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             result["how_sure"],
             "",
             table(["id", "class", "IoU", "Dice", "precision", "recall", "pixels"], rows),
+            *tail,
         ]
     )
+
+
+def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="id of a training run or of an ensemble")
+    parser.add_argument("other", nargs="?", default="", help="another run to compare it with")
+    parser.add_argument("--split", default="test")
+    parser.add_argument(
+        "--points",
+        type=float,
+        default=1.0,
+        help="difference of mean IoU that should be told from chance, in points (default: 1)",
+    )
+
+
+def _plan(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    runs = [run for run in (options.run, options.other) if run]
+    workspace.scores.ensure_predictions(runs, options.split, progress=ProgressLine("Predicting"))
+    return workspace.scores.plan_test(
+        options.run, options.split, other=options.other, points=options.points
+    ).to_json()
+
+
+def _groups_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of a dataset")
+    parser.add_argument("--over", choices=OVER, help="what all intervals draw from now on")
+
+
+def _groups(options: Options) -> dict[str, Any]:
+    datasets = workspace_of(options).datasets
+    choice = (
+        datasets.choose_interval_groups(options.dataset, options.over)
+        if options.over
+        else datasets.interval_groups(options.dataset)
+    )
+    return {"dataset": options.dataset, "by": choice.by, "chosen": choice.chosen}
+
+
+def _show_groups(result: dict[str, Any]) -> str:
+    how = "as chosen" if result["chosen"] else "as its images look"
+    what = "single images" if result["by"] == IMAGES else f"whole groups by {result['by']}"
+    return f"Intervals over {result['dataset']} draw {what}, {how}."
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +217,18 @@ SCORE_COMMANDS: dict[str, Command] = {
         _report_arguments,
         _report,
         _show_report,
+    ),
+    "plan-test": Command(
+        "say how many test images a difference needs to be told from chance",
+        _plan_arguments,
+        _plan,
+        lambda result: str(result["sentence"]),
+    ),
+    "interval-groups": Command(
+        "show or choose what intervals over a dataset draw: images or whole groups",
+        _groups_arguments,
+        _groups,
+        _show_groups,
     ),
     "compress": COMPRESS,
 }

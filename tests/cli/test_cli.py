@@ -171,7 +171,8 @@ def test_masks_of_any_tool_are_scored(shell, source: Path) -> None:
     assert result["size"] == [8, 10]
     assert result["mean_iou"] == 1.0
     assert result["confusion"] == [[110, 0], [0, 30]]
-    assert result["interval"]["mean_iou"] == [1.0, 1.0]
+    assert result["interval"]["mean_iou"] == [None, None]  # two images
+    assert "No interval from 2 images" in result["how_sure"]
 
 
 def test_compress_takes_a_table_of_counts(shell, tmp_path: Path) -> None:

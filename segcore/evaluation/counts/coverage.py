@@ -260,7 +260,7 @@ def _first(statistic: scores.Statistic) -> scores.Statistic:
 
 
 @dataclass(frozen=True)
-class TestPlan:
+class DifferencePlan:
     """How many images or groups a difference needs.
 
     Attributes:
@@ -290,7 +290,8 @@ class TestPlan:
             "between these two runs" if self.pair else "between two runs as unlike as two test sets"
         )
         return (
-            f"A difference of {self.points:g} points {between} needs about {self.needed:,} test "
+            f"A difference of {self.points:g} point{'s' if self.points != 1 else ''} {between} needs "
+            f"about {self.needed:,} test "
             f"{self.unit} to be told from chance (now {self.now:,}, enough for "
             f"{self.smallest:.1f} points)."
         )
@@ -307,7 +308,7 @@ def plan_test(
     points: float = 1.0,
     groups: Sequence[str] | None = None,
     seed: int = 0,
-) -> TestPlan:
+) -> DifferencePlan:
     """Return how many images or groups are needed to tell a difference of mean IoU from chance.
 
     The standard error s of the difference comes from resampling and falls as 1 / sqrt(n), so
@@ -344,7 +345,7 @@ def plan_test(
     deviation = 100 * float(np.nanstd(draws, ddof=1)) * (1 if other is not None else 2**0.5)
     factor = float(ndtri(0.5 + LEVEL / 2) + ndtri(POWER))
     needed = int(np.ceil(drawing.units * (factor * deviation / points) ** 2))
-    return TestPlan(
+    return DifferencePlan(
         points,
         drawing.unit,
         drawing.units,

@@ -69,6 +69,9 @@ def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
         return
     _cards(found)
     st.markdown(_verdict(found))
+    plan = cached_scores.plan_sentence(run, split, "", other)
+    if plan:
+        st.caption(plan)
     classes, images = st.columns(2, gap="large")
     with classes:
         st.markdown("**Classes**")

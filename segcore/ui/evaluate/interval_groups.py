@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.data.health.interval_groups import IMAGES
-from segcore.ui.shared import cached_scores, manual, session
+from segcore.ui.shared import cached_scores, manual, session, tables
 
 
 def choose(run: str, dataset: str, split: str, stage: str) -> None:
@@ -38,3 +38,40 @@ def choose(run: str, dataset: str, split: str, stage: str) -> None:
     note = workspace.scores.drawn_by(run, workspace.scores.counts(run, split, stage)[0]).note
     if note:
         st.caption(session.plain(note))
+
+
+def coverage(run: str, split: str, stage: str, names: list[str]) -> None:
+    """Say how many images a difference needs, and on request how often these intervals cover."""
+    sentence = cached_scores.plan_sentence(run, split, stage)
+    if sentence:
+        st.caption(sentence)
+    asked = f"coverage_{run}_{split}_{stage}"
+    if not st.toggle(
+        "Check the intervals by simulation",
+        key=asked,
+        help=manual.see(
+            "Draws sets of as many images from these, takes the interval of each, and counts how "
+            "often it contains the value over all of them. Takes some seconds.",
+            "intervals",
+        ),
+    ):
+        return
+    with session.errors_shown():
+        found = cached_scores.coverage(run, split, stage)
+    (st.caption if "too few" not in found["sentence"] else st.warning)(found["sentence"])
+    tables.draw(
+        [
+            {"class": name, "coverage": one["share"], "sets with an interval": one["known"]}
+            for name, one in zip(names, found["scores"]["iou"], strict=True)
+        ],
+        height=38 + 35 * min(len(names), 10),
+        column_config={
+            "coverage": st.column_config.NumberColumn(
+                format="percent", help="Share of 95 % intervals that contain the class's IoU"
+            ),
+            "sets with an interval": st.column_config.NumberColumn(
+                format="percent", help="Below 3 images that contain the class there is none"
+            ),
+        },
+        alt="Coverage of each class's interval",
+    )

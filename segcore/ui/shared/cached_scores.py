@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from segcore.errors import SegcoreError
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.metrics.slices import (
@@ -71,6 +72,42 @@ def _label_scores(_report: Report, key: str) -> str:
 def label_scores(run: str, split: str, stage: str = "") -> str:
     """Return the CSV of a run's scores by class; arguments and errors as for :func:`document`."""
     return _label_scores(report(run, split, stage), _key(run, split, stage))
+
+
+@st.cache_data(max_entries=32, show_spinner="Simulating intervals on sets drawn from these images")
+def _coverage(
+    _workspace: Workspace, run: str, split: str, stage: str, stamp: str
+) -> dict[str, Any]:
+    return _workspace.scores.coverage(run, split, stage).to_json()
+
+
+def coverage(run: str, split: str, stage: str = "") -> dict[str, Any]:
+    """Return how often intervals over a run's images contain the value that they should.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet, or there are too few images.
+    """
+    workspace = session.workspace()
+    return _coverage(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _plan_sentence(
+    _workspace: Workspace, run: str, split: str, stage: str, other: str, stamp: str
+) -> str:
+    return _workspace.scores.plan_test(run, split, stage, other).sentence()
+
+
+def plan_sentence(run: str, split: str, stage: str = "", other: str = "") -> str:
+    """Say how many images or groups a difference of one point needs; "" where there are too few to say."""
+    workspace = session.workspace()
+    stamp = workspace.scores.stamp(run, split, stage)
+    try:
+        if other:
+            stamp += workspace.scores.stamp(other, split)
+        return _plan_sentence(workspace, run, split, stage, other, stamp)
+    except SegcoreError:
+        return ""
 
 
 UNITS = {"folder": "folders or drives", "prefix": "name prefixes"}

@@ -31,6 +31,13 @@ from segcore.evaluation.compression.information import importance_weights
 from segcore.evaluation.compression.what_if import WhatIf, compress
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.confusion_table import read_confusion_csv
+from segcore.evaluation.counts.coverage import (
+    DRAWS,
+    CoverageTable,
+    DifferencePlan,
+    plan_test,
+    score_coverage,
+)
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
@@ -345,6 +352,57 @@ class Scores:
             self.report(other, split, other_stage),
             chosen=" ".join(dict.fromkeys(chosen)),
         )
+
+    def coverage(
+        self, run: str, split: str, stage: str = "", other: str = "", draws: int = DRAWS
+    ) -> CoverageTable:
+        """Simulate how often intervals over a run's images contain the value that they should.
+
+        Args:
+            run: Id of a run.
+            split: Name of a split; its images stand for the population.
+            stage: What was scored.
+            other: Another run over the same images, for the interval of the difference.
+            draws: How many sets are drawn.
+
+        Raises:
+            SegcoreError: A run has no counts of the split, or there are too few images.
+        """
+        mine, theirs, groups = self._paired(run, split, stage, other)
+        return score_coverage(mine, theirs, groups=groups, draws=draws)
+
+    def plan_test(
+        self, run: str, split: str, stage: str = "", other: str = "", points: float = 1.0
+    ) -> DifferencePlan:
+        """Return how many images or groups a difference of so many points needs.
+
+        Args:
+            run: Id of a run.
+            split: Name of a split.
+            stage: What was scored.
+            other: Another run over the same images; without one, an upper bound is given.
+            points: The difference, in points of mean IoU.
+
+        Raises:
+            SegcoreError: A run has no counts of the split, or there are too few images.
+        """
+        mine, theirs, groups = self._paired(run, split, stage, other)
+        return plan_test(mine, theirs, points=points, groups=groups)
+
+    def _paired(
+        self, run: str, split: str, stage: str, other: str
+    ) -> tuple[SampleCounts, SampleCounts | None, tuple[str, ...] | None]:
+        """The counts of a run, those of another in the same order, and what images are drawn by."""
+        ids, counts = self.counts(run, split, stage)
+        groups = self.drawn_by(run, ids).groups
+        if not other:
+            return counts, None, groups
+        comparison = self.compare(run, other, split, stage)
+        if comparison.reasons:
+            raise SegcoreError(" ".join(comparison.reasons))
+        names, theirs = self.counts(other, split)
+        places = {name: position for position, name in enumerate(names)}
+        return counts, theirs.select([places[name] for name in ids]), groups
 
     def chosen_here(self, run: str, split: str, stage: str = "") -> str:
         """Say where a run's members or CRF were chosen on this very split; "" where they were not.
