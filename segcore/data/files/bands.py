@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.files.borders import foreign_bytes
 from segcore.errors import SegcoreError
 
 FILE_NAME = "bands.json"
@@ -86,10 +87,8 @@ def load_look(folder: Path) -> RasterLook | None:
     file = folder / FILE_NAME
     if not file.is_file():
         return None
-    try:
+    with foreign_bytes(f"{file} is damaged: import the dataset again."):
         return RasterLook.from_json(json.loads(file.read_bytes()))
-    except (ValueError, RecursionError, OSError) as error:
-        raise SegcoreError(f"{file} is damaged: import the dataset again.") from error
 
 
 def holds_converted_rasters(folder: Path) -> bool:

@@ -6,6 +6,7 @@ no file beside the one named.
 
 import importlib
 import json
+import logging
 import os
 import threading
 import warnings
@@ -74,6 +75,7 @@ def load_rasterio() -> Any:
             "Expected rasterio, which reads and writes GeoTIFF, found none: pip install "
             "'rasterio>=1.4,<2'."
         ) from error
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # damage is reported in a sentence
     warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
     return rasterio
 
@@ -205,11 +207,9 @@ def load_georeferences(folder: Path) -> dict[str, Georeference]:
     file = folder / FILE_NAME
     if not file.is_file():
         return {}
-    try:
+    with foreign_bytes(f"{file} is damaged: import the dataset again."):
         rows = json.loads(file.read_bytes())["samples"]
         return {str(sample): Georeference.from_json(row) for sample, row in rows.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SegcoreError(f"{file} is damaged ({error}): import the dataset again.") from error
 
 
 def georeferences_to_json(found: Mapping[str, Georeference]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
 )
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damage is a sentence
 warnings.simplefilter("error", Image.DecompressionBombWarning)  # refused in a sentence, not printed
 
 _EXIF_ORIENTATION = 0x0112

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is a sentence
 MAX_PIXELS = 100_000_000
 """Largest height times width that is decoded."""
 

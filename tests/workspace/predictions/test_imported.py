@@ -39,7 +39,7 @@ def test_an_import_scores_as_the_run_it_was_written_by(trained, theirs) -> None:
         == workspace.scores.report(trained.members[0], "test").to_json()
     )
     compared = workspace.reports.compare("other", trained.members[0], "test")
-    assert (compared.difference, compared.reasons) == (0, ())
+    assert (compared.difference.value, compared.reasons) == (0, ())
     assert [s.id for s in workspace.scenes.predicted_samples("other", "test")] == trained.samples[
         "test"
     ]
