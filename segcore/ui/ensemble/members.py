@@ -164,10 +164,10 @@ def _result(choice: Choice, run: str, split: str) -> None:
         ),
     )
     mean = found.mean_member
-    gain = None if mean is None or found.ensemble is None else found.ensemble - mean
+    over_mean = None if mean is None or found.ensemble is None else found.ensemble - mean
     cards[3].metric(
         "vs. average member",
-        figures.points(gain),
+        figures.points(over_mean),
         border=True,
         height="stretch",
         help=manual.see(
