@@ -22,7 +22,7 @@ from segcore.data.formats.importers.polygons import BACKGROUND, cover_polygon, d
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
-from segcore.labels import Color, plural
+from segcore.labels import Color, list_names, plural
 
 _FILES = (
     r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
@@ -204,19 +204,20 @@ def _pairs(source: Source, table: _Table, problems: list[Problem]) -> list[Pair]
     pairs = []
     for row in table.data["images"]:
         file = PurePosixPath(str(row.get("file_name", "")).replace("\\", "/"))
-        image = _nearest(
+        found = _nearest(
             [p for p in table.by_name.get(_key(file), ()) if not _is_panoptic(p)], file, table.name
         )
         annotations = of_image.pop(str(row.get("id")), [])
-        if image is None:
-            problems.append(
-                Problem(
-                    str(file),
-                    f"{table.name} names this image, it is not there",
-                    "add the image, or remove it from the JSON",
-                )
+        if len(found) != 1:
+            what = f"{table.name} names this image, " + (
+                f"{len(found)} files have this name ({list_names([str(p) for p in found], 4)})"
+                if found
+                else "it is not there"
             )
+            fix = "name its folder in the JSON" if found else "add it, or remove it from the JSON"
+            problems.append(Problem(str(file), what, fix))
             continue
+        image = found[0]
         mask: Path | None = source.root / table.name
         if table.panoptic:
             mask = _panoptic_png(source, table, annotations, file, image)
@@ -256,7 +257,7 @@ def _panoptic_png(
     named = annotations[0].get("file_name", "") if annotations else f"{file.stem}.png"
     png = PurePosixPath(str(named))
     drawn = _nearest([p for p in table.by_name.get(_key(png), ()) if p != image], png, table.name)
-    return source.root / drawn if drawn else None
+    return source.root / drawn[0] if len(drawn) == 1 else None
 
 
 def _size_of(row: dict[str, Any]) -> tuple[int, int] | None:
@@ -300,19 +301,20 @@ def _split_of(text: str) -> str:
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
 
 
-def _nearest(paths: list[PurePosixPath], wanted: PurePosixPath, table: str) -> PurePosixPath | None:
-    """Of files of one name, take the one in the folder that the JSON names, or of its split."""
+def _nearest(paths: list[PurePosixPath], wanted: PurePosixPath, table: str) -> list[PurePosixPath]:
+    """Of files of one name, take those in the folder that the JSON names, or of its split."""
     tag = re.sub(r"^(panoptic|instances|stuff)_", "", PurePosixPath(table).stem)
 
-    def rank(path: PurePosixPath) -> tuple[bool, bool, bool, str]:
+    def rank(path: PurePosixPath) -> tuple[bool, bool, bool]:
         ends = path.parts[-len(wanted.parts) :] == wanted.parts
         beside = path.parent == PurePosixPath(table).parent
         tagged = any(tag in part for part in path.parts[:-1]) or (
             _split_of(str(path.parent)) == _split_of(table) != ""
         )
-        return (not ends, not beside, not tagged, str(path))
+        return (not ends, not beside, not tagged)
 
-    return min(paths, key=rank, default=None)
+    best = min(map(rank, paths), default=None)
+    return [path for path in paths if rank(path) == best]
 
 
 def draw_instances(pair: Pair) -> npt.NDArray[np.uint16]:

@@ -20,6 +20,7 @@ from segcore.data.formats.importers.polygons import BACKGROUND, check_reach, dra
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.labels import list_names
 
 BACKGROUND_NAMES = frozenset(("_background_", BACKGROUND))
 VOID_NAMES = frozenset(("__ignore__", "void", "ignore"))
@@ -75,9 +76,10 @@ def read(source: Source) -> Layout:
     Raises:
         SegcoreError: No JSON can be read.
     """
-    images = {path.with_suffix(""): path for path in source.images}
+    beside: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
     elsewhere: dict[str, list[PurePosixPath]] = defaultdict(list)
     for path in source.images:
+        beside[path.with_suffix("")].append(path)
         elsewhere[path.stem].append(path)
     problems: list[Problem] = []
     annotations: list[_Annotation] = []
@@ -85,10 +87,9 @@ def read(source: Source) -> Layout:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".json":
             continue
-        same = elsewhere[path.stem]  # in a folder of its own beside that of the JSON
-        image = images.get(path.with_suffix("")) or (same[0] if len(same) == 1 else None)
+        same = beside.get(path.with_suffix("")) or elsewhere[path.stem]
         try:
-            shapes, size = _load(source.root / name)
+            shapes, size, named = _load(source.root / name)
         except (
             OSError,
             ValueError,
@@ -100,11 +101,17 @@ def read(source: Source) -> Layout:
             what = f"this JSON holds no LabelMe shapes ({str(error)[:80]!r})"
             problems.append(Problem(name, what, "save it again in LabelMe, or remove it"))
             continue
-        if image is None:
-            what = "this annotation has several images" if same else "this annotation has no image"
+        images = [p for p in same if p.name == named] if len(same) > 1 else same
+        if len(images) != 1:
+            shown = list_names([str(p) for p in same], 4)
+            what = (
+                f"this annotation has {len(same)} images ({shown})"
+                if same
+                else ("this annotation has no image")
+            )
             problems.append(Problem(name, what, "keep one image of the same name beside it"))
             continue
-        annotations.append(_Annotation(path, image, shapes, size))
+        annotations.append(_Annotation(path, images[0], shapes, size))
     annotated = {annotation.image for annotation in annotations}
     for path in source.images:
         if path not in annotated:
@@ -116,15 +123,16 @@ def read(source: Source) -> Layout:
     return _lay_out(source, annotations, sorted(labels - BACKGROUND_NAMES - VOID_NAMES), problems)
 
 
-def _load(file: Path) -> tuple[tuple[dict[str, Any], ...], tuple[int, int] | None]:
-    """Return the shapes of a JSON, and the (height, width) at which they were drawn."""
+def _load(file: Path) -> tuple[tuple[dict[str, Any], ...], tuple[int, int] | None, str]:
+    """Return the shapes of a JSON, (height, width) at which they were drawn, the image's name."""
     data = json.loads(file.read_bytes())
     keys = ("label", "points", "shape_type", "mask")
     shapes = tuple({key: shape.get(key) for key in keys} for shape in data["shapes"])
     height, width = data.get("imageHeight"), data.get("imageWidth")
-    if not isinstance(height, int) or not isinstance(width, int):
-        return shapes, None
-    return shapes, (height, width) if 0 < height * width <= MAX_PIXELS else None
+    named = str(data.get("imagePath") or "").replace("\\", "/").rsplit("/", 1)[-1]
+    if not isinstance(height, int) or not isinstance(width, int) or height < 1 or width < 1:
+        return shapes, None, named
+    return shapes, (height, width) if height * width <= MAX_PIXELS else None, named
 
 
 def _drop_lines(annotations: list[_Annotation], problems: list[Problem]) -> list[_Annotation]:

@@ -3,6 +3,7 @@
 CVAT's "segmentation mask" export has the same folders, with colours declared in ``labelmap.txt``.
 """
 
+from collections import defaultdict
 from pathlib import PurePosixPath
 
 from segcore.data.formats.importers.class_tables import read_class_table
@@ -11,6 +12,7 @@ from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.data.formats.importers.standard_classes import PASCAL_VOC
 from segcore.errors import SegcoreError
+from segcore.labels import list_names
 
 
 def matches(source: Source) -> bool:
@@ -74,12 +76,13 @@ def read_cvat(source: Source) -> Layout:
 
 
 def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
-    masks = {_name_below(p): p for p in source.images if "SegmentationClass" in p.parts}
-    images = {
-        _name_below(p): p
-        for p in source.images
-        if not {"SegmentationClass", "SegmentationObject"} & set(p.parts)
-    }
+    masks: dict[str, list[PurePosixPath]] = defaultdict(list)
+    images: dict[str, list[PurePosixPath]] = defaultdict(list)
+    for path in source.images:
+        if "SegmentationClass" in path.parts:
+            masks[_name_below(path)].append(path)
+        elif "SegmentationObject" not in path.parts:
+            images[_name_below(path)].append(path)
     if not images:
         raise SegcoreError(
             f"Expected images in a folder 'JPEGImages' of {source.root}, found only masks: "
@@ -99,18 +102,24 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
     wanted = [
         stem for stem in images if stem in masks or stem in splits
     ]  # VOC holds thousands of images without masks
-    files = {stem: source.root / path for stem, path in masks.items()}
-    pairs = [
-        Pair(_id_of(stem), source.root / images[stem], files.get(stem), splits.get(stem, ""))
-        for stem in wanted
-    ]
+    pairs = []
+    for stem in wanted:
+        several = max(images[stem], masks.get(stem, []), key=len)
+        reason = ""
+        if len(several) > 1:
+            shown = list_names([str(path) for path in several], 4)
+            reason = f"Expected one image and one mask named {stem}, received {shown}: keep one."
+        mask = source.root / masks[stem][0] if stem in masks and not reason else None
+        image = source.root / images[stem][0]
+        pairs.append(Pair(_id_of(stem), image, mask, splits.get(stem, ""), reason=reason))
     problems = [
         Problem(
             str(path),
             "this mask has no image",
             "add the image under the same name, or remove the mask",
         )
-        for stem, path in masks.items()
+        for stem, paths in masks.items()
+        for path in paths
         if stem not in images
     ]
     return unique_ids(pairs, problems), problems

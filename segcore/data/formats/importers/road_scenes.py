@@ -1,6 +1,7 @@
 """Road scenes in their publishers' folders: Cityscapes, and CamVid with its 32 colours."""
 
 import re
+from collections import defaultdict
 from pathlib import PurePosixPath
 
 from segcore.data.formats.importers.paired_folders import find_class_table, unique_ids
@@ -13,6 +14,7 @@ from segcore.data.formats.importers.standard_classes import (
     CITYSCAPES_TRAIN_IDS,
 )
 from segcore.errors import SegcoreError
+from segcore.labels import list_names
 
 _CITYSCAPES_MASK = r"(?:.*/)?gt(?:Fine|Coarse)/([^/]+)/([^/]+)/(.+)_gt(?:Fine|Coarse)_(labelIds|labelTrainIds)\.png"
 _CAMVID_MASK = r"(?:.*/)?([^/]+)_L\.png"
@@ -88,16 +90,21 @@ def read_camvid(source: Source) -> Layout:
         SegcoreError: A class table beside it cannot be understood.
     """
     rule = re.compile(_CAMVID_MASK, re.IGNORECASE)
-    masks: dict[str, str] = {}
+    masks: dict[str, list[str]] = defaultdict(list)
     for name in source.files:
         if found := rule.fullmatch(name):
-            masks[found[1]] = name
+            masks[found[1]].append(name)
     problems: list[Problem] = []
     pairs = []
     for path in source.images:
         if rule.fullmatch(str(path)):
             continue
-        mask = masks.get(path.stem)
+        several = masks.get(path.stem, [])
+        mask = several[0] if len(several) == 1 else None
+        reason = ""
+        if len(several) > 1:
+            shown = list_names(several, 4)
+            reason = f"The image {path.name} has {len(several)} masks ({shown}): keep one."
         split = read_place(path).split or (read_place(PurePosixPath(mask)).split if mask else "")
         pairs.append(
             Pair(
@@ -106,6 +113,7 @@ def read_camvid(source: Source) -> Layout:
                 source.root / mask if mask else None,
                 split,
                 path.stem.split("_")[0],
+                reason=reason,
             )
         )
     declared, declared_in = find_class_table(source)

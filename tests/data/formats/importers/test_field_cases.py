@@ -8,6 +8,7 @@ import io
 import json
 import re
 import unicodedata
+import zlib
 
 import numpy as np
 import pytest
@@ -616,3 +617,158 @@ def test_two_folders_of_masks_are_named_and_the_choice_is_asked(folder):
     np.testing.assert_array_equal(chosen.mask("x0"), diagonal)
     with pytest.raises(SegcoreError, match="name one of images, labels, masks"):
         folder.bring_in(pairing=Pairing(masks="truth"))
+
+
+def test_ambiguous_files_are_named_by_every_reader(folder):
+    """Pascal VOC, COCO and LabelMe with two files where one is meant: told, never the last one."""
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        folder.photo(f"voc/JPEGImages/{name}", *SIZE)
+    for name in ("a.png", "b.png"):
+        folder.save(f"voc/SegmentationClass/{name}", stripes(0, 1))
+    voc = folder.bring_in("voc")
+    assert [s.id for s in voc.dataset.samples] == ["b"]
+    assert "JPEGImages/a.jpg, JPEGImages/a.png" in voc.said
+
+    square_ = [1, 1, 7, 1, 7, 6, 1, 6]
+    rows = [{"id": n, "file_name": f"{s}.png"} for n, s in enumerate("ab")]
+    drawn = [{"image_id": n, "category_id": 1, "segmentation": [square_]} for n in range(2)]
+    for name in ("one/a.png", "two/a.png", "two/b.png"):
+        folder.photo(f"coco/{name}", *SIZE)
+    data = {"images": rows, "annotations": drawn, "categories": [{"id": 1, "name": "roof"}]}
+    folder.text("coco/result.json", json.dumps(data))
+    coco = folder.bring_in("coco")
+    assert [s.id for s in coco.dataset.samples] == ["b"]
+    assert "2 files have this name (one/a.png, two/a.png)" in coco.said
+
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        folder.photo(f"labelme/{name}", *SIZE)
+    for name in ("a", "b"):
+        shapes = {"shapes": [shape("cow", square(2, 9))]}
+        folder.text(f"labelme/{name}.json", json.dumps(shapes))
+    labelme = folder.bring_in("labelme")
+    assert [s.id for s in labelme.dataset.samples] == ["b"]
+    assert "this annotation has 2 images (a.jpg, a.png)" in labelme.said
+
+
+def test_what_two_jsons_of_coco_draw_on_one_image_is_joined(folder):
+    folder.photo("images/a.png", *SIZE)
+    for number, name in enumerate(("car", "tree"), start=1):
+        corner = 10 * number - 10
+        outline = [corner, 0, corner + 5, 0, corner + 5, 5, corner, 5]
+        data = {
+            "images": [{"id": 7 * number, "file_name": "images/a.png", "height": 24, "width": 30}],
+            "annotations": [
+                {"image_id": 7 * number, "category_id": number, "segmentation": [outline]}
+            ],
+            "categories": [{"id": number, "name": name}],
+        }
+        folder.text(f"annotations/{name}.json", json.dumps(data))
+    both = folder.bring_in()
+    assert both.names == ["background", "car", "tree"]
+    assert both.pixels() == {0: 24 * 30 - 50, 1: 25, 2: 25}
+
+
+def test_coloured_masks_that_once_were_jpegs_keep_their_classes(folder):
+    truth = np.zeros((61, 83), int)
+    truth[11:41, 13:57] = 1
+    truth[3:9, 60:80] = 2
+    colors = np.array([[0, 0, 0], [200, 30, 30], [30, 160, 220]], np.uint8)
+    for number in range(3):
+        packed = io.BytesIO()
+        Image.fromarray(colors[truth]).save(packed, format="JPEG", quality=92, subsampling=0)
+        folder.photo(f"images/c{number}.png", 61, 83)
+        folder.save(f"masks/c{number}.png", Image.open(packed))
+    folder.text("classes.csv", "name,color\nground,#000000\nroof,#c81e1e\npool,#1ea0dc\n")
+    roofs = folder.bring_in()
+    assert roofs.names[:3] == ["ground", "roof", "pool"] and len(roofs.names) < 8
+    mask = roofs.mask("c0")
+    assert (mask[16:36, 18:52] == 1).mean() > 0.95 and (mask[46:, :] == 0).mean() > 0.95
+
+
+def test_nnunets_raw_folders(folder):
+    ids = np.minimum(stripes(0, 1, 2, 100, 200, 201, height=32, width=32), 201)
+    for number in range(3):
+        folder.photo(f"Dataset001_Eye/imagesTr/eye_{number:03d}_0000.png", 32, 32)
+        folder.save(f"Dataset001_Eye/labelsTr/eye_{number:03d}.png", ids)
+    labels = {"background": 0, "vessel": 1, "disc": 2, "drusen": 100, "scar": 200, "ring": 201}
+    about = {"channel_names": {"0": "R", "1": "G", "2": "B"}, "labels": labels}
+    about |= {"numTraining": 3, "file_ending": ".png"}
+    folder.text("Dataset001_Eye/dataset.json", json.dumps(about))
+    folder.photo("Dataset001_Eye/imagesTs/eye_100_0000.png", 32, 32)
+    eyes = folder.bring_in()
+    assert eyes.ids == list(labels.values()) and eyes.names == list(labels)
+    assert eyes.report.num_samples == 3 and "no labels" in eyes.said
+
+
+def test_run_lengths_in_a_table(folder):
+    rows = ["ImageId_ClassId,EncodedPixels"]
+    for number in range(4):
+        folder.photo(f"train_images/000{number}ab.jpg", 16, 40)
+        for c in (1, 2, 3, 4):
+            runs = "17 6 33 6 49 6" if c == 1 + number else ""
+            rows.append(f"000{number}ab.jpg_{c},{runs}")
+    folder.text("train.csv", "\n".join(rows) + "\n")
+    steel = folder.bring_in()
+    assert steel.report.num_samples == 4
+    np.testing.assert_array_equal(np.argwhere(steel.mask("0000ab") == 1)[[0, -1]], [[0, 1], [5, 3]])
+
+
+def test_supervisely_with_bitmaps_and_polygons(folder):
+    packed = io.BytesIO()
+    Image.fromarray(np.ones((6, 5), bool)).save(packed, format="PNG")
+    data = base64.b64encode(zlib.compress(packed.getvalue())).decode()
+    outline = {"exterior": [[15, 10], [25, 10], [25, 20], [15, 20]], "interior": []}
+    objects = [
+        {
+            "classTitle": "person",
+            "geometryType": "bitmap",
+            "bitmap": {"data": data, "origin": [4, 3]},
+        },
+        {"classTitle": "dog", "geometryType": "polygon", "points": outline},
+    ]
+    for number in range(2):
+        folder.photo(f"ds0/img/im{number}.jpg", *SIZE)
+        about = {"description": "", "size": {"height": 24, "width": 30}, "objects": objects}
+        folder.text(f"ds0/ann/im{number}.jpg.json", json.dumps(about))
+    classes = [
+        {"title": "person", "shape": "bitmap", "color": "#FF0000"},
+        {"title": "dog", "shape": "polygon", "color": "#00FF00"},
+    ]
+    folder.text("meta.json", json.dumps({"classes": classes, "tags": []}))
+    pets = folder.bring_in()
+    assert pets.names == ["background", "person", "dog"]
+    first = pets.dataset.samples[0].id
+    assert (pets.mask(first)[3:9, 4:9] == 1).all() and (pets.mask(first) == 1).sum() == 30
+
+
+def test_via_regions(folder):
+    regions = [
+        {
+            "shape_attributes": {
+                "name": "polygon",
+                "all_points_x": [3, 12, 12, 3],
+                "all_points_y": [3, 3, 12, 12],
+            },
+            "region_attributes": {"class": "apple"},
+        }
+    ]
+    about = {}
+    for number in range(3):
+        path = folder.photo(f"train/apple{number}.jpg", *SIZE)
+        size = path.stat().st_size
+        about[f"{path.name}{size}"] = {"filename": path.name, "size": size, "regions": regions}
+    folder.text("train/via_region_data.json", json.dumps(about))
+    apples = folder.bring_in()
+    assert apples.names == ["background", "apple"] and apples.pixels()[1] == 3 * 81
+
+
+def test_yolo_polygons_with_an_image_without_objects(folder):
+    for split, count in (("train", 3), ("val", 2)):
+        for number in range(count):
+            folder.photo(f"images/{split}/im{number}.jpg", *SIZE)
+            text = "" if number == 1 else "0 0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.5\n"
+            folder.text(f"labels/{split}/im{number}.txt", text)
+    folder.text("data.yaml", "path: .\ntrain: images/train\nval: images/val\nnames: ['roof']\n")
+    roofs = folder.bring_in()
+    assert roofs.report.num_samples == 5 and roofs.names == ["background", "roof"]
+    assert roofs.pixels()[1] == 3 * 12 * 10

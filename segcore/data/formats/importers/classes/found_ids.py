@@ -209,5 +209,8 @@ def _is_void(top: int, others: Sequence[int], survey: Survey) -> bool:
 
 def stands_alone(top: int, labelled: Sequence[int], survey: Survey) -> bool:
     """Whether masks that hold an id hold hardly any of the others: it is a foreground then."""
+    pixels = sum(survey.pixels.get(code, 0) for code in labelled)
+    if 20 * survey.pixels[top] <= pixels:
+        return False  # too little to be what the masks are about
     together = sum(survey.beside[top].get(code, 0) for code in labelled)
     return together < 0.2 * survey.masks[top]

@@ -1,6 +1,6 @@
 """From declared classes and the codes in masks to one label set and a table of codes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from segcore.data.formats.importers.classes.codes import (
 )
 from segcore.data.formats.importers.classes.found_ids import (
     MAX_CLASSES_ASKED,
+    RARE_SHARE,
     SCATTERED_RUN,
     Meaning,
     look_like_instances,
@@ -38,6 +39,9 @@ MIN_COLOR_SHARE = 1e-3
 MAX_BLURRED_SHARE = 0.25
 NEAR_COLOR = 16
 """Largest difference in any channel between a colour and the one of which it is ringing."""
+
+MOST_BASES = 256
+"""Colours, most frequent first, that others may be ringing of."""
 
 MAX_LISTED = 12
 NAME_THEM = "name them: segscope classes NAME --rename, or on the page Dataset"
@@ -351,8 +355,11 @@ def label_colors(
             f"{declared_in} gives no colours for {list_names(without)}, and the masks are coloured"
         )
         problems.append(Problem("", what, f"add their colours to {declared_in}"))
-    blurred = _ringing_colors(order, strange, survey)
-    strange = [code for code in strange if code not in blurred]
+    ringing = _ringing_colors(by_code, order, strange, survey)
+    rounded = {c: base for c, base in ringing.items() if survey.share([c]) > RARE_SHARE}
+    rounded = {c: base for c, base in rounded.items() if base not in ringing}
+    blurred = [code for code in ringing if code not in rounded]
+    strange = [code for code in strange if code not in ringing]
     if not many and look_like_instances(survey) and len(strange) > MAX_CLASSES_ASKED:
         raise SegcoreError(_instances_sentence(survey, "colours"))
     if len(strange) > MAX_FOUND_COLORS:
@@ -381,7 +388,16 @@ def label_colors(
         if (name := color_to_hex(code_color(code))) not in names
     ]
     numbered = with_ids([*rows, *found])
-    codes = [[color_code(row.color or (0, 0, 0))] for row in numbered]
+    codes = []
+    for row in numbered:
+        own = color_code(row.color or (0, 0, 0))
+        codes.append([own, *(code for code, base in rounded.items() if base == own)])
+    if rounded:
+        what = (
+            f"{plural(len(rounded), 'colour')} close to those of the classes "
+            f"({survey.share(rounded):.2%} of the pixels) are counted as these, as a JPEG leaves them"
+        )
+        problems.append(Problem("", what, "save the masks as PNG from the start"))
     for row in numbered:
         if not row.ignore and row.name.lower() in VOID_NAMES:
             problems.append(
@@ -404,21 +420,40 @@ def label_colors(
     return _finish(numbered, codes, "color", problems)
 
 
-def _ringing_colors(order: Sequence[int], strange: Sequence[int], survey: Survey) -> list[int]:
-    """Return undeclared colours that surround far more frequent ones, as a JPEG leaves them."""
-    colors = np.array([code_color(code) for code in order], np.int64).reshape(-1, 3)
-    rank = {code: position for position, code in enumerate(order)}
-    ringing = []
+def _ringing_colors(
+    declared: Collection[int], order: Sequence[int], strange: Sequence[int], survey: Survey
+) -> dict[int, int]:
+    """Return undeclared colours close to declared or far more frequent ones, each with that one.
+
+    Each counts that lies scattered; all do where there are very many, as a JPEG leaves them.
+    """
+    near: dict[int, int] = {}
+    common = np.array(order[:MOST_BASES])
+    pixels = np.array([survey.pixels.get(code, 0) for code in common])
     for code in strange[-MAX_COLORS_OF_A_MASK:]:
-        before = [
-            i
-            for i in range(min(rank[code], 256))
-            if 20 * survey.pixels[code] <= survey.pixels[order[i]]
-        ]
-        gaps = np.abs(colors[before] - colors[rank[code]]).max(1, initial=0)
-        if len(before) and gaps.min() <= NEAR_COLOR and survey.mean_run([code]) <= SCATTERED_RUN:
-            ringing.append(code)
-    return ringing
+        bases = np.union1d(list(declared), common[pixels >= 4 * survey.pixels[code]]).astype(
+            np.int64
+        )
+        if not len(bases):
+            continue
+        gaps = _channels(bases) - _channels(np.array([code]))
+        distance = np.abs(gaps).max(1)
+        if distance.min() <= NEAR_COLOR:
+            near[code] = int(bases[distance.argmin()])
+    scattered = sum(survey.mean_run([code]) <= SCATTERED_RUN for code in strange)
+    if len(strange) > MAX_FOUND_COLORS and scattered > 0.7 * len(strange):
+        return near  # a JPEG's: palettes of as many classes form regions
+    return {
+        code: base
+        for code, base in near.items()
+        if 20 * survey.pixels[code] <= survey.pixels.get(base, 0)
+        and survey.mean_run([code]) <= SCATTERED_RUN
+    }
+
+
+def _channels(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Red, green and blue of 0xRRGGBB, (N, 3)."""
+    return np.stack([codes >> 16 & 255, codes >> 8 & 255, codes & 255], axis=1)
 
 
 def _disagreement(
