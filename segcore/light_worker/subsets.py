@@ -1,10 +1,9 @@
 """The subsets run: every subset of some members, and drawn weights, scored in one pass."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,8 @@ from segcore.light_worker.progress import Progress
 from segcore.postprocess.weightings import (
     count_weightings,
     draw_weights,
+    extended_subsets,
+    first_subsets,
     marginal_shares,
     subset_weights,
 )
@@ -29,6 +30,8 @@ from segcore.runs.folder.run_folder import RunFolder
 DOCUMENT = "subsets"
 AT_ONCE = 4
 """Samples that travel to a process together: each takes about as long as its journey."""
+EVERY_SUBSET_UNTIL = 6
+"""Members up to which every subset is scored; of more a greedy search tries a part."""
 CHEAP = 64
 """Weightings up to which that holds; with more of them a sample travels alone."""
 
@@ -74,17 +77,108 @@ def _join(parts: list[Tallies]) -> Tallies:
     )
 
 
-def weight_table(config: SubsetsConfig) -> npt.NDArray[np.float32]:
-    """Return the weights of all ensembles, (K, n) float32: every subset, then drawn weightings."""
-    subsets = subset_weights(len(config.members))
-    if not config.draws:
-        return subsets
-    return np.vstack(
-        [
-            subsets,
-            draw_weights(len(config.members), config.draws, np.random.default_rng(config.seed)),
-        ]
-    )
+class _Search:
+    """The tallies of one run: passes over all samples, each with a table of weightings.
+
+    Attributes:
+        samples: Those that are scored.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: SubsetsConfig,
+        executor: Executor | None,
+        should_stop: Callable[[], bool],
+        ahead: int,
+    ) -> None:
+        self._config, self._executor, self._ahead = config, executor, ahead
+        self.members = find_members(run, config.dataset, config.members, config.split)
+        if self.members.parts:
+            raise SegcoreError(
+                "Expected members that each answer with all classes, received submodels: score "
+                "their one combination instead."
+            )
+        self.samples = scored_samples(self.members)
+        key = [to_json(config), self.members.made_from(), self.members.dataset.fingerprint]
+        self.journal = Journal(run, json.dumps(key))
+        self._kept: dict[int, list[Tallies]] = {}
+        for record in self.journal.records:
+            part = Tallies(record["true"], record["predicted"], record["right"])
+            self._kept.setdefault(int(record.get("turn", np.array(0))), []).append(part)
+        self._turn = 0
+        done = sum(len(part.true) for parts in self._kept.values() for part in parts)
+        turns = 1 if self._is_whole else 1 + (len(config.members) - 1) // 2
+        self._progress = Progress(run, turns * len(self.samples), done, should_stop)
+
+    @property
+    def _is_whole(self) -> bool:
+        return len(self._config.members) <= EVERY_SUBSET_UNTIL
+
+    def go(self) -> tuple[Tallies, npt.NDArray[np.float32], int]:
+        """Score every subset, or those that a greedy search meets, and the drawn weightings.
+
+        The search adds to the best subset of its last turn the one or two members that improve it
+        most, and ends when none does.
+
+        Returns:
+            The tallies, the table of weights, and how many of its first rows are subsets.
+        """
+        number, draws = len(self._config.members), self._config.draws
+        table = subset_weights(number) if self._is_whole else first_subsets(number)
+        drawn = draw_weights(number, draws, np.random.default_rng(self._config.seed))
+        counted = self._count(np.vstack([table, drawn]))
+        tallies, weighted = (
+            _rows(counted, slice(len(table))),
+            _rows(counted, slice(len(table), None)),
+        )
+        latest = table[table.sum(1) <= 2]
+        while not self._is_whole:
+            score = np.nan_to_num(tallies.mean_iou(), nan=-1.0)
+            known = {tuple(row): score[k] for k, row in enumerate(table.tolist())}
+            best = max(latest, key=lambda row: known[tuple(row.tolist())])
+            latest = extended_subsets(best, table)
+            if not len(latest):
+                break
+            tallies = _beside(tallies, self._count(latest))
+            table = np.vstack([table, latest])
+            if tallies.mean_iou()[-len(latest) :].max() <= known[tuple(best.tolist())]:
+                break
+        return _beside(tallies, weighted), np.vstack([table, drawn]), len(table)
+
+    def _count(self, table: npt.NDArray[np.float32]) -> Tallies:
+        """Count all samples with these weightings, continuing where an earlier attempt ended."""
+        done, turn = self._kept.get(self._turn, []), self._turn
+        self._turn += 1
+        before = sum(len(part.true) for part in done)
+        at_once = AT_ONCE if len(table) <= CHEAP else 1
+        groups = [self.samples[i : i + at_once] for i in range(before, len(self.samples), at_once)]
+        tasks = (
+            SubsetsTask(
+                replace(self.members, dataset=replace(self.members.dataset, samples=tuple(group))),
+                table,
+            )
+            for group in groups
+        )
+        for part in map_ahead(
+            tally_samples, tasks, self._executor, self._ahead, self._progress.tick
+        ):
+            arrays = {"true": part.true, "predicted": part.predicted, "right": part.right}
+            self.journal.append({"turn": np.array(turn), **arrays})
+            done.append(part)
+            self._progress.advance(len(part.true))
+        return _join(done)
+
+
+def _rows(tallies: Tallies, part: slice) -> Tallies:
+    """Take some of the ensembles."""
+    return Tallies(tallies.true, tallies.predicted[:, part], tallies.right[:, part])
+
+
+def _beside(one: Tallies, two: Tallies) -> Tallies:
+    """Put ensembles after others, over the same images."""
+    pairs = ((one.predicted, two.predicted), (one.right, two.right))
+    return Tallies(one.true, *(np.concatenate(pair, axis=1) for pair in pairs))
 
 
 def subsets_run(
@@ -111,46 +205,24 @@ def subsets_run(
             f"Expected a run over subsets, received {run.id!r} of kind {config.kind!r}: "
             "start one in the ensemble lab."
         )
-    members = find_members(run, config.dataset, config.members, config.split)
-    if members.parts:
-        raise SegcoreError(
-            "Expected members that each answer with all classes, received submodels: score "
-            "their one combination instead."
-        )
-    samples = scored_samples(members)
-    table = weight_table(config)
-    key = json.dumps([to_json(config), members.made_from(), members.dataset.fingerprint])
-    journal = Journal(run, key)
-    done = [Tallies(r["true"], r["predicted"], r["right"]) for r in journal.records]
-    before = sum(len(part.true) for part in done)
-    progress = Progress(run, len(samples), before, should_stop)
-    at_once = AT_ONCE if len(table) <= CHEAP else 1
-    groups = [samples[i : i + at_once] for i in range(before, len(samples), at_once)]
-    tasks = (
-        SubsetsTask(
-            dataclasses.replace(
-                members, dataset=dataclasses.replace(members.dataset, samples=tuple(group))
-            ),
-            table,
-        )
-        for group in groups
-    )
-    for part in map_ahead(tally_samples, tasks, executor, ahead, progress.tick):
-        journal.append({"true": part.true, "predicted": part.predicted, "right": part.right})
-        done.append(part)
-        progress.advance(len(part.true))
-    tallies = _join(done)
+    search = _Search(run, config, executor, should_stop, ahead)
+    tallies, table, subsets = search.go()
     document = score_subsets(
         tallies,
         table,
         config.members,
-        marginal_shares(len(config.members)),
+        marginal_shares(table[:subsets]),
         config.split,
-        groups=drawn_by(members.dataset, [sample.id for sample in samples]).groups,
+        groups=drawn_by(search.members.dataset, [sample.id for sample in search.samples]).groups,
     )
     run.write_json(
         DOCUMENT,
-        {"run": run.id, "dataset": config.dataset, "made_from": members.made_from(), **document},
+        {
+            "run": run.id,
+            "dataset": config.dataset,
+            "made_from": search.members.made_from(),
+            **document,
+        },
     )
     run.write_status(mean_iou=document["best"]["mean_iou"])
-    journal.clear()
+    search.journal.clear()

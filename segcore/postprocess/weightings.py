@@ -147,27 +147,64 @@ def _argmax(planes: FloatArray) -> npt.NDArray[np.integer]:
     return index
 
 
-def marginal_shares(num_members: int) -> npt.NDArray[np.float64]:
-    """Return the linear map from the scores of all subsets to each member's mean gain.
+def first_subsets(num_members: int) -> FloatArray:
+    """Return the subsets that a greedy search begins with, (K, n) float32, each once.
 
-    The gain of adding the member to the others, first averaged over the non-empty subsets of each
-    size that lack it and then over the sizes (Shapley: A value for n-person games, 1953, without
-    the empty ensemble, which has no score).
+    They are the single members, the pairs, all members together, and all but one.
+    """
+    rows = [*np.eye(num_members)]
+    rows += [a + b for number, a in enumerate(rows) for b in rows[:number]]
+    whole = np.ones(num_members)
+    rows += [whole, *(whole - one for one in np.eye(num_members))]
+    return np.unique(np.array(rows, np.float32), axis=0)
+
+
+def extended_subsets(best: FloatArray, tried: FloatArray) -> FloatArray:
+    """Return the subsets that add one or two members to one, without those that were tried.
 
     Args:
-        num_members: n, 1 to ``MAX_MEMBERS``.
+        best: (n,) zeros and ones.
+        tried: (K, n) zeros and ones.
 
     Returns:
-        (n, 2^n - 1) float64; each row sums to 0; zeros with one member, whose gain has no meaning.
+        (L, n) float32; L is 0 where nothing is left to add.
     """
-    inside = subset_weights(num_members).astype(bool)  # (K, n)
-    sizes = inside.sum(1)
-    shares = np.zeros((num_members, len(inside)))
-    if num_members == 1:
-        return shares
-    for member in range(num_members):
-        without = np.flatnonzero(~inside[:, member])
-        share = 1 / ((num_members - 1) * np.bincount(sizes[without])[sizes[without]])
-        shares[member, without] = -share
-        shares[member, (without + 1 | 1 << member) - 1] = share
+    known = {tuple(row) for row in tried.tolist()}
+    absent = np.flatnonzero(best == 0)
+    additions = [(int(a),) for a in absent]
+    additions += [(int(a), int(b)) for a in absent for b in absent if a < b]
+    rows = []
+    for added in additions:
+        row = best.copy()
+        row[list(added)] = 1
+        if tuple(row.tolist()) not in known:
+            rows.append(row)
+    return np.array(rows, np.float32).reshape(-1, len(best))
+
+
+def marginal_shares(subsets: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return the linear map from scores of subsets to each member's mean gain.
+
+    With every subset it gives what :func:`marginal_values` gives; with fewer, the mean goes over the
+    pairs of subsets that differ in that member only.
+
+    Args:
+        subsets: (K, n) zeros and ones, each row once.
+
+    Returns:
+        (n, K) float64; each row sums to 0; zeros for a member without such a pair.
+    """
+    inside = np.asarray(subsets) > 0
+    row_of = {tuple(row): number for number, row in enumerate(inside.tolist())}
+    shares = np.zeros((inside.shape[1], len(inside)))
+    for member in range(inside.shape[1]):
+        pairs: dict[int, list[tuple[int, int]]] = {}
+        for number, row in enumerate(inside.tolist()):
+            added = (*row[:member], True, *row[member + 1 :])
+            if not row[member] and added in row_of:
+                pairs.setdefault(sum(row), []).append((number, row_of[added]))
+        for same_size in pairs.values():
+            for without, within in same_size:
+                shares[member, without] -= 1 / (len(pairs) * len(same_size))
+                shares[member, within] += 1 / (len(pairs) * len(same_size))
     return shares

@@ -200,3 +200,44 @@ def test_a_lab_refuses_another_kind_of_run(trained) -> None:
         SubsetsConfig("tiny", ("one",))
     with pytest.raises(SegcoreError, match="objective"):
         dataclasses.replace(search_config(trained), objective="mean_io")
+
+
+def test_a_greedy_search_over_few_members_tries_all_and_finds_the_same(
+    trained, monkeypatch
+) -> None:
+    whole = make(trained, "whole--validation", subset_config(trained, draws=3))
+    subsets_run(whole)
+    monkeypatch.setattr(subsets, "EVERY_SUBSET_UNTIL", 1)
+    monkeypatch.setattr(subsets, "AT_ONCE", 1)
+    greedy = make(trained, "greedy--validation", subset_config(trained, draws=3))
+    asked = []
+    with pytest.raises(Stopped):
+        subsets_run(greedy, should_stop=lambda: len(asked) >= 1 or asked.append(1))
+    subsets_run(greedy)
+    one, two = told(whole, "subsets"), told(greedy, "subsets")
+    assert two["best"] == one["best"] and two["weights"] == one["weights"]
+    for here, there in zip(one["values"], two["values"], strict=True):
+        assert here["gain"] == pytest.approx(there["gain"]) and here["run"] == there["run"]
+    assert sorted(map(str, two["subsets"])) == sorted(map(str, one["subsets"]))
+
+
+def test_a_greedy_search_of_eight_members_finds_the_best_five_with_a_part_of_the_subsets(
+    monkeypatch,
+) -> None:
+    """The right pixels of a subset grow with each good member and fall with each bad one."""
+    worth = np.array([5.0, 4, 3, 2, 1, -1, -2, -3])
+    counted: list[int] = []
+
+    class Search(subsets._Search):
+        def __init__(self) -> None:
+            self._config = SubsetsConfig("tiny", tuple("abcdefgh"))
+
+        def _count(self, table):
+            counted.append(len(table))
+            right = np.round(1000 + 10 * table @ worth).astype(np.int64)[None, :, None]
+            return subsets.Tallies(np.array([[2000]]), np.full_like(right, 2000), right)
+
+    tallies, table, number = Search().go()
+    best = table[tallies.mean_iou().argmax()]
+    assert best.tolist() == [1, 1, 1, 1, 1, 0, 0, 0]
+    assert sum(counted) == number == len(table) < 2**8 / 2

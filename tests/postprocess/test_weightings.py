@@ -11,6 +11,9 @@ from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.weightings import (
     count_weightings,
     draw_weights,
+    extended_subsets,
+    first_subsets,
+    marginal_shares,
     subset_weights,
 )
 from tests.postprocess.marginal_values import marginal_values
@@ -164,3 +167,25 @@ def test_an_image_with_other_members_or_classes_is_refused():
     for members, classes in ((3, 5), (4, 6)):
         with pytest.raises(SegcoreError, match="members of"):
             next(count_weightings(_images(), subset_weights(members), classes))
+
+
+def test_marginal_shares_are_the_marginal_values_of_all_subsets():
+    scores = np.random.default_rng(3).random(15)
+    np.testing.assert_allclose(
+        marginal_shares(subset_weights(4)) @ scores, marginal_values(scores)[0]
+    )
+    some = first_subsets(5)
+    assert np.allclose(marginal_shares(some).sum(1), 0)
+    np.testing.assert_allclose(  # where a member adds the same everywhere, any pairs tell it
+        marginal_shares(some) @ (some @ [1.0, 2, 3, 4, 5]), [1, 2, 3, 4, 5]
+    )
+
+
+def test_a_greedy_search_begins_with_each_alone_pairs_all_and_all_but_one_and_adds_one_or_two():
+    rows = first_subsets(7)
+    assert len(rows) == 7 + 21 + 1 + 7 and len({tuple(row) for row in rows.tolist()}) == len(rows)
+    best = np.array([1, 1, 0, 0, 0, 0, 0], np.float32)
+    more = extended_subsets(best, rows)
+    assert len(more) == 5 + 10 and set(more.sum(1)) == {3, 4} and (more[:, :2] == 1).all()
+    assert len(extended_subsets(best, np.vstack([rows, more]))) == 0
+    assert extended_subsets(np.ones(7, np.float32), rows).shape == (0, 7)

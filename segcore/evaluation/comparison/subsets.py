@@ -97,12 +97,12 @@ def score_subsets(
     """Judge every subset of some members, and further weightings of them.
 
     Args:
-        tallies: Of K ensembles: first the 2^n - 1 subsets in binary order (member 0 the lowest
-            digit), then the weightings.
-        table: (K, n) weights of the members in each ensemble.
+        tallies: Of K ensembles: first subsets of the members, among them each alone, all, and all
+            but one; then weightings.
+        table: (K, n) weights of the members in each ensemble; zeros and ones for subsets.
         names: n members.
-        shares: (n, 2^n - 1), the linear map from the subsets' scores to each member's marginal
-            value.
+        shares: (n, number of subsets), the linear map from the subsets' scores to each member's
+            marginal value.
         split: Name of the split, for the sentences.
         groups: Draw whole groups of images; length N.
         resamples: How often the images are drawn again.
@@ -112,21 +112,24 @@ def score_subsets(
         A JSON-ready mapping; ``docs/formats.md`` lists its keys.
 
     Raises:
-        SegcoreError: There is no image, or the table does not hold every subset.
+        SegcoreError: There is no image, or one of those subsets is missing.
     """
     number, images = len(names), len(tallies.true)
-    subsets = 2**number - 1
-    if images < 1 or len(table) < subsets:
+    whole, subsets = 2**number - 1, shares.shape[1]
+    codes = (table[:subsets] > 0) @ (1 << np.arange(number))
+    row_of = {int(code): row for row, code in enumerate(codes)}
+    needed = [whole, *(1 << m for m in range(number)), *(whole ^ 1 << m for m in range(number))]
+    if images < 1 or any(code and code not in row_of for code in needed):
         raise SegcoreError(
-            f"Expected {subsets} subsets of at least one image, received {len(table)} of "
-            f"{images}: choose a split with masks."
+            f"Expected each member alone, all, and all but one, of at least one image, received "
+            f"{len(codes)} subsets of {images} images: choose a split with masks."
         )
     score, accuracy = tallies.mean_iou(), tallies.pixel_accuracy()
     sizes = (table > 0).sum(1)
     drawing = Resampling([tallies.true], groups, resamples=resamples, seed=seed)
     judge = _Judge(tallies, score, sizes, drawing)
-    single = np.array([(1 << m) - 1 for m in range(number)])
-    everyone = subsets - 1
+    single = np.array([row_of[1 << m] for m in range(number)])
+    everyone = row_of[whole]
     best, best_single = judge.choose(score, np.arange(subsets)), judge.choose(score, single)
     rows = {"best": best, "best_single": best_single, "all": everyone}
     described = {
@@ -150,7 +153,7 @@ def score_subsets(
         "best_over_all": plain(judge.unseen(np.arange(subsets), np.array([everyone]))),
     }
     values = judge.linear(shares, subsets)
-    loss = [judge.gain(everyone, (everyone + 1 & ~(1 << m)) - 1) for m in range(number)]
+    loss = [judge.gain(everyone, row_of.get(whole ^ 1 << m, everyone)) for m in range(number)]
     weights = _weights(judge, table, subsets, everyone, score) if len(table) > subsets else None
     document = {
         "split": split,

@@ -38,7 +38,9 @@ def test_scores_are_those_of_the_whole_matrices(counts) -> None:
 
 def study(counts, split="validation", table=None):
     table = subset_weights(3) if table is None else table
-    return score_subsets(Tallies.of(counts), table, NAMES, marginal_shares(3), split)
+    return score_subsets(
+        Tallies.of(counts), table, NAMES, marginal_shares(subset_weights(3)), split
+    )
 
 
 def test_intervals_are_those_of_one_ensemble_at_a_time(counts) -> None:
@@ -117,6 +119,6 @@ def test_one_image_has_no_interval(counts) -> None:
     assert any("No interval from 1 image" in sentence for sentence in found["sentences"])
 
 
-def test_a_table_without_every_subset_is_refused(counts) -> None:
-    with pytest.raises(SegcoreError, match="7 subsets"):
+def test_a_table_without_all_members_together_is_refused(counts) -> None:
+    with pytest.raises(SegcoreError, match="6 subsets of 12 images"):
         study(counts[:, :6], table=subset_weights(3)[:6])
