@@ -84,7 +84,8 @@ def _cluster(options: Options) -> dict[str, Any]:
     queue = workspace_of(options).queue
     if options.address:
         queue.set_cluster("" if options.address == "none" else options.address)
-    return {"address": queue.cluster, "workers": queue.cluster_workers() if queue.cluster else []}
+    workers = queue.cluster_workers() if queue.cluster else []
+    return {"address": queue.cluster, "workers": [worker.to_json() for worker in workers]}
 
 
 def _show_cluster(result: dict[str, Any]) -> str:

@@ -127,7 +127,7 @@ class Workspace:
         self.robustness = RobustnessTests(self.runs, self.scores, self.scenes)
         depth = partial(depth_of, self.pixel_metrics, self.robustness)
         self.reports = Reports(self.datasets, self.runs, self.scores, self.scenes, depth)
-        self.merges = Merges(self.scores, self.reports, self.scenes)
+        self.merges = Merges(self.scores, self.scenes)
         self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = Ensembles(self.runs, self.scores)
         self.crf = CRFEffects(self.runs, self.scores, self.scenes, self.ensembles)

@@ -15,7 +15,6 @@ from segcore.evaluation.compression.null_model import null_band
 from segcore.evaluation.compression.search import forbidden_pairs
 from segcore.labels import LabelMap, LabelSet
 from segcore.workspace.compression.examples import Example, confused_pairs, find_examples
-from segcore.workspace.scores.reports import Reports
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
@@ -76,9 +75,8 @@ class HierarchyLevel:
 class Merges:
     """What merging labels would do to the scores of a run; nothing is predicted again."""
 
-    def __init__(self, scores: Scores, reports: Reports, scenes: Scenes) -> None:
+    def __init__(self, scores: Scores, scenes: Scenes) -> None:
         self._scores = scores
-        self._reports = reports
         self._scenes = scenes
 
     def label_map(self, run: str, groups: Groups) -> LabelMap:

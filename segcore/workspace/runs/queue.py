@@ -6,8 +6,6 @@ from pathlib import Path
 
 from segcore.runs.dispatch.dask import Cluster
 from segcore.runs.dispatch.dispatcher import Dispatcher, holder
-from segcore.runs.folder.hosts import CLUSTER
-from segcore.runs.machine.devices import list_devices
 from segcore.runs.machine.settings import cluster_address, set_cluster
 from segcore.runs.queue import jobs
 from segcore.runs.queue.queue import Queue
@@ -53,6 +51,16 @@ class ClusterWorker:
     threads: int
     gpus: int
     cpus: int | None
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as ``segscope cluster --json`` prints it."""
+        return {
+            "name": self.name,
+            "host": self.host,
+            "threads": self.threads,
+            "gpus": self.gpus,
+            "cpus": self.cpus,
+        }
 
 
 class QueuedRuns:
@@ -133,14 +141,6 @@ class QueuedRuns:
             SegcoreError: It is no address, or the workspace cannot be written.
         """
         set_cluster(self._workspace, address)
-
-    def device_choices(self) -> list[str]:
-        """Return the devices a run may ask for: this machine's, and "cluster" if there is one.
-
-        Raises:
-            SegcoreError: The settings are damaged or newer.
-        """
-        return [*(device.id for device in list_devices()), *([CLUSTER] if self.cluster else [])]
 
     def cluster_workers(self) -> list[ClusterWorker]:
         """Return the workers of the cluster.

@@ -1,14 +1,17 @@
 """The shelf of runs: what is refused before anything is queued, and when a result is made again. No process is started."""
 
 import dataclasses
+import json
 
 import pytest
 
+from segcore.cli import main
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.parameters import CRFParameters
 from segcore.runs.queue import jobs
+from segcore.workspace.runs.queue import ClusterWorker, QueuedRuns
 
 CONFIG = TrainConfig(
     "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64), seed=40
@@ -258,3 +261,12 @@ def test_a_deleted_run_takes_its_predictions_along_and_nothing_else(trained) -> 
         f"{two}--test",
         trained.ensemble,
     }
+
+
+def test_the_shell_prints_the_workers_of_a_cluster(workspace, monkeypatch, capsys) -> None:
+    worker = ClusterWorker("one", "gpubox", threads=8, gpus=2, cpus=None)
+    monkeypatch.setattr(QueuedRuns, "cluster_workers", lambda self: [worker])
+    workspace.queue.set_cluster("tcp://localhost:8786")
+    main(["cluster", "--workspace", str(workspace.folder), "--json"])
+    (printed,) = json.loads(capsys.readouterr().out)["workers"]
+    assert printed == {"name": "one", "host": "gpubox", "threads": 8, "gpus": 2, "cpus": None}
