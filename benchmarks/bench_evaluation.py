@@ -27,7 +27,10 @@ from segcore.evaluation.compression.information import label_priors
 from segcore.evaluation.compression.search import greedy_path
 from segcore.evaluation.compression.what_if import compress
 from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.bootstrap import bootstrap
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.coverage import score_coverage
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
 
@@ -157,17 +160,66 @@ def compression() -> dict[str, float]:
         "certified front, 11 classes, again": median_time(
             lambda: find_front(eleven, priors["pixel"])
         ),
-        "whole study, 11 classes": median_time(lambda: compress(eleven).to_json()),
+        "whole what-if, 11 classes": median_time(lambda: compress(eleven).to_json()),
         "optimum for every number of groups, 14 classes": median_time(
             lambda: exact_maps(fourteen, label_priors(fourteen)["pixel"]), 3
         ),
         "greedy path and dendrogram, 150 classes": median_time(
             lambda: (greedy_path(many, weights), build_dendrogram(many)), 3
         ),
-        "whole study, 150 classes": median_time(lambda: compress(many).to_json(), 1),
+        "whole what-if, 150 classes": median_time(lambda: compress(many).to_json(), 1),
         "seven scores of 1000 matrices, 11 classes": median_time(
             lambda: [function(thousand) for function in scores.SET_SCORES.values()]
         ),
+    }
+
+
+def image_counts(images: int, classes: int, seed: int = 0) -> SampleCounts:
+    """Counts of images that each hold some of the classes, 172,800 pixels an image."""
+    rng = np.random.default_rng(seed)
+    matrices = []
+    for _ in range(images):
+        true = rng.multinomial(172_800, rng.dirichlet(np.full(classes, 0.3)))
+        right = rng.beta(6, 2, classes)
+        rows = [
+            rng.multinomial(n, (1 - r) * rng.dirichlet(np.full(classes, 0.3)) + r * row)
+            for n, r, row in zip(true, right, np.eye(classes), strict=True)
+        ]
+        matrices.append(np.stack(rows))
+    return SampleCounts.stack(matrices)
+
+
+def intervals() -> dict[str, float]:
+    """Seconds of all intervals of a report and of a coverage simulation, against plain loops."""
+    counts = image_counts(500, 20)
+    ids = [f"image {i}" for i in range(len(counts))]
+    label_set = LabelSet(tuple(LabelClass(i, f"class {i}", (i, i, i)) for i in range(20)))
+    dense = np.asarray(counts)
+
+    def report() -> Any:
+        return evaluate(counts, ids, label_set, "test", resamples=2000)
+
+    def loop(resamples: int) -> None:
+        rng = np.random.default_rng(0)
+        for _ in range(resamples):
+            total = dense[rng.integers(0, len(dense), len(dense))].sum(0)
+            scores.mean_iou(total), scores.iou(total), scores.pixel_accuracy(total)
+
+    few = image_counts(233, 11)
+    margins = [few.margins()]
+    drawn, plain = median_time(report, 5), 20 * median_time(lambda: loop(100), 3)
+
+    def one_set() -> Any:
+        return bootstrap(margins, {"mean_iou": scores.mean_iou, "iou": scores.iou}, resamples=200)
+
+    covered, each = median_time(lambda: score_coverage(few), 1), median_time(one_set, 9)
+    return {
+        "report, 20 classes, 500 images, 2000 resamples": drawn,
+        "the same by a plain loop": plain,
+        "ratio of the loop": plain / drawn,
+        "coverage, 233 images, 2000 sets of 200 resamples": covered,
+        "the same, one set after another": 2000 * each,
+        "ratio of one set after another": 2000 * each / covered,
     }
 
 
@@ -181,6 +233,7 @@ def main() -> None:
     found: dict[str, Any] = {
         f"counting, {c} classes, megapixels/s": counting(c, 60) for c in (12, 150)
     }
+    found["intervals, s"] = intervals()
     found["compression, s"] = compression()
     if options.camvid:
         found["evaluation of test masks"] = camvid(options.camvid)

@@ -167,11 +167,23 @@ class Calibration:
         return pixels / max(self.total, 1), np.where(pixels > 0, 1 - right / kept, np.nan)
 
     def risk_area(self) -> float:
-        """Area under :meth:`risk_coverage`, 0..1 (AURC; Geifman and El-Yaniv, NeurIPS 2017); 0 never wrong, NaN before any pixel."""
+        """Area under the risk-coverage curve, 0..1 (AURC; Geifman and El-Yaniv, NeurIPS 2017).
+
+        0 is never wrong, NaN before any pixel. Pixels of one level of confidence cannot be ranked:
+        they count in random order, so a level of m pixels, w of them wrong, after M with W wrong
+        adds the integral over x in 0..1 of (W + w x) / (M + m x), times m over all pixels.
+        """
         if not self.total:
             return float("nan")
-        coverage, risk = self.risk_coverage()
-        return float((np.nan_to_num(risk) * np.diff(coverage, prepend=0.0)).sum())
+        pixels = self.pixels.sum(0)[::-1].astype(np.float64)
+        wrong = pixels - self.right.sum(0)[::-1]
+        kept = pixels > 0
+        m, w = pixels[kept], wrong[kept]
+        before, errors = np.cumsum(m) - m, np.cumsum(w) - w
+        rate = w / m
+        inside = np.where(before > 0, before, 1.0)
+        curved = (errors - rate * before) / m * np.log1p(m / inside)
+        return float(((rate + np.where(before > 0, curved, 0.0)) * m).sum() / self.total)
 
 
 def scored_pixels(

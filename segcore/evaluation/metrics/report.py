@@ -286,27 +286,38 @@ def evaluate(
         tuple(label_set.class_names),
         truth=tuple(counts.sum((0, 2)).tolist()),
     )
-    held = counts.held
-    wanted: dict[str, scores.Statistic] = {
-        "mean_iou": scores.mean_by_class(scores.iou, held),
-        "mean_iou_in_truth": scores.mean_iou_in_truth,
-        "pixel_accuracy": scores.pixel_accuracy,
-        "iou": scores.by_class(scores.iou, held),
-    }
-    intervals = bootstrap(
-        [counts.margins()],
-        wanted,
-        groups=groups,
-        resamples=resamples,
-        held={"iou": counts.present},
-    )
     return Report(
         protocol,
         label_set,
         tuple(sample_ids),
         counts,
         ignored,
-        intervals,
+        _intervals(counts, groups, resamples),
         tuple(groups) if groups is not None else None,
         drawn,
     )
+
+
+def _intervals(
+    counts: SampleCounts, groups: Sequence[str] | None, resamples: int
+) -> dict[str, tuple[Interval, ...]]:
+    """The intervals of :data:`HEADLINES` and of each class's IoU, from the same resamples."""
+    held, images = counts.held, len(counts)
+
+    def together(block: scores.Counts) -> npt.NDArray[np.float64]:
+        iou = scores.by_class(scores.iou, held)(block)
+        in_truth = np.where(scores.parts(block)[1] > 0, iou, np.nan)
+        head = (scores.mean_present(iou), scores.mean_present(in_truth))
+        return np.column_stack([*head, scores.pixel_accuracy(block), iou])
+
+    everywhere = np.ones((images, len(HEADLINES)), bool)
+    intervals = bootstrap(
+        [counts.margins()],
+        {"all": together},
+        groups=groups,
+        resamples=resamples,
+        held={"all": np.hstack([everywhere, counts.present])},
+    )["all"]
+    return {name: (intervals[i],) for i, name in enumerate(HEADLINES)} | {
+        "iou": intervals[len(HEADLINES) :]
+    }

@@ -134,3 +134,25 @@ def test_what_does_not_fit_is_refused():
         apply_temperature(probabilities, 0)
     with pytest.raises(SegcoreError, match="none"):
         fit_temperature(np.zeros((0, 3)), np.zeros(0, int))
+
+
+def test_the_area_under_risk_and_coverage_counts_a_level_in_random_order():
+    """Two pixels of ten are wrong in the second of two levels: the mean over its random orders."""
+    found = Calibration(2)
+    found.pixels[0, 800], found.right[0, 800] = 6, 5
+    found.pixels[0, 500], found.right[0, 500] = 4, 3
+    draw, areas = np.random.default_rng(0), []
+    for _ in range(4000):
+        wrong = np.concatenate(
+            [draw.permutation([1, 0, 0, 0, 0, 0]), draw.permutation([1, 0, 0, 0])]
+        )
+        areas.append((wrong.cumsum() / np.arange(1, 11)).mean())
+    # the integral is that of many pixels: at ten, its steps are still to be seen
+    assert found.risk_area() == pytest.approx(np.mean(areas), rel=0.06)
+    found.pixels *= 10_000
+    found.right *= 10_000
+    wrong = np.concatenate(
+        [draw.permutation(np.arange(60_000) < 10_000), draw.permutation(np.arange(40_000) < 10_000)]
+    )
+    fine = (wrong.cumsum() / np.arange(1, 100_001)).mean()
+    assert found.risk_area() == pytest.approx(fine, rel=0.03)
