@@ -22,7 +22,7 @@ def everywhere(trained):
     against = document["against_first"][trained.members[1]]
     comparison = workspace.reports.compare(run, trained.members[0], "test").difference
     best = workspace.ensembles.against_members(run, "test").comparison.difference
-    merge = workspace.merges.report(run, "test", [[3], [5], [8, 11]]).report.lift
+    merge = workspace.merges.judge(run, "test", [[3], [5], [8, 11]]).report.lift
     tiers = workspace.tiers.compare(run, "test", [[3], [5], [8, 11]]).tiers
     crf = workspace.crf.verdict(run, "test").comparison.difference
     found = [report.interval(), comparison, best, merge, tiers[0].gain["accuracy"], crf]
