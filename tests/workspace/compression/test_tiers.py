@@ -9,6 +9,7 @@ from segcore.config import EvaluateConfig, PredictConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.postprocess.parameters import MaskFilter
 
 GROUPS = [[3, 5], [8], [11]]
 TO_GROUP = np.array([0, 0, 1, 2])
@@ -132,9 +133,19 @@ def test_an_ensemble_is_retrained_member_by_member(trained, started) -> None:
     assert isinstance(combined.config, EvaluateConfig) and combined.config.members == tuple(
         made.trained
     )
+    source = workspace.runs.open(trained.ensemble).config
+    assert dataclasses.replace(combined.config, members=source.members) == source
     assert combined.status().after == tuple(f"{run}--test" for run in made.trained)
     rows = workspace.tiers.retrained(trained.ensemble, [[3, 5]], "test")
     assert [r.linked for r in rows] == [True, False, False] and rows[0].run == combined.id
+
+
+def test_a_retrained_ensemble_keeps_weights_and_filter(trained, started) -> None:
+    workspace = trained.workspace
+    kept = {"rule": "weighted", "weights": (0.75, 0.25), "filter": MaskFilter("median", 3)}
+    run = workspace.runs.ensemble(trained.members, "test", **kept)
+    combined = workspace.runs.open(workspace.tiers.retrain(run, [[3, 5]], ["test"]).queued[-1])
+    assert {name: getattr(combined.config, name) for name in kept} == kept
 
 
 @pytest.mark.parametrize(
