@@ -54,7 +54,7 @@ def hex_to_color(text: str) -> Color:
         digits = "".join(2 * d for d in digits)
     if not re.fullmatch(r"[0-9a-fA-F]{6}", digits):
         raise SegcoreError(
-            f"Expected a colour like '#8429f6', received {text!r}: write six hexadecimal digits."
+            f"Expected a colour like '#8429f6', received {text[:40]!r}: write six hexadecimal digits."
         )
     red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
     return (red, green, blue)

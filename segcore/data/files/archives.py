@@ -175,9 +175,7 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
                 if progress:
                     progress(done, len(entries), "unpacking")
     except _BROKEN as error:
-        told = (
-            getattr(error, "strerror", None) or error
-        )  # not the path on this machine, which says nothing to the sender
+        told = getattr(error, "strerror", None) or "it is damaged"
         raise SegcoreError(
             f"{archive.name} cannot be unpacked ({told}): pack the data anew as a plain zip or tar."
         ) from error

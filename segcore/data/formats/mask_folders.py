@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from segcore.data.files.names import count_endings, list_files, list_images, name_key
@@ -77,6 +78,14 @@ class MaskFolders:
                 f"(height x width) for {name!r}, received {predicted.shape[0]} x "
                 f"{predicted.shape[1]} in {self.predicted_paths[name].name}: save predictions at "
                 "the true masks' size."
+            )
+        ignore = self.label_set.ignore_index
+        bare = int(np.count_nonzero((predicted == ignore) & (true != ignore)))
+        if bare:
+            raise SegcoreError(
+                f"Expected a class at every scored pixel in {self.predicted_paths[name].name}, it "
+                f"holds none at {bare} of them: predict a class there, or ignore these pixels in "
+                "the truth."
             )
         return true, predicted
 

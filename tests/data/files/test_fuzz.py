@@ -330,7 +330,7 @@ def run_all(place, count, seed):
     for form, files in FORMS.items():
         for name, data in files.items():
             mutants = mutants_of(data, max(1, count // 3), [seed, len(form), len(name)])
-            work = imported(place, files, name)
+            work = imported(place / form / name.replace("/", "_"), files, name)
             found += tracebacks(work, f"{form} {name}", mutants)
             looked += len(mutants)
     return looked, found

@@ -1,6 +1,5 @@
 """COCO: instance JSON (polygons and run-length codes) and panoptic JSON with its PNGs."""
 
-import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -23,6 +22,7 @@ from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.labels import Color, list_names, plural
+from segcore.text_files import read_json
 
 _FILES = (
     r"(.*/)?((panoptic|instances)_?\w*|_annotations\.coco|coco\w*|annotations\w*|stuff_\w+)\.json"
@@ -170,15 +170,10 @@ def _category(row: Any, table: str) -> tuple[int, str]:
 
 
 def _load(file: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_bytes())
-        if all(isinstance(data[key], list) for key in ("images", "annotations", "categories")):
-            return dict(data)
-    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
-        raise SegcoreError(
-            f"Expected COCO's images, annotations and categories in {file.name}, found "
-            f"{error!r}: export again."
-        ) from error
+    data = read_json(file)
+    keys = ("images", "annotations", "categories")
+    if isinstance(data, dict) and all(isinstance(data.get(key), list) for key in keys):
+        return data
     raise SegcoreError(
         f"Expected lists of images, annotations and categories in {file.name}, found none: "
         "export again."
@@ -338,8 +333,7 @@ def draw_instances(pair: Pair) -> npt.NDArray[np.uint16]:
                 faults["that cover no pixel"] += 1
     except (KeyError, ValueError, TypeError, OverflowError, IndexError) as error:
         raise SegcoreError(
-            f"Expected COCO annotations of {pair.image.name}, received damaged ones "
-            f"({error!r}): export again."
+            f"Expected COCO annotations of {pair.image.name}, received damaged ones export again."
         ) from error
     if faults:
         listed = " and ".join(f"{number} {what}" for what, number in faults.items())
@@ -391,8 +385,7 @@ def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:
         }
     except (KeyError, ValueError, TypeError) as error:
         raise SegcoreError(
-            f"Expected segments of {pair.image.name}, received damaged ones ({error!r}): "
-            "export again."
+            f"Expected segments of {pair.image.name}, received damaged ones: export again."
         ) from error
     found, inverse = np.unique(segments, return_inverse=True)
     values = np.array([category.get(int(number), drawing.empty) for number in found], np.uint16)

@@ -1,7 +1,6 @@
 """LabelMe: one JSON of shapes for each image, beside it or in a folder of its own."""
 
 import base64
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import image_size, open_stream
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass
@@ -21,6 +21,7 @@ from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.labels import list_names
+from segcore.text_files import read_json
 
 BACKGROUND_NAMES = frozenset(("_background_", BACKGROUND))
 VOID_NAMES = frozenset(("__ignore__", "void", "ignore"))
@@ -89,17 +90,10 @@ def read(source: Source) -> Layout:
             continue
         same = beside.get(path.with_suffix("")) or elsewhere[path.stem]
         try:
-            shapes, size, named = _load(source.root / name)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
-            what = f"this JSON holds no LabelMe shapes ({str(error)[:80]!r})"
-            problems.append(Problem(name, what, "save it again in LabelMe, or remove it"))
+            with foreign_bytes("This JSON holds no LabelMe shapes: save it again, or remove it."):
+                shapes, size, named = _load(source.root / name)
+        except SegcoreError as error:
+            problems.append(Problem.of(name, error))
             continue
         images = [p for p in same if p.name == named] if len(same) > 1 else same
         if len(images) != 1:
@@ -125,7 +119,7 @@ def read(source: Source) -> Layout:
 
 def _load(file: Path) -> tuple[tuple[dict[str, Any], ...], tuple[int, int] | None, str]:
     """Return the shapes of a JSON, (height, width) at which they were drawn, the image's name."""
-    data = json.loads(file.read_bytes())
+    data = read_json(file)
     keys = ("label", "points", "shape_type", "mask")
     shapes = tuple({key: shape.get(key) for key in keys} for shape in data["shapes"])
     height, width = data.get("imageHeight"), data.get("imageWidth")
