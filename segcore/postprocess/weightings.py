@@ -171,12 +171,12 @@ def extended_subsets(best: FloatArray, tried: FloatArray) -> FloatArray:
     """
     known = {tuple(row) for row in tried.tolist()}
     absent = np.flatnonzero(best == 0)
-    additions = [(int(a),) for a in absent]
-    additions += [(int(a), int(b)) for a in absent for b in absent if a < b]
+    additions = [[int(a)] for a in absent]
+    additions += [[int(a), int(b)] for a in absent for b in absent if a < b]
     rows = []
     for added in additions:
         row = best.copy()
-        row[list(added)] = 1
+        row[added] = 1
         if tuple(row.tolist()) not in known:
             rows.append(row)
     return np.array(rows, np.float32).reshape(-1, len(best))

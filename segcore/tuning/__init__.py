@@ -1,4 +1,4 @@
-"""The background process of a study: ``python -m segcore.tuning RUN_FOLDER``.
+"""The background process of a search: ``python -m segcore.tuning RUN_FOLDER``.
 
 It trains nothing. It asks Optuna for settings, hands each to the queue as a training run of its
 own, reads their epochs, ends the poor ones, and writes what it knows to ``study.json``, which is

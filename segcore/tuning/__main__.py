@@ -45,7 +45,7 @@ def work(run: RunFolder) -> int:
         config = run.config
         if not isinstance(config, TuneConfig):
             raise SegcoreError(
-                f"Expected a study, received {run.id!r} of kind {config.kind!r}: name a "
+                f"Expected a search, received {run.id!r} of kind {config.kind!r}: name a "
                 "run of kind 'tune'."
             )
         gpus = sum(device.id.startswith("gpu:") for device in list_devices())
@@ -55,10 +55,10 @@ def work(run: RunFolder) -> int:
             coordinator.hold()
             print("Stopped; trials under way save and end", flush=True)
             return end(run, "interrupted", STOPPED)
-        if coordinator.told["best"] is None:
+        if coordinator.report["best"] is None:
             raise SegcoreError(
                 "No trial came to its end: see the causes of the trials, mend the "
-                "commonest, and start a new study."
+                "commonest, and start a new search."
             )
     except SegcoreError as error:
         return fail(run, str(error))
@@ -69,7 +69,7 @@ def work(run: RunFolder) -> int:
 
 
 def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: StopSignal) -> bool:
-    """Take turns; return whether the study came to its end, rather than being stopped."""
+    """Take turns; return whether the search came to its end, rather than being stopped."""
     beaten = refreshed = 0.0
     while True:
         busy = coordinator.turn()

@@ -40,11 +40,11 @@ def rounded(value: float, span: Range) -> float:
 def build_sampler(config: TuneConfig, number: int) -> BaseSampler:
     """Return the sampler of one trial.
 
-    Its seed is drawn from the study's and the trial's number, so that a study that was stopped or
+    Its seed is drawn from the search's and the trial's number, so that a search that was stopped or
     killed goes on with the settings that it would have had.
 
     Args:
-        config: The study.
+        config: The search.
         number: The trial's number, from 0.
     """
     seed = int(np.random.SeedSequence([config.seed, number]).generate_state(1)[0])

@@ -31,16 +31,18 @@ STATES = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
 }
+LOCK_SECONDS = 60.0
+"""How long one turn of another process on the same search may take."""
 MIN_IMPORTANCE = 5
-"""Finished trials below which no importance is told."""
+"""Finished trials below which no importance is shown."""
 
 
 class TrialStore:
-    """The trials of one study.
+    """The trials of one search.
 
     Args:
         run: The folder of the tune run.
-        config: The study.
+        config: The search.
 
     Raises:
         SegcoreError: In the constructor and every method: the storage is damaged, newer or cannot
@@ -51,7 +53,7 @@ class TrialStore:
         self.run = run
         self.config = config
         self._ids: dict[int, int] = {}
-        self._told: dict[str, Any] | None = None
+        self._report: dict[str, Any] | None = None
         self._weighed: tuple[int, dict[str, float]] = (-1, {})
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.writing():
@@ -69,8 +71,8 @@ class TrialStore:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the study for some changes; not to be nested."""
-        with locked(self.run.folder / "study.lock"), self._sentences():
+        """Hold the search for some changes; not to be nested."""
+        with locked(self.run.folder / "study.lock", LOCK_SECONDS), self._sentences():
             yield
 
     @contextmanager
@@ -83,7 +85,7 @@ class TrialStore:
                 raise
             raise SegcoreError(
                 f"Expected {path} of this version of Optuna, found another: update, or "
-                "start a new study."
+                "start a new search."
             ) from error
         except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
             text = str(error.__cause__ or error).splitlines()[0].lower()
@@ -191,7 +193,7 @@ class TrialStore:
         trials = [self._row(trial) for trial in self.trials()]
         complete = [row for row in trials if row["state"] == "complete"]
         best = max(complete, key=lambda row: row["score"], default=None)
-        told = {
+        report = {
             "format": FORMAT,
             "planned": self.config.planned,
             "names": self.config.space.names,
@@ -199,10 +201,10 @@ class TrialStore:
             "best": best["trial"] if best else None,
             "importances": self.importances(),
         }
-        if told != self._told:
-            self.run.write_json("study", told)
-            self._told = told
-        return told
+        if report != self._report:
+            self.run.write_json("study", report)
+            self._report = report
+        return report
 
     def _row(self, trial: FrozenTrial) -> dict[str, Any]:
         scores = trial.intermediate_values

@@ -122,7 +122,7 @@ class Bench:
             parallel,
         )
 
-    def told(self) -> dict:
+    def report(self) -> dict:
         return self.run.read_json("study")
 
     def starts(self) -> list[str]:
@@ -138,7 +138,7 @@ def make_bench(tmp_path: Path) -> Callable[..., Bench]:
 
 
 def go(coordinator: Coordinator, turns: int = 10_000) -> int:
-    """Take turns until the study ends; return how many."""
+    """Take turns until the search ends; return how many."""
     for turn in range(turns):
         if not coordinator.turn():
             return turn

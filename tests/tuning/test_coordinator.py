@@ -20,7 +20,7 @@ class Killed(BaseException):
 def test_a_guided_study_finds_the_optimum_of_a_formula(make_bench, finish) -> None:
     bench = make_bench(trials=12)
     finish(bench.coordinator())
-    told = bench.told()
+    told = bench.report()
     assert [row["state"] for row in told["trials"]] == ["complete"] * 12
     best = told["trials"][told["best"] - 1]
     assert best["values"]["loss"] == "focal"  # the best of three
@@ -34,10 +34,10 @@ def test_a_guided_study_finds_the_optimum_of_a_formula(make_bench, finish) -> No
 def test_the_first_trial_is_the_base_and_runs_say_where_they_belong(make_bench, finish) -> None:
     bench = make_bench(trials=2)
     finish(bench.coordinator())
-    first = bench.told()["trials"][0]
+    first = bench.report()["trials"][0]
     assert first["values"] == {"loss": "jaccard_distance", "learning_rate": 1e-4}
     assert first["score"] == pytest.approx(0.6 - 0.1) and list(first["scores"]) == ["1", "2"]
-    for row in bench.told()["trials"]:
+    for row in bench.report()["trials"]:
         config = RunFolder(bench.run.folder.parent / row["run"]).config
         assert isinstance(config, TrainConfig)
         assert (config.group, f"study-{config.member + 1}") == ("study", row["run"])
@@ -48,9 +48,9 @@ def test_a_grid_is_walked_once_in_order(make_bench, finish) -> None:
     space = SearchSpace(loss=("dice", "focal"), learning_rate=Range(1e-4, 1e-2, 3))
     bench = make_bench(sampler="grid", trials=100, space=space)
     finish(bench.coordinator(parallel=2))
-    tried = [tuple(row["values"].values()) for row in bench.told()["trials"]]
+    tried = [tuple(row["values"].values()) for row in bench.report()["trials"]]
     assert tried == [(loss, rate) for loss in ("dice", "focal") for rate in (1e-4, 1e-3, 1e-2)]
-    assert bench.told()["best"] == 5  # focal at 0.001
+    assert bench.report()["best"] == 5  # focal at 0.001
 
 
 def test_a_poor_trial_ends_early_with_a_cause_and_keeps_its_score(make_bench, finish) -> None:
@@ -59,7 +59,7 @@ def test_a_poor_trial_ends_early_with_a_cause_and_keeps_its_score(make_bench, fi
     finish(bench.coordinator())
     # Four finish unseen: focal 0.6, 0.7, 0.8, dice at 1e-5 0.45: half of them has the median (0.3 +
     # 0.35) / 2 = 32.5 % after one epoch.
-    fifth = bench.told()["trials"][4]
+    fifth = bench.report()["trials"][4]
     assert (fifth["state"], fifth["score"], list(fifth["scores"])) == (
         "pruned",
         pytest.approx(0.55 / 2),
@@ -69,7 +69,7 @@ def test_a_poor_trial_ends_early_with_a_cause_and_keeps_its_score(make_bench, fi
     status = RunFolder(bench.run.folder.parent / fifth["run"]).status()
     assert (
         status.state == "interrupted"
-        and status.cause.startswith("Ended early by its study.")
+        and status.cause.startswith("Ended early by its search.")
         and "Resume it" in status.cause
     )
 
@@ -98,7 +98,7 @@ def test_a_study_cut_anywhere_goes_on_and_repeats_no_trial(make_bench) -> None:
         except Killed:
             pass
     assert lives > 5
-    rows = bench.told()["trials"]
+    rows = bench.report()["trials"]
     assert [row["state"] for row in rows] == ["complete"] * 4
     assert (
         sorted(bench.starts())
@@ -116,8 +116,8 @@ def test_a_killed_study_tries_what_an_undisturbed_one_would(tmp_path, make_bench
     finish(bench.coordinator())
     other = type(bench)(tmp_path / "other", bench.config)
     finish(other.coordinator())
-    assert [row["values"] for row in bench.told()["trials"]] == [
-        row["values"] for row in other.told()["trials"]
+    assert [row["values"] for row in bench.report()["trials"]] == [
+        row["values"] for row in other.report()["trials"]
     ]
 
 
@@ -140,7 +140,7 @@ def test_two_coordinators_run_no_trial_twice(make_bench) -> None:
         thread.join()
     assert not failures
     assert sorted(bench.starts()) == sorted(f"study-{n}" for n in range(1, 5))
-    assert [row["state"] for row in bench.told()["trials"]] == ["complete"] * 4
+    assert [row["state"] for row in bench.report()["trials"]] == ["complete"] * 4
 
 
 def test_a_stopped_study_takes_its_trials_up_again(make_bench, finish) -> None:
@@ -152,7 +152,7 @@ def test_a_stopped_study_takes_its_trials_up_again(make_bench, finish) -> None:
     states = [RunFolder(bench.run.folder.parent / f"study-{n}").status().state for n in (1, 2)]
     assert states == ["interrupted"] * 2
     finish(bench.coordinator(parallel=2))
-    assert [row["state"] for row in bench.told()["trials"]] == ["complete"] * 3
+    assert [row["state"] for row in bench.report()["trials"]] == ["complete"] * 3
     assert len(bench.starts()) == 3
 
 
@@ -167,13 +167,13 @@ def end_all(bench, state: str, cause: str):
     return fault
 
 
-def test_one_failed_trial_is_told_with_its_cause_and_the_study_goes_on(make_bench, finish) -> None:
+def test_one_failed_trial_is_shown_with_its_cause_and_the_study_goes_on(make_bench, finish) -> None:
     bench = make_bench(trials=3)
     coordinator = bench.coordinator(faults=end_all(bench, "failed", "The memory did not suffice."))
     coordinator.turn()
     coordinator.turn()  # looks at the first, begins the second
     finish(bench.coordinator())
-    rows = bench.told()["trials"]
+    rows = bench.report()["trials"]
     assert [row["state"] for row in rows] == ["failed", "complete", "complete"]
     assert rows[0]["cause"] == "The memory did not suffice."
 
@@ -182,7 +182,7 @@ def test_a_study_of_failures_only_ends_after_a_few(make_bench, finish) -> None:
     bench = make_bench(trials=20)
     with pytest.raises(SegcoreError, match=rf"first {HOPELESS} trials all failed, .* out of reach"):
         finish(bench.coordinator(faults=end_all(bench, "failed", "The weights are out of reach.")))
-    assert len(bench.told()["trials"]) == HOPELESS
+    assert len(bench.report()["trials"]) == HOPELESS
 
 
 def test_a_dead_trial_is_resumed_once_and_one_stopped_by_hand_is_not(make_bench) -> None:
@@ -195,7 +195,7 @@ def test_a_dead_trial_is_resumed_once_and_one_stopped_by_hand_is_not(make_bench)
     assert run.status().state == "running"
     run.write_status(state="interrupted", cause=DIED)
     coordinator.turn()
-    assert (bench.told()["trials"][0]["state"], bench.told()["trials"][0]["cause"]) == (
+    assert (bench.report()["trials"][0]["state"], bench.report()["trials"][0]["cause"]) == (
         "failed",
         DIED,
     )
@@ -203,7 +203,7 @@ def test_a_dead_trial_is_resumed_once_and_one_stopped_by_hand_is_not(make_bench)
         state="interrupted", cause="Stopped on request."
     )
     coordinator.turn()
-    assert "by hand" in bench.told()["trials"][1]["cause"]
+    assert "by hand" in bench.report()["trials"][1]["cause"]
 
 
 def test_time_left_is_the_mean_length_of_what_ended(make_bench) -> None:
@@ -213,7 +213,7 @@ def test_time_left_is_the_mean_length_of_what_ended(make_bench) -> None:
         for n in (1, 2, 3)
     ]
     running = [{"trial": 4, "state": "running", "began": 130.0, "ended": None, "score": None}]
-    coordinator.told = {"trials": [*rows, *running], "planned": 10, "best": 3}
+    coordinator.report = {"trials": [*rows, *running], "planned": 10, "best": 3}
     coordinator._progress = {3: 0.5}
     fields = coordinator.fields()
     assert fields["progress"] == pytest.approx(0.35)

@@ -55,7 +55,7 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     folder = shelf.runs.open(run)
     wait(
         lambda: shelf.searches.open(run).count("complete") >= 1
-    )  # so the study does not hold the one device that its trials need
+    )  # so the search does not hold the one device that its trials need
     assert (folder.status().state, folder.status().device) == ("running", "")
     pid = folder.status().pid
     assert pid is not None
@@ -79,11 +79,11 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     )
     shelf.runs.resume(run)
     shelf.runs.wait([run])
-    study = shelf.searches.open(run)
-    assert [row.state for row in study.trials] == ["complete"] * 3
-    assert study.trials[0] == first  # kept as it was
-    assert [row.score for row in study.trials] == pytest.approx([0.7, 0.8, 0.7])
-    assert study.best is not None and study.best.values == {"learning_rate": 1e-3}
+    search = shelf.searches.open(run)
+    assert [row.state for row in search.trials] == ["complete"] * 3
+    assert search.trials[0] == first  # kept as it was
+    assert [row.score for row in search.trials] == pytest.approx([0.7, 0.8, 0.7])
+    assert search.best is not None and search.best.values == {"learning_rate": 1e-3}
     assert folder.status().mean_iou == pytest.approx(0.8) and folder.status().progress == 1.0
     starts = [
         len(
@@ -91,11 +91,11 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
             .read_text()
             .splitlines()
         )
-        for row in study.trials
+        for row in search.trials
     ]
     assert starts[0] == 1 and sum(starts) <= 4  # the one that was stopped went on
     assert all(
         [line["epoch"] for line in RunFolder(shelf.runs.folder / row.run).metrics()]
         == [1, 2, 3, 4, 5, 6]
-        for row in study.trials
+        for row in search.trials
     )

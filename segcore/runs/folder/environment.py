@@ -125,7 +125,7 @@ def note_environment(run_folder: Path, fingerprint: str = "") -> None:
 
 
 def note_device(run_folder: Path, used: str, reason: str) -> None:
-    """Add to a run's latest start what it computes on, and why, as ``device`` and ``device_reason``.
+    """Add to a run's latest start what it computes on and why: ``device``, ``device_reason``.
 
     Raises:
         SegcoreError: The folder cannot be written.
