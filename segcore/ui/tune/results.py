@@ -108,7 +108,7 @@ def _numbers(search: Search) -> None:
                 "The highest of all trials. Trial 1 has the fixed values that the search started "
                 "from, if its space contains them."
             ),
-            "data-measures#searching-settings",
+            "data-measures#hyperparameter-search",
         ),
     )
     two.metric(
@@ -121,7 +121,7 @@ def _numbers(search: Search) -> None:
         height="stretch",
         help=manual.see(
             "Trials that finished, were pruned or failed, of those planned.",
-            "data-measures#searching-settings",
+            "data-measures#hyperparameter-search",
         ),
     )
     three.metric(
@@ -129,7 +129,7 @@ def _numbers(search: Search) -> None:
         search.count("pruned"),
         border=True,
         height="stretch",
-        help=manual.see("Poor trials that ended early.", "data-measures#searching-settings"),
+        help=manual.see("Poor trials that ended early.", "data-measures#hyperparameter-search"),
     )
     four.metric(
         "Failed",
@@ -138,7 +138,7 @@ def _numbers(search: Search) -> None:
         height="stretch",
         help=manual.see(
             "The table gives the cause; the search continues without them.",
-            "data-measures#searching-settings",
+            "data-measures#hyperparameter-search",
         ),
     )
     if best:
