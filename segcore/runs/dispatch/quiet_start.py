@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 NOISE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|To enable the following instructions: "
     rb"|[IW]\d{4} \d\d:\d\d:\d+\.\d+ +\d+ \S+\.cc:\d+\]"
     rb"|E\d{4} \d\d:\d\d:\d+\.\d+ +\d+ \S+\.cc:\d+\] "
     rb"(failed call to cuInit|Unable to register cu|error: libcu)"

@@ -26,6 +26,7 @@ def test_what_tensorflow_prints_at_each_start_stays_out_and_the_rest_does_not(tm
     noise = [
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
         "I0000 00:00:1795968754.083603   30598 port.cc:153] oneDNN custom operations are on.",
+        "To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.",
         "E0000 00:00:1795968764.558268   30598 cuda_platform.cc:52] failed call to cuInit: INTERNAL",
     ]
     kept = ["E0000 00:00:1.5 1 gpu.cc:9] out of memory", "Traceback", "I am no log line"]
