@@ -1,1 +1,1 @@
-"""How good a prediction is, how sure we are, and what merging labels would change: counts first, all else derived."""
+"""How good a prediction is, how sure that is, and what merging labels would change: from counts."""

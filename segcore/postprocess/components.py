@@ -1,4 +1,4 @@
-"""Plain alternatives to the CRF: remove small components, smooth by median or majority. No picture, no parameters to search."""
+"""Plain alternatives to the CRF: remove small components, smooth by median or majority."""
 
 import cv2
 import numpy as np

@@ -11,7 +11,7 @@ from segcore.errors import SegcoreError
 Mask = npt.NDArray[np.integer]
 
 OUTCOMES = ("right", "fixed", "broken", "wrong")
-"""Right before and after; wrong before, right after; right before, wrong after; wrong before and after."""
+"""Correct before and after; wrong, then correct; correct, then wrong; wrong before and after."""
 
 DISTANCES = (1.5, 3.0, 6.0, 12.0, 24.0)
 """Upper ends of the bands in pixels, the last band open."""
@@ -25,7 +25,7 @@ def count_changes(
     num_classes: int,
     bands: Sequence[float] = DISTANCES,
 ) -> npt.NDArray[np.int64]:
-    """Count one image's pixels by band of distance, true class and outcome; add the arrays of several images.
+    """Count one image's pixels by band of distance, true class and outcome.
 
     Args:
         true: (H, W) integer indices; values of ``num_classes`` and above are ignored.

@@ -30,7 +30,7 @@ SEARCH_RANGES: dict[str, tuple[float, float]] = {
     "bilateral_weight": (0.5, 15.0),
     "temperature": (0.7, 4.0),
 }
-"""What is drawn, each evenly on a logarithmic scale; widths count for 600 px of diagonal (``relative``)."""
+"""What is drawn, log-uniformly; widths are those of 600 px of image diagonal (``relative``)."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Energy of a labelling x (Kraehenbuehl, Koltun: Efficient inference in fully conn
 Gaussian edge potentials, NIPS 2011):
 
     E(x) = sum_i -log p_i(x_i) / T + sum_{i<j} [x_i != x_j] k(f_i, f_j)
-    k(f_i, f_j) = w1 exp(-|s_i - s_j|^2 / (2 theta_alpha^2) - |I_i - I_j|^2 / (2 theta_beta^2)) + w2 exp(-|s_i - s_j|^2 / (2 theta_gamma^2))
+    k(f_i, f_j) = w1 exp(-|s_i - s_j|^2 / (2 theta_alpha^2) - |I_i - I_j|^2 / (2 theta_beta^2))
+                + w2 exp(-|s_i - s_j|^2 / (2 theta_gamma^2))
 
 with s the position in pixels and I the colour (0..255). Inference is mean field; every step filters
 the class maps by both kernels on a permutohedral lattice, so its cost is linear in pixels, classes
@@ -58,7 +59,7 @@ def require_available() -> None:
 
 
 def kept_classes(highest: FloatArray, drop_below: float) -> npt.NDArray[np.int64]:
-    """Return the indices of the classes that reach ``drop_below`` somewhere, and the most probable one.
+    """Return the classes that reach ``drop_below`` somewhere, and the most probable one.
 
     Args:
         highest: (C,) each class's largest probability in the image, 0..1.
@@ -101,7 +102,7 @@ class DenseCRF:
         )
 
     def preview(self, probabilities: FloatArray, image: npt.NDArray[np.uint8]) -> FloatArray:
-        """Return an approximation of :meth:`refine` in about a quarter of its time, for sliders; label it a preview.
+        """Return an approximation of :meth:`refine` in a quarter of its time, for previews.
 
         Image and probabilities are averaged to half the size, refined there with half the widths,
         and the marginals are enlarged bilinearly.

@@ -7,7 +7,7 @@ so a combination holds two arrays in memory however many members there are.
     weighted   the same with weights that the caller chose
     geometric  prod_m p_m^w_m, renormalised (Hinton: Training products of experts, Neural
     Computation 2002)
-    majority   sum_m w_m [argmax p_m = c], ties decided by the mean (Breiman: Bagging predictors, Machine Learning 1996)
+    majority   sum_m w_m [argmax p_m = c], ties decided by the mean (Breiman: Bagging, 1996)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,10 +25,10 @@ from segcore.errors import SegcoreError, unknown
 FloatArray = npt.NDArray[np.float32]
 
 MIN_PROBABILITY = 1e-7
-"""Floor of probabilities before the logarithm of the geometric rule: one member's zero must not veto a class for all."""
+"""Floor of probabilities in the geometric rule: one member's zero must not veto a class."""
 
 TIE_SHARE = 1e-3
-"""Weight of the mean probability beside the votes of the majority rule: less than any one vote, enough to decide a tie."""
+"""Weight of the mean probability in the majority rule: less than any vote, enough for ties."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Rule:
 
 
 def normalise(probabilities: FloatArray) -> FloatArray:
-    """Divide each pixel's row by its sum, in place where the array is float32; (..., C) in and out."""
+    """Divide each pixel's row by its sum, in place for float32; (..., C) in and out."""
     values = np.asarray(probabilities, np.float32)
     values /= (values @ np.ones(values.shape[-1], np.float32))[
         ..., None
@@ -181,7 +181,7 @@ def combine_to_size(
     rule: str = "mean",
     weights: Sequence[float] | None = None,
 ) -> FloatArray:
-    """Combine members and resize the result; members of another resolution than the first are resized to the first's before.
+    """Combine members and resize the result; members are first resized to the first one's size.
 
     Args:
         members: Arrays (h, w, C) float32, 0..1, rows sum to 1; heights and widths may differ, C may
@@ -210,7 +210,7 @@ def _on_one_grid(members: Iterable[FloatArray]) -> Iterator[FloatArray]:
 
 
 def resize_planes(planes: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Resize class maps; bilinear with half-pixel centres where they grow, area means where they shrink.
+    """Resize class maps: bilinear with half-pixel centres to enlarge, area means to shrink.
 
     Growing equals ``tf.image.resize(..., "bilinear")``: output pixel i reads position (i + 1/2) n /
     N - 1/2, clamped at the border. It is exact to 1e-7; TensorFlow rounds positions to float32,

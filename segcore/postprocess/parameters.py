@@ -1,4 +1,4 @@
-"""What the refinements are told: plain values that configs hold, apart from the code that needs OpenCV."""
+"""Parameters of the refinements: plain values for configs, apart from code that needs OpenCV."""
 
 import math
 from dataclasses import dataclass, replace
@@ -70,13 +70,13 @@ class CRFParameters:
             )
 
     def for_size(self, height: int, width: int) -> "CRFParameters":
-        """Return the same parameters with both widths in pixels of an image of this size (``relative`` resolved to False)."""
+        """Return the same parameters with widths in pixels of an image of this size."""
         if not self.relative:
             return self
         return replace(self.scaled(math.hypot(height, width) / REFERENCE_DIAGONAL), relative=False)
 
     def scaled(self, factor: float) -> "CRFParameters":
-        """Return the parameters for the same image resized by ``factor``: widths in pixels change, colours and weights do not."""
+        """Return the parameters for the image resized by ``factor``: only widths change."""
         low = _RANGES["spatial_width"][0]
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""What probabilities say about every pixel of the image, at the image's own size, without ever holding all classes at that size."""
+"""What probabilities say of every pixel at the image's own size, without all classes in memory."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,16 +1,16 @@
-"""Submodels: several networks that each tell some classes apart and know the rest as one, combined into one answer over all classes.
+"""Submodels: networks that each distinguish some classes, combined into one over all classes.
 
 Each network answers over the groups of a label map. A class stands alone in a network where its
 group has no other member. Two rules:
 
-    one_vs_rest   p(c) = s(c) / sum_c' s(c'), s(c) the mean of what the networks say in which c stands alone
-    routed        p(c) = r(G) q(c | G), r(G) what the router, a network over whole groups G, says of the group that holds c, and
+    one_vs_rest   p(c) = s(c) / sum_c' s(c'), s(c) the mean over networks in which c is alone
+    routed        p(c) = r(G) q(c | G), r(G) what the router (a network over groups) gives G, and
                   q(c | G) = s(c) / sum_{c' in G} s(c') from one network in which every class of G
                   stands alone
 
 Both give back a distribution exactly when every network is a merge of it. The first lets networks
 compete that never saw each other; the second leaves the choice among groups to one network, and to
-each specialist only what it was made for.
+each specialist only what it was trained for.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ NOTHING = 1e-12
 
 
 def part_maps(label_map: LabelMap) -> list[LabelMap]:
-    """Return one label map a group, in which the group's classes stand alone and all others are one.
+    """Return one label map a group: its classes stay apart, and all others are one.
 
     Args:
         label_map: Groups of classes, two or more. Of the map that merges nothing come binary
@@ -58,7 +58,7 @@ def part_maps(label_map: LabelMap) -> list[LabelMap]:
 
 
 def needs_router(label_map: LabelMap) -> bool:
-    """Whether a router has anything to say that the parts do not: where some group has two classes or more."""
+    """Whether a router adds to what the parts say: some group has two classes or more."""
     return any(len(group) > 1 for group in label_map.groups)
 
 
@@ -106,7 +106,7 @@ def combine_submodels(
 
 
 def find_router(maps: Sequence[LabelMap]) -> int:
-    """Return which of several maps is the router's: each of its larger groups is told apart by some other map.
+    """Return which map is the router's: each of its larger groups is split by another map.
 
     Of several such maps it is the one with the fewest groups (where there are two groups, a part
     also fits), then the last.
@@ -150,7 +150,7 @@ def _check(members: Sequence[FloatArray], maps: Sequence[LabelMap]) -> None:
 def _alone(
     members: Sequence[FloatArray], maps: Sequence[LabelMap], classes: Sequence[int] | range
 ) -> FloatArray:
-    """Mean of what the networks say of each class where it stands alone, (H, W, len(classes)) float32."""
+    """Mean of the networks' probability of each class where it is alone, (H, W, len(classes))."""
     out = np.zeros((*members[0].shape[:2], len(classes)), np.float32)
     for position, c in enumerate(classes):
         said = [

@@ -32,7 +32,7 @@ class View:
     scale: float = 1.0
 
     def apply(self, image: Array) -> Array:
-        """Return the image (H, W, D) so seen; (W, H, D) after an odd number of turns. Resizes nothing."""
+        """Return the image (H, W, D) in this view; (W, H, D) after an odd number of turns."""
         if self.mirrored:
             image = image[:, ::-1]
         return np.ascontiguousarray(np.rot90(image, self.turns))

@@ -1,4 +1,4 @@
-"""Whether a recipe beats another: several runs over the same images, intervals over images and seeds.
+"""Whether a recipe beats another: several runs over the same images; intervals over both.
 
 All runs share the draws of images. Of P pairs (a dataset and a seed each, the row's run and the
 one it is compared with) the difference is
@@ -6,7 +6,7 @@ one it is compared with) the difference is
     d = mean over pairs of (score of the row - score of the other)
 
 and each of R resamples gives one ``d* + s / sqrt(P) * t``: d* is d over images drawn again, s the
-standard deviation of the difference of a single pair, and t a draw of Student's distribution with as
+standard deviation of a single pair's difference, and t a draw of Student's distribution with as
 many degrees of freedom as s has. The interval is the percentiles of that. So images that were drawn
 by chance and seeds that fell by chance are both in it.
 
@@ -112,12 +112,12 @@ def pooled_spread(rows: Sequence[Sequence[float]]) -> Spread:
 
 
 def spread_of(values: Sequence[float], pool: Spread) -> Spread:
-    """Return the spread that a row's interval is made with: its own from :data:`OWN_PAIRS` pairs on, else the pooled one."""
+    """Return the spread of a row's interval: its own from :data:`OWN_PAIRS` pairs, else pooled."""
     return pooled_spread([values]) if len(values) >= OWN_PAIRS or not pool.freedom else pool
 
 
 def spread_of_difference(score: Spread) -> Spread:
-    """Return the spread of the difference of two scores that fall apart from each other, each with the spread ``score``."""
+    """Return the spread of the difference of two independent scores of the spread ``score``."""
     return Spread(float(np.sqrt(2)) * score.deviation, score.freedom)
 
 
@@ -152,7 +152,7 @@ def mean_over_pairs(
 
 
 def compare_claim(verdict: str, claim: str) -> str:
-    """Return whether a verdict agrees with what was said before: "agrees", "contradicts", "cannot tell", or "" where nothing was said.
+    """Return how a verdict compares with a claim: "agrees", "contradicts", "cannot tell", or "".
 
     Args:
         verdict: As :func:`judge_difference` gives it.
@@ -192,10 +192,9 @@ def unlike_terms(ours: Terms, theirs: Terms, sizes_differ: bool = False) -> list
     found = ours.protocol.differences(theirs.protocol)
     if ours.size != theirs.size and not sizes_differ:
         mine, other = (f"{height} x {width}" for height, width in (ours.size, theirs.size))
-        found.append(f"Not comparable: other training sizes ({mine} against {other}).")
+        found.append(f"Not comparable: different training sizes ({mine} against {other}).")
     if ours.looking != theirs.looking:
         found.append(
-            f"Not comparable: images were looked at in other ways ({ours.looking} against "
-            f"{theirs.looking})."
+            f"Not comparable: different inference views ({ours.looking} against {theirs.looking})."
         )
     return found

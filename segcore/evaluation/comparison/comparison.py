@@ -21,7 +21,7 @@ NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Scores of A minus scores of B, as :func:`compare_reports` returns them; NaN for what is undefined.
+    """Scores of A minus scores of B, from :func:`compare_reports`; NaN for what is undefined.
 
     Attributes:
         reasons: Why the two may not be compared, one sentence each; () when they may. All that
@@ -92,7 +92,7 @@ class Comparison:
 def compare_reports(
     a: Report, b: Report, *, chosen: str = "", resamples: int = 1000, seed: int = 0
 ) -> Comparison:
-    """Compare two reports on the same images; where their protocols differ, say how, and compare nothing.
+    """Compare two reports on the same images, or say why their protocols do not allow it.
 
     Args:
         a: Report of A; its groups are drawn where it has some.

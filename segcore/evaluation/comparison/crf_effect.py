@@ -1,4 +1,4 @@
-"""What a step after the network (a CRF, a filter) changed: by score, class and distance to a boundary.
+"""What a step after the network (CRF, filter) changed: by score, class and distance to a boundary.
 
 Everything comes from counts of each image, and every interval resamples images (or groups) with the
 pair kept together, so a difference has the same interval wherever it is shown.
@@ -35,7 +35,7 @@ class Outcome:
     changes: Counts
 
     def scores(self) -> dict[str, float]:
-        """Mean IoU, mean boundary IoU and pixel accuracy over the set, 0..1, NaN where undefined."""
+        """Mean IoU, mean boundary IoU and pixel accuracy over the set, 0..1; NaN if undefined."""
         total = self.confusion.sum(0)
         return {
             "mean_iou": float(scores.mean_iou(total)),
@@ -103,7 +103,7 @@ def judge(before: Outcome, after: Outcome, groups: Groups = None) -> dict[str, A
 def by_class(
     before: Outcome, after: Outcome, names: Sequence[str], groups: Groups = None
 ) -> list[dict[str, Any]]:
-    """Return each class's IoU before and after, the difference, and shares of its pixels fixed and broken."""
+    """Return each class's IoU before and after, the difference, and its pixels fixed and broken."""
     seen = before.confusion.sum(2) > 0
     change = difference(
         before.confusion, after.confusion, scores.by_class(scores.iou, seen.any(0)), groups, seen
@@ -125,7 +125,7 @@ def by_class(
 def by_distance(
     after: Outcome, bands: Sequence[float], groups: Groups = None
 ) -> list[dict[str, Any]]:
-    """Return for each band of distance to a true boundary the pixels fixed and broken, and the gain.
+    """Return the gain and the pixels fixed and broken, by distance to a true boundary.
 
     Args:
         after: What was counted; ``changes`` has one band more than ``bands`` has ends.

@@ -1,4 +1,4 @@
-"""Every ensemble of some members, judged at once: which is best, how sure, and what each member adds.
+"""Every ensemble of some members, judged at once: the best, how sure, and what each member adds.
 
 A score of many ensembles needs no whole confusion matrices: mean IoU and pixel accuracy follow from
 the true, the predicted and the right pixels of each class. Those are kept for each image, so all
@@ -39,7 +39,7 @@ class Tallies:
 
     @staticmethod
     def of(counts: Counts) -> "Tallies":
-        """Take the tallies of (N, K, C, C) confusion counts, [image, ensemble, true, predicted]; true pixels are those of the first."""
+        """Reduce (N, K, C, C) confusion counts, [image, ensemble, true, predicted], to tallies."""
         return Tallies(
             counts[:, 0].sum(-1), counts.sum(-2), np.diagonal(counts, axis1=-2, axis2=-1).copy()
         )
@@ -233,7 +233,7 @@ class _Judge:
         return float(np.mean(known[:, among == row][:, 0] >= known.max(1)))
 
     def unseen(self, among: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> float:
-        """Mean gain on images that took no part in the choice: both sides choose on a resample and are scored on what it left out."""
+        """Mean gain on unseen images: both choose on a resample, scored on what it left out."""
         if not len(self._drawn):
             return float("nan")
         known = np.nan_to_num(self._drawn, nan=-1.0)

@@ -1,4 +1,4 @@
-"""Everything about one chosen label map on one set of images, to show beside a merge made by hand."""
+"""Everything about one chosen label map on one set of images, to show beside a manual merge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class MapReport:
     class_pixels: npt.NDArray[np.int64]
 
     def to_json(self, ids: Sequence[int] | None = None) -> dict[str, Any]:
-        """Return a JSON-ready mapping; groups hold the user's ids when given, else indices; undefined is None."""
+        """Return it for JSON; groups hold the user's ids when given, else indices."""
         return {
             "before": self.before.to_json(ids),
             "after": self.after.to_json(ids),

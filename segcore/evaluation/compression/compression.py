@@ -46,7 +46,7 @@ def fold(counts: npt.NDArray[Any], label_map: LabelMap) -> npt.NDArray[Any]:
 
 
 def merge_probabilities(probabilities: npt.NDArray[Any], label_map: LabelMap) -> npt.NDArray[Any]:
-    """Sum probabilities over each group, (H, W, C) -> (H, W, K) float32; argmax of it needs no retraining.
+    """Sum probabilities over each group, (H, W, C) -> (H, W, K) float32; no retraining is needed.
 
     At least as good as merging after the argmax where probabilities are calibrated.
     """
@@ -125,7 +125,7 @@ class MapScore:
     rate: float
 
     def to_json(self, ids: Sequence[int] | None = None) -> dict[str, Any]:
-        """Return a JSON-ready row; groups hold the user's ids when given, else indices; undefined is None."""
+        """Return a row for JSON; groups hold the user's ids when given, else indices."""
         names = range(self.label_map.num_classes) if ids is None else ids
         row: dict[str, Any] = {
             "groups": [[int(names[i]) for i in group] for group in self.label_map.groups],

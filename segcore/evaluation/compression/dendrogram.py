@@ -1,4 +1,4 @@
-"""A tree of labels by the agglomerative information bottleneck: labels answered alike are joined first.
+"""A tree of labels by the agglomerative information bottleneck: labels confused most join first.
 
 Joining true labels a and b loses I(Y; prediction) - I(mY; prediction) = (p_a + p_b) JSD_w(C_a /
 r_a, C_b / r_b) bits, the weighted Jensen-Shannon divergence of what the model answers (Slonim,
@@ -49,7 +49,7 @@ class Dendrogram:
 
     @property
     def order(self) -> list[int]:
-        """Leaves from left to right, so that labels answered alike stand together; reorders a confusion matrix."""
+        """Leaves from left to right with confused labels side by side; reorders a matrix."""
         groups: dict[tuple[int, ...], list[int]] = {(i,): [i] for i in range(self.num_classes)}
         for joint in self.joints:
             left, right = (
@@ -77,7 +77,7 @@ class Dendrogram:
         return LabelMap(tuple(groups))
 
     def to_json(self, ids: list[int] | None = None) -> dict[str, Any]:
-        """Return ``{"order", "joints": [{"groups", "num_groups", "cost_bits", "height_bits"}]}`` in the user's ids, or indices."""
+        """Return ``{"order", "joints": [...]}`` for JSON, in the user's ids, or in indices."""
         names = list(range(self.num_classes)) if ids is None else ids
         return {
             "order": [names[i] for i in self.order],
@@ -94,7 +94,7 @@ class Dendrogram:
 
 
 def joint_costs(rows: Floats, total: float, row: Floats) -> Floats:
-    """Information lost by joining one true label with each of many, (K, C) and (C,) counts -> (K,) bits, at least 0."""
+    """Bits lost by joining one true label with each of many; (K, C) and (C,) counts -> (K,)."""
     if total <= 0:
         return np.zeros(len(rows))
     spread = _spread(rows) + _spread(row[None]) - _spread(rows + row)
@@ -102,7 +102,7 @@ def joint_costs(rows: Floats, total: float, row: Floats) -> Floats:
 
 
 def _spread(rows: Floats) -> Floats:
-    """sum_j C_j log C_j - r log r of each row: its negative is r times the entropy of the answers."""
+    """sum_j C_j log C_j - r log r of each row: minus r times the entropy of the predictions."""
     return xlog2(rows).sum(1) - xlog2(rows.sum(1))
 
 

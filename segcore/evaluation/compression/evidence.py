@@ -69,7 +69,7 @@ def selection_stability(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Floats:
-    """How often resampled images choose the same merges, by accuracy gained per bit of pixel entropy.
+    """Return how often resampled images choose the same merges, by accuracy per bit of entropy.
 
     Args:
         image_counts: (N, C, C) counts of each image.

@@ -1,4 +1,4 @@
-"""The best label map for every number of groups, proven, by dynamic programming over subsets of labels.
+"""The proven best label map for each number of groups, by dynamic programming over label subsets.
 
 Accuracy, entropy, ITCA and the sum of IoU are sums over groups, so with score(G) for a group G
 f_k(S) = max over G in S that hold S's lowest label of f_{k-1}(S without G) + score(G); O(3**C)
@@ -22,7 +22,7 @@ MAX_EXACT_CLASSES = 14
 OBJECTIVES: dict[str, str] = {
     "accuracy": "Most pixels right; among equals the most entropy kept.",
     "entropy": "Most entropy kept, whatever the accuracy.",
-    "trade_off": "Accuracy plus exchange rate times retained entropy.",
+    "trade_off": "Accuracy plus trade-off rate times retained entropy.",
     "itca": "Information-theoretic classification accuracy (Zhang et al., JMLR 2022).",
     "mean_iou": "Highest mean IoU over the groups that occur.",
 }
@@ -32,7 +32,7 @@ OBJECTIVES: dict[str, str] = {
 def group_tables(
     confusion: npt.NDArray[Any], weights: Floats, forbidden: npt.NDArray[np.bool_] | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """Additive scores of every possible group of labels, indexed by bit mask (bit i set: label i is in).
+    """Additive scores of every possible group of labels, indexed by bit mask (bit i: label i).
 
     Args:
         confusion: (C, C) pixel counts, rows true; C at most :data:`MAX_EXACT_CLASSES`.
@@ -69,7 +69,7 @@ def exact_maps(
     weights: Floats,
     objective: str = "accuracy",
     *,
-    exchange_rate: float = 1.0,
+    trade_off_rate: float = 1.0,
     forbidden: npt.NDArray[np.bool_] | None = None,
 ) -> dict[int, LabelMap]:
     """Return the optimal map for every number of groups.
@@ -78,7 +78,7 @@ def exact_maps(
         confusion: (C, C) pixel counts, rows true.
         weights: (C,) prior of the entropy, summing to 1.
         objective: A name of :data:`OBJECTIVES`.
-        exchange_rate: For "trade_off": points of accuracy that a point of retained entropy is
+        trade_off_rate: For "trade_off": points of accuracy that a point of retained entropy is
             worth.
         forbidden: (C, C) classes that may not share a group.
 
@@ -107,7 +107,7 @@ def exact_maps(
         # one pixel is worth 1 / N, so a tie-break below 1 / (2 N) never outvotes it
         "accuracy": tables["inside"] / total + kept * (0.25 / total),
         "entropy": tables["entropy"],
-        "trade_off": tables["inside"] / total + exchange_rate * kept,
+        "trade_off": tables["inside"] / total + trade_off_rate * kept,
         "itca": tables["itca"],
         "mean_iou": np.nan_to_num(tables["iou"]),
     }[objective]
@@ -127,7 +127,7 @@ def _submasks(mask: int) -> npt.NDArray[np.int64]:
 
 
 def _search(value: Floats, unseen: npt.NDArray[np.bool_], size: int) -> dict[int, LabelMap]:
-    """Maximise the sum of group values; groups marked unseen are left out of the mean that the sum stands for.
+    """Maximise the sum of group values; groups marked unseen do not count in the mean.
 
     A state is (labels left, groups made of them, unseen groups among those).
     """

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 MAX_ENUMERATED_CLASSES = 11
 MAX_TIES = 1000
 _TOLERANCE = 1e-12
-"""Entropies nearer than this, in bits, count as equal: sums of the same terms differ by rounding."""
+"""Entropies closer than this, in bits, count as equal: rounding makes equal sums differ."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def find_front(
 def _sift(
     chosen: npt.NDArray[np.int64], right: npt.NDArray[np.int64], used: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Order from most to least detail; where ties are too many, keep one for each point, the one with most groups."""
+    """Order from most to least detail; of too many ties, keep the one with most groups."""
     ordered = chosen[np.lexsort((chosen, -used[chosen], right[chosen]))]
     if len(ordered) <= MAX_TIES:
         return ordered
@@ -167,7 +167,7 @@ def _candidates(
         for rate in (0.01, 0.05, 0.2, 1.0):
             found.update(
                 exact_maps(
-                    counts, weights, "trade_off", exchange_rate=rate, forbidden=forbidden
+                    counts, weights, "trade_off", trade_off_rate=rate, forbidden=forbidden
                 ).values()
             )
     return sorted(found, key=lambda m: (-m.num_groups, m.groups))

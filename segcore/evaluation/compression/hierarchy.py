@@ -178,7 +178,7 @@ def _walk(
 
 
 def _levels(parents: Mapping[str, str], label_set: LabelSet) -> Hierarchy:
-    """Turn parents into maps: at level n every class stands with those that share its n-th ancestor."""
+    """Turn parents into maps: at level n, classes that share their n-th ancestor form a group."""
     parents, above = dict(parents), set(parents.values())
     for index, known in enumerate(label_set.classes):
         if (own := f"group {known.name}") in above:  # a class that is called like a parent
@@ -196,7 +196,7 @@ def _levels(parents: Mapping[str, str], label_set: LabelSet) -> Hierarchy:
                 what = "a circle" if circle else f"more than {MAX_DEPTH} levels"
                 raise SegcoreError(
                     f"Expected ancestors of {label_set.classes[index].name!r} that end, "
-                    f"received {what}: mend its parents."
+                    f"received {what}: fix its parents."
                 )
         chains.append(chain)
     levels: list[LabelMap] = []

@@ -45,7 +45,7 @@ def label_priors(
     image_counts: SampleCounts | npt.NDArray[Any] | None = None,
     importance: npt.NDArray[Any] | None = None,
 ) -> dict[str, Floats]:
-    """Return every prior that can be known, each (C,) float64 summing to 1 (NaN where no pixel is scored).
+    """Return every prior that can be known, (C,) float64 each; NaN where no pixel is scored.
 
     Args:
         confusion: (C, C) pixel counts, rows true.
@@ -116,8 +116,9 @@ def choose_prior(priors: Mapping[str, Floats], name: str) -> Floats:
 
 
 def mutual_information(counts: npt.NDArray[Any]) -> Floats:
-    """I(Y; prediction) = sum_ij c_ij / N log2(N c_ij / (r_i s_j)), (..., C, C) pixel counts -> (...) bits (Shannon 1948).
+    """Mutual information of truth and prediction, (..., C, C) pixel counts -> (...) bits.
 
+    I(Y; prediction) = sum_ij c_ij / N log2(N c_ij / (r_i s_j)) (Shannon 1948).
     Never negative; NaN where no pixel is scored.
     """
     counts = np.asarray(counts, np.float64)
@@ -130,14 +131,14 @@ def mutual_information(counts: npt.NDArray[Any]) -> Floats:
 
 
 def truth_entropy(counts: npt.NDArray[Any]) -> Floats:
-    """H(Y) = -sum_i r_i / N log2(r_i / N), (..., C, C) pixel counts -> (...) bits; NaN where no pixel is scored."""
+    """H(Y) = -sum_i r_i / N log2(r_i / N), (..., C, C) -> (...) bits; NaN without scored pixels."""
     rows = np.asarray(counts, np.float64).sum(-1)
     total = rows.sum(-1)
     return np.maximum(ratio(xlog2(total) - xlog2(rows).sum(-1), total), 0.0)
 
 
 def honest_accuracy(counts: npt.NDArray[Any]) -> Floats:
-    """U = I(Y; prediction) / H(Y), (..., C, C) -> (...) in 0..1 (Theil 1970): 0 for a constant or random answer.
+    """U = I(Y; prediction) / H(Y), (..., C, C) -> (...) in 0..1 (Theil 1970); 0: no information.
 
     NaN where the truth holds one label only: there is nothing to tell.
     """

@@ -44,7 +44,7 @@ def percentiles(
     draws: int = 1000,
     seed: int | np.random.Generator = 0,
 ) -> dict[str, float]:
-    """Share of random maps of the same group sizes that score no better than this one, 0..1, by score.
+    """Share of random maps of the same group sizes that score no better, 0..1, by score.
 
     NaN where the score is undefined for the map, as at one group. A map that random ones equal (as
     when all labels are alike) counts ties in full, so only a share near 1 together with a positive

@@ -1,4 +1,4 @@
-"""Which labels to merge next: the greedy path, and a beam of paths for label sets too large to search whole.
+"""Which labels to merge next: the greedy path, and a beam of paths for large label sets.
 
 A state is a partly merged label set: its folded counts and the weight of each group under the
 chosen prior. Merging groups a and b with x = C_ab + C_ba adds x / N to accuracy and costs (w_a +
@@ -40,7 +40,7 @@ def forbidden_pairs(num_classes: int, pairs: Iterable[tuple[int, int]] = ()) -> 
 
 
 def pair_gains(folded: Floats, gain: str) -> Floats:
-    """Change of a score when two groups are merged, (K, K) symmetric float64; the diagonal means nothing.
+    """Change of a score when two groups merge, (K, K) symmetric float64; the diagonal is unused.
 
     Args:
         folded: (K, K) counts of the groups.
@@ -60,7 +60,7 @@ def _accuracy_gain(folded: Floats) -> Floats:
 
 
 def _iou_gain(folded: Floats) -> Floats:
-    """Mean of IoU with (I_a + I_b + x) / (U_a + U_b - x) in place of two classes, less the mean before."""
+    """Mean IoU after joining two classes, (I_a + I_b + x) / (U_a + U_b - x), less that before."""
     own = iou(folded)
     inside = np.diagonal(folded)
     union = folded.sum(0) + folded.sum(1) - inside
@@ -192,9 +192,9 @@ def _best_pair(gains: Floats, costs: Floats, allowed: Bools) -> tuple[int, int]:
 def beam_maps(
     confusion: npt.NDArray[Any], weights: Floats, *, forbidden: Bools | None = None, width: int = 12
 ) -> list[LabelMap]:
-    """Walk several paths at once, each for its own exchange rate between accuracy and entropy.
+    """Walk several paths at once, each for its own trade-off rate between accuracy and entropy.
 
-    At every number of groups, and for each of ``width`` exchange rates t, the beam keeps the state
+    At every number of groups, and for each of ``width`` trade-off rates t, the beam keeps the state
     with the largest accuracy + t * entropy among all merges of all states it holds. The rates are
     quantiles of the single merges' own gain per bit, so the beam spans the trade-off that the
     matrix offers.
@@ -203,7 +203,7 @@ def beam_maps(
         confusion: (C, C) pixel counts, rows true.
         weights: (C,) prior, summing to 1.
         forbidden: (C, C) classes that may not share a group.
-        width: How many exchange rates.
+        width: How many trade-off rates.
 
     Returns:
         All distinct maps that the beam held, from no merge down; candidates for a front, not
@@ -217,11 +217,11 @@ def beam_maps(
     apart = np.zeros((size, size), bool) if forbidden is None else forbidden
     rates = ratio(shared, pair_costs(weights))[np.triu(shared > 0, 1)]
     rates = rates[np.isfinite(rates)]
-    exchange = np.quantile(rates, np.linspace(0, 1, width)) if rates.size else np.ones(1)
+    trade_offs = np.quantile(rates, np.linspace(0, 1, width)) if rates.size else np.ones(1)
     state = _Beam(np.arange(size)[None], shared[None], weights[None], apart[None], np.zeros(1))
     kept = {to_map(np.arange(size))}
     for _ in range(size - 1):
-        following = state.step(exchange)
+        following = state.step(trade_offs)
         if following is None:
             break
         state = following
@@ -231,7 +231,7 @@ def beam_maps(
 
 @dataclass
 class _Beam:
-    """States of equal group number: groups of each class (B, C), shared counts (B, K, K), weights (B, K), bans, value so far."""
+    """States of equal group number: groups (B, C), counts (B, K, K), weights (B, K), bans."""
 
     assignments: npt.NDArray[np.int64]
     shared: Floats
@@ -239,8 +239,8 @@ class _Beam:
     apart: Bools
     accuracy: Floats
 
-    def step(self, exchange: Floats) -> "_Beam | None":
-        """Keep the best merge for each exchange rate; None where nothing may merge."""
+    def step(self, trade_offs: Floats) -> "_Beam | None":
+        """Keep the best merge for each trade-off rate; None where nothing may merge."""
         groups = self.shared.shape[1]
         costs = pair_costs(self.weights)
         allowed = np.triu(np.ones((groups, groups), bool), 1) & ~self.apart
@@ -249,7 +249,7 @@ class _Beam:
         entropy = -xlog2(self.weights).sum(1)[:, None, None] - costs
         accuracy = self.accuracy[:, None, None] + self.shared
         picks = dict.fromkeys(
-            int(np.where(allowed, accuracy + t * entropy, -np.inf).argmax()) for t in exchange
+            int(np.where(allowed, accuracy + t * entropy, -np.inf).argmax()) for t in trade_offs
         )
         made: dict[bytes, tuple[Any, ...]] = {}
         for pick in picks:

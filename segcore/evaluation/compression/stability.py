@@ -1,4 +1,4 @@
-"""How sure a chosen merge is: intervals of all it changes, and how often it would be chosen again."""
+"""How sure a chosen merge is: intervals of what it changes, and how often it is chosen again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 MAX_STABLE_CLASSES = 24
-"""With more labels the walk down every resample's path takes too long beside a slider; stability is then unknown."""
+"""With more labels, resampling the paths is too slow beside a slider; stability is then unknown."""
 
 
 def map_intervals(
@@ -68,7 +68,7 @@ def map_intervals(
 
 
 def _separate_iou(before: Floats, after: Floats, label_map: LabelMap) -> Floats:
-    """Mean over groups of sum d / (R + S - sum d): the merged mean IoU with inner confusion still an error, (B,)."""
+    """Mean over groups of sum d / (R + S - sum d), (B,): inner confusion still is an error."""
     member = np.zeros((label_map.num_classes, label_map.num_groups))
     member[np.arange(label_map.num_classes), label_map.group_of] = 1
     inner = np.diagonal(before, axis1=-2, axis2=-1) @ member
@@ -102,7 +102,7 @@ def choice_stability(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Stability:
-    """Choose anew on resampled images: how often does the greedy path to as many groups hold this very map?
+    """Return how often the greedy path of resampled images holds this very map.
 
     Args:
         image_counts: (N, C, C) counts of each image.
@@ -116,7 +116,7 @@ def choice_stability(
         seed: Seed of the draws.
 
     Returns:
-        NaN for both where nothing is merged, with too few units, and above :data:`MAX_STABLE_CLASSES`
+        NaN for both without a merge, with too few units, or above :data:`MAX_STABLE_CLASSES`
         labels.
     """
     counts, size = SampleCounts.of(image_counts), label_map.num_classes
@@ -144,7 +144,7 @@ def choice_stability(
 def greedy_groups(
     counts: Floats, weights: Floats, target: int, forbidden: npt.NDArray[np.bool_] | None = None
 ) -> Indices:
-    """Walk the greedy accuracy path of many matrices at once; equals :func:`segcore.evaluation.compression.search.greedy_path` of each.
+    """Walk the greedy accuracy paths of many matrices at once; each equals ``greedy_path``.
 
     Args:
         counts: (B, C, C) pixel counts, rows true.

@@ -1,7 +1,7 @@
 """What a merge of labels promised and what it gave: merged afterwards, summed, retrained.
 
     T0 merged     the original model's counts, folded: what merging promises, exact and free
-    T1 summed     the original model's probabilities, summed over each group before the argmax: no retraining
+    T1 summed     the original model's probabilities, summed over each group before the argmax
     T2 retrained  a model that learned the merged labels from the start: what merging gives
 
 All three are scored on the merged labels of the same images, so their differences are fair. The
@@ -91,7 +91,7 @@ def compare_tiers(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Tier]:
-    """Compare tiers with the model that was not merged, each on the images that both have counts of.
+    """Compare each tier with the unmerged model, on the images that both have counts of.
 
     Args:
         original: The unmerged model's ids and (N, C, C) counts.

@@ -1,4 +1,4 @@
-"""Merge, relabel, ensemble or collect? One verdict in words for each pair of labels that a model confuses."""
+"""Merge, relabel, ensemble or collect? One verdict in words for each pair of confused labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,14 +26,14 @@ SHARED_CONFUSION = 0.6
 """From this share of members on, a confusion belongs to the labels and not to one member."""
 
 LEARNED = 0.05
-"""A label that is found on a smaller share of its own pixels was not learned: its errors say nothing about its meaning."""
+"""A label with a lower recall was not learned: its errors say nothing about its meaning."""
 
 ACTIONS: dict[str, str] = {
     "merge": "Duplicates: merge the labels, or relabel by a sharper rule.",
-    "ensemble": "Model noise: only some members confuse them, so average members instead of merging.",
-    "collect": "Lacks data: too few images to tell, so collect or label more.",
-    "train": "Not learned: no sign of duplicates yet; train longer or weigh classes, and ask again.",
-    "keep": "Distinct enough: the merge sells more than it buys.",
+    "ensemble": "Model noise: only some members confuse them, so average members, do not merge.",
+    "collect": "Too little data: collect or label more images.",
+    "train": "Not learned: no sign of duplicates yet; train longer or weight classes, then retry.",
+    "keep": "Distinct: not worth merging.",
 }
 """What a verdict may advise."""
 
@@ -46,7 +46,7 @@ class MergeVerdict:
         pair: The two class indices.
         action: A name of :data:`ACTIONS`.
         green: Whether the merge is advised: the lift's lower bound is above 0, honest accuracy
-            rises, and the rate is above the exchange rate. Never without per-image counts, which
+            rises, and the rate is above the trade-off rate. Never without per-image counts, which
             the bound needs.
         reason: Why, in one or two sentences.
         accuracy_gain: Points of accuracy that the merge adds.
@@ -108,7 +108,7 @@ def judge_pairs(
     image_counts: SampleCounts | npt.NDArray[Any] | None = None,
     groups: Sequence[str] | None = None,
     member_counts: npt.NDArray[Any] | None = None,
-    exchange_rate: float = 0.1,
+    trade_off_rate: float = 0.1,
     limit: int = 12,
     resamples: int = 500,
     seed: int = 0,
@@ -125,7 +125,7 @@ def judge_pairs(
             label.
         groups: Draw whole groups of images; length N.
         member_counts: (R, C, C) counts of each member of the ensemble on the same images.
-        exchange_rate: Points of accuracy that the user demands for each point of retained entropy
+        trade_off_rate: Points of accuracy that the user demands for each point of retained entropy
             sold.
         limit: At most so many pairs.
         resamples: Resamples for intervals and stability.
@@ -166,7 +166,7 @@ def judge_pairs(
             else member_agreement(member_counts, pair).share,
             images=None if seen is None else int(min(seen[pair[0]], seen[pair[1]])),
             lost={name: _lost(priors[name], pair) for name in priors},
-            exchange_rate=exchange_rate,
+            trade_off_rate=trade_off_rate,
         )
         for i, (row, pair) in enumerate(zip(rows, pairs, strict=True))
     ]
@@ -198,12 +198,12 @@ def _judge(
     agreement: float | None,
     images: int | None,
     lost: dict[str, float],
-    exchange_rate: float,
+    trade_off_rate: float,
 ) -> MergeVerdict:
     """Weigh one pair."""
     sure = interval is not None and interval[0] > 0
     rises = row.honest_accuracy > base.honest_accuracy
-    pays = bool(np.isnan(row.rate)) or row.rate > exchange_rate
+    pays = bool(np.isnan(row.rate)) or row.rate > trade_off_rate
     green = sure and rises and pays
     private = agreement is not None and agreement < SHARED_CONFUSION
     scarce = images is not None and images < FEW_IMAGES

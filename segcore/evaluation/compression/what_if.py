@@ -112,11 +112,11 @@ def compress(
     image_counts: SampleCounts | npt.NDArray[Any] | None = None,
     groups: Sequence[str] | None = None,
     member_counts: npt.NDArray[Any] | None = None,
-    exchange_rate: float = 0.1,
+    trade_off_rate: float = 0.1,
     resamples: int = 500,
     seed: int = 0,
 ) -> WhatIf:
-    """Answer what merging labels buys and what it sells. Choose on validation counts, report on test counts.
+    """Answer what merging labels gains and costs; choose on validation, report on test.
 
     Args:
         confusion: (C, C) pixel counts, rows true.
@@ -136,7 +136,7 @@ def compress(
             prior.
         groups: Group of each image (drive, tile); intervals then draw whole groups.
         member_counts: (R, C, C) counts of each ensemble member on the same images.
-        exchange_rate: Points of accuracy demanded for each point of retained entropy sold.
+        trade_off_rate: Points of accuracy demanded for each point of retained entropy sold.
         resamples: Resamples for intervals and stability.
         seed: Seed of everything random.
 
@@ -173,7 +173,9 @@ def compress(
     weights = choose_prior(priors, prior)
     steps = [] if exact else greedy_path(counts, weights, gain=gain, forbidden=apart)
     if exact:
-        found = exact_maps(counts, weights, objective, exchange_rate=exchange_rate, forbidden=apart)
+        found = exact_maps(
+            counts, weights, objective, trade_off_rate=trade_off_rate, forbidden=apart
+        )
         maps = [found[k] for k in sorted(found, reverse=True)]
     else:
         maps = [step.label_map for step in steps]
@@ -204,7 +206,7 @@ def compress(
                 image_counts=image_counts,
                 groups=groups,
                 member_counts=member_counts,
-                exchange_rate=exchange_rate,
+                trade_off_rate=trade_off_rate,
                 resamples=resamples,
                 seed=seed,
             )

@@ -1,1 +1,1 @@
-"""Confusion counts and what is computed from them alone: scores, bootstrap, fixed and broken pixels."""
+"""Confusion counts and what follows from them alone: scores, intervals, fixed and broken pixels."""

@@ -34,7 +34,7 @@ METHOD = "expanded percentiles"
 RESAMPLES = 1000
 LEVEL = 0.95
 MINIMUM = 6
-"""Fewest images or groups that have an interval: 5 would be covered in about 75 of 100 sets, 3 in 50."""
+"""Fewest images or groups that have an interval: 5 cover the value in 75 of 100 sets, 3 in 50."""
 
 MINIMUM_HELD = 3
 """Fewest of them that hold a class for its own score to have one."""
@@ -134,7 +134,7 @@ class Interval:
         )
 
     def range(self, digits: int = 1, signed: bool = False) -> str:
-        """Return the ends in percent or points: "55.6 to 67.1", or an en dash where there are none."""
+        """Return the ends in percent or points: "55.6 to 67.1"; an en dash without an interval."""
         if not self.is_known:
             return "–"
         sign = "+" if signed else ""
@@ -146,13 +146,13 @@ def _plain(value: float) -> float | None:
 
 
 def expanded_tail(level: float, units: npt.NDArray[Any]) -> Floats:
-    """Return the share of the draws below the lower end, for each number of units; as the module says."""
+    """Return the share of draws below the lower end for each number of units (see the module)."""
     n = np.maximum(np.asarray(units, np.float64), 2.0)
     return np.asarray(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + level) / 2)))
 
 
 def zero_p_value(draws: Floats, units: npt.NDArray[Any]) -> Floats:
-    """Return 1 - the level at which an interval of expanded percentiles would end at 0, (K,) from (R, K)."""
+    """Return 1 - the level at which an interval would end at 0: (R, K) draws to (K,)."""
     known = (~np.isnan(draws)).sum(0)
     below = (draws < 0).sum(0) + 0.5 * (draws == 0).sum(0)
     share = (np.minimum(below, known - below) + 0.5) / (known + 1)
@@ -161,7 +161,7 @@ def zero_p_value(draws: Floats, units: npt.NDArray[Any]) -> Floats:
 
 
 def percentiles(values: Floats, shares: Floats) -> Floats:
-    """Quantiles of each column, without NaN, by linear interpolation; NaN where a column has no value.
+    """Quantiles of each column without its NaN, by linear interpolation; NaN for an empty one.
 
     Args:
         values: (R, K).
@@ -327,7 +327,7 @@ class Resampling:
 def draw_weights(
     units: int, resamples: int, seed: int | np.random.Generator
 ) -> npt.NDArray[np.int32]:
-    """Return how often each unit is drawn in each resample, (resamples, units); rows sum to ``units``."""
+    """Return how often each unit is drawn in each resample, (resamples, units)."""
     generator, out = np.random.default_rng(seed), np.empty((resamples, units), np.int32)
     block = max(1, _BYTES // (8 * max(units, 1)))
     for start in range(0, resamples, block):
@@ -382,7 +382,7 @@ def _hashes(parts: Sequence[Part]) -> npt.NDArray[np.uint64]:
 
 
 class _Summing:
-    """Counts of units, ready for many weighted sums: only columns that hold something, dense where small."""
+    """Counts of units, ready for weighted sums: only columns in use, dense where that is small."""
 
     def __init__(self, part: Any) -> None:
         self._flat, self._rebuild = _flatten(part)

@@ -22,7 +22,7 @@ Matrix = npt.NDArray[np.int64]
 """(C, C) int64 pixel counts, rows true, columns predicted."""
 
 _CHUNK = 1 << 24
-"""calcHist answers in float32, which counts exactly up to here; larger masks are counted in pieces."""
+"""calcHist answers in float32, exact up to this count; larger masks are counted in pieces."""
 
 
 def count_confusion(true: Mask, predicted: Mask, num_classes: int, ignore_index: int) -> Matrix:
@@ -90,7 +90,7 @@ def _count_bytes(true: Mask, predicted: Mask, num_classes: int) -> Matrix:
 
 
 def _count_wide(true: Mask, predicted: Mask, num_classes: int) -> Matrix:
-    """Count masks of any integer dtype by one code for each pixel, in pieces that bound the memory."""
+    """Count masks of any integer dtype by one code a pixel, in pieces that bound the memory."""
     counts = np.zeros(num_classes * num_classes, np.int64)
     flat_true, flat_predicted = true.reshape(-1), predicted.reshape(-1)
     piece = 1 << 20
@@ -233,7 +233,7 @@ class ConfusionMatrix:
         return self.counts.sum(1)
 
     def normalized(self, by: str) -> npt.NDArray[np.float64]:
-        """Return shares instead of counts, (C, C) float64; NaN where a row, column or the whole is empty.
+        """Return shares instead of counts, (C, C) float64; NaN where the divisor is 0.
 
         Args:
             by: "row" (of the true class: recall on the diagonal), "column" (of the predicted class:

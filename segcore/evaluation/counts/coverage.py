@@ -1,10 +1,10 @@
-"""How often an interval contains what it should, and how many images a difference needs: by simulation.
+"""How often an interval contains what it should, and how many images a difference needs.
 
 The scored images stand for a population. From it, sets of n images (or groups) are drawn with
 replacement; each gets its interval as any set would, and the share of intervals that contain the
 population's own value is the **coverage**. A 95 % interval that covers 86 % is too narrow.
 
-All sets are resampled at once: a resample of a drawn set is a draw of draws, so it is again a vector
+All sets are resampled at once: a resample of a drawn set is a draw of draws, so again a vector
 of weights over the population's units, and all of them are one matrix product.
 """
 
@@ -122,7 +122,7 @@ class _Sample:
     present: npt.NDArray[np.bool_]
 
     def draws(self, weights: npt.NDArray[Any], held: npt.NDArray[np.bool_]) -> dict[str, Floats]:
-        """Every score for each row of weights over the units, the row's set holding some classes."""
+        """Every score for each row of weights over the units; ``held`` is of the row's set."""
         blocks: dict[str, list[Floats]] = {name: [] for name in self.scorings}
         start = 0
         for block in self.drawing.sums(*self.parts, weights=weights):
@@ -171,7 +171,7 @@ def coverage(
     present = np.zeros((drawing.units, counts[0].num_classes), bool)
     np.logical_or.at(present, drawing.unit_of, counts[0].present)
     sample = _Sample(drawing, parts, scorings, present)
-    whole = sample.draws(np.ones((1, drawing.units), np.int32), present.any(0)[None])
+    whole = sample.draws(np.ones((1, drawing.units), np.int32), np.atleast_2d(present.any(0)))
     values = {name: own.reshape(-1) for name, own in whole.items()}
     inside = {name: np.zeros(len(v)) for name, v in values.items()}
     known = {name: np.zeros(len(v)) for name, v in values.items()}
@@ -231,7 +231,7 @@ def score_coverage(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> CoverageTable:
-    """Return the coverage of mean IoU, of each class, and of a difference where there is another run.
+    """Return the coverage of mean IoU, of each class, and of a difference from another run.
 
     Args:
         counts: (N, C, C) pixel counts of a run.
@@ -290,8 +290,8 @@ class DifferencePlan:
             "between these two runs" if self.pair else "between two runs as unlike as two test sets"
         )
         return (
-            f"A difference of {self.points:g} point{'s' if self.points != 1 else ''} {between} needs "
-            f"about {self.needed:,} test "
+            f"A difference of {self.points:g} point{'' if self.points == 1 else 's'} {between} "
+            f"needs about {self.needed:,} test "
             f"{self.unit} to be told from chance (now {self.now:,}, enough for "
             f"{self.smallest:.1f} points)."
         )

@@ -1,4 +1,4 @@
-"""What one prediction mends and what it breaks against another, pixel by pixel."""
+"""Pixels that one prediction fixes and breaks against another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ class FixedBroken:
 
     @property
     def net(self) -> Counts:
-        """(C, C) fixed minus broken pixels over all images: how many fewer mistakes of each kind B makes where one is right."""
+        """(C, C) fixed minus broken pixels over all images: mistakes that B has fewer than A."""
         return self.fixed.sum(0) - self.broken.sum(0)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON-ready mapping; of the counts only those that are not 0, as [image, true, other, pixels]."""
+        """Return it for JSON; of the counts only cells above 0, as [image, true, other, pixels]."""
         cells = {"fixed": self.fixed, "broken": self.broken}
         sparse = {
             name: [[*map(int, at), int(counts[tuple(at)])] for at in np.argwhere(counts)]
@@ -59,19 +59,20 @@ class FixedBroken:
         try:
             shape = (len(data["images"]), data["classes"], data["classes"])
             counts = {name: np.zeros(shape, np.int64) for name in ("fixed", "broken")}
-            for name, found in counts.items():
-                told = np.array(data[name], np.int64).reshape(-1, 4)
-                found[tuple(told[:, :3].T)] = told[:, 3]
+            for name, matrices in counts.items():
+                cells = np.array(data[name], np.int64).reshape(-1, 4)
+                matrices[tuple(cells[:, :3].T)] = cells[:, 3]
             return FixedBroken(
                 tuple(data["images"]), counts["fixed"], counts["broken"], int(data["scored"])
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise SegcoreError(
-                "Expected what one run mends of another, found another thing: it is counted again."
+                "Expected counts of fixed and broken pixels, received something else: "
+                "they are counted again."
             ) from error
 
     def hardest(self, true: int, other: int, what: str = "net") -> list[tuple[str, int]]:
-        """Return (id, pixels) of the images in which a pair of classes changes most, largest change first, images without it left out.
+        """Return (id, pixels) of the images in which a pair of classes changes most, those first.
 
         Args:
             true: Index of the true class.
@@ -91,7 +92,7 @@ def count_fixed_broken(
     num_classes: int,
     ignore_index: int,
 ) -> tuple[Counts, Counts]:
-    """Count what B mends and breaks against A in one image.
+    """Count the pixels that B fixes and breaks against A in one image.
 
     Args:
         true: (H, W) integer indices 0..C-1, or ``ignore_index``.

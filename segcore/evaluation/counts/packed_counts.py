@@ -1,8 +1,8 @@
-"""Counts of many images as bytes: a compressed npz without pickle that holds only cells that are not 0.
+"""Counts of many images as bytes: a compressed npz without pickle, only cells above 0.
 
 Arrays: ``ids`` (N names), ``classes`` (C), ``cells`` (pixels), ``places`` (``true * C + predicted``
 of each cell, ascending within an image) and ``ends`` (N + 1, where each image's cells begin). Files
-of earlier versions hold ``ids`` and ``counts`` (N, C, C) int64 instead, and are read image by image.
+of earlier versions hold ``ids`` and ``counts`` (N, C, C) int64, and are read image by image.
 """
 
 import io

@@ -38,7 +38,7 @@ class Margins:
 
 
 class HasMargins(Protocol):
-    """Counts in another form, such as :class:`segcore.evaluation.counts.sample_counts.SampleCounts`."""
+    """Counts in another form, as :class:`segcore.evaluation.counts.sample_counts.SampleCounts`."""
 
     def margins(self) -> Margins:
         """Right, true and predicted pixels, (..., C) each."""
@@ -67,7 +67,7 @@ def mean_present(values: npt.NDArray[Any]) -> Floats:
 
 
 def parts(counts: Counts) -> tuple[Floats, Floats, Floats]:
-    """Return diagonal, row sums and column sums, each (..., C) float64 (exact below 2**53 pixels)."""
+    """Return diagonal, row sums and column sums, (..., C) float64 each (exact below 2**53)."""
     if isinstance(counts, Margins) or hasattr(counts, "margins"):
         found = counts if isinstance(counts, Margins) else counts.margins()
         return (
@@ -92,19 +92,19 @@ def dice(counts: Counts) -> Floats:
 
 
 def precision(counts: Counts) -> Floats:
-    """Share of the pixels predicted as a class that are it, d / s, (..., C) in 0..1; NaN where never predicted."""
+    """Correct share of the pixels predicted as a class, d / s, (..., C); NaN if never predicted."""
     d, _, s = parts(counts)
     return ratio(d, s)
 
 
 def recall(counts: Counts) -> Floats:
-    """Share of the true pixels of a class that are predicted as it, d / r, (..., C) in 0..1; NaN where absent from truth."""
+    """Correct share of the true pixels of a class, d / r, (..., C); NaN if absent from truth."""
     d, r, _ = parts(counts)
     return ratio(d, r)
 
 
 def specificity(counts: Counts) -> Floats:
-    """Share of the pixels of other classes that are not predicted as this one, (N - r - s + d) / (N - r), (..., C) in 0..1."""
+    """Share of other classes' pixels not predicted as this, (N - r - s + d) / (N - r), (..., C)."""
     d, r, s = parts(counts)
     total = r.sum(-1, keepdims=True)
     return ratio(total - r - s + d, total - r)
@@ -116,7 +116,7 @@ def mean_iou(counts: Counts) -> Floats:
 
 
 def mean_iou_in_truth(counts: Counts) -> Floats:
-    """Mean of :func:`iou` over the classes that occur in truth, (...); predicted-only ones do not count."""
+    """Mean of :func:`iou` over the classes that occur in truth, (...); others do not count."""
     _, r, _ = parts(counts)
     return mean_present(np.where(r > 0, iou(counts), np.nan))
 
@@ -144,7 +144,7 @@ def frequency_weighted_iou(counts: Counts) -> Floats:
 
 
 def kappa(counts: Counts) -> Floats:
-    """Agreement beyond chance, (a - e) / (1 - e) with accuracy a and e = sum_c r_c s_c / N**2, (...) (Cohen 1960).
+    """Agreement beyond chance, (a - e) / (1 - e), (...) (Cohen 1960); e = sum_c r_c s_c / N**2.
 
     NaN where chance alone already agrees always (e = 1), as with a single class.
     """
@@ -155,7 +155,7 @@ def kappa(counts: Counts) -> Floats:
 
 
 def matthews(counts: Counts) -> Floats:
-    """Multiclass Matthews correlation, (...) in -1..1 (Gorodkin 2004); NaN where truth or prediction is constant.
+    """Multiclass Matthews correlation, (...) in -1..1 (Gorodkin 2004); NaN if one is constant.
 
     (N sum d - sum r s) / sqrt((N**2 - sum r**2)(N**2 - sum s**2)).
     """
@@ -167,7 +167,7 @@ def matthews(counts: Counts) -> Floats:
 
 
 def by_class(score: Callable[[Counts], Floats], held: npt.NDArray[np.bool_]) -> Statistic:
-    """Return a class score for resamples: NaN where a resample's truth lacks a class that the set holds.
+    """Return a class score for resamples: NaN for a class that only the resample's truth lacks.
 
     There the score would be 0 whatever the model answers about the class, for no pixel of it was
     drawn.
@@ -184,7 +184,7 @@ def by_class(score: Callable[[Counts], Floats], held: npt.NDArray[np.bool_]) -> 
 
 
 def mean_by_class(score: Callable[[Counts], Floats], held: npt.NDArray[np.bool_]) -> Statistic:
-    """Return the mean over classes of :func:`by_class`, (...): what the mean IoU of a resample is."""
+    """Return the mean over classes of :func:`by_class`, (...): the mean IoU of a resample."""
     own = by_class(score, held)
     return lambda counts: mean_present(own(counts))
 

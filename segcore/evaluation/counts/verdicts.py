@@ -36,7 +36,7 @@ def holm(p_values: Sequence[float], alpha: float = 1 - LEVEL) -> list[bool]:
 def judge_many(intervals: Sequence[Interval]) -> list[str]:
     """Return one word for each of several differences that are looked at together, by Holm's rule.
 
-    "helps" and "hurts" stand only where the difference holds among all of them; each interval itself
+    "helps" and "hurts" stand only where the difference holds among all of them; an interval itself
     stays that of one.
     """
     level = intervals[0].level if intervals else LEVEL

@@ -15,7 +15,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def boundary_distance(height: int, width: int) -> int:
-    """Return the usual width of the boundary region: 2 % of the image diagonal, at least 1 pixel (Cheng et al., CVPR 2021)."""
+    """Return the usual width of the boundary region, 2 % of the diagonal (Cheng et al. 2021)."""
     return max(1, round(0.02 * float(np.hypot(height, width))))
 
 
@@ -41,7 +41,7 @@ def count_boundary(
     *,
     image_edge: bool = False,
 ) -> Counts:
-    """Count intersection and union of the boundary regions of each class, to be added up over images.
+    """Count intersection and union of each class's boundary region; add them up over images.
 
     The boundary region of a class holds its pixels at most ``distance`` away (chessboard, as in the
     authors' code, which erodes with a 3 x 3 square) from another scored class. Departure from that
@@ -135,7 +135,7 @@ def count_trimap(
     ignore_index: int,
     widths: Sequence[float] = (1, 2, 4, 8, 16),
 ) -> Counts:
-    """Count confusion only near the true borders, for several band widths (Kohli et al., IJCV 2009).
+    """Count confusion near the true boundaries, for several widths (Kohli et al., IJCV 2009).
 
     Args:
         true: (H, W) integer indices 0..C-1, or ``ignore_index``.

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: reliability, expected error, risk-coverage and temperature scaling."""
+"""Whether probabilities mean what they say: reliability, calibration error, risk, temperature."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ Probabilities = npt.NDArray[Any]
 """(H, W, C) float, 0..1, summing to 1 over the last axis."""
 
 FINE_BINS = 900
-"""Confidence is kept this fine, so that 5, 9, 10, 12, 15, 18, 20, 30 ... bins can be drawn from one pass."""
+"""Bins of confidence that are kept: 5, 9, 10, 12, 15, 18, 20, 30 ... can be drawn from one pass."""
 
 _FLOOR = 1e-12
 
@@ -189,7 +189,7 @@ class Calibration:
 def scored_pixels(
     probabilities: Probabilities, mask: npt.NDArray[Any], ignore_index: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Take the scored pixels of one image: (n, C) float32 probabilities and (n,) int64 true indices.
+    """Return the scored pixels of an image: (n, C) float32 probabilities, (n,) int64 true indices.
 
     Raises:
         SegcoreError: Sizes that do not fit, or a true index that is no class.
@@ -217,7 +217,7 @@ def sample_pixels(
     count: int,
     seed: int | np.random.Generator,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Draw at most ``count`` scored pixels of one image without replacement, for :func:`fit_temperature`."""
+    """Draw at most ``count`` scored pixels of an image, for :func:`fit_temperature`."""
     values, labels = scored_pixels(probabilities, mask, ignore_index)
     if len(values) <= count:
         return values, labels
@@ -226,7 +226,7 @@ def sample_pixels(
 
 
 def apply_temperature(probabilities: Probabilities, temperature: float) -> npt.NDArray[np.float32]:
-    """Soften (T > 1) or sharpen (T < 1) probabilities: p**(1 / T), normalised, which is softmax(logits / T) (Guo et al., ICML 2017).
+    """Soften (T > 1) or sharpen (T < 1) probabilities: p**(1 / T), normalised (Guo et al. 2017).
 
     Args:
         probabilities: (..., C) float, 0..1.
@@ -248,7 +248,7 @@ def apply_temperature(probabilities: Probabilities, temperature: float) -> npt.N
 
 
 def fit_temperature(probabilities: Probabilities, labels: npt.NDArray[Any]) -> float:
-    """Find the temperature with the least mean -ln p(true class); fit it on validation pixels, never on test.
+    """Fit the temperature with the least mean -ln p(true class); on validation, never on test.
 
     Args:
         probabilities: (n, C) float, 0..1.

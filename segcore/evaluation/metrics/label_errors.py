@@ -1,4 +1,4 @@
-"""Pixels whose label is probably wrong: confident learning, streamed over images in constant memory.
+"""Labels that are probably wrong: confident learning, streamed over images in constant memory.
 
 A pixel labelled y is suspected when some other class k has p_k >= t_k, where t_k is the mean
 probability of k over the pixels labelled k, and is the most probable such class (Northcutt, Jiang,
@@ -39,7 +39,7 @@ class Suspicion:
 
 
 class LabelErrors:
-    """Learns each class's own level of confidence, then finds labels that a confident network contradicts.
+    """Learns each class's level of confidence, then finds labels that a network contradicts.
 
     Attributes:
         pixels: (C,) int64 pixels labelled with each class so far.
@@ -65,7 +65,7 @@ class LabelErrors:
 
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
-        """t, (C,): mean own probability of each class; infinite for a class that no pixel is labelled with."""
+        """t, (C,): mean own probability of each class; infinite for a class without labels."""
         return np.where(self.pixels > 0, self.confidence / np.maximum(self.pixels, 1), np.inf)
 
     def suspect(self, probabilities: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Suspicion:

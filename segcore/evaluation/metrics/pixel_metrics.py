@@ -1,4 +1,4 @@
-"""What only the pixels can tell: near borders, about confidence, about labels; gathered image by image in constant memory."""
+"""Scores that need every pixel (boundaries, confidence, labels), gathered in constant memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -88,7 +88,7 @@ class PixelMetrics:
             self.drawn.append(sample_pixels(probabilities, mask, self.ignore_index, draw, seed))
 
     def add(self, other: "PixelMetrics") -> None:
-        """Take over what another one has seen: images may be looked at apart and put together in order."""
+        """Add what another one has seen: images may be counted apart and joined in order."""
         self.sample_ids += other.sample_ids
         self.boundary += other.boundary
         self.trimap += other.trimap
@@ -97,7 +97,7 @@ class PixelMetrics:
         self.drawn += other.drawn
 
     def temperature(self) -> float:
-        """Return the temperature with the least surprise on the drawn pixels; NaN where none was drawn."""
+        """Return the temperature with the least log loss on the drawn pixels; NaN without any."""
         kept = [pair for pair in self.drawn if len(pair[1])]
         if not kept:
             return float("nan")
@@ -106,7 +106,7 @@ class PixelMetrics:
         )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all but the drawn pixels, of which the fitted temperature is kept, as arrays; :meth:`from_arrays` reads them."""
+        """Return all but the drawn pixels (their temperature is kept), for :meth:`from_arrays`."""
         c = self.calibration
         return {
             "sample_ids": np.array(self.sample_ids, dtype=np.str_),
@@ -186,7 +186,7 @@ class PixelMetrics:
 
         Returns:
             ``ece``, ``mce`` (largest gap of a bin that holds at least a thousandth of the pixels),
-            ``brier, log_loss, aurc, pixel_accuracy, mean_confidence``, ``bins`` (rows of the reliability diagram), ``classes``
+            ``brier, log_loss, aurc, pixel_accuracy, mean_confidence``, ``bins``, ``classes``
             (``ece, pixels`` and ``bins`` by predicted class), ``coverage`` and ``risk`` (the curve,
             thinned to 100 points).
         """
@@ -220,7 +220,7 @@ class PixelMetrics:
 
 
 def worth_drawing(bins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the bins of a reliability diagram that hold at least a ten-thousandth of its pixels: a few pixels are no share."""
+    """Return the bins of a reliability diagram with at least a ten-thousandth of its pixels."""
     total = sum(row["pixels"] for row in bins)
     return [row for row in bins if 10_000 * row["pixels"] >= total]
 

@@ -82,7 +82,7 @@ class Protocol:
         return Protocol(**frozen)
 
     def differences(self, other: "Protocol") -> list[str]:
-        """Return one sentence for each reason why scores under the two protocols are not comparable; [] when they are."""
+        """Return why scores under the two protocols are not comparable; [] when they are."""
         words = {
             "dataset": "datasets",
             "split": "splits",
@@ -94,12 +94,12 @@ class Protocol:
         }
         mine, theirs = asdict(self), asdict(other)
         found = [
-            f"Not comparable: other {word} ({mine[key]} against {theirs[key]})."
+            f"Not comparable: different {word} ({mine[key]} against {theirs[key]})."
             for key, word in words.items()
             if mine[key] != theirs[key]
         ]
         if not found and self.truth and other.truth and self.truth != other.truth:
-            found.append("Not comparable: the true masks hold other pixels.")
+            found.append("Not comparable: the true masks differ.")
         return found
 
 
@@ -137,11 +137,11 @@ class Report:
         return self.intervals[name][0]
 
     def image_scores(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Each score of :data:`segcore.evaluation.counts.scores.SET_SCORES` for each image, (N,) float64."""
+        """Each score of ``scores.SET_SCORES`` for each image, (N,) float64."""
         return {name: function(self.counts) for name, function in scores.SET_SCORES.items()}
 
     def hardest(self, name: str = "mean_iou") -> list[int]:
-        """Positions of the images from the lowest to the highest score; images without a score come last."""
+        """Positions of the images from the lowest score to the highest; undefined ones last."""
         values = scores.SET_SCORES[name](self.counts)
         return [
             int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")

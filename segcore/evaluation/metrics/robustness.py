@@ -1,4 +1,4 @@
-"""How scores fall when images are corrupted: curves over severities, and which classes suffer most."""
+"""How scores fall when images are corrupted: curves over severities, and the worst classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import plain
 
 CLEAN = "clean"
-"""Name of the counts of the images as they are; those of a corruption are called "noise-3" (:func:`stage_name`)."""
+"""Name of the counts of clean images; those of a corruption are "noise-3" (:func:`stage_name`)."""
 
 
 def stage_name(corruption: str, severity: int) -> str:

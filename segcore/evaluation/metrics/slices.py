@@ -1,4 +1,4 @@
-"""Scores of parts of a set: by tag or drive, by class present, by a measured value, and by the size of things."""
+"""Scores of parts of a set: by tag or drive, class present, measured value, and size of objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ class Slice:
 
 
 def slice_by_tag(tags: Sequence[str], kind: str = "tag") -> list[Slice]:
-    """One slice for each tag (folder, drive, weather), in order of first appearance; images with an empty tag are left out."""
+    """One slice for each tag (folder, drive, weather), in order; images without one are omitted."""
     return slice_by_tags([(tag,) if tag else () for tag in tags], kind)
 
 
 def slice_by_tags(tags: Sequence[Sequence[str]], kind: str = "tag") -> list[Slice]:
-    """One slice for each tag where an image may carry several or none, in order of first appearance; slices may overlap."""
+    """One slice for each tag where an image may have several or none; slices may overlap."""
     known = dict.fromkeys(tag for own in tags for tag in own)
     return [
         Slice(f"{kind} = {tag}", tuple(i for i, own in enumerate(tags) if tag in own))
@@ -63,7 +63,7 @@ def slice_by_class(
 
 
 def slice_by_value(values: Sequence[float], kind: str, parts: int = 3) -> list[Slice]:
-    """Part images by quantiles of a measured value (brightness, contrast); equal values stay together, NaN is left out.
+    """Split images by quantiles of a measured value; equal values stay together, NaN is left out.
 
     Args:
         values: One number for each image.
@@ -159,7 +159,7 @@ def count_by_size(
     ignore_index: int,
     edges: Sequence[int] = SIZE_EDGES,
 ) -> npt.NDArray[np.int64]:
-    """Count found pixels by the size of the true thing they belong to; a thing is a connected region (8 neighbours) of one class.
+    """Count correct pixels by the size of the true object (connected region) they belong to.
 
     Args:
         true: (H, W) integer indices 0..C-1, or ``ignore_index``.

@@ -1,4 +1,4 @@
-"""Where two labels are confused in an image: the place with most of it, cut out, with those pixels outlined."""
+"""Where two labels are confused in an image: the densest place, cropped, those pixels outlined."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def confused(
 
 
 def densest_box(marked: Bools, side: int) -> Box:
-    """Find the square with most marked pixels; the first from the top left where several have as many.
+    """Find the square with most marked pixels; of equals, the first from the top left.
 
     Args:
         marked: (H, W) bool.

@@ -1,4 +1,4 @@
-"""HTML documents from templates: every value is escaped unless a chart made it; nothing is fetched."""
+"""HTML documents from templates: all values but charts are escaped, and nothing is fetched."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Charts of reports as SVG that stands alone: lines, intervals, and what was measured besides counts."""
+"""Charts of reports as self-contained SVG: lines, intervals, and scores beyond counts."""
 
 import html
 import math
@@ -99,7 +99,7 @@ def line_chart(
 def interval_chart(
     title: str, rows: Sequence[tuple[str, float, float, float]], x_title: str
 ) -> Markup:
-    """Draw one value a row with its interval, and the line at 0; what lies wholly on one side of it stands out.
+    """Draw one value a row with its interval and the line at 0; what excludes 0 is coloured.
 
     Args:
         title: What is drawn, for those who cannot see it.

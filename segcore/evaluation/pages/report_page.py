@@ -1,4 +1,4 @@
-"""A report as one HTML file that a reviewer can open offline: no script, no link, nothing fetched."""
+"""A report as one HTML file for a reviewer that opens offline: no script, nothing fetched."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from segcore.evaluation.pages.report_charts import depth_charts
 from segcore.labels import color_to_hex
 
 MAX_CELLS = 40
-"""Confusion matrices are drawn as a table up to this many classes; above, the largest are listed."""
+"""Confusion matrices up to this many classes are a table; above, the largest cells are listed."""
 
 SCORE_TITLES = {
     "mean_iou": "mean IoU",

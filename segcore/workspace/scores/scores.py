@@ -550,7 +550,7 @@ class Scores:
             image_counts=per_image,
             groups=groups_of,
             member_counts=members,
-            exchange_rate=asked.trade_off_rate,
+            trade_off_rate=asked.trade_off_rate,
         )
         return LabelWhatIf(run, split if run else None, answer)
 

@@ -154,14 +154,15 @@ def test_runs_on_unlike_terms_are_not_compared():
     assert unlike_terms(terms, terms) == []
     other = Protocol("camvid", "validation", 3, (360, 480), 255, ("road", "sky"))
     assert (
-        "other splits (test against validation)"
+        "different splits (test against validation)"
         in unlike_terms(terms, Terms(other, (96, 128), "whole"))[0]
     )
     larger = Terms(PROTOCOL, (192, 256), "whole")
     assert unlike_terms(terms, larger) == [
-        "Not comparable: other training sizes (96 x 128 against 192 x 256)."
+        "Not comparable: different training sizes (96 x 128 against 192 x 256)."
     ]
     assert unlike_terms(terms, larger, sizes_differ=True) == []
     assert (
-        "looked at in other ways" in unlike_terms(terms, Terms(PROTOCOL, (96, 128), "in tiles"))[0]
+        "different inference views"
+        in unlike_terms(terms, Terms(PROTOCOL, (96, 128), "in tiles"))[0]
     )

@@ -74,7 +74,7 @@ def test_subset_search_equals_brute_force(objective, n, empty):
         if not np.isnan(value(row, objective)):
             k = row.label_map.num_groups
             best[k] = max(best.get(k, -np.inf), value(row, objective))
-    found = exact_maps(counts, weights_of(counts), objective, exchange_rate=0.3)
+    found = exact_maps(counts, weights_of(counts), objective, trade_off_rate=0.3)
     assert sorted(found) == list(range(1, n + 1))
     for k, label_map in found.items():
         assert label_map.num_groups == k

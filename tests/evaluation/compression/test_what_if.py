@@ -63,7 +63,7 @@ def test_green_needs_an_interval_a_paying_rate_and_common_confusion():
     assert unknown.action == "merge"
     assert not unknown.green
     assert "unknown" in unknown.reason
-    dear = {v.pair: v for v in compress(total, image_counts=IMAGES, exchange_rate=0.9).verdicts}[
+    dear = {v.pair: v for v in compress(total, image_counts=IMAGES, trade_off_rate=0.9).verdicts}[
         2, 3
     ]
     assert dear.action == "keep"

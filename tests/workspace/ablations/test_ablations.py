@@ -236,9 +236,7 @@ def test_runs_that_looked_at_images_in_another_way_are_refused(workspace, made_u
     fill(made_up, plan, (0.9, 0.8), "cross-entropy", options=PredictOptions(tile=True))
     row = workspace.ablations.table(plan).rows[1]
     assert row.state == "refused" and row.difference is None and row.verdict == ""
-    assert (
-        row.cause == "Not comparable: images were looked at in other ways (in tiles against whole)."
-    )
+    assert row.cause == "Not comparable: different inference views (in tiles against whole)."
 
 
 def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, started):
