@@ -164,7 +164,8 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--name",
-        help="id of the new run, or of an import that gets a further split. Default: the name of the folder.",
+        help="id of the new run, or of an import that gets a further split. Default: the "
+        "folder's name.",
     )
     parser.add_argument("--split", default="test")
     parser.add_argument(

@@ -30,10 +30,10 @@ FREE_BYTES = 100_000_000
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NESTED = (*ARCHIVE_SUFFIXES, ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 MAX_HEADER = 1 << 22
-"""Largest piece of a tar that is read at once; a header that asks for gigabytes would fill the memory."""
+"""Largest piece of a tar that is read at once; a header may ask for gigabytes."""
 
 BYTES_PER_ENTRY = 512
-"""Room for one line of a zip's listing; a listing of more than :data:`MAX_ENTRIES` times this is not even read."""
+"""Room for one line of a zip's listing; a listing larger than all lines together is not read."""
 
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -245,7 +245,7 @@ class _Sips:
 
 
 def _listing_bytes(archive: Path) -> int:
-    """Size of a zip's listing as its last record says (with more than 4 GB, the record before that)."""
+    """Size of a zip's listing as its last record says (above 4 GB, the record before that)."""
     with open(archive, "rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - 66_000))

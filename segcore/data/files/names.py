@@ -7,9 +7,8 @@ by :func:`name_keys`, and lists folders by :func:`list_files`.
 import os
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from segcore.errors import SegcoreError
@@ -165,55 +164,3 @@ def count_endings(names: Iterable[str], shown: int = 6) -> str:
     )
     parts = [f"{count} {ending}" for ending, count in counts.most_common(shown)]
     return ", ".join(parts) + (", and others" if len(counts) > shown else "")
-
-
-@dataclass(frozen=True)
-class NameMatches:
-    """Names on one side matched to names on the other.
-
-    Attributes:
-        pairs: Offered name of each wanted name that has exactly one.
-        several: Wanted names with several partners, and these.
-        missing: Wanted names without a partner.
-        extra: Offered names of no wanted name.
-    """
-
-    pairs: dict[str, str]
-    several: dict[str, list[str]] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)
-
-
-def match_names(wanted: Mapping[str, str] | Iterable[str], offered: Iterable[str]) -> NameMatches:
-    """Match two lists of paths by :func:`name_keys`, strictest key first.
-
-    Args:
-        wanted: The names that need a partner.
-        offered: The names that may be one.
-
-    Returns:
-        What belongs together. Where one key fits several names it decides nothing: these are
-        reported as several, never resolved by chance.
-    """
-    waiting, free = list(wanted), list(offered)
-    pairs: dict[str, str] = {}
-    several: dict[str, list[str]] = {}
-    for level in range(3):
-        by_key: dict[str, list[str]] = defaultdict(list)
-        for name in free:
-            by_key[name_keys(name)[level]].append(name)
-        rivals = Counter(name_keys(name)[level] for name in waiting)
-        left = []
-        for name in waiting:
-            key = name_keys(name)[level]
-            partners = by_key.get(key, [])
-            if len(partners) == 1 and rivals[key] == 1:
-                pairs[name] = partners[0]
-            elif len(partners) > 1 and rivals[key] == 1:
-                several[name] = partners
-            else:
-                left.append(name)
-        waiting = left
-        taken = set(pairs.values()) | {name for names in several.values() for name in names}
-        free = [name for name in free if name not in taken]
-    return NameMatches(pairs, several, waiting, free)

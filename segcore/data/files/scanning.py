@@ -1,4 +1,4 @@
-"""Going over many files with several threads or processes, in order, with progress and flat memory."""
+"""Scans of many files by threads or processes, in order, with progress and flat memory."""
 
 import os
 from collections import deque

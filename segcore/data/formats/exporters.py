@@ -1,4 +1,4 @@
-"""Datasets written out again for other tools: index PNG with ``classes.csv``, Pascal VOC, COCO panoptic."""
+"""Datasets written for other tools: index PNG with ``classes.csv``, Pascal VOC, COCO panoptic."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def export_dataset(
 
 
 def void_class(dataset: Dataset) -> LabelClass:
-    """The class that ignored pixels are written as: the first ignored one, or a new one under a free id (255 where free)."""
+    """The class that ignored pixels are written as: the first ignored one, else a new one."""
     labels = dataset.label_set
     if labels.ignored:
         return labels.ignored[0]

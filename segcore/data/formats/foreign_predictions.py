@@ -296,7 +296,7 @@ def _as_probabilities(
 
 
 def _has_classes_first(array: npt.NDArray[Any], sample: Sample, classes: int) -> bool:
-    """Whether an array is (C, h, w): by its shape, by the image's, and where both fit by its sums."""
+    """Whether an array is (C, h, w): by its shape, the image's, and where both fit by its sums."""
     first, last = array.shape[0] == classes, array.shape[-1] == classes
     if first != last:
         return first

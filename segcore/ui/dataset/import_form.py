@@ -42,7 +42,7 @@ def form() -> None:
             help=(
                 "For example images/ and masks/ with matching file names, optionally in train, "
                 "val and test, and a classes.csv. Parquet tables, COCO, Cityscapes, Pascal VOC, "
-                "LabelMe and others work too, packed as zip or tar or not."
+                "LabelMe, YOLO, Supervisely, VIA, nnU-Net and others work too, as zip or tar or not."
             ),
         )
     suggested = Path(upload.name if upload else path).name.split(".")[0]

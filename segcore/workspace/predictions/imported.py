@@ -162,7 +162,7 @@ class Imports:
         return report
 
     def _further(self, name: str, dataset: str, split: str) -> RunFolder | None:
-        """Return the import of a name that may take a further split; None where the name is free."""
+        """Return the import that may take a further split; None where the name is free."""
         if not (self._runs.folder / name).exists():
             return None
         run = self._runs.open(name)

@@ -8,7 +8,6 @@ from segcore.data.files.names import (
     is_litter,
     list_files,
     list_images,
-    match_names,
     name_key,
     name_keys,
     strip_suffixes,
@@ -38,24 +37,6 @@ def test_a_key_is_one_spelling(written, key):
 def test_looser_keys_come_last():
     assert name_keys("A_0000.png") == ("A_0000", "a_0000", "a")
     assert strip_suffixes("a.b.c") == "a.b.c"
-
-
-def test_names_pair_by_the_strictest_key_that_decides():
-    found = match_names(
-        ["A", "a", "b", "c", "d", "e_0001"],
-        ["A.png", "a.tif", "B.png", "c.png", "c.tif", "D_0000.png", "x.png"],
-    )
-    assert found.pairs == {"A": "A.png", "a": "a.tif", "b": "B.png", "d": "D_0000.png"}
-    assert found.several == {"c": ["c.png", "c.tif"]}
-    assert found.missing == ["e_0001"] and found.extra == ["x.png"]
-
-
-def test_frames_that_count_from_zero_do_not_lose_their_number():
-    frames = [f"f_{i:04}" for i in range(3)]
-    assert match_names(frames, [f"{f}.png" for f in frames]).pairs == {
-        f: f"{f}.png" for f in frames
-    }
-    assert match_names(["a_0000", "a"], ["a.png"]).pairs == {"a": "a.png"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""ADE20K scene parsing (SceneParse150): ``images/``, ``annotations/``, ``objectInfo150.txt``; 0 is unlabelled."""
+"""ADE20K (SceneParse150): ``images/``, ``annotations/``, ``objectInfo150.txt``; 0 is unlabelled."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ def matches(source: Source) -> bool:
 
 
 def read(source: Source) -> Layout:
-    """Read ADE20K: classes 1..150 from ``objectInfo150.txt``; the first of each class's names is kept.
+    """Read ADE20K: classes 1..150 by the first of their names in ``objectInfo150.txt``.
 
     Raises:
         SegcoreError: The table cannot be understood, or images or masks are missing.

@@ -190,7 +190,8 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
         ignore = cells.get(-1 if at["ignore"] is None else at["ignore"], "").lower()
         if ignore not in TRUTHS:
             raise SegcoreError(
-                f"Expected true or false for ignore in {where}, received {shown(ignore)}: correct it."
+                f"Expected true or false for ignore in {where}, received {shown(ignore)}: "
+                "correct it."
             )
         yield DeclaredClass(
             name,

@@ -63,7 +63,7 @@ def _suffix(path: PurePosixPath) -> str:
 
 
 def _cases(source: Source) -> dict[tuple[str, str], dict[str, PurePosixPath]]:
-    """Return the files of each (split, case): its label under "", its channels under their number."""
+    """Return the files of each (split, case): its label under "", channels under their number."""
     cases: dict[tuple[str, str], dict[str, PurePosixPath]] = defaultdict(dict)
     for name in source.files:
         path = PurePosixPath(name)

@@ -28,7 +28,7 @@ from segcore.errors import SegcoreError
 
 BATCH_ROWS = 16
 MAX_GROUP_BYTES = 4_000_000_000
-"""Largest row group, unpacked: a table that is one group of 20 GB cannot be read in little memory."""
+"""Largest row group, unpacked: one group of 20 GB cannot be read in little memory."""
 
 LISTING = "samples.json"
 SUFFIXES = {
@@ -54,7 +54,7 @@ class Columns:
 
 
 def matches(source: Source) -> bool:
-    """Whether a Parquet file lies there, and no masks beside it; a picture or two for the README may."""
+    """Whether a Parquet file lies there, and no masks beside it; a few pictures may."""
     return bool(_tables(source)) and not (source.images and split_roles(source)[1])
 
 
@@ -63,7 +63,7 @@ def _tables(source: Source) -> list[str]:
 
 
 def split_of(name: str) -> str:
-    """Read the split from a table's path: from its own name, else from its folders; "" where neither says one.
+    """Read the split from a table's name, else from its folders; "" where neither names one.
 
     A shard (``NAME-00000-of-00002``) of another name is a split of that name.
     """
@@ -233,7 +233,7 @@ def _suffix(data: bytes) -> str:
 
 
 def read(source: Source) -> Layout:
-    """Read what :func:`unpack` wrote. Ids are the stems of the rows' paths where each stands once, else running numbers.
+    """Read what :func:`unpack` wrote; ids are the stems of the rows' paths, else running numbers.
 
     Raises:
         SegcoreError: A class table cannot be understood.

@@ -1,4 +1,4 @@
-"""Pascal VOC: ``JPEGImages/``, ``SegmentationClass/`` (palette PNG, 255 border), ``ImageSets/Segmentation/*.txt``.
+"""Pascal VOC: ``JPEGImages``, ``SegmentationClass`` (palette PNG, 255 border), ``ImageSets``.
 
 CVAT's "segmentation mask" export has the same folders, with colours declared in ``labelmap.txt``.
 """
@@ -16,7 +16,7 @@ from segcore.labels import list_names
 
 
 def matches(source: Source) -> bool:
-    """Whether there is a folder ``SegmentationClass``, and ``JPEGImages`` or ``ImageSets`` beside it."""
+    """Whether ``SegmentationClass`` stands beside ``JPEGImages`` or ``ImageSets``."""
     return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(
         source.named(r"(.*/)?(JPEGImages|ImageSets)/.*")
     )
@@ -30,7 +30,7 @@ def matches_cvat(source: Source) -> bool:
 
 
 def read(source: Source) -> Layout:
-    """Read Pascal VOC; without a class table its own 20 classes and background are assumed, and the report says so.
+    """Read Pascal VOC; without a class table its own 20 classes are assumed, and that is reported.
 
     Raises:
         SegcoreError: There are no images.
@@ -126,7 +126,7 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
 
 
 def _name_below(path: PurePosixPath) -> str:
-    """What image and mask share: the path below the folder that says what they are, without ending; CVAT keeps folders there."""
+    """What image and mask share: the path below the folder that says which they are."""
     at = next(
         (n for n, part in enumerate(path.parts) if part in ("JPEGImages", "SegmentationClass")),
         len(path.parts) - 2,

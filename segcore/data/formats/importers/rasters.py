@@ -37,7 +37,7 @@ _GEO_TAGS = (33550, 34264, 34735)
 
 
 def parse_bands(text: str) -> tuple[int, ...]:
-    """Read bands as people write them: "4,3,2", or "1" for one that is shown grey; "" for the usual ones.
+    """Read bands as people write them: "4,3,2", "1" for grey, "" for the usual ones.
 
     Raises:
         SegcoreError: These are not one or three numbers from 1 on.

@@ -16,7 +16,10 @@ from segcore.data.formats.importers.standard_classes import (
 from segcore.errors import SegcoreError
 from segcore.labels import list_names
 
-_CITYSCAPES_MASK = r"(?:.*/)?gt(?:Fine|Coarse)/([^/]+)/([^/]+)/(.+)_gt(?:Fine|Coarse)_(labelIds|labelTrainIds)\.png"
+_CITYSCAPES_MASK = (
+    r"(?:.*/)?gt(?:Fine|Coarse)/([^/]+)/([^/]+)/(.+)_gt(?:Fine|Coarse)_(labelIds|labelTrainIds)"
+    r"\.png"
+)
 _CAMVID_MASK = r"(?:.*/)?([^/]+)_L\.png"
 _CAMVID_DRIVES = r"(.*/)?(0001TP|0006R0|0016E5|Seq05VD)_\w+_L\.png"
 
@@ -27,7 +30,7 @@ def matches_cityscapes(source: Source) -> bool:
 
 
 def read_cityscapes(source: Source) -> Layout:
-    """Read Cityscapes: ``leftImg8bit`` and ``gtFine``; 19 classes are scored. Cities are the groups.
+    """Read Cityscapes: ``leftImg8bit`` and ``gtFine``; 19 classes are scored, cities are groups.
 
     ``labelTrainIds`` are taken where every image has them, else ``labelIds``.
 
@@ -77,14 +80,14 @@ def read_cityscapes(source: Source) -> Layout:
 
 
 def matches_camvid(source: Source) -> bool:
-    """Whether there are CamVid's colour masks: ``LabeledApproved_full``, or its drives' names with ``_L.png``."""
+    """Whether there are CamVid's colour masks: ``LabeledApproved_full``, or ``_L.png``."""
     return bool(
         source.named(r"(.*/)?LabeledApproved_full/.*_L\.png") or source.named(_CAMVID_DRIVES)
     )
 
 
 def read_camvid(source: Source) -> Layout:
-    """Read CamVid with its 32 colours: masks ``NAME_L.png``, images ``NAME.png``; Void is ignored; drives are the groups.
+    """Read CamVid's 32 colours: masks ``NAME_L.png``, images ``NAME.png``; drives are groups.
 
     Raises:
         SegcoreError: A class table beside it cannot be understood.

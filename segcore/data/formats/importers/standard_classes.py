@@ -5,7 +5,7 @@ from segcore.labels import Color
 
 
 def voc_color(index: int) -> Color:
-    """Colour of an index in Pascal VOC's palette: the index's bits, dealt in turn to red, green and blue from the top."""
+    """Colour of an index in Pascal VOC's palette: its bits, dealt in turn to red, green, blue."""
     channels = [0, 0, 0]
     for position in range(8):
         for channel in range(3):
@@ -77,12 +77,13 @@ CITYSCAPES_TRAIN_IDS: tuple[DeclaredClass, ...] = (
 """The same, ``labelTrainIds``."""
 
 _CAMVID = """
-64 128 64 Animal, 192 0 128 Archway, 0 128 192 Bicyclist, 0 128 64 Bridge, 128 0 0 Building, 64 0 128 Car, 64 0 192 CartLuggagePram,
-192 128 64 Child, 192 192 128 Column_Pole, 64 64 128 Fence, 128 0 192 LaneMkgsDriv, 192 0 64 LaneMkgsNonDriv, 128 128 64 Misc_Text,
-192 0 192 MotorcycleScooter, 128 64 64 OtherMoving, 64 192 128 ParkingBlock, 64 64 0 Pedestrian, 128 64 128 Road,
-128 128 192 RoadShoulder, 0 0 192 Sidewalk, 192 128 128 SignSymbol, 128 128 128 Sky, 64 128 192 SUVPickupTruck, 0 0 64 TrafficCone,
-0 64 64 TrafficLight, 192 64 128 Train, 128 128 0 Tree, 192 128 192 Truck_Bus, 64 0 64 Tunnel, 192 192 0 VegetationMisc,
-0 0 0 Void, 64 192 0 Wall
+64 128 64 Animal, 192 0 128 Archway, 0 128 192 Bicyclist, 0 128 64 Bridge, 128 0 0 Building, 64 0
+128 Car, 64 0 192 CartLuggagePram, 192 128 64 Child, 192 192 128 Column_Pole, 64 64 128 Fence, 128
+0 192 LaneMkgsDriv, 192 0 64 LaneMkgsNonDriv, 128 128 64 Misc_Text, 192 0 192 MotorcycleScooter,
+128 64 64 OtherMoving, 64 192 128 ParkingBlock, 64 64 0 Pedestrian, 128 64 128 Road, 128 128 192
+RoadShoulder, 0 0 192 Sidewalk, 192 128 128 SignSymbol, 128 128 128 Sky, 64 128 192
+SUVPickupTruck, 0 0 64 TrafficCone, 0 64 64 TrafficLight, 192 64 128 Train, 128 128 0 Tree, 192
+128 192 Truck_Bus, 64 0 64 Tunnel, 192 192 0 VegetationMisc, 0 0 0 Void, 64 192 0 Wall
 """
 
 
@@ -94,4 +95,4 @@ def _camvid_row(text: str, position: int) -> DeclaredClass:
 CAMVID_32: tuple[DeclaredClass, ...] = tuple(
     _camvid_row(text, position) for position, text in enumerate(_CAMVID.split(","))
 )
-"""Brostow, Fauqueur, Cipolla: Semantic object classes in video, Pattern Recognition Letters 2009."""
+"""Brostow, Fauqueur, Cipolla: Semantic object classes in video. Pattern Recogn. Letters 2009."""

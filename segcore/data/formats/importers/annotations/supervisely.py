@@ -1,4 +1,4 @@
-"""Supervisely: ``meta.json``, and ``ann/x.jpg.json`` of bitmaps and polygons beside ``img/x.jpg``."""
+"""Supervisely: ``meta.json``, ``ann/x.jpg.json`` of bitmaps and polygons, ``img/x.jpg``."""
 
 from collections import Counter
 from pathlib import PurePosixPath

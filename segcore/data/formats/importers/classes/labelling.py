@@ -395,7 +395,7 @@ def label_colors(
     if rounded:
         what = (
             f"{plural(len(rounded), 'colour')} close to those of the classes "
-            f"({survey.share(rounded):.2%} of the pixels) are counted as these, as a JPEG leaves them"
+            f"({survey.share(rounded):.2%} of the pixels) count as these, as a JPEG leaves them"
         )
         problems.append(Problem("", what, "save the masks as PNG from the start"))
     for row in numbered:
