@@ -74,7 +74,7 @@ cards[1].metric(
     figures.interval(low, high),
     border=True,
     height="stretch",
-    help=manual.see(result["how_sure"], "intervals"),
+    help=manual.see(result["how_sure"], "intervals#how-it-is-made"),
 )
 cards[2].metric(
     "Pixel accuracy",

@@ -87,10 +87,6 @@ class Interval:
         """Return ``{"difference", "interval"}`` for JSON."""
         return {"difference": _plain(self.value), "interval": self.ends()}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all of it for JSON; undefined is None."""
-        return {"value": _plain(self.value), "interval": self.ends(), **self.origin()}
-
     def origin(self) -> dict[str, Any]:
         """Return how the interval was made, for JSON: level, method, unit, units, resamples."""
         return {
@@ -100,14 +96,6 @@ class Interval:
             "units": self.groups,
             "resamples": self.resamples,
         }
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "Interval":
-        """Rebuild what :meth:`to_json` returned."""
-        low, high = (np.nan if end is None else float(end) for end in data["interval"])
-        value = np.nan if data["value"] is None else float(data["value"])
-        made = (data["level"], data["method"], data["unit"], data["units"], data["resamples"])
-        return Interval(value, low, high, *made)
 
     def counted(self) -> str:
         """Say what was drawn from: "36 images", "1 group"."""
@@ -497,24 +485,6 @@ def _added(one: Any, other: Any) -> Any:
         pairs = ((one.right, other.right), (one.true, other.true), (one.predicted, other.predicted))
         return Margins(*(x + y for x, y in pairs))
     return one + other
-
-
-def check_paired(a: SampleCounts, b: SampleCounts) -> None:
-    """Refuse to compare counts that are not of the same images.
-
-    Raises:
-        SegcoreError: A and B have other shapes, or their images have other true pixels.
-    """
-    if a.shape != b.shape:
-        raise SegcoreError(
-            f"Expected the same images and classes for A and B, received {a.shape} and "
-            f"{b.shape}: evaluate both on one split."
-        )
-    if not np.array_equal(a.true, b.true):
-        raise SegcoreError(
-            "Expected the same true pixels for A and B, received others: evaluate both on "
-            "the same masks in the same order."
-        )
 
 
 def paired(statistic: Statistic) -> Statistic:

@@ -144,7 +144,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
         height="stretch",
         help=manual.see(
             gain.how(),
-            "intervals",
+            "intervals#how-it-is-made",
         ),
     )
     cards[2].metric(

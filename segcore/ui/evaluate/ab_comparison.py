@@ -118,7 +118,7 @@ def _cards(found: dict[str, Any]) -> None:
         height="stretch",
         help=manual.see(
             f"{found['how_sure']} The same draws for both.",
-            "intervals",
+            "intervals#how-it-is-made",
         ),
     )
     cards[2].metric(

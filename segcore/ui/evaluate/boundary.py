@@ -72,7 +72,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         height="stretch",
         help=manual.see(
             borders["how_sure"],
-            "intervals",
+            "intervals#how-it-is-made",
         ),
     )
     below = (

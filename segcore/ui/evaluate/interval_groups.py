@@ -30,7 +30,7 @@ def choose(run: str, dataset: str, split: str, stage: str) -> None:
             "Images of one drive or folder are alike, so drawing single images makes intervals "
             "too narrow for new drives. Drawing whole groups answers for new ones; fewer than 6 "
             "groups have no interval. Remembered for the dataset and used for every interval.",
-            "intervals",
+            "intervals#how-it-is-made",
         ),
     )
     if by is not None and str(by) != now and not (now not in units and by == IMAGES):
@@ -52,7 +52,7 @@ def coverage(run: str, split: str, stage: str, names: list[str]) -> None:
         help=manual.see(
             "Draws sets of as many images from these, takes the interval of each, and counts how "
             "often it contains the value over all of them. Takes some seconds.",
-            "intervals",
+            "intervals#how-it-is-made",
         ),
     ):
         return
