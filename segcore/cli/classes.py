@@ -108,7 +108,8 @@ def _named(classes: Sequence[LabelClass], name: str, what: str) -> LabelClass:
     if known is not None:
         return known
     signs = [sign for sign in ":=" if any(sign in c.name for c in classes)]
-    hint = f"; of a name that holds '{signs[0]}', write the id" if signs else ""
+    shown = " or ".join(f"'{sign}'" for sign in signs)
+    hint = f"; of a name that holds {shown}, write the id" if signs else ""
     raise SegcoreError(
         f"Expected {what}, received {name!r}: write one of "
         f"{list_names([c.name for c in classes]) or 'none that there are'}{hint}."

@@ -261,7 +261,7 @@ def _rare_ids(meaning: Meaning, survey: Survey) -> list[Problem]:
             f"{plural(survey.masks[code], 'mask')}",
             "correct the mask if it is a mistake",
         )
-        for code in rare[:MAX_LISTED]
+        for code in (rare if len(rare) <= MAX_LISTED else ())
     ]
 
 
