@@ -3,7 +3,7 @@
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: app test slow quick lint demo-assets screenshots benchmark clean
+.PHONY: app test slow quick lint demo-assets screenshots costs benchmark clean
 
 app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
@@ -36,6 +36,10 @@ demo-assets: ## make assets/demo again: the synthetic set's five members and the
 screenshots: ## take the guide's pictures anew: docs/images, light and dark, from the running app
 	@bash .ci/prepare test
 	@$(BIN)/python benchmarks/screenshots.py
+
+costs: ## measure the cost column of the catalogue; some rows: make costs ONLY="unet tiny"
+	@bash .ci/prepare test
+	@PYTHONPATH=. $(BIN)/python benchmarks/measure_costs.py $(ONLY)
 
 benchmark: ## measure against the named peers, print ratios; one of them: make benchmark ONLY=viewer
 	@bash .ci/prepare test

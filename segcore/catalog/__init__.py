@@ -11,6 +11,7 @@ from segcore.catalog.networks import (
     ENCODERS,
     MEMBER_ARCHITECTURES,
     Architecture,
+    Cost,
     Encoder,
     resolve,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "TUNE_PRESETS",
     "Architecture",
     "Choice",
+    "Cost",
     "Encoder",
     "loss_terms",
     "resolve",

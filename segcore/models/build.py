@@ -1,35 +1,15 @@
 """Builds and loads every network: from a config to a Keras model."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from segcore.catalog import ARCHITECTURES
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError, unknown
-from segcore.models.decoders.bisenet import build_bisenet, build_fast_scnn, build_lraspp
-from segcore.models.decoders.conv_crf import build_unet_crf
-from segcore.models.decoders.danet import build_danet, build_ocrnet
-from segcore.models.decoders.deeplab import build_deeplab_v3, build_deeplab_v3_plus
-from segcore.models.decoders.fcn import build_fcn_8s, build_fcn_16s, build_fcn_32s
-from segcore.models.decoders.fpn import build_fpn, build_upernet
-from segcore.models.decoders.gcn import build_gcn
-from segcore.models.decoders.linknet import build_linknet
-from segcore.models.decoders.pan import build_pan
-from segcore.models.decoders.pspnet import build_pspnet
-from segcore.models.decoders.refinenet import build_refinenet
-from segcore.models.decoders.segformer import build_hrnet_head, build_segformer
-from segcore.models.decoders.segnet import build_segnet
-from segcore.models.decoders.spacenet4 import build_unet_spacenet4
-from segcore.models.decoders.unet import (
-    build_unet,
-    build_unet_attention,
-    build_unet_residual,
-    build_unet_upsample,
-)
-from segcore.models.decoders.unet_3_plus import build_unet_3_plus
-from segcore.models.decoders.unet_plus_plus import build_unet_plus_plus
 from segcore.models.encoders.encoders import build_encoder
 from segcore.models.layers.blocks import resize_like
 from segcore.models.layers.features import Features
@@ -37,37 +17,23 @@ from segcore.models.layers.layers import ImageStandardising
 from segcore.models.weights.keras_archive import open_keras
 from segcore.models.weights.weights import WeightReport, load_weights, variables_of
 
-DECODERS: dict[str, Callable[[Features, int], Any]] = {
-    "unet": build_unet,
-    "unet_upsample": build_unet_upsample,
-    "unet_residual": build_unet_residual,
-    "unet_attention": build_unet_attention,
-    "unet_spacenet4": build_unet_spacenet4,
-    "unet_crf": build_unet_crf,
-    "unet_plus_plus": build_unet_plus_plus,
-    "unet_3_plus": build_unet_3_plus,
-    "linknet": build_linknet,
-    "fpn": build_fpn,
-    "upernet": build_upernet,
-    "pspnet": build_pspnet,
-    "deeplab_v3": build_deeplab_v3,
-    "deeplab_v3_plus": build_deeplab_v3_plus,
-    "fcn_32s": build_fcn_32s,
-    "fcn_16s": build_fcn_16s,
-    "fcn_8s": build_fcn_8s,
-    "segnet": build_segnet,
-    "refinenet": build_refinenet,
-    "pan": build_pan,
-    "danet": build_danet,
-    "ocrnet": build_ocrnet,
-    "bisenet": build_bisenet,
-    "fast_scnn": build_fast_scnn,
-    "lraspp": build_lraspp,
-    "gcn": build_gcn,
-    "segformer": build_segformer,
-    "hrnet_head": build_hrnet_head,
-}
-"""Architecture name (``catalog.ARCHITECTURES``) to what turns features into logits."""
+Decoder = Callable[[Features, int], Any]
+"""Turns features and a number of classes into logits at any stride."""
+
+
+def decoder_of(architecture: str) -> Decoder:
+    """Return the function that the catalogue names for an architecture.
+
+    Raises:
+        SegcoreError: The catalogue has no such architecture.
+    """
+    if architecture not in ARCHITECTURES:
+        raise unknown("architecture", architecture, ARCHITECTURES)
+    module, _, function = ARCHITECTURES[architecture].builder.partition(":")
+    decoder: Decoder = getattr(
+        importlib.import_module(f"segcore.models.decoders.{module}"), function
+    )
+    return decoder
 
 
 def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) -> keras.Model:
@@ -94,8 +60,7 @@ def build_and_report(
     config: ModelConfig, num_classes: int, size: tuple[int, int]
 ) -> tuple[keras.Model, WeightReport]:
     """Build a network as :func:`build_model` does and report which variables its weights filled."""
-    if config.architecture not in DECODERS:
-        raise unknown("architecture", config.architecture, DECODERS)
+    decoder = decoder_of(config.architecture)
     height, width = size
     if (
         height % config.stride
@@ -117,7 +82,7 @@ def build_and_report(
     encoder, features = build_encoder(
         config.encoder, prepared, imagenet=config.weights == "imagenet"
     )
-    scores = DECODERS[config.architecture](features, num_classes)
+    scores = decoder(features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
     model = keras.Model(image, scores, name=f"{config.architecture}_{config.encoder}")
     if config.weights not in ("none", "imagenet"):

@@ -1,14 +1,14 @@
 """Estimated cost of training: parameters, memory, operations, disk.
 
-Numbers come from :mod:`segcore.catalog.costs`, measured once on the networks of the catalogue and
-put together here. For pairs that were not used to make the table, parameters come out within 20 %,
+Numbers come from the rows of the catalogue, which ``make costs`` measures, and are put together
+here. For pairs that were not used to make the table, parameters come out within 20 %,
 activations within 15 % and operations within a third of what was measured
 (``tests/workspace/launch/test_preflight.py``).
 """
 
 from dataclasses import dataclass
 
-from segcore.catalog.costs import DECODER_COSTS, ENCODER_COSTS, Cost
+from segcore.catalog import ARCHITECTURES, ENCODERS, Cost
 from segcore.config import ModelConfig, TrainConfig
 
 FLOAT = 4
@@ -45,9 +45,9 @@ def network_cost(model: ModelConfig) -> Cost:
     encoders "tiny" and "resnet50", and taken on the line through these two at this encoder's number
     of channels.
     """
-    encoder, width = ENCODER_COSTS[model.encoder]
-    narrow, wide = (ENCODER_COSTS[name][1] for name in ("tiny", "resnet50"))
-    small, large = DECODER_COSTS[model.architecture]
+    encoder, width = ENCODERS[model.encoder].cost, ENCODERS[model.encoder].width
+    narrow, wide = (ENCODERS[name].width for name in ("tiny", "resnet50"))
+    small, large = ARCHITECTURES[model.architecture].costs
     share = max(0.0, (width - narrow) / (wide - narrow))
 
     def total(own: float, least: float, most: float, floor: float) -> float:

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from segcore.models.encoders.recipe import LITE, Recipe, at
+
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -64,3 +66,15 @@ def build_efficientnet_lite0(image: Any) -> keras.Model:
     x = layers.Conv2D(1280, 1, padding="same", use_bias=False, name="top_conv")(x)
     x = _norm(x, "top_")
     return keras.Model(keras.utils.get_source_inputs(image), x, name="efficientnet_lite0")
+
+
+_EFFICIENTNET = at(
+    "block2a_expand_activation",
+    "block3a_expand_activation",
+    "block4a_expand_activation",
+    "block6a_expand_activation",
+    "top_activation",
+)
+RECIPES: dict[str, Recipe] = {
+    "efficientnet_lite0": Recipe(build_efficientnet_lite0, LITE, _EFFICIENTNET, False),
+}

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from segcore.models.encoders.recipe import TORCH, Recipe, at
+
 HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 """Per stage: keys and values are shrunk this much in height and width before attention."""
@@ -75,3 +77,11 @@ def build_mit_b1(image: Any) -> keras.Model:
 def build_mit_b2(image: Any) -> keras.Model:
     """Build MiT-B2: the width of B1, deeper (3, 4, 6, 3 blocks)."""
     return _build(image, (64, 128, 320, 512), (3, 4, 6, 3), "mit_b2")
+
+
+_MIT = at("norm1", "norm2", "norm3", "norm4", first=4)
+RECIPES: dict[str, Recipe] = {
+    "mit_b0": Recipe(build_mit_b0, TORCH, _MIT, False),
+    "mit_b1": Recipe(build_mit_b1, TORCH, _MIT, False),
+    "mit_b2": Recipe(build_mit_b2, TORCH, _MIT, False),
+}

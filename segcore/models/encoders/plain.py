@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from segcore.models.encoders.recipe import PLUS_MINUS_ONE, Recipe, at
 from segcore.models.layers.blocks import conv
 
 
@@ -30,3 +31,10 @@ def build_plain(image: Any) -> keras.Model:
 def build_plain_mini(image: Any) -> keras.Model:
     """Build the same with a quarter of the filters (16 to 256): the "mini" U-Net."""
     return _build(image, 16, 5, "plain_mini")
+
+
+_PLAIN = at(*(f"plain_{2**i}b_relu" for i in range(5)), first=1)
+RECIPES: dict[str, Recipe] = {
+    "plain": Recipe(build_plain, PLUS_MINUS_ONE, _PLAIN, False),
+    "plain_mini": Recipe(build_plain_mini, PLUS_MINUS_ONE, _PLAIN, False),
+}

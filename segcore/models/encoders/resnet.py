@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from segcore.models.encoders.recipe import TORCH, Recipe, at
+
 
 def _conv(x: Any, filters: int, kernel: int, strides: int, name: str) -> Any:
     if (
@@ -73,3 +75,13 @@ def build_resnet50_v1_5(image: Any) -> keras.Model:
     other, and their layer names differ so that they cannot be mixed up.
     """
     return _build(image, (3, 4, 6, 3), True, "resnet50_v1_5")
+
+
+_TORCH_RESNET_34 = at("bn1_relu", "layer1_2_out", "layer2_3_out", "layer3_5_out", "layer4_2_out")
+RECIPES: dict[str, Recipe] = {
+    "resnet18": Recipe(
+        build_resnet18, TORCH, at("bn1_relu", *(f"layer{i}_1_out" for i in range(1, 5))), False
+    ),
+    "resnet34": Recipe(build_resnet34, TORCH, _TORCH_RESNET_34, False),
+    "resnet50_v1_5": Recipe(build_resnet50_v1_5, TORCH, _TORCH_RESNET_34, False),
+}

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from segcore.models.encoders.recipe import CAFFE, Recipe, at
+
 SQUEEZE = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}
 """Filters of each fire module's squeeze; each of its two expansions has four times as many."""
 
@@ -39,3 +41,10 @@ def build_squeezenet(image: Any) -> keras.Model:
             x = layers.MaxPooling2D(3, 2, padding="same", name=f"pool_before_fire{number}")(x)
         x = _fire(x, number)
     return keras.Model(keras.utils.get_source_inputs(image), x, name="squeezenet")
+
+
+RECIPES: dict[str, Recipe] = {
+    "squeezenet": Recipe(
+        build_squeezenet, CAFFE, at("conv1", "fire3_concat", "fire5_concat", "fire9_concat"), False
+    ),
+}

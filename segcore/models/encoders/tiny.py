@@ -4,7 +4,9 @@ from typing import Any
 
 import keras
 
+from segcore.models.encoders.recipe import PLUS_MINUS_ONE, Recipe, at
 from segcore.models.layers.blocks import conv
+from segcore.models.layers.features import STRIDES
 
 WIDTHS = {1: 16, 2: 24, 4: 32, 8: 48, 16: 64, 32: 96}
 
@@ -23,3 +25,10 @@ def build_tiny(image: Any) -> keras.Model:
         x = conv(x, WIDTHS[stride], f"tiny_{stride}a", strides=2)
         x = conv(x, WIDTHS[stride], f"tiny_{stride}b")
     return keras.Model(keras.utils.get_source_inputs(image), x, name="tiny")
+
+
+RECIPES: dict[str, Recipe] = {
+    "tiny": Recipe(
+        build_tiny, PLUS_MINUS_ONE, at(*(f"tiny_{s}b_relu" for s in (1, *STRIDES)), first=1), False
+    ),
+}

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from segcore.catalog import ENCODERS
 from segcore.errors import SegcoreError
-from segcore.models.encoders.encoders import RECIPES, build_encoder
+from segcore.models.encoders.encoders import build_encoder, recipe_of
 from segcore.models.layers.features import STRIDES
 
 pytestmark = pytest.mark.tensorflow
@@ -16,7 +17,8 @@ SIZE = (64, 96)
 def _one_of_each_pattern() -> list[str]:
     """Members of a family that share their taps are built alike: one of them stands for all."""
     modules, names = set(), []
-    for name, recipe in RECIPES.items():
+    for name in ENCODERS:
+        recipe = recipe_of(name)
         key = (tuple(recipe.taps.items()), recipe.from_keras)
         names += [name] if key not in modules else []
         modules.add(key)
