@@ -13,7 +13,9 @@ What differs by more than one percent from the catalogue is printed and written 
 
 import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -44,7 +46,7 @@ def measure(architecture: str, encoder: str) -> Cost:
     return Cost(model.count_params() / 1e6, activations / pixels, operations / pixels / 1e3)
 
 
-def _operations(graph):
+def _operations(graph: Any) -> Iterator[Any]:
     """The operations of a graph and of the functions that it calls, without reads and constants."""
     skipped = {"Const", "Placeholder", "ReadVariableOp", "Identity", "NoOp"}
     functions = {f.name.decode(): f for f in graph._functions.values()}
@@ -55,7 +57,7 @@ def _operations(graph):
             yield from (op for op in inner.get_operations() if op.type not in skipped)
 
 
-def _flops(op) -> float:
+def _flops(op: Any) -> float:
     """Floating-point operations of a convolution or matrix product; 0 for any other."""
     out = op.outputs[0].shape if op.outputs else None
     if out is None or not out.is_fully_defined():

@@ -16,23 +16,10 @@ import pandas as pd
 
 from segcore.api.balancing import mlos, write_segment_data
 from segcore.api.learning import TrainedModel, train_model
-from segcore.api.losses import (
-    Loss,
-    boundary,
-    cross_entropy,
-    dice,
-    dice_focal,
-    focal,
-    focal_tversky,
-    hard_cross_entropy,
-    jaccard_distance,
-    lovasz_softmax,
-    smoothed_cross_entropy,
-    soft_jaccard,
-    tversky,
-)
+from segcore.api.losses import Loss
 from segcore.api.params import read_params
 from segcore.api.results import Predictions, evaluate, predict_model
+from segcore.catalog import LOSSES
 
 Train_Model = train_model
 Predict_Model = predict_model
@@ -43,23 +30,19 @@ __all__ = [
     "Predictions",
     "Train_Model",
     "TrainedModel",
-    "boundary",
-    "cross_entropy",
-    "dice",
-    "dice_focal",
     "evaluate",
-    "focal",
-    "focal_tversky",
-    "hard_cross_entropy",
-    "jaccard_distance",
-    "lovasz_softmax",
     "mlos",
     "pd",
     "predict_model",
     "read_params",
-    "smoothed_cross_entropy",
-    "soft_jaccard",
     "train_model",
-    "tversky",
     "write_segment_data",
+    *LOSSES,
 ]
+
+
+def __getattr__(name: str) -> Loss:
+    """Return a loss of the catalogue by its name, such as ``dice``."""
+    if name in LOSSES:
+        return Loss(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

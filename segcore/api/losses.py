@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from segcore.catalog import LOSSES, loss_terms
+from segcore.catalog import loss_terms
 from segcore.errors import SegcoreError
 
 
@@ -68,13 +68,3 @@ def _loss(other: object) -> Loss:
     raise SegcoreError(
         f"Expected a loss to add, received {other!r}: write for example dice + 0.5 * focal."
     )
-
-
-jaccard_distance, soft_jaccard = Loss("jaccard_distance"), Loss("soft_jaccard")
-dice, focal, dice_focal = Loss("dice"), Loss("focal"), Loss("dice_focal")
-cross_entropy, smoothed_cross_entropy = Loss("cross_entropy"), Loss("smoothed_cross_entropy")
-hard_cross_entropy = Loss("hard_cross_entropy")
-tversky, focal_tversky = Loss("tversky"), Loss("focal_tversky")
-lovasz_softmax, boundary = Loss("lovasz_softmax"), Loss("boundary")
-
-__all__ = ["Loss", *LOSSES]

@@ -1,4 +1,4 @@
-"""Commands about pixels: borders, confidence and labels from stored probabilities, and scores under corrupted images."""
+"""Commands about pixels: boundaries, calibration, label errors, and robustness."""
 
 import argparse
 from typing import Any

@@ -1,7 +1,6 @@
-"""A study of recipes: one base and rows that differ from it in one thing each, run with several seeds and compared.
+"""An ablation: a base recipe and rows that differ from it in one thing each, compared over seeds.
 
-Apart from :mod:`segcore.config.tuning`, whose studies search settings: here every row was chosen
-beforehand, and all are run.
+A search (:mod:`segcore.config.tuning`) proposes values; here every row is chosen beforehand.
 """
 
 import copy
@@ -19,13 +18,13 @@ from segcore.postprocess.parameters import CRFParameters
 
 FORMAT = 1
 BASE = "base"
-"""What the base is called among the rows."""
+"""Name of the base among the rows."""
 
 CLAIMS = {
-    "": "nothing is said",
-    "helps": "it did work",
-    "hurts": "the base did work against it",
-    "no gain": "it did not work",
+    "": "no claim",
+    "helps": "it helps",
+    "hurts": "it hurts",
+    "no gain": "it makes no difference",
 }
 AGAINST_MEMBERS = {
     "mean": "the mean of its members",
@@ -36,19 +35,19 @@ MOST_RUNS = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _FILE = re.compile(r"\{([A-Za-z0-9_-]+)\}")
 _OWN = ("dataset", "seed", "member", "group", "kind", "balance_plan", "submodels", "members_by")
-"""Fields of a training run that the study fills in itself."""
+"""Fields of a training run that the ablation fills in."""
 
 
 @dataclass(frozen=True)
 class BalanceChoice:
-    """A balance plan that the study makes of the training split and saves with the dataset.
+    """A balance plan that is made for the training split and saved with the dataset.
 
     Attributes:
         mode: A name in ``catalog.BALANCE_MODES``.
-        max_repeats: Most times that an image stands there.
+        max_repeats: Most repeats of an image.
         rule: A name in ``catalog.BALANCE_RULES``.
-        keep_images: Whether epochs become fewer so that as many images are seen in all as without
-            the plan.
+        keep_images: Whether the number of epochs is lowered so that a run sees as many images as
+            without the plan.
     """
 
     mode: str = "count"
@@ -65,7 +64,7 @@ class BalanceChoice:
 
 @dataclass(frozen=True)
 class CombineChoice:
-    """What is done to the base's networks afterwards; nothing is trained for it.
+    """Post-processing of the base's models; nothing is trained.
 
     Attributes:
         rule: A name in ``catalog.ENSEMBLE_RULES``, where members are combined.
@@ -93,7 +92,7 @@ class CombineChoice:
 
 @dataclass(frozen=True)
 class SubmodelChoice:
-    """One network for each part of the classes, which are parted by how many pixels they have.
+    """One model per group of classes; classes are grouped by their number of pixels.
 
     Attributes:
         rule: A name in ``catalog.SUBMODEL_RULES``.
@@ -114,17 +113,17 @@ class AblationRow:
     """One recipe.
 
     Attributes:
-        name: What it is called in the table; unlike all others.
-        heading: The question that it belongs to, a heading of the table.
+        name: Its name in the table; unique.
+        heading: Heading of the table that it stands under.
         changes: What it differs in from the base: fields of a training run by dotted name,
             ``{"recipe.loss": "dice_focal"}``.
         balance: A balance plan, or None.
         combine: What is done to the base's networks, or None.
         submodels: Networks for parts of the classes, or None.
-        against: Name of the row that it is compared with; "" for the base.
-        seeds: Its own seeds; empty for the study's.
-        claim: What was said about it before: a key of :data:`CLAIMS`.
-        said: The same in the words of whoever said it.
+        against: Row that it is compared with; "" for the base.
+        seeds: Its own seeds; empty for the ablation's.
+        claim: What is claimed about it: a key of :data:`CLAIMS`.
+        said: The claim in its author's words.
         note: What a reader of the table should know.
     """
 
@@ -146,10 +145,10 @@ class AblationRow:
             kind for kind in ("changes", "balance", "combine", "submodels") if getattr(self, kind)
         ]
         if len(kinds) != 1:
-            told = " and ".join(kinds) or "nothing"
+            given = " and ".join(kinds) or "nothing"
             raise SegcoreError(
                 f"Expected the row {self.name!r} to differ in one of changes, balance, "
-                f"combine and submodels, received {told}: "
+                f"combine and submodels, received {given}: "
                 "make a row for each."
             )
         check_name("claim", self.claim, dict(CLAIMS))
@@ -162,13 +161,13 @@ class AblationRow:
             if key in _OWN:
                 raise SegcoreError(
                     f"Expected another key than {key!r} in the row {self.name!r}: the "
-                    "study fills that in itself."
+                    "ablation fills it in."
                 )
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """A study of recipes; ``docs/ablations.md`` says how one is written.
+    """An ablation; ``docs/ablations.md`` says how one is written.
 
     Attributes:
         name: Letters, digits, ".", "_" and "-"; runs that it starts carry it as a tag.
@@ -203,14 +202,14 @@ class Ablation:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """Refuse names that stand twice, rows that do not fit the base, and a report on what was chosen by."""
+        """Refuse repeated names, rows that do not fit the base, and a report on a selecting split."""
         if self.format != FORMAT:
             raise SegcoreError(
-                f"Expected a study in format {FORMAT}, received {self.format!r}: update Segscope."
+                f"Expected an ablation in format {FORMAT}, received {self.format!r}: update Segscope."
             )
         if not _NAME.fullmatch(self.name):
             raise SegcoreError(
-                "Expected a name of letters, digits, '.', '_' and '-' for a study, "
+                "Expected a name of letters, digits, '.', '_' and '-' for an ablation, "
                 f"received {self.name!r}: choose another."
             )
         names = [BASE, *(row.name for row in self.rows)]
@@ -229,8 +228,7 @@ class Ablation:
         for key in self.base:
             if key in _OWN:
                 raise SegcoreError(
-                    f"Expected another key than {key!r} in the base: the study fills that "
-                    "in itself."
+                    f"Expected another key than {key!r} in the base: the ablation fills it in."
                 )
         anything = {name: f"{name}.npz" for name in self.file_names}
         for row in self.rows:
@@ -277,13 +275,13 @@ class Ablation:
         raise unknown("row", name, [row.name for row in self.rows])
 
     def missing_file(self, row: AblationRow | None, weights: Mapping[str, str]) -> str:
-        """Return the name of the weights file that a recipe needs and was not given; "" where it needs none."""
+        """Return the weights file that a recipe lacks; "" where it lacks none."""
         return next(
             (name for name in _FILE.findall(str(self._weights(row))) if name not in weights), ""
         )
 
     def seeds_of(self, row: AblationRow | None) -> tuple[int, ...]:
-        """Return the seeds of a row; of the base (None) all that it is compared with or combined for."""
+        """Return the seeds of a row; of the base (None) those of all rows."""
         if row is not None:
             return row.seeds or self.seeds
         return tuple(
@@ -295,7 +293,7 @@ class Ablation:
     def config(
         self, row: AblationRow | None, dataset: str, seed: int, weights: Mapping[str, str]
     ) -> TrainConfig:
-        """Return what is trained for a row with a seed, before a balance plan or parts of the classes are filled in.
+        """Return what is trained for a row and a seed, without its balance plan or submodels.
 
         Args:
             row: The row; None for the base.
@@ -308,8 +306,8 @@ class Ablation:
         """
         missing = self.missing_file(row, weights)
         if missing:
-            told = self.files.get(missing, "")
-            what = f"the weights file {missing!r}" + (f" ({told})" if told else "")
+            about = self.files.get(missing, "")
+            what = f"the weights file {missing!r}" + (f" ({about})" if about else "")
             raise SegcoreError(
                 f"Expected {what}, received none: give its path (in the shell --weights "
                 f"{missing}=PATH)."
@@ -328,7 +326,7 @@ class Ablation:
             place[last] = value
         text = str(data.get("model", {}).get("weights", ""))
         if _FILE.search(text):
-            data["model"]["weights"] = _FILE.sub(lambda found: weights[found[1]], text)
+            data["model"]["weights"] = _FILE.sub(lambda match: weights[match[1]], text)
         return from_json(TrainConfig, data)
 
     def to_json(self) -> dict[str, Any]:
@@ -337,7 +335,7 @@ class Ablation:
 
 
 def ablation_from_json(data: Any) -> Ablation:
-    """Build a study from its mapping.
+    """Build an ablation from its mapping.
 
     Raises:
         SegcoreError: It is no mapping, a key is unknown, or a value is refused.
@@ -345,7 +343,7 @@ def ablation_from_json(data: Any) -> Ablation:
     rows = data.get("rows") if isinstance(data, dict) else None
     if not isinstance(rows, list):
         raise SegcoreError(
-            "Expected a study as a mapping with a list of rows, received something else: "
+            "Expected an ablation as a mapping with a list of rows, received something else: "
             "see docs/ablations.md."
         )
     return from_json(Ablation, {**data, "rows": [from_json(AblationRow, row) for row in rows]})

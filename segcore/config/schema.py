@@ -1,8 +1,8 @@
-"""What each field of a config says about itself; forms, flags, checks and search spaces read it here.
+"""Config fields describe themselves; forms, flags, checks and search spaces read them here.
 
 A field is declared once, with :func:`option`. Its title, help, allowed values, flag and search range
-stand in the metadata of the dataclass field, and everything that a person meets is derived from
-them: the parser, the form of the Train page, the check of JSON and YAML, the command line that a
+stand in the metadata of the dataclass field, and everything else is derived from them:
+ the parser, the form of the Train page, the check of JSON and YAML, the command line that a
 page shows, the notebook's ``params``, the grid and the search space.
 """
 

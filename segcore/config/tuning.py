@@ -1,4 +1,4 @@
-"""A hyperparameter search: a training run to start from, what varies, how many trials, who proposes."""
+"""A hyperparameter search: the base, the search space, the number of trials, the sampler."""
 
 import dataclasses
 import itertools
@@ -25,7 +25,7 @@ def searchable() -> dict[str, Setting]:
 
 
 def searched_by_default(setting: Setting) -> Range | Choices:
-    """Return what a search offers of a field: a range, or its values; () where a dataset names them."""
+    """Return what a search offers of a field: a range or values; () if a dataset has them."""
     if isinstance(setting.option.search, (Range, tuple)):
         return setting.option.search
     return tuple(setting.option.table or ())

@@ -18,7 +18,8 @@ ENSEMBLE = 5
 STYLE = """<style>
 @media (min-width: 1000px) {
   [data-testid="stColumn"]:has(.st-key-train_card) {
-    position: sticky; top: 4rem; align-self: flex-start; max-height: calc(100vh - 5rem); overflow-y: auto;
+    position: sticky; top: 4rem; align-self: flex-start;
+    max-height: calc(100vh - 5rem); overflow-y: auto;
   }
 }
 </style>"""

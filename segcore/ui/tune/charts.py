@@ -18,7 +18,7 @@ MAX_LINES = 60
 
 
 def history(trials: Trials, planned: int) -> go.Figure:
-    """Draw the score of each trial in the order in which they were tried, and the best of the finished ones so far.
+    """Draw the score of each trial in order, and the best finished score so far.
 
     Args:
         trials: Rows of a search (see :class:`segcore.workspace.searches.Search`); those without a
@@ -79,7 +79,7 @@ def history(trials: Trials, planned: int) -> go.Figure:
 
 
 def epochs(trials: Trials, best: int | None) -> go.Figure:
-    """Draw the score of every trial by epoch; the best stands out, those that ended early are dotted.
+    """Draw every trial's score by epoch; the best stands out, pruned ones are dotted.
 
     Args:
         trials: Rows of a search.
@@ -160,7 +160,7 @@ def importances(shares: Mapping[str, float]) -> go.Figure:
 
 
 def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
-    """Draw each finished trial as a line through its settings to its score; better lines are darker, wider and on top.
+    """Draw each finished trial as a line through its values to its score; better ones on top.
 
     Lines that share a choice are spread around it in the order of their scores, so that each can be
     followed.
@@ -234,7 +234,7 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
 
 @dataclass(frozen=True)
 class _Axis:
-    """One axis of the parallel coordinates: its title, (height 0..1, text) of its ticks, and the height of each line."""
+    """An axis: title, (height 0..1, text) of its ticks, and the height of each line."""
 
     title: str
     ticks: list[tuple[float, str]]
@@ -242,7 +242,7 @@ class _Axis:
 
 
 def _axis(name: str, values: Sequence[Any]) -> _Axis:
-    """An axis of powers of ten for a learning rate, else one place a choice, with its lines spread around it."""
+    """Return a logarithmic axis for a learning rate, else one place per value."""
     if name == "learning_rate":
         powers = [math.log10(value) for value in values]
         low = math.floor(min(powers))

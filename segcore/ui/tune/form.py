@@ -101,6 +101,10 @@ def _fixed(base: TrainConfig, start: str) -> dict[str, Any]:
             names = list(dict.fromkeys([*(["imagenet"] if trained else []), "none", usual]))
             names = [n for n in names if n != "imagenet" or trained]
             key = f"{key}_{values['encoder']}"
+        if name == "device":
+            names = list(
+                dict.fromkeys(["auto", *session.workspace().queue.device_choices(), usual])
+            )
         with columns[number % 3]:
             if names:
                 values[name] = st.selectbox(
