@@ -2,8 +2,8 @@
 
 A field is declared once, with :func:`option`. Its title, help, allowed values, flag and search range
 stand in the metadata of the dataclass field, and everything else is derived from them:
- the parser, the form of the Train page, the check of JSON and YAML, the command line that a
-page shows, the notebook's ``params``, the grid and the search space.
+the parser, the form of the Train page, the check of JSON and YAML, the command line that a page
+shows, the notebook's ``params``, the grid and the search space.
 """
 
 import dataclasses

@@ -103,7 +103,7 @@ def _fixed(base: TrainConfig, start: str) -> dict[str, Any]:
             key = f"{key}_{values['encoder']}"
         if name == "device":
             names = list(
-                dict.fromkeys(["auto", *session.workspace().queue.device_choices(), usual])
+                dict.fromkeys(["auto", *(d.id for d in session.workspace().runs.devices()), usual])
             )
         with columns[number % 3]:
             if names:
