@@ -79,7 +79,7 @@ def test_an_absent_weights_file_is_told_by_the_row_that_needs_it():
         ([{**ROW, "against": "Dise"}], {}, "Dice"),
         ([{"name": "a", "changes": {"recipe.los": "dice"}}], {}, "loss"),
         ([{"name": "a", "changes": {"size.0": 4}}], {}, "Expected a field"),
-        ([{"name": "a", "changes": {"seed": 4}}], {}, "fills that in itself"),
+        ([{"name": "a", "changes": {"seed": 4}}], {}, "fills it in"),
         ([{"name": "a", "combine": {}}], {}, "changes nothing|neither"),
         ([{**ROW, "claim": "works"}], {}, "claim"),
         ([ROW], {"report_on": "validation"}, "name the test split"),

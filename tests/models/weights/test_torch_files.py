@@ -11,7 +11,8 @@ import pytest
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError
 from segcore.models.build import build_and_report
-from segcore.models.encoders.encoders import CAFFE, TORCH, build_encoder
+from segcore.models.encoders.encoders import build_encoder
+from segcore.models.encoders.recipe import CAFFE, TORCH
 from segcore.models.weights.torch_names import from_state_dict
 from segcore.models.weights.torch_pickle import read_state_dict
 from segcore.models.weights.weight_files import read_arrays
