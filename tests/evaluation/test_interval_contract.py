@@ -74,7 +74,8 @@ def by_crf(a, b, groups):
 def of_subsets(a, b, groups):
     counts = np.stack([a, b, (a + b) // 2], axis=1)
     counts[:, 2, :, :] = a  # the same true pixels in each
-    table, shares = subset_weights(2), marginal_shares(2)
+    table = subset_weights(2)
+    shares = marginal_shares(table)
     found = score_subsets(
         Tallies.of(counts), table, ("a", "b"), shares, "validation", groups=groups
     )

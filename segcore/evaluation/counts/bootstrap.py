@@ -229,9 +229,7 @@ class Resampling:
                 [self._seed.bit_generator.random_raw() % 2**32, zlib.crc32(text.encode())]
             )
         else:
-            hashes = np.zeros(self.units, np.uint64)
-            np.add.at(hashes, codes, _hashes(parts))
-            order = np.argsort(hashes, kind="stable")
+            order = _order(parts, codes, self.units)
         rank = np.empty(self.units, np.int64)
         rank[order] = np.arange(self.units)
         self.unit_of = rank[codes]
@@ -349,24 +347,35 @@ def _flatten(part: Part) -> tuple[Any, Any]:
     return array.reshape(len(array), -1), lambda flat: flat.reshape(-1, *array.shape[1:])
 
 
-def _hashes(parts: Sequence[Part]) -> npt.NDArray[np.uint64]:
-    """Return a number for each image that follows from its counts alone.
+def _canonical(part: Part) -> Part:
+    """Confusion counts of any form as margins, so that each form has the same hash."""
+    if isinstance(part, SampleCounts):
+        return part.margins()
+    if isinstance(part, np.ndarray) and part.ndim == 3 and part.shape[1] == part.shape[2]:
+        return Margins(np.diagonal(part, axis1=1, axis2=2), part.sum(2), part.sum(1))
+    return part
 
-    Of confusion counts the margins decide, so every form of the same counts has the same draws;
-    parts of one shape may be exchanged (A against B and B against A have the same draws).
+
+def _hash(flat: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """Return a number for each row that follows from its content."""
+    generator = np.random.default_rng(flat.shape[1])
+    factors = generator.integers(0, 2**64, flat.shape[1], dtype=np.uint64)
+    return (flat.astype(np.int64).astype(np.uint64) * factors).sum(1, dtype=np.uint64)
+
+
+def _order(parts: Sequence[Part], codes: npt.NDArray[np.int64], units: int) -> npt.NDArray[np.intp]:
+    """Order units by what they hold, whatever the order of the images.
+
+    The true pixels of each class decide, so every model over the same images has the same draws;
+    where they are equal, all counts do, of all parts alike (A against B and B against A).
     """
-    out = np.zeros(_length(parts[0]), np.uint64)
-    for part in parts:
-        if isinstance(part, SampleCounts):
-            part = part.margins()
-        elif isinstance(part, np.ndarray) and part.ndim == 3 and part.shape[1] == part.shape[2]:
-            right = np.diagonal(part, axis1=1, axis2=2)
-            part = Margins(right, part.sum(2), part.sum(1))
-        flat, _ = _flatten(part)
-        generator = np.random.default_rng(flat.shape[1])
-        factors = generator.integers(0, 2**64, flat.shape[1], dtype=np.uint64)
-        out += (flat.astype(np.int64).astype(np.uint64) * factors).sum(1, dtype=np.uint64)
-    return out
+    ready = [_canonical(part) for part in parts]
+    first = ready[0]
+    truth, every = np.zeros(units, np.uint64), np.zeros(units, np.uint64)
+    np.add.at(truth, codes, _hash(_flatten(first.true if isinstance(first, Margins) else first)[0]))
+    for part in ready:
+        np.add.at(every, codes, _hash(_flatten(part)[0]))
+    return np.lexsort((every, truth))
 
 
 class _Summing:

@@ -154,13 +154,11 @@ class Report:
         ``mean_over_images`` holds the means of the images' own scores. ``images`` is hardest first.
         """
         total = self.confusion.counts
-        table = {name: function(total) for name, function in scores.CLASS_SCORES.items()}
         images = {
             name: values
             for name, values in self.image_scores().items()
             if name in ("mean_iou", "pixel_accuracy")
         }
-        support = self.confusion.support
         image_support = self.counts.sum((1, 2))
         mean = self.interval()
         return {
@@ -170,22 +168,7 @@ class Report:
             "ignored_share": plain(self.ignored_share),
             "mean_iou": plain(float(scores.mean_iou(total))),
             "pixel_accuracy": plain(float(scores.pixel_accuracy(total))),
-            "classes": [
-                {
-                    "id": c.id,
-                    "name": c.name,
-                    **{
-                        name: plain(table[name][i])
-                        for name in ("iou", "dice", "precision", "recall", "specificity")
-                    },
-                    "support": int(support[i]),
-                    "interval": own.ends(),
-                    "units": own.groups,
-                }
-                for i, (c, own) in enumerate(
-                    zip(self.label_set.classes, self.intervals["iou"], strict=True)
-                )
-            ],
+            "classes": self._class_rows(),
             "confusion": total.tolist(),
             "interval": {name: self.interval(name).ends() for name in HEADLINES},
             "how_sure": f"{mean.how()} {self.drawn}".strip(),
@@ -212,6 +195,22 @@ class Report:
             ],
         }
 
+    def _class_rows(self) -> list[dict[str, Any]]:
+        total, support = self.confusion.counts, self.confusion.support
+        table = {name: function(total) for name, function in scores.CLASS_SCORES.items()}
+        own = self.intervals["iou"]
+        return [
+            {
+                "id": c.id,
+                "name": c.name,
+                **{name: plain(values[i]) for name, values in table.items()},
+                "support": int(support[i]),
+                "interval": own[i].ends(),
+                "units": own[i].groups,
+            }
+            for i, c in enumerate(self.label_set.classes)
+        ]
+
     def label_scores(self) -> str:
         """Return the per-class table as CSV text, ``;`` between cells, undefined cells empty."""
         rows: list[Sequence[Any]] = [COLUMNS]
@@ -231,7 +230,6 @@ def evaluate(
     *,
     sizes: Sequence[tuple[int, int]] | None = None,
     groups: Sequence[str] | None = None,
-    drawn: str = "",
     dataset: str = "",
     resamples: int = 1000,
 ) -> Report:
@@ -245,7 +243,6 @@ def evaluate(
         sizes: (height, width) of each mask, length N; gives the ignored share and the size of the
             report.
         groups: Group of each image; intervals then draw whole groups.
-        drawn: One sentence on why groups or images are drawn.
         dataset: Name or fingerprint, for the protocol.
         resamples: How often the images are drawn again for the intervals.
 
@@ -253,22 +250,7 @@ def evaluate(
         SegcoreError: Counts that are none, or lengths or classes that do not fit.
     """
     counts = SampleCounts.of(counts)
-    if counts.shape[-1] != label_set.num_classes:
-        raise SegcoreError(
-            f"Expected counts over {label_set.num_classes} classes, received "
-            f"{counts.shape[-1]}: choose the label set of the run."
-        )
-    for what, given in (("sample ids", sample_ids), ("sizes", sizes), ("groups", groups)):
-        if given is not None and len(given) != len(counts):
-            raise SegcoreError(
-                f"Expected {what} for {len(counts)} images, received {len(given)}: give "
-                "one for each image."
-            )
-    if not len(counts):
-        raise SegcoreError(
-            f"Expected at least one image in split {split!r}, received none: choose a "
-            "split that has masks."
-        )
+    _check(counts, label_set, split, {"sample ids": sample_ids, "sizes": sizes, "groups": groups})
     pixels = sum(int(h) * int(w) for h, w in sizes) if sizes else 0
     ignored = (pixels - int(counts.sum())) / pixels if pixels else float("nan")
     if ignored < 0:
@@ -294,7 +276,6 @@ def evaluate(
         ignored,
         _intervals(counts, groups, resamples),
         tuple(groups) if groups is not None else None,
-        drawn,
     )
 
 
@@ -321,3 +302,25 @@ def _intervals(
     return {name: (intervals[i],) for i, name in enumerate(HEADLINES)} | {
         "iou": intervals[len(HEADLINES) :]
     }
+
+
+def _check(
+    counts: SampleCounts, label_set: LabelSet, split: str, lists: dict[str, Sequence[Any] | None]
+) -> None:
+    """Refuse counts, classes or lists by image that do not fit together."""
+    if counts.shape[-1] != label_set.num_classes:
+        raise SegcoreError(
+            f"Expected counts over {label_set.num_classes} classes, received "
+            f"{counts.shape[-1]}: choose the label set of the run."
+        )
+    for what, given in lists.items():
+        if given is not None and len(given) != len(counts):
+            raise SegcoreError(
+                f"Expected {what} for {len(counts)} images, received {len(given)}: give "
+                "one for each image."
+            )
+    if not len(counts):
+        raise SegcoreError(
+            f"Expected at least one image in split {split!r}, received none: choose a "
+            "split that has masks."
+        )

@@ -55,12 +55,11 @@ def summarise(
             "Expected counts of corrupted images, received none: wait for the run, or "
             "choose a corruption."
         )
-    total, held = clean.total, clean.held
-    base, own = float(scores.mean_iou(total)), scores.iou(total)
+    base, own = float(scores.mean_iou(clean.total)), scores.iou(clean.total)
     curves: list[dict[str, Any]] = []
-    classes: dict[str, list[npt.NDArray[np.float64]]] = {}
-    for (name, severity), counts in corrupted.items():
-        counts = SampleCounts.of(counts)
+    drops: dict[str, list[npt.NDArray[np.float64]]] = {}
+    for (name, severity), given in corrupted.items():
+        counts = SampleCounts.of(given)
         if counts.shape != clean.shape or not np.array_equal(counts.true, clean.true):
             raise SegcoreError(
                 f"Expected the same images under {name} as without it, received others: "
@@ -68,54 +67,57 @@ def summarise(
             )
         (drop,) = bootstrap(
             [clean.margins(), counts.margins()],
-            {"drop": paired(scores.mean_by_class(scores.iou, held))},
+            {"drop": paired(scores.mean_by_class(scores.iou, clean.held))},
             groups=groups,
             resamples=resamples,
             seed=seed,
         )["drop"]
-        there = counts.total
-        mean, iou = float(scores.mean_iou(there)), scores.iou(there)
-        classes.setdefault(name, []).append(own - iou)
-        row: dict[str, Any] = {
-            "corruption": name,
-            "severity": severity,
-            "mean_iou": plain(mean),
-            "drop": plain(base - mean),
-        }
-        row |= {
-            "interval": drop.ends(),
-            "how_sure": drop.how(),
-            "pixel_accuracy": plain(float(scores.pixel_accuracy(there))),
-        }
-        curves.append({**row, "iou": [plain(v) for v in iou]})
-    parts: list[dict[str, Any]] = []
-    for name, drops in classes.items():
-        own_means: list[float | None] = [
-            row["mean_iou"] for row in curves if row["corruption"] == name
-        ]
-        means = [v for v in own_means if v is not None]
-        mean = float(np.mean(means)) if means else float("nan")
-        part: dict[str, Any] = {
-            "corruption": name,
-            "mean_iou": plain(mean),
-            "drop": plain(base - mean),
-        }
-        part["kept"] = plain(mean / base) if base else None
-        parts.append(
+        iou = scores.iou(counts.total)
+        drops.setdefault(name, []).append(own - iou)
+        curves.append(
             {
-                **part,
-                "class_drop": [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))],
+                "corruption": name,
+                "severity": severity,
+                "mean_iou": plain(float(scores.mean_iou(counts.total))),
+                "drop": plain(drop.value),
+                "interval": drop.ends(),
+                "how_sure": drop.how(),
+                "pixel_accuracy": plain(float(scores.pixel_accuracy(counts.total))),
+                "iou": [plain(v) for v in iou],
             }
         )
+    parts = [_over_severities(name, curves, each, base) for name, each in drops.items()]
     known = [part["drop"] for part in parts if part["drop"] is not None]
     return {
         "num_samples": len(clean),
         "clean": {
             "mean_iou": plain(base),
-            "pixel_accuracy": plain(float(scores.pixel_accuracy(total))),
+            "pixel_accuracy": plain(float(scores.pixel_accuracy(clean.total))),
             "iou": [plain(v) for v in own],
         },
         "curves": curves,
         "corruptions": parts,
         "mean_drop": float(np.mean(known)) if known else None,
+    }
+
+
+def _over_severities(
+    name: str,
+    curves: Sequence[Mapping[str, Any]],
+    drops: Sequence[npt.NDArray[np.float64]],
+    base: float,
+) -> dict[str, Any]:
+    """Means over the severities of one corruption."""
+    means = [
+        row["mean_iou"]
+        for row in curves
+        if row["corruption"] == name and row["mean_iou"] is not None
+    ]
+    mean = float(np.mean(means)) if means else float("nan")
+    return {
+        "corruption": name,
+        "mean_iou": plain(mean),
+        "drop": plain(base - mean),
+        "kept": plain(mean / base) if base else None,
+        "class_drop": [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))],
     }

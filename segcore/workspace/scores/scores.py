@@ -1,5 +1,6 @@
 """Scores of runs from per-image counts: reports, ensembles, the label-compression what-if."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -320,16 +321,16 @@ class Scores:
         dataset = self._datasets.open(self._runs.open(run).config.dataset)
         sizes = [(s.height, s.width) for s in map(dataset.sample, ids)]
         drawn = self.drawn_by(run, ids, by)
-        return evaluate(
+        report = evaluate(
             counts,
             ids,
             self.label_set(run),
             split,
             sizes=sizes,
             groups=drawn.groups,
-            drawn=drawn.note,
             dataset=self._shared_name(dataset, split),
         )
+        return dataclasses.replace(report, drawn=drawn.note)
 
     def compare(
         self, run: str, other: str, split: str, stage: str = "", other_stage: str = ""
