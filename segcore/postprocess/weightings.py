@@ -20,7 +20,7 @@ Members = Sequence[FloatArray]
 
 MAX_MEMBERS = 10
 _VALUES_AT_ONCE = 1 << 19
-"""Floats that are averaged at a time: what a processor's cache holds, whatever the number of weightings."""
+"""Floats averaged at a time: what a processor's cache holds, for any number of weightings."""
 
 
 def subset_weights(num_members: int) -> FloatArray:
@@ -46,7 +46,7 @@ def subset_weights(num_members: int) -> FloatArray:
 
 
 def draw_weights(num_members: int, count: int, generator: np.random.Generator) -> FloatArray:
-    """Draw weightings evenly from all that sum to 1 (a flat Dirichlet distribution), to search weights on the validation split.
+    """Draw weightings evenly from all that sum to 1 (a flat Dirichlet distribution).
 
     Args:
         num_members: n, at least 1.
@@ -134,7 +134,7 @@ def _count_image(
 
 
 def _argmax(planes: FloatArray) -> npt.NDArray[np.integer]:
-    """First maximum over classes, (C, ...) to (...): class by class and without a branch, ten times faster than along a short last axis."""
+    """First maximum over classes, (C, ...) to (...), class by class: faster than along an axis."""
     index = np.zeros(planes.shape[1:], np.uint8 if len(planes) <= 256 else np.uint16)
     best = planes[0].copy()
     higher = np.empty(best.shape, bool)
@@ -185,7 +185,7 @@ def extended_subsets(best: FloatArray, tried: FloatArray) -> FloatArray:
 def marginal_shares(subsets: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Return the linear map from scores of subsets to each member's mean gain.
 
-    With every subset it gives what :func:`marginal_values` gives; with fewer, the mean goes over the
+    With every subset it is the Shapley value of the scores; with fewer, the mean goes over the
     pairs of subsets that differ in that member only.
 
     Args:

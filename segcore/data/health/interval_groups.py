@@ -150,7 +150,7 @@ def _recognise(dataset: Dataset) -> str:
 
 
 def _has_drives(dataset: Dataset) -> bool:
-    """Whether frames that are neighbours by name look alike, in some stretches of the longest drives."""
+    """Whether neighbours by name look alike, in some stretches of the longest drives."""
     drives: dict[str, list[Sample]] = defaultdict(list)
     for sample in dataset.samples:
         if frame_number(sample) is not None:

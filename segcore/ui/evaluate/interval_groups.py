@@ -1,4 +1,4 @@
-"""What intervals draw, single images or whole drives: chosen once for a dataset, used everywhere."""
+"""What intervals draw, images or whole drives: chosen once for a dataset, used everywhere."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from segcore.ui.shared import cached_scores, manual, session, tables
 
 
 def choose(run: str, dataset: str, split: str, stage: str) -> None:
-    """Let the user choose what all intervals over this dataset draw, where its images form groups."""
+    """Let the user choose what intervals over this dataset draw, where its images form groups."""
     workspace = session.workspace()
     units = {
         IMAGES: "images",
