@@ -13,9 +13,10 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.bands import FILE_NAME as BANDS
 from segcore.data.files.bands import load_look
+from segcore.data.files.masks import resize_mask
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
-from segcore.training.input.reader import resize_image, resize_mask
+from segcore.training.input.reader import resize_image
 
 WRITTEN = "written from "
 

@@ -173,6 +173,24 @@ def read_colors(path: Path) -> npt.NDArray[np.uint32]:
     return packed
 
 
+def resize_mask(mask: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
+    """Resize a mask to the nearest pixel centres, so that no label appears that was not there.
+
+    Args:
+        mask: (H, W) integer.
+        size: (h, w).
+
+    Returns:
+        (h, w), same dtype.
+    """
+    if mask.shape == tuple(size):
+        return mask
+    rows, columns = (
+        (2 * np.arange(n) + 1) * old // (2 * n) for n, old in zip(size, mask.shape, strict=True)
+    )
+    return np.ascontiguousarray(mask[rows][:, columns])
+
+
 def pack_colors(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
     """Pack colours into one number a pixel.
 

@@ -23,6 +23,7 @@ from segcore.data.augmentation.transforms import cut_mix as mix
 from segcore.data.augmentation.transforms import draw as draw_augmentation
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.masks import resize_mask
 from segcore.errors import SegcoreError
 from segcore.training.input.reader import (
     Image,
@@ -30,7 +31,6 @@ from segcore.training.input.reader import (
     SampleReader,
     cache_budget,
     resize_image,
-    resize_mask,
 )
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "ordered_batches",
     "planned_samples",
     "resize_image",
-    "resize_mask",
     "training_batches",
     "with_masks",
 ]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.files.masks import resize_mask
 from segcore.labels import LabelMap, LabelSet
 
 CACHE_BYTES = 2 << 30
@@ -122,21 +123,3 @@ def resize_image(image: Image, size: tuple[int, int]) -> Image:
             np.uint8, copy=False
         )
     return image
-
-
-def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
-    """Resize a mask to the nearest pixel centres, so that no label appears that was not there.
-
-    Args:
-        mask: (H, W) integer.
-        size: (h, w).
-
-    Returns:
-        (h, w), same dtype.
-    """
-    if mask.shape == tuple(size):
-        return mask
-    rows, columns = (
-        (2 * np.arange(n) + 1) * old // (2 * n) for n, old in zip(size, mask.shape, strict=True)
-    )
-    return np.ascontiguousarray(mask[rows][:, columns])

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segcore.config import TrainConfig
+from segcore.data.statistics.shrinkage import Shrinkage
+from segcore.labels import list_names
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import Estimate
 
@@ -23,6 +25,7 @@ class Facts:
         plan_split: Split that the chosen balance plan was made for; "" for any, or without a plan.
         repeated: Images of an epoch with the plan; None without one.
         cluster: Address of the cluster that runs may be handed to; "" for none.
+        shrunken: Classes that nearly disappear at the size, seen in some training masks.
     """
 
     splits: dict[str, int]
@@ -33,6 +36,7 @@ class Facts:
     plan_split: str = ""
     repeated: int | None = None
     cluster: str = ""
+    shrunken: Sequence[Shrinkage] = ()
 
 
 def find_conflicts(
@@ -106,7 +110,27 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
             f"{config.size[0]} x {config.size[1]} enlarges images of {height} x {width}: "
             "it costs time and adds nothing to see."
         )
-    return found
+    return [*found, *_shrunken(config, facts.shrunken)]
+
+
+def _shrunken(config: TrainConfig, shrunken: Sequence[Shrinkage]) -> list[str]:
+    """Name the classes that disappear at the size, and those that nearly do."""
+    size = f"{config.size[0]} x {config.size[1]}"
+    gone = [one.name for one in shrunken if one.is_gone]
+    nearly = [
+        f"{one.name} (gone from {one.without} of {one.masks} masks)"
+        if 2 * one.without >= one.masks
+        else f"{one.name} ({one.pixels:g} pixels in the median mask)"
+        for one in shrunken
+        if not one.is_gone
+    ]
+    fix = "Train at a larger size, or merge such a class into another."
+    sentences = []
+    if gone:
+        sentences.append(f"At {size} the training masks lose {list_names(gone, 5)}. {fix}")
+    if nearly:
+        sentences.append(f"At {size} almost nothing is left of {list_names(nearly, 5)}. {fix}")
+    return sentences
 
 
 def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -> list[str]:

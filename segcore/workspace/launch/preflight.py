@@ -12,6 +12,7 @@ import numpy.typing as npt
 from segcore.config import TrainConfig
 from segcore.data.augmentation.repeats import preview_copies
 from segcore.data.balance.plans import BalancePlan
+from segcore.data.statistics.shrinkage import Shrinkage, find_shrunken
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.runs.folder.annotations import clean_tags
@@ -35,6 +36,7 @@ class Launches:
         self._workspace = workspace
         self._datasets = datasets
         self._runs = runs
+        self._shrunken: dict[tuple[Any, ...], list[Shrinkage]] = {}
 
     def suggest(self, dataset: str) -> Suggestion:
         """Suggest what to train on a dataset; counts its classes if that was not done yet.
@@ -133,6 +135,7 @@ class Launches:
             plan_split,
             repeated,
             cluster,
+            self._shrinkage(config),
         )
 
     def _absent(self, config: TrainConfig) -> tuple[str, ...]:
@@ -146,6 +149,23 @@ class Launches:
             for name, count in zip(counted.label_set.class_names, pixels, strict=True)
             if count == 0
         )
+
+    def _shrinkage(self, config: TrainConfig) -> list[Shrinkage]:
+        """Return the classes that nearly disappear at the size; none before masks are counted.
+
+        The answer is kept: the form asks again after every change.
+        """
+        opened = self._datasets.open(config.dataset)
+        label_map = opened.load_label_map(config.label_map) if config.label_map else None
+        groups = label_map.groups if label_map else ()
+        key = (opened.name, opened.fingerprint, config.train_split, config.size, groups)
+        if key not in self._shrunken:
+            counted = load_statistics(opened)
+            if counted is None or config.train_split not in counted.splits:
+                return []
+            chosen = counted.select(config.train_split)
+            self._shrunken[key] = find_shrunken(opened, chosen, config.size, label_map)
+        return self._shrunken[key]
 
     def start(
         self,

@@ -5,6 +5,7 @@ import pytest
 
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.files.masks import resize_mask
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.training.input.pipeline import (
@@ -14,7 +15,6 @@ from segcore.training.input.pipeline import (
     ordered_batches,
     planned_samples,
     resize_image,
-    resize_mask,
     training_batches,
     with_masks,
 )

@@ -9,7 +9,11 @@ from segcore.catalog import ARCHITECTURES, ENCODERS
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.config.schema import settings
 from segcore.data.augmentation.repeats import draws_of
+from segcore.data.dataset.writing import DatasetWriter
+from segcore.data.files.masks import resize_mask
+from segcore.data.statistics.shrinkage import Shrinkage
 from segcore.errors import SegcoreError
+from segcore.labels import LabelClass, LabelSet
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import FRAMEWORK, estimate, network_cost, training_bytes
 from segcore.workspace.launch.conflicts import Facts, find_conflicts
@@ -170,6 +174,13 @@ RECIPE = CONFIG.recipe
         ({}, {"splits": {"train": 100}}, "'validation' holds no image"),
         ({}, {"splits": {"train": 5, "validation": 3}}, "larger than the 5 images"),
         ({}, {"absent_classes": ("roof", "road")}, "No training image holds roof, road"),
+        ({}, {"shrunken": (Shrinkage("wire", 4, 4, 0.0),)}, "lose wire. Train at a larger size"),
+        (
+            {},
+            {"shrunken": (Shrinkage("pole", 4, 2, 3.0),)},
+            "left of pole (gone from 2 of 4 masks)",
+        ),
+        ({}, {"shrunken": (Shrinkage("dot", 4, 1, 2.5),)}, "dot (2.5 pixels in the median mask)"),
         ({"balance_plan": "p"}, {"plan_split": "test"}, "made for the split 'test'"),
         ({"size": (256, 256)}, {"image_size": (360, 720)}, "distorts"),
         ({}, {"image_size": (96, 128)}, "enlarges"),
@@ -199,6 +210,28 @@ def test_a_conflict_is_named(change, facts, sentence) -> None:
     assert sentence in conflicts(
         dataclasses.replace(CONFIG, **change), dataclasses.replace(FACTS, **facts)
     )
+
+
+def test_a_class_that_the_size_loses_is_named_before_the_start(workspace, tmp_path) -> None:
+    """A wire of every third pixel in one row of 400 x 400, at 64 x 64."""
+    labels = LabelSet(tuple(LabelClass(i, n, (i, 0, 0)) for i, n in enumerate(("sky", "wire"))))
+    masks = {i: np.zeros((400, 400), np.uint8) for i in range(4)}
+    with DatasetWriter(workspace.datasets.folder / "thin", "thin", labels, "drawn") as writer:
+        rows = []
+        for i, mask in masks.items():
+            mask[53 + 7 * i, ::3] = 1
+            image = np.zeros((400, 400, 3), np.uint8)
+            rows.append(writer.add(f"{i}", image, mask, "train", ""))
+        writer.finish(rows)
+    small = TrainConfig("thin", ModelConfig("unet", "tiny", "none"), size=(64, 64))
+    assert "wire" not in " ".join(workspace.launch.conflicts(small))  # nothing is counted yet
+    workspace.datasets.statistics("thin")
+    told = [s for s in workspace.launch.conflicts(small) if "wire" in s]
+    missed = sum(not (resize_mask(mask, (64, 64)) == 1).any() for mask in masks.values())
+    assert missed == 3
+    assert told[0].startswith("At 64 x 64 almost nothing is left of wire (gone from 3 of 4 masks).")
+    whole = dataclasses.replace(small, size=(384, 384))
+    assert "wire" not in " ".join(workspace.launch.conflicts(whole))
 
 
 def test_many_runs_need_more_disk() -> None:
