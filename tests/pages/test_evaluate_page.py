@@ -130,3 +130,13 @@ def test_an_ensemble_on_another_split_queues_what_it_lacks(
         == "queued"
     )
     assert all(trained.workspace.scores.has_counts(m, "validation") for m in trained.members)
+
+
+def test_intervals_are_checked_by_simulation_on_request(trained, open_page, read) -> None:
+    at = open_page("evaluate", run=trained.members[0], split="test")
+    plan = trained.workspace.scores.plan_test(trained.members[0], "test").sentence()
+    assert any(plan in caption.value for caption in at.caption)
+    key = f"coverage_{trained.members[0]}_test_prediction"
+    read.check(at.toggle(key=key).set_value(True).run())
+    sentence = trained.workspace.scores.coverage(trained.members[0], "test").sentence()
+    assert any(sentence in text.value for text in (*at.caption, *at.warning))
