@@ -1,11 +1,16 @@
-"""The frame: page settings, navigation, the workspace shown in the sidebar."""
+"""The frame: page settings, navigation, the dataset switch and the workspace in the sidebar."""
 
 import streamlit as st
 
 from segcore.ui.shared import frame
 
-st.set_page_config(page_title="Segscope", page_icon="assets/icon.png", layout="wide")
-st.logo("assets/logo.svg", icon_image="assets/icon.png", size="large")
+st.set_page_config(
+    page_title="Segscope",
+    page_icon="assets/icon.png",
+    layout="wide",
+    initial_sidebar_state="locked",
+)
+st.logo("assets/icon.png", icon_image="assets/icon.png", size="large")
 
 navigation = st.navigation(
     {
@@ -25,12 +30,16 @@ navigation = st.navigation(
             st.Page("pages/predict.py", title="Predict", icon=":material/image_search:"),
             st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
             st.Page("pages/ensemble.py", title="Ensemble", icon=":material/join:"),
-            st.Page("pages/compress.py", title="Compress labels", icon=":material/compress:"),
+            st.Page("pages/compress.py", title="Compress", icon=":material/compress:"),
         ],
-        "Help": [st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:")],
+        "Help": [
+            st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:"),
+            st.Page("pages/study.py", title="Study", visibility="hidden"),
+        ],
     },
     expanded=True,
 )
-frame.layout()
+frame.style()
+frame.translate_link(navigation.url_path, frame.OLD_LINKS)
 frame.sidebar()
 navigation.run()

@@ -1,65 +1,66 @@
-"""What does it look like? Image, true mask, predicted mask and CRF mask side by side; and which model is better, and where."""
+"""Compare predictions side by side: which model is better, and where."""
 
 import streamlit as st
 
 from segcore.ui.compare import fixed_broken, import_predictions, score_table, viewer_tab
 from segcore.ui.shared import session, split_predictions
 
-workspace = session.workspace()
-session.header(
-    "Compare",
-    "Compare predictions side by side. All panels zoom and pan together.",
-)
+VIEWS = ("Viewer", "Scores", "Pixels")
+"""What the page shows; "Pixels" are those that one model fixes and breaks of another."""
 
-candidates = session.finished_runs(session.SCORED)
+workspace = session.workspace()
+session.header("Compare", "Compare predictions side by side. All panels zoom and pan together.")
+
+candidates = session.finished_runs(session.SCORED, session.current_dataset())
 if not candidates:
-    if workspace.datasets.names():
+    if session.current_dataset():
         with st.expander("Import predictions", icon=":material/download:"):
             import_predictions.form(workspace.datasets.names())
-    session.empty(
-        ("There is no finished run to show. Train a model, or open the demo, which includes five."),
-        "pages/home.py",
-        "Go to Start",
+    session.no_runs(
+        "There is no finished run to show. Train a model, or open the demo, which includes five."
     )
 
-row = st.container(horizontal=True, vertical_alignment="bottom")
-with row.container():
-    run = session.choose_model("Model", candidates, "run")
+model, others, splits, views, order, panels, images = st.columns(
+    [5, 3, 2.5, 4.4, 3.2, 2.2, 4], vertical_alignment="bottom", gap="xsmall"
+)
+with model:
+    run = session.choose_model("Model", candidates, "run", label_visibility="collapsed")
 with session.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
-with row.container():
-    stands_for = session.once_a_question(session.finished_runs(session.SCORED, dataset.name))
-    siblings = [r for r in dict.fromkeys(stands_for.values()) if r != run]
-    others = st.multiselect(
-        "Compare with",
-        siblings,
-        key="beside",
-        bind="query-params",
-        placeholder="add models",
-        max_selections=5,
+with others:
+    runs = (run, *viewer_tab.choose_others(run, candidates))
+with splits:
+    names = [s for s in dataset.splits if s]
+    start = "test" if "test" in names else names[0]
+    session.prepare("split", names, start)
+    split = str(
+        st.selectbox(
+            "Split",
+            names,
+            index=names.index(start),
+            key="split",
+            bind="query-params",
+            label_visibility="collapsed",
+            help="Split",
+        )
     )
-with row:
-    split = session.choose_split([s for s in dataset.splits if s])
-runs = (run, *others)
-
-pictures, scores, pixels, bring = st.tabs(
-    ["Viewer", "Scores", "Improved / regressed pixels", "Import predictions"],
-    key="view_of",
-    bind="query-params",
-)
-if bring.open:
-    with bring:
-        import_predictions.form([dataset.name], split)
-    st.stop()
+with views:
+    session.prepare("view_of", VIEWS)
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        key="view_of",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
 if not split_predictions.offer(runs, split):
     st.stop()
-if pictures.open:
+if view == "Viewer":
     workspace.checklist.note("look", dataset.name)
-    with pictures:
-        viewer_tab.show(runs, split)
-if scores.open:
-    with scores:
-        score_table.show(runs, split)
-if pixels.open:
-    with pixels:
-        fixed_broken.show(runs, split)
+    viewer_tab.show(runs, split, viewer_tab.Places(order, panels, images))
+elif view == "Scores":
+    score_table.show(runs, split)
+else:
+    fixed_broken.show(runs, split)

@@ -7,6 +7,7 @@ of their Euclidean distances in CAM02-UCS (Luo, Cui, Li 2006) in four views: nor
 So the first n colours are the best n that this walk finds, for every n.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from segcore.labels import Color, LabelSet, hex_to_color
@@ -49,9 +50,37 @@ def default_colors(n: int) -> list[Color]:
     return colors
 
 
+BACKGROUND: Color = (88, 96, 104)
+"""A quiet grey for classes that are no objects: the loudest colours are left to those that are."""
+
+BACKGROUND_NAMES = frozenset(
+    ("background", "_background_", "bg", "null", "none", "nothing", "unlabeled", "unlabelled")
+)
+
+
+def background(names: Sequence[str]) -> list[int]:
+    """Return the indices of the classes whose names say that they are background.
+
+    Args:
+        names: Class names in index order.
+    """
+    return [i for i, name in enumerate(names) if name.strip().lower() in BACKGROUND_NAMES]
+
+
+def class_colors(names: Sequence[str]) -> list[Color]:
+    """Return a colour for each class: the default ones in index order, grey for background.
+
+    Args:
+        names: Class names in index order.
+    """
+    quiet = background(names)
+    colors = iter(default_colors(len(names)))
+    return [BACKGROUND if i in quiet else next(colors) for i in range(len(names))]
+
+
 def recolored(labels: LabelSet) -> LabelSet:
-    """Return the label set with the default colours for its scored classes; ignored ones keep theirs."""
-    colors = default_colors(labels.num_classes)
+    """Return the label set with default colours for its scored classes; ignored ones keep theirs."""
+    colors = class_colors(labels.class_names)
     return LabelSet(
         tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)),
         labels.ignored,

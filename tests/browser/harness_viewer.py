@@ -182,8 +182,7 @@ def walk(panels: int, classes: int, side: int) -> None:
         current=str(index),
         source="frames",
         thumbnail=thumbnail,
-        scores=[0.1 * i for i in range(FRAMES)],
-        label="score",
+        scores=filmstrip.Scores([0.1 * i for i in range(FRAMES)], label="score"),
     )
     show(
         lambda: packed(index, panels, classes, side),

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser import harness_viewer as harness
 from tests.browser.viewing import (
+from segcore.ui.shared import figures
     at_image_pixel,
     canvas,
     hook,
@@ -30,16 +31,17 @@ def test_opacity_palette_and_legend_send_nothing(page, viewer_url) -> None:
     )
     open_viewer(page, viewer_url)
     page.wait_for_timeout(500)
+    press(page, "Display")
     sent.clear()
     shots = [pixels(page, 1)]
     for act in (
         lambda: page.get_by_label("Overlay opacity").fill("90"),
         lambda: page.get_by_label("Palette").select_option("safe"),
         lambda: page.get_by_role("button", name="Building", exact=True).click(),
-        lambda: page.get_by_role("button", name="Only Car").click(force=True),
+        lambda: page.get_by_role("button", name="Solo Car").click(force=True),
         lambda: page.get_by_role("button", name="Show all").click(),
         lambda: page.get_by_label("Colour of Road").fill("#ff0000"),
-        lambda: page.get_by_role("button", name="Outlines").click(),
+        lambda: (press(page, "Display"), page.get_by_role("button", name="Outlines").click()),
     ):
         act()
         page.mouse.move(5, 5)
@@ -79,14 +81,14 @@ def test_the_caption_counts_what_is_right(page, viewer_url) -> None:
     truth, predicted = scene.panels[1].mask, scene.panels[2].mask
     share = (truth == predicted)[truth != 255].mean()
     expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(
-        f"{100 * share:.0f} % right"
+        f"{figures.percent(share)} correct"
     )
-    press(page, "Only Tree")
+    press(page, "Solo Tree")
     index = scene.label_set.class_names.index("Tree")
     hit = np.sum((truth == index) & (predicted == index))
     union = np.sum(((truth == index) | (predicted == index)) & (truth != 255))
     expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(
-        f"IoU {100 * hit / union:.0f} %"
+        f"IoU {figures.percent(hit / union)}"
     )
 
 
@@ -105,7 +107,7 @@ def test_errors_show_hits_inventions_and_misses_of_one_class(page, viewer_url) -
     expected[(truth == 5) & (predicted != 5)] = 4
     expected[truth == 255] = 9
     np.testing.assert_array_equal(np.array(list(codes), int).reshape(truth.shape), expected)
-    for words in ("Tree: hit", "invented", "missed", "fixed", "broken"):
+    for words in ("Tree: correct", "false positive", "missed", "fixed", "broken"):
         expect(page.locator(".key")).to_contain_text(words)
 
 
@@ -113,7 +115,7 @@ def test_swipe_and_blink_compare_two_panels(page, viewer_url) -> None:
     open_viewer(page, viewer_url, "view=o100")
     press(page, "Swipe")
     assert page.locator("canvas").count() == 1
-    divider = page.get_by_role("slider", name="Where the two pictures meet")
+    divider = page.get_by_role("slider", name="Swipe divider")
     box = divider.bounding_box()
     page.mouse.move(box["x"] + 14, box["y"] + 60)
     page.mouse.down()
@@ -148,6 +150,7 @@ def test_a_link_opens_the_same_view(new_page, viewer_url) -> None:
     canvas(page).click(position=at_image_pixel(page, 150, 150))
     for _ in range(3):
         page.mouse.wheel(0, -120)
+    press(page, "Display")
     page.get_by_label("Palette").select_option("safe")
     press(page, "Both")
     page.get_by_role("button", name="Sky", exact=True).click()
@@ -198,7 +201,7 @@ def test_clicks_and_solo_are_reported_where_asked_for(page, viewer_url) -> None:
     open_viewer(page, viewer_url, "listen=step,pixel,label")
     canvas(page, 2).click(position=at_image_pixel(page, 123.5, 77.5))
     expect(page.get_by_text(re.compile("^events:"))).to_have_text("events: 0 (123, 77) None")
-    press(page, "Only Tree")
+    press(page, "Solo Tree")
     expect(page.get_by_text(re.compile("^events:"))).to_have_text("events: 0 None 5")
 
 

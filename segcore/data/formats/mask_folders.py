@@ -14,7 +14,7 @@ from segcore.data.formats.importers.class_tables import read_class_table
 from segcore.data.formats.mask_values import read_mask_indices
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
-from segcore.palette import default_colors
+from segcore.palette import class_colors
 
 
 def read_label_set(path: Path) -> LabelSet:
@@ -33,7 +33,7 @@ def read_label_set(path: Path) -> LabelSet:
             "id and name."
         )
     rows = read_class_table(path)
-    colors = default_colors(len(rows))
+    colors = class_colors([row.name for row in rows])
     classes = [
         (LabelClass(i if row.id is None else row.id, row.name, row.color or colors[i]), row.ignore)
         for i, row in enumerate(rows)

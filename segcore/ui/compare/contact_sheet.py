@@ -1,17 +1,20 @@
-"""A contact sheet: the panels of many images on one PNG, for a slide or a report; no app in here."""
+"""A contact sheet: the panels of many images on one PNG, for a slide or a report."""
 
 import bisect
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, hex_to_color
-from segcore.ui.viewer import Panel, Scene
+from segcore.ui.shared import pictures
+from segcore.ui.viewer import KINDS, Panel, Scene
 
 CELL = 240
 """Width of one picture in pixels."""
@@ -81,41 +84,85 @@ def draw(rows: Sequence[tuple[Scene, str]], title: str) -> bytes:
 
 
 def paint(scene: Scene, panel: Panel) -> Pixels:
-    """Paint one panel over its image, as the viewer does at its usual opacity; ignored pixels stay bare and dark.
+    """Paint one panel over its image, as the viewer does at its usual opacity.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        (H, W, 3) uint8 RGB; ignored pixels show the image, darkened.
     """
-    if panel.kind == "scalar" and panel.scalar is not None:
-        return _heat(panel.scalar, scene.image.shape[:2])
-    if panel.mask is None or panel.kind == "image":
-        return scene.image
-    label_set = scene.label_set
-    truth = None if scene.truth is None else scene.panels[scene.truth].mask
-    other = truth if panel.versus is None else scene.panels[panel.versus].mask
-    if panel.kind == "mask" or other is None:
-        colors = np.vstack([label_set.colors, np.zeros((1, 3), np.uint8)])[
-            np.minimum(panel.mask, label_set.num_classes)
-        ]
-        return _blend(scene.image, colors, np.ones(panel.mask.shape, bool))
-    void = (truth if truth is not None else other) == label_set.ignore_index
-    verdict = np.zeros((*panel.mask.shape, 3), np.uint8)
-    if panel.kind == "error":
-        shown = (panel.mask != other) & ~void
-        verdict[shown] = BAD
-    else:
-        right, before = (
-            (panel.mask == truth, other == truth)
-            if truth is not None
-            else (panel.mask == other, panel.mask == other)
-        )
-        verdict[right & ~before], verdict[before & ~right], verdict[~right & ~before] = (
-            GOOD,
-            BAD,
-            BOTH,
-        )
-        shown = ~(right & before) & ~void
+    return PAINTERS[KINDS[panel.kind].export](scene, panel)
+
+
+def _image(scene: Scene, panel: Panel) -> Pixels:
+    return scene.image
+
+
+def _classes(scene: Scene, panel: Panel) -> Pixels:
+    mask = _mask_of(panel)
+    return _blend(scene.image, pictures.paint(mask, scene.label_set), np.ones(mask.shape, bool))
+
+
+def _errors(scene: Scene, panel: Panel) -> Pixels:
+    mask, other = _mask_of(panel), _reference(scene, panel)
+    verdict = np.zeros((*mask.shape, 3), np.uint8)
+    shown = (mask != other) & ~_ignored(scene, other)
+    verdict[shown] = BAD
     return _blend(scene.image, verdict, shown, 0.85)
+
+
+def _changes(scene: Scene, panel: Panel) -> Pixels:
+    mask, other = _mask_of(panel), _reference(scene, panel)
+    truth = None if scene.truth is None else scene.panels[scene.truth].mask
+    verdict = np.zeros((*mask.shape, 3), np.uint8)
+    if truth is None:
+        correct = before = mask == other
+    else:
+        correct, before = mask == truth, other == truth
+    verdict[correct & ~before] = GOOD
+    verdict[before & ~correct] = BAD
+    verdict[~correct & ~before] = BOTH
+    shown = ~(correct & before) & ~_ignored(scene, other)
+    return _blend(scene.image, verdict, shown, 0.85)
+
+
+def _heat_map(scene: Scene, panel: Panel) -> Pixels:
+    if panel.scalar is None:
+        raise SegcoreError(
+            f"Expected numbers in the panel {panel.title!r}, received none: give a scalar."
+        )
+    return _heat(panel.scalar, scene.image.shape[:2])
+
+
+PAINTERS: dict[str, Callable[[Scene, Panel], Pixels]] = {
+    "image": _image,
+    "classes": _classes,
+    "heat": _heat_map,
+    "errors": _errors,
+    "changes": _changes,
+}
+"""How panels are painted, by ``export`` of their kind."""
+
+
+def _mask_of(panel: Panel) -> npt.NDArray[np.integer[Any]]:
+    if panel.mask is None:
+        raise SegcoreError(
+            f"Expected a mask in the panel {panel.title!r}, received none: give one."
+        )
+    return panel.mask
+
+
+def _reference(scene: Scene, panel: Panel) -> npt.NDArray[np.integer[Any]]:
+    """The mask that a panel is compared with."""
+    position = scene.truth if panel.versus is None else panel.versus
+    if position is None:
+        raise SegcoreError(
+            f"Expected a mask to compare the panel {panel.title!r} with, received none: set its versus."
+        )
+    return _mask_of(scene.panels[position])
+
+
+def _ignored(scene: Scene, other: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    truth = None if scene.truth is None else scene.panels[scene.truth].mask
+    return np.asarray((truth if truth is not None else other) == scene.label_set.ignore_index)
 
 
 def _blend(
@@ -144,7 +191,7 @@ def _shrunk(picture: Pixels) -> Pixels:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """The text, cut with an ellipsis where it is wider than ``width``; what the font cannot draw becomes "?"."""
+    """The text, cut with an ellipsis at ``width``; what the font cannot draw becomes "?"."""
     text = "".join(c if c.isprintable() else "?" for c in text[:400])
     if font.getlength(text) <= width:
         return text

@@ -48,7 +48,7 @@ MERGED: dict[str, str] = {
 """Panels that show a mask through a merge of labels beside the mask as it is; see :func:`with_merged`."""
 
 THUMBNAIL = (112, 78)
-"""Width and height of a filmstrip's pictures."""
+"""Width and height that a filmstrip's pictures fit into."""
 
 
 def truth_scene(workspace: Workspace, dataset: str, sample: str) -> Scene:
@@ -104,21 +104,16 @@ def packed_scene(
 
 @st.cache_data(max_entries=4000, max_size="30MB", show_spinner=False)
 def thumbnail(_workspace: Workspace, dataset: str, fingerprint: str, sample: str) -> bytes:
-    """Return a small WebP of an image, some hundred bytes; nothing where the image cannot be read."""
+    """Return a small WebP of a whole image; nothing where the image cannot be read."""
     try:
         image = _workspace.scenes.image(dataset, sample)
     except SegcoreError:
         return b""
-    width, height = THUMBNAIL
-    scale = max(width / image.shape[1], height / image.shape[0])
-    small = cv2.resize(
-        image,
-        (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))),
-        interpolation=cv2.INTER_AREA,
-    )
-    left, top = (small.shape[1] - width) // 2, (small.shape[0] - height) // 2
-    cut = np.ascontiguousarray(small[top : top + height, left : left + width, ::-1])
-    return bytes(cv2.imencode(".webp", cut, [cv2.IMWRITE_WEBP_QUALITY, 62])[1].tobytes())
+    scale = min(THUMBNAIL[0] / image.shape[1], THUMBNAIL[1] / image.shape[0])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    bgr = np.ascontiguousarray(small[..., ::-1])
+    return bytes(cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 62])[1].tobytes())
 
 
 def model_scene(

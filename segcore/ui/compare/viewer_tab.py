@@ -1,10 +1,12 @@
-"""Looking at images one after the other: order, filmstrip, panels, what to take away."""
+"""The viewer of the Compare page: order, filmstrip, panels, and what can be downloaded."""
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segcore.catalog import IMAGE_ORDERS
 from segcore.errors import SegcoreError
@@ -13,19 +15,74 @@ from segcore.ui.compare import contact_sheet, image_order
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.compare.image_order import Walk
 from segcore.ui.shared import session, split_predictions
+from segcore.ui.shared.run_names import called
 
 KEY = "compare"
 SHEET_ROWS = 12
-PICKER = 400
-"""Width of the order's menu and the choice of an image, in CSS pixels."""
+STRIP = 124
+"""Width of the filmstrip in CSS pixels."""
+
+POOLED = (
+    "Of one image: its mean IoU averages the classes in that image. The score of a split adds up "
+    "the pixels of all images first, so the two differ."
+)
 
 
-def show(runs: Sequence[str], split: str) -> None:
-    """Draw the panels of one image by one or more runs, with the filmstrip of the split above them.
+@dataclass(frozen=True)
+class Places:
+    """Where the page's row of controls has room for those of the viewer.
+
+    Attributes:
+        order: For the menu of order and filters.
+        panels: For the menu of panels.
+        images: For the choice of an image.
+    """
+
+    order: DeltaGenerator
+    panels: DeltaGenerator
+    images: DeltaGenerator
+
+
+def choose_others(run: str, candidates: Sequence[str]) -> list[str]:
+    """Let the user choose models to compare with, in a menu; the link keeps them.
+
+    Args:
+        run: Id of the first model.
+        candidates: Ids of all finished runs on its dataset.
+    """
+    siblings = [r for r in dict.fromkeys(session.once_per_model(candidates).values()) if r != run]
+    session.prepare_many("beside", siblings)
+    chosen = st.session_state.get("beside") or []
+    with st.popover(
+        f"Compare with ({len(chosen)})" if chosen else "Compare with",
+        width="stretch",
+        help="Add models to compare with",
+    ):
+        others: list[str] = st.multiselect(
+            "Compare with",
+            siblings,
+            key="beside",
+            bind="query-params",
+            placeholder="add models",
+            max_selections=5,
+            format_func=called,
+        )
+        st.page_link(
+            "pages/runs.py",
+            label="Import predictions of another tool",
+            icon=":material/download:",
+            query_params={"import": "predictions"},
+        )
+    return others
+
+
+def show(runs: Sequence[str], split: str, places: Places) -> None:
+    """Draw the panels of one image by one or more runs, with the filmstrip of the split beside them.
 
     Args:
         runs: Ids of runs over one dataset, which have counts of the split; the first is A.
         split: Name of the split.
+        places: Where the controls go.
     """
     workspace = session.workspace()
     with session.errors_shown():
@@ -35,83 +92,88 @@ def show(runs: Sequence[str], split: str) -> None:
                 icon=":material/info:",
             )
             st.stop()
-        row = st.container(
-            horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
-        )
-        controls = row.container(width="content")
-        right = row.container(horizontal=True, vertical_alignment="bottom", width=PICKER)
-        with right.popover(
-            image_order.menu_label(), icon=":material/sort:", help="Order, filters, labels"
+        with places.order.popover(
+            image_order.menu_label(), width="stretch", help="Sort, filter, merge labels"
         ):
-            found = image_order.choose(runs, split)
+            walk = image_order.choose(runs, split)
             merge, beside = _choose_labels(runs[0])
         dataset = workspace.scenes.dataset_of(runs[0])
-    if not found.images:
+    if not walk.images:
         st.info(
             "No image that all selected models predicted matches the filters.",
             icon=":material/info:",
         )
         st.stop()
     if st.session_state.pop("from_first", False):
-        st.session_state["sample_moved"] = found.images[0]
-    with controls:
+        session.request("sample", walk.images[0])
+    with places.panels.popover("Panels", width="stretch"):
         panels = _choose_panels(runs, beside)
-        if any(
-            panel in compare_panels.MERGED for panel in panels
-        ):  # without a merged panel every mask stands as it is
-            merge = merge or beside
-    with right:
-        sample = session.choose_image(
-            found.images, "sample", f"Image ({len(found.images)} available)"
-        )
+        _downloads(walk, runs, split, panels, merge)
+    if any(panel in compare_panels.MERGED for panel in panels):
+        merge = merge or beside  # without a merged panel every mask stays as it is
+    with places.images:
+        sample = session.choose_image(walk.images, "sample", "Image", label_visibility="collapsed")
+    _walk(runs, split, walk, sample, _Look(panels, merge, dataset.name, dataset.fingerprint))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with session.errors_shown():
+            split_predictions.caption(runs, split)
+        if "crf_gain" in workspace.rankings.offered(runs[0], split, None):
+            st.button(
+                "Largest CRF regressions",
+                key="crf_hurts",
+                type="tertiary",
+                icon=":material/trending_down:",
+                help="Sorts the images by the change in mean IoU that the CRF makes, largest loss "
+                "first, and opens the first.",
+                on_click=_to_crf_losses,
+            )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How masks are shown: the panels, the label map they go through, and the dataset."""
+
+    panels: tuple[str, ...]
+    merge: str
+    dataset: str
+    fingerprint: str
+
+
+def _walk(runs: Sequence[str], split: str, walk: Walk, sample: str, look: _Look) -> None:
+    """Draw filmstrip and viewer side by side, and send the browser the scene that comes next."""
+    workspace = session.workspace()
+    stamp = compare_panels.stamp(workspace, runs)
     make = partial(
         compare_panels.packed_scene,
         workspace,
         tuple(runs),
         split,
-        panels=panels,
-        stamp=compare_panels.stamp(workspace, runs),
-        merge=merge,
+        panels=look.panels,
+        stamp=stamp,
+        merge=look.merge,
     )
-    context = compare_panels.context(
-        runs, split, panels, compare_panels.stamp(workspace, runs), merge, dataset.fingerprint
-    )
-    viewer.filmstrip.show(
-        found.images,
-        key=KEY,
-        current=sample,
-        source=dataset.fingerprint,
-        thumbnail=partial(compare_panels.thumbnail, workspace, dataset.name, dataset.fingerprint),
-        scores=found.scores,
-        form=found.form,
-        label=found.label,
-    )
-    place = viewer.Place(context, sample, partial(_go, found.images))
-    with session.errors_shown():
+    context = compare_panels.context(runs, split, look.panels, stamp, look.merge, look.fingerprint)
+    row = st.container(horizontal=True, gap="xsmall")
+    with row.container(width=STRIP):
+        viewer.filmstrip.show(
+            walk.images,
+            key=KEY,
+            current=sample,
+            source=look.fingerprint,
+            thumbnail=partial(compare_panels.thumbnail, workspace, look.dataset, look.fingerprint),
+            scores=viewer.filmstrip.Scores(walk.scores, walk.form, walk.label, POOLED),
+            upright=True,
+        )
+    place = viewer.Place(context, sample, partial(_go, walk.images))
+    with row.container(width="stretch"), session.errors_shown():
         result = viewer.show(
             partial(make, sample), key=KEY, state=st.query_params.get("view"), place=place
         )
     if result.share:
         st.query_params["view"] = result.share
-    with st.container(horizontal=True):
-        _take_away(found, runs, split, panels, merge)
-        if "crf_gain" in workspace.rankings.offered(runs[0], split, None):
-            told = (
-                "Sorts the images by the change in mean IoU that the CRF makes, largest loss "
-                "first, and opens the first."
-            )
-            st.button(
-                "Largest CRF regressions",
-                key="crf_hurts",
-                icon=":material/trending_down:",
-                help=told,
-                on_click=_to_crf_losses,
-            )
-    with session.errors_shown():
-        split_predictions.caption(runs, split)
-    if len(found.images) > 1:
-        following = found.beside(sample, st.session_state.get(f"{KEY}.direction", 1))
-        with suppress(SegcoreError):  # it is said when that image is looked at
+    if len(walk.images) > 1:
+        following = walk.beside(sample, st.session_state.get(f"{KEY}.direction", 1))
+        with suppress(SegcoreError):  # it is shown when that image is opened
             viewer.filmstrip.prefetch(following, partial(make, following), key=KEY, context=context)
 
 
@@ -119,7 +181,7 @@ def _go(images: Sequence[str], image: str) -> None:
     """Go to an image that the viewer has gone to; remember which way, for what is sent ahead."""
     before = st.session_state.get("sample")
     if image in images:
-        st.session_state["sample_moved"] = image
+        session.request("sample", image)
         if before in images:
             st.session_state[f"{KEY}.direction"] = (
                 -1 if (images.index(before) - images.index(image)) % len(images) == 1 else 1
@@ -127,22 +189,27 @@ def _go(images: Sequence[str], image: str) -> None:
 
 
 def _to_crf_losses() -> None:
-    st.session_state["sort"] = IMAGE_ORDERS["crf_gain"].title
+    session.request("sort", IMAGE_ORDERS["crf_gain"].title)
     st.session_state["from_first"] = True
 
 
 def _choose_panels(runs: Sequence[str], beside: str) -> tuple[str, ...]:
-    """Let the user choose the panels, with merged ones beside them where a merge is named; the link keeps them."""
+    """Let the user choose the panels; the link keeps them.
+
+    Args:
+        runs: Ids of the models.
+        beside: Name of the label map of merged panels, "" where there is none.
+    """
     workspace = session.workspace()
     offered = compare_panels.offered_panels(workspace, runs, bool(beside))
     default = [p for p in compare_panels.DEFAULT_PANELS if p in offered]
+    session.prepare_many("panels", offered, default)
     chosen = st.pills(
         "Panels",
         offered,
         selection_mode="multi",
         default=default,
         format_func=lambda p: compare_panels.PANELS[p],
-        label_visibility="collapsed",
         wrap=True,
         key="panels",
         bind="query-params",
@@ -157,11 +224,11 @@ def _choose_panels(runs: Sequence[str], beside: str) -> tuple[str, ...]:
 
 
 def _choose_labels(run: str) -> tuple[str, str]:
-    """Let the user look at all masks through a merge that was saved with the dataset, or choose one for panels beside the others.
+    """Let the user show masks through a label map of the dataset, or choose one for merged panels.
 
     Returns:
-        The merge that all masks go through, and the one of the merged panels; at most one of them
-        is a name, the others are "".
+        The label map that all masks go through, and the one of the merged panels; at most one of
+        them is a name, the others are "".
     """
     workspace = session.workspace()
     maps = (
@@ -186,22 +253,22 @@ def _choose_labels(run: str) -> tuple[str, str]:
     )
 
 
-def _take_away(
-    found: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str
+def _downloads(
+    walk: Walk, runs: Sequence[str], split: str, panels: tuple[str, ...], merge: str
 ) -> None:
     """Offer the first images of the order as one picture."""
     workspace = session.workspace()
-    count = min(SHEET_ROWS, len(found.images))
+    count = min(SHEET_ROWS, len(walk.images))
 
     def sheet() -> bytes:
         rows = [
             (
                 compare_panels.model_scene(workspace, runs, split, image, panels, merge),
-                f"{image}   {image_order.written(score, found.form)}",
+                f"{image}   {image_order.written(score, walk.form)}",
             )
-            for image, score in zip(found.images[:count], found.scores, strict=False)
+            for image, score in zip(walk.images[:count], walk.scores, strict=False)
         ]
-        return contact_sheet.draw(rows, f"{', '.join(runs)} on {split}: {found.label}")
+        return contact_sheet.draw(rows, f"{', '.join(runs)} on {split}: {walk.label}")
 
     st.download_button(
         "Download contact sheet",
@@ -210,8 +277,6 @@ def _take_away(
         "image/png",
         icon=":material/grid_on:",
         on_click="ignore",
-        help=(
-            f"The first {count} images in this order with the selected panels, as one PNG. "
-            "The viewer has its own PNG button for the current image."
-        ),
+        help=f"The first {count} images in this order with the selected panels, as one PNG. The "
+        "viewer has its own PNG button for the current image.",
     )

@@ -1,50 +1,174 @@
-"""What stands around every page: the workspace and what is under way, in the sidebar."""
+"""What surrounds every page: the rail with navigation, dataset switch and active runs, and old links."""
+
+from collections.abc import Mapping
 
 import streamlit as st
 
-from segcore.runs.folder.status import ACTIVE
 from segcore.ui.shared import figures, session
 
-LAYOUT = """<style>
-[data-testid="stMainBlockContainer"] { padding: 4rem 3rem 4rem; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 2rem; } }
+STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 1rem 1.25rem 2rem; }
+[data-testid="stHeader"] { background: none; pointer-events: none; height: 2.5rem; min-height: 0; }
+[data-testid="stHeader"] button { pointer-events: auto; }
+.page-title {
+  position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%);
+}
+[data-testid="stElementContainer"]:has(.page-title),
+[data-testid="stElementContainer"]:has([data-testid="stBidiComponentRegular"] .no-space) { position: absolute; }
+@media (min-width: 768px) {
+  [data-testid="stSidebar"] { width: 5.25rem !important; min-width: 5.25rem !important; }
+  [data-testid="stSidebarContent"] { scrollbar-width: none; overflow-x: hidden; }
+  [data-testid="stSidebarHeader"] { padding: .75rem 0 .25rem; height: auto; justify-content: center; margin: 0; }
+  [data-testid="stSidebarHeader"] img { height: 2rem; width: 2rem; object-fit: cover; object-position: left; margin: 0; }
+  [data-testid="stNavSectionHeader"] { display: none; }
+  [data-testid="stSidebarNav"] ul { padding: 0 .25rem; }
+  [data-testid="stSidebarNavLinkContainer"] { margin: 0; }
+  [data-testid="stSidebarNavLink"] {
+    flex-direction: column; gap: 0; padding: .3rem 0 .25rem; margin: 0 0 1px; align-items: center; line-height: 1.2;
+  }
+  [data-testid="stSidebarNavLink"] > span { margin: 0; }
+  [data-testid="stSidebarNavLink"] p, [data-testid="stSidebarNavLink"] span:not([data-testid="stIconMaterial"]) {
+    font-size: .7rem; text-align: center; white-space: normal; line-height: 1.15;
+  }
+  [data-testid="stSidebarContent"] { display: flex; flex-direction: column; }
+  [data-testid="stSidebarHeader"] { order: 0; }
+  [data-testid="stSidebarUserContent"] { order: 1; padding: 0 .3rem .5rem; }
+  [data-testid="stSidebarNav"] { order: 2; padding: 0; }
+  [data-testid="stSidebarNavSeparator"] { display: none; }
+  [data-testid="stSidebarNav"] section, [data-testid="stSidebarNavItems"] > * { margin: 0; padding-top: 0; }
+  [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: .5rem; }
+  [data-testid="stSidebarUserContent"] button { padding: .2rem .1rem; min-height: 0; width: 100%; }
+  [data-testid="stSidebarUserContent"] button > div > div:first-child > span { display: flex; flex-direction: column; gap: 0; }
+  [data-testid="stSidebarUserContent"] button > div > div:last-child:not(:first-child) { display: none; }
+  [data-testid="stSidebarUserContent"] button p { font-size: .7rem; line-height: 1.1; overflow-wrap: anywhere; white-space: normal; }
+  [data-testid="stSidebarUserContent"] [data-testid="stProgress"] p { font-size: .65rem; overflow-wrap: anywhere; }
+}
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
 @media (max-width: 1300px) {
   [data-testid="stColumn"]:has(
     > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stMetric"]
-  ) {
-    min-width: 11.5rem;
-  }
+  ) { min-width: 11.5rem; }
   [data-testid="stMetricValue"] { font-size: 1.7rem; }
-  [data-testid="stColumn"]:has(> [data-testid="stVerticalBlock"] > :only-child > [data-testid="stButtonGroup"]) { min-width: 14rem; }
   [data-testid="stColumn"]:has([data-testid="stDataFrame"]) { min-width: min(24rem, 100%); }
   [data-testid="stButtonGroup"] [role="radiogroup"], [data-testid="stButtonGroup"] [role="group"] { flex-wrap: wrap; }
 }
 </style>"""
-"""Less air round the pages than Streamlit leaves: pictures and charts are what they are opened for.
-In a narrow window figures, tables and choices go to a further row before they are cut.
+"""Margins, the navigation as a rail of icons, and what gives way in a narrow window.
+
+No theme option sets these. The rail leaves its room to pictures and charts.
 """
 
+_HISTORY = """
+export default () => {
+  if (window.__segscopeHistory) return;
+  window.__segscopeHistory = true;
+  const push = history.pushState.bind(history);
+  history.pushState = (state, title, url) => {
+    const next = new URL(url, location.href);
+    if (next.pathname === location.pathname) history.replaceState(state, title, url);
+    else push(state, title, url);
+  };
+};
+"""
+_one_entry_per_page = st.components.v2.component(
+    "segscope_history", html='<i class="no-space"></i>', js=_HISTORY
+)
 
-def layout() -> None:
-    """Set how wide the margins of all pages are, and what gives way in a narrow window; no theme option does."""
-    st.html(LAYOUT)
+OLD_LINKS: dict[str, dict[str, dict[str, str]]] = {
+    "compare": {
+        "view_of": {
+            "Pictures": "Viewer",
+            "Scores side by side": "Scores",
+            "Fixed and broken": "Pixels",
+        },
+        "panels": {
+            "True mask": "Ground truth",
+            "Predicted mask": "Prediction",
+            "CRF mask": "CRF",
+            "Error": "Errors",
+        },
+        "labels": {"as they are": "unmerged"},
+    },
+    "dataset": {
+        "show": {
+            "Balance": "Class balance",
+            "Co-occurrence and places": "Co-occurrence and location",
+        }
+    },
+    "evaluate": {
+        "tab": {
+            "Classes": "Overview",
+            "Images, hardest first": "Overview",
+            "Borders": "Overview",
+            "A against B": "A/B test",
+            "Parts of the split": "Slices and robustness",
+            "Robustness": "Slices and robustness",
+            "Reliability": "Slices and robustness",
+            "Confidence": "Calibration and label errors",
+            "Label errors": "Calibration and label errors",
+        }
+    },
+    "compress": {
+        "way": {
+            "along the path": "Greedy",
+            "by the tree": "Clustering",
+            "by hierarchy": "Hierarchy",
+            "by hand": "Manual",
+        },
+        "merge_tab": {
+            "Labels to groups": "Label flow",
+            "Predicted and realised": "Expected vs retrained",
+            "Chosen and reported": "Holdout check",
+        },
+    },
+}
+"""What choices in links of earlier versions are called now, by page and parameter."""
+
+
+def style() -> None:
+    """Set margins and the rail, and keep one entry of the browser's history per page."""
+    st.html(STYLE)
+    _one_entry_per_page(key="history")
+
+
+def translate_link(page: str, renamed: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
+    """Rewrite the choices in a link of an earlier version, before the page's selectors read them.
+
+    Args:
+        page: Path of the page, "compare".
+        renamed: New value by old value, by parameter, by page.
+    """
+    for name, values in renamed.get(page, {}).items():
+        asked = st.query_params.get_all(name)
+        if any(value in values for value in asked):
+            st.query_params[name] = [values.get(value, value) for value in asked]
 
 
 def sidebar() -> None:
-    """Show the workspace's folder and its active runs below the navigation."""
+    """Show the dataset switch with the workspace's folder, and the active runs, in the rail."""
     with st.sidebar:
         workspace = session.workspace()
+        name = session.current_dataset()
+        with st.popover(
+            name or "Workspace", icon=":material/database:", width="stretch", help="Switch dataset"
+        ):
+            session.dataset_switch()
+            st.caption(
+                f"Workspace `{workspace.folder}`",
+                help="Set with --workspace or $SEGCORE_WORKSPACE when the app starts.",
+            )
         _active_runs()
-        st.caption(
-            f"Workspace `{workspace.folder}`",
-            help="Set with --workspace or $SEGCORE_WORKSPACE when the app starts.",
-        )
 
 
 @st.fragment(run_every=5)
 def _active_runs() -> None:
-    rows = [r for r in session.workspace().runs.rows() if r.status.state in ACTIVE]
+    rows = [
+        r
+        for r in session.workspace().runs.rows()
+        if r.status.state in ("starting", "running", "stopping")
+    ]
     for row in rows[:3]:
-        left = row.status.seconds_left
-        text = f"{row.run}" + (f", {figures.duration(left)} left" if left else "")
-        st.progress(min(max(row.status.progress, 0.0), 1.0), text=text)
+        left = (
+            f", {figures.duration(row.status.seconds_left)} left" if row.status.seconds_left else ""
+        )
+        st.progress(min(max(row.status.progress, 0.0), 1.0), text=f"{row.run}{left}")

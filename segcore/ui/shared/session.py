@@ -1,9 +1,10 @@
-"""What every page starts from: the workspace, the chosen dataset, errors shown as sentences."""
+"""What every page starts from: the workspace, the current dataset, selectors, errors as sentences."""
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -18,6 +19,8 @@ from segcore.workspace.demo import NAME as DEMO
 SCORED = ("train", "evaluate", "imported")
 """Kinds of runs that have counts of a split, or may get them."""
 
+IMAGE_HELP = "Type to search. The keys n and p go to the next and previous image."
+
 CHART = {"displaylogo": False, "displayModeBar": False}
 """Plotly settings of every chart."""
 
@@ -28,7 +31,7 @@ def _open_workspace() -> Workspace:
 
 
 def _enter_by_the_frame() -> None:
-    """Run app.py round this page when the server's very first request was a deep link to it.
+    """Run app.py around this page when the server's very first request was a deep link to it.
 
     Until ``st.navigation`` has run once in a server, Streamlit takes the folder ``pages/`` for the
     app's navigation and runs a page of it bare: no groups, no logo, narrow. Telling it otherwise
@@ -48,7 +51,7 @@ def workspace() -> Workspace:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show a mistake that the user can mend as a sentence, and end the page there."""
+    """Show an error that the user can fix as a sentence, and end the page there."""
     try:
         yield
     except SegcoreError as error:
@@ -56,14 +59,21 @@ def errors_shown() -> Iterator[None]:
         st.stop()
 
 
-def header(title: str, question: str) -> None:
-    """Write a page's title and the question it answers."""
-    st.title(title, anchor=False)
-    st.caption(question)
+def header(title: str, sentence: str) -> None:
+    """Name the page for screen readers; on screen the navigation says it already.
+
+    Args:
+        title: The page's title.
+        sentence: What the page is for.
+    """
+    st.html(
+        f'<h1 class="page-title">{html.escape(title)}</h1>'
+        f'<p class="page-title">{html.escape(sentence)}</p>'
+    )
 
 
 def empty(sentence: str, page: str, label: str) -> None:
-    """Say what is missing, offer the page that mends it, and end the page."""
+    """Say what is missing, link to the page that provides it, and end the page."""
     with st.container(border=True):
         st.markdown(sentence)
         st.page_link(page, label=label, icon=":material/arrow_forward:")
@@ -75,48 +85,160 @@ def own_datasets() -> list[str]:
     return [name for name in workspace().datasets.names() if name != DEMO]
 
 
-def choose_dataset() -> str:
-    """Let the user choose a dataset; ends the page with a way on where there is none."""
+# ---- selectors: what the browser shows is what the script computes with
+
+
+def request(key: str, value: Any) -> None:
+    """Set what the selector of a key shows when it is drawn next, also where it is drawn already."""
+    st.session_state[f"{key}:requested"] = value
+
+
+def prepare(key: str, options: Sequence[Any], default: Any = None) -> None:
+    """Bring the value of a single-choice selector in line with its options; call it before drawing.
+
+    A value that is no option any more is replaced, never deleted: after a deletion the browser
+    would go on showing the old one while the script computes with the default.
+
+    Args:
+        key: Key of the selector.
+        options: Its options; one or more.
+        default: What replaces a value that is no option; the first option by default.
+    """
+    requested = st.session_state.pop(f"{key}:requested", None)
+    if requested in options:
+        st.session_state[key] = requested
+    elif st.session_state.get(key) not in (None, *options):
+        st.session_state[key] = options[0] if default is None else default
+
+
+def prepare_many(key: str, options: Sequence[Any], default: Sequence[Any] = ()) -> None:
+    """Do the same for a selector of several values: those that are no options any more are dropped."""
+    requested = st.session_state.pop(f"{key}:requested", None)
+    values = st.session_state.get(key) if requested is None else requested
+    if values is None:
+        return
+    kept = [value for value in values if value in options]
+    if requested is not None or len(kept) < len(values):
+        st.session_state[key] = kept or [value for value in default if value in options]
+
+
+def dataset_switch() -> None:
+    """Draw the switch of the dataset, which holds for all pages; nothing where there is none."""
     names = workspace().datasets.names()
     if not names:
+        return
+    _follow_run_link(names)
+    start = _usual_dataset(names)
+    prepare("dataset", names, start)
+    st.selectbox(
+        "Dataset",
+        names,
+        index=names.index(start),
+        key="dataset",
+        bind="query-params",
+        persist_state="session",
+        help="Holds for all pages. Import more on the Dataset page.",
+    )
+
+
+def _follow_run_link(names: Sequence[str]) -> None:
+    """Switch to the dataset of the run that a link names, once for each link."""
+    asked = st.query_params.get("run")
+    if not asked or asked == st.session_state.get("followed_run"):
+        return
+    st.session_state["followed_run"] = asked
+    dataset = next(
+        (r.dataset for r in workspace().runs.rows() if asked in (r.run, called(r.run))), ""
+    )
+    if dataset in names and dataset != st.session_state.get("dataset"):
+        request("dataset", dataset)
+
+
+def _usual_dataset(names: Sequence[str]) -> str:
+    """Return the dataset that is shown before one was chosen: of the newest run, else the first."""
+    runs = (r.dataset for r in workspace().runs.rows() if r.dataset in names)
+    return next(runs, names[0])
+
+
+def current_dataset() -> str | None:
+    """Return the name of the dataset that the switch shows; None in a workspace without datasets."""
+    names = workspace().datasets.names()
+    chosen = st.session_state.get("dataset") or st.query_params.get("dataset")
+    return chosen if chosen in names else _usual_dataset(names) if names else None
+
+
+def choose_dataset() -> str:
+    """Return the current dataset; ends the page with a link where the workspace has none."""
+    dataset = current_dataset()
+    if dataset is None:
         empty(
             "There is no dataset yet. Import your images and masks, or open the demo.",
             "pages/home.py",
             "Go to Start",
         )
-    return choose_from(
-        "Dataset",
-        names,
-        "dataset",
-        help="Datasets of this workspace. Import more on the Dataset page.",
-    )
+    return str(dataset)
 
 
 def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = "run") -> str:
-    """Let the user choose a finished run; ends the page with a way on where there is none."""
-    names = finished_runs(kinds)
+    """Let the user choose a finished run of the current dataset; ends the page where there is none."""
+    names = finished_runs(kinds, current_dataset())
     if not names:
-        empty(
-            ("There is no finished run yet. Train a model, or open the demo, which includes five."),
-            "pages/home.py",
-            "Go to Start",
+        no_runs(
+            "There is no finished run yet. Train a model, or open the demo, which includes five."
         )
     return choose_model(label, names, key)
 
 
-def choose_model(label: str, names: Sequence[str], key: str, *, help: str | None = None) -> str:
-    """Let the user choose one of some runs, each by what it is called; an ensemble, which has a run a split, stands once."""
-    shown = once_a_question(names)
+def no_runs(sentence: str) -> None:
+    """Say that the current dataset has no run to show, name the datasets that have, and end the page."""
+    others = sorted({r.dataset for r in workspace().runs.rows() if r.status.state == "finished"})
+    known = [name for name in others if name in workspace().datasets.names()]
+    dataset = current_dataset()
+    if dataset is not None and known and dataset not in known:
+        with st.container(border=True):
+            st.markdown(
+                f"**{plain(dataset)}** has no finished runs yet. Train a model, or switch the dataset."
+            )
+            with st.container(horizontal=True):
+                st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
+                for name in known[:4]:
+                    st.button(
+                        f"Switch to {name}",
+                        on_click=request,
+                        args=("dataset", name),
+                        key=f"switch_{name}",
+                    )
+        st.stop()
+    empty(sentence, "pages/home.py", "Go to Start")
+
+
+def choose_model(
+    label: str,
+    names: Sequence[str],
+    key: str,
+    *,
+    help: str | None = None,
+    label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
+) -> str:
+    """Let the user choose one of some runs by its title; an ensemble, which has a run per split, once.
+
+    Args:
+        label: What is chosen.
+        names: Ids of the runs.
+        key: Key of the selector, also in the link.
+        help: Its tooltip.
+        label_visibility: As of ``st.selectbox``.
+    """
+    shown = once_per_model(names)
+    options = list(dict.fromkeys(shown.values()))
     asked = st.query_params.get(key)
-    if (
-        asked in shown and called(asked) != asked
-    ):  # a link names the run; from then on the address holds what it is called
+    if asked in shown and called(asked) != asked:
+        # a link names the run by its id; from then on the address holds its title
         st.session_state[key] = shown[asked]
         del st.query_params[key]
     elif st.session_state.get(key) in shown:
         st.session_state[key] = shown[st.session_state[key]]
-    options = list(dict.fromkeys(shown.values()))
-    _drop_unknown(key, options)
+    prepare(key, options)
     return str(
         st.selectbox(
             label,
@@ -126,12 +248,13 @@ def choose_model(label: str, names: Sequence[str], key: str, *, help: str | None
             bind="query-params",
             persist_state="session",
             help=help,
+            label_visibility=label_visibility,
         )
     )
 
 
-def once_a_question(names: Sequence[str]) -> dict[str, str]:
-    """Return, for each of some runs, the one that stands for it: an ensemble has a run a split, of which the first made is shown."""
+def once_per_model(names: Sequence[str]) -> dict[str, str]:
+    """Return for each run the one that represents it: of an ensemble, which has a run per split, the first."""
     first: dict[str, str] = {}
     for name in reversed(names):
         first.setdefault(name.rsplit("--", 1)[0], name)
@@ -140,10 +263,9 @@ def once_a_question(names: Sequence[str]) -> dict[str, str]:
 
 def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None) -> list[str]:
     """Return the ids of finished runs of some kinds, newest first."""
-    rows = workspace().runs.rows()
     return [
         r.run
-        for r in rows
+        for r in workspace().runs.rows()
         if r.kind in kinds and r.status.state == "finished" and dataset in (None, r.dataset)
     ]
 
@@ -151,8 +273,8 @@ def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None)
 def choose_split(splits: Sequence[str], *, default: str = "test", key: str = "split") -> str:
     """Let the user choose one of the splits; the link keeps it."""
     options = list(splits)
-    _drop_unknown(key, options)
     start = default if default in options else options[0]
+    prepare(key, options, start)
     return str(
         st.segmented_control(
             "Split", options, default=start, key=key, bind="query-params", required=True
@@ -162,7 +284,7 @@ def choose_split(splits: Sequence[str], *, default: str = "test", key: str = "sp
 
 def choose_from(label: str, options: Sequence[str], key: str, *, help: str | None = None) -> str:
     """Let the user choose one of some names; the link keeps it, and so does a change of page."""
-    _drop_unknown(key, options)
+    prepare(key, options)
     return str(
         st.selectbox(
             label, list(options), key=key, bind="query-params", persist_state="session", help=help
@@ -170,26 +292,32 @@ def choose_from(label: str, options: Sequence[str], key: str, *, help: str | Non
     )
 
 
-def _drop_unknown(key: str, options: Sequence[str]) -> None:
-    if st.session_state.get(key) not in (None, *options):
-        del st.session_state[key]
-
-
-def choose_image(images: Sequence[str], key: str, label: str) -> str:
+def choose_image(
+    images: Sequence[str],
+    key: str,
+    label: str,
+    *,
+    label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
+) -> str:
     """Let the user choose one of many images; :func:`step` moves on from it."""
     names = list(images)
-    moved = st.session_state.pop(f"{key}_moved", None)
-    if moved in names:
-        st.session_state[key] = moved
-    _drop_unknown(key, names)
-    help = "Type to search. The keys n and p go to the next and previous image."
-    return str(st.selectbox(label, names, key=key, bind="query-params", help=help))
+    prepare(key, names)
+    return str(
+        st.selectbox(
+            label,
+            names,
+            key=key,
+            bind="query-params",
+            help=IMAGE_HELP if label_visibility == "visible" else None,
+            label_visibility=label_visibility,
+        )
+    )
 
 
 def step(images: Sequence[str], key: str, by: int) -> None:
     """Move the choice of :func:`choose_image` by some places and run the page again."""
     names = list(images)
-    st.session_state[f"{key}_moved"] = names[(names.index(st.session_state[key]) + by) % len(names)]
+    request(key, names[(names.index(st.session_state[key]) + by) % len(names)])
     st.rerun()
 
 
@@ -205,5 +333,5 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def plain(text: str) -> str:
-    """Return a text of the user's that is safe inside Markdown: nothing in it is read as markup or HTML."""
+    """Return a user's text escaped for Markdown: nothing in it is read as markup or HTML."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|$:~&-])", r"\\\1", text)

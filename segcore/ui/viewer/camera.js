@@ -1,28 +1,29 @@
 // Where everybody looks: one centre and zoom for all pictures. Positions are CSS pixels in a picture.
 
-const CAPTION = 30; // height of a caption
-const GAP = 10; // between pictures
-const NARROWEST = 150; // a picture
-const READABLE = 240; // height that a picture is not squeezed below while the window has room to scroll
+const GAP = 8; // between pictures
+const NARROWEST = 150; // a picture, where there are several columns
 
-// Choose the number of columns that shows the image largest without leaving the window.
+// Choose the number of columns that shows the image largest within a width and a height.
 // Returns { columns, width, height, scale } of a picture; scale is in CSS pixels an image pixel.
-function arrangeGrid(scene, count, width, room, caption) {
+function arrangeGrid(scene, count, width, room) {
   let best = null;
   for (let columns = 1; columns <= count; columns++) {
     const wide = Math.floor((width - GAP * (columns - 1)) / columns);
     if (wide < NARROWEST && columns > 1) break;
     const rows = Math.ceil(count / columns);
-    const natural = (wide * scene.height) / scene.width;
-    const high = Math.round(Math.min(natural, Math.max(Math.min(READABLE, natural), room / rows - caption)));
+    const natural = Math.round((wide * scene.height) / scene.width);
+    const high = Math.max(60, Math.min(natural, Math.floor((room - GAP * (rows - 1)) / rows)));
     const scale = Math.min(wide / scene.width, high / scene.height);
-    const overflow = Math.max(0, rows * (high + caption) - room) / room;
-    const score = scale * (1 - Math.min(0.6, 0.35 * overflow)); // scrolling is a price, not a wall
-    if (best && score <= best.score * 1.001) continue;
-    const fitted = Math.max(NARROWEST, Math.round(scale * scene.width));
-    best = { columns, width: Math.min(wide, fitted), height: Math.max(high, 60), scale, score };
+    if (best && scale <= best.scale * 1.001) continue;
+    best = { columns, width: Math.min(wide, Math.max(NARROWEST, Math.round(scale * scene.width))), height: high, scale };
   }
   return best;
+}
+
+// CSS pixels from the top of an element, where the page is not scrolled, to the lower edge of the window.
+function freeHeight(node) {
+  const main = document.querySelector("[data-testid=stMain]");
+  return innerHeight - node.getBoundingClientRect().top - (main?.scrollTop ?? scrollY) - 8;
 }
 
 class Camera {

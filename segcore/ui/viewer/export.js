@@ -2,6 +2,7 @@
 
 const MAX_SIDE = 12000; // browsers refuse much larger canvases
 const MAX_AREA = 120e6;
+const LEAST_WIDTH = 640; // of a panel, so that titles and legend can be read beside small images
 
 // Where the image and the canvas overlap, in CSS pixels: empty margins are not exported.
 function visibleBox(viewer) {
@@ -20,7 +21,7 @@ function drawView(viewer) {
   const columns = Math.min(viewer.columns, views.length);
   const rows = Math.ceil(views.length / columns);
   const cell = { width: right - left, height: bottom - top };
-  let grow = Math.max(1, 1 / frame.scale); // at least one pixel for each image pixel
+  let grow = Math.max(1, 1 / frame.scale, LEAST_WIDTH / (cell.width * frame.ratio)); // at least one pixel for each image pixel
   grow = Math.min(grow, MAX_SIDE / (columns * cell.width * frame.ratio), MAX_SIDE / (rows * cell.height * frame.ratio));
   grow = Math.max(Math.min(grow, Math.sqrt(MAX_AREA / (columns * rows * cell.width * cell.height)) / frame.ratio), 0.1);
   const ratio = frame.ratio * grow; // output pixels a CSS pixel of the view
@@ -32,7 +33,9 @@ function drawView(viewer) {
   const total = columns * (width + gap) + gap;
   const colors = getComputedStyle(viewer.root);
   const legend = placeLegend(viewer, total - 2 * gap, text);
-  const canvas = new OffscreenCanvas(total, rows * (height + caption + gap) + legend.height + 2 * gap);
+  const lines = scene.facts.map((line) => `${line}`);
+  const head = lines.length ? gap + lines.length * caption : 0;
+  const canvas = new OffscreenCanvas(total, head + rows * (height + caption + gap) + legend.height + 2 * gap);
   const context = canvas.getContext("2d");
   context.fillStyle = colors.getPropertyValue("--st-background-color") || "#ffffff";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -45,15 +48,22 @@ function drawView(viewer) {
     top: Math.round((frame.top / frame.ratio - top) * ratio),
     ratio: Math.max(1, text / 14),
   };
+  context.textBaseline = "middle";
+  context.fillStyle = ink;
+  lines.forEach((line, i) => {
+    context.font = font(i ? 400 : 600);
+    context.fillText(line, gap, gap + (i + 0.5) * caption, total - 2 * gap);
+  });
   views.forEach((view, i) => {
     const x = gap + (i % columns) * (width + gap);
-    const y = gap + Math.floor(i / columns) * (height + caption + gap);
+    const y = head + gap + Math.floor(i / columns) * (height + caption + gap);
     const picture = new OffscreenCanvas(width, height);
     viewer.drawPanels(picture.getContext("2d"), cellFrame, view, null);
     context.fillStyle = ink;
     context.font = font(600);
     context.textBaseline = "middle";
-    context.fillText(view.panels.map((index) => scene.panels[index].title).join("  ⇄  "), x, y + caption / 2, width);
+    const titles = view.captions.map((one) => [one.panel.title, one.summary(scene, viewer.state)].filter(Boolean).join(": "));
+    context.fillText(titles.join("  ⇄  "), x, y + caption / 2, width);
     context.drawImage(picture, x, y + caption);
   });
 
@@ -72,7 +82,7 @@ function drawView(viewer) {
 function placeLegend({ scene, state }, width, text) {
   const entries = [];
   let [x, y] = [0, 0];
-  for (const [index] of scene.presentClasses.filter(([k]) => isShown(state, k))) {
+  for (const [index] of scene.presentClasses.filter(([k]) => isShown(scene, state, k))) {
     const name = scene.classes[index];
     const needs = text * (2.6 + 0.55 * name.length);
     if (x && x + needs > width) [x, y] = [0, y + text * 1.8];

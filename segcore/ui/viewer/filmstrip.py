@@ -1,8 +1,9 @@
-"""The filmstrip of a viewer: every image in an order of the page's choosing, thumbnails as they come into view, the next one ahead."""
+"""The filmstrip of a viewer: all images in order, thumbnails on demand, the next scene ahead."""
 
 import json
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,7 @@ from segcore.ui.viewer.panels import Scene
 from segcore.ui.viewer.script import component
 
 FIRST = 14
-"""Thumbnails that come with the strip, around the shown image; further ones when they are scrolled into view."""
+"""Thumbnails that come with the strip; further ones follow when they are scrolled into view."""
 
 AT_ONCE = 40
 """Thumbnails sent for one request."""
@@ -22,6 +23,23 @@ _thumbnails = component("segscope_viewer_thumbnails", "mountThumbnails")
 _ahead = component("segscope_viewer_ahead", "mountAhead")
 
 
+@dataclass(frozen=True)
+class Scores:
+    """The numbers under the thumbnails.
+
+    Attributes:
+        values: One per image, None for undefined.
+        form: "percent" for fractions 0..1, "points" for signed differences of fractions.
+        label: What they are.
+        note: A sentence about them, shown as a tooltip.
+    """
+
+    values: Sequence[float | None]
+    form: str = "percent"
+    label: str = ""
+    note: str = ""
+
+
 def show(
     images: Sequence[str],
     *,
@@ -29,11 +47,12 @@ def show(
     current: str,
     source: str,
     thumbnail: Callable[[str], bytes],
-    scores: Sequence[float | None] | None = None,
-    form: str = "percent",
-    label: str = "",
+    scores: Scores | None = None,
+    upright: bool = False,
 ) -> None:
-    """Show the strip of the viewer with the same key; a click, and n and p, go to an image as ``Place.on_pick`` tells the page.
+    """Show the strip of the viewer with the same key; a click, and n and p, go to an image.
+
+    ``Place.on_pick`` tells the page which.
 
     Args:
         images: Ids in the order to walk through.
@@ -41,23 +60,19 @@ def show(
         current: The image that is shown.
         source: What the thumbnails are of; other ones are fetched anew when it changes.
         thumbnail: Gives the WebP of an image, some hundred bytes; called for those in view.
-        scores: One number an image, None for undefined, or None for no scores.
-        form: "percent" for shares 0..1, "points" for signed differences of shares.
-        label: What the scores are.
+        scores: The numbers under the thumbnails, or None.
+        upright: Whether the strip is a column, as high as the window, instead of a row.
     """
-    listed = json.dumps(
-        {
-            "ids": list(images),
-            "values": None
-            if scores is None
-            else [None if v is None else round(v, 4) for v in scores],
-        }
-    )
+    values = None if scores is None else [None if v is None else round(v, 4) for v in scores.values]
+    listed = json.dumps({"ids": list(images), "values": values})
+    words = {"form": "percent", "label": "", "note": ""}
+    if scores is not None:
+        words = {"form": scores.form, "label": scores.label, "note": scores.note}
     with st.container(gap=None):
         _strip(
             key=f"{key}.strip",
             data=join(
-                {"viewer": key, "form": form, "label": label}, zlib.compress(listed.encode(), 6)
+                {"viewer": key, "upright": upright, **words}, zlib.compress(listed.encode(), 6)
             ),
         )
         _bring(list(images), key, current, source, thumbnail)
@@ -96,7 +111,7 @@ def _wanted(name: str, images: list[str]) -> list[str]:
 def prefetch(
     image: str, scene: Scene | bytes | Callable[[], Scene | bytes], *, key: str, context: str
 ) -> None:
-    """Send the browser a scene that will probably be asked for next; call it last, when the page is whole.
+    """Send the browser a scene that will probably be asked for next; call it at the page's end.
 
     Args:
         image: Id of the image.

@@ -2,17 +2,19 @@
 
 const KEY_HELP = [
   ["+  −  0", "zoom in, zoom out, fit"],
-  ["1", "one image pixel a screen pixel"],
-  ["← ↑ → ↓", "move the picture"],
-  ["Shift + arrows", "move the crosshair by a pixel"],
+  ["1", "100 %"],
+  ["← ↑ → ↓", "pan"],
+  ["Shift + arrows", "move the crosshair by one pixel"],
   ["n  p", "next, previous image"],
-  ["o", "filled, outlines, both"],
-  ["e", "errors"],
-  ["[  ]", "less, more overlay"],
+  ["o", "fill, outlines, both"],
+  ["e", "errors only"],
+  ["[  ]", "overlay opacity"],
   ["s  b  g", "swipe, blink, grid"],
-  ["Space", "hold or go on blinking"],
+  ["Space", "pause or resume blinking"],
   ["f", "full screen"],
-  ["Ctrl + wheel", "zoom (the wheel alone, once a picture was clicked)"],
+  ["?", "this menu"],
+  ["wheel", "zoom"],
+  ["drag", "pan"],
 ];
 
 const PAN = 60; // CSS pixels that an arrow key moves the picture
@@ -35,6 +37,7 @@ const KEYS = {
   b: (viewer) => viewer.setMode("blink"),
   g: (viewer) => viewer.setMode("grid"),
   f: (viewer) => viewer.toggleFullScreen(),
+  "?": (viewer) => viewer.toolbar.toggleMenu(),
 };
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -65,13 +68,11 @@ function bindPicture(viewer, canvas) {
   const at = (event) => [event.offsetX, event.offsetY];
 
   canvas.addEventListener("wheel", (event) => {
-    const wanted = event.ctrlKey || event.metaKey || viewer.hasFocus();
-    if (!wanted) return viewer.hint("Hold Ctrl, or click the picture, to zoom with the wheel");
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
     const delta = clamp(event.deltaY * lines, -60, 60);
     const rate = event.ctrlKey && Math.abs(delta) < 30 ? 0.012 : 0.004; // a pinch on a touchpad comes as small Ctrl + wheel steps
-    return viewer.zoomBy(Math.exp(-delta * rate), ...at(event));
+    viewer.zoomBy(Math.exp(-delta * rate), ...at(event));
   }, { passive: false });
 
   canvas.addEventListener("pointerdown", (event) => {

@@ -180,14 +180,10 @@ class Wardrobe {
     return this.layers.get(name);
   }
 
-  // Returns { layer, judged, plain } or null for the bare image; "plain" layers know no outline, "judged" ones
-  // show right and wrong.
+  // Returns { layer, judged, plain } or null for the bare image; see LOOKS.
   choose(panel, state, spot) {
-    if (panel.kind === "scalar") return { layer: this.heat(panel), plain: true };
-    if (!panel.mask || panel.kind === "image") return null;
-    const judged = panel.kind === "error" || panel.kind === "difference" || (state.errors && this.scene.comparable(panel));
-    if (spot !== null) return { layer: this.spotlight(panel, state, spot), plain: true };
-    return { layer: judged ? this.judged(panel, state) : this.classes(panel, state), judged, plain: false };
+    if (spot !== null && panel.mask) return { layer: this.spotlight(panel, state, spot), plain: true };
+    return LOOKS[kindOf(panel).look](this, panel, state);
   }
 
   heat(panel) {
@@ -213,19 +209,20 @@ class Wardrobe {
     return this.layer(`classes ${panel.index}`, () => panel.mask).dress(`spot ${spot} ${state.opacity} ${this.signature(state)}`, look);
   }
 
-  // Right and wrong. Of one class: hits, extras and misses; of two masks: what the second mends and breaks.
-  judged(panel, state) {
+  // Correct and wrong. Of one class: hits, false positives and misses; of two masks: what the second fixes and breaks.
+  judged(panel, state, verdicts) {
     const { scene } = this;
-    const flavour = state.solo !== null ? "solo" : panel.kind === "mask" ? "mask" : panel.kind;
+    const changes = verdicts === "difference";
+    const flavour = changes || state.solo === null ? verdicts : "solo";
     const name = `${flavour} ${panel.index}`;
     const codes = { solo: soloCodes, mask: wrongOnly, error: rightOrWrong, difference: fixedOrBroken };
-    const judge = () => codes[panel.kind === "difference" ? "difference" : flavour](scene, panel, state.solo);
+    const judge = () => codes[flavour](scene, panel, state.solo);
     const known = this.layers.get(name);
-    const made = this.layer(name, judge);
-    if (known && made.solo !== state.solo && (flavour === "solo" || panel.kind === "difference")) made.fill(judge());
-    made.solo = state.solo;
+    const layer = this.layer(name, judge);
+    if (known && layer.solo !== state.solo && (flavour === "solo" || changes)) layer.fill(judge());
+    layer.solo = state.solo;
     const look = () => (flavour === "mask" ? this.wrongLook(state) : codeLook());
-    return made.dress(flavour === "mask" ? this.signature(state) : "codes", look);
+    return layer.dress(flavour === "mask" ? this.signature(state) : "codes", look);
   }
 
   wrongLook(state) {
@@ -239,7 +236,7 @@ class Wardrobe {
   }
 
   signature(state) {
-    return JSON.stringify([state.palette, [...state.colors], [...state.hidden], state.solo]);
+    return JSON.stringify([state.palette, [...state.colors], [...state.hidden], state.solo, state.background]);
   }
 
   table() {
@@ -249,7 +246,7 @@ class Wardrobe {
   classColors(state) {
     const colors = this.table();
     this.scene.classes.forEach((_, k) => {
-      if (isShown(state, k)) colors[k] = packColor(classColor(this.scene, state, k));
+      if (isShown(this.scene, state, k)) colors[k] = packColor(classColor(this.scene, state, k));
     });
     return colors;
   }
@@ -261,7 +258,10 @@ class Wardrobe {
   }
 }
 
-const isShown = (state, index) => (state.solo === null ? !state.hidden.has(index) : state.solo === index);
+const isShown = (scene, state, index) => {
+  if (state.solo !== null) return state.solo === index;
+  return !state.hidden.has(index) && (state.background || !scene.background.includes(index));
+};
 const classColor = (scene, state, index) => state.colors.get(index) ?? scene.palettes[state.palette][index];
 
 function heatColor(share) {

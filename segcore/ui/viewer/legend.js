@@ -1,6 +1,6 @@
-// The classes that are present: their colours, shares, and the way to hide, single out and find them.
+// The classes that are present: their colours, area and IoU, and the way to hide, isolate and find them.
 
-const FILTER_FROM = 24; // classes from which on a field to filter them is offered
+const FILTER_FROM = 12; // classes from which on a field to filter them is offered
 const INTENT = 90; // milliseconds the pointer rests on a class before it is looked for
 
 class Legend {
@@ -9,9 +9,11 @@ class Legend {
     this.chips = new Map();
     this.list = el("ul", { "aria-label": "Classes" });
     this.filter = el("input", { type: "search", placeholder: "Find a class", "aria-label": "Find a class", oninput: () => this.applyFilter() });
+    this.sort = el("select", { "aria-label": "Sort classes", title: "Sort classes by", onchange: () => viewer.change({ sort: this.sort.value }) });
+    for (const [name, title] of Object.entries(SORTS)) this.sort.append(el("option", { value: name }, title));
     this.all = el("button", { type: "button", onclick: () => viewer.showAllClasses() }, "Show all");
     this.reset = el("button", { type: "button", onclick: () => viewer.change({ colors: new Map() }) }, "Reset colours");
-    this.head = el("div", { class: "group" }, this.filter, this.all, this.reset);
+    this.head = el("div", { class: "group head" }, this.filter, this.sort, this.all, this.reset);
     this.key = el("ul", { class: "key", "aria-label": "Errors" });
     this.node = el("div", { class: "legend" }, this.head, this.key, this.list);
   }
@@ -19,22 +21,42 @@ class Legend {
   // Make the chips of a scene; those that stay keep their place in the document, so that focus stays too.
   offer(scene) {
     const present = scene.presentClasses;
-    const wanted = present.map(([index]) => index);
+    this.areas = new Map(present);
     for (const [index, chip] of this.chips) {
-      if (wanted.includes(index) && chip.name === scene.classes[index]) continue;
+      if (this.areas.has(index) && chip.name === scene.classes[index]) continue;
       chip.node.remove();
       this.chips.delete(index);
     }
-    for (const [position, [index, share]] of present.entries()) {
+    this.judge = scene.shown.find((panel) => isPlainMask(panel) && scene.comparable(panel)) ?? null;
+    for (const [index, share] of present) {
       if (!this.chips.has(index)) this.chips.set(index, this.chip(index, scene.classes[index]));
       const chip = this.chips.get(index);
-      chip.share.textContent = share ? percent(share) : "–";
-      chip.share.title = share ? "Share of all pixels" : "Not in the reference mask, but shown by another";
-      if (this.list.children[position] !== chip.node) this.list.insertBefore(chip.node, this.list.children[position] ?? null);
+      chip.share.textContent = share ? percent(share) : "none";
+      chip.share.title = share ? "Percentage of all pixels" : "Not in the reference mask, but shown by another";
+      const iou = this.judge && scene.iou(this.judge, index);
+      chip.iou.textContent = iou === null ? "" : percent(iou);
+      chip.iou.title = iou === null ? "" : `IoU of ${this.judge.title} in this image`;
+      chip.score = iou ?? -1;
     }
     this.filter.hidden = present.length < FILTER_FROM;
+    this.sort.hidden = present.length < 2;
     this.offerVoid(scene);
+    this.order();
     this.applyFilter();
+  }
+
+  // Bring the chips into the chosen order.
+  order() {
+    const { state } = this.viewer;
+    this.ordered = state.sort;
+    const by = {
+      area: ([a], [b]) => this.areas.get(b) - this.areas.get(a) || a - b,
+      iou: ([, a], [, b]) => b.score - a.score,
+      name: ([, a], [, b]) => a.name.localeCompare(b.name),
+    }[state.sort];
+    [...this.chips].sort(by).forEach(([, chip], position) => {
+      if (this.list.children[position] !== chip.node) this.list.insertBefore(chip.node, this.list.children[position] ?? null);
+    });
   }
 
   offerVoid(scene) {
@@ -52,16 +74,17 @@ class Legend {
     const { viewer } = this;
     const label = `Colour of ${name}`;
     const color = el("input", { type: "color", "aria-label": label, title: label, oninput: (event) => viewer.setColor(index, event.target.value) });
-    const show = el("button", { type: "button", class: "name", title: "Show or hide", onclick: () => viewer.toggleClass(index) }, name);
-    const only = el("button", { type: "button", class: "only", title: `Only ${name}; again: all`, "aria-label": `Only ${name}` }, "only");
+    const show = el("button", { type: "button", class: "name", title: `${name}: show or hide`, onclick: () => viewer.toggleClass(index) }, name);
+    const only = el("button", { type: "button", class: "only", title: `Solo ${name}; again: show all`, "aria-label": `Solo ${name}` }, "solo");
     only.addEventListener("click", () => viewer.setSolo(index));
     const share = el("small", {});
-    const node = el("li", { class: "chip" }, el("span", { class: "swatch" }, color), show, share, only);
+    const iou = el("small", { class: "iou" });
+    const node = el("li", { class: "chip" }, el("span", { class: "swatch" }, color), show, share, iou, only);
     node.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && this.seek(index));
     node.addEventListener("pointerleave", () => this.seek(null));
     show.addEventListener("focus", () => show.matches(":focus-visible") && this.seek(index));
     show.addEventListener("blur", () => this.seek(null));
-    return { node, color, show, only, share, name };
+    return { node, color, show, only, share, iou, name };
   }
 
   seek(index) {
@@ -78,16 +101,19 @@ class Legend {
   sync() {
     const { scene, state } = this.viewer;
     for (const [index, chip] of this.chips) {
-      const shown = isShown(state, index);
+      const shown = isShown(scene, state, index);
       const color = classColor(scene, state, index);
       chip.node.classList.toggle("off", !shown);
       chip.show.setAttribute("aria-pressed", String(shown));
       chip.only.setAttribute("aria-pressed", String(state.solo === index));
       if (chip.color.value !== color) chip.color.value = color;
     }
+    this.sort.value = state.sort;
+    if (this.ordered !== state.sort) this.order();
     this.all.hidden = state.solo === null && !state.hidden.size;
     this.reset.hidden = !state.colors.size;
-    this.head.hidden = this.all.hidden && this.reset.hidden && this.filter.hidden;
+    this.head.hidden = [this.all, this.reset, this.filter, this.sort].every((part) => part.hidden);
+    this.node.hidden = !this.chips.size && !this.void;
     const rows = verdictKey(scene, state);
     this.key.hidden = !rows.length;
     this.key.replaceChildren(...rows.map(([color, kind, words]) => {

@@ -1,4 +1,4 @@
-// The doors: Streamlit calls one when its component appears and whenever its payload or the theme changes.
+// The entry points: Streamlit calls one when its component appears and whenever its payload or the theme changes.
 
 const RUNNING = new WeakMap(); // element -> Viewer or Strip
 
@@ -33,7 +33,7 @@ function run(component, Kind, complain) {
   };
 }
 
-export const mount = (component) => run(component, Viewer, (viewer) => viewer.hint("This picture could not be read"));
+export const mount = (component) => run(component, Viewer, (viewer) => viewer.hint("This image could not be read"));
 
 export const mountStrip = (component) => run(component, Strip, () => {});
 

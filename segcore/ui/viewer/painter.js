@@ -27,7 +27,7 @@ class Painter {
       return;
     }
     const fill = chosen.plain ? "fill" : state.fill;
-    const opacity = spot !== null && panel.kind !== "scalar" ? 1 : chosen.judged ? 0.5 + 0.5 * state.opacity : state.opacity; // faint errors help nobody
+    const opacity = spot !== null && !isHeat(panel) ? 1 : chosen.judged ? 0.5 + 0.5 * state.opacity : state.opacity; // faint errors help nobody
     if (fill !== "outline") this.paintLayer(context, frame, chosen.layer, opacity);
     if (fill !== "fill") this.paintOutlines(context, frame, chosen.layer);
     if (spot !== null) this.paintRing(context, frame, panel.mask, spot);

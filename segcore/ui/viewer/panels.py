@@ -1,6 +1,8 @@
 """What the viewer shows: panels side by side over one image, as plain values that check themselves."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,17 +11,36 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
 
-KINDS: dict[str, str] = {
-    "image": "The image alone.",
-    "mask": "Class indices; a scalar with them is the confidence in the shown class.",
-    "scalar": "A heat map of one number per pixel: entropy, disagreement, confidence.",
-    "error": (
-        "A mask compared with the ground truth: correct and wrong, or hits, false "
-        "positives and misses of one class."
-    ),
-    "difference": (
-        "Two masks compared with the ground truth: what the second fixes and what it breaks."
-    ),
+KINDS_FILE = Path(__file__).with_name("panel_kinds.json")
+"""The table of kinds, which the viewer's script reads too."""
+
+
+@dataclass(frozen=True)
+class PanelKind:
+    """One row of the table of kinds.
+
+    Attributes:
+        meaning: What a panel of the kind shows.
+        plane: What it needs: "mask", "scalar" or None for the image alone.
+        look: How the browser paints it: a name in ``LOOKS`` of ``kinds.js``.
+        key: What the legend explains: "classes", "heat", "errors", "changes" or None.
+        probe: What stands under the pointer: "class", "number" or None.
+        export: How a contact sheet paints it: a name in :data:`segcore.ui.compare.contact_sheet.PAINTERS`.
+        reference: What it is compared with: "truth", "versus" (another panel) or None.
+    """
+
+    meaning: str
+    plane: str | None
+    look: str
+    key: str | None
+    probe: str | None
+    export: str
+    reference: str | None
+
+
+KINDS: dict[str, PanelKind] = {
+    name: PanelKind(**row)
+    for name, row in json.loads(KINDS_FILE.read_text(encoding="utf-8")).items()
 }
 
 
@@ -73,7 +94,7 @@ class Panel:
     """One picture in the viewer.
 
     Attributes:
-        title: What the caption says ("Predicted mask").
+        title: What the caption says ("Prediction").
         kind: A name in :data:`KINDS`.
         mask: (H, W) integer class indices 0..C-1, or the label set's ``ignore_index``; H and W are
             the image's. Needed by every kind but "image" and "scalar".
@@ -96,13 +117,13 @@ class Panel:
         """Refuse a kind that does not exist or lacks what it shows."""
         if self.kind not in KINDS:
             raise unknown("kind of panel", self.kind, KINDS)
-        needed = {"image": None, "scalar": "scalar"}.get(self.kind, "mask")
+        needed = KINDS[self.kind].plane
         if needed and getattr(self, needed) is None:
             raise SegcoreError(
                 f"Expected a {needed} for the panel {self.title!r} of kind {self.kind!r}, "
                 "received none: give one."
             )
-        if self.kind == "difference" and self.versus is None:
+        if KINDS[self.kind].reference == "versus" and self.versus is None:
             raise SegcoreError(
                 f"Expected the panel that {self.title!r} differs from, received none: set "
                 "versus to its position."
@@ -118,7 +139,8 @@ class Scene:
         image: (H, W, 3) uint8 RGB.
         panels: The pictures, in order; one or more.
         label_set: The classes that the masks' indices stand for.
-        truth: Position of the panel with the true mask, or None.
+        truth: Position of the panel with the ground truth, or None.
+        facts: Lines at the top of an exported picture: model, split, scores.
     """
 
     id: str
@@ -126,6 +148,7 @@ class Scene:
     panels: tuple[Panel, ...]
     label_set: LabelSet
     truth: int | None = None
+    facts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse shapes and positions that do not fit together."""
@@ -151,7 +174,11 @@ class Scene:
                     f"{panel.scalar.shape}: give one number a pixel."
                 )
             self._check_reference(f"the panel {panel.title!r}", panel.versus)
-            if panel.kind == "error" and panel.versus is None and self.truth is None:
+            if (
+                KINDS[panel.kind].reference == "truth"
+                and panel.versus is None
+                and self.truth is None
+            ):
                 raise SegcoreError(
                     f"Expected a ground-truth mask to compare the panel {panel.title!r} with, "
                     "received none: set the scene's truth or the panel's versus."

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
-from segcore.palette import default_colors
+from segcore.palette import background, class_colors
 from segcore.ui.viewer.panels import Panel, Scene
 
 MAX_SIDE = 4096
@@ -92,9 +92,11 @@ def pack(scene: Scene) -> bytes:
         "ignore": label_set.ignore_index,
         "ignored": [c.name for c in label_set.ignored],
         "classes": label_set.class_names,
+        "background": background(label_set.class_names),
+        "facts": list(scene.facts),
         "palettes": {
             "own": [color_to_hex(c.color) for c in label_set.classes],
-            "safe": [color_to_hex(color) for color in default_colors(label_set.num_classes)],
+            "safe": [color_to_hex(color) for color in class_colors(label_set.class_names)],
         },
         "panels": [_pack_panel(blobs, panel, label_set, height, width) for panel in scene.panels],
     }

@@ -153,12 +153,12 @@ class Scene {
     const fact = { title: panel.title, index: null, name: null, isVoid: false, share: null, right: null, top: [] };
     if (panel.scalar) fact.share = this.at(panel.scalar, x, y) / (SCALAR_LEVELS - 1);
     fact.top = panel.top.map((rank) => [this.classes[this.at(rank.labels, x, y)] ?? "", this.at(rank.scalar, x, y) / (SCALAR_LEVELS - 1)]);
-    if (!panel.mask || panel.kind === "scalar") return fact;
+    if (!panel.mask) return fact;
     fact.index = this.at(panel.mask, x, y);
     fact.isVoid = fact.index === this.ignore;
     fact.name = fact.isVoid ? "ignored" : this.classes[fact.index];
     if (!this.comparable(panel)) return fact;
-    const truth = this.at(this.panels[panel.kind === "difference" && this.truth !== null ? this.truth : panel.versus].mask, x, y);
+    const truth = this.at(this.panels[showsChanges(panel) && this.truth !== null ? this.truth : panel.versus].mask, x, y);
     fact.right = truth === this.ignore ? null : truth === fact.index;
     return fact;
   }

@@ -9,10 +9,13 @@ from typing import Any
 
 import streamlit as st
 
+from segcore.ui.viewer.panels import KINDS_FILE
+
 FOLDER = Path(__file__).resolve().parent
 
 # Concatenated in this order into one module; each file is one noun.
 SCRIPTS = (
+    "kinds.js",
     "state.js",
     "scene.js",
     "album.js",
@@ -40,7 +43,8 @@ def _lean(name: str) -> str:
 def _bundle() -> str:
     """The viewer's script and style as one JavaScript module's source."""
     style = f"const STYLE = {json.dumps(_lean('viewer.css'))};"
-    return "\n".join([style, *map(_lean, SCRIPTS)])
+    kinds = f"const KINDS = {KINDS_FILE.read_text(encoding='utf-8')};"
+    return "\n".join([style, kinds, *map(_lean, SCRIPTS)])
 
 
 def _deliver(source: str, slot: str) -> str:

@@ -3,7 +3,8 @@
 
 const FILLS = { fill: "Fill", outline: "Outlines", both: "Both" };
 const MODES = { grid: "Grid", swipe: "Swipe", blink: "Blink" };
-const PALETTES = { own: "Dataset", safe: "Colour-blind safe" };
+const PALETTES = { own: "Dataset colours", safe: "Colour-blind safe" };
+const SORTS = { area: "Area", iou: "IoU", name: "Name" };
 const MAX_ZOOM = 400;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -15,6 +16,8 @@ function freshState() {
     fill: "fill",
     errors: false,
     palette: "own",
+    background: false, // whether background classes are shown
+    sort: "area", // order of the legend
     colors: new Map(), // class index -> "#rrggbb" chosen by hand
     hidden: new Set(), // class indices
     solo: null, // the one class shown, or null
@@ -32,6 +35,7 @@ function encodeState(state) {
   fields.push(`o${Math.round(state.opacity * 100)}`);
   if (state.fill !== "fill") fields.push(`f${state.fill}`);
   if (state.errors) fields.push("e1");
+  if (state.background) fields.push("b1");
   if (state.palette !== "own") fields.push(`p${state.palette}`);
   if (state.hidden.size) fields.push(`h${[...state.hidden].join(".")}`);
   if (state.solo !== null) fields.push(`s${state.solo}`);
@@ -54,6 +58,7 @@ function decodeState(text, state) {
     o: (value) => (state.opacity = number(value, 0, 100, 100 * state.opacity) / 100),
     f: (value) => (state.fill = oneOf(value, FILLS, state.fill)),
     e: (value) => (state.errors = value === "1"),
+    b: (value) => (state.background = value === "1"),
     p: (value) => (state.palette = oneOf(value, PALETTES, state.palette)),
     h: (value) => (state.hidden = new Set(indices(value))),
     s: (value) => (state.solo = indices(value)[0] ?? null),

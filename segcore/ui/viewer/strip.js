@@ -1,22 +1,28 @@
 // The filmstrip: every image in the chosen order with its score. Only what is in view is in the document.
 
-const ITEM = 118; // CSS pixels from one thumbnail to the next
+const ACROSS = 118; // CSS pixels from one thumbnail to the next in a row
+const DOWN = 106; // and in a column
 const MARGIN = 3; // thumbnails drawn beyond the edges
 
 class Strip {
   constructor(root) {
     this.items = new Map(); // place -> element
     this.track = el("div", { class: "track" });
-    this.rail = el("div", { class: "rail", role: "listbox", tabindex: 0, "aria-label": "Images in order", "aria-orientation": "horizontal" }, this.track);
-    root.replaceChildren(el("style", {}, STYLE), this.rail);
+    this.rail = el("div", { class: "rail", role: "listbox", tabindex: 0, "aria-label": "Images in order" }, this.track);
+    this.what = el("div", { class: "what" });
+    this.root = root;
+    root.replaceChildren(el("style", {}, STYLE), this.what, this.rail);
     this.rail.addEventListener("scroll", () => this.draw(), { passive: true });
     this.rail.addEventListener("keydown", (event) => this.onKey(event));
-    this.resizing = new ResizeObserver(() => this.draw());
+    this.resizing = new ResizeObserver(() => this.fit());
     this.resizing.observe(this.rail);
+    this.onWindow = () => this.fit();
+    addEventListener("resize", this.onWindow);
   }
 
   destroy() {
     this.resizing.disconnect();
+    removeEventListener("resize", this.onWindow);
     if (this.album?.strip === this) this.album.strip = null;
   }
 
@@ -28,20 +34,43 @@ class Strip {
     this.album.order(ids, values);
     this.form = header.form;
     this.label = header.label;
-    this.track.style.width = `${ids.length * ITEM}px`;
+    this.upright = header.upright;
+    this.root.classList.toggle("upright", this.upright);
+    this.rail.setAttribute("aria-orientation", this.upright ? "vertical" : "horizontal");
+    this.track.style[this.upright ? "height" : "width"] = `${ids.length * this.pitch}px`;
+    this.what.textContent = values && this.upright ? this.label : "";
+    this.what.title = header.note;
     for (const node of this.items.values()) node.remove();
     this.items.clear();
     this.follow();
+    this.fit();
+  }
+
+  get pitch() {
+    return this.upright ? DOWN : ACROSS;
+  }
+
+  // A column is as high as the window leaves room for.
+  fit() {
+    this.rail.style.height = this.upright ? `${Math.max(240, freeHeight(this.rail))}px` : "";
     this.draw();
+  }
+
+  // What lies in view along the strip: [start, length] in CSS pixels.
+  get window() {
+    const { rail, upright } = this;
+    return upright ? [rail.scrollTop, rail.clientHeight] : [rail.scrollLeft, rail.clientWidth];
   }
 
   // Bring the shown image into view.
   follow() {
     const place = this.album.places?.get(this.album.current);
     if (place !== undefined) {
-      const { scrollLeft, clientWidth } = this.rail;
-      const left = place * ITEM;
-      if (left < scrollLeft + 0.5 * ITEM || left + 1.5 * ITEM > scrollLeft + clientWidth) this.rail.scrollLeft = left - (clientWidth - ITEM) / 2;
+      const { pitch, upright } = this;
+      const [start, length] = this.window;
+      const at = place * pitch;
+      const outside = at < start + 0.5 * pitch || at + 1.5 * pitch > start + length;
+      if (outside) this.rail[upright ? "scrollTop" : "scrollLeft"] = at - (length - pitch) / 2;
     }
     this.draw();
   }
@@ -49,8 +78,9 @@ class Strip {
   draw() {
     const { album, rail, items } = this;
     if (!album?.places || !rail.clientWidth) return;
-    const first = Math.max(0, Math.floor(rail.scrollLeft / ITEM) - MARGIN);
-    const last = Math.min(album.ids.length, Math.ceil((rail.scrollLeft + rail.clientWidth) / ITEM) + MARGIN);
+    const [start, length] = this.window;
+    const first = Math.max(0, Math.floor(start / this.pitch) - MARGIN);
+    const last = Math.min(album.ids.length, Math.ceil((start + length) / this.pitch) + MARGIN);
     for (const [place, node] of items) {
       if (place >= first && place < last) continue;
       node.remove();
@@ -79,7 +109,7 @@ class Strip {
     const caption = el("span", { class: "score" }, `${place + 1}`, el("b", {}, score));
     const node = el("div", { class: "item", role: "option", id: `item-${place}`, title: score ? `${id}\n${this.label} ${score}` : id, "aria-label": `${place + 1}: ${id} ${score}` }, picture, caption);
     node.picture = picture;
-    node.style.left = `${place * ITEM}px`;
+    node.style[this.upright ? "top" : "left"] = `${place * this.pitch}px`;
     node.addEventListener("click", () => album.viewer?.go(id));
     return node;
   }
@@ -88,14 +118,14 @@ class Strip {
     if (value === undefined) return "";
     if (value === null) return "–";
     if (this.form === "points") return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(100 * value).toFixed(1)}`;
-    return `${(100 * value).toFixed(1)} %`;
+    return percent(value);
   }
 
   onKey(event) {
     const { album } = this;
     const viewer = album?.viewer;
     if (!viewer || event.ctrlKey || event.metaKey || event.altKey) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, p: -1, n: 1 };
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1, p: -1, n: 1 };
     if (Object.hasOwn(steps, event.key)) viewer.step(steps[event.key]);
     else if (event.key === "Home") viewer.go(album.ids[0]);
     else if (event.key === "End") viewer.go(album.ids.at(-1));

@@ -72,23 +72,23 @@ function codeLook() {
   return { colors, hatches };
 }
 
-// What the key beside the legend explains for a panel in a state: [[colour, hatching, words]].
+// What the key of the legend explains for the panels in a state: [[colour, hatching, words]].
 function verdictKey(scene, state) {
   const rows = [];
-  const kinds = new Set(scene.shown.map((panel) => panel.kind));
-  if (kinds.has("difference") && scene.truth !== null) {
+  if (scene.shown.some(showsChanges) && scene.truth !== null) {
     rows.push([ERROR_COLORS.hit, HATCH.none, "fixed"], [ERROR_COLORS.wrong, HATCH.extra, "broken"]);
     rows.push([ERROR_COLORS.both, HATCH.missed, "wrong in both"]);
   }
-  const judged = kinds.has("error") || (state.errors && scene.shown.some((panel) => scene.comparable(panel)));
+  const errors = scene.shown.some(showsErrors);
+  const judged = errors || (state.errors && scene.shown.some((panel) => scene.comparable(panel)));
   if (judged && state.solo !== null) {
     const name = scene.classes[state.solo];
-    rows.push([ERROR_COLORS.hit, HATCH.none, `${name}: hit`]);
-    rows.push([ERROR_COLORS.wrong, HATCH.extra, "invented"], [ERROR_COLORS.missed, HATCH.missed, "missed"]);
-  } else if (kinds.has("error")) {
+    rows.push([ERROR_COLORS.hit, HATCH.none, `${name}: correct`]);
+    rows.push([ERROR_COLORS.wrong, HATCH.extra, "false positive"], [ERROR_COLORS.missed, HATCH.missed, "missed"]);
+  } else if (errors) {
     rows.push([ERROR_COLORS.wrong, HATCH.none, "wrong"]);
   }
-  const rest = state.errors ? "right (dimmed); wrong pixels keep the colour of the class shown there" : "right (dimmed)";
+  const rest = state.errors ? "correct (dimmed); wrong pixels keep the colour of the predicted class" : "correct (dimmed)";
   if (judged && state.solo === null) rows.push(["#000000", HATCH.none, rest]);
   return rows;
 }

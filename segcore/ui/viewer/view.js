@@ -6,18 +6,18 @@ class View {
     this.panels = panels; // positions of the panels shown here: one, or the two that are compared
     this.canvas = el("canvas", { tabindex: 0, role: "img" });
     this.captions = panels.map((index, side) => new Caption(viewer, index, panels.length > 1 ? side : null));
-    this.hasTop = this.captions.some((caption) => caption.top);
     this.lines = ["across", "down", "cell"].map((name) => el("i", { class: `cross ${name}` }));
     this.picture = el("div", { class: "picture" }, this.canvas, ...this.lines);
     const captions = this.captions.map((caption) => caption.node);
-    this.node = el("figure", {}, el("figcaption", { class: panels.length > 1 ? "pair" : "" }, ...captions), this.picture);
+    this.picture.append(el("figcaption", { class: panels.length > 1 ? "pair" : "" }, ...captions));
+    this.node = el("figure", {}, this.picture);
     bindPicture(viewer, this.canvas);
     if (panels.length > 1 && viewer.state.mode === "swipe") this.addDivider();
   }
 
   addDivider() {
     const slider = { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": 100 };
-    this.divider = el("div", { class: "divider", "aria-label": "Where the two pictures meet", ...slider });
+    this.divider = el("div", { class: "divider", "aria-label": "Swipe divider", ...slider });
     this.picture.append(this.divider);
     bindDivider(this.viewer, this.divider, this.canvas);
   }
@@ -63,7 +63,7 @@ class Caption {
     this.fact = el("span", { class: "fact" }, this.swatch, this.value, this.mark);
     this.node = el("div", { class: "caption" }, el("div", { class: "line" }, side === null ? this.title() : this.choice(side), this.fact));
     if (this.top) this.node.append(this.top);
-    if (this.panel.kind === "scalar") this.addHeat();
+    if (isHeat(this.panel)) this.addHeat();
   }
 
   get panel() {
@@ -93,7 +93,7 @@ class Caption {
     this.swatch.hidden = !colored;
     this.mark.textContent = "";
     this.mark.className = "mark";
-    if (this.top) this.top.textContent = fact ? fact.top.map(([name, share]) => `${name} ${Math.round(100 * share)} %`).join(" · ") : "\u00a0";
+    if (this.top) this.top.textContent = fact ? fact.top.map(([name, share]) => `${name} ${Math.round(100 * share)} %`).join(" · ") : "";
     if (!fact) {
       this.value.textContent = this.summary(scene, state);
       return;
@@ -104,15 +104,15 @@ class Caption {
     this.value.textContent = [fact.name, share].filter(Boolean).join(" ");
     if (fact.right === null) return;
     this.mark.textContent = fact.right ? "✓" : "✗";
-    this.mark.title = fact.right ? "Right" : "Wrong";
+    this.mark.title = fact.right ? "Correct" : "Wrong";
     this.mark.classList.add(fact.right ? "right" : "wrong");
   }
 
   // Without a pointer: how much of the panel is right, or the score of the one class shown.
   summary(scene, state) {
     const match = scene.match(this.panel);
-    if (!match || this.panel.kind === "difference") return "";
-    if (state.solo === null) return match.accuracy === null ? "" : `${percent(match.accuracy)} right`;
+    if (!match || showsChanges(this.panel)) return "";
+    if (state.solo === null) return match.accuracy === null ? "" : `${percent(match.accuracy)} correct`;
     const iou = scene.iou(this.panel, state.solo);
     return iou === null ? "absent" : `IoU ${percent(iou)}`;
   }

@@ -1,6 +1,9 @@
 // One viewer: it holds the scene and the state, lays the pictures out, and paints when either changes.
 
 const STATES = new Map(); // key of a viewer -> { state, opened }: survives reruns and switches of page
+const WIDE = 900; // CSS pixels of a viewer from which on the toolbar is one row
+const ASIDE = 760; // CSS pixels of a viewer from which on the legend stands beside the pictures
+const LEAST_SHARE = 0.6; // of the window's height, for the pictures
 const BLINK = 700; // milliseconds a picture stays; slow enough to be safe for photosensitive eyes
 
 class Viewer {
@@ -19,10 +22,13 @@ class Viewer {
     this.notice = el("div", { class: "notice", role: "status" });
     this.spoken = el("div", { class: "spoken", "aria-live": "polite" });
     const frame = el("div", { class: "frame" }, this.stage, this.notice);
-    root.replaceChildren(el("style", {}, STYLE), this.toolbar.node, frame, this.status, this.legend.node, this.spoken);
+    this.toolbar.place(this.status);
+    root.replaceChildren(el("style", {}, STYLE), this.toolbar.node, frame, this.legend.node, this.spoken);
     root.addEventListener("keydown", (event) => onKey(this, event));
     this.resizing = new ResizeObserver(() => this.layout());
-    this.resizing.observe(this.stage);
+    this.resizing.observe(root);
+    this.onWindow = () => this.layout();
+    addEventListener("resize", this.onWindow);
     this.onFullScreen = () => this.layout();
     document.addEventListener("fullscreenchange", this.onFullScreen);
   }
@@ -30,6 +36,7 @@ class Viewer {
   destroy() {
     this.resizing.disconnect();
     document.removeEventListener("fullscreenchange", this.onFullScreen);
+    removeEventListener("resize", this.onWindow);
     cancelAnimationFrame(this.pending);
     clearInterval(this.blinking);
     this.sequence = Infinity; // what is still being unpacked comes too late
@@ -113,7 +120,7 @@ class Viewer {
   // Truth and the first mask beside it, or else the first two panels.
   proposePair() {
     const { shown, truth } = this.scene;
-    const masks = shown.filter((panel) => panel.kind !== "image" && panel.index !== truth && panel.index !== panel.versus).map((panel) => panel.index);
+    const masks = shown.filter((panel) => !isBare(panel) && panel.index !== truth && panel.index !== panel.versus).map((panel) => panel.index);
     const first = truth !== null && !this.scene.panels[truth].hidden && masks.length ? [truth, masks[0]] : shown.map((panel) => panel.index);
     this.state.pair = [first[0], first[1] ?? first[0]];
     this.state.paired = false;
@@ -152,8 +159,9 @@ class Viewer {
   }
 
   toggleClass(index) {
-    const { state } = this;
+    const { scene, state } = this;
     if (state.solo !== null) return this.setSolo(index);
+    if (scene.background.includes(index) && !state.hidden.has(index)) return this.change({ background: !state.background });
     if (!state.hidden.delete(index)) state.hidden.add(index);
     return this.refresh();
   }
@@ -166,7 +174,7 @@ class Viewer {
 
   showAllClasses() {
     const label = this.state.solo !== null;
-    this.change({ solo: null, hidden: new Set() });
+    this.change({ solo: null, hidden: new Set(), background: true });
     if (label) this.send("label", -1);
   }
 
@@ -254,7 +262,7 @@ class Viewer {
   arrange() {
     const { scene, state } = this;
     const groups = state.mode === "grid" || scene.shown.length < 2 ? scene.shown.map((panel) => [panel.index]) : [state.pair];
-    const signature = JSON.stringify([state.mode, groups, scene.shown.map((panel) => [panel.title, panel.kind, panel.top.length > 0])]);
+    const signature = JSON.stringify([state.mode, groups, scene.shown.map((panel) => [panel.title, panel.top.length > 0])]);
     clearInterval(this.blinking);
     if (state.mode === "blink" && !this.blink.held) {
       this.blinking = setInterval(() => {
@@ -271,15 +279,18 @@ class Viewer {
   }
 
   layout() {
+    this.root.classList.toggle("aside", this.root.clientWidth >= ASIDE);
+    this.root.classList.toggle("wide", this.root.clientWidth >= WIDE);
     const width = this.stage.clientWidth;
     if (!this.scene || !width) return;
-    const room = this.root.matches(":fullscreen") ? innerHeight - 170 : Math.max(300, 0.55 * innerHeight); // the page needs the rest for its head
-    const withTop = this.views.some((view) => view.hasTop);
-    const grid = arrangeGrid(this.scene, this.views.length, width, room, CAPTION + (withTop ? 18 : 0));
+    const full = this.root.matches(":fullscreen");
+    const free = freeHeight(this.stage);
+    const room = full ? free : Math.max(free, LEAST_SHARE * innerHeight); // far down a page the window is scrolled anyway
+    const grid = arrangeGrid(this.scene, this.views.length, width, room);
+    this.legend.node.style.maxHeight = this.root.classList.contains("aside") ? `${room}px` : "";
     this.columns = grid.columns;
     this.camera = new Camera(this.state.view, this.scene, grid);
     this.stage.style.gridTemplateColumns = `repeat(${grid.columns}, ${grid.width}px)`;
-    this.stage.classList.toggle("with-top", withTop);
     const ratio = devicePixelRatio || 1;
     for (const { canvas } of this.views) {
       const [wide, high] = [Math.round(grid.width * ratio), Math.round(grid.height * ratio)];
@@ -378,7 +389,7 @@ class Viewer {
     if (this.settings.image !== undefined) parts.unshift(this.album.current);
     if (fullWidth !== scene.width) parts.push(`shown at ${scene.width} × ${scene.height}`);
     if (facts) parts.unshift(`x ${scene.toFull(...this.cursor)[0]}, y ${scene.toFull(...this.cursor)[1]}`);
-    if (state.mode === "blink") parts.push(this.blink.held ? "blinking is held: Space shows the other" : "Space holds the blinking");
+    if (state.mode === "blink") parts.push(this.blink.held ? "paused: Space shows the other panel" : "Space pauses");
     this.status.textContent = parts.join(" · ");
   }
 }

@@ -42,7 +42,7 @@ from segcore.evaluation.counts.coverage import (
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import Report, evaluate
 from segcore.labels import LabelClass, LabelMap, LabelSet
-from segcore.palette import default_colors
+from segcore.palette import class_colors
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.refusals import changed_classes
@@ -573,6 +573,6 @@ def _plain_label_set(names: Sequence[str]) -> LabelSet:
     return LabelSet(
         tuple(
             LabelClass(i, name, color)
-            for i, (name, color) in enumerate(zip(names, default_colors(len(names)), strict=True))
+            for i, (name, color) in enumerate(zip(names, class_colors(names), strict=True))
         )
     )
