@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from segcore.ui.shared import figures
 from tests.browser import harness_viewer as harness
 from tests.browser.viewing import (
-from segcore.ui.shared import figures
     at_image_pixel,
     canvas,
     hook,
