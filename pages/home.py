@@ -2,19 +2,25 @@
 
 import streamlit as st
 
+from segcore.runs.folder.status import ACTIVE
 from segcore.ui.home import checklist
 from segcore.ui.runs import table
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import figures, session, tables
 
 workspace = session.workspace()
 session.header(
     "Segscope",
-    ("Train, ensemble, inspect and evaluate semantic segmentation models on your own images."),
+    "Train, ensemble, inspect and evaluate semantic segmentation models on your own images.",
 )
+
+opened = st.session_state.pop("opened_demo", None)
+if opened:  # in a run of its own: a switch at the end of a long one can lose the page
+    session.request("dataset", "demo")
+    st.switch_page("pages/compare.py", query_params={"run": opened})
 
 
 def open_demo() -> None:
-    """Draw the demo with a progress bar, then go and look at it."""
+    """Draw the demo with a progress bar; the next run of the page then goes to Compare."""
     bar = st.progress(0.0, text="Drawing scenes …")
 
     def progress(done: int, total: int, what: str) -> None:
@@ -22,67 +28,81 @@ def open_demo() -> None:
 
     with session.errors_shown():
         demo = workspace.demo.open(progress)
-    st.switch_page("pages/compare.py", query_params={"run": demo.ensemble or ""})
+    st.session_state["opened_demo"] = demo.ensemble or ""
+    st.rerun()
 
 
-def train_further() -> None:
-    """Queue one more member of the demo's ensemble and go to watch it."""
+def train_another() -> None:
+    """Queue one more member of the demo's ensemble and go to monitor it."""
     with session.errors_shown():
         (run,) = workspace.demo.train_further()
     st.switch_page("pages/runs.py", query_params={"run": run})
 
 
-with st.container(border=True):
-    text, action = st.columns([3, 1], vertical_alignment="center", gap="large")
-    if workspace.demo.is_open():
-        with session.errors_shown():
-            demo = workspace.demo.open()
-        text.markdown(
-            "**The demo is open**: a synthetic land-cover dataset with two pairs of "
-            "near-duplicate labels, and an ensemble of five small U-Nets."
-        )
-        with text.container(horizontal=True):
-            query = {"run": demo.ensemble or ""}
-            st.page_link(
-                "pages/compare.py",
-                label="Compare masks",
-                icon=":material/view_column:",
-                query_params=query,
-            )
-            st.page_link(
-                "pages/evaluate.py",
-                label="Evaluate",
-                icon=":material/fact_check:",
-                query_params=query,
-            )
-            st.page_link(
-                "pages/compress.py",
-                label="Merge labels",
-                icon=":material/compress:",
-                query_params=query,
-            )
-        if action.button(
-            "Train another model",
-            icon=":material/model_training:",
-            width="stretch",
-            help="On this machine, takes about a minute.",
-        ):
-            train_further()
-    else:
-        text.markdown(
-            "**Try it on sample data first.** The demo is a synthetic land-cover dataset "
-            "with five trained models: image, ground truth, ensemble prediction and CRF "
-            "side by side, scores, and the label-compression curve. Nothing is downloaded."
-        )
-        if action.button(
-            "Open demo", type="primary", icon=":material/play_arrow:", width="stretch"
-        ):
-            open_demo()
+def links(query: dict[str, str]) -> None:
+    """Draw links to the pages that show a model.
+
+    Args:
+        query: Parameters of the links: the run.
+    """
+    for page, label, icon in (
+        ("pages/compare.py", "Compare masks", ":material/view_column:"),
+        ("pages/evaluate.py", "Evaluate", ":material/fact_check:"),
+        ("pages/compress.py", "Merge labels", ":material/compress:"),
+    ):
+        st.page_link(page, label=label, icon=icon, query_params=query)
+
 
 with session.errors_shown():
     rows = workspace.datasets.rows()
+    runs = workspace.runs.rows()
+own = set(session.own_datasets())
+finished = [
+    r
+    for r in runs
+    if r.dataset in own and r.status.state == "finished" and r.kind in session.SCORED
+]
 
-checklist.show()
+if finished:
+    latest = finished[0].dataset
+    trained = [r for r in finished if r.dataset == latest]
+    best = max((r.status.mean_iou for r in trained if r.status.mean_iou is not None), default=None)
+    with st.container(border=True):
+        st.markdown(
+            f"**Continue: {session.plain(latest)}**, {len(trained)} "
+            f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {figures.percent(best)}."
+        )
+        with st.container(horizontal=True):
+            links({"run": trained[0].run})
+else:
+    with st.container(border=True):
+        text, action = st.columns([3, 1], vertical_alignment="center", gap="large")
+        if workspace.demo.is_open():
+            with session.errors_shown():
+                demo = workspace.demo.open()
+            text.markdown(
+                "**The demo is open**: a synthetic land-cover dataset with two pairs of "
+                "near-duplicate labels, and an ensemble of five small U-Nets."
+            )
+            with text.container(horizontal=True):
+                links({"run": (demo.ensemble or "")})
+            if action.button(
+                "Train another model",
+                icon=":material/model_training:",
+                width="stretch",
+                help="On this machine, takes about a minute.",
+            ):
+                train_another()
+        else:
+            text.markdown(
+                "**Try it on sample data first.** The demo is a synthetic land-cover dataset with "
+                "five trained models: image, ground truth, ensemble prediction and CRF side by "
+                "side, scores, and the label-compression curve. Nothing is downloaded."
+            )
+            if action.button(
+                "Open demo", type="primary", icon=":material/play_arrow:", width="stretch"
+            ):
+                open_demo()
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -104,36 +124,28 @@ with left:
         st.caption("None yet.")
 with right:
     st.subheader("Latest runs", anchor=False)
-    runs = workspace.runs.rows()
-    waiting = sum(r.status.state == "queued" for r in runs)
+    queued = sum(r.status.state == "queued" for r in runs)
     begun = sorted(
         (r for r in runs if r.status.state != "queued"),
         key=lambda r: -(r.status.finished or r.status.started or r.status.created or 0.0),
     )
-    recent = sorted(begun, key=lambda r: r.status.state not in table.ACTIVE)[:8]
+    recent = sorted(begun, key=lambda r: r.status.state not in ACTIVE)[:8]
     if recent:
         tables.draw(
             [
-                {
-                    "run": r.run,
-                    "state": table.state_title(r.status.state),
-                    "mean IoU": r.own_size_mean_iou,
-                    "in training": r.training_mean_iou,
-                }
+                {"run": r.run, "state": table.shown_state(r.status), "mean IoU": r.status.mean_iou}
                 for r in recent
             ],
             column_config={
                 "mean IoU": st.column_config.NumberColumn(
-                    format="percent", help="Of the predicted split, each image at its own size"
-                ),
-                "in training": st.column_config.NumberColumn(
-                    format="percent",
-                    help="Best mean IoU of the validation split, at the training size",
-                ),
+                    format="percent", help="Best validation mean IoU, or the final score"
+                )
             },
             alt="The latest runs of this workspace",
         )
-    elif not waiting:
+    elif not queued:
         st.caption("None yet.")
-    if waiting:
-        st.page_link("pages/runs.py", label=f"{waiting} queued", icon=":material/hourglass_top:")
+    if queued:
+        st.page_link("pages/runs.py", label=f"{queued} queued", icon=":material/hourglass_top:")
+
+checklist.show()

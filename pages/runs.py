@@ -1,18 +1,32 @@
-"""How is it going?"""
+"""Monitor and manage runs."""
 
 import streamlit as st
 
+from segcore.ui.compare import import_predictions
 from segcore.ui.runs import detail, queue, table
 from segcore.ui.shared import session
 
 workspace = session.workspace()
 session.header(
     "Runs",
-    ("Monitor and manage runs. Each run is a background process; you can close the browser."),
+    "Monitor and manage runs. Each run is a background process; you can close the browser.",
 )
+
+
+def _forget_dialog() -> None:
+    st.query_params.pop("import", None)
+
+
+@st.dialog("Import predictions", width="large", on_dismiss=_forget_dialog)
+def import_dialog() -> None:
+    """Let the user import predictions of another tool."""
+    import_predictions.form(workspace.datasets.names(), dataset=session.current_dataset() or "")
+
 
 rows = workspace.runs.rows()
 table.undo()
+if workspace.datasets.names() and st.query_params.get("import") == "predictions":
+    import_dialog()
 if not rows:
     session.empty(
         "No runs yet. Choose a model and start training.",
@@ -21,10 +35,9 @@ if not rows:
     )
 
 queue.under_way(rows)
-chosen = table.table(rows)
+listed, chosen = table.table(rows)
 if "run" not in st.session_state and "run" not in st.query_params:
-    st.session_state["run"] = table.of_most_interest(rows)
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    run = session.choose_from("Run", [r.run for r in rows], "run")
+    st.session_state["run"] = table.of_most_interest(listed or rows)
+run = session.choose_from("Run", [r.run for r in rows], "run")
 workspace.checklist.note("watch", next(r.dataset for r in rows if r.run == run))
 detail.details(run, chosen)

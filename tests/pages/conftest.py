@@ -1,6 +1,7 @@
-"""Pages opened by Streamlit's AppTest: alone, or through the frame. No page starts a process here."""
+"""Pages opened by Streamlit's AppTest: alone, or through the frame; none starts a process."""
 
 import json
+import re
 import struct
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "study")
+"""All pages; the old address of one of them, which only leads on, is none."""
 SECONDS = 120
 
 
@@ -98,6 +100,12 @@ def metrics(at: AppTest) -> dict[str, str]:
     return {m.label: m.value for m in at.metric}
 
 
+def title(at: AppTest) -> str:
+    """The title of the page, which screen readers say."""
+    found = [re.search(r'<h1 class="page-title">(.*?)</h1>', e.proto.body) for e in at.get("html")]
+    return next((match.group(1) for match in found if match), "")
+
+
 def figure(at: AppTest, key: str) -> dict:
     """A Plotly figure of the page by the key of its chart."""
     (found,) = [e.proto for e in at.get("plotly_chart") if e.proto.id.endswith(key)]
@@ -120,5 +128,5 @@ def scene(at: AppTest, key: str) -> dict:
 
 @pytest.fixture
 def read() -> SimpleNamespace:
-    """What a test reads from a page: ``metrics``, ``figure``, ``scene``, and ``check`` that nothing was raised."""
-    return SimpleNamespace(metrics=metrics, figure=figure, scene=scene, check=check)
+    """What a test reads from a page, and ``check`` that nothing was raised."""
+    return SimpleNamespace(metrics=metrics, figure=figure, scene=scene, title=title, check=check)

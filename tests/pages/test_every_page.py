@@ -1,50 +1,26 @@
-"""What holds for every page: it opens in any workspace, leads on where something is missing, and never ends in a traceback."""
+"""What holds for every page: it opens in any workspace, leads on, and never ends in a traceback."""
 
 import shutil
 import sys
 
 import pytest
 
+from segcore.ui.shared import frame
+
 WAY_ON = {"home": "pages/dataset.py", "train": "pages/home.py", "runs": "pages/train.py"}
-"""Where an empty page leads; the dataset page is itself the place to begin, all others lead to the start."""
+"""Where an empty page leads; the dataset page is the place to begin, all others lead to the start."""
 
 
 def test_in_an_empty_workspace_it_leads_on(page, empty_workspace, open_alone) -> None:
     opened = open_alone(page)
     assert not opened.at.error
     if page == "dataset":
-        assert [b.label for b in opened.at.button] == ["Import"] and opened.at.expander[
-            0
-        ].proto.expanded
+        assert [b.label for b in opened.at.button] == ["Import dataset"]
     else:
         assert WAY_ON.get(page, "pages/home.py") in opened.links
 
 
-def test_in_an_empty_workspace_through_the_frame(page, empty_workspace, open_page) -> None:
-    at = open_page(page)
-    assert at.title[0].value
-    assert not at.error
-
-
-def test_the_frame_names_the_workspace(page, workspace, open_page) -> None:
-    at = open_page(page)
-    assert [c.value for c in at.sidebar.caption] == [f"Workspace `{workspace.folder}`"]
-
-
-def test_with_data_and_no_run(page, open_alone) -> None:
-    assert not open_alone(page).at.error
-
-
-def test_with_results_alone_and_through_the_frame(page, trained, open_alone, open_page) -> None:
-    alone = open_alone(page).at
-    assert not alone.error
-    framed = open_page(page)
-    assert not framed.error
-    assert [m.value for m in framed.metric] == [m.value for m in alone.metric]
-    assert [len(d.value) for d in framed.dataframe] == [len(d.value) for d in alone.dataframe]
-
-
-def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_page) -> None:
+def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_page, read) -> None:
     gone = {
         "run": "deleted-1",
         "dataset": "deleted",
@@ -53,7 +29,38 @@ def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_pag
         "stage": "deleted",
         "labels": "99",
     }
-    assert not open_page(page, **gone).error
+    at = open_page(page, **gone)
+    assert not at.error
+    assert read.title(at)
+    assert at.sidebar.caption[0].value == f"Workspace `{trained.workspace.folder}`"
+    assert at.selectbox(key="dataset").value == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("page", "old"),
+    [(page, name) for page, names in frame.OLD_LINKS.items() for name in names],
+)
+def test_choices_in_old_links_are_translated(page, old, trained, open_page) -> None:
+    for before, now in frame.OLD_LINKS[page][old].items():
+        at = open_page(page, run=trained.members[0], split="test", **{old: before})
+        assert not at.error
+        shown = dict(at.session_state.filtered_state).get(old)
+        if old != "labels":  # which is drawn where a label map is saved
+            titles = {
+                "panels": {
+                    "Ground truth": "truth",
+                    "Prediction": "prediction",
+                    "CRF": "crf",
+                    "Errors": "error",
+                }
+            }
+            wanted = titles.get(old, {}).get(now, now)
+            assert wanted == shown or wanted in (shown or ())
+
+
+def test_a_link_to_the_study_page_opens_the_ablation(trained, open_page, read) -> None:
+    at = open_page("study", recipe_study="unknown")
+    assert read.title(at) == "Ablation"
 
 
 def spoil_data_set(trained) -> None:
@@ -103,35 +110,40 @@ def remove_predictions(trained) -> None:
         shutil.rmtree(path)
 
 
-DAMAGES = [
-    spoil_data_set,
-    remove_data_set,
-    remove_pixels,
-    spoil_maps_and_plans,
-    spoil_statistics,
-    spoil_configs,
-    spoil_statuses,
-    spoil_results,
-    remove_predictions,
-]
+DAMAGES = {
+    spoil_data_set: ("dataset", "compare"),
+    remove_data_set: ("home", "evaluate"),
+    remove_pixels: ("dataset", "compare", "predict"),
+    spoil_maps_and_plans: ("balance", "compare", "train"),
+    spoil_statistics: ("dataset", "balance"),
+    spoil_configs: ("runs", "home", "evaluate"),
+    spoil_statuses: ("runs", "home"),
+    spoil_results: ("compare", "evaluate", "compress", "ensemble"),
+    remove_predictions: ("compare", "evaluate", "ensemble"),
+}
+"""The pages that read what is damaged."""
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)
-def test_damage_is_told_in_a_sentence(page, damage, trained, open_alone) -> None:
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [(damage, name) for damage, names in DAMAGES.items() for name in names],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_damage_is_told_in_a_sentence(damage, name, trained, open_alone) -> None:
     damage(trained)
-    opened = open_alone(page)  # which fails the test on a traceback
+    opened = open_alone(name)  # which fails the test on a traceback
     for message in opened.at.error:
         assert message.value.rstrip().endswith(".")
         assert "Traceback" not in message.value
-        assert "Errors" not in message.value.split()[0]
+        assert "Error" not in message.value.split()[0]
 
 
 def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(
-    page, tmp_path, monkeypatch, open_alone
+    tmp_path, monkeypatch, open_alone
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEGCORE_WORKSPACE", str(tmp_path / "file"))
-    (message,) = open_alone(page).at.error
+    (message,) = open_alone("home").at.error
     assert "choose another with --workspace" in message.value
 
 

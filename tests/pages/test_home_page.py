@@ -103,7 +103,7 @@ def test_the_demo_opens_with_one_click(
     read.check(button.click().run())
     assert workspace.datasets.names() == ["demo", "tiny"]
     assert set(workspace.runs.ids()) >= {*trained.members, trained.ensemble}
-    assert at.title[0].value == "Compare"
+    assert read.title(at) == "Compare"
     home = open_page("home")
     (further,) = [b for b in home.button if b.label == "Train another model"]
     read.check(further.click().run())

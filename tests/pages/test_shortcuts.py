@@ -27,7 +27,7 @@ def test_five_members_of_the_suggested_plan_are_started_at_once(
         range(queued[-1].seed, queued[-1].seed + card.ENSEMBLE)
     )
     assert {c.model for c in queued} == {workspace.launch.suggest("tiny").config.model}
-    assert at.title[0].value == "Runs"
+    assert read.title(at) == "Runs"
 
 
 def test_the_image_that_the_crf_hurts_most_is_gone_to(trained, open_page, read) -> None:

@@ -72,11 +72,18 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
             f"The augmentation {' and '.join(presets)} cuts such crops. Choose it on the "
             "Train page and preview it below."
         )
-        rare = [names[c] for c in part.pixels.argsort()[:3] if part.pixels[c]]
-        st.markdown(
-            "Rarest classes in this split: " + ", ".join(session.plain(n) for n in rare) + "."
-        )
+        rare = rarest(part)
+        if rare:
+            st.markdown(
+                "Rarest classes in this split: " + ", ".join(session.plain(n) for n in rare) + "."
+            )
         _windows(dataset, split, names, name)
+
+
+def rarest(part: ClassStatistics, count: int = 3) -> list[str]:
+    """Return the names of the classes with the fewest pixels, of those that occur at all."""
+    names = part.label_set.class_names
+    return [names[c] for c in part.pixels.argsort(kind="stable") if part.pixels[c]][:count]
 
 
 def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:

@@ -17,12 +17,13 @@ MAX_UPLOAD = 500
 """Megabytes of an upload; larger sets are read from a folder."""
 
 
-def form(datasets: Sequence[str], split: str = "") -> None:
+def form(datasets: Sequence[str], split: str = "", *, dataset: str = "") -> None:
     """Draw the form; what was imported appears among the models.
 
     Args:
         datasets: Names of the datasets to choose from.
         split: Split to match first, "" for the usual one.
+        dataset: Dataset to match first, "" for the first one.
     """
     st.caption(
         "Masks with class ids, palette or class colours, or arrays of probabilities "
@@ -31,8 +32,15 @@ def form(datasets: Sequence[str], split: str = "") -> None:
     )
     workspace = session.workspace()
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
+    names = list(datasets)
     dataset = str(
-        one.selectbox("Dataset", list(datasets), key="foreign_dataset", disabled=len(datasets) < 2)
+        one.selectbox(
+            "Dataset",
+            names,
+            index=names.index(dataset) if dataset in names else 0,
+            key="foreign_dataset",
+            disabled=len(names) < 2,
+        )
     )
     with session.errors_shown():
         splits = [s for s in workspace.datasets.open(dataset).splits if s]

@@ -90,7 +90,7 @@ def show(runs: Sequence[str], split: str) -> None:
         for name, r in reports.items()
         if r.label_set.class_names == first.class_names
     }
-    figure = charts.class_scores(first.class_names, session.hex_colors(first), series)
+    figure = charts.model_scores(first.class_names, series)
     st.plotly_chart(
         figure, key="compared_classes", config=session.CHART, alt="IoU of each class for each model"
     )

@@ -145,18 +145,17 @@ def choose(
     return tuple(tuple(group) for group in groups)
 
 
-def _slider(fewest: int, most: int, key: str, help: str) -> int:
+def _slider(fewest: int, most: int, key: str, start: int, help: str) -> int:
     if fewest == most:
         st.caption("The pairs to keep apart leave nothing to merge.")
         return most
-    if not fewest <= st.session_state.get(key, most) <= most:  # chosen on a longer path
-        del st.session_state[key]
+    session.prepare(key, range(fewest, most + 1), start)
     return int(
         st.slider(
             "Number of labels",
             fewest,
             most,
-            max(fewest, most - 2),
+            start,
             key=key,
             bind="query-params",
             help=help,
@@ -208,8 +207,7 @@ def _by_hierarchy(run: str, names: Mapping[int, str]) -> list[list[int]]:
         n: f"{len(level.groups)} labels: {', '.join(level.titles[:6])}"
         for n, level in enumerate(levels)
     }
-    if st.session_state.get("level") not in (None, *titles):
-        del st.session_state["level"]
+    session.prepare("level", list(titles))
     level = st.selectbox(
         "Level, fine to coarse", list(titles), format_func=titles.__getitem__, key="level"
     )

@@ -30,8 +30,7 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
         )
         return
     titles = {(a, b): f"{names[a]} and {names[b]}: {pixels:,} pixels" for a, b, pixels in pairs}
-    if st.session_state.get("example_pair") not in (None, *titles):
-        del st.session_state["example_pair"]
+    session.prepare("example_pair", list(titles))
     pair = st.selectbox(
         "Merged pair, most confused first",
         list(titles),

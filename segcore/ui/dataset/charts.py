@@ -7,7 +7,18 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from segcore.data.splits.splits import SplitPart
-from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
+from segcore.ui.shared.charts import (
+    ACCENT,
+    QUIET,
+    WARM,
+    class_groups,
+    cycle_color,
+    every_tick,
+    lay_out,
+    matrix_ticks,
+    row_height,
+    tilt,
+)
 
 INK = [[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]]
 """From nothing to the accent colour; readable on light and dark pages."""
@@ -86,14 +97,18 @@ def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figu
     )
     return lay_out(
         figure,
-        130 + 28 * len(names) if len(names) <= _WRITTEN else 840,
+        130 + 28 * len(names) if len(names) <= _WRITTEN else 130 + min(16 * len(names), 900),
         xaxis={
             "title": {"text": "also contain"},
             "side": "top",
-            "tickangle": -40,
-            "automargin": True,
+            "tickangle": tilt(len(names)),
+            **matrix_ticks(len(names)),
         },
-        yaxis={"title": {"text": "images with"}, "autorange": "reversed", "automargin": True},
+        yaxis={
+            "title": {"text": "images with"},
+            "autorange": "reversed",
+            **matrix_ticks(len(names)),
+        },
     )
 
 
@@ -164,7 +179,7 @@ def instance_sizes(
         figure,
         max(360, 90 + 22 * len(names)),
         xaxis={"title": {"text": "pixels, from"}, "type": "category"},
-        yaxis={"autorange": "reversed", "automargin": True},
+        yaxis={"autorange": "reversed", **every_tick(len(names))},
     )
 
 
@@ -196,34 +211,25 @@ def shift_bars(
     )
     return lay_out(
         figure,
-        80 + 26 * len(names),
+        80 + row_height(len(names)) * len(names),
         xaxis={
             "title": {"text": f"percentage points, {second} minus {first}"},
             "range": [-1.25 * reach, 1.25 * reach],
         },
-        yaxis={"automargin": True},
+        yaxis=every_tick(len(names)),
     )
 
 
 def split_shares(names: Sequence[str], rows: Sequence[SplitPart]) -> go.Figure:
-    """Draw the share of every class in each split as grouped bars.
+    """Draw how frequent every class is in each split.
 
     Args:
         names: C class names.
         rows: Rows of ``splits.split_report``: ``split`` and ``pixel_share``.
     """
-    figure = go.Figure()
-    for position, row in enumerate(rows):
-        figure.add_trace(
-            go.Bar(
-                x=list(names),
-                y=[100 * v for v in row.pixel_share],
-                name=row.split,
-                marker={"color": cycle_color(position)},
-                hovertemplate="%{x}: %{y:.3g} %<extra>" + row.split + "</extra>",
-            )
-        )
-    return lay_out(figure, 340, yaxis={"title": {"text": "pixel frequency, %"}}, barmode="group")
+    series = {row.split: row.pixel_share for row in rows}
+    colors = [cycle_color(position) for position in range(len(series))]
+    return class_groups(names, series, colors, "pixel frequency, %", log=True)
 
 
 def brightness(values: Mapping[str, Sequence[float]]) -> go.Figure:

@@ -16,6 +16,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from segcore.data.dataset.journal import kept
 from segcore.data.dataset.staging import Staging, broken_off, reserve, throw_away
 from segcore.data.formats.importers import Pairing, Preview, parse_bands
+from segcore.errors import SegcoreError
 from segcore.ui.shared import pictures, session, tables
 
 
@@ -63,20 +64,24 @@ def form() -> None:
         if st.button(
             "Import dataset", type="primary", disabled=not given, icon=":material/download:"
         ):
-            with session.errors_shown(), _source(upload, path) as source:
-                _import(source, name, copy, **rules.read())
+            try:
+                with _source(upload, path) as source:
+                    _import(source, name, copy, **rules.read())
+            except SegcoreError as error:
+                st.error(session.plain(str(error)), icon=":material/error:")
         looked = given and st.button(
             "Preview",
             icon=":material/visibility:",
             help="Preview a few samples before importing.",
         )
     if looked:
-        with (
-            session.errors_shown(),
-            st.spinner("Reading a few samples …"),
-            _source(upload, path) as source,
-        ):
-            _show_preview(session.workspace().datasets.preview(source, **rules.read()))
+        try:
+            with st.spinner("Reading a few samples …"), _source(upload, path) as source:
+                preview = session.workspace().datasets.preview(source, **rules.read())
+        except SegcoreError as error:
+            st.error(session.plain(str(error)), icon=":material/error:")
+        else:
+            _show_preview(preview)
 
 
 def _broken_off() -> None:
@@ -224,10 +229,15 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
         told = f", {left:.0f} s left" if left >= 2 else ""
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}{told}")
 
-    report = session.workspace().datasets.import_(source, name, copy=copy, progress=progress, **how)
-    bar.empty()
+    try:
+        report = session.workspace().datasets.import_(
+            source, name, copy=copy, progress=progress, **how
+        )
+    finally:
+        bar.empty()
     st.session_state["import_report"] = report.to_json()
-    st.session_state["dataset"] = report.name
+    session.request("dataset", report.name)
+    st.query_params.pop("import", None)
     st.rerun()
 
 

@@ -44,16 +44,16 @@ def choose() -> Choice:
             "pages/home.py",
             "Go to Start",
         )
-    one, two = st.columns([5, 3])
-    with one:
-        dataset = session.choose_from("Dataset", names, "dataset")
+    dataset = session.choose_dataset()
+    if dataset not in names:
+        session.no_runs("There is no finished training run yet. Train some models first.")
+    one, two = st.columns([5, 3], vertical_alignment="bottom")
     candidates = workspace.ensembles.candidates(dataset)
     with session.errors_shown():
         groups = workspace.ensembles.groups(dataset)
-    if not set(st.session_state.get("members", ())) <= set(candidates):
-        del st.session_state["members"]
     start = list(groups[0].members) if groups else candidates[-1:]
-    chosen = st.multiselect(
+    session.prepare_many("members", candidates, start)
+    chosen = one.multiselect(
         "Members",
         candidates,
         default=start,

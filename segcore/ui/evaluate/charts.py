@@ -182,10 +182,10 @@ def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Fi
             line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.9)"},
             annotation_text="all",
         )
-    axis = {"automargin": True, "autorange": "reversed"}
+    axis = {"autorange": "reversed", **charts.every_tick(len(known))}
     return _finish(
         figure,
-        110 + 28 * len(known),
+        110 + charts.row_height(len(known)) * len(known),
         xaxis={"title": {"text": "mean IoU, %"}},
         yaxis=axis,
         showlegend=False,
@@ -193,39 +193,18 @@ def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Fi
 
 
 def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Figure:
-    """Draw the share of true pixels that are found, for small, medium and large things of each class.
+    """Draw the recall of small, medium and large objects of each class.
 
     Args:
         names: C class names.
-        counts: (C, 3, 3) right pixels, true pixels and things, from
+        counts: (C, 3, 3) correct pixels, true pixels and objects, from
             :func:`segcore.evaluation.metrics.slices.count_by_size`.
     """
-    figure = go.Figure()
-    for place, (title, color) in enumerate(zip(SIZES, (WARM, QUIET, ACCENT), strict=True)):
-        right, true, things = counts[:, place].T.astype(float)
-        share = np.divide(100 * right, true, out=np.full(len(right), np.nan), where=true > 0)
-        figure.add_trace(
-            go.Bar(
-                x=list(names),
-                y=[None if np.isnan(v) else float(v) for v in share],
-                name=title,
-                marker={"color": color},
-                customdata=np.column_stack([things, true]),
-                hovertemplate=(
-                    "%{x}: %{y:.1f} % of %{customdata[1]:,} px in %{customdata[0]:,} objects<extra>"
-                )
-                + title
-                + "</extra>",
-            )
-        )
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    return _finish(
-        figure,
-        360,
-        yaxis={"title": {"text": "recall, %"}, "range": [0, 100]},
-        barmode="group",
-        legend=legend,
-    )
+    series: dict[str, list[float | None]] = {}
+    for place, title in enumerate(SIZES):
+        correct, true, _ = counts[:, place].T.astype(float)
+        series[title] = [c / t if t else None for c, t in zip(correct, true, strict=True)]
+    return charts.class_groups(names, series, (WARM, QUIET, ACCENT), "recall, %")
 
 
 def member_spread(
@@ -246,22 +225,28 @@ def member_spread(
         if not np.isnan(column).all()
     ]
     line = {"color": "rgba(128,128,128,.35)", "width": 7}
-    x = [place for name, _ in known for place in (name, name, None)]
-    y = [value for _, column in known for value in (column.min(), column.max(), None)]
+    y = [place for name, _ in known for place in (name, name, None)]
+    x = [value for _, column in known for value in (column.min(), column.max(), None)]
     for row, member in enumerate(members):
         figure.add_trace(
             go.Scatter(
-                x=list(names),
-                y=[None if np.isnan(v) else float(v) for v in shares[row]],
+                y=list(names),
+                x=[None if np.isnan(v) else float(v) for v in shares[row]],
                 name=member,
                 mode="markers",
                 marker={"size": 8, "line": {"width": 1, "color": "white"}},
-                hovertemplate="%{x}: IoU %{y:.1f} %<extra>" + member + "</extra>",
+                hovertemplate="%{y}: IoU %{x:.1f} %<extra>" + member + "</extra>",
             )
         )
     figure.add_trace(
         go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", zorder=-1)
     )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    order = {"categoryorder": "array", "categoryarray": list(names), "automargin": True}
-    return _finish(figure, 360, xaxis=order, yaxis={"title": {"text": "IoU, %"}}, legend=legend)
+    order = {"categoryorder": "array", "categoryarray": list(names), "autorange": "reversed"}
+    return _finish(
+        figure,
+        110 + charts.row_height(len(names)) * len(names),
+        yaxis={**order, **charts.every_tick(len(names))},
+        xaxis={"title": {"text": "IoU, %"}},
+        legend=legend,
+    )

@@ -8,7 +8,17 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from segcore.evaluation.metrics.pixel_metrics import worth_drawing
-from segcore.ui.shared.charts import ACCENT, QUIET, STRONG, WARM, cycle_color, write_in_cells
+from segcore.ui.shared.charts import (
+    ACCENT,
+    QUIET,
+    STRONG,
+    WARM,
+    class_groups,
+    cycle_color,
+    every_tick,
+    row_height,
+    write_in_cells,
+)
 
 Row = Mapping[str, Any]
 
@@ -89,21 +99,8 @@ def boundary_bars(
         region: C values 0..1 or None.
         boundary: The same of the boundary.
     """
-    figure = go.Figure()
-    for title, color, values in (("whole region", QUIET, region), ("boundary", ACCENT, boundary)):
-        hover = "%{x}: %{y:.1f} %<extra>" + title + "</extra>"
-        figure.add_trace(
-            go.Bar(
-                x=list(names),
-                y=_percent(values),
-                name=title,
-                marker={"color": color},
-                hovertemplate=hover,
-            )
-        )
-    return _finish(
-        figure, 380, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]}, barmode="group"
-    )
+    series = {"whole region": region, "boundary": boundary}
+    return class_groups(names, series, [QUIET, ACCENT], "IoU, %")
 
 
 def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
@@ -293,7 +290,10 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
     texts = [["" if np.isnan(v) else f"{v:.0f}" for v in row] for row in values]
     write_in_cells(figure, columns, names, texts, np.abs(values) >= STRONG * most)
     quiet = {"showgrid": False, "zeroline": False}
-    rows = {"autorange": "reversed", "automargin": True, **quiet}
+    rows = {"autorange": "reversed", **every_tick(len(names)), **quiet}
     return _finish(
-        figure, max(220, 90 + 24 * len(names)), yaxis=rows, xaxis={"side": "top", **quiet}
+        figure,
+        max(220, 90 + row_height(len(names)) * len(names)),
+        yaxis=rows,
+        xaxis={"side": "top", **quiet},
     )

@@ -17,17 +17,24 @@ KEPT = MOST_BATCHES
 def choose() -> Batch | None:
     """Let the user bring images in; return them, those of the link, or None while there are none."""
     source = st.segmented_control(
-        "Images from",
+        "Source",
         ["Upload", "Folder on this machine"],
         default="Upload",
         key="own_source",
         required=True,
+        on_change=_forget,
     )
     if source == "Upload":
         _upload()
     else:
         _folder()
     return _opened()
+
+
+def _forget() -> None:
+    """Leave the images of the other source: what is shown belongs to the source that is chosen."""
+    st.session_state.pop(KEY, None)
+    st.query_params.pop(KEY, None)
 
 
 def _upload() -> None:

@@ -80,7 +80,7 @@ def curves(
                 continue
             x, y = zip(*points, strict=True)
             title = TITLES.get(key, key.replace("_", " "))
-            name = title if len(histories) == 1 else f"{run} · {title}"
+            name = title if len(histories) == 1 else run
             color = cycle_color(number if len(histories) == 1 else position)
             line = {"dash": DASHES[number % len(DASHES)], "width": 2, "color": color}
             if smoothing:
@@ -116,7 +116,7 @@ def curves(
                 )
             )
     if all(key.endswith("iou") for key in keys):
-        figure.update_yaxes(tickformat=".0%")
+        figure.update_yaxes(tickformat=".2~%")
     return _framed(
         figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0)
     )
@@ -161,7 +161,7 @@ def class_curves(
                     line={"color": color, "width": 2},
                 )
             )
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(tickformat=".2~%")
     return _framed(figure, False, by_time, 380)
 
 

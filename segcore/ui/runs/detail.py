@@ -14,7 +14,7 @@ from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import curves, monitor, table
-from segcore.ui.shared import figures, session
+from segcore.ui.shared import figures, run_progress, session
 from segcore.ui.shared.command_line import command_line
 
 CHATTER = re.compile(
@@ -94,9 +94,7 @@ def _head(run: str, was_active: bool) -> None:
 
 
 def _progress(status: Any) -> None:
-    left = f", {figures.duration(status.seconds_left)} left" if status.seconds_left else ""
-    epoch = f"epoch {status.epoch or 0} of {status.epochs}" if status.epochs else ""
-    st.progress(min(max(status.progress, 0.0), 1.0), text=f"{epoch}{left}" or "working")
+    run_progress.bar(status)
     if status.is_silent():
         st.warning(
             (

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
-from segcore.ui.shared import figures, session
+from segcore.ui.shared import run_progress, session
 from segcore.workspace.runs.queue import Waiting
 from segcore.workspace.runs.rows import RunRow
 
@@ -21,9 +21,17 @@ def under_way(rows: Sequence[RunRow]) -> None:
     st.fragment(_card, run_every=2 if busy else 10)()
 
 
-def _busy(rows: Iterable[RunRow]) -> list[tuple[str, str]]:
-    """What works or waits, each with its state: where that changes, the table below tells an old story."""
-    return sorted((r.run, r.status.state) for r in rows if r.status.state in QUEUED_OR_ACTIVE)
+STEPS = 20
+"""So many times a run's progress redraws the table: it never lags behind the card by more."""
+
+
+def _busy(rows: Iterable[RunRow]) -> list[tuple[str, str, int]]:
+    """Return what works or waits, with state and progress: where that changes the table is redrawn."""
+    return sorted(
+        (r.run, r.status.state, int(STEPS * r.status.progress))
+        for r in rows
+        if r.status.state in QUEUED_OR_ACTIVE
+    )
 
 
 def _card() -> None:
@@ -71,26 +79,14 @@ def _card() -> None:
 
 def _active(row: RunRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts = [row.run]
-        parts += (
-            [f"epoch {row.status.epoch or 0} of {row.status.epochs}"] if row.status.epochs else []
-        )
-        parts += [row.status.device] if row.status.device else []
-        parts += (
-            [f"{figures.duration(row.status.seconds_left)} left"]
-            if row.status.seconds_left and row.status.state == "running"
-            else []
-        )
-        parts += (
-            [row.status.message] if row.status.state != "running" and row.status.message else []
-        )
-        st.progress(min(max(row.status.progress, 0.0), 1.0), text=" · ".join(parts))
+        device = f" · {row.status.device}" if row.status.device else ""
+        run_progress.bar(row.status, name=row.run + device)
         _open(row.run)
 
 
 def _open(run: str) -> None:
     if st.button("Show", key=f"watch_{run}", icon=":material/visibility:", type="tertiary"):
-        st.session_state["run"] = run
+        session.request("run", run)
         st.rerun()
 
 

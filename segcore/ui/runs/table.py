@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
-from segcore.runs.folder.status import ACTIVE
-from segcore.ui.shared import figures, session, tables
+from segcore.runs.folder.status import ACTIVE, Status
+from segcore.ui.shared import figures, run_progress, session, tables
 from segcore.workspace.runs.rows import RunRow
 
 ROW_PIXELS = 35
@@ -18,6 +18,13 @@ ROW_PIXELS = 35
 def state_title(name: str) -> str:
     """Return how a state is called; one that this version does not know keeps its own name."""
     return RUN_STATES[name].title if name in RUN_STATES else name
+
+
+def shown_state(status: Status) -> str:
+    """Return the state as the table shows it; a run that was stopped in the queue was cancelled."""
+    if status.state == "interrupted" and status.started is None:
+        return "Cancelled"
+    return state_title(status.state)
 
 
 def kind_title(name: str) -> str:
@@ -86,8 +93,8 @@ def matching(
     return [row for row in rows if fits(row)]
 
 
-def table(rows: Sequence[RunRow]) -> list[str]:
-    """Draw filters, table and what can be done with the chosen rows; return the ids of those."""
+def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
+    """Draw filters, table and actions; return the listed rows and the ids of the selected ones."""
     shown = _filtered(rows)
     ids = [row.run for row in shown]
     # A choice holds row numbers: another list of runs is another table, so that no other run is
@@ -97,7 +104,7 @@ def table(rows: Sequence[RunRow]) -> list[str]:
     def follow() -> None:
         chosen = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
         if chosen and st.session_state.get("run") not in chosen:
-            st.session_state["run"] = chosen[-1]
+            session.request("run", chosen[-1])
 
     event = tables.draw(
         [_line(row) for row in shown],
@@ -113,11 +120,11 @@ def table(rows: Sequence[RunRow]) -> list[str]:
     if not shown:
         st.caption("No run matches the filters.")
     _actions({row.run: row for row in shown}, chosen)
-    return chosen
+    return shown, chosen
 
 
 def of_most_interest(rows: Sequence[RunRow]) -> str:
-    """Return the run that is looked at first: what works, else the training that ended last, else the newest.
+    """Return the run that is opened first: an active one, else the latest training, else the newest.
 
     Args:
         rows: One or more rows of the workspace, newest first.
@@ -157,12 +164,12 @@ def _line(row: RunRow) -> dict[str, Any]:
     return {
         "star": "★" if row.annotations.star else "",
         "run": row.run,
-        "state": state_title(row.status.state),
+        "state": shown_state(row.status),
         "done": row.status.progress,
         "mean IoU": row.own_size_mean_iou,
         "in training": row.training_mean_iou,
         "scored on": row.scored_on,
-        "epoch": f"{row.status.epoch or 0} of {row.status.epochs}" if row.status.epochs else "",
+        "epoch": run_progress.epochs(row.status).removeprefix("epoch "),
         "tags": row.annotations.tags,
         "network": network_title(row.network),
         "dataset": row.dataset,
@@ -215,6 +222,14 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
             )
             starred = st.toggle("Starred only", key="runs_starred")
             archived = st.toggle("Show archived runs", key="runs_archived")
+        if st.button(
+            "Import predictions",
+            icon=":material/download:",
+            type="tertiary",
+            key="import_predictions",
+        ):
+            st.query_params["import"] = "predictions"
+            st.rerun()
     return matching(
         rows,
         text=text or "",
@@ -291,7 +306,6 @@ def delete(runs: Sequence[str]) -> None:
     with session.errors_shown():
         made = session.workspace().annotations.delete(runs)
     st.session_state["undo_delete"] = made
-    st.session_state.pop("run", None)
     st.rerun()
 
 
@@ -310,7 +324,7 @@ def undo() -> None:
             st.session_state.pop("undo_delete")
             with session.errors_shown():
                 back = session.workspace().annotations.restore(deletions)
-            st.session_state["run"] = back[0]
+            session.request("run", back[0])
             st.rerun()
         if st.button("Dismiss", key="undo_dismiss", type="tertiary"):
             st.session_state.pop("undo_delete")

@@ -1,11 +1,14 @@
-"""Plotly figures of the pages; no app in here, so each can be tested and saved without one."""
+"""Plotly figures of the pages; without Streamlit, so each can be tested and saved alone."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+
+from segcore.ui.shared.figures import frequency
 
 ACCENT = "#178a92"
 """Seen as well on a white page as on a dark one."""
@@ -84,9 +87,14 @@ def signed_intervals(
     order = {
         "categoryorder": "array",
         "categoryarray": [names[i] for i in known[::-1]],
-        "automargin": True,
+        **every_tick(len(known)),
     }
-    lay_out(figure, 120 + 27 * len(known), xaxis={"title": {"text": title}}, yaxis=order)
+    lay_out(
+        figure,
+        120 + row_height(len(known)) * len(known),
+        xaxis={"title": {"text": title}},
+        yaxis=order,
+    )
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     return figure
 
@@ -97,19 +105,43 @@ def _side(ends: Sequence[float | None]) -> int:
     return 2 if low is None or high is None or low <= 0 <= high else 0 if low > 0 else 1
 
 
+FEW = 20
+"""Up to so many classes bars stand side by side; more are listed from top to bottom."""
+
+MANY = 60
+"""From so many classes on a matrix names its cells under the pointer only: no tick would be readable."""
+
+WIDE_SPAN = 50
+"""From this ratio of the largest to the smallest value on, bars are drawn on a logarithmic axis."""
+
+
+def every_tick(count: int) -> dict[str, Any]:
+    """Return the settings of an axis that names each of ``count`` classes, smaller where they are many."""
+    size = 12 if count <= 24 else 10 if count <= 40 else 9
+    return {"dtick": 1, "tickfont": {"size": size}, "automargin": True}
+
+
+def row_height(count: int) -> int:
+    """Return the pixels of a row in a list of ``count`` classes."""
+    return 26 if count <= 24 else 18
+
+
 def class_balance(
     names: Sequence[str], colors: Sequence[str], values: Sequence[float], unit: str
 ) -> go.Figure:
-    """Draw one bar a class, in the class's colour, largest at the top.
+    """Draw one bar per class in its colour, largest at the top, on a log axis where they span much.
 
     Args:
         names: C class names.
         colors: C colours as ``#rrggbb``.
-        values: C values.
-        unit: What the values are: "%" or "images".
+        values: C values, 0 for absent classes: those are listed at the foot as "none".
+        unit: What the values are: "%" (0..100) or "images".
     """
     order = np.argsort(np.asarray(values, float), kind="stable")
+    present = [float(v) for v in values if v > 0]
+    log = bool(present) and max(present) > WIDE_SPAN * min(present)
     digits = ":.3g" if unit == "%" else ":,"
+    text = [frequency(values[i] / 100) if unit == "%" else f"{values[i]:,}" for i in order]
     figure = go.Figure(
         go.Bar(
             x=[values[i] for i in order],
@@ -119,18 +151,93 @@ def class_balance(
                 "color": [colors[i] for i in order],
                 "line": {"color": "rgba(128,128,128,.6)", "width": 1},
             },
-            text=[f"{values[i]:.2f} %" if unit == "%" else f"{values[i]:,}" for i in order],
+            text=[t if values[i] else "none" for i, t in zip(order, text, strict=True)],
             textposition="outside",
             cliponaxis=False,
             hovertemplate=f"%{{y}}: %{{x{digits}}} {unit}<extra></extra>",
         )
     )
-    top = max(values, default=1) or 1
+    top = max(present, default=1.0)
+    axis: dict[str, Any] = {"title": {"text": unit}, "range": [0, 1.14 * top]}
+    if log:
+        low, high = math.log10(min(present)), math.log10(top)
+        axis = {
+            "title": {"text": f"{unit}, log scale"},
+            "type": "log",
+            "range": [low - 0.25, high + 0.14 * (high - low)],
+            "exponentformat": "none",
+            "dtick": 1,
+        }
     return lay_out(
         figure,
-        60 + 26 * len(names),
-        xaxis={"title": {"text": unit}, "range": [0, 1.14 * top]},
-        yaxis={"automargin": True},
+        60 + row_height(len(names)) * len(names),
+        xaxis=axis,
+        yaxis=every_tick(len(names)),
+    )
+
+
+def class_groups(
+    names: Sequence[str],
+    series: Mapping[str, Sequence[float | None]],
+    colors: Sequence[str],
+    title: str,
+    *,
+    log: bool = False,
+) -> go.Figure:
+    """Draw several percentages per class: bars side by side for few classes, rows of dots for many.
+
+    Args:
+        names: C class names.
+        series: C fractions 0..1 or None by what they are ("before", "after").
+        colors: One colour per series.
+        title: What the axis says.
+        log: Whether many classes are drawn on a logarithmic axis; those at 0 are then left out.
+    """
+    few = len(names) <= FEW
+    figure = go.Figure()
+    for (name, values), color in zip(series.items(), colors, strict=False):
+        shown = [None if v is None else 100 * v for v in values]
+        hover = f"%{{{'x' if few else 'y'}}}: %{{{'y' if few else 'x'}:.3g}} %<extra>{name}</extra>"
+        if few:
+            figure.add_trace(
+                go.Bar(
+                    x=list(names), y=shown, name=name, marker={"color": color}, hovertemplate=hover
+                )
+            )
+        else:
+            dots = [None if log and not v else v for v in shown]
+            figure.add_trace(
+                go.Scatter(
+                    x=dots,
+                    y=list(names),
+                    name=name,
+                    mode="markers",
+                    marker={"color": color, "size": 8},
+                    hovertemplate=hover,
+                )
+            )
+    if few:
+        return lay_out(
+            figure,
+            320,
+            yaxis={"title": {"text": title}},
+            xaxis=every_tick(len(names)),
+            barmode="group",
+        )
+    axis: dict[str, Any] = {"title": {"text": title}}
+    if log:
+        axis |= {
+            "type": "log",
+            "dtick": 1,
+            "exponentformat": "none",
+            "title": {"text": f"{title}, log scale"},
+        }
+    rows = {"autorange": "reversed", "categoryorder": "array", "categoryarray": list(names)}
+    return lay_out(
+        figure,
+        90 + row_height(len(names)) * len(names),
+        xaxis=axis,
+        yaxis={**rows, **every_tick(len(names))},
     )
 
 
@@ -150,36 +257,67 @@ def cycle_color(position: int) -> str:
 
 
 def class_scores(
-    names: Sequence[str], colors: Sequence[str], scores: Mapping[str, Sequence[float | None]]
+    names: Sequence[str],
+    colors: Sequence[str],
+    values: Sequence[float | None],
+    intervals: Sequence[Sequence[float | None]],
 ) -> go.Figure:
-    """Draw the IoU of each class; with several models one group of bars a class.
+    """Draw the IoU of each class of one model with its interval, best at the top.
 
     Args:
         names: C class names.
-        colors: C colours as ``#rrggbb``; used when there is one model.
-        scores: C values 0..1 or None (absent class) by model.
+        colors: C colours as ``#rrggbb``.
+        values: C values 0..1, None for absent classes: those are left out.
+        intervals: C pairs (low, high), None where there is no interval.
     """
-    figure = go.Figure()
-    for position, (model, values) in enumerate(scores.items()):
-        figure.add_trace(
-            go.Bar(
-                x=list(names),
-                y=[None if v is None else 100 * v for v in values],
-                name=model,
-                marker={
-                    "color": list(colors) if len(scores) == 1 else cycle_color(position),
-                    "line": {"color": "rgba(128,128,128,.6)", "width": 1},
-                },
-                hovertemplate="%{x}: IoU %{y:.1f} %<extra>" + model + "</extra>",
-            )
+    known = [i for i, v in enumerate(values) if v is not None]
+    order = sorted(known, key=lambda i: float(values[i] or 0.0))
+    at = [100 * float(values[i] or 0.0) for i in order]
+    ends = [
+        [a if end is None else 100 * end for end in intervals[i]]
+        for i, a in zip(order, at, strict=True)
+    ]
+    figure = go.Figure(
+        go.Bar(
+            x=at,
+            y=[names[i] for i in order],
+            orientation="h",
+            marker={
+                "color": [colors[i] for i in order],
+                "line": {"color": "rgba(128,128,128,.6)", "width": 1},
+            },
+            error_x={
+                "array": [high - a for a, (_, high) in zip(at, ends, strict=True)],
+                "arrayminus": [a - low for a, (low, _) in zip(at, ends, strict=True)],
+                "color": "rgba(110,110,110,1)",
+                "thickness": 1.5,
+                "width": 3,
+            },
+            customdata=ends,
+            hovertemplate=(
+                "%{y}: IoU %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>"
+            ),
         )
+    )
     return lay_out(
         figure,
-        320,
-        yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]},
-        barmode="group",
-        showlegend=len(scores) > 1,
+        60 + row_height(len(order)) * max(1, len(order)),
+        xaxis={"title": {"text": "IoU, %"}, "range": [0, 100]},
+        yaxis=every_tick(len(order)),
+        showlegend=False,
     )
+
+
+def model_scores(names: Sequence[str], scores: Mapping[str, Sequence[float | None]]) -> go.Figure:
+    """Draw the IoU of each class by several models.
+
+    Args:
+        names: C class names.
+        scores: C values 0..1 or None (absent class) by model.
+    """
+    colors = [cycle_color(position) for position in range(len(scores))]
+    figure = class_groups(names, scores, colors, "IoU, %")
+    return lay_out(figure, figure.layout.height)
 
 
 STRONG = 0.45
@@ -192,6 +330,16 @@ CELLS = [
     [1, "#0b6e75"],
 ]
 """No colour between the two that neither white nor the page's own colour can be read on."""
+
+
+def matrix_ticks(count: int) -> dict[str, Any]:
+    """Return the settings of an axis of a matrix of classes: each named, or none where none could be read."""
+    return every_tick(count) if count <= MANY else {"showticklabels": False}
+
+
+def tilt(count: int) -> int:
+    """Return the angle of the column titles of a matrix: upright where columns are narrow."""
+    return -40 if count <= 24 else -90
 
 
 def confusion(
@@ -232,12 +380,17 @@ def confusion(
     )
     if len(names) <= 24:
         write_shares(figure, share, names)
-    height = 120 + 30 * len(names) if len(names) <= 24 else 840
-    quiet = {"showgrid": False, "zeroline": False, "automargin": True}
+    height = 120 + 30 * len(names) if len(names) <= 24 else 120 + min(16 * len(names), 900)
+    quiet = {"showgrid": False, "zeroline": False, **matrix_ticks(len(names))}
     return lay_out(
         figure,
         height,
-        xaxis={"title": {"text": "predicted"}, "side": "top", "tickangle": -40, **quiet},
+        xaxis={
+            "title": {"text": "predicted"},
+            "side": "top",
+            "tickangle": tilt(len(names)),
+            **quiet,
+        },
         yaxis={"title": {"text": "true"}, "autorange": "reversed", **quiet},
     )
 
@@ -345,15 +498,10 @@ def compression_curve(
 
 
 def before_after(names: Sequence[str], series: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Draw class shares before and after a plan, and the target, as grouped bars.
+    """Draw class frequencies before and after a plan, and the target.
 
     Args:
         names: C class names.
-        series: C shares 0..1 by what they are ("before", "after", "target").
+        series: C fractions 0..1 by what they are ("before", "after", "target").
     """
-    figure = go.Figure()
-    for color, (name, values) in zip([QUIET, ACCENT, WARM], series.items(), strict=False):
-        figure.add_trace(
-            go.Bar(x=list(names), y=[100 * v for v in values], name=name, marker={"color": color})
-        )
-    return lay_out(figure, 320, yaxis={"title": {"text": "frequency, %"}}, barmode="group")
+    return class_groups(names, series, [QUIET, ACCENT, WARM], "frequency, %", log=True)

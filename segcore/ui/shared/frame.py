@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from segcore.ui.shared import figures, session
+from segcore.runs.folder.status import ACTIVE
+from segcore.ui.shared import run_progress, session
+from segcore.ui.shared.run_names import short_name
 
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 1rem 1.25rem 2rem; }
@@ -162,13 +164,6 @@ def sidebar() -> None:
 
 @st.fragment(run_every=5)
 def _active_runs() -> None:
-    rows = [
-        r
-        for r in session.workspace().runs.rows()
-        if r.status.state in ("starting", "running", "stopping")
-    ]
+    rows = [r for r in session.workspace().runs.rows() if r.status.state in ACTIVE]
     for row in rows[:3]:
-        left = (
-            f", {figures.duration(row.status.seconds_left)} left" if row.status.seconds_left else ""
-        )
-        st.progress(min(max(row.status.progress, 0.0), 1.0), text=f"{row.run}{left}")
+        run_progress.bar(row.status, name=short_name(row.run))

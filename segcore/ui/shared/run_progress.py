@@ -1,13 +1,39 @@
-"""Background runs that a page waits for: how far they are, how long still, and how to stop or resume them."""
+"""How far background runs are, and the panel of runs that a page waits for."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
-from segcore.runs.folder.status import QUEUED_OR_ACTIVE
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.ui.shared import figures, session
 from segcore.ui.shared.run_names import called
+
+
+def bar(status: Status, *, name: str = "") -> None:
+    """Draw how far a run is: the same words wherever it is shown.
+
+    Args:
+        status: Its status.
+        name: What stands before the words, such as its id.
+    """
+    st.progress(min(max(status.progress, 0.0), 1.0), text=words(status, name=name))
+
+
+def words(status: Status, *, name: str = "") -> str:
+    """Say how far a run is: "run · epoch 2 of 6 · 33.3 % · 4 min left"."""
+    parts = [name, epochs(status)]
+    parts.append(figures.percent(status.progress) if status.progress else "")
+    if status.state == "running" and status.seconds_left:
+        parts.append(f"{figures.duration(status.seconds_left)} left")
+    if status.state != "running":
+        parts.append(status.message)
+    return " · ".join(part for part in parts if part) or "working"
+
+
+def epochs(status: Status) -> str:
+    """Return how many epochs are complete, "2 of 6"; "" for what has no epochs."""
+    return f"epoch {status.epoch or 0} of {status.epochs}" if status.epochs else ""
 
 
 def follow(runs: Sequence[str], what: str, key: str) -> bool:
