@@ -1,6 +1,4 @@
-"""How good is it, how sure are we?"""
-
-import json
+"""Metrics with confidence intervals, and what is behind them."""
 
 import streamlit as st
 
@@ -11,17 +9,18 @@ from segcore.ui.evaluate import (
     confusion,
     interval_groups,
     label_errors,
+    overview,
     robustness,
     slices,
 )
-from segcore.ui.shared import (
-    cached_scores,
-    charts,
-    figures,
-    manual,
-    session,
-    split_predictions,
-    tables,
+from segcore.ui.shared import cached_scores, figures, manual, session, split_predictions
+
+TABS = (
+    "Overview",
+    "Confusion",
+    "A/B test",
+    "Slices and robustness",
+    "Calibration and label errors",
 )
 
 workspace = session.workspace()
@@ -30,7 +29,7 @@ session.header(
     "Metrics with 95 % confidence intervals, at the native resolution of each mask.",
 )
 
-one, two = st.columns([3, 2], vertical_alignment="bottom")
+one, two, three, four = st.columns([5, 4, 4, 2], vertical_alignment="bottom", gap="small")
 with one:
     run = session.choose_run()
 with session.errors_shown():
@@ -42,195 +41,67 @@ if not split_predictions.offer((run,), split):
 
 with session.errors_shown():
     stages = workspace.scores.stages(run, split)
-    stage = stages[0]
+    start = cached_scores.usual_stage(run, split)
+    stage = start
     if len(stages) > 1:
-        stage = st.segmented_control(
-            "Output", stages, default=stages[0], key="stage", bind="query-params", required=True
-        )
-    stage = str(stage)
+        session.prepare("stage", stages, start)
+        with three:
+            stage = str(
+                st.segmented_control(
+                    "Output",
+                    stages,
+                    default=start,
+                    key="stage",
+                    bind="query-params",
+                    required=True,
+                    format_func=cached_scores.stage_title,
+                )
+            )
     interval_groups.choose(run, dataset.name, split, stage)
     report = cached_scores.report(run, split, stage)
-    result = cached_scores.document(run, split, stage)
+with four:
+    overview.downloads(run, split, dataset.name)
 workspace.checklist.note("judge", dataset.name)
-label_set = report.label_set
+result = cached_scores.document(run, split, stage)
 low, high = result["interval"]["mean_iou"]
-
-cards = st.columns(5)
-cards[0].metric(
-    "Mean IoU",
-    figures.percent(result["mean_iou"]),
-    border=True,
-    height="stretch",
+span = "" if low is None else f" :gray[[{100 * low:.1f}, {100 * high:.1f}]]"
+st.markdown(
+    f"### Mean IoU {figures.percent(result['mean_iou'])}{span}",
     help=manual.see(
-        (
-            "IoU of a class: correct / (true + predicted - correct) pixels over the whole "
-            "split; averaged over the classes. 0 to 100 %, higher is better."
-        ),
+        "IoU of a class: correct / (true + predicted - correct) pixels over the whole split; "
+        "averaged over the classes. In brackets its 95 % interval. " + result["how_sure"],
         "metrics#scores",
     ),
 )
-cards[1].metric(
-    "95 % CI",
-    figures.interval(low, high),
-    border=True,
-    height="stretch",
-    help=manual.see(result["how_sure"], "intervals#how-it-is-made"),
-)
-cards[2].metric(
-    "Pixel accuracy",
-    figures.percent(result["pixel_accuracy"]),
-    border=True,
-    height="stretch",
-    help=manual.see("Correct pixels / scored pixels.", "metrics#scores"),
-)
-cards[3].metric(
-    "Images",
-    result["num_samples"],
-    border=True,
-    height="stretch",
-    help=manual.see(result["statement"], "metrics#what-is-counted"),
-)
-cards[4].metric(
-    "Ignored pixels",
-    figures.percent(result["ignored_share"]),
-    border=True,
-    height="stretch",
-    help=manual.see(
-        "Pixels whose ground truth is not a scored class / all pixels.", "metrics#what-is-counted"
-    ),
+st.caption(
+    f"Pixel accuracy {figures.percent(result['pixel_accuracy'])} · {result['num_samples']:,} "
+    f"images · {figures.percent(result['ignored_share'])} of the pixels ignored · "
+    f"{session.plain(result['statement'])}"
 )
 
-
-def report_page() -> bytes:
-    """The report as one HTML file, written when it is asked for."""
-    written = workspace.reports.page([run], split).encode()
-    workspace.checklist.note("report", dataset.name)
-    return written
-
-
-classes = result["classes"]
-titles = ["Classes", "Confusion", "Worst images", "A/B test", "Slices"]
-titles += ["Boundaries", "Calibration", "Label errors", "Robustness", "Seed variance"]
-tab_classes, tab_confusion, tab_images, tab_against, tab_parts, *further = st.tabs(
-    titles, key="tab", bind="query-params"
+tabs = dict(
+    zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True)
 )
-with tab_classes:
-    chart, table = st.columns([5, 4], gap="medium")
-    with chart:
-        figure = charts.class_scores(
-            label_set.class_names, session.hex_colors(label_set), {run: [c["iou"] for c in classes]}
-        )
-        st.plotly_chart(figure, key="class_iou", config=session.CHART, alt="IoU of each class")
-    share = st.column_config.NumberColumn
-    with table:
-        tables.draw(
-            [
-                {
-                    "class": c["name"],
-                    "IoU": c["iou"],
-                    "Dice": c["dice"],
-                    "precision": c["precision"],
-                    "recall": c["recall"],
-                    "pixels": c["support"],
-                    report.interval().unit: c["units"],
-                }
-                for c in classes
-            ],
-            height=38 + 35 * min(len(classes), 14),
-            column_config={
-                "IoU": share(
-                    format="percent",
-                    help="Correct pixels / pixels that are or were predicted as the class",
-                ),
-                "Dice": share(format="percent", help="2 x correct / (true + predicted)"),
-                "precision": share(
-                    format="percent", help="Fraction of the predicted pixels that are correct"
-                ),
-                "recall": share(
-                    format="percent", help="Fraction of the true pixels that are found"
-                ),
-                "pixels": share(
-                    format="localized", help="Ground-truth pixels of the class in this split"
-                ),
-                report.interval().unit: share(
-                    format="localized",
-                    help="How many of them contain the class; below 3 its IoU has no interval",
-                ),
-            },
-            alt="Scores of each class",
-        )
-    with st.container(horizontal=True):
-        st.download_button(
-            "Download class scores (CSV)",
-            cached_scores.label_scores(run, split, stage).encode(),
-            f"{run}-{split}-label_scores.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Download report (HTML)",
-            report_page,
-            f"{run}-{split}-report.html",
-            "text/html",
-            icon=":material/description:",
-            on_click="ignore",
-            help=(
-                "A single HTML file, readable offline: scores, confusion, worst images, config, "
-                "versions and fingerprint; boundaries, calibration and robustness where they "
-                "were measured."
-            ),
-        )
-        st.download_button(
-            "Download report (JSON)",
-            lambda: json.dumps(workspace.reports.document([run], split), indent=1).encode(),
-            f"{run}-{split}-report.json",
-            "application/json",
-            icon=":material/data_object:",
-            on_click="ignore",
-            help="The same report for programs.",
-        )
-    interval_groups.coverage(run, split, stage, [c["name"] for c in classes])
-with tab_confusion, session.errors_shown():
-    confusion.show(report, run, split, stage, picking=bool(tab_confusion.open))
-with tab_images:
-    st.caption("Click a row to open that image in Compare.")
-    images = result["images"]
-    event = tables.draw(
-        [
-            {"image": i["id"], "mean IoU": i["mean_iou"], "pixel accuracy": i["pixel_accuracy"]}
-            for i in images
-        ],
-        on_select="rerun",
-        selection_mode="single-row",
-        key="hardest",
-        column_config={
-            "mean IoU": share(format="percent", help=manual.MEAN_IOU),
-            "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
-        },
-        alt="Images with their scores, worst first",
-    )
-    rows = event["selection"]["rows"]
-    if rows:
-        cached_scores.look_at(run, split, images[rows[0]]["id"])
-if tab_against.open:
-    with tab_against:
+if tabs["Confusion"].open:
+    with tabs["Confusion"], session.errors_shown():
+        confusion.show(report, run, split, stage, picking=True)
+elif tabs["A/B test"].open:
+    with tabs["A/B test"]:
         ab_comparison.show(run, split, stage)
-if tab_parts.open:
-    with tab_parts:
+elif tabs["Slices and robustness"].open:
+    with tabs["Slices and robustness"]:
         slices.show(report, run, split, stage)
-for tab, title in zip(further, titles[5:], strict=True):
-    if not tab.open:
-        continue
-    with tab:
-        if title == "Boundaries":
-            boundary.show(report, run, split, stage)
-        elif title == "Calibration":
-            calibration.show(report, run, split)
-        elif title == "Label errors":
-            label_errors.show(report, run, split)
-        elif title == "Robustness":
-            robustness.show(report, run, split)
-        else:
-            slices.repetitions(run, split)
-st.caption(result["statement"])
+        st.subheader("Robustness", anchor=False)
+        robustness.show(report, run, split)
+        st.subheader("Seed variance", anchor=False)
+        slices.repetitions(run, split)
+elif tabs["Calibration and label errors"].open:
+    with tabs["Calibration and label errors"]:
+        calibration.show(report, run, split)
+        st.subheader("Label errors", anchor=False)
+        label_errors.show(report, run, split)
+else:
+    with tabs["Overview"]:
+        overview.show(report, result, run, split)
+        st.subheader("Boundaries", anchor=False)
+        boundary.show(report, run, split, stage)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from segcore.data.statistics.imbalance import label_imbalance
 from segcore.data.statistics.statistics import ClassStatistics
+from segcore.palette import background
 from segcore.ui.shared import charts, manual, session
 from segcore.ui.shared.dataset_scans import table_behind
 
@@ -20,13 +21,17 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         name: Start of the names of files to download.
     """
     label_set, classes, imbalance = statistics.label_set, summary["classes"], summary["imbalance"]
-    colors = session.hex_colors(label_set)
+    drawn = list(range(label_set.num_classes))
+    quiet = background(label_set.class_names)
+    if quiet and st.toggle("Hide background", key="hide_background", persist_state="session"):
+        drawn = [i for i in drawn if i not in quiet]
+    names = [label_set.class_names[i] for i in drawn]
+    colors = [session.hex_colors(label_set)[i] for i in drawn]
     by_pixel, by_image = st.columns(2, gap="large")
     with by_pixel:
         st.subheader("Pixel frequency", anchor=False)
-        figure = charts.class_balance(
-            label_set.class_names, colors, [100 * (c["pixel_share"] or 0) for c in classes], "%"
-        )
+        shares = [100 * (classes[i]["pixel_share"] or 0) for i in drawn]
+        figure = charts.class_balance(names, colors, shares, "%")
         st.plotly_chart(
             figure,
             key="by_pixel",
@@ -36,7 +41,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
     with by_image:
         st.subheader("Images per class", anchor=False)
         figure = charts.class_balance(
-            label_set.class_names, colors, [c["images"] for c in classes], "images"
+            names, colors, [classes[i]["images"] for i in drawn], "images"
         )
         st.plotly_chart(
             figure,
@@ -100,14 +105,42 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         f"Spread of the frequencies in bits: {even:.2f} if all classes are equally "
         "frequent, 0 if there is only one."
     )
+    total_variation = (
+        "Total variation between the class frequencies and equal frequencies: the fraction of "
+        "pixels, or of (image, class) pairs, that would have to change class. 0 is balanced; lower "
+        "is better."
+    )
+    shown = (
+        (
+            "Class imbalance (pixels)",
+            _written(imbalance["pixel"]["earth_mover_distance"], 3),
+            total_variation,
+        ),
+        (
+            "Class imbalance (images)",
+            _written(imbalance["count"]["earth_mover_distance"], 3),
+            total_variation,
+        ),
+    )
+    for column, (label, value, help) in zip(st.columns(4), shown, strict=False):
+        column.metric(
+            label, value, border=True, help=manual.see(help, "data-measures#shares-and-distance")
+        )
+    with st.expander("More measures of imbalance", icon=":material/functions:"):
+        _more(imbalance, entropies, (ratio_help, entropy_help))
+
+
+def _more(imbalance: dict[str, Any], entropies: list[float], helps: tuple[str, str]) -> None:
+    """Draw the measures that are looked up, not read at a glance."""
+    ratio_help, entropy_help = helps
     shown = (
         ("Mean imbalance ratio (pixels)", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
-        ("Mean imbalance ratio (images)", _written(imbalance["count"]["mean_ir"], 4), ratio_help),
+        ("Mean imbalance ratio (images)", _written(imbalance["count"]["mean_ir"], 2), ratio_help),
         ("Entropy (pixels)", f"{entropies[0]:.2f} bits", entropy_help),
         ("Entropy (images)", f"{entropies[1]:.2f} bits", entropy_help),
         (
             "SCUMBLE",
-            _written(imbalance["scumble"], 4),
+            _written(imbalance["scumble"], 2),
             (
                 "SCUMBLE: how far rare and frequent classes share images, 0 to 1. Where it is "
                 "high, oversampling images of rare classes also oversamples the frequent ones "
@@ -120,7 +153,8 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
 
 
 def _browse(name: str) -> None:
-    st.session_state["holding"] = name
+    session.request("holding", name)
+    st.session_state["show"] = "Images"
 
 
 def _finite(value: float) -> float | None:

@@ -150,6 +150,25 @@ def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
     }
 
 
+STAGES = {"prediction": "Prediction", "ensemble": "Ensemble", "crf": "+ CRF", "filter": "+ Filter"}
+"""What the stages of a run are called, by name."""
+
+
+def stage_title(stage: str) -> str:
+    """Return what a stage is called; one that this version does not know keeps its own name."""
+    return STAGES.get(stage, stage)
+
+
+def usual_stage(run: str, split: str) -> str:
+    """Return the stage that a run is named for: after its CRF or filter where it has one.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    stages = session.workspace().scores.stages(run, split)
+    return next((s for s in ("crf", "filter") if s in stages), stages[0])
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _comparison(
     _workspace: Workspace, run: str, other: str, split: str, stages: tuple[str, str], stamps: str

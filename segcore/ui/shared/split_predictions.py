@@ -87,22 +87,21 @@ def _follow(names: list[str]) -> None:
 
 
 def caption(runs: Sequence[str], split: str) -> None:
-    """Write each run's mean IoU on the split, with its interval, as one line."""
-    parts = []
+    """Write the mean IoU of each output of each run on the split, with its interval, as one line."""
+    workspace, parts, images, sure = session.workspace(), [], 0, ""
     for run in runs:
-        report = cached_scores.document(run, split)
-        low, high = report["interval"]["mean_iou"]
-        left = getattr(session.workspace().runs.open(run).config, "left_out", 0)
-        short = f", {left} images skipped" if left else ""
-        score = (
-            f"mean IoU {figures.percent(report['mean_iou'])} ({figures.percent(low)} to "
-            f"{figures.percent(high)}{short})"
-        )
-        parts.append(f"{session.plain(called(run))}: {score}")
+        skipped = getattr(workspace.runs.open(run).config, "left_out", 0)
+        stages = workspace.scores.stages(run, split)
+        scores = []
+        for stage in stages:
+            result = cached_scores.document(run, split, stage)
+            images, sure = result["num_samples"], result["how_sure"]
+            name = f"{cached_scores.stage_title(stage)} " if len(stages) > 1 else ""
+            span = figures.interval(*result["interval"]["mean_iou"])
+            scores.append(f"{name}{figures.percent(result['mean_iou'])} ({span})")
+        short = f", {skipped} images skipped" if skipped else ""
+        parts.append(f"{session.plain(called(run))}: {', '.join(scores)}{short}")
     st.caption(
-        (
-            f"{split.capitalize()} split, {report['num_samples']} images, native resolution. "
-            f"{session.plain(report['how_sure'])} "
-        )
+        f"Mean IoU, {split} split, {images:,} images, native resolution. {session.plain(sure)} "
         + " · ".join(parts)
     )

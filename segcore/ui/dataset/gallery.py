@@ -1,0 +1,120 @@
+"""The images of a dataset as a grid of thumbnails, filtered by class, tag and name."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from segcore.data.dataset.dataset import Dataset
+from segcore.errors import SegcoreError
+from segcore.ui import viewer
+from segcore.ui.compare import panels
+from segcore.ui.shared import pictures, session, tags
+from segcore.ui.shared.dataset_scans import stamp
+
+ANY = "any class"
+ROW = 8
+"""Thumbnails side by side."""
+
+ROWS = 4
+SIDE = 180
+"""Longer side of a thumbnail, pixels."""
+
+LISTED = 2000
+"""Images that a list offers at most."""
+
+
+def show(dataset: Dataset, split: str | None) -> None:
+    """Draw filters, a page of thumbnails, and the image that was picked with its mask.
+
+    Args:
+        dataset: The dataset.
+        split: Its split, None for all.
+    """
+    samples = _filtered(dataset, split)
+    if not samples:
+        st.caption("No image matches. Choose another class, tag or name.")
+        return
+    per_page = ROW * ROWS
+    pages = -(-len(samples) // per_page)
+    asked = st.session_state.get("sample") or st.query_params.get("sample")
+    key = f"gallery_page_{dataset.name}"
+    session.prepare(key, range(1, pages + 1))
+    if key not in st.session_state and asked in samples:
+        st.session_state[key] = samples.index(asked) // per_page + 1
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        overlay = st.toggle("Masks", value=True, key="gallery_masks", persist_state="session")
+        st.caption(f"{len(samples):,} images")
+        number = 1
+        if pages > 1:
+            number = int(st.pagination(pages, key=key) or 1)
+    shown = samples[per_page * (number - 1) : per_page * number]
+    _grid(dataset, shown, overlay)
+    _picked(dataset, samples)
+
+
+def _filtered(dataset: Dataset, split: str | None) -> list[str]:
+    workspace = session.workspace()
+    one, two, three = st.columns([2, 2, 3], vertical_alignment="bottom")
+    with one:
+        wanted = session.choose_from(
+            "Contains class", [ANY, *dataset.label_set.class_names], "holding"
+        )
+    samples = workspace.datasets.holding(dataset.name, split, None if wanted == ANY else wanted)
+    if not samples:
+        return []
+    with two, session.errors_shown():
+        samples = tags.choose(dataset.name, samples, "tagged")
+    with three:
+        text = st.text_input(
+            "Search", key="named", placeholder=f"part of a name, among {len(samples):,}"
+        ).strip()
+    return [s for s in samples if text in s]
+
+
+def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
+    for start in range(0, len(samples), ROW):
+        columns = st.columns(ROW, gap="small")
+        for column, sample in zip(columns, samples[start : start + ROW], strict=False):
+            with column:
+                picture = _thumbnail(dataset, sample, overlay, stamp(dataset))
+                if picture is not None:
+                    st.image(picture, width="stretch", alt=f"Image {sample}")
+                st.button(
+                    sample.rsplit("/", 1)[-1][-18:],
+                    key=f"pick_{sample}",
+                    help=sample,
+                    on_click=session.request,
+                    args=("sample", sample),
+                    width="stretch",
+                    type="tertiary",
+                )
+
+
+def _picked(dataset: Dataset, samples: list[str]) -> None:
+    """Draw one image beside its mask, with its tags."""
+    asked = (
+        st.session_state.get("sample:requested")
+        or st.session_state.get("sample")
+        or st.query_params.get("sample")
+    )
+    listed = samples[:LISTED]
+    if asked in samples and asked not in listed:
+        listed = [asked, *listed]
+    sample = session.choose_image(listed, "sample", f"Image ({len(samples):,})")
+    with session.errors_shown():
+        scene = panels.truth_scene(session.workspace(), dataset.name, sample)
+    result = viewer.show(scene, key="browse")
+    if result.step:
+        session.step(listed, "sample", result.step)
+    tags.edit(dataset.name, sample)
+
+
+@st.cache_data(max_entries=1000, max_size="60MB", show_spinner=False)
+def _thumbnail(_dataset: Dataset, sample: str, mask: bool, stamp: str) -> np.ndarray | None:
+    try:
+        return pictures.thumbnail(_dataset, sample, SIDE, mask=mask)
+    except SegcoreError:
+        return None  # the Health tab says why

@@ -1,0 +1,212 @@
+"""The first tab of the Evaluate page: classes with intervals, the worst images, downloads."""
+
+import json
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from segcore.errors import SegcoreError
+from segcore.evaluation.metrics.report import Report
+from segcore.ui.shared import cached_scores, charts, figures, manual, pictures, session, tables
+from segcore.workspace import Workspace
+
+WORST = 8
+"""Images that are shown as thumbnails."""
+
+SIDE = 220
+"""Longer side of a thumbnail, pixels."""
+
+
+def show(report: Report, result: dict[str, Any], run: str, split: str) -> None:
+    """Draw the tab.
+
+    Args:
+        report: Scores of the run.
+        result: The same as a mapping.
+        run: Id of the run.
+        split: Name of the split.
+    """
+    chart, table = st.columns([1, 1], gap="medium")
+    with chart:
+        _bars(report, result["classes"])
+    with table:
+        _table(report, result["classes"], f"{run}-{split}")
+    _worst(result["images"], run, split)
+
+
+def _bars(report: Report, classes: list[dict[str, Any]]) -> None:
+    label_set = report.label_set
+    figure = charts.class_scores(
+        label_set.class_names,
+        session.hex_colors(label_set),
+        [c["iou"] for c in classes],
+        [c["interval"] for c in classes],
+    )
+    st.plotly_chart(
+        figure,
+        key="class_iou",
+        config=session.CHART,
+        alt="IoU of each class with its 95 % interval, best at the top",
+    )
+    absent = [c["name"] for c in classes if c["iou"] is None]
+    if absent:
+        st.caption(
+            f"{len(absent)} classes neither occur in this split nor are predicted: "
+            f"{session.plain(', '.join(absent[:12]))}{' …' if len(absent) > 12 else ''}."
+        )
+
+
+def _table(report: Report, classes: list[dict[str, Any]], name: str) -> None:
+    total = max(1, sum(c["support"] for c in classes))
+    rows = [
+        {
+            "class": c["name"],
+            "IoU": c["iou"],
+            "from": c["interval"][0],
+            "to": c["interval"][1],
+            "precision": c["precision"],
+            "recall": c["recall"],
+            "Dice": c["dice"],
+            "frequency": 100 * c["support"] / total if c["support"] else None,
+            "pixels": c["support"],
+        }
+        for c in classes
+    ]
+    share = st.column_config.NumberColumn
+    tables.draw(
+        rows,
+        height=min(38 + 35 * len(rows), 520),
+        column_config={
+            "class": st.column_config.TextColumn(pinned=True),
+            "IoU": share(
+                format="percent",
+                help="Correct pixels / pixels that are or were predicted as the class",
+            ),
+            "from": share(format="percent", help="Lower end of the 95 % interval of the IoU"),
+            "to": share(format="percent", help="Upper end of the 95 % interval of the IoU"),
+            "Dice": share(format="percent", help="2 x correct / (true + predicted)"),
+            "precision": share(
+                format="percent", help="Fraction of the predicted pixels that are correct"
+            ),
+            "recall": share(format="percent", help="Fraction of the true pixels that are found"),
+            "frequency": share(
+                format=tables.FREQUENCY, help="Pixels of the class / scored pixels; – for none"
+            ),
+            "pixels": share(
+                format="localized", help="Ground-truth pixels of the class in this split"
+            ),
+        },
+        alt="Scores of each class with intervals",
+    )
+    st.download_button(
+        "Download class scores (CSV)",
+        lambda: session.csv_bytes(rows),
+        f"{name}-classes.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _worst(images: list[dict[str, Any]], run: str, split: str) -> None:
+    st.markdown(
+        "**Worst images**",
+        help="By the mean IoU of the image. It averages the classes in that image, while the score "
+        "of the split adds up the pixels of all images first: so the two differ.",
+    )
+    workspace = session.workspace()
+    columns = st.columns(WORST, gap="small")
+    for column, image in zip(columns, images[:WORST], strict=False):
+        with column:
+            picture = _thumbnail(workspace, run, split, image["id"], _stamp(run, split))
+            if picture is not None:
+                st.image(picture, width="stretch", alt=f"Image {image['id']} with its prediction")
+            if st.button(
+                figures.percent(image["mean_iou"]),
+                key=f"worst_{image['id']}",
+                help=f"Open {image['id']} in Compare",
+                width="stretch",
+            ):
+                cached_scores.look_at(run, split, image["id"])
+    with st.expander(f"All {len(images):,} images", icon=":material/list:"):
+        share = st.column_config.NumberColumn
+        event = tables.draw(
+            [
+                {"image": i["id"], "mean IoU": i["mean_iou"], "pixel accuracy": i["pixel_accuracy"]}
+                for i in images
+            ],
+            on_select="rerun",
+            selection_mode="single-row",
+            key="hardest",
+            column_config={
+                "mean IoU": share(format="percent", help=manual.MEAN_IOU),
+                "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
+            },
+            alt="Images with their scores, worst first",
+        )
+        st.caption("Click a row to open that image in Compare.")
+        chosen = event["selection"]["rows"]
+        if chosen:
+            cached_scores.look_at(run, split, images[chosen[0]]["id"])
+
+
+def _stamp(run: str, split: str) -> str:
+    return session.workspace().scores.stamp(run, split)
+
+
+@st.cache_data(max_entries=200, max_size="60MB", show_spinner=False)
+def _thumbnail(
+    _workspace: Workspace, run: str, split: str, sample: str, stamp: str
+) -> np.ndarray | None:
+    """A small picture of an image with its prediction laid over it; None where a file is missing."""
+    scenes = _workspace.scenes
+    try:
+        image = pictures.shrink(scenes.image(scenes.dataset_of(run).name, sample), SIDE)
+        mask = scenes.prediction(run, split, sample)
+    except SegcoreError:
+        return None
+    painted = pictures.shrink(pictures.paint(mask, _workspace.scores.label_set(run)), SIDE)
+    if painted.shape != image.shape:
+        return image
+    return (0.55 * image + 0.45 * painted).astype(np.uint8)
+
+
+def downloads(run: str, split: str, dataset: str) -> None:
+    """Offer the report as one HTML file and as JSON, in a menu.
+
+    Args:
+        run: Id of the run.
+        split: Name of the split.
+        dataset: Name of the dataset, for the checklist.
+    """
+    workspace = session.workspace()
+
+    def page() -> bytes:
+        written = workspace.reports.page([run], split).encode()
+        workspace.checklist.note("report", dataset)
+        return written
+
+    with st.popover("Report", icon=":material/description:", width="stretch"):
+        st.download_button(
+            "Download report (HTML)",
+            page,
+            f"{run}-{split}-report.html",
+            "text/html",
+            icon=":material/description:",
+            on_click="ignore",
+            width="stretch",
+            help="A single HTML file, readable offline: scores, confusion, worst images, config, "
+            "versions and fingerprint; boundaries, calibration and robustness where they were "
+            "measured.",
+        )
+        st.download_button(
+            "Download report (JSON)",
+            lambda: json.dumps(workspace.reports.document([run], split), indent=1).encode(),
+            f"{run}-{split}-report.json",
+            "application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
+            width="stretch",
+            help="The same report for programs.",
+        )
