@@ -1,98 +1,164 @@
-"""What if labels were merged?"""
+"""Which labels could be merged?"""
 
 import streamlit as st
 
-from segcore.ui.compress import charts, manual_merge, queries, summary
-from segcore.ui.compress import chooser as compress_chooser
-from segcore.ui.compress import examples as compress_examples
-from segcore.ui.compress import tiers as compress_tiers
+from segcore.ui.compress import charts, chooser, examples, manual_merge, queries, summary, tiers
+from segcore.ui.compress import verdict as advice
 from segcore.ui.shared import run_names, session, split_predictions
+
+ACTIONS = {
+    "merge": ("green", ":material/merge:"),
+    "ensemble": ("blue", ":material/groups:"),
+    "collect": ("orange", ":material/add_a_photo:"),
+    "train": ("orange", ":material/model_training:"),
+}
+SUGGESTED = 6
+"""Suggestions that are listed at most."""
+
+TABS = (
+    "Trade-off",
+    "Tree and confusion",
+    "Label flow",
+    "Example pixels",
+    "Merged masks",
+    "Expected vs retrained",
+    "Holdout check",
+)
 
 workspace = session.workspace()
 session.header(
     "Compress labels",
-    (
-        "Which labels could be merged? Accuracy gained against information lost, from "
-        "the stored counts."
-    ),
+    "Which labels could be merged? Accuracy gained against information lost, from the stored "
+    "counts.",
 )
 
-one, two, three = st.columns([6, 4, 6], vertical_alignment="bottom")
+one, two, three, four = st.columns([5, 4, 5, 2], vertical_alignment="bottom", gap="small")
 with one:
     run = session.choose_run()
 with session.errors_shown():
     dataset = workspace.scenes.dataset_of(run)
 splits = [s for s in dataset.splits if s]
+asked = st.query_params.get("split")
+if asked in splits and asked != st.session_state.get("linked_split"):
+    st.session_state["linked_split"] = asked  # a link says the split, once
+    session.request("merge_split", asked)
 with two:
-    split = session.choose_split(splits, default="validation")
+    # Merges are chosen on validation; the choice of other pages, mostly test, is not taken over.
+    split = session.choose_split(splits, default="validation", key="merge_split")
 with three:
-    prior = st.segmented_control(
-        "Entropy weighting",
-        ["pixel", "image", "uniform", "importance"],
-        default="pixel",
-        key="prior",
-        bind="query-params",
-        required=True,
-        help=(
-            "How much a label counts: by its pixels, by the images that contain it, "
-            "equally, or by the importance that you set. By pixel, merging rare labels "
-            "looks free."
-        ),
+    prior = str(
+        st.segmented_control(
+            "Entropy weighting",
+            ["pixel", "image", "uniform", "importance"],
+            default="pixel",
+            key="prior",
+            bind="query-params",
+            required=True,
+            help="How much a label counts: by its pixels, by the images that contain it, equally, "
+            "or by the importance that you set. By pixel, merging rare labels looks free.",
+        )
     )
 if not split_predictions.offer((run,), split):
     st.stop()
 
 with session.errors_shown():
     label_set = workspace.scores.label_set(run)
+    pixels = workspace.scores.counts(run, split)[1].sum(0).sum(1)
 by_id = {c.id: c.name for c in label_set.classes}
+colors = dict(zip(by_id, session.hex_colors(label_set), strict=True))
 if label_set.num_classes < 2:
     st.info("This run has a single label, so nothing can be merged.")
     st.stop()
 
-chooser, limits = st.columns([3, 1], gap="large")
-with limits:
+with four, st.popover("Terms", icon=":material/tune:", width="stretch"):
     rate = st.number_input(
         "Trade-off rate",
         0.0,
         10.0,
         0.1,
         step=0.05,
-        help=(
-            "Percentage points of accuracy that you demand for each point of entropy given "
-            "up. Merges that gain less are not suggested."
-        ),
+        help="Percentage points of accuracy that you demand for each point of entropy given up "
+        "(0 to 10). Merges that gain less are not suggested.",
     )
-    apart = compress_chooser.apart_pairs(by_id)
-    importance = compress_chooser.importance(by_id)
+    apart = chooser.apart_pairs(by_id)
+    importance = chooser.importance(by_id)
 with session.errors_shown():
-    study = queries.study(run, split, str(prior), importance, apart, float(rate))
-with chooser:
-    groups = compress_chooser.choose(
-        run, study, by_id, dict(zip(by_id, session.hex_colors(label_set), strict=True)), apart
-    )
+    what_if = queries.what_if(run, split, prior, importance, apart, float(rate))
+
+suggested, choice = st.columns([1, 1], gap="large")
+with suggested:
+    st.markdown("**Suggested merges**")
+    weak = advice.too_weak(what_if["baseline"]["kappa"])
+    listed = advice.suggestions(what_if["verdicts"], by_id, pixels.tolist())
+    if weak:
+        st.info(weak, icon=":material/info:")
+    elif not listed:
+        st.caption("No two classes that occur in this split are confused enough to merge.")
+    for verdict in [] if weak else listed[:SUGGESTED]:
+        color, icon = ACTIONS.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
+        first, second = verdict["pair"]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
+            st.markdown(
+                f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**",
+                help=session.plain(verdict["reason"]),
+                width="stretch",
+            )
+            st.button(
+                "Preview",
+                key=f"try_{first}_{second}",
+                on_click=manual_merge.take,
+                args=((first, second),),
+                help="Merge only these two labels",
+                type="tertiary",
+            )
+with choice:
+    start = advice.first_merge(what_if["path"], by_id, pixels.tolist())
+    groups = chooser.choose(run, what_if, by_id, colors, apart, start)
+
 with session.errors_shown():
-    found = queries.merge(run, split, groups, str(prior), importance, apart)
+    found = queries.merge(run, split, groups, prior, importance, apart)
+verdict = advice.judge(found, groups, by_id, split)
+boxes = {
+    "recommended": (st.success, ":material/check_circle:"),
+    "rejected": (st.error, ":material/cancel:"),
+}
+box, icon = boxes.get(verdict.kind, (st.info, ":material/info:"))
+box(verdict.sentence, icon=icon)
 summary.cards(found)
 workspace.checklist.note("merge", dataset.name)
 
-trade_off, tree, flow, examples, view, tiers, reported = st.tabs(
-    [
-        "Trade-off",
-        "Tree and confusion",
-        "Label flow",
-        "Example pixels",
-        "Merged masks",
-        "Expected vs retrained",
-        "Holdout check",
-    ],
-    key="merge_tab",
-    bind="query-params",
-    on_change="rerun",
+tabs = dict(
+    zip(
+        TABS,
+        st.tabs(TABS, key="merge_tab", bind="query-params", on_change="rerun"),
+        strict=True,
+    )
 )
-with trade_off:
-    chart, table = st.columns([5, 4], gap="medium")
-    with chart:
-        figure = charts.trade_off(study["path"], study["front"], study["null_band"], found["after"])
+if tabs["Tree and confusion"].open:
+    with tabs["Tree and confusion"], session.errors_shown():
+        counts = workspace.scores.counts(run, split)[1].sum(0)
+        summary.tree(what_if, label_set, counts, groups)
+elif tabs["Label flow"].open:
+    with tabs["Label flow"]:
+        summary.flow(what_if, label_set, found, groups)
+elif tabs["Example pixels"].open:
+    with tabs["Example pixels"]:
+        examples.examples(run, split, groups, by_id)
+elif tabs["Merged masks"].open:
+    with tabs["Merged masks"]:
+        examples.view(run, split, groups)
+elif tabs["Expected vs retrained"].open:
+    with tabs["Expected vs retrained"]:
+        tiers.show(run, split, splits, groups, by_id)
+elif tabs["Holdout check"].open:
+    with tabs["Holdout check"]:
+        summary.reported(run, split, splits, groups, by_id, (prior, importance))
+else:
+    with tabs["Trade-off"]:
+        figure = charts.trade_off(
+            what_if["path"], what_if["front"], what_if["null_band"], found["after"]
+        )
         st.plotly_chart(
             figure,
             key="curve",
@@ -101,34 +167,13 @@ with trade_off:
         )
         certified = (
             "All merges were compared."
-            if study["front_certified"]
+            if what_if["front_certified"]
             else "Found by search; other merges may be as good."
         )
-        st.caption(f"{study['front_compared']:,} merges compared. {certified}")
-    with table:
-        merged = [group for group in groups if len(group) > 1]
-        st.markdown("**Merged labels**" if merged else "**No labels are merged**")
-        for group in merged:
-            st.markdown("- " + " + ".join(session.plain(by_id[i]) for i in group))
-        summary.table(found)
-if tree.open:
-    with tree, session.errors_shown():
-        summary.tree(study, label_set, workspace.scores.counts(run, split)[1].sum(0), groups)
-if flow.open:
-    with flow:
-        summary.flow(study, label_set, found, groups)
-if examples.open:
-    with examples:
-        compress_examples.examples(run, split, groups, by_id)
-if view.open:
-    with view:
-        compress_examples.view(run, split, groups)
-if tiers.open:
-    with tiers:
-        compress_tiers.show(run, split, splits, groups, by_id)
-if reported.open:
-    with reported:
-        summary.reported(run, split, splits, groups, str(prior), importance)
+        st.caption(f"{what_if['front_compared']:,} merges compared. {certified}")
+        for group in groups:
+            if len(group) > 1:
+                st.markdown("- " + " + ".join(session.plain(by_id[i]) for i in group))
 
 with st.popover("Save as label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")
@@ -144,32 +189,9 @@ with st.popover("Save as label map", icon=":material/save:"):
             st.switch_page(
                 "pages/train.py", query_params={"dataset": dataset.name, "label_map": name}
             )
-
-st.subheader("Suggested merges", anchor=False)
-ADVICE = {
-    "merge": ("green", ":material/merge:"),
-    "ensemble": ("blue", ":material/groups:"),
-    "collect": ("orange", ":material/add_a_photo:"),
-    "train": ("orange", ":material/model_training:"),
-}
-for verdict in study["verdicts"][:6]:
-    color, icon = ADVICE.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
-    mark, reason, attempt = st.columns([3, 14, 3], vertical_alignment="center")
-    mark.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
-    first, second = verdict["pair"]
-    reason.markdown(
-        f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**: "
-        f"{session.plain(verdict['reason'])}"
-    )
-    key = f"try_{first}_{second}"
-    attempt.button(
-        "Preview",
-        key=key,
-        on_click=manual_merge.take,
-        args=((first, second),),
-        help="Merge only these two labels",
-    )
+outputs = workspace.scores.stages(run, split)
+of = f" ({outputs[0]}, without {', '.join(outputs[1:])})" if len(outputs) > 1 else ""
 st.caption(
-    f"From the counts of {session.plain(run_names.called(run))} on {split}. Choose "
-    "merges on validation and report them on test."
+    f"From the counts of {session.plain(run_names.called(run))}{of} on {split}. Choose merges on "
+    "validation and report them on test."
 )

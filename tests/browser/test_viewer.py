@@ -28,7 +28,7 @@ def test_four_panels_hold_real_pixels(page, viewer_url) -> None:
         assert (shown[..., 3] == 255).mean() > 0.99
         assert shown[..., :3].std() > 10
     label = canvas(page, 1).get_attribute("aria-label")
-    assert label.startswith("True mask: ")
+    assert label.startswith("Ground truth: ")
     assert canvas(page, 1).get_attribute("role") == "img"
 
 

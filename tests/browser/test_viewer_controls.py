@@ -24,6 +24,14 @@ from tests.browser.viewing import (
 pytestmark = pytest.mark.browser
 
 
+def display(page, act) -> None:
+    """Do something in the Display menu, and close it again."""
+    press(page, "Display")
+    act()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Display")).to_have_count(0)
+
+
 def test_opacity_palette_and_legend_send_nothing(page, viewer_url) -> None:
     sent = []
     page.on(
@@ -31,17 +39,16 @@ def test_opacity_palette_and_legend_send_nothing(page, viewer_url) -> None:
     )
     open_viewer(page, viewer_url)
     page.wait_for_timeout(500)
-    press(page, "Display")
     sent.clear()
     shots = [pixels(page, 1)]
     for act in (
         lambda: page.get_by_label("Overlay opacity").fill("90"),
-        lambda: page.get_by_label("Palette").select_option("safe"),
+        lambda: display(page, lambda: page.get_by_label("Palette").select_option("safe")),
         lambda: page.get_by_role("button", name="Building", exact=True).click(),
         lambda: page.get_by_role("button", name="Solo Car").click(force=True),
         lambda: page.get_by_role("button", name="Show all").click(),
         lambda: page.get_by_label("Colour of Road").fill("#ff0000"),
-        lambda: (press(page, "Display"), page.get_by_role("button", name="Outlines").click()),
+        lambda: display(page, lambda: press(page, "Outlines")),
     ):
         act()
         page.mouse.move(5, 5)
@@ -150,9 +157,8 @@ def test_a_link_opens_the_same_view(new_page, viewer_url) -> None:
     canvas(page).click(position=at_image_pixel(page, 150, 150))
     for _ in range(3):
         page.mouse.wheel(0, -120)
-    press(page, "Display")
-    page.get_by_label("Palette").select_option("safe")
-    press(page, "Both")
+    display(page, lambda: page.get_by_label("Palette").select_option("safe"))
+    display(page, lambda: press(page, "Both"))
     page.get_by_role("button", name="Sky", exact=True).click()
     page.get_by_label("Colour of Road").fill("#123456")
     page.get_by_label("Overlay opacity").fill("35")

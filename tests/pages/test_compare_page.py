@@ -244,7 +244,7 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     at = open_page("compare", run=a, beside=b, split="test", view_of="Scores")
     found = trained.workspace.reports.compare(a, b, "test")
     assert read.metrics(at)["A minus B, mean IoU"] == figures.points(found.difference)
-    at = open_page("compare", run=a, beside=b, split="test", view_of="Improved / regressed pixels")
+    at = open_page("compare", run=a, beside=b, split="test", view_of="Pixels")
     exchange = trained.workspace.rankings.fixed_broken(a, b, "test")
     shown = read.metrics(at)
     assert (shown["Fixed"], shown["Broken"]) == (
@@ -271,7 +271,7 @@ def test_predictions_of_another_tool_come_in_by_the_form(
         Image.fromarray(
             np.array(workspace.datasets.open("tiny").label_set.class_ids, np.uint8)[mask]
         ).save(folder / f"{sample.rsplit('/')[-1]}.png")
-    at = open_page("compare", run=trained.ensemble, split="test", view_of="Import predictions")
+    at = open_page("runs", **{"import": "predictions"})
     read.check(at.text_input(key="foreign_path").set_value(str(folder)).run())
     read.check(at.text_input(key="foreign_name").set_value("other").run())
     read.check(next(b for b in at.button if b.label == "Import predictions").click().run())

@@ -25,7 +25,7 @@ def shows(at, read, trained, groups: list[list[int]], split: str = "validation")
     shown = read.metrics(at)
     assert shown["Accuracy"] == figures.percent(found["after"]["accuracy"])
     assert shown["Kappa"] == (
-        "–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.3f}"
+        "–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.2f}"
     )
     assert shown["Confusion resolved"] == figures.points(found["after"]["resolved_confusion"])
     assert shown["Class-mix effect"] == figures.points(found["after"]["composition"])

@@ -16,7 +16,7 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     assert shown["Accuracy"] == figures.percent(row["accuracy"])
     assert shown["Mean IoU"] == figures.percent(row["mean_iou"])
     assert shown["Entropy kept"] == figures.percent(row["retained_entropy"])
-    assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.3f}")
+    assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.2f}")
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     merged = [" + ".join(names[i] for i in group) for group in row["groups"] if len(group) > 1]
     assert [text for text in (m.value for m in at.markdown) if text.startswith("- ")] == [

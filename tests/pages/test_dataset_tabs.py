@@ -7,6 +7,7 @@ import pytest
 from segcore.ui.shared import dataset_scans
 
 TABS = (
+    "Images",
     "Class balance",
     "Co-occurrence and location",
     "Image statistics",
@@ -24,7 +25,7 @@ def test_a_link_opens_a_tab_and_an_unknown_one_the_first(open_page, read) -> Non
     at = open_page("dataset", dataset="tiny", show="Image statistics")
     assert len(read.figure(at, "brightness")["data"]) == 3
     at = open_page("dataset", dataset="tiny", show="Nonsense")
-    assert read.figure(at, "by_pixel")
+    assert read.scene(at, "browse")
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -44,7 +45,9 @@ def test_every_tab_opens_without_splits_and_masks(workspace, open_page, tab) -> 
 
 
 def test_places_are_of_the_chosen_class_and_split(workspace, open_page, read) -> None:
-    at = open_page("dataset", dataset="tiny", show=TABS[1], part="test", place="roof")
+    at = open_page(
+        "dataset", dataset="tiny", show="Co-occurrence and location", part="test", place="roof"
+    )
     instances = workspace.datasets.instances("tiny", "test")
     assert len(read.figure(at, "places")["data"]) == 1
     table = next(d.value for d in at.dataframe if "components" in d.value.columns)
@@ -130,7 +133,7 @@ def test_an_import_that_broke_off_is_told_and_thrown_away(workspace, open_page, 
     source = workspace.datasets.export("tiny", tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
         workspace.datasets.import_(source, "halfway", progress=stop)
-    at = open_page("dataset", dataset="tiny")
+    at = open_page("dataset", dataset="tiny", **{"import": "dataset"})
     assert any("import of **halfway** stopped" in m.value for m in at.markdown)
     at.button(key="throw_away_halfway").click().run()
     assert not at.exception and not any("stopped after" in m.value for m in at.markdown)
@@ -150,7 +153,7 @@ def test_a_colour_is_picked_and_kept(workspace, open_page) -> None:
 
 
 def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, tmp_path) -> None:
-    at = open_page("dataset", dataset="tiny")
+    at = open_page("dataset", dataset="tiny", **{"import": "dataset"})
     at.text_input(key="export_folder").set_value(str(tmp_path / "out")).run()
     at.button(key="export").click().run()
     assert not at.exception and (tmp_path / "out" / "classes.csv").is_file()
@@ -163,7 +166,7 @@ def test_an_import_is_looked_at_first_and_a_set_exported(workspace, open_page, t
 
 
 def test_a_missing_folder_is_told_in_a_sentence(open_page, tmp_path) -> None:
-    at = open_page("dataset", dataset="tiny")
+    at = open_page("dataset", dataset="tiny", **{"import": "dataset"})
     next(t for t in at.text_input if t.label == "Folder or archive").set_value(
         str(tmp_path / "none")
     ).run()

@@ -8,46 +8,53 @@ from segcore.ui.shared import figures
 
 def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> None:
     report = workspace.scores.report(run, split, stage).to_json()
-    shown = read.metrics(at)
-    assert shown["Mean IoU"] == figures.percent(report["mean_iou"])
-    assert shown["Pixel accuracy"] == figures.percent(report["pixel_accuracy"])
-    assert shown["Images"] == str(report["num_samples"])
-    assert shown["Ignored pixels"] == figures.percent(report["ignored_share"])
-    (interval,) = [value for label, value in shown.items() if label.startswith("95 % CI")]
-    assert interval == figures.interval(*report["interval"]["mean_iou"])
-    classes, images = at.dataframe[0].value, at.dataframe[1].value
+    low, high = report["interval"]["mean_iou"]
+    headline = next(m.value for m in at.markdown if m.value.startswith("### Mean IoU"))
+    assert figures.percent(report["mean_iou"]) in headline
+    if low is None:
+        assert "[" not in headline
+    else:
+        assert f"[{100 * low:.1f}, {100 * high:.1f}]" in headline
+    line = next(c.value for c in at.caption if c.value.startswith("Pixel accuracy"))
+    assert figures.percent(report["pixel_accuracy"]) in line
+    assert f"{report['num_samples']} images" in line
+    assert figures.percent(report["ignored_share"]) in line
+    classes = next(d.value for d in at.dataframe if "IoU" in d.value)
+    images = next(d.value for d in at.dataframe if "image" in d.value)
     for column, key in (
-        ("class", "name"),
         ("IoU", "iou"),
         ("Dice", "dice"),
         ("precision", "precision"),
         ("recall", "recall"),
     ):
-        assert list(classes[column]) == [
-            c[key] if column == "class" else 100 * c[key] for c in report["classes"]
-        ]
+        assert list(classes[column]) == [100 * c[key] for c in report["classes"]]
+    assert list(classes["class"]) == [c["name"] for c in report["classes"]]
     assert list(classes["pixels"]) == [c["support"] for c in report["classes"]]
+    for column, end in (("from", 0), ("to", 1)):
+        ends = [c["interval"][end] for c in report["classes"]]
+        shown = [None if v != v else v for v in classes[column].tolist()]
+        assert shown == [None if v is None else 100 * v for v in ends]
     assert list(images["image"]) == [i["id"] for i in report["images"]]
     assert list(images["mean IoU"]) == sorted(images["mean IoU"])
     bars = read.figure(at, "class_iou")["data"][0]
-    assert bars["x"] == [c["name"] for c in report["classes"]]
-    np.testing.assert_allclose(
-        np.asarray(bars["y"], float), [100 * c["iou"] for c in report["classes"]]
-    )
+    expected = sorted((c["iou"], c["name"]) for c in report["classes"])
+    np.testing.assert_allclose(np.asarray(bars["x"], float), [100 * iou for iou, _ in expected])
+    assert set(bars["y"]) == {name for _, name in expected}
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_members_numbers_are_the_reports(trained, open_page, read, split) -> None:
     at = open_page("evaluate", run=trained.members[1], split=split)
-    assert [s.value for s in at.selectbox] == [trained.members[1]]
+    assert at.selectbox(key="run").value == trained.members[1]
     assert_shows(at, read, trained.workspace, trained.members[1], split)
 
 
 def test_an_ensemble_is_shown_before_and_after_the_crf(trained, open_page, read) -> None:
     at = open_page("evaluate", run=trained.ensemble, split="test")
-    assert_shows(at, read, trained.workspace, trained.ensemble, "test", "ensemble")
-    read.check(at.button_group(key="stage").set_value("crf").run())
+    # the run is named for its CRF, so its scores after the CRF are shown first
     assert_shows(at, read, trained.workspace, trained.ensemble, "test", "crf")
+    read.check(at.button_group(key="stage").set_value("ensemble").run())
+    assert_shows(at, read, trained.workspace, trained.ensemble, "test", "ensemble")
     read.check(at.selectbox(key="run").set_value(trained.members[0]).run())
     assert_shows(at, read, trained.workspace, trained.members[0], "test")
     assert not [g for g in at.button_group if g.key == "stage"]
@@ -55,7 +62,7 @@ def test_an_ensemble_is_shown_before_and_after_the_crf(trained, open_page, read)
 
 @pytest.mark.parametrize("normalise", ["row", "column", "all"])
 def test_the_confusion_matrix_has_true_rows(trained, open_page, read, normalise) -> None:
-    at = open_page("evaluate", run=trained.members[0], split="test")
+    at = open_page("evaluate", run=trained.members[0], split="test", tab="Confusion")
     read.check(at.button_group(key="normalise").set_value(normalise).run())
     counts = trained.workspace.scores.counts(trained.members[0], "test")[1].sum(0)
     total = {
@@ -90,15 +97,17 @@ def test_a_class_without_a_score_is_a_dash_and_no_nought(trained, made_up, open_
         np.array([[[1000, 4, 0, 0], [0, 500, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]),
     )
     at = open_page("evaluate", run="rare-1", split="test")
-    assert list(at.dataframe[0].value["IoU"].isna()) == [False, False, True, True]
-    assert read.metrics(at)["Mean IoU"] == figures.percent((1000 / 1004 + 500 / 504) / 2)
+    table = next(d.value for d in at.dataframe if "IoU" in d.value)
+    assert list(table["IoU"].isna()) == [False, False, True, True]
+    score = figures.percent((1000 / 1004 + 500 / 504) / 2)
+    assert any(m.value.startswith(f"### Mean IoU {score}") for m in at.markdown)
 
 
 def test_a_split_that_was_not_predicted_is_offered_and_queued(
     trained, started, open_page, read
 ) -> None:
     at = open_page("evaluate", run=trained.members[0], split="train")
-    assert not at.metric
+    assert not at.get("plotly_chart")
     (button,) = [b for b in at.button if b.key == "predict_split"]
     read.check(button.click().run())
     assert trained.workspace.runs.open(f"{trained.members[0]}--train").status().state == "queued"

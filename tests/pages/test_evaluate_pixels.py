@@ -1,10 +1,11 @@
-"""Evaluate, below the counts: borders, confidence, likely label errors and robustness show the workspace's own numbers."""
+"""Evaluate, below the counts: the pages show the workspace's own numbers."""
 
 import numpy as np
 import pytest
 
 from segcore.evaluation.metrics.robustness import stage_name
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.ui.shared import figures
 from segcore.ui.shared.run_names import called
 from segcore.ui.shared.session import plain
 
@@ -13,29 +14,25 @@ def tab(open_page, title: str, run: str):
     return open_page("evaluate", run=run, split="test", tab=title)
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
 def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None:
     run, measures = trained.members[0], trained.workspace.pixel_metrics
-    at = tab(open_page, "Boundaries", run)
+    at = tab(open_page, "Overview", run)
     found = measures.measure(run, "test")
-    assert read.metrics(at)["Mean boundary IoU"] == percent(
+    assert read.metrics(at)["Mean boundary IoU"] == figures.percent(
         found.measures.borders()["mean_boundary"]
     )
-    at = tab(open_page, "Confidence", run)
+    at = tab(open_page, "Calibration and label errors", run)
     confidence = found.measures.confidence()
     shown = read.metrics(at)
     assert (
-        shown["ECE"] == percent(confidence["ece"])
-        and shown["Brier score"] == f"{confidence['brier']:.4f}"
+        shown["ECE"] == figures.percent(confidence["ece"])
+        and shown["Brier score"] == f"{confidence['brier']:.2f}"
     )
     temperature = measures.measure(run, "validation").temperature
-    assert any(f"temperature {temperature:.3f}" in c.value for c in at.caption)
+    assert any(f"temperature {temperature:.2f}" in c.value for c in at.caption)
     scaled = measures.scaled(run, "test", temperature)
     (metric,) = [m for m in at.metric if m.label == "ECE"]
-    assert metric.delta == f"{100 * (scaled['ece'] - confidence['ece']):+.2f} points"
+    assert metric.delta == figures.points(scaled["ece"] - confidence["ece"])
 
 
 def test_members_that_were_stopped_are_named_and_resumed_together(
@@ -44,7 +41,7 @@ def test_members_that_were_stopped_are_named_and_resumed_together(
     runs = [trained.workspace.runs.open(f"{member}--test") for member in trained.members]
     for run in runs:
         run.write_status(state="interrupted", cause="Stopped on request.")
-    at = tab(open_page, "Confidence", trained.ensemble)
+    at = tab(open_page, "Calibration and label errors", trained.ensemble)
     for member in trained.members:
         assert any(
             plain(member) in m.value and plain("Stopped on request.") in m.value
@@ -58,7 +55,7 @@ def test_members_that_were_stopped_are_named_and_resumed_together(
 def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(
     trained, open_page
 ) -> None:
-    at = tab(open_page, "Robustness", trained.ensemble)
+    at = tab(open_page, "Slices and robustness", trained.ensemble)
     (network,) = [box for box in at.selectbox if box.label == "Model"]
     assert (
         network.options == [called(trained.ensemble), *trained.members]
@@ -68,7 +65,7 @@ def test_an_ensemble_is_called_by_what_it_combines_when_robustness_is_asked(
 
 def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -> None:
     run = trained.members[0]
-    at = tab(open_page, "Label errors", run)
+    at = tab(open_page, "Calibration and label errors", run)
     found = trained.workspace.pixel_metrics.suspects(run, "test")
     listed = [i for i in found.images if i.pixels]
     assert found.pixels == sum(i.pixels for i in listed) == int(np.sum(found.pairs))
@@ -82,7 +79,7 @@ def test_contradicted_labels_are_listed_and_pictured(trained, open_page, read) -
 def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_page, read) -> None:
     workspace, run = trained.workspace, trained.members[0]
     workspace.runs.open(run).model_path.touch()
-    at = tab(open_page, "Robustness", run)
+    at = tab(open_page, "Slices and robustness", run)
     read.check(at.button(key="robust_start").click().run())
     (name,) = workspace.robustness.started(run, "test")
     folder = workspace.runs.open(name)
@@ -96,7 +93,7 @@ def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_pa
                 "test", stage_name(corruption, severity), ids, wrong if severity == 5 else counts
             )
     RunFolder(folder.folder).write_status(state="finished", finished=1.0)
-    at = tab(open_page, "Robustness", run)
+    at = tab(open_page, "Slices and robustness", run)
     found = workspace.robustness.found(name)
     assert found["curves"][0]["drop"] == 0 and found["curves"][4]["drop"] > 0
     drawn = [t for t in read.figure(at, "corruption_curves")["data"] if t.get("name") == "Noise"]

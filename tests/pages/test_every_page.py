@@ -37,12 +37,12 @@ def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_pag
 
 
 @pytest.mark.parametrize(
-    ("page", "old"),
-    [(page, name) for page, names in frame.OLD_LINKS.items() for name in names],
+    ("place", "old"),
+    [(place, name) for place, names in frame.OLD_LINKS.items() for name in names],
 )
-def test_choices_in_old_links_are_translated(page, old, trained, open_page) -> None:
-    for before, now in frame.OLD_LINKS[page][old].items():
-        at = open_page(page, run=trained.members[0], split="test", **{old: before})
+def test_choices_in_old_links_are_translated(place, old, trained, open_page) -> None:
+    for before, now in frame.OLD_LINKS[place][old].items():
+        at = open_page(place, run=trained.members[0], split="test", **{old: before})
         assert not at.error
         shown = dict(at.session_state.filtered_state).get(old)
         if old != "labels":  # which is drawn where a label map is saved

@@ -4,7 +4,7 @@ from segcore.ui.train import card
 
 
 def test_the_rarest_class_leads_to_its_images(trained, open_page, read) -> None:
-    at = open_page("dataset", dataset="tiny")
+    at = open_page("dataset", dataset="tiny", show="Class balance")
     part = trained.workspace.datasets.statistics("tiny").summary()
     fewest = min(c["images"] for c in part["classes"])
     button = at.button(key="rarest")

@@ -1,4 +1,4 @@
-"""Choosing which labels to merge: along the path, by a cut of the tree, by a hierarchy file, or by hand; and on what terms."""
+"""Choosing which labels to merge: greedy, by clustering, by a hierarchy file or manually."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,19 +89,21 @@ def _forget(label: int) -> None:
 
 def choose(
     run: str,
-    study: Mapping[str, Any],
+    what_if: Mapping[str, Any],
     names: Mapping[int, str],
     colors: Mapping[int, str],
     apart: Groups,
+    start: int,
 ) -> Groups:
     """Let the user choose the groups.
 
     Args:
         run: Id of the run whose labels are merged.
-        study: What :func:`segcore.ui.compress.queries.study` returned.
+        what_if: What :func:`segcore.ui.compress.queries.what_if` returned.
         names: Class names by id.
         colors: Their colours as ``#rrggbb``.
         apart: Pairs of class ids that never meet.
+        start: Number of labels that the greedy path and the tree start from.
     """
     way = st.segmented_control(
         "Merge",
@@ -117,22 +119,24 @@ def choose(
         ),
     )
     if way == WAYS[0]:
-        rows = {row["num_groups"]: row["groups"] for row in study["path"]}
+        rows = {row["num_groups"]: row["groups"] for row in what_if["path"]}
         groups = rows[
             _slider(
                 min(rows),
                 max(rows),
                 "labels",
+                max(start, min(rows)),
                 "Along the greedy path, from no merge down to the fewest labels.",
             )
         ]
     elif way == WAYS[1]:
-        joints = study["dendrogram"]["joints"]
+        joints = what_if["dendrogram"]["joints"]
         fewest = len(names) - len(joints)
         number = _slider(
             fewest,
             len(names),
             "tree_labels",
+            max(start, fewest),
             "Labels that join below the cut of the tree become one.",
         )
         groups = cut(joints, list(names), number)

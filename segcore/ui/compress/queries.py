@@ -1,4 +1,4 @@
-"""What the compress page asks of the workspace, computed once: the study of a run, one merge, its tiers, its examples."""
+"""What the Compress page needs of the workspace, computed once and cached."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def _weights(prior: str, importance: Importance) -> dict[str, float] | None:
 
 
 @st.cache_data(max_entries=64, show_spinner="Comparing merges …")
-def _study(
+def _what_if(
     _workspace: Workspace,
     run: str,
     split: str,
@@ -39,14 +39,14 @@ def _study(
     pairs = [(str(a), str(b)) for a, b in apart]
     weights = _weights(prior, importance)
     options = WhatIfOptions(prior, weights, pairs, trade_off_rate=rate)
-    study = _workspace.scores.compress(run, split, options=options).to_json()
-    study["null_band"] = _workspace.merges.null_band(
-        run, split, [row["groups"] for row in study["path"]]
+    result = _workspace.scores.compress(run, split, options=options).to_json()
+    result["null_band"] = _workspace.merges.null_band(
+        run, split, [row["groups"] for row in result["path"]]
     )
-    return study
+    return result
 
 
-def study(
+def what_if(
     run: str,
     split: str,
     prior: str,
@@ -54,7 +54,9 @@ def study(
     apart: Groups = (),
     rate: float = 0.1,
 ) -> dict[str, Any]:
-    """Return the label-compression what-if of a run, with "null_band": [low, high] accuracy of random maps for each row of the path.
+    """Return the what-if over all merges of a run.
+
+    "null_band" holds [low, high] accuracy of random merges for each row of the path.
 
     Args:
         run: Id of a run.
@@ -62,13 +64,13 @@ def study(
         prior: What weighs entropy.
         importance: Weights for the "importance" prior.
         apart: Pairs of class ids that never meet.
-        rate: The exchange rate of the verdicts.
+        rate: The trade-off rate of the advice.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
     """
     workspace = session.workspace()
-    return _study(
+    return _what_if(
         workspace, run, split, prior, importance, apart, rate, workspace.scores.stamp(run, split)
     )
 

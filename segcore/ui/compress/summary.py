@@ -9,6 +9,7 @@ import streamlit as st
 from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
+from segcore.ui.compress.verdict import judge
 from segcore.ui.shared import figures, manual, session, tables
 
 MEASURES = (
@@ -29,7 +30,7 @@ MEASURES = (
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _points(after: float | None, before: float | None) -> str | None:
@@ -37,137 +38,138 @@ def _points(after: float | None, before: float | None) -> str | None:
 
 
 def cards(found: Mapping[str, Any]) -> None:
-    """Draw the scores of a merge; see :class:`segcore.evaluation.compression.chosen_map.MapReport`."""
+    """Draw three figures of a merge, and all others folded away.
+
+    Args:
+        found: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
+    """
     before, after, beaten = found["before"], found["after"], found["random_percentile"]["accuracy"]
-    low, high = found["lift_interval"]
-    told = ", ".join(
+    kept = ", ".join(
         f"{figures.percent(share)} by {prior}" for prior, share in after["retained"].items()
     )
-    change = [
-        None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.2f}"
-        for k in ("kappa", "honest_accuracy")
-    ]
-    entries: list[tuple[str, str, str | None, str]] = [
+    main: list[Entry] = [
         (
             "Accuracy",
             figures.percent(after["accuracy"]),
             _points(after["accuracy"], before["accuracy"]),
-            (
-                "Correct pixels / all pixels, on the merged labels. Merging can only raise it, "
-                "so a rise alone proves nothing."
-            ),
-        ),
-        (
-            "Mean IoU",
-            figures.percent(after["mean_iou"]),
-            _points(after["mean_iou"], before["mean_iou"]),
-            (
-                "IoU averaged over the merged labels. Its change is the sum of the confusion "
-                "resolved and the class-mix effect."
-            ),
-        ),
-        (
-            "Confusion resolved",
-            figures.points(after["resolved_confusion"]),
-            None,
-            (
-                "The part of the change in mean IoU that comes from confusion inside the merged "
-                "groups. Only this part suggests duplicate labels."
-            ),
-        ),
-        (
-            "Class-mix effect",
-            figures.points(after["composition"]),
-            None,
-            (
-                "The part of the change in mean IoU that comes from averaging over fewer, "
-                "larger labels. It proves nothing."
-            ),
-        ),
-        (
-            "Kappa",
-            _number(after["kappa"]),
-            change[0],
-            (
-                "(accuracy - chance) / (1 - chance), with chance from the class frequencies of "
-                "ground truth and prediction. 0 is chance, 1 is perfect."
-            ),
-        ),
-        (
-            "Lift over random",
-            _number(after["lift"]),
-            None if low is None else f"{low:.2f} to {high:.2f}",
-            (
-                "(accuracy - expected) / (1 - expected), expected over random merges of the "
-                "same group sizes. Above 0 only if labels that are truly confused were merged. "
-                "Below the value: its 95 % interval over images."
-            ),
-        ),
-        (
-            "pp gained per % entropy lost",
-            "–" if after["rate"] is None else f"{after['rate']:.2f}",
-            None,
-            (
-                "Percentage points of accuracy gained for each point of entropy given up. "
-                "Compare it with your trade-off rate."
-            ),
-        ),
-        (
-            "Better than random merges",
-            figures.percent(beaten),
-            None,
-            (
-                "Fraction of 1,000 random merges with the same group sizes whose accuracy is no "
-                "higher."
-            ),
+            "Correct pixels / all pixels, on the merged labels. Merging can only raise it, so a rise "
+            "alone proves nothing.",
         ),
         (
             "Entropy kept",
             figures.percent(after["retained_entropy"]),
             None,
-            f"How much of the labels' entropy is kept: {told}.",
+            f"How much of the labels' entropy is kept: {kept}. Higher is better.",
+        ),
+        (
+            "Better than random merges",
+            figures.percent(beaten),
+            None,
+            "Fraction of 1,000 random merges with the same group sizes whose accuracy is no higher.",
+        ),
+    ]
+    _metrics(main)
+    again = chosen_again(found)
+    st.caption(f"Entropy kept: {kept}." + (f" {again}" if again else ""))
+    with st.expander("All metrics", icon=":material/functions:"):
+        _metrics(_further(found))
+        table(found)
+
+
+Entry = tuple[str, str, str | None, str]
+"""Title, value, change and tooltip of a figure."""
+
+
+def _metrics(entries: Sequence[Entry]) -> None:
+    for start in range(0, len(entries), 4):
+        row = entries[start : start + 4]
+        for column, (title, value, delta, help) in zip(st.columns(len(row)), row, strict=True):
+            span = title == "Lift over random"  # what stands below it is an interval, no change
+            column.metric(
+                title,
+                value,
+                delta,
+                "off" if span else "normal",
+                border=True,
+                height="stretch",
+                help=manual.see(help, "label-compression#what-each-number-tells"),
+                delta_arrow="off" if span else "auto",
+            )
+
+
+def _further(found: Mapping[str, Any]) -> list[Entry]:
+    before, after = found["before"], found["after"]
+    low, high = found["lift_interval"]
+    change = [
+        None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.2f}"
+        for k in ("kappa", "honest_accuracy")
+    ]
+    return [
+        (
+            "Mean IoU",
+            figures.percent(after["mean_iou"]),
+            _points(after["mean_iou"], before["mean_iou"]),
+            "IoU averaged over the merged labels. Its change is the sum of the confusion resolved "
+            "and the class-mix effect.",
+        ),
+        (
+            "Confusion resolved",
+            figures.points(after["resolved_confusion"]),
+            None,
+            "The part of the change in mean IoU that comes from confusion inside the merged groups. "
+            "Only this part suggests duplicate labels.",
+        ),
+        (
+            "Class-mix effect",
+            figures.points(after["composition"]),
+            None,
+            "The part of the change in mean IoU that comes from averaging over fewer, larger labels. "
+            "It proves nothing.",
+        ),
+        (
+            "Kappa",
+            _number(after["kappa"]),
+            change[0],
+            "(accuracy - chance) / (1 - chance), with chance from the class frequencies of ground "
+            "truth and prediction. 0 is chance, 1 is perfect.",
+        ),
+        (
+            "Lift over random",
+            _number(after["lift"]),
+            None if low is None else f"{low:.2f} to {high:.2f}",
+            "(accuracy - expected) / (1 - expected), expected over random merges of the same group "
+            "sizes. Above 0 only if labels that are truly confused were merged. Below the value: its "
+            "95 % interval over images.",
+        ),
+        (
+            "pp gained per % entropy lost",
+            "–" if after["rate"] is None else f"{after['rate']:.2f}",
+            None,
+            "Percentage points of accuracy gained for each point of entropy given up. Compare it "
+            "with your trade-off rate.",
         ),
         (
             "Chance-adjusted accuracy",
             _number(after["honest_accuracy"]),
             change[1],
-            (
-                "Information that the prediction gives about the merged label, divided by that "
-                "label's entropy (Theil's U): 0 is chance, 1 is perfect."
-            ),
+            "Information that the prediction gives about the merged label, divided by that label's "
+            "entropy (Theil's U): 0 is chance, 1 is perfect.",
         ),
     ]
-    columns = [*st.columns(5), *st.columns(5)]
-    for column, (title, value, delta, help) in zip(columns, entries, strict=True):
-        span = title == "Lift over random"  # what stands below it is an interval, no change
-        color: Any = "off" if span else "normal"
-        arrow: Any = "off" if span else "auto"
-        column.metric(
-            title,
-            value,
-            delta,
-            color,
-            border=True,
-            height="stretch",
-            help=manual.see(help, "label-compression#what-each-number-tells"),
-            delta_arrow=arrow,
-        )
-    again = chosen_again(found)
-    st.caption(f"Entropy kept: {told}." + (f" {again}" if again else ""))
 
 
 def table(found: Mapping[str, Any]) -> None:
-    """Draw the scores before and after a merge, with the interval of the change where images were drawn anew."""
+    """Draw the scores before and after a merge, with the interval of each change."""
     rows = []
     for key, title in MEASURES:
         low, high = found["intervals"].get(key, (None, None))
-        told = "" if low is None else f"{low:+.3f} to {high:+.3f}"
+        span = "" if low is None else f"{low:+.3f} to {high:+.3f}"
         rows.append(
             {
                 "what": title,
                 "before": found["before"][key],
                 "after": found["after"][key],
-                "change, 95 %": told,
+                "change, 95 %": span,
             }
         )
     number = st.column_config.NumberColumn(format="%.4f")
@@ -191,7 +193,9 @@ def chosen_again(found: Mapping[str, Any]) -> str:
     )
 
 
-def tree(study: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, groups: Groups) -> None:
+def tree(
+    what_if: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, groups: Groups
+) -> None:
     """Draw the tree of labels beside the confusion matrix in its order."""
     place = {name: index for index, name in enumerate(label_set.class_ids)}
     joints = [
@@ -200,9 +204,9 @@ def tree(study: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, grou
             [place[i] for i in joint["groups"][1]],
             joint["height_bits"],
         )
-        for joint in study["dendrogram"]["joints"]
+        for joint in what_if["dendrogram"]["joints"]
     ]
-    order = [place[i] for i in study["dendrogram"]["order"]]
+    order = [place[i] for i in what_if["dendrogram"]["order"]]
     figure = charts.tree_and_matrix(
         joints, order, counts, label_set.class_names, _indices(groups, label_set)
     )
@@ -219,7 +223,7 @@ def tree(study: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, grou
 
 
 def flow(
-    study: Mapping[str, Any], label_set: LabelSet, found: Mapping[str, Any], groups: Groups
+    what_if: Mapping[str, Any], label_set: LabelSet, found: Mapping[str, Any], groups: Groups
 ) -> None:
     """Draw which label goes where, and the IoU of each before and after."""
     names, own = label_set.class_names, _indices(groups, label_set)
@@ -227,7 +231,7 @@ def flow(
     with left:
         st.markdown("**Label flow**")
         figure = charts.sankey(
-            names, session.hex_colors(label_set), study["priors"][study["prior"]], own
+            names, session.hex_colors(label_set), what_if["priors"][what_if["prior"]], own
         )
         st.plotly_chart(
             figure, key="flow", config=session.CHART, alt="Which label goes into which group"
@@ -254,8 +258,8 @@ def reported(
     split: str,
     splits: Sequence[str],
     groups: Groups,
-    prior: str,
-    importance: Importance = (),
+    names: Mapping[int, str],
+    terms: tuple[str, Importance],
 ) -> None:
     """Report on another split what was chosen on this one, side by side."""
     others = [s for s in splits if s != split and session.workspace().scores.has_counts(run, s)]
@@ -275,7 +279,7 @@ def reported(
         )
     )
     with session.errors_shown():
-        chosen, told = (queries.merge(run, s, groups, prior, importance) for s in (split, other))
+        here, there = (queries.merge(run, s, groups, *terms) for s in (split, other))
     first, second = f"selected on {split}", f"checked on {other}"
     rows: list[dict[str, Any]] = []
     for title, key in (
@@ -286,17 +290,17 @@ def reported(
     ):
         for when in ("before", "after"):
             rows.append(
-                {"what": f"{title}, {when}", first: chosen[when][key], second: told[when][key]}
+                {"what": f"{title}, {when}", first: here[when][key], second: there[when][key]}
             )
     for title, key in (
         ("confusion resolved", "resolved_confusion"),
         ("composition", "composition"),
         ("lift", "lift"),
     ):
-        rows.append({"what": title, first: chosen["after"][key], second: told["after"][key]})
+        rows.append({"what": title, first: here["after"][key], second: there["after"][key]})
     for title, end in (("lift, lower bound", 0), ("lift, upper bound", 1)):
         rows.append(
-            {"what": title, first: chosen["lift_interval"][end], second: told["lift_interval"][end]}
+            {"what": title, first: here["lift_interval"][end], second: there["lift_interval"][end]}
         )
     number = st.column_config.NumberColumn(format="%.4f")
     tables.draw(
@@ -305,17 +309,9 @@ def reported(
         column_config={first: number, second: number},
         alt="The merge on both splits",
     )
-    low = told["lift_interval"][0]
-    if low is not None and low > 0:
-        st.markdown(
-            f"**It holds on {session.plain(other)}**: there the whole interval of the lift "
-            "lies above 0 as well."
-        )
-    elif low is not None:
-        st.markdown(
-            f"**It does not hold on {session.plain(other)}**: there the interval of the "
-            "lift reaches 0."
-        )
+    verdict = judge(there, groups, names, other)
+    kinds = {"recommended": st.success, "rejected": st.error}
+    kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
     if split == "test":
         st.caption(
             "Selected on test: scores of a split that was used for the selection are too "

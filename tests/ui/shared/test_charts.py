@@ -24,33 +24,64 @@ def test_bars_of_the_class_balance_keep_name_value_and_colour_together() -> None
     assert dict(zip(bars.y, bars.marker.color, strict=True)) == dict(
         zip(NAMES, COLORS, strict=True)
     )
-    assert list(bars.text) == ["10.00 %", "20.00 %", "70.00 %"]
+    assert list(bars.text) == ["10.0 %", "20.0 %", "70.0 %"]
 
 
 def test_whole_numbers_are_written_as_such_and_the_longest_bar_fits() -> None:
-    figure = charts.class_balance(NAMES, COLORS, [1200, 0, 7], "images")
-    assert list(figure.data[0].text) == ["0", "7", "1,200"]
+    figure = charts.class_balance(NAMES, COLORS, [12, 0, 7], "images")
+    assert list(figure.data[0].text) == ["none", "7", "12"]
     low, high = figure.layout.xaxis.range
-    assert low == 0 and high > 1200
+    assert low == 0 and high > 12
     assert charts.class_balance(NAMES, COLORS, [0, 0, 0], "images").layout.xaxis.range[1] > 0
+
+
+def test_a_class_that_is_rare_and_one_that_is_absent_are_told_apart_on_a_log_axis() -> None:
+    figure = charts.class_balance(NAMES, COLORS, [0.001, 99.999, 0.0], "%")
+    assert list(figure.data[0].text) == ["none", "< 0.01 %", "> 99.9 %"]
+    assert figure.layout.xaxis.type == "log"
+    low, high = figure.layout.xaxis.range
+    assert low < np.log10(0.001) and high > np.log10(99.999)
+
+
+@pytest.mark.parametrize("count", [59, 150])
+def test_many_classes_keep_a_tick_each_where_they_can_be_read(count) -> None:
+    names = [f"class {i}" for i in range(count)]
+    values = np.linspace(1e-4, 1, count) / count
+    bars = charts.class_balance(names, ["#123456"] * count, (100 * values).tolist(), "%")
+    groups = charts.before_after(names, {"before": values.tolist(), "after": values.tolist()})
+    scores = charts.class_scores(
+        names, ["#123456"] * count, values.tolist(), [(None, None)] * count
+    )
+    for figure in (bars, groups, scores):
+        assert figure.layout.yaxis.dtick == 1
+        assert figure.layout.height / count >= 16  # pixels per line of text
+    matrix = charts.confusion(np.eye(count, dtype=np.int64), names)
+    if count <= charts.MANY:
+        assert matrix.layout.xaxis.dtick == matrix.layout.yaxis.dtick == 1
+        assert matrix.layout.xaxis.tickangle == -90
+    else:
+        assert matrix.layout.xaxis.showticklabels is False
 
 
 def test_neighbouring_series_have_other_colours() -> None:
     assert all(a != b for a, b in itertools.pairwise(charts.cycle_color(i) for i in range(20)))
 
 
-def test_class_scores_show_an_absent_class_as_a_gap() -> None:
-    figure = charts.class_scores(NAMES, COLORS, {"one": [0.5, 1.0, None]})
-    (bars,) = figure.data
-    assert (list(bars.x), list(bars.y)) == (NAMES, [50.0, 100.0, None])
-    assert list(bars.marker.color) == COLORS
-    assert not figure.layout.showlegend
-    both = charts.class_scores(NAMES, COLORS, {"one": [0.5, 1.0, None], "two": [0.25, None, 0.0]})
+def test_class_scores_are_sorted_carry_their_intervals_and_leave_absent_classes_out() -> None:
+    intervals = [(0.4, 0.7), (None, None), (None, None)]
+    (bars,) = charts.class_scores(NAMES, COLORS, [0.5, 1.0, None], intervals).data
+    assert (list(bars.y), list(bars.x)) == (["field", "forest"], [50.0, 100.0])
+    assert list(bars.marker.color) == COLORS[:2]
+    assert list(bars.error_x.array) == pytest.approx([20, 0])
+    assert list(bars.error_x.arrayminus) == pytest.approx([10, 0])
+
+
+def test_scores_of_several_models_show_an_absent_class_as_a_gap() -> None:
+    both = charts.model_scores(NAMES, {"one": [0.5, 1.0, None], "two": [0.25, None, 0.0]})
     assert [(b.name, list(b.y)) for b in both.data] == [
         ("one", [50.0, 100.0, None]),
         ("two", [25.0, None, 0.0]),
     ]
-    assert both.layout.showlegend
 
 
 @pytest.mark.parametrize(
@@ -114,7 +145,7 @@ def test_shares_before_and_after_stand_side_by_side() -> None:
 def test_every_figure_can_be_written_as_json() -> None:
     figures = [
         charts.class_balance(NAMES, COLORS, [1, 2, 3], "images"),
-        charts.class_scores(NAMES, COLORS, {"one": [None, None, None]}),
+        charts.class_scores(NAMES, COLORS, [None] * 3, [(None, None)] * 3),
         charts.confusion(COUNTS, NAMES),
         charts.compression_curve(PATH, 3),
         charts.before_after(NAMES, {"before": [1, 0, 0]}),
