@@ -94,14 +94,14 @@ with suggested:
         st.info(weak, icon=":material/info:")
     elif not listed:
         st.caption("No two classes that occur in this split are confused enough to merge.")
-    for verdict in [] if weak else listed[:SUGGESTED]:
-        color, icon = ACTIONS.get(verdict["action"], ("gray", ":material/do_not_disturb_on:"))
-        first, second = verdict["pair"]
+    for pair_advice in [] if weak else listed[:SUGGESTED]:
+        color, icon = ACTIONS.get(pair_advice["action"], ("gray", ":material/do_not_disturb_on:"))
+        first, second = pair_advice["pair"]
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(verdict["action"], color=color, icon=icon)  # type: ignore[arg-type]
+            st.badge(pair_advice["action"], color=color, icon=icon)  # type: ignore[arg-type]
             st.markdown(
                 f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**",
-                help=session.plain(verdict["reason"]),
+                help=session.plain(pair_advice["reason"]),
                 width="stretch",
             )
             st.button(

@@ -69,14 +69,14 @@ st.markdown(
     f"### Mean IoU {figures.percent(result['mean_iou'])}{span}",
     help=manual.see(
         "IoU of a class: correct / (true + predicted - correct) pixels over the whole split; "
-        "averaged over the classes. In brackets its 95 % interval. " + result["how_sure"],
+        "averaged over the classes. In brackets its 95 % interval. "
+        f"{result['how_sure']} {result['statement']}",
         "metrics#scores",
     ),
 )
 st.caption(
     f"Pixel accuracy {figures.percent(result['pixel_accuracy'])} · {result['num_samples']:,} "
-    f"images · {figures.percent(result['ignored_share'])} of the pixels ignored · "
-    f"{session.plain(result['statement'])}"
+    f"images · {figures.percent(result['ignored_share'])} of the pixels ignored"
 )
 
 tabs = dict(

@@ -134,4 +134,4 @@ def first_merge(
         if row["num_groups"] >= len(ids) - 2
         and not any(set(group) & bad for group in row["groups"] if len(group) > 1)
     ]
-    return min(fine, default=max(row["num_groups"] for row in path))
+    return int(min(fine, default=max(row["num_groups"] for row in path)))

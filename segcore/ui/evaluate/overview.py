@@ -159,13 +159,16 @@ def _stamp(run: str, split: str) -> str:
 def _thumbnail(
     _workspace: Workspace, run: str, split: str, sample: str, stamp: str
 ) -> np.ndarray | None:
-    """A small picture of an image with its prediction laid over it; None where a file is missing."""
+    """A thumbnail with the prediction laid over it where that is on disk; None without an image."""
     scenes = _workspace.scenes
     try:
         image = pictures.shrink(scenes.image(scenes.dataset_of(run).name, sample), SIDE)
-        mask = scenes.prediction(run, split, sample)
     except SegcoreError:
         return None
+    try:
+        mask = scenes.prediction(run, split, sample)
+    except SegcoreError:  # counted, but not kept on disk
+        return image
     painted = pictures.shrink(pictures.paint(mask, _workspace.scores.label_set(run)), SIDE)
     if painted.shape != image.shape:
         return image

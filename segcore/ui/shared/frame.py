@@ -16,6 +16,7 @@ STYLE = """<style>
   position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%);
 }
 [data-testid="stElementContainer"]:has(.page-title),
+[data-testid="stElementContainer"]:has(style),
 [data-testid="stElementContainer"]:has([data-testid="stBidiComponentRegular"] .no-space) { position: absolute; }
 @media (min-width: 768px) {
   [data-testid="stSidebar"] { width: 5.25rem !important; min-width: 5.25rem !important; }
@@ -42,7 +43,7 @@ STYLE = """<style>
   [data-testid="stSidebarUserContent"] button { padding: .2rem .1rem; min-height: 0; width: 100%; }
   [data-testid="stSidebarUserContent"] button > div > div:first-child > span { display: flex; flex-direction: column; gap: 0; }
   [data-testid="stSidebarUserContent"] button > div > div:last-child:not(:first-child) { display: none; }
-  [data-testid="stSidebarUserContent"] button p { font-size: .7rem; line-height: 1.1; overflow-wrap: anywhere; white-space: normal; }
+  [data-testid="stSidebarUserContent"] button p { font-size: .65rem; line-height: 1.1; overflow-wrap: anywhere; white-space: normal; }
   [data-testid="stSidebarUserContent"] [data-testid="stProgress"] p { font-size: .65rem; overflow-wrap: anywhere; }
 }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
