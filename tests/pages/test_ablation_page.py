@@ -48,6 +48,9 @@ def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page
     assert at.multiselect(key="study_datasets_deck").value == ["tiny"]
     at.multiselect(key="study_seeds_deck").set_value([0])
     at.multiselect(key="study_rows_deck").set_value(["random encoder"])
+    at.run()
+    for box in [c for c in at.checkbox if c.key == "study_agreed"]:  # many trainings are confirmed
+        box.check().run()
     (start,) = [b for b in at.button if b.label == "Start ablation"]
     read.check(start.click().run())
     assert workspace.ablations.names() == ["deck--tiny"]

@@ -48,7 +48,7 @@ def score_and_cost(rows: Sequence[RowResult]) -> go.Figure:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Return round numbers over the span of positive values of a logarithmic axis; 2 and 5 only where there is room."""
+    """Return ticks for a log axis: 1, and 2 and 5 where there is room, times powers of ten."""
     if not values:
         return []
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))

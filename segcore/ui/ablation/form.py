@@ -1,4 +1,4 @@
-"""The form that starts a study of recipes: which study, on which datasets, with which weights files and seeds."""
+"""The form that starts an ablation: template, datasets, weights files, seeds and variants."""
 
 import dataclasses
 import json
@@ -10,16 +10,18 @@ from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 
 OWN = "Upload a template"
+ASK_FROM = 10
+"""Trainings from which on the start must be confirmed."""
 
 
 def show() -> None:
-    """Draw the form; starts the study where that is asked for."""
-    study = _study()
-    if study is None:
+    """Draw the form; starts the ablation where that is asked for."""
+    ablation = _template()
+    if ablation is None:
         return
-    if study.about:
-        st.caption(study.about)
-    workspace, kept = session.workspace(), _kept(study.name)
+    if ablation.about:
+        st.caption(ablation.about)
+    workspace, kept = session.workspace(), _kept(ablation.name)
     known = workspace.datasets.names()
     elsewhere = st.session_state.get("dataset")
     usual = [name for name in kept[0] if name in known] or (
@@ -31,27 +33,27 @@ def show() -> None:
             "Datasets",
             known,
             default=usual,
-            key=f"study_datasets_{study.name}",
+            key=f"study_datasets_{ablation.name}",
             help=(
                 "Several datasets, such as the folds of one, are pooled: each pair is then a "
                 "dataset and a seed. They must have the same classes."
             ),
         )
         weights: dict[str, str] = {}
-        for name in study.file_names:
+        for name in ablation.file_names:
             path = st.text_input(
-                f"Weights file: {study.files.get(name, name)}",
+                f"Weights file: {ablation.files.get(name, name)}",
                 value=kept[1].get(name, ""),
                 placeholder="path on this machine; leave empty to skip the variants that need it",
-                key=f"study_weights_{study.name}_{name}",
+                key=f"study_weights_{ablation.name}_{name}",
             ).strip()
             weights |= {name: path} if path else {}
     with right:
         seeds = st.multiselect(
             "Seeds",
-            range(max(10, *study.seeds, 0) + 1),
-            default=list(study.seeds),
-            key=f"study_seeds_{study.name}",
+            range(max(10, *ablation.seeds, 0) + 1),
+            default=list(ablation.seeds),
+            key=f"study_seeds_{ablation.name}",
             help=(
                 "Seeds for every variant. Two seeds show only large differences; you can add "
                 "more later."
@@ -59,8 +61,8 @@ def show() -> None:
         )
         rows = st.multiselect(
             "Variants",
-            [row.name for row in study.rows],
-            key=f"study_rows_{study.name}",
+            [row.name for row in ablation.rows],
+            key=f"study_rows_{ablation.name}",
             placeholder="all",
             help=(
                 "Run only these variants, with the baseline and whatever they are compared "
@@ -69,31 +71,41 @@ def show() -> None:
         )
     try:
         plan = workspace.ablations.plan(
-            dataclasses.replace(study, seeds=tuple(seeds)), datasets, weights
+            dataclasses.replace(ablation, seeds=tuple(seeds)), datasets, weights
         )
         progress = workspace.ablations.progress(plan)
     except SegcoreError as error:
         st.info(str(error), icon=":material/info:")
         return
     st.caption(
-        f"{len(study.rows)} variants plus baseline. Models still to train: "
+        f"{len(ablation.rows)} variants plus baseline. Models still to train: "
         f"{progress.to_train}. Existing runs are reused."
     )
-    if st.button("Start ablation", icon=":material/play_arrow:", type="primary", key="study_start"):
+    agreed = progress.to_train <= ASK_FROM or st.checkbox(
+        f"Train up to {progress.to_train} models, one after the other", key="study_agreed"
+    )
+    if st.button(
+        "Start ablation",
+        icon=":material/play_arrow:",
+        type="primary",
+        key="study_start",
+        disabled=not agreed,
+    ):
         with session.errors_shown():
             queued = workspace.ablations.start(plan, rows)
-        st.session_state["recipe_study"] = plan.name
+        session.request("recipe_study", plan.name)
         st.toast(
             f"{len(queued)} runs queued" if queued else "All its runs exist already or are running"
         )
         st.rerun()
 
 
-def _study() -> Ablation | None:
-    """Let the user choose a study that comes along, one of this workspace, or a file; None while there is none."""
-    shelf = session.workspace().ablations
-    started = [name for name in shelf.names() if name.split("--")[0] not in shelf.shipped()]
-    options = [*shelf.shipped(), *started, OWN]
+def _template() -> Ablation | None:
+    """Let the user choose a template or upload one; None while there is none."""
+    ablations = session.workspace().ablations
+    started = [name for name in ablations.names() if name.split("--")[0] not in ablations.shipped()]
+    shipped = sorted(ablations.shipped(), key=_needs_gpu) if _cpu_only() else ablations.shipped()
+    options = [*shipped, *started, OWN]
     chosen = session.choose_from(
         "Template",
         options,
@@ -102,15 +114,15 @@ def _study() -> Ablation | None:
     )
     if chosen != OWN:
         with session.errors_shown():
-            study = shelf.open(chosen).study if chosen in started else shelf.read(chosen)
+            ablation = ablations.open(chosen).study if chosen in started else ablations.read(chosen)
         st.download_button(
             "Download template",
-            json.dumps(study.to_json(), indent=1),
-            file_name=f"{study.name}.json",
+            json.dumps(ablation.to_json(), indent=1),
+            file_name=f"{ablation.name}.json",
             icon=":material/download:",
             key="study_download",
         )
-        return study
+        return ablation
     given = st.file_uploader("Ablation template", type="json", key="study_upload")
     if given is None:
         return None
@@ -124,13 +136,22 @@ def _study() -> Ablation | None:
             ) from error
 
 
+def _cpu_only() -> bool:
+    """Return whether this machine has no GPU: the template for a CPU then comes first."""
+    return all(device.id == "cpu" for device in session.workspace().runs.devices())
+
+
+def _needs_gpu(name: str) -> bool:
+    return not name.endswith("-cpu")
+
+
 def _kept(name: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the datasets and weights files that a study of that name was started with, those of the first of several."""
-    shelf = session.workspace().ablations
-    for kept in shelf.names():
+    """Return the datasets and weights files that an ablation was started with before."""
+    ablations = session.workspace().ablations
+    for kept in ablations.names():
         if kept.split("--")[0] == name:
             try:
-                plan = shelf.open(kept)
+                plan = ablations.open(kept)
             except SegcoreError:
                 continue
             return plan.datasets, plan.weights

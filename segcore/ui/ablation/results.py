@@ -1,4 +1,4 @@
-"""A study of recipes as it stands: how far it is, what was said and what was found, by how much, at what cost."""
+"""The results of an ablation: progress, verdicts, differences, score and cost."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· not s
 
 def show(name: str) -> None:
     """Draw a study; it follows by itself while its runs are under way."""
-    shelf = session.workspace().ablations
+    ablations = session.workspace().ablations
     with session.errors_shown():
-        plan = shelf.open(name)
-        cells = shelf.cells(plan)
-        progress = shelf.progress(plan, cells)
+        plan = ablations.open(name)
+        cells = ablations.cells(plan)
+        progress = ablations.progress(plan, cells)
     st.session_state["study_progress_read"] = progress
     st.fragment(_progress, run_every=POLL_SECONDS if progress.pending else None)(plan, progress)
     with session.errors_shown(), st.spinner("Scoring"):
-        table = shelf.table(plan, cells)
+        table = ablations.table(plan, cells)
     known = [row for row in table.rows if row.score is not None]
     if not known:
         st.info("No scores yet. The baseline is scored first.", icon=":material/hourglass_top:")
@@ -201,10 +201,10 @@ def _table(table: Table) -> None:
 
 def _beside(table: Table) -> None:
     """Set the same study on other data beside this one."""
-    shelf = session.workspace().ablations
+    ablations = session.workspace().ablations
     own = table.plan.study.name
     others = [
-        name for name in shelf.names() if name != table.plan.name and name.split("--")[0] == own
+        name for name in ablations.names() if name != table.plan.name and name.split("--")[0] == own
     ]
     if not others:
         return
@@ -217,7 +217,7 @@ def _beside(table: Table) -> None:
     if not chosen:
         return
     with session.errors_shown():
-        lines = set_beside([table, *(shelf.table(shelf.open(name)) for name in chosen)])
+        lines = set_beside([table, *(ablations.table(ablations.open(name)) for name in chosen)])
     tables.draw(
         [
             {"row": line["row"]}

@@ -1,4 +1,4 @@
-"""What helps where repeating whole images cannot: class weights in the loss, windows round rare classes; and what other rules reach."""
+"""What helps where oversampling cannot: class weights, class-centred crops, other strategies."""
 
 from typing import Any
 
@@ -88,19 +88,19 @@ def rarest(part: ClassStatistics, count: int = 3) -> list[str]:
 
 def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
     """Measure on the masks what windows do to the shares of the pixels."""
-    found = measured(
+    crops = measured(
         "crops",
         dataset,
         split,
         lambda progress: session.workspace().splits.crops(dataset.name, split, progress),
         "Measure crops",
     )
-    if found is None:
+    if crops is None:
         return
-    reached = {share: shares.distances() for share, shares in found.items()}
-    whole = found[0.5].whole.tolist()
+    reached = {share: shares.distances() for share, shares in crops.items()}
+    whole = crops[0.5].whole.tolist()
     st.markdown(
-        f"Measured on {found[0.5].masks:,} masks with four crops each. Pixel imbalance "
+        f"Measured on {crops[0.5].masks:,} masks with four crops each. Pixel imbalance "
         f"of whole images: **{reached[0.5]['whole']:.3f}**. The smaller the crop, the "
         "more its central class counts."
     )
@@ -127,7 +127,7 @@ def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
         alt="Pixel imbalance by size and kind of crop",
     )
     small = {
-        f"crops of 1/{round(1 / share)}": found[share].round_class.tolist()
+        f"crops of 1/{round(1 / share)}": crops[share].round_class.tolist()
         for share in (0.25, 0.125)
     }
     series = {"whole images": whole, **small}

@@ -1,4 +1,4 @@
-"""What is asked of a balance plan: the form, the plan itself (made once for each question), and the plans kept."""
+"""The form of a balance plan, the plan it asks for, and the saved plans."""
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
@@ -136,9 +136,16 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
         )
     ruled = st.session_state.get("rule", "nearest") != "nearest"
     with four:
-        told = "Most copies in total. Leave empty for no limit."
+        help_text = "Most copies in total. Leave empty for no limit."
         budget = st.number_input(
-            "Budget", 0, None, None, key="budget", placeholder="no limit", disabled=ruled, help=told
+            "Budget",
+            0,
+            None,
+            None,
+            key="budget",
+            placeholder="no limit",
+            disabled=ruled,
+            help=help_text,
         )
     wished: str | tuple[float, ...] = target
     temper = 0.5
@@ -204,7 +211,7 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
 
 
 def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
-    """Ask by which rule images repeat, how much and with which lots, and what moving between classes costs."""
+    """Ask for the strategy, its amount and seed, and the metric between classes."""
     one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
     with one:
         rule = str(
@@ -240,9 +247,11 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
         return rule, None, 0, ground
     with three:
         if rule == "lvis":
-            told = "Classes in fewer than this fraction of the images count as rare."
+            help_text = "Classes in fewer than this fraction of the images count as rare."
             amount = float(
-                st.number_input("Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=told)
+                st.number_input(
+                    "Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=help_text
+                )
             )
         else:
             amount = float(
@@ -299,7 +308,7 @@ def _plan(_workspace: Workspace, stamp: str, key: str, _request: Request) -> Bal
 def repeated_images(
     workspace: Workspace, stamp: str, request: Request, plan: BalancePlan
 ) -> list[RepeatedImage]:
-    """Return which images a plan repeats and what they bring, most repeats first; found once while the dataset stays.
+    """Return which images a plan repeats and the classes they add, most repeats first; cached.
 
     Args:
         workspace: Where the dataset lies.
@@ -311,7 +320,7 @@ def repeated_images(
 
 
 def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[dict[str, Any]]:
-    """Return what each rule of ``catalog.BALANCE_RULES`` reaches with its usual amount, under the same target and cap.
+    """Return what each strategy reaches with its usual amount, under the same target and limit.
 
     Args:
         workspace: Where the dataset lies.

@@ -58,12 +58,14 @@ def table(dataset: Dataset, rows: Sequence[RepeatedImage], name: str) -> None:
         },
         alt="Repeated images and the reason",
     )
-    told = [{"sample": r.sample, "repeats": r.repeats, "brings": ", ".join(r.brings)} for r in rows]
+    file_rows = [
+        {"sample": r.sample, "repeats": r.repeats, "brings": ", ".join(r.brings)} for r in rows
+    ]
     if len(rows) > LISTED:
         st.caption(f"Showing {LISTED:,} of {len(rows):,} images. The file contains all.")
     st.download_button(
         "Download CSV",
-        lambda: session.csv_bytes(told),
+        lambda: session.csv_bytes(file_rows),
         f"{name}-repeats.csv",
         "text/csv",
         key="csv_repeats",

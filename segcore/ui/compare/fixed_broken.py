@@ -1,4 +1,4 @@
-"""What model B mends and what it breaks of model A: pixels by pair of classes, and the images where it happens."""
+"""Pixels that model B fixes and breaks of model A, by pair of classes, and their images."""
 
 from collections.abc import Callable, Sequence
 
@@ -75,17 +75,19 @@ def show(runs: Sequence[str], split: str) -> None:
         def progress(done: int, total: int, what: str) -> None:
             bar.progress(done / max(1, total), text=f"Comparing masks: {done} of {total}")
 
-        found = _counted(workspace, a, b, split, (stage_a, stage_b), stamps, progress)
+        changes = _counted(workspace, a, b, split, (stage_a, stage_b), stamps, progress)
         bar.empty()
         labels = workspace.scores.label_set(a).class_names
-    if not found.sample_ids:
+    if not changes.sample_ids:
         st.info("No image of this split has masks of both models on disk.", icon=":material/info:")
         return
-    _cards(found)
+    _cards(changes)
     matrix, images = st.columns([3, 2], gap="large")
     with matrix:
         figure = fixed_broken_chart.matrix(
-            {"net": found.net, "fixed": found.fixed.sum(0), "broken": found.broken.sum(0)}[what],
+            {"net": changes.net, "fixed": changes.fixed.sum(0), "broken": changes.broken.sum(0)}[
+                what
+            ],
             labels,
             what,
         )
@@ -106,12 +108,12 @@ def show(runs: Sequence[str], split: str) -> None:
             "get wrong are not counted."
         )
     with images:
-        _images(found, labels, what, (a, b), split)
+        _images(changes, labels, what, (a, b), split)
 
 
-def _cards(found: FixedBroken) -> None:
-    fixed, broken = int(found.fixed.sum()), int(found.broken.sum())
-    gains = (found.fixed - found.broken).sum((1, 2))
+def _cards(changes: FixedBroken) -> None:
+    fixed, broken = int(changes.fixed.sum()), int(changes.broken.sum())
+    gains = (changes.fixed - changes.broken).sum((1, 2))
     cards = st.columns(4)
     for card, (label, value, help) in zip(
         cards,
@@ -120,7 +122,7 @@ def _cards(found: FixedBroken) -> None:
             ("Broken", f"{broken:,}", "Pixels that A gets right and B gets wrong."),
             (
                 "Net",
-                figures.points((fixed - broken) / max(1, found.scored)),
+                figures.points((fixed - broken) / max(1, changes.scored)),
                 "Fixed minus broken, as a percentage of all scored pixels.",
             ),
             (
@@ -148,13 +150,13 @@ def _clicked() -> None:
 
 
 def _images(
-    found: FixedBroken, labels: list[str], what: str, pair: tuple[str, str], split: str
+    changes: FixedBroken, labels: list[str], what: str, pair: tuple[str, str], split: str
 ) -> None:
-    """List the images of a cell, or without one those that change most; a click shows both models there."""
+    """List the images of a cell, or those that change most; a click compares both models there."""
     cell = st.session_state.get("fixed_broken_cell")
     if cell and max(cell) < len(labels):
         true, other = cell
-        rows = found.hardest(true, other, what)
+        rows = changes.hardest(true, other, what)
         st.markdown(
             f"**{session.plain(labels[true])}** predicted as **{session.plain(labels[other])}**"
         )
@@ -163,11 +165,11 @@ def _images(
             st.rerun()
     else:
         st.markdown("**Most changed images**")
-        values = {"fixed": found.fixed, "broken": found.broken}.get(
-            what, found.fixed - found.broken
+        values = {"fixed": changes.fixed, "broken": changes.broken}.get(
+            what, changes.fixed - changes.broken
         ).sum((1, 2))
         order = np.argsort(-np.abs(values), kind="stable")
-        rows = [(found.sample_ids[i], int(values[i])) for i in order if values[i]]
+        rows = [(changes.sample_ids[i], int(values[i])) for i in order if values[i]]
     event = tables.draw(
         [{"image": name, "pixels": pixels} for name, pixels in rows[:LISTED]],
         on_select="rerun",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 STRONG = 0.45
-"""Where a cell's colour goes from a tint, on which the page's own ink is read, to full, on which white is."""
+"""Where a cell turns from a tint, read in the page's ink, to a full colour, read in white."""
 
 SCALE = [
     [0.0, "#b34700"],
@@ -23,7 +23,7 @@ MAX_WRITTEN = 24
 
 
 def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
-    """Draw pixels by true class and the class it was mistaken for; a clicked point carries [true, other].
+    """Draw pixels by true and predicted class; a clicked point carries [true, other].
 
     Args:
         pixels: (C, C); fixed less broken, or either alone.

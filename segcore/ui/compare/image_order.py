@@ -1,4 +1,4 @@
-"""The order in which a page walks through the images of a split: sorted by any score, filtered, one after the other."""
+"""The order of the images of a split: sorted by a score and filtered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def _present(_workspace: Workspace, run: str, split: str, stamp: str) -> dict[st
 
 
 def choose(runs: Sequence[str], split: str) -> Walk:
-    """Let the user choose an order and filters for the images that all runs predicted; the link keeps both.
+    """Let the user choose order and filters for the images of all runs; the link keeps both.
 
     Raises:
         SegcoreError: A run has no counts of that split yet, or a file cannot be read.

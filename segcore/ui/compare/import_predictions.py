@@ -119,13 +119,13 @@ def _run(
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
 
-    shelf = session.workspace().imports
+    imports = session.workspace().imports
     how = HowToImport(split, values, partial)
-    found = shelf.check(dataset, source, how, progress)
-    if keep and found.fits and (partial or len(found.fits) == found.samples):
-        found = shelf.import_(dataset, source, name, how, progress)
+    checked = imports.check(dataset, source, how, progress)
+    if keep and checked.fits and (partial or len(checked.fits) == checked.samples):
+        checked = imports.import_(dataset, source, name, how, progress)
     bar.empty()
-    return found.to_json()
+    return checked.to_json()
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A merge of labels shown beside the labels as they are: one set of classes for both, so that one legend colours all panels."""
+"""A merge shown beside the unmerged labels: one set of classes, so one legend, for both."""
 
 from dataclasses import dataclass, field
 
@@ -37,22 +37,22 @@ class Beside:
         groups, named = self.merge.groups, self.merge.merge_label_set(self.own).classes
         ids = max(c.id for c in self.own.classes + self.own.ignored)
         taken = {c.name for c in self.own.classes + self.own.ignored}
-        made, places = list(self.own.classes), []
+        classes, places = list(self.own.classes), []
         for group, label in zip(groups, named, strict=True):
             if len(group) == 1:
                 places.append(group[0])
                 continue
-            places.append(len(made))
+            places.append(len(classes))
             name = label.name
             while name in taken:
                 name = f"{name} (merged)"
             taken.add(name)
-            made.append(LabelClass(ids + 1 + len(made), name, label.color))
-        object.__setattr__(self, "label_set", LabelSet(tuple(made), self.own.ignored))
+            classes.append(LabelClass(ids + 1 + len(classes), name, label.color))
+        object.__setattr__(self, "label_set", LabelSet(tuple(classes), self.own.ignored))
         object.__setattr__(self, "places", np.array(places, np.int64))
 
     def plain(self, mask: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-        """Return an unmerged mask, (H, W) in the own labels, in those of :attr:`label_set`: only the ignored value may be another."""
+        """Return an unmerged mask (H, W) in :attr:`label_set`; only the ignored value may differ."""
         if self.own.ignore_index == self.label_set.ignore_index:
             return mask
         wide = mask.astype(self.label_set.mask_dtype)

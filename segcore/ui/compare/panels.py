@@ -45,7 +45,7 @@ MERGED: dict[str, str] = {
     "merged_prediction": "Prediction, merged",
     "merged_crf": "CRF, merged",
 }
-"""Panels that show a mask through a merge of labels beside the mask as it is; see :func:`with_merged`."""
+"""Panels that show a mask through a merge; see :func:`with_merged`."""
 
 THUMBNAIL = (112, 78)
 """Width and height that a filmstrip's pictures fit into."""
@@ -84,7 +84,7 @@ def packed_scene(
     stamp: tuple[float, ...],
     merge: str = "",
 ) -> bytes:
-    """Return the packed scene of a sample as seen by one or more runs; cached by names and ``stamp``.
+    """Return the packed scene of a sample for one or more runs; cached by names and ``stamp``.
 
     Args:
         _workspace: Where the runs lie (not part of the cache's key).
@@ -129,9 +129,9 @@ def model_scene(
     Raises:
         SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
     """
-    shelf = workspace.scenes
-    dataset = shelf.dataset_of(runs[0])
-    own = shelf.label_map_of(runs[0])
+    scenes = workspace.scenes
+    dataset = scenes.dataset_of(runs[0])
+    own = scenes.label_map_of(runs[0])
     label_set = own.merge_label_set(dataset.label_set) if own else dataset.label_set
     maker = _PanelMaker(
         workspace,
@@ -141,31 +141,31 @@ def model_scene(
         label_set,
         dataset.load_label_map(merge) if merge else None,
     )
-    made: list[Panel] = []
+    built: list[Panel] = []
     if "image" in panels:
-        made.append(Panel(PANELS["image"], "image"))
+        built.append(Panel(PANELS["image"], "image"))
     hidden: list[Panel] = []
     judged = dataset.sample(sample).mask is not None
     if judged:
-        truth = maker.merged(shelf.truth(dataset.name, sample, own))
-        (made if "truth" in panels else hidden).append(
+        truth = maker.merged(scenes.truth(dataset.name, sample, own))
+        (built if "truth" in panels else hidden).append(
             Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels)
         )
         if (
             maker.beside
         ):  # it is what the other merged panels are held against, and itself held against nothing
-            maker.merged_truth = len(made)
-            merged = maker.beside.merged(shelf.truth(dataset.name, sample, own))
+            maker.merged_truth = len(built)
+            merged = maker.beside.merged(scenes.truth(dataset.name, sample, own))
             shown = "merged_truth" in panels
-            made.append(
+            built.append(
                 Panel(
-                    MERGED["merged_truth"], "mask", mask=merged, versus=len(made), hidden=not shown
+                    MERGED["merged_truth"], "mask", mask=merged, versus=len(built), hidden=not shown
                 )
             )
     else:
         maker.without("error")
     for run in runs:
-        made += maker.of_run(run, short_name(run) if len(runs) > 1 else "")
+        built += maker.of_run(run, short_name(run) if len(runs) > 1 else "")
     if "difference" in panels and len(runs) > 1:
         hidden.append(
             Panel(
@@ -175,17 +175,17 @@ def model_scene(
                 hidden=True,
             )
         )
-        first = len(made) + len(runs) - 1 + len(hidden) - 1
+        first = len(built) + len(runs) - 1 + len(hidden) - 1
         for run in runs[1:]:
             title = f"{PANELS['difference']} · {short_name(run)}"
-            made.append(Panel(title, "difference", mask=maker.prediction(run), versus=first))
-    if all(panel.hidden for panel in made):
-        made.append(Panel(PANELS["image"], "image"))
-    everything = [*made, *hidden]
+            built.append(Panel(title, "difference", mask=maker.prediction(run), versus=first))
+    if all(panel.hidden for panel in built):
+        built.append(Panel(PANELS["image"], "image"))
+    everything = [*built, *hidden]
     position = next((i for i, p in enumerate(everything) if p.title == PANELS["truth"]), None)
     return Scene(
         id=f"{'+'.join(runs)}:{split}:{sample}",
-        image=shelf.image(dataset.name, sample),
+        image=scenes.image(dataset.name, sample),
         panels=tuple(everything),
         label_set=maker.label_set,
         truth=position,
@@ -193,7 +193,7 @@ def model_scene(
 
 
 class _PanelMaker:
-    """Makes the panels of one sample; all through a label map, or some of them beside the others, where one is given."""
+    """Makes the panels of one sample, through a label map or with merged ones beside them."""
 
     def __init__(
         self,
@@ -231,18 +231,20 @@ class _PanelMaker:
 
     def of_run(self, run: str, name: str) -> list[Panel]:
         """The panels of one run; what it has not (entropy of an import of masks) is left out."""
-        shelf, where = self._workspace.scenes, (run, self._split, self._sample)
+        scenes, where = self._workspace.scenes, (run, self._split, self._sample)
 
         def title(panel: str) -> str:
             words = PANELS.get(panel) or MERGED[panel]
             return f"{words} · {name}" if name else words
 
-        made: dict[str, Panel] = {}
-        stored = shelf.stored_mask(*where)
-        has_probabilities = shelf.has_probabilities(*where, approximate=True)
-        probabilities = shelf.probabilities(*where, approximate=True) if has_probabilities else None
+        built: dict[str, Panel] = {}
+        stored = scenes.stored_mask(*where)
+        has_probabilities = scenes.has_probabilities(*where, approximate=True)
+        probabilities = (
+            scenes.probabilities(*where, approximate=True) if has_probabilities else None
+        )
         if probabilities is None:
-            first = shelf.prediction(*where) if stored is None else stored
+            first = scenes.prediction(*where) if stored is None else stored
             mask, confidence, top = self.merged(first), None, None
         else:
             first = probabilities.argmax(axis=-1).astype(self._own.mask_dtype)
@@ -252,21 +254,21 @@ class _PanelMaker:
                 probabilities = merge_probabilities(probabilities, self._merge)
             confidence = probabilities.max(axis=-1)
             top = TopClasses.of(probabilities[::2, ::2])
-        made["prediction"] = Panel(
+        built["prediction"] = Panel(
             title("prediction"), "mask", mask=mask, scalar=confidence, top=top
         )
-        made["error"] = Panel(title("error"), "error", mask=mask)
+        built["error"] = Panel(title("error"), "error", mask=mask)
         if self.beside:
-            made["merged_prediction"] = self._merged_prediction(
+            built["merged_prediction"] = self._merged_prediction(
                 title("merged_prediction"), self.beside, first, probabilities
             )
         if probabilities is not None and confidence is not None:
-            made["confidence"] = Panel(title("confidence"), "scalar", scalar=confidence)
+            built["confidence"] = Panel(title("confidence"), "scalar", scalar=confidence)
             if "crf" in self._panels or "merged_crf" in self._panels:
                 refined = crf_mask(self._workspace, *where)
-                made["crf"] = Panel(title("crf"), "mask", mask=self.merged(refined))
+                built["crf"] = Panel(title("crf"), "mask", mask=self.merged(refined))
                 if self.beside:
-                    made["merged_crf"] = Panel(
+                    built["merged_crf"] = Panel(
                         title("merged_crf"),
                         "mask",
                         mask=self.beside.merged(refined),
@@ -277,19 +279,19 @@ class _PanelMaker:
                 entropy = (
                     -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=-1) / limit
                 )
-                made["entropy"] = Panel(
+                built["entropy"] = Panel(
                     title("entropy"), "scalar", scalar=np.clip(entropy, 0, 1).astype(np.float32)
                 )
         if "disagreement" in self._panels:
-            apart = shelf.disagreement(*where)
+            apart = scenes.disagreement(*where)
             if apart is not None:
-                made["disagreement"] = Panel(title("disagreement"), "scalar", scalar=apart)
-        return [made[panel] for panel in PER_RUN if panel in self._panels and panel in made]
+                built["disagreement"] = Panel(title("disagreement"), "scalar", scalar=apart)
+        return [built[panel] for panel in PER_RUN if panel in self._panels and panel in built]
 
     def _merged_prediction(
         self, title: str, beside: Beside, first: np.ndarray, probabilities: np.ndarray | None
     ) -> Panel:
-        """A prediction (H, W) in the own labels, merged; its probabilities (H, W, C) are summed over each group."""
+        """A prediction (H, W) merged; its probabilities (H, W, C) are summed over each group."""
         mask = beside.merged(first)
         if probabilities is None:
             return Panel(title, "mask", mask=mask, versus=self.merged_truth)
@@ -307,7 +309,7 @@ class _PanelMaker:
 
 
 def offered_panels(workspace: Workspace, runs: Sequence[str], merge: bool = False) -> list[str]:
-    """Return the names in :data:`PANELS` that runs can fill; "merged" where there is a merge to show beside.
+    """Return the names in :data:`PANELS` that runs can fill; "merged" where there is a merge.
 
     Raises:
         SegcoreError: There is no such run.
@@ -326,7 +328,7 @@ def offered_panels(workspace: Workspace, runs: Sequence[str], merge: bool = Fals
 
 
 def with_merged(panels: Sequence[str]) -> tuple[str, ...]:
-    """Ask for a merged panel of each mask, where "merged" is among the chosen panels; of truth and prediction where no mask is."""
+    """Replace "merged" by a merged panel of each chosen mask."""
     if "merged" not in panels:
         return tuple(panels)
     masks = [panel for panel in ("truth", "prediction", "crf") if panel in panels] or [
@@ -340,7 +342,7 @@ def with_merged(panels: Sequence[str]) -> tuple[str, ...]:
 
 
 def crf_mask(workspace: Workspace, run: str, split: str, sample: str) -> np.ndarray:
-    """Return a run's mask after the dense CRF: with the run's own parameters where it has some, else the defaults.
+    """Return a run's mask after the dense CRF, with the run's own parameters where it has some.
 
     Raises:
         SegcoreError: There are no probabilities, or pydensecrf is missing.

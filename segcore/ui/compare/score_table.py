@@ -10,7 +10,7 @@ from segcore.ui.shared import cached_scores, charts, figures, manual, session, t
 
 
 def show(runs: Sequence[str], split: str) -> None:
-    """Draw a row of scores for each model, the classes side by side, and how the first compares with another.
+    """Draw a row of scores per model, the classes side by side, and an A/B test.
 
     Args:
         runs: Ids of runs over one dataset, which have counts of the split.
@@ -25,27 +25,27 @@ def show(runs: Sequence[str], split: str) -> None:
         documents = {
             name: cached_scores.document(run, split, stage) for name, (run, stage) in named.items()
         }
-        found = {}
+        comparisons = {}
         for name, (run, stage) in list(named.items())[1:]:
             try:
-                found[name] = cached_scores.comparison(
+                comparisons[name] = cached_scores.comparison(
                     *(columns[0][0], run, split), columns[0][1], stage
                 )
             except SegcoreError as error:
-                found[name] = {"reasons": [str(error)]}
+                comparisons[name] = {"reasons": [str(error)]}
     rows, reasons = [], []
-    for name, told in documents.items():
-        low, high = told["interval"]["mean_iou"]
-        other = found.get(name)
+    for name, scores in documents.items():
+        low, high = scores["interval"]["mean_iou"]
+        other = comparisons.get(name)
         row = {
             "model": name,
-            "images": told["num_samples"],
-            "mean IoU": told["mean_iou"],
+            "images": scores["num_samples"],
+            "mean IoU": scores["mean_iou"],
             "from": low,
             "to": high,
         }
         row |= {
-            "pixel accuracy": told["pixel_accuracy"],
+            "pixel accuracy": scores["pixel_accuracy"],
             "first minus this, pp": None,
             "interval": "",
             "p value": "",

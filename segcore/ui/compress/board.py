@@ -1,4 +1,4 @@
-"""A board of labels: each group a box, each label a chip that is dragged into another box, or out of all of them."""
+"""A board of labels: each group a box, each label a chip that is dragged between boxes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -96,7 +96,7 @@ def show(
 
 
 def checked(moved: Sequence[object], names: Mapping[int, str]) -> list[list[int]] | None:
-    """Return the groups in the order of the classes if each class stands in one, else None: what comes from a browser is not trusted."""
+    """Return checked groups in class order; None unless every class is in exactly one."""
     place = {i: position for position, i in enumerate(names)}
     groups = [group for group in moved if isinstance(group, list) and group]
     flat = [i for group in groups for i in group if type(i) is int and i in place]

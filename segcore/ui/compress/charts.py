@@ -1,4 +1,4 @@
-"""Plotly figures about merging labels: the trade-off, the tree beside the matrix, labels to groups, before and after; no app in here."""
+"""Plotly figures about merging labels: trade-off, tree and matrix, label flow, IoU."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def trade_off(
     band: Sequence[Sequence[float] | None],
     chosen: Mapping[str, Any],
 ) -> go.Figure:
-    """Draw accuracy against the entropy kept: the path, what no other merge beats, where random merges lie, and the chosen one.
+    """Draw accuracy against entropy kept: path, Pareto front, random merges, selected merge.
 
     Args:
         path: Rows of the path.
@@ -53,8 +53,8 @@ def trade_off(
                 hoverinfo="skip",
             )
         )
-    made = go.Figure([*traces, *figure.data], figure.layout)
-    made.add_trace(
+    combined = go.Figure([*traces, *figure.data], figure.layout)
+    combined.add_trace(
         go.Scatter(
             x=[100 * chosen["retained_entropy"]] if chosen["retained_entropy"] is not None else [],
             y=[100 * chosen["accuracy"]],
@@ -69,7 +69,7 @@ def trade_off(
             hovertemplate="selected: accuracy %{y:.1f} % at %{x:.1f} % of the entropy<extra></extra>",
         )
     )
-    return made
+    return combined
 
 
 def tree_and_matrix(
@@ -79,7 +79,7 @@ def tree_and_matrix(
     names: Sequence[str],
     groups: Groups,
 ) -> go.Figure:
-    """Draw the tree of labels beside the confusion matrix in the tree's order; joints inside a chosen group stand out.
+    """Draw the tree of labels beside the confusion matrix; joints inside a group stand out.
 
     Args:
         joints: (left, right, height in bits) with class indices, in the order they are made.
@@ -170,7 +170,7 @@ def tree_and_matrix(
 
 
 def _boxes(places: Sequence[int]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Frames around the cells of a group: its runs of neighbouring rows by its runs of columns, as (first, last) pairs."""
+    """Frames around the cells of a group, as (first, last) rows and columns."""
     if len(places) < 2:
         return []
     runs: list[tuple[int, int]] = []
@@ -275,7 +275,7 @@ def before_and_after(
 
 
 def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.Figure:
-    """Draw what each tier gained over the unmerged model, in points, with intervals: predicted against realised.
+    """Draw what each variant gained over the unmerged model, in points, with intervals.
 
     Args:
         tiers: Mappings of :class:`segcore.evaluation.compression.tiers.Tier`.

@@ -51,7 +51,7 @@ def _keep_apart() -> None:
 
 
 def importance(names: Mapping[int, str]) -> Importance:
-    """Let the user weigh labels, and return the weights by class id of those that do not weigh 1."""
+    """Let the user weigh labels; return the weights by class id of those that do not weigh 1."""
     weights: dict[int, float] = st.session_state.setdefault("importance", {})
     kept = {i: weight for i, weight in weights.items() if i in names}
     with st.popover(f"Importance ({len(kept)})", icon=":material/balance:", width="stretch"):
@@ -168,7 +168,7 @@ def _slider(fewest: int, most: int, key: str, start: int, help: str) -> int:
 
 
 def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) -> list[list[int]]:
-    """Return the groups of a tree that is cut to so many labels, each in ascending order of position.
+    """Return the groups of a tree cut to so many labels, each in class order.
 
     Args:
         joints: The tree's joints in the order they are made, as a dendrogram's JSON holds them.

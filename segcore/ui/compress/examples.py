@@ -1,4 +1,4 @@
-"""Pictures of a merge: example pixels of each merged pair, and whole images under the merged labels in the viewer."""
+"""Pictures of a merge: pixels of each merged pair, and whole images in the viewer."""
 
 from collections.abc import Mapping
 
@@ -38,9 +38,9 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
         key="example_pair",
     )
     with session.errors_shown():
-        found, images = queries.examples(run, split, pair)
+        cutouts, images = queries.examples(run, split, pair)
     first, second = (session.plain(names[i]) for i in pair)
-    if not found:
+    if not cutouts:
         st.info(
             (f"{images} images confuse these labels, but none of them has probabilities on disk."),
             icon=":material/info:",
@@ -51,9 +51,9 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
         f"with most such pixels are shown. Orange outline: {first} predicted as "
         f"{second}. Cyan outline: {second} predicted as {first}."
     )
-    for start in range(0, len(found), PER_ROW):
+    for start in range(0, len(cutouts), PER_ROW):
         for column, (sample, picture, forward, backward) in zip(
-            st.columns(PER_ROW), found[start : start + PER_ROW], strict=False
+            st.columns(PER_ROW), cutouts[start : start + PER_ROW], strict=False
         ):
             with column:
                 st.image(picture, width="stretch")
@@ -68,7 +68,7 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
 
 
 def view(run: str, split: str, groups: Groups) -> None:
-    """Show whole images under the merged labels: truth, prediction, errors, summed probabilities, the retrained model.
+    """Show whole images under the merged labels in the viewer.
 
     Args:
         run: Id of the run whose labels are merged.

@@ -1,4 +1,4 @@
-"""Merging labels by hand: dragged on a board or chosen from a list, undone and redone, started from what was saved."""
+"""Merging labels manually: on a board or from a list, with undo and saved starts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -91,8 +91,10 @@ def warn_apart(groups: Sequence[Sequence[int]], names: Mapping[int, str], apart:
     """Say which labels are merged that should stay apart."""
     for pair in apart:
         if any(set(pair) <= set(group) for group in groups):
-            told = " and ".join(session.plain(names[i]) for i in pair)
-            st.warning(f"{told} should stay apart but are merged here.", icon=":material/warning:")
+            pair_names = " and ".join(session.plain(names[i]) for i in pair)
+            st.warning(
+                f"{pair_names} should stay apart but are merged here.", icon=":material/warning:"
+            )
 
 
 def _starts(run: str, names: Mapping[int, str]) -> None:

@@ -99,7 +99,7 @@ def merge(
     importance: Importance = (),
     apart: Groups = (),
 ) -> dict[str, Any]:
-    """Return every score of one merge on a split; see :class:`segcore.evaluation.compression.chosen_map.MapReport`.
+    """Return every score of one merge on a split, as a mapping of ``MapReport``.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
@@ -118,7 +118,7 @@ def _tiers(
 
 
 def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any]:
-    """Return the tiers of a merge side by side; see :meth:`segcore.workspace.compression.tiers.Tiers.compare`.
+    """Return the variants of a merge side by side, as ``Tiers.compare`` gives them.
 
     Raises:
         SegcoreError: There are no counts, or two tiers do not fit together.
@@ -134,14 +134,14 @@ def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any
 def _examples(
     _workspace: Workspace, run: str, split: str, pair: tuple[int, int], stamp: str
 ) -> tuple[list[tuple[str, Any, int, int]], int]:
-    found, images = _workspace.merges.examples(run, split, pair)
-    return [(e.sample, e.picture, e.forward, e.backward) for e in found], images
+    examples_found, images = _workspace.merges.examples(run, split, pair)
+    return [(e.sample, e.picture, e.forward, e.backward) for e in examples_found], images
 
 
 def examples(
     run: str, split: str, pair: tuple[int, int]
 ) -> tuple[list[tuple[str, Any, int, int]], int]:
-    """Return (sample, picture, forward, backward) of a pair's examples and how many images confuse it.
+    """Return (sample, picture, forward, backward) of a pair's examples, and how many confuse it.
 
     Raises:
         SegcoreError: The run has no counts of that split, or a file cannot be read.
@@ -160,7 +160,7 @@ def merged_scene(
     retrained: str,
     stamps: str,
 ) -> bytes:
-    """Return the packed scene of a sample under a merge: image, truth, the merged prediction, its errors, summed, retrained.
+    """Return the packed scene of a sample under a merge.
 
     Args:
         _workspace: Where the runs lie (not part of the cache's key).

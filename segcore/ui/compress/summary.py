@@ -26,7 +26,7 @@ MEASURES = (
     ("itca", "ITCA, nats"),
     ("expected_accuracy", "accuracy, random merges"),
 )
-"""What the table shows, by key of a :class:`segcore.evaluation.compression.compression.MapScore`."""
+"""What the table shows, by key of ``segcore.evaluation.compression.compression.MapScore``."""
 
 
 def _number(value: float | None) -> str:
@@ -37,13 +37,17 @@ def _points(after: float | None, before: float | None) -> str | None:
     return None if after is None or before is None else figures.points(after - before)
 
 
-def cards(found: Mapping[str, Any]) -> None:
+def cards(report: Mapping[str, Any]) -> None:
     """Draw three figures of a merge, and all others folded away.
 
     Args:
-        found: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
+        report: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
     """
-    before, after, beaten = found["before"], found["after"], found["random_percentile"]["accuracy"]
+    before, after, beaten = (
+        report["before"],
+        report["after"],
+        report["random_percentile"]["accuracy"],
+    )
     kept = ", ".join(
         f"{figures.percent(share)} by {prior}" for prior, share in after["retained"].items()
     )
@@ -69,11 +73,11 @@ def cards(found: Mapping[str, Any]) -> None:
         ),
     ]
     _metrics(main)
-    again = chosen_again(found)
+    again = chosen_again(report)
     st.caption(f"Entropy kept: {kept}." + (f" {again}" if again else ""))
     with st.expander("All metrics", icon=":material/functions:"):
-        _metrics(_further(found))
-        table(found)
+        _metrics(_further(report))
+        table(report)
 
 
 Entry = tuple[str, str, str | None, str]
@@ -97,9 +101,9 @@ def _metrics(entries: Sequence[Entry]) -> None:
             )
 
 
-def _further(found: Mapping[str, Any]) -> list[Entry]:
-    before, after = found["before"], found["after"]
-    low, high = found["lift_interval"]
+def _further(report: Mapping[str, Any]) -> list[Entry]:
+    before, after = report["before"], report["after"]
+    low, high = report["lift_interval"]
     change = [
         None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.2f}"
         for k in ("kappa", "honest_accuracy")
@@ -158,17 +162,17 @@ def _further(found: Mapping[str, Any]) -> list[Entry]:
     ]
 
 
-def table(found: Mapping[str, Any]) -> None:
+def table(report: Mapping[str, Any]) -> None:
     """Draw the scores before and after a merge, with the interval of each change."""
     rows = []
     for key, title in MEASURES:
-        low, high = found["intervals"].get(key, (None, None))
+        low, high = report["intervals"].get(key, (None, None))
         span = "" if low is None else f"{low:+.3f} to {high:+.3f}"
         rows.append(
             {
                 "what": title,
-                "before": found["before"][key],
-                "after": found["after"][key],
+                "before": report["before"][key],
+                "after": report["after"][key],
                 "change, 95 %": span,
             }
         )
@@ -181,9 +185,9 @@ def table(found: Mapping[str, Any]) -> None:
     )
 
 
-def chosen_again(found: Mapping[str, Any]) -> str:
+def chosen_again(report: Mapping[str, Any]) -> str:
     """Say how often resampled images lead to the same merge."""
-    same, pairs = found["stability"]["same"], found["stability"]["pairs"]
+    same, pairs = report["stability"]["same"], report["stability"]["pairs"]
     if same is None:
         return ""
     return (
@@ -223,7 +227,7 @@ def tree(
 
 
 def flow(
-    what_if: Mapping[str, Any], label_set: LabelSet, found: Mapping[str, Any], groups: Groups
+    what_if: Mapping[str, Any], label_set: LabelSet, report: Mapping[str, Any], groups: Groups
 ) -> None:
     """Draw which label goes where, and the IoU of each before and after."""
     names, own = label_set.class_names, _indices(groups, label_set)
@@ -238,7 +242,7 @@ def flow(
         )
     with right:
         st.markdown("**IoU before and after**")
-        figure = charts.before_and_after(names, found["class_iou"], found["group_iou"], own)
+        figure = charts.before_and_after(names, report["class_iou"], report["group_iou"], own)
         st.plotly_chart(
             figure,
             key="iou_after",

@@ -1,4 +1,4 @@
-"""Three tiers of a merge side by side: promised from counts, with summed probabilities, and retrained by one click."""
+"""A merge as expected, with summed probabilities, and retrained, side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,8 +68,8 @@ def show(
             _summed(run, scored_on, groups, merged)
         with retrained, st.container(border=True, height="stretch"):
             chosen = _retrained(run, [split, scored_on], groups, rows, merged)
-        found = queries.tiers(run, scored_on, groups, chosen)
-    _compare(found, [" + ".join(names[i] for i in group) for group in found["groups"]])
+        comparison = queries.tiers(run, scored_on, groups, chosen)
+    _compare(comparison, [" + ".join(names[i] for i in group) for group in comparison["groups"]])
 
 
 def _summed(run: str, split: str, groups: Groups, merged: bool) -> None:
@@ -110,7 +110,7 @@ def _summed(run: str, split: str, groups: Groups, merged: bool) -> None:
 def _retrained(
     run: str, splits: Sequence[str], groups: Groups, rows: Sequence[RetrainedRun], merged: bool
 ) -> str:
-    """Offer T2, follow it, or let the user choose among several; return the id of the one to score, or ""."""
+    """Offer retraining, follow it, or choose one of several; return the id to score, or ""."""
     st.markdown("**Retrained model**")
     done = [row.run for row in rows if row.counted]
     active = [
@@ -204,19 +204,19 @@ def _predicting(run: str, split: str) -> bool:
     )
 
 
-def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
+def _compare(comparison: Mapping[str, Any], titles: Sequence[str]) -> None:
     """Draw the tiers that exist: gains with intervals, all scores, the groups."""
     left, right = st.columns([3, 2], gap="large")
     rows = []
-    for tier in found["tiers"]:
+    for tier in comparison["tiers"]:
         if (
-            tier["images"] < found["images"]
+            tier["images"] < comparison["images"]
         ):  # what was predicted for the same images, so that the next row has its equal
             rows.append(_row(f"Expected, on the same {tier['images']} images", tier, promised=True))
         rows.append(_row(TITLES[tier["tier"]], tier))
     number = st.column_config.NumberColumn(format="%.4f")
     with left:
-        figure = charts.tier_gains(found["tiers"], TITLES)
+        figure = charts.tier_gains(comparison["tiers"], TITLES)
         st.plotly_chart(
             figure,
             key="tier_gains",
@@ -224,7 +224,7 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
             alt="Gain of each variant over the unmerged model, with intervals",
         )
     with right:
-        for tier in found["tiers"]:
+        for tier in comparison["tiers"]:
             if tier["beyond"]:
                 st.markdown(sentence(tier))
         st.caption(
@@ -235,10 +235,10 @@ def _compare(found: Mapping[str, Any], titles: Sequence[str]) -> None:
     tables.draw(
         rows, column_config={title: number for _, title in SCORES}, alt="Scores of each variant"
     )
-    if len(found["tiers"]) > 1:
+    if len(comparison["tiers"]) > 1:
         columns: dict[str, Sequence[float | None]] = {}
-        for tier in found["tiers"]:
-            if tier["images"] < found["images"]:
+        for tier in comparison["tiers"]:
+            if tier["images"] < comparison["images"]:
                 columns[f"Expected, on the same {tier['images']} images"] = tier["predicted_iou"]
             columns[TITLES[tier["tier"]]] = tier["group_iou"]
         table = [
@@ -268,9 +268,9 @@ def sentence(tier: Mapping[str, Any]) -> str:
     name = {"summed": "Summing probabilities", "retrained": "Retraining"}[tier["tier"]]
     if difference is None:
         return f"**{name}**: mean IoU is undefined here."
-    told = f"**{name}** gained {figures.points(difference)} of mean IoU over the expected value"
+    gained = f"**{name}** gained {figures.points(difference)} of mean IoU over the expected value"
     if low is None:
-        return f"{told}; a single image has no interval."
+        return f"{gained}; a single image has no interval."
     verdict = (
         "better than expected"
         if low > 0
@@ -278,4 +278,6 @@ def sentence(tier: Mapping[str, Any]) -> str:
         if high < 0
         else "not significant"
     )
-    return f"{told} ({figures.points_interval(low, high)}): {verdict}, on {tier['images']} images."
+    return (
+        f"{gained} ({figures.points_interval(low, high)}): {verdict}, on {tier['images']} images."
+    )

@@ -26,7 +26,7 @@ class Verdict:
 
 
 def judge(
-    found: Mapping[str, Any], groups: Groups, names: Mapping[int, str], split: str
+    report: Mapping[str, Any], groups: Groups, names: Mapping[int, str], split: str
 ) -> Verdict:
     """Say whether a merge is advised on a split.
 
@@ -34,7 +34,7 @@ def judge(
     change in chance-adjusted accuracy lie above 0; rejected where one lies below 0.
 
     Args:
-        found: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
+        report: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
         groups: Groups of class ids.
         names: Class names by id, in index order.
         split: Name of the split.
@@ -42,10 +42,10 @@ def judge(
     merged = [group for group in groups if len(group) > 1]
     if not merged:
         return Verdict("silent", "No labels are merged.")
-    weak = too_weak(found["before"]["kappa"])
+    weak = too_weak(report["before"]["kappa"])
     if weak:
         return Verdict("silent", weak)
-    pixels = dict(zip(names, found["class_pixels"], strict=True))
+    pixels = dict(zip(names, report["class_pixels"], strict=True))
     absent = [names[i] for group in merged for i in group if not pixels[i]]
     if absent:
         return Verdict(
@@ -53,15 +53,15 @@ def judge(
             f"{session.plain(', '.join(absent))} {'does' if len(absent) == 1 else 'do'} not occur "
             f"in {session.plain(split)}, so this merge cannot be judged. Leave them out.",
         )
-    before, after = found["before"], found["after"]
-    low, high = found["intervals"].get("honest_accuracy", (None, None))
-    lift_low, lift_high = found["lift_interval"]
+    before, after = report["before"], report["after"]
+    low, high = report["intervals"].get("honest_accuracy", (None, None))
+    lift_low, lift_high = report["lift_interval"]
     if None in (low, lift_low, before["honest_accuracy"], after["honest_accuracy"]):
         return Verdict("silent", "A single image has no intervals, so this merge cannot be judged.")
     title = ", ".join(" + ".join(session.plain(names[i]) for i in group) for group in merged)
     change = f"{before['honest_accuracy']:.2f} to {after['honest_accuracy']:.2f}"
     if lift_low > 0 and low > 0:
-        stable = found["stability"]["pairs"]
+        stable = report["stability"]["pairs"]
         often = "" if stable is None else f", stable in {figures.percent(stable)} of the resamples"
         gained = figures.points(after["accuracy"] - before["accuracy"])
         kept = figures.percent(after["retained_entropy"])
@@ -118,7 +118,7 @@ def suggestions(
 def first_merge(
     path: Sequence[Mapping[str, Any]], names: Mapping[int, str], pixels: Sequence[int]
 ) -> int:
-    """Return the number of labels to start from: two merges, or fewer where others cannot be judged.
+    """Return the number of labels to start from: two merges, or fewer that can be judged.
 
     Args:
         path: Rows of the greedy path, each with "num_groups" and "groups".

@@ -76,7 +76,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         held = [c for c in classes if c["images"]]
         if held:
             rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
-            told = (
+            help_text = (
                 f"{rarest['images']:,} images, the fewest of all classes. Lists them on the "
                 "Images tab."
             )
@@ -86,7 +86,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
                 key="rarest",
                 type="tertiary",
                 icon=":material/search:",
-                help=told,
+                help=help_text,
                 on_click=_browse,
                 args=(rarest["name"],),
             )

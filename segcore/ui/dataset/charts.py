@@ -1,4 +1,4 @@
-"""Plotly figures about datasets: what stands together and where, sizes, splits, balance plans; no app in here."""
+"""Plotly figures about datasets: co-occurrence, location, sizes, splits, plans."""
 
 from collections.abc import Mapping, Sequence
 
@@ -67,7 +67,7 @@ def distance_path(path: Sequence[tuple[int, float]], floor: float | None) -> go.
 
 
 def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figure:
-    """Draw which classes share images: of the images with the row's class, how many hold the column's.
+    """Draw co-occurrence: of the images with the row's class, how many contain the column's.
 
     Args:
         counts: (C, C) images that hold both classes; the diagonal counts images of the class.
@@ -145,7 +145,7 @@ def class_places(heat: npt.NDArray[np.float64], name: str) -> go.Figure:
 def instance_sizes(
     histogram: npt.NDArray[np.int64], edges: npt.NDArray[np.float64], names: Sequence[str]
 ) -> go.Figure:
-    """Draw how large the connected components of each class are: a row a class, a column for each doubling.
+    """Draw the sizes of each class's connected components, a column per doubling.
 
     Args:
         histogram: (C, B) components by size.
@@ -186,7 +186,7 @@ def instance_sizes(
 def shift_bars(
     names: Sequence[str], differences: Sequence[float], first: str, second: str
 ) -> go.Figure:
-    """Draw by how many percentage points the share of each class differs between two splits, the largest at the top.
+    """Draw how far class frequencies differ between two splits, in points, largest on top.
 
     Args:
         names: C class names.

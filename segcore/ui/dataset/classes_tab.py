@@ -116,7 +116,7 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
 
 
 def provisional(labels: LabelSet) -> list[str]:
-    """Return the names that are nothing but a colour, as an import gives them where nothing declares the class."""
+    """Return the names that are only a colour, as an import gives undeclared classes."""
     return [name for name in labels.class_names if re.fullmatch(r"#[0-9a-fA-F]{6}", name)]
 
 
@@ -134,7 +134,7 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
     Raises:
         SegcoreError: A name stands twice, a colour cannot be read, or every class is ignored.
     """
-    made = [
+    rows_as_classes = [
         (
             row["order"],
             position,
@@ -143,17 +143,19 @@ def edited_labels(labels: LabelSet, edited: list[dict[str, Any]]) -> LabelSet:
         )
         for position, row in enumerate(edited)
     ]
-    if not all(known.name for _, _, known, _ in made):
+    if not all(known.name for _, _, known, _ in rows_as_classes):
         raise SegcoreError("Expected a name for every class, received an empty one: enter one.")
-    before = {known.id: position for position, (_, _, known, _) in enumerate(made)}
+    before = {known.id: position for position, (_, _, known, _) in enumerate(rows_as_classes)}
     # a class that was moved to a place comes before the one that stood there, or after it when
     # moved down
-    made.sort(
+    rows_as_classes.sort(
         key=lambda m: (m[0], -1 if m[0] - 1 < before[m[2].id] else int(m[0] - 1 > before[m[2].id]))
     )
-    kept = tuple(known for _, _, known, ignored in made if not ignored)
+    kept = tuple(known for _, _, known, ignored in rows_as_classes if not ignored)
     others = tuple(c for c in labels.ignored if c.id not in before)
-    return LabelSet(kept, (*others, *(known for _, _, known, ignored in made if ignored)))
+    return LabelSet(
+        kept, (*others, *(known for _, _, known, ignored in rows_as_classes if ignored))
+    )
 
 
 def _pick_color(dataset: Dataset) -> None:
@@ -177,19 +179,19 @@ def _pick_color(dataset: Dataset) -> None:
 def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
     gone = [c.name for c in before.classes if c.id not in after.class_ids]
     runs = [r.run for r in session.workspace().runs.rows() if r.dataset == dataset.name]
-    told = f"Every mask of {session.plain(dataset.name)} will be rewritten."
+    consequences = f"Every mask of {session.plain(dataset.name)} will be rewritten."
     if gone:
-        told += (
+        consequences += (
             f" The pixels of {session.plain(', '.join(gone))} are kept aside, so these "
             "classes can be scored again later."
         )
     if runs:
-        told += (
+        consequences += (
             f" {len(runs)} runs were trained on the current classes and will no longer fit. "
             "Consider importing the dataset again under another name."
         )
-    told += " Existing balance plans and label maps may no longer fit."
-    st.warning(told, icon=":material/warning:")
+    consequences += " Existing balance plans and label maps may no longer fit."
+    st.warning(consequences, icon=":material/warning:")
     return st.checkbox("Rewrite the masks", key="agree_rewrite")
 
 

@@ -23,8 +23,8 @@ def form(dataset: str) -> None:
             bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
 
         with session.errors_shown():
-            made = session.workspace().datasets.export(
+            written = session.workspace().datasets.export(
                 dataset, Path(folder).expanduser(), form, progress
             )
         bar.empty()
-        st.success(f"Written to {session.plain(str(made))}.", icon=":material/check_circle:")
+        st.success(f"Written to {session.plain(str(written))}.", icon=":material/check_circle:")

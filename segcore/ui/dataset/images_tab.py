@@ -17,25 +17,25 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
         split: The split, None for all (then brightness is drawn by split).
         name: Start of the names of files to download.
     """
-    found = measured(
+    looks = measured(
         "appearance",
         dataset,
         split,
         lambda progress: session.workspace().datasets.appearance(dataset.name, split, progress),
         "Measure sizes and brightness",
     )
-    if found is None:
+    if looks is None:
         st.caption("Image sizes, brightness and channel means by split. Reads every image once.")
         return
-    of = np.array(found.splits)
+    of = np.array(looks.splits)
     splits = [s for s in dataset.splits if (of == s).any()] or [""]
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Sizes", anchor=False)
-        sizes = found.size_counts()
+        sizes = looks.size_counts()
         if len(sizes) == 1:
             ((height, width),) = sizes
-            st.markdown(f"All {len(found.sample_ids):,} images are {width} × {height} pixels.")
+            st.markdown(f"All {len(looks.sample_ids):,} images are {width} × {height} pixels.")
         else:
             st.plotly_chart(
                 charts.image_sizes(sizes),
@@ -50,7 +50,7 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
         rows = []
         for part in splits:
             chosen = of == part
-            means, deviations = found.means[chosen].mean(0), found.deviations[chosen].mean(0)
+            means, deviations = looks.means[chosen].mean(0), looks.deviations[chosen].mean(0)
             rows.append(
                 {
                     "split": part or "all",
@@ -68,7 +68,7 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
         tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
     with right:
         st.subheader("Brightness", anchor=False)
-        shades = {part or "all": found.brightness[of == part].tolist() for part in splits}
+        shades = {part or "all": looks.brightness[of == part].tolist() for part in splits}
         st.plotly_chart(
             charts.brightness(shades),
             key="brightness",
@@ -85,7 +85,7 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
                     "brightness": round(float(b), 2),
                 }
                 for s, p, (h, w), b in zip(
-                    found.sample_ids, found.splits, found.sizes, found.brightness, strict=True
+                    looks.sample_ids, looks.splits, looks.sizes, looks.brightness, strict=True
                 )
             ],
             f"{name}-brightness",

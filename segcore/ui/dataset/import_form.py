@@ -1,4 +1,4 @@
-"""The form that imports images and masks: from a folder on this machine, or uploaded as an archive."""
+"""The form that imports images and masks from a folder or an uploaded archive."""
 
 import re
 import tempfile
@@ -86,19 +86,19 @@ def form() -> None:
 
 def _broken_off() -> None:
     """Tell of imports that were interrupted, each with a way to be rid of it."""
-    shelf = session.workspace().datasets.folder
-    for name in broken_off(shelf):
+    datasets_folder = session.workspace().datasets.folder
+    for name in broken_off(datasets_folder):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f":material/pause_circle: The import of **{session.plain(name)}** stopped after "
-                f"{kept(Staging(shelf / name).partial):,} samples. Import the same files under "
+                f"{kept(Staging(datasets_folder / name).partial):,} samples. Import the same files under "
                 "the same name to continue."
             )
             if st.button(
                 "Discard", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"
             ):
                 with session.errors_shown():
-                    throw_away(shelf / name)
+                    throw_away(datasets_folder / name)
                 st.rerun()
 
 
@@ -226,8 +226,8 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
         now = time.monotonic()
         began = steps.setdefault(what, now)
         left = (now - began) / max(done, 1) * (total - done)
-        told = f", {left:.0f} s left" if left >= 2 else ""
-        bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}{told}")
+        remaining = f", {left:.0f} s left" if left >= 2 else ""
+        bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}{remaining}")
 
     try:
         report = session.workspace().datasets.import_(

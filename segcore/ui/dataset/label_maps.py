@@ -67,9 +67,11 @@ def _merge(dataset: Dataset, maps: dict[str, LabelMap]) -> None:
         return
     with st.form("merge_classes", border=True, clear_on_submit=True):
         one, two = st.columns([3, 5], vertical_alignment="bottom")
-        told = "A new name creates a map. An existing name adds to that map as its next version."
+        help_text = (
+            "A new name creates a map. An existing name adds to that map as its next version."
+        )
         name = one.text_input(
-            "Label map", "merged", max_chars=64, key="map_name", help=told
+            "Label map", "merged", max_chars=64, key="map_name", help=help_text
         ).strip()
         chosen = two.multiselect("Classes to merge", names, key="map_classes")
         asked = st.form_submit_button("Merge classes", icon=":material/call_merge:")

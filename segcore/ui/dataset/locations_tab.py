@@ -39,35 +39,35 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         table_behind(rows, f"{name}-cooccurrence")
     with where:
         st.subheader("Class location", anchor=False)
-        found = measured(
+        instances = measured(
             "instances",
             dataset,
             split,
             lambda progress: session.workspace().datasets.instances(dataset.name, split, progress),
             "Measure locations and instances",
         )
-        if found is None:
+        if instances is None:
             st.caption(
                 "A heat map of where each class occurs, and the sizes of its connected "
                 "components. Reads every mask once."
             )
             return
         chosen = names.index(session.choose_from("Class", names, "place"))
-        figure = charts.class_places(found.heat[chosen], names[chosen])
+        figure = charts.class_places(instances.heat[chosen], names[chosen])
         st.plotly_chart(
             figure,
             key="places",
             config=session.CHART,
             alt=f"Where {names[chosen]} occurs in the image",
         )
-        rows, columns = found.heat.shape[1:]
+        rows, columns = instances.heat.shape[1:]
         table_behind(
             [
                 {
                     "class": names[c],
                     "row": r,
                     "column": k,
-                    "share": round(float(found.heat[c, r, k]), 6),
+                    "share": round(float(instances.heat[c, r, k]), 6),
                 }
                 for c in (chosen,)
                 for r in range(rows)
@@ -78,7 +78,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
     st.subheader("Instances (connected components)", anchor=False)
     sizes, table = st.columns(2, gap="large")
     with sizes:
-        figure = charts.instance_sizes(found.histogram, SIZE_EDGES, names)
+        figure = charts.instance_sizes(instances.histogram, SIZE_EDGES, names)
         st.plotly_chart(
             figure,
             key="instance_sizes",
@@ -89,12 +89,12 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
         rows = [
             {
                 "class": names[c],
-                "components": int(found.counts[:, c].sum()),
-                "per image with the class": _mean(found.counts[:, c]),
+                "components": int(instances.counts[:, c].sum()),
+                "per image with the class": _mean(instances.counts[:, c]),
                 "median pixels": None
-                if np.isnan(found.median_size[c])
-                else float(found.median_size[c]),
-                "largest": int(found.largest[c]),
+                if np.isnan(instances.median_size[c])
+                else float(instances.median_size[c]),
+                "largest": int(instances.largest[c]),
             }
             for c in range(len(names))
         ]

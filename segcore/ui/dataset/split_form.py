@@ -1,4 +1,4 @@
-"""Making splits: three parts, or k folds that become datasets of their own; looked at before they are kept."""
+"""Creating train/val/test splits or k folds, with a preview before they are saved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

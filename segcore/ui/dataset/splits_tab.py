@@ -104,7 +104,7 @@ def _shift(dataset: Dataset, name: str) -> None:
             ),
         )
     with session.errors_shown():
-        found = _measure(
+        shift = _measure(
             session.workspace(),
             dataset.name,
             stamp(dataset),
@@ -116,7 +116,7 @@ def _shift(dataset: Dataset, name: str) -> None:
     cards = st.columns(3)
     cards[0].metric(
         "Difference",
-        f"{found.distance:.4f}",
+        f"{shift.distance:.4f}",
         border=True,
         help=manual.see(
             (
@@ -128,7 +128,7 @@ def _shift(dataset: Dataset, name: str) -> None:
     )
     cards[1].metric(
         "Expected by chance",
-        f"{found.expected:.4f}",
+        f"{shift.expected:.4f}",
         border=True,
         help=manual.see(
             "Mean difference when the samples are assigned at random.", "data-measures#splits"
@@ -136,7 +136,7 @@ def _shift(dataset: Dataset, name: str) -> None:
     )
     cards[2].metric(
         "p-value",
-        f"{found.p_value:.3f}",
+        f"{shift.p_value:.3f}",
         border=True,
         help=manual.see(
             (
@@ -146,9 +146,9 @@ def _shift(dataset: Dataset, name: str) -> None:
             "data-measures#splits",
         ),
     )
-    st.markdown(_verdict(found))
+    st.markdown(_verdict(shift))
     names = dataset.label_set.class_names
-    figure = charts.shift_bars(names, found.differences, first, second)
+    figure = charts.shift_bars(names, shift.differences, first, second)
     st.plotly_chart(
         figure,
         key="shift",
@@ -156,17 +156,17 @@ def _shift(dataset: Dataset, name: str) -> None:
         alt=f"Difference of the class frequencies between {first} and {second}",
     )
     table_behind(
-        [{"class": n, "difference": d} for n, d in zip(names, found.differences, strict=True)],
+        [{"class": n, "difference": d} for n, d in zip(names, shift.differences, strict=True)],
         f"{name}-shift-{first}-{second}",
         difference=st.column_config.NumberColumn(format="percent"),
     )
 
 
-def _verdict(found: Shift) -> str:
-    first, second = session.plain(found.first), session.plain(found.second)
-    if found.p_value > 0.05:
+def _verdict(shift: Shift) -> str:
+    first, second = session.plain(shift.first), session.plain(shift.second)
+    if shift.p_value > 0.05:
         return f"**{first}** and **{second}** do not differ significantly."
-    ratio = found.distance / max(found.expected, 1e-9)
+    ratio = shift.distance / max(shift.expected, 1e-9)
     return (
         f"**{first}** and **{second}** differ significantly: {ratio:.1f} times the "
         "difference expected by chance."

@@ -12,7 +12,7 @@ _ZERO = {"width": 1, "color": "rgba(128,128,128,.8)"}
 
 
 def subset_scores(document: Mapping[str, Any]) -> go.Figure:
-    """Draw the mean IoU of every subset over the number of its members; the best of each number are joined.
+    """Draw the mean IoU of every subset over its size; the best of each size are joined.
 
     Args:
         document: What :func:`segcore.evaluation.comparison.subsets.score_subsets` gives; a clicked
@@ -88,7 +88,7 @@ def gains(
 
 
 def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Draw the shares of pixels fixed (upwards) and broken (downwards) in each band of distance to a true boundary, and what is left.
+    """Draw pixels fixed (up) and broken (down) by distance to a true boundary, and the net.
 
     Args:
         rows: What :func:`segcore.evaluation.comparison.crf_effect.by_distance` gives.
@@ -152,7 +152,7 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
 
 
 def candidate_gains(document: Mapping[str, Any]) -> go.Figure:
-    """Draw each candidate's gain over "off" on the same images: mean IoU to the right, boundary IoU upwards.
+    """Draw each candidate's gain over no CRF: mean IoU to the right, boundary IoU upwards.
 
     Args:
         document: What a CRF search found.

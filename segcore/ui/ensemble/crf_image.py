@@ -215,7 +215,7 @@ def _refined(
 
 @st.cache_data(max_entries=32, max_size="60MB", show_spinner=False)
 def _packed(_scene: Scene, _mask: np.ndarray, title: str, changes: bool, key: str) -> bytes:
-    """The packed panels: image, true mask, predicted mask, refined mask, and what it fixed and broke."""
+    """The packed panels: image, ground truth, prediction, CRF, and what it fixed and broke."""
     dtype = _scene.label_set.mask_dtype
     before = _scene.probabilities.argmax(-1).astype(dtype)
     panels = [Panel("Image", "image")]
@@ -291,7 +291,7 @@ def _agreement(
     mask: np.ndarray,
     full: bool,
 ) -> None:
-    """Say how far the preview is to be trusted: the full CRF is worked out behind what is shown, and compared with it."""
+    """Say how closely the preview matches the full CRF, which is computed meanwhile."""
     if full:
         st.caption("The full CRF at native resolution.")
         return

@@ -1,4 +1,4 @@
-"""The CRF on a whole split: the search, its verdict, gain and loss by class and by distance, and the way to another split."""
+"""The CRF on a split: search, verdict, gains by class and distance, check elsewhere."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from segcore.ui.shared import figures, manual, run_progress, session, tables
 
 
 def show(choice: Choice, split: str, splits: list[str]) -> None:
-    """Draw the search over a split and what it found."""
+    """Draw the search over a split and what it result."""
     workspace = session.workspace()
     st.subheader(f"CRF search on {split}", anchor=False)
     missing = panels.crf_missing(workspace)
@@ -79,17 +79,17 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
     if not run_progress.follow([run], "Searching", "crf"):
         return
     with session.errors_shown():
-        found = workspace.crf.search(run)
-    if found["stale"]:
+        result = workspace.crf.search(run)
+    if result["stale"]:
         st.warning("Predictions changed; run the search again.", icon=":material/warning:")
-    _verdict(found)
-    _charts(found)
-    _alternatives(found, choice)
-    _apply(found, run, splits)
+    _verdict(result)
+    _charts(result)
+    _alternatives(result, choice)
+    _apply(result, run, splits)
 
 
-def _verdict(found: dict[str, Any]) -> None:
-    off, crf = found["off"], found["crf"]
+def _verdict(result: dict[str, Any]) -> None:
+    off, crf = result["off"], result["crf"]
     cards = st.columns(4)
     for card, (title, key) in zip(
         cards,
@@ -112,7 +112,7 @@ def _verdict(found: dict[str, Any]) -> None:
         )
     cards[2].metric(
         "Recommended",
-        "off" if found["best"] is None else "best CRF",
+        "off" if result["best"] is None else "best CRF",
         border=True,
         height="stretch",
         help=manual.see(
@@ -122,7 +122,7 @@ def _verdict(found: dict[str, Any]) -> None:
     )
     cards[3].metric(
         "Temperature",
-        f"{found['temperature']:.2f}",
+        f"{result['temperature']:.2f}",
         border=True,
         height="stretch",
         help=manual.see(
@@ -133,9 +133,9 @@ def _verdict(found: dict[str, Any]) -> None:
             "metrics#near-borders-and-probabilities",
         ),
     )
-    for sentence in found["verdict"]:
+    for sentence in result["verdict"]:
         st.info(sentence, icon=":material/gavel:")
-    st.caption(f"From {found['num_samples']} images of {found['split']}.")
+    st.caption(f"From {result['num_samples']} images of {result['split']}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Best CRF: {charts.describe(crf['parameters'])}.")
         st.button(
@@ -147,11 +147,11 @@ def _verdict(found: dict[str, Any]) -> None:
         )
 
 
-def _charts(found: dict[str, Any]) -> None:
+def _charts(result: dict[str, Any]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**By class**")
-        classes = found["crf"]["classes"]
+        classes = result["crf"]["classes"]
         figure = charts.gains(
             [c["name"] for c in classes],
             [c["difference"] for c in classes],
@@ -166,7 +166,7 @@ def _charts(found: dict[str, Any]) -> None:
         )
     with right:
         st.markdown("**By distance to a true boundary**")
-        figure = charts.changes_by_distance(found["crf"]["distances"])
+        figure = charts.changes_by_distance(result["crf"]["distances"])
         st.plotly_chart(
             figure,
             key="crf_distances",
@@ -175,11 +175,11 @@ def _charts(found: dict[str, Any]) -> None:
         )
 
 
-def _alternatives(found: dict[str, Any], choice: Choice) -> None:
+def _alternatives(result: dict[str, Any], choice: Choice) -> None:
     st.markdown("**Alternatives**")
-    _beside(found, choice)
+    _beside(result, choice)
     with st.expander("Show every candidate against no CRF, on the same images"):
-        figure = charts.candidate_gains(found)
+        figure = charts.candidate_gains(result)
         st.plotly_chart(
             figure,
             key="crf_candidates_chart",
@@ -188,14 +188,14 @@ def _alternatives(found: dict[str, Any], choice: Choice) -> None:
         )
 
 
-def _beside(found: dict[str, Any], choice: Choice) -> None:
+def _beside(result: dict[str, Any], choice: Choice) -> None:
     rows = [
-        _row("No CRF", found["off"]),
-        _row("Best CRF", found["crf"]),
-        *(_row(a["title"], a) for a in found["alternatives"]),
+        _row("No CRF", result["off"]),
+        _row("Best CRF", result["crf"]),
+        *(_row(a["title"], a) for a in result["alternatives"]),
     ]
     with session.errors_shown():
-        layered = session.workspace().crf.layered(choice.dataset, found["split"])
+        layered = session.workspace().crf.layered(choice.dataset, result["split"])
     rows += [
         {"post-processing": f"CRF as a layer: {run}", "mean IoU": score}
         for run, score in layered.items()
@@ -219,26 +219,26 @@ def _beside(found: dict[str, Any], choice: Choice) -> None:
     )
 
 
-def _row(title: str, found: dict[str, Any]) -> dict[str, Any]:
-    told = {}
+def _row(title: str, result: dict[str, Any]) -> dict[str, Any]:
+    written = {}
     for name, key in (("gain", "mean_iou"), ("boundary gain", "boundary_iou")):
-        gain = found["gain"][key]
+        gain = result["gain"][key]
         low, high = gain["interval"]
         ends = "" if low is None else f" ({figures.points_interval(low, high, unit='')})"
-        told[name] = (
+        written[name] = (
             ""
             if title == "No CRF" or gain["difference"] is None
             else figures.points(gain["difference"], unit="") + ends
         )
     return {
         "post-processing": title,
-        "mean IoU": found["mean_iou"],
-        "boundary IoU": found["boundary_iou"],
-        **told,
+        "mean IoU": result["mean_iou"],
+        "boundary IoU": result["boundary_iou"],
+        **written,
     }
 
 
-def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
+def _apply(result: dict[str, Any], run: str, splits: list[str]) -> None:
     workspace = session.workspace()
     st.subheader("Check on another split", anchor=False)
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
@@ -247,12 +247,12 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
     with two:
         titles = {
             "none": "no filter",
-            **{str(i): a["title"] for i, a in enumerate(found["alternatives"])},
+            **{str(i): a["title"] for i, a in enumerate(result["alternatives"])},
         }
         beside = st.selectbox(
             "Also score", list(titles), format_func=lambda k: titles[k], key="apply_filter"
         )
-    chosen = None if beside == "none" else found["alternatives"][int(str(beside))]
+    chosen = None if beside == "none" else result["alternatives"][int(str(beside))]
     plain = MaskFilter(chosen["kind"], chosen["size"]) if chosen else None
     with session.errors_shown():
         applied = workspace.crf.applied(run, split, filter=plain)
@@ -272,11 +272,11 @@ def _apply(found: dict[str, Any], run: str, splits: list[str]) -> None:
         return
     for stage in ("crf", "filter") if plain else ("crf",):
         with session.errors_shown():
-            said = workspace.crf.verdict(applied, split, stage).sentence
+            verdict = workspace.crf.verdict(applied, split, stage).sentence
         if stage == "filter" and plain:
-            said = said.replace("The CRF", plain.describe(), 1)
-        (st.success if "helps" in said else st.error if "hurts" in said else st.info)(
-            f"On {split}: {said}", icon=":material/gavel:"
+            verdict = verdict.replace("The CRF", plain.describe(), 1)
+        (st.success if "helps" in verdict else st.error if "hurts" in verdict else st.info)(
+            f"On {split}: {verdict}", icon=":material/gavel:"
         )
     with st.container(horizontal=True):
         query = {"run": applied, "split": split}

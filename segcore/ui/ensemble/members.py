@@ -1,4 +1,4 @@
-"""The members tab: who is there, what they score, combining and saving them, and where they disagree."""
+"""The Members tab: scores, combining and saving the members, and their disagreement."""
 
 from typing import Any
 
@@ -69,8 +69,8 @@ def _table(choice: Choice, splits: list[str]) -> None:
     if active:
         run_progress.follow(active, "Predicting", "predict")
     elif lacking:
-        said = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
-        st.caption(f"Missing probabilities: {said}. Needed for Subsets and CRF.")
+        missing_text = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
+        st.caption(f"Missing probabilities: {missing_text}. Needed for Subsets and CRF.")
         if st.button(
             "Run missing predictions", icon=":material/play_arrow:", key="predict_missing"
         ):
@@ -120,13 +120,13 @@ def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
 def _result(choice: Choice, run: str, split: str) -> None:
     workspace = session.workspace()
     with session.errors_shown():
-        found = workspace.ensembles.against_members(run, split)
-    gain = found.comparison.difference
+        against = workspace.ensembles.against_members(run, split)
+    gain = against.comparison.difference
     difference, (low, high) = plain(gain.value), gain.ends()
     cards = st.columns(4)
     cards[0].metric(
         "Ensemble mean IoU",
-        figures.percent(found.ensemble),
+        figures.percent(against.ensemble),
         border=True,
         height="stretch",
         help=manual.see(
@@ -139,7 +139,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        figures.interval(*found.interval),
+        figures.interval(*against.interval),
         border=True,
         height="stretch",
         help=manual.see(
@@ -157,14 +157,14 @@ def _result(choice: Choice, run: str, split: str) -> None:
         height="stretch",
         help=manual.see(
             (
-                f"Mean IoU of the ensemble minus that of {session.plain(found.best)}. Below: "
+                f"Mean IoU of the ensemble minus that of {session.plain(against.best)}. Below: "
                 f"its interval. {gain.how()}"
             ),
             "metrics#ensembles-and-the-crf",
         ),
     )
-    mean = found.mean_member
-    over_mean = None if mean is None or found.ensemble is None else found.ensemble - mean
+    mean = against.mean_member
+    over_mean = None if mean is None or against.ensemble is None else against.ensemble - mean
     cards[3].metric(
         "vs. average member",
         figures.points(over_mean),
@@ -219,9 +219,9 @@ def _disagreement(choice: Choice, splits: list[str]) -> None:
         p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split))
     )
     with session.errors_shown():
-        scene, told = _packed(workspace, choice, split, sample, stamp)
+        scene, sentence = _packed(workspace, choice, split, sample, stamp)
     result = viewer.show(scene, key="apart_viewer", listen=("step",))
-    st.caption(told)
+    st.caption(sentence)
     if result.step:
         session.step(samples, "apart", result.step)
 
@@ -263,7 +263,7 @@ def _packed(
             scalar=np.clip(apart.total / np.float32(np.log2(max(2, classes))), 0, 1),
         )
     )
-    told = (
+    sentence = (
         "Disagreement is the part of the entropy that comes from members contradicting "
         f"each other, relative to the most that {count} members can reach. Members "
         f"disagree on {figures.percent(float((apart.dissent > 0).mean()))} of the pixels of "
@@ -277,4 +277,4 @@ def _packed(
             scene.label_set,
             truth,
         )
-    ), told
+    ), sentence

@@ -1,4 +1,4 @@
-"""What all tabs of the ensemble page share: the dataset, its members, and the rule that makes them one."""
+"""What all tabs of the Ensemble page share: members, aggregation and weights."""
 
 from dataclasses import dataclass
 
@@ -107,13 +107,13 @@ def take_weights(members: tuple[str, ...], weights: list[float]) -> None:
 
 def _weights(members: tuple[str, ...]) -> tuple[float, ...]:
     columns = st.columns(min(len(members), 6))
-    found = []
+    chosen_weights = []
     for number, member in enumerate(members):
         key = f"weight_{member}"
         st.session_state.setdefault(key, 1.0)
         with columns[number % len(columns)]:
             label = f"Weight of {number + 1}"
-            found.append(
+            chosen_weights.append(
                 float(
                     st.number_input(
                         label,
@@ -127,9 +127,9 @@ def _weights(members: tuple[str, ...]) -> tuple[float, ...]:
                     )
                 )
             )
-    if not sum(found):
+    if not sum(chosen_weights):
         st.warning(
             "All weights are 0. Give at least one member a weight.", icon=":material/warning:"
         )
         st.stop()
-    return tuple(found)
+    return tuple(chosen_weights)

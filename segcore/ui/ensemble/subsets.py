@@ -1,4 +1,4 @@
-"""The subsets tab: every ensemble of the members scored at once, what each member adds, and how sure the best is."""
+"""The Subsets tab: every ensemble scored, what each member adds, and how sure it is."""
 
 from typing import Any
 
@@ -54,26 +54,26 @@ def show(choice: Choice) -> None:
     if not run_progress.follow([run], "Scoring", "subsets"):
         return
     with session.errors_shown():
-        found = workspace.ensembles.subsets(run)
-    if found["stale"]:
+        result = workspace.ensembles.subsets(run)
+    if result["stale"]:
         st.warning("Predictions changed; score again.", icon=":material/warning:")
-    _cards(found)
-    for sentence in found["sentences"]:
+    _cards(result)
+    for sentence in result["sentences"]:
         _say(
             sentence,
             any(w in sentence for w in ("not significant", "inside the noise"))
             or "selection" in sentence,
         )
-    _charts(found)
-    _table(found)
-    if found["weights"]:
-        _weights(choice, found["weights"])
+    _charts(result)
+    _table(result)
+    if result["weights"]:
+        _weights(choice, result["weights"])
 
 
-def _cards(found: dict[str, Any]) -> None:
-    best = found["best"]
+def _cards(result: dict[str, Any]) -> None:
+    best = result["best"]
     cards = st.columns(4)
-    numbers = " ".join(str(found["members"].index(m) + 1) for m in best["members"])
+    numbers = " ".join(str(result["members"].index(m) + 1) for m in best["members"])
     low, high = best["interval"]
     cards[0].metric(
         "Best subset, mean IoU",
@@ -115,7 +115,7 @@ def _cards(found: dict[str, Any]) -> None:
         ),
     )
     for card, (title, key, help) in zip(cards[1:], shown, strict=True):
-        gain = found["gains"][key]
+        gain = result["gains"][key]
         low, high = gain["interval"]
         card.metric(
             title,
@@ -127,7 +127,7 @@ def _cards(found: dict[str, Any]) -> None:
             height="stretch",
             help=manual.see(help, "metrics#ensembles-and-the-crf"),
         )
-    share = found["chosen_share"]
+    share = result["chosen_share"]
     if share is not None:
         st.caption(
             f"Members {numbers} are the best subset in {figures.percent(share)} of 1,000 "
@@ -135,19 +135,19 @@ def _cards(found: dict[str, Any]) -> None:
         )
 
 
-def _charts(found: dict[str, Any]) -> None:
+def _charts(result: dict[str, Any]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Every subset**")
         st.plotly_chart(
-            charts.subset_scores(found),
+            charts.subset_scores(result),
             key="subset_scores",
             config=session.CHART,
             alt="Mean IoU of every subset by its size",
         )
     with right:
         st.markdown("**Contribution of each member**")
-        values = found["values"]
+        values = result["values"]
         names = [f"{i + 1} · {v['run']}" for i, v in enumerate(values)]
         figure = charts.gains(
             names,
@@ -168,13 +168,13 @@ def _charts(found: dict[str, Any]) -> None:
         )
 
 
-def _table(found: dict[str, Any]) -> None:
-    ranked = sorted(found["subsets"], key=lambda s: (-(s["mean_iou"] or 0.0), len(s["members"])))[
+def _table(result: dict[str, Any]) -> None:
+    ranked = sorted(result["subsets"], key=lambda s: (-(s["mean_iou"] or 0.0), len(s["members"])))[
         :50
     ]
     rows = [
         {
-            **{str(m + 1): m in s["members"] for m in range(len(found["members"]))},
+            **{str(m + 1): m in s["members"] for m in range(len(result["members"]))},
             "mean IoU": s["mean_iou"],
             "pixel accuracy": s["pixel_accuracy"],
         }
@@ -190,7 +190,7 @@ def _table(found: dict[str, Any]) -> None:
         column_config={
             **{
                 str(m + 1): st.column_config.CheckboxColumn(help=name, width="small")
-                for m, name in enumerate(found["members"])
+                for m, name in enumerate(result["members"])
             },
             "mean IoU": share(format="percent", help=manual.MEAN_IOU),
             "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
@@ -201,10 +201,10 @@ def _table(found: dict[str, Any]) -> None:
     taken = (
         ranked[selected[0]]["members"]
         if selected
-        else [found["members"].index(m) for m in found["best"]["members"]]
+        else [result["members"].index(m) for m in result["best"]["members"]]
     )
     label = "Use selected members" if selected else "Use best subset"
-    names = [found["members"][m] for m in taken]
+    names = [result["members"][m] for m in taken]
     st.button(
         label,
         on_click=_take,
@@ -240,11 +240,11 @@ def _weights(choice: Choice, weights: dict[str, Any]) -> None:
             if unseen is None
             else f" On images not used for the selection: {figures.points(unseen)}."
         )
-        said = (
+        verdict = (
             f"Compared with equal weights {100 * gain['difference']:+.1f} "
             f"pp{ends}{': not significant' if noise else ''}.{later}"
         )
-        _say(said, noise)
+        _say(verdict, noise)
         st.button(
             "Use these weights",
             on_click=take_weights,

@@ -48,34 +48,34 @@ def show(run: str, split: str, stage: str) -> None:
                         "Output of B", stages, default=stages[0], key="against_stage", required=True
                     )
                 )
-        found = cached_scores.comparison(run, other, split, stage, other_stage)
-    result(found, run, other, split)
+        comparison = cached_scores.comparison(run, other, split, stage, other_stage)
+    result(comparison, run, other, split)
 
 
-def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
-    """Show how A compares with B: difference, interval, verdict, classes and images; or why they may not be compared.
+def result(comparison: dict[str, Any], run: str, other: str, split: str) -> None:
+    """Show how A compares with B, or why the two cannot be compared.
 
     Args:
-        found: What :func:`segcore.ui.shared.cached_scores.comparison` returned.
+        comparison: What :func:`segcore.ui.shared.cached_scores.comparison` returned.
         run: Id of A.
         other: Id of B.
         split: The split of both.
     """
-    if found["reasons"]:
+    if comparison["reasons"]:
         st.warning(
-            " ".join(session.plain(reason) for reason in found["reasons"]),
+            " ".join(session.plain(reason) for reason in comparison["reasons"]),
             icon=":material/warning:",
         )
         return
-    _cards(found)
-    st.markdown(_verdict(found))
+    _cards(comparison)
+    st.markdown(_verdict(comparison))
     plan = cached_scores.plan_sentence(run, split, "", other)
     if plan:
         st.caption(plan)
     classes, images = st.columns(2, gap="large")
     with classes:
         st.markdown("**Classes**")
-        rows = found["classes"]
+        rows = comparison["classes"]
         figure = charts.differences(
             [c["name"] for c in rows],
             [c["difference"] for c in rows],
@@ -89,21 +89,21 @@ def result(found: dict[str, Any], run: str, other: str, split: str) -> None:
         )
         differ = [c["name"] for c in rows if c["verdict"] in ("helps", "hurts")]
         st.caption(
-            f"Each interval is for one class. {session.plain(found['many'])} "
+            f"Each interval is for one class. {session.plain(comparison['many'])} "
             + (f"They differ in: {session.plain(', '.join(differ))}." if differ else "")
         )
     with images:
         st.markdown("**Images**")
-        _images(found, run, other, split)
+        _images(comparison, run, other, split)
 
 
-def _cards(found: dict[str, Any]) -> None:
-    low, high = found["interval"]
-    p = found["p_value"]
+def _cards(comparison: dict[str, Any]) -> None:
+    low, high = comparison["interval"]
+    p = comparison["p_value"]
     cards = st.columns(4)
     cards[0].metric(
         "A minus B, mean IoU",
-        figures.points(found["difference"]),
+        figures.points(comparison["difference"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -117,7 +117,7 @@ def _cards(found: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            f"{found['how_sure']} The same draws for both.",
+            f"{comparison['how_sure']} The same draws for both.",
             "intervals#how-it-is-made",
         ),
     )
@@ -134,7 +134,7 @@ def _cards(found: dict[str, Any]) -> None:
             "metrics#how-sure",
         ),
     )
-    wins = found["wins"]
+    wins = comparison["wins"]
     cards[3].metric(
         "Images won",
         f"{wins['a']} : {wins['b']}",
@@ -147,12 +147,14 @@ def _cards(found: dict[str, Any]) -> None:
     )
 
 
-def _verdict(found: dict[str, Any]) -> str:
-    low, high = found["interval"]
-    if found["chosen"]:
-        return f"**Not judged here.** {session.plain(found['chosen'])} Compare on another split."
+def _verdict(comparison: dict[str, Any]) -> str:
+    low, high = comparison["interval"]
+    if comparison["chosen"]:
+        return (
+            f"**Not judged here.** {session.plain(comparison['chosen'])} Compare on another split."
+        )
     if low is None:
-        return f"**Undetermined.** {found['how_sure']}"
+        return f"**Undetermined.** {comparison['how_sure']}"
     if low > 0 or high < 0:
         better, worse = ("A", "B") if low > 0 else ("B", "A")
         return f"**{better} is significantly better than {worse}**: the interval excludes 0."
@@ -163,8 +165,8 @@ def _in_points(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _images(found: dict[str, Any], run: str, other: str, split: str) -> None:
-    images = found["images"]
+def _images(comparison: dict[str, Any], run: str, other: str, split: str) -> None:
+    images = comparison["images"]
     names = [i["id"] for i in images]
     figure = charts.image_pairs(names, [i["a"] for i in images], [i["b"] for i in images])
     event = st.plotly_chart(

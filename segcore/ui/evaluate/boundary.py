@@ -43,12 +43,12 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     """Show boundary IoU and the trimap curve of a run over a split."""
     if not background_tasks.present(run, split, stage, len(report.sample_ids)):
         return
-    found = measured(run, split, stage)
-    if found is None:
+    result = measured(run, split, stage)
+    if result is None:
         return
     names = report.label_set.class_names
-    borders = session.workspace().pixel_metrics.borders(run, found)
-    whole = _whole(report, found.measures.sample_ids)
+    borders = session.workspace().pixel_metrics.borders(run, result)
+    whole = _whole(report, result.measures.sample_ids)
     low, high = borders["interval"]
     cards = st.columns(4)
     cards[0].metric(
@@ -149,7 +149,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
 
 
 def _whole(report: Report, measured: Sequence[str]) -> dict[str, Any]:
-    """Scores of the measured images alone: what is near borders is held against the same images, not against the whole split."""
+    """Scores of the measured images alone, which boundary scores are compared with."""
     if len(measured) == len(report.sample_ids):
         return report.to_json()
     places = {name: i for i, name in enumerate(report.sample_ids)}

@@ -1,4 +1,4 @@
-"""Whether confidence can be believed: reliability, temperature fitted on validation, risk and coverage."""
+"""Calibration: reliability, a temperature fitted on validation, risk and coverage."""
 
 from typing import Any
 
@@ -50,13 +50,13 @@ SCORES = {
 
 
 def show(report: Report, run: str, split: str) -> None:
-    """Show how calibrated a run is over a split, as it is and after a temperature that validation gave."""
+    """Show how calibrated a run is, as it is and after a temperature from validation."""
     if not background_tasks.present(run, split, "", len(report.sample_ids)):
         return
-    found = boundary.measured(run, split, "")
-    if found is None:
+    measures = boundary.measured(run, split, "")
+    if measures is None:
         return
-    own = found.measures.confidence()
+    own = measures.measures.confidence()
     if own is None:
         st.info(
             "This run imported masks only, so there is no confidence to calibrate.",
@@ -157,14 +157,14 @@ def show(report: Report, run: str, split: str) -> None:
             alt="Calibration error of each predicted class",
         )
     st.caption(
-        f"Based on {len(found.measures.sample_ids)} images. Confidence is the largest "
+        f"Based on {len(measures.measures.sample_ids)} images. Confidence is the largest "
         f"probability: {figures.percent(own['mean_confidence'])} on average, while "
         f"{figures.percent(own['pixel_accuracy'])} of the pixels are correct."
     )
 
 
 def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
-    """Fit a temperature on validation and score the split with it; (None, None) while that is not done, or makes no sense."""
+    """Fit a temperature on validation and score with it; (None, None) while that is missing."""
     workspace = session.workspace()
     with session.errors_shown():
         splits = workspace.scenes.dataset_of(run).splits

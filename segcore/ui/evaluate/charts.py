@@ -1,4 +1,4 @@
-"""Plotly figures about scores: confusion to click on, differences with intervals, spreads, parts; no app in here."""
+"""Plotly figures about scores: confusion, differences with intervals, spreads, slices."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def confusion_matrix(
     order: Sequence[int] | None = None,
     cell: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """Draw a confusion matrix whose cells can be clicked; a clicked point carries [true, predicted] class indices.
+    """Draw a confusion matrix to click on; a point carries [true, predicted] indices.
 
     Args:
         counts: (C, C) pixels, rows true.
@@ -83,7 +83,7 @@ def differences(
     intervals: Sequence[Pair],
     unit: str = "IoU",
 ) -> go.Figure:
-    """Draw A minus B for each class with its interval, in points; what is surely better or worse stands out.
+    """Draw A minus B per class with its interval, in points; significant ones stand out.
 
     Args:
         names: C class names.

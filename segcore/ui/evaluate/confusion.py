@@ -13,7 +13,7 @@ ORDERS = ("dataset order", "clustered")
 
 
 def show(report: Report, run: str, split: str, stage: str, *, picking: bool) -> None:
-    """Draw the matrix of a report; with ``picking`` also the cell that is looked into and its images.
+    """Draw the matrix of a report; with ``picking`` also the images of the selected cell.
 
     Args:
         report: Scores of the run.

@@ -1,4 +1,4 @@
-"""Labels that a confident network contradicts: which images, which pairs of labels, and where in the picture."""
+"""Labels that a confident model contradicts: images, label pairs, and where."""
 
 from typing import Any
 
@@ -39,20 +39,20 @@ def show(report: Report, run: str, split: str) -> None:
             f"{len(workspace.pixel_metrics.samples(run, split))}"
         )
         small = background_tasks.is_small(run, split)
-    found = background_tasks.passed(
+    suspects = background_tasks.passed(
         key,
         lambda tell: workspace.pixel_metrics.suspects(run, split, tell),
         "Find label errors",
         boundary.HELP,
         at_once=small,
     )
-    if found is None:
+    if suspects is None:
         return
     names = report.label_set.class_names
-    listed = [i for i in found.images if i.pixels][:LISTED]
+    listed = [i for i in suspects.images if i.pixels][:LISTED]
     st.caption(
         (
-            f"{found.pixels:,} pixels ({figures.percent(found.share)}) have a label "
+            f"{suspects.pixels:,} pixels ({figures.percent(suspects.share)}) have a label "
             "that the model contradicts with confidence: another class is at least as "
             "probable there as it is, on average, where it is the label (confident "
             "learning, Northcutt et al., 2021). Check before you relabel: where the model "
@@ -105,7 +105,7 @@ def show(report: Report, run: str, split: str) -> None:
                 alt="Images with likely label errors, most first",
             )
         with pairs:
-            _pairs(np.asarray(found.pairs), names)
+            _pairs(np.asarray(suspects.pairs), names)
     rows = event["selection"]["rows"]
     with picture:
         _picture(run, split, listed[rows[0] if rows else 0], report)
@@ -139,8 +139,8 @@ def _picture(run: str, split: str, row: SuspectedImage, report: Report) -> None:
     with session.errors_shown():
         dataset = workspace.scenes.dataset_of(run)
         image = workspace.scenes.image(dataset.name, row.id)
-        found = workspace.pixel_metrics.suspicion(run, split, row.id)
-    where = found.suspected
+        suspects = workspace.pixel_metrics.suspicion(run, split, row.id)
+    where = suspects.suspected
     top, left, height, width = densest_box(where, min(SIDE, *image.shape[:2]))
     cut = (slice(top, top + height), slice(left, left + width))
     with st.container(horizontal=True, vertical_alignment="center"):

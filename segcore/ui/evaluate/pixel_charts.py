@@ -1,4 +1,4 @@
-"""Plotly figures of pixel measures: trimap curve, reliability diagram, risk and coverage, curves under corruption; no app in here."""
+"""Plotly figures of pixel metrics: trimap, reliability, risk and coverage, corruptions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,7 +44,7 @@ def _percent(values: Sequence[float | None]) -> list[float | None]:
 def trimap_curve(
     rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()
 ) -> go.Figure:
-    """Draw the scores of the pixels within a width of a true border, and of all pixels as dotted lines.
+    """Draw scores within a distance of a true boundary; dotted: over all pixels.
 
     Args:
         rows: ``trimap`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.borders`.
@@ -104,7 +104,7 @@ def boundary_bars(
 
 
 def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
-    """Draw reliability diagrams: share of right pixels against confidence, with how many pixels lie in each bin below.
+    """Draw reliability diagrams: accuracy against confidence, pixels per bin below.
 
     Args:
         series: Bins by name, as ``bins`` of
@@ -200,7 +200,7 @@ def risk_coverage(
 def corruption_curves(
     curves: Sequence[Row], clean: float | None, titles: Mapping[str, str]
 ) -> go.Figure:
-    """Draw mean IoU against the severity of each corruption, from the images as they are (0) on, with the drop's interval as a band.
+    """Draw mean IoU against the severity of each corruption; the band is the drop's interval.
 
     Args:
         curves: ``curves`` of :func:`segcore.evaluation.metrics.robustness.summarise`.
@@ -261,7 +261,7 @@ _CHANGES = [
 
 
 def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str, str]) -> go.Figure:
-    """Draw how many points of IoU each class loses under each corruption, on average over its severities.
+    """Draw how much IoU each class loses under each corruption, averaged over severities.
 
     Args:
         parts: ``corruptions`` of :func:`segcore.evaluation.metrics.robustness.summarise`.

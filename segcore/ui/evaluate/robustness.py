@@ -1,4 +1,4 @@
-"""What noise, blur, darkness and JPEG do to a network's scores: launched by a click, curves and the drop of each class."""
+"""Robustness to noise, blur, darkness and JPEG: launched by a click, drops by class."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _found(_workspace: Workspace, name: str, stamp: str) -> dict[str, Any]:
 
 
 def show(report: Report, run: str, split: str) -> None:
-    """Show the robustness of a training run, of an ensemble or one of its members; offer to count it where that was not done."""
+    """Show the robustness of a run, an ensemble or one of its members; offer to test it."""
     workspace = session.workspace()
     with session.errors_shown():
         config = workspace.runs.open(run).config
@@ -112,21 +112,21 @@ def show(report: Report, run: str, split: str) -> None:
     if not name or not run_progress.follow([name], "Counting", "robust"):
         return
     with session.errors_shown():
-        found = _found(workspace, name, workspace.robustness.stamp(name))
-    _result(found, run, split, report)
+        result = _found(workspace, name, workspace.robustness.stamp(name))
+    _result(result, run, split, report)
 
 
-def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None:
-    clean, parts = found["clean"], found["corruptions"]
+def _result(result: dict[str, Any], run: str, split: str, report: Report) -> None:
+    clean, parts = result["clean"], result["corruptions"]
     cards = st.columns(1 + len(parts))
     cards[0].metric(
-        f"Mean IoU, {found['num_samples']} images",
+        f"Mean IoU, {result['num_samples']} images",
         figures.percent(clean["mean_iou"]),
         border=True,
         height="stretch",
         help=manual.see(
             (
-                f"On the same {found['num_samples']} images without corruption, pooled over "
+                f"On the same {result['num_samples']} images without corruption, pooled over "
                 "these images."
             ),
             "metrics#near-borders-and-probabilities",
@@ -159,7 +159,7 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
             "image's clean and corrupted counts kept together. "
             + next((row["how_sure"] for row in found["curves"]), ""),
         )
-        figure = pixel_charts.corruption_curves(found["curves"], clean["mean_iou"], TITLES)
+        figure = pixel_charts.corruption_curves(result["curves"], clean["mean_iou"], TITLES)
         st.plotly_chart(
             figure,
             key="corruption_curves",
@@ -174,14 +174,14 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
                 "Lower is better."
             ),
         )
-        figure = pixel_charts.class_drops(parts, found["class_names"], TITLES)
+        figure = pixel_charts.class_drops(parts, result["class_names"], TITLES)
         st.plotly_chart(
             figure,
             key="class_drops",
             config=session.CHART,
             alt="IoU that each class loses under each corruption, in percentage points",
         )
-    _examples(found, run, report)
+    _examples(result, run, report)
     st.download_button(
         "Download CSV",
         session.csv_bytes(
@@ -190,12 +190,12 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
                     "corruption": "",
                     "severity": 0,
                     "mean_iou": clean["mean_iou"],
-                    **dict(zip(found["class_names"], clean["iou"], strict=True)),
+                    **dict(zip(result["class_names"], clean["iou"], strict=True)),
                 },
                 *(
                     {k: row[k] for k in ("corruption", "severity", "mean_iou")}
-                    | dict(zip(found["class_names"], row["iou"], strict=True))
-                    for row in found["curves"]
+                    | dict(zip(result["class_names"], row["iou"], strict=True))
+                    for row in result["curves"]
                 ),
             ]
         ),
@@ -206,10 +206,10 @@ def _result(found: dict[str, Any], run: str, split: str, report: Report) -> None
     )
 
 
-def _examples(found: dict[str, Any], run: str, report: Report) -> None:
+def _examples(result: dict[str, Any], run: str, report: Report) -> None:
     """Show one image under a corruption, at all severities."""
     with st.expander("Corrupted images", icon=":material/visibility:"):
-        names = [part["corruption"] for part in found["corruptions"]]
+        names = [part["corruption"] for part in result["corruptions"]]
         which = str(
             st.segmented_control(
                 "Corruption",
@@ -223,7 +223,7 @@ def _examples(found: dict[str, Any], run: str, report: Report) -> None:
         sample = report.sample_ids[0]
         with session.errors_shown():
             pictures = [
-                session.workspace().robustness.example(run, sample, which, s, found["seed"])
+                session.workspace().robustness.example(run, sample, which, s, result["seed"])
                 for s in (0, *SEVERITIES)
             ]
         for column, severity, picture in zip(

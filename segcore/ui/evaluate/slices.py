@@ -30,7 +30,7 @@ SCORES = {
 
 
 def show(report: Report, run: str, split: str, stage: str) -> None:
-    """Show the scores of images that share something: a class, a tag, a group, a brightness; or recall by the size of things."""
+    """Show the scores of slices of the split, or recall by object size."""
     with session.errors_shown():
         known: set[str] = set(cached_scores.groupings(run, split, stage))
         if any(cached_scores.tags(run, split, stage)):
@@ -84,12 +84,12 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
             },
             alt="Scores of each slice",
         )
-    told = (
+    note = (
         "A slice may lack classes that others have; its mean leaves them out, so compare with care."
     )
     if "tag" not in known:
-        told += " Tag images (night, rain) on the Images tab of the Dataset page to slice by tag."
-    st.caption(told)
+        note += " Tag images (night, rain) on the Images tab of the Dataset page to slice by tag."
+    st.caption(note)
 
 
 def _told_apart(runs: Sequence[str]) -> list[str]:
@@ -100,14 +100,14 @@ def _told_apart(runs: Sequence[str]) -> list[str]:
 
 def _sizes(report: Report, run: str, split: str, stage: str) -> None:
     with session.errors_shown():
-        found, images = cached_scores.sizes(run, split, stage)
+        object_counts, images = cached_scores.sizes(run, split, stage)
     if not images:
         st.info(
             "No probabilities of this split are on disk, so there are no masks to measure.",
             icon=":material/info:",
         )
         return
-    counts = np.asarray(found, np.int64)
+    counts = np.asarray(object_counts, np.int64)
     figure = charts.recall_by_size(report.label_set.class_names, counts)
     st.plotly_chart(
         figure,
@@ -123,7 +123,7 @@ def _sizes(report: Report, run: str, split: str, stage: str) -> None:
 
 
 def repetitions(run: str, split: str) -> None:
-    """Show how far runs of one recipe lie apart, for the set and for each class: seeds, folds, or the members of an ensemble."""
+    """Show the spread over runs with the same config: seeds, folds or members."""
     workspace = session.workspace()
     with session.errors_shown():
         alike = workspace.reports.repetitions(run, split)
@@ -156,9 +156,9 @@ def repetitions(run: str, split: str) -> None:
     with session.errors_shown():
         spread, reasons = workspace.reports.reliability(chosen, split)
     if reasons:
-        told = " ".join(session.plain(reason) for reason in reasons)
+        note = " ".join(session.plain(reason) for reason in reasons)
         st.warning(
-            f"{told} They can be read as folds, not as repeated runs.",
+            f"{note} They can be read as folds, not as repeated runs.",
             icon=":material/warning:",
         )
     scores = spread.to_json()["scores"]

@@ -1,4 +1,4 @@
-"""The way through the app as a list that ticks itself; every step leads to the page that does it."""
+"""Getting started as a checklist that ticks itself; every step links to its page."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from segcore.ui.shared import session
 
 @dataclass(frozen=True)
 class Step:
-    """A step: its title, what it is, its page, what it is done with ("data", "run" or nothing), and further words of the link."""
+    """A step: title, sentence, page, what it needs ("data", "run" or ""), further query."""
 
     title: str
     sentence: str

@@ -1,4 +1,4 @@
-"""Where the predict page's images come from: uploaded, or a folder of this machine; and what was refused."""
+"""The images of the Predict page: uploaded or from a folder, and those rejected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ KEPT = MOST_BATCHES
 
 
 def choose() -> Batch | None:
-    """Let the user bring images in; return them, those of the link, or None while there are none."""
+    """Let the user load images; return them, those of the link, or None while there are none."""
     source = st.segmented_control(
         "Source",
         ["Upload", "Folder on this machine"],
@@ -45,10 +45,10 @@ def _upload() -> None:
         key="own_files",
         help="Only the pixels are kept, in the workspace on this machine.",
     )
-    told = tuple(file.file_id for file in files)
-    if not files or told == st.session_state.get("own_files_seen"):
+    file_ids = tuple(file.file_id for file in files)
+    if not files or file_ids == st.session_state.get("own_files_seen"):
         return
-    st.session_state["own_files_seen"] = told
+    st.session_state["own_files_seen"] = file_ids
     uploads = [Upload(file.name, file.getvalue, file.size) for file in files]
     _bring_in(
         lambda progress: session.workspace().predictions.batches.accept(uploads, progress=progress)

@@ -1,4 +1,4 @@
-"""The predict page's results: one image in the viewer, its shares of classes, and files to take away."""
+"""The Predict page's results: one image in the viewer, its classes, and exports."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,20 +33,20 @@ DEFAULT_PANELS = ("image", "prediction", "confidence")
 
 
 def ensure(run: str, batch: Batch, image: str, options: PredictOptions) -> Answer:
-    """Predict the image in view unless that was done, saying meanwhile what is waited for; return how it went."""
-    shelf = session.workspace().predictions
-    if not shelf.is_predicted(run, batch, image, options):
+    """Predict the image in view unless that was done; return how it went."""
+    predictions = session.workspace().predictions
+    if not predictions.is_predicted(run, batch, image, options):
         with (
             session.errors_shown(),
             st.status("Loading the model; the first time takes a few seconds …") as status,
         ):
-            loaded = shelf.warm(run, options)
+            loaded = predictions.warm(run, options)
             status.update(label="Predicting …")
-            shelf.predict(run, batch, image, options)
-            said = (f"Model loaded ({loaded.seconds:.0f} s)") if loaded.networks else "Predicted"
-            status.update(label=said, state="complete")
+            predictions.predict(run, batch, image, options)
+            message = (f"Model loaded ({loaded.seconds:.0f} s)") if loaded.networks else "Predicted"
+            status.update(label=message, state="complete")
     with session.errors_shown():
-        return shelf.predict(run, batch, image, options)
+        return predictions.predict(run, batch, image, options)
 
 
 @st.cache_data(max_entries=32, max_size="200MB", show_spinner=False)
@@ -59,7 +59,7 @@ def packed_scene(
     panels: tuple[str, ...],
     place: str,
 ) -> bytes:
-    """Return the packed scene of a predicted image; ``place`` tells a network that was trained again from the old one.
+    """Return the packed scene of a predicted image; ``place`` changes when a model is retrained.
 
     Raises:
         SegcoreError: It was not predicted, or the CRF cannot run.
@@ -80,38 +80,40 @@ def own_scene(
     Raises:
         SegcoreError: It was not predicted, or the CRF cannot run.
     """
-    shelf = workspace.predictions
-    batch = shelf.batches.open(batch_id)
-    summary = shelf.summary(run, batch, image, options)
-    made: list[Panel] = []
+    predictions = workspace.predictions
+    batch = predictions.batches.open(batch_id)
+    summary = predictions.summary(run, batch, image, options)
+    built: list[Panel] = []
     for name in panels:
         title = PANELS[name]
         if name == "image":
-            made.append(Panel(title, "image"))
+            built.append(Panel(title, "image"))
         elif name == "prediction":
-            probabilities = shelf.probabilities(run, batch, image, options)
+            probabilities = predictions.probabilities(run, batch, image, options)
             step = max(1, -(-max(probabilities.shape[:2]) // 512))
             top = TopClasses.of(np.ascontiguousarray(probabilities[::step, ::step]))
-            made.append(Panel(title, "mask", mask=summary.mask, scalar=summary.confidence, top=top))
+            built.append(
+                Panel(title, "mask", mask=summary.mask, scalar=summary.confidence, top=top)
+            )
         elif name == "crf":
-            mask, preview = shelf.crf_mask(run, batch, image, options)
-            made.append(Panel(f"{title} (preview)" if preview else title, "mask", mask=mask))
+            mask, preview = predictions.crf_mask(run, batch, image, options)
+            built.append(Panel(f"{title} (preview)" if preview else title, "mask", mask=mask))
         else:
-            made.append(Panel(title, "scalar", scalar=getattr(summary, name)))
+            built.append(Panel(title, "scalar", scalar=getattr(summary, name)))
     return Scene(
         f"{run}:{batch_id}:{image}",
-        shelf.shown_image(run, batch, image),
-        tuple(made),
-        shelf.label_set(run),
+        predictions.shown_image(run, batch, image),
+        tuple(built),
+        predictions.label_set(run),
     )
 
 
 def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> None:
     """Draw the table of the classes in one image, and buttons for its masks."""
-    shelf = session.workspace().predictions
+    predictions = session.workspace().predictions
     with session.errors_shown():
-        labels = shelf.label_set(run)
-        mask = shelf.summary(run, batch, image, options).mask
+        labels = predictions.label_set(run)
+        mask = predictions.summary(run, batch, image, options).mask
     colors = session.hex_colors(labels)
     rows = shares(mask, labels)
     tables.draw(
@@ -159,16 +161,16 @@ def _mask_button(label: str, make: Any, file_name: str, key: str) -> None:
 
 def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
     """Offer to predict what is left of a batch, and then all of it as one zip."""
-    shelf = session.workspace().predictions
+    predictions = session.workspace().predictions
     with session.errors_shown():
-        left = [i for i in batch.images if not shelf.is_predicted(run, batch, i.id, options)]
+        left = [i for i in batch.images if not predictions.is_predicted(run, batch, i.id, options)]
     if left:
         st.markdown(f"{len(batch.images) - len(left)} of {len(batch.images)} images predicted.")
         if st.button(
             f"Predict the remaining {len(left)}", icon=":material/play_arrow:", key="own_all"
         ):
             with session.errors_shown(), _Bar() as bar:
-                shelf.predict_all(run, batch, options, bar)
+                predictions.predict_all(run, batch, options, bar)
             st.rerun()
     parts = st.pills(
         "Include",
@@ -178,12 +180,12 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
         format_func=lambda p: PARTS[p],
         key="own_parts",
     )
-    made = st.session_state.get("own_zip")
+    built = st.session_state.get("own_zip")
     wanted = (run, batch.id, options, tuple(parts), len(left))
-    if made and made[0] == wanted:
+    if built and built[0] == wanted:
         st.download_button(
-            f"Download {made[1].stat().st_size / 1e6:.1f} MB",
-            made[1].read_bytes,
+            f"Download {built[1].stat().st_size / 1e6:.1f} MB",
+            built[1].read_bytes,
             f"{batch.id}.zip",
             "application/zip",
             type="primary",
@@ -199,7 +201,8 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
     ):
         with session.errors_shown(), _Bar() as bar:
             path = write_archive(
-                batch.folder / "results.zip", result_files(shelf, run, batch, options, parts, bar)
+                batch.folder / "results.zip",
+                result_files(predictions, run, batch, options, parts, bar),
             )
         st.session_state["own_zip"] = (wanted, path)
         st.rerun()

@@ -1,4 +1,4 @@
-"""Plotly figures of runs as they go: curves over epochs or time, classes, load of devices. No app in here."""
+"""Plotly figures of runs: curves over epochs or time, classes, load of devices."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ WHOLE_TICKS = 12
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:
-    """Return the exponential moving average, corrected for its start so that the first value stays what it is.
+    """Return the exponential moving average, corrected for its start.
 
         s_t = (w s_(t-1) + (1 - w) x_t),  shown: s_t / (1 - w^t)     (Kingma, Ba: Adam, ICLR 2015, section 3)
 
@@ -39,7 +39,7 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 
 def places(lines: Sequence[Mapping[str, Any]], by_time: bool) -> list[float]:
-    """Return where each line of a history stands on the horizontal axis: its epoch, or the minutes of work until its end."""
+    """Return the x position of each line of a history: its epoch, or minutes of work."""
     if not by_time:
         return [line["epoch"] for line in lines]
     minutes, total = [], 0.0
@@ -57,7 +57,7 @@ def curves(
     smoothing: float = 0.0,
     by_time: bool = False,
 ) -> go.Figure:
-    """Draw training curves, one colour a run and one dash a quantity; what was smoothed keeps its own values as a faint line.
+    """Draw training curves, one colour per run; smoothed ones keep their values as faint lines.
 
     Args:
         histories: Lines of ``metrics.jsonl`` by run id.
@@ -67,8 +67,8 @@ def curves(
         by_time: Whether the horizontal axis is minutes of work instead of epochs.
     """
     figure = go.Figure()
-    for position, (run, told) in enumerate(histories.items()):
-        lines = [line for line in told if isinstance(line.get("epoch"), int)]
+    for position, (run, recorded) in enumerate(histories.items()):
+        lines = [line for line in recorded if isinstance(line.get("epoch"), int)]
         where = places(lines, by_time)
         for number, key in enumerate(keys):
             points = [
@@ -141,10 +141,10 @@ def class_curves(
         by_time: Whether the horizontal axis is minutes of work instead of epochs.
     """
     figure = go.Figure()
-    told = [line for line in lines if isinstance(line.get("epoch"), int)]
-    where = places(told, by_time)
+    recorded = [line for line in lines if isinstance(line.get("epoch"), int)]
+    where = places(recorded, by_time)
     for index, (name, color) in enumerate(zip(names, colors, strict=True)):
-        scores = [(line.get("class_iou") or [])[index : index + 1] for line in told]
+        scores = [(line.get("class_iou") or [])[index : index + 1] for line in recorded]
         points = [
             (x, score[0])
             for x, score in zip(where, scores, strict=True)

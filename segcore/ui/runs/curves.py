@@ -15,7 +15,7 @@ MOST = 12
 
 
 def curves(run: str, chosen: Sequence[str], active: bool) -> None:
-    """Draw the curves of a run, with those of the runs chosen beside it; they follow while it is active."""
+    """Draw the curves of a run and of the selected runs; live while it is active."""
     with st.container(horizontal=True, vertical_alignment="center"):
         by_time = (
             st.segmented_control(

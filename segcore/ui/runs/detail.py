@@ -1,4 +1,4 @@
-"""The runs page's view of one run: how it stands, what can be done with it, and tabs for all it says.
+"""The Runs page's view of one run: status, actions, and tabs.
 
 What a finished run's network can be taken away as, and who computed a prediction.
 """
@@ -195,11 +195,11 @@ def _export(run: str) -> None:
         if st.button("Export run", type="primary", key="export_run", disabled=bool(missing)):
             try:
                 with st.spinner("Exporting …"):
-                    told = session.workspace().exports.export(run, tracker, target)
+                    text_of = session.workspace().exports.export(run, tracker, target)
             except SegcoreError as error:
                 st.error(str(error), icon=":material/error:")
             else:
-                st.success(told, icon=":material/check:")
+                st.success(text_of, icon=":material/check:")
 
 
 def _log(run: str, active: bool) -> None:
@@ -226,9 +226,9 @@ def _log(run: str, active: bool) -> None:
             )
         lines = _without_chatter(folder.log_tail(5000 if wanted else 400))
         if wanted:
-            found = _search(lines, wanted)
-            st.caption(f"{len(found):,} of {len(lines):,} lines")
-            lines = found[-1000:]
+            matching = _search(lines, wanted)
+            st.caption(f"{len(matching):,} of {len(lines):,} lines")
+            lines = matching[-1000:]
         st.code(
             "\n".join(lines) or ("No matching lines." if wanted else "Nothing written yet."),
             language=None,
@@ -247,7 +247,7 @@ def _search(lines: list[str], wanted: str) -> list[str]:
 
 
 def _without_chatter(log: str) -> list[str]:
-    """Leave out what TensorFlow says at every start on a machine without a GPU; the file keeps it."""
+    """Leave out what TensorFlow prints at every start without a GPU; the file keeps it."""
     return [line for line in log.splitlines() if not CHATTER.match(line)]
 
 
@@ -276,9 +276,9 @@ def _save_config(run: str, config: TrainConfig) -> None:
 
 
 def _notes(run: str) -> None:
-    keeping = session.workspace().annotations
+    annotations = session.workspace().annotations
     with session.errors_shown():
-        notes = keeping.notes(run)
+        notes = annotations.notes(run)
         known = sorted(
             {tag for row in session.workspace().runs.rows() for tag in row.annotations.tags}
         )
@@ -301,12 +301,12 @@ def _notes(run: str) -> None:
             saved = st.form_submit_button("Save notes", icon=":material/save:")
     if saved:
         with session.errors_shown():
-            keeping.write(run, tags=tags, text=text, star=star, archived=archived)
+            annotations.write(run, tags=tags, text=text, star=star, archived=archived)
         st.rerun()
 
 
 def offer(run: str) -> None:
-    """Draw a popover that writes a training run's network in a form of choice, checked by reading it back, and hands it over."""
+    """Draw a popover that exports a model in a chosen format, verified by reading it back."""
     with st.popover("Download model", icon=":material/download:"):
         to = st.selectbox(
             "Format",
@@ -325,14 +325,14 @@ def offer(run: str) -> None:
                     )
             except SegcoreError as error:
                 st.error(session.plain(str(error)), icon=":material/error:")
-        made = st.session_state.get("model_file")
-        if made and made[:2] == (run, to) and made[2].is_file():
-            st.caption(session.plain(made[3]))
-            label = f"Download {made[2].stat().st_size / 1e6:.1f} MB"
+        written = st.session_state.get("model_file")
+        if written and written[:2] == (run, to) and written[2].is_file():
+            st.caption(session.plain(written[3]))
+            label = f"Download {written[2].stat().st_size / 1e6:.1f} MB"
             st.download_button(
                 label,
-                made[2].read_bytes,
-                made[2].name,
+                written[2].read_bytes,
+                written[2].name,
                 key="model_download",
                 type="primary",
                 on_click="ignore",
@@ -342,18 +342,18 @@ def offer(run: str) -> None:
 def computed_by(run: str) -> None:
     """Say who computed a prediction run, where that is known."""
     try:
-        told = session.workspace().runs.open(run).read_json("backend")
+        text_of = session.workspace().runs.open(run).read_json("backend")
     except SegcoreError:
         return
     text = (
-        f"Computed by {told.get('name')} in {told.get('precision')}, batch size "
-        f"{told.get('batch_size')}"
+        f"Computed by {text_of.get('name')} in {text_of.get('precision')}, batch size "
+        f"{text_of.get('batch_size')}"
     )
-    if told.get("agreement") is not None:
+    if text_of.get("agreement") is not None:
         text += (
-            f"; {figures.percent(told['agreement'])} of the first images' pixels match "
+            f"; {figures.percent(text_of['agreement'])} of the first images' pixels match "
             "TensorFlow's classes"
         )
-    if told.get("note"):
-        text += f"; {told['note']}"
+    if text_of.get("note"):
+        text += f"; {text_of['note']}"
     st.caption(session.plain(text))

@@ -23,15 +23,15 @@ def evolution(run: str, active: bool) -> None:
     @st.fragment(run_every=5 if active else None)
     def panel() -> None:
         with session.errors_shown():
-            found = session.workspace().monitor.evolution(run)
+            history = session.workspace().monitor.evolution(run)
             labels = session.workspace().monitor.label_set(run)
-        if found is None or labels is None:
+        if history is None or labels is None:
             st.caption(
                 "No validation previews. Runs with a validation split keep them from the first "
                 "epoch on."
             )
             return
-        split, samples, epochs = found
+        split, samples, epochs = history
         with st.container(horizontal=True, vertical_alignment="bottom"):
             epoch = _choose_epoch(run, epochs)
             overlay = st.segmented_control(
@@ -95,7 +95,7 @@ def _shown(
 
 
 def _enlarged(picture: Picture) -> Picture:
-    """Repeat pixels until the picture is about as wide as it is shown, so that the browser does not blur classes into each other."""
+    """Repeat pixels up to the size on screen, so that the browser does not blur classes."""
     factor = max(1, round(WIDTH / picture.shape[1]))
     return picture.repeat(factor, 0).repeat(factor, 1)
 

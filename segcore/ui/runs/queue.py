@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 def under_way(rows: Sequence[RunRow]) -> None:
-    """Draw the card; it follows by itself, and draws the whole page again when a run is added or its state changes."""
+    """Draw the live card of active and queued runs; the page follows when states change."""
     busy = _busy(rows)
     st.session_state["busy_runs"] = busy
     st.fragment(_card, run_every=2 if busy else 10)()
@@ -26,7 +26,7 @@ STEPS = 20
 
 
 def _busy(rows: Iterable[RunRow]) -> list[tuple[str, str, int]]:
-    """Return what works or waits, with state and progress: where that changes the table is redrawn."""
+    """Return active and queued runs with state and progress: on a change the table redraws."""
     return sorted(
         (r.run, r.status.state, int(STEPS * r.status.progress))
         for r in rows

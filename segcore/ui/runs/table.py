@@ -28,12 +28,12 @@ def shown_state(status: Status) -> str:
 
 
 def kind_title(name: str) -> str:
-    """Return how a kind of run is called; one that this version does not know keeps its own name."""
+    """Return the title of a kind of run; an unknown kind keeps its own name."""
     return RUN_KINDS[name].title if name in RUN_KINDS else name or "Damaged"
 
 
 def network_title(network: str) -> str:
-    """Return how a network is called, of the names that a row of runs has; what this version does not know keeps its own name."""
+    """Return the title of a model; names that this version does not know stay."""
     architecture, _, encoder = network.partition(" · ")
     if architecture not in ARCHITECTURES or encoder not in ENCODERS:
         return network
@@ -77,7 +77,7 @@ def matching(
             return False
         if not words:
             return True
-        told = " ".join(
+        searched = " ".join(
             [
                 row.run,
                 row.network,
@@ -88,7 +88,7 @@ def matching(
                 row.status.cause,
             ]
         ).lower()
-        return all(word in told for word in words)
+        return all(word in searched for word in words)
 
     return [row for row in rows if fits(row)]
 
@@ -124,7 +124,7 @@ def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
 
 
 def of_most_interest(rows: Sequence[RunRow]) -> str:
-    """Return the run that is opened first: an active one, else the latest training, else the newest.
+    """Return the run to open first: an active one, else the latest training, else the newest.
 
     Args:
         rows: One or more rows of the workspace, newest first.
@@ -244,7 +244,7 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
 
 def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
     """Draw what can be done with the chosen rows, and the trash."""
-    keeping = session.workspace().annotations
+    annotations = session.workspace().annotations
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen:
             st.caption(f"{len(chosen)} selected")
@@ -272,7 +272,7 @@ def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
                     delete(chosen)
         else:
             st.caption("Select rows to compare curves, star, tag, archive or delete.")
-        _trash_popover(keeping.trash)
+        _trash_popover(annotations.trash)
 
 
 def _write(runs: Sequence[str], **changes: Any) -> None:
@@ -304,8 +304,8 @@ def _tag_form(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
 def delete(runs: Sequence[str]) -> None:
     """Move runs to the trash, remember how to take that back, and draw the page again."""
     with session.errors_shown():
-        made = session.workspace().annotations.delete(runs)
-    st.session_state["undo_delete"] = made
+        deletions_made = session.workspace().annotations.delete(runs)
+    st.session_state["undo_delete"] = deletions_made
     st.rerun()
 
 
@@ -337,11 +337,11 @@ def _trash_popover(trash: Any) -> None:
         if not deletions:
             st.caption("The trash is empty.")
             return
-        keeping = session.workspace().annotations
+        annotations = session.workspace().annotations
         total = sum(d.bytes for d in deletions)
         st.caption(
             f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({figures.size(total)}). "
-            f"Deleted permanently after {keeping.kept_days:.0f} days."
+            f"Deleted permanently after {annotations.kept_days:.0f} days."
         )
         for number, deletion in enumerate(deletions[:20]):
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -350,7 +350,7 @@ def _trash_popover(trash: Any) -> None:
                 st.markdown(f"`{deletion.runs[0]}`{more} · {figures.size(deletion.bytes)} · {when}")
                 if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
                     with session.errors_shown():
-                        keeping.restore([deletion.id])
+                        annotations.restore([deletion.id])
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
         if st.button(
@@ -359,6 +359,6 @@ def _trash_popover(trash: Any) -> None:
             icon=":material/delete_forever:",
         ):
             with session.errors_shown():
-                keeping.empty()
+                annotations.empty()
             st.session_state.pop("undo_delete", None)
             st.rerun()

@@ -1,4 +1,4 @@
-"""Passes over a whole split that a page asks for: made in a thread beside it, with progress, so that the page stays free."""
+"""Passes over a whole split in a background thread, with progress; the page stays free."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -33,7 +33,7 @@ class _Pass:
 
 
 class _Board:
-    """The passes of all sessions, the oldest first; one is made at a time, with threads of its own."""
+    """The passes of all sessions, oldest first; one runs at a time."""
 
     def __init__(self) -> None:
         self.passes: dict[str, _Pass] = {}
@@ -48,7 +48,7 @@ def _board() -> _Board:
 def passed(
     key: str, work: Callable[[Progress], Result], label: str, help: str, *, at_once: bool
 ) -> Result | None:
-    """Return the result of a pass; where it is not there yet, offer to make it, or show how far it is, and return None.
+    """Return the result of a pass, or offer to make it, or show its progress and return None.
 
     Args:
         key: Another text whenever the result would be another.
@@ -94,7 +94,7 @@ def _panel(key: str, label: str) -> None:
 
 
 def present(run: str, split: str, stage: str, counted: int) -> bool:
-    """Return whether a split can be measured; say how much of it is on disk, and offer to predict it again where that is not all.
+    """Return whether a split can be measured; say how much is on disk, offer to predict all.
 
     Args:
         run: Id of the run.
@@ -104,7 +104,7 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
     """
     workspace = session.workspace()
     with session.errors_shown():
-        found = len(workspace.pixel_metrics.samples(run, split, stage))
+        on_disk = len(workspace.pixel_metrics.samples(run, split, stage))
         kind = workspace.runs.open(run).config.kind
         waited = (
             [f"{member}--{split}" for member in workspace.runs.members(run)]
@@ -113,17 +113,17 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
         )
     if waited and not run_progress.follow(waited, "Predicting", f"whole_{split}"):
         return False
-    if found >= counted or kind == "imported":
-        return bool(found)
+    if on_disk >= counted or kind == "imported":
+        return bool(on_disk)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             (
-                f"**{found} of {counted}** images of {session.plain(split)} have probabilities "
+                f"**{on_disk} of {counted}** images of {session.plain(split)} have probabilities "
                 "on disk"
             )
             + (
                 "; the results below are based on these."
-                if found
+                if on_disk
                 else ", so there is nothing to measure yet."
             )
         )
@@ -132,7 +132,7 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
                 for member in workspace.runs.members(run):
                     workspace.runs.predict_whole(member, split)
             st.rerun()
-    return bool(found)
+    return bool(on_disk)
 
 
 def is_small(run: str, split: str) -> bool:

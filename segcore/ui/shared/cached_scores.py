@@ -1,4 +1,4 @@
-"""What pages about scores share: reports and what follows from them, computed once; the way from a number to its image."""
+"""Cached reports and what follows from them, and the way from a number to its image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -111,19 +111,19 @@ def plan_sentence(run: str, split: str, stage: str = "", other: str = "") -> str
 
 
 UNITS = {"folder": "folders or drives", "prefix": "name prefixes"}
-"""What intervals and parts may be over besides images, by the name in ``segcore.data.splits.splits.GROUPINGS``."""
+"""What can be resampled besides images, by the name in ``GROUPINGS`` of the splits."""
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _groupings(
     _workspace: Workspace, run: str, split: str, stage: str, stamp: str
 ) -> dict[str, int]:
-    found = {by: set(_workspace.reports.grouping(run, split, stage, by)) for by in UNITS}
-    return {by: len(groups) for by, groups in found.items() if groups}
+    counted = {by: set(_workspace.reports.grouping(run, split, stage, by)) for by in UNITS}
+    return {by: len(groups) for by, groups in counted.items() if groups}
 
 
 def groupings(run: str, split: str, stage: str) -> dict[str, int]:
-    """Return how many groups part the scored images, by the name of the grouping; only those that part them.
+    """Return the number of groups by grouping, of those groupings that part the images.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
@@ -133,7 +133,7 @@ def groupings(run: str, split: str, stage: str) -> dict[str, int]:
 
 
 def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
-    """Return everything that was scored of some runs, as (run, stage) by a name that tells it from the others at its beginning.
+    """Return all outputs of some runs as (run, stage), by a name that tells them apart.
 
     Raises:
         SegcoreError: A run has no counts of that split yet.
@@ -179,7 +179,7 @@ def _comparison(
 def comparison(
     run: str, other: str, split: str, stage: str = "", other_stage: str = ""
 ) -> dict[str, Any]:
-    """Return how two runs compare on a split; see :class:`segcore.evaluation.comparison.comparison.Comparison`.
+    """Return how two runs compare on a split, as a mapping of ``Comparison``.
 
     Raises:
         SegcoreError: One has no counts of that split yet.
@@ -246,7 +246,7 @@ def _parts(
 
 
 def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
-    """Return the scores of parts of a split: images with a "class" or a "tag", of one "folder" or "prefix", or of like "brightness".
+    """Return the scores of slices by "class", "tag", "folder", "prefix" or "brightness".
 
     Raises:
         SegcoreError: The run has no counts of that split yet, or an image cannot be read.
@@ -262,12 +262,12 @@ def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
 def _sizes(
     _workspace: Workspace, run: str, split: str, stage: str, stamp: str
 ) -> tuple[list[list[list[int]]], int]:
-    found, images = _workspace.reports.sizes(run, split, stage)
-    return found.tolist(), images
+    counted, images = _workspace.reports.sizes(run, split, stage)
+    return counted.tolist(), images
 
 
 def sizes(run: str, split: str, stage: str = "") -> tuple[list[list[list[int]]], int]:
-    """Return right pixels, true pixels and things, for each class and size of thing, and how many images were looked at.
+    """Return correct pixels, true pixels and objects per class and size, and the images read.
 
     Raises:
         SegcoreError: The run has no counts of that split yet, or a file cannot be read.
@@ -277,7 +277,7 @@ def sizes(run: str, split: str, stage: str = "") -> tuple[list[list[list[int]]],
 
 
 def look_at(run: str, split: str, sample: str, beside: str | None = None) -> None:
-    """Go to an image on the compare page, perhaps beside another run; where its probabilities are not on disk, say so instead."""
+    """Open an image in Compare, perhaps with another run; say so where it is not on disk."""
     with session.errors_shown():
         on_disk = {s.id for s in session.workspace().scenes.predicted_samples(run, split)}
     if sample in on_disk:

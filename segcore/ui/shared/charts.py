@@ -109,14 +109,14 @@ FEW = 20
 """Up to so many classes bars stand side by side; more are listed from top to bottom."""
 
 MANY = 60
-"""From so many classes on a matrix names its cells under the pointer only: no tick would be readable."""
+"""From so many classes on a matrix names its cells under the pointer only."""
 
 WIDE_SPAN = 50
 """From this ratio of the largest to the smallest value on, bars are drawn on a logarithmic axis."""
 
 
 def every_tick(count: int) -> dict[str, Any]:
-    """Return the settings of an axis that names each of ``count`` classes, smaller where they are many."""
+    """Return the settings of an axis that names each of ``count`` classes."""
     size = 12 if count <= 24 else 10 if count <= 40 else 9
     return {"dtick": 1, "tickfont": {"size": size}, "automargin": True}
 
@@ -333,7 +333,7 @@ CELLS = [
 
 
 def matrix_ticks(count: int) -> dict[str, Any]:
-    """Return the settings of an axis of a matrix of classes: each named, or none where none could be read."""
+    """Return the settings of an axis of a matrix of classes: all named, or none."""
     return every_tick(count) if count <= MANY else {"showticklabels": False}
 
 
@@ -398,7 +398,7 @@ def confusion(
 def write_shares(
     figure: go.Figure, share: npt.NDArray[np.float64], names: Sequence[Any], **subplot: int
 ) -> None:
-    """Write (C, C) percentages into the cells of a confusion matrix; below half a percent nothing is written."""
+    """Write (C, C) percentages into the cells of a matrix; none below half a percent."""
     texts = [[f"{v:.0f}" if v >= 0.5 else "" for v in row] for row in share]
     write_in_cells(
         figure, names, names, texts, np.sqrt(share) >= STRONG * np.sqrt(share.max()), **subplot
@@ -413,7 +413,7 @@ def write_in_cells(
     full: npt.NDArray[np.bool_],
     **subplot: int,
 ) -> None:
-    """Write texts into the cells of a heat map: white on full colours, else in the page's own colour, light or dark.
+    """Write texts into the cells of a heat map: white on full colours, else in the page's ink.
 
     Args:
         figure: The figure; gets two traces.
@@ -447,7 +447,7 @@ def write_in_cells(
 def compression_curve(
     path: Sequence[Mapping[str, Any]], chosen: int, front: Sequence[Mapping[str, Any]] = ()
 ) -> go.Figure:
-    """Draw accuracy against the information kept, one point a number of labels; the chosen one stands out.
+    """Draw accuracy against entropy kept, one point per number of labels.
 
     Args:
         path: Rows of the compression path.

@@ -1,4 +1,4 @@
-"""What reads every image or mask of a dataset: done on a click, with progress, and kept while the files stay as they are."""
+"""Scans of every image or mask of a dataset: on a click, with progress, cached."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast

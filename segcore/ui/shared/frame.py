@@ -1,4 +1,4 @@
-"""What surrounds every page: the rail with navigation, dataset switch and active runs, and old links."""
+"""What surrounds every page: the rail, the dataset switch, active runs, old links."""
 
 from collections.abc import Mapping
 

@@ -48,7 +48,7 @@ def pages() -> dict[str, str]:
 
 
 def parts(name: str) -> list[str | Picture]:
-    """Return a page below its title as Markdown and pictures in turn; links to other pages are made links inside the app.
+    """Return a page without its title as Markdown and pictures in turn.
 
     Args:
         name: One of :func:`pages`.
@@ -92,7 +92,7 @@ def _picture(piece: str, folder: Path) -> Picture:
 
 
 def _linked(text: str, folder: Path) -> str:
-    """Links between pages become links of the app, those out of the folder plain words; outside code a dollar sign is no formula."""
+    """Turn links between pages into links of the app, and escape dollar signs outside code."""
 
     def link(match: re.Match[str]) -> str:
         words, name, section = match.groups()

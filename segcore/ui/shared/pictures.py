@@ -1,4 +1,4 @@
-"""Small still pictures: painted masks, overlays, thumbnails, colour swatches. For looking closely there is the viewer."""
+"""Small still pictures: painted masks, overlays, thumbnails, colour swatches."""
 
 import base64
 
@@ -64,7 +64,7 @@ def thumbnail(
 
 
 def data_url(image: npt.NDArray[np.uint8]) -> str:
-    """Return an image (H, W, 3) uint8 RGB as the address of a JPEG, for a picture inside a table."""
+    """Return an image (H, W, 3) uint8 RGB as a JPEG data address, for a table."""
     encoded = cv2.imencode(
         ".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80]
     )[1].tobytes()

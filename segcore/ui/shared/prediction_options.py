@@ -15,7 +15,7 @@ def form(key: str) -> PredictOptions:
         key: Beginning of the widgets' names, one of a kind on its page.
     """
     plain = PredictOptions()
-    seen = st.segmented_control(
+    input_kind = st.segmented_control(
         "Input",
         ["Whole image", "Tiles"],
         default="Whole image",
@@ -28,7 +28,7 @@ def form(key: str) -> PredictOptions:
             "Use tiles for models trained at the images' native scale."
         ),
     )
-    tile = seen == "Tiles"
+    tile = input_kind == "Tiles"
     overlap = plain.overlap
     if tile:
         overlap = st.slider(
@@ -66,9 +66,9 @@ def form(key: str) -> PredictOptions:
 
 def sentence(options: PredictOptions) -> str:
     """Say in a few words what differs from a plain look; "" where nothing does."""
-    told = [f"tiles, {figures.percent(options.overlap)} overlap"] if options.tile else []
+    parts = [f"tiles, {figures.percent(options.overlap)} overlap"] if options.tile else []
     if options.tta != "none":
-        told.append(TEST_TIME_AUGMENTATIONS[options.tta].title.lower())
+        parts.append(TEST_TIME_AUGMENTATIONS[options.tta].title.lower())
     if options.backend != "auto":
-        told.append(BACKENDS[options.backend].title)
-    return ", ".join(told)
+        parts.append(BACKENDS[options.backend].title)
+    return ", ".join(parts)

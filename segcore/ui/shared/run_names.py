@@ -1,4 +1,4 @@
-"""What runs are called on the pages: an ensemble by what it combines and how, not by the id that its folder has."""
+"""Titles of runs: an ensemble by what it combines and how, not by its folder's id."""
 
 import re
 
@@ -7,33 +7,33 @@ from segcore.catalog import ENSEMBLE_RULES
 _COMBINED = re.compile(
     rf"(.+)-({'|'.join(ENSEMBLE_RULES)})(\d+)((?:-crf)?(?:-filter)?)-([0-9a-f]{{6}})"
 )
-"""The id of a combination without its split, as :func:`segcore.workspace.runs.run_ids.evaluation_id` makes it."""
+"""The id of a combination without its split, as ``run_ids.evaluation_id`` makes it."""
 
 
 def called(run: str) -> str:
-    """Return how a run is called where the split is chosen apart: "camvid-unet-7qpu, mean of 5 (20cc32)"; unlike runs differ."""
+    """Return the title of a run where the split is chosen apart: "unet-7qpu, mean of 5 (20cc32)"."""
     stem = run.rsplit("--", 1)[0]
-    found = _COMBINED.fullmatch(stem)
-    if not found:
+    match = _COMBINED.fullmatch(stem)
+    if not match:
         return stem
-    members, combined = found[1], _how(found)
+    members, combined = match[1], _how(match)
     return f"{members} {combined}" if combined.startswith("+") else f"{members}, {combined}"
 
 
 def short_name(run: str) -> str:
     """Return the part of what a run is called that tells it from its siblings."""
     stem = run.split("--")[0]
-    found = _COMBINED.fullmatch(stem)
-    if not found:
+    match = _COMBINED.fullmatch(stem)
+    if not match:
         return "-".join(stem.split("-")[-2:])
-    combined = _how(found)
+    combined = _how(match)
     return (
-        f"{'-'.join(found[1].split('-')[-2:])} {combined}" if combined.startswith("+") else combined
+        f"{'-'.join(match[1].split('-')[-2:])} {combined}" if combined.startswith("+") else combined
     )
 
 
-def _how(found: re.Match[str]) -> str:
-    """Say what is done to the members: "mean of 5 + CRF (20cc32)", or of a single one "+ CRF (20cc32)"."""
-    after = found[4].replace("-crf", " + CRF").replace("-filter", " + filter")
-    one = found[3] == "1" and after
-    return f"{after.strip() if one else f'{found[2]} of {found[3]}{after}'} ({found[5]})"
+def _how(match: re.Match[str]) -> str:
+    """Say how members are combined: "mean of 5 + CRF (20cc32)", or "+ CRF (20cc32)"."""
+    after = match[4].replace("-crf", " + CRF").replace("-filter", " + filter")
+    one = match[3] == "1" and after
+    return f"{after.strip() if one else f'{match[2]} of {match[3]}{after}'} ({match[5]})"

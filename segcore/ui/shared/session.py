@@ -1,4 +1,4 @@
-"""What every page starts from: the workspace, the current dataset, selectors, errors as sentences."""
+"""What every page starts from: workspace, current dataset, selectors, errors."""
 
 import html
 import re
@@ -89,7 +89,7 @@ def own_datasets() -> list[str]:
 
 
 def request(key: str, value: Any) -> None:
-    """Set what the selector of a key shows when it is drawn next, also where it is drawn already."""
+    """Set what the selector of a key shows when it is drawn next."""
     st.session_state[f"{key}:requested"] = value
 
 
@@ -112,7 +112,7 @@ def prepare(key: str, options: Sequence[Any], default: Any = None) -> None:
 
 
 def prepare_many(key: str, options: Sequence[Any], default: Sequence[Any] = ()) -> None:
-    """Do the same for a selector of several values: those that are no options any more are dropped."""
+    """Do the same for a multiple choice: values that are no options any more are dropped."""
     requested = st.session_state.pop(f"{key}:requested", None)
     values = st.session_state.get(key) if requested is None else requested
     if values is None:
@@ -161,7 +161,7 @@ def _usual_dataset(names: Sequence[str]) -> str:
 
 
 def current_dataset() -> str | None:
-    """Return the name of the dataset that the switch shows; None in a workspace without datasets."""
+    """Return the name of the current dataset; None in a workspace without datasets."""
     names = workspace().datasets.names()
     chosen = st.session_state.get("dataset") or st.query_params.get("dataset")
     return chosen if chosen in names else _usual_dataset(names) if names else None
@@ -180,7 +180,7 @@ def choose_dataset() -> str:
 
 
 def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = "run") -> str:
-    """Let the user choose a finished run of the current dataset; ends the page where there is none."""
+    """Let the user choose a finished run of the current dataset; ends the page without one."""
     names = finished_runs(kinds, current_dataset())
     if not names:
         no_runs(
@@ -190,7 +190,7 @@ def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = 
 
 
 def no_runs(sentence: str) -> None:
-    """Say that the current dataset has no run to show, name the datasets that have, and end the page."""
+    """Say that the dataset has no run to show, offer those that have, and end the page."""
     others = sorted({r.dataset for r in workspace().runs.rows() if r.status.state == "finished"})
     known = [name for name in others if name in workspace().datasets.names()]
     dataset = current_dataset()
@@ -220,7 +220,7 @@ def choose_model(
     help: str | None = None,
     label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
 ) -> str:
-    """Let the user choose one of some runs by its title; an ensemble, which has a run per split, once.
+    """Let the user choose a run by its title; an ensemble, which has a run per split, once.
 
     Args:
         label: What is chosen.
@@ -254,7 +254,7 @@ def choose_model(
 
 
 def once_per_model(names: Sequence[str]) -> dict[str, str]:
-    """Return for each run the one that represents it: of an ensemble, which has a run per split, the first."""
+    """Return for each run the one that represents it: the first of an ensemble's splits."""
     first: dict[str, str] = {}
     for name in reversed(names):
         first.setdefault(name.rsplit("--", 1)[0], name)

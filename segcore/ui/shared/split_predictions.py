@@ -11,7 +11,7 @@ from segcore.ui.shared.run_names import called
 
 
 def offer(runs: Sequence[str], split: str) -> bool:
-    """Return whether every run has counts of the split; where not, offer to predict it and show how far that is."""
+    """Return whether every run has counts of the split; where not, offer to predict it."""
     workspace = session.workspace()
     missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
     if not missing:
@@ -87,8 +87,8 @@ def _follow(names: list[str]) -> None:
 
 
 def caption(runs: Sequence[str], split: str) -> None:
-    """Write the mean IoU of each output of each run on the split, with its interval, as one line."""
-    workspace, parts, images, sure = session.workspace(), [], 0, ""
+    """Write the mean IoU of each output of each run, with its interval, as one line."""
+    workspace, parts, images = session.workspace(), [], 0
     for run in runs:
         skipped = getattr(workspace.runs.open(run).config, "left_out", 0)
         stages = workspace.scores.stages(run, split)

@@ -1,4 +1,4 @@
-"""Tables as every page draws them: shares as percentages with two digits, a dash where nothing is known, no row cut in half."""
+"""Tables as every page draws them: percentages with one decimal, a dash for unknown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

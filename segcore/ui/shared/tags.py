@@ -1,4 +1,4 @@
-"""Tags of images: seen and changed beside the image, for many at once by a table, and chosen to filter by."""
+"""Tags of images: shown and edited for one image, in bulk, and used as a filter."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ ANY = "any tag"
 
 
 def choose(dataset: str, images: Sequence[str], key: str) -> list[str]:
-    """Let the user choose a tag where some image has one; return the images that carry it, in their order.
+    """Let the user choose a tag where some image has one; return the images with it.
 
     Args:
         dataset: Name of the dataset.
@@ -35,15 +35,15 @@ def choose(dataset: str, images: Sequence[str], key: str) -> list[str]:
 
 
 def edit(dataset: str, image: str) -> None:
-    """Show the tags of an image, to be added to and taken away; beside them the tags of all images as a table.
+    """Show the tags of an image for editing, and a menu for bulk changes.
 
     Args:
         dataset: Name of the dataset.
         image: Id of the image.
     """
-    shelf = session.workspace().tags
+    image_tags = session.workspace().tags
     with session.errors_shown():
-        tags, known = shelf.of(dataset), list(shelf.counts(dataset))
+        tags, known = image_tags.of(dataset), list(image_tags.counts(dataset))
     own = list(tags.get(image, ()))
     field, table = st.columns([5, 2], vertical_alignment="bottom")
     with field:
@@ -61,7 +61,7 @@ def edit(dataset: str, image: str) -> None:
         )
     if set(chosen) != set(own):
         with session.errors_shown():
-            shelf.change(
+            image_tags.change(
                 dataset, [image], add=set(chosen) - set(own), remove=set(own) - set(chosen)
             )
         st.rerun()
@@ -70,7 +70,7 @@ def edit(dataset: str, image: str) -> None:
 
 
 def _table(dataset: str, text: str, image: str) -> None:
-    shelf = session.workspace().tags
+    image_tags = session.workspace().tags
     with st.form("tag_many", border=False):
         pattern = st.text_input(
             "Images",
@@ -83,8 +83,10 @@ def _table(dataset: str, text: str, image: str) -> None:
         taken = take.form_submit_button("Remove tag", icon=":material/remove:", width="stretch")
     if given or taken:
         with session.errors_shown():
-            found = shelf.matching(dataset, pattern.strip())
-            shelf.change(dataset, found, add=[tag] if given else [], remove=[tag] if taken else [])
+            matching = image_tags.matching(dataset, pattern.strip())
+            image_tags.change(
+                dataset, matching, add=[tag] if given else [], remove=[tag] if taken else []
+            )
         st.rerun()
     st.download_button(
         "Download CSV",
@@ -99,5 +101,5 @@ def _table(dataset: str, text: str, image: str) -> None:
     )
     if sent is not None and st.button("Import tags", icon=":material/upload:"):
         with session.errors_shown():
-            shelf.read_table(dataset, decode_text(sent.getvalue(), sent.name).text)
+            image_tags.read_table(dataset, decode_text(sent.getvalue(), sent.name).text)
         st.rerun()

@@ -1,4 +1,4 @@
-"""The multi-panel mask viewer: image, masks, errors and maps side by side under one zoom, and the filmstrip that walks through a split."""
+"""The viewer: image, masks, errors and maps under one zoom, and its filmstrip."""
 
 from segcore.ui.viewer import filmstrip
 from segcore.ui.viewer.component import EVENTS, Place, ViewerResult, show

@@ -44,7 +44,7 @@ class ViewerResult:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a scene stands among the images of a filmstrip, which the browser walks through by itself.
+    """The place of a scene among the images of a filmstrip, which the browser walks by itself.
 
     Attributes:
         context: All that decides what is shown, but the image, as one text: an equal context and
@@ -106,14 +106,14 @@ def show(
         callbacks["on_missing_change"] = lambda: st.session_state[f"{key}.place"].update(held=None)
     body = b"" if held else packed(scene)
     with st.container(gap=None):
-        found = _mount(key=key, data=join(settings, body), **callbacks)
+        sent = _mount(key=key, data=join(settings, body), **callbacks)
         deliver(key=f"{key}.script")
-    pixel = found.get("pixel")
+    pixel = sent.get("pixel")
     return ViewerResult(
-        share=found.get("share"),
-        step=int(found.get("step") or 0),
+        share=sent.get("share"),
+        step=int(sent.get("step") or 0),
         pixel=(int(pixel["x"]), int(pixel["y"])) if pixel else None,
-        label=found.get("label"),
+        label=sent.get("label"),
     )
 
 
@@ -123,8 +123,8 @@ def packed(scene: Scene | bytes | Callable[[], Scene | bytes]) -> bytes:
     Raises:
         SegcoreError: The scene cannot be packed.
     """
-    found = scene() if callable(scene) else scene
-    return found if isinstance(found, bytes) else pack(found)
+    sent = scene() if callable(scene) else scene
+    return sent if isinstance(sent, bytes) else pack(sent)
 
 
 def join(header: dict[str, Any], body: bytes) -> bytes:

@@ -91,14 +91,14 @@ def _bring(
         start = max(0, min(place - FIRST // 2, len(images) - FIRST))
         wanted = images[start : start + FIRST]
     if wanted:
-        made = [(image, thumbnail(image)) for image in wanted]
+        pictures = [(image, thumbnail(image)) for image in wanted]
         header = {
             "viewer": key,
             "source": source,
-            "images": [i for i, _ in made],
-            "sizes": [len(b) for _, b in made],
+            "images": [i for i, _ in pictures],
+            "sizes": [len(b) for _, b in pictures],
         }
-        memory.update(source=source, data=join(header, b"".join(b for _, b in made)))
+        memory.update(source=source, data=join(header, b"".join(b for _, b in pictures)))
     _thumbnails(key=name, data=memory["data"], on_wanted_change=lambda: None)
 
 

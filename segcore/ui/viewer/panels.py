@@ -1,4 +1,4 @@
-"""What the viewer shows: panels side by side over one image, as plain values that check themselves."""
+"""What the viewer shows: panels over one image, as values that check themselves."""
 
 import json
 from dataclasses import dataclass

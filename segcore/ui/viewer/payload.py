@@ -158,7 +158,7 @@ def _add_image(blobs: _Blobs, image: npt.NDArray[np.uint8], height: int, width: 
 
 
 def _add_plane(blobs: _Blobs, plane: npt.NDArray[Any]) -> int:
-    """Add a (h, w) uint8 or uint16 plane as differences from the row above; uint16 is little-endian."""
+    """Add a (h, w) uint8 or uint16 plane as differences from the row above."""
     rows = plane.astype(plane.dtype.newbyteorder("<"))
     rows[1:] -= plane[:-1]  # wraps; the browser's typed arrays wrap alike
     return blobs.add(rows.tobytes())
@@ -203,7 +203,7 @@ def _check_labels(mask: npt.NDArray[Any], title: str, label_set: LabelSet) -> No
 
 
 def _sparse_counts(mask: npt.NDArray[Any]) -> list[list[int]]:
-    """``[index, pixels]`` of every index that occurs; by bands of rows, so that memory stays flat."""
+    """``[index, pixels]`` of every index that occurs, by bands of rows to save memory."""
     band = max(1, 1_000_000 // mask.shape[1])
     counts = np.zeros(int(mask.max()) + 1, np.int64)
     for start in range(0, len(mask), band):

@@ -35,7 +35,7 @@ SCRIPTS = (
 
 
 def _lean(name: str) -> str:
-    """A script or style without what only its readers need; no line of them starts inside a literal."""
+    """A script or style without comments and indentation."""
     lines = (line.strip() for line in (FOLDER / name).read_text(encoding="utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
