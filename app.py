@@ -40,6 +40,6 @@ navigation = st.navigation(
     expanded=True,
 )
 frame.style()
-frame.translate_link(navigation.url_path, frame.OLD_LINKS)
-frame.sidebar()
+frame.translate_link(navigation.url_path)
+frame.sidebar(navigation.url_path)
 navigation.run()

@@ -63,7 +63,7 @@ if not split_predictions.offer((run,), split):
 
 with session.errors_shown():
     label_set = workspace.scores.label_set(run)
-    pixels = workspace.scores.counts(run, split)[1].sum(0).sum(1)
+    pixels = queries.class_pixels(run, split)
 by_id = {c.id: c.name for c in label_set.classes}
 colors = dict(zip(by_id, session.hex_colors(label_set), strict=True))
 if label_set.num_classes < 2:
@@ -89,7 +89,7 @@ suggested, choice = st.columns([1, 1], gap="large")
 with suggested:
     st.markdown("**Suggested merges**")
     weak = advice.too_weak(what_if["baseline"]["kappa"])
-    listed = advice.suggestions(what_if["verdicts"], by_id, pixels.tolist())
+    listed = advice.suggestions(what_if["verdicts"], by_id, pixels)
     if weak:
         st.info(weak, icon=":material/info:")
     elif not listed:
@@ -113,7 +113,7 @@ with suggested:
                 type="tertiary",
             )
 with choice:
-    start = advice.first_merge(what_if["path"], by_id, pixels.tolist())
+    start = advice.first_merge(what_if["path"], by_id, pixels)
     groups = chooser.choose(run, what_if, by_id, colors, apart, start)
 
 with session.errors_shown():
@@ -121,13 +121,14 @@ with session.errors_shown():
 verdict = advice.judge(found, groups, by_id, split)
 boxes = {
     "recommended": (st.success, ":material/check_circle:"),
-    "rejected": (st.error, ":material/cancel:"),
+    "rejected": (st.warning, ":material/cancel:"),
 }
 box, icon = boxes.get(verdict.kind, (st.info, ":material/info:"))
 box(verdict.sentence, icon=icon)
 summary.cards(found)
 workspace.checklist.note("merge", dataset.name)
 
+session.prepare("merge_tab", TABS)
 tabs = dict(
     zip(
         TABS,

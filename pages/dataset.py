@@ -79,6 +79,7 @@ if unnamed:
         "the Classes tab."
     )
 
+session.prepare("show", TABS)
 tabs = dict(
     zip(TABS, st.tabs(TABS, key="show", on_change="rerun", bind="query-params"), strict=True)
 )

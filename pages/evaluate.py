@@ -79,6 +79,7 @@ st.caption(
     f"images · {figures.percent(result['ignored_share'])} of the pixels ignored"
 )
 
+session.prepare("tab", TABS)
 tabs = dict(
     zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True)
 )
@@ -104,4 +105,4 @@ else:
     with tabs["Overview"]:
         overview.show(report, result, run, split)
         st.subheader("Boundaries", anchor=False)
-        boundary.show(report, run, split, stage)
+        boundary.show(report, result, run, split, stage)

@@ -15,8 +15,7 @@ session.header(
 
 opened = st.session_state.pop("opened_demo", None)
 if opened:  # in a run of its own: a switch at the end of a long one can lose the page
-    session.request("dataset", "demo")
-    st.switch_page("pages/compare.py", query_params={"run": opened})
+    st.switch_page("pages/compare.py", query_params={"run": opened, "dataset": "demo"})
 
 
 def open_demo() -> None:
@@ -73,7 +72,7 @@ if finished:
             f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {figures.percent(best)}."
         )
         with st.container(horizontal=True):
-            links({"run": trained[0].run})
+            links({"run": trained[0].run, "dataset": latest})
 else:
     with st.container(border=True):
         text, action = st.columns([3, 1], vertical_alignment="center", gap="large")
@@ -85,7 +84,7 @@ else:
                 "near-duplicate labels, and an ensemble of five small U-Nets."
             )
             with text.container(horizontal=True):
-                links({"run": (demo.ensemble or "")})
+                links({"run": demo.ensemble or "", "dataset": "demo"})
             if action.button(
                 "Train another model",
                 icon=":material/model_training:",

@@ -230,7 +230,7 @@ def test_examples_show_the_pixels_that_a_pair_is_confused_in(trained, open_page,
     assert len(told) == int(((counts[:, 0, 1] + counts[:, 1, 0]) > 0).sum())
     assert f"{counts[:, 0, 1].max():,}" in " ".join(told)
     read.check(at.button(key="split_3_5").click().run())
-    assert "resolves nothing" in at.info[0].value
+    assert any("resolves nothing" in i.value for i in at.info)
 
 
 def test_merged_masks_are_shown_under_the_merged_labels(trained, open_page, read) -> None:

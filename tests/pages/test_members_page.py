@@ -113,7 +113,7 @@ def test_the_ensemble_page_offers_the_split_that_all_folds_share(
     for run in runs:
         workspace.runs.open(run).model_path.write_bytes(b"")
         workspace.runs.open(run).write_status(state="finished", finished=1.0)
-    at = open_page("ensemble", tab=tab)
+    at = open_page("ensemble", tab=tab, dataset="tiny")
     assert field(at.selectbox, "Dataset").options == ["tiny", "tiny-fold-1", "tiny-fold-2"]
     assert field(at.multiselect, "Members").value == runs
     assert next(group.options for group in at.button_group if group.label == "Split") == ["test"]

@@ -194,5 +194,5 @@ def test_the_card_notices_a_run_that_only_changed_its_state() -> None:
         ]
 
     busy = queue._busy(rows("queued", "running", "finished"))
-    assert busy == [("a", "running"), ("b", "queued")]
+    assert busy == [("a", "running", 0), ("b", "queued", 0)]
     assert queue._busy(rows("starting", "running", "finished")) != busy

@@ -19,13 +19,13 @@ def test_tags_are_parts_of_the_split_with_their_own_scores(trained, open_page, r
     workspace, run = trained.workspace, trained.members[0]
     assert (
         "tag"
-        not in open_page("evaluate", run=run, split="test", tab="Slices")
+        not in open_page("evaluate", run=run, split="test", tab="Slices and robustness")
         .button_group(key="part")
         .options
     )
     workspace.tags.change("tiny", ["test/scene_0", "test/scene_2"], add=["night"])
     workspace.tags.change("tiny", ["test/scene_2"], add=["rain"])
-    at = open_page("evaluate", run=run, split="test", tab="Slices")
+    at = open_page("evaluate", run=run, split="test", tab="Slices and robustness")
     read.check(at.button_group(key="part").set_value("tag").run())
     ids, counts = workspace.scores.counts(run, "test")
     wanted = score_slices(

@@ -215,6 +215,7 @@ def _choose_panels(runs: Sequence[str], beside: str) -> tuple[str, ...]:
         bind="query-params",
         persist_state="session",
     )
+    session.settle("panels", chosen)
     panels = tuple(p for p in compare_panels.PANELS if p in (chosen or default))
     missing = compare_panels.crf_missing(workspace) if "crf" in panels else ""
     if missing:

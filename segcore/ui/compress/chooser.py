@@ -105,6 +105,7 @@ def choose(
         apart: Pairs of class ids that never meet.
         start: Number of labels that the greedy path and the tree start from.
     """
+    session.prepare("way", WAYS)
     way = st.segmented_control(
         "Merge",
         WAYS,

@@ -75,6 +75,22 @@ def what_if(
     )
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def _class_pixels(_workspace: Workspace, run: str, split: str, stamp: str) -> list[int]:
+    pixels: list[int] = _workspace.scores.counts(run, split)[1].sum((0, 2)).tolist()
+    return pixels
+
+
+def class_pixels(run: str, split: str) -> list[int]:
+    """Return the true pixels of each class in a split, in index order.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _class_pixels(workspace, run, split, workspace.scores.stamp(run, split))
+
+
 @st.cache_data(max_entries=500, show_spinner=False)
 def _merge(
     _workspace: Workspace,

@@ -314,7 +314,7 @@ def reported(
         alt="The merge on both splits",
     )
     verdict = judge(there, groups, names, other)
-    kinds = {"recommended": st.success, "rejected": st.error}
+    kinds = {"recommended": st.success, "rejected": st.warning}
     kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
     if split == "test":
         st.caption(

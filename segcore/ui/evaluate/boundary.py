@@ -39,7 +39,7 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
     )
 
 
-def show(report: Report, run: str, split: str, stage: str) -> None:
+def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: str) -> None:
     """Show boundary IoU and the trimap curve of a run over a split."""
     if not background_tasks.present(run, split, stage, len(report.sample_ids)):
         return
@@ -48,7 +48,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         return
     names = report.label_set.class_names
     borders = session.workspace().pixel_metrics.borders(run, result)
-    whole = _whole(report, result.measures.sample_ids)
+    whole = _whole(report, scores, result.measures.sample_ids)
     low, high = borders["interval"]
     cards = st.columns(4)
     cards[0].metric(
@@ -148,10 +148,10 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
     )
 
 
-def _whole(report: Report, measured: Sequence[str]) -> dict[str, Any]:
+def _whole(report: Report, scores: dict[str, Any], measured: Sequence[str]) -> dict[str, Any]:
     """Scores of the measured images alone, which boundary scores are compared with."""
     if len(measured) == len(report.sample_ids):
-        return report.to_json()
+        return scores
     places = {name: i for i, name in enumerate(report.sample_ids)}
     kept = [places[name] for name in measured]
     ids, groups = (

@@ -157,7 +157,7 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
             "**Severity**",
             help="Mean IoU at each severity; the shaded part is the interval of the drop, each "
             "image's clean and corrupted counts kept together. "
-            + next((row["how_sure"] for row in found["curves"]), ""),
+            + next((row["how_sure"] for row in result["curves"]), ""),
         )
         figure = pixel_charts.corruption_curves(result["curves"], clean["mean_iou"], TITLES)
         st.plotly_chart(

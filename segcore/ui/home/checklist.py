@@ -110,7 +110,7 @@ def show() -> None:
         if step.needs == "data" and names:
             query["dataset"] = names[0]
         elif step.needs == "run" and own:
-            query["run"] = own[0].run
+            query |= {"run": own[0].run, "dataset": own[0].dataset}
         elif name == "demo" and demo:
             page, query = "pages/compare.py", {"run": demo}
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -140,19 +140,19 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
             "pages/compare.py",
             label="Compare masks",
             icon=":material/view_column:",
-            query_params={"run": run},
+            query_params={"run": run, "dataset": config.dataset},
         )
         st.page_link(
             "pages/evaluate.py",
             label="Evaluate",
             icon=":material/fact_check:",
-            query_params={"run": run},
+            query_params={"run": run, "dataset": config.dataset},
         )
         st.page_link(
             "pages/predict.py",
             label="Predict images",
             icon=":material/image_search:",
-            query_params={"run": run},
+            query_params={"run": run, "dataset": config.dataset},
         )
     if now == "finished" and config.kind == "train":
         offer(run)

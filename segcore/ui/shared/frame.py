@@ -1,7 +1,5 @@
 """What surrounds every page: the rail, the dataset switch, active runs, old links."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from segcore.runs.folder.status import ACTIVE
@@ -85,10 +83,16 @@ OLD_LINKS: dict[str, dict[str, dict[str, str]]] = {
             "Fixed and broken": "Pixels",
         },
         "panels": {
-            "True mask": "Ground truth",
-            "Predicted mask": "Prediction",
-            "CRF mask": "CRF",
-            "Error": "Errors",
+            "Image": "image",
+            "True mask": "truth",
+            "Predicted mask": "prediction",
+            "CRF mask": "crf",
+            "Merged labels": "merged",
+            "Error": "error",
+            "Confidence": "confidence",
+            "Entropy": "entropy",
+            "Disagreement": "disagreement",
+            "Fixed and broken": "difference",
         },
         "labels": {"as they are": "unmerged"},
     },
@@ -125,7 +129,7 @@ OLD_LINKS: dict[str, dict[str, dict[str, str]]] = {
         },
     },
 }
-"""What choices in links of earlier versions are called now, by page and parameter."""
+"""What the selectors hold for choices in links of earlier versions, by page and parameter."""
 
 
 def style() -> None:
@@ -134,28 +138,39 @@ def style() -> None:
     _one_entry_per_page(key="history")
 
 
-def translate_link(page: str, renamed: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
-    """Rewrite the choices in a link of an earlier version, before the page's selectors read them.
+def translate_link(page: str) -> None:
+    """Take over the choices of a link of an earlier version, before the page's selectors read them.
 
     Args:
         page: Path of the page, "compare".
-        renamed: New value by old value, by parameter, by page.
     """
-    for name, values in renamed.get(page, {}).items():
+    for name, values in OLD_LINKS.get(page, {}).items():
         asked = st.query_params.get_all(name)
-        if any(value in values for value in asked):
-            st.query_params[name] = [values.get(value, value) for value in asked]
+        old = [value for value in asked if value in values and value != values[value]]
+        if not old or st.session_state.get(f"{name}:translated") == asked:
+            continue
+        st.session_state[f"{name}:translated"] = asked
+        chosen = [values.get(value, value) for value in asked]
+        session.request(name, chosen if name in SEVERAL else chosen[0])
 
 
-def sidebar() -> None:
-    """Show the dataset switch with the workspace's folder, and the active runs, in the rail."""
+SEVERAL = ("panels",)
+"""Parameters of selectors of several values."""
+
+
+def sidebar(page: str) -> None:
+    """Show the dataset switch with the workspace's folder, and the active runs, in the rail.
+
+    Args:
+        page: Path of the page, "compare".
+    """
     with st.sidebar:
         workspace = session.workspace()
         name = session.current_dataset()
         with st.popover(
             name or "Workspace", icon=":material/database:", width="stretch", help="Switch dataset"
         ):
-            session.dataset_switch()
+            session.dataset_switch(page)
             st.caption(
                 f"Workspace `{workspace.folder}`",
                 help="Set with --workspace or $SEGCORE_WORKSPACE when the app starts.",

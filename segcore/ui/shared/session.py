@@ -120,14 +120,35 @@ def prepare_many(key: str, options: Sequence[Any], default: Sequence[Any] = ()) 
     kept = [value for value in values if value in options]
     if requested is not None or len(kept) < len(values):
         st.session_state[key] = kept or [value for value in default if value in options]
+    if requested is not None:
+        st.session_state[f"{key}:asked"] = st.session_state[key]
 
 
-def dataset_switch() -> None:
-    """Draw the switch of the dataset, which holds for all pages; nothing where there is none."""
+def settle(key: str, value: Any) -> None:
+    """Draw the page once more where a selector did not take a requested value; call it after drawing.
+
+    A selector that is drawn for the first time takes what the link says, whatever was requested.
+
+    Args:
+        key: Key of the selector.
+        value: What it returned.
+    """
+    asked = st.session_state.pop(f"{key}:asked", None)
+    if asked is not None and asked != value:
+        st.session_state[f"{key}:requested"] = asked
+        st.rerun()
+
+
+def dataset_switch(page: str) -> None:
+    """Draw the switch of the dataset, which holds for all pages; nothing where there is none.
+
+    Args:
+        page: Path of the page, "compare".
+    """
     names = workspace().datasets.names()
     if not names:
         return
-    _follow_run_link(names)
+    _follow_links(page, names)
     start = _usual_dataset(names)
     prepare("dataset", names, start)
     st.selectbox(
@@ -141,17 +162,20 @@ def dataset_switch() -> None:
     )
 
 
-def _follow_run_link(names: Sequence[str]) -> None:
-    """Switch to the dataset of the run that a link names, once for each link."""
-    asked = st.query_params.get("run")
-    if not asked or asked == st.session_state.get("followed_run"):
-        return
-    st.session_state["followed_run"] = asked
-    dataset = next(
-        (r.dataset for r in workspace().runs.rows() if asked in (r.run, called(r.run))), ""
-    )
-    if dataset in names and dataset != st.session_state.get("dataset"):
-        request("dataset", dataset)
+def _follow_links(page: str, names: Sequence[str]) -> None:
+    """Switch to the dataset that a link names, itself or by a run; each link is followed once."""
+    state = st.session_state
+    arrived, state["last_page"] = state.get("last_page") != page, page
+    dataset, run = st.query_params.get("dataset"), st.query_params.get("run")
+    if dataset in names and (arrived or dataset != state.get("followed_dataset")):
+        if dataset != state.get("dataset") and "dataset:requested" not in state:
+            request("dataset", dataset)
+    elif run and run != state.get("followed_run"):
+        rows = workspace().runs.rows()
+        own = next((r.dataset for r in rows if run in (r.run, called(r.run))), "")
+        if own in names and own != state.get("dataset"):
+            request("dataset", own)
+    state["followed_dataset"], state["followed_run"] = dataset, run
 
 
 def _usual_dataset(names: Sequence[str]) -> str:

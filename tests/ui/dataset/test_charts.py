@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,8 +88,8 @@ def test_sizes_put_the_width_across_and_the_height_up() -> None:
 
 def test_splits_are_groups_of_bars() -> None:
     rows = [
-        {"split": "train", "pixel_share": [0.25, 0.75]},
-        {"split": "test", "pixel_share": [0.5, 0.5]},
+        SimpleNamespace(split="train", pixel_share=[0.25, 0.75]),
+        SimpleNamespace(split="test", pixel_share=[0.5, 0.5]),
     ]
     figure = charts.split_shares(NAMES, rows)
     assert [(t.name, list(t.y)) for t in figure.data] == [("train", [25, 75]), ("test", [50, 50])]

@@ -100,9 +100,9 @@ def test_found_by_size_is_right_over_true() -> None:
 def test_the_spread_reaches_from_the_worst_to_the_best() -> None:
     iou = np.array([[0.5, np.nan, 0.1], [0.7, np.nan, 0.3]])
     *members, span = evaluate_charts.member_spread(NAMES, ["a", "b"], iou).data
-    assert list(members[1].y) == pytest.approx([70, None, 30])
-    assert list(span.x) == ["field", "field", None, "road", "road", None]
-    assert [v for v in span.y if v is not None] == pytest.approx([50, 70, 10, 30])
+    assert list(members[1].x) == pytest.approx([70, None, 30])
+    assert list(span.y) == ["field", "field", None, "road", "road", None]
+    assert [v for v in span.x if v is not None] == pytest.approx([50, 70, 10, 30])
 
 
 def row(groups, accuracy, kept) -> dict:

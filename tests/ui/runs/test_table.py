@@ -2,40 +2,35 @@
 
 import pytest
 
-from segcore.ui.runs.table import kind_title, matching, state_title
+from segcore.runs.folder.annotations import Annotations
+from segcore.runs.folder.status import Status
+from segcore.ui.runs.table import kind_title, matching, shown_state, state_title
 from segcore.ui.shared.figures import size
+from segcore.workspace.runs.rows import RunRow
 
-PLAIN = {
-    "kind": "train",
-    "state": "finished",
-    "dataset": "d",
-    "network": "unet · tiny",
-    "tags": [],
-    "note": "",
-    "device": "",
-    "cause": "",
-}
+
+def row(run: str, kind: str = "train", dataset: str = "d", **changes) -> RunRow:
+    """A finished run, with a status or annotations of its own."""
+    status = {name: changes.pop(name) for name in ("state", "cause") if name in changes}
+    return RunRow(
+        run,
+        kind,
+        dataset,
+        "unet · tiny",
+        "",
+        Status(**{"state": "finished", **status}),
+        Annotations(**changes),
+        "",
+        "",
+    )
+
+
 ROWS = [
-    {
-        **PLAIN,
-        "run": "a",
-        "star": True,
-        "archived": False,
-        "tags": ["good", "road"],
-        "note": "Lower rate",
-    },
-    {
-        **PLAIN,
-        "run": "b",
-        "star": False,
-        "archived": False,
-        "state": "failed",
-        "dataset": "e",
-        "tags": ["road"],
-    },
-    {**PLAIN, "run": "c", "star": True, "archived": True, "kind": "predict"},
-    {**PLAIN, "run": "d", "star": False, "archived": False, "kind": "", "cause": "damaged"},
-    {**PLAIN, "run": "e", "star": False, "archived": False, "kind": "dreaming", "state": "asleep"},
+    row("a", star=True, tags=("good", "road"), text="Lower rate"),
+    row("b", dataset="e", state="failed", tags=("road",)),
+    row("c", kind="predict", star=True, archived=True),
+    row("d", kind="", cause="damaged"),
+    row("e", kind="dreaming", state="asleep"),
 ]
 
 
@@ -58,7 +53,7 @@ ROWS = [
     ],
 )
 def test_a_filter_lets_through(filters, wanted) -> None:
-    assert "".join(row["run"] for row in matching(ROWS, **filters)) == wanted
+    assert "".join(one.run for one in matching(ROWS, **filters)) == wanted
 
 
 def test_what_this_version_does_not_know_keeps_its_name() -> None:
@@ -68,6 +63,11 @@ def test_what_this_version_does_not_know_keeps_its_name() -> None:
         "Damaged",
     )
     assert (state_title("failed"), kind_title("train")) == ("Failed", "Training")
+
+
+def test_a_run_that_was_stopped_in_the_queue_was_cancelled() -> None:
+    assert shown_state(Status(state="interrupted")) == "Cancelled"
+    assert shown_state(Status(state="interrupted", started=1.0)) == state_title("interrupted")
 
 
 @pytest.mark.parametrize(
