@@ -20,6 +20,8 @@ LEVELS = {
 """Checks whose findings other splits mend, and the method that does."""
 
 SPLITS_TAB = "Splits"
+LEAKS = {"sequences": "grouped", "duplicates": "grouped"}
+"""Checks whose findings are leaks between splits, which grouped splits always fix."""
 ABOUT_LABELS = ("bare_masks", "classes")
 """Checks whose pictures carry the mask."""
 
@@ -132,7 +134,7 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
                         st.caption(
                             f"Showing {LISTED:,}. The table of all findings contains the rest."
                         )
-        method = finding.split_method
+        method = finding.split_method or LEAKS.get(finding.check, "")
         if method and finding.level != "note":
             label = f"Create {method} splits"
             st.button(
