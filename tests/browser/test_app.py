@@ -223,3 +223,25 @@ def test_an_own_image_is_predicted_and_taken_away(
     assert (
         ids[stored] == mask
     ).mean() > 0.995  # the split was predicted in another process, perhaps by another backend
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1920, 1080)])
+def test_compare_shows_four_panels_whole_beside_filmstrip_and_legend(
+    new_page: Callable[..., Page], url: str, workspace: Workspace, size: tuple[int, int]
+) -> None:
+    """On a 1440 x 900 laptop each panel of a 4:3 image is at least 480 pixels wide."""
+    demo = workspace.demo.open()
+    page = new_page(*size)
+    page.goto(f"{url}/compare?run={demo.ensemble}")
+    expect_four_panels(page)
+    wait_idle(page)
+    boxes = [page.locator("canvas[role=img]").nth(i).bounding_box() for i in range(4)]
+    for box in boxes:
+        assert box["x"] >= 0 and box["x"] + box["width"] <= size[0]
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
+    for part in (".rail", ".legend"):
+        box = page.locator(part).first.bounding_box()
+        assert box["x"] + box["width"] <= size[0] and box["y"] < boxes[0]["y"] + 40
+    assert page.locator(".toolbar").first.bounding_box()["height"] <= 40
+    if size == (1440, 900):
+        assert min(box["width"] for box in boxes) >= 480

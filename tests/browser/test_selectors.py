@@ -1,0 +1,132 @@
+"""Every selector shows what the server computes with, after each change of dataset, run and split."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from segcore.data.dataset.writing import ArraySample, write_dataset
+from segcore.labels import LabelClass, LabelSet
+from segcore.ui.shared.run_names import called
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("dataset", "balance", "runs", "compare", "evaluate", "ensemble", "compress")
+
+SHOWN = """() => {
+    const shown = {};
+    for (const box of document.querySelectorAll('[class*="st-key-"]')) {
+        const key = [...box.classList].find((name) => name.startsWith("st-key-")).slice(7);
+        const select = box.querySelector(':scope > [data-testid=stSelectbox]');
+        const several = box.querySelector(':scope > [data-testid=stMultiSelect]');
+        const group = box.querySelector(':scope > [data-testid=stButtonGroup] [role=radiogroup]');
+        if (select) shown[key] = select.querySelector("input").value;
+        if (several) shown[key] = [...several.querySelectorAll('[data-baseweb=tag]')].map((tag) => tag.textContent.trim());
+        if (group) shown[key] = group.querySelector('[aria-checked=true]')?.textContent.trim() ?? null;
+    }
+    return { shown, held: JSON.parse([...document.querySelectorAll(".server-state")].at(-1).textContent) };
+}"""
+
+
+@pytest.fixture
+def two_datasets(trained, tmp_path):
+    """The made-up workspace with a second dataset of other classes, images and models."""
+    workspace = trained.workspace
+    labels = LabelSet((LabelClass(0, "cell", (1, 2, 3)), LabelClass(1, "wall", (200, 2, 3))))
+    rng = np.random.default_rng(0)
+    samples = [
+        ArraySample(
+            f"slide-{n}",
+            rng.integers(0, 255, (20, 30, 3), dtype=np.uint8),
+            np.eye(20, 30, dtype=np.uint8),
+        )
+        for n in range(8)
+    ]
+    write_dataset(workspace.datasets.folder / "cells", "cells", labels, samples)
+    shares = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    workspace.datasets.make_splits("cells", "random", shares, 0, save=True)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for sample in samples:
+        Image.fromarray(np.eye(20, 30, dtype=np.uint8)).save(masks / f"{sample.id}.png")
+    for split in ("validation", "test"):
+        for name in ("other", "another"):
+            workspace.imports.import_("cells", masks, f"{name}-{split}", split, partial=True)
+    return workspace
+
+
+def settle(page: Page) -> None:
+    page.wait_for_timeout(400)
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === "
+        "'notRunning'"
+    )
+    page.wait_for_timeout(200)
+
+
+def check(page: Page, where: str) -> None:
+    """Compare what every selector on the page shows with what the server holds for it."""
+    settle(page)
+    read = page.evaluate(SHOWN)
+    for key, shown in read["shown"].items():
+        held = read["held"].get(key)
+        if held is None:
+            continue
+        if isinstance(held, list):
+            assert len(shown) == len(held), (where, key, shown, held)
+            assert shown == held or not set(held) & set(shown), (where, key, shown, held)
+        elif isinstance(shown, str):
+            labels = {held.lower(), called(held).lower()}
+            known = shown.lower() in labels or held in ("", "pixel", "count", "images")
+            assert known or key in FORMATTED, (where, key, shown, held)
+
+
+FORMATTED = ("mode", "target", "ground", "rule", "over", "split_method", "split_groups", "preset")
+"""Selectors whose options are names that the page writes as titles."""
+
+
+def switch_dataset(page: Page, now: str, name: str) -> None:
+    page.get_by_test_id("stSidebar").get_by_role("button", name=now).first.click()
+    box = page.get_by_role("combobox", name="Dataset").first
+    box.fill(name)
+    page.get_by_role("option", name=name, exact=True).click()
+    settle(page)
+    page.keyboard.press("Escape")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_selectors_never_show_what_the_server_does_not_mean(
+    page: Page, start_app: Callable[..., str], two_datasets, tmp_path, name
+) -> None:
+    home = tmp_path / "app"
+    home.mkdir()
+    for part in ("pages", "assets", ".streamlit"):
+        (home / part).symlink_to(ROOT / part)
+    script = home / "harness.py"
+    script.symlink_to(Path(__file__).with_name("harness_selectors.py"))
+    url = start_app(
+        script,
+        {"SEGCORE_WORKSPACE": str(two_datasets.folder), "SEGSCOPE_APP": str(ROOT / "app.py")},
+    )
+    page.goto(f"{url}/{name}?dataset=tiny")
+    check(page, f"{name}, first")
+    switch_dataset(page, "tiny", "cells")
+    check(page, f"{name}, after a change of the dataset")
+    assert page.evaluate(SHOWN)["held"]["dataset"] == "cells"
+    switch_dataset(page, "cells", "tiny")
+    check(page, f"{name}, back")
+    runs = page.locator(".st-key-run input")
+    if runs.count():
+        runs.first.click()
+        page.get_by_role("option").last.click()
+        check(page, f"{name}, after a change of the run")
+    splits = page.locator(".st-key-split [role=radio], .st-key-merge_split [role=radio]")
+    if splits.count():
+        splits.filter(has_text="validation").first.click()
+        check(page, f"{name}, after a change of the split")
+    expect(page.get_by_text("Traceback")).to_have_count(0)
