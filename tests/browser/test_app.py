@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from segcore.ui.shared import figures
 from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -69,7 +70,7 @@ def test_the_demo_shows_four_panels_without_training(
 ) -> None:
     page.goto(url)
     page.get_by_role("button", name="Open demo").click()
-    page.wait_for_url("**/compare?**", timeout=60_000)
+    page.wait_for_url("**/compare**", timeout=60_000)
     expect_four_panels(page)
     wait_idle(page)
     # what is painted is what the workspace holds: the probe names the true class of a pixel
@@ -85,11 +86,12 @@ def test_the_demo_shows_four_panels_without_training(
 
 def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspace) -> None:
     demo = workspace.demo.open()
-    report = workspace.scores.report(demo.ensemble, "test").to_json()
+    report = workspace.scores.report(demo.ensemble, "test", "crf").to_json()
     page.goto(f"{url}/evaluate?run={demo.ensemble}")
-    expect(page.get_by_text(f"{100 * report['mean_iou']:.2f} %", exact=True).first).to_be_visible()
+    headline = f"Mean IoU {figures.percent(report['mean_iou'])}"
+    expect(page.get_by_role("heading", name=headline).first).to_be_visible()
     page.goto(f"{url}/compress?run={demo.ensemble}")
-    expect(page.get_by_text("Merged labels")).to_be_visible()
+    expect(page.get_by_text("Suggested merges")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 
@@ -153,7 +155,7 @@ def test_the_first_request_may_be_a_deep_link(
     demo = workspace.demo.open()
     fresh = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.goto(f"{fresh}/compress?run={demo.runs[1]}")
-    expect(page.get_by_role("heading", name="Compress labels")).to_be_visible()
+    expect(page.locator("h1.page-title")).to_have_text("Compress labels")
     expect(page.get_by_role("link", name="Dataset")).to_be_visible()
     expect(page.get_by_text(f"From the counts of {demo.runs[1]}")).to_be_visible()
     assert f"/compress?run={demo.runs[1]}" in page.url
