@@ -187,9 +187,8 @@ with st.popover("Save as label map", icon=":material/save:"):
             workspace.scores.save_label_map(run, groups, name)
         st.toast(f"Saved {session.plain(name)}. Choose it on the Train page.")
         if trained:
-            st.switch_page(
-                "pages/train.py", query_params={"dataset": dataset.name, "label_map": name}
-            )
+            session.request("dataset", dataset.name)
+            st.switch_page("pages/train.py", query_params={"label_map": name})
 outputs = workspace.scores.stages(run, split)
 of = f" ({outputs[0]}, without {', '.join(outputs[1:])})" if len(outputs) > 1 else ""
 st.caption(

@@ -15,7 +15,8 @@ session.header(
 
 opened = st.session_state.pop("opened_demo", None)
 if opened:  # in a run of its own: a switch at the end of a long one can lose the page
-    st.switch_page("pages/compare.py", query_params={"run": opened, "dataset": "demo"})
+    session.request("dataset", "demo")
+    st.switch_page("pages/compare.py", query_params={"run": opened})
 
 
 def open_demo() -> None:

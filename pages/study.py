@@ -2,4 +2,5 @@
 
 import streamlit as st
 
-st.switch_page("pages/ablation.py", query_params=st.query_params.to_dict())
+query = {name: value for name, value in st.query_params.to_dict().items() if name != "dataset"}
+st.switch_page("pages/ablation.py", query_params=query)  # the dataset is the frame's

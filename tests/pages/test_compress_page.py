@@ -64,7 +64,7 @@ def test_a_merge_is_saved_and_can_be_trained_with(trained, open_page, read) -> N
     }
     train = open_page("train")
     (maps,) = [s for s in train.selectbox if s.label == "Label map"]
-    assert maps.options == ["none", "two"]
+    assert maps.options == ["None", "two"]
 
 
 def test_a_name_that_leads_outside_is_refused_in_a_sentence(trained, open_page, read) -> None:

@@ -106,7 +106,7 @@ def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> 
     )
     drawn = read.figure(at, "members")["data"]
     for row, trace in zip(spread.class_iou, drawn, strict=False):
-        np.testing.assert_allclose(np.asarray(trace["y"], float), 100 * row)
+        np.testing.assert_allclose(np.asarray(trace["x"], float), 100 * row)
     (choice,) = [m for m in at.multiselect if m.label == "Repeated runs"]
     read.check(choice.set_value(list(trained.members[:1])).run())
     assert "Mean IoU per run" not in read.metrics(at) and any(

@@ -4,6 +4,7 @@ import shutil
 
 from segcore.config import ModelConfig
 from segcore.data.synthetic import make_synthetic
+from segcore.ui.shared import session
 from segcore.workspace import demo
 
 
@@ -104,6 +105,7 @@ def test_the_demo_opens_with_one_click(
     assert workspace.datasets.names() == ["demo", "tiny"]
     assert set(workspace.runs.ids()) >= {*trained.members, trained.ensemble}
     assert read.title(at) == "Compare"
+    monkeypatch.setattr(session, "own_datasets", list)  # the made-up runs are of another dataset
     home = open_page("home")
     (further,) = [b for b in home.button if b.label == "Train another model"]
     read.check(further.click().run())

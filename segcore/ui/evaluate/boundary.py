@@ -153,7 +153,7 @@ def _whole(report: Report, scores: dict[str, Any], measured: Sequence[str]) -> d
     if len(measured) == len(report.sample_ids):
         return scores
     places = {name: i for i, name in enumerate(report.sample_ids)}
-    kept = [places[name] for name in measured]
+    kept = [places[name] for name in measured if name in places]
     ids, groups = (
         tuple(report.sample_ids[i] for i in kept),
         None if report.groups is None else tuple(report.groups[i] for i in kept),

@@ -70,6 +70,7 @@ def _table(report: Report, classes: list[dict[str, Any]], name: str) -> None:
             "Dice": c["dice"],
             "frequency": 100 * c["support"] / total if c["support"] else None,
             "pixels": c["support"],
+            report.interval().unit: c["units"],
         }
         for c in classes
     ]
@@ -95,6 +96,10 @@ def _table(report: Report, classes: list[dict[str, Any]], name: str) -> None:
             ),
             "pixels": share(
                 format="localized", help="Ground-truth pixels of the class in this split"
+            ),
+            report.interval().unit: share(
+                format="localized",
+                help="How many of them contain the class; below 3 its IoU has no interval",
             ),
         },
         alt="Scores of each class with intervals",
