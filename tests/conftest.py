@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,26 +43,6 @@ TINY_SIZE = (32, 48)
 TINY_MEMBERS = ("tiny-unet-tiny-made-1", "tiny-unet-tiny-made-2")
 NETWORK_SIZE = (16, 24)
 MADE_AT = 1_700_000_000.0
-
-
-LONG = (
-    "test_flow.py",
-    "test_faults.py",
-    "browser/test_dataset.py",
-    "browser/test_app.py",
-    "browser/test_runs.py",
-    "api/test_api.py",
-    "test_worker.py",
-)
-"""Files of few tests that take long, as the ends of their paths."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files go first, then those of many tests: two processes that take whole files then end at the same time."""
-    counts = Counter(item.path for item in items)
-    items.sort(
-        key=lambda item: (not str(item.path).endswith(LONG), -counts[item.path], str(item.path))
-    )
 
 
 def _shared(*parts: str) -> Path:

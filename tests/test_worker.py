@@ -177,10 +177,11 @@ def test_failures_are_sentences(workspace, monkeypatch, capfd):
         workspace / "runs", "evaluation", EvaluateConfig("squares", ("short",))
     )
     assert "Unknown kind of run for this worker 'evaluate'" in cause(evaluation)
-    orphan = RunFolder.create(
-        workspace / "runs", "orphan", PredictConfig("squares", "gone", device="cpu")
-    )
-    assert "gone" in cause(orphan)
+    orphans = [
+        RunFolder.create(workspace / "runs", id, PredictConfig("squares", "gone", device="cpu"))
+        for id in ("orphan", "other")
+    ]
+    assert "gone" in cause(orphans[0])
     capfd.readouterr()
 
     def raising(error):
@@ -194,7 +195,7 @@ def test_failures_are_sentences(workspace, monkeypatch, capfd):
         {"train": raising(MemoryError()), "predict": raising(ZeroDivisionError("by zero\nindeed"))},
     )
     assert "smaller batch" in cause(new_run(workspace, "memory"))
-    assert "unexpected ZeroDivisionError ended the run (by zero)" in cause(orphan)
+    assert "unexpected ZeroDivisionError ended the run (by zero)" in cause(orphans[1])
     assert "ZeroDivisionError: by zero" in capfd.readouterr().err  # the log has the traceback
 
 

@@ -1,7 +1,6 @@
 """What holds for every page: it opens in any workspace, leads on, and never ends in a traceback."""
 
 import shutil
-import sys
 
 import pytest
 
@@ -116,18 +115,29 @@ DAMAGES = {
 """The pages that read what is damaged."""
 
 
-@pytest.mark.parametrize(
-    ("damage", "name"),
-    [(damage, name) for damage, names in DAMAGES.items() for name in names],
-    ids=lambda value: getattr(value, "__name__", value),
-)
-def test_damage_is_told_in_a_sentence(damage, name, trained, open_alone) -> None:
+def answers(damage, name, trained, open_alone) -> None:
     damage(trained)
     opened = open_alone(name)  # which fails the test on a traceback
     for message in opened.at.error:
         assert message.value.rstrip().endswith(".")
         assert "Traceback" not in message.value
         assert "Error" not in message.value.split()[0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [(damage, name) for damage, names in DAMAGES.items() for name in names],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_damage_is_told_in_a_sentence(damage, name, trained, open_alone) -> None:
+    answers(damage, name, trained, open_alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_damage_ends_no_other_page_either(damage, page, trained, open_alone) -> None:
+    if page not in DAMAGES[damage]:
+        answers(damage, page, trained, open_alone)
 
 
 def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(
@@ -137,11 +147,3 @@ def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(
     monkeypatch.setenv("SEGCORE_WORKSPACE", str(tmp_path / "file"))
     (message,) = open_alone("home").at.error
     assert "choose another with --workspace" in message.value
-
-
-def test_no_page_has_tensorflow_in_its_process(trained, open_page) -> None:
-    if "tensorflow" in sys.modules:
-        pytest.skip("another test of this process has imported TensorFlow; run tests/pages alone")
-    for page in ("home", "train", "compare"):
-        open_page(page)
-    assert "tensorflow" not in sys.modules and "keras" not in sys.modules

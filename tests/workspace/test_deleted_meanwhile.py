@@ -79,6 +79,16 @@ OF_DATASETS = {
 }
 
 
+def restore(folder: Path, kept: Path) -> None:
+    """Bring back the folders that are gone, and remove those that were added."""
+    for path in folder.iterdir():
+        if path.is_dir() and not (kept / path.name).exists():
+            shutil.rmtree(path)
+    for path in kept.iterdir():
+        if path.is_dir() and not (folder / path.name).exists():
+            shutil.copytree(path, folder / path.name)
+
+
 @pytest.fixture
 def ready(trained):
     """The trained workspace with a network file for each member."""
@@ -113,8 +123,7 @@ def test_a_run_that_is_deleted_during_the_call(ready, started, monkeypatch, tmp_
     for ask in OF_RUNS.values():
         with suppress(SegcoreError):  # a sentence or an answer, and nothing else
             ask(ready.workspace, run)
-        shutil.rmtree(runs)
-        shutil.copytree(kept, runs)
+        restore(runs, kept)
 
 
 def test_a_dataset_that_was_deleted_before(workspace) -> None:
@@ -139,8 +148,7 @@ def test_a_dataset_that_is_deleted_during_the_call(workspace, monkeypatch, tmp_p
     for ask in OF_DATASETS.values():
         with suppress(SegcoreError):
             ask(workspace)
-        shutil.rmtree(folder)
-        shutil.copytree(kept, folder)
+        restore(folder, kept)
 
 
 def test_a_dataset_that_goes_between_the_list_and_its_file(workspace, monkeypatch) -> None:

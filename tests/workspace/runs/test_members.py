@@ -107,7 +107,7 @@ def test_the_mean_of_members_works_for_all_three(workspace, started, capsys, con
         )
     against = shelf.against_members(run, "test")
     assert against.ensemble == pytest.approx(float(mean_iou(counts.sum(0))))
-    assert against.comparison.reasons == () and against.comparison.difference > 0
+    assert against.comparison.reasons == () and against.comparison.difference.value > 0
     main(["ensemble", *runs, "--workspace", str(workspace.folder), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert (
