@@ -15,7 +15,6 @@ test: lint ## linters, types and layers, then unit, page and browser tests; ten 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
 	@bash .ci/prepare test
 	@$(BIN)/python -m pytest -m slow $(PYTEST)
-	@SEGSCOPE_KILLS=100 $(BIN)/python -m pytest tests/runs/test_faults.py
 
 quick: lint ## linters, and the tests that need neither TensorFlow nor a browser
 	@$(BIN)/ruff format --check -q .
