@@ -26,7 +26,7 @@ def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None
     shown = read.metrics(at)
     assert (
         shown["ECE"] == figures.percent(confidence["ece"])
-        and shown["Brier score"] == f"{confidence['brier']:.2f}"
+        and shown["Brier score"] == f"{confidence['brier']:.4f}"
     )
     temperature = measures.measure(run, "validation").temperature
     assert any(f"temperature {temperature:.2f}" in c.value for c in at.caption)
