@@ -1,16 +1,71 @@
-"""Numbers as people read them, the same on every page and in the shell."""
+"""Numbers as people read them, the same on every page, in reports and in the shell."""
+
+import math
 
 GIB = 1 << 30
+TINY = 1e-4
+"""Fractions below this are written as "< 0.01 %": they are small, not absent."""
 
 
-def percent(value: float | None, digits: int = 2) -> str:
-    """Write a fraction 0..1 as a percentage; "–" where it is undefined."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+def _is_undefined(value: float | None) -> bool:
+    return value is None or not math.isfinite(value)
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """Write a fraction 0..1 as a percentage, with one decimal: "64.7 %".
+
+    Returns:
+        "–" where it is undefined; "< 0.01 %" where it is tiny but not 0; two decimals below 0.1 %;
+        "> 99.9 %" where rounding would claim all. With no digits it is rounded and nothing else.
+    """
+    if fraction is None or _is_undefined(fraction):
+        return "–"
+    size, sign = abs(fraction), "-" if fraction < 0 else ""
+    if digits:
+        if 0 < size < TINY:
+            return f"< {sign}0.01 %"
+        if 0 < size < 1e-3:
+            return f"{sign}{100 * size:.2f} %"
+        if 0.9995 <= size < 1:
+            return f"> {sign}99.9 %"
+    return f"{sign}{100 * size:.{digits}f} %"
+
+
+def frequency(fraction: float | None) -> str:
+    """Write how frequent a class is, as :func:`percent` does; "none" where it does not occur."""
+    return "none" if fraction == 0 else percent(fraction)
+
+
+def points(difference: float | None, *, unit: str = " pp") -> str:
+    """Write a difference of two fractions in percentage points: "+2.3 pp"; "–" where undefined."""
+    if difference is None or _is_undefined(difference):
+        return "–"
+    text = f"{100 * difference:+.1f}"
+    return ("0.0" if text in ("+0.0", "-0.0") else text) + unit
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval of a fraction 0..1: "55.6–67.1 %"; "–" where there is none."""
+    if low is None or high is None:
+        return "–"
+    return f"{100 * low:.1f}–{100 * high:.1f} %"
+
+
+def points_interval(low: float | None, high: float | None, *, unit: str = " pp") -> str:
+    """Write an interval of a difference: "-1.2 to +3.4 pp"; "–" where there is none."""
+    if low is None or high is None:
+        return "–"
+    return f"{points(low, unit='')} to {points(high, unit='')}{unit}"
+
+
+def p_value(p: float | None) -> str:
+    """Write a p value: "0.034", "< 0.001"; "–" where there is none."""
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def number(value: float | None, digits: int = 4) -> str:
     """Write a number with fixed digits; "–" where it is undefined."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None or _is_undefined(value) else f"{value:.{digits}f}"
 
 
 def plural(count: int, noun: str) -> str:
@@ -28,6 +83,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def gib(size: float) -> str:
-    """Write bytes in GiB with one digit."""
-    return f"{size / GIB:.1f} GiB"
+def gib(count: float, digits: int = 1) -> str:
+    """Write bytes of memory, and of disk beside memory: "1.5 GiB"."""
+    return f"{count / GIB:.{digits}f} GiB"
+
+
+def size(count: float) -> str:
+    """Write bytes of files and disks: "812 B", "3.4 MB", "12.0 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

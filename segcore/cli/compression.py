@@ -231,7 +231,7 @@ def _show(result: dict[str, Any]) -> str:
             number(r["accuracy"]),
             number(r["mean_iou"]),
             number(r["lift"], 3),
-            percent(r["retained_entropy"], 1),
+            percent(r["retained_entropy"]),
             number(r["honest_accuracy"], 3),
             " ".join("{" + ",".join(map(str, g)) + "}" for g in r["groups"] if len(g) > 1)
             or "no merge",
@@ -294,7 +294,7 @@ def _told(title: str, found: dict[str, Any]) -> list[Any]:
         number(after["composition"]),
         number(after["lift"], 3),
         f"{number(low, 3)} to {number(high, 3)}",
-        percent(after["retained_entropy"], 1),
+        percent(after["retained_entropy"]),
         number(after["honest_accuracy"], 3),
     ]
 

@@ -11,7 +11,7 @@ from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
 from segcore.data.formats.importers import Pairing, parse_bands
-from segcore.formatting import number, percent
+from segcore.formatting import frequency, number, percent
 from segcore.labels import list_names, plural
 
 
@@ -120,7 +120,7 @@ def _show_stats(result: dict[str, Any]) -> str:
         table(
             ["id", "class", "pixels", "share", "images"],
             [
-                [c["id"], c["name"], c["pixels"], percent(c["pixel_share"], 3), c["images"]]
+                [c["id"], c["name"], c["pixels"], frequency(c["pixel_share"]), c["images"]]
                 for c in result["classes"]
             ],
         ),

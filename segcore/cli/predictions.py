@@ -12,7 +12,7 @@ from segcore.cli.tables import table
 from segcore.config import PredictConfig, PredictOptions
 from segcore.config.schema import settings
 from segcore.errors import SegcoreError
-from segcore.formatting import percent, plural
+from segcore.formatting import percent, plural, size
 from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
 from segcore.workspace.predictions.imported import HowToImport
 
@@ -129,7 +129,7 @@ def _show_drop(result: dict[str, Any]) -> str:
         return "No probabilities are on disk: nothing was removed."
     return (
         f"Removed the probabilities of {plural(result['images'], 'image')} "
-        f"({result['bytes'] / 1e9:.2f} GB): {', '.join(result['runs'])}.\nMasks and scores stay. "
+        f"({size(result['bytes'])}): {', '.join(result['runs'])}.\nMasks and scores stay. "
         "Predict the split again for ensembles, the CRF, calibration and label errors."
     )
 

@@ -36,5 +36,5 @@ def _cell(value: Any) -> str:
 
 
 def _numeric(text: str) -> bool:
-    stripped = text.replace("%", "").replace(",", "").strip().lstrip("+-–")
+    stripped = text.replace("%", "").replace(",", "").strip().lstrip("<> +-–")
     return not stripped or stripped.replace(".", "", 1).isdigit()

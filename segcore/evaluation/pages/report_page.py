@@ -11,8 +11,9 @@ import numpy as np
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.evaluation.metrics.report import Report
-from segcore.evaluation.pages.document import number, percent, points, render
+from segcore.evaluation.pages.document import render
 from segcore.evaluation.pages.report_charts import depth_charts
+from segcore.formatting import number, p_value, percent, points
 from segcore.labels import color_to_hex
 
 MAX_CELLS = 40
@@ -139,16 +140,16 @@ def _comparison(reports: Mapping[str, Report]) -> dict[str, Any]:
     first_name, first = next(iter(reports.items()))
     rows, warnings = [], []
     for name, report in reports.items():
-        difference, p_value = "–", ""
+        difference, chance = "–", ""
         if report is not first:
             found = compare_reports(report, first)
             warnings += [f"{name} and {first_name}. {reason}" for reason in found.reasons]
             difference = "not comparable"
             if not found.reasons:
                 gain = found.difference
-                difference = f"{points(gain.value)} ({gain.range(signed=True)})"
-                p_value = number(found.p_value)
-        rows.append((name, percent(report.interval().value), difference, p_value))
+                difference = f"{points(gain.value, unit='')} ({gain.range(signed=True)})"
+                chance = p_value(found.p_value)
+        rows.append((name, percent(report.interval().value), difference, chance))
     return {"first": first_name, "warnings": warnings, "rows": rows}
 
 

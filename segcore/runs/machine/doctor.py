@@ -22,6 +22,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from segcore.errors import SegcoreError
+from segcore.formatting import GIB, gib
 from segcore.places import front
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.disk import is_network_drive, read_json, try_lock, write_json
@@ -292,7 +293,7 @@ def _workspace(folder: Path) -> list[Check]:
     free = shutil.disk_usage(folder).free
     state = FAILS if free < TOO_LITTLE else WARNING if free < LITTLE else OK
     fix = "" if state == OK else "free some space, or choose a workspace on another disk"
-    return [writable, Check("Disk", state, f"{free / 1e9:.0f} GB free", fix), _locks(folder)]
+    return [writable, Check("Disk", state, f"{gib(free, 0)} free", fix), _locks(folder)]
 
 
 def _locks(folder: Path) -> Check:
@@ -331,7 +332,7 @@ def _free_memory(gpus: Sequence[Device]) -> list[Check]:
     checks = []
     for gpu in gpus:
         free = gpu.memory - gpu.memory_used
-        reason = f"{free / 2**30:.1f} of {gpu.memory / 2**30:.1f} GiB free"
+        reason = f"{free / GIB:.1f} of {gib(gpu.memory)} free"
         holders = _holders(gpu.id)
         held = free < gpu.memory / 2
         if held and holders:

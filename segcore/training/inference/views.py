@@ -8,6 +8,7 @@ import psutil
 
 from segcore.config import PredictOptions
 from segcore.errors import SegcoreError
+from segcore.formatting import GIB, gib
 from segcore.postprocess.ensemble import normalise, resize_probabilities
 from segcore.postprocess.tiles import through_tiles
 from segcore.postprocess.views import View, views_of
@@ -108,6 +109,6 @@ def check_memory(grid: tuple[int, int], num_classes: int) -> None:
     if needed > 0.8 * free:
         raise SegcoreError(
             f"Expected an image that fits into memory whole, received {grid[0]} x {grid[1]} with "
-            f"{num_classes} classes, which need {needed / 1e9:.1f} of {free / 1e9:.1f} GB: "
+            f"{num_classes} classes, which need {needed / GIB:.1f} of {gib(free)}: "
             "predict it in tiles without test-time augmentation, or cut it into parts."
         )

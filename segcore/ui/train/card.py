@@ -6,12 +6,11 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.formatting import plural
-from segcore.ui.shared import figures, manual, session
+from segcore.formatting import duration, gib, plural
+from segcore.ui.shared import manual, session
 from segcore.workspace.costs import Estimate
 from segcore.workspace.launch.throughput import Throughput
 
-GIB = 1 << 30
 DOCS = "data-measures#what-a-run-will-take"
 ENSEMBLE = 5
 """Models that the ensemble button trains."""
@@ -77,7 +76,7 @@ def _metrics(
     peak = throughput.memory if throughput else None
     first[1].metric(
         "Est. memory" if peak is None else "Peak memory",
-        f"{(estimate.memory if peak is None else peak) / GIB:.1f} GiB",
+        gib(estimate.memory if peak is None else peak),
         help=manual.see(
             "Parameters, gradients, optimizer state and activations of a batch; estimated."
             if peak is None
@@ -93,7 +92,7 @@ def _metrics(
     )
     second[1].metric(
         "Est. disk",
-        f"{estimate.disk * members / GIB:.2f} GiB",
+        gib(estimate.disk * members, 2),
         help=manual.see(
             f"Best weights, checkpoint and validation masks of {plural(members, 'run')}.", DOCS
         ),
@@ -103,7 +102,7 @@ def _metrics(
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else figures.duration(seconds)
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def _epoch_seconds(config: TrainConfig, throughput: Throughput | None) -> float | None:
@@ -118,7 +117,7 @@ def _total(config: TrainConfig, members: int, seconds: float) -> str:
     epochs = config.recipe.epochs
     runs = f" x {members} models" if members > 1 else ""
     early = ", less with early stopping" if config.recipe.patience else ""
-    total = figures.duration(seconds * epochs * members)
+    total = duration(seconds * epochs * members)
     return f"{plural(epochs, 'epoch')}{runs}: about {total}{early}."
 
 
@@ -144,7 +143,7 @@ def measured_when(throughput: Throughput | None) -> str:
     when = (
         "just now"
         if ago < 60
-        else f"{figures.duration(ago)} ago"
+        else f"{duration(ago)} ago"
         if ago < 86_400
         else f"{plural(round(ago / 86_400), 'day')} ago"
     )

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from segcore.errors import SegcoreError
+from segcore.formatting import GIB, gib
 from segcore.ui.shared import session, tables
 from segcore.ui.train.presets import key
 
-GIB = 1 << 30
 TITLES = {"auto": "Auto", "cpu": "CPU", "gpu": "GPUs", "cluster": "Cluster"}
 HELP = (
     "Auto: the first free GPU, else the CPU. Several GPUs share each batch. A cluster chooses the "
@@ -102,7 +102,7 @@ def _cards(chosen: Sequence[str]) -> None:
             used = device.memory_used / device.memory if device.memory else 0.0
             st.progress(
                 min(used, 1.0),
-                text=f"{device.memory_used / GIB:.1f} of {device.memory / GIB:.1f} GiB in use",
+                text=f"{device.memory_used / GIB:.1f} of {gib(device.memory)} in use",
             )
             facts = [f"{100 * device.load:.0f} % busy"] if device.load is not None else []
             facts += [f"{device.temperature:.0f} °C"] if device.temperature is not None else []

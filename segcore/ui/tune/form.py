@@ -13,8 +13,8 @@ from segcore.config.schema import Setting, own_settings, settings
 from segcore.config.tuning import PRESETS, searchable, searched_by_default, trial_config
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.formatting import plural
-from segcore.ui.shared import figures, session
+from segcore.formatting import duration, plural
+from segcore.ui.shared import session
 from segcore.ui.train.form import WEIGHTS
 from segcore.ui.tune.names import choice, setting
 
@@ -230,7 +230,7 @@ def _summary(config: TuneConfig) -> None:
     )
     total = estimated_seconds(config)
     shown = (
-        f"up to {figures.duration(total)}; pruning saves time"
+        f"up to {duration(total)}; pruning saves time"
         if total
         else ("unknown until a run has finished here")
     )
@@ -269,6 +269,6 @@ def start_button(config: TuneConfig | None) -> bool:
     if st.session_state.get("confirm_search") != config:
         return False
     total = estimated_seconds(config)
-    time = f", up to {figures.duration(total)} in all" if total else ""
+    time = f", up to {duration(total)} in all" if total else ""
     st.markdown(f":orange[:material/warning:] This starts {config.planned} training runs{time}.")
     return st.button(f"Start {config.planned} trials", type="primary", key="confirm_start")

@@ -5,9 +5,10 @@ from typing import Any
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
+from segcore.formatting import duration, percent
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs.detail import BADGES
-from segcore.ui.shared import figures, manual, session, tables
+from segcore.ui.shared import manual, session, tables
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
 from segcore.workspace.searches import Search, TrialRow
@@ -69,9 +70,7 @@ def _head(search: Search) -> None:
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
     if status.state in ACTIVE:
-        left = (
-            f", about {figures.duration(status.seconds_left)} left" if status.seconds_left else ""
-        )
+        left = f", about {duration(status.seconds_left)} left" if status.seconds_left else ""
         st.progress(
             min(max(status.progress, 0.0), 1.0), text=f"{status.message or 'Starting'}{left}"
         )
@@ -99,7 +98,7 @@ def _numbers(search: Search) -> None:
         gain = f"{best.percent - first.percent:+.1f} pp over trial 1"
     one.metric(
         "Best validation mean IoU",
-        figures.percent(best.score if best else None),
+        percent(best.score if best else None),
         gain,
         border=True,
         height="stretch",

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from segcore.config import TrainConfig
 from segcore.data.statistics.shrinkage import Shrinkage
+from segcore.formatting import GIB, gib
 from segcore.labels import list_names
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import Estimate
-
-GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -165,14 +164,14 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
     for device in used:
         if share > device.memory:
             found.append(
-                f"About {share / GIB:.1f} GiB are needed and {device.id} has "
+                f"About {gib(share)} are needed and {device.id} has "
                 f"{device.memory / GIB:.1f}: it will run out of memory. "
                 "Choose a smaller batch, size or network."
             )
         elif share > device.memory - device.memory_used:
             left = max(0, device.memory - device.memory_used)
             found.append(
-                f"About {share / GIB:.1f} GiB are needed and {device.id} has "
+                f"About {gib(share)} are needed and {device.id} has "
                 f"{left / GIB:.1f} free at this moment: it may not fit."
             )
     if estimate.disk * runs > facts.free_disk:

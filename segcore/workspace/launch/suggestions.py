@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.formatting import gib
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import training_bytes
 
-GIB = 1 << 30
 MILD, SEVERE = 3.0, 30.0
 """Mean imbalance ratios (pixels) from which the loss, and from which the class weights, change."""
 FEW, MANY = 200, 2000
@@ -59,10 +59,10 @@ def suggest_config(
     shape = fit_size(size, 512 if on_gpu else 256, model.stride)
     reasons["size"] = _size_reason(size, shape, on_gpu)
     batch = fit_batch(model, shape, classes, images, device)
-    needed = training_bytes(model, shape, batch, classes) / GIB
+    needed = training_bytes(model, shape, batch, classes)
     reasons["batch_size"] = (
-        f"An estimated {needed:.1f} GiB stays below {100 * SHARE:.0f} % of the "
-        f"{device.memory / GIB:.0f} GiB there, and an epoch has at least four steps."
+        f"An estimated {gib(needed)} stays below {100 * SHARE:.0f} % of the "
+        f"{gib(device.memory, 0)} there, and an epoch has at least four steps."
     )
     loss, weights, why = _loss(summary, summary["imbalance"]["pixel"]["mean_ir"] or 1.0)
     reasons |= {"loss": why, "class_weights": why}
@@ -101,9 +101,7 @@ def _model(device: Device, images: int) -> tuple[ModelConfig, dict[str, str]]:
         why = f"Without a GPU ({device.cores} CPU cores), 2 million parameters are feasible."
     else:
         encoder = "resnet50"
-        why = (
-            f"{device.name} with {device.memory / GIB:.0f} GiB has room for the reference encoder."
-        )
+        why = f"{device.name} with {gib(device.memory, 0)} has room for the reference encoder."
     amount = "few" if images < MANY else "enough"
     return ModelConfig("unet", encoder, "imagenet"), {
         "architecture": "Skip connections at every scale keep boundaries sharp.",

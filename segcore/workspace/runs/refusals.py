@@ -7,13 +7,13 @@ from pathlib import Path
 from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
+from segcore.formatting import GIB, gib
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.doctor import Diagnosis
 from segcore.workspace.costs import training_bytes
 
-GIB = 1 << 30
 DOUBT = 1.25
 """Factor by which an estimate must exceed the memory; it may be a fifth too high."""
 
@@ -73,7 +73,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
         else f"choose a smaller size than {config.size[0]} x {config.size[1]}, or a lighter network"
     )
     raise SegcoreError(
-        f"Expected a batch that fits into the {smallest.memory / GIB:.1f} GiB of "
+        f"Expected a batch that fits into the {gib(smallest.memory)} of "
         f"{smallest.id}, received {batch} images, which need about "
         f"{bytes_of(batch) / GIB:.1f}: {fix}."
     )

@@ -8,6 +8,7 @@ import numpy as np
 from segcore.config import ImportedConfig, PredictConfig, PredictOptions, TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
+from segcore.formatting import size
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.probabilities import expected_bytes
@@ -91,8 +92,8 @@ class ProbabilityStorage:
         is_done = done.folder.exists() and done.status().state == "finished"
         if needed > free and not is_done:
             raise SegcoreError(
-                f"Expected disk space for probabilities of about {needed / 1e9:.1f} GB, received "
-                f"{free / 1e9:.1f} GB free: free some, or keep less with --probabilities top or "
+                f"Expected disk space for probabilities of about {size(needed)}, received "
+                f"{size(free)} free: free some, or keep less with --probabilities top or "
                 "none."
             )
         return needed

@@ -2,10 +2,10 @@
 
 import pytest
 
+from segcore.formatting import size
 from segcore.runs.folder.annotations import Annotations
 from segcore.runs.folder.status import Status
 from segcore.ui.runs.table import kind_title, matching, shown_state, state_title
-from segcore.ui.shared.figures import size
 from segcore.workspace.runs.rows import RunRow
 
 

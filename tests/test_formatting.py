@@ -1,0 +1,37 @@
+"""How numbers are written: one way in pages, reports and the shell; what is small is not nothing."""
+
+import pytest
+
+from segcore import formatting
+
+
+@pytest.mark.parametrize(
+    ("fraction", "digits", "text"),
+    [
+        (0.64652, 1, "64.7 %"),
+        (0.64652, 0, "65 %"),
+        (0.0, 1, "0.0 %"),
+        (1.0, 1, "100.0 %"),
+        (0.99996, 1, "> 99.9 %"),
+        (0.00042, 1, "0.04 %"),
+        (0.00001, 1, "< 0.01 %"),
+        (-0.25, 1, "-25.0 %"),
+        (None, 1, "–"),
+        (float("nan"), 1, "–"),
+        (float("inf"), 1, "–"),
+    ],
+)
+def test_fractions(fraction, digits, text) -> None:
+    assert formatting.percent(fraction, digits) == text
+
+
+def test_memory_and_files_have_a_unit_each() -> None:
+    assert formatting.gib(1.5 * formatting.GIB) == "1.5 GiB"
+    assert formatting.gib(3 << 28, 2) == "0.75 GiB"
+    assert [formatting.size(b) for b in (812, 3.4e6, 12e9)] == ["812 B", "3.4 MB", "12.0 GB"]
+
+
+def test_numbers_and_counts() -> None:
+    assert [formatting.number(v) for v in (0.5, None, float("nan"))] == ["0.5000", "–", "–"]
+    assert [formatting.plural(n, "class") for n in (1, 1200)] == ["1 class", "1,200 classes"]
+    assert [formatting.duration(s) for s in (40, 180, 7500)] == ["40 s", "3 min", "2 h 5 min"]
